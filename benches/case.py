@@ -1,0 +1,78 @@
+"""What a measured workload is: a case (timed, interleaved) or a probe (one number for each process)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from namespaces import Namespace
+
+Body = Callable[[int], object]
+"""Runs the operation under test as many times as its argument says."""
+
+Prepare = Callable[[Namespace], Body]
+"""Makes the objects of one namespace and returns the body that uses them."""
+
+Judge = Literal["ratio", "at most", "at least"]
+
+SINGLE = "one by one"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A workload measured in nanoseconds for each operation.
+
+    ``prepare`` is called once for each namespace; all namespaces run the same body. ``target`` is the
+    ratio baseline / Interlock to reach. ``multiple`` divides the number of operations of a sample (the
+    number of threads that share them). ``sample_ms`` is the length of a sample where the usual one is
+    too short to show what the case is about.
+    """
+
+    name: str
+    title: str
+    target: float
+    prepare: Prepare
+    peers: tuple[str, ...] = ()
+    multiple: int = 1
+    least: int = 1
+    """No sample has fewer operations: where several threads compete, a short sample measures their start."""
+
+    sample_ms: float | None = None
+    single: Prepare | None = None
+    """For a batch operation: the same work one by one, on Interlock, is the baseline instead of std."""
+
+    unit: str = "ns"
+    judge: Judge = "ratio"
+
+    @property
+    def baseline(self) -> str:
+        """The subject that Interlock is compared with."""
+        return SINGLE if self.single else "std"
+
+    def subjects(self) -> list[tuple[str, str, Prepare]]:
+        """(label, namespace, prepare) of everything measured in this case, in the order of a round."""
+        std = self.single or self.prepare
+        own = [("std", "std", std), ("interlock", "interlock", self.prepare)]
+        if self.single:
+            own.append((SINGLE, "interlock", self.single))
+        return own + [(peer, peer, self.prepare) for peer in self.peers]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A workload that yields one number for each process: memory, scale, fairness.
+
+    ``run`` takes the namespace and whether the run is a quick one. ``judge`` says what ``target`` is: a
+    ratio std / Interlock, or a bound on Interlock's own number. ``rounds`` processes are run for each
+    namespace, in turn.
+    """
+
+    name: str
+    title: str
+    target: float
+    run: Callable[[Namespace, bool], float]
+    unit: str
+    judge: Judge
+    rounds: int = 1
+    baseline: str = "std"

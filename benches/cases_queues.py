@@ -1,0 +1,139 @@
+"""Queues in one thread, in batches, and between producers and consumers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from itertools import cycle, islice, repeat
+from typing import Any
+
+from case import Body, Case
+from crew import together
+from namespaces import Namespace
+
+BATCH = 100
+
+
+def put_get(name: str) -> Callable[[Namespace], Body]:
+    """``q.put(1); q.get()`` in one thread, on the queue class of that name."""
+
+    def prepare(ns: Namespace) -> Body:
+        q = getattr(ns.queue, name)()
+
+        def body(n: int) -> None:
+            for _ in repeat(None, n):
+                q.put(1)
+                q.get()
+
+        return body
+
+    return prepare
+
+
+def priority(ns: Namespace) -> Body:
+    """``q.put(item); q.get()`` with 100 items inside; the items come in a fixed shuffled order."""
+    q = ns.queue.PriorityQueue()
+    items = random.Random(1).sample(range(10_000), 1_000)
+    for item in items[:100]:
+        q.put(item)
+
+    def body(n: int) -> None:
+        for item in islice(cycle(items), n):
+            q.put(item)
+            q.get()
+
+    return body
+
+
+def in_batches(ns: Namespace) -> Body:
+    """``q.put_many(100 items); q.get_many(100)``, counted for each item."""
+    q = ns.queue.Queue()
+    items = list(range(BATCH))
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n // BATCH):
+            q.put_many(items)
+            if len(q.get_many(BATCH)) != BATCH:
+                raise AssertionError(f"get_many({BATCH}) gave fewer items though all were inside")
+
+    return body
+
+
+def one_by_one(ns: Namespace) -> Body:
+    """100 times put, then 100 times get, counted for each item."""
+    q = ns.queue.Queue()
+    items = list(range(BATCH))
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n // BATCH):
+            for item in items:
+                q.put(item)
+            for _item in items:
+                q.get()
+
+    return body
+
+
+def bounded(pairs: int) -> Callable[[Namespace], Body]:
+    """``pairs`` producers and as many consumers on a Queue(1000), counted for each item."""
+
+    def prepare(ns: Namespace) -> Body:
+        q = ns.queue.Queue(1_000)
+
+        def body(n: int) -> None:
+            share = n // pairs
+            together(*[partial(produce, q, share)] * pairs, *[partial(consume, q, share)] * pairs)
+
+        return body
+
+    return prepare
+
+
+def produce(q: Any, n: int) -> None:
+    """Put ``n`` items."""
+    for _ in repeat(None, n):
+        q.put(1)
+
+
+def consume(q: Any, n: int) -> None:
+    """Get ``n`` items."""
+    for _ in repeat(None, n):
+        q.get()
+
+
+_FIFO_PEERS = ("fque", "culsans", "aiologic")
+_OTHER_PEERS = ("culsans", "aiologic")
+
+CASES = (
+    Case("queue-put-get", "Queue, put + get, one thread", 18, put_get("Queue"), peers=_FIFO_PEERS),
+    Case("lifo-put-get", "LifoQueue, put + get, one thread", 18, put_get("LifoQueue"), peers=_OTHER_PEERS),
+    Case("priority-put-get", "PriorityQueue, put + get, 100 inside", 6, priority, peers=_OTHER_PEERS),
+    Case(
+        "simple-put-get",
+        "SimpleQueue, put + get, one thread",
+        1.0,
+        put_get("SimpleQueue"),
+        peers=("aiologic",),
+    ),
+    Case(
+        "queue-1-1", "Queue(1000), 1 producer, 1 consumer", 10, bounded(1), peers=_OTHER_PEERS, least=10_000
+    ),
+    Case(
+        "queue-4-4",
+        "Queue(1000), 4 producers, 4 consumers",
+        8,
+        bounded(4),
+        peers=_OTHER_PEERS,
+        multiple=4,
+        least=10_000,
+    ),
+    Case(
+        "queue-many",
+        "Queue, put_many + get_many of 100, each item",
+        3,
+        in_batches,
+        single=one_by_one,
+        multiple=BATCH,
+    ),
+)

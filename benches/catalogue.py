@@ -1,0 +1,18 @@
+"""All the workloads, in the order in which they are run and printed."""
+
+from __future__ import annotations
+
+import cases_locks
+import cases_queues
+import cases_scale
+import cases_threads
+from case import Case, Probe
+
+ALL: tuple[Case | Probe, ...] = (
+    *cases_locks.CASES,
+    *cases_queues.CASES,
+    *cases_threads.CASES,
+    *cases_scale.CASES,
+)
+
+BY_NAME = {case.name: case for case in ALL}

@@ -1,0 +1,65 @@
+"""Timing: samples of equal length, taken in turn.
+
+Nothing is subtracted: a time for one operation contains the turn of the loop around it, and the threads
+that a body starts are started inside the sample.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from itertools import repeat
+from statistics import median
+from time import perf_counter_ns
+
+from case import Body
+
+MOST = 1 << 30
+
+
+def timed(body: Body, n: int) -> int:
+    """Nanoseconds that ``body(n)`` takes, after a garbage collection."""
+    gc.collect()
+    start = perf_counter_ns()
+    body(n)
+    return perf_counter_ns() - start
+
+
+def size(body: Body, multiple: int, least: int, sample_ms: float) -> int:
+    """How many operations fill a sample. Finding it out warms the body up.
+
+    The shortest of three tries counts, or one bad moment of a busy machine would make all samples tiny.
+    """
+    wanted = sample_ms * 1e6
+    n = max(least // multiple, 1) * multiple
+    while (elapsed := min(timed(body, n) for _ in range(3))) < wanted / 4 and n < MOST:
+        n *= 2 if elapsed > wanted / 100 else 8
+    return max(least // multiple, round(n * wanted / elapsed / multiple), 1) * multiple
+
+
+def in_turn(bodies: Mapping[str, Body], sizes: Mapping[str, int], rounds: int) -> dict[str, list[float]]:
+    """``rounds`` samples of each body, one of each in a round: nanoseconds for one operation.
+
+    A round that is not counted comes first. The garbage collector is off during all samples.
+    """
+    samples: dict[str, list[float]] = {label: [] for label in bodies}
+    gc.disable()
+    try:
+        for label, body in bodies.items():
+            timed(body, sizes[label])
+        for _ in range(rounds):
+            for label, body in bodies.items():
+                samples[label].append(timed(body, sizes[label]) / sizes[label])
+    finally:
+        gc.enable()
+    return samples
+
+
+def loop_ns() -> float:
+    """What one turn of the empty loop costs in this interpreter."""
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n):
+            pass
+
+    return median(timed(body, 200_000) / 200_000 for _ in range(7))

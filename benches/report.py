@@ -1,0 +1,140 @@
+"""The tables: plain text for the terminal, Markdown for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import machine
+from interpreters import Interpreter
+from results import Result
+from sections import table
+
+HEAD = ["case", "std", "Interlock", "ratio", "target", "", "best peer", "peer", "peer / Interlock"]
+
+METHOD = """\
+Medians; ratio = standard library / Interlock, of the medians. For each case one process measures all
+columns in turn (standard library, Interlock, peers, and again), samples of equal length (longer where many
+threads compete), with the garbage collector off and run between samples. Times are nanoseconds for one
+operation where no unit is given. Nothing is subtracted: they contain the turn of the loop around the
+operation ({loop}) and, in cases of several threads, starting them inside the sample.
+The threads of a case are the standard library's in all columns, except where starting threads is the case.
+Rows of memory, waiters and fairness take a process for each number. `~`: the middle half of the samples
+spreads over more than a quarter of the median."""
+
+Measured = Sequence[tuple[Interpreter, Sequence[Result]]]
+
+
+def text(interpreter: Interpreter, results: Sequence[Result], neighbours: machine.Neighbours) -> str:
+    """The table of one interpreter for the terminal."""
+    rows = [HEAD, *map(cells, results)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    title = f"CPython {interpreter.label}, interlock {interpreter.interlock}"
+    lines = [f"\n{title}{_gil_note(interpreter, results)}; {neighbours}"]
+    for row in rows:
+        lines.append(
+            "  ".join(
+                cell.ljust(width) if column == 0 else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+        )
+    lines.insert(2, "-" * max(map(len, lines[1:])))
+    return "\n".join(lines + [""] + [f"  {line}" for line in defeats(results)])
+
+
+def markdown(measured: Measured, how: str, rounds: str, neighbours: machine.Neighbours) -> str:
+    """The section of the page: how, on what, a table for each interpreter, and the defeats."""
+    versions = {
+        name: version
+        for _, results in measured
+        for r in results
+        for name, version in r.versions.items()
+        if version and name not in ("std", "interlock")
+    }
+    used = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    peers = f" Peers: {used}." if used else ""
+    parts = [
+        "## Workloads",
+        f"`{how}`, {rounds}, on {machine.describe()}; {neighbours}.{peers}",
+        METHOD.format(loop=_loop_costs(measured)),
+    ]
+    for interpreter, results in measured:
+        parts.append(
+            f"### CPython {interpreter.label}, Interlock {interpreter.interlock}"
+            f"{_gil_note(interpreter, results)}"
+        )
+        parts.append(table(HEAD, [cells(result) for result in results]))
+        parts.append("#### Where Interlock loses or misses its target")
+        parts.append("\n".join(f"- {line}" for line in defeats(results)) or "Nowhere.")
+    return "\n\n".join(parts)
+
+
+def cells(result: Result) -> list[str]:
+    """One row."""
+    ratio = "" if result.ratio is None else f"{result.ratio:.2f}" + ("~" if result.noisy else "")
+    verdict = "failed" if result.failed else "OK" if result.ok else "short"
+    row = [result.title, amount(result, "std"), amount(result, "interlock"), ratio, target(result), verdict]
+    for peer in result.peers:
+        versus = result.peer_ratio(peer)
+        return [*row, peer, amount(result, peer), "" if versus is None else f"{versus:.2f}"]
+    return [*row, "", "", ""]
+
+
+def amount(result: Result, label: str) -> str:
+    """A subject's median with its unit."""
+    value = result.value(label)
+    return "" if value is None else number(value, result.unit)
+
+
+def number(value: float, unit: str) -> str:
+    """Nanoseconds go without their unit."""
+    digits = f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 2 else f"{value:.2f}"
+    return digits if unit in ("ns", "") else f"{digits} {unit}"
+
+
+def target(result: Result) -> str:
+    """The target in words of the table."""
+    if result.judge == "ratio":
+        return f"{result.target:g}"
+    return f"{result.judge} {number(result.target, result.unit)}"
+
+
+def defeats(results: Sequence[Result]) -> list[str]:
+    """A line for each failure, missed target, lost comparison with the baseline, and peer ahead."""
+    lines = []
+    for result in results:
+        for label, error in result.errors.items():
+            lines.append(f"{result.title}: failed on {label}: {error.strip().splitlines()[-1]}")
+        if not result.ok and not result.failed:
+            lines.append(_shortfall(result))
+        for peer in result.peers:
+            versus = result.peer_ratio(peer)
+            if versus is not None and versus < 0.99:
+                lines.append(
+                    f"{result.title}: {peer} is ahead, {amount(result, peer)} against "
+                    f"{amount(result, 'interlock')}"
+                )
+    return lines
+
+
+def _shortfall(result: Result) -> str:
+    if result.ratio is None or result.judge != "ratio":
+        return f"{result.title}: {amount(result, 'interlock')}, target {target(result)}"
+    than = "the standard library" if result.baseline == "std" else f"Interlock {result.baseline}"
+    relation = f"slower than {than}, " if result.slower and result.unit != "bytes" else ""
+    return f"{result.title}: {relation}ratio {result.ratio:.2f}, target {target(result)}"
+
+
+def _loop_costs(measured: Measured) -> str:
+    costs = [
+        f"{median(r.loop_ns for r in results):.1f} ns on {interpreter.label}"
+        for interpreter, results in measured
+        if results
+    ]
+    return ", ".join(costs)
+
+
+def _gil_note(interpreter: Interpreter, results: Sequence[Result]) -> str:
+    if interpreter.free_threaded and any(result.gil for result in results):
+        return ", WITH THE GIL SWITCHED ON BY AN IMPORT"
+    return ""

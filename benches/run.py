@@ -1,0 +1,191 @@
+"""Measures Interlock beside the standard library and its peers, in every interpreter that has it.
+
+    run.py                                   every .venv*/bin/python of the project, PATH, pyenv, the system
+    run.py --python .venv/bin/python --case 'lock-*' --rounds 25
+    run.py --quick
+    run.py --write docs/benchmarks.md --json FILE
+
+Each case runs in a process of its own, under a limit. The exit status is 1 when a case failed or hung,
+and with --strict also when a target was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import machine
+import report
+from case import Case, Probe
+from catalogue import ALL
+from interpreters import PROJECT, Interpreter, discover, environment, explain_none
+from results import Result
+from sections import write_section
+
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def main() -> int:
+    """Run, print, write; return the exit status."""
+    args = parse()
+    cases = [case for case in ALL if not args.case or any(fnmatch.fnmatch(case.name, p) for p in args.case)]
+    if args.list or not cases:
+        print("\n".join(f"{case.name:20} {case.title}" for case in ALL))
+        return 0 if args.list else 2
+    interpreters, left_out = discover(args.python, args.path)
+    if args.python:
+        print("\n".join(f"left out: {line}" for line in left_out), file=sys.stderr)
+    if not interpreters:
+        print(explain_none(left_out), file=sys.stderr)
+        return 2
+    measured = []
+    neighbours = machine.Neighbours()
+    for interpreter in interpreters:
+        results = [measure(interpreter, case, args) for case in cases]
+        measured.append((interpreter, results))
+        print(report.text(interpreter, results, neighbours), flush=True)
+        save(measured, neighbours, args)
+    everything = [result for _, results in measured for result in results]
+    failed = any(result.failed for result in everything)
+    short = args.strict and not all(result.ok for result in everything)
+    return 1 if failed or short else 0
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="an interpreter that has interlock (repeatable; default: all that are found)",
+    )
+    parser.add_argument(
+        "--path",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder that holds the interlock package, put on PYTHONPATH (repeatable)",
+    )
+    parser.add_argument(
+        "--case",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="only cases whose name matches (repeatable)",
+    )
+    parser.add_argument("--list", action="store_true", help="list the cases and stop")
+    parser.add_argument("--rounds", type=int, help="samples of each column (default 15, quick 5)")
+    parser.add_argument("--sample-ms", type=float, help="length of a sample (default 30, quick 15)")
+    parser.add_argument("--limit", type=float, default=180, help="seconds a process may take (default 180)")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter scale cases")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples here")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the section of docs/benchmarks.md")
+    parser.add_argument("--strict", action="store_true", help="exit status 1 also for a missed target")
+    args = parser.parse_args()
+    if args.write and args.case:
+        print(f"{args.write} is left as it is: --case measures a part only", file=sys.stderr)
+        args.write = None
+    args.rounds = args.rounds or (5 if args.quick else 15)
+    args.sample_ms = args.sample_ms or (15 if args.quick else 30)
+    return args
+
+
+def measure(interpreter: Interpreter, case: Case | Probe, args: argparse.Namespace) -> Result:
+    """One case in one interpreter."""
+    print(f"{interpreter.label}: {case.name}", file=sys.stderr, flush=True)
+    result = Result.of(case)
+    if isinstance(case, Case):
+        run_worker(result, "all", interpreter, args)
+        return result
+    for _ in range(1 if args.quick else case.rounds):
+        for subject in ("std", "interlock"):
+            run_worker(result, subject, interpreter, args)
+    return result
+
+
+def run_worker(result: Result, subject: str, interpreter: Interpreter, args: argparse.Namespace) -> None:
+    """One process, bounded in time; what goes wrong in it becomes an error of the result."""
+    command = [
+        interpreter.python,
+        str(WORKER),
+        result.name,
+        "--subject",
+        subject,
+        "--rounds",
+        str(args.rounds),
+        "--sample-ms",
+        str(args.sample_ms),
+        "--limit",
+        str(args.limit),
+    ]
+    if args.quick:
+        command.append("--quick")
+    try:
+        done = subprocess.run(
+            command,
+            env=environment(args.path),
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=args.limit + 10,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        result.errors[subject] = f"the process did not end within {args.limit + 10:g} s"
+        return
+    if done.returncode:
+        hung = "Timeout (" in done.stderr
+        what = f"no end within {args.limit:g} s" if hung else last_line(done.stderr)
+        result.errors[subject] = f"exit status {done.returncode}\n{done.stderr[-4000:]}\n{what}"
+        print(done.stderr[-4000:], file=sys.stderr)
+        return
+    print(done.stderr, end="", file=sys.stderr)
+    result.add(json.loads(done.stdout))
+
+
+def last_line(output: str) -> str:
+    """The last line that says something."""
+    lines = output.strip().splitlines()
+    return lines[-1].strip() if lines else "no output"
+
+
+def save(
+    measured: list[tuple[Interpreter, list[Result]]], neighbours: machine.Neighbours, args: argparse.Namespace
+) -> None:
+    """The JSON file and the page, as far as the run has come."""
+    if args.json:
+        runs: list[dict[str, Any]] = [
+            {
+                "python": interpreter.label,
+                "interlock": interpreter.interlock,
+                "results": [result.plain() for result in results],
+            }
+            for interpreter, results in measured
+        ]
+        everything = {
+            "machine": machine.describe(),
+            "others": neighbours.share,
+            "rounds": args.rounds,
+            "quick": args.quick,
+            "runs": runs,
+        }
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+    if args.write:
+        how = "python benches/run.py" + (" --quick" if args.quick else "")
+        rounds = f"{args.rounds} rounds of samples of {args.sample_ms:g} ms"
+        section = report.markdown(measured, how, rounds, neighbours)
+        write_section(args.write, "workloads", section, "Benchmarks")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Measures one case in this interpreter and prints the result as JSON; run by run.py.
+
+Usage:
+    worker.py CASE --rounds 15 --sample-ms 30 --limit 120 [--quick] [--subject NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import gc
+import json
+import sys
+import traceback
+from typing import Any
+
+import measure
+import namespaces
+from case import Body, Case, Probe
+from catalogue import BY_NAME
+
+
+class Failures:
+    """What went wrong, by subject."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, str] = {}
+        self._label, self._absent = "", False
+
+    def of(self, label: str, absent: bool) -> Failures:
+        """Use as ``with failures.of(label, ...)``; a package that is not there is fine if ``absent``."""
+        self._label, self._absent = label, absent
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> bool:
+        if isinstance(error, Exception) and not (self._absent and isinstance(error, ImportError)):
+            self.errors[self._label] = "".join(traceback.format_exception(error))
+        return isinstance(error, Exception)
+
+
+def main() -> None:
+    """Measure and print. A hang ends the process with all stacks on stderr when the limit is over."""
+    args = parse()
+    faulthandler.dump_traceback_later(args.limit, exit=True)
+    case = BY_NAME[args.case]
+    result = measure_case(case, args) if isinstance(case, Case) else run_probe(case, args)
+    gil = getattr(sys, "_is_gil_enabled", lambda: True)()
+    json.dump(result | {"gil": gil, "loop_ns": measure.loop_ns()}, sys.stdout)
+    sys.stdout.flush()
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("case", choices=BY_NAME)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--sample-ms", type=float, default=30)
+    parser.add_argument("--limit", type=float, default=120, help="seconds")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--subject", default="std", help="the namespace that a probe runs on")
+    return parser.parse_args()
+
+
+def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
+    """All namespaces of a case, in turn; one that fails leaves an error and does not stop the others."""
+    sample_ms = args.sample_ms if case.sample_ms is None or args.quick else case.sample_ms
+    bodies: dict[str, Body] = {}
+    sizes: dict[str, int] = {}
+    versions: dict[str, str] = {}
+    failures = Failures()
+    gc.disable()
+    for label, namespace, prepare in case.subjects():
+        with failures.of(label, absent=label in case.peers):
+            ns = namespaces.load(namespace)
+            body = prepare(ns)
+            sizes[label] = measure.size(body, case.multiple, case.least, sample_ms)
+            bodies[label] = body
+            versions[namespace] = ns.version
+    samples = measure.in_turn(bodies, sizes, args.rounds)
+    return {"samples": samples, "sizes": sizes, "versions": versions, "errors": failures.errors}
+
+
+def run_probe(probe: Probe, args: argparse.Namespace) -> dict[str, Any]:
+    """The one number of a probe on one namespace."""
+    ns = namespaces.load(args.subject)
+    value = probe.run(ns, args.quick)
+    return {"samples": {args.subject: [value]}, "versions": {args.subject: ns.version}, "errors": {}}
+
+
+if __name__ == "__main__":
+    main()

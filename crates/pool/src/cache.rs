@@ -1,0 +1,192 @@
+//! Operating-system threads kept for reuse.
+//!
+//! Making a thread costs tens of microseconds, handing a job to one that waits costs a wake-up. A thread whose job has
+//! ended waits for another for [`IDLE_SECONDS`]; at most [`MOST_IDLE`] wait at a time, the others end at once.
+//!
+//! States of a worker, which are the places where it stands:
+//!
+//! | state | `IDLE` has it | its `job` | left by |
+//! |---|---|---|---|
+//! | running | no | none | the job ends: idle, or the thread ends |
+//! | idle | yes | none | [`launch`] takes it out of `IDLE` and puts a job in: assigned; its time is over: it takes itself out, the thread ends |
+//! | assigned | no | some | it takes the job: running |
+//!
+//! Claims: (C1) a job is run exactly once, because only who took the worker out of `IDLE` gives it one, and nobody takes
+//! it out twice. (C2) A worker does not end while it is assigned: it ends only if it could take itself out of `IDLE`.
+//! (C3) When [`Job::ended`] runs, the worker is idle already, so whoever learns from it that the job ended finds it there.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_os::thread;
+use interlock_wait::{
+    Deadline, Event, Kind, Patience, Resource, ThreadId, WaitQueue, Waiter, Wake, WordLock, block, fork,
+    probed, report,
+};
+
+/// How long a thread waits for another job, in seconds.
+const IDLE_SECONDS: u64 = 5;
+/// How many threads wait for another job at most.
+const MOST_IDLE: usize = 64;
+
+/// What a thread is made for.
+pub trait Job: Send {
+    /// Does the work, on the thread that the job was given to. A panic is reported and ends only this job.
+    fn run(&mut self);
+
+    /// Tells whoever waits that the job has ended. Runs on the same thread, which may get another job at any moment now.
+    fn ended(self: Box<Self>);
+}
+
+struct Worker {
+    stack_size: usize,
+    assignment: WordLock<Assignment>,
+}
+
+#[derive(Default)]
+struct Assignment {
+    job: Option<Box<dyn Job>>,
+    thread: Option<ThreadId>,
+    line: WaitQueue,
+}
+
+struct Idle {
+    generation: u32,
+    workers: Vec<Arc<Worker>>,
+}
+
+static IDLE: WordLock<Idle> = WordLock::new(Idle {
+    generation: 0,
+    workers: Vec::new(),
+});
+
+impl Idle {
+    /// The idle workers of this process: those of the process it was forked from do not exist here.
+    fn workers(&mut self) -> &mut Vec<Arc<Worker>> {
+        if self.generation != fork::generation() {
+            self.generation = fork::generation();
+            std::mem::forget(std::mem::take(&mut self.workers));
+        }
+        &mut self.workers
+    }
+}
+
+/// Runs `job` on a thread with a stack of `stack_size` bytes, or, if that is 0, of the default size: on one that waits for
+/// work, or else on a new one. Returns the thread's identity. Never blocks.
+///
+/// # Errors
+/// The operating system has no room for another thread; the job was not run.
+pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
+    let stack_size = if stack_size == 0 {
+        thread::default_stack_size()
+    } else {
+        stack_size
+    };
+    match take_idle(stack_size) {
+        Some(worker) => Ok(assign(&worker, job)),
+        None => start(stack_size, job),
+    }
+}
+
+fn take_idle(stack_size: usize) -> Option<Arc<Worker>> {
+    let mut idle = IDLE.lock();
+    let workers = idle.workers();
+    // The one that waits for the shortest time is the likeliest to be awake.
+    let place = workers
+        .iter()
+        .rposition(|worker| worker.stack_size == stack_size)?;
+    Some(workers.remove(place))
+}
+
+fn assign(worker: &Worker, job: Box<dyn Job>) -> ThreadId {
+    let mut assignment = worker.assignment.lock();
+    assignment.job = Some(job);
+    let wakeup = assignment.line.notify_one();
+    let thread = assignment.thread;
+    drop(assignment);
+    wakeup.run();
+    thread.expect("a worker says who it is before it is idle")
+}
+
+fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
+    let worker = Worker {
+        stack_size,
+        assignment: WordLock::new(Assignment {
+            job: Some(job),
+            ..Default::default()
+        }),
+    };
+    let worker = Arc::new(worker);
+    let ident = thread::spawn(stack_size, move || work(&worker))?;
+    Ok(ThreadId::from_ident(ident))
+}
+
+/// The life of a thread: job after job, until none comes.
+fn work(worker: &Arc<Worker>) {
+    let me = ThreadId::current();
+    let born_in = fork::generation();
+    worker.assignment.lock().thread = Some(me);
+    while let Some(mut job) = next_job(worker) {
+        if probed() {
+            report(Event::ThreadBegan { thread: me });
+        }
+        // The panic hook has reported it; what matters here is that `ended` runs.
+        let _ = catch_unwind(AssertUnwindSafe(|| job.run()));
+        if probed() {
+            report(Event::ThreadEnded { thread: me });
+        }
+        // The only thread of a forked child is nobody's worker: the process ends with it.
+        let stays = fork::generation() == born_in && become_idle(worker);
+        job.ended();
+        if !stays {
+            return;
+        }
+    }
+}
+
+fn become_idle(worker: &Arc<Worker>) -> bool {
+    let mut idle = IDLE.lock();
+    let workers = idle.workers();
+    let stays = workers.len() < MOST_IDLE;
+    if stays {
+        workers.push(worker.clone());
+    }
+    stays
+}
+
+/// Waits for the job that this worker was or will be given; `None` when its time as an idle worker is over.
+fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
+    let deadline = Deadline::after(Duration::from_secs(IDLE_SECONDS));
+    loop {
+        let waiter = Waiter::thread();
+        let mut assignment = worker.assignment.lock();
+        if let Some(job) = assignment.job.take() {
+            return Some(job);
+        }
+        assignment.line.push_back(waiter.clone());
+        drop(assignment);
+        let resource = Resource {
+            kind: Kind::Thread,
+            address: worker.assignment.address(),
+        };
+        if block(&waiter, resource, None, &mut Patience::until(deadline)) == Wake::TimedOut {
+            worker.assignment.lock().line.remove(&waiter);
+            let mut idle = IDLE.lock();
+            let workers = idle.workers();
+            if let Some(place) = workers.iter().position(|other| Arc::ptr_eq(other, worker)) {
+                workers.remove(place);
+                return None;
+            }
+            // Not idle any more: somebody is about to give us a job.
+            drop(idle);
+            thread::yield_now();
+        }
+    }
+}
+
+/// How many threads wait for a job, at this moment. Never blocks.
+pub fn idle() -> usize {
+    IDLE.lock().workers().len()
+}

@@ -1,0 +1,11 @@
+//! Threads that run other people's code.
+//!
+//! So far this is the [`launch`] of single threads on operating-system threads that are kept for reuse.
+
+#![forbid(unsafe_code)]
+
+mod cache;
+mod group;
+
+pub use cache::{Job, idle, launch};
+pub use group::Group;

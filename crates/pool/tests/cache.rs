@@ -1,0 +1,46 @@
+//! Threads are reused, each job runs once, and who learns that a job ended finds its thread idle.
+
+use std::sync::mpsc;
+
+use interlock_pool::{Job, launch};
+use interlock_wait::ThreadId;
+
+struct Report {
+    tell: mpsc::Sender<ThreadId>,
+    panics: bool,
+}
+
+impl Job for Report {
+    fn run(&mut self) {
+        assert!(!self.panics, "a panic that the test asked for");
+    }
+
+    fn ended(self: Box<Self>) {
+        self.tell.send(ThreadId::current()).unwrap();
+    }
+}
+
+fn run(stack_size: usize, panics: bool) -> ThreadId {
+    let (tell, hear) = mpsc::channel();
+    let told = launch(stack_size, Box::new(Report { tell, panics })).unwrap();
+    let ran_on = hear.recv().unwrap();
+    assert_eq!(told, ran_on);
+    ran_on
+}
+
+#[test]
+fn a_thread_whose_job_ended_runs_the_next_even_after_a_panic() {
+    let stack_size = 1 << 20;
+    let first = run(stack_size, false);
+    assert_eq!(run(stack_size, true), first);
+    for _ in 0..1000 {
+        assert_eq!(run(stack_size, false), first);
+    }
+}
+
+#[test]
+fn a_thread_is_reused_for_its_own_stack_size_only() {
+    let small = run(1 << 19, false);
+    assert_ne!(run(1 << 18, false), small);
+    assert_eq!(run(1 << 19, false), small);
+}

@@ -1,0 +1,126 @@
+//! `threading.Barrier`.
+
+use std::sync::OnceLock;
+
+use interlock_sync as engine;
+use interlock_sync::Arrival;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyValueError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+
+use crate::blocking;
+use crate::convert::Timeout;
+use crate::errors;
+
+/// A point that a number of threads pass together, again and again.
+///
+/// Blocks in `wait()` until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end the
+/// wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
+#[pyclass(frozen, weakref, subclass, dict, module = "interlock.threading")]
+pub(crate) struct Barrier {
+    engine: engine::Barrier,
+    settings: OnceLock<Settings>,
+}
+
+/// What was given when the barrier was made.
+struct Settings {
+    action: Option<Py<PyAny>>,
+    timeout: Timeout,
+}
+
+#[pymethods]
+impl Barrier {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        Barrier {
+            engine: engine::Barrier::new(1),
+            settings: OnceLock::new(),
+        }
+    }
+
+    #[pyo3(signature = (parties, action = None, timeout = Timeout::Never))]
+    fn __init__(&self, parties: isize, action: Option<Py<PyAny>>, timeout: Timeout) -> PyResult<()> {
+        let parties = usize::try_from(parties).ok().filter(|&parties| parties > 0);
+        let parties = parties.ok_or_else(|| PyValueError::new_err("parties must be > 0"))?;
+        self.engine.begin_with(parties);
+        // A barrier that is initialized again keeps what it was given first.
+        let _ = self.settings.set(Settings { action, timeout });
+        Ok(())
+    }
+
+    /// Wait for the other parties; the index of arrival, from 0 to parties - 1.
+    ///
+    /// Blocks until all are there, for at most `timeout` seconds (None: those given to Barrier, if any). One of them runs
+    /// `action` before they go on. Raises BrokenBarrierError if the barrier is or was broken or reset meanwhile; a
+    /// timeout, an interruption and an action that raises break it.
+    #[pyo3(signature = (timeout = Timeout::Never), text_signature = "($self, timeout=None)")]
+    fn wait(&self, py: Python<'_>, timeout: Timeout) -> PyResult<usize> {
+        let settings = self.settings.get();
+        let timeout = match (timeout, settings) {
+            (Timeout::Never, Some(settings)) => settings.timeout,
+            _ => timeout,
+        };
+        let deadline = timeout.deadline()?;
+        let arrival = blocking::wait(py, deadline, |patience| self.engine.arrive_with(patience))?;
+        match arrival.map_err(errors::broken(py))? {
+            Arrival::Through(index) => Ok(index),
+            Arrival::Leads(index) => {
+                if let Some(action) = settings.and_then(|settings| settings.action.as_ref()) {
+                    action.call0(py).inspect_err(|_| self.engine.abort())?;
+                }
+                self.engine.open().map_err(errors::broken(py))?;
+                Ok(index)
+            }
+        }
+    }
+
+    /// Make the barrier empty and whole; threads that wait get BrokenBarrierError. Never blocks.
+    fn reset(&self) {
+        self.engine.reset();
+    }
+
+    /// Break the barrier: threads that wait, and that come, get BrokenBarrierError until reset(). Never blocks.
+    fn abort(&self) {
+        self.engine.abort();
+    }
+
+    /// How many threads have to wait to get through.
+    #[getter]
+    fn parties(&self) -> usize {
+        self.engine.parties()
+    }
+
+    /// How many threads wait now.
+    #[getter]
+    fn n_waiting(&self) -> usize {
+        self.engine.waiting()
+    }
+
+    /// Whether the barrier is broken.
+    #[getter]
+    fn broken(&self) -> bool {
+        self.engine.is_broken()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.settings
+            .get()
+            .map_or(Ok(()), |settings| visit.call(&settings.action))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let class = slf.get_type().fully_qualified_name()?;
+        let engine = &slf.get().engine;
+        if engine.is_broken() {
+            return Ok(format!("<{class} at {:p}: broken>", slf.as_ptr()));
+        }
+        Ok(format!(
+            "<{class} at {:p}: waiters={}/{}>",
+            slf.as_ptr(),
+            engine.waiting(),
+            engine.parties()
+        ))
+    }
+}

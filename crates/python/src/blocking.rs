@@ -1,0 +1,114 @@
+//! The one place that detaches from the interpreter.
+//!
+//! A waiting thread detaches for the sleep alone; everything before and after happens attached. On a build with a GIL, a
+//! woken thread that attached at once would only go to sleep again, on the interpreter's own lock, because the thread
+//! that woke it still runs. Most often that thread is about to wait itself. So the woken one first watches for a few
+//! microseconds whether its notifier detaches.
+
+use interlock_wait::primitive::global::{AtomicBool, AtomicU64, Ordering};
+use interlock_wait::{Deadline, Host, Patience, Slept, ThreadId, watch};
+use pyo3::prelude::*;
+
+/// How long a woken thread watches for its notifier to detach, in nanoseconds.
+const WATCH_NANOS: u32 = 10_000;
+
+/// Threads whose identities fall on the same slot share it; that costs a few microseconds, not correctness.
+const SLOTS: usize = 1024;
+
+/// Whether the thread of a slot is detached in a wait of ours, or has ended.
+static DETACHED: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
+
+/// The thread on which Python handles signals.
+static MAIN_THREAD: AtomicU64 = AtomicU64::new(0);
+
+fn slot(thread: ThreadId) -> &'static AtomicBool {
+    // Identities are addresses of thread stacks: their low bits are all alike.
+    let hash = (thread.ident() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    &DETACHED[(hash >> 54) as usize % SLOTS]
+}
+
+/// Says that the calling thread is detached from here on, or attached again.
+pub(crate) fn set_detached(detached: bool) {
+    // Relaxed: a hint for those who watch; it orders nothing.
+    slot(ThreadId::current()).store(detached, Ordering::Relaxed);
+}
+
+/// Watches for the thread that notified this one to detach, for as long as that is likely to pay.
+pub(crate) fn watch_notifier(notifier: Option<ThreadId>) {
+    if cfg!(Py_GIL_DISABLED) {
+        return;
+    }
+    if let Some(notifier) = notifier {
+        let slot = slot(notifier);
+        // Relaxed: see `set_detached`.
+        watch(WATCH_NANOS, || slot.load(Ordering::Relaxed));
+    }
+}
+
+/// Remembers which thread handles signals: the main thread, and in the child of a fork the only one.
+pub(crate) fn remember_main_thread(py: Python<'_>) -> PyResult<()> {
+    let main = py.import("threading")?.call_method0("main_thread")?;
+    // Relaxed: written at import and in the child of a fork, while no other thread waits.
+    MAIN_THREAD.store(main.getattr("ident")?.extract()?, Ordering::Relaxed);
+    Ok(interlock_os::fork::on_child(become_main_thread)?)
+}
+
+extern "C" fn become_main_thread() {
+    // Relaxed: the child has one thread.
+    MAIN_THREAD.store(interlock_os::thread::current(), Ordering::Relaxed);
+    set_detached(false);
+}
+
+/// A thread attached to the interpreter, as the engine's host.
+struct Interpreter<'py> {
+    py: Python<'py>,
+    handles_signals: bool,
+    raised: Option<PyErr>,
+}
+
+impl Host for Interpreter<'_> {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        let slept = self.py.detach(|| {
+            set_detached(true);
+            let slept = sleep();
+            if let Slept::Notified(notifier) = slept {
+                watch_notifier(notifier);
+            }
+            set_detached(false);
+            slept
+        });
+        if !self.handles_signals || matches!(slept, Slept::Notified(_)) {
+            return false;
+        }
+        let raised = self.py.check_signals().err();
+        let stop = raised.is_some();
+        self.raised = raised.or(self.raised.take());
+        stop
+    }
+
+    fn hears_signals(&self) -> bool {
+        self.handles_signals
+    }
+}
+
+/// Runs an operation of the engine that may wait until `deadline`; the calling thread detaches while it sleeps.
+///
+/// Signal handlers run as they would between two bytecodes.
+///
+/// # Errors
+/// A signal handler raised, such as `KeyboardInterrupt`. What the operation then left undone is the engine's promise.
+pub(crate) fn wait<R>(
+    py: Python<'_>,
+    deadline: Deadline,
+    operation: impl FnOnce(&mut Patience<'_>) -> R,
+) -> PyResult<R> {
+    // Relaxed: see `remember_main_thread`.
+    let handles_signals = MAIN_THREAD.load(Ordering::Relaxed) == ThreadId::current().ident();
+    let mut interpreter = Interpreter {
+        py,
+        handles_signals,
+        raised: None,
+    };
+    let result = operation(&mut Patience::hosted(deadline, &mut interpreter));
+    interpreter.raised.map_or(Ok(result), Err)
+}

@@ -1,0 +1,135 @@
+//! Arguments as Python gives them.
+
+use std::time::Duration;
+
+use interlock_wait::Deadline;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt};
+
+/// The longest timeout, in seconds: `threading.TIMEOUT_MAX`.
+const TIMEOUT_MAX_SECONDS: f64 = (i64::MAX / 1_000_000_000) as f64;
+
+/// An argument of which only the truth matters, such as `blocking`.
+pub(crate) struct Truth(pub(crate) bool);
+
+impl<'py> FromPyObject<'_, 'py> for Truth {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match object.cast::<PyBool>() {
+            Ok(exact) => Ok(Truth(exact.is_true())),
+            Err(_) => object.is_truthy().map(Truth),
+        }
+    }
+}
+
+/// How long the caller is willing to wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Timeout {
+    /// For ever.
+    Never,
+    /// So many seconds; may be negative.
+    Seconds(f64),
+}
+
+impl Timeout {
+    /// The point in time at which the wait ends; a negative time is over already.
+    ///
+    /// # Errors
+    /// The time is not a number, or too large for the clock.
+    pub(crate) fn deadline(self) -> PyResult<Deadline> {
+        match self {
+            Timeout::Never => Ok(Deadline::NEVER),
+            Timeout::Seconds(seconds) if seconds.is_nan() => {
+                Err(PyValueError::new_err("Invalid value NaN (not a number)"))
+            }
+            Timeout::Seconds(seconds) if seconds > TIMEOUT_MAX_SECONDS => {
+                Err(PyOverflowError::new_err("timeout value is too large"))
+            }
+            Timeout::Seconds(seconds) if seconds <= 0.0 => Ok(Deadline::PASSED),
+            Timeout::Seconds(seconds) => Ok(Deadline::after(Duration::from_secs_f64(seconds))),
+        }
+    }
+
+    /// As [`Timeout::deadline`], but a negative time is an error.
+    pub(crate) fn non_negative_deadline(self) -> PyResult<Deadline> {
+        match self {
+            Timeout::Seconds(seconds) if seconds < 0.0 => {
+                Err(PyValueError::new_err("'timeout' must be a non-negative number"))
+            }
+            timeout => timeout.deadline(),
+        }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Timeout {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_none() {
+            Ok(Timeout::Never)
+        } else {
+            seconds(object).map(Timeout::Seconds)
+        }
+    }
+}
+
+/// A number of seconds: a float, an integer, or what turns itself into one of them.
+fn seconds(object: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
+    if let Ok(float) = object.cast::<PyFloat>() {
+        return Ok(float.value());
+    }
+    if let Ok(int) = object.cast::<PyInt>() {
+        return int
+            .extract::<f64>()
+            .map_err(|_| PyOverflowError::new_err("timeout value is too large"));
+    }
+    let kind = object.get_type();
+    if !kind.hasattr("__index__")? && !kind.hasattr("__float__")? {
+        let message = format!("'{}' object cannot be interpreted as an integer", kind.name()?);
+        return Err(PyTypeError::new_err(message));
+    }
+    object.extract()
+}
+
+/// The `timeout` of a lock's `acquire`: seconds, of which -1 means no limit.
+#[derive(Clone, Copy)]
+pub(crate) struct LockTimeout(f64);
+
+impl LockTimeout {
+    pub(crate) const UNLIMITED: LockTimeout = LockTimeout(-1.0);
+
+    /// Whether and until when to wait; `None` not at all.
+    ///
+    /// # Errors
+    /// A timeout for a call that does not block, or one that is negative, or too large for the clock.
+    #[cold]
+    pub(crate) fn deadline(self, blocking: bool) -> PyResult<Option<Deadline>> {
+        match (blocking, self.0) {
+            (true, -1.0) => Ok(Some(Deadline::NEVER)),
+            (false, -1.0) => Ok(None),
+            (false, _) => Err(PyValueError::new_err(
+                "can't specify a timeout for a non-blocking call",
+            )),
+            (true, seconds) if seconds < 0.0 => Err(PyValueError::new_err(
+                "timeout value must be a non-negative number",
+            )),
+            (true, seconds) => Timeout::Seconds(seconds).deadline().map(Some),
+        }
+    }
+
+    /// Whether this is the plain blocking call that needs no check.
+    #[inline]
+    pub(crate) fn is_unlimited(self) -> bool {
+        self.0 == -1.0
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for LockTimeout {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        seconds(object).map(LockTimeout)
+    }
+}

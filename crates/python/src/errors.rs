@@ -1,0 +1,113 @@
+//! The one table from what can go wrong in the engine to the exceptions that the standard library raises for it.
+
+use interlock_queue::{GetError, TooManyDone};
+use interlock_sync::{Broken, NotHeld, TooMany};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+/// A class of the standard library, looked up once.
+struct Imported {
+    module: &'static str,
+    name: &'static str,
+    class: PyOnceLock<Py<PyType>>,
+}
+
+impl Imported {
+    const fn new(module: &'static str, name: &'static str) -> Self {
+        Imported {
+            module,
+            name,
+            class: PyOnceLock::new(),
+        }
+    }
+
+    fn raise(&self, py: Python<'_>) -> PyErr {
+        match self.class.import(py, self.module, self.name) {
+            Ok(class) => PyErr::from_type(class.clone(), ()),
+            Err(error) => error,
+        }
+    }
+}
+
+static EMPTY: Imported = Imported::new("queue", "Empty");
+static FULL: Imported = Imported::new("queue", "Full");
+static SHUT_DOWN: Imported = Imported::new("interlock._queue_errors", "ShutDown");
+static BROKEN_BARRIER: Imported = Imported::new("threading", "BrokenBarrierError");
+
+/// What the exception is of.
+pub(crate) enum Failure {
+    /// A lock was released that nobody has.
+    LockNotHeld,
+    /// A reentrant lock was released that the thread does not own.
+    RLockNotOwned,
+    /// A condition's lock is not held in a wait.
+    WaitNotHeld,
+    /// A condition's lock is not held in a notification.
+    NotifyNotHeld,
+    /// More permits were released than a bounded semaphore has.
+    SemaphoreBound,
+    /// A barrier is broken.
+    BrokenBarrier,
+    /// A queue has no item.
+    Empty,
+    /// A queue has no room.
+    Full,
+    /// A queue is shut down.
+    ShutDown,
+    /// More tasks were said to be done than there were.
+    TooManyDone,
+}
+
+impl Failure {
+    /// The standard library's exception.
+    #[cold]
+    pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
+        match self {
+            Failure::LockNotHeld => PyRuntimeError::new_err("release unlocked lock"),
+            Failure::RLockNotOwned => PyRuntimeError::new_err("cannot release un-acquired lock"),
+            Failure::WaitNotHeld => PyRuntimeError::new_err("cannot wait on un-acquired lock"),
+            Failure::NotifyNotHeld => PyRuntimeError::new_err("cannot notify on un-acquired lock"),
+            Failure::SemaphoreBound => PyValueError::new_err("Semaphore released too many times"),
+            Failure::BrokenBarrier => BROKEN_BARRIER.raise(py),
+            Failure::Empty => EMPTY.raise(py),
+            Failure::Full => FULL.raise(py),
+            Failure::ShutDown => SHUT_DOWN.raise(py),
+            Failure::TooManyDone => PyValueError::new_err("task_done() called too many times"),
+        }
+    }
+}
+
+/// A lock's refusal, as its exception.
+pub(crate) fn not_held(py: Python<'_>) -> impl FnOnce(NotHeld) -> PyErr {
+    move |NotHeld| Failure::LockNotHeld.raise(py)
+}
+
+/// A reentrant lock's refusal, as its exception.
+pub(crate) fn not_owned(py: Python<'_>) -> impl FnOnce(NotHeld) -> PyErr {
+    move |NotHeld| Failure::RLockNotOwned.raise(py)
+}
+
+/// A semaphore's refusal, as its exception.
+pub(crate) fn too_many(py: Python<'_>) -> impl FnOnce(TooMany) -> PyErr {
+    move |TooMany| Failure::SemaphoreBound.raise(py)
+}
+
+/// A barrier's refusal, as its exception.
+pub(crate) fn broken(py: Python<'_>) -> impl FnOnce(Broken) -> PyErr {
+    move |_| Failure::BrokenBarrier.raise(py)
+}
+
+/// A queue's refusal of an item, as its exception.
+pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
+    match error {
+        GetError::ShutDown => Failure::ShutDown.raise(py),
+        GetError::Empty | GetError::Interrupted | GetError::Retired => Failure::Empty.raise(py),
+    }
+}
+
+/// A queue's refusal to count one more task as done, as its exception.
+pub(crate) fn too_many_done(py: Python<'_>) -> impl FnOnce(TooManyDone) -> PyErr {
+    move |TooManyDone| Failure::TooManyDone.raise(py)
+}

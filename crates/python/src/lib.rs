@@ -1,0 +1,47 @@
+//! The extension module `interlock._interlock`: Python's view of the engine.
+//!
+//! A method here converts its arguments, calls the engine, and converts the result. What waits goes through
+//! [`blocking::wait`], the one place that detaches from the interpreter.
+
+mod barrier;
+mod blocking;
+mod condition;
+mod convert;
+mod errors;
+mod event;
+mod lock;
+mod queue;
+mod rlock;
+mod semaphore;
+mod thread;
+
+use pyo3::prelude::*;
+
+/// The whole tree of the extension module.
+#[pymodule(gil_used = false)]
+mod _interlock {
+    #[pymodule_export]
+    use crate::barrier::Barrier;
+    #[pymodule_export]
+    use crate::condition::Condition;
+    #[pymodule_export]
+    use crate::event::Event;
+    #[pymodule_export]
+    use crate::lock::Lock;
+    #[pymodule_export]
+    use crate::queue::{Queue, Registration, SimpleQueue};
+    #[pymodule_export]
+    use crate::rlock::RLock;
+    #[pymodule_export]
+    use crate::semaphore::{BoundedSemaphore, Semaphore};
+    #[pymodule_export]
+    use crate::thread::{ThreadHandle, idle_threads};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::blocking::remember_main_thread(module.py())?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,120 @@
+//! `threading.Lock`.
+
+use interlock_sync as engine;
+use pyo3::prelude::*;
+
+use crate::blocking;
+use crate::convert::{LockTimeout, Truth};
+use crate::errors;
+
+/// A mutual-exclusion lock, which any thread may release.
+///
+/// Blocks in `acquire()` until it is released; Ctrl-C ends the wait. A thread that has waited for a millisecond gets the
+/// lock at the next release, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
+#[pyclass(frozen, weakref, module = "interlock.threading")]
+pub(crate) struct Lock {
+    pub(crate) engine: engine::Lock,
+}
+
+#[pymethods]
+impl Lock {
+    #[new]
+    fn new() -> Self {
+        Lock {
+            engine: engine::Lock::new(),
+        }
+    }
+
+    /// Take the lock; whether it was taken.
+    ///
+    /// Blocks until the lock is free, for at most `timeout` seconds (-1: without limit), or not at all if `blocking` is
+    /// false. Raises ValueError for a negative timeout or one without blocking, OverflowError for one beyond TIMEOUT_MAX.
+    #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
+    #[inline]
+    pub(crate) fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
+        if timeout.is_unlimited() && self.engine.try_acquire() {
+            return Ok(true);
+        }
+        self.acquire_slow(py, blocking.0, timeout)
+    }
+
+    /// Release the lock, whichever thread has it, and wake one thread that waits for it. Never blocks.
+    ///
+    /// Raises RuntimeError if the lock is not locked.
+    #[inline]
+    pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
+        self.engine.release().map_err(errors::not_held(py))
+    }
+
+    /// Whether some thread has the lock.
+    fn locked(&self) -> bool {
+        self.engine.is_locked()
+    }
+
+    /// An obsolete synonym of acquire().
+    #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
+    fn acquire_lock(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
+        self.acquire(py, blocking, timeout)
+    }
+
+    /// An obsolete synonym of release().
+    fn release_lock(&self, py: Python<'_>) -> PyResult<()> {
+        self.release(py)
+    }
+
+    /// An obsolete synonym of locked().
+    fn locked_lock(&self) -> bool {
+        self.locked()
+    }
+
+    /// Take the lock: blocks until it is free.
+    #[inline]
+    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
+        if self.engine.try_acquire() {
+            return Ok(true);
+        }
+        self.acquire_slow(py, true, LockTimeout::UNLIMITED)
+    }
+
+    /// Release the lock.
+    #[inline]
+    #[pyo3(signature = (kind, value, traceback, /))]
+    fn __exit__(
+        &self,
+        kind: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let _ = (value, traceback);
+        self.release(kind.py())
+    }
+
+    fn _at_fork_reinit(&self) {
+        self.engine.reset();
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let state = if slf.get().engine.is_locked() {
+            "locked"
+        } else {
+            "unlocked"
+        };
+        Ok(format!(
+            "<{state} {} object at {:p}>",
+            slf.get_type().fully_qualified_name()?,
+            slf.as_ptr()
+        ))
+    }
+}
+
+impl Lock {
+    #[cold]
+    fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
+        match timeout.deadline(blocking)? {
+            None => Ok(self.engine.try_acquire()),
+            Some(deadline) => blocking::wait(py, deadline, |patience| {
+                self.engine.acquire_with(patience).is_ok()
+            }),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Putting and getting many items at once.
+
+use std::collections::VecDeque;
+
+use interlock_queue::{GetError, PutError};
+use interlock_wait::Deadline;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyList};
+
+use super::Queue;
+use crate::blocking;
+use crate::convert::Timeout;
+use crate::errors::{self, Failure};
+
+/// How many items are taken from an iterable at a time, which may have no end.
+const CHUNK: usize = 1024;
+
+/// `Queue.put_many()`.
+pub(super) fn put(
+    slf: &Bound<'_, Queue>,
+    items: &Bound<'_, PyAny>,
+    block: bool,
+    timeout: Timeout,
+) -> PyResult<()> {
+    let deadline = if block {
+        timeout.non_negative_deadline()?
+    } else {
+        Deadline::PASSED
+    };
+    let mut items = items.try_iter()?;
+    loop {
+        let (mut chunk, end) = take_chunk(&mut items);
+        let put = put_chunk(slf, &mut chunk, deadline);
+        if let Err(error) = put {
+            let remaining = PyList::new(slf.py(), chunk)?;
+            error.value(slf.py()).setattr("remaining", remaining)?;
+            return Err(error);
+        }
+        match end {
+            Some(Err(error)) => return Err(error),
+            Some(Ok(())) => return Ok(()),
+            None => {}
+        }
+    }
+}
+
+/// The next items, and whether that was the end, or what the iterable raised after them.
+fn take_chunk(items: &mut Bound<'_, PyIterator>) -> (VecDeque<Py<PyAny>>, Option<PyResult<()>>) {
+    let mut chunk = VecDeque::new();
+    while chunk.len() < CHUNK {
+        match items.next() {
+            Some(Ok(item)) => chunk.push_back(item.unbind()),
+            Some(Err(error)) => return (chunk, Some(Err(error))),
+            None => return (chunk, Some(Ok(()))),
+        }
+    }
+    (chunk, None)
+}
+
+fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: Deadline) -> PyResult<()> {
+    let (py, this) = (slf.py(), slf.get());
+    if this.open.get().is_none() {
+        match blocking::wait(py, deadline, |patience| {
+            this.engine.put_many_with(chunk, patience)
+        })? {
+            Ok(()) => return Ok(()),
+            Err(PutError::ShutDown(())) => return Err(Failure::ShutDown.raise(py)),
+            Err(PutError::Full(()) | PutError::Interrupted(())) => return Err(Failure::Full.raise(py)),
+            Err(PutError::Retired(())) => {}
+        }
+    }
+    let opened = this.open(py)?.with(slf);
+    while let Some(item) = chunk.front() {
+        opened.put(item.bind(py).clone(), deadline != Deadline::PASSED, deadline)?;
+        chunk.pop_front();
+    }
+    Ok(())
+}
+
+/// `Queue.get_many()`.
+pub(super) fn get<'py>(
+    slf: &Bound<'py, Queue>,
+    max: isize,
+    timeout: Timeout,
+    block: bool,
+) -> PyResult<Bound<'py, PyList>> {
+    let (py, this) = (slf.py(), slf.get());
+    let most = usize::try_from(max).ok().filter(|&most| most > 0);
+    let most = most.ok_or_else(|| PyValueError::new_err("max must be one or more"))?;
+    let deadline = if block {
+        timeout.non_negative_deadline()?
+    } else {
+        Deadline::PASSED
+    };
+    if this.open.get().is_none() {
+        match blocking::wait(py, deadline, |patience| this.engine.get_many_with(most, patience))? {
+            Ok(items) => return PyList::new(py, items),
+            Err(GetError::Retired) => {}
+            Err(refusal) => return Err(errors::no_item(py, refusal)),
+        }
+    }
+    let opened = this.open(py)?.with(slf);
+    let got = PyList::new(py, [opened.get(block, deadline)?])?;
+    while got.len() < most {
+        match opened.get(false, Deadline::PASSED) {
+            Ok(item) => got.append(item)?,
+            // What was got must not be lost: whatever else is wrong will be wrong the next time.
+            Err(_) => break,
+        }
+    }
+    Ok(got)
+}

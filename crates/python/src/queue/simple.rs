@@ -1,0 +1,103 @@
+//! `queue.SimpleQueue`.
+
+use interlock_queue::{Fifo, GetError, Queue as Engine};
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+
+use crate::blocking;
+use crate::convert::{Timeout, Truth};
+use crate::errors;
+
+/// An unbounded queue, first in first out, without tasks.
+///
+/// Blocks in `get()` while it is empty; Ctrl-C ends the wait. put() may be called from __del__ and signal handlers. Follows
+/// https://docs.python.org/3/library/queue.html#simplequeue-objects.
+#[pyclass(frozen, weakref, subclass, generic, module = "interlock.queue")]
+pub(crate) struct SimpleQueue {
+    engine: Engine<Fifo<Py<PyAny>>>,
+}
+
+#[pymethods]
+impl SimpleQueue {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        SimpleQueue {
+            engine: Engine::new(0),
+        }
+    }
+
+    /// Put an item into the queue. Never blocks: `block` and `timeout` are there for likeness with Queue.put().
+    #[pyo3(signature = (item, block = None, timeout = None), text_signature = "($self, item, block=True, timeout=None)")]
+    #[inline]
+    fn put(&self, item: Py<PyAny>, block: Option<&Bound<'_, PyAny>>, timeout: Option<&Bound<'_, PyAny>>) {
+        let _ = (block, timeout);
+        // Without a bound, and never shut down, nothing is refused.
+        let _ = self.engine.try_put(item);
+    }
+
+    /// Put an item into the queue. Never blocks.
+    #[inline]
+    fn put_nowait(&self, item: Py<PyAny>) {
+        let _ = self.engine.try_put(item);
+    }
+
+    /// Take an item out of the queue.
+    ///
+    /// Blocks while the queue is empty, for at most `timeout` seconds (None: without limit), or not at all if `block` is
+    /// false. Raises Empty when there was none, ValueError for a negative timeout.
+    #[pyo3(signature = (block = Truth(true), timeout = Timeout::Never), text_signature = "($self, block=True, timeout=None)")]
+    #[inline]
+    fn get(&self, py: Python<'_>, block: Truth, timeout: Timeout) -> PyResult<Py<PyAny>> {
+        if matches!(timeout, Timeout::Seconds(_)) && block.0 {
+            timeout.non_negative_deadline()?;
+        }
+        match self.engine.try_get() {
+            Ok(item) => Ok(item),
+            Err(_) => self.get_slow(py, block.0, timeout),
+        }
+    }
+
+    /// Take an item out of the queue if there is one; raises Empty if there is not.
+    #[inline]
+    fn get_nowait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.get(py, Truth(false), Timeout::Never)
+    }
+
+    /// Whether there is no item, about: it may have changed already.
+    fn empty(&self) -> bool {
+        self.engine.is_empty()
+    }
+
+    /// How many items there are, about: it may have changed already.
+    fn qsize(&self) -> usize {
+        self.engine.len()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut result = Ok(());
+        // Items that another thread is at work on are not visited: that keeps them alive, which is always safe.
+        self.engine.try_for_each(&mut |item| {
+            result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item))
+        });
+        result
+    }
+
+    fn __clear__(&self) {
+        // Dropped here, under no lock: the items may run code that uses this queue.
+        drop(self.engine.clear());
+    }
+}
+
+impl SimpleQueue {
+    #[cold]
+    fn get_slow(&self, py: Python<'_>, block: bool, timeout: Timeout) -> PyResult<Py<PyAny>> {
+        if !block {
+            return Err(errors::no_item(py, GetError::Empty));
+        }
+        let deadline = timeout.non_negative_deadline()?;
+        let got = blocking::wait(py, deadline, |patience| self.engine.get_with(patience))?;
+        got.map_err(|error| errors::no_item(py, error))
+    }
+}

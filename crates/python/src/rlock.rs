@@ -1,0 +1,137 @@
+//! `threading.RLock`.
+
+use interlock_sync as engine;
+use interlock_wait::{Deadline, ThreadId};
+use pyo3::prelude::*;
+
+use crate::blocking;
+use crate::convert::{LockTimeout, Truth};
+use crate::errors;
+
+/// A lock that its owner may acquire again, and has to release as often.
+///
+/// Blocks in `acquire()` while another thread owns it; Ctrl-C ends the wait. A thread that has waited for a millisecond
+/// gets the lock at the next release. Follows https://docs.python.org/3/library/threading.html#rlock-objects.
+#[pyclass(frozen, weakref, subclass, module = "interlock.threading")]
+pub(crate) struct RLock {
+    pub(crate) engine: engine::RLock,
+}
+
+#[pymethods]
+impl RLock {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        RLock {
+            engine: engine::RLock::new(),
+        }
+    }
+
+    /// Take the lock, once more if this thread owns it; whether it was taken.
+    ///
+    /// Blocks while another thread owns the lock, for at most `timeout` seconds (-1: without limit), or not at all if
+    /// `blocking` is false. Raises ValueError for a negative timeout or one without blocking, OverflowError for one beyond
+    /// TIMEOUT_MAX.
+    #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
+    #[inline]
+    pub(crate) fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
+        if timeout.is_unlimited() && self.engine.try_acquire() {
+            return Ok(true);
+        }
+        self.acquire_slow(py, blocking.0, timeout)
+    }
+
+    /// Release the lock once; at the last time, wake one thread that waits for it. Never blocks.
+    ///
+    /// Raises RuntimeError if the calling thread does not own the lock.
+    #[inline]
+    pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
+        self.engine.release().map_err(errors::not_owned(py))
+    }
+
+    /// Whether some thread owns the lock.
+    fn locked(&self) -> bool {
+        self.engine.is_locked()
+    }
+
+    /// Take the lock: blocks while another thread owns it.
+    #[inline]
+    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
+        if self.engine.try_acquire() {
+            return Ok(true);
+        }
+        self.acquire_slow(py, true, LockTimeout::UNLIMITED)
+    }
+
+    /// Release the lock once.
+    #[inline]
+    #[pyo3(signature = (kind, value, traceback, /))]
+    fn __exit__(
+        &self,
+        kind: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let _ = (value, traceback);
+        self.release(kind.py())
+    }
+
+    pub(crate) fn _is_owned(&self) -> bool {
+        self.engine.is_owned()
+    }
+
+    fn _recursion_count(&self) -> u32 {
+        self.engine.recursion_count()
+    }
+
+    pub(crate) fn _release_save(&self, py: Python<'_>) -> PyResult<(u32, u64)> {
+        let saved = self.engine.release_all().map_err(errors::not_owned(py))?;
+        Ok((saved.count, saved.owner.ident()))
+    }
+
+    pub(crate) fn _acquire_restore(&self, py: Python<'_>, saved: (u32, u64)) -> PyResult<()> {
+        let saved = engine::Saved {
+            count: saved.0,
+            owner: ThreadId::from_ident(saved.1),
+        };
+        blocking::wait(py, Deadline::NEVER, |patience| {
+            // A wait that insists ends in success only.
+            let _ = self.engine.restore_with(saved, &mut patience.insisting());
+        })
+    }
+
+    fn _at_fork_reinit(&self) {
+        self.engine.reset();
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let owner = slf.get().engine.owner();
+        let state = if owner.is_some() { "locked" } else { "unlocked" };
+        let (ident, count) = owner.map_or((0, 0), |(owner, count)| (owner.ident(), count));
+        let class = slf.get_type().fully_qualified_name()?;
+        Ok(format!(
+            "<{state} {class} object owner={ident} count={count} at {:p}>",
+            slf.as_ptr()
+        ))
+    }
+}
+
+impl RLock {
+    #[cold]
+    fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
+        match timeout.deadline(blocking)? {
+            None => Ok(self.engine.try_acquire()),
+            Some(deadline) => blocking::wait(py, deadline, |patience| {
+                self.engine.acquire_with(patience).is_ok()
+            }),
+        }
+    }
+}
+
+impl Default for RLock {
+    fn default() -> Self {
+        RLock {
+            engine: engine::RLock::new(),
+        }
+    }
+}

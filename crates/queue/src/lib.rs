@@ -1,0 +1,25 @@
+//! Queues between threads, and between threads and tasks: Python's `queue` for any Rust program.
+//!
+//! One [`Queue`] serves every order of items: what differs is its [`Store`]. Items are moved in and out and never looked
+//! at: nothing is cloned, compared or dropped under the queue's lock. An item that could not be put comes back in the error.
+//!
+//! - [`Fifo`]: first in, first out;
+//! - [`Lifo`]: last in, first out;
+//! - [`Either`]: one of these two, chosen at run time;
+//! - [`Priority`]: the item with the smallest number first, and first in, first out among equals.
+//!
+//! For items that are put away by somebody else's code, which may take long and fail, there is [`Hooked`].
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod hooked;
+mod queue;
+mod store;
+mod task;
+
+pub use error::{GetError, PutError, TooManyDone};
+pub use hooked::{Counters, Hooked, HookedError};
+pub use queue::{Contents, Discard, Queue};
+pub use store::{Either, Fifo, Lifo, Priority, Store, Traverse};
+pub use task::{Getting, Joining, Putting, Side};

@@ -1,0 +1,162 @@
+//! Waiting for a queue without blocking: futures for tasks.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use interlock_wait::Waiter;
+use interlock_wait::primitive::Arc;
+
+use crate::error::{GetError, PutError};
+use crate::queue::Queue;
+use crate::store::Store;
+
+/// What somebody waits for at a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// An item.
+    Get,
+    /// Room for an item.
+    Put,
+    /// The end of all tasks.
+    Join,
+}
+
+/// A place in a queue's line for a task, given up when dropped.
+struct Registration<'a, S: Store> {
+    queue: &'a Queue<S>,
+    side: Side,
+    waiter: Option<Arc<Waiter>>,
+}
+
+impl<'a, S: Store> Registration<'a, S> {
+    fn new(queue: &'a Queue<S>, side: Side) -> Self {
+        Registration {
+            queue,
+            side,
+            waiter: None,
+        }
+    }
+
+    /// Lines up; `false` when the operation is worth trying at once.
+    fn line_up(&mut self, waker: &Waker) -> bool {
+        self.leave();
+        let waiter = Waiter::task(waker.clone());
+        let wait = self.queue.register(self.side, &waiter);
+        if wait {
+            self.waiter = Some(waiter);
+        }
+        wait
+    }
+
+    fn leave(&mut self) {
+        if let Some(waiter) = self.waiter.take() {
+            self.queue.unregister(self.side, &waiter);
+        }
+    }
+}
+
+impl<S: Store> Drop for Registration<'_, S> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// The future of [`Queue::get_async`]. Dropping it loses no item.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Getting<'a, S: Store> {
+    place: Registration<'a, S>,
+}
+
+impl<S: Store> Future for Getting<'_, S> {
+    type Output = Result<S::Item, GetError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match self.place.queue.try_get() {
+                Err(GetError::Empty) if self.place.line_up(context.waker()) => {
+                    return Poll::Pending;
+                }
+                Err(GetError::Empty) => {}
+                result => {
+                    self.place.leave();
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+}
+
+/// The future of [`Queue::put_async`]. Dropping it drops the item.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Putting<'a, S: Store> {
+    place: Registration<'a, S>,
+    item: Option<S::Item>,
+}
+
+impl<S: Store> Unpin for Putting<'_, S> {}
+
+impl<S: Store> Future for Putting<'_, S> {
+    type Output = Result<(), PutError<S::Item>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(mut item) = self.item.take() else {
+            return Poll::Pending;
+        };
+        loop {
+            match self.place.queue.try_put(item) {
+                Err(PutError::Full(refused)) => item = refused,
+                result => {
+                    self.place.leave();
+                    return Poll::Ready(result);
+                }
+            }
+            if self.place.line_up(context.waker()) {
+                self.item = Some(item);
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// The future of [`Queue::join_async`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Joining<'a, S: Store> {
+    place: Registration<'a, S>,
+}
+
+impl<S: Store> Future for Joining<'_, S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.place.line_up(context.waker()) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+}
+
+impl<S: Store> Queue<S> {
+    /// Takes an item out, when there is one. Dropping the future loses no item.
+    pub fn get_async(&self) -> Getting<'_, S> {
+        Getting {
+            place: Registration::new(self, Side::Get),
+        }
+    }
+
+    /// Puts an item in, when there is room.
+    pub fn put_async(&self, item: S::Item) -> Putting<'_, S> {
+        Putting {
+            place: Registration::new(self, Side::Put),
+            item: Some(item),
+        }
+    }
+
+    /// Waits until the task of every item is done.
+    pub fn join_async(&self) -> Joining<'_, S> {
+        Joining {
+            place: Registration::new(self, Side::Join),
+        }
+    }
+}

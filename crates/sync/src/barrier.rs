@@ -1,0 +1,222 @@
+//! A point that a number of threads pass together.
+
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, Wakeups, WordLock, block};
+
+use crate::error::Broken;
+
+/// A point that a fixed number of parties pass together, again and again: Python's `threading.Barrier`.
+///
+/// The last party to arrive may do something before it lets the others through: see [`Barrier::arrive_with`]. When a
+/// party gives up, the barrier breaks: all waiting parties are told, and whoever arrives, until [`Barrier::reset`].
+pub struct Barrier {
+    state: WordLock<State>,
+}
+
+/// State table of `phase`:
+///
+/// | phase | arrivals | left by |
+/// |---|---|---|
+/// | `Filling` | wait, counted | the last party arrives: `Leading`; [`Barrier::abort`], a party gives up: `Broken` |
+/// | `Leading` | wait for the next round, not counted yet | [`Barrier::open`]: `Filling`, next round; `abort`: `Broken` |
+/// | `Broken` | are turned away | [`Barrier::reset`]: `Filling` |
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Filling,
+    Leading,
+    Broken,
+}
+
+struct State {
+    parties: usize,
+    phase: Phase,
+    round: Arc<Round>,
+    waiting: usize,
+    waiters: WaitQueue,
+    early: WaitQueue,
+}
+
+/// What the parties of one round share: whether it ended by being broken or reset.
+#[derive(Default)]
+struct Round {
+    broken: WordLock<bool>,
+}
+
+/// What a party that arrived has to do.
+#[must_use = "the party that leads has to open the barrier"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// All parties are there. The caller was the last, with this index, and has to call [`Barrier::open`], or
+    /// [`Barrier::abort`] if what it does before fails.
+    Leads(usize),
+    /// The barrier was opened; the caller arrived with this index, counted from 0.
+    Through(usize),
+}
+
+impl Barrier {
+    /// A barrier for `parties` threads, 1 or more.
+    pub fn new(parties: usize) -> Self {
+        let state = State {
+            parties,
+            phase: Phase::Filling,
+            round: Arc::default(),
+            waiting: 0,
+            waiters: WaitQueue::new(),
+            early: WaitQueue::new(),
+        };
+        Barrier {
+            state: WordLock::new(state),
+        }
+    }
+
+    /// Arrives, and waits for the other parties. The index of arrival, from 0; the last opens the barrier for all.
+    ///
+    /// # Errors
+    /// The barrier is broken, or was broken or reset while this party waited.
+    pub fn wait(&self) -> Result<usize, Broken> {
+        match self.arrive_with(&mut Patience::endless())? {
+            Arrival::Through(index) => Ok(index),
+            Arrival::Leads(index) => self.open().map(|()| index),
+        }
+    }
+
+    /// Arrives, and waits for the other parties until `patience` ends, which breaks the barrier. The last to arrive does
+    /// not wait: it leads, and opens the barrier when it is ready.
+    ///
+    /// # Errors
+    /// The barrier is broken, or was broken or reset while this party waited; or the deadline passed, or the host ended the
+    /// wait, and the barrier is broken now.
+    pub fn arrive_with(&self, patience: &mut Patience<'_>) -> Result<Arrival, Broken> {
+        let waiter = Waiter::thread();
+        let (round, index) = loop {
+            let mut state = self.state.lock();
+            match state.phase {
+                Phase::Broken => return Err(Broken::Broken),
+                Phase::Leading => {}
+                Phase::Filling => {
+                    let index = state.waiting;
+                    state.waiting += 1;
+                    if state.waiting == state.parties {
+                        state.phase = Phase::Leading;
+                        return Ok(Arrival::Leads(index));
+                    }
+                    state.waiters.push_back(waiter.clone());
+                    break (state.round.clone(), index);
+                }
+            }
+            // The round is full and its leader not done: wait for the next.
+            let early = Waiter::thread();
+            state.early.push_back(early.clone());
+            drop(state);
+            let wake = block(&early, self.resource(), None, patience);
+            self.give_up_unless_notified(wake, |state| state.early.remove(&early))?;
+        };
+        let wake = block(&waiter, self.resource(), None, patience);
+        self.give_up_unless_notified(wake, |state| state.waiters.remove(&waiter))?;
+        let broken = *round.broken.lock();
+        if broken {
+            Err(Broken::Broken)
+        } else {
+            Ok(Arrival::Through(index))
+        }
+    }
+
+    /// Breaks the barrier if a wait ended without a notification.
+    fn give_up_unless_notified(
+        &self,
+        wake: Wake,
+        leave: impl FnOnce(&mut State) -> bool,
+    ) -> Result<(), Broken> {
+        if wake == Wake::Notified {
+            return Ok(());
+        }
+        let gave_up = leave(&mut self.state.lock());
+        match wake {
+            Wake::Interrupted => {
+                if gave_up {
+                    self.abort();
+                }
+                Err(Broken::Interrupted)
+            }
+            _ if gave_up => {
+                self.abort();
+                Err(Broken::Broken)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets all waiting parties through and begins the next round: the duty of the party that leads. Never blocks.
+    ///
+    /// # Errors
+    /// The barrier was broken or reset meanwhile.
+    pub fn open(&self) -> Result<(), Broken> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Leading {
+            return Err(Broken::Broken);
+        }
+        let wakeups = state.end_round(Phase::Filling);
+        drop(state);
+        wakeups.into_iter().for_each(Wakeups::run);
+        Ok(())
+    }
+
+    /// Breaks the barrier: all who wait are told so, and all who arrive, until it is reset. Never blocks.
+    pub fn abort(&self) {
+        self.break_round(Phase::Broken);
+    }
+
+    /// Makes the barrier empty and whole; those who wait are told that it broke. Never blocks.
+    pub fn reset(&self) {
+        self.break_round(Phase::Filling);
+    }
+
+    fn break_round(&self, next: Phase) {
+        let mut state = self.state.lock();
+        *state.round.broken.lock() = true;
+        let wakeups = state.end_round(next);
+        drop(state);
+        wakeups.into_iter().for_each(Wakeups::run);
+    }
+
+    /// How many parties the barrier is for.
+    pub fn parties(&self) -> usize {
+        self.state.lock().parties
+    }
+
+    /// Begins anew with `parties` parties; for a barrier that nobody uses yet. Never blocks.
+    pub fn begin_with(&self, parties: usize) {
+        self.state.lock().parties = parties;
+    }
+
+    /// How many parties wait in the round that is filling, at this moment. Never blocks.
+    pub fn waiting(&self) -> usize {
+        let state = self.state.lock();
+        if state.phase == Phase::Filling {
+            state.waiting
+        } else {
+            0
+        }
+    }
+
+    /// Whether the barrier is broken, at this moment. Never blocks.
+    pub fn is_broken(&self) -> bool {
+        self.state.lock().phase == Phase::Broken
+    }
+
+    fn resource(&self) -> Resource {
+        Resource {
+            kind: Kind::Barrier,
+            address: self.state.address(),
+        }
+    }
+}
+
+impl State {
+    fn end_round(&mut self, next: Phase) -> [Wakeups; 2] {
+        self.phase = next;
+        self.round = Arc::default();
+        self.waiting = 0;
+        [self.waiters.notify_all(), self.early.notify_all()]
+    }
+}

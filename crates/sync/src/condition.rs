@@ -1,0 +1,188 @@
+//! A condition variable.
+
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock, block};
+
+use crate::error::{NotHeld, WaitError};
+use crate::lock::Lock;
+use crate::ownership::{self, Owned};
+use crate::rlock::RLock;
+
+mod sealed {
+    pub trait Sealed {
+        /// Releases the lock altogether; how often it was held.
+        fn surrender(&self) -> Result<u32, crate::NotHeld>;
+        /// Says how often the lock, taken back, is held.
+        fn restore(&self, count: u32);
+        fn owned(&self) -> &super::Owned;
+        fn kind(&self) -> interlock_wait::Kind;
+    }
+}
+
+/// A lock that a [`Condition`] can give up and take back: [`Lock`] and [`RLock`].
+pub trait Exclusive: sealed::Sealed {}
+
+impl Exclusive for Lock {}
+impl Exclusive for RLock {}
+
+impl sealed::Sealed for Lock {
+    fn surrender(&self) -> Result<u32, NotHeld> {
+        self.release().map(|()| 1)
+    }
+
+    fn restore(&self, _count: u32) {}
+
+    fn owned(&self) -> &Owned {
+        Lock::owned(self)
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Lock
+    }
+}
+
+impl sealed::Sealed for RLock {
+    fn surrender(&self) -> Result<u32, NotHeld> {
+        self.release_all().map(|saved| saved.count)
+    }
+
+    fn restore(&self, count: u32) {
+        self.set_count(count);
+    }
+
+    fn owned(&self) -> &Owned {
+        RLock::owned(self)
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::RLock
+    }
+}
+
+/// Lets threads wait until another says that something changed: Python's `threading.Condition`, without its lock.
+///
+/// The lock is named in each call, and must be the same in all. A notified thread is moved into the line for the lock
+/// instead of being woken just to find it taken, so a notification costs one switch of threads, not two.
+///
+/// For locks of other kinds there are the parts: [`Condition::enrol`], [`Condition::wait_enrolled`] and
+/// [`Condition::notify`].
+#[derive(Default)]
+pub struct Condition {
+    waiters: WordLock<WaitQueue>,
+}
+
+impl Condition {
+    /// A condition on which nobody waits.
+    pub fn new() -> Self {
+        Condition {
+            waiters: WordLock::new(WaitQueue::new()),
+        }
+    }
+
+    /// Releases `lock` altogether, waits for a notification, and takes the lock back as it was.
+    ///
+    /// Blocks until notified or until `patience` ends, and then until the lock is free; the second wait can't be ended
+    /// early, so that the caller has the lock in any case. How the first wait ended is returned.
+    ///
+    /// # Errors
+    /// The caller does not have the lock; nothing happened.
+    pub fn wait_with<L: Exclusive>(&self, lock: &L, patience: &mut Patience<'_>) -> Result<Wake, NotHeld> {
+        let waiter = self.enrol();
+        let count = lock.surrender().inspect_err(|_| {
+            self.waiters.lock().remove(&waiter);
+        })?;
+        let wake = block(&waiter, self.resource(), None, patience);
+        // If it does not stand here any more, it was notified: and stands in the line for the lock, or had its turn there.
+        let notified = wake == Wake::Notified || !self.withdraw(&waiter);
+        let mut patience = patience.insisting();
+        // A wait that insists ends in success only.
+        let _ = if notified {
+            ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut patience)
+        } else {
+            ownership::acquire_slow(lock.owned(), lock.kind(), &mut patience)
+        };
+        lock.restore(count);
+        match wake {
+            Wake::Interrupted if notified => {
+                // The caller will not act on the notification: it goes to the next in line.
+                self.notify_with(lock, 1);
+                Ok(Wake::Interrupted)
+            }
+            _ if notified => Ok(Wake::Notified),
+            wake => Ok(wake),
+        }
+    }
+
+    /// Notifies the first `count` waiting threads; they take `lock`, which the caller has, one after the other when it is
+    /// released. Never blocks.
+    pub fn notify_with<L: Exclusive>(&self, lock: &L, count: usize) {
+        let mut waiters = self.waiters.lock();
+        if waiters.is_empty() {
+            return;
+        }
+        let wakeups = ownership::requeue(lock.owned(), count, &mut waiters);
+        drop(waiters);
+        wakeups.run();
+    }
+
+    /// Puts the calling thread in line for a notification. The next steps are to release the lock, and
+    /// [`Condition::wait_enrolled`].
+    pub fn enrol(&self) -> Arc<Waiter> {
+        let waiter = Waiter::thread();
+        self.waiters.lock().push_back(waiter.clone());
+        waiter
+    }
+
+    /// Puts a task in line for a notification, as `waiter`. Never blocks.
+    pub fn enrol_task(&self, waiter: &Arc<Waiter>) {
+        self.waiters.lock().push_back(waiter.clone());
+    }
+
+    /// Takes `waiter` out of the line. `false` when it is not there: it was notified. Never blocks.
+    pub fn withdraw(&self, waiter: &Arc<Waiter>) -> bool {
+        self.waiters.lock().remove(waiter)
+    }
+
+    /// Blocks until `waiter` is notified or until `patience` ends. The next step is to take the lock back.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; a notification that came at that moment went to the next in line.
+    pub fn wait_enrolled(&self, waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+        let wake = block(waiter, self.resource(), None, patience);
+        let mut waiters = self.waiters.lock();
+        let notified = wake == Wake::Notified || !waiters.remove(waiter);
+        match wake {
+            Wake::Interrupted => {
+                let wakeups = waiters.notify(usize::from(notified));
+                drop(waiters);
+                wakeups.run();
+                Err(WaitError::Interrupted)
+            }
+            _ if notified => Ok(()),
+            _ => Err(WaitError::TimedOut),
+        }
+    }
+
+    /// Notifies the first `count` waiting threads, which then contend for the lock. Never blocks.
+    pub fn notify(&self, count: usize) {
+        let wakeups = self.waiters.lock().notify(count);
+        wakeups.run();
+    }
+
+    /// How many threads wait, at this moment. Never blocks.
+    pub fn waiting(&self) -> usize {
+        self.waiters.lock().len()
+    }
+
+    /// Forgets who waits: for the child of a fork, which has one thread.
+    pub fn reset(&self) {
+        *self.waiters.lock() = WaitQueue::new();
+    }
+
+    fn resource(&self) -> Resource {
+        Resource {
+            kind: Kind::Condition,
+            address: self.waiters.address(),
+        }
+    }
+}

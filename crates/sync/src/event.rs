@@ -1,0 +1,110 @@
+//! A flag to wait for.
+
+use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock, block};
+
+use crate::error::WaitError;
+
+/// A flag that threads wait for: Python's `threading.Event`.
+///
+/// Whoever waits when it is set gets through, even if it is cleared at once.
+pub struct Event {
+    state: WordLock<State>,
+}
+
+struct State {
+    set: bool,
+    waiters: WaitQueue,
+}
+
+impl Event {
+    /// An event that is not set.
+    pub fn new() -> Self {
+        Event {
+            state: WordLock::new(State {
+                set: false,
+                waiters: WaitQueue::new(),
+            }),
+        }
+    }
+
+    /// Whether the event is set, at this moment. Never blocks.
+    #[inline]
+    pub fn is_set(&self) -> bool {
+        self.state.lock().set
+    }
+
+    /// Sets the event, and wakes all who wait for it. Never blocks.
+    #[inline]
+    pub fn set(&self) {
+        let mut state = self.state.lock();
+        state.set = true;
+        if state.waiters.is_empty() {
+            return;
+        }
+        let wakeups = state.waiters.notify_all();
+        drop(state);
+        wakeups.run();
+    }
+
+    /// Unsets the event. Never blocks.
+    #[inline]
+    pub fn clear(&self) {
+        self.state.lock().set = false;
+    }
+
+    /// Waits for the event. Blocks until it is set.
+    pub fn wait(&self) {
+        // An endless wait without a host ends in success only.
+        let _ = self.wait_with(&mut Patience::endless());
+    }
+
+    /// Waits for the event. Blocks until it is set, or until `patience` ends.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait.
+    #[inline]
+    pub fn wait_with(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+        if self.is_set() {
+            Ok(())
+        } else {
+            self.wait_slow(patience)
+        }
+    }
+
+    #[cold]
+    fn wait_slow(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+        let waiter = Waiter::thread();
+        let mut state = self.state.lock();
+        if state.set {
+            return Ok(());
+        }
+        state.waiters.push_back(waiter.clone());
+        drop(state);
+        let wake = block(&waiter, self.resource(), None, patience);
+        // Everybody is notified: who leaves owes nothing to the others.
+        let notified = wake == Wake::Notified || !self.state.lock().waiters.remove(&waiter);
+        match wake {
+            Wake::Interrupted => Err(WaitError::Interrupted),
+            _ if notified => Ok(()),
+            _ => Err(WaitError::TimedOut),
+        }
+    }
+
+    /// Forgets who waits: for the child of a fork, which has one thread. The flag stays as it is.
+    pub fn reset(&self) {
+        self.state.lock().waiters = WaitQueue::new();
+    }
+
+    fn resource(&self) -> Resource {
+        Resource {
+            kind: Kind::Event,
+            address: self.state.address(),
+        }
+    }
+}
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::new()
+    }
+}

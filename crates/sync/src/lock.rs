@@ -1,0 +1,98 @@
+//! A mutual-exclusion lock.
+
+use interlock_wait::{Kind, Patience, ThreadId, WordLock};
+
+use crate::error::{NotHeld, WaitError};
+use crate::ownership::{self, Owned, Ownership};
+
+/// A lock that one thread at a time has, and that any thread may release: Python's `threading.Lock`.
+///
+/// It guards nothing by itself; for that, keep the data beside it. It is eventually fair: a thread that waits for a
+/// millisecond gets the lock at the next release, whoever else wants it.
+///
+/// ```
+/// use interlock_sync::Lock;
+///
+/// let lock = Lock::new();
+/// lock.acquire();
+/// assert!(!lock.try_acquire());
+/// lock.release().unwrap();
+/// ```
+pub struct Lock {
+    owned: Owned,
+}
+
+impl Lock {
+    /// A lock that nobody has.
+    pub fn new() -> Self {
+        Lock {
+            owned: WordLock::new(Ownership::watched_if_probed()),
+        }
+    }
+
+    /// Takes the lock if nobody has it; whether it did. Never blocks.
+    #[inline]
+    pub fn try_acquire(&self) -> bool {
+        self.owned.lock().take_unwatched(ThreadId::current())
+            || ownership::try_acquire_slow(&self.owned, Kind::Lock)
+    }
+
+    /// Takes the lock. Blocks until it is released to this thread; for ever if this thread has it.
+    pub fn acquire(&self) {
+        // An endless wait without a host ends in success only.
+        let _ = self.acquire_with(&mut Patience::endless());
+    }
+
+    /// Takes the lock. Blocks until it is released to this thread, or until `patience` ends.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[inline]
+    pub fn acquire_with(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+        if self.owned.lock().take_unwatched(ThreadId::current()) {
+            return Ok(());
+        }
+        ownership::acquire_slow(&self.owned, Kind::Lock, patience)
+    }
+
+    /// Releases the lock, whichever thread has it, and wakes the first in line. Never blocks.
+    ///
+    /// # Errors
+    /// Nobody has the lock.
+    #[inline]
+    pub fn release(&self) -> Result<(), NotHeld> {
+        let mut state = self.owned.lock();
+        if !state.is_free() && state.is_quiet() {
+            state.free_quietly();
+            return Ok(());
+        }
+        drop(state);
+        ownership::release_slow(&self.owned, Kind::Lock)
+    }
+
+    /// Whether some thread has the lock, at this moment. Never blocks.
+    #[inline]
+    pub fn is_locked(&self) -> bool {
+        !self.owned.lock().is_free()
+    }
+
+    /// The thread that acquired the lock, at this moment. Never blocks.
+    pub fn owner(&self) -> Option<ThreadId> {
+        self.owned.lock().owner()
+    }
+
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.owned
+    }
+
+    /// Makes the lock free and forgets who waits for it: for the child of a fork, which has one thread.
+    pub fn reset(&self) {
+        *self.owned.lock() = Ownership::watched_if_probed();
+    }
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,259 @@
+//! Who has a lock, and who is in line for it: what [`Lock`](crate::Lock) and [`RLock`](crate::RLock) are made of.
+//!
+//! A released lock is free for whoever comes first, and the first in line is woken to try: that keeps the processor busy
+//! with the thread that runs. To keep that thread from starving the others, a lock whose first in line has waited longer
+//! than [`HANDOVER_NANOS`] is not freed but handed to that waiter: eventual fairness.
+
+use interlock_wait::primitive::Arc;
+use interlock_wait::{
+    Event, Kind, Patience, Resource, ThreadId, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, block,
+    probed, report,
+};
+
+use crate::error::{NotHeld, WaitError};
+
+/// Nobody has the lock.
+const FREE: u64 = 0;
+/// Set beside the owner's identity, which is the address of something aligned: an observer wants to hear of every
+/// acquisition, so the fast paths, which look for `FREE` or an identity alone, do not apply.
+const WATCHED: u64 = 1;
+
+/// A lock is handed over when the first in line has waited this long, in nanoseconds.
+const HANDOVER_NANOS: u64 = 1_000_000;
+
+/// The state of a lock. State table of `owner` (beside it, `WATCHED` may be set):
+///
+/// | from | to | who | when |
+/// |---|---|---|---|
+/// | `FREE` | a thread | that thread | it acquires |
+/// | a thread | `FREE` | any thread | it releases, and wakes the first in line, if any, to try |
+/// | a thread | the first in line | any thread | it releases, and that one has waited for long |
+pub struct Ownership {
+    owner: u64,
+    pub(crate) count: u32,
+    waiters: WaitQueue,
+}
+
+impl Ownership {
+    #[cfg_attr(loom, allow(dead_code, reason = "loom's locks are not const"))]
+    pub(crate) const fn new() -> Self {
+        Ownership {
+            owner: FREE,
+            count: 0,
+            waiters: WaitQueue::new(),
+        }
+    }
+
+    /// A free lock, watched if an observer is registered now.
+    pub(crate) fn watched_if_probed() -> Self {
+        Ownership {
+            owner: if probed() { WATCHED } else { FREE },
+            ..Self::new()
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_free(&self) -> bool {
+        self.owner & !WATCHED == FREE
+    }
+
+    #[inline]
+    pub(crate) fn is_owned_by(&self, thread: ThreadId) -> bool {
+        self.owner & !WATCHED == thread.ident()
+    }
+
+    pub(crate) fn owner(&self) -> Option<ThreadId> {
+        (!self.is_free()).then(|| ThreadId::from_ident(self.owner & !WATCHED))
+    }
+
+    /// Takes the lock for `thread` if nobody has it and nobody watches. The fast path of every acquisition.
+    #[inline]
+    pub(crate) fn take_unwatched(&mut self, thread: ThreadId) -> bool {
+        if self.owner == FREE {
+            self.owner = thread.ident();
+            return true;
+        }
+        false
+    }
+
+    fn take(&mut self, thread: ThreadId) -> bool {
+        if self.is_free() {
+            self.give(thread.ident(), 1);
+            return true;
+        }
+        false
+    }
+
+    fn give(&mut self, ident: u64, count: u32) {
+        self.owner = ident | (self.owner & WATCHED);
+        self.count = count;
+    }
+
+    /// Frees the lock, or hands it to the first in line when that one has waited for long; the first in line is notified.
+    fn pass_on(&mut self) -> Wakeup {
+        let heir = self
+            .waiters
+            .front()
+            .filter(|first| first.is_older_than(HANDOVER_NANOS));
+        match heir.map(|first| first.thread_id().ident()) {
+            Some(heir) => self.give(heir, 1),
+            None => self.give(FREE, 0),
+        }
+        self.waiters.notify_one()
+    }
+
+    fn is_watched(&self) -> bool {
+        self.owner & WATCHED != 0
+    }
+
+    /// Whether freeing the lock takes no more than saying so. The fast path of every release.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.owner & WATCHED == 0 && self.waiters.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn free_quietly(&mut self) {
+        self.owner = FREE;
+    }
+}
+
+/// The state of a lock under its word lock, and what is done with it when the fast paths do not apply.
+pub type Owned = WordLock<Ownership>;
+
+pub(crate) fn resource(owned: &Owned, kind: Kind) -> Resource {
+    Resource {
+        kind,
+        address: owned.address(),
+    }
+}
+
+/// Takes the lock if it is free, watched or not. Never waits.
+#[cold]
+pub(crate) fn try_acquire_slow(owned: &Owned, kind: Kind) -> bool {
+    let me = ThreadId::current();
+    let mut state = owned.lock();
+    let taken = state.take(me);
+    let watched = state.is_watched();
+    drop(state);
+    if taken && watched {
+        report(Event::Acquired {
+            thread: me,
+            resource: resource(owned, kind),
+        });
+    }
+    taken
+}
+
+/// Takes the lock, waiting for it as long as `patience` lasts.
+#[cold]
+pub(crate) fn acquire_slow(owned: &Owned, kind: Kind, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+    let me = ThreadId::current();
+    let waiter = Waiter::thread();
+    let mut state = owned.lock();
+    let taken = state.take(me);
+    if !taken {
+        state.waiters.push_back(waiter.clone());
+    }
+    let watched = state.is_watched();
+    drop(state);
+    if !taken {
+        return acquire_enrolled(owned, kind, waiter, patience);
+    }
+    if watched {
+        report(Event::Acquired {
+            thread: me,
+            resource: resource(owned, kind),
+        });
+    }
+    Ok(())
+}
+
+/// Takes the lock for the calling thread, whose `waiter` stands in the line, or stood there until it was notified.
+pub(crate) fn acquire_enrolled(
+    owned: &Owned,
+    kind: Kind,
+    mut waiter: Arc<Waiter>,
+    patience: &mut Patience<'_>,
+) -> Result<(), WaitError> {
+    let me = ThreadId::current();
+    let resource = resource(owned, kind);
+    loop {
+        let holder = owned.lock().owner();
+        let wake = block(&waiter, resource, holder, patience);
+        match settle(owned, me, wake, &mut waiter) {
+            Some(Ok(())) if probed() => {
+                report(Event::Acquired { thread: me, resource });
+                return Ok(());
+            }
+            Some(result) => return result,
+            None => {}
+        }
+    }
+}
+
+/// What a waiter does when it woke: it has the lock, or it gives up, or (`None`) it lines up again, at the head.
+fn settle(
+    owned: &Owned,
+    me: ThreadId,
+    wake: Wake,
+    waiter: &mut Arc<Waiter>,
+) -> Option<Result<(), WaitError>> {
+    let mut state = owned.lock();
+    let notified = wake == Wake::Notified || !state.waiters.remove(waiter);
+    match wake {
+        Wake::Interrupted if notified => {
+            // What a notified waiter owes that leaves: the lock, if it was handed over, and the word to the next in line.
+            let handed = state.is_owned_by(me);
+            let wakeup = if handed || state.is_free() {
+                state.pass_on()
+            } else {
+                Wakeup::NOBODY
+            };
+            drop(state);
+            wakeup.run();
+            Some(Err(WaitError::Interrupted))
+        }
+        Wake::Interrupted => Some(Err(WaitError::Interrupted)),
+        Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
+        // Handed over, or free, or somebody was faster: that one notifies the next in line when it releases.
+        Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => Some(Ok(())),
+        Wake::TimedOut => Some(Err(WaitError::TimedOut)),
+        Wake::Notified => {
+            *waiter = Waiter::again(waiter);
+            state.waiters.push_front(waiter.clone());
+            None
+        }
+    }
+}
+
+/// Releases the lock, whoever has it.
+#[cold]
+pub(crate) fn release_slow(owned: &Owned, kind: Kind) -> Result<(), NotHeld> {
+    let mut state = owned.lock();
+    let Some(owner) = state.owner() else {
+        return Err(NotHeld);
+    };
+    let watched = state.is_watched();
+    let wakeup = state.pass_on();
+    drop(state);
+    if watched || probed() {
+        report(Event::Released {
+            thread: owner,
+            resource: resource(owned, kind),
+        });
+    }
+    wakeup.run();
+    Ok(())
+}
+
+/// Puts the first `count` of `from` in line for the lock. They sleep on until it is released; if it is free, contrary to
+/// the rules, the first is woken to take it.
+pub(crate) fn requeue(owned: &Owned, count: usize, from: &mut WaitQueue) -> Wakeups {
+    let mut state = owned.lock();
+    let mut wakeups = from.requeue(count, &mut state.waiters);
+    if state.is_free() {
+        wakeups.push(state.waiters.notify_one());
+    }
+    wakeups
+}

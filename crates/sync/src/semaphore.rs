@@ -1,0 +1,172 @@
+//! A counting semaphore.
+
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock, block};
+
+use crate::error::{TooMany, WaitError};
+
+/// A number of permits: Python's `threading.Semaphore`, and with a bound its `threading.BoundedSemaphore`.
+pub struct Semaphore {
+    state: WordLock<State>,
+}
+
+struct State {
+    permits: usize,
+    bound: usize,
+    waiters: WaitQueue,
+}
+
+impl Semaphore {
+    /// A semaphore with `permits` permits, which may grow without bound.
+    pub fn new(permits: usize) -> Self {
+        Self::bounded(permits, usize::MAX)
+    }
+
+    /// A semaphore with `permits` permits, which never has more than `bound`.
+    pub fn bounded(permits: usize, bound: usize) -> Self {
+        Semaphore {
+            state: WordLock::new(State {
+                permits,
+                bound,
+                waiters: WaitQueue::new(),
+            }),
+        }
+    }
+
+    /// Takes a permit if there is one; whether it did. Never blocks.
+    #[inline]
+    pub fn try_acquire(&self) -> bool {
+        let mut state = self.state.lock();
+        let some = state.permits > 0;
+        if some {
+            state.permits -= 1;
+        }
+        some
+    }
+
+    /// Takes a permit. Blocks until there is one.
+    pub fn acquire(&self) {
+        // An endless wait without a host ends in success only.
+        let _ = self.acquire_with(&mut Patience::endless());
+    }
+
+    /// Takes a permit. Blocks until there is one, or until `patience` ends.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; no permit was taken.
+    #[inline]
+    pub fn acquire_with(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+        if self.try_acquire() {
+            Ok(())
+        } else {
+            self.acquire_slow(patience)
+        }
+    }
+
+    #[cold]
+    fn acquire_slow(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+        let mut waiter = Waiter::thread();
+        let mut state = self.state.lock();
+        if state.permits > 0 {
+            state.permits -= 1;
+            return Ok(());
+        }
+        state.waiters.push_back(waiter.clone());
+        drop(state);
+        loop {
+            let wake = block(&waiter, self.resource(), None, patience);
+            if let Some(result) = self.settle(wake, &mut waiter) {
+                return result;
+            }
+        }
+    }
+
+    /// What a waiter does when it woke: it has a permit, or it gives up, or (`None`) it lines up again, at the head.
+    fn settle(&self, wake: Wake, waiter: &mut Arc<Waiter>) -> Option<Result<(), WaitError>> {
+        let mut state = self.state.lock();
+        let notified = wake == Wake::Notified || !state.waiters.remove(waiter);
+        if wake == Wake::Interrupted {
+            // A permit that was announced to us is announced to the next in line.
+            let owes = usize::from(notified && state.permits > 0);
+            let wakeups = state.waiters.notify(owes);
+            drop(state);
+            wakeups.run();
+            return Some(Err(WaitError::Interrupted));
+        }
+        if notified && state.permits > 0 {
+            state.permits -= 1;
+            return Some(Ok(()));
+        }
+        if wake == Wake::TimedOut {
+            return Some(Err(WaitError::TimedOut));
+        }
+        *waiter = Waiter::again(waiter);
+        state.waiters.push_front(waiter.clone());
+        None
+    }
+
+    /// Gives back one permit, and wakes the first in line for it. Never blocks.
+    ///
+    /// # Errors
+    /// That would be more than the bound; nothing was given back.
+    #[inline]
+    pub fn release(&self) -> Result<(), TooMany> {
+        let mut state = self.state.lock();
+        if state.permits >= state.bound {
+            return Err(TooMany);
+        }
+        state.permits += 1;
+        let wakeup = state.waiters.notify_one();
+        drop(state);
+        wakeup.run();
+        Ok(())
+    }
+
+    /// Gives back `count` permits at once, and wakes as many in line. Never blocks.
+    ///
+    /// # Errors
+    /// That would be more than the bound; nothing was given back.
+    pub fn release_many(&self, count: usize) -> Result<(), TooMany> {
+        let mut state = self.state.lock();
+        let bound = state.bound;
+        let permits = state
+            .permits
+            .checked_add(count)
+            .filter(|&permits| permits <= bound)
+            .ok_or(TooMany)?;
+        state.permits = permits;
+        let wakeups = state.waiters.notify(count);
+        drop(state);
+        wakeups.run();
+        Ok(())
+    }
+
+    /// Begins anew with `permits` permits and the bound `bound`; for a semaphore that nobody uses yet. Never blocks.
+    pub fn begin_with(&self, permits: usize, bound: usize) {
+        let mut state = self.state.lock();
+        state.permits = permits;
+        state.bound = bound;
+    }
+
+    /// How many permits there are, at this moment. Never blocks.
+    pub fn permits(&self) -> usize {
+        self.state.lock().permits
+    }
+
+    /// How many permits there can be at most. Never blocks.
+    pub fn bound(&self) -> usize {
+        self.state.lock().bound
+    }
+
+    /// Forgets who waits: for the child of a fork, which has one thread. Permits that other threads hold stay taken.
+    pub fn reset(&self) {
+        self.state.lock().waiters = WaitQueue::new();
+    }
+
+    fn resource(&self) -> Resource {
+        Resource {
+            kind: Kind::Semaphore,
+            address: self.state.address(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! When a wait ends at the latest.
+
+use std::time::Duration;
+
+use interlock_os::clock;
+
+/// A point on the monotonic clock, or never.
+///
+/// Made once, where a timeout enters the engine; below that border there are no durations, so that a wait which is
+/// interrupted and goes on does not start its time again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(u64);
+
+impl Deadline {
+    /// No deadline: the wait ends when it is notified.
+    pub const NEVER: Deadline = Deadline(u64::MAX);
+
+    /// A deadline that has passed: the operation does not wait.
+    pub const PASSED: Deadline = Deadline(0);
+
+    /// `timeout` from now. A time too far away for the clock is [`Deadline::NEVER`].
+    pub fn after(timeout: Duration) -> Self {
+        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        Deadline(clock::monotonic_nanos().saturating_add(nanos))
+    }
+
+    /// Whether the deadline lies in the past. Reads the clock unless the answer is known without.
+    pub fn has_passed(self) -> bool {
+        match self.0 {
+            u64::MAX => false,
+            0 => true,
+            at => clock::monotonic_nanos() >= at,
+        }
+    }
+
+    /// The earlier of this deadline and `nanos` from now.
+    pub(crate) fn or_sooner(self, nanos: u64) -> Self {
+        self.min(Deadline(clock::monotonic_nanos() + nanos))
+    }
+
+    /// What the kernel wants to hear: nanoseconds on the monotonic clock, or no time.
+    pub(crate) fn nanos(self) -> Option<u64> {
+        (self != Self::NEVER).then_some(self.0)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_beyond_the_clock_is_never() {
+        assert_eq!(Deadline::after(Duration::MAX), Deadline::NEVER);
+        assert!(!Deadline::NEVER.has_passed());
+    }
+
+    #[test]
+    fn a_deadline_passes() {
+        assert!(Deadline::after(Duration::ZERO).has_passed());
+        assert!(Deadline::PASSED.has_passed());
+        assert!(!Deadline::after(Duration::from_secs(60)).has_passed());
+    }
+}

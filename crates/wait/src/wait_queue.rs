@@ -1,0 +1,207 @@
+//! Who waits for a thing, in order.
+
+use std::collections::VecDeque;
+
+use interlock_os::clock;
+
+use crate::fork;
+use crate::primitive::Arc;
+use crate::waiter::{Waiter, Wakeup, Wakeups};
+
+/// A queue of [`Waiter`]s, first in first out. A field among those that a [`WordLock`](crate::WordLock) guards.
+///
+/// An unused queue is one pointer wide. After a fork, the child finds every queue empty: the threads that waited there
+/// do not exist in it.
+#[derive(Default)]
+pub struct WaitQueue {
+    line: Option<Box<Line>>,
+}
+
+struct Line {
+    generation: u32,
+    waiters: VecDeque<Arc<Waiter>>,
+}
+
+/// A line that had more places than this is given back when it empties.
+const PLACES_KEPT: usize = 16;
+
+impl WaitQueue {
+    /// An empty queue.
+    pub const fn new() -> Self {
+        WaitQueue { line: None }
+    }
+
+    /// Whether nobody waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        match &self.line {
+            None => true,
+            Some(line) => line.generation != fork::generation() || line.waiters.is_empty(),
+        }
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        if self.is_empty() {
+            0
+        } else {
+            self.line.as_ref().map_or(0, |line| line.waiters.len())
+        }
+    }
+
+    /// Puts `waiter` at the end of the line.
+    pub fn push_back(&mut self, waiter: Arc<Waiter>) {
+        self.line().waiters.push_back(waiter);
+    }
+
+    /// Puts `waiter` at the head of the line: it was notified, and came too late.
+    pub fn push_front(&mut self, waiter: Arc<Waiter>) {
+        self.line().waiters.push_front(waiter);
+    }
+
+    /// Whoever has waited longest.
+    pub fn front(&self) -> Option<&Arc<Waiter>> {
+        if self.is_empty() {
+            None
+        } else {
+            self.line.as_ref()?.waiters.front()
+        }
+    }
+
+    /// Notifies the first in line, if there is one. The caller runs the [`Wakeup`] after it released the lock.
+    #[inline]
+    pub fn notify_one(&mut self) -> Wakeup {
+        if self.line.is_none() {
+            Wakeup::NOBODY
+        } else {
+            self.notify_first()
+        }
+    }
+
+    #[cold]
+    fn notify_first(&mut self) -> Wakeup {
+        let first = self.line().waiters.pop_front();
+        self.tidy();
+        first.map_or(Wakeup::NOBODY, Waiter::notify)
+    }
+
+    /// Notifies the first `count` in line, or as many as there are.
+    pub fn notify(&mut self, count: usize) -> Wakeups {
+        let mut wakeups = Wakeups::default();
+        for _ in 0..count.min(self.len()) {
+            wakeups.push(self.notify_first());
+        }
+        wakeups
+    }
+
+    /// Notifies all in line.
+    pub fn notify_all(&mut self) -> Wakeups {
+        self.notify(usize::MAX)
+    }
+
+    /// Moves the first `count` in line to the end of another line without waking them; tasks are notified instead.
+    ///
+    /// The threads sleep on; they are notified when their turn comes in `other`. Both queues' locks are held.
+    pub fn requeue(&mut self, count: usize, other: &mut WaitQueue) -> Wakeups {
+        let now = clock::monotonic_nanos();
+        let mut wakeups = Wakeups::default();
+        for _ in 0..count.min(self.len()) {
+            match self.line().waiters.pop_front() {
+                Some(waiter) if waiter.is_task() => wakeups.push(waiter.notify()),
+                Some(waiter) => {
+                    waiter.restart(now);
+                    other.push_back(waiter);
+                }
+                None => break,
+            }
+        }
+        self.tidy();
+        wakeups
+    }
+
+    /// Takes `waiter` out of the line: it gave up. `false` when it is not there: a notifier was faster.
+    pub fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let waiters = &mut self.line().waiters;
+        let place = waiters.iter().position(|other| Arc::ptr_eq(other, waiter));
+        if let Some(place) = place {
+            waiters.remove(place);
+        }
+        self.tidy();
+        place.is_some()
+    }
+
+    fn line(&mut self) -> &mut Line {
+        let generation = fork::generation();
+        if self
+            .line
+            .as_ref()
+            .is_some_and(|line| line.generation != generation)
+        {
+            // Forgotten, not dropped: a waker in it may be user code, and its thread is not in this process.
+            std::mem::forget(self.line.take());
+        }
+        self.line.get_or_insert_with(|| {
+            Box::new(Line {
+                generation,
+                waiters: VecDeque::new(),
+            })
+        })
+    }
+
+    fn tidy(&mut self) {
+        if self
+            .line
+            .as_ref()
+            .is_some_and(|line| line.waiters.is_empty() && line.waiters.capacity() > PLACES_KEPT)
+        {
+            self.line = None;
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_in_line_is_notified_first() {
+        let mut queue = WaitQueue::new();
+        let (a, b) = (Waiter::thread(), Waiter::thread());
+        queue.push_back(a.clone());
+        queue.push_back(b.clone());
+        queue.notify_one().run();
+        assert!(a.is_notified() && !b.is_notified());
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn who_leaves_is_not_notified() {
+        let mut queue = WaitQueue::new();
+        let a = Waiter::thread();
+        queue.push_back(a.clone());
+        assert!(queue.remove(&a));
+        assert!(!queue.remove(&a));
+        queue.notify_one().run();
+        assert!(!a.is_notified() && queue.is_empty());
+    }
+
+    #[test]
+    fn a_requeued_waiter_is_notified_where_it_stands_now() {
+        let (mut from, mut to) = (WaitQueue::new(), WaitQueue::new());
+        let a = Waiter::thread();
+        from.push_back(a.clone());
+        from.requeue(5, &mut to).run();
+        from.notify_all().run();
+        assert!(!a.is_notified());
+        to.notify_all().run();
+        assert!(a.is_notified());
+    }
+
+    #[test]
+    fn an_unused_queue_is_one_pointer_wide() {
+        assert_eq!(size_of::<WaitQueue>(), size_of::<usize>());
+    }
+}

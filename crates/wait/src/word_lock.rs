@@ -1,0 +1,161 @@
+//! The lock under all locks: one word around a few plain fields.
+//!
+//! It is held for a few instructions, never while user code runs, never across a sleep. So whoever finds it taken spins,
+//! then gives way, then naps (see [`spin`](crate::spin)): bounded naps instead of a queue, so that unlocking is a plain
+//! store, and a holder of lower priority that was preempted gets to run.
+//!
+//! States of the word: `FREE` (0), `HELD` (1).
+
+use std::ops::{Deref, DerefMut};
+
+use crate::primitive::{AtomicU32, Ordering, UnsafeCell};
+use crate::spin::Backoff;
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+
+/// A value that one thread at a time may look at, for a few instructions.
+///
+/// Not for user code: nothing that can block, call back, compare or drop a user's value may happen while the guard lives.
+pub struct WordLock<T> {
+    word: AtomicU32,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only through the guard, which one thread has at a time; so sharing the lock moves the
+// value between threads, for which `T: Send` is enough.
+unsafe impl<T: Send> Sync for WordLock<T> {}
+
+// SAFETY: the lock owns the value and a word; it may go wherever the value may.
+unsafe impl<T: Send> Send for WordLock<T> {}
+
+impl<T> WordLock<T> {
+    /// A free lock around `value`.
+    #[cfg(not(loom))]
+    pub const fn new(value: T) -> Self {
+        WordLock {
+            word: AtomicU32::new(FREE),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// A free lock around `value`.
+    #[cfg(loom)]
+    pub fn new(value: T) -> Self {
+        WordLock {
+            word: AtomicU32::new(FREE),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Takes the lock; waits for the few instructions that another thread needs.
+    #[inline]
+    pub fn lock(&self) -> WordLockGuard<'_, T> {
+        // Acquire pairs with the Release in the guard's drop.
+        if self
+            .word
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
+            self.lock_contended();
+        }
+        WordLockGuard { lock: self }
+    }
+
+    /// Takes the lock if it is free.
+    #[inline]
+    pub fn try_lock(&self) -> Option<WordLockGuard<'_, T>> {
+        // Acquire pairs with the Release in the guard's drop.
+        let taken = self
+            .word
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok().then_some(WordLockGuard { lock: self })
+    }
+
+    #[cold]
+    fn lock_contended(&self) {
+        let mut backoff = Backoff::new();
+        // Acquire pairs with the Release in the guard's drop.
+        while self
+            .word
+            .compare_exchange_weak(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
+            backoff.pause();
+        }
+    }
+
+    /// The value, by the right of the only owner.
+    #[cfg(not(loom))]
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// The value, moved out.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+
+    /// The address that names this lock's object in reports.
+    pub fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+impl<T: Default> Default for WordLock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+/// The right to the value of a [`WordLock`], until dropped.
+#[must_use = "the lock is free again as soon as the guard is dropped"]
+pub struct WordLockGuard<'a, T> {
+    lock: &'a WordLock<T>,
+}
+
+impl<T> Drop for WordLockGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release pairs with the Acquire of whoever takes the lock next.
+        self.lock.word.store(FREE, Ordering::Release);
+    }
+}
+
+#[cfg(not(loom))]
+impl<T> Deref for WordLockGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: this guard is the only one, so nobody has a mutable reference but through it.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+#[cfg(not(loom))]
+impl<T> DerefMut for WordLockGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: this guard is the only one and is borrowed mutably, so the reference is unique.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+#[cfg(loom)]
+impl<T> Deref for WordLockGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: this guard is the only one, so nobody has a mutable reference but through it; loom checks it.
+        self.lock.value.with(|value| unsafe { &*value })
+    }
+}
+
+#[cfg(loom)]
+impl<T> DerefMut for WordLockGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: this guard is the only one and is borrowed mutably, so the reference is unique; loom checks it.
+        self.lock.value.with_mut(|value| unsafe { &mut *value })
+    }
+}

@@ -1,0 +1,78 @@
+"""Interlock: Python's threading, queue and process modules on a Rust engine.
+
+``interlock.X`` is the drop-in for the standard module ``X``::
+
+    from interlock import queue, threading
+
+Whole programs go over without a change, by ``interlock run script.py`` or by `install`. Importing this
+package loads nothing else: each name below is fetched when it is first used.
+"""
+
+import importlib
+import sys
+
+if sys.platform != "linux":
+    raise ImportError(f"interlock runs on Linux only (x86-64 and aarch64), and this is {sys.platform!r}")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # at run time an import of typing would be most of the cost of this package
+    from typing import Any
+
+    from interlock import concurrent, multiprocessing, queue, subprocess, threading
+    from interlock._install import install, installed, uninstall
+    from interlock._report import InstallError, InstallReport, InterlockWarning
+
+    __version__: str
+
+__all__ = [
+    "InstallError",
+    "InstallReport",
+    "InterlockWarning",
+    "concurrent",
+    "install",
+    "installed",
+    "multiprocessing",
+    "queue",
+    "subprocess",
+    "threading",
+    "uninstall",
+]
+
+_DROP_INS = frozenset({"concurrent", "multiprocessing", "queue", "subprocess", "threading"})
+
+# Where each other public name lives.
+_HOMES = {
+    "install": "_install",
+    "installed": "_install",
+    "uninstall": "_install",
+    "InstallError": "_report",
+    "InstallReport": "_report",
+    "InterlockWarning": "_report",
+}
+
+
+def __getattr__(name: str) -> "Any":
+    if name in _DROP_INS:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name == "__version__":
+        value = _version()
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def _version() -> str:
+    """The installed distribution's version; this source tree's if there is no such thing."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("interlock")
+    except metadata.PackageNotFoundError:
+        return "0.1.0"

@@ -1,0 +1,132 @@
+"""Carries the installation to the child processes of ``multiprocessing``.
+
+A forked child inherits it. A child that starts as a new interpreter is told in two places, each of them
+before it imports the program's main module:
+
+* spawn, forkserver: the preparation data, the first thing that a child unpickles, holds an object whose
+  unpickling installs. It says what is installed at the moment when the child is started, whenever the fork
+  server was.
+* the fork server itself, which may import the main module for all its children: its command line. What a
+  child then inherits is taken back there if the parent has uninstalled since.
+
+Both run `_JOIN`, which needs nothing in the child but this package, and finds it where the parent did.
+Other programs started through ``subprocess`` are left alone, whatever they run.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+
+from interlock._when_imported import WhenImported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["Carrier"]
+
+_JOIN = """\
+import sys
+root, modules = {root!r}, {modules!r}
+lacking = root not in sys.path
+if lacking:
+    sys.path.append(root)
+try:
+    from interlock._install import {join}
+    {join}(modules)
+except ImportError as error:
+    import warnings
+    warnings.warn(f"this child process goes on without Interlock, which its parent uses: {{error}}",
+                  RuntimeWarning)
+finally:
+    if lacking:
+        sys.path.remove(root)
+"""
+_FORKSERVER = "from multiprocessing.forkserver import main; "
+
+
+_KEY = "interlock"  # in the preparation data
+
+
+class Carrier:
+    """Makes the children that are started from now on install what ``installed()`` names at that moment.
+
+    In a fork server (`is_fork_server`), a child whose parent has nothing installed calls ``uninstall()``.
+    """
+
+    def __init__(self, installed: Callable[[], tuple[str, ...]], uninstall: Callable[[], None]) -> None:
+        self._installed = installed
+        self._uninstall = uninstall
+        self.is_fork_server = False
+        self._patched: list[tuple[Any, str, Any, Any]] = []
+        self._watch = WhenImported("multiprocessing.spawn", self._patch)
+
+    def start(self) -> None:
+        """Begin. ``multiprocessing`` is not imported for it."""
+        self._watch.start()
+
+    def stop(self) -> None:
+        """End, and put back what was patched, unless somebody has patched it since."""
+        self._watch.cancel()
+        while self._patched:
+            module, name, original, wrapper = self._patched.pop()
+            if getattr(module, name) is wrapper:
+                setattr(module, name, original)
+
+    def _patch(self) -> None:
+        from multiprocessing import spawn, util
+
+        self._wrap(spawn, "get_preparation_data", self._preparation_data)
+        self._wrap(util, "spawnv_passfds", self._spawnv_passfds)
+        if self.is_fork_server:
+            self._wrap(spawn, "prepare", self._prepare)
+
+    def _wrap(self, module: Any, name: str, around: Callable[..., Any]) -> None:
+        original = getattr(module, name)
+        wrapper = functools.wraps(original)(functools.partial(around, original))
+        setattr(module, name, wrapper)
+        self._patched.append((module, name, original, wrapper))
+
+    def _preparation_data(self, original: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
+        data = original(*args)
+        modules = self._installed()
+        if modules:
+            data[_KEY] = _Joining(modules)
+        return data
+
+    def _prepare(self, original: Callable[..., None], data: dict[str, Any]) -> None:
+        if _KEY not in data:
+            self._uninstall()
+        original(data)
+
+    def _spawnv_passfds(self, original: Callable[..., int], path: Any, args: list[Any], passfds: Any) -> int:
+        modules = self._installed()
+        if modules and "-c" in args:
+            at = args.index("-c") + 1
+            program = args[at]
+            if program.startswith(_FORKSERVER):
+                rest = program.removeprefix(_FORKSERVER)
+                args = [
+                    *args[:at],
+                    f"{_FORKSERVER}exec({_join_code('join_as_fork_server', modules)!r}, {{}}); {rest}",
+                    *args[at + 1 :],
+                ]
+        return original(path, args, passfds)
+
+
+class _Joining:
+    """Installs when it is unpickled."""
+
+    def __init__(self, modules: tuple[str, ...]) -> None:
+        self._code = _join_code("join_parent", modules)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, (self._code, {})
+
+
+def _join_code(join: str, modules: tuple[str, ...]) -> str:
+    """The program that makes a new interpreter join its parent in using ``modules``."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return _JOIN.format(root=root, join=join, modules=modules)

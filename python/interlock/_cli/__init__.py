@@ -1,0 +1,50 @@
+"""The command ``interlock``: run a program on Interlock, check the installation, show the difference.
+
+``run`` must leave as little behind as it can in the process that it hands over to the program, so each
+command is imported when it is called, and ``argparse`` only for the others.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (default: ``sys.argv[1:]``) and return the exit status.
+
+    ``interlock run`` executes the program in this process: it does not return if the program exits, and
+    lets the program's exceptions through.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args[:1] == ["run"]:
+        from interlock._cli import run
+
+        return run.main(args[1:])
+    options = _parser().parse_args(args)
+    status: int = options.command(options)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    import argparse
+
+    import interlock
+    from interlock._cli import demo, doctor
+
+    parser = argparse.ArgumentParser(
+        prog="interlock", description="Python's threading, queue and process modules on a Rust engine."
+    )
+    parser.add_argument("--version", action="version", version=f"interlock {interlock.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    # Listed for --help; main() never lets argparse see its arguments.
+    commands.add_parser("run", help="run an unmodified program on Interlock")
+    doctor.add_parser(commands)
+    demo.add_parser(commands)
+    return parser

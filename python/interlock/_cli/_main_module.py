@@ -1,0 +1,199 @@
+"""Executes a program in ``__main__`` the way the interpreter's own start-up code does (Modules/main.c).
+
+Each ``run_*`` function sets ``sys.argv``, ``sys.path[0]`` and the attributes of ``__main__``, then executes
+the program through `_as_main`. A module, a directory and a zip file go through ``runpy``, as in ``python``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
+from importlib.util import MAGIC_NUMBER
+from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, TracebackType
+    from typing import Any
+
+__all__ = ["replace_main", "run_code", "run_module", "run_path", "run_stdin"]
+
+_launcher: list[ModuleType] = []  # keeps the module alive in which the launcher itself is running
+
+
+def replace_main() -> None:
+    """Put a new ``__main__`` in the place of the launcher's, as the interpreter makes it at start-up."""
+    main = ModuleType("__main__")
+    namespace = vars(main)
+    namespace["__loader__"] = BuiltinImporter
+    if sys.version_info < (3, 14):
+        namespace["__annotations__"] = {}
+    namespace["__builtins__"] = builtins
+    _launcher.append(sys.modules["__main__"])
+    sys.modules["__main__"] = main
+    if "__mp_main__" in sys.modules:  # multiprocessing's other name for it
+        sys.modules["__mp_main__"] = main
+
+
+def run_path(path: str, args: list[str]) -> None:
+    """``python PATH ARGS``: a script, or a directory or zip file with a ``__main__``."""
+    sys.argv[:] = [path, *args]
+    absolute = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+    if _is_importable_from(absolute):
+        if sys.flags.safe_path:
+            sys.path.insert(0, absolute)
+        else:
+            sys.path[0] = absolute
+        _as_main(lambda: _run_by_runpy("__main__", False))
+        return
+    _set_path0(os.path.dirname(os.path.realpath(path)))
+    try:
+        with open(absolute, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        print(
+            f"{sys.orig_argv[0]}: can't open file {absolute!r}: [Errno {error.errno}] {error.strerror}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    compiled = absolute.endswith(".pyc") or source[:2] == MAGIC_NUMBER[:2]
+    loader = (SourcelessFileLoader if compiled else SourceFileLoader)("__main__", absolute)
+    _set_main(__file__=absolute, __cached__=None, __loader__=loader)
+    _as_main(lambda: _execute(loader.get_code("__main__") if compiled else _compile(source, absolute)))
+
+
+def run_module(name: str, args: list[str]) -> None:
+    """``python -m NAME ARGS``."""
+    sys.argv[:] = ["-m", *args]
+    _set_path0(os.getcwd())
+    _as_main(lambda: _run_by_runpy(name, True))
+
+
+def run_code(source: str, args: list[str]) -> None:
+    """``python -c SOURCE ARGS``."""
+    sys.argv[:] = ["-c", *args]
+    _set_path0("")
+    if sys.version_info >= (3, 14):
+        import textwrap
+
+        source = textwrap.dedent(source)
+
+    def execute() -> None:
+        code = _compile(source, "<string>")
+        if sys.version_info >= (3, 13):
+            _remember_source(code, source)
+        _execute(code)
+
+    _as_main(execute)
+
+
+def run_stdin(args: list[str]) -> None:
+    """``python - ARGS`` with a program on standard input."""
+    sys.argv[:] = ["-", *args]
+    _set_path0("")
+    source = sys.stdin.buffer.read()
+    _set_main(__file__="<stdin>", __cached__=None)
+    _as_main(lambda: _execute(_compile(source, "<stdin>")))
+
+
+def _run_by_runpy(name: str, alter_argv: bool) -> None:
+    """What the interpreter itself calls for these: the only door to the real ``__main__``."""
+    import runpy
+
+    runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
+
+
+def _is_importable_from(path: str) -> bool:
+    """Whether an import hook takes it for an entry of ``sys.path``: a directory, a zip file."""
+    for hook in sys.path_hooks:
+        try:
+            hook(path)
+        except ImportError:
+            continue
+        return True
+    return False
+
+
+def _set_path0(directory: str) -> None:
+    # Under -P and -I, sys.path[0] is not the launcher's directory, and the program's is not put there.
+    if not sys.flags.safe_path:
+        sys.path[0] = directory
+
+
+def _set_main(**attributes: Any) -> None:
+    vars(sys.modules["__main__"]).update(attributes)
+
+
+def _compile(source: str | bytes, filename: str) -> CodeType:
+    code: CodeType = compile(source, filename, "exec", dont_inherit=True)
+    return code
+
+
+def _execute(code: CodeType | None) -> None:
+    if code is not None:
+        exec(code, vars(sys.modules["__main__"]))
+
+
+def _remember_source(code: CodeType, source: str) -> None:
+    """Let tracebacks show the lines of a ``-c`` program, as Python does from 3.13 on."""
+    import linecache
+
+    if hasattr(linecache, "_interactive_cache"):
+        linecache._register_code(code, source, "<string>")  # type: ignore[attr-defined]
+    else:  # 3.13.0
+        lines = [f"{line}\n" for line in source.splitlines()]
+        linecache.cache["<string>"] = (len(source), None, lines, "<string>")
+
+
+# ---- exceptions that the program does not catch ---------------------------------------------------------
+
+
+def _as_main(program: Callable[[], None]) -> None:
+    """Execute, and let the interpreter report what comes out, as if our frames were not there.
+
+    The exception goes on its way to the interpreter, which knows how to end the process (its exit status,
+    death by SIGINT). On the way out each frame is added to the traceback, so the frames are taken off at the
+    last moment: by a `sys.excepthook` that stands for one call in front of the program's.
+    """
+    try:
+        program()
+    except SystemExit:
+        raise
+    except BaseException:
+        _report_without_us()
+        raise
+
+
+def _report_without_us() -> None:
+    hook = sys.excepthook
+
+    def report(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
+        sys.excepthook = hook
+        traceback = _without_us(traceback)
+        value.__traceback__ = sys.last_traceback = traceback
+        try:
+            hook(kind, value, traceback)
+        except SystemExit:
+            raise
+        except BaseException as failure:
+            # What the interpreter prints in this case.
+            if failure.__traceback__ is not None:
+                failure.__traceback__ = failure.__traceback__.tb_next
+            print("Error in sys.excepthook:", file=sys.stderr)
+            sys.__excepthook__(type(failure), failure, failure.__traceback__)
+            print("\nOriginal exception was:", file=sys.stderr)
+            sys.__excepthook__(kind, value, traceback)
+
+    sys.excepthook = report
+
+
+def _without_us(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback from where `_as_main` called the program: runpy's frames, if any, and the program's."""
+    while traceback is not None and traceback.tb_frame.f_code is not _as_main.__code__:
+        traceback = traceback.tb_next
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    return traceback

@@ -1,0 +1,189 @@
+"""``interlock doctor``: says what is installed here and whether it works."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+__all__ = ["add_parser", "examine", "main"]
+
+_ROOT = Path(__file__).absolute().parent.parent.parent
+_DROP_INS = ("threading", "queue", "concurrent.futures", "multiprocessing", "subprocess")
+_PROBE_SECONDS = 120
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command ``doctor`` to the command line's parser."""
+    parser = commands.add_parser("doctor", help="check the installation")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.set_defaults(command=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the findings; 0 if everything works, 1 if not. Blocks for a few seconds at most."""
+    findings = examine()
+    print(json.dumps(findings, indent=1) if options.json else _text(findings))
+    return 1 if findings["problems"] else 0
+
+
+def examine() -> dict[str, Any]:
+    """Look at the interpreter, the modules and the engine, and try an installation in another process."""
+    import interlock
+
+    findings: dict[str, Any] = {
+        "version": interlock.__version__,
+        "location": str(Path(__file__).absolute().parent.parent),
+        "turned_off": os.environ.get("INTERLOCK") == "0",
+        "interpreter": _interpreter(),
+        "engine": _engine(),
+        "modules": _modules(),
+        "captured": _captured(),
+        "checks": _probe(),
+    }
+    findings["problems"] = _problems(findings)
+    return findings
+
+
+def _interpreter() -> dict[str, Any]:
+    gil_enabled = getattr(sys, "_is_gil_enabled", None)
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "executable": sys.executable,
+        "platform": f"{sys.platform} {platform.machine()}",
+        "debug": hasattr(sys, "gettotalrefcount"),
+        "optimized": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
+        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        "gil": gil_enabled() if gil_enabled is not None else True,
+    }
+
+
+def _engine() -> dict[str, Any]:
+    """The extension module's plain attributes: its version and how it was built."""
+    try:
+        engine = importlib.import_module("interlock._interlock")
+    except ImportError as error:
+        return {"error": str(error)}
+    facts = {
+        name: value
+        for name, value in vars(engine).items()
+        if isinstance(value, bool | int | float | str) and (name[0] != "_" or name == "__version__")
+    }
+    return {**facts, "file": getattr(engine, "__file__", None)}
+
+
+def _modules() -> dict[str, Any]:
+    """For each drop-in module: the names that are rebuilt; everything else is the standard library's."""
+    found: dict[str, Any] = {}
+    for name in _DROP_INS:
+        try:
+            module = importlib.import_module(f"interlock.{name}")
+        except ImportError as error:
+            found[name] = {"error": str(error)}
+        else:
+            rebuilt = list(getattr(module, "__replaces__", ()))
+            public = set(module.__all__)
+            found[name] = {"rebuilt": rebuilt, "passed_through": len(public.difference(rebuilt))}
+    return found
+
+
+def _captured() -> dict[str, Any]:
+    """What modules that every process here loads (by .pth files, say) take before anybody can install."""
+    code = "import json, interlock; r = interlock.install(); print(json.dumps([r.captured, r.threads]))"
+    answer = _python(["-W", "ignore", "-c", code])
+    if isinstance(answer, str):
+        return {"error": answer}
+    captured, threads = answer
+    return {"names": captured, "threads": threads}
+
+
+def _probe() -> dict[str, Any]:
+    answer = _python(["-W", "ignore", "-m", "interlock._cli.probe"])
+    return (
+        {"install": answer, "children": {}, "uninstall": "not tried"} if isinstance(answer, str) else answer
+    )
+
+
+def _python(arguments: list[str]) -> Any:
+    """What a new interpreter prints as JSON, or what went wrong as text."""
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path}
+    environment.pop("INTERLOCK", None)
+    command = [sys.executable, *arguments]
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"not done after {_PROBE_SECONDS} s"
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        return f"exit status {done.returncode}: {lines[-1]}"
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        return f"unexpected answer {done.stdout[:200]!r}"
+
+
+def _problems(findings: dict[str, Any]) -> list[str]:
+    problems = []
+    if "error" in findings["engine"]:
+        problems.append(f"the engine cannot be loaded: {findings['engine']['error']}")
+    for name, module in findings["modules"].items():
+        if "error" in module:
+            problems.append(f"interlock.{name} cannot be imported: {module['error']}")
+    checks = findings["checks"]
+    for check in ("install", "uninstall"):
+        if checks[check] != "ok":
+            problems.append(f"{check}: {checks[check]}")
+    problems += [f"child by {m}: {answer}" for m, answer in checks["children"].items() if answer != "ok"]
+    return problems
+
+
+def _text(findings: dict[str, Any]) -> str:
+    python, engine, checks = findings["interpreter"], findings["engine"], findings["checks"]
+    build = [
+        "debug" if python["debug"] else "release",
+        "optimized" if python["optimized"] else "not optimized",
+    ]
+    build.append("free-threaded" if python["free_threaded"] else "default build")
+    build.append("GIL on" if python["gil"] else "GIL off")
+    lines = [
+        f"interlock    {findings['version']} in {findings['location']}",
+        f"python       {python['implementation']} {python['version']} ({', '.join(build)})",
+        f"             {python['executable']}, {python['platform']}",
+        f"engine       {', '.join(f'{k} {v}' for k, v in engine.items())}",
+    ]
+    for name, module in findings["modules"].items():
+        rebuilt = ", ".join(module.get("rebuilt", ())) or "nothing"
+        passed = module.get("error") or f"{module['passed_through']} public names passed through"
+        lines += [f"{name:<19}rebuilt: {rebuilt}; {passed}"]
+    children = ", ".join(f"{method} {answer}" for method, answer in checks["children"].items())
+    lines += [
+        f"install      {checks['install']}; uninstall {checks['uninstall']}",
+        f"children     {children or 'not tried'}",
+        f"captured     {_captured_text(findings['captured'])}",
+    ]
+    if findings["turned_off"]:
+        lines.append("switch       off: INTERLOCK=0 is set (the checks above ran without it)")
+    lines += [f"PROBLEM      {problem}" for problem in findings["problems"]]
+    return "\n".join([*lines, "" if findings["problems"] else "all is well"]).rstrip()
+
+
+def _captured_text(captured: dict[str, Any]) -> str:
+    if "error" in captured:
+        return str(captured["error"])
+    names = ", ".join(f"{module} ({', '.join(held)})" for module, held in captured["names"].items())
+    threads = f"; threads running at start: {', '.join(captured['threads'])}" if captured["threads"] else ""
+    return (names or "nothing before a program starts") + threads

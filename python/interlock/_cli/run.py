@@ -1,0 +1,81 @@
+"""``interlock run``: execute a program as ``python`` would, with Interlock installed first.
+
+What the program sees is what ``python`` shows it: ``__main__``, ``sys.argv``, ``sys.path[0]``, exit statuses
+and the text of tracebacks. What it can see of us are our frames below its own (``sys._getframe``, a warning
+with a too large ``stacklevel``) and the modules that Interlock has imported.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from interlock._cli import _main_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+__all__ = ["main"]
+
+_USAGE = "usage: interlock run [-h] (FILE | -m MODULE | -c CODE | -) [ARGUMENT ...]"
+_HELP = f"""{_USAGE}
+
+Run a Python program on Interlock, unmodified.
+
+  FILE       a script, or a directory or zip file that holds __main__.py
+  -m MODULE  a module or package
+  -c CODE    a program given as a string
+  -          a program read from standard input
+
+What follows is the program's own. Options of the interpreter go to the interpreter:
+python -X dev -m interlock run FILE. With INTERLOCK=0 in the environment the program runs plainly.
+"""
+
+
+def main(args: list[str]) -> int:
+    """Run the program named by ``args``; return 0 when it ends by itself.
+
+    Blocks as long as the program runs. Raises what the program raises, `SystemExit` included; the
+    interpreter then exits as it does for a plain program, by SIGINT after an uncaught `KeyboardInterrupt`.
+    """
+    if not args:
+        _refuse("a program is needed")
+    first, rest = args[0], args[1:]
+    if first in ("-h", "--help"):
+        print(_HELP, end="")
+        return 0
+    if first[:2] in ("-m", "-c"):
+        operand = [first[2:]] if first[2:] else rest[:1]
+        if not operand:
+            _refuse(f"{first} needs an argument")
+        rest = rest if first[2:] else rest[1:]
+        start = _main_module.run_module if first[:2] == "-m" else _main_module.run_code
+        _hand_over()
+        start(operand[0], rest)
+    elif first == "-":
+        _hand_over()
+        _main_module.run_stdin(rest)
+    elif first.startswith("-"):
+        _refuse(
+            f"unknown option {first}; options of the interpreter go before: python {first} -m interlock run …"
+        )
+    else:
+        _hand_over()
+        _main_module.run_path(first, rest)
+    return 0
+
+
+def _refuse(reason: str) -> NoReturn:
+    print(f"{_USAGE}\ninterlock run: {reason}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _hand_over() -> None:
+    """Make way for the program: a ``__main__`` of its own, then the installation, before any of its code."""
+    _main_module.replace_main()
+    from interlock._install import install
+
+    try:
+        install()
+    except ImportError as error:
+        sys.exit(f"interlock run: cannot install: {error}")

@@ -1,0 +1,186 @@
+"""Whole standard modules under Interlock's names.
+
+`mirror` turns a module of this package into the view of a standard module in which some names are rebuilt.
+The rebuilt names live here; every other attribute, public or private, is read from the standard module, and
+written to and deleted from it, so there is one state. `threading._active`, `threading.excepthook` or a name
+that a test patches is the same thing under both names.
+
+Files exist only for what is rebuilt and for the top of each package. The other submodules
+(``interlock.multiprocessing.pool``, …) come from a finder at the end of ``sys.meta_path``: the name of a
+plain module is bound to the standard module itself, and a subpackage (``multiprocessing.dummy``) is mirrored,
+so that the import system never runs standard code a second time under a second name. A file of ours is found
+before the finder is asked: to rebuild a submodule, add its file.
+
+Reading a mirrored name is one property in C (some 30 ns); the hook for missing names is written in Python and
+runs only for names that the standard module got later.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from operator import attrgetter
+from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+__all__ = ["mirror"]
+
+# What belongs to a module as a module, and is never the standard module's.
+_MACHINERY = frozenset(
+    {
+        "__all__",
+        "__annotate__",
+        "__annotations__",
+        "__builtins__",
+        "__cached__",
+        "__class__",
+        "__conditional_annotations__",
+        "__dict__",
+        "__dir__",
+        "__doc__",
+        "__file__",
+        "__getattr__",
+        "__loader__",
+        "__name__",
+        "__package__",
+        "__path__",
+        "__replaces__",
+        "__spec__",
+        "__warningregistry__",
+    }
+)
+
+_mirrored_packages: dict[str, str] = {}  # our name -> the standard library's
+
+
+def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
+    """Make the module ``name`` the view of ``std`` in which the names ``own`` are its own.
+
+    Call it as the last statement of the module: ``mirror(__name__, _std, own=__replaces__)``. Afterwards
+
+    * a name in ``own`` is read, written and deleted here and nowhere else;
+    * every other attribute is the standard module's, for reading, writing and deleting (helpers defined in
+      the module stay visible to its own functions, and as attributes if ``std`` has no such name);
+    * ``__all__`` is the standard module's list, plus the public names of ``own`` that it lacks;
+    * ``dir()`` lists the standard module's names and ``own``; ``vars()`` has only what is here.
+
+    Args:
+        name: the module's ``__name__``; it is in ``sys.modules``.
+        std: the standard module.
+        own: the rebuilt names, all of them defined in the module by now.
+
+    Raises:
+        NameError: a name in ``own`` is not defined in the module.
+
+    Does not block.
+    """
+    module = sys.modules[name]
+    names = frozenset(own)
+    undefined = sorted(names - vars(module).keys())
+    if undefined:
+        raise NameError(f"{name} declares {', '.join(undefined)} as its own and does not define it")
+    namespace = vars(module)
+    if "__path__" in namespace:
+        namespace["__file__"] = std.__file__  # where most of its modules are: programs look beside it
+        _mirrored_packages[name] = std.__name__
+        if _Finder not in sys.meta_path:
+            sys.meta_path.append(_Finder)
+    public = list(getattr(std, "__all__", None) or (n for n in dir(std) if n[0] != "_"))
+    namespace["__all__"] = public + sorted(n for n in names.difference(public) if n[0] != "_")
+    namespace["__getattr__"] = _reader(name, std, names)
+    module.__class__ = _mirror_class(name, std, names)
+
+
+def _reader(name: str, std: ModuleType, own: frozenset[str]) -> Any:
+    """The module's ``__getattr__``: called for what is neither here nor a property of the class."""
+
+    def __getattr__(attribute: str) -> Any:
+        if attribute in own or attribute in _MACHINERY:
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        value = getattr(std, attribute)
+        if name in _mirrored_packages and _is_submodule(std.__name__, attribute, value):
+            return importlib.import_module(f"{name}.{attribute}")
+        return value
+
+    return __getattr__
+
+
+def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[ModuleType]:
+    """A module class for this one module: what it does not own goes to ``std``."""
+    local = set(own)  # and the submodules that are not the standard library's
+
+    class Mirror(ModuleType):
+        __interlock_std__ = std
+
+        def __setattr__(self, attribute: str, value: object) -> None:
+            if _is_submodule(name, attribute, value) and not _is_submodule(std.__name__, attribute, value):
+                local.add(attribute)
+            if attribute in local or attribute in _MACHINERY:
+                super().__setattr__(attribute, value)
+            else:
+                setattr(std, attribute, value)
+
+        def __delattr__(self, attribute: str) -> None:
+            if attribute in local or attribute in _MACHINERY:
+                super().__delattr__(attribute)
+            else:
+                delattr(std, attribute)
+
+        def __dir__(self) -> list[str]:
+            return sorted({*dir(std), *own, *(n for n in vars(self) if n in _MACHINERY)})
+
+    for attribute, value in vars(std).items():
+        if attribute in own or attribute in _MACHINERY:
+            continue
+        # A submodule is fetched by the reader, under its name in this package.
+        if not _is_submodule(std.__name__, attribute, value):
+            setattr(Mirror, attribute, property(attrgetter(f"__interlock_std__.{attribute}")))
+    return Mirror
+
+
+def _is_submodule(package: str, attribute: str, value: object) -> bool:
+    return isinstance(value, ModuleType) and sys.modules.get(f"{package}.{attribute}") is value
+
+
+class _Finder:
+    """Finds the submodules of mirrored packages that have no file of ours."""
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        parent, _, child = fullname.rpartition(".")
+        if parent not in _mirrored_packages:
+            return None
+        std_name = f"{_mirrored_packages[parent]}.{child}"
+        found = find_spec(std_name)
+        if found is None:
+            return None
+        is_package = found.submodule_search_locations is not None
+        loader: Any = _Loader(std_name)
+        return ModuleSpec(fullname, loader, origin=found.origin, is_package=is_package)
+
+
+class _Loader:
+    """Gives ``interlock.X`` for a standard ``X``: the same module, or a mirror of a package."""
+
+    def __init__(self, std_name: str) -> None:
+        self.std_name = std_name
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        std = importlib.import_module(self.std_name)
+        if hasattr(module, "__path__"):
+            module.__doc__ = std.__doc__
+            mirror(module.__name__, std)
+        else:
+            # The import system takes what it finds here afterwards, and leaves std.__spec__ alone.
+            sys.modules[module.__name__] = std

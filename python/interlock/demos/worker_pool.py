@@ -1,0 +1,63 @@
+"""A pool of workers that take jobs from a priority queue, and a ThreadPoolExecutor that does small tasks.
+
+Usage: worker_pool.py [SCALE]. Prints one result line, and the seconds of work as JSON on stderr.
+"""
+
+import json
+import queue
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+WORKERS = 4
+
+
+class Pool:
+    def __init__(self):
+        self.jobs = queue.PriorityQueue()
+        self.results = queue.SimpleQueue()
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.work, name=f"worker-{i}") for i in range(WORKERS)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self):
+        while not self.stopping.is_set():
+            _, number = self.jobs.get()
+            if number is not None:
+                self.results.put(number % 1009)
+            self.jobs.task_done()
+
+    def close(self):
+        self.jobs.join()
+        self.stopping.set()
+        for _ in self.threads:
+            self.jobs.put((1, None))
+        for thread in self.threads:
+            thread.join()
+
+
+def pool_sum(count):
+    pool = Pool()
+    for number in range(count):
+        pool.jobs.put((number % 7 - 7, number))
+    pool.close()
+    return sum(pool.results.get() for _ in range(count))
+
+
+def executor_sum(count):
+    with ThreadPoolExecutor(WORKERS) as executor:
+        return sum(executor.map(lambda number: number % 1013, range(count)))
+
+
+def main(scale):
+    first = pool_sum(max(1, int(120_000 * scale)))
+    second = executor_sum(max(1, int(30_000 * scale)))
+    print(f"pool {first}, executor {second}")
+
+
+if __name__ == "__main__":
+    started = time.perf_counter()
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
+    print(json.dumps({"work_seconds": time.perf_counter() - started}), file=sys.stderr)

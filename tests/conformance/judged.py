@@ -1,0 +1,148 @@
+"""What the conformance runner said of one suite, and the tables made of many."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sections import table
+
+HEAD = ["CPython", "form", "suite", "passed / baseline", "lost", "passed on a second run", "excluded", "s"]
+
+
+@dataclass
+class Judged:
+    """The score of one suite, in one form, on one interpreter."""
+
+    version: str
+    form: str
+    suite: str
+    passed_tests: int = 0
+    baseline: int = 0
+    lost: dict[str, str] = field(default_factory=dict)
+    """Test id to what happened instead: fail, error, timeout, crash, not-run, absent."""
+
+    flaky: list[str] = field(default_factory=list)
+    excluded: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+    """Why the suite could not be judged."""
+
+    date: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the suite was judged and lost nothing."""
+        return not self.lost and not self.problem
+
+    @classmethod
+    def read(cls, version: str, form: str, suite: str, result: Path, status: int) -> Judged:
+        """Read the runner's JSON file, and keep the score beside it."""
+        judged = cls(version, form, suite, date=datetime.datetime.now(datetime.UTC).date().isoformat())
+        rows = _rows(result)
+        if rows:
+            row = rows[0]
+            judged.passed_tests, judged.baseline, judged.lost = row["impl"], row["baseline"], row["lost"]
+            judged.flaky, judged.excluded, judged.seconds = row["flaky"], row["excluded"], row["seconds"]
+        if not rows:
+            judged.problem = f"not judged, the runner ended with status {status}"
+        elif not judged.baseline:
+            judged.problem = "not judged, no test of it passes on the bare interpreter"
+        score = result.with_suffix(".score")
+        score.write_text(json.dumps(asdict(judged), indent=1), encoding="utf-8")
+        return judged
+
+    @classmethod
+    def stored(cls, folder: Path) -> list[Judged]:
+        """The scores that earlier runs left in ``folder``."""
+        return [
+            cls(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.score"))
+        ]
+
+    @staticmethod
+    def merge(old: Iterable[Judged], new: Iterable[Judged]) -> list[Judged]:
+        """All of both; where both judged the same suite, the new score."""
+        merged = {(one.version, one.form, one.suite): one for one in [*old, *new]}
+        return list(merged.values())
+
+    def cells(self) -> list[str]:
+        """One row of the table."""
+        score = self.problem or f"{self.passed_tests} / {self.baseline}"
+        flaky = str(len(self.flaky)) if self.flaky else ""
+        excluded = str(self.excluded) if self.excluded else ""
+        form, seconds = self.form.removeprefix("interlock-"), f"{self.seconds:.0f}"
+        return [self.version, form, self.suite, score, str(len(self.lost)), flaky, excluded, seconds]
+
+
+def _rows(result: Path) -> list[dict[str, Any]]:
+    if not result.exists():
+        return []
+    rows: list[dict[str, Any]] = (
+        json.loads(result.read_text(encoding="utf-8")).get("score", {}).get("rows", [])
+    )
+    return rows
+
+
+def text(judged: Sequence[Judged]) -> str:
+    """The table for the terminal, the lost tests by name, and the sum."""
+    rows = [HEAD, *(one.cells() for one in judged)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    lines.insert(1, "-" * max(map(len, lines)))
+    lines += [f"  {line}" for line in _lost(judged)]
+    return "\n".join([*lines, _sum(judged)])
+
+
+def page(judged: Sequence[Judged], suites: Sequence[str], informative: Sequence[str]) -> str:
+    """The section of the page."""
+    order = [*suites, *informative]
+    rows = sorted(judged, key=lambda one: (one.version, one.form, one.suite not in order, _place(one, order)))
+    dates = sorted({one.date for one in rows})
+    intro = f"""\
+CPython's own tests, taken from the interpreter under test, run on Interlock in two forms: import (the
+modules are replaced by import) and install (`interlock.install()` ran before the tests were imported).
+Counted are the tests that pass on the bare interpreter; excluded are those that look at the private inside
+of CPython's implementation. Suites that are here for information, because their subject is not one of the
+modules rebuilt: {", ".join(informative)}. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
+`make conformance`."""
+    scores = table(HEAD, [one.cells() for one in rows], left=3)
+    return "\n\n".join([intro, _sum(rows), scores, "## Lost tests", _lost_by_class(rows) or "None."])
+
+
+def _place(one: Judged, order: Sequence[str]) -> int:
+    return order.index(one.suite) if one.suite in order else 0
+
+
+def _lost_by_class(judged: Sequence[Judged]) -> str:
+    """A line for each class of tests that lost some."""
+    lines = []
+    for one in judged:
+        by_class: dict[tuple[str, str], list[str]] = {}
+        for test, outcome in one.lost.items():
+            owner, _, method = test.rpartition(".")
+            by_class.setdefault((owner, outcome), []).append(method)
+        for (owner, outcome), methods in by_class.items():
+            form = one.form.removeprefix("interlock-")
+            lines.append(f"- {one.version} {form} {one.suite}, {outcome}: `{owner}`: {', '.join(methods)}")
+    return "\n".join(lines)
+
+
+def _lost(judged: Sequence[Judged]) -> list[str]:
+    return [
+        f"{one.version} {one.form.removeprefix('interlock-')} {one.suite}: {test} ({outcome})"
+        for one in judged
+        for test, outcome in one.lost.items()
+    ]
+
+
+def _sum(judged: Sequence[Judged]) -> str:
+    passed, baseline = sum(one.passed_tests for one in judged), sum(one.baseline for one in judged)
+    unjudged = sum(1 for one in judged if one.problem)
+    note = f"; {unjudged} suites could not be judged" if unjudged else ""
+    return f"{passed} of {baseline} tests pass, {baseline - passed} are lost{note}."

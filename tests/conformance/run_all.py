@@ -1,0 +1,142 @@
+"""CPython's own tests, run on Interlock: every interpreter, both forms, each suite in turn.
+
+    run_all.py                                        all that is found, the default suites
+    run_all.py --python .venv/bin/python --form interlock-import --suite lock_tests,test_queue
+    run_all.py --write PAGE                           write another page than docs/conformance.md
+
+A run of everything writes the page anew; a run of a part (--python, --form, --suite) replaces the rows that
+it judged again and keeps the others, from the results of earlier runs.
+
+The runner, its baselines and its exclusions are in the folder that CONFORMANCE_DIR names (default: the
+folder shared/conformance beside the project). An interpreter that it has no baseline of gets one first,
+from the bare interpreter. One suite runs at a time, also across several calls of this script. Results and
+logs go to target/conformance. The exit status is 1 when a test was lost or a suite could not be judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benches"))
+
+from interpreters import PROJECT, Interpreter, discover, explain_none
+from judged import Judged, page, text
+from sections import write_section
+
+FORMS = ("interlock-import", "interlock-install")
+SUITES = ("lock_tests", "test_threading", "test_threading_local", "test_queue", "test_thread",
+          "test_context", "test_asyncio")  # fmt: skip
+INFORMATIVE = ("test_threadsignals", "test_sched", "test_logging", "users")
+
+
+def main() -> int:
+    """Run, print, write; return the exit status."""
+    args = parse()
+    runner = args.conformance / "run.py"
+    if not runner.exists():
+        print(f"no run.py in {args.conformance}: set CONFORMANCE_DIR to its folder", file=sys.stderr)
+        return 2
+    interpreters, left_out = discover(args.python)
+    if not interpreters or (args.python and left_out):
+        print(explain_none(left_out), file=sys.stderr)
+        return 2
+    args.out.mkdir(parents=True, exist_ok=True)
+    with (Path(tempfile.gettempdir()) / "interlock-conformance.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        judged = [
+            run_suite(interpreter, form, suite, args)
+            for interpreter in interpreters
+            for form in args.form
+            for suite in args.suite
+        ]
+    print(text(judged))
+    part = args.python or args.only
+    everything = Judged.merge(Judged.stored(args.out), judged) if part else judged
+    write_section(args.write, "conformance", page(everything, SUITES, INFORMATIVE), "Conformance")
+    return 0 if all(one.passed or (args.lenient and one.suite in INFORMATIVE) for one in judged) else 1
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="an interpreter that has interlock (repeatable; default: all that are found)",
+    )
+    parser.add_argument("--form", action="append", choices=FORMS, help="default: both")
+    parser.add_argument(
+        "--suite",
+        action="append",
+        default=[],
+        help=f"repeatable, or with commas; default: {','.join(SUITES + INFORMATIVE)}",
+    )
+    parser.add_argument("--write", type=Path, metavar="PAGE", default=PROJECT / "docs" / "conformance.md")
+    parser.add_argument(
+        "--lenient",
+        action="store_true",
+        help=f"tests lost in {', '.join(INFORMATIVE)} do not change the exit status",
+    )
+    parser.add_argument("--out", type=Path, default=PROJECT / "target" / "conformance", metavar="DIR")
+    args = parser.parse_args()
+    given = [name for names in args.suite for name in names.split(",") if name]
+    args.only = bool(given or args.form)
+    args.suite = list(dict.fromkeys(given)) or [*SUITES, *INFORMATIVE]
+    args.form = args.form or list(FORMS)
+    folder = os.environ.get("CONFORMANCE_DIR") or PROJECT.parent / "shared" / "conformance"
+    args.conformance = Path(folder).resolve()
+    args.out = args.out.resolve()
+    return args
+
+
+def run_suite(interpreter: Interpreter, form: str, suite: str, args: argparse.Namespace) -> Judged:
+    """One suite in one form; its JSON and log stay in the output folder."""
+    stem = f"{interpreter.label}-{form}-{suite}"
+    result = args.out / f"{stem}.json"
+    result.unlink(missing_ok=True)
+    own = baseline_of(interpreter, suite, args)
+    options = ["--impl", form, "--interlock", str(interpreter.site), "--json", str(result)]
+    options += ["--suite", suite, "--logs", str(args.out / "logs" / stem)]
+    if own is not None:
+        options += ["--baseline", str(own)]
+    judged = Judged.read(interpreter.label, form, suite, result, call_runner(interpreter, options, args))
+    if own is not None and not judged.baseline:
+        own.unlink(missing_ok=True)  # nothing was found to run, which need not be so the next time
+    return judged
+
+
+def baseline_of(interpreter: Interpreter, suite: str, args: argparse.Namespace) -> Path | None:
+    """None where the runner has a baseline of its own; else one taken here, now or in an earlier run.
+
+    The runner's baselines are of default builds; a free-threaded build always gets its own.
+    """
+    known = args.conformance / "baseline" / f"{interpreter.version}.json"
+    if known.exists() and not interpreter.free_threaded:
+        return None
+    own = Path(args.out / "baseline" / f"{interpreter.label}-{suite}.json")
+    if not own.exists():
+        print(f"{interpreter.label}: taking a baseline of {suite}", file=sys.stderr, flush=True)
+        call_runner(interpreter, ["--impl", "stdlib", "--suite", suite, "--save-baseline", str(own)], args)
+    return own
+
+
+def call_runner(interpreter: Interpreter, options: list[str], args: argparse.Namespace) -> int:
+    """Call run.py for one interpreter; its own scoreboard is not shown, its progress is."""
+    command = [sys.executable, str(args.conformance / "run.py"), "--python", interpreter.python, *options]
+    print(f"{interpreter.label}: {' '.join(options[:2])}: ", end="", file=sys.stderr, flush=True)
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Runs each test of an installation in a new interpreter: pytest took the original names long ago."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+LIMIT = 60.0
+
+Check = Callable[..., str]
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    """Run a script with `python`, demand that it succeeds, and return what it printed.
+
+    Other files of the script's folder are given by keyword (``app="from threading import Lock"``), variables
+    of the environment in `env`.
+    """
+
+    def run(script: str, *, env: dict[str, str] | None = None, **files: str) -> str:
+        for name, text in {**files, "script": script}.items():
+            (tmp_path / f"{name}.py").write_text(textwrap.dedent(text), encoding="utf-8")
+        environment = {**os.environ, **(env or {})}
+        if "INTERLOCK" not in (env or {}):
+            environment.pop("INTERLOCK", None)
+        done = subprocess.run(
+            [sys.executable, str(tmp_path / "script.py")],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    return run

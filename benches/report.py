@@ -31,15 +31,13 @@ def text(interpreter: Interpreter, results: Sequence[Result], neighbours: machin
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     title = f"CPython {interpreter.label}, interlock {interpreter.interlock}"
     lines = [f"\n{title}{_gil_note(interpreter, results)}; {neighbours}"]
-    for row in rows:
-        lines.append(
-            "  ".join(
-                cell.ljust(width) if column == 0 else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-        )
+    lines += ["  ".join(map(_justify, range(len(HEAD)), row, widths)).rstrip() for row in rows]
     lines.insert(2, "-" * max(map(len, lines[1:])))
     return "\n".join(lines + [""] + [f"  {line}" for line in defeats(results)])
+
+
+def _justify(column: int, cell: str, width: int) -> str:
+    return cell.ljust(width) if column == 0 else cell.rjust(width)
 
 
 def markdown(measured: Measured, how: str, rounds: str, neighbours: machine.Neighbours) -> str:
@@ -71,7 +69,11 @@ def markdown(measured: Measured, how: str, rounds: str, neighbours: machine.Neig
 
 def cells(result: Result) -> list[str]:
     """One row."""
-    ratio = "" if result.ratio is None else f"{result.ratio:.2f}" + ("~" if result.noisy else "")
+    ratio = (
+        ""
+        if result.ratio is None or result.judge != "ratio"
+        else f"{result.ratio:.2f}" + ("~" if result.noisy else "")
+    )
     verdict = "failed" if result.failed else "OK" if result.ok else "short"
     row = [result.title, amount(result, "std"), amount(result, "interlock"), ratio, target(result), verdict]
     for peer in result.peers:

@@ -5,8 +5,9 @@
     soak.py --write docs/benchmarks.md
 
 The interpreter needs interlock, cheroot and waitress; the load comes from wrk, or from hey. Both forms of a
-server live side by side and are loaded in turn, ten seconds at a time. The exit status is 1 when a request
-failed, a server did not stop when told to, or Interlock was not in force where it should be.
+server live side by side and are loaded in turn, ten seconds at a time, each going first every other time.
+The exit status is 1 when a request failed, a server did not stop when told to, or Interlock was not in force
+where it should be.
 """
 
 from __future__ import annotations
@@ -177,7 +178,8 @@ def soak(
                 complaints.append(f"{servers[-1]}: queue.Queue is not the one it should be")
         for number in range(args.slices):
             print(f"{interpreter.label}: {name}, {number + 1} of {args.slices}", file=sys.stderr, flush=True)
-            for server, one in zip(servers, soaked, strict=True):
+            pairs = list(zip(servers, soaked, strict=True))
+            for server, one in pairs if number % 2 == 0 else pairs[::-1]:
                 one.loads.append(soak_load.run(tool, server.url, args.slice, args.connections))
                 one.rss_mib.append(server.rss_mib())
     finally:

@@ -33,7 +33,8 @@ def find_captured(
     user: Captured = {}
     std: Captured = {}
     seen: set[int] = set()
-    for name, module in sorted(sys.modules.copy().items()):
+    modules: dict[str, object] = {**sys.modules}  # anything may stand there
+    for name, module in sorted(modules.items()):
         if not isinstance(module, ModuleType) or id(module) in seen or _is_ours(name):
             continue
         seen.add(id(module))

@@ -45,8 +45,6 @@ finally:
         sys.path.remove(root)
 """
 _FORKSERVER = "from multiprocessing.forkserver import main; "
-
-
 _KEY = "interlock"  # in the preparation data
 
 

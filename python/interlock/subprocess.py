@@ -9,6 +9,6 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from subprocess import *  # noqa: F403
+    from subprocess import *
 
 sys.modules[__name__] = _std

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from interlock._cli import demo
 
 if TYPE_CHECKING:

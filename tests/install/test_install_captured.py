@@ -80,8 +80,8 @@ def test_strict_raises_before_anything_is_changed(check: Check) -> None:
         """
     import queue, threading
     import app
+    import interlock.queue, interlock.threading
     before = dict(vars(threading)), dict(vars(queue))
-    import interlock
     try:
         interlock.install(strict=True)
     except interlock.InstallError as error:

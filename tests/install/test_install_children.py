@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
-import pytest
-
 import interlock
+import pytest
 
 Check = Callable[..., str]
 

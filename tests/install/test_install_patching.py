@@ -175,7 +175,7 @@ def test_a_module_that_cannot_be_loaded_leaves_all_as_it_was(check: Check) -> No
     check(
         """
     import queue, sys, threading
-    import interlock
+    import interlock.threading
     before = dict(vars(threading))
     sys.modules["interlock.queue"] = None
     try:

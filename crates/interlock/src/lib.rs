@@ -1,1 +1,3 @@
+//! Locks, conditions, queues and threads of Interlock, for Rust programs.
 
+#![forbid(unsafe_code)]

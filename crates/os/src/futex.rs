@@ -31,7 +31,7 @@ pub fn wait(word: &AtomicU32, expected: u32, deadline: Option<u64>) -> Returned 
         Err(Errno::TIMEDOUT) => Returned::TimedOut,
         Err(Errno::INTR) => Returned::Interrupted,
         Err(error) => {
-            panic!("futex wait failed: {error}; the kernel refused a private word and a valid time")
+            unreachable!("futex wait failed: {error}; the kernel refused a private word and a valid time")
         }
     }
 }

@@ -49,12 +49,12 @@ pub fn processors() -> usize {
 pub fn default_stack_size() -> usize {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let mut size = 0;
-    // SAFETY: the attribute object is initialized by pthread_attr_init before it is read, and destroyed once.
-    unsafe {
-        if libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
-            libc::pthread_attr_getstacksize(attributes.as_ptr(), &raw mut size);
-            libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        }
+    // SAFETY: the pointer is to memory for an attribute object, which this call initializes.
+    if unsafe { libc::pthread_attr_init(attributes.as_mut_ptr()) } == 0 {
+        // SAFETY: the attribute object was initialized above, and `size` is a place for the result.
+        unsafe { libc::pthread_attr_getstacksize(attributes.as_ptr(), &raw mut size) };
+        // SAFETY: the attribute object was initialized above, and is not used after this call.
+        unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
     }
     if size == 0 { 8 << 20 } else { size }
 }

@@ -48,13 +48,13 @@ struct Worker {
 #[derive(Default)]
 struct Assignment {
     job: Option<Box<dyn Job>>,
-    thread: Option<ThreadId>,
     line: WaitQueue,
 }
 
 struct Idle {
     generation: u32,
-    workers: Vec<Arc<Worker>>,
+    /// The idle workers, each with its thread, in the order in which they became idle.
+    workers: Vec<(ThreadId, Arc<Worker>)>,
 }
 
 static IDLE: WordLock<Idle> = WordLock::new(Idle {
@@ -64,7 +64,7 @@ static IDLE: WordLock<Idle> = WordLock::new(Idle {
 
 impl Idle {
     /// The idle workers of this process: those of the process it was forked from do not exist here.
-    fn workers(&mut self) -> &mut Vec<Arc<Worker>> {
+    fn workers(&mut self) -> &mut Vec<(ThreadId, Arc<Worker>)> {
         if self.generation != fork::generation() {
             self.generation = fork::generation();
             std::mem::forget(std::mem::take(&mut self.workers));
@@ -85,29 +85,30 @@ pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
         stack_size
     };
     match take_idle(stack_size) {
-        Some(worker) => Ok(assign(&worker, job)),
+        Some((thread, worker)) => {
+            assign(&worker, job);
+            Ok(thread)
+        }
         None => start(stack_size, job),
     }
 }
 
-fn take_idle(stack_size: usize) -> Option<Arc<Worker>> {
+fn take_idle(stack_size: usize) -> Option<(ThreadId, Arc<Worker>)> {
     let mut idle = IDLE.lock();
     let workers = idle.workers();
     // The one that waits for the shortest time is the likeliest to be awake.
     let place = workers
         .iter()
-        .rposition(|worker| worker.stack_size == stack_size)?;
+        .rposition(|(_, worker)| worker.stack_size == stack_size)?;
     Some(workers.remove(place))
 }
 
-fn assign(worker: &Worker, job: Box<dyn Job>) -> ThreadId {
+fn assign(worker: &Worker, job: Box<dyn Job>) {
     let mut assignment = worker.assignment.lock();
     assignment.job = Some(job);
     let wakeup = assignment.line.notify_one();
-    let thread = assignment.thread;
     drop(assignment);
     wakeup.run();
-    thread.expect("a worker says who it is before it is idle")
 }
 
 fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
@@ -127,7 +128,6 @@ fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
 fn work(worker: &Arc<Worker>) {
     let me = ThreadId::current();
     let born_in = fork::generation();
-    worker.assignment.lock().thread = Some(me);
     while let Some(mut job) = next_job(worker) {
         if probed() {
             report(Event::ThreadBegan { thread: me });
@@ -138,7 +138,7 @@ fn work(worker: &Arc<Worker>) {
             report(Event::ThreadEnded { thread: me });
         }
         // The only thread of a forked child is nobody's worker: the process ends with it.
-        let stays = fork::generation() == born_in && become_idle(worker);
+        let stays = fork::generation() == born_in && become_idle(me, worker);
         job.ended();
         if !stays {
             return;
@@ -146,12 +146,12 @@ fn work(worker: &Arc<Worker>) {
     }
 }
 
-fn become_idle(worker: &Arc<Worker>) -> bool {
+fn become_idle(me: ThreadId, worker: &Arc<Worker>) -> bool {
     let mut idle = IDLE.lock();
     let workers = idle.workers();
     let stays = workers.len() < MOST_IDLE;
     if stays {
-        workers.push(worker.clone());
+        workers.push((me, worker.clone()));
     }
     stays
 }
@@ -175,7 +175,7 @@ fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
             worker.assignment.lock().line.remove(&waiter);
             let mut idle = IDLE.lock();
             let workers = idle.workers();
-            if let Some(place) = workers.iter().position(|other| Arc::ptr_eq(other, worker)) {
+            if let Some(place) = workers.iter().position(|(_, other)| Arc::ptr_eq(other, worker)) {
                 workers.remove(place);
                 return None;
             }

@@ -1,5 +1,7 @@
 //! Threads are reused, each job runs once, and who learns that a job ended finds its thread idle.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
 use std::sync::mpsc;
 
 use interlock_pool::{Job, launch};

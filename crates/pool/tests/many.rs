@@ -1,5 +1,7 @@
 //! More jobs at once than threads are kept.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
 use std::sync::mpsc;
 
 use interlock_pool::{Job, launch};

@@ -276,6 +276,30 @@ impl Condition {
         &self.engine
     }
 
+    /// Takes the lock if it is a free reentrant lock of ours; whether it did.
+    #[inline]
+    pub(crate) fn try_enter(&self) -> bool {
+        matches!(self.lock.get(), Some(AnyLock::RLock(lock)) if lock.get().engine.try_acquire())
+    }
+
+    /// Releases the lock if it is a reentrant lock of ours; whether it did.
+    #[inline]
+    pub(crate) fn try_exit(&self) -> bool {
+        matches!(self.lock.get(), Some(AnyLock::RLock(lock)) if lock.get().engine.release().is_ok())
+    }
+
+    /// Notifies one thread if the lock is a reentrant lock of ours, and held; whether it did.
+    #[inline]
+    pub(crate) fn try_notify(&self) -> bool {
+        match self.lock.get() {
+            Some(AnyLock::RLock(lock)) if lock.get().engine.is_owned() => {
+                self.engine.notify_with(&lock.get().engine, 1);
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn lock(&self) -> PyResult<&AnyLock> {
         self.lock
             .get()

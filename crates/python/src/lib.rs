@@ -9,7 +9,9 @@ mod condition;
 mod convert;
 mod errors;
 mod event;
+mod hot;
 mod lock;
+mod made;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -42,6 +44,7 @@ mod _interlock {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::blocking::remember_main_thread(module.py())?;
+        crate::hot::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -32,7 +32,9 @@ struct Shared {
 impl ThreadHandle {
     #[new]
     fn new() -> Self {
-        ThreadHandle { shared: Arc::default() }
+        ThreadHandle {
+            shared: Arc::default(),
+        }
     }
 
     /// Run `bootstrap()` on a thread with a fresh thread state; the thread's ident. To be called once.
@@ -42,7 +44,13 @@ impl ThreadHandle {
     /// operating system has no room for a thread.
     fn start(&self, bootstrap: Py<PyAny>, name: String, daemon: bool, stack_size: usize) -> PyResult<u64> {
         let starter = ThreadId::current();
-        let task = Task { bootstrap: Some(bootstrap), name, daemon, starter, shared: self.shared.clone() };
+        let task = Task {
+            bootstrap: Some(bootstrap),
+            name,
+            daemon,
+            starter,
+            shared: self.shared.clone(),
+        };
         if !daemon {
             NON_DAEMON.enter();
         }
@@ -50,7 +58,9 @@ impl ThreadHandle {
         if launched.is_err() && !daemon {
             NON_DAEMON.leave();
         }
-        launched.map(ThreadId::ident).map_err(|_| PyRuntimeError::new_err("can't start new thread"))
+        launched
+            .map(ThreadId::ident)
+            .map_err(|_| PyRuntimeError::new_err("can't start new thread"))
     }
 
     /// Wait until the thread has ended; whether it has, within `timeout` seconds (None: without limit).

@@ -9,8 +9,8 @@ use interlock_wait::primitive::Arc;
 use interlock_wait::{Patience, Waiter, Wake, WordLock};
 
 use crate::error::TooManyDone;
-use crate::queue::Discard;
-use crate::task::Side;
+use crate::side::Side;
+use crate::state::Discard;
 
 /// What a hooked queue counts. Changed only by who has the mutex; readable at any time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,13 +57,25 @@ pub trait Hooked {
     fn counters(&self) -> &WordLock<Counters>;
 
     /// Hook: how many items there are.
+    ///
+    /// # Errors
+    /// The hook failed.
     fn size(&self) -> Result<usize, Self::Error>;
     /// Hook: puts an item in.
+    ///
+    /// # Errors
+    /// The hook failed; the item was not put in.
     fn push(&self, item: Self::Item) -> Result<(), Self::Error>;
     /// Hook: takes the next item out.
+    ///
+    /// # Errors
+    /// The hook failed; nothing was taken out.
     fn pop(&self) -> Result<Self::Item, Self::Error>;
 
     /// Whether an operation on this side would not have to wait now.
+    ///
+    /// # Errors
+    /// A hook failed.
     fn is_ready(&self, side: Side) -> Result<bool, Self::Error> {
         let Counters {
             bound,

@@ -15,11 +15,15 @@
 mod error;
 mod hooked;
 mod queue;
+mod side;
+mod state;
 mod store;
 mod task;
 
 pub use error::{GetError, PutError, TooManyDone};
 pub use hooked::{Counters, Hooked, HookedError};
-pub use queue::{Contents, Discard, Queue};
+pub use queue::Queue;
+pub use side::Side;
+pub use state::{Contents, Discard};
 pub use store::{Either, Fifo, Lifo, Priority, Store, Traverse};
-pub use task::{Getting, Joining, Putting, Side};
+pub use task::{Getting, Joining, Putting};

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, Wakeup, WordLock, block};
+use interlock_wait::{Kind, Patience, Resource, Waiter, Wake, Wakeups, WordLock, block};
 
 use crate::error::{GetError, PutError, TooManyDone};
+use crate::side::Side;
+use crate::state::{Contents, Discard, Mode, State};
 use crate::store::{Store, Traverse};
-use crate::task::Side;
 
 /// A queue between threads and tasks: Python's `queue.Queue`, `LifoQueue` and, by number, `PriorityQueue`.
 ///
@@ -24,116 +25,6 @@ pub struct Queue<S: Store> {
     state: WordLock<State<S>>,
 }
 
-/// State table of `mode`: `Open` → `ShutDown` (by [`Queue::shutdown`]); `Open`, `ShutDown` → `Retired` (by
-/// [`Queue::retire`]). `ShutDown` and `Retired` are final.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Open,
-    ShutDown,
-    Retired,
-}
-
-pub(crate) struct State<S: Store> {
-    items: S,
-    /// The most items there may be; `usize::MAX` when there is no bound.
-    limit: usize,
-    /// Items put whose task is not done yet.
-    unfinished: usize,
-    mode: Mode,
-    getters: WaitQueue,
-    putters: WaitQueue,
-    joiners: WaitQueue,
-}
-
-/// What was in a queue when it was retired.
-pub struct Contents<S> {
-    /// The items.
-    pub items: S,
-    /// How many tasks were not done.
-    pub unfinished: usize,
-    /// Whether the queue had been shut down.
-    pub shut_down: bool,
-}
-
-enum NoRoom {
-    Full,
-    ShutDown,
-    Retired,
-}
-
-impl NoRoom {
-    fn with<T>(self, item: T) -> PutError<T> {
-        match self {
-            NoRoom::Full => PutError::Full(item),
-            NoRoom::ShutDown => PutError::ShutDown(item),
-            NoRoom::Retired => PutError::Retired(item),
-        }
-    }
-}
-
-impl<S: Store> State<S> {
-    #[inline]
-    fn room(&self) -> Result<(), NoRoom> {
-        match self.mode {
-            Mode::Open if self.items.len() < self.limit => Ok(()),
-            Mode::Open => Err(NoRoom::Full),
-            Mode::ShutDown => Err(NoRoom::ShutDown),
-            Mode::Retired => Err(NoRoom::Retired),
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, item: S::Item) -> Wakeup {
-        self.items.push(item);
-        self.unfinished += 1;
-        self.getters.notify_one()
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Result<(S::Item, Wakeup), GetError> {
-        match self.items.pop() {
-            Some(item) => Ok((item, self.putters.notify_one())),
-            None => Err(self.why_empty()),
-        }
-    }
-
-    #[cold]
-    fn why_empty(&self) -> GetError {
-        match self.mode {
-            Mode::Open => GetError::Empty,
-            Mode::ShutDown => GetError::ShutDown,
-            Mode::Retired => GetError::Retired,
-        }
-    }
-
-    fn line(&mut self, side: Side) -> &mut WaitQueue {
-        match side {
-            Side::Get => &mut self.getters,
-            Side::Put => &mut self.putters,
-            Side::Join => &mut self.joiners,
-        }
-    }
-
-    /// Whether an operation on this side would not have to wait now.
-    fn is_ready(&self, side: Side) -> bool {
-        match side {
-            Side::Get => !self.items.is_empty() || self.mode != Mode::Open,
-            Side::Put => !matches!(self.room(), Err(NoRoom::Full)),
-            Side::Join => self.unfinished == 0 || self.mode == Mode::Retired,
-        }
-    }
-
-    /// Takes `waiter` out of its line. If it was notified, what was announced to it is announced to the next in line.
-    fn leave(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeup {
-        let notified = !self.line(side).remove(waiter);
-        if notified && side != Side::Join && self.is_ready(side) {
-            self.line(side).notify_one()
-        } else {
-            Wakeup::NOBODY
-        }
-    }
-}
-
 impl<S: Store + Default> Queue<S> {
     /// An empty queue for at most `bound` items; 0 for any number.
     pub fn new(bound: usize) -> Self {
@@ -142,18 +33,10 @@ impl<S: Store + Default> Queue<S> {
 }
 
 impl<S: Store> Queue<S> {
-    /// A queue of what is in `items`, for at most `bound` items; 0 for any number.
+    /// A queue of what is in `items`, each of which is a task to be done, for at most `bound` items; 0 for any number.
     pub fn with_store(items: S, bound: usize) -> Self {
         Queue {
-            state: WordLock::new(State {
-                items,
-                limit: limit(bound),
-                unfinished: 0,
-                mode: Mode::Open,
-                getters: WaitQueue::new(),
-                putters: WaitQueue::new(),
-                joiners: WaitQueue::new(),
-            }),
+            state: WordLock::new(State::new(items, bound)),
         }
     }
 
@@ -225,24 +108,10 @@ impl<S: Store> Queue<S> {
 
     fn try_put_many(&self, items: &mut VecDeque<S::Item>) -> Result<(), PutError<()>> {
         let mut state = self.state.lock();
-        let before = items.len();
-        let result = loop {
-            if items.is_empty() {
-                break Ok(());
-            }
-            if let Err(reason) = state.room() {
-                break Err(reason.with(()));
-            }
-            if let Some(item) = items.pop_front() {
-                state.items.push(item);
-            }
-        };
-        let put = before - items.len();
-        state.unfinished += put;
-        let wakeups = state.getters.notify(put);
+        let (result, wakeups) = state.push_many(items);
         drop(state);
         wakeups.run();
-        result
+        result.map_err(|reason| reason.with(()))
     }
 
     /// Takes an item out if there is one. Never blocks.
@@ -289,12 +158,7 @@ impl<S: Store> Queue<S> {
     pub fn get_many_with(&self, most: usize, patience: &mut Patience<'_>) -> Result<Vec<S::Item>, GetError> {
         let mut got = vec![self.get_with(patience)?];
         let mut state = self.state.lock();
-        let more = most.saturating_sub(1).min(state.items.len());
-        got.reserve_exact(more);
-        for _ in 0..more {
-            got.extend(state.items.pop());
-        }
-        let wakeups = state.putters.notify(more);
+        let wakeups = state.pop_many(most.saturating_sub(1), &mut got);
         drop(state);
         wakeups.run();
         Ok(got)
@@ -306,13 +170,8 @@ impl<S: Store> Queue<S> {
     /// More tasks would be done than items had been put.
     #[inline]
     pub fn task_done(&self) -> Result<(), TooManyDone> {
-        let mut state = self.state.lock();
-        state.unfinished = state.unfinished.checked_sub(1).ok_or(TooManyDone)?;
-        if state.unfinished == 0 && !state.joiners.is_empty() {
-            let wakeups = state.joiners.notify_all();
-            drop(state);
-            wakeups.run();
-        }
+        let wakeups = self.state.lock().finish_one()?;
+        wakeups.run();
         Ok(())
     }
 
@@ -329,8 +188,10 @@ impl<S: Store> Queue<S> {
                 _ if state.unfinished == 0 => return Ok(()),
                 _ => drop(state),
             }
-            if self.wait(Side::Join, patience) != Wake::Notified {
-                return Err(GetError::Interrupted);
+            match self.wait(Side::Join, patience) {
+                Wake::Notified => {}
+                Wake::TimedOut if self.state.lock().unfinished == 0 => {}
+                Wake::TimedOut | Wake::Interrupted => return Err(GetError::Interrupted),
             }
         }
     }
@@ -338,22 +199,8 @@ impl<S: Store> Queue<S> {
     /// Shuts the queue down: nothing can be put any more; what is in it can still be got, unless `Discard` takes it out:
     /// then it comes back, and its tasks count as done. Never blocks.
     pub fn shutdown(&self, discard: Discard) -> Option<S> {
-        let mut state = self.state.lock();
-        if state.mode == Mode::Open {
-            state.mode = Mode::ShutDown;
-        }
-        let mut discarded = None;
-        let mut wakeups = vec![];
-        if discard == Discard::Items {
-            let items = state.items.take();
-            state.unfinished = state.unfinished.saturating_sub(items.len());
-            wakeups.push(state.joiners.notify_all());
-            discarded = Some(items);
-        }
-        wakeups.push(state.getters.notify_all());
-        wakeups.push(state.putters.notify_all());
-        drop(state);
-        wakeups.into_iter().for_each(interlock_wait::Wakeups::run);
+        let (discarded, wakeups) = self.state.lock().shut_down(discard);
+        wakeups.into_iter().for_each(Wakeups::run);
         discarded
     }
 
@@ -361,26 +208,9 @@ impl<S: Store> Queue<S> {
     ///
     /// `None` when that has happened before.
     pub fn retire(&self) -> Option<Contents<S>> {
-        let mut state = self.state.lock();
-        let shut_down = match state.mode {
-            Mode::Retired => return None,
-            mode => mode == Mode::ShutDown,
-        };
-        state.mode = Mode::Retired;
-        let items = state.items.take();
-        let unfinished = state.unfinished;
-        let wakeups = [
-            state.getters.notify_all(),
-            state.putters.notify_all(),
-            state.joiners.notify_all(),
-        ];
-        drop(state);
-        wakeups.into_iter().for_each(interlock_wait::Wakeups::run);
-        Some(Contents {
-            items,
-            unfinished,
-            shut_down,
-        })
+        let (contents, wakeups) = self.state.lock().retire()?;
+        wakeups.into_iter().for_each(Wakeups::run);
+        Some(contents)
     }
 
     /// Takes all items out at once, and leaves everything else as it is; for an owner that goes away. Never blocks.
@@ -419,20 +249,13 @@ impl<S: Store> Queue<S> {
 
     /// Changes the bound: at most `bound` items from now on, 0 for any number. Items over it stay. Never blocks.
     pub fn set_bound(&self, bound: usize) {
-        let mut state = self.state.lock();
-        state.limit = limit(bound);
-        let room = state.limit.saturating_sub(state.items.len());
-        let wakeups = state.putters.notify(room);
-        drop(state);
+        let wakeups = self.state.lock().set_bound(bound);
         wakeups.run();
     }
 
     /// Forgets who waits: for the child of a fork, which has one thread. Items stay.
     pub fn reset_waiters(&self) {
-        let mut state = self.state.lock();
-        state.getters = WaitQueue::new();
-        state.putters = WaitQueue::new();
-        state.joiners = WaitQueue::new();
+        self.state.lock().forget_waiters();
     }
 
     /// Lines up on one side unless the operation would not have to wait, and blocks until notified or `patience` ends.
@@ -494,17 +317,4 @@ impl<S: Traverse> Queue<S> {
             .map(|state| state.items.for_each(visit))
             .is_some()
     }
-}
-
-/// What [`Queue::shutdown`] does with the items in the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Discard {
-    /// They stay, and can be got.
-    Nothing,
-    /// They are taken out, and their tasks count as done.
-    Items,
-}
-
-fn limit(bound: usize) -> usize {
-    if bound == 0 { usize::MAX } else { bound }
 }

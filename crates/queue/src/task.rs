@@ -9,18 +9,8 @@ use interlock_wait::primitive::Arc;
 
 use crate::error::{GetError, PutError};
 use crate::queue::Queue;
+use crate::side::Side;
 use crate::store::Store;
-
-/// What somebody waits for at a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// An item.
-    Get,
-    /// Room for an item.
-    Put,
-    /// The end of all tasks.
-    Join,
-}
 
 /// A place in a queue's line for a task, given up when dropped.
 struct Registration<'a, S: Store> {

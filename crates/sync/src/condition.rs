@@ -9,13 +9,18 @@ use crate::ownership::{self, Owned};
 use crate::rlock::RLock;
 
 mod sealed {
+    use interlock_wait::Kind;
+
+    use crate::error::NotHeld;
+    use crate::ownership::Owned;
+
     pub trait Sealed {
         /// Releases the lock altogether; how often it was held.
-        fn surrender(&self) -> Result<u32, crate::NotHeld>;
+        fn surrender(&self) -> Result<u32, NotHeld>;
         /// Says how often the lock, taken back, is held.
         fn restore(&self, count: u32);
-        fn owned(&self) -> &super::Owned;
-        fn kind(&self) -> interlock_wait::Kind;
+        fn owned(&self) -> &Owned;
+        fn kind(&self) -> Kind;
     }
 }
 

@@ -119,7 +119,7 @@ impl Ownership {
 }
 
 /// The state of a lock under its word lock, and what is done with it when the fast paths do not apply.
-pub type Owned = WordLock<Ownership>;
+pub(crate) type Owned = WordLock<Ownership>;
 
 pub(crate) fn resource(owned: &Owned, kind: Kind) -> Resource {
     Resource {

@@ -3,27 +3,18 @@
 use interlock_os::futex::{self, Returned};
 
 use crate::deadline::Deadline;
-use crate::patience::{Patience, Slept};
+use crate::event::{Event, Resource};
+use crate::patience::Patience;
 use crate::primitive::{Arc, global};
-use crate::probe::{self, Event, Resource};
-use crate::spin;
+use crate::probe;
+use crate::spin::{self, Spun};
 use crate::waiter::{ThreadId, Waiter};
+use crate::wake::{Slept, Wake};
 
-/// How a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
-    /// A notifier took the waiter out of its queue.
-    Notified,
-    /// The deadline passed. The waiter may still stand in its queue.
-    TimedOut,
-    /// The [`Host`](crate::Host) asked to stop. The waiter may still stand in its queue.
-    Interrupted,
-}
-
-/// How long the first sleep of a thread that listens for signals lasts at most, in nanoseconds.
+/// How long a thread that listens for signals sleeps after it spun in vain, in nanoseconds.
 ///
-/// A signal that arrives between the last look at the interpreter and the sleep cuts nothing short; so the thread looks
-/// once more this much later, and then sleeps for good.
+/// A signal that arrived during the spin cuts no sleep short; so the thread looks for it this much later, and then sleeps
+/// for good. (It does not do so after each wait: to sleep with a deadline costs a timer.)
 const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 
 /// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `patience` ends.
@@ -58,14 +49,13 @@ pub fn block(
 
 fn sleep_until_notified(waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Wake {
     let deadline = patience.deadline();
-    let mut until = if patience.hears_signals() {
-        deadline.or_sooner(FIRST_LISTEN_NANOS)
-    } else {
-        deadline
-    };
+    let listens = patience.hears_signals();
     let mut first = true;
     loop {
-        let stop = patience.sleep(&mut || sleep(waiter, until, std::mem::take(&mut first)));
+        let stop = patience.sleep(&mut || match std::mem::take(&mut first) {
+            true => first_sleep(waiter, deadline, listens),
+            false => sleep(waiter, deadline),
+        });
         if waiter.is_notified() && !stop {
             return Wake::Notified;
         }
@@ -79,17 +69,25 @@ fn sleep_until_notified(waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Wa
             // A signal handler forked, and this is the child, in which our queue is empty: let the caller look again.
             return Wake::Notified;
         }
-        until = deadline;
     }
 }
 
-/// One sleep: awake for a while if that pays, then in the kernel.
-fn sleep(waiter: &Waiter, until: Deadline, spin: bool) -> Slept {
-    if (spin && spin::until(|| waiter.is_notified())) || !waiter.fall_asleep() {
+/// The first sleep of a wait: awake for a while if that pays, then in the kernel.
+fn first_sleep(waiter: &Waiter, deadline: Deadline, listens: bool) -> Slept {
+    match spin::until(deadline, || waiter.is_notified()) {
+        Spun::Came => Slept::Notified(waiter.notifier()),
+        Spun::InVain if listens => sleep(waiter, deadline.or_sooner(FIRST_LISTEN_NANOS)),
+        Spun::InVain | Spun::NotAtAll => sleep(waiter, deadline),
+    }
+}
+
+/// One sleep in the kernel.
+fn sleep(waiter: &Waiter, until: Deadline) -> Slept {
+    if !waiter.fall_asleep() {
         return Slept::Notified(waiter.notifier());
     }
     loop {
-        let returned = waiter.sleep(until.nanos());
+        let returned = sleep_in_kernel(waiter, until);
         if waiter.is_notified() {
             return Slept::Notified(waiter.notifier());
         }
@@ -99,6 +97,23 @@ fn sleep(waiter: &Waiter, until: Deadline, spin: bool) -> Slept {
             Returned::Interrupted => return Slept::Interrupted,
         }
     }
+}
+
+/// Sleeps while nobody notified; returns early for whatever reason the kernel finds.
+#[cfg(not(loom))]
+fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
+    futex::wait(waiter.word(), Waiter::ASLEEP, until.nanos())
+}
+
+/// A model's kernel: it has no clock, so a wait with a deadline may time out at any moment, and does at once.
+#[cfg(loom)]
+fn sleep_in_kernel(_waiter: &Waiter, until: Deadline) -> Returned {
+    if until.nanos().is_some() {
+        loom::thread::yield_now();
+        return Returned::TimedOut;
+    }
+    loom::thread::park();
+    Returned::Woken
 }
 
 /// Sleeps until the process ends: for a thread that has nothing left that it may do.

@@ -33,6 +33,15 @@ impl Deadline {
         }
     }
 
+    /// Whether the deadline is more than `nanos` away. Reads the clock unless the answer is known without.
+    pub(crate) fn is_later_than(self, nanos: u32) -> bool {
+        match self.0 {
+            u64::MAX => true,
+            0 => false,
+            at => at > clock::monotonic_nanos() + u64::from(nanos),
+        }
+    }
+
     /// The earlier of this deadline and `nanos` from now.
     pub(crate) fn or_sooner(self, nanos: u64) -> Self {
         self.min(Deadline(clock::monotonic_nanos() + nanos))

@@ -9,22 +9,29 @@
 //! that lets go of the thread while it sleeps and hears the signals that come meanwhile. What
 //! happens is told to the registered [`Probe`], if there is one.
 
+mod backoff;
 mod block;
 mod deadline;
+mod event;
 pub mod fork;
+mod observer;
 mod patience;
 pub mod primitive;
 mod probe;
 mod spin;
 mod wait_queue;
 mod waiter;
+mod wake;
 mod word_lock;
 
-pub use block::{Wake, block, sleep_for_ever};
+pub use block::{block, sleep_for_ever};
 pub use deadline::Deadline;
-pub use patience::{Host, Patience, Slept};
-pub use probe::{Event, Kind, Probe, Resource, clear_probe, probed, report, set_probe};
+pub use event::{Event, Kind, Resource};
+pub use observer::{clear_probe, set_probe};
+pub use patience::{Host, Patience};
+pub use probe::{Probe, probed, report};
 pub use spin::watch;
 pub use wait_queue::WaitQueue;
 pub use waiter::{ThreadId, Waiter, Wakeup, Wakeups};
+pub use wake::{Slept, Wake};
 pub use word_lock::{WordLock, WordLockGuard};

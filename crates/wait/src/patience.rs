@@ -1,18 +1,7 @@
 //! How long a wait may last, and what may end it early.
 
 use crate::deadline::Deadline;
-use crate::waiter::ThreadId;
-
-/// How one sleep ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slept {
-    /// A notification came, from this thread if it is known.
-    Notified(Option<ThreadId>),
-    /// The time that was set for this sleep is over.
-    TimedOut,
-    /// A signal handler ran on this thread.
-    Interrupted,
-}
+use crate::wake::Slept;
 
 /// What hosts the calling thread, such as an interpreter that other threads need while this one sleeps.
 ///

@@ -1,53 +1,15 @@
-//! Waiting awake: for a lock word that is held for instructions, and for a notification that may come in microseconds.
+//! Waiting awake for something that may come in microseconds.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
 
 use interlock_os::{clock, thread};
 
-use crate::block::nap;
+use crate::deadline::Deadline;
 use crate::primitive::global::{AtomicUsize, Ordering};
 
-/// How a thread waits for a lock word: by spinning, then by giving way, then in short naps.
-pub(crate) struct Backoff {
-    rounds: u32,
-}
-
-impl Backoff {
-    const SPINS: u32 = 6;
-    const YIELDS: u32 = 16;
-    const LONGEST_NAP_NANOS: u64 = 200_000;
-
-    pub(crate) fn new() -> Self {
-        Backoff { rounds: 0 }
-    }
-
-    /// Waits a little, each time a little longer, at most 0.2 ms.
-    pub(crate) fn pause(&mut self) {
-        self.rounds = self.rounds.saturating_add(1);
-        if cfg!(loom) {
-            give_way();
-        } else if self.rounds <= Self::SPINS && processors() > 1 {
-            for _ in 0..1 << self.rounds {
-                std::hint::spin_loop();
-            }
-        } else if self.rounds <= Self::YIELDS {
-            give_way();
-        } else {
-            nap((1000 << (self.rounds - Self::YIELDS).min(8)).min(Self::LONGEST_NAP_NANOS));
-        }
-    }
-}
-
-/// Lets another thread run.
-pub(crate) fn give_way() {
-    #[cfg(not(loom))]
-    thread::yield_now();
-    #[cfg(loom)]
-    loom::thread::yield_now();
-}
-
-fn processors() -> usize {
+/// How many processors there are; asked for once.
+pub(crate) fn processors() -> usize {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     *PROCESSORS.get_or_init(thread::processors)
 }
@@ -55,17 +17,52 @@ fn processors() -> usize {
 /// The threads that spin for a notification now: always fewer than there are processors.
 static SPINNERS: AtomicUsize = AtomicUsize::new(0);
 
-/// The longest spin, in nanoseconds; about what a sleep and a wake-up through the kernel cost.
-const LONGEST_NANOS: u32 = 24_000;
-/// The spin of a thread that has no experience yet.
-const FIRST_NANOS: u32 = 8_000;
-/// A spin shorter than this is not worth its start: the thread sleeps at once, and tries one in this many waits.
+/// The longest spin, in nanoseconds: about what it costs to sleep in the kernel and to be woken on an idle processor. Who
+/// spins that long in vain loses no more than half; who is notified meanwhile saves all of it.
+const LONGEST_NANOS: u32 = 50_000;
+/// A spin shorter than this is not worth its start: the thread sleeps at once, and tries a long one in so many waits.
 const SHORTEST_NANOS: u32 = 1_000;
-const TRY_ONE_IN: u32 = 32;
+const TRY_ONE_IN: u32 = 64;
+
+/// What came of a wait awake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spun {
+    /// What was waited for.
+    Came,
+    /// Nothing.
+    InVain,
+    /// There was no wait, and nothing has come.
+    NotAtAll,
+}
+
+/// What a thread has learnt about its waits.
+#[derive(Clone, Copy)]
+struct Experience {
+    /// How long to spin next, in nanoseconds.
+    budget: u32,
+    /// How many waits have passed without a spin.
+    skipped: u32,
+}
 
 thread_local! {
-    /// How long this thread spins next, and how many waits it has skipped spinning since the last.
-    static BUDGET: Cell<(u32, u32)> = const { Cell::new((FIRST_NANOS, 0)) };
+    static EXPERIENCE: Cell<Experience> = const { Cell::new(Experience { budget: LONGEST_NANOS, skipped: 0 }) };
+}
+
+impl Experience {
+    /// How long to spin now, if at all.
+    fn nanos(self) -> Option<u32> {
+        match self.budget {
+            SHORTEST_NANOS.. => Some(self.budget),
+            _ if self.skipped >= TRY_ONE_IN => Some(LONGEST_NANOS),
+            _ => None,
+        }
+    }
+
+    /// What to do next time: a spin that paid is worth the longest, one in vain is worth half, an experiment nothing.
+    fn after(self, came: bool) -> Self {
+        let budget = if came { LONGEST_NANOS } else { self.budget / 2 };
+        Experience { budget, skipped: 0 }
+    }
 }
 
 /// A place among the threads that spin, if there is one.
@@ -87,39 +84,48 @@ impl Drop for Place {
     }
 }
 
-/// Spins until `done`, for as long as has paid on this thread lately; whether it came true.
+/// Spins until `done`, for as long as has paid on this thread lately, unless `deadline` comes before that.
 ///
 /// Never spins on a single processor, nor when that would leave no processor for those who have work.
-pub(crate) fn until(done: impl Fn() -> bool) -> bool {
+pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> Spun {
     if done() {
-        return true;
+        return Spun::Came;
     }
-    let (budget, skipped) = BUDGET.get();
-    if budget < SHORTEST_NANOS && skipped < TRY_ONE_IN {
-        BUDGET.set((budget, skipped + 1));
-        return false;
-    }
-    let Some(_place) = Place::take() else { return false };
-    let came = spin_for(budget.max(SHORTEST_NANOS), done);
-    let next = if came {
-        (budget * 2).clamp(SHORTEST_NANOS, LONGEST_NANOS)
-    } else {
-        budget / 2
+    let experience = EXPERIENCE.get();
+    let place = experience
+        .nanos()
+        .filter(|&nanos| deadline.is_later_than(nanos))
+        .zip(Place::take());
+    let Some((nanos, _place)) = place else {
+        EXPERIENCE.set(Experience {
+            skipped: experience.skipped.saturating_add(1),
+            ..experience
+        });
+        return Spun::NotAtAll;
     };
-    BUDGET.set((next, 0));
-    came
+    let came = spin_for(nanos, done);
+    EXPERIENCE.set(experience.after(came));
+    if came { Spun::Came } else { Spun::InVain }
 }
 
-/// Spins until `done`, for at most `nanos` nanoseconds; whether it came true.
+/// Waits awake until `done`, for at most `nanos` nanoseconds; whether it came true.
 ///
-/// For an embedder that expects another thread to act in a moment. Returns at once on a single processor, and when that
-/// would leave no processor for those who have work.
+/// For an embedder that expects another thread to act in a moment. That thread may have been preempted by this very one,
+/// so it is given the processor again and again.
 pub fn watch(nanos: u32, done: impl Fn() -> bool) -> bool {
-    if done() {
-        return true;
+    let end = clock::monotonic_nanos() + u64::from(nanos);
+    loop {
+        for _ in 0..8 {
+            if done() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        thread::yield_now();
+        if clock::monotonic_nanos() >= end {
+            return done();
+        }
     }
-    let Some(_place) = Place::take() else { return false };
-    spin_for(nanos, done)
 }
 
 fn spin_for(nanos: u32, done: impl Fn() -> bool) -> bool {

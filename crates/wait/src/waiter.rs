@@ -47,8 +47,6 @@ fn loom_ident() -> u64 {
 
 /// Queued, and its thread is awake: about to sleep, spinning, or looking at something else.
 const WAITING: u32 = 0;
-/// Its thread sleeps in the kernel, or is about to.
-const ASLEEP: u32 = 1;
 /// A notifier took it from its queue. Final.
 const NOTIFIED: u32 = 2;
 
@@ -73,6 +71,9 @@ pub struct Waiter {
 }
 
 impl Waiter {
+    /// Its thread sleeps in the kernel, or is about to.
+    pub(crate) const ASLEEP: u32 = 1;
+
     /// A wait of the calling thread that begins now.
     pub fn thread() -> Arc<Self> {
         Self::new(clock::monotonic_nanos(), None)
@@ -149,24 +150,14 @@ impl Waiter {
         // AcqRel pairs with the swap in `notify`: either it sees ASLEEP and wakes, or we see NOTIFIED.
         let was = self
             .state
-            .compare_exchange(WAITING, ASLEEP, Ordering::AcqRel, Ordering::Acquire);
+            .compare_exchange(WAITING, Self::ASLEEP, Ordering::AcqRel, Ordering::Acquire);
         was != Err(NOTIFIED)
     }
 
-    /// Sleeps while nobody notified; returns early for whatever reason the kernel finds.
-    pub(crate) fn sleep(&self, deadline: Option<u64>) -> futex::Returned {
-        #[cfg(not(loom))]
-        return futex::wait(&self.state, ASLEEP, deadline);
-        #[cfg(loom)]
-        {
-            // A model has no clock: a wait with a deadline may time out at any moment, and does at once.
-            if deadline.is_some() {
-                loom::thread::yield_now();
-                return futex::Returned::TimedOut;
-            }
-            loom::thread::park();
-            futex::Returned::Woken
-        }
+    /// The word that its thread sleeps on, while it is [`Waiter::ASLEEP`].
+    #[cfg(not(loom))]
+    pub(crate) fn word(&self) -> &AtomicU32 {
+        &self.state
     }
 
     /// Marks as notified a waiter just taken from its queue, whose lock the caller holds; what is left to do comes back.
@@ -176,7 +167,7 @@ impl Waiter {
             .store(ThreadId::current().ident(), Ordering::Relaxed);
         // AcqRel pairs with `is_notified` (the notifier's writes are seen) and with `fall_asleep`.
         let was = self.state.swap(NOTIFIED, Ordering::AcqRel);
-        if self.task.is_some() || was == ASLEEP {
+        if self.task.is_some() || was == Self::ASLEEP {
             Wakeup(Some(self))
         } else {
             Wakeup(None)

@@ -1,15 +1,15 @@
 //! The lock under all locks: one word around a few plain fields.
 //!
 //! It is held for a few instructions, never while user code runs, never across a sleep. So whoever finds it taken spins,
-//! then gives way, then naps (see [`spin`](crate::spin)): bounded naps instead of a queue, so that unlocking is a plain
+//! then gives way, then naps (see [`Backoff`]): bounded naps instead of a queue, so that unlocking is a plain
 //! store, and a holder of lower priority that was preempted gets to run.
 //!
 //! States of the word: `FREE` (0), `HELD` (1).
 
 use std::ops::{Deref, DerefMut};
 
+use crate::backoff::Backoff;
 use crate::primitive::{AtomicU32, Ordering, UnsafeCell};
-use crate::spin::Backoff;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;

@@ -137,16 +137,14 @@ def _python(arguments: list[str]) -> Any:
 
 
 def _problems(findings: dict[str, Any]) -> list[str]:
+    checks, modules = findings["checks"], findings["modules"]
     problems = []
     if "error" in findings["engine"]:
         problems.append(f"the engine cannot be loaded: {findings['engine']['error']}")
-    for name, module in findings["modules"].items():
-        if "error" in module:
-            problems.append(f"interlock.{name} cannot be imported: {module['error']}")
-    checks = findings["checks"]
-    for check in ("install", "uninstall"):
-        if checks[check] != "ok":
-            problems.append(f"{check}: {checks[check]}")
+    problems += [
+        f"interlock.{n} cannot be imported: {m['error']}" for n, m in modules.items() if "error" in m
+    ]
+    problems += [f"{name}: {checks[name]}" for name in ("install", "uninstall") if checks[name] != "ok"]
     problems += [f"child by {m}: {answer}" for m, answer in checks["children"].items() if answer != "ok"]
     return problems
 

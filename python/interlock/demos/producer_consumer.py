@@ -14,12 +14,14 @@ PRODUCERS = 2
 CONSUMERS = 3
 
 
-def produce(numbers, records):
+def produce(numbers: range, records: queue.Queue[bytes | None]) -> None:
+    """Put a record for each number."""
     for number in numbers:
         records.put(b"record %d" % number)
 
 
-def consume(records, sums):
+def consume(records: queue.Queue[bytes | None], sums: queue.Queue[int | None]) -> None:
+    """Turn records into checksums, up to the first None."""
     while True:
         record = records.get()
         if record is None:
@@ -28,15 +30,18 @@ def consume(records, sums):
         records.task_done()
 
 
-def collect(sums, result):
+def collect(sums: queue.Queue[int | None], result: dict[str, int]) -> None:
+    """Add the checksums up, up to the first None."""
     while (value := sums.get()) is not None:
         result["count"] += 1
         result["sum"] += value
 
 
-def main(scale):
+def main(scale: float) -> None:
+    """Run the pipeline until every record is through."""
     total = max(PRODUCERS, int(180_000 * scale))
-    records, sums = queue.Queue(maxsize=64), queue.Queue()
+    records: queue.Queue[bytes | None] = queue.Queue(maxsize=64)
+    sums: queue.Queue[int | None] = queue.Queue()
     result = {"count": 0, "sum": 0}
     producers = [
         threading.Thread(target=produce, args=(range(first, total, PRODUCERS), records))

@@ -10,22 +10,26 @@ import time
 
 
 class Server:
-    def __init__(self, at_once):
+    """Answers requests, so many at once, each in a thread of its own."""
+
+    def __init__(self, at_once: int) -> None:
         self.slots = threading.BoundedSemaphore(at_once)
         self.lock = threading.Lock()
         self.idle = threading.Condition(self.lock)
-        self.cache = {}
+        self.cache: dict[int, int] = {}
         self.active = 0
         self.served = 0
         self.total = 0
 
-    def accept(self, request):
+    def accept(self, request: int) -> None:
+        """Start a thread for a request; wait for a free slot first."""
         self.slots.acquire()
         with self.lock:
             self.active += 1
         threading.Thread(target=self.handle, args=(request,)).start()
 
-    def handle(self, request):
+    def handle(self, request: int) -> None:
+        """Answer one request and count it."""
         try:
             answer = self.answer(request)
         finally:
@@ -37,19 +41,22 @@ class Server:
             if not self.active:
                 self.idle.notify_all()
 
-    def answer(self, request):
+    def answer(self, request: int) -> int:
+        """Compute, or find in the cache."""
         key = request % 97
         with self.lock:
             if key not in self.cache:
                 self.cache[key] = key * key
             return self.cache[key]
 
-    def drain(self):
+    def drain(self) -> None:
+        """Wait until no request is being handled."""
         with self.idle:
             self.idle.wait_for(lambda: not self.active)
 
 
-def main(scale):
+def main(scale: float) -> None:
+    """Serve so many requests."""
     server = Server(at_once=8)
     for request in range(max(1, int(2_500 * scale))):
         server.accept(request)

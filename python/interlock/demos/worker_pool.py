@@ -14,22 +14,26 @@ WORKERS = 4
 
 
 class Pool:
-    def __init__(self):
-        self.jobs = queue.PriorityQueue()
-        self.results = queue.SimpleQueue()
+    """Threads that work off a priority queue."""
+
+    def __init__(self) -> None:
+        self.jobs: queue.PriorityQueue[tuple[int, int | None]] = queue.PriorityQueue()
+        self.results: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.stopping = threading.Event()
         self.threads = [threading.Thread(target=self.work, name=f"worker-{i}") for i in range(WORKERS)]
         for thread in self.threads:
             thread.start()
 
-    def work(self):
+    def work(self) -> None:
+        """Do jobs until the pool is closed."""
         while not self.stopping.is_set():
             _, number = self.jobs.get()
             if number is not None:
                 self.results.put(number % 1009)
             self.jobs.task_done()
 
-    def close(self):
+    def close(self) -> None:
+        """Wait for the jobs, then end the threads."""
         self.jobs.join()
         self.stopping.set()
         for _ in self.threads:
@@ -38,7 +42,8 @@ class Pool:
             thread.join()
 
 
-def pool_sum(count):
+def pool_sum(count: int) -> int:
+    """The sum over the pool's results."""
     pool = Pool()
     for number in range(count):
         pool.jobs.put((number % 7 - 7, number))
@@ -46,12 +51,14 @@ def pool_sum(count):
     return sum(pool.results.get() for _ in range(count))
 
 
-def executor_sum(count):
+def executor_sum(count: int) -> int:
+    """The sum over an executor's results."""
     with ThreadPoolExecutor(WORKERS) as executor:
         return sum(executor.map(lambda number: number % 1013, range(count)))
 
 
-def main(scale):
+def main(scale: float) -> None:
+    """Give both kinds of pool their work."""
     first = pool_sum(max(1, int(120_000 * scale)))
     second = executor_sum(max(1, int(30_000 * scale)))
     print(f"pool {first}, executor {second}")

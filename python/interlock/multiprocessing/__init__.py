@@ -6,7 +6,7 @@ from interlock._passthrough import mirror
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from multiprocessing import *  # noqa: F403
+    from multiprocessing import *
 
 __replaces__: tuple[str, ...] = ()
 

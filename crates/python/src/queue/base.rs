@@ -338,6 +338,18 @@ impl Queue {
 }
 
 impl Queue {
+    /// Puts an item into a queue that is not open, has room and is not shut down.
+    #[inline]
+    pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
+        self.engine.try_put(item)
+    }
+
+    /// Takes an item out of a queue that is not open.
+    #[inline]
+    pub(crate) fn try_get(&self) -> Result<Py<PyAny>, GetError> {
+        self.engine.try_get()
+    }
+
     /// The open queue, if it is open, with the object that it belongs to.
     #[inline]
     pub(super) fn opened<'a, 'py>(&'a self, slf: &'a Bound<'py, Self>) -> Option<Opened<'a, 'py>> {

@@ -1,9 +1,9 @@
 //! Waiting for a queue from an event loop.
 
-use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use interlock_queue::{Hooked, Side};
+use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, Waiter};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -34,7 +34,7 @@ impl Wake for Callback {
 pub(crate) struct Registration {
     queue: Py<Queue>,
     side: Side,
-    waiter: interlock_wait::primitive::Arc<Waiter>,
+    waiter: Arc<Waiter>,
 }
 
 pub(super) fn parse_side(side: &str) -> PyResult<Side> {

@@ -1,6 +1,6 @@
 //! `queue.SimpleQueue`.
 
-use interlock_queue::{Fifo, GetError, Queue as Engine};
+use interlock_queue::{Fifo, GetError, PutError, Queue as Engine};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -91,6 +91,18 @@ impl SimpleQueue {
 }
 
 impl SimpleQueue {
+    /// Puts an item in.
+    #[inline]
+    pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
+        self.engine.try_put(item)
+    }
+
+    /// Takes an item out if there is one.
+    #[inline]
+    pub(crate) fn try_get(&self) -> Result<Py<PyAny>, GetError> {
+        self.engine.try_get()
+    }
+
     #[cold]
     fn get_slow(&self, py: Python<'_>, block: bool, timeout: Timeout) -> PyResult<Py<PyAny>> {
         if !block {

@@ -6,7 +6,7 @@ from interlock._passthrough import mirror
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from concurrent.futures import *  # noqa: F403
+    from concurrent.futures import *
 
 __replaces__: tuple[str, ...] = ()
 

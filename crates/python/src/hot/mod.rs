@@ -1,0 +1,151 @@
+//! The methods that programs call millions of times a second, without the general machinery of a method call.
+//!
+//! Each class has its methods from PyO3; they handle every argument and every error. For the few in the tables of
+//! [`lock`] and [`queue`], this module puts a second function before the first: a plain C function for the common case
+//! (no keyword, no timeout, nothing to wait for), which hands every other case on to the first, arguments and all. Both
+//! call the same engine; a hot function decides nothing that the first would decide differently.
+
+mod lock;
+mod queue;
+
+use std::ffi::CString;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use pyo3::{PyClass, PyTypeInfo};
+
+/// A C function that takes `nargs` positional arguments, and keyword arguments named by `kwnames`.
+type Function = unsafe extern "C" fn(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+    kwnames: *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+/// A method with a hot function before it.
+struct Hot {
+    name: &'static str,
+    function: Function,
+    /// The method of the class that handles every case.
+    general: PyOnceLock<Py<PyAny>>,
+}
+
+impl Hot {
+    const fn new(name: &'static str, function: Function) -> Self {
+        Hot {
+            name,
+            function,
+            general: PyOnceLock::new(),
+        }
+    }
+
+    /// Puts the hot function before the class's method, under its name and with its documentation.
+    fn install(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
+        let py = class.py();
+        let general = class.getattr(self.name)?;
+        let doc = documentation(&general, self.name)?;
+        let definition = Box::leak(Box::new(ffi::PyMethodDef {
+            ml_name: CString::new(self.name)?.into_raw(),
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunctionFastWithKeywords: self.function,
+            },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ml_doc: doc.into_raw(),
+        }));
+        // SAFETY: the definition and the strings in it are never freed, and the function has the signature of its flags.
+        let method = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
+        // SAFETY: the call returned a new reference, or null with an exception set.
+        let method = unsafe { Bound::from_owned_ptr_or_err(py, method) }?;
+        self.general
+            .set(py, general.unbind())
+            .map_err(|_| PyRuntimeError::new_err("a hot method is installed once"))?;
+        class.setattr(self.name, method)
+    }
+
+    /// The general method's answer to the same call.
+    ///
+    /// # Safety
+    /// - The thread is attached to the interpreter.
+    /// - The arguments are those of a hot function's call.
+    #[cold]
+    unsafe fn pass_on(
+        &self,
+        slf: *mut ffi::PyObject,
+        args: *const *mut ffi::PyObject,
+        nargs: ffi::Py_ssize_t,
+        kwnames: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        // SAFETY: the caller is attached.
+        let py = unsafe { Python::assume_attached() };
+        let Some(general) = self.general.get(py) else {
+            PyRuntimeError::new_err("a hot method is called before it is installed").restore(py);
+            return std::ptr::null_mut();
+        };
+        let positional = nargs.unsigned_abs();
+        let named = if kwnames.is_null() {
+            0
+        } else {
+            // SAFETY: it is not null, so it is a tuple.
+            unsafe { ffi::PyTuple_GET_SIZE(kwnames) }.unsigned_abs()
+        };
+        let mut all = Vec::with_capacity(1 + positional + named);
+        all.push(slf);
+        // SAFETY: `args` points to that many arguments, the named ones last, if there are any.
+        let given =
+            (positional + named > 0).then(|| unsafe { std::slice::from_raw_parts(args, positional + named) });
+        all.extend_from_slice(given.unwrap_or_default());
+        // SAFETY: `all` holds the receiver and the arguments, all alive during the call.
+        unsafe { ffi::PyObject_Vectorcall(general.as_ptr(), all.as_ptr(), 1 + positional, kwnames) }
+    }
+}
+
+/// What the general method says about itself, in the form in which a C function says it.
+fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
+    let signature: Option<String> = general.getattr("__text_signature__")?.extract()?;
+    let doc: Option<String> = general.getattr("__doc__")?.extract()?;
+    let (signature, doc) = (signature.unwrap_or_default(), doc.unwrap_or_default());
+    Ok(CString::new(if signature.is_empty() {
+        doc
+    } else {
+        format!("{name}{signature}\n--\n\n{doc}")
+    })?)
+}
+
+/// The engine's side of a receiver.
+///
+/// # Safety
+/// - `slf` is an instance of `T` or of a class derived from it; a method descriptor checks that before it calls.
+/// - The reference is used only while the caller of the method holds the receiver.
+unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>(slf: *mut ffi::PyObject) -> &'a T {
+    // SAFETY: a thread that calls a method is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the caller answers for the type and for how long the receiver lives.
+    let slf = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<T>() };
+    let this: *const T = slf.get();
+    // SAFETY: the receiver outlives the use of the reference, and a frozen class is never borrowed mutably.
+    unsafe { &*this }
+}
+
+/// A new reference to None.
+#[inline]
+fn none() -> *mut ffi::PyObject {
+    // SAFETY: None is always there.
+    unsafe { ffi::Py_NewRef(ffi::Py_None()) }
+}
+
+/// A new reference to True.
+#[inline]
+fn yes() -> *mut ffi::PyObject {
+    // SAFETY: True is always there.
+    unsafe { ffi::Py_NewRef(ffi::Py_True()) }
+}
+
+/// Puts the hot functions before the methods of the classes.
+pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
+    lock::install(py)?;
+    queue::install(py)
+}

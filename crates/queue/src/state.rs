@@ -1,0 +1,249 @@
+//! What a queue's lock guards: the items, what is counted, and who waits.
+
+use std::collections::VecDeque;
+
+use interlock_wait::primitive::Arc;
+use interlock_wait::{WaitQueue, Waiter, Wakeup, Wakeups};
+
+use crate::error::{GetError, PutError, TooManyDone};
+use crate::side::Side;
+use crate::store::Store;
+
+/// What was in a queue when it was retired.
+pub struct Contents<S> {
+    /// The items.
+    pub items: S,
+    /// How many tasks were not done.
+    pub unfinished: usize,
+    /// Whether the queue had been shut down.
+    pub shut_down: bool,
+}
+
+/// What [`Queue::shutdown`](crate::Queue::shutdown) does with the items in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discard {
+    /// They stay, and can be got.
+    Nothing,
+    /// They are taken out, and their tasks count as done.
+    Items,
+}
+
+/// What a queue still does.
+///
+/// State table of `mode`: `Open` → `ShutDown` (by [`State::shut_down`]); `Open`, `ShutDown` → `Retired` (by
+/// [`State::retire`]). A queue is never opened again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Open,
+    ShutDown,
+    Retired,
+}
+
+/// The state of a queue. Each method is one step under the lock; the wake-ups that it returns run after it.
+pub(crate) struct State<S: Store> {
+    pub(crate) items: S,
+    /// The most items there may be; `usize::MAX` when there is no bound.
+    pub(crate) limit: usize,
+    /// Items put whose task is not done yet.
+    pub(crate) unfinished: usize,
+    pub(crate) mode: Mode,
+    getters: WaitQueue,
+    putters: WaitQueue,
+    joiners: WaitQueue,
+}
+
+/// Why nothing can be put in.
+pub(crate) enum NoRoom {
+    Full,
+    ShutDown,
+    Retired,
+}
+
+impl NoRoom {
+    /// The error that gives `item` back.
+    pub(crate) fn with<T>(self, item: T) -> PutError<T> {
+        match self {
+            NoRoom::Full => PutError::Full(item),
+            NoRoom::ShutDown => PutError::ShutDown(item),
+            NoRoom::Retired => PutError::Retired(item),
+        }
+    }
+}
+
+impl<S: Store> State<S> {
+    /// A queue of what is in `items`, with a task to be done for each, for at most `bound` items; 0 for any number.
+    pub(crate) fn new(items: S, bound: usize) -> Self {
+        State {
+            unfinished: items.len(),
+            items,
+            limit: limit(bound),
+            mode: Mode::Open,
+            getters: WaitQueue::new(),
+            putters: WaitQueue::new(),
+            joiners: WaitQueue::new(),
+        }
+    }
+
+    /// Whether an item can be put in now.
+    #[inline]
+    pub(crate) fn room(&self) -> Result<(), NoRoom> {
+        match self.mode {
+            Mode::Open if self.items.len() < self.limit => Ok(()),
+            Mode::Open => Err(NoRoom::Full),
+            Mode::ShutDown => Err(NoRoom::ShutDown),
+            Mode::Retired => Err(NoRoom::Retired),
+        }
+    }
+
+    /// Puts an item in, for which there is room, and notifies a getter.
+    #[inline]
+    pub(crate) fn push(&mut self, item: S::Item) -> Wakeup {
+        self.items.push(item);
+        self.unfinished += 1;
+        self.getters.notify_one()
+    }
+
+    /// Takes an item out, and notifies a putter.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Result<(S::Item, Wakeup), GetError> {
+        match self.items.pop() {
+            Some(item) => Ok((item, self.putters.notify_one())),
+            None => Err(self.why_empty()),
+        }
+    }
+
+    #[cold]
+    fn why_empty(&self) -> GetError {
+        match self.mode {
+            Mode::Open => GetError::Empty,
+            Mode::ShutDown => GetError::ShutDown,
+            Mode::Retired => GetError::Retired,
+        }
+    }
+
+    /// Who waits on one side.
+    pub(crate) fn line(&mut self, side: Side) -> &mut WaitQueue {
+        match side {
+            Side::Get => &mut self.getters,
+            Side::Put => &mut self.putters,
+            Side::Join => &mut self.joiners,
+        }
+    }
+
+    /// Whether an operation on this side would not have to wait now.
+    pub(crate) fn is_ready(&self, side: Side) -> bool {
+        match side {
+            Side::Get => !self.items.is_empty() || self.mode != Mode::Open,
+            Side::Put => !matches!(self.room(), Err(NoRoom::Full)),
+            Side::Join => self.unfinished == 0 || self.mode == Mode::Retired,
+        }
+    }
+
+    /// Takes `waiter` out of its line. If it was notified, what was announced to it is announced to the next in line.
+    pub(crate) fn leave(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeup {
+        let notified = !self.line(side).remove(waiter);
+        if notified && side != Side::Join && self.is_ready(side) {
+            self.line(side).notify_one()
+        } else {
+            Wakeup::NOBODY
+        }
+    }
+
+    /// Puts items in as long as there are some and there is room, and notifies as many getters.
+    pub(crate) fn push_many(&mut self, items: &mut VecDeque<S::Item>) -> (Result<(), NoRoom>, Wakeups) {
+        let before = items.len();
+        let mut result = Ok(());
+        while !items.is_empty() {
+            result = self.room();
+            if result.is_err() {
+                break;
+            }
+            if let Some(item) = items.pop_front() {
+                self.items.push(item);
+            }
+        }
+        let put = before - items.len();
+        self.unfinished += put;
+        (result, self.getters.notify(put))
+    }
+
+    /// Takes up to `most` items out, adding them to `got`, and notifies as many putters.
+    pub(crate) fn pop_many(&mut self, most: usize, got: &mut Vec<S::Item>) -> Wakeups {
+        let count = most.min(self.items.len());
+        got.reserve_exact(count);
+        for _ in 0..count {
+            got.extend(self.items.pop());
+        }
+        self.putters.notify(count)
+    }
+
+    /// Counts one task as done, and notifies the joiners when it was the last.
+    #[inline]
+    pub(crate) fn finish_one(&mut self) -> Result<Wakeups, TooManyDone> {
+        self.unfinished = self.unfinished.checked_sub(1).ok_or(TooManyDone)?;
+        if self.unfinished == 0 && !self.joiners.is_empty() {
+            Ok(self.joiners.notify_all())
+        } else {
+            Ok(Wakeups::default())
+        }
+    }
+
+    /// Takes no more items from here on. Those that are in it come back if they are to be discarded; their tasks count as
+    /// done.
+    pub(crate) fn shut_down(&mut self, discard: Discard) -> (Option<S>, [Wakeups; 3]) {
+        if self.mode == Mode::Open {
+            self.mode = Mode::ShutDown;
+        }
+        let discarded = (discard == Discard::Items).then(|| self.items.take());
+        if let Some(items) = &discarded {
+            self.unfinished = self.unfinished.saturating_sub(items.len());
+        }
+        let joiners = if self.unfinished == 0 {
+            self.joiners.notify_all()
+        } else {
+            Wakeups::default()
+        };
+        (
+            discarded,
+            [joiners, self.getters.notify_all(), self.putters.notify_all()],
+        )
+    }
+
+    /// Ends the queue; `None` if that has happened before.
+    pub(crate) fn retire(&mut self) -> Option<(Contents<S>, [Wakeups; 3])> {
+        let shut_down = match self.mode {
+            Mode::Retired => return None,
+            mode => mode == Mode::ShutDown,
+        };
+        self.mode = Mode::Retired;
+        let contents = Contents {
+            items: self.items.take(),
+            unfinished: self.unfinished,
+            shut_down,
+        };
+        let wakeups = [
+            self.joiners.notify_all(),
+            self.getters.notify_all(),
+            self.putters.notify_all(),
+        ];
+        Some((contents, wakeups))
+    }
+
+    /// Changes the bound, and notifies as many putters as there is room for.
+    pub(crate) fn set_bound(&mut self, bound: usize) -> Wakeups {
+        self.limit = limit(bound);
+        let room = self.limit.saturating_sub(self.items.len());
+        self.putters.notify(room)
+    }
+
+    /// Forgets who waits.
+    pub(crate) fn forget_waiters(&mut self) {
+        self.getters = WaitQueue::new();
+        self.putters = WaitQueue::new();
+        self.joiners = WaitQueue::new();
+    }
+}
+
+fn limit(bound: usize) -> usize {
+    if bound == 0 { usize::MAX } else { bound }
+}

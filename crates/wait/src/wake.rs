@@ -1,0 +1,25 @@
+//! How sleeps and waits end.
+
+use crate::waiter::ThreadId;
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// A notifier took the waiter out of its queue.
+    Notified,
+    /// The deadline passed. The waiter may still stand in its queue.
+    TimedOut,
+    /// The [`Host`](crate::Host) asked to stop. The waiter may still stand in its queue.
+    Interrupted,
+}
+
+/// How one sleep ended, of which a wait may take several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slept {
+    /// A notification came, from this thread if it is known.
+    Notified(Option<ThreadId>),
+    /// The time that was set for this sleep is over.
+    TimedOut,
+    /// A signal handler ran on this thread.
+    Interrupted,
+}

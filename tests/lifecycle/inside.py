@@ -1,0 +1,123 @@
+"""What the child processes of these tests have in common; imported by them, and by tests in this process.
+
+Nothing here orders events by time: `eventually` looks at a state until it is there, with a limit.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+LIMIT = 10.0
+"""Seconds after which a state that is waited for is missing for good."""
+
+QUIET = 0.01
+"""Seconds for which a thread has to stay in the kernel to count as blocked; above the interpreter's own 5 ms."""
+
+
+def eventually(state: Callable[[], object], what: str = "the state", limit: float = LIMIT) -> None:
+    """Return when state() is true; fail with the stacks of all threads when that takes longer than `limit`."""
+    end = time.monotonic() + limit
+    while not state():
+        if time.monotonic() > end:
+            faulthandler.dump_traceback(all_threads=True)
+            raise AssertionError(f"{what} did not come within {limit} s")
+        select.select([], [], [], 0.001)
+
+
+def _kernel_state(native_id: int, pid: int | None) -> tuple[str, str] | None:
+    """A thread's state letter and the number of times it went to sleep; None when it is gone."""
+    folder = Path(f"/proc/{pid or 'self'}/task/{native_id}")
+    try:
+        letter = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        lines = (folder / "status").read_text().splitlines()
+    except OSError:
+        return None
+    return letter, next(line for line in lines if line.startswith("voluntary"))
+
+
+def blocked(native_id: int, pid: int | None = None) -> bool:
+    """Whether a thread sleeps in the kernel, and goes on doing so: it has not even looked up meanwhile."""
+    before = _kernel_state(native_id, pid)
+    if before is None or before[0] != "S":
+        return False
+    select.select([], [], [], QUIET)
+    return _kernel_state(native_id, pid) == before
+
+
+def until_blocked(native_ids: Iterable[int], pid: int | None = None) -> None:
+    """Return when all these threads are blocked."""
+    for native_id in native_ids:
+        eventually(lambda native_id=native_id: blocked(native_id, pid), f"thread {native_id} blocked")
+
+
+class Crew:
+    """Daemon threads, each of which blocks in a call; `make` is the class of thread."""
+
+    def __init__(self, make: Callable[..., threading.Thread]) -> None:
+        self._make = make
+        self.threads: list[threading.Thread] = []
+        self._native: list[int] = []
+        self.errors: list[str] = []
+
+    def start(self, *calls: Callable[[], object]) -> None:
+        """Start a thread for each call."""
+        for call in calls:
+            thread = self._make(target=self._run, args=(call,), daemon=True)
+            self.threads.append(thread)
+            thread.start()
+
+    def _run(self, call: Callable[[], object]) -> None:
+        self._native.append(threading.get_native_id())
+        try:
+            call()
+        except Exception as error:
+            self.errors.append(f"{call}: {error!r}")
+
+    def until_blocked(self) -> None:
+        """Return when all threads are blocked in their calls."""
+        eventually(lambda: len(self._native) == len(self.threads), "all threads running")
+        until_blocked(self._native)
+        assert not self.errors, self.errors
+
+    def join(self) -> None:
+        """Wait for all threads."""
+        for thread in self.threads:
+            thread.join(LIMIT)
+            assert not thread.is_alive(), f"{thread} still runs"
+        assert not self.errors, self.errors
+
+
+def forked(body: Callable[[], object], limit: float = LIMIT) -> int:
+    """Run `body` in a forked child that exits at once; its status: 0, 1 if it raised, -9 if it had to be killed."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            # The parent's watch over its own time is a thread, which the child does not have.
+            faulthandler.dump_traceback_later(limit * 0.8, exit=True)
+            body()
+            status = 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+    return reap(pid, limit)
+
+
+def reap(pid: int, limit: float = LIMIT) -> int:
+    """Wait for a child, at most `limit` seconds, after which it is killed; its status as `subprocess` has it."""
+    handle = os.pidfd_open(pid)
+    try:
+        if not select.select([handle], [], [], limit)[0]:
+            os.kill(pid, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        os.close(handle)

@@ -7,7 +7,6 @@ threads and event loops meet at one queue.
 
 from __future__ import annotations
 
-import asyncio
 import queue as _std
 from queue import Empty, Full
 from types import GenericAlias
@@ -19,6 +18,7 @@ from interlock._queue_errors import ShutDown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import Future
     from typing import Any
 
 __replaces__ = ("LifoQueue", "PriorityQueue", "Queue", "ShutDown", "SimpleQueue")
@@ -83,8 +83,10 @@ class PriorityQueue(Queue):
 
 async def _until_ready(queue: Queue, side: str) -> None:
     """Return when it is worth trying again to "get" from, "put" into or "join" the queue."""
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
+    from asyncio import get_running_loop  # here, so that programs without an event loop do not pay for it
+
+    loop = get_running_loop()
+    ready: Future[None] = loop.create_future()
 
     def wake() -> None:
         try:
@@ -104,7 +106,7 @@ async def _until_ready(queue: Queue, side: str) -> None:
         raise
 
 
-def _resolve(future: asyncio.Future[None]) -> None:
+def _resolve(future: Future[None]) -> None:
     if not future.done():
         future.set_result(None)
 

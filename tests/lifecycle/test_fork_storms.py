@@ -26,9 +26,7 @@ def storm(*steps, child):
     for number in range(FORKS):
         status = forked(child, limit=5)
         assert status == 0, f"child {{number}} of {{FORKS}}: status {{status}}"
-    stop.set()
-    for thread in threads:
-        thread.join(10)
+    stop.set()  # a thread may be left that waits for another: they are daemons
 """
 
 
@@ -47,7 +45,7 @@ storm(start_and_join, start_and_join, child=start_and_join)
     )
 
 
-@pytest.mark.parametrize("inner", ["Queue(2)", "SimpleQueue()", "PriorityQueue(2)"])
+@pytest.mark.parametrize("inner", ["Queue(2)", "LifoQueue(2)", "SimpleQueue()"])
 def test_a_fork_while_items_are_handed_over(passes: Passes, inner: str) -> None:
     passes(
         STORM.format(forks=FORKS)
@@ -70,7 +68,6 @@ def child():
     except queue.Empty:
         there.put(1)
 storm(ask, answer, child=child)
-os._exit(0)  # one of the two waits for the other
 """
     )
 

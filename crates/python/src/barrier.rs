@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors;
+use crate::made::Made;
 
 /// A point that a number of threads pass together, again and again.
 ///
@@ -21,6 +22,7 @@ use crate::errors;
 pub(crate) struct Barrier {
     engine: engine::Barrier,
     settings: OnceLock<Settings>,
+    made: Made,
 }
 
 /// What was given when the barrier was made.
@@ -37,6 +39,7 @@ impl Barrier {
         Barrier {
             engine: engine::Barrier::new(1),
             settings: OnceLock::new(),
+            made: Made::new(),
         }
     }
 
@@ -105,9 +108,8 @@ impl Barrier {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.settings
-            .get()
-            .map_or(Ok(()), |settings| visit.call(&settings.action))
+        let settings = self.made.is_made().then(|| self.settings.get()).flatten();
+        settings.map_or(Ok(()), |settings| visit.call(&settings.action))
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

@@ -14,6 +14,7 @@ use crate::blocking;
 use crate::convert::{LockTimeout, Timeout, Truth};
 use crate::errors::Failure;
 use crate::lock::Lock;
+use crate::made::Made;
 use crate::rlock::RLock;
 
 /// A condition variable: lets threads wait until another one notifies them.
@@ -24,6 +25,7 @@ use crate::rlock::RLock;
 pub(crate) struct Condition {
     engine: engine::Condition,
     lock: OnceLock<AnyLock>,
+    made: Made,
 }
 
 /// The lock of a condition: ours, which the engine can give up and take back in one step, or any object like a lock.
@@ -96,6 +98,7 @@ impl Condition {
         Condition {
             engine: engine::Condition::new(),
             lock: OnceLock::new(),
+            made: Made::new(),
         }
     }
 
@@ -251,7 +254,8 @@ impl Condition {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.lock.get().map_or(Ok(()), |lock| visit.call(lock.as_any()))
+        let lock = self.made.is_made().then(|| self.lock.get()).flatten();
+        lock.map_or(Ok(()), |lock| visit.call(lock.as_any()))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -269,6 +273,7 @@ impl Condition {
         Condition {
             engine: engine::Condition::new(),
             lock: OnceLock::from(AnyLock::Lock(lock)),
+            made: Made::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! States of the word: `FREE` (0), `HELD` (1).
 
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::backoff::Backoff;
@@ -17,6 +18,17 @@ const HELD: u32 = 1;
 /// A value that one thread at a time may look at, for a few instructions.
 ///
 /// Not for user code: nothing that can block, call back, compare or drop a user's value may happen while the guard lives.
+///
+/// A guard is shared between threads only if they may share the value:
+///
+/// ```compile_fail,E0277
+/// use std::cell::Cell;
+/// use interlock_wait::WordLock;
+///
+/// let lock = WordLock::new(Cell::new(0));
+/// let guard = lock.lock();
+/// std::thread::scope(|s| s.spawn(|| guard.set(1)));
+/// ```
 pub struct WordLock<T> {
     word: AtomicU32,
     value: UnsafeCell<T>,
@@ -59,7 +71,7 @@ impl<T> WordLock<T> {
         {
             self.lock_contended();
         }
-        WordLockGuard { lock: self }
+        WordLockGuard::new(self)
     }
 
     /// Takes the lock if it is free.
@@ -69,7 +81,7 @@ impl<T> WordLock<T> {
         let taken = self
             .word
             .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
-        taken.is_ok().then_some(WordLockGuard { lock: self })
+        taken.is_ok().then(|| WordLockGuard::new(self))
     }
 
     #[cold]
@@ -112,6 +124,18 @@ impl<T: Default> Default for WordLock<T> {
 #[must_use = "the lock is free again as soon as the guard is dropped"]
 pub struct WordLockGuard<'a, T> {
     lock: &'a WordLock<T>,
+    /// Threads may share a guard, and send it, as they may a mutable reference to the value, not as they may the lock.
+    like: PhantomData<&'a mut T>,
+}
+
+impl<'a, T> WordLockGuard<'a, T> {
+    #[inline]
+    fn new(lock: &'a WordLock<T>) -> Self {
+        WordLockGuard {
+            lock,
+            like: PhantomData,
+        }
+    }
 }
 
 impl<T> Drop for WordLockGuard<'_, T> {

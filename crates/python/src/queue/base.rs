@@ -1,29 +1,33 @@
 //! `queue.Queue`, `LifoQueue` and `PriorityQueue`, but for what their classes in Python add.
 
+use std::collections::VecDeque;
 use std::sync::OnceLock;
 
-use interlock_queue::{Discard, Either, GetError, Hooked, PutError, Queue as Engine};
+use interlock_queue::{Discard, GetError, Hooked, PutError, Queue as Engine};
 use interlock_wait::primitive::global::{AtomicIsize, Ordering};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use super::items::{Items, is_number};
 use super::open::{Kind, Open, Opened, Overridden};
 use super::registration::{Registration, parse_side};
 use super::{many, open};
 use crate::blocking;
 use crate::convert::{Timeout, Truth};
 use crate::errors::{self, Failure};
+use crate::made::Made;
 
 /// What `queue.Queue`, `LifoQueue` and `PriorityQueue` have in common; their order is the class attribute `_order`.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct Queue {
-    pub(super) engine: Engine<Either<Py<PyAny>>>,
+    pub(super) engine: Engine<Items>,
     maxsize: AtomicIsize,
     kind: Kind,
     overridden: Overridden,
     pub(super) open: OnceLock<Open>,
+    made: Made,
 }
 
 #[pymethods]
@@ -37,17 +41,13 @@ impl Queue {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let kind = Kind::of_class(class)?;
-        let store = if kind == Kind::Lifo {
-            Either::lifo()
-        } else {
-            Either::fifo()
-        };
         Ok(Queue {
-            engine: Engine::with_store(store, 0),
+            engine: Engine::with_store(Items::new(kind), 0),
             maxsize: AtomicIsize::new(0),
             kind,
             overridden: Overridden::of_class(class)?,
             open: OnceLock::new(),
+            made: Made::new(),
         })
     }
 
@@ -55,7 +55,7 @@ impl Queue {
     fn __init__(slf: &Bound<'_, Self>, maxsize: isize) -> PyResult<()> {
         let this = slf.get();
         this.set_maxsize(maxsize);
-        if this.kind == Kind::Heap || this.overridden.any() {
+        if this.overridden.any() {
             this.open(slf.py())?;
             slf.call_method1("_init", (maxsize,))?;
         }
@@ -72,7 +72,7 @@ impl Queue {
         if matches!(timeout, Timeout::Seconds(_)) && block.0 && slf.get().maxsize() > 0 {
             timeout.non_negative_deadline()?;
         }
-        match slf.get().engine.try_put(item) {
+        match slf.get().try_put(item) {
             Ok(()) => Ok(()),
             Err(refusal) => Self::put_slow(slf, refusal, block.0, timeout),
         }
@@ -322,6 +322,9 @@ impl Queue {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.made.is_made() {
+            return Ok(());
+        }
         let mut result = Ok(());
         // Items that another thread is at work on are not visited: that keeps them alive, which is always safe.
         self.engine.try_for_each(&mut |item| {
@@ -338,10 +341,18 @@ impl Queue {
 }
 
 impl Queue {
-    /// Puts an item into a queue that is not open, has room and is not shut down.
+    /// Puts an item into a queue that is not open and need not be, has room and is not shut down.
     #[inline]
     pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
+        if self.kind == Kind::Heap && !is_number(&item) {
+            return Err(PutError::Retired(item));
+        }
         self.engine.try_put(item)
+    }
+
+    /// Whether a queue that is not open can keep all these items without being opened.
+    pub(super) fn keeps(&self, items: &VecDeque<Py<PyAny>>) -> bool {
+        self.kind != Kind::Heap || items.iter().all(is_number)
     }
 
     /// Takes an item out of a queue that is not open.

@@ -60,7 +60,7 @@ fn take_chunk(items: &mut Bound<'_, PyIterator>) -> (VecDeque<Py<PyAny>>, Option
 
 fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: Deadline) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
-    if this.open.get().is_none() {
+    if this.open.get().is_none() && this.keeps(chunk) {
         match blocking::wait(py, deadline, |patience| {
             this.engine.put_many_with(chunk, patience)
         })? {

@@ -5,6 +5,7 @@
 //! a Python container under a lock that everybody can take, and the algorithm is the standard library's. See [`open`].
 
 mod base;
+mod items;
 mod many;
 mod open;
 mod registration;

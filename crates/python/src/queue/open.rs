@@ -1,6 +1,6 @@
 //! A queue that Python code can look into.
 
-use interlock_queue::{Contents, Counters, Discard, Either, Hooked, HookedError, Side};
+use interlock_queue::{Contents, Counters, Discard, Hooked, HookedError, Side};
 use interlock_sync as engine;
 use interlock_wait::{Deadline, Patience, WordLock};
 use pyo3::PyTraverseError;
@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
 
 use super::Queue;
+use super::items::Items;
 use crate::blocking;
 use crate::condition::Condition;
 use crate::errors::{self, Failure};
@@ -128,7 +129,7 @@ impl Open {
     }
 
     /// Takes over what was in the engine, and releases the mutex.
-    pub(super) fn adopt(&self, py: Python<'_>, contents: Contents<Either<Py<PyAny>>>) -> PyResult<()> {
+    pub(super) fn adopt(&self, py: Python<'_>, contents: Contents<Items>) -> PyResult<()> {
         {
             let mut counters = self.counters.lock();
             counters.unfinished = contents.unfinished;
@@ -136,6 +137,7 @@ impl Open {
         }
         let moved = contents
             .items
+            .into_vec()
             .into_iter()
             .try_for_each(|item| self.default_put(item.bind(py)));
         self.release();

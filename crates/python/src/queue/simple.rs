@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use crate::blocking;
 use crate::convert::{Timeout, Truth};
 use crate::errors;
+use crate::made::Made;
 
 /// An unbounded queue, first in first out, without tasks.
 ///
@@ -16,6 +17,7 @@ use crate::errors;
 #[pyclass(frozen, weakref, subclass, generic, module = "interlock.queue")]
 pub(crate) struct SimpleQueue {
     engine: Engine<Fifo<Py<PyAny>>>,
+    made: Made,
 }
 
 #[pymethods]
@@ -25,6 +27,7 @@ impl SimpleQueue {
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
         SimpleQueue {
             engine: Engine::new(0),
+            made: Made::new(),
         }
     }
 
@@ -76,6 +79,9 @@ impl SimpleQueue {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.made.is_made() {
+            return Ok(());
+        }
         let mut result = Ok(());
         // Items that another thread is at work on are not visited: that keeps them alive, which is always safe.
         self.engine.try_for_each(&mut |item| {

@@ -1,0 +1,150 @@
+"""Ctrl-C at the moment at which something is handed to the thread that waits: it is not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+Passes = Callable[..., None]
+
+HEAR = """
+hit = std.Event()
+def hear(*_):
+    hit.set()
+    raise KeyboardInterrupt
+signal.signal(signal.SIGINT, hear)
+main = std.main_thread()
+def interrupt():
+    hit.clear()
+    signal.pthread_kill(main.ident, signal.SIGINT)
+    assert hit.wait(10)
+"""
+
+
+@pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue"])
+def test_an_item_given_while_the_mutex_is_taken_back_stays_in_the_queue(passes: Passes, kind: str) -> None:
+    """The getter is notified, its time is over, it waits for the mutex: and then comes the signal."""
+    passes(
+        HEAR
+        + f"""
+q = queue.{kind}()
+mutex, timeout = q.mutex, 0.05
+def give():
+    eventually(lambda: q.not_empty._waiters)
+    with mutex:
+        q._put("item")
+        q.unfinished_tasks += 1
+        q.not_empty.notify()
+        eventually(lambda: time.monotonic() > begin + timeout)
+        until_blocked([main.native_id])
+        interrupt()
+giver = std.Thread(target=give)
+begin = time.monotonic()
+giver.start()
+try:
+    got = [q.get(timeout=timeout)]
+except KeyboardInterrupt:
+    got = []
+giver.join()
+assert mutex.acquire(timeout=5)
+mutex.release()
+assert got + list(q.queue) == ["item"], (got, q.queue)
+"""
+    )
+
+
+def test_a_put_that_raises_did_not_put(passes: Passes) -> None:
+    """The putter has room, its time is over, it waits for the mutex: and then comes the signal."""
+    passes(
+        HEAR
+        + """
+q = queue.PriorityQueue(1)
+q.put(0)
+mutex, timeout = q.mutex, 0.05
+def take():
+    eventually(lambda: q.not_full._waiters)
+    with mutex:
+        q._get()
+        q.not_full.notify()
+        eventually(lambda: time.monotonic() > begin + timeout)
+        until_blocked([main.native_id])
+        interrupt()
+taker = std.Thread(target=take)
+begin = time.monotonic()
+taker.start()
+try:
+    q.put(1, timeout=timeout)
+    put = [1]
+except KeyboardInterrupt:
+    put = []
+taker.join()
+assert q.queue == put, (put, q.queue)
+"""
+    )
+
+
+def test_an_item_that_comes_with_the_signal_goes_to_the_getter_or_stays(passes: Passes) -> None:
+    """Many rounds of a put and a signal at once: each item is got exactly once."""
+    passes(
+        HEAR
+        + """
+for q in (queue.Queue(), queue.SimpleQueue(), queue.PriorityQueue()):
+    got, rounds, turn = [], 300, threading.Semaphore(0)
+    def give():
+        for number in range(rounds):
+            assert turn.acquire(timeout=10)
+            hit.clear()
+            signal.pthread_kill(main.ident, signal.SIGINT)
+            q.put(number)
+            assert hit.wait(10)
+    giver = std.Thread(target=give)
+    giver.start()
+    done = 0
+    while done < rounds:
+        try:
+            done += 1
+            turn.release()
+            while True:
+                got.append(q.get())
+        except KeyboardInterrupt:
+            pass
+    giver.join()
+    while not q.empty():
+        got.append(q.get())
+    assert got == list(range(rounds)), got
+"""
+    )
+
+
+def test_a_notification_that_comes_with_the_signal_goes_to_the_next(passes: Passes) -> None:
+    """Who is interrupted and notified at once passes the notification on."""
+    passes(
+        HEAR
+        + """
+condition, semaphore, woken = threading.Condition(), threading.Semaphore(0), []
+def wait():
+    with condition:
+        condition.wait()
+        woken.append(1)
+for number in range(20):
+    condition.acquire()
+    def notify():
+        eventually(lambda: len(condition._waiters) == 1)
+        other.start()
+        eventually(lambda: len(condition._waiters) == 2)
+        with condition:
+            condition.notify()  # the main thread, which came first
+            interrupt()
+    other, notifier = std.Thread(target=wait), std.Thread(target=notify)
+    notifier.start()
+    try:
+        condition.wait()
+    except KeyboardInterrupt:
+        pass
+    condition.release()
+    notifier.join()
+    other.join(10)
+    assert len(woken) == number + 1
+"""
+    )

@@ -1,0 +1,285 @@
+"""Ctrl-C ends every blocking call on the main thread at once, and leaves the object as if the call had not been made.
+
+The signal comes twice: as soon as the thread blocks, and when it has slept for long.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.lifecycle.inside import eventually, until_blocked
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+MOST_SECONDS = 0.5
+"""From the signal to the handler of KeyboardInterrupt; the promise is 0.05, on a machine that is not overloaded."""
+
+OTHER = "def elsewhere(f):\n    t = std.Thread(target=f); t.start(); t.join()\n"
+
+# What is made, the call that blocks, and what must hold afterwards.
+CALLS: dict[str, tuple[str, str, str]] = {
+    "Lock.acquire": ("x = threading.Lock(); x.acquire()", "x.acquire()", "x.release(); free(x)"),
+    "Lock.acquire with a timeout": (
+        "x = threading.Lock(); x.acquire()",
+        "x.acquire(timeout=30)",
+        "x.release(); free(x)",
+    ),
+    "with Lock": ("x = threading.Lock(); x.acquire()", "x.__enter__()", "x.release(); free(x)"),
+    "RLock.acquire": (
+        "x = threading.RLock(); elsewhere(x.acquire)",
+        "x.acquire()",
+        "assert not x._is_owned(); assert not x.acquire(False)",
+    ),
+    "Condition.wait": (
+        "x = threading.Condition(); x.acquire(); x.acquire()",
+        "x.wait()",
+        "assert x._is_owned() and not x._waiters; x.notify(); x.release(); x.release(); free(x)",
+    ),
+    "Condition.wait_for": (
+        "x = threading.Condition(); x.acquire()",
+        "x.wait_for(lambda: False, 30)",
+        "assert not x._waiters; x.release(); free(x)",
+    ),
+    "Condition(Lock).wait": (
+        "x = threading.Condition(threading.Lock()); x.acquire()",
+        "x.wait(30)",
+        "assert not x._waiters; x.release(); free(x)",
+    ),
+    "Condition.wait with a lock of the standard library": (
+        "x = threading.Condition(std.Lock()); x.acquire()",
+        "x.wait()",
+        "assert not x._waiters; x.release(); free(x)",
+    ),
+    "Semaphore.acquire": (
+        "x = threading.Semaphore(0)",
+        "x.acquire()",
+        "assert x._value == 0; x.release(); assert x._value == 1; assert x.acquire(False)",
+    ),
+    "BoundedSemaphore.acquire": (
+        "x = threading.BoundedSemaphore(1); x.acquire()",
+        "x.acquire(timeout=30)",
+        "x.release(); free(x)",
+    ),
+    "Event.wait": ("x = threading.Event()", "x.wait()", "assert not x.wait(0.001); x.set(); assert x.wait(0)"),
+    "Barrier.wait": ("x = threading.Barrier(2)", "x.wait()", "assert x.broken; x.reset(); assert not x.broken"),
+    "Queue.get": ("x = queue.Queue()", "x.get()", "x.put(1); assert x.qsize() == 1 and x.get(timeout=5) == 1"),
+    "Queue.get with a timeout": (
+        "x = queue.Queue()",
+        "x.get(True, 30)",
+        "x.put(1); assert x.qsize() == 1 and x.get(timeout=5) == 1",
+    ),
+    "Queue.get_many": ("x = queue.Queue()", "x.get_many(5)", "x.put(1); assert x.get_many(2) == [1]"),
+    "Queue.put": (
+        "x = queue.Queue(1); x.put(0)",
+        "x.put(1)",
+        "assert x.qsize() == x.unfinished_tasks == 1 and x.get() == 0; x.put(2, timeout=5); x.get()",
+    ),
+    "Queue.put_many": (
+        "x = queue.Queue(2)",
+        "x.put_many([0, 1, 2, 3])",
+        "assert x.qsize() == x.unfinished_tasks == 2; assert x.get_many(5) == [0, 1]",
+    ),
+    "Queue.join": ("x = queue.Queue(); x.put(0)", "x.join()", "x.get(); x.task_done(); x.join()"),
+    "LifoQueue.get": ("x = queue.LifoQueue()", "x.get()", "x.put(1); assert x.get(timeout=5) == 1"),
+    "PriorityQueue.get": (
+        "x = queue.PriorityQueue()",
+        "x.get()",
+        "free(x.mutex); x.put(1); assert x.get(timeout=5) == 1",
+    ),
+    "PriorityQueue.put": (
+        "x = queue.PriorityQueue(1); x.put(0)",
+        "x.put(1)",
+        "free(x.mutex); assert x.qsize() == x.unfinished_tasks == 1",
+    ),
+    "PriorityQueue.join": ("x = queue.PriorityQueue(); x.put(0)", "x.join()", "free(x.mutex)"),
+    "Queue.get for its mutex": (
+        "x = queue.Queue(); x.mutex.acquire()",
+        "x.get()",
+        "x.mutex.release(); free(x.mutex); x.put(1); assert x.get(timeout=5) == 1",
+    ),
+    "Queue.put for its mutex": (
+        "x = queue.Queue(); x.mutex.acquire()",
+        "x.put(1)",
+        "x.mutex.release(); free(x.mutex); assert x.qsize() == x.unfinished_tasks == 0",
+    ),
+    "Queue.qsize for its mutex": (
+        "x = queue.Queue(); x.mutex.acquire()",
+        "x.qsize()",
+        "x.mutex.release(); free(x.mutex)",
+    ),
+    "SimpleQueue.get": ("x = queue.SimpleQueue()", "x.get()", "x.put(1); assert x.get(timeout=5) == 1"),
+    "Thread.join": (
+        "e = threading.Event(); x = threading.Thread(target=e.wait); x.start()",
+        "x.join()",
+        "assert x.is_alive(); e.set(); x.join(5); assert not x.is_alive()",
+    ),
+}
+
+SCRIPT = """{other}
+def free(lock):
+    assert lock.acquire(timeout=5)
+    lock.release()
+for round in ("soon", "late"):
+    {setup}
+    print("waiting", flush=True)
+    try:
+        print("came back:", {call}, flush=True)
+    except KeyboardInterrupt:
+        print(time.monotonic(), flush=True)
+    {check}
+"""
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_ctrl_c_ends_a_wait_and_changes_nothing(
+    start: Start, record_property: Callable[[str, object], None], name: str
+) -> None:
+    setup, call, check = CALLS[name]
+    process = start(SCRIPT.format(other=OTHER, setup=setup, call=call, check=check))
+    latencies = []
+    try:
+        for pause in (0.0, 0.05):
+            line(process, "waiting")
+            until_blocked([process.pid], process.pid)
+            select.select([], [], [], pause)  # not for an order: a wait sleeps for good after its first 20 ms
+            sent = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            latencies.append(float(line(process, r"[\d.]+")) - sent)
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+    record_property("interrupt_ms", [round(latency * 1000, 1) for latency in latencies])
+    assert max(latencies) < MOST_SECONDS
+
+
+def line(process: subprocess.Popen[str], pattern: str) -> str:
+    """The next line of a child, which must match."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], 20)
+    text = process.stdout.readline() if ready else "nothing for 20 s"
+    if not re.fullmatch(pattern, text.strip()):
+        process.send_signal(signal.SIGABRT)
+        raise AssertionError(f"{text!r} is not {pattern!r}: {process.communicate(timeout=20)[1]}")
+    return text.strip()
+
+
+REMAINING: dict[str, tuple[str, str]] = {
+    "Lock": ("x = threading.Lock(); x.acquire()", "not x.acquire(timeout=T)"),
+    "RLock": ("x = threading.RLock(); elsewhere(x.acquire)", "not x.acquire(timeout=T)"),
+    "Condition": ("x = threading.Condition(); x.acquire()", "not x.wait(T)"),
+    "Condition.wait_for": ("x = threading.Condition(); x.acquire()", "not x.wait_for(bool, T)"),
+    "Semaphore": ("x = threading.Semaphore(0)", "not x.acquire(timeout=T)"),
+    "Event": ("x = threading.Event()", "not x.wait(T)"),
+    "Barrier": ("x = threading.Barrier(2)", "raises(threading.BrokenBarrierError, x.wait, T)"),
+    "Queue.get": ("x = queue.Queue()", "raises(queue.Empty, x.get, True, T)"),
+    "Queue.put": ("x = queue.Queue(1); x.put(0)", "raises(queue.Full, x.put, 1, True, T)"),
+    "PriorityQueue.get": ("x = queue.PriorityQueue()", "raises(queue.Empty, x.get, True, T)"),
+    "SimpleQueue.get": ("x = queue.SimpleQueue()", "raises(queue.Empty, x.get, True, T)"),
+    "Thread.join": ("x = threading.Thread(target=END.wait); x.start()", "x.join(T) is None and x.is_alive()"),
+}
+
+
+@pytest.mark.parametrize("name", REMAINING)
+def test_a_handler_that_returns_leaves_the_wait_its_remaining_time(
+    passes: Callable[..., None], name: str
+) -> None:
+    """A storm of signals, each of which a handler hears, neither shortens nor lengthens the wait."""
+    setup, call = REMAINING[name]
+    passes(f"""{OTHER}
+T, END = 0.05, threading.Event()
+heard, over = [0], [False]
+def raises(kind, call, *args):
+    try:
+        call(*args)
+    except kind:
+        return True
+def hear(*_):
+    heard[0] += 1
+signal.signal(signal.SIGUSR1, hear)
+main = std.main_thread()
+def storm():
+    while not over[0]:
+        before = heard[0]
+        signal.pthread_kill(main.ident, signal.SIGUSR1)
+        eventually(lambda: heard[0] > before or over[0], "the handler")
+{setup}
+sender = std.Thread(target=storm)
+begin = time.monotonic()
+sender.start()
+assert {call}
+took = time.monotonic() - begin
+over[0] = True
+sender.join()
+END.set()
+assert heard[0] > 1, heard
+assert T <= took < T + 0.4, took
+""")
+
+
+def test_a_handler_may_use_the_object_that_the_thread_waits_for(passes: Callable[..., None]) -> None:
+    passes("""
+        x, y, lock = queue.Queue(), queue.PriorityQueue(), threading.Lock()
+        event, semaphore = threading.Event(), threading.Semaphore(0)
+        def hear(*_):
+            x.put("x"), y.put("y"), event.set(), semaphore.release(), lock.release()
+        signal.signal(signal.SIGUSR1, hear)
+        main = std.main_thread()
+        for wait in (x.get, y.get, event.wait, semaphore.acquire, lock.acquire):
+            event.clear()
+            lock.acquire(False)
+            while semaphore.acquire(False):
+                pass
+            for q in (x, y):
+                while not q.empty():
+                    q.get()
+            def send():
+                until_blocked([main.native_id])
+                signal.pthread_kill(main.ident, signal.SIGUSR1)
+            sender = std.Thread(target=send)
+            sender.start()
+            assert wait() in ("x", "y", True)
+            sender.join()
+    """)
+
+
+def test_a_signal_for_another_thread_is_handled_by_a_main_thread_that_waits(
+    passes: Callable[..., None],
+) -> None:
+    """The kernel may give a process's signal to any thread; a wait of the main thread need not hear of it at once."""
+    passes("""
+        heard = threading.Event()
+        signal.signal(signal.SIGUSR1, lambda *_: heard.set())
+        crew = Crew(threading.Thread)
+        crew.start(*[threading.Event().wait] * 4)
+        crew.until_blocked()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert heard.wait(5)
+    """)
+
+
+def test_ctrl_c_at_a_prompt_leaves_no_child(start: Start) -> None:
+    """KeyboardInterrupt that nobody catches ends the program, its daemon threads and its waits, with status -SIGINT."""
+    process = start("""
+        crew = Crew(threading.Thread)
+        crew.start(queue.Queue().get, threading.Event().wait)
+        crew.until_blocked()
+        print("waiting", flush=True)
+        queue.Queue().get()
+    """)
+    line(process, "waiting")
+    until_blocked([process.pid], process.pid)
+    process.send_signal(signal.SIGINT)
+    eventually(lambda: process.poll() is not None, "the end")
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in process.communicate()[1]
+    assert not os.path.exists(f"/proc/{process.pid}/task")

@@ -151,13 +151,13 @@ def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
 
 
 def _prepare(name: str) -> _Patched:
-    """Load both modules and compare them. Names that the standard module of this version lacks stay out."""
+    """Load both modules and compare them. A name that the standard module of this version lacks is added."""
     ours = importlib.import_module(f"interlock.{name}")
     std = importlib.import_module(name)
     changes = []
     for attribute in vars(ours)["__replaces__"]:
         old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
-        if old is not _ABSENT and old is not new:
+        if old is not new:
             changes.append(_Change(attribute, old, new))
     return _Patched(std, ours, tuple(changes))
 
@@ -213,7 +213,11 @@ def _undo(plan: dict[str, _Patched], hooked: list[_Patched]) -> None:
             failure = failure or error
     for name, patched in reversed(plan.items()):
         for change in reversed(patched.changes):
-            if vars(patched.std).get(change.name) is change.new:
+            if vars(patched.std).get(change.name) is not change.new:
+                continue
+            if change.old is _ABSENT:
+                delattr(patched.std, change.name)
+            else:
                 setattr(patched.std, change.name, change.old)
         _active.pop(name, None)
     if not _active:

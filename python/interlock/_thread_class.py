@@ -184,11 +184,11 @@ class Timer(Thread, _std.Timer):
         self.finished = Event()
 
 
-class MainThread(_std._MainThread, Thread):
+class _MainThread(_std._MainThread, Thread):
     """The main thread while Interlock is installed: an instance of the `threading.Thread` of that time too."""
 
 
-class DummyThread(_std._DummyThread, Thread):
+class _DummyThread(_std._DummyThread, Thread):
     """A thread that Python did not start, while Interlock is installed."""
 
 

@@ -2,43 +2,52 @@
 
 Everything of https://docs.python.org/3/library/threading.html. What is not rebuilt (`local`, `excepthook`, `settrace`,
 `current_thread`, `enumerate`, …) is the standard module's own, so both names of it show the same threads.
+
+The classes call themselves `threading.X`, as the standard library's do. As there, `Lock` is a function up to 3.12, and
+a class from 3.13 on. In a subinterpreter, which cannot load the engine, this is the standard module.
 """
 
 from __future__ import annotations
 
+import sys
 import threading as _std
 
-from interlock._interlock import Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from interlock._passthrough import mirror
-from interlock._thread_class import DummyThread, MainThread, Thread, Timer
+from interlock._subinterpreter import in_subinterpreter
 
-__replaces__ = (
-    "Barrier",
-    "BoundedSemaphore",
-    "Condition",
-    "Event",
-    "Lock",
-    "RLock",
-    "Semaphore",
-    "Thread",
-    "Timer",
-)
+if in_subinterpreter():
+    __replaces__: tuple[str, ...] = ()
+else:
+    from interlock import _interlock
+    from interlock._interlock import Barrier, BoundedSemaphore, Condition, Event, RLock, Semaphore
+    from interlock._thread_class import Thread, Timer, _DummyThread, _MainThread
 
-for _class in (Thread, Timer):
-    _class.__module__ = __name__
+    Lock = _interlock.Lock if sys.version_info >= (3, 13) else _interlock.allocate_lock
 
+    __replaces__ = (
+        "Barrier",
+        "BoundedSemaphore",
+        "Condition",
+        "Event",
+        "Lock",
+        "RLock",
+        "Semaphore",
+        "Thread",
+        "Timer",
+    )
 
-def _on_install() -> None:
-    """Make the threads that exist, and those of others, instances of the `Thread` that is installed."""
-    _std._main_thread.__class__ = MainThread
-    _std._DummyThread = DummyThread
+    _std_classes = _std._MainThread, _std._DummyThread
 
+    for _class in (Thread, Timer):
+        _class.__module__ = "threading"
 
-def _on_uninstall() -> None:
-    _std._main_thread.__class__ = _std_classes["_MainThread"]
-    _std._DummyThread = _std_classes["_DummyThread"]
+    def _on_install() -> None:
+        """Make the threads that exist, and those of others, instances of the `Thread` that is installed."""
+        _std._main_thread.__class__ = _MainThread
+        _std._DummyThread = _DummyThread
 
+    def _on_uninstall() -> None:
+        _std._main_thread.__class__, _std._DummyThread = _std_classes
 
-_std_classes = {name: getattr(_std, name) for name in ("_MainThread", "_DummyThread")}
 
 mirror(__name__, _std, own=__replaces__)

@@ -165,12 +165,14 @@ def test_ctrl_c_ends_a_wait_and_changes_nothing(
 def line(process: subprocess.Popen[str], pattern: str) -> str:
     """The next line of a child, which must match."""
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], 20)
-    text = process.stdout.readline() if ready else "nothing for 20 s"
-    if not re.fullmatch(pattern, text.strip()):
+    pipe, text = process.stdout.fileno(), b""
+    while not text.endswith(b"\n") and select.select([pipe], [], [], 20)[0]:
+        byte = os.read(pipe, 1)  # not through the buffer, which hides what is there from select
+        text += byte or b" the end\n"
+    if not re.fullmatch(pattern, text.decode().strip()):
         process.send_signal(signal.SIGABRT)
         raise AssertionError(f"{text!r} is not {pattern!r}: {process.communicate(timeout=20)[1]}")
-    return text.strip()
+    return text.decode().strip()
 
 
 REMAINING: dict[str, tuple[str, str]] = {

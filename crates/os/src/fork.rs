@@ -10,8 +10,26 @@ use std::io;
 /// # Errors
 /// There is no memory to remember it.
 pub fn on_child(child: extern "C" fn()) -> io::Result<()> {
-    // SAFETY: the handler is a function of this program, which is never unloaded, and takes no arguments.
-    match unsafe { libc::pthread_atfork(None, None, Some(child)) } {
+    register(None, None, Some(child))
+}
+
+/// As [`on_child`], and has `before` called by the thread that forks, before each fork, and `after` by the same thread
+/// after it, in the parent.
+///
+/// # Errors
+/// There is no memory to remember it.
+pub fn around(before: extern "C" fn(), after: extern "C" fn(), child: extern "C" fn()) -> io::Result<()> {
+    register(Some(before), Some(after), Some(child))
+}
+
+/// A function of this program without arguments.
+type Handler = Option<extern "C" fn()>;
+
+fn register(before: Handler, after: Handler, child: Handler) -> io::Result<()> {
+    let [before, after, child] =
+        [before, after, child].map(|handler| handler.map(|h| h as unsafe extern "C" fn()));
+    // SAFETY: the handlers are functions of this program, which is never unloaded, and take no arguments.
+    match unsafe { libc::pthread_atfork(before, after, child) } {
         0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
     }

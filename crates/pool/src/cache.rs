@@ -36,7 +36,8 @@ pub trait Job: Send {
     /// Does the work, on the thread that the job was given to. A panic is reported and ends only this job.
     fn run(&mut self);
 
-    /// Tells whoever waits that the job has ended. Runs on the same thread, which may get another job at any moment now.
+    /// Tells whoever waits that the job has ended. Runs on the same thread, which may get another job at any moment now,
+    /// in [`fork::unforked`]: it waits for nothing. A panic is reported, and changes nothing for the thread.
     fn ended(self: Box<Self>);
 }
 
@@ -61,6 +62,12 @@ static IDLE: WordLock<Idle> = WordLock::new(Idle {
     generation: 0,
     workers: Vec::new(),
 });
+
+/// Runs `work` on the idle workers of this process.
+fn with_idle<R>(work: impl FnOnce(&mut Vec<(ThreadId, Arc<Worker>)>) -> R) -> R {
+    // Nothing else keeps a worker out of here while another thread forks.
+    fork::unforked(|| work(IDLE.lock().workers()))
+}
 
 impl Idle {
     /// The idle workers of this process: those of the process it was forked from do not exist here.
@@ -94,13 +101,13 @@ pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
 }
 
 fn take_idle(stack_size: usize) -> Option<(ThreadId, Arc<Worker>)> {
-    let mut idle = IDLE.lock();
-    let workers = idle.workers();
-    // The one that waits for the shortest time is the likeliest to be awake.
-    let place = workers
-        .iter()
-        .rposition(|(_, worker)| worker.stack_size == stack_size)?;
-    Some(workers.remove(place))
+    with_idle(|workers| {
+        // The one that waits for the shortest time is the likeliest to be awake.
+        let place = workers
+            .iter()
+            .rposition(|(_, worker)| worker.stack_size == stack_size)?;
+        Some(workers.remove(place))
+    })
 }
 
 fn assign(worker: &Worker, job: Box<dyn Job>) {
@@ -139,7 +146,8 @@ fn work(worker: &Arc<Worker>) {
         }
         // The only thread of a forked child is nobody's worker: the process ends with it.
         let stays = fork::generation() == born_in && become_idle(me, worker);
-        job.ended();
+        // A panic here must not end a thread that is idle, and so is about to get a job.
+        let _ = catch_unwind(AssertUnwindSafe(|| fork::unforked(|| job.ended())));
         if !stays {
             return;
         }
@@ -147,13 +155,21 @@ fn work(worker: &Arc<Worker>) {
 }
 
 fn become_idle(me: ThreadId, worker: &Arc<Worker>) -> bool {
-    let mut idle = IDLE.lock();
-    let workers = idle.workers();
-    let stays = workers.len() < MOST_IDLE;
-    if stays {
-        workers.push((me, worker.clone()));
-    }
-    stays
+    with_idle(|workers| {
+        let stays = workers.len() < MOST_IDLE;
+        if stays {
+            workers.push((me, worker.clone()));
+        }
+        stays
+    })
+}
+
+/// Takes a worker out of the idle ones; `false` when it is not there: somebody is about to give it a job.
+fn stop_being_idle(worker: &Arc<Worker>) -> bool {
+    with_idle(|workers| {
+        let place = workers.iter().position(|(_, other)| Arc::ptr_eq(other, worker));
+        place.map(|place| workers.remove(place)).is_some()
+    })
 }
 
 /// Waits for the job that this worker was or will be given; `None` when its time as an idle worker is over.
@@ -173,14 +189,10 @@ fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
         };
         if block(&waiter, resource, None, &mut Patience::until(deadline)) == Wake::TimedOut {
             worker.assignment.lock().line.remove(&waiter);
-            let mut idle = IDLE.lock();
-            let workers = idle.workers();
-            if let Some(place) = workers.iter().position(|(_, other)| Arc::ptr_eq(other, worker)) {
-                workers.remove(place);
+            if stop_being_idle(worker) {
                 return None;
             }
             // Not idle any more: somebody is about to give us a job.
-            drop(idle);
             thread::yield_now();
         }
     }
@@ -188,5 +200,5 @@ fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
 
 /// How many threads wait for a job, at this moment. Never blocks.
 pub fn idle() -> usize {
-    IDLE.lock().workers().len()
+    with_idle(|workers| workers.len())
 }

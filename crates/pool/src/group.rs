@@ -37,6 +37,8 @@ impl Group {
 
     /// Counts one more thread. Never blocks.
     pub fn enter(&self) {
+        // So that the child of a fork does not wait for its parent's threads.
+        fork::watch();
         let mut state = self.state.lock();
         state.renew();
         state.running += 1;

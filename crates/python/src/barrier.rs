@@ -18,7 +18,7 @@ use crate::made::Made;
 ///
 /// Blocks in `wait()` until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end the
 /// wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
-#[pyclass(frozen, weakref, subclass, dict, module = "interlock.threading")]
+#[pyclass(frozen, weakref, subclass, dict, module = "threading")]
 pub(crate) struct Barrier {
     engine: engine::Barrier,
     settings: OnceLock<Settings>,

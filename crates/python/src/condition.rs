@@ -21,7 +21,7 @@ use crate::rlock::RLock;
 ///
 /// Blocks in `wait()`, with its lock released, until `notify()`; Ctrl-C ends the wait, after the lock was taken back.
 /// Follows https://docs.python.org/3/library/threading.html#condition-objects.
-#[pyclass(frozen, weakref, subclass, dict, module = "interlock.threading")]
+#[pyclass(frozen, weakref, subclass, dict, module = "threading")]
 pub(crate) struct Condition {
     engine: engine::Condition,
     lock: OnceLock<AnyLock>,

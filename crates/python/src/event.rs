@@ -10,7 +10,7 @@ use crate::convert::Timeout;
 ///
 /// Blocks in `wait()` until `set()`; Ctrl-C ends the wait. Whoever waits when it is set gets through, even if it is cleared
 /// at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
-#[pyclass(frozen, weakref, subclass, dict, module = "interlock.threading")]
+#[pyclass(frozen, weakref, subclass, dict, module = "threading")]
 pub(crate) struct Event {
     engine: engine::Event,
 }

@@ -29,7 +29,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
-    use crate::lock::Lock;
+    use crate::lock::{Lock, allocate_lock};
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue};
     #[pymodule_export]

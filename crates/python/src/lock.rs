@@ -1,7 +1,9 @@
 //! `threading.Lock`.
 
 use interlock_sync as engine;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use crate::blocking;
 use crate::convert::{LockTimeout, Truth};
@@ -11,18 +13,30 @@ use crate::errors;
 ///
 /// Blocks in `acquire()` until it is released; Ctrl-C ends the wait. A thread that has waited for a millisecond gets the
 /// lock at the next release, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
-#[pyclass(frozen, weakref, module = "interlock.threading")]
+#[pyclass(frozen, weakref, module = "threading")]
 pub(crate) struct Lock {
     pub(crate) engine: engine::Lock,
+}
+
+/// Make a new lock, which nobody has: `threading.Lock()`.
+#[pyfunction]
+pub(crate) fn allocate_lock() -> Lock {
+    Lock {
+        engine: engine::Lock::new(),
+    }
 }
 
 #[pymethods]
 impl Lock {
     #[new]
-    fn new() -> Self {
-        Lock {
-            engine: engine::Lock::new(),
+    #[classmethod]
+    fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
+        if class.py().version_info() < (3, 13) {
+            // As in the standard library, where `threading.Lock` is a function up to 3.12.
+            let name = class.fully_qualified_name()?;
+            return Err(PyTypeError::new_err(format!("cannot create '{name}' instances")));
         }
+        Ok(allocate_lock())
     }
 
     /// Take the lock; whether it was taken.

@@ -12,7 +12,7 @@ use crate::errors;
 ///
 /// Blocks in `acquire()` while another thread owns it; Ctrl-C ends the wait. A thread that has waited for a millisecond
 /// gets the lock at the next release. Follows https://docs.python.org/3/library/threading.html#rlock-objects.
-#[pyclass(frozen, weakref, subclass, module = "interlock.threading")]
+#[pyclass(frozen, weakref, subclass, module = "threading")]
 pub(crate) struct RLock {
     pub(crate) engine: engine::RLock,
 }
@@ -80,16 +80,16 @@ impl RLock {
         self.engine.is_owned()
     }
 
-    fn _recursion_count(&self) -> u32 {
+    fn _recursion_count(&self) -> usize {
         self.engine.recursion_count()
     }
 
-    pub(crate) fn _release_save(&self, py: Python<'_>) -> PyResult<(u32, u64)> {
+    pub(crate) fn _release_save(&self, py: Python<'_>) -> PyResult<(usize, u64)> {
         let saved = self.engine.release_all().map_err(errors::not_owned(py))?;
         Ok((saved.count, saved.owner.ident()))
     }
 
-    pub(crate) fn _acquire_restore(&self, py: Python<'_>, saved: (u32, u64)) -> PyResult<()> {
+    pub(crate) fn _acquire_restore(&self, py: Python<'_>, saved: (usize, u64)) -> PyResult<()> {
         let saved = engine::Saved {
             count: saved.0,
             owner: ThreadId::from_ident(saved.1),

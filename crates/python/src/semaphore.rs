@@ -12,7 +12,7 @@ use crate::errors;
 ///
 /// Blocks in `acquire()` while there is none, until `release()`; Ctrl-C ends the wait. Follows
 /// https://docs.python.org/3/library/threading.html#semaphore-objects.
-#[pyclass(frozen, weakref, subclass, dict, module = "interlock.threading")]
+#[pyclass(frozen, weakref, subclass, dict, module = "threading")]
 pub(crate) struct Semaphore {
     engine: engine::Semaphore,
 }
@@ -115,7 +115,7 @@ impl Semaphore {
 /// A semaphore whose permits never become more than there were at first.
 ///
 /// Follows https://docs.python.org/3/library/threading.html#semaphore-objects.
-#[pyclass(frozen, subclass, extends = Semaphore, module = "interlock.threading")]
+#[pyclass(frozen, subclass, extends = Semaphore, module = "threading")]
 pub(crate) struct BoundedSemaphore {}
 
 #[pymethods]

@@ -153,20 +153,23 @@ impl Drop for StopUnwinding {
     }
 }
 
-// SAFETY: the declarations agree with CPython's headers, but for the ABI, which says what the functions do: up to 3.13, a
-// thread that comes back to an interpreter that is finalized is ended by pthread_exit, which unwinds the stack.
-unsafe extern "C-unwind" {
-    fn PyObject_CallNoArgs(callable: *mut ffi::PyObject) -> *mut ffi::PyObject;
-}
+/// What a call into the interpreter really is, up to 3.13: a thread that comes back to an interpreter that is being
+/// finalized is ended by pthread_exit, which unwinds the stack.
+type Call = unsafe extern "C-unwind" fn(callable: *mut ffi::PyObject) -> *mut ffi::PyObject;
 
 /// Calls the bootstrap of a thread, and reports what it raises: it is not supposed to.
 ///
 /// A daemon thread that is ended while the interpreter finalizes unwinds through here, which must not go on into frames
 /// that do not expect it: then the thread sleeps until the process ends, as it would from 3.14 on.
 fn call(bootstrap: &Bound<'_, PyAny>) {
+    // SAFETY: the two types of the function differ in what they promise about unwinding, and this one promises less.
+    let function: Call =
+        unsafe { std::mem::transmute(ffi::PyObject_CallNoArgs as unsafe extern "C" fn(_) -> _) };
+    // Behind a black box, so that the compiler does not find out which function it is, and that it can't unwind.
+    let function = std::hint::black_box(function);
     let guard = StopUnwinding;
     // SAFETY: the thread is attached, as `bootstrap` shows, and the callable lives as long as that borrow.
-    let result = unsafe { PyObject_CallNoArgs(bootstrap.as_ptr()) };
+    let result = unsafe { function(bootstrap.as_ptr()) };
     std::mem::forget(guard);
     // SAFETY: the call returned a new reference, or null with an exception set.
     let result = unsafe { Bound::from_owned_ptr_or_err(bootstrap.py(), result) };

@@ -255,7 +255,8 @@ impl<S: Store> Queue<S> {
 
     /// Forgets who waits: for the child of a fork, which has one thread. Items stay.
     pub fn reset_waiters(&self) {
-        self.state.lock().forget_waiters();
+        let forgotten = self.state.lock().forget_waiters();
+        drop(forgotten);
     }
 
     /// Lines up on one side unless the operation would not have to wait, and blocks until notified or `patience` ends.

@@ -236,11 +236,9 @@ impl<S: Store> State<S> {
         self.putters.notify(room)
     }
 
-    /// Forgets who waits.
-    pub(crate) fn forget_waiters(&mut self) {
-        self.getters = WaitQueue::new();
-        self.putters = WaitQueue::new();
-        self.joiners = WaitQueue::new();
+    /// Forgets who waits. The lines come back, to be dropped after the lock is released: a task's waker is user code.
+    pub(crate) fn forget_waiters(&mut self) -> [WaitQueue; 3] {
+        [&mut self.getters, &mut self.putters, &mut self.joiners].map(std::mem::take)
     }
 }
 

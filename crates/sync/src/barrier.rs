@@ -85,7 +85,7 @@ impl Barrier {
     ///
     /// # Errors
     /// The barrier is broken, or was broken or reset while this party waited; or the deadline passed, or the host ended the
-    /// wait, and the barrier is broken now.
+    /// wait, and the barrier is broken now (unless the host ended the wait before this party was in a round).
     pub fn arrive_with(&self, patience: &mut Patience<'_>) -> Result<Arrival, Broken> {
         let waiter = Waiter::thread();
         let (round, index) = loop {
@@ -104,15 +104,25 @@ impl Barrier {
                     break (state.round.clone(), index);
                 }
             }
-            // The round is full and its leader not done: wait for the next.
+            // The round is full and its leader not done: wait for the next. The deadline is for a round that this party is
+            // in, and no round counts on it yet.
             let early = Waiter::thread();
             state.early.push_back(early.clone());
             drop(state);
-            let wake = block(&early, self.resource(), None, patience);
-            self.give_up_unless_notified(wake, |state| state.early.remove(&early))?;
+            if block(&early, self.resource(), None, &mut patience.endlessly()) == Wake::Interrupted {
+                self.state.lock().early.remove(&early);
+                return Err(Broken::Interrupted);
+            }
         };
-        let wake = block(&waiter, self.resource(), None, patience);
-        self.give_up_unless_notified(wake, |state| state.waiters.remove(&waiter))?;
+        match block(&waiter, self.resource(), None, patience) {
+            Wake::Notified if waiter.is_notified() => {}
+            // The child of a fork: the other parties do not exist here.
+            Wake::Notified => {
+                self.abort();
+                return Err(Broken::Broken);
+            }
+            wake => self.give_up(&waiter, wake)?,
+        }
         let broken = *round.broken.lock();
         if broken {
             Err(Broken::Broken)
@@ -121,28 +131,20 @@ impl Barrier {
         }
     }
 
-    /// Breaks the barrier if a wait ended without a notification.
-    fn give_up_unless_notified(
-        &self,
-        wake: Wake,
-        leave: impl FnOnce(&mut State) -> bool,
-    ) -> Result<(), Broken> {
-        if wake == Wake::Notified {
-            return Ok(());
+    /// Ends a wait without a notification: that breaks the barrier, unless the round was over before.
+    fn give_up(&self, waiter: &Arc<Waiter>, wake: Wake) -> Result<(), Broken> {
+        let mut state = self.state.lock();
+        let in_time = !state.waiters.remove(waiter);
+        if !in_time {
+            // In one step with the removal: else the round could fill up meanwhile, counting this party.
+            let wakeups = state.break_round(Phase::Broken);
+            drop(state);
+            wakeups.into_iter().for_each(Wakeups::run);
         }
-        let gave_up = leave(&mut self.state.lock());
         match wake {
-            Wake::Interrupted => {
-                if gave_up {
-                    self.abort();
-                }
-                Err(Broken::Interrupted)
-            }
-            _ if gave_up => {
-                self.abort();
-                Err(Broken::Broken)
-            }
-            _ => Ok(()),
+            Wake::Interrupted => Err(Broken::Interrupted),
+            _ if in_time => Ok(()),
+            _ => Err(Broken::Broken),
         }
     }
 
@@ -172,10 +174,7 @@ impl Barrier {
     }
 
     fn break_round(&self, next: Phase) {
-        let mut state = self.state.lock();
-        *state.round.broken.lock() = true;
-        let wakeups = state.end_round(next);
-        drop(state);
+        let wakeups = self.state.lock().break_round(next);
         wakeups.into_iter().for_each(Wakeups::run);
     }
 
@@ -213,6 +212,11 @@ impl Barrier {
 }
 
 impl State {
+    fn break_round(&mut self, next: Phase) -> [Wakeups; 2] {
+        *self.round.broken.lock() = true;
+        self.end_round(next)
+    }
+
     fn end_round(&mut self, next: Phase) -> [Wakeups; 2] {
         self.phase = next;
         self.round = Arc::default();

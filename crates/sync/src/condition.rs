@@ -16,9 +16,9 @@ mod sealed {
 
     pub trait Sealed {
         /// Releases the lock altogether; how often it was held.
-        fn surrender(&self) -> Result<u32, NotHeld>;
+        fn surrender(&self) -> Result<usize, NotHeld>;
         /// Says how often the lock, taken back, is held.
-        fn restore(&self, count: u32);
+        fn restore(&self, count: usize);
         fn owned(&self) -> &Owned;
         fn kind(&self) -> Kind;
     }
@@ -31,11 +31,11 @@ impl Exclusive for Lock {}
 impl Exclusive for RLock {}
 
 impl sealed::Sealed for Lock {
-    fn surrender(&self) -> Result<u32, NotHeld> {
+    fn surrender(&self) -> Result<usize, NotHeld> {
         self.release().map(|()| 1)
     }
 
-    fn restore(&self, _count: u32) {}
+    fn restore(&self, _count: usize) {}
 
     fn owned(&self) -> &Owned {
         Lock::owned(self)
@@ -47,11 +47,11 @@ impl sealed::Sealed for Lock {
 }
 
 impl sealed::Sealed for RLock {
-    fn surrender(&self) -> Result<u32, NotHeld> {
+    fn surrender(&self) -> Result<usize, NotHeld> {
         self.release_all().map(|saved| saved.count)
     }
 
-    fn restore(&self, count: u32) {
+    fn restore(&self, count: usize) {
         self.set_count(count);
     }
 
@@ -93,9 +93,13 @@ impl Condition {
     /// The caller does not have the lock; nothing happened.
     pub fn wait_with<L: Exclusive>(&self, lock: &L, patience: &mut Patience<'_>) -> Result<Wake, NotHeld> {
         let waiter = self.enrol();
-        let count = lock.surrender().inspect_err(|_| {
-            self.waiters.lock().remove(&waiter);
-        })?;
+        let count = match lock.surrender() {
+            Ok(count) => count,
+            Err(error) => {
+                self.take_back(lock, waiter);
+                return Err(error);
+            }
+        };
         let wake = block(&waiter, self.resource(), None, patience);
         // If it does not stand here any more, it was notified: and stands in the line for the lock, or had its turn there.
         let notified = wake == Wake::Notified || !self.withdraw(&waiter);
@@ -116,6 +120,21 @@ impl Condition {
             _ if notified => Ok(Wake::Notified),
             wake => Ok(wake),
         }
+    }
+
+    /// Ends a wait that should not have begun. Somebody who has the lock may have moved `waiter` into its line meanwhile;
+    /// then it is its turn there that ends the wait, and the notification goes to the next in line.
+    fn take_back<L: Exclusive>(&self, lock: &L, waiter: Arc<Waiter>) {
+        if self.withdraw(&waiter) {
+            return;
+        }
+        let mut patience = Patience::endless();
+        // A wait that insists ends in success only.
+        let _ = ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut patience);
+        lock.restore(1);
+        self.notify_with(lock, 1);
+        // The calling thread has just taken it.
+        let _ = lock.surrender();
     }
 
     /// Notifies the first `count` waiting threads; they take `lock`, which the caller has, one after the other when it is
@@ -181,7 +200,9 @@ impl Condition {
 
     /// Forgets who waits: for the child of a fork, which has one thread.
     pub fn reset(&self) {
-        *self.waiters.lock() = WaitQueue::new();
+        let forgotten = std::mem::take(&mut *self.waiters.lock());
+        // After the lock is released: a task's waker is user code.
+        drop(forgotten);
     }
 
     fn resource(&self) -> Resource {

@@ -52,7 +52,8 @@ impl Error for TooMany {}
 pub enum Broken {
     /// The barrier is broken, or was broken or reset while this party waited.
     Broken,
-    /// The host of the thread ended the wait; the barrier is broken now.
+    /// The host of the thread ended the wait. That broke the barrier if the party was in a round, not if it had still to
+    /// wait for one.
     Interrupted,
 }
 
@@ -60,7 +61,7 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Broken::Broken => "the barrier is broken",
-            Broken::Interrupted => "the wait was interrupted, which broke the barrier",
+            Broken::Interrupted => "the wait at the barrier was interrupted",
         })
     }
 }

@@ -73,26 +73,31 @@ impl Event {
 
     #[cold]
     fn wait_slow(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
-        let waiter = Waiter::thread();
-        let mut state = self.state.lock();
-        if state.set {
-            return Ok(());
-        }
-        state.waiters.push_back(waiter.clone());
-        drop(state);
-        let wake = block(&waiter, self.resource(), None, patience);
-        // Everybody is notified: who leaves owes nothing to the others.
-        let notified = wake == Wake::Notified || !self.state.lock().waiters.remove(&waiter);
-        match wake {
-            Wake::Interrupted => Err(WaitError::Interrupted),
-            _ if notified => Ok(()),
-            _ => Err(WaitError::TimedOut),
+        loop {
+            let waiter = Waiter::thread();
+            let mut state = self.state.lock();
+            if state.set {
+                return Ok(());
+            }
+            state.waiters.push_back(waiter.clone());
+            drop(state);
+            let wake = block(&waiter, self.resource(), None, patience);
+            // Everybody is notified: who leaves owes nothing to the others.
+            let notified = wake == Wake::Notified || !self.state.lock().waiters.remove(&waiter);
+            match wake {
+                Wake::Interrupted => return Err(WaitError::Interrupted),
+                // The child of a fork, whose queue is empty: line up in this one.
+                Wake::Notified if !waiter.is_notified() => {}
+                _ if notified => return Ok(()),
+                _ => return Err(WaitError::TimedOut),
+            }
         }
     }
 
     /// Forgets who waits: for the child of a fork, which has one thread. The flag stays as it is.
     pub fn reset(&self) {
-        self.state.lock().waiters = WaitQueue::new();
+        let forgotten = std::mem::take(&mut self.state.lock().waiters);
+        drop(forgotten);
     }
 
     fn resource(&self) -> Resource {

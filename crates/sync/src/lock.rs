@@ -87,7 +87,8 @@ impl Lock {
 
     /// Makes the lock free and forgets who waits for it: for the child of a fork, which has one thread.
     pub fn reset(&self) {
-        *self.owned.lock() = Ownership::watched_if_probed();
+        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_probed());
+        drop(forgotten);
     }
 }
 

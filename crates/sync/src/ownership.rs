@@ -30,7 +30,8 @@ const HANDOVER_NANOS: u64 = 1_000_000;
 /// | a thread | the first in line | any thread | it releases, and that one has waited for long |
 pub struct Ownership {
     owner: u64,
-    pub(crate) count: u32,
+    /// How often the owner has acquired the lock again, and not released it yet.
+    pub(crate) again: usize,
     waiters: WaitQueue,
 }
 
@@ -39,7 +40,7 @@ impl Ownership {
     pub(crate) const fn new() -> Self {
         Ownership {
             owner: FREE,
-            count: 0,
+            again: 0,
             waiters: WaitQueue::new(),
         }
     }
@@ -78,28 +79,32 @@ impl Ownership {
 
     fn take(&mut self, thread: ThreadId) -> bool {
         if self.is_free() {
-            self.give(thread.ident(), 1);
+            self.give(thread.ident());
             return true;
         }
         false
     }
 
-    fn give(&mut self, ident: u64, count: u32) {
+    fn give(&mut self, ident: u64) {
         self.owner = ident | (self.owner & WATCHED);
-        self.count = count;
+        self.again = 0;
     }
 
     /// Frees the lock, or hands it to the first in line when that one has waited for long; the first in line is notified.
+    ///
+    /// A thread that is in the handler of a signal meanwhile is only notified: the handler may want the lock.
     fn pass_on(&mut self) -> Wakeup {
         let heir = self
             .waiters
             .front()
-            .filter(|first| first.is_older_than(HANDOVER_NANOS));
-        match heir.map(|first| first.thread_id().ident()) {
-            Some(heir) => self.give(heir, 1),
-            None => self.give(FREE, 0),
+            .filter(|first| first.is_older_than(HANDOVER_NANOS))
+            .cloned();
+        let wakeup = self.waiters.notify_one();
+        match heir.filter(|heir| !heir.was_away()) {
+            Some(heir) => self.give(heir.thread_id().ident()),
+            None => self.give(FREE),
         }
-        self.waiters.notify_one()
+        wakeup
     }
 
     fn is_watched(&self) -> bool {

@@ -26,7 +26,7 @@ pub struct RLock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
     /// The number of acquisitions that are not released yet; 1 or more.
-    pub count: u32,
+    pub count: usize,
     /// Who made them.
     pub owner: ThreadId,
 }
@@ -68,19 +68,14 @@ impl RLock {
     fn take_again(&self) -> bool {
         let me = ThreadId::current();
         let mut state = self.owned.lock();
-        if state.is_owned_by(me) {
-            assert!(
-                state.count < u32::MAX,
-                "a thread acquires a lock fewer than 2**32 times"
-            );
-            state.count += 1;
+        if state.take_unwatched(me) {
             return true;
         }
-        let taken = state.take_unwatched(me);
-        if taken {
-            state.count = 1;
+        let mine = state.is_owned_by(me);
+        if mine {
+            state.again += 1;
         }
-        taken
+        mine
     }
 
     /// Releases the lock once; at the last time it is free, and the first in line is woken. Never blocks.
@@ -93,12 +88,11 @@ impl RLock {
         if !state.is_owned_by(ThreadId::current()) {
             return Err(NotHeld);
         }
-        if state.count > 1 {
-            state.count -= 1;
+        if state.again > 0 {
+            state.again -= 1;
             return Ok(());
         }
         if state.is_quiet() {
-            state.count = 0;
             state.free_quietly();
             return Ok(());
         }
@@ -116,15 +110,15 @@ impl RLock {
         if !state.is_owned_by(owner) {
             return Err(NotHeld);
         }
-        let count = std::mem::replace(&mut state.count, 1);
+        let count = std::mem::take(&mut state.again) + 1;
         drop(state);
         self.release()?;
         Ok(Saved { count, owner })
     }
 
     /// Makes a lock that the calling thread has just acquired be held `count` times.
-    pub(crate) fn set_count(&self, count: u32) {
-        self.owned.lock().count = count;
+    pub(crate) fn set_count(&self, count: usize) {
+        self.owned.lock().again = count - 1;
     }
 
     /// Takes the lock as it was before [`RLock::release_all`]. Blocks while another thread has it.
@@ -149,19 +143,19 @@ impl RLock {
     }
 
     /// How often the calling thread has acquired the lock and not released it yet; 0 if it does not own it.
-    pub fn recursion_count(&self) -> u32 {
+    pub fn recursion_count(&self) -> usize {
         let state = self.owned.lock();
         if state.is_owned_by(ThreadId::current()) {
-            state.count
+            state.again + 1
         } else {
             0
         }
     }
 
     /// The thread that owns the lock and how often it acquired it, at this moment. Never blocks.
-    pub fn owner(&self) -> Option<(ThreadId, u32)> {
+    pub fn owner(&self) -> Option<(ThreadId, usize)> {
         let state = self.owned.lock();
-        state.owner().map(|owner| (owner, state.count))
+        state.owner().map(|owner| (owner, state.again + 1))
     }
 
     pub(crate) fn owned(&self) -> &Owned {
@@ -170,7 +164,8 @@ impl RLock {
 
     /// Makes the lock free and forgets who waits for it: for the child of a fork, which has one thread.
     pub fn reset(&self) {
-        *self.owned.lock() = Ownership::watched_if_probed();
+        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_probed());
+        drop(forgotten);
     }
 }
 

@@ -160,7 +160,8 @@ impl Semaphore {
 
     /// Forgets who waits: for the child of a fork, which has one thread. Permits that other threads hold stay taken.
     pub fn reset(&self) {
-        self.state.lock().waiters = WaitQueue::new();
+        let forgotten = std::mem::take(&mut self.state.lock().waiters);
+        drop(forgotten);
     }
 
     fn resource(&self) -> Resource {

@@ -52,6 +52,10 @@ fn sleep_until_notified(waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Wa
     let listens = patience.hears_signals();
     let mut first = true;
     loop {
+        if !waiter.is_of_this_process() {
+            // A signal handler forked, and this is the child, in which our queue is empty: let the caller look again.
+            return Wake::Notified;
+        }
         let stop = patience.sleep(&mut || match std::mem::take(&mut first) {
             true => first_sleep(waiter, deadline, listens),
             false => sleep(waiter, deadline),
@@ -64,10 +68,6 @@ fn sleep_until_notified(waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Wa
         }
         if deadline.has_passed() {
             return Wake::TimedOut;
-        }
-        if !waiter.is_of_this_process() {
-            // A signal handler forked, and this is the child, in which our queue is empty: let the caller look again.
-            return Wake::Notified;
         }
     }
 }
@@ -91,10 +91,13 @@ fn sleep(waiter: &Waiter, until: Deadline) -> Slept {
         if waiter.is_notified() {
             return Slept::Notified(waiter.notifier());
         }
-        match returned {
-            Returned::Woken => {}
-            Returned::TimedOut => return Slept::TimedOut,
-            Returned::Interrupted => return Slept::Interrupted,
+        let slept = match returned {
+            Returned::Woken => continue,
+            Returned::TimedOut => Slept::TimedOut,
+            Returned::Interrupted => Slept::Interrupted,
+        };
+        if waiter.look_away() {
+            return slept;
         }
     }
 }
@@ -107,12 +110,11 @@ fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
 
 /// A model's kernel: it has no clock, so a wait with a deadline may time out at any moment, and does at once.
 #[cfg(loom)]
-fn sleep_in_kernel(_waiter: &Waiter, until: Deadline) -> Returned {
+fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
     if until.nanos().is_some() {
-        loom::thread::yield_now();
         return Returned::TimedOut;
     }
-    loom::thread::park();
+    waiter.sleep_in_bed();
     Returned::Woken
 }
 

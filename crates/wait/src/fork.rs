@@ -5,15 +5,31 @@
 //! [`WaitQueue`](crate::WaitQueue) of an earlier generation is empty in this one: nothing has to be found and reset.
 //!
 //! Lock words need no care as long as the thread that forks excludes the others from the engine, as an interpreter does:
-//! its threads run engine code only while attached, and a fork holds the interpreter (see [`Host`](crate::Host)). Locks
-//! held by other threads stay held in the child, as in CPython.
+//! its threads run engine code only while attached, and a fork holds the interpreter (see [`Host`](crate::Host)). A thread
+//! that nothing excludes in this way, such as a worker between two jobs, does its engine work in [`unforked`]. Locks held
+//! by other threads stay held in the child, as in CPython.
 
+use std::cell::Cell;
 use std::sync::Once;
 
+use interlock_os::thread;
+
 use crate::primitive::global::{AtomicU32, Ordering};
+use crate::spin;
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static WATCHING: Once = Once::new();
+
+/// Threads that fork or do not want a fork now. State table: a multiple of `FORK`, for the threads that fork, plus the
+/// number of threads in [`unforked`]. That number grows only while nobody forks; who forks waits until it is 0.
+static GATE: AtomicU32 = AtomicU32::new(0);
+const INSIDE: u32 = 1;
+const FORK: u32 = 1 << 16;
+
+thread_local! {
+    /// Whether this thread is in [`unforked`].
+    static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The number of forks between the first process and this one, since the first wait.
 #[inline]
@@ -22,13 +38,66 @@ pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Sees to it that forks are counted. To be called before a waiter is made.
-pub(crate) fn watch() {
-    // Without memory for the handler, a forked child notifies threads of its parent's, in vain.
-    WATCHING.call_once(|| drop(interlock_os::fork::on_child(child)));
+/// Sees to it that forks are counted from now on. Making a waiter does; what compares generations without one has to.
+pub fn watch() {
+    // Without memory for the handlers, a forked child notifies threads of its parent's, in vain.
+    WATCHING.call_once(|| drop(interlock_os::fork::around(before, after, child)));
+}
+
+/// Runs `work`, during which this process does not fork, unless `work` itself does.
+///
+/// For engine code of a thread that nothing else keeps from running while another forks: else the child might find a lock
+/// word held by a thread that does not exist there. A fork on another thread gives way until `work` is done, so `work` is
+/// short and waits for nothing.
+pub fn unforked<R>(work: impl FnOnce() -> R) -> R {
+    if IS_INSIDE.get() {
+        return work();
+    }
+    watch();
+    // Acquire pairs with the Release in `after`: a fork is over.
+    while GATE
+        .fetch_update(Ordering::Acquire, Ordering::Relaxed, |gate| {
+            (gate < FORK).then_some(gate + INSIDE)
+        })
+        .is_err()
+    {
+        thread::yield_now();
+    }
+    IS_INSIDE.set(true);
+    let _leave = Leave;
+    work()
+}
+
+/// The end of [`unforked`], however it ends.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        IS_INSIDE.set(false);
+        // Release pairs with the Acquire in `before`: what was done inside is done.
+        GATE.fetch_sub(INSIDE, Ordering::Release);
+    }
+}
+
+extern "C" fn before() {
+    // Relaxed: nothing is read before the load below.
+    GATE.fetch_add(FORK, Ordering::Relaxed);
+    let own = u32::from(IS_INSIDE.get());
+    // Acquire pairs with the Release in `Leave`.
+    while GATE.load(Ordering::Acquire) % FORK > own {
+        thread::yield_now();
+    }
+}
+
+extern "C" fn after() {
+    // Release pairs with the Acquire in `unforked`.
+    GATE.fetch_sub(FORK, Ordering::Release);
 }
 
 extern "C" fn child() {
     // Relaxed: the child has one thread.
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    // Relaxed: as above.
+    GATE.store(u32::from(IS_INSIDE.get()), Ordering::Relaxed);
+    spin::forget_spinners();
 }

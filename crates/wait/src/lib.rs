@@ -14,6 +14,8 @@ mod block;
 mod deadline;
 mod event;
 pub mod fork;
+#[cfg(loom)]
+pub mod model;
 mod observer;
 mod patience;
 pub mod primitive;

@@ -10,6 +10,8 @@ pub trait Host {
     /// Detaches, runs `sleep`, attaches again. Whether the wait must end: a signal handler asked for that.
     ///
     /// Called under no internal lock, so that what the handlers of signals do may use the very object that is waited on.
+    /// Run them only after a `sleep` that came back without a notification: a notified thread may own the lock already
+    /// that it waits for.
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool;
 
     /// Whether signals are handled on this thread, so that it must not sleep through one.

@@ -24,6 +24,12 @@ const LONGEST_NANOS: u32 = 50_000;
 const SHORTEST_NANOS: u32 = 1_000;
 const TRY_ONE_IN: u32 = 64;
 
+/// Forgets the threads that spin: in the child of a fork, where they do not exist.
+pub(crate) fn forget_spinners() {
+    // Relaxed: see `Place::take`.
+    SPINNERS.store(0, Ordering::Relaxed);
+}
+
 /// What came of a wait awake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spun {
@@ -90,6 +96,10 @@ impl Drop for Place {
 pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> Spun {
     if done() {
         return Spun::Came;
+    }
+    if cfg!(loom) {
+        // A model has no clock to learn from.
+        return Spun::NotAtAll;
     }
     let experience = EXPERIENCE.get();
     let place = experience

@@ -107,7 +107,7 @@ impl WaitQueue {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
             match self.line().waiters.pop_front() {
-                Some(waiter) if waiter.is_task() => wakeups.push(waiter.notify()),
+                Some(waiter) if waiter.is_task() => wakeups.push(Waiter::notify(waiter)),
                 Some(waiter) => {
                     waiter.restart(now);
                     other.push_back(waiter);

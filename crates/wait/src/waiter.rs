@@ -2,9 +2,10 @@
 
 use std::task::Waker;
 
-use interlock_os::{clock, futex, thread};
+use interlock_os::clock;
 
 use crate::fork;
+use crate::primitive::global::AtomicU64 as GlobalU64;
 use crate::primitive::{Arc, AtomicU32, AtomicU64, Ordering};
 
 /// A thread, by the identity that `threading.get_ident()` gives it. Unique among live threads.
@@ -16,9 +17,9 @@ impl ThreadId {
     #[inline]
     pub fn current() -> Self {
         #[cfg(not(loom))]
-        return ThreadId(thread::current());
+        return ThreadId(interlock_os::thread::current());
         #[cfg(loom)]
-        return ThreadId(loom_ident());
+        return ThreadId(crate::model::thread_ident());
     }
 
     /// The thread with this POSIX identity.
@@ -33,22 +34,14 @@ impl ThreadId {
     }
 }
 
-#[cfg(loom)]
-fn loom_ident() -> u64 {
-    let _ = thread::current;
-    let text = format!("{:?}", loom::thread::current().id());
-    1 + text
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect::<String>()
-        .parse::<u64>()
-        .unwrap_or(0)
-}
-
-/// Queued, and its thread is awake: about to sleep, spinning, or looking at something else.
+/// Its thread is awake, and about to sleep: it has not slept yet.
 const WAITING: u32 = 0;
-/// A notifier took it from its queue. Final.
-const NOTIFIED: u32 = 2;
+/// Its thread woke without a notification and is elsewhere: perhaps in user code, the handler of a signal.
+const AWAY: u32 = 2;
+/// A notifier took it from its queue. Final, but for the next.
+const NOTIFIED: u32 = 3;
+/// A notifier took it from its queue while its thread was elsewhere. Final.
+const NOTIFIED_AWAY: u32 = 4;
 
 /// One wait: what stands in a [`WaitQueue`](crate::WaitQueue).
 ///
@@ -57,17 +50,23 @@ const NOTIFIED: u32 = 2;
 /// | from | to | who | when |
 /// |---|---|---|---|
 /// | – | `WAITING` | the waiting thread | it is made |
-/// | `WAITING` | `ASLEEP` | the waiting thread | before it sleeps |
-/// | `WAITING`, `ASLEEP` | `NOTIFIED` | a notifier, under the lock of the queue | it takes the waiter out of the queue |
+/// | `WAITING`, `AWAY` | `ASLEEP` | the waiting thread | before it sleeps |
+/// | `ASLEEP` | `AWAY` | the waiting thread | a sleep ended without a notification: its time is over, or a signal came |
+/// | `WAITING`, `ASLEEP`, `AWAY` | `NOTIFIED` | a notifier, under the lock of the queue | it takes the waiter out of the queue |
+/// | `NOTIFIED` | `NOTIFIED_AWAY` | the same notifier, at once | the state was `AWAY` |
+///
+/// So a thread that is `AWAY` owns nothing that it does not know of: nobody hands a lock to it (see
+/// [`Waiter::was_away`]), and the user code that it may be in can take the lock that it waits for.
 pub struct Waiter {
     state: AtomicU32,
     generation: u32,
     notifier: AtomicU64,
     thread: ThreadId,
-    since: AtomicU64,
+    /// When its time in line began. No model covers it.
+    since: GlobalU64,
     task: Option<Waker>,
     #[cfg(loom)]
-    parked: loom::thread::Thread,
+    bed: crate::model::Bed,
 }
 
 impl Waiter {
@@ -97,10 +96,10 @@ impl Waiter {
             generation: fork::generation(),
             notifier: AtomicU64::new(0),
             thread: ThreadId::current(),
-            since: AtomicU64::new(since),
+            since: GlobalU64::new(since),
             task,
             #[cfg(loom)]
-            parked: loom::thread::current(),
+            bed: crate::model::Bed::new(),
         })
     }
 
@@ -114,7 +113,21 @@ impl Waiter {
         self.task.is_some()
     }
 
+    /// Whether a notifier has taken this wait out of its queue while its thread was elsewhere, perhaps in user code. For
+    /// that notifier, who still holds the lock of the queue: it must not give the thread anything that this code may want.
+    pub fn was_away(&self) -> bool {
+        // Relaxed: the calling thread wrote it.
+        self.state.load(Ordering::Relaxed) == NOTIFIED_AWAY
+    }
+
     /// Whether the wait in this line began more than `nanos` ago.
+    #[cfg(loom)]
+    pub fn is_older_than(&self, _nanos: u64) -> bool {
+        crate::model::all_wait_for_long()
+    }
+
+    /// Whether the wait in this line began more than `nanos` ago.
+    #[cfg(not(loom))]
     pub fn is_older_than(&self, nanos: u64) -> bool {
         // Relaxed: a time, which orders nothing.
         clock::monotonic_nanos() > self.since.load(Ordering::Relaxed) + nanos
@@ -129,8 +142,8 @@ impl Waiter {
     /// Whether a notifier has taken this wait out of its queue.
     #[inline]
     pub fn is_notified(&self) -> bool {
-        // Acquire pairs with the AcqRel swap in `notify`.
-        self.state.load(Ordering::Acquire) == NOTIFIED
+        // Acquire pairs with the AcqRel swap, or the Release store, in `notify`.
+        self.state.load(Ordering::Acquire) >= NOTIFIED
     }
 
     /// Whether this wait began in this process, not in one that it was forked from.
@@ -147,11 +160,21 @@ impl Waiter {
 
     /// Says that the thread is about to sleep; `false` when it is notified and must not.
     pub(crate) fn fall_asleep(&self) -> bool {
-        // AcqRel pairs with the swap in `notify`: either it sees ASLEEP and wakes, or we see NOTIFIED.
-        let was = self
-            .state
-            .compare_exchange(WAITING, Self::ASLEEP, Ordering::AcqRel, Ordering::Acquire);
-        was != Err(NOTIFIED)
+        self.change(WAITING, Self::ASLEEP) || self.change(AWAY, Self::ASLEEP)
+    }
+
+    /// Says that the thread woke without a notification, and may do something else before it sleeps again; `false` when it
+    /// is notified after all.
+    pub(crate) fn look_away(&self) -> bool {
+        self.change(Self::ASLEEP, AWAY)
+    }
+
+    /// A step of the waiting thread; `false` when the state is not `from`: when the waiter is notified.
+    fn change(&self, from: u32, to: u32) -> bool {
+        // AcqRel pairs with the swap in `notify`: either it sees `to`, or we see NOTIFIED.
+        self.state
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 
     /// The word that its thread sleeps on, while it is [`Waiter::ASLEEP`].
@@ -160,15 +183,28 @@ impl Waiter {
         &self.state
     }
 
+    /// Sleeps on the word in a model's kernel, while it says [`Waiter::ASLEEP`].
+    #[cfg(loom)]
+    pub(crate) fn sleep_in_bed(&self) {
+        // Relaxed: the kernel's look orders nothing for the thread.
+        self.bed
+            .sleep_while(|| self.state.load(Ordering::Relaxed) == Self::ASLEEP);
+    }
+
     /// Marks as notified a waiter just taken from its queue, whose lock the caller holds; what is left to do comes back.
-    pub(crate) fn notify(self: Arc<Self>) -> Wakeup {
+    pub(crate) fn notify(waiter: Arc<Self>) -> Wakeup {
         // Relaxed: published by the swap below, to `notifier`.
-        self.notifier
+        waiter
+            .notifier
             .store(ThreadId::current().ident(), Ordering::Relaxed);
-        // AcqRel pairs with `is_notified` (the notifier's writes are seen) and with `fall_asleep`.
-        let was = self.state.swap(NOTIFIED, Ordering::AcqRel);
-        if self.task.is_some() || was == Self::ASLEEP {
-            Wakeup(Some(self))
+        // AcqRel pairs with `is_notified` (the notifier's writes are seen) and with `change`.
+        let was = waiter.state.swap(NOTIFIED, Ordering::AcqRel);
+        if was == AWAY {
+            // Release pairs with `is_notified`, as the swap does.
+            waiter.state.store(NOTIFIED_AWAY, Ordering::Release);
+        }
+        if waiter.task.is_some() || was == Self::ASLEEP {
+            Wakeup(Some(waiter))
         } else {
             Wakeup(None)
         }
@@ -178,9 +214,9 @@ impl Waiter {
         match &self.task {
             Some(task) => task.wake_by_ref(),
             #[cfg(not(loom))]
-            None => futex::wake_one(&self.state),
+            None => interlock_os::futex::wake_one(&self.state),
             #[cfg(loom)]
-            None => self.parked.unpark(),
+            None => self.bed.wake(),
         }
     }
 }
@@ -200,7 +236,15 @@ impl Wakeup {
     /// Wakes the notified thread or task, if it sleeps. Never blocks.
     #[inline]
     pub fn run(self) {
-        if let Some(waiter) = self.0 {
+        drop(self);
+    }
+}
+
+impl Drop for Wakeup {
+    /// So that no notification gets lost when a task's waker panics in the midst of several wake-ups.
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(waiter) = self.0.take() {
             waiter.wake();
         }
     }

@@ -14,7 +14,7 @@ use crate::made::Made;
 ///
 /// Blocks in `get()` while it is empty; Ctrl-C ends the wait. put() may be called from __del__ and signal handlers. Follows
 /// https://docs.python.org/3/library/queue.html#simplequeue-objects.
-#[pyclass(frozen, weakref, subclass, generic, module = "interlock.queue")]
+#[pyclass(frozen, weakref, subclass, generic, module = "queue")]
 pub(crate) struct SimpleQueue {
     engine: Engine<Fifo<Py<PyAny>>>,
     made: Made,

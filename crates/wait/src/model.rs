@@ -1,0 +1,57 @@
+//! What a model (`--cfg loom`) has instead of a clock, the system's threads and its futexes.
+
+use std::cell::Cell;
+
+use loom::sync::{Condvar, Mutex};
+
+std::thread_local! {
+    /// Loom runs all threads of a model on one thread of the system, and each test on its own.
+    static LONG: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says whether everybody who waits has done so for longer than anything that the engine asks about: a model's clock.
+pub fn set_all_wait_for_long(long: bool) {
+    LONG.set(long);
+}
+
+pub(crate) fn all_wait_for_long() -> bool {
+    LONG.get()
+}
+
+/// The identity of the calling thread of the model; even and not 0, as the system's are.
+pub(crate) fn thread_ident() -> u64 {
+    let name = format!("{:?}", loom::thread::current().id());
+    let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+    2 * (1 + digits.parse::<u64>().unwrap_or(0))
+}
+
+/// Where the thread of one waiter sleeps: a futex, as its manual describes it. A wake-up that finds nobody asleep leaves
+/// nothing behind.
+pub(crate) struct Bed {
+    kernel: Mutex<()>,
+    sleepers: Condvar,
+}
+
+impl Bed {
+    pub(crate) fn new() -> Self {
+        Bed {
+            kernel: Mutex::new(()),
+            sleepers: Condvar::new(),
+        }
+    }
+
+    /// Sleeps if `still`, until woken; the look and the falling asleep are one step.
+    pub(crate) fn sleep_while(&self, still: impl Fn() -> bool) {
+        if let Ok(kernel) = self.kernel.lock() {
+            if still() {
+                drop(self.sleepers.wait(kernel));
+            }
+        }
+    }
+
+    /// Wakes the thread if it sleeps.
+    pub(crate) fn wake(&self) {
+        let _kernel = self.kernel.lock();
+        self.sleepers.notify_one();
+    }
+}

@@ -1,0 +1,20 @@
+"""Whether this is a subinterpreter, where the engine cannot be loaded (PyO3 modules refuse it)."""
+
+from __future__ import annotations
+
+
+def in_subinterpreter() -> bool:
+    """Whether the calling code runs in another interpreter than the main one. Does not block."""
+    try:
+        import _interpreters  # type: ignore[import-not-found]  # from 3.13 on
+    except ImportError:
+        try:
+            import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found, no-redef]
+        except ImportError:
+            return False
+    return _number(_interpreters.get_current()) != _number(_interpreters.get_main())
+
+
+def _number(interpreter: object) -> int:
+    """The number of an interpreter, whatever this version hands out for it."""
+    return int(interpreter[0] if isinstance(interpreter, tuple) else interpreter)  # type: ignore[call-overload]

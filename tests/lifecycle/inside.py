@@ -19,11 +19,11 @@ LIMIT = 10.0
 """Seconds after which a state that is waited for is missing for good."""
 
 QUIET = 0.01
-"""Seconds for which a thread has to stay in the kernel to count as blocked; above the interpreter's own 5 ms."""
+"""Seconds that a thread stays in the kernel to count as blocked; above the interpreter's own 5 ms."""
 
 
 def eventually(state: Callable[[], object], what: str = "the state", limit: float = LIMIT) -> None:
-    """Return when state() is true; fail with the stacks of all threads when that takes longer than `limit`."""
+    """Return when state() is true; fail with the stacks of all threads after `limit` seconds."""
     end = time.monotonic() + limit
     while not state():
         if time.monotonic() > end:
@@ -96,7 +96,7 @@ class Crew:
 
 
 def forked(body: Callable[[], object], limit: float = LIMIT) -> int:
-    """Run `body` in a forked child that exits at once; its status: 0, 1 if it raised, -9 if it had to be killed."""
+    """Run `body` in a forked child; its status: 0, 1 if it raised, -9 if it hung and was killed."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -113,7 +113,7 @@ def forked(body: Callable[[], object], limit: float = LIMIT) -> int:
 
 
 def reap(pid: int, limit: float = LIMIT) -> int:
-    """Wait for a child, at most `limit` seconds, after which it is killed; its status as `subprocess` has it."""
+    """Wait for a child, which is killed after `limit` seconds; its status as `subprocess` has it."""
     handle = os.pidfd_open(pid)
     try:
         if not select.select([handle], [], [], limit)[0]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from interlock import queue, threading
 
 pytestmark = pytest.mark.timeout(30)
@@ -167,7 +166,7 @@ def test_a_waiting_thread_is_woken_by_a_finalizer() -> None:
 
 @pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "SimpleQueue"])
 def test_a_collection_in_every_allocation_does_not_deadlock(kind: str) -> None:
-    """The collector runs whenever something is allocated, and its finalizers use the queue: like a signal handler."""
+    """The collector runs at each allocation, and its finalizers use the queue: like a signal handler."""
     q, deaths = make(kind), [0]
 
     def at_death() -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C ends every blocking call on the main thread at once, and leaves the object as if the call had not been made.
+"""Ctrl-C ends every blocking call on the main thread, and leaves the object as if there had been no call.
 
 The signal comes twice: as soon as the thread blocks, and when it has slept for long.
 """
@@ -20,7 +20,7 @@ from tests.lifecycle.inside import eventually, until_blocked
 Start = Callable[..., "subprocess.Popen[str]"]
 
 MOST_SECONDS = 0.5
-"""From the signal to the handler of KeyboardInterrupt; the promise is 0.05, on a machine that is not overloaded."""
+"""From the signal to the handler of KeyboardInterrupt; the promise is 0.05, on an idle machine."""
 
 OTHER = "def elsewhere(f):\n    t = std.Thread(target=f); t.start(); t.join()\n"
 
@@ -68,9 +68,21 @@ CALLS: dict[str, tuple[str, str, str]] = {
         "x.acquire(timeout=30)",
         "x.release(); free(x)",
     ),
-    "Event.wait": ("x = threading.Event()", "x.wait()", "assert not x.wait(0.001); x.set(); assert x.wait(0)"),
-    "Barrier.wait": ("x = threading.Barrier(2)", "x.wait()", "assert x.broken; x.reset(); assert not x.broken"),
-    "Queue.get": ("x = queue.Queue()", "x.get()", "x.put(1); assert x.qsize() == 1 and x.get(timeout=5) == 1"),
+    "Event.wait": (
+        "x = threading.Event()",
+        "x.wait()",
+        "assert not x.wait(0.001); x.set(); assert x.wait(0)",
+    ),
+    "Barrier.wait": (
+        "x = threading.Barrier(2)",
+        "x.wait()",
+        "assert x.broken; x.reset(); assert not x.broken",
+    ),
+    "Queue.get": (
+        "x = queue.Queue()",
+        "x.get()",
+        "x.put(1); assert x.qsize() == 1 and x.get(timeout=5) == 1",
+    ),
     "Queue.get with a timeout": (
         "x = queue.Queue()",
         "x.get(True, 30)",
@@ -257,7 +269,7 @@ def test_a_handler_may_use_the_object_that_the_thread_waits_for(passes: Callable
 def test_a_signal_for_another_thread_is_handled_by_a_main_thread_that_waits(
     passes: Callable[..., None],
 ) -> None:
-    """The kernel may give a process's signal to any thread; a wait of the main thread need not hear of it at once."""
+    """The kernel may give a process's signal to any thread; with the main one asleep it takes that."""
     passes("""
         heard = threading.Event()
         signal.signal(signal.SIGUSR1, lambda *_: heard.set())
@@ -270,7 +282,7 @@ def test_a_signal_for_another_thread_is_handled_by_a_main_thread_that_waits(
 
 
 def test_ctrl_c_at_a_prompt_leaves_no_child(start: Start) -> None:
-    """KeyboardInterrupt that nobody catches ends the program, its daemon threads and its waits, with status -SIGINT."""
+    """KeyboardInterrupt that nobody catches ends the program with its daemon threads, by SIGINT."""
     process = start("""
         crew = Crew(threading.Thread)
         crew.start(queue.Queue().get, threading.Event().wait)

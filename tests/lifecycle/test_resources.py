@@ -7,13 +7,15 @@ import os
 import resource
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from interlock import queue, threading
 from interlock._interlock import idle_threads
+
 from tests.lifecycle.inside import eventually
 
 MOST_IDLE = 64
@@ -49,10 +51,8 @@ def fill_and_empty(q: Any) -> Callable[[], None]:
 
 def wait_in_vain(wait: Callable[[], object]) -> Callable[[], None]:
     def step() -> None:
-        try:
+        with suppress(queue.Empty):
             wait()
-        except queue.Empty:
-            pass
 
     return step
 
@@ -70,7 +70,7 @@ STEPS: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
     "PriorityQueue": (lambda: fill_and_empty(queue.PriorityQueue()), 1000),
     "SimpleQueue": (lambda: fill_and_empty(queue.SimpleQueue()), 4000),
     "waits of a Queue that time out": (lambda: wait_in_vain(lambda: queue.Queue().get(timeout=1e-6)), 3000),
-    "waits of one Queue": (lambda: wait_in_vain(lambda q=queue.Queue(): q.get(timeout=1e-6)), 3000),
+    "waits of one Queue": (lambda: wait_in_vain(partial(queue.Queue().get, timeout=1e-6)), 3000),
     "waits of one Condition": (lambda: condition_wait(threading.Condition()), 3000),
     "locks": (lambda: lambda: [threading.Lock(), threading.RLock(), threading.Condition()], 20000),
     "queues": (lambda: lambda: [queue.Queue(), queue.SimpleQueue(), opened()], 5000),
@@ -110,7 +110,7 @@ def test_descriptors_do_not_grow_with_threads() -> None:
 
 
 def test_kernel_threads_go_when_they_are_not_used() -> None:
-    """Of many threads at once, at most 64 are kept; these go after some seconds of idleness (not waited for here)."""
+    """Of many threads at once, at most 64 are kept (which go after some seconds; see below)."""
     go = threading.Event()
     before = threading.active_count()
     threads = [threading.Thread(target=go.wait) for _ in range(150)]

@@ -30,7 +30,7 @@ def chance(*what: object) -> random.Random:
 
 
 def eventually(state: Callable[[], object], what: str, limit: float = LIMIT) -> None:
-    """Return when state() is true; fail with the stacks of all threads when that takes longer than `limit`."""
+    """Return when state() is true; fail with the stacks of all threads after `limit` seconds."""
     end = time.monotonic() + limit
     while not state():
         if time.monotonic() > end:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interlock import queue, threading
+
 from tests.stress.crew import SEED, Crew, chance, eventually
 
 Item = tuple[int, int, int]
@@ -114,7 +115,7 @@ class Flow:
         return [q.get()]
 
     def check(self) -> None:
-        """Each item came out once; what one consumer got of one producer is in order if the queue keeps an order."""
+        """Each item came out once, and to one consumer in its producer's order, if the queue has one."""
         said = f"INTERLOCK_SEED={SEED}"
         got = Counter((maker, number) for mine in self.sequences for _, maker, number in mine)
         sent = Counter((maker, number) for maker in range(self.producers) for number in range(self.each))

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from interlock import queue, threading
+
 from tests.stress.crew import ITEMS, SEED, Crew, chance
 
 MAKERS: dict[str, Callable[[], Any]] = {
@@ -22,7 +22,7 @@ EACH = max(ITEMS // 500, 20)
 
 
 class Mixed:
-    """Four makers and four takers, half of them tasks; takers that are tasks are cancelled again and again."""
+    """Four makers and four takers, half of them tasks, which are cancelled again and again."""
 
     def __init__(self, q: Any) -> None:
         self.q = q
@@ -58,7 +58,7 @@ class Mixed:
                 try:
                     await asyncio.wait_for(task, dice.choice([0.0001, 0.001, 50]))
                     break
-                except asyncio.TimeoutError:
+                except TimeoutError:
                     self.cancelled += 1
 
     def take(self) -> None:
@@ -149,11 +149,10 @@ def test_a_cancelled_task_passes_its_notification_on() -> None:
 
 
 def test_a_loop_that_closes_with_tasks_in_line_leaves_the_queue_to_others() -> None:
-    q, got = queue.Queue(), []
+    q, got, tasks = queue.Queue(), [], []
 
     async def leave() -> None:
-        for _ in range(5):
-            asyncio.ensure_future(q.aget())
+        tasks.extend(asyncio.ensure_future(q.aget()) for _ in range(5))
         await asyncio.sleep(0)  # sleep: none, it lets the tasks line up
 
     asyncio.run(leave())

@@ -1,10 +1,10 @@
-"""Sixteen threads at one queue: nothing is lost, nothing is doubled, and each producer's items keep their order."""
+"""Sixteen threads at one queue: nothing is lost or doubled, and each producer's items keep their order."""
 
 from __future__ import annotations
 
 import pytest
-
 from interlock import queue
+
 from tests.stress.crew import ITEMS, restless
 from tests.stress.flow import passes
 

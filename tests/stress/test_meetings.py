@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from interlock import threading
+
 from tests.stress.crew import Crew, chance, restless
 
 CONDITIONS: dict[str, Callable[[], Any]] = {
@@ -22,7 +22,7 @@ PATIENT, TOKENS = 4, 150
 
 @pytest.mark.parametrize("kind", CONDITIONS)
 def test_no_notification_is_lost_to_waiters_that_time_out(kind: str) -> None:
-    """Patient waiters take a token each time; impatient ones give up at once, and may not take a notification along."""
+    """Patient waiters take a token each; impatient ones give up at once, and take no notification along."""
     condition, tokens, over = CONDITIONS[kind](), [0], [False]
 
     def patient() -> None:

@@ -23,7 +23,16 @@ sys.exit(pytest.main(sys.argv[1:]))
 def test_one_core_is_enough(name: str) -> None:
     items = int(os.environ.get("INTERLOCK_STRESS", "100000"))
     done = subprocess.run(
-        [sys.executable, "-c", ON_ONE_CORE, "-q", "-x", "-p", "no:cacheprovider", f"tests/stress/test_{name}.py"],
+        [
+            sys.executable,
+            "-c",
+            ON_ONE_CORE,
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            f"tests/stress/test_{name}.py",
+        ],
         cwd=ROOT,
         env={**os.environ, "INTERLOCK_STRESS": str(items // 4)},
         stdin=subprocess.DEVNULL,

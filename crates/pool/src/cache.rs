@@ -49,24 +49,28 @@ struct Worker {
 #[derive(Default)]
 struct Assignment {
     job: Option<Box<dyn Job>>,
+    dismissed: bool,
     line: WaitQueue,
 }
 
 struct Idle {
     generation: u32,
+    /// Nobody may become idle any more: the process is about to end with its last thread.
+    closed: bool,
     /// The idle workers, each with its thread, in the order in which they became idle.
     workers: Vec<(ThreadId, Arc<Worker>)>,
 }
 
 static IDLE: WordLock<Idle> = WordLock::new(Idle {
     generation: 0,
+    closed: false,
     workers: Vec::new(),
 });
 
-/// Runs `work` on the idle workers of this process.
-fn with_idle<R>(work: impl FnOnce(&mut Vec<(ThreadId, Arc<Worker>)>) -> R) -> R {
+/// Runs `work` on the record of the idle workers.
+fn with_idle<R>(work: impl FnOnce(&mut Idle) -> R) -> R {
     // Nothing else keeps a worker out of here while another thread forks.
-    fork::unforked(|| work(IDLE.lock().workers()))
+    fork::unforked(|| work(&mut IDLE.lock()))
 }
 
 impl Idle {
@@ -74,9 +78,17 @@ impl Idle {
     fn workers(&mut self) -> &mut Vec<(ThreadId, Arc<Worker>)> {
         if self.generation != fork::generation() {
             self.generation = fork::generation();
+            self.closed = false;
             std::mem::forget(std::mem::take(&mut self.workers));
         }
         &mut self.workers
+    }
+
+    /// Takes all workers out, for good.
+    fn close(&mut self) -> Vec<(ThreadId, Arc<Worker>)> {
+        let workers = std::mem::take(self.workers());
+        self.closed = true;
+        workers
     }
 }
 
@@ -101,7 +113,8 @@ pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
 }
 
 fn take_idle(stack_size: usize) -> Option<(ThreadId, Arc<Worker>)> {
-    with_idle(|workers| {
+    with_idle(|idle| {
+        let workers = idle.workers();
         // The one that waits for the shortest time is the likeliest to be awake.
         let place = workers
             .iter()
@@ -144,21 +157,41 @@ fn work(worker: &Arc<Worker>) {
         if probed() {
             report(Event::ThreadEnded { thread: me });
         }
-        // The only thread of a forked child is nobody's worker: the process ends with it.
-        let stays = fork::generation() == born_in && become_idle(me, worker);
+        let forked = fork::generation() != born_in;
+        let stays = !forked && become_idle(me, worker);
         // A panic here must not end a thread that is idle, and so is about to get a job.
         let _ = catch_unwind(AssertUnwindSafe(|| fork::unforked(|| job.ended())));
+        if forked {
+            // The thread that a forked child began with is nobody's worker, and without it nobody starts a thread here:
+            // idle threads must not keep the process.
+            dismiss_idle();
+        }
         if !stays {
             return;
         }
     }
 }
 
+/// Ends the idle workers, and keeps others from becoming idle.
+fn dismiss_idle() {
+    for (_, worker) in with_idle(Idle::close) {
+        fork::unforked(|| {
+            let mut assignment = worker.assignment.lock();
+            assignment.dismissed = true;
+            let wakeup = assignment.line.notify_one();
+            drop(assignment);
+            wakeup.run();
+        });
+    }
+}
+
 fn become_idle(me: ThreadId, worker: &Arc<Worker>) -> bool {
-    with_idle(|workers| {
-        let stays = workers.len() < MOST_IDLE;
+    with_idle(|idle| {
+        let workers = idle.workers();
+        let full = workers.len() >= MOST_IDLE;
+        let stays = !full && !idle.closed;
         if stays {
-            workers.push((me, worker.clone()));
+            idle.workers.push((me, worker.clone()));
         }
         stays
     })
@@ -166,7 +199,8 @@ fn become_idle(me: ThreadId, worker: &Arc<Worker>) -> bool {
 
 /// Takes a worker out of the idle ones; `false` when it is not there: somebody is about to give it a job.
 fn stop_being_idle(worker: &Arc<Worker>) -> bool {
-    with_idle(|workers| {
+    with_idle(|idle| {
+        let workers = idle.workers();
         let place = workers.iter().position(|(_, other)| Arc::ptr_eq(other, worker));
         place.map(|place| workers.remove(place)).is_some()
     })
@@ -180,6 +214,9 @@ fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
         let mut assignment = worker.assignment.lock();
         if let Some(job) = assignment.job.take() {
             return Some(job);
+        }
+        if assignment.dismissed {
+            return None;
         }
         assignment.line.push_back(waiter.clone());
         drop(assignment);
@@ -200,5 +237,5 @@ fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
 
 /// How many threads wait for a job, at this moment. Never blocks.
 pub fn idle() -> usize {
-    with_idle(|workers| workers.len())
+    with_idle(|idle| idle.workers().len())
 }

@@ -79,7 +79,7 @@ impl ThreadHandle {
         self.shared.ended.is_set()
     }
 
-    /// The kernel's identity of the thread. Blocks until the thread has begun to run.
+    /// The kernel's identity of the thread. Blocks until the thread has begun to run Python code.
     fn native_id(&self, py: Python<'_>) -> PyResult<u32> {
         if !self.shared.begun.is_set() {
             let _ = blocking::wait(py, Deadline::NEVER, |patience| {
@@ -124,11 +124,12 @@ impl Job for Task {
         self.shared
             .native_id
             .store(interlock_os::thread::native_id(), Ordering::Relaxed);
-        self.shared.begun.set();
         blocking::watch_notifier(Some(self.starter));
         blocking::set_detached(false);
         // Without an interpreter any more, nobody waits for what the thread would do.
         Python::try_attach(|py| {
+            // Not before: an attached thread does nothing to the engine while another one forks.
+            self.shared.begun.set();
             if let Some(bootstrap) = self.bootstrap.take() {
                 call(&bootstrap.into_bound(py));
             }

@@ -1,6 +1,5 @@
 //! Waiting for a lock word, which is held for a few instructions.
 
-#[cfg(not(loom))]
 use interlock_os::thread;
 
 use crate::block::nap;
@@ -23,24 +22,14 @@ impl Backoff {
     /// Waits a little, each time a little longer, at most 0.2 ms.
     pub(crate) fn pause(&mut self) {
         self.rounds = self.rounds.saturating_add(1);
-        if cfg!(loom) {
-            give_way();
-        } else if self.rounds <= Self::SPINS && processors() > 1 {
+        if self.rounds <= Self::SPINS && processors() > 1 {
             for _ in 0..1 << self.rounds {
                 std::hint::spin_loop();
             }
         } else if self.rounds <= Self::YIELDS {
-            give_way();
+            thread::yield_now();
         } else {
             nap((1000 << (self.rounds - Self::YIELDS).min(8)).min(Self::LONGEST_NAP_NANOS));
         }
     }
-}
-
-/// Lets another thread run.
-fn give_way() {
-    #[cfg(not(loom))]
-    thread::yield_now();
-    #[cfg(loom)]
-    loom::thread::yield_now();
 }

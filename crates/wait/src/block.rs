@@ -127,6 +127,7 @@ pub fn sleep_for_ever() -> ! {
 }
 
 /// Sleeps for about `nanos` nanoseconds: the last resort of a thread that waits for a lock word.
+#[cfg(not(loom))]
 pub(crate) fn nap(nanos: u64) {
     let word = global::AtomicU32::new(0);
     futex::wait(&word, 0, Deadline::NEVER.or_sooner(nanos).nanos());

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use loom::sync::{Condvar, Mutex};
+use loom::thread::{self, Thread};
 
 std::thread_local! {
     /// Loom runs all threads of a model on one thread of the system, and each test on its own.
@@ -20,7 +21,7 @@ pub(crate) fn all_wait_for_long() -> bool {
 
 /// The identity of the calling thread of the model; even and not 0, as the system's are.
 pub(crate) fn thread_ident() -> u64 {
-    let name = format!("{:?}", loom::thread::current().id());
+    let name = format!("{:?}", thread::current().id());
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
     2 * (1 + digits.parse::<u64>().unwrap_or(0))
 }
@@ -53,5 +54,28 @@ impl Bed {
     pub(crate) fn wake(&self) {
         let _kernel = self.kernel.lock();
         self.sleepers.notify_one();
+    }
+}
+
+/// The threads that found a word lock taken, until it is released.
+///
+/// No step of the model lies between a vain attempt and the entry here, nor between a release and the look here: so
+/// nobody waits for a lock that is free.
+#[derive(Default)]
+pub(crate) struct Refused(std::sync::Mutex<Vec<Thread>>);
+
+impl Refused {
+    /// Waits for the next release.
+    pub(crate) fn wait(&self) {
+        if let Ok(mut refused) = self.0.lock() {
+            refused.push(thread::current());
+        }
+        thread::park();
+    }
+
+    /// Ends the waits.
+    pub(crate) fn try_again(&self) {
+        let refused = self.0.lock().map(|mut refused| std::mem::take(&mut *refused));
+        refused.into_iter().flatten().for_each(|thread| thread.unpark());
     }
 }

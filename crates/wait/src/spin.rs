@@ -1,17 +1,27 @@
 //! Waiting awake for something that may come in microseconds.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
 
 use interlock_os::{clock, thread};
 
 use crate::deadline::Deadline;
 use crate::primitive::global::{AtomicUsize, Ordering};
 
-/// How many processors there are; asked for once.
+/// How many processors there are; asked for once, or by several threads at once, which get the same answer.
+///
+/// (Not a `OnceLock`: a fork could come while a thread fills it, and the child would wait for that thread for ever.)
 pub(crate) fn processors() -> usize {
-    static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(thread::processors)
+    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: the number stands for itself.
+    match PROCESSORS.load(Ordering::Relaxed) {
+        0 => {
+            let processors = thread::processors();
+            // Relaxed: as above.
+            PROCESSORS.store(processors, Ordering::Relaxed);
+            processors
+        }
+        processors => processors,
+    }
 }
 
 /// The threads that spin for a notification now: always fewer than there are processors.

@@ -69,6 +69,10 @@ impl WaitQueue {
     }
 
     /// Notifies the first in line, if there is one. The caller runs the [`Wakeup`] after it released the lock.
+    ///
+    /// If that one is away, perhaps in the handler of a signal for who knows how long, the next is notified as well: the
+    /// handler may itself wait for what the notification is about. So whoever is notified looks whether there is something
+    /// for it.
     #[inline]
     pub fn notify_one(&mut self) -> Wakeup {
         if self.line.is_none() {
@@ -80,12 +84,19 @@ impl WaitQueue {
 
     #[cold]
     fn notify_first(&mut self) -> Wakeup {
-        let first = self.line().waiters.pop_front();
+        let mut wakeup = Wakeup::NOBODY;
+        while let Some(first) = self.line().waiters.pop_front() {
+            let away;
+            (wakeup, away) = Waiter::notify(first);
+            if !away {
+                break;
+            }
+        }
         self.tidy();
-        first.map_or(Wakeup::NOBODY, Waiter::notify)
+        wakeup
     }
 
-    /// Notifies the first `count` in line, or as many as there are.
+    /// Notifies the first `count` in line, or as many as there are; who is away is notified too, and does not count.
     pub fn notify(&mut self, count: usize) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
@@ -107,7 +118,7 @@ impl WaitQueue {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
             match self.line().waiters.pop_front() {
-                Some(waiter) if waiter.is_task() => wakeups.push(Waiter::notify(waiter)),
+                Some(waiter) if waiter.is_task() => wakeups.push(Waiter::notify(waiter).0),
                 Some(waiter) => {
                     waiter.restart(now);
                     other.push_back(waiter);

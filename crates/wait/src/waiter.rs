@@ -191,8 +191,9 @@ impl Waiter {
             .sleep_while(|| self.state.load(Ordering::Relaxed) == Self::ASLEEP);
     }
 
-    /// Marks as notified a waiter just taken from its queue, whose lock the caller holds; what is left to do comes back.
-    pub(crate) fn notify(waiter: Arc<Self>) -> Wakeup {
+    /// Marks as notified a waiter just taken from its queue, whose lock the caller holds. What is left to do comes back, and
+    /// whether the thread was away.
+    pub(crate) fn notify(waiter: Arc<Self>) -> (Wakeup, bool) {
         // Relaxed: published by the swap below, to `notifier`.
         waiter
             .notifier
@@ -203,11 +204,8 @@ impl Waiter {
             // Release pairs with `is_notified`, as the swap does.
             waiter.state.store(NOTIFIED_AWAY, Ordering::Release);
         }
-        if waiter.task.is_some() || was == Self::ASLEEP {
-            Wakeup(Some(waiter))
-        } else {
-            Wakeup(None)
-        }
+        let sleeps = waiter.task.is_some() || was == Self::ASLEEP;
+        (Wakeup(sleeps.then_some(waiter)), was == AWAY)
     }
 
     fn wake(&self) {

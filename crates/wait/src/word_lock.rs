@@ -9,6 +9,7 @@
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+#[cfg(not(loom))]
 use crate::backoff::Backoff;
 use crate::primitive::{AtomicU32, Ordering, UnsafeCell};
 
@@ -32,6 +33,8 @@ const HELD: u32 = 1;
 pub struct WordLock<T> {
     word: AtomicU32,
     value: UnsafeCell<T>,
+    #[cfg(loom)]
+    refused: crate::model::Refused,
 }
 
 // SAFETY: the value is reached only through the guard, which one thread has at a time; so sharing the lock moves the
@@ -57,6 +60,7 @@ impl<T> WordLock<T> {
         WordLock {
             word: AtomicU32::new(FREE),
             value: UnsafeCell::new(value),
+            refused: crate::model::Refused::default(),
         }
     }
 
@@ -84,6 +88,21 @@ impl<T> WordLock<T> {
         taken.is_ok().then(|| WordLockGuard::new(self))
     }
 
+    /// A model does not spin, which it could do for ever: who finds the lock taken tries again when it was released.
+    #[cfg(loom)]
+    fn lock_contended(&self) {
+        self.refused.wait();
+        // Acquire pairs with the Release in the guard's drop.
+        while self
+            .word
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
+            self.refused.wait();
+        }
+    }
+
+    #[cfg(not(loom))]
     #[cold]
     fn lock_contended(&self) {
         let mut backoff = Backoff::new();
@@ -143,6 +162,8 @@ impl<T> Drop for WordLockGuard<'_, T> {
     fn drop(&mut self) {
         // Release pairs with the Acquire of whoever takes the lock next.
         self.lock.word.store(FREE, Ordering::Release);
+        #[cfg(loom)]
+        self.lock.refused.try_again();
     }
 }
 

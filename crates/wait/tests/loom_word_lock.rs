@@ -43,7 +43,7 @@ impl Guarded {
 
 #[test]
 fn a_word_lock_excludes_and_publishes() {
-    model::check(3, || {
+    model::check(|| {
         let guarded = Guarded::new();
         let others: Vec<_> = (0..2)
             .map(|_| {
@@ -59,7 +59,7 @@ fn a_word_lock_excludes_and_publishes() {
 
 #[test]
 fn a_word_lock_that_is_tried_excludes_too() {
-    model::check(3, || {
+    model::check(|| {
         let guarded = Guarded::new();
         let other = {
             let guarded = guarded.clone();

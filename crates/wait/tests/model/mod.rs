@@ -1,13 +1,24 @@
-//! How a model is run: every interleaving, or every one with a few preemptions, and counted.
+//! How a model is run: in every order of its threads' steps, or in every one with a few preemptions. Prints how many.
+
+#![allow(dead_code, reason = "each file of models uses what it needs")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs `body` in every order in which its threads can run, with at most `preemptions` of them taken off the processor
-/// while they could have gone on. `LOOM_MAX_PREEMPTIONS` asks for another number. Prints how many orders there are.
-pub fn check(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
+/// Runs `body` in every order in which its threads can run.
+pub(crate) fn check(body: impl Fn() + Send + Sync + 'static) {
+    run(None, body);
+}
+
+/// As [`check`], but with at most `preemptions` threads taken off the processor while they could have gone on, for models
+/// with too many orders. `LOOM_MAX_PREEMPTIONS` asks for another number.
+pub(crate) fn check_bounded(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
+    run(Some(preemptions), body);
+}
+
+fn run(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound.get_or_insert(preemptions);
+    model.preemption_bound = model.preemption_bound.or(preemptions);
     model.max_branches = 100_000;
     let orders = Arc::new(AtomicUsize::new(0));
     let counted = orders.clone();
@@ -16,10 +27,9 @@ pub fn check(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
         counted.fetch_add(1, Ordering::Relaxed);
         body();
     });
-    let test = std::thread::current();
     println!(
         "{}: {} orders, {} ms",
-        test.name().unwrap_or("a model"),
+        std::thread::current().name().unwrap_or("a model"),
         orders.load(Ordering::Relaxed),
         began.elapsed().as_millis()
     );

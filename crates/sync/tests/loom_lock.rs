@@ -1,0 +1,185 @@
+//! `Lock` and `RLock`, in every order of their threads. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(loom)]
+
+#[path = "../../wait/tests/model/mod.rs"]
+mod model;
+
+use interlock_sync::{Lock, RLock, WaitError};
+use interlock_wait::model::set_all_wait_for_long;
+use interlock_wait::{Deadline, Host, Patience, Slept};
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+/// A host that ends every wait, at once or after a sleep whose time is over at once.
+struct Stops {
+    after_a_sleep: bool,
+}
+
+impl Host for Stops {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        if self.after_a_sleep {
+            sleep();
+        }
+        true
+    }
+
+    fn hears_signals(&self) -> bool {
+        true
+    }
+}
+
+/// A lock and plain memory: loom fails when two threads are at it at once, or one does not see what the other did.
+#[derive(Default)]
+struct Guarded {
+    lock: Lock,
+    plain: UnsafeCell<u32>,
+}
+
+impl Guarded {
+    /// Adds one under the lock, if it can be had.
+    fn add(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+        self.lock.acquire_with(patience)?;
+        self.add_with_lock();
+        Ok(())
+    }
+
+    fn add_with_lock(&self) {
+        // SAFETY: the lock is held; that this suffices is what the model is about.
+        self.plain.with_mut(|plain| unsafe { *plain += 1 });
+        self.lock.release().unwrap();
+    }
+
+    fn sum(&self) -> u32 {
+        assert!(!self.lock.is_locked());
+        // SAFETY: the other threads have ended.
+        self.plain.with(|plain| unsafe { *plain })
+    }
+}
+
+fn start<T: 'static>(guarded: &Arc<Guarded>, body: impl FnOnce(&Guarded) -> T + 'static) -> JoinHandle<T> {
+    let guarded = guarded.clone();
+    thread::spawn(move || body(&guarded))
+}
+
+/// Two threads and the one that has the lock at first; `leave` is what one of the two does.
+fn three_threads(leave: fn(&Guarded) -> Result<(), WaitError>) {
+    model::check_bounded(2, move || {
+        let guarded = Arc::new(Guarded::default());
+        assert!(guarded.lock.try_acquire());
+        let leaver = start(&guarded, leave);
+        let stayer = start(&guarded, |guarded| guarded.add(&mut Patience::endless()));
+        guarded.add_with_lock();
+        let added = leaver.join().unwrap().is_ok();
+        assert_eq!(stayer.join().unwrap(), Ok(()));
+        assert_eq!(guarded.sum(), 2 + u32::from(added));
+    });
+}
+
+fn stays(guarded: &Guarded) -> Result<(), WaitError> {
+    guarded.add(&mut Patience::endless())
+}
+
+fn times_out(guarded: &Guarded) -> Result<(), WaitError> {
+    guarded.add(&mut Patience::until(Deadline::PASSED))
+}
+
+fn is_interrupted(guarded: &Guarded) -> Result<(), WaitError> {
+    let mut host = Stops { after_a_sleep: false };
+    guarded.add(&mut Patience::hosted(Deadline::NEVER, &mut host))
+}
+
+fn is_interrupted_in_a_sleep(guarded: &Guarded) -> Result<(), WaitError> {
+    let mut host = Stops { after_a_sleep: true };
+    guarded.add(&mut Patience::hosted(Deadline::PASSED, &mut host))
+}
+
+#[test]
+fn a_lock_excludes_and_every_waiter_gets_it() {
+    three_threads(stays);
+}
+
+#[test]
+fn a_lock_that_is_handed_over_has_one_owner() {
+    set_all_wait_for_long(true);
+    three_threads(stays);
+}
+
+#[test]
+fn a_release_is_not_lost_on_who_times_out() {
+    three_threads(times_out);
+    set_all_wait_for_long(true);
+    three_threads(times_out);
+}
+
+#[test]
+fn a_release_is_not_lost_on_who_is_interrupted() {
+    for leave in [is_interrupted, is_interrupted_in_a_sleep] {
+        set_all_wait_for_long(false);
+        three_threads(leave);
+        set_all_wait_for_long(true);
+        three_threads(leave);
+    }
+}
+
+#[test]
+fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
+    struct Handler(Arc<Guarded>);
+
+    impl Host for Handler {
+        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            if !matches!(sleep(), Slept::Notified(_)) {
+                assert_eq!(self.0.add(&mut Patience::endless()), Ok(()));
+            }
+            false
+        }
+
+        fn hears_signals(&self) -> bool {
+            true
+        }
+    }
+
+    for long in [false, true] {
+        set_all_wait_for_long(long);
+        model::check(|| {
+            let guarded = Arc::new(Guarded::default());
+            assert!(guarded.lock.try_acquire());
+            let waiter = {
+                let guarded = guarded.clone();
+                thread::spawn(move || {
+                    let mut host = Handler(guarded.clone());
+                    let _ = guarded.add(&mut Patience::hosted(Deadline::PASSED, &mut host));
+                })
+            };
+            guarded.add_with_lock();
+            waiter.join().unwrap();
+            guarded.sum();
+        });
+    }
+}
+
+#[test]
+fn a_reentrant_lock_excludes_and_is_released_as_often_as_it_was_acquired() {
+    for long in [false, true] {
+        set_all_wait_for_long(long);
+        model::check_bounded(3, || {
+            let shared = Arc::new((RLock::new(), UnsafeCell::new(0)));
+            let body = |(lock, plain): &(RLock, UnsafeCell<u32>)| {
+                lock.acquire();
+                lock.acquire();
+                lock.release().unwrap();
+                // SAFETY: the lock is held once still; that this suffices is what the model is about.
+                plain.with_mut(|plain| unsafe { *plain += 1 });
+                lock.release().unwrap();
+            };
+            let other = {
+                let shared = shared.clone();
+                thread::spawn(move || body(&shared))
+            };
+            body(&shared);
+            other.join().unwrap();
+            assert!(!shared.0.is_locked());
+        });
+    }
+}

@@ -1,0 +1,421 @@
+//! Waiting and notifying, in every order of their threads. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(loom)]
+
+mod model;
+
+use std::task::{Wake as Task, Waker};
+
+use interlock_wait::{
+    Deadline, Host, Kind, Patience, Resource, Slept, ThreadId, WaitQueue, Waiter, Wake, WordLock, block,
+};
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+const RESOURCE: Resource = Resource {
+    kind: Kind::Event,
+    address: 0,
+};
+
+/// A host that ends every wait, at once or after a sleep whose time is over at once.
+struct Stops {
+    after_a_sleep: bool,
+}
+
+impl Host for Stops {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        if self.after_a_sleep {
+            sleep();
+        }
+        true
+    }
+
+    fn hears_signals(&self) -> bool {
+        true
+    }
+}
+
+/// The smallest primitive: tokens, each for one thread.
+#[derive(Default)]
+struct Tokens(WordLock<State>);
+
+#[derive(Default)]
+struct State {
+    there: usize,
+    waiters: WaitQueue,
+}
+
+impl Tokens {
+    fn give(&self) {
+        let mut state = self.0.lock();
+        state.there += 1;
+        let wakeup = state.waiters.notify_one();
+        drop(state);
+        wakeup.run();
+    }
+
+    /// Takes a token; whether it did before `patience` ended.
+    fn take(&self, patience: &mut Patience<'_>) -> bool {
+        loop {
+            let waiter = Waiter::thread();
+            let mut state = self.0.lock();
+            if state.there > 0 {
+                state.there -= 1;
+                return true;
+            }
+            state.waiters.push_back(waiter.clone());
+            drop(state);
+            let wake = block(&waiter, RESOURCE, None, patience);
+            let mut state = self.0.lock();
+            let left = wake != Wake::Notified && state.waiters.remove(&waiter);
+            assert_ne!(left, waiter.is_notified());
+            if wake != Wake::Notified {
+                let owes = usize::from(!left && state.there > 0);
+                let wakeups = state.waiters.notify(owes);
+                drop(state);
+                wakeups.run();
+                return false;
+            }
+        }
+    }
+}
+
+fn start<T: 'static>(body: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
+    thread::spawn(body)
+}
+
+#[test]
+fn a_wake_up_is_not_lost() {
+    model::check(|| {
+        let tokens = Arc::new(Tokens::default());
+        let taker = {
+            let tokens = tokens.clone();
+            start(move || tokens.take(&mut Patience::endless()))
+        };
+        tokens.give();
+        assert!(taker.join().unwrap());
+    });
+}
+
+#[test]
+fn a_notification_reaches_one_waiter() {
+    model::check_bounded(3, || {
+        let tokens = Arc::new(Tokens::default());
+        let waiters = [(); 2].map(|()| Waiter::thread());
+        for waiter in &waiters {
+            tokens.0.lock().waiters.push_back(waiter.clone());
+        }
+        let givers = [(); 2].map(|()| {
+            let tokens = tokens.clone();
+            start(move || {
+                tokens.give();
+                tokens.0.lock().waiters.len()
+            })
+        });
+        assert_eq!(
+            block(&waiters[1], RESOURCE, None, &mut Patience::endless()),
+            Wake::Notified
+        );
+        // The second in line is notified second.
+        assert!(waiters[0].is_notified() && tokens.0.lock().there == 2);
+        givers
+            .into_iter()
+            .for_each(|giver| assert!(giver.join().unwrap() < 2));
+    });
+}
+
+#[test]
+fn as_many_as_are_notified_go_on() {
+    model::check_bounded(3, || {
+        let tokens = Arc::new(Tokens::default());
+        let takers = [(); 2].map(|()| {
+            let tokens = tokens.clone();
+            start(move || tokens.take(&mut Patience::endless()))
+        });
+        tokens.give();
+        tokens.give();
+        takers
+            .into_iter()
+            .for_each(|taker| assert!(taker.join().unwrap()));
+        let state = tokens.0.lock();
+        assert!(state.there == 0 && state.waiters.is_empty());
+    });
+}
+
+#[test]
+fn who_is_notified_sees_what_was_done_before() {
+    struct Sees(ThreadId);
+
+    impl Host for Sees {
+        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            assert_eq!(sleep(), Slept::Notified(Some(self.0)));
+            false
+        }
+
+        fn hears_signals(&self) -> bool {
+            false
+        }
+    }
+
+    model::check(|| {
+        let queue = Arc::new(WordLock::new(WaitQueue::new()));
+        let plain = Arc::new(UnsafeCell::new(0));
+        let waiter = Waiter::thread();
+        queue.lock().push_back(waiter.clone());
+        let notifier = {
+            let (queue, plain) = (queue.clone(), plain.clone());
+            start(move || {
+                // SAFETY: nobody looks before the notification; that this suffices is what the model is about.
+                plain.with_mut(|plain| unsafe { *plain = 1 });
+                let wakeup = queue.lock().notify_one();
+                wakeup.run();
+                ThreadId::current()
+            })
+        };
+        // The second thread of the model.
+        let mut host = Sees(ThreadId::from_ident(ThreadId::current().ident() + 2));
+        let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
+        assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+        // SAFETY: as above: the notifier has written.
+        assert_eq!(plain.with(|plain| unsafe { *plain }), 1);
+        assert_eq!(notifier.join().unwrap(), host.0);
+    });
+}
+
+#[test]
+fn who_leaves_in_time_is_not_notified() {
+    model::check(|| {
+        let queue = Arc::new(WordLock::new(WaitQueue::new()));
+        let waiter = Waiter::thread();
+        queue.lock().push_back(waiter.clone());
+        let notifier = {
+            let queue = queue.clone();
+            start(move || {
+                let wakeup = queue.lock().notify_one();
+                wakeup.run();
+            })
+        };
+        let wake = block(&waiter, RESOURCE, None, &mut Patience::until(Deadline::PASSED));
+        let left = wake != Wake::Notified && queue.lock().remove(&waiter);
+        assert_ne!(left, waiter.is_notified());
+        notifier.join().unwrap();
+        assert_ne!(left, waiter.is_notified());
+    });
+}
+
+/// One thread leaves early, another stays; one token is given.
+fn one_leaves(take: fn(&Tokens) -> bool) {
+    model::check_bounded(3, move || {
+        let tokens = Arc::new(Tokens::default());
+        let leaver = {
+            let tokens = tokens.clone();
+            start(move || {
+                if take(&tokens) {
+                    // It has no use for it any more.
+                    tokens.give();
+                }
+            })
+        };
+        let stayer = {
+            let tokens = tokens.clone();
+            start(move || tokens.take(&mut Patience::endless()))
+        };
+        tokens.give();
+        leaver.join().unwrap();
+        assert!(stayer.join().unwrap());
+        let state = tokens.0.lock();
+        assert!(state.there == 0 && state.waiters.is_empty());
+    });
+}
+
+#[test]
+fn who_leaves_passes_its_notification_on() {
+    one_leaves(|tokens| tokens.take(&mut Patience::until(Deadline::PASSED)));
+}
+
+#[test]
+fn who_is_interrupted_passes_its_notification_on() {
+    one_leaves(|tokens| {
+        let mut host = Stops { after_a_sleep: false };
+        tokens.take(&mut Patience::hosted(Deadline::NEVER, &mut host))
+    });
+    one_leaves(|tokens| {
+        let mut host = Stops { after_a_sleep: true };
+        tokens.take(&mut Patience::hosted(Deadline::PASSED, &mut host))
+    });
+}
+
+/// Two lines, for a thing and for the turn to use it, and a thread in the first.
+struct Lines {
+    first: WordLock<WaitQueue>,
+    second: WordLock<(WaitQueue, bool)>,
+}
+
+/// Moves a thread that waits for `patience` at most; it has to have its turn in the second line when it goes on.
+fn a_waiter_is_requeued(patience: fn() -> Patience<'static>) {
+    model::check_bounded(4, move || {
+        let lines = Arc::new(Lines {
+            first: WordLock::default(),
+            second: WordLock::default(),
+        });
+        let waiter = Waiter::thread();
+        lines.first.lock().push_back(waiter.clone());
+        let notifier = {
+            let lines = lines.clone();
+            start(move || {
+                let mut first = lines.first.lock();
+                let nobody = first.requeue(1, &mut lines.second.lock().0);
+                drop(first);
+                nobody.run();
+                let nobody = lines.first.lock().notify_all();
+                nobody.run();
+                let mut second = lines.second.lock();
+                second.1 = true;
+                let wakeup = second.0.notify_one();
+                drop(second);
+                wakeup.run();
+            })
+        };
+        let wake = block(&waiter, RESOURCE, None, &mut patience());
+        let left = wake != Wake::Notified && lines.first.lock().remove(&waiter);
+        if !left {
+            // Wherever it stands: it was notified, or will be.
+            assert_eq!(
+                block(&waiter, RESOURCE, None, &mut Patience::endless()),
+                Wake::Notified
+            );
+            assert!(lines.second.lock().1);
+        }
+        notifier.join().unwrap();
+        assert_ne!(left, waiter.is_notified());
+    });
+}
+
+#[test]
+fn a_requeued_waiter_sleeps_until_its_turn() {
+    a_waiter_is_requeued(Patience::endless);
+}
+
+#[test]
+fn a_waiter_that_is_requeued_while_it_leaves_has_its_turn() {
+    a_waiter_is_requeued(|| Patience::until(Deadline::PASSED));
+}
+
+#[test]
+fn nothing_is_given_to_a_thread_that_is_away() {
+    struct Handler(Arc<WordLock<(WaitQueue, bool)>>);
+
+    impl Host for Handler {
+        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            if !matches!(sleep(), Slept::Notified(_)) {
+                // User code, at whose end nothing was given to this thread.
+                assert!(!self.0.lock().1);
+            }
+            false
+        }
+
+        fn hears_signals(&self) -> bool {
+            true
+        }
+    }
+
+    model::check(|| {
+        let line = Arc::new(WordLock::new((WaitQueue::new(), false)));
+        let waiter = Waiter::thread();
+        line.lock().0.push_back(waiter.clone());
+        let giver = {
+            let (line, waiter) = (line.clone(), waiter.clone());
+            start(move || {
+                let mut state = line.lock();
+                let notifies = !state.0.is_empty();
+                let wakeup = state.0.notify_one();
+                state.1 = notifies && !waiter.was_away();
+                drop(state);
+                wakeup.run();
+            })
+        };
+        let mut host = Handler(line.clone());
+        let wake = block(
+            &waiter,
+            RESOURCE,
+            None,
+            &mut Patience::hosted(Deadline::PASSED, &mut host),
+        );
+        let mut state = line.lock();
+        let left = wake != Wake::Notified && state.0.remove(&waiter);
+        assert!(!(left && state.1));
+        drop(state);
+        giver.join().unwrap();
+    });
+}
+
+#[test]
+fn a_notification_does_not_rest_with_who_is_away() {
+    struct Handler(Arc<Tokens>);
+
+    impl Host for Handler {
+        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            if !matches!(sleep(), Slept::Notified(_)) {
+                // User code that waits for the very thing that its thread waits for.
+                assert!(self.0.take(&mut Patience::endless()));
+            }
+            false
+        }
+
+        fn hears_signals(&self) -> bool {
+            true
+        }
+    }
+
+    model::check(|| {
+        let tokens = Arc::new(Tokens::default());
+        let giver = {
+            let tokens = tokens.clone();
+            start(move || tokens.give())
+        };
+        let mut host = Handler(tokens.clone());
+        tokens.take(&mut Patience::hosted(Deadline::PASSED, &mut host));
+        giver.join().unwrap();
+        assert!(tokens.0.lock().there == 0);
+    });
+}
+
+#[test]
+fn a_task_is_woken_once_and_under_no_lock() {
+    struct Counts {
+        queue: Arc<WordLock<WaitQueue>>,
+        woken: std::sync::atomic::AtomicUsize,
+    }
+
+    impl Task for Counts {
+        fn wake(self: std::sync::Arc<Self>) {
+            // Whoever wakes the task must have released the lock: it is not reentrant.
+            assert!(self.queue.lock().is_empty());
+            self.woken.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    model::check(|| {
+        let queue = Arc::new(WordLock::new(WaitQueue::new()));
+        let counts = std::sync::Arc::new(Counts {
+            queue: queue.clone(),
+            woken: Default::default(),
+        });
+        let waiter = Waiter::task(Waker::from(counts.clone()));
+        queue.lock().push_back(waiter.clone());
+        let notifier = {
+            let queue = queue.clone();
+            start(move || {
+                let wakeups = queue.lock().notify_all();
+                wakeups.run();
+            })
+        };
+        let left = queue.lock().remove(&waiter);
+        notifier.join().unwrap();
+        assert_eq!(
+            counts.woken.load(std::sync::atomic::Ordering::Relaxed),
+            usize::from(!left)
+        );
+    });
+}

@@ -1,0 +1,92 @@
+"""What two implementations say about the same snippet of Python, in a form that compares.
+
+Names of classes and modules, addresses and numbers of threads are left out: they differ by right.
+"""
+
+from __future__ import annotations
+
+import ast
+import queue as std_queue
+import re
+import sys
+import textwrap
+import threading as std_threading
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from interlock import queue, threading
+
+
+class Implementation(NamedTuple):
+    """The modules under one name."""
+
+    name: str
+    threading: ModuleType
+    queue: ModuleType
+
+
+STD = Implementation("std", std_threading, std_queue)
+OURS = Implementation("interlock", threading, queue)
+IMPLEMENTATIONS = [STD, OURS]
+
+_CLASSES = (
+    "Barrier|BoundedSemaphore|Condition|Event|LifoQueue|PriorityQueue|Queue|RLock|Lock|Semaphore|SimpleQueue"
+    "|Thread|Timer|lock"
+)
+_LEFT_OUT = [
+    (re.compile(rf"\b(?:\w+\.)*({_CLASSES})\b(?!\()"), lambda m: m[1].lower()),
+    (re.compile(rf"\b(?:\w+\.)*({_CLASSES})\("), lambda m: f"{m[1].lower()}("),
+    (re.compile(r"0x[0-9a-f]+"), lambda m: "0x"),
+    (re.compile(r"thread-\d+", re.IGNORECASE), lambda m: "thread-N"),
+    (re.compile(r"\b\d{6,}\b"), lambda m: "N"),
+]
+
+
+def without_names(text: str) -> str:
+    """A text as it compares."""
+    for pattern, replacement in _LEFT_OUT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def run(impl: Implementation, code: str) -> Any:
+    """The value of the last expression of a snippet in which `t` and `q` are the modules."""
+    tree = ast.parse(textwrap.dedent(code))
+    last = tree.body.pop()
+    assert isinstance(last, ast.Expr), code
+    namespace: dict[str, Any] = {"t": impl.threading, "q": impl.queue, "sys": sys, "std": std_threading}
+    namespace["__name__"] = "__main__"
+    exec(compile(tree, "<snippet>", "exec"), namespace)
+    return eval(compile(ast.Expression(last.value), "<snippet>", "eval"), namespace)
+
+
+def outcome(impl: Implementation, code: str) -> tuple[str, Any]:
+    """What a snippet returns, or the class and the text of what it raises."""
+    try:
+        value = run(impl, code)
+    except Exception as error:
+        kind = f"{type(error).__module__}.{type(error).__name__}"
+        return f"raised {kind}", without_names(str(error))
+    return "returned", without_names(value) if isinstance(value, str) else value
+
+
+def attempt(code: str, after: str) -> str:
+    """A snippet whose value is how its last line ended and, then, what `after` says about the object."""
+    *setup, call = textwrap.dedent(code).strip().splitlines()
+    return "\n".join(
+        [
+            *setup,
+            "try:",
+            f"    ended = ('returned', {call})",
+            "except Exception as error:",
+            "    ended = (type(error), str(error))",
+            f"(ended, ({after}))",
+        ]
+    )
+
+
+def same(code: str) -> Any:
+    """Demand that both implementations say the same; what they say."""
+    ours, std = outcome(OURS, code), outcome(STD, code)
+    assert ours == std, f"{textwrap.dedent(code)}\nInterlock: {ours}\nstandard library: {std}"
+    return ours

@@ -1,0 +1,135 @@
+"""What locks refuse, they refuse with the standard library's exceptions and words, and stay as they were."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.parity.judge import OURS, attempt, outcome, same
+
+pytestmark = pytest.mark.timeout(30)
+
+ELSEWHERE = """
+def elsewhere(f, *a):
+    out = []
+    def run():
+        try: out.append(f(*a))
+        except Exception as e: out.append((type(e), str(e)))
+    th = std.Thread(target=run); th.start(); th.join()
+    return out[0]
+"""
+
+# How it begins and the call that is refused (the last line); what the object looks like afterwards.
+REFUSALS: dict[str, tuple[str, str]] = {
+    "releasing a Lock that nobody has": ("x = t.Lock()\nx.release()", "x.locked()"),
+    "releasing a Lock twice": (
+        "x = t.Lock(); x.acquire(); x.release()\nx.release()",
+        "x.locked(), x.acquire(False)",
+    ),
+    "leaving a Lock that nobody has": ("x = t.Lock()\nx.__exit__(None, None, None)", "x.locked()"),
+    "releasing an RLock that nobody has": ("x = t.RLock()\nx.release()", "x._is_owned(), x.acquire(False)"),
+    "releasing an RLock too often": (
+        "x = t.RLock(); x.acquire(); x.acquire(); x.release(); x.release()\nx.release()",
+        "x._is_owned()",
+    ),
+    "releasing another thread's RLock": (
+        f"{ELSEWHERE}\nx = t.RLock(); x.acquire(); x.acquire()\nelsewhere(x.release)",
+        "x._is_owned(), elsewhere(x.acquire, False), x.release(), x.release(), elsewhere(x.acquire, False)",
+    ),
+    "saving an RLock that nobody has": ("x = t.RLock()\nx._release_save()", "x.acquire(False)"),
+    "a Lock's timeout without blocking": ("x = t.Lock()\nx.acquire(False, 1)", "x.locked()"),
+    "a Lock's timeout of 0 without blocking": ("x = t.Lock()\nx.acquire(False, 0)", "x.locked()"),
+    "an RLock's timeout without blocking": ("x = t.RLock()\nx.acquire(False, timeout=1)", "x._is_owned()"),
+    "a Lock's negative timeout": ("x = t.Lock()\nx.acquire(True, -2)", "x.locked()"),
+    "a Lock's negative timeout, nearly -1": ("x = t.Lock()\nx.acquire(True, -0.5)", "x.locked()"),
+    "an RLock's negative timeout": ("x = t.RLock()\nx.acquire(timeout=-2)", "x._is_owned()"),
+    "a Lock's timeout of None": ("x = t.Lock()\nx.acquire(True, None)", "x.locked()"),
+    "a Lock's timeout of a text": ("x = t.Lock()\nx.acquire(timeout='1')", "x.locked()"),
+    "a Lock's timeout that is not a number": ("x = t.Lock()\nx.acquire(timeout=float('nan'))", "x.locked()"),
+    "an RLock's timeout that is not a number": (
+        "x = t.RLock()\nx.acquire(timeout=float('nan'))",
+        "x._is_owned()",
+    ),
+    "waiting without the lock": ("x = t.Condition()\nx.wait()", "x.acquire(False)"),
+    "waiting without the lock, not at all": ("x = t.Condition()\nx.wait(0)", "x.acquire(False)"),
+    "waiting without another lock": ("x = t.Condition(t.Lock())\nx.wait(1)", "x.acquire(False)"),
+    "waiting with the lock of another thread": (
+        f"{ELSEWHERE}\nx = t.Condition(); elsewhere(x.acquire)\nx.wait(1)",
+        "x.acquire(False)",
+    ),
+    "waiting for a predicate without the lock": (
+        "x = t.Condition()\nx.wait_for(lambda: False, 1)",
+        "x.acquire(False)",
+    ),
+    "waiting for a predicate without the lock, not at all": (
+        "x = t.Condition()\nx.wait_for(lambda: False, 0)",
+        "x.acquire(False)",
+    ),
+    "notifying without the lock": ("x = t.Condition()\nx.notify()", "x.acquire(False)"),
+    "notifying all without the lock": ("x = t.Condition()\nx.notify_all()", "x.acquire(False)"),
+    "notifying nobody without the lock": ("x = t.Condition()\nx.notify(0)", "x.acquire(False)"),
+    "notifying without another lock": ("x = t.Condition(t.Lock())\nx.notify()", "x.acquire(False)"),
+    "a Condition on what is no lock": ("x = 1\nt.Condition(object())", "x"),
+    "a negative Semaphore": ("x = 1\nt.Semaphore(-1)", "x"),
+    "a negative BoundedSemaphore": ("x = 1\nt.BoundedSemaphore(-1)", "x"),
+    "releasing a Semaphore 0 times": ("x = t.Semaphore(1)\nx.release(0)", "x._value"),
+    "releasing a Semaphore -1 times": ("x = t.Semaphore(1)\nx.release(n=-1)", "x._value"),
+    "releasing a BoundedSemaphore too often": ("x = t.BoundedSemaphore(2)\nx.release()", "x._value"),
+    "releasing a BoundedSemaphore too often at once": (
+        "x = t.BoundedSemaphore(3); x.acquire(); x.acquire()\nx.release(3)",
+        "x._value",
+    ),
+    "releasing a BoundedSemaphore 0 times": ("x = t.BoundedSemaphore(1)\nx.release(0)", "x._value"),
+    "a Semaphore's timeout without blocking": ("x = t.Semaphore(1)\nx.acquire(False, 1)", "x._value"),
+    "a Semaphore's timeout of 0 without blocking": (
+        "x = t.Semaphore(0)\nx.acquire(False, timeout=0)",
+        "x._value",
+    ),
+    "a broken Barrier": ("x = t.Barrier(2); x.abort()\nx.wait()", "x.broken, x.n_waiting"),
+    "a Barrier whose time is over": ("x = t.Barrier(2)\nx.wait(0)", "x.broken, x.n_waiting"),
+    "a Barrier whose own time is over": (
+        "x = t.Barrier(2, timeout=0.001)\nx.wait()",
+        "x.broken, x.n_waiting",
+    ),
+    "a Barrier whose action fails": ("x = t.Barrier(1, lambda: 1 / 0)\nx.wait()", "x.broken, x.n_waiting"),
+    "too many arguments to acquire": ("x = t.Lock()\nx.acquire(True, 1, 2) and 1", "x.locked()"),
+}
+
+NO_MESSAGE_OF_ITS_OWN = {"a Condition on what is no lock", "too many arguments to acquire"}
+
+
+@pytest.mark.parametrize("name", [name for name in REFUSALS if name not in NO_MESSAGE_OF_ITS_OWN])
+def test_a_refusal_is_the_standard_librarys_and_changes_nothing(name: str) -> None:
+    code, after = REFUSALS[name]
+    said = same(attempt(code, after))
+    assert said[0] == "returned", said
+
+
+def test_too_many_arguments_are_a_type_error() -> None:
+    for impl_outcome in (
+        outcome(OURS, "t.Lock().acquire(True, 1, 2)"),
+        outcome(OURS, "t.Event().wait(1, 2)"),
+    ):
+        assert impl_outcome[0] == "raised builtins.TypeError"
+
+
+def test_a_condition_needs_a_lock() -> None:
+    """The standard library notices at once; here the first use does, at the latest."""
+    assert outcome(OURS, "t.Condition(object()).acquire()")[0] == "raised builtins.AttributeError"
+
+
+def test_a_barrier_for_nobody_is_refused_on_every_version() -> None:
+    """The standard library does so from 3.12 on: before, such a barrier hangs."""
+    for parties in (0, -1):
+        assert outcome(OURS, f"t.Barrier({parties})") == ("raised builtins.ValueError", "parties must be > 0")
+
+
+@pytest.mark.parametrize("call", ["wait()", "wait(0.001)", "wait_for(bool, 0.001)", "notify()"])
+def test_a_failed_call_leaves_no_waiter_behind(call: str) -> None:
+    for setup in ("x = t.Condition()", "x = t.Condition(t.Lock())", "x = t.Condition(std.Lock())"):
+        assert outcome(OURS, f"{setup}\nx.{call}")[0] == "raised builtins.RuntimeError"
+        assert outcome(OURS, attempt(f"{setup}\nx.{call}", "len(x._waiters)"))[1][1] == 0
+
+
+@pytest.mark.parametrize("predicate", ["lambda: 1 / 0", "lambda: [].pop()"])
+def test_an_exception_of_a_predicate_leaves_the_lock_held(predicate: str) -> None:
+    same(attempt(f"x = t.Condition(); x.acquire()\nx.wait_for({predicate}, 1)", "x._is_owned(), x.release()"))

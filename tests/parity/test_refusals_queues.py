@@ -1,0 +1,163 @@
+"""What queues refuse, they refuse with the standard library's exceptions and words, and stay as they were."""
+
+from __future__ import annotations
+
+import queue as std_queue
+
+import pytest
+from interlock import queue
+
+from tests.parity.judge import OURS, attempt, outcome, same
+
+pytestmark = pytest.mark.timeout(30)
+
+KINDS = ["Queue", "LifoQueue", "PriorityQueue"]
+SEE = "x.qsize(), x.empty(), x.full(), x.unfinished_tasks, x.maxsize"
+
+REFUSALS = {
+    "no item": "x = q.{}()\nx.get_nowait()",
+    "no item, without blocking": "x = q.{}()\nx.get(False)",
+    "no item in time": "x = q.{}()\nx.get(timeout=0.001)",
+    "no room": "x = q.{}(1); x.put(0)\nx.put_nowait(1)",
+    "no room, without blocking": "x = q.{}(1); x.put(0)\nx.put(1, block=False)",
+    "no room in time": "x = q.{}(1); x.put(0)\nx.put(1, True, 0.001)",
+    "a negative timeout of get": "x = q.{}()\nx.get(timeout=-1)",
+    "a negative timeout of put": "x = q.{}(1); x.put(0)\nx.put(1, timeout=-0.1)",
+    "a task done that was none": "x = q.{}()\nx.task_done()",
+    "one task done too many": "x = q.{}(); x.put(1); x.get(); x.task_done()\nx.task_done()",
+}
+AFTER_SHUTDOWN = {
+    "put": "x = q.{}(); x.put(0); x.shutdown()\nx.put(1)",
+    "put_nowait when full": "x = q.{}(1); x.put(0); x.shutdown()\nx.put_nowait(1)",
+    "put with a negative timeout": "x = q.{}(1); x.shutdown()\nx.put(1, True, -1)",
+    "get": "x = q.{}(); x.shutdown()\nx.get()",
+    "get_nowait": "x = q.{}(); x.shutdown()\nx.get_nowait()",
+    "get with a negative timeout": "x = q.{}(); x.shutdown()\nx.get(True, -1)",
+    "get what is left": "x = q.{}(); x.put(0); x.shutdown()\nx.get()",
+    "get what is not left": "x = q.{}(); x.put(0); x.shutdown(immediate=True)\nx.get()",
+    "shutdown again": "x = q.{}(); x.put(0); x.shutdown()\nx.shutdown(True)",
+    "join": "x = q.{}(); x.put(0); x.shutdown(True)\nx.join()",
+    "task_done after all": "x = q.{}(); x.put(0); x.shutdown(True)\nx.task_done()",
+    "task_done of what was got": "x = q.{}(); x.put(0); x.put(1); x.get(); x.shutdown(True)\nx.task_done()",
+}
+needs_shutdown = pytest.mark.skipif(
+    not hasattr(std_queue, "ShutDown"), reason="the standard library has no Queue.shutdown() before 3.13"
+)
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_the_standard_librarys_and_changes_nothing(name: str, kind: str, opened: bool) -> None:
+    same(attempt(given(REFUSALS[name], kind, opened), SEE))
+
+
+@needs_shutdown
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", AFTER_SHUTDOWN)
+def test_a_queue_that_was_shut_down_behaves_as_the_standard_librarys(
+    name: str, kind: str, opened: bool
+) -> None:
+    same(attempt(given(AFTER_SHUTDOWN[name], kind, opened), f"{SEE}, x.is_shutdown"))
+
+
+def given(code: str, kind: str, opened: bool) -> str:
+    """The snippet for one kind of queue, somebody having looked inside at once."""
+    *setup, call = code.format(kind).splitlines()
+    if opened:
+        begin, _, rest = setup[0].partition(";")
+        setup[0] = f"{begin}; x.mutex; {rest or 'None'}"
+    return "\n".join([*setup, call])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = q.SimpleQueue()\nx.get_nowait()",
+        "x = q.SimpleQueue()\nx.get(False)",
+        "x = q.SimpleQueue()\nx.get(timeout=0.001)",
+        "x = q.SimpleQueue()\nx.get(timeout=-1)",
+        "x = q.SimpleQueue()\nx.get(True, 0)",
+    ],
+)
+def test_a_simple_queue_refuses_as_the_standard_librarys(code: str) -> None:
+    same(attempt(code, "x.qsize(), x.empty()"))
+
+
+def test_the_exceptions_are_the_standard_librarys_own() -> None:
+    assert queue.Empty is std_queue.Empty
+    assert queue.Full is std_queue.Full
+    assert queue.ShutDown is getattr(std_queue, "ShutDown", queue.ShutDown)
+    assert issubclass(queue.ShutDown, Exception)
+    assert queue.ShutDown.__name__ == "ShutDown"
+
+
+def test_items_that_do_not_compare_are_refused_by_a_priority_queue() -> None:
+    same(attempt("x = q.PriorityQueue(); x.put(1)\nx.put('a')", "x.unfinished_tasks, x.qsize()"))
+
+
+@pytest.mark.parametrize("hook", ["_put", "_get", "_qsize"])
+def test_a_hook_that_raises_leaves_the_queue_usable(hook: str) -> None:
+    same(
+        attempt(
+            f"""class Bad(q.Queue):
+    fails = False
+    def {hook}(self, *args):
+        if self.fails: raise KeyError('{hook}')
+        return super().{hook}(*args)
+x = Bad(3); x.put(1); x.fails = True
+[x.put(2), x.get()]""",
+            "(setattr(x, 'fails', False), x.unfinished_tasks, x.qsize(), x.get(), x.mutex.acquire(False))",
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_that_find_no_room_come_back(kind: str) -> None:
+    for opened in ("None", "x.mutex"):
+        code = f"x = q.{kind}(2); {opened}\nx.put_many([1, 2, 3, 4], block=False)"
+        assert outcome(OURS, attempt(code, SEE))[1][1] == (2, False, True, 2, 2)
+        with pytest.raises(queue.Full) as refusal:
+            getattr(queue, kind)(2).put_many(iter([1, 2, 3, 4]), timeout=0.001)
+        assert refusal.value.remaining == [3, 4]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_of_what_is_no_number_of_items_is_refused(kind: str) -> None:
+    q = getattr(queue, kind)()
+    q.put(1)
+    for number in (0, -1):
+        with pytest.raises(ValueError, match="max must be one or more"):
+            q.get_many(number)
+    with pytest.raises(TypeError):
+        q.put_many(5)
+    assert (q.qsize(), q.unfinished_tasks) == (1, 1)
+
+
+def test_an_iterable_that_raises_keeps_what_came_before() -> None:
+    def items() -> object:
+        yield 1
+        yield 2
+        raise KeyError("the third")
+
+    for q in (queue.Queue(), queue.PriorityQueue()):
+        with pytest.raises(KeyError):
+            q.put_many(items())
+        assert (q.get_many(9), q.unfinished_tasks) == ([1, 2], 2)
+
+
+def test_what_was_got_before_a_hook_fails_is_handed_out() -> None:
+    """And the failure is not swallowed: the next call meets it."""
+
+    class Bad(queue.Queue):
+        def _get(self) -> object:
+            if self.unfinished_tasks and len(self.queue) == 1:
+                raise KeyError("the last")
+            return super()._get()
+
+    q = Bad()
+    q.put_many([1, 2, 3])
+    assert q.get_many(3) == [1, 2]
+    with pytest.raises(KeyError):
+        q.get_many(3)

@@ -5,6 +5,7 @@
 
 mod barrier;
 mod blocking;
+mod chunks;
 mod condition;
 mod convert;
 mod errors;
@@ -44,6 +45,7 @@ mod _interlock {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::blocking::remember_main_thread(module.py())?;
+        crate::chunks::keep();
         crate::hot::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

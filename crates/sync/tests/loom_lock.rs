@@ -65,7 +65,7 @@ fn start<T: 'static>(guarded: &Arc<Guarded>, body: impl FnOnce(&Guarded) -> T + 
 
 /// Two threads and the one that has the lock at first; `leave` is what one of the two does.
 fn three_threads(leave: fn(&Guarded) -> Result<(), WaitError>) {
-    model::check_bounded(2, move || {
+    model::check_bounded(4, move || {
         let guarded = Arc::new(Guarded::default());
         assert!(guarded.lock.try_acquire());
         let leaver = start(&guarded, leave);
@@ -142,7 +142,7 @@ fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
 
     for long in [false, true] {
         set_all_wait_for_long(long);
-        model::check(|| {
+        model::check_bounded(4, || {
             let guarded = Arc::new(Guarded::default());
             assert!(guarded.lock.try_acquire());
             let waiter = {

@@ -55,11 +55,14 @@ class Mixed:
         for number in range(EACH):
             while True:
                 task = asyncio.ensure_future(self.q.aput((me, number)))
-                try:
-                    await asyncio.wait_for(task, dice.choice([0.0001, 0.001, 50]))
+                await asyncio.wait([task], timeout=dice.choice([0.0001, 0.001, 50]))
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait([task])
+                if not task.cancelled():
+                    task.result()
                     break
-                except TimeoutError:
-                    self.cancelled += 1
+                self.cancelled += 1
 
     def take(self) -> None:
         try:

@@ -6,6 +6,8 @@
 
 mod cache;
 mod group;
+mod latch;
 
 pub use cache::{Job, idle, launch};
 pub use group::Group;
+pub use latch::Latch;

@@ -1,7 +1,6 @@
 //! Starting and joining threads.
 
-use interlock_pool::{Group, Job};
-use interlock_sync::Event;
+use interlock_pool::{Group, Job, Latch};
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
 use interlock_wait::{Deadline, ThreadId, sleep_for_ever};
@@ -23,8 +22,8 @@ pub(crate) struct ThreadHandle {
 
 #[derive(Default)]
 struct Shared {
-    begun: Event,
-    ended: Event,
+    begun: Latch,
+    ended: Latch,
     native_id: AtomicU32,
 }
 
@@ -66,22 +65,22 @@ impl ThreadHandle {
     /// Wait until the thread has ended; whether it has, within `timeout` seconds (None: without limit).
     #[pyo3(signature = (timeout = Timeout::Never))]
     fn join(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
-        if self.shared.ended.is_set() {
+        if self.shared.ended.is_open() {
             return Ok(true);
         }
         blocking::wait(py, timeout.deadline()?, |patience| {
-            self.shared.ended.wait_with(patience).is_ok()
+            self.shared.ended.wait_with(patience)
         })
     }
 
     /// Whether the thread has ended. Never blocks.
     fn is_done(&self) -> bool {
-        self.shared.ended.is_set()
+        self.shared.ended.is_open()
     }
 
     /// The kernel's identity of the thread. Blocks until the thread has begun to run Python code.
     fn native_id(&self, py: Python<'_>) -> PyResult<u32> {
-        if !self.shared.begun.is_set() {
+        if !self.shared.begun.is_open() {
             let _ = blocking::wait(py, Deadline::NEVER, |patience| {
                 self.shared.begun.wait_with(patience)
             })?;
@@ -92,8 +91,8 @@ impl ThreadHandle {
 
     /// Count the thread as ended: in the child of a fork, where it does not exist.
     fn mark_done(&self) {
-        self.shared.begun.set();
-        self.shared.ended.set();
+        self.shared.begun.open();
+        self.shared.ended.open();
     }
 
     /// Wait until every non-daemon thread has ended. Blocks until then.
@@ -129,7 +128,7 @@ impl Job for Task {
         // Without an interpreter any more, nobody waits for what the thread would do.
         Python::try_attach(|py| {
             // Not before: an attached thread does nothing to the engine while another one forks.
-            self.shared.begun.set();
+            self.shared.begun.open();
             if let Some(bootstrap) = self.bootstrap.take() {
                 call(&bootstrap.into_bound(py));
             }
@@ -138,7 +137,7 @@ impl Job for Task {
     }
 
     fn ended(self: Box<Self>) {
-        self.shared.ended.set();
+        self.shared.ended.open();
         if !self.daemon {
             NON_DAEMON.leave();
         }

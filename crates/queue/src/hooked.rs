@@ -6,7 +6,7 @@
 
 use interlock_sync::{Condition, Lock};
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Patience, Waiter, Wake, WordLock};
+use interlock_wait::{Patience, StateLock, Waiter, Wake};
 
 use crate::error::TooManyDone;
 use crate::side::Side;
@@ -54,7 +54,7 @@ pub trait Hooked {
     /// The condition on which the threads of one side wait.
     fn condition(&self, side: Side) -> &Condition;
     /// What is counted.
-    fn counters(&self) -> &WordLock<Counters>;
+    fn counters(&self) -> &StateLock<Counters>;
 
     /// Hook: how many items there are.
     ///

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, Waiter, Wake, Wakeups, WordLock, block};
+use interlock_wait::{Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeups, block};
 
 use crate::error::{GetError, PutError, TooManyDone};
 use crate::side::Side;
@@ -22,7 +22,7 @@ use crate::store::{Store, Traverse};
 /// });
 /// ```
 pub struct Queue<S: Store> {
-    state: WordLock<State<S>>,
+    state: StateLock<State<S>>,
 }
 
 impl<S: Store + Default> Queue<S> {
@@ -36,7 +36,7 @@ impl<S: Store> Queue<S> {
     /// A queue of what is in `items`, each of which is a task to be done, for at most `bound` items; 0 for any number.
     pub fn with_store(items: S, bound: usize) -> Self {
         Queue {
-            state: WordLock::new(State::new(items, bound)),
+            state: StateLock::new(State::new(items, bound)),
         }
     }
 
@@ -53,7 +53,9 @@ impl<S: Store> Queue<S> {
         }
         let wakeup = state.push(item);
         drop(state);
-        wakeup.run();
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
         Ok(())
     }
 
@@ -121,7 +123,9 @@ impl<S: Store> Queue<S> {
     #[inline]
     pub fn try_get(&self) -> Result<S::Item, GetError> {
         let (item, wakeup) = self.state.lock().pop()?;
-        wakeup.run();
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
         Ok(item)
     }
 

@@ -97,17 +97,20 @@ impl<S: Store> State<S> {
 
     /// Puts an item in, for which there is room, and notifies a getter.
     #[inline]
-    pub(crate) fn push(&mut self, item: S::Item) -> Wakeup {
+    pub(crate) fn push(&mut self, item: S::Item) -> Option<Wakeup> {
         self.items.push(item);
         self.unfinished += 1;
-        self.getters.notify_one()
+        (!self.getters.is_unused()).then(|| self.getters.notify_one())
     }
 
     /// Takes an item out, and notifies a putter.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Result<(S::Item, Wakeup), GetError> {
+    pub(crate) fn pop(&mut self) -> Result<(S::Item, Option<Wakeup>), GetError> {
         match self.items.pop() {
-            Some(item) => Ok((item, self.putters.notify_one())),
+            Some(item) => {
+                let wakeup = (!self.putters.is_unused()).then(|| self.putters.notify_one());
+                Ok((item, wakeup))
+            }
             None => Err(self.why_empty()),
         }
     }

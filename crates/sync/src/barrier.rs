@@ -1,7 +1,7 @@
 //! A point that a number of threads pass together.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, Wakeups, WordLock, block};
+use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block};
 
 use crate::error::Broken;
 
@@ -10,7 +10,7 @@ use crate::error::Broken;
 /// The last party to arrive may do something before it lets the others through: see [`Barrier::arrive_with`]. When a
 /// party gives up, the barrier breaks: all waiting parties are told, and whoever arrives, until [`Barrier::reset`].
 pub struct Barrier {
-    state: WordLock<State>,
+    state: StateLock<State>,
 }
 
 /// State table of `phase`:
@@ -39,7 +39,7 @@ struct State {
 /// What the parties of one round share: whether it ended by being broken or reset.
 #[derive(Default)]
 struct Round {
-    broken: WordLock<bool>,
+    broken: StateLock<bool>,
 }
 
 /// What a party that arrived has to do.
@@ -65,7 +65,7 @@ impl Barrier {
             early: WaitQueue::new(),
         };
         Barrier {
-            state: WordLock::new(state),
+            state: StateLock::new(state),
         }
     }
 

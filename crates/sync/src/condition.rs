@@ -1,7 +1,7 @@
 //! A condition variable.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock, block};
+use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
 
 use crate::error::{NotHeld, WaitError};
 use crate::lock::Lock;
@@ -15,6 +15,8 @@ mod sealed {
     use crate::ownership::Owned;
 
     pub trait Sealed {
+        /// Whether the calling thread may release the lock.
+        fn is_held(&self) -> bool;
         /// Releases the lock altogether; how often it was held.
         fn surrender(&self) -> Result<usize, NotHeld>;
         /// Says how often the lock, taken back, is held.
@@ -31,6 +33,10 @@ impl Exclusive for Lock {}
 impl Exclusive for RLock {}
 
 impl sealed::Sealed for Lock {
+    fn is_held(&self) -> bool {
+        self.is_locked()
+    }
+
     fn surrender(&self) -> Result<usize, NotHeld> {
         self.release().map(|()| 1)
     }
@@ -47,6 +53,10 @@ impl sealed::Sealed for Lock {
 }
 
 impl sealed::Sealed for RLock {
+    fn is_held(&self) -> bool {
+        self.is_owned()
+    }
+
     fn surrender(&self) -> Result<usize, NotHeld> {
         self.release_all().map(|saved| saved.count)
     }
@@ -70,17 +80,18 @@ impl sealed::Sealed for RLock {
 /// instead of being woken just to find it taken, so a notification costs one switch of threads, not two.
 ///
 /// For locks of other kinds there are the parts: [`Condition::enrol`], [`Condition::wait_enrolled`] and
-/// [`Condition::notify`].
+/// [`Condition::notify`]. The threads of one condition wait in one of the two ways: [`Condition::notify_with`] counts on
+/// them to take the lock.
 #[derive(Default)]
 pub struct Condition {
-    waiters: WordLock<WaitQueue>,
+    waiters: StateLock<WaitQueue>,
 }
 
 impl Condition {
     /// A condition on which nobody waits.
     pub fn new() -> Self {
         Condition {
-            waiters: WordLock::new(WaitQueue::new()),
+            waiters: StateLock::new(WaitQueue::new()),
         }
     }
 
@@ -92,6 +103,10 @@ impl Condition {
     /// # Errors
     /// The caller does not have the lock; nothing happened.
     pub fn wait_with<L: Exclusive>(&self, lock: &L, patience: &mut Patience<'_>) -> Result<Wake, NotHeld> {
+        // Before anybody can notify this thread, which may hand the lock to it.
+        if !lock.is_held() {
+            return Err(NotHeld);
+        }
         let waiter = self.enrol();
         let count = match lock.surrender() {
             Ok(count) => count,
@@ -122,8 +137,8 @@ impl Condition {
         }
     }
 
-    /// Ends a wait that should not have begun. Somebody who has the lock may have moved `waiter` into its line meanwhile;
-    /// then it is its turn there that ends the wait, and the notification goes to the next in line.
+    /// Ends a wait that should not have begun: another thread released the lock in the meantime. Who had it then may have
+    /// moved `waiter` into its line; then it is its turn there that ends the wait, and the notification goes to the next.
     fn take_back<L: Exclusive>(&self, lock: &L, waiter: Arc<Waiter>) {
         if self.withdraw(&waiter) {
             return;

@@ -1,6 +1,6 @@
 //! A flag to wait for.
 
-use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock, block};
+use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
 
 use crate::error::WaitError;
 
@@ -8,7 +8,7 @@ use crate::error::WaitError;
 ///
 /// Whoever waits when it is set gets through, even if it is cleared at once.
 pub struct Event {
-    state: WordLock<State>,
+    state: StateLock<State>,
 }
 
 struct State {
@@ -20,7 +20,7 @@ impl Event {
     /// An event that is not set.
     pub fn new() -> Self {
         Event {
-            state: WordLock::new(State {
+            state: StateLock::new(State {
                 set: false,
                 waiters: WaitQueue::new(),
             }),

@@ -1,6 +1,6 @@
 //! The synchronization primitives of Python's `threading`, for any Rust program.
 //!
-//! Each is a few plain fields under a [`WordLock`](interlock_wait::WordLock), with wait queues among them; all blocking
+//! Each is a few plain fields under a [`StateLock`](interlock_wait::StateLock), with wait queues among them; all blocking
 //! happens in [`interlock_wait::block`]. The semantics are those of Python's standard library: a [`Lock`] may be released
 //! by any thread, an [`Event`] set wakes everybody who waits at that moment, a [`Barrier`] breaks when a party gives up.
 //!

@@ -1,6 +1,6 @@
 //! A mutual-exclusion lock.
 
-use interlock_wait::{Kind, Patience, ThreadId, WordLock};
+use interlock_wait::{Kind, Patience, StateLock, ThreadId};
 
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
@@ -26,7 +26,7 @@ impl Lock {
     /// A lock that nobody has.
     pub fn new() -> Self {
         Lock {
-            owned: WordLock::new(Ownership::watched_if_probed()),
+            owned: StateLock::new(Ownership::watched_if_probed()),
         }
     }
 

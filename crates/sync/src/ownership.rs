@@ -6,7 +6,7 @@
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Event, Kind, Patience, Resource, ThreadId, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, block,
+    Event, Kind, Patience, Resource, StateLock, ThreadId, WaitQueue, Waiter, Wake, Wakeup, Wakeups, block,
     probed, report,
 };
 
@@ -124,7 +124,7 @@ impl Ownership {
 }
 
 /// The state of a lock under its word lock, and what is done with it when the fast paths do not apply.
-pub(crate) type Owned = WordLock<Ownership>;
+pub(crate) type Owned = StateLock<Ownership>;
 
 pub(crate) fn resource(owned: &Owned, kind: Kind) -> Resource {
     Resource {

@@ -1,6 +1,6 @@
 //! A reentrant lock.
 
-use interlock_wait::{Kind, Patience, ThreadId, WordLock};
+use interlock_wait::{Kind, Patience, StateLock, ThreadId};
 
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
@@ -35,7 +35,7 @@ impl RLock {
     /// A lock that nobody has.
     pub fn new() -> Self {
         RLock {
-            owned: WordLock::new(Ownership::watched_if_probed()),
+            owned: StateLock::new(Ownership::watched_if_probed()),
         }
     }
 

@@ -1,13 +1,13 @@
 //! A counting semaphore.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock, block};
+use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
 
 use crate::error::{TooMany, WaitError};
 
 /// A number of permits: Python's `threading.Semaphore`, and with a bound its `threading.BoundedSemaphore`.
 pub struct Semaphore {
-    state: WordLock<State>,
+    state: StateLock<State>,
 }
 
 struct State {
@@ -25,7 +25,7 @@ impl Semaphore {
     /// A semaphore with `permits` permits, which never has more than `bound`.
     pub fn bounded(permits: usize, bound: usize) -> Self {
         Semaphore {
-            state: WordLock::new(State {
+            state: StateLock::new(State {
                 permits,
                 bound,
                 waiters: WaitQueue::new(),

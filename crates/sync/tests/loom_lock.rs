@@ -2,33 +2,18 @@
 
 #![cfg(loom)]
 
+#[path = "../../wait/tests/hosts/mod.rs"]
+mod hosts;
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
 
+use hosts::Stops;
 use interlock_sync::{Lock, RLock, WaitError};
 use interlock_wait::model::set_all_wait_for_long;
 use interlock_wait::{Deadline, Host, Patience, Slept};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
-
-/// A host that ends every wait, at once or after a sleep whose time is over at once.
-struct Stops {
-    after_a_sleep: bool,
-}
-
-impl Host for Stops {
-    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-        if self.after_a_sleep {
-            sleep();
-        }
-        true
-    }
-
-    fn hears_signals(&self) -> bool {
-        true
-    }
-}
 
 /// A lock and plain memory: loom fails when two threads are at it at once, or one does not see what the other did.
 #[derive(Default)]
@@ -65,7 +50,7 @@ fn start<T: 'static>(guarded: &Arc<Guarded>, body: impl FnOnce(&Guarded) -> T + 
 
 /// Two threads and the one that has the lock at first; `leave` is what one of the two does.
 fn three_threads(leave: fn(&Guarded) -> Result<(), WaitError>) {
-    model::check_bounded(4, move || {
+    model::check_bounded(3, move || {
         let guarded = Arc::new(Guarded::default());
         assert!(guarded.lock.try_acquire());
         let leaver = start(&guarded, leave);
@@ -86,12 +71,12 @@ fn times_out(guarded: &Guarded) -> Result<(), WaitError> {
 }
 
 fn is_interrupted(guarded: &Guarded) -> Result<(), WaitError> {
-    let mut host = Stops { after_a_sleep: false };
+    let mut host = Stops::at_once();
     guarded.add(&mut Patience::hosted(Deadline::NEVER, &mut host))
 }
 
 fn is_interrupted_in_a_sleep(guarded: &Guarded) -> Result<(), WaitError> {
-    let mut host = Stops { after_a_sleep: true };
+    let mut host = Stops::after_a_sleep();
     guarded.add(&mut Patience::hosted(Deadline::PASSED, &mut host))
 }
 

@@ -37,4 +37,4 @@ pub use spin::watch;
 pub use wait_queue::WaitQueue;
 pub use waiter::{ThreadId, Waiter, Wakeup, Wakeups};
 pub use wake::{Slept, Wake};
-pub use word_lock::{WordLock, WordLockGuard};
+pub use word_lock::{StateLock, WordLock, WordLockGuard, host_excludes_threads};

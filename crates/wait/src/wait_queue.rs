@@ -31,6 +31,12 @@ impl WaitQueue {
         WaitQueue { line: None }
     }
 
+    /// Whether nobody has waited here lately: then nobody does now. Costs less than [`WaitQueue::is_empty`].
+    #[inline]
+    pub fn is_unused(&self) -> bool {
+        self.line.is_none()
+    }
+
     /// Whether nobody waits.
     #[inline]
     pub fn is_empty(&self) -> bool {

@@ -11,10 +11,34 @@ use std::ops::{Deref, DerefMut};
 
 #[cfg(not(loom))]
 use crate::backoff::Backoff;
-use crate::primitive::{AtomicU32, Ordering, UnsafeCell};
+use crate::primitive::{AtomicU32, Ordering, UnsafeCell, global};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
+
+/// Whether the process has a host that excludes its threads from each other: see [`host_excludes_threads`].
+static HOSTED_PROCESS: global::AtomicBool = global::AtomicBool::new(false);
+
+#[inline]
+fn is_hosted() -> bool {
+    // Relaxed: it changes once, while the process has no user of the engine yet.
+    !cfg!(loom) && HOSTED_PROCESS.load(Ordering::Relaxed)
+}
+
+/// Says that a host excludes the threads of this process from each other while they run engine code, as the lock of an
+/// interpreter does. From then on a [`StateLock`] is taken without an atomic operation.
+///
+/// # Safety
+/// - From now on, each thread that uses a primitive or a queue of Interlock has the host to itself while it does.
+/// - What it gives to other threads, it gives away no later than it gives up the host.
+/// - No primitive or queue is in use now.
+pub unsafe fn host_excludes_threads() {
+    // Relaxed: see `is_hosted`.
+    HOSTED_PROCESS.store(true, Ordering::Relaxed);
+}
+
+/// The lock of a primitive's state. It is a [`WordLock`], but for the process that has a host which excludes threads.
+pub type StateLock<T> = WordLock<T, true>;
 
 /// A value that one thread at a time may look at, for a few instructions.
 ///
@@ -26,11 +50,11 @@ const HELD: u32 = 1;
 /// use std::cell::Cell;
 /// use interlock_wait::WordLock;
 ///
-/// let lock = WordLock::new(Cell::new(0));
+/// let lock: WordLock<Cell<i32>> = WordLock::new(Cell::new(0));
 /// let guard = lock.lock();
 /// std::thread::scope(|s| s.spawn(|| guard.set(1)));
 /// ```
-pub struct WordLock<T> {
+pub struct WordLock<T, const HOSTED: bool = false> {
     word: AtomicU32,
     value: UnsafeCell<T>,
     #[cfg(loom)]
@@ -39,12 +63,12 @@ pub struct WordLock<T> {
 
 // SAFETY: the value is reached only through the guard, which one thread has at a time; so sharing the lock moves the
 // value between threads, for which `T: Send` is enough.
-unsafe impl<T: Send> Sync for WordLock<T> {}
+unsafe impl<T: Send, const HOSTED: bool> Sync for WordLock<T, HOSTED> {}
 
 // SAFETY: the lock owns the value and a word; it may go wherever the value may.
-unsafe impl<T: Send> Send for WordLock<T> {}
+unsafe impl<T: Send, const HOSTED: bool> Send for WordLock<T, HOSTED> {}
 
-impl<T> WordLock<T> {
+impl<T, const HOSTED: bool> WordLock<T, HOSTED> {
     /// A free lock around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
@@ -66,7 +90,10 @@ impl<T> WordLock<T> {
 
     /// Takes the lock; waits for the few instructions that another thread needs.
     #[inline]
-    pub fn lock(&self) -> WordLockGuard<'_, T> {
+    pub fn lock(&self) -> WordLockGuard<'_, T, HOSTED> {
+        if HOSTED && is_hosted() {
+            return WordLockGuard::new(self);
+        }
         // Acquire pairs with the Release in the guard's drop.
         if self
             .word
@@ -80,7 +107,10 @@ impl<T> WordLock<T> {
 
     /// Takes the lock if it is free.
     #[inline]
-    pub fn try_lock(&self) -> Option<WordLockGuard<'_, T>> {
+    pub fn try_lock(&self) -> Option<WordLockGuard<'_, T, HOSTED>> {
+        if HOSTED && is_hosted() {
+            return Some(WordLockGuard::new(self));
+        }
         // Acquire pairs with the Release in the guard's drop.
         let taken = self
             .word
@@ -133,7 +163,7 @@ impl<T> WordLock<T> {
     }
 }
 
-impl<T: Default> Default for WordLock<T> {
+impl<T: Default, const HOSTED: bool> Default for WordLock<T, HOSTED> {
     fn default() -> Self {
         Self::new(T::default())
     }
@@ -141,15 +171,15 @@ impl<T: Default> Default for WordLock<T> {
 
 /// The right to the value of a [`WordLock`], until dropped.
 #[must_use = "the lock is free again as soon as the guard is dropped"]
-pub struct WordLockGuard<'a, T> {
-    lock: &'a WordLock<T>,
+pub struct WordLockGuard<'a, T, const HOSTED: bool = false> {
+    lock: &'a WordLock<T, HOSTED>,
     /// Threads may share a guard, and send it, as they may a mutable reference to the value, not as they may the lock.
     like: PhantomData<&'a mut T>,
 }
 
-impl<'a, T> WordLockGuard<'a, T> {
+impl<'a, T, const HOSTED: bool> WordLockGuard<'a, T, HOSTED> {
     #[inline]
-    fn new(lock: &'a WordLock<T>) -> Self {
+    fn new(lock: &'a WordLock<T, HOSTED>) -> Self {
         WordLockGuard {
             lock,
             like: PhantomData,
@@ -157,7 +187,7 @@ impl<'a, T> WordLockGuard<'a, T> {
     }
 }
 
-impl<T> Drop for WordLockGuard<'_, T> {
+impl<T, const HOSTED: bool> Drop for WordLockGuard<'_, T, HOSTED> {
     #[inline]
     fn drop(&mut self) {
         // Release pairs with the Acquire of whoever takes the lock next.
@@ -168,7 +198,7 @@ impl<T> Drop for WordLockGuard<'_, T> {
 }
 
 #[cfg(not(loom))]
-impl<T> Deref for WordLockGuard<'_, T> {
+impl<T, const HOSTED: bool> Deref for WordLockGuard<'_, T, HOSTED> {
     type Target = T;
 
     #[inline]
@@ -179,7 +209,7 @@ impl<T> Deref for WordLockGuard<'_, T> {
 }
 
 #[cfg(not(loom))]
-impl<T> DerefMut for WordLockGuard<'_, T> {
+impl<T, const HOSTED: bool> DerefMut for WordLockGuard<'_, T, HOSTED> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this guard is the only one and is borrowed mutably, so the reference is unique.
@@ -188,7 +218,7 @@ impl<T> DerefMut for WordLockGuard<'_, T> {
 }
 
 #[cfg(loom)]
-impl<T> Deref for WordLockGuard<'_, T> {
+impl<T, const HOSTED: bool> Deref for WordLockGuard<'_, T, HOSTED> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -198,7 +228,7 @@ impl<T> Deref for WordLockGuard<'_, T> {
 }
 
 #[cfg(loom)]
-impl<T> DerefMut for WordLockGuard<'_, T> {
+impl<T, const HOSTED: bool> DerefMut for WordLockGuard<'_, T, HOSTED> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this guard is the only one and is borrowed mutably, so the reference is unique; loom checks it.
         self.lock.value.with_mut(|value| unsafe { &mut *value })

@@ -2,10 +2,12 @@
 
 #![cfg(loom)]
 
+mod hosts;
 mod model;
 
 use std::task::{Wake as Task, Waker};
 
+use hosts::Stops;
 use interlock_wait::{
     Deadline, Host, Kind, Patience, Resource, Slept, ThreadId, WaitQueue, Waiter, Wake, WordLock, block,
 };
@@ -17,24 +19,6 @@ const RESOURCE: Resource = Resource {
     kind: Kind::Event,
     address: 0,
 };
-
-/// A host that ends every wait, at once or after a sleep whose time is over at once.
-struct Stops {
-    after_a_sleep: bool,
-}
-
-impl Host for Stops {
-    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-        if self.after_a_sleep {
-            sleep();
-        }
-        true
-    }
-
-    fn hears_signals(&self) -> bool {
-        true
-    }
-}
 
 /// The smallest primitive: tokens, each for one thread.
 #[derive(Default)]
@@ -79,6 +63,11 @@ impl Tokens {
             }
         }
     }
+}
+
+/// A queue under its lock.
+fn line() -> Arc<WordLock<WaitQueue>> {
+    Arc::default()
 }
 
 fn start<T: 'static>(body: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
@@ -159,7 +148,7 @@ fn who_is_notified_sees_what_was_done_before() {
     }
 
     model::check(|| {
-        let queue = Arc::new(WordLock::new(WaitQueue::new()));
+        let queue = line();
         let plain = Arc::new(UnsafeCell::new(0));
         let waiter = Waiter::thread();
         queue.lock().push_back(waiter.clone());
@@ -186,7 +175,7 @@ fn who_is_notified_sees_what_was_done_before() {
 #[test]
 fn who_leaves_in_time_is_not_notified() {
     model::check(|| {
-        let queue = Arc::new(WordLock::new(WaitQueue::new()));
+        let queue = line();
         let waiter = Waiter::thread();
         queue.lock().push_back(waiter.clone());
         let notifier = {
@@ -237,11 +226,11 @@ fn who_leaves_passes_its_notification_on() {
 #[test]
 fn who_is_interrupted_passes_its_notification_on() {
     one_leaves(|tokens| {
-        let mut host = Stops { after_a_sleep: false };
+        let mut host = Stops::at_once();
         tokens.take(&mut Patience::hosted(Deadline::NEVER, &mut host))
     });
     one_leaves(|tokens| {
-        let mut host = Stops { after_a_sleep: true };
+        let mut host = Stops::after_a_sleep();
         tokens.take(&mut Patience::hosted(Deadline::PASSED, &mut host))
     });
 }
@@ -321,7 +310,7 @@ fn nothing_is_given_to_a_thread_that_is_away() {
     }
 
     model::check(|| {
-        let line = Arc::new(WordLock::new((WaitQueue::new(), false)));
+        let line: Arc<WordLock<(WaitQueue, bool)>> = Arc::default();
         let waiter = Waiter::thread();
         line.lock().0.push_back(waiter.clone());
         let giver = {
@@ -397,7 +386,7 @@ fn a_task_is_woken_once_and_under_no_lock() {
     }
 
     model::check(|| {
-        let queue = Arc::new(WordLock::new(WaitQueue::new()));
+        let queue = line();
         let counts = std::sync::Arc::new(Counts {
             queue: queue.clone(),
             woken: Default::default(),

@@ -144,8 +144,14 @@ fn yes() -> *mut ffi::PyObject {
     unsafe { ffi::Py_NewRef(ffi::Py_True()) }
 }
 
-/// Puts the hot functions before the methods of the classes.
+/// Puts the hot functions before the methods of the classes, and lets the engine rely on the interpreter's lock.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
+    if !cfg!(Py_GIL_DISABLED) {
+        // SAFETY: engine code of this module runs attached, which on this build means with the interpreter's lock, and
+        // that lock orders what threads do one after the other; the module is being imported, so nothing is in use.
+        // (Threads between two runs, which are not attached, use what `interlock_pool` has for itself.)
+        unsafe { interlock_wait::host_excludes_threads() };
+    }
     lock::install(py)?;
     queue::install(py)
 }

@@ -2,7 +2,7 @@
 
 use interlock_queue::{Contents, Counters, Discard, Hooked, HookedError, Side};
 use interlock_sync as engine;
-use interlock_wait::{Deadline, Patience, WordLock};
+use interlock_wait::{Deadline, Patience, StateLock};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
@@ -87,8 +87,8 @@ pub(crate) struct Open {
     pub(super) not_empty: Py<Condition>,
     pub(super) not_full: Py<Condition>,
     pub(super) all_tasks_done: Py<Condition>,
-    pub(super) counters: WordLock<Counters>,
-    items: WordLock<Py<PyAny>>,
+    pub(super) counters: StateLock<Counters>,
+    items: StateLock<Py<PyAny>>,
     kind: Kind,
     overridden: Overridden,
 }
@@ -104,9 +104,9 @@ impl Open {
         )?;
         let condition = || Py::new(py, Condition::on(mutex.clone_ref(py)));
         let (not_empty, not_full, all_tasks_done) = (condition()?, condition()?, condition()?);
-        let items = WordLock::new(container(py, kind)?.unbind());
+        let items = StateLock::new(container(py, kind)?.unbind());
         mutex.get().engine.acquire();
-        let counters = WordLock::new(Counters {
+        let counters = StateLock::new(Counters {
             bound,
             ..Counters::default()
         });
@@ -216,7 +216,7 @@ impl<'py> Hooked for Opened<'_, 'py> {
         }
     }
 
-    fn counters(&self) -> &WordLock<Counters> {
+    fn counters(&self) -> &StateLock<Counters> {
         &self.open.counters
     }
 

@@ -1,0 +1,181 @@
+//! `Queue`, in every order of its threads. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(loom)]
+
+#[path = "../../wait/tests/hosts/mod.rs"]
+mod hosts;
+#[path = "../../wait/tests/model/mod.rs"]
+mod model;
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use hosts::Stops;
+use interlock_queue::{Discard, Fifo, GetError, PutError, Queue};
+use interlock_wait::{Deadline, Patience};
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+type Numbers = Queue<Fifo<u32>>;
+
+fn start<T: 'static>(queue: &Arc<Numbers>, body: impl FnOnce(&Numbers) -> T + 'static) -> JoinHandle<T> {
+    let queue = queue.clone();
+    thread::spawn(move || body(&queue))
+}
+
+#[test]
+fn items_are_got_once_and_in_their_order() {
+    model::check_bounded(4, || {
+        let queue = Arc::new(Numbers::new(1));
+        let getter = start(&queue, |queue| [queue.get(), queue.get()]);
+        queue.put(1).unwrap();
+        queue.put(2).unwrap();
+        assert_eq!(getter.join().unwrap(), [Ok(1), Ok(2)]);
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn as_many_getters_go_on_as_items_are_put() {
+    model::check_bounded(3, || {
+        let queue = Arc::new(Numbers::new(0));
+        let getters = [(); 2].map(|()| start(&queue, Numbers::get));
+        let mut items = std::collections::VecDeque::from([1, 2]);
+        queue.put_many_with(&mut items, &mut Patience::endless()).unwrap();
+        let mut got: Vec<_> = getters.map(|getter| getter.join().unwrap().unwrap()).into();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+    });
+}
+
+/// Ways to try to get an item, or to put one, that may come to nothing.
+fn time_over() -> Patience<'static> {
+    Patience::until(Deadline::PASSED)
+}
+
+fn get_interrupted(queue: &Numbers) -> Result<u32, GetError> {
+    queue.get_with(&mut Patience::hosted(Deadline::NEVER, &mut Stops::at_once()))
+}
+
+fn get_interrupted_in_a_sleep(queue: &Numbers) -> Result<u32, GetError> {
+    queue.get_with(&mut Patience::hosted(
+        Deadline::PASSED,
+        &mut Stops::after_a_sleep(),
+    ))
+}
+
+/// Polls once, and drops the future.
+fn get_as_a_task(queue: &Numbers) -> Result<u32, GetError> {
+    let mut getting = pin!(queue.get_async());
+    match getting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(GetError::Empty),
+    }
+}
+
+/// One getter leaves, another stays; one item is put, and put back by the leaver if it has it.
+fn one_getter_leaves(leave: fn(&Numbers) -> Result<u32, GetError>) {
+    model::check_bounded(3, move || {
+        let queue = Arc::new(Numbers::new(0));
+        let leaver = start(&queue, move |queue| {
+            if let Ok(item) = leave(queue) {
+                queue.put(item).unwrap();
+            }
+        });
+        let stayer = start(&queue, Numbers::get);
+        queue.put(7).unwrap();
+        leaver.join().unwrap();
+        assert_eq!(stayer.join().unwrap(), Ok(7));
+    });
+}
+
+#[test]
+fn an_item_reaches_the_next_getter_when_one_leaves() {
+    one_getter_leaves(|queue| queue.get_with(&mut time_over()));
+    one_getter_leaves(get_interrupted);
+    one_getter_leaves(get_interrupted_in_a_sleep);
+}
+
+#[test]
+fn an_item_reaches_the_next_getter_when_a_task_is_dropped() {
+    one_getter_leaves(get_as_a_task);
+}
+
+/// One putter leaves, another stays; there is room for one item, and made again by the leaver if it used it.
+fn one_putter_leaves(leave: fn(&Numbers) -> bool) {
+    model::check_bounded(3, move || {
+        let queue = Arc::new(Numbers::new(1));
+        queue.put(0).unwrap();
+        let leaver = start(&queue, move |queue| {
+            if leave(queue) {
+                queue.get().unwrap();
+            }
+        });
+        let stayer = start(&queue, |queue| queue.put(2).unwrap());
+        assert_ne!(queue.get(), Err(GetError::Empty));
+        leaver.join().unwrap();
+        stayer.join().unwrap();
+        assert_eq!(queue.len(), 1);
+    });
+}
+
+#[test]
+fn room_reaches_the_next_putter_when_one_leaves() {
+    one_putter_leaves(|queue| queue.put_with(1, &mut time_over()).is_ok());
+    one_putter_leaves(|queue| {
+        let mut host = Stops::at_once();
+        let result = queue.put_with(1, &mut Patience::hosted(Deadline::NEVER, &mut host));
+        assert!(matches!(result, Ok(()) | Err(PutError::Interrupted(1))));
+        result.is_ok()
+    });
+    one_putter_leaves(|queue| {
+        let mut putting = pin!(queue.put_async(1));
+        putting
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    });
+}
+
+#[test]
+fn a_shutdown_ends_every_wait() {
+    model::check_bounded(3, || {
+        let queue = Arc::new(Numbers::new(1));
+        let getter = start(&queue, Numbers::get);
+        let joiner = start(&queue, |queue| queue.join_with(&mut Patience::endless()));
+        queue.shutdown(Discard::Items);
+        assert_eq!(getter.join().unwrap(), Err(GetError::ShutDown));
+        assert_eq!(joiner.join().unwrap(), Ok(()));
+        assert_eq!(queue.put(1), Err(PutError::ShutDown(1)));
+    });
+}
+
+#[test]
+fn a_retired_queue_ends_every_wait_and_keeps_nothing() {
+    model::check_bounded(3, || {
+        let queue = Arc::new(Numbers::new(1));
+        queue.put(1).unwrap();
+        let putter = start(&queue, |queue| queue.put(2));
+        let joiner = start(&queue, |queue| queue.join_with(&mut Patience::endless()));
+        let contents = queue.retire().unwrap();
+        assert_eq!(putter.join().unwrap(), Err(PutError::Retired(2)));
+        assert_eq!(joiner.join().unwrap(), Err(GetError::Retired));
+        assert_eq!(contents.unfinished, 1);
+    });
+}
+
+#[test]
+fn who_joins_goes_on_when_every_task_is_done() {
+    model::check_bounded(4, || {
+        let queue = Arc::new(Numbers::new(0));
+        queue.put(1).unwrap();
+        let worker = start(&queue, |queue| {
+            queue.get().unwrap();
+            queue.task_done().unwrap();
+        });
+        queue.join_with(&mut Patience::endless()).unwrap();
+        assert_eq!(queue.unfinished(), 0);
+        worker.join().unwrap();
+    });
+}

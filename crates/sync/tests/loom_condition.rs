@@ -1,0 +1,258 @@
+//! `Condition`, in every order of its threads. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(loom)]
+
+#[path = "../../wait/tests/hosts/mod.rs"]
+mod hosts;
+#[path = "../../wait/tests/model/mod.rs"]
+mod model;
+
+use hosts::Stops;
+use interlock_sync::{Condition, Lock, NotHeld, RLock};
+use interlock_wait::model::set_all_wait_for_long;
+use interlock_wait::{Deadline, Patience, Wake};
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+/// Tokens under a lock, with a condition for who wants one.
+#[derive(Default)]
+struct Tokens {
+    lock: Lock,
+    some: Condition,
+    there: UnsafeCell<u32>,
+}
+
+impl Tokens {
+    /// Changes the number of tokens; the caller has the lock.
+    fn change(&self, change: impl FnOnce(&mut u32)) {
+        // SAFETY: the lock is held; that this suffices is what the model is about.
+        self.there.with_mut(|there| change(unsafe { &mut *there }));
+    }
+
+    fn there(&self) -> u32 {
+        let mut number = 0;
+        self.change(|there| number = *there);
+        number
+    }
+
+    fn give(&self, count: u32) {
+        self.lock.acquire();
+        self.change(|there| *there += count);
+        self.some.notify_with(&self.lock, count as usize);
+        self.lock.release().unwrap();
+    }
+
+    fn take(&self) {
+        self.lock.acquire();
+        while self.there() == 0 {
+            let wake = self.some.wait_with(&self.lock, &mut Patience::endless());
+            assert_eq!(wake, Ok(Wake::Notified));
+        }
+        self.change(|there| *there -= 1);
+        self.lock.release().unwrap();
+    }
+
+    /// Waits once, and leaves whatever there is to others.
+    fn look(&self, patience: &mut Patience<'_>) {
+        self.lock.acquire();
+        if self.there() == 0 && self.some.wait_with(&self.lock, patience) == Ok(Wake::Notified) {
+            self.some.notify_with(&self.lock, 1);
+        }
+        self.lock.release().unwrap();
+    }
+}
+
+fn start<S: 'static>(shared: &Arc<S>, body: impl FnOnce(&S) + 'static) -> JoinHandle<()> {
+    let shared = shared.clone();
+    thread::spawn(move || body(&shared))
+}
+
+fn in_both_ways(model: impl Fn()) {
+    for long in [false, true] {
+        set_all_wait_for_long(long);
+        model();
+    }
+}
+
+#[test]
+fn a_notified_waiter_takes_the_lock_in_its_turn() {
+    in_both_ways(|| {
+        model::check_bounded(4, || {
+            let tokens = Arc::new(Tokens::default());
+            let taker = start(&tokens, Tokens::take);
+            tokens.give(1);
+            taker.join().unwrap();
+            assert!(!tokens.lock.is_locked() && tokens.some.waiting() == 0);
+        });
+    });
+}
+
+#[test]
+fn waiters_that_are_notified_together_take_the_lock_one_after_the_other() {
+    in_both_ways(|| {
+        model::check_bounded(2, || {
+            let tokens = Arc::new(Tokens::default());
+            let takers = [(); 2].map(|()| start(&tokens, Tokens::take));
+            tokens.give(2);
+            takers.into_iter().for_each(|taker| taker.join().unwrap());
+            assert!(!tokens.lock.is_locked() && tokens.some.waiting() == 0);
+        });
+    });
+}
+
+/// One thread waits for a while, one until it has the only token.
+fn one_leaves(leave: fn(&Tokens)) {
+    in_both_ways(|| {
+        model::check_bounded(2, move || {
+            let tokens = Arc::new(Tokens::default());
+            let leaver = start(&tokens, leave);
+            let taker = start(&tokens, Tokens::take);
+            tokens.give(1);
+            leaver.join().unwrap();
+            taker.join().unwrap();
+            assert!(!tokens.lock.is_locked() && tokens.some.waiting() == 0);
+        });
+    });
+}
+
+#[test]
+fn a_notification_of_a_condition_is_not_lost_on_who_times_out() {
+    one_leaves(|tokens| tokens.look(&mut Patience::until(Deadline::PASSED)));
+}
+
+#[test]
+fn a_notification_of_a_condition_is_not_lost_on_who_is_interrupted() {
+    one_leaves(|tokens| {
+        let mut host = Stops::at_once();
+        tokens.look(&mut Patience::hosted(Deadline::NEVER, &mut host));
+    });
+    one_leaves(|tokens| {
+        let mut host = Stops::after_a_sleep();
+        tokens.look(&mut Patience::hosted(Deadline::PASSED, &mut host));
+    });
+}
+
+/// As [`Tokens::take`], in parts; whether it did.
+fn take_in_parts(tokens: &Tokens, patience: &mut Patience<'_>) -> bool {
+    loop {
+        tokens.lock.acquire();
+        if tokens.there() > 0 {
+            tokens.change(|there| *there -= 1);
+            tokens.lock.release().unwrap();
+            return true;
+        }
+        let waiter = tokens.some.enrol();
+        tokens.lock.release().unwrap();
+        if tokens.some.wait_enrolled(&waiter, patience).is_err() {
+            return false;
+        }
+    }
+}
+
+fn one_leaves_in_parts(leave: fn(&Tokens) -> bool) {
+    model::check_bounded(2, move || {
+        let tokens = Arc::new(Tokens::default());
+        let give = |tokens: &Tokens| {
+            tokens.lock.acquire();
+            tokens.change(|there| *there += 1);
+            tokens.some.notify(1);
+            tokens.lock.release().unwrap();
+        };
+        let leaver = start(&tokens, move |tokens| {
+            if leave(tokens) {
+                give(tokens);
+            }
+        });
+        let taker = start(&tokens, |tokens| {
+            assert!(take_in_parts(tokens, &mut Patience::endless()));
+        });
+        give(&tokens);
+        leaver.join().unwrap();
+        taker.join().unwrap();
+        assert!(!tokens.lock.is_locked() && tokens.some.waiting() == 0);
+    });
+}
+
+#[test]
+fn a_notification_in_parts_is_not_lost_on_who_leaves() {
+    one_leaves_in_parts(|tokens| take_in_parts(tokens, &mut Patience::until(Deadline::PASSED)));
+    one_leaves_in_parts(|tokens| {
+        let mut host = Stops::at_once();
+        take_in_parts(tokens, &mut Patience::hosted(Deadline::NEVER, &mut host))
+    });
+}
+
+#[test]
+fn a_wait_without_the_lock_leaves_nothing_behind() {
+    in_both_ways(|| {
+        model::check_bounded(4, || {
+            let shared = Arc::new((RLock::new(), Condition::new()));
+            let stranger = start(&shared, |(lock, condition)| {
+                let wake = condition.wait_with(lock, &mut Patience::endless());
+                assert_eq!(wake, Err(NotHeld));
+            });
+            let (lock, condition) = &*shared;
+            lock.acquire();
+            condition.notify_with(lock, 1);
+            lock.release().unwrap();
+            stranger.join().unwrap();
+            assert!(condition.waiting() == 0 && !lock.is_locked());
+            lock.acquire();
+            lock.release().unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_wait_whose_lock_another_thread_releases_leaves_nothing_behind() {
+    in_both_ways(|| {
+        model::check_bounded(3, || {
+            let tokens = Arc::new(Tokens::default());
+            tokens.lock.acquire();
+            // Releases what it has not acquired, if it comes in time.
+            let thief = start(&tokens, |tokens| {
+                let _ = tokens.lock.release();
+                tokens.lock.acquire();
+                tokens.some.notify_with(&tokens.lock, 1);
+                let _ = tokens.lock.release();
+            });
+            let wake = tokens
+                .some
+                .wait_with(&tokens.lock, &mut Patience::until(Deadline::PASSED));
+            if wake.is_ok() {
+                let _ = tokens.lock.release();
+            }
+            thief.join().unwrap();
+            assert!(!tokens.lock.is_locked() && tokens.some.waiting() == 0);
+            tokens.give(1);
+            tokens.take();
+        });
+    });
+}
+
+#[test]
+fn a_reentrant_lock_is_taken_back_as_it_was() {
+    in_both_ways(|| {
+        model::check_bounded(3, || {
+            let shared = Arc::new((RLock::new(), Condition::new(), UnsafeCell::new(false)));
+            let waiter = start(&shared, |(lock, condition, set)| {
+                lock.acquire();
+                lock.acquire();
+                // SAFETY: the lock is held, here and below.
+                while !set.with(|set| unsafe { *set }) {
+                    condition.wait_with(lock, &mut Patience::endless()).unwrap();
+                }
+                assert_eq!(lock.recursion_count(), 2);
+                lock.release_all().unwrap();
+            });
+            let (lock, condition, set) = &*shared;
+            lock.acquire();
+            // SAFETY: as above.
+            set.with_mut(|set| unsafe { *set = true });
+            condition.notify_with(lock, 1);
+            lock.release().unwrap();
+            waiter.join().unwrap();
+        });
+    });
+}

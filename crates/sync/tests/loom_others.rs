@@ -1,0 +1,148 @@
+//! `Semaphore`, `Event` and `Barrier`, in every order of their threads. The names are those of the claims in
+//! `PROTOCOL.md`.
+
+#![cfg(loom)]
+
+#[path = "../../wait/tests/hosts/mod.rs"]
+mod hosts;
+#[path = "../../wait/tests/model/mod.rs"]
+mod model;
+
+use hosts::Stops;
+use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, WaitError};
+use interlock_wait::{Deadline, Patience};
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+fn start<S: 'static, T: 'static>(shared: &Arc<S>, body: impl FnOnce(&S) -> T + 'static) -> JoinHandle<T> {
+    let shared = shared.clone();
+    thread::spawn(move || body(&shared))
+}
+
+#[test]
+fn permits_are_neither_lost_nor_made() {
+    model::check_bounded(3, || {
+        let semaphore = Arc::new(Semaphore::bounded(1, 1));
+        let use_it = |semaphore: &Semaphore| {
+            semaphore.acquire();
+            semaphore.release().unwrap();
+        };
+        let others = [(); 2].map(|()| start(&semaphore, use_it));
+        use_it(&semaphore);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(semaphore.permits(), 1);
+    });
+}
+
+/// One thread leaves early, another stays; two permits are given, and whoever got one has it for good.
+fn one_leaves(leave: fn(&Semaphore) -> Result<(), WaitError>) {
+    model::check_bounded(3, move || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let leaver = start(&semaphore, leave);
+        let stayer = start(&semaphore, Semaphore::acquire);
+        semaphore.release().unwrap();
+        let got_one = leaver.join().unwrap().is_ok();
+        if got_one {
+            semaphore.release().unwrap();
+        }
+        stayer.join().unwrap();
+        assert_eq!(semaphore.permits(), 0);
+    });
+}
+
+#[test]
+fn a_permit_goes_to_the_next_when_its_waiter_leaves() {
+    one_leaves(|semaphore| semaphore.acquire_with(&mut Patience::until(Deadline::PASSED)));
+    one_leaves(|semaphore| {
+        let mut host = Stops::at_once();
+        semaphore.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+    });
+    one_leaves(|semaphore| {
+        let mut host = Stops::after_a_sleep();
+        semaphore.acquire_with(&mut Patience::hosted(Deadline::PASSED, &mut host))
+    });
+}
+
+#[test]
+fn permits_that_are_given_together_reach_as_many_waiters() {
+    model::check_bounded(3, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let others = [(); 2].map(|()| start(&semaphore, Semaphore::acquire));
+        semaphore.release_many(2).unwrap();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(semaphore.permits(), 0);
+    });
+}
+
+#[test]
+fn an_event_that_is_set_lets_everybody_through() {
+    model::check_bounded(3, || {
+        let event = Arc::new(Event::new());
+        let waiters = [(); 2].map(|()| start(&event, Event::wait));
+        event.set();
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+    });
+}
+
+#[test]
+fn a_wait_for_an_event_that_times_out_leaves_nothing_behind() {
+    model::check_bounded(5, || {
+        let event = Arc::new(Event::new());
+        let waiter = start(&event, |event| {
+            let first = event.wait_with(&mut Patience::until(Deadline::PASSED));
+            event.wait();
+            first
+        });
+        event.set();
+        let _ = waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn the_parties_of_a_barrier_pass_together() {
+    model::check_bounded(2, || {
+        let barrier = Arc::new(Barrier::new(3));
+        let others = [(); 2].map(|()| start(&barrier, Barrier::wait));
+        let mut indices = vec![barrier.wait().unwrap()];
+        indices.extend(others.into_iter().map(|other| other.join().unwrap().unwrap()));
+        indices.sort_unstable();
+        assert_eq!(indices, [0, 1, 2]);
+    });
+}
+
+#[test]
+fn a_party_that_gives_up_stops_all_or_none() {
+    fn arrive(barrier: &Barrier, patience: &mut Patience<'_>) -> Result<usize, Broken> {
+        match barrier.arrive_with(patience)? {
+            Arrival::Leads(index) => barrier.open().map(|()| index),
+            Arrival::Through(index) => Ok(index),
+        }
+    }
+
+    model::check(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let other = start(&barrier, |barrier| {
+            arrive(barrier, &mut Patience::until(Deadline::PASSED))
+        });
+        let result = barrier.wait();
+        assert_eq!(result.is_ok(), other.join().unwrap().is_ok());
+        assert_eq!(barrier.is_broken(), result.is_err());
+    });
+}
+
+#[test]
+fn who_comes_early_does_not_break_the_round() {
+    model::check(|| {
+        let barrier = Arc::new(Barrier::new(1));
+        assert_eq!(
+            barrier.arrive_with(&mut Patience::endless()),
+            Ok(Arrival::Leads(0))
+        );
+        let early = start(&barrier, |barrier| {
+            barrier.arrive_with(&mut Patience::until(Deadline::PASSED))
+        });
+        assert_eq!(barrier.open(), Ok(()));
+        assert_eq!(early.join().unwrap(), Ok(Arrival::Leads(0)));
+        assert_eq!(barrier.open(), Ok(()));
+    });
+}

@@ -1,0 +1,40 @@
+//! Hosts of threads, for tests.
+
+use interlock_wait::{Host, Slept};
+
+/// A host that ends the first wait, and lets the others last: the handler of a signal has failed.
+pub(crate) struct Stops {
+    after_a_sleep: bool,
+    has_stopped: bool,
+}
+
+impl Stops {
+    /// Ends the wait before the first sleep.
+    pub(crate) fn at_once() -> Self {
+        Stops {
+            after_a_sleep: false,
+            has_stopped: false,
+        }
+    }
+
+    /// Ends the wait after the first sleep, whose time should be over at once.
+    pub(crate) fn after_a_sleep() -> Self {
+        Stops {
+            after_a_sleep: true,
+            has_stopped: false,
+        }
+    }
+}
+
+impl Host for Stops {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        if self.has_stopped || self.after_a_sleep {
+            sleep();
+        }
+        !std::mem::replace(&mut self.has_stopped, true)
+    }
+
+    fn hears_signals(&self) -> bool {
+        true
+    }
+}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from typing import Any
 
 __all__ = ["Captured", "find_captured", "running_threads"]
 
@@ -56,7 +56,13 @@ def _is_ours(name: str) -> bool:
 
 
 def running_threads() -> tuple[str, ...]:
-    """Names of the running threads, without the main thread and the calling one. Does not block for long."""
+    """Names of the running threads, without the main thread and the calling one. Does not block for long.
+
+    While `threading` has not been imported (it is not, for this) there are none: only it starts threads with names.
+    """
+    threading: Any = sys.modules.get("threading")
+    if threading is None:
+        return ()
     me = threading.get_ident()
     main = threading.main_thread()
     return tuple(t.name for t in threading.enumerate() if t is not main and t.ident != me)

@@ -15,7 +15,6 @@ Other programs started through ``subprocess`` are left alone, whatever they run.
 
 from __future__ import annotations
 
-import functools
 import os
 
 from interlock._when_imported import WhenImported
@@ -82,6 +81,8 @@ class Carrier:
             self._wrap(spawn, "prepare", self._prepare)
 
     def _wrap(self, module: Any, name: str, around: Callable[..., Any]) -> None:
+        import functools  # here, for the sake of programs that start no children
+
         original = getattr(module, name)
         wrapper = functools.wraps(original)(functools.partial(around, original))
         setattr(module, name, wrapper)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from queue import Empty, Full
 from types import GenericAlias
 
-from interlock import _interlock
+from interlock._interlock import Queue as _EngineQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Queue(_interlock.Queue):
+class Queue(_EngineQueue):
     """A queue of at most `maxsize` items (0: any number), first in, first out.
 
     Blocks in get() while it is empty, in put() while it is full, and in join() until task_done() was called for
@@ -25,7 +25,13 @@ class Queue(_interlock.Queue):
 
     _order = "fifo"
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+
+    def __reduce_ex__(self, protocol: Any, /) -> Any:
+        """Refuse to be pickled or copied, as a standard queue does, unless a derived class says how."""
+        if type(self).__reduce__ is not object.__reduce__:
+            return self.__reduce__()
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     async def aput(self, item: Any) -> None:
         """Put an item into the queue, when there is room.
@@ -92,6 +98,9 @@ async def _until_ready(queue: Queue, side: str) -> None:
     except BaseException:
         registration.cancel()
         raise
+    finally:
+        # It refers to wake(), and wake() to it: what the collector cannot see must not go round.
+        registration = None
 
 
 def _resolve(future: Future[None]) -> None:

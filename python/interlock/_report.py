@@ -40,9 +40,11 @@ class InstallReport(SimpleNamespace):
 
     Attributes:
         enabled: False if the environment has ``INTERLOCK=0``, which turns `install` off.
-        modules: the standard modules that are patched now.
-        added: those that this call patched.
-        names: the patched names of each module in ``added``.
+        modules: the standard modules that are installed now, those in ``pending`` included.
+        added: those that this call installed.
+        pending: those in ``modules`` that had not been imported when the call returned. They are patched when they are
+            imported, before any other code can see them.
+        names: the patched names of each module in ``added`` that is not pending.
         captured: the modules outside the standard library that had taken original objects before
             (``from threading import Lock``), each with the names that it holds them under. These names stay
             as they are: install earlier to have them replaced.
@@ -54,6 +56,7 @@ class InstallReport(SimpleNamespace):
     enabled: bool
     modules: tuple[str, ...]
     added: tuple[str, ...]
+    pending: tuple[str, ...]
     names: Mapping[str, Sequence[str]]
     captured: Mapping[str, Sequence[str]]
     captured_stdlib: Mapping[str, Sequence[str]]
@@ -65,6 +68,7 @@ class InstallReport(SimpleNamespace):
         enabled: bool,
         modules: tuple[str, ...],
         added: tuple[str, ...] = (),
+        pending: tuple[str, ...] = (),
         names: Mapping[str, Sequence[str]] = _NONE,
         captured: Mapping[str, Sequence[str]] = _NONE,
         captured_stdlib: Mapping[str, Sequence[str]] = _NONE,
@@ -75,6 +79,7 @@ class InstallReport(SimpleNamespace):
             enabled=enabled,
             modules=modules,
             added=added,
+            pending=pending,
             names=names,
             captured=captured,
             captured_stdlib=captured_stdlib,
@@ -83,19 +88,21 @@ class InstallReport(SimpleNamespace):
         self.__undo = undo
 
     def __enter__(self) -> Self:
-        """Return the report. The modules are patched already."""
+        """Return the report. The modules are installed already."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Take back what this call patched; what was installed before it stays. Does not block."""
+        """Take back what this call installed; what was installed before it stays. Does not block."""
         self.__undo(self.added)
 
     def __str__(self) -> str:
         if not self.enabled:
             return "interlock is turned off (INTERLOCK=0)"
         lines = [f"installed: {', '.join(self.modules) or 'nothing'}"]
+        if self.pending:
+            lines.append(f"patched when imported: {', '.join(self.pending)}")
         if self.captured:
             lines.append(f"captured before: {describe(self.captured)}")
         if self.captured_stdlib:

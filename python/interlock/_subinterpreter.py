@@ -9,7 +9,7 @@ def in_subinterpreter() -> bool:
         import _interpreters  # type: ignore[import-not-found]  # from 3.13 on
     except ImportError:
         try:
-            import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found, no-redef]
+            import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found]
         except ImportError:
             return False
     return _number(_interpreters.get_current()) != _number(_interpreters.get_main())
@@ -17,4 +17,4 @@ def in_subinterpreter() -> bool:
 
 def _number(interpreter: object) -> int:
     """The number of an interpreter, whatever this version hands out for it."""
-    return int(interpreter[0] if isinstance(interpreter, tuple) else interpreter)  # type: ignore[call-overload]
+    return int(interpreter[0] if isinstance(interpreter, tuple) else interpreter)  # type: ignore[arg-type]

@@ -65,7 +65,7 @@ class Thread(_std.Thread):
             raise _shutting_down()
         self._engine = engine = ThreadHandle()
         try:
-            ident = engine.start(self._bootstrap, self._name, self._daemonic, stack_size())
+            ident = engine.start(self._bootstrap, self._name, self._daemonic, _stack_size())
         except BaseException:
             self._engine = None
             raise
@@ -161,6 +161,14 @@ class Thread(_std.Thread):
             self._engine.mark_done()
         else:
             self._ident = new_ident
+
+
+def _stack_size() -> int:
+    """The stack size that is set for new threads, in bytes; 0 for the default."""
+    size = stack_size()  # which sets it to the default as well
+    if size:
+        stack_size(size)
+    return size
 
 
 def _shutting_down() -> RuntimeError:

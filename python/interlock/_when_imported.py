@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import _imp
 import sys
 
 TYPE_CHECKING = False
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
 __all__ = ["WhenImported"]
 
@@ -17,8 +18,10 @@ __all__ = ["WhenImported"]
 class WhenImported:
     """Calls ``then()`` once after the module ``name`` was imported: now, if it has been already.
 
-    Until then the object stands first on ``sys.meta_path``, where it lets the other finders find the module
-    and asks its loader to report. The module and its ``__spec__`` stay the ordinary ones.
+    It is called in the thread that imports the module, when the module's code has run; other threads that import
+    it wait until ``then`` has returned. What ``then`` raises comes out of the import statement, as if the module
+    itself had raised it. While anything is watched, one finder stands first on ``sys.meta_path``; it lets the others
+    find the module and asks its loader to report. The module and its ``__spec__`` stay the ordinary ones.
     """
 
     def __init__(self, name: str, then: Callable[[], None]) -> None:
@@ -27,43 +30,101 @@ class WhenImported:
 
     def start(self) -> None:
         """Watch, or call ``then`` if the module is there."""
+        with _import_lock:
+            _watches.setdefault(self._name, []).append(self)
+            if _Finder not in sys.meta_path:
+                sys.meta_path.insert(0, _Finder)
         if self._name in sys.modules:
-            importlib.import_module(self._name)  # waits for the thread that is still importing it
+            __import__(self._name)  # waits for the thread that is still importing it
+            self._tell()
+
+    def cancel(self) -> bool:
+        """Stop watching. Returns False, and does nothing, if the module has been seen or was not watched."""
+        with _import_lock:
+            watches = _watches.get(self._name, [])
+            if self not in watches:
+                return False
+            watches.remove(self)
+            if not watches:
+                del _watches[self._name]
+            if not _watches and _Finder in sys.meta_path:
+                sys.meta_path.remove(_Finder)
+            return True
+
+    def _tell(self) -> None:
+        if self.cancel():
             self._then()
-        else:
-            sys.meta_path.insert(0, self)
 
-    def cancel(self) -> None:
-        """Stop watching. Nothing happens if the module has been seen."""
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
 
+_watches: dict[str, list[WhenImported]] = {}  # by the name of the module; changes under the import lock
+
+
+class _ImportLock:
+    """The lock under which the import system asks its finders. It is reentrant, and right in a forked child."""
+
+    def __enter__(self) -> None:
+        _imp.acquire_lock()
+
+    def __exit__(self, *_: object) -> None:
+        _imp.release_lock()
+
+
+_import_lock = _ImportLock()
+
+
+class _Finder:
+    """Finds the modules that are watched, through the other finders (import system protocol)."""
+
+    @staticmethod
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find the watched module through the other finders (import system protocol)."""
-        if fullname != self._name:
+        if fullname not in _watches:
             return None
         for finder in sys.meta_path:
-            if finder is self:
+            if finder is _Finder:
                 continue
             spec = finder.find_spec(fullname, path, target)
             if spec is not None:
-                self._tell_after_loading(spec)
+                _tell_after_loading(spec)
                 return spec
         return None
 
-    def _tell_after_loading(self, spec: ModuleSpec) -> None:
-        loader = spec.loader
-        if loader is None or isinstance(loader, type):
-            return  # a namespace package, or a loader shared by many modules: neither is a module we watch
-        original = loader.exec_module
 
-        def exec_module(module: ModuleType) -> None:
-            vars(loader).pop("exec_module", None)
-            original(module)
-            if sys.modules.get(self._name) is module and self in sys.meta_path:
-                self.cancel()
-                self._then()
+def _tell_after_loading(spec: ModuleSpec) -> None:
+    loader = spec.loader
+    if loader is None:
+        return  # a namespace package, which has no code
+    if isinstance(loader, type):  # one for many modules, such as the frozen ones
+        spec.loader = _Relay(spec)  # type: ignore[assignment]
+        return
+    original = loader.exec_module
 
-        loader.exec_module = exec_module  # type: ignore[method-assign]
+    def exec_module(module: ModuleType) -> None:
+        vars(loader).pop("exec_module", None)
+        original(module)
+        _loaded(spec.name, module)
+
+    loader.exec_module = exec_module  # type: ignore[method-assign]
+
+
+class _Relay:
+    """Stands for a loader that cannot be given a method of its own, until it loads the module."""
+
+    def __init__(self, spec: ModuleSpec) -> None:
+        self._spec = spec
+        self._loader: Any = spec.loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._spec.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        _loaded(self._spec.name, module)
+
+
+def _loaded(name: str, module: ModuleType) -> None:
+    if sys.modules.get(name) is module:
+        for watch in tuple(_watches.get(name, ())):
+            watch._tell()

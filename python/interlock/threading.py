@@ -22,7 +22,11 @@ else:
     from interlock._interlock import Barrier, BoundedSemaphore, Condition, Event, RLock, Semaphore
     from interlock._thread_class import Thread, Timer, _DummyThread, _MainThread
 
-    Lock = _interlock.Lock if sys.version_info >= (3, 13) else _interlock.allocate_lock
+    if sys.version_info >= (3, 13):
+        Lock = _interlock.Lock
+    else:
+        Lock = _interlock.allocate_lock
+        Lock.__module__ = "_thread"  # whose function the standard library has under this name
 
     __replaces__ = (
         "Barrier",

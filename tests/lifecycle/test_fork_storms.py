@@ -72,6 +72,28 @@ storm(ask, answer, child=child)
     )
 
 
+def test_a_fork_while_other_threads_wait_for_the_first_time(passes: Passes) -> None:
+    """What is found out at the first wait (such as how many processors there are) is in the child too."""
+    for _ in range(max(FORKS // 4, 1)):
+        passes("""
+            about_to_wait = []
+            def wait():
+                q = queue.Queue()
+                about_to_wait.append(True)
+                q.get()
+            def child():
+                fresh = queue.Queue()
+                thread = threading.Thread(target=fresh.put, args=(7,))
+                thread.start()
+                assert fresh.get(timeout=3) == 7
+                thread.join()
+            std.Thread(target=wait, daemon=True).start()
+            while not about_to_wait:
+                pass  # the interpreter comes back to this thread as soon as the other one goes to sleep
+            assert forked(child, limit=5) == 0
+        """)
+
+
 def test_a_fork_while_locks_and_conditions_are_contended(passes: Passes) -> None:
     passes(
         STORM.format(forks=FORKS)

@@ -10,7 +10,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use crate::blocking;
-use crate::convert::Timeout;
+use crate::convert::{Timeout, class_name};
 use crate::errors;
 use crate::made::Made;
 
@@ -34,7 +34,7 @@ struct Settings {
 #[pymethods]
 impl Barrier {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(parties, action=None, timeout=None)")]
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
         Barrier {
             engine: engine::Barrier::new(1),
@@ -113,7 +113,7 @@ impl Barrier {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let class = slf.get_type().fully_qualified_name()?;
+        let class = class_name(slf)?;
         let engine = &slf.get().engine;
         if engine.is_broken() {
             return Ok(format!("<{class} at {:p}: broken>", slf.as_ptr()));

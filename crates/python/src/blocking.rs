@@ -89,6 +89,10 @@ impl Host for Interpreter<'_> {
     fn hears_signals(&self) -> bool {
         self.handles_signals
     }
+
+    fn has_stopped(&self) -> bool {
+        self.raised.is_some()
+    }
 }
 
 /// Runs an operation of the engine that may wait until `deadline`; the calling thread detaches while it sleeps.

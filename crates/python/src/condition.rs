@@ -93,7 +93,7 @@ impl AnyLock {
 #[pymethods]
 impl Condition {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(lock=None)")]
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
         Condition {
             engine: engine::Condition::new(),
@@ -127,14 +127,24 @@ impl Condition {
     /// Calls it with the lock, first at once and then after each notification, until `timeout` seconds (None: without
     /// limit) are over. Raises RuntimeError if the calling thread does not have the lock and has to wait.
     #[pyo3(signature = (predicate, timeout = Timeout::Never), text_signature = "($self, predicate, timeout=None)")]
-    fn wait_for<'py>(&self, predicate: &Bound<'py, PyAny>, timeout: Timeout) -> PyResult<Bound<'py, PyAny>> {
+    fn wait_for<'py>(
+        slf: &Bound<'py, Self>,
+        predicate: &Bound<'py, PyAny>,
+        timeout: Timeout,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let deadline = timeout.deadline()?;
+        let mut first = true;
         loop {
             let result = predicate.call0()?;
-            if result.is_truthy()? || deadline.has_passed() {
+            if result.is_truthy()? || (!first && deadline.has_passed()) {
                 return Ok(result);
             }
-            self.wait_until(predicate.py(), deadline)?;
+            first = false;
+            if is_derived(slf) {
+                slf.call_method1("wait", (deadline.remaining().map(|left| left.as_secs_f64()),))?;
+            } else {
+                slf.get().wait_until(slf.py(), deadline)?;
+            }
         }
     }
 
@@ -162,8 +172,13 @@ impl Condition {
     /// Notify all threads that wait. Never blocks.
     ///
     /// Raises RuntimeError if the calling thread does not have the lock.
-    fn notify_all(&self, py: Python<'_>) -> PyResult<()> {
-        self.notify(py, isize::MAX)
+    fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if is_derived(slf) {
+            return slf
+                .call_method1("notify", (slf.get().engine.waiting(),))
+                .map(drop);
+        }
+        slf.get().notify(slf.py(), isize::MAX)
     }
 
     /// The old name of notify_all().
@@ -265,6 +280,11 @@ impl Condition {
             self.engine.waiting()
         ))
     }
+}
+
+/// Whether the object's class is derived, and may have other ways to wait and to notify.
+fn is_derived(condition: &Bound<'_, Condition>) -> bool {
+    !condition.is_exact_instance_of::<Condition>()
 }
 
 impl Condition {

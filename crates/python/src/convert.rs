@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use interlock_wait::Deadline;
+use pyo3::PyClass;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt};
@@ -105,16 +106,21 @@ impl LockTimeout {
     /// # Errors
     /// A timeout for a call that does not block, or one that is negative, or too large for the clock.
     #[cold]
-    pub(crate) fn deadline(self, blocking: bool) -> PyResult<Option<Deadline>> {
+    pub(crate) fn deadline(self, py: Python<'_>, blocking: bool) -> PyResult<Option<Deadline>> {
         match (blocking, self.0) {
             (true, -1.0) => Ok(Some(Deadline::NEVER)),
             (false, -1.0) => Ok(None),
             (false, _) => Err(PyValueError::new_err(
                 "can't specify a timeout for a non-blocking call",
             )),
-            (true, seconds) if seconds < 0.0 => Err(PyValueError::new_err(
-                "timeout value must be a non-negative number",
-            )),
+            (true, seconds) if seconds < 0.0 => {
+                let words = if py.version_info() < (3, 12) {
+                    "positive"
+                } else {
+                    "a non-negative number"
+                };
+                Err(PyValueError::new_err(format!("timeout value must be {words}")))
+            }
             (true, seconds) => Timeout::Seconds(seconds).deadline().map(Some),
         }
     }
@@ -132,4 +138,10 @@ impl<'py> FromPyObject<'_, 'py> for LockTimeout {
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         seconds(object).map(LockTimeout)
     }
+}
+
+/// The name of an object's class with its module, as the standard library writes it in a repr.
+pub(crate) fn class_name(object: &Bound<'_, impl PyClass>) -> PyResult<String> {
+    let class = object.as_any().get_type();
+    Ok(format!("{}.{}", class.module()?, class.qualname()?))
 }

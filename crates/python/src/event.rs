@@ -4,7 +4,7 @@ use interlock_sync as engine;
 use pyo3::prelude::*;
 
 use crate::blocking;
-use crate::convert::Timeout;
+use crate::convert::{Timeout, class_name};
 
 /// A flag that threads wait for.
 ///
@@ -73,10 +73,6 @@ impl Event {
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let state = if slf.get().engine.is_set() { "set" } else { "unset" };
-        Ok(format!(
-            "<{} at {:p}: {state}>",
-            slf.get_type().fully_qualified_name()?,
-            slf.as_ptr()
-        ))
+        Ok(format!("<{} at {:p}: {state}>", class_name(slf)?, slf.as_ptr()))
     }
 }

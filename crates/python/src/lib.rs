@@ -1,7 +1,12 @@
 //! The extension module `interlock._interlock`: Python's view of the engine.
 //!
 //! A method here converts its arguments, calls the engine, and converts the result. What waits goes through
-//! [`blocking::wait`], the one place that detaches from the interpreter.
+//! `blocking::wait`, the one place that detaches from the interpreter.
+
+#![allow(
+    rustdoc::bare_urls,
+    reason = "what documents a Python class is read in Python, as plain text"
+)]
 
 mod barrier;
 mod blocking;
@@ -46,7 +51,9 @@ mod _interlock {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::blocking::remember_main_thread(module.py())?;
         crate::chunks::keep();
-        crate::hot::install(module.py())?;
+        crate::hot::rely_on_interpreter_lock();
+        crate::hot::lock::install(module.py())?;
+        crate::hot::queue::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

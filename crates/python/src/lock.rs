@@ -11,7 +11,7 @@ use crate::errors;
 
 /// A mutual-exclusion lock, which any thread may release.
 ///
-/// Blocks in `acquire()` until it is released; Ctrl-C ends the wait. A thread that has waited for a millisecond gets the
+/// Blocks in `acquire()` until it is released; Ctrl-C ends the wait. A thread that waits gets the
 /// lock at the next release, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
 #[pyclass(frozen, weakref, module = "threading")]
 pub(crate) struct Lock {
@@ -30,6 +30,7 @@ pub(crate) fn allocate_lock() -> Lock {
 impl Lock {
     #[new]
     #[classmethod]
+    #[pyo3(signature = (), text_signature = "()")]
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
         if class.py().version_info() < (3, 13) {
             // As in the standard library, where `threading.Lock` is a function up to 3.12.
@@ -124,7 +125,7 @@ impl Lock {
 impl Lock {
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
-        match timeout.deadline(blocking)? {
+        match timeout.deadline(py, blocking)? {
             None => Ok(self.engine.try_acquire()),
             Some(deadline) => blocking::wait(py, deadline, |patience| {
                 self.engine.acquire_with(patience).is_ok()

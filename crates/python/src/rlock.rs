@@ -119,7 +119,7 @@ impl RLock {
 impl RLock {
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
-        match timeout.deadline(blocking)? {
+        match timeout.deadline(py, blocking)? {
             None => Ok(self.engine.try_acquire()),
             Some(deadline) => blocking::wait(py, deadline, |patience| {
                 self.engine.acquire_with(patience).is_ok()

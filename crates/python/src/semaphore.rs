@@ -5,7 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::blocking;
-use crate::convert::{Timeout, Truth};
+use crate::convert::{Timeout, Truth, class_name};
 use crate::errors;
 
 /// A number of permits.
@@ -24,7 +24,7 @@ fn permits(value: isize) -> PyResult<usize> {
 #[pymethods]
 impl Semaphore {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(value=1)")]
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
         Semaphore {
             engine: engine::Semaphore::new(1),
@@ -106,7 +106,7 @@ impl Semaphore {
         let permits = slf.get().engine.permits();
         Ok(format!(
             "<{} at {:p}: value={permits}>",
-            slf.get_type().fully_qualified_name()?,
+            class_name(slf)?,
             slf.as_ptr()
         ))
     }
@@ -121,7 +121,7 @@ pub(crate) struct BoundedSemaphore {}
 #[pymethods]
 impl BoundedSemaphore {
     #[new]
-    #[pyo3(signature = (*args, **kwargs))]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "(value=1)")]
     fn new(args: &Bound<'_, PyAny>, kwargs: Option<&Bound<'_, PyAny>>) -> PyClassInitializer<Self> {
         PyClassInitializer::from(Semaphore::new(args, kwargs)).add_subclass(BoundedSemaphore {})
     }
@@ -140,7 +140,7 @@ impl BoundedSemaphore {
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let engine = &slf.as_super().get().engine;
-        let class = slf.get_type().fully_qualified_name()?;
+        let class = class_name(slf)?;
         Ok(format!(
             "<{class} at {:p}: value={}/{}>",
             slf.as_ptr(),

@@ -63,7 +63,7 @@ impl ThreadHandle {
     }
 
     /// Wait until the thread has ended; whether it has, within `timeout` seconds (None: without limit).
-    #[pyo3(signature = (timeout = Timeout::Never))]
+    #[pyo3(signature = (timeout = Timeout::Never), text_signature = "($self, timeout=None)")]
     fn join(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
         if self.shared.ended.is_open() {
             return Ok(true);

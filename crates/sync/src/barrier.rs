@@ -1,7 +1,9 @@
 //! A point that a number of threads pass together.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block};
+use interlock_wait::{
+    Kind, Patience, Resource, StateLock, ThreadId, WaitQueue, Waiter, Wake, Wakeups, block,
+};
 
 use crate::error::Broken;
 
@@ -30,6 +32,8 @@ enum Phase {
 struct State {
     parties: usize,
     phase: Phase,
+    /// Who leads, in `Leading`.
+    leader: Option<ThreadId>,
     round: Arc<Round>,
     waiting: usize,
     waiters: WaitQueue,
@@ -59,6 +63,7 @@ impl Barrier {
         let state = State {
             parties,
             phase: Phase::Filling,
+            leader: None,
             round: Arc::default(),
             waiting: 0,
             waiters: WaitQueue::new(),
@@ -98,6 +103,7 @@ impl Barrier {
                     state.waiting += 1;
                     if state.waiting == state.parties {
                         state.phase = Phase::Leading;
+                        state.leader = Some(ThreadId::current());
                         return Ok(Arrival::Leads(index));
                     }
                     state.waiters.push_back(waiter.clone());
@@ -154,7 +160,8 @@ impl Barrier {
     /// The barrier was broken or reset meanwhile.
     pub fn open(&self) -> Result<(), Broken> {
         let mut state = self.state.lock();
-        if state.phase != Phase::Leading {
+        // After a reset, another party may lead the next round.
+        if state.phase != Phase::Leading || state.leader != Some(ThreadId::current()) {
             return Err(Broken::Broken);
         }
         let wakeups = state.end_round(Phase::Filling);
@@ -219,6 +226,7 @@ impl State {
 
     fn end_round(&mut self, next: Phase) -> [Wakeups; 2] {
         self.phase = next;
+        self.leader = None;
         self.round = Arc::default();
         self.waiting = 0;
         [self.waiters.notify_all(), self.early.notify_all()]

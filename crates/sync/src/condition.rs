@@ -118,14 +118,20 @@ impl Condition {
         let wake = block(&waiter, self.resource(), None, patience);
         // If it does not stand here any more, it was notified: and stands in the line for the lock, or had its turn there.
         let notified = wake == Wake::Notified || !self.withdraw(&waiter);
-        let mut patience = patience.insisting();
+        let mut insisting = patience.insisting();
         // A wait that insists ends in success only.
         let _ = if notified {
-            ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut patience)
+            ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut insisting)
         } else {
-            ownership::acquire_slow(lock.owned(), lock.kind(), &mut patience)
+            ownership::acquire_slow(lock.owned(), lock.kind(), &mut insisting)
         };
         lock.restore(count);
+        // The host may have asked for the end while the lock was taken back.
+        let wake = if patience.is_stopped() {
+            Wake::Interrupted
+        } else {
+            wake
+        };
         match wake {
             Wake::Interrupted if notified => {
                 // The caller will not act on the notification: it goes to the next in line.

@@ -1,13 +1,16 @@
 //! Who has a lock, and who is in line for it: what [`Lock`](crate::Lock) and [`RLock`](crate::RLock) are made of.
 //!
 //! A released lock is free for whoever comes first, and the first in line is woken to try: that keeps the processor busy
-//! with the thread that runs. To keep that thread from starving the others, a lock whose first in line has waited longer
-//! than [`HANDOVER_NANOS`] is not freed but handed to that waiter: eventual fairness.
+//! with the thread that runs. To keep that thread from starving the others, a lock that has not been handed over for
+//! [`BETWEEN_HANDOVERS`] is not freed but given to the first in line: eventual fairness. Not more often, because a hand-over
+//! makes the thread that runs wait when it comes back, and costs a switch of threads.
+
+use std::time::Duration;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Event, Kind, Patience, Resource, StateLock, ThreadId, WaitQueue, Waiter, Wake, Wakeup, Wakeups, block,
-    probed, report,
+    Deadline, Event, Kind, Patience, Resource, StateLock, ThreadId, WaitQueue, Waiter, Wake, Wakeup, Wakeups,
+    block, probed, report,
 };
 
 use crate::error::{NotHeld, WaitError};
@@ -18,8 +21,8 @@ const FREE: u64 = 0;
 /// acquisition, so the fast paths, which look for `FREE` or an identity alone, do not apply.
 const WATCHED: u64 = 1;
 
-/// A lock is handed over when the first in line has waited this long, in nanoseconds.
-const HANDOVER_NANOS: u64 = 1_000_000;
+/// How long after one hand-over the next may come.
+const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 
 /// The state of a lock. State table of `owner` (beside it, `WATCHED` may be set):
 ///
@@ -33,6 +36,8 @@ pub struct Ownership {
     /// How often the owner has acquired the lock again, and not released it yet.
     pub(crate) again: usize,
     waiters: WaitQueue,
+    /// Not before this time is the lock handed over again.
+    next_handover: Deadline,
 }
 
 impl Ownership {
@@ -42,6 +47,7 @@ impl Ownership {
             owner: FREE,
             again: 0,
             waiters: WaitQueue::new(),
+            next_handover: Deadline::PASSED,
         }
     }
 
@@ -90,21 +96,19 @@ impl Ownership {
         self.again = 0;
     }
 
-    /// Frees the lock, or hands it to the first in line when that one has waited for long; the first in line is notified.
+    /// Frees the lock, or hands it to the first in line when that has not happened for long; the first in line is notified.
     ///
     /// A thread that is in the handler of a signal meanwhile is only notified: the handler may want the lock.
     fn pass_on(&mut self) -> Wakeup {
-        let heir = self
-            .waiters
-            .front()
-            .filter(|first| first.is_older_than(HANDOVER_NANOS))
-            .cloned();
-        let wakeup = self.waiters.notify_one();
-        match heir.filter(|heir| !heir.was_away()) {
-            Some(heir) => self.give(heir.thread_id().ident()),
+        let heir = self.waiters.front().map(|first| first.thread_id().ident());
+        match heir.filter(|_| self.next_handover.has_passed()) {
+            Some(heir) => {
+                self.next_handover = Deadline::after(BETWEEN_HANDOVERS);
+                self.give(heir);
+            }
             None => self.give(FREE),
         }
-        wakeup
+        self.waiters.notify_one()
     }
 
     fn is_watched(&self) -> bool {

@@ -42,6 +42,12 @@ impl Deadline {
         }
     }
 
+    /// The time until the deadline, 0 if it has passed; `None` for [`Deadline::NEVER`].
+    pub fn remaining(self) -> Option<Duration> {
+        let at = self.nanos()?;
+        Some(Duration::from_nanos(at.saturating_sub(clock::monotonic_nanos())))
+    }
+
     /// The earlier of this deadline and `nanos` from now.
     pub(crate) fn or_sooner(self, nanos: u64) -> Self {
         self.min(Deadline(clock::monotonic_nanos() + nanos))

@@ -16,6 +16,13 @@ pub trait Host {
 
     /// Whether signals are handled on this thread, so that it must not sleep through one.
     fn hears_signals(&self) -> bool;
+
+    /// Whether a signal handler has asked for the end of the operation, in whichever of its sleeps.
+    ///
+    /// For a host that ends no waits, never.
+    fn has_stopped(&self) -> bool {
+        false
+    }
 }
 
 /// How long the caller of one operation is willing to wait, and what hosts it meanwhile.
@@ -79,6 +86,13 @@ impl<'a> Patience<'a> {
 
     fn reborrow(&mut self) -> Option<&mut dyn Host> {
         self.host.as_mut().map(|host| &mut **host as &mut dyn Host)
+    }
+
+    /// Whether the host has asked for the end of the operation, if only in a step that could not be ended.
+    ///
+    /// An operation that comes to such a step looks afterwards, so that it does nothing that its caller would not hear of.
+    pub fn is_stopped(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| host.has_stopped())
     }
 
     /// Whether the thread has to look after signals.

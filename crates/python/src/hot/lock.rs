@@ -91,7 +91,8 @@ hot!(
     |this| this.try_notify().then(none)
 );
 
-pub(super) fn install(py: Python<'_>) -> PyResult<()> {
+/// Puts the hot functions before the methods of the locks and conditions.
+pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     for hot in [&LOCK_ACQUIRE, &LOCK_ENTER, &LOCK_RELEASE, &LOCK_EXIT] {
         hot.install(&py.get_type::<Lock>())?;
     }

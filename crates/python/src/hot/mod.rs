@@ -5,8 +5,8 @@
 //! (no keyword, no timeout, nothing to wait for), which hands every other case on to the first, arguments and all. Both
 //! call the same engine; a hot function decides nothing that the first would decide differently.
 
-mod lock;
-mod queue;
+pub(crate) mod lock;
+pub(crate) mod queue;
 
 use std::ffi::CString;
 
@@ -123,8 +123,10 @@ fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
 unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>(slf: *mut ffi::PyObject) -> &'a T {
     // SAFETY: a thread that calls a method is attached.
     let py = unsafe { Python::assume_attached() };
-    // SAFETY: the caller answers for the type and for how long the receiver lives.
-    let slf = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<T>() };
+    // SAFETY: the caller answers for how long the receiver lives.
+    let slf = unsafe { Borrowed::from_ptr(py, slf) };
+    // SAFETY: the caller answers for the type.
+    let slf = unsafe { slf.cast_unchecked::<T>() };
     let this: *const T = slf.get();
     // SAFETY: the receiver outlives the use of the reference, and a frozen class is never borrowed mutably.
     unsafe { &*this }
@@ -133,25 +135,27 @@ unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>(slf: *mut 
 /// A new reference to None.
 #[inline]
 fn none() -> *mut ffi::PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    let none = unsafe { ffi::Py_None() };
     // SAFETY: None is always there.
-    unsafe { ffi::Py_NewRef(ffi::Py_None()) }
+    unsafe { ffi::Py_NewRef(none) }
 }
 
 /// A new reference to True.
 #[inline]
 fn yes() -> *mut ffi::PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    let yes = unsafe { ffi::Py_True() };
     // SAFETY: True is always there.
-    unsafe { ffi::Py_NewRef(ffi::Py_True()) }
+    unsafe { ffi::Py_NewRef(yes) }
 }
 
-/// Puts the hot functions before the methods of the classes, and lets the engine rely on the interpreter's lock.
-pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
+/// Lets the engine rely on the interpreter's lock, where there is one. To be called while the module is imported.
+pub(crate) fn rely_on_interpreter_lock() {
     if !cfg!(Py_GIL_DISABLED) {
         // SAFETY: engine code of this module runs attached, which on this build means with the interpreter's lock, and
         // that lock orders what threads do one after the other; the module is being imported, so nothing is in use.
         // (Threads between two runs, which are not attached, use what `interlock_pool` has for itself.)
         unsafe { interlock_wait::host_excludes_threads() };
     }
-    lock::install(py)?;
-    queue::install(py)
 }

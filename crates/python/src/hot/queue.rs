@@ -77,7 +77,8 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
     unsafe { ffi::Py_DECREF(refusal.into_inner().into_ptr()) };
 }
 
-pub(super) fn install(py: Python<'_>) -> PyResult<()> {
+/// Puts the hot functions before the methods of the queues.
+pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     for hot in [&QUEUE_PUT, &QUEUE_GET] {
         hot.install(&py.get_type::<Queue>())?;
     }

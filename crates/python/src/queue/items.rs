@@ -5,7 +5,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use super::open::Kind;
+use super::kind::Kind;
 
 /// The items of a closed queue. Those of a `PriorityQueue` are integers, which the engine can put in order by itself;
 /// to keep anything else, whose `__lt__` may do anything, the queue has to be opened.

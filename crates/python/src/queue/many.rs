@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList};
 
-use super::Queue;
+use super::base::Queue;
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
@@ -70,7 +70,7 @@ fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: 
             Err(PutError::Retired(())) => {}
         }
     }
-    let opened = this.open(py)?.with(slf);
+    let opened = this.open(py)?.with(slf.as_any());
     while let Some(item) = chunk.front() {
         opened.put(item.bind(py).clone(), deadline != Deadline::PASSED, deadline)?;
         chunk.pop_front();
@@ -100,7 +100,7 @@ pub(super) fn get<'py>(
             Err(refusal) => return Err(errors::no_item(py, refusal)),
         }
     }
-    let opened = this.open(py)?.with(slf);
+    let opened = this.open(py)?.with(slf.as_any());
     let got = PyList::new(py, [opened.get(block, deadline)?])?;
     while got.len() < most {
         match opened.get(false, Deadline::PASSED) {

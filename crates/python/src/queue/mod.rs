@@ -6,7 +6,9 @@
 
 mod base;
 mod items;
+mod kind;
 mod many;
+mod methods;
 mod open;
 mod registration;
 mod simple;

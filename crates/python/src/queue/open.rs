@@ -4,42 +4,17 @@ use interlock_queue::{Contents, Counters, Discard, Hooked, HookedError, Side};
 use interlock_sync as engine;
 use interlock_wait::{Deadline, Patience, StateLock};
 use pyo3::PyTraverseError;
-use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
 
-use super::Queue;
 use super::items::Items;
+use super::kind::Kind;
 use crate::blocking;
 use crate::condition::Condition;
 use crate::errors::{self, Failure};
 use crate::lock::Lock;
-
-/// The order of a queue.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Fifo,
-    Lifo,
-    Heap,
-}
-
-impl Kind {
-    pub(super) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Self> {
-        match class.getattr_opt("_order")? {
-            None => Ok(Kind::Fifo),
-            Some(order) => match order.extract::<&str>()? {
-                "fifo" => Ok(Kind::Fifo),
-                "lifo" => Ok(Kind::Lifo),
-                "heap" => Ok(Kind::Heap),
-                other => Err(PyValueError::new_err(format!(
-                    "no such order of a queue: {other:?}"
-                ))),
-            },
-        }
-    }
-}
 
 /// Which methods a class overrides.
 #[derive(Clone, Copy)]
@@ -54,8 +29,8 @@ pub(crate) struct Overridden {
 }
 
 impl Overridden {
-    pub(super) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Self> {
-        let base = class.py().get_type::<Queue>();
+    /// What `class` overrides of `base`, which it is derived from.
+    pub(super) fn of_class(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> PyResult<Self> {
         let differs = |name| PyResult::Ok(!class.getattr(name)?.is(base.getattr(name)?));
         Ok(Overridden {
             init: differs("_init")?,
@@ -144,7 +119,7 @@ impl Open {
         moved
     }
 
-    pub(super) fn with<'a, 'py>(&'a self, queue: &'a Bound<'py, Queue>) -> Opened<'a, 'py> {
+    pub(super) fn with<'a, 'py>(&'a self, queue: &'a Bound<'py, PyAny>) -> Opened<'a, 'py> {
         Opened { queue, open: self }
     }
 
@@ -196,7 +171,7 @@ impl Open {
 
 /// An open queue with the object that it belongs to, whose class may have hooks.
 pub(crate) struct Opened<'a, 'py> {
-    queue: &'a Bound<'py, Queue>,
+    queue: &'a Bound<'py, PyAny>,
     open: &'a Open,
 }
 

@@ -8,7 +8,7 @@ use interlock_wait::{Deadline, Waiter};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::Queue;
+use super::base::Queue;
 use crate::errors::Failure;
 
 /// A Python callable as the waker of a task.

@@ -85,7 +85,7 @@ impl SimpleQueue {
         let mut result = Ok(());
         // Items that another thread is at work on are not visited: that keeps them alive, which is always safe.
         self.engine.try_for_each(&mut |item| {
-            result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item))
+            result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item));
         });
         result
     }

@@ -1,5 +1,7 @@
 //! Hosts of threads, for tests.
 
+#![allow(dead_code, reason = "each file of tests uses what it needs")]
+
 use interlock_wait::{Host, Slept};
 
 /// A host that ends the first wait, and lets the others last: the handler of a signal has failed.

@@ -1,0 +1,186 @@
+//! Tasks at a queue, with the smallest executor there is; threads at the same queue.
+
+#![cfg(not(loom))]
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+use interlock_queue::{Discard, Fifo, GetError, PutError, Queue};
+use interlock_wait::Patience;
+
+/// Wakes the thread that runs the task.
+struct Unparks(Thread);
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs a task on this thread until it is done.
+fn run<F: Future>(task: F) -> F::Output {
+    let mut task = pin!(task);
+    let waker = Waker::from(Arc::new(Unparks(std::thread::current())));
+    loop {
+        if let Poll::Ready(result) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return result;
+        }
+        std::thread::park();
+    }
+}
+
+/// Counts its wake-ups.
+#[derive(Default)]
+struct Counts(AtomicUsize);
+
+impl Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Counts {
+    fn poll<F: Future>(self: &Arc<Self>, task: Pin<&mut F>) -> Poll<F::Output> {
+        task.poll(&mut Context::from_waker(&Waker::from(self.clone())))
+    }
+
+    fn woken(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn tasks_and_threads_meet_at_one_queue() {
+    let (there, back) = (Queue::<Fifo<u32>>::new(2), Queue::<Fifo<u32>>::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            run(async {
+                while let Ok(item) = there.get_async().await {
+                    back.put_async(item * 2).await.unwrap();
+                    there.task_done().unwrap();
+                }
+            });
+        });
+        let sum = scope.spawn(|| (0..1000).map(|_| back.get().unwrap()).sum::<u32>());
+        (0..1000).for_each(|item| there.put(item).unwrap());
+        assert_eq!(sum.join().unwrap(), 999 * 1000);
+        run(there.join_async());
+        there.shutdown(Discard::Nothing);
+    });
+}
+
+#[test]
+fn a_pending_future_is_woken_once_for_each_item() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    let counts = Arc::new(Counts::default());
+    let mut getting = pin!(queue.get_async());
+    assert!(counts.poll(getting.as_mut()).is_pending());
+    assert!(counts.poll(getting.as_mut()).is_pending());
+    assert_eq!(counts.woken(), 0);
+    queue.put(1).unwrap();
+    queue.put(2).unwrap();
+    assert_eq!(counts.woken(), 1);
+    assert_eq!(counts.poll(getting.as_mut()), Poll::Ready(Ok(1)));
+    assert_eq!(queue.try_get(), Ok(2));
+}
+
+#[test]
+fn the_last_waker_is_the_one_that_is_woken() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    let (first, last) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
+    let mut getting = pin!(queue.get_async());
+    assert!(first.poll(getting.as_mut()).is_pending());
+    assert!(last.poll(getting.as_mut()).is_pending());
+    queue.put(1).unwrap();
+    assert_eq!((first.woken(), last.woken()), (0, 1));
+}
+
+#[test]
+fn dropping_a_pending_future_loses_no_item_and_passes_its_notification_on() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    let (leaver, stayer) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
+    let mut leaving = Box::pin(queue.get_async());
+    let mut staying = pin!(queue.get_async());
+    assert!(leaver.poll(leaving.as_mut()).is_pending());
+    assert!(stayer.poll(staying.as_mut()).is_pending());
+    queue.put(1).unwrap();
+    assert_eq!((leaver.woken(), stayer.woken()), (1, 0));
+    drop(leaving);
+    assert_eq!(stayer.woken(), 1);
+    assert_eq!(stayer.poll(staying.as_mut()), Poll::Ready(Ok(1)));
+}
+
+#[test]
+fn dropping_a_pending_put_makes_room_for_the_next() {
+    let queue = Queue::<Fifo<u8>>::new(1);
+    queue.put(0).unwrap();
+    let (leaver, stayer) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
+    let mut leaving = Box::pin(queue.put_async(1));
+    let mut staying = pin!(queue.put_async(2));
+    assert!(leaver.poll(leaving.as_mut()).is_pending());
+    assert!(stayer.poll(staying.as_mut()).is_pending());
+    assert_eq!(queue.get(), Ok(0));
+    drop(leaving);
+    assert_eq!(stayer.woken(), 1);
+    assert_eq!(stayer.poll(staying.as_mut()), Poll::Ready(Ok(())));
+    assert_eq!(queue.get(), Ok(2));
+}
+
+#[test]
+fn a_future_that_is_dropped_unnotified_leaves_the_line() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    let counts = Arc::new(Counts::default());
+    let mut getting = Box::pin(queue.get_async());
+    assert!(counts.poll(getting.as_mut()).is_pending());
+    drop(getting);
+    queue.put(1).unwrap();
+    assert_eq!((counts.woken(), queue.len()), (0, 1));
+}
+
+#[test]
+fn a_notification_passes_from_a_dropped_task_to_a_thread() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    let counts = Arc::new(Counts::default());
+    let mut getting = Box::pin(queue.get_async());
+    assert!(counts.poll(getting.as_mut()).is_pending());
+    std::thread::scope(|scope| {
+        let getter = scope.spawn(|| queue.get_with(&mut Patience::endless()));
+        queue.put(7).unwrap();
+        drop(getting);
+        assert_eq!(getter.join().unwrap(), Ok(7));
+    });
+}
+
+#[test]
+fn a_shutdown_wakes_every_task() {
+    let queue = Queue::<Fifo<u8>>::new(1);
+    let counts = Arc::new(Counts::default());
+    let mut getting = pin!(queue.get_async());
+    assert!(counts.poll(getting.as_mut()).is_pending());
+    queue.shutdown(Discard::Items);
+    assert_eq!(counts.woken(), 1);
+    assert_eq!(
+        counts.poll(getting.as_mut()),
+        Poll::Ready(Err(GetError::ShutDown))
+    );
+    assert_eq!(run(queue.put_async(1)), Err(PutError::ShutDown(1)));
+    run(queue.join_async());
+}
+
+#[test]
+fn a_task_joins_until_every_task_of_the_queue_is_done() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    queue.put(1).unwrap();
+    let counts = Arc::new(Counts::default());
+    let mut joining = pin!(queue.join_async());
+    assert!(counts.poll(joining.as_mut()).is_pending());
+    queue.get().unwrap();
+    assert_eq!(counts.woken(), 0);
+    queue.task_done().unwrap();
+    assert_eq!(counts.woken(), 1);
+    assert!(counts.poll(joining.as_mut()).is_ready());
+}

@@ -1,0 +1,292 @@
+//! `Queue`: order, bounds, deadlines, tasks, shutdown.
+
+#![cfg(not(loom))]
+
+#[path = "../../wait/tests/common/mod.rs"]
+mod common;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use common::{Counts, Runs, eventually};
+use interlock_queue::{
+    Discard, Either, Fifo, GetError, Lifo, Priority, PutError, Queue, Store, TooManyDone, Traverse,
+};
+use interlock_wait::{Deadline, Patience};
+
+const SOON: Duration = Duration::from_millis(5);
+
+fn soon() -> Patience<'static> {
+    Patience::until(Deadline::after(SOON))
+}
+
+fn drain<S: Store>(queue: &Queue<S>) -> Vec<S::Item> {
+    std::iter::from_fn(|| queue.try_get().ok()).collect()
+}
+
+#[test]
+fn each_store_gives_its_order() {
+    let (fifo, lifo, priority) = (
+        Queue::<Fifo<_>>::new(0),
+        Queue::<Lifo<_>>::new(0),
+        Queue::<Priority<_>>::new(0),
+    );
+    let either = Queue::with_store(Either::lifo(), 0);
+    for item in 0..4 {
+        fifo.put(item).unwrap();
+        lifo.put(item).unwrap();
+        either.put(item).unwrap();
+        priority.put((item % 2, item)).unwrap();
+    }
+    assert_eq!(drain(&fifo), [0, 1, 2, 3]);
+    assert_eq!(drain(&lifo), [3, 2, 1, 0]);
+    assert_eq!(drain(&either), [3, 2, 1, 0]);
+    assert_eq!(drain(&priority), [(0, 0), (0, 2), (1, 1), (1, 3)]);
+}
+
+#[test]
+fn a_full_queue_gives_the_item_back_at_the_deadline() {
+    let queue = Queue::<Fifo<_>>::new(1);
+    queue.put("first").unwrap();
+    assert!(queue.is_full());
+    assert_eq!(queue.try_put("second"), Err(PutError::Full("second")));
+    let began = Instant::now();
+    assert_eq!(
+        queue.put_with("second", &mut soon()),
+        Err(PutError::Full("second"))
+    );
+    assert!(began.elapsed() >= SOON);
+    assert_eq!(PutError::Full("second").into_inner(), "second");
+    let mut host = Runs(|| true);
+    assert_eq!(
+        queue.put_with("second", &mut Patience::hosted(Deadline::NEVER, &mut host)),
+        Err(PutError::Interrupted("second"))
+    );
+    assert_eq!(queue.get(), Ok("first"));
+}
+
+#[test]
+fn an_empty_queue_says_so_at_the_deadline() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    assert_eq!(queue.try_get(), Err(GetError::Empty));
+    let began = Instant::now();
+    assert_eq!(queue.get_with(&mut soon()), Err(GetError::Empty));
+    assert!(began.elapsed() >= SOON);
+    let mut host = Runs(|| true);
+    let result = queue.get_with(&mut Patience::hosted(Deadline::NEVER, &mut host));
+    assert_eq!(result, Err(GetError::Interrupted));
+}
+
+#[test]
+fn an_item_that_comes_at_the_deadline_is_got() {
+    let queue = Queue::<Fifo<_>>::new(0);
+    let mut host = Runs(|| {
+        queue.put(1).unwrap();
+        false
+    });
+    let result = queue.get_with(&mut Patience::hosted(Deadline::PASSED, &mut host));
+    assert_eq!(result, Ok(1));
+}
+
+#[test]
+fn a_shutdown_keeps_items_or_discards_them() {
+    let queue = Queue::<Fifo<_>>::new(2);
+    queue.put(1).unwrap();
+    queue.put(2).unwrap();
+    let sleeps = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let putter = scope.spawn(|| {
+            let mut host = Counts(&sleeps);
+            queue.put_with(3, &mut Patience::hosted(Deadline::NEVER, &mut host))
+        });
+        eventually(|| sleeps.load(Ordering::SeqCst) == 1);
+        assert!(queue.shutdown(Discard::Nothing).is_none());
+        assert_eq!(putter.join().unwrap(), Err(PutError::ShutDown(3)));
+    });
+    assert!(queue.is_shut_down());
+    assert_eq!(
+        (queue.get(), queue.try_put(4)),
+        (Ok(1), Err(PutError::ShutDown(4)))
+    );
+    let discarded = queue.shutdown(Discard::Items).unwrap();
+    assert_eq!((discarded.len(), queue.get()), (1, Err(GetError::ShutDown)));
+    assert_eq!(queue.unfinished(), 1, "the item that was got is a task still");
+}
+
+#[test]
+fn tasks_are_counted_from_put_to_done() {
+    let queue = Queue::<Fifo<_>>::new(0);
+    assert_eq!(queue.task_done(), Err(TooManyDone));
+    let mut items = VecDeque::from([1, 2, 3]);
+    queue.put_many_with(&mut items, &mut Patience::endless()).unwrap();
+    assert_eq!((items.len(), queue.unfinished()), (0, 3));
+    assert_eq!(queue.join_with(&mut soon()), Err(GetError::Interrupted));
+    std::thread::scope(|scope| {
+        let joiner = scope.spawn(|| queue.join_with(&mut Patience::endless()));
+        for _ in 0..3 {
+            assert!(!joiner.is_finished());
+            queue.get().unwrap();
+            queue.task_done().unwrap();
+        }
+        assert_eq!(joiner.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn a_store_with_items_in_it_is_a_queue_of_tasks() {
+    let mut store = Fifo::default();
+    store.push(1);
+    let queue = Queue::with_store(store, 0);
+    assert_eq!((queue.len(), queue.unfinished()), (1, 1));
+    queue.get().unwrap();
+    assert_eq!(queue.task_done(), Ok(()));
+}
+
+#[test]
+fn many_items_are_put_as_far_as_there_is_room_and_got_as_far_as_they_are_there() {
+    let queue = Queue::<Fifo<_>>::new(3);
+    let mut items: VecDeque<_> = (0..5).collect();
+    assert_eq!(
+        queue.put_many_with(&mut items, &mut soon()),
+        Err(PutError::Full(()))
+    );
+    assert_eq!(items, [3, 4]);
+    assert_eq!(queue.get_many_with(2, &mut Patience::endless()).unwrap(), [0, 1]);
+    assert_eq!(queue.get_many_with(9, &mut Patience::endless()).unwrap(), [2]);
+    assert_eq!(queue.get_many_with(9, &mut soon()), Err(GetError::Empty));
+}
+
+#[test]
+fn a_greater_bound_lets_putters_through() {
+    let queue = Queue::<Fifo<_>>::new(1);
+    queue.put(0).unwrap();
+    let sleeps = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for item in 1..=2 {
+            let (queue, sleeps) = (&queue, &sleeps);
+            scope.spawn(move || {
+                let mut host = Counts(sleeps);
+                queue
+                    .put_with(item, &mut Patience::hosted(Deadline::NEVER, &mut host))
+                    .unwrap();
+            });
+        }
+        eventually(|| sleeps.load(Ordering::SeqCst) >= 2);
+        queue.set_bound(0);
+    });
+    assert_eq!(queue.len(), 3);
+}
+
+#[test]
+fn a_retired_queue_gives_up_its_contents_once() {
+    let queue = Queue::<Lifo<_>>::new(0);
+    queue.put('a').unwrap();
+    queue.put('b').unwrap();
+    let contents = queue.retire().unwrap();
+    assert_eq!(
+        (contents.items.len(), contents.unfinished, contents.shut_down),
+        (2, 2, false)
+    );
+    assert!(queue.retire().is_none());
+    assert_eq!(queue.try_put('c'), Err(PutError::Retired('c')));
+    assert_eq!(queue.get(), Err(GetError::Retired));
+    assert_eq!(queue.join_with(&mut Patience::endless()), Err(GetError::Retired));
+}
+
+#[test]
+fn items_can_be_visited_where_they_lie_unless_somebody_is_at_work() {
+    let queue = Queue::<Fifo<_>>::new(0);
+    queue.put(1).unwrap();
+    queue.put(2).unwrap();
+    let mut seen = vec![];
+    assert!(queue.try_for_each(&mut |item| {
+        seen.push(*item);
+        assert!(!queue.try_for_each(&mut |_| unreachable!("the lock is taken")));
+    }));
+    assert_eq!(seen, [1, 2]);
+    let mut store = Lifo::default();
+    store.push(1);
+    store.push(2);
+    let mut seen = vec![];
+    store.for_each(&mut |item| seen.push(*item));
+    assert_eq!(seen, [2, 1]);
+    assert_eq!(queue.clear().len(), 2);
+    assert!(queue.is_empty());
+}
+
+/// An item that uses its queue when it is dropped: that works only under no lock.
+struct UsesTheQueue(&'static Queue<Fifo<UsesTheQueue>>);
+
+static DROPS: AtomicUsize = AtomicUsize::new(0);
+
+impl Drop for UsesTheQueue {
+    fn drop(&mut self) {
+        assert!(self.0.try_for_each(&mut |_| {}), "dropped under the queue's lock");
+        DROPS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn items_are_dropped_under_no_lock() {
+    let queue: &'static Queue<Fifo<UsesTheQueue>> = Box::leak(Box::new(Queue::new(2)));
+    let item = || UsesTheQueue(queue);
+    assert!(queue.put(item()).is_ok() && queue.put(item()).is_ok());
+    // Refused for want of room, at once and after a wait.
+    drop(queue.try_put(item()));
+    drop(queue.put_with(item(), &mut Patience::until(Deadline::PASSED)));
+    // Got, cleared, discarded, and refused after that.
+    drop(queue.get());
+    drop(queue.clear());
+    assert!(queue.put(item()).is_ok());
+    drop(queue.shutdown(Discard::Items));
+    drop(queue.put(item()));
+    assert_eq!(DROPS.load(Ordering::Relaxed), 6);
+}
+
+#[test]
+fn eight_threads_lose_nothing_and_make_nothing() {
+    const ITEMS: usize = 4_000;
+    let queue = Queue::<Fifo<usize>>::new(3);
+    let sum = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for producer in 0..4 {
+            let queue = &queue;
+            scope.spawn(move || {
+                for item in (producer..ITEMS).step_by(4) {
+                    // Some are impatient, and try again.
+                    let mut rest = item;
+                    while let Err(PutError::Full(refused)) = queue.put_with(rest, &mut impatience(item)) {
+                        rest = refused;
+                    }
+                }
+            });
+        }
+        for consumer in 0..4 {
+            let (queue, sum) = (&queue, &sum);
+            scope.spawn(move || {
+                for round in 0.. {
+                    match queue.get_with(&mut impatience(consumer + round)) {
+                        Ok(item) => {
+                            sum.fetch_add(item, Ordering::Relaxed);
+                            queue.task_done().unwrap();
+                        }
+                        Err(GetError::Empty) => {}
+                        Err(error) => return assert_eq!(error, GetError::ShutDown),
+                    }
+                }
+            });
+        }
+        eventually(|| sum.load(Ordering::Relaxed) == ITEMS * (ITEMS - 1) / 2);
+        queue.join_with(&mut Patience::endless()).unwrap();
+        queue.shutdown(Discard::Nothing);
+    });
+}
+
+fn impatience(number: usize) -> Patience<'static> {
+    Patience::until(match number % 4 {
+        0 => Deadline::after(Duration::from_micros(30)),
+        1 => Deadline::PASSED,
+        _ => Deadline::NEVER,
+    })
+}

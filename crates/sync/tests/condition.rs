@@ -1,0 +1,169 @@
+//! `Condition`: notified waiters take the lock one after the other, and a notification reaches somebody who uses it.
+
+#![cfg(not(loom))]
+
+#[path = "../../wait/tests/common/mod.rs"]
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use common::{Runs, eventually};
+use interlock_sync::{Condition, Lock, NotHeld, RLock, WaitError};
+use interlock_wait::{Deadline, Patience, Waiter, Wake};
+
+#[test]
+fn a_notification_wakes_as_many_as_it_says() {
+    let (lock, condition) = (Lock::new(), Condition::new());
+    let woken = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                lock.acquire();
+                let wake = condition.wait_with(&lock, &mut Patience::endless());
+                assert_eq!(wake, Ok(Wake::Notified));
+                woken.fetch_add(1, Ordering::SeqCst);
+                lock.release().unwrap();
+            });
+        }
+        for (waiting, count) in [(5, 2), (3, 1), (2, usize::MAX)] {
+            eventually(|| condition.waiting() == waiting);
+            lock.acquire();
+            condition.notify_with(&lock, count);
+            assert_eq!(
+                woken.load(Ordering::SeqCst),
+                5 - waiting,
+                "nobody wakes to a taken lock"
+            );
+            lock.release().unwrap();
+            eventually(|| woken.load(Ordering::SeqCst) == 5 - waiting.saturating_sub(count));
+        }
+    });
+}
+
+#[test]
+fn a_notification_without_the_lock_wakes_too() {
+    let (lock, condition) = (Lock::new(), Condition::new());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            lock.acquire();
+            condition.wait_with(&lock, &mut Patience::endless()).unwrap();
+            lock.release().unwrap();
+        });
+        eventually(|| condition.waiting() == 1);
+        condition.notify_with(&lock, 1);
+    });
+}
+
+#[test]
+fn a_wait_that_times_out_has_the_lock_again() {
+    let (lock, condition) = (RLock::new(), Condition::new());
+    lock.acquire();
+    lock.acquire();
+    let deadline = Deadline::after(Duration::from_millis(5));
+    let wake = condition.wait_with(&lock, &mut Patience::until(deadline));
+    assert_eq!((wake, condition.waiting()), (Ok(Wake::TimedOut), 0));
+    assert_eq!(lock.recursion_count(), 2);
+}
+
+#[test]
+fn a_wait_that_is_interrupted_has_the_lock_again_and_passes_its_notification_on() {
+    let (lock, condition) = (Lock::new(), Condition::new());
+    std::thread::scope(|scope| {
+        lock.acquire();
+        let mut host = Runs(|| {
+            // In the moment between the wait's beginning and its end, another lines up and both are told one thing.
+            if condition.waiting() == 1 {
+                scope.spawn(|| {
+                    lock.acquire();
+                    condition.wait_with(&lock, &mut Patience::endless()).unwrap();
+                    lock.release().unwrap();
+                });
+                eventually(|| condition.waiting() == 2);
+                condition.notify_with(&lock, 1);
+            }
+            true
+        });
+        // The lock is free while the host runs, so that the notification wakes at once: and this wait ends as it wants.
+        let wake = condition.wait_with(&lock, &mut Patience::hosted(Deadline::NEVER, &mut host));
+        assert_eq!(wake, Ok(Wake::Interrupted));
+        assert!(lock.is_locked());
+        lock.release().unwrap();
+    });
+    assert!(condition.waiting() == 0 && !lock.is_locked());
+}
+
+#[test]
+fn a_wait_needs_the_lock() {
+    let condition = Condition::new();
+    let wake = condition.wait_with(&Lock::new(), &mut Patience::endless());
+    assert_eq!(wake, Err(NotHeld));
+    let wake = condition.wait_with(&RLock::new(), &mut Patience::endless());
+    assert_eq!((wake, condition.waiting()), (Err(NotHeld), 0));
+}
+
+#[test]
+fn the_parts_serve_locks_of_other_kinds() {
+    let condition = Condition::new();
+    let waiter = condition.enrol();
+    condition.notify(1);
+    assert_eq!(condition.wait_enrolled(&waiter, &mut Patience::endless()), Ok(()));
+    let waiter = condition.enrol();
+    let result = condition.wait_enrolled(&waiter, &mut Patience::until(Deadline::PASSED));
+    assert_eq!(result, Err(WaitError::TimedOut));
+
+    let (first, second) = (condition.enrol(), condition.enrol());
+    let mut host = Runs(|| {
+        condition.notify(1);
+        true
+    });
+    let result = condition.wait_enrolled(&first, &mut Patience::hosted(Deadline::NEVER, &mut host));
+    assert_eq!(result, Err(WaitError::Interrupted));
+    assert!(second.is_notified(), "the notification went to the next in line");
+}
+
+#[test]
+fn a_task_in_line_is_notified_and_not_moved() {
+    let (lock, condition) = (Lock::new(), Condition::new());
+    let task = Waiter::task(Waker::noop().clone());
+    condition.enrol_task(&task);
+    lock.acquire();
+    condition.notify_with(&lock, 1);
+    assert!(task.is_notified() && !condition.withdraw(&task));
+    lock.release().unwrap();
+    let task = Waiter::task(Waker::noop().clone());
+    condition.enrol_task(&task);
+    assert!(condition.withdraw(&task));
+    condition.enrol_task(&task);
+    condition.reset();
+    assert_eq!(condition.waiting(), 0);
+}
+
+#[test]
+fn eight_threads_pass_tokens_round() {
+    const ROUNDS: usize = 500;
+    let (lock, condition, turn) = (RLock::new(), Condition::new(), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for index in 0..8 {
+            let (lock, condition, turn) = (&lock, &condition, &turn);
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    lock.acquire();
+                    while turn.load(Ordering::Relaxed) % 8 != index {
+                        let deadline = if round % 2 == 0 {
+                            Deadline::NEVER
+                        } else {
+                            Deadline::after(Duration::from_micros(20))
+                        };
+                        condition.wait_with(lock, &mut Patience::until(deadline)).unwrap();
+                    }
+                    turn.fetch_add(1, Ordering::Relaxed);
+                    condition.notify_with(lock, usize::MAX);
+                    lock.release().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(turn.load(Ordering::Relaxed), 8 * ROUNDS);
+}

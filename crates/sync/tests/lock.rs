@@ -1,0 +1,196 @@
+//! `Lock` and `RLock`: who has it, who gets it next, and what ends a wait.
+
+#![cfg(not(loom))]
+
+#[path = "../../wait/tests/common/mod.rs"]
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use common::{Counts, Handles, Runs, eventually};
+use interlock_sync::{Lock, NotHeld, RLock, WaitError};
+use interlock_wait::{Deadline, Patience, ThreadId};
+
+const SOON: Duration = Duration::from_millis(20);
+
+#[test]
+fn a_lock_is_had_by_one_thread_and_released_by_any() {
+    let lock = Lock::new();
+    assert!(lock.try_acquire() && !lock.try_acquire() && lock.is_locked());
+    assert_eq!(lock.owner(), Some(ThreadId::current()));
+    std::thread::scope(|scope| scope.spawn(|| lock.release().unwrap()).join().unwrap());
+    assert!(!lock.is_locked() && lock.owner().is_none());
+    assert_eq!(lock.release(), Err(NotHeld));
+}
+
+#[test]
+fn a_wait_for_a_lock_ends_at_its_deadline() {
+    let lock = Lock::new();
+    lock.acquire();
+    let began = Instant::now();
+    let result = lock.acquire_with(&mut Patience::until(Deadline::after(SOON)));
+    assert_eq!(result, Err(WaitError::TimedOut));
+    assert!(began.elapsed() >= SOON);
+    let result = lock.acquire_with(&mut Patience::until(Deadline::PASSED));
+    assert_eq!(result, Err(WaitError::TimedOut));
+    lock.release().unwrap();
+    assert_eq!(
+        lock.acquire_with(&mut Patience::until(Deadline::PASSED)),
+        Ok(()),
+        "a free lock needs no wait"
+    );
+}
+
+#[test]
+fn a_release_wakes_who_waits() {
+    let lock = Lock::new();
+    let sleeps = AtomicUsize::new(0);
+    lock.acquire();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut host = Counts(&sleeps);
+                lock.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+                    .unwrap();
+                lock.release().unwrap();
+            });
+        }
+        eventually(|| sleeps.load(Ordering::SeqCst) == 3);
+        lock.release().unwrap();
+    });
+    assert!(!lock.is_locked());
+}
+
+#[test]
+fn an_interrupted_waiter_takes_nothing_and_leaves_the_line() {
+    let lock = Lock::new();
+    lock.acquire();
+    let mut host = Runs(|| true);
+    let result = lock.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host));
+    assert_eq!(result, Err(WaitError::Interrupted));
+    lock.release().unwrap();
+    assert!(!lock.is_locked());
+}
+
+#[test]
+fn a_lock_is_handed_to_who_has_waited_for_long() {
+    let lock = Lock::new();
+    let (sleeps, taken) = (AtomicUsize::new(0), AtomicBool::new(false));
+    lock.acquire();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut host = Counts(&sleeps);
+            lock.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+                .unwrap();
+            taken.store(true, Ordering::SeqCst);
+            lock.release().unwrap();
+        });
+        eventually(|| sleeps.load(Ordering::SeqCst) == 1);
+        // A thread that takes the lock again as soon as it releases it can't keep it from the waiter.
+        eventually(|| {
+            let _ = lock.release();
+            lock.acquire();
+            taken.load(Ordering::SeqCst)
+        });
+        lock.release().unwrap();
+    });
+}
+
+#[test]
+fn a_signal_handler_has_the_lock_that_its_thread_waits_for() {
+    let lock = Lock::new();
+    lock.acquire();
+    let handled = std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let mut handled = false;
+            let mut host = Handles(|| {
+                handled = true;
+                // The thread has waited for long: a release would hand the lock over, but for this handler.
+                lock.release().unwrap();
+                assert!(lock.try_acquire());
+                lock.release().unwrap();
+                false
+            });
+            let mut patience = Patience::hosted(Deadline::after(SOON), &mut host);
+            lock.acquire_with(&mut patience).unwrap();
+            lock.release().unwrap();
+            handled
+        });
+        waiter.join().unwrap()
+    });
+    assert!(handled && !lock.is_locked());
+}
+
+#[test]
+fn a_reset_lock_is_free() {
+    let lock = Lock::new();
+    lock.acquire();
+    lock.reset();
+    assert!(lock.try_acquire());
+    let lock = RLock::new();
+    std::thread::scope(|scope| scope.spawn(|| lock.acquire()).join().unwrap());
+    lock.reset();
+    assert!(lock.try_acquire());
+}
+
+#[test]
+fn a_reentrant_lock_counts_for_its_owner_alone() {
+    let lock = RLock::new();
+    for count in 1..=3 {
+        assert!(lock.try_acquire());
+        assert_eq!((lock.recursion_count(), lock.is_owned()), (count, true));
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(!lock.try_acquire() && !lock.is_owned() && lock.is_locked());
+            assert_eq!((lock.release(), lock.recursion_count()), (Err(NotHeld), 0));
+            assert_eq!(lock.release_all(), Err(NotHeld));
+            let result = lock.acquire_with(&mut Patience::until(Deadline::PASSED));
+            assert_eq!(result, Err(WaitError::TimedOut));
+        });
+    });
+    let saved = lock.release_all().unwrap();
+    assert_eq!(
+        (saved.count, saved.owner, lock.is_locked()),
+        (3, ThreadId::current(), false)
+    );
+    lock.restore_with(saved, &mut Patience::endless()).unwrap();
+    assert_eq!(lock.owner(), Some((ThreadId::current(), 3)));
+}
+
+#[test]
+fn eight_threads_share_a_lock() {
+    const ROUNDS: usize = 2_000;
+    let (lock, reentrant) = (Lock::new(), RLock::new());
+    let inside = AtomicUsize::new(0);
+    let mut counts = [0; 8];
+    std::thread::scope(|scope| {
+        for (index, count) in counts.iter_mut().enumerate() {
+            let (lock, reentrant, inside) = (&lock, &reentrant, &inside);
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    // Some of them are impatient.
+                    let deadline = match (index + round) % 4 {
+                        0 => Deadline::after(Duration::from_micros(50)),
+                        1 => Deadline::PASSED,
+                        _ => Deadline::NEVER,
+                    };
+                    if lock.acquire_with(&mut Patience::until(deadline)).is_err() {
+                        continue;
+                    }
+                    reentrant.acquire();
+                    reentrant.acquire();
+                    assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);
+                    *count += 1;
+                    assert_eq!(inside.fetch_sub(1, Ordering::Relaxed), 1);
+                    reentrant.release().unwrap();
+                    lock.release().unwrap();
+                    reentrant.release().unwrap();
+                }
+            });
+        }
+    });
+    assert!(counts.iter().all(|&count| count >= ROUNDS / 2));
+    assert!(!lock.is_locked() && !reentrant.is_locked());
+}

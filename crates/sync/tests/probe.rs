@@ -1,0 +1,288 @@
+//! What an observer hears, and that it suffices to see a deadlock close.
+
+#![cfg(not(loom))]
+
+#[path = "../../wait/tests/common/mod.rs"]
+mod common;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use common::{Counts, eventually};
+use interlock_sync::{Condition, Event as Flag, Lock, RLock, Semaphore};
+use interlock_wait::{
+    Deadline, Event, Kind, Patience, Probe, Resource, ThreadId, Wake, clear_probe, probed, report, set_probe,
+};
+
+/// A process has one observer: these tests take turns.
+struct Turn(#[allow(dead_code, reason = "held until dropped")] MutexGuard<'static, ()>);
+
+impl Turn {
+    fn observed_by(probe: Arc<dyn Probe>) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        set_probe(probe);
+        Turn(turn)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        clear_probe();
+    }
+}
+
+/// Writes down everything.
+#[derive(Default)]
+struct Log(Mutex<Vec<Event>>);
+
+impl Log {
+    fn of(&self, thread: ThreadId) -> Vec<Event> {
+        let events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        events
+            .iter()
+            .copied()
+            .filter(|event| thread_of(event) == thread)
+            .collect()
+    }
+}
+
+impl Probe for Log {
+    fn event(&self, event: Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+}
+
+fn thread_of(event: &Event) -> ThreadId {
+    match *event {
+        Event::WillWait { thread, .. }
+        | Event::Woke { thread, .. }
+        | Event::Acquired { thread, .. }
+        | Event::Released { thread, .. }
+        | Event::ThreadBegan { thread }
+        | Event::ThreadEnded { thread } => thread,
+    }
+}
+
+fn kind_of(event: &Event) -> Option<Kind> {
+    match *event {
+        Event::WillWait { resource, .. }
+        | Event::Woke { resource, .. }
+        | Event::Acquired { resource, .. }
+        | Event::Released { resource, .. } => Some(resource.kind),
+        Event::ThreadBegan { .. } | Event::ThreadEnded { .. } => None,
+    }
+}
+
+#[test]
+fn a_lock_that_is_made_while_somebody_observes_tells_every_acquisition() {
+    let log = Arc::new(Log::default());
+    let _turn = Turn::observed_by(log.clone());
+    let (lock, reentrant) = (Lock::new(), RLock::new());
+    lock.acquire();
+    lock.release().unwrap();
+    assert!(lock.try_acquire());
+    reentrant.acquire();
+    reentrant.acquire();
+    reentrant.release().unwrap();
+    reentrant.release().unwrap();
+    lock.release().unwrap();
+    let told: Vec<_> = log.of(ThreadId::current()).iter().map(describe).collect();
+    assert_eq!(
+        told,
+        [
+            "acquired Lock",
+            "released Lock",
+            "acquired Lock",
+            "acquired RLock",
+            "released RLock",
+            "released Lock"
+        ]
+    );
+}
+
+fn describe(event: &Event) -> String {
+    let word = match event {
+        Event::WillWait { .. } => "waits for",
+        Event::Woke {
+            wake: Wake::Notified, ..
+        } => "woke from",
+        Event::Woke { .. } => "gave up",
+        Event::Acquired { .. } => "acquired",
+        Event::Released { .. } => "released",
+        Event::ThreadBegan { .. } | Event::ThreadEnded { .. } => "thread",
+    };
+    kind_of(event).map_or(word.to_owned(), |kind| format!("{word} {kind:?}"))
+}
+
+#[test]
+fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
+    let log = Arc::new(Log::default());
+    // Made before anybody observes: told when it is contended.
+    let lock = Lock::new();
+    let _turn = Turn::observed_by(log.clone());
+    let sleeps = AtomicUsize::new(0);
+    lock.acquire();
+    let waiter = std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let _ = lock.acquire_with(&mut Patience::until(Deadline::PASSED));
+            let mut host = Counts(&sleeps);
+            lock.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+                .unwrap();
+            ThreadId::current()
+        });
+        eventually(|| sleeps.load(Ordering::SeqCst) == 1);
+        lock.release().unwrap();
+        waiter.join().unwrap()
+    });
+    let told = log.of(waiter);
+    let described: Vec<_> = told.iter().map(describe).collect();
+    assert_eq!(
+        described,
+        [
+            "waits for Lock",
+            "gave up Lock",
+            "waits for Lock",
+            "woke from Lock",
+            "acquired Lock"
+        ]
+    );
+    let me = Some(ThreadId::current());
+    assert!(matches!(told[0], Event::WillWait { holder, .. } if holder == me));
+    assert_eq!(
+        log.of(ThreadId::current()).iter().map(describe).last().as_deref(),
+        Some("released Lock")
+    );
+}
+
+#[test]
+fn each_wait_tells_its_kind() {
+    let log = Arc::new(Log::default());
+    let _turn = Turn::observed_by(log.clone());
+    let mut over = Patience::until(Deadline::PASSED);
+    let lock = Lock::new();
+    lock.acquire();
+    let _ = Condition::new().wait_with(&lock, &mut over);
+    let _ = Semaphore::new(0).acquire_with(&mut over);
+    let _ = Flag::new().wait_with(&mut over);
+    let kinds: Vec<_> = log
+        .of(ThreadId::current())
+        .iter()
+        .filter(|event| matches!(event, Event::WillWait { .. }))
+        .filter_map(kind_of)
+        .collect();
+    assert_eq!(kinds, [Kind::Condition, Kind::Semaphore, Kind::Event]);
+}
+
+#[test]
+fn an_observer_that_is_taken_away_hears_nothing_and_is_dropped() {
+    let log = Arc::new(Log::default());
+    drop(Turn::observed_by(log.clone()));
+    let thread = ThreadId::from_ident(2);
+    if !probed() {
+        report(Event::ThreadBegan { thread });
+        assert!(log.of(thread).is_empty());
+    }
+    eventually(|| Arc::strong_count(&log) == 1);
+}
+
+/// A deadlock detector: who waits for what, and who has it.
+///
+/// It hears of each edge on the thread that makes it, before that thread sleeps; so the thread whose edge closes a circle
+/// finds the whole circle.
+#[derive(Default)]
+struct WaitForGraph {
+    graph: Mutex<Graph>,
+}
+
+#[derive(Default)]
+struct Graph {
+    waits: HashMap<ThreadId, Resource>,
+    owners: HashMap<Resource, ThreadId>,
+    circles: Vec<Vec<ThreadId>>,
+}
+
+impl Graph {
+    /// The threads from `start` on, each waiting for what the next has, if they come back to `start`.
+    fn circle(&self, start: ThreadId) -> Option<Vec<ThreadId>> {
+        let mut circle = vec![start];
+        loop {
+            let resource = self.waits.get(circle.last()?)?;
+            match self.owners.get(resource)? {
+                owner if *owner == start => return Some(circle),
+                owner if circle.contains(owner) => return None,
+                owner => circle.push(*owner),
+            }
+        }
+    }
+}
+
+impl WaitForGraph {
+    fn lock(&self) -> MutexGuard<'_, Graph> {
+        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Probe for WaitForGraph {
+    fn event(&self, event: Event) {
+        let mut graph = self.lock();
+        match event {
+            Event::WillWait {
+                thread,
+                resource,
+                holder,
+            } => {
+                graph.waits.insert(thread, resource);
+                if let Some(holder) = holder {
+                    graph.owners.insert(resource, holder);
+                }
+                let circle = graph.circle(thread);
+                graph.circles.extend(circle);
+            }
+            Event::Woke { thread, .. } => drop(graph.waits.remove(&thread)),
+            Event::Acquired { thread, resource } => drop(graph.owners.insert(resource, thread)),
+            Event::Released { resource, .. } => drop(graph.owners.remove(&resource)),
+            Event::ThreadBegan { .. } | Event::ThreadEnded { .. } => {}
+        }
+    }
+}
+
+#[test]
+fn an_observer_sees_a_deadlock_as_it_closes() {
+    let graph = Arc::new(WaitForGraph::default());
+    let _turn = Turn::observed_by(graph.clone());
+    let locks = [(); 3].map(|()| Lock::new());
+    let begun = AtomicUsize::new(0);
+    let threads: Vec<_> = std::thread::scope(|scope| {
+        let philosophers = [0, 1, 2].map(|index| {
+            let (locks, begun, graph) = (&locks, &begun, &graph);
+            scope.spawn(move || {
+                let (left, right) = (&locks[index], &locks[(index + 1) % 3]);
+                left.acquire();
+                begun.fetch_add(1, Ordering::SeqCst);
+                eventually(|| begun.load(Ordering::SeqCst) == 3);
+                // Until somebody has seen the circle.
+                eventually(|| {
+                    let soon = Deadline::after(std::time::Duration::from_millis(20));
+                    let got = right.acquire_with(&mut Patience::until(soon)).is_ok();
+                    if got {
+                        right.release().unwrap();
+                    }
+                    got || !graph.lock().circles.is_empty()
+                });
+                left.release().unwrap();
+                ThreadId::current()
+            })
+        });
+        philosophers
+            .into_iter()
+            .map(|philosopher| philosopher.join().unwrap())
+            .collect()
+    });
+    let graph = graph.lock();
+    let circle = &graph.circles[0];
+    assert_eq!(circle.len(), 3);
+    assert!(threads.iter().all(|thread| circle.contains(thread)));
+    assert!(graph.waits.is_empty());
+}

@@ -1,0 +1,178 @@
+//! `Semaphore`, `Event` and `Barrier`.
+
+#![cfg(not(loom))]
+
+#[path = "../../wait/tests/common/mod.rs"]
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::{Counts, Runs, eventually};
+use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, TooMany, WaitError};
+use interlock_wait::{Deadline, Patience};
+
+#[test]
+fn a_semaphore_gives_out_what_it_has_and_takes_back_what_it_gave() {
+    let semaphore = Semaphore::bounded(2, 2);
+    assert!(semaphore.try_acquire() && semaphore.try_acquire() && !semaphore.try_acquire());
+    let result = semaphore.acquire_with(&mut Patience::until(Deadline::PASSED));
+    assert_eq!(result, Err(WaitError::TimedOut));
+    assert_eq!(semaphore.release_many(3), Err(TooMany));
+    assert_eq!(semaphore.release_many(2), Ok(()));
+    assert_eq!(semaphore.release(), Err(TooMany));
+    assert_eq!((semaphore.permits(), semaphore.bound()), (2, 2));
+    assert_eq!(Semaphore::new(usize::MAX).release_many(1), Err(TooMany));
+}
+
+#[test]
+fn permits_wake_as_many_as_there_are() {
+    let semaphore = Semaphore::new(0);
+    let (sleeps, through) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                let mut host = Counts(&sleeps);
+                semaphore
+                    .acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+                    .unwrap();
+                through.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        eventually(|| sleeps.load(Ordering::SeqCst) == 5);
+        semaphore.release_many(3).unwrap();
+        eventually(|| through.load(Ordering::SeqCst) == 3);
+        assert_eq!(semaphore.permits(), 0);
+        semaphore.release_many(2).unwrap();
+    });
+    assert_eq!(through.load(Ordering::SeqCst), 5);
+}
+
+#[test]
+fn eight_threads_never_have_more_permits_than_there_are() {
+    let semaphore = Semaphore::bounded(3, 3);
+    let inside = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for index in 0..8 {
+            let (semaphore, inside) = (&semaphore, &inside);
+            scope.spawn(move || {
+                for round in 0..1_000 {
+                    let deadline = match (index + round) % 3 {
+                        0 => Deadline::after(Duration::from_micros(20)),
+                        _ => Deadline::NEVER,
+                    };
+                    if semaphore.acquire_with(&mut Patience::until(deadline)).is_ok() {
+                        assert!(inside.fetch_add(1, Ordering::SeqCst) < 3);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        semaphore.release().unwrap();
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(semaphore.permits(), 3);
+}
+
+#[test]
+fn an_event_that_is_cleared_at_once_lets_those_through_who_waited() {
+    let event = Event::new();
+    let sleeps = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut host = Counts(&sleeps);
+                let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
+                assert_eq!(event.wait_with(&mut patience), Ok(()));
+            });
+        }
+        eventually(|| sleeps.load(Ordering::SeqCst) == 4);
+        event.set();
+        event.clear();
+    });
+    assert!(!event.is_set());
+    let result = event.wait_with(&mut Patience::until(Deadline::PASSED));
+    assert_eq!(result, Err(WaitError::TimedOut));
+    let result = event.wait_with(&mut Patience::hosted(Deadline::NEVER, &mut Runs(|| true)));
+    assert_eq!(result, Err(WaitError::Interrupted));
+    event.set();
+    event.wait();
+}
+
+fn arrive(barrier: &Barrier, patience: &mut Patience<'_>) -> Result<usize, Broken> {
+    match barrier.arrive_with(patience)? {
+        Arrival::Leads(index) => barrier.open().map(|()| index),
+        Arrival::Through(index) => Ok(index),
+    }
+}
+
+#[test]
+fn a_barrier_is_passed_again_and_again() {
+    const PARTIES: usize = 4;
+    let barrier = Barrier::new(PARTIES);
+    let (arrived, indices) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..PARTIES {
+            scope.spawn(|| {
+                for round in 1..=500 {
+                    arrived.fetch_add(1, Ordering::SeqCst);
+                    let index = barrier.wait().unwrap();
+                    assert!(arrived.load(Ordering::SeqCst) >= PARTIES * round);
+                    indices.fetch_add(index, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert_eq!(indices.load(Ordering::SeqCst), 500 * (1 + 2 + 3));
+    assert_eq!((barrier.parties(), barrier.waiting()), (PARTIES, 0));
+}
+
+#[test]
+fn a_party_that_gives_up_breaks_the_barrier_until_it_is_reset() {
+    let barrier = Barrier::new(3);
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
+        eventually(|| barrier.waiting() == 1);
+        let deadline = Deadline::after(Duration::from_millis(5));
+        let result = arrive(&barrier, &mut Patience::until(deadline));
+        assert_eq!(result, Err(Broken::Broken));
+    });
+    assert!(barrier.is_broken());
+    assert_eq!(barrier.wait(), Err(Broken::Broken));
+    barrier.reset();
+    assert!(!barrier.is_broken());
+    let result = arrive(
+        &barrier,
+        &mut Patience::hosted(Deadline::NEVER, &mut Runs(|| true)),
+    );
+    assert_eq!((result, barrier.is_broken()), (Err(Broken::Interrupted), true));
+}
+
+#[test]
+fn a_reset_turns_away_those_who_wait() {
+    let barrier = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
+        eventually(|| barrier.waiting() == 1);
+        barrier.reset();
+    });
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert!(barrier.wait().is_ok()));
+        assert!(barrier.wait().is_ok());
+    });
+}
+
+#[test]
+fn a_leader_that_aborts_turns_everybody_away() {
+    let barrier = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
+        eventually(|| barrier.waiting() == 1);
+        assert_eq!(
+            barrier.arrive_with(&mut Patience::endless()),
+            Ok(Arrival::Leads(1))
+        );
+        assert_eq!(barrier.waiting(), 0, "the round is full");
+        barrier.abort();
+        assert_eq!(barrier.open(), Err(Broken::Broken));
+    });
+}

@@ -1,0 +1,186 @@
+//! What ends a wait: a notification, a deadline, the host.
+
+#![cfg(not(loom))]
+
+mod common;
+mod hosts;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake as Task, Waker};
+use std::time::{Duration, Instant};
+
+use common::{Counts, Runs, eventually};
+use hosts::Stops;
+use interlock_wait::{
+    Deadline, Host, Kind, Patience, Resource, Slept, ThreadId, WaitQueue, Waiter, Wake, WordLock, block,
+};
+
+const RESOURCE: Resource = Resource {
+    kind: Kind::Event,
+    address: 0,
+};
+
+type Line = WordLock<WaitQueue>;
+
+fn line_up(line: &Line) -> Arc<Waiter> {
+    let waiter = Waiter::thread();
+    line.lock().push_back(waiter.clone());
+    waiter
+}
+
+#[test]
+fn a_notification_ends_a_wait_that_has_begun_and_one_that_has_not() {
+    let line = Line::default();
+    let sleeps = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let waiter = line_up(&line);
+            let mut host = Counts(&sleeps);
+            let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
+            assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+        });
+        eventually(|| sleeps.load(Ordering::SeqCst) == 1);
+        line.lock().notify_one().run();
+    });
+    let waiter = line_up(&line);
+    line.lock().notify_one().run();
+    assert_eq!(
+        block(&waiter, RESOURCE, None, &mut Patience::endless()),
+        Wake::Notified
+    );
+}
+
+#[test]
+fn a_deadline_ends_a_wait_not_before_its_time() {
+    let line = Line::default();
+    for timeout in [Duration::ZERO, Duration::from_millis(5)] {
+        let waiter = line_up(&line);
+        let began = Instant::now();
+        let mut patience = Patience::until(Deadline::after(timeout));
+        assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::TimedOut);
+        assert!(began.elapsed() >= timeout);
+        assert!(line.lock().remove(&waiter));
+    }
+    let waiter = line_up(&line);
+    let mut patience = Patience::until(Deadline::PASSED);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::TimedOut);
+}
+
+#[test]
+fn a_notification_at_the_deadline_is_found_by_who_leaves() {
+    let line = Line::default();
+    let waiter = line_up(&line);
+    let mut host = Runs(|| {
+        line.lock().notify_one().run();
+        true
+    });
+    let mut patience = Patience::hosted(Deadline::PASSED, &mut host);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Interrupted);
+    assert!(!line.lock().remove(&waiter) && waiter.is_notified());
+}
+
+#[test]
+fn a_host_ends_a_wait_unless_the_wait_insists() {
+    let line = Line::default();
+    let waiter = line_up(&line);
+    let mut host = Stops::at_once();
+    let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Interrupted);
+
+    let mut wants_to_stop = 0;
+    let mut host = Runs(|| {
+        wants_to_stop += 1;
+        if wants_to_stop == 3 {
+            line.lock().notify_all().run();
+        }
+        true
+    });
+    let mut patience = Patience::hosted(Deadline::PASSED, &mut host);
+    assert_eq!(
+        block(&waiter, RESOURCE, None, &mut patience.insisting()),
+        Wake::Notified
+    );
+    assert_eq!(wants_to_stop, 3);
+}
+
+#[test]
+fn a_host_learns_who_notified() {
+    struct Learns(Option<Slept>);
+
+    impl Host for Learns {
+        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            self.0 = Some(sleep());
+            false
+        }
+
+        fn hears_signals(&self) -> bool {
+            false
+        }
+    }
+
+    let line = Line::default();
+    let waiter = line_up(&line);
+    let notifier = std::thread::scope(|scope| {
+        let notifier = scope.spawn(|| {
+            line.lock().notify_one().run();
+            ThreadId::current()
+        });
+        notifier.join().unwrap()
+    });
+    let mut host = Learns(None);
+    let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+    assert_eq!(host.0, Some(Slept::Notified(Some(notifier))));
+}
+
+struct WakesOrPanics {
+    woken: Arc<AtomicUsize>,
+    panics: bool,
+}
+
+impl Task for WakesOrPanics {
+    fn wake(self: Arc<Self>) {
+        assert!(!self.panics, "a panic that the test asked for");
+        self.woken.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_waker_that_panics_costs_the_others_nothing() {
+    let line = Line::default();
+    let woken = Arc::new(AtomicUsize::new(0));
+    for panics in [false, true, false, false] {
+        let task = WakesOrPanics {
+            woken: woken.clone(),
+            panics,
+        };
+        line.lock().push_back(Waiter::task(Waker::from(Arc::new(task))));
+    }
+    let wakeups = line.lock().notify_all();
+    assert!(catch_unwind(AssertUnwindSafe(|| wakeups.run())).is_err());
+    assert_eq!(woken.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn a_waiter_knows_how_long_it_has_been_in_line() {
+    let waiter = Waiter::thread();
+    assert!(!waiter.is_older_than(60_000_000_000));
+    eventually(|| waiter.is_older_than(1));
+    let again = Waiter::again(&waiter);
+    assert!(again.is_older_than(1) && !again.is_notified());
+    assert_eq!(again.thread_id(), ThreadId::current());
+}
+
+#[test]
+fn ten_thousand_waiters_keep_their_order() {
+    let line = Line::default();
+    let waiters: Vec<_> = (0..10_000).map(|_| line_up(&line)).collect();
+    assert_eq!(line.lock().len(), 10_000);
+    for waiter in &waiters {
+        line.lock().notify_one().run();
+        assert!(waiter.is_notified());
+    }
+    assert!(line.lock().is_empty());
+}

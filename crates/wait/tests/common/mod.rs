@@ -1,0 +1,63 @@
+//! Getting threads into a known state without sleeping.
+
+#![allow(dead_code, reason = "each file of tests uses what it needs")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use interlock_wait::{Host, Slept};
+
+/// Waits until `condition` holds; fails the test if that takes ten seconds.
+#[track_caller]
+pub(crate) fn eventually(condition: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < limit, "this should have come true long ago");
+        std::thread::yield_now();
+    }
+}
+
+/// A host that counts the sleeps that its thread has begun: then the thread stands in line.
+pub(crate) struct Counts<'a>(pub(crate) &'a AtomicUsize);
+
+impl Host for Counts<'_> {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        sleep();
+        false
+    }
+
+    fn hears_signals(&self) -> bool {
+        false
+    }
+}
+
+/// A host that runs something before each sleep, and ends the wait if that says so.
+pub(crate) struct Runs<F>(pub(crate) F);
+
+impl<F: FnMut() -> bool> Host for Runs<F> {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        if (self.0)() {
+            return true;
+        }
+        sleep();
+        false
+    }
+
+    fn hears_signals(&self) -> bool {
+        true
+    }
+}
+
+/// A host that runs something after each sleep that ended without a notification: the handler of a signal.
+pub(crate) struct Handles<F>(pub(crate) F);
+
+impl<F: FnMut() -> bool> Host for Handles<F> {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        !matches!(sleep(), Slept::Notified(_)) && (self.0)()
+    }
+
+    fn hears_signals(&self) -> bool {
+        true
+    }
+}

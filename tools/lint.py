@@ -29,7 +29,18 @@ def python(steps: Steps, env: dict[str, str]) -> None:
     steps.run("ruff check", [*run, "ruff", "check", "--quiet", *folders], env)
     steps.run("ruff format", [*run, "ruff", "format", "--quiet", "--diff", *folders], env)
     steps.run("mypy", [*run, "mypy", "--no-error-summary"], env)
-    steps.run("stubtest", [*run, "mypy.stubtest", "--concise", "interlock._interlock"], env)
+    steps.run(
+        "stubtest",
+        [
+            *run,
+            "mypy.stubtest",
+            "--concise",
+            "interlock._interlock",
+            "interlock.queue",
+            "interlock.threading",
+        ],
+        env,
+    )
 
 
 def main() -> int:

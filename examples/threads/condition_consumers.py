@@ -52,8 +52,7 @@ def main() -> None:
     taken: list[int] = []
     ended: list[str] = []
     threads = [
-        Thread(target=consume, args=(shelf, taken, ended, f"consumer {n}"))
-        for n in range(1, CONSUMERS + 1)
+        Thread(target=consume, args=(shelf, taken, ended, f"consumer {n}")) for n in range(1, CONSUMERS + 1)
     ]
     threads.append(Thread(target=produce, args=(shelf,)))
     for thread in threads:

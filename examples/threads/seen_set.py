@@ -35,9 +35,7 @@ def main() -> None:
     seen = SeenSet()
     together = threading.Barrier(THREADS)
     answers: list[tuple[str, bool]] = []
-    threads = [
-        threading.Thread(target=crawl, args=(seen, together, answers)) for _ in range(THREADS)
-    ]
+    threads = [threading.Thread(target=crawl, args=(seen, together, answers)) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -31,9 +31,7 @@ def work(name: str, jobs: Queue[object], ledger: Ledger) -> None:
 def main() -> None:
     jobs: Queue[object] = Queue(maxsize=2)
     ledger = Ledger()
-    workers = [
-        Thread(target=work, args=(f"worker {n}", jobs, ledger)) for n in range(1, WORKERS + 1)
-    ]
+    workers = [Thread(target=work, args=(f"worker {n}", jobs, ledger)) for n in range(1, WORKERS + 1)]
     for worker in workers:
         worker.start()
     for job in (1, 2, 3, None, 4, 5):

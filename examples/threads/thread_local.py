@@ -27,9 +27,7 @@ def main() -> None:
     all_wrote = threading.Barrier(len(users))
     seen: dict[str, str] = {}
 
-    threads = [
-        threading.Thread(target=serve, args=(user, context, all_wrote, seen)) for user in users
-    ]
+    threads = [threading.Thread(target=serve, args=(user, context, all_wrote, seen)) for user in users]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -4,20 +4,24 @@ The attributes of the real standard modules are replaced; ``sys.modules`` is not
 threading``, before or after, sees the same module object. Code of the standard library that looks a name up
 in its module's globals (``queue.Queue`` making a ``threading.Lock()``) gets Interlock's, too.
 
+A module that has not been imported yet is not imported for it: it is pending, and patched when its own code has
+run, before any other code can see it. Pending modules count as installed.
+
 A rebuilt module of this package says what it replaces in ``__replaces__``. What is more than replacing names
-(the class of the main thread) it does in ``_on_install()``, which runs after all names of all modules have
-been replaced, and undoes in ``_on_uninstall()``, which runs before any of them is put back.
+(the class of the main thread) it does in ``_on_install()``, which runs after all names of all modules that are
+patched in one step have been replaced, and undoes in ``_on_uninstall()``, which runs before any is put back.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
+import sys
 import warnings
 
 from interlock._capture import find_captured, running_threads
 from interlock._children import Carrier
 from interlock._report import InstallError, InstallReport, InterlockWarning, describe
+from interlock._when_imported import WhenImported, withdraw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,14 +50,36 @@ class _Patched:
         self.std, self.ours, self.changes = std, ours, changes
 
 
+class _Pending:
+    """A standard module that is going to be patched when it has been imported.
+
+    Our module may be what imports it, and is not complete then: so the end of either import is the time to try.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._watches = [WhenImported(module, lambda: _patch_pending(name)) for module in (name, _ours(name))]
+
+    def start(self) -> None:
+        for watch in reversed(
+            self._watches
+        ):  # the second is needed only if the first finds our module half-way
+            watch.start()
+
+    def cancel(self) -> None:
+        for watch in self._watches:
+            watch.cancel()
+
+
 _active: dict[str, _Patched] = {}
+_pending: dict[str, _Pending] = {}
 
 
 def install(*, only: Iterable[str] | None = None, strict: bool = False) -> InstallReport:
     """Put Interlock in the place of the standard library in this process and its children.
 
     Replaces, in the real modules, every name that Interlock rebuilds. Call it first thing, before other
-    modules are imported and threads started; ``interlock run`` does. A second call adds what is not
+    modules are imported and threads started; ``interlock run`` does. Imports none of the standard modules: one that
+    has not been imported yet is patched as soon as it is, by whatever thread. A second call adds what is not
     installed yet. Objects made before go on to work. Processes started by ``multiprocessing`` are installed
     as well, by every start method; programs started by ``subprocess`` are not. The environment variable
     ``INTERLOCK=0`` turns the function off.
@@ -64,13 +90,14 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
             before, or threads are running, instead of going on without them.
 
     Returns:
-        A report of what was patched and what could not be reached. ``with install(): …`` uninstalls at the
+        A report of what was installed and what could not be reached. ``with install(): …`` uninstalls at the
         end what that call has installed.
 
     Raises:
         ValueError: ``only`` names a module that Interlock does not rebuild.
         InstallError: see ``strict``.
-        ImportError: Interlock's own modules cannot be loaded.
+        ImportError: Interlock's own modules cannot be loaded. What fails only in the loading is raised by the import
+            of a pending module, which is no longer installed then.
 
     After an exception nothing has changed. Warns once, with `InterlockWarning`, if names were captured
     outside the standard library. Does not block; call it from one thread at a time.
@@ -96,17 +123,20 @@ def uninstall() -> None:
     Objects made by Interlock go on to work. A name that somebody else has replaced since is left to them.
     Does nothing if nothing is installed. Does not block.
     """
-    _remove(tuple(_active))
+    _remove(REBUILT)
 
 
 def installed() -> tuple[str, ...]:
-    """The standard modules that are patched in this process; empty if Interlock is not installed."""
-    return tuple(name for name in REBUILT if name in _active)
+    """The standard modules that are patched in this process, or will be when they are imported.
+
+    Empty if Interlock is not installed.
+    """
+    return tuple(name for name in REBUILT if name in _active or name in _pending)
 
 
 def join_parent(modules: tuple[str, ...]) -> None:
     """Install in a child process what its parent has, no more and no less (see `interlock._children`)."""
-    _remove(tuple(name for name in _active if name not in modules))
+    _remove(tuple(name for name in installed() if name not in modules))
     if not _turned_off():
         _install(tuple(name for name in modules if name in REBUILT), strict=False)
 
@@ -132,17 +162,34 @@ def _selection(only: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
-    plan = {name: _prepare(name) for name in wanted if name not in _active}
+    _find_engine()
+    for name in tuple(_pending):
+        _patch_pending(name)  # if it was imported past our finder, which somebody had taken away
+    before = installed()
+    added = tuple(name for name in wanted if name not in before)
+    # First what can raise. The import of one module may be that of another one.
+    plan = {name: _prepare(name) for name in added if name in sys.modules}
     threads = running_threads()
     user, std = _captured(plan)
     if strict and (user or threads):
         raise InstallError(_refusal(user, threads), user, threads)
     _apply(plan)
+    try:
+        for name in added:
+            if name not in plan:
+                _pending[name] = _Pending(name)
+                _pending[name].start()
+        if added and not before:
+            _carrier.start()
+    except BaseException:
+        _remove(added)
+        raise
     return InstallReport(
         enabled=True,
         modules=installed(),
-        added=tuple(plan),
-        names={name: tuple(c.name for c in patched.changes) for name, patched in plan.items()},
+        added=added,
+        pending=tuple(name for name in REBUILT if name in _pending),
+        names={name: tuple(c.name for c in _active[name].changes) for name in added if name in _active},
         captured=user,
         captured_stdlib=std,
         threads=threads,
@@ -150,16 +197,57 @@ def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
     )
 
 
+def _ours(name: str) -> str:
+    return f"interlock.{name}"
+
+
+def _find_engine() -> None:
+    """Raise ImportError now if a pending module cannot be patched later for lack of an extension module."""
+    engine = "interlock._interlock"
+    if engine in sys.modules:
+        missing = sys.modules[engine] is None
+    else:
+        path = sys.modules["interlock"].__path__
+        missing = not any(finder.find_spec(engine, path) for finder in tuple(sys.meta_path))
+    if missing:
+        raise ImportError(f"there is no {engine} for this interpreter", name=engine)
+
+
 def _prepare(name: str) -> _Patched:
     """Load both modules and compare them. A name that the standard module of this version lacks is added."""
-    ours = importlib.import_module(f"interlock.{name}")
-    std = importlib.import_module(name)
+    __import__(_ours(name))
+    return _compare(name)
+
+
+def _compare(name: str) -> _Patched:
+    ours, std = sys.modules[_ours(name)], sys.modules[name]
     changes = []
     for attribute in vars(ours)["__replaces__"]:
         old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
         if old is not new:
             changes.append(_Change(attribute, old, new))
     return _Patched(std, ours, tuple(changes))
+
+
+def _patch_pending(name: str) -> None:
+    """Patch a pending module if it has been imported; called when it has, or our module has."""
+    if sys.modules.get(name) is None:
+        return
+    try:
+        __import__(_ours(name))  # patches it itself, when it is imported by this
+        if not _is_complete(sys.modules[_ours(name)]):
+            return  # this thread, or one that waits for this one, is importing it: its end is another occasion
+        pending = _pending.pop(name, None)
+        if pending is not None:
+            pending.cancel()
+            _apply({name: _compare(name)})
+    except BaseException:
+        _remove((name,))
+        raise
+
+
+def _is_complete(ours: ModuleType) -> bool:
+    return hasattr(type(ours), "__interlock_std__")  # mirror() is a module's last statement
 
 
 def _captured(plan: dict[str, _Patched]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -181,7 +269,6 @@ def _apply(plan: dict[str, _Patched]) -> None:
     """All of it, or, when something raises, nothing."""
     if not plan:
         return
-    first = not _active
     _active.update(plan)
     hooked: list[_Patched] = []
     try:
@@ -191,14 +278,16 @@ def _apply(plan: dict[str, _Patched]) -> None:
         for patched in plan.values():
             hooked.append(patched)
             _call_hook(patched, "_on_install")
-        if first:
-            _carrier.start()
     except BaseException:
         _undo(plan, hooked)
         raise
 
 
 def _remove(names: tuple[str, ...]) -> None:
+    for name in names:
+        pending = _pending.pop(name, None)
+        if pending is not None:
+            pending.cancel()
     plan = {name: _active[name] for name in names if name in _active}
     _undo(plan, list(plan.values()))
 
@@ -220,8 +309,9 @@ def _undo(plan: dict[str, _Patched], hooked: list[_Patched]) -> None:
             else:
                 setattr(patched.std, change.name, change.old)
         _active.pop(name, None)
-    if not _active:
+    if not installed():
         _carrier.stop()
+        withdraw()
     if failure is not None:
         raise failure
 

@@ -19,6 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# 3.12 refuses forks and new threads as soon as the main thread has nothing more to do, also to threads that it has just
+# started; there, as in the standard library, a thread has begun when start() returns.
+_BEGINS_FIRST = sys.version_info[:2] == (3, 12)
+
 _std_init = _std.Thread.__init__
 _std_shutdown = _std._shutdown
 _active = _std._active
@@ -52,7 +56,7 @@ class Thread(_std.Thread):
             self._started = Event()
 
     def start(self) -> None:
-        """Have run() called in a thread of its own. Does not wait for it.
+        """Have run() called in a thread of its own. Does not wait for it (on 3.12, only until it has begun).
 
         Raises RuntimeError if the thread was started before, if the operating system has no room for another one, or
         if the interpreter is shutting down.
@@ -70,6 +74,8 @@ class Thread(_std.Thread):
             self._engine = None
             raise
         self._enter(ident)
+        if _BEGINS_FIRST:
+            engine.native_id()  # which is known when the thread has begun
 
     def _enter(self, ident: int) -> None:
         """Be among the active threads; called by the starter and by the thread itself, whoever is first."""

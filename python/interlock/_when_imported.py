@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["WhenImported"]
+__all__ = ["WhenImported", "withdraw"]
 
 
 class WhenImported:
@@ -20,7 +20,7 @@ class WhenImported:
 
     It is called in the thread that imports the module, when the module's code has run; other threads that import
     it wait until ``then`` has returned. What ``then`` raises comes out of the import statement, as if the module
-    itself had raised it. While anything is watched, one finder stands first on ``sys.meta_path``; it lets the others
+    itself had raised it. From the first watch on, one finder stands first on ``sys.meta_path``; it lets the others
     find the module and asks its loader to report. The module and its ``__spec__`` stay the ordinary ones.
     """
 
@@ -47,13 +47,22 @@ class WhenImported:
             watches.remove(self)
             if not watches:
                 del _watches[self._name]
-            if not _watches and _Finder in sys.meta_path:
-                sys.meta_path.remove(_Finder)
             return True
 
     def _tell(self) -> None:
         if self.cancel():
             self._then()
+
+
+def withdraw() -> None:
+    """Take the finder off ``sys.meta_path`` if nothing is watched.
+
+    Not when the last watch ends: that is in an import, and whoever goes through the list then, in another thread or in
+    another finder's method, would miss a finder.
+    """
+    with _import_lock:
+        if not _watches and _Finder in sys.meta_path:
+            sys.meta_path.remove(_Finder)
 
 
 _watches: dict[str, list[WhenImported]] = {}  # by the name of the module; changes under the import lock
@@ -92,24 +101,12 @@ class _Finder:
 
 
 def _tell_after_loading(spec: ModuleSpec) -> None:
-    loader = spec.loader
-    if loader is None:
-        return  # a namespace package, which has no code
-    if isinstance(loader, type):  # one for many modules, such as the frozen ones
+    if hasattr(spec.loader, "exec_module"):  # else it has no code of its own
         spec.loader = _Relay(spec)  # type: ignore[assignment]
-        return
-    original = loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        vars(loader).pop("exec_module", None)
-        original(module)
-        _loaded(spec.name, module)
-
-    loader.exec_module = exec_module  # type: ignore[method-assign]
 
 
 class _Relay:
-    """Stands for a loader that cannot be given a method of its own, until it loads the module."""
+    """Stands for a module's loader until it loads the module: a loader may be shared by many modules."""
 
     def __init__(self, spec: ModuleSpec) -> None:
         self._spec = spec
@@ -121,10 +118,7 @@ class _Relay:
     def exec_module(self, module: ModuleType) -> None:
         self._spec.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
-        _loaded(self._spec.name, module)
-
-
-def _loaded(name: str, module: ModuleType) -> None:
-    if sys.modules.get(name) is module:
-        for watch in tuple(_watches.get(name, ())):
-            watch._tell()
+        name = self._spec.name
+        if sys.modules.get(name) is module:
+            for watch in tuple(_watches.get(name, ())):
+                watch._tell()

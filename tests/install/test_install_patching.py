@@ -35,7 +35,8 @@ def test_every_rebuilt_name_is_replaced_and_put_back(check: Check) -> None:
     assert is_ours("threading") and is_ours("queue")
     assert threading.Lock is interlock.threading.Lock and queue.Queue is interlock.queue.Queue
     changed = {(m, n) for m in STD for n in report.names[m]}
-    assert changed == {(m, n) for m, n in BEFORE if BEFORE[m, n] is not getattr(OURS[m], n)}
+    replaced = {(m, n) for m in STD for n in OURS[m].__replaces__}
+    assert changed == {key for key in replaced if BEFORE.get(key) is not getattr(OURS[key[0]], key[1])}
     interlock.uninstall()
     assert interlock.installed() == ()
     assert is_original("threading") and is_original("queue")
@@ -44,12 +45,48 @@ def test_every_rebuilt_name_is_replaced_and_put_back(check: Check) -> None:
     )
 
 
-def test_names_that_this_python_lacks_are_not_added(check: Check) -> None:
+def test_names_that_this_python_lacks_are_added_and_taken_away(check: Check) -> None:
+    check(
+        SNAPSHOT
+        + """
+    lacking = sorted(n for n in OURS["queue"].__replaces__ if ("queue", n) not in BEFORE)
+    assert lacking == (["ShutDown"] if sys.version_info < (3, 13) else [])
+    def public():
+        return {m: sorted(n for n in vars(STD[m]) if n[0] != "_") for m in STD}
+    before = {m: sorted(names) for m, names in PUBLIC.items()}
+    for _ in range(2):
+        report = interlock.install()
+        assert public() == {"threading": before["threading"], "queue": sorted(before["queue"] + lacking)}
+        assert set(lacking) <= set(report.names["queue"])
+        assert queue.ShutDown is interlock.queue.ShutDown and queue.ShutDown.__module__ == "queue"
+        items = queue.Queue()
+        items.shutdown()
+        try:
+            items.get()
+        except queue.ShutDown:
+            pass
+        else:
+            raise AssertionError
+        interlock.uninstall()
+        assert public() == before
+    assert interlock.queue.ShutDown, "it stays here"
+    """
+    )
+
+
+def test_an_added_name_that_somebody_else_has_replaced_or_removed_since(check: Check) -> None:
     check(
         SNAPSHOT
         + """
     interlock.install()
-    assert PUBLIC == {m: [n for n in vars(STD[m]) if n[0] != "_"] for m in STD}
+    mine = queue.ShutDown = type("Mine", (Exception,), {})
+    interlock.uninstall()
+    assert queue.ShutDown is mine
+    if ("queue", "ShutDown") not in BEFORE:
+        interlock.install()
+        del queue.ShutDown
+        interlock.uninstall()
+        assert not hasattr(queue, "ShutDown") or queue.ShutDown is mine
     """
     )
 

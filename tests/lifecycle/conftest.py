@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +64,19 @@ def finish_child(process: subprocess.Popen[str], limit: float = LIMIT) -> Done:
             out, err = process.communicate(timeout=5)
         err = f"HANGS for {limit} s\n{err}"
     return Done(process.returncode, out, err)
+
+
+@pytest.fixture
+def few_objects() -> Iterator[None]:
+    """Have the collector look only at what the test makes, and only when the test says so."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_threads_that_are_no_daemons_are_waited_for(passes: Passes) -> None:
         go = threading.Event()
         def work(number):
             go.wait()
-            os.write(1, b"done %d\n" % number)
+            os.write(1, b"done %d\\n" % number)
         threads = [threading.Thread(target=work, args=(0,)), std.Thread(target=work, args=(0,))]
         threads += [threading.Timer(0, work, args=(0,))]
         for thread in threads:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from interlock import queue, threading
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("few_objects")]
 
 KINDS = ["Queue", "LifoQueue", "PriorityQueue", "open Queue", "SimpleQueue"]
 
@@ -176,6 +176,7 @@ def test_a_collection_in_every_allocation_does_not_deadlock(kind: str) -> None:
 
     threshold = gc.get_threshold()
     gc.set_threshold(1)
+    gc.enable()
     try:
         for number in range(300):
             cycle: list[Any] = [Item(at_death)]

@@ -109,7 +109,7 @@ def give():
 open_queue = queue.Queue()
 open_queue.mutex
 for q in (queue.Queue(), queue.SimpleQueue(), open_queue):
-    got, rounds, interrupted = [], 300, [0]
+    got, rounds, interrupted = [], 60, [0]
     giver = std.Thread(target=give)
     giver.start()
     while giver.is_alive():
@@ -120,7 +120,8 @@ for q in (queue.Queue(), queue.SimpleQueue(), open_queue):
     giver.join()
     assert got == list(range(rounds)), (q, got)
     assert interrupted[0]
-"""
+""",
+        limit=20,
     )
 
 

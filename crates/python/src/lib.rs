@@ -52,8 +52,7 @@ mod _interlock {
         crate::blocking::remember_main_thread(module.py())?;
         crate::chunks::keep();
         crate::hot::rely_on_interpreter_lock();
-        crate::hot::lock::install(module.py())?;
-        crate::hot::queue::install(module.py())?;
+        crate::hot::methods::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -11,8 +11,8 @@ use crate::errors;
 
 /// A mutual-exclusion lock, which any thread may release.
 ///
-/// Blocks in `acquire()` until it is released; Ctrl-C ends the wait. A thread that waits gets the
-/// lock at the next release, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
+/// Blocks in `acquire()` until it is released; Ctrl-C ends the wait. Locks are handed
+/// over at least every half millisecond, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
 #[pyclass(frozen, weakref, module = "threading")]
 pub(crate) struct Lock {
     pub(crate) engine: engine::Lock,

@@ -10,8 +10,8 @@ use crate::errors;
 
 /// A lock that its owner may acquire again, and has to release as often.
 ///
-/// Blocks in `acquire()` while another thread owns it; Ctrl-C ends the wait. A thread that has waited for a millisecond
-/// gets the lock at the next release. Follows https://docs.python.org/3/library/threading.html#rlock-objects.
+/// Blocks in `acquire()` while another thread owns it; Ctrl-C ends the wait. Locks are handed
+/// over at least every half millisecond, so no thread starves. Follows https://docs.python.org/3/library/threading.html#rlock-objects.
 #[pyclass(frozen, weakref, subclass, module = "threading")]
 pub(crate) struct RLock {
     pub(crate) engine: engine::RLock,

@@ -210,9 +210,9 @@ fn eight_threads_lose_nothing_and_make_nothing() {
         for producer in 0..4 {
             let queue = &queue;
             scope.spawn(move || {
-                (producer..ITEMS)
-                    .step_by(4)
-                    .for_each(|item| queue.put(item).unwrap())
+                for item in (producer..ITEMS).step_by(4) {
+                    queue.put(item).unwrap();
+                }
             });
         }
         for _ in 0..4 {

@@ -57,6 +57,23 @@ struct Twin {
 }
 
 impl Twin {
+    fn new(order: Order, bound: usize) -> Self {
+        Twin {
+            order,
+            items: vec![],
+            bound,
+            put: 0,
+            unfinished: 0,
+            shut_down: false,
+            retired: false,
+        }
+    }
+
+    /// Takes everything out; how much that was.
+    fn clear(&mut self) -> usize {
+        self.items.drain(..).count()
+    }
+
     fn put(&mut self, number: i64) -> Result<(), PutError<i64>> {
         if self.retired {
             return Err(PutError::Retired(number));
@@ -96,27 +113,21 @@ impl Twin {
     }
 }
 
-/// Takes `steps` with a queue and with its twin; `make` and `number` turn a number into an item and back.
-fn compare<S: Store>(
-    store: S,
-    order: Order,
-    bound: usize,
-    steps: Vec<Step>,
+/// How numbers are made items, and items numbers.
+struct Items<S: Store> {
     make: fn(i64) -> S::Item,
     number: fn(S::Item) -> i64,
-) -> TestCaseResult {
-    let queue = Queue::with_store(store, bound);
-    let mut twin = Twin {
-        order,
-        items: vec![],
-        bound,
-        put: 0,
-        unfinished: 0,
-        shut_down: false,
-        retired: false,
-    };
+}
+
+/// Takes `steps` with a queue and with its twin.
+fn compare<S: Store>(store: S, mut twin: Twin, steps: Vec<Step>, items: &Items<S>) -> TestCaseResult {
+    let queue = Queue::with_store(store, twin.bound);
     for step in steps {
-        take(&queue, &mut twin, step, make, number)?;
+        match step {
+            Step::Put(_) | Step::PutMany(_) => put(&queue, &mut twin, step, items)?,
+            Step::Get | Step::GetMany(_) => get(&queue, &mut twin, step, items)?,
+            other => change(&queue, &mut twin, other)?,
+        }
         prop_assert_eq!(queue.len(), twin.items.len());
         prop_assert_eq!(queue.unfinished(), twin.unfinished);
         let full = twin.bound > 0 && twin.items.len() >= twin.bound;
@@ -125,40 +136,49 @@ fn compare<S: Store>(
     Ok(())
 }
 
-fn take<S: Store>(
-    queue: &Queue<S>,
-    twin: &mut Twin,
-    step: Step,
-    make: fn(i64) -> S::Item,
-    number: fn(S::Item) -> i64,
-) -> TestCaseResult {
+fn put<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step, items: &Items<S>) -> TestCaseResult {
+    match step {
+        Step::Put(number) => {
+            let result = queue.try_put((items.make)(number));
+            let result = result.map_err(|error| error_with(error, items.number));
+            prop_assert_eq!(result, twin.put(number));
+        }
+        Step::PutMany(numbers) => {
+            let mut left: VecDeque<_> = numbers.iter().copied().map(items.make).collect();
+            let result = queue.put_many_with(&mut left, &mut Patience::until(Deadline::PASSED));
+            let put = numbers
+                .iter()
+                .take_while(|&&number| twin.put(number).is_ok())
+                .count();
+            let expected = (put == numbers.len(), numbers.len() - put);
+            prop_assert_eq!((result.is_ok(), left.len()), expected);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn get<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step, items: &Items<S>) -> TestCaseResult {
     let mut over = Patience::until(Deadline::PASSED);
     match step {
-        Step::Put(item) => {
-            let result = queue
-                .try_put(make(item))
-                .map_err(|error| error_with(error, number));
-            prop_assert_eq!(result, twin.put(item));
-        }
-        Step::PutMany(items) => {
-            let mut left: VecDeque<_> = items.iter().copied().map(make).collect();
-            let result = queue.put_many_with(&mut left, &mut over);
-            let put = items.iter().take_while(|&&item| twin.put(item).is_ok()).count();
-            prop_assert_eq!(
-                (result.is_ok(), left.len()),
-                (put == items.len(), items.len() - put)
-            );
-        }
-        Step::Get => prop_assert_eq!(queue.get_with(&mut over).map(number), twin.get()),
+        Step::Get => prop_assert_eq!(queue.get_with(&mut over).map(items.number), twin.get()),
         Step::GetMany(most) => {
             let result = queue.get_many_with(most, &mut over);
+            let result = result.map(|got| got.into_iter().map(items.number).collect());
             let expected: Result<Vec<_>, _> = twin.get().map(|first| {
                 let more = (1..most).map_while(|_| twin.get().ok());
                 std::iter::once(first).chain(more).collect()
             });
-            let result = result.map(|items| items.into_iter().map(number).collect());
             prop_assert_eq!(result, expected);
         }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The steps that put and get nothing.
+fn change<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step) -> TestCaseResult {
+    match step {
         Step::Done => {
             prop_assert_eq!(queue.task_done().is_ok(), twin.unfinished > 0);
             twin.unfinished = twin.unfinished.saturating_sub(1);
@@ -167,26 +187,21 @@ fn take<S: Store>(
             queue.set_bound(bound);
             twin.bound = bound;
         }
-        Step::Clear => {
-            prop_assert_eq!(queue.clear().len(), twin.items.len());
-            twin.items.clear();
-        }
+        Step::Clear => prop_assert_eq!(queue.clear().len(), twin.clear()),
         Step::ShutDown(discard) => {
             let what = if discard { Discard::Items } else { Discard::Nothing };
             prop_assert_eq!(queue.shutdown(what).is_some(), discard);
             twin.shut_down = true;
             if discard {
-                twin.unfinished = twin.unfinished.saturating_sub(twin.items.len());
-                twin.items.clear();
+                twin.unfinished = twin.unfinished.saturating_sub(twin.clear());
             }
         }
-        Step::Retire => {
+        _ => {
             let contents = queue.retire();
             prop_assert_eq!(contents.is_some(), !twin.retired);
             if let Some(contents) = contents {
-                prop_assert_eq!(contents.items.len(), twin.items.len());
+                prop_assert_eq!(contents.items.len(), twin.clear());
                 prop_assert_eq!(contents.shut_down, twin.shut_down);
-                twin.items.clear();
             }
             twin.retired = true;
         }
@@ -206,20 +221,21 @@ fn error_with<T>(error: PutError<T>, number: fn(T) -> i64) -> PutError<i64> {
 proptest! {
     #[test]
     fn a_fifo_queue_is_its_twin(steps in steps(), bound in 0..5usize) {
-        let same = |item| item;
-        compare(Fifo::default(), Order::First, bound, steps.clone(), same, same)?;
-        compare(Either::fifo(), Order::First, bound, steps, same, same)?;
+        let twin = || Twin::new(Order::First, bound);
+        compare(Fifo::default(), twin(), steps.clone(), &Items { make: |item| item, number: |item| item })?;
+        compare(Either::fifo(), twin(), steps, &Items { make: |item| item, number: |item| item })?;
     }
 
     #[test]
     fn a_lifo_queue_is_its_twin(steps in steps(), bound in 0..5usize) {
-        let same = |item| item;
-        compare(Lifo::default(), Order::Last, bound, steps.clone(), same, same)?;
-        compare(Either::lifo(), Order::Last, bound, steps, same, same)?;
+        let twin = || Twin::new(Order::Last, bound);
+        compare(Lifo::default(), twin(), steps.clone(), &Items { make: |item| item, number: |item| item })?;
+        compare(Either::lifo(), twin(), steps, &Items { make: |item| item, number: |item| item })?;
     }
 
     #[test]
     fn a_priority_queue_is_its_twin(steps in steps(), bound in 0..5usize) {
-        compare(Priority::default(), Order::Smallest, bound, steps, |number| (number, ()), |(number, ())| number)?;
+        let items = Items { make: |number| (number, ()), number: |(number, ())| number };
+        compare(Priority::default(), Twin::new(Order::Smallest, bound), steps, &items)?;
     }
 }

@@ -7,8 +7,8 @@ use crate::ownership::{self, Owned, Ownership};
 
 /// A lock that one thread at a time has, and that any thread may release: Python's `threading.Lock`.
 ///
-/// It guards nothing by itself; for that, keep the data beside it. It is eventually fair: a thread that waits for a
-/// millisecond gets the lock at the next release, whoever else wants it.
+/// It guards nothing by itself; for that, keep the data beside it. It is eventually fair: a release hands it
+/// to the first in line, whoever else wants it, unless that has happened in the last half millisecond.
 ///
 /// ```
 /// use interlock_sync::Lock;

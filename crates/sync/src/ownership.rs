@@ -100,15 +100,16 @@ impl Ownership {
     ///
     /// A thread that is in the handler of a signal meanwhile is only notified: the handler may want the lock.
     fn pass_on(&mut self) -> Wakeup {
-        let heir = self.waiters.front().map(|first| first.thread_id().ident());
-        match heir.filter(|_| self.next_handover.has_passed()) {
+        let heir = self.waiters.front().cloned();
+        let wakeup = self.waiters.notify_one();
+        match heir.filter(|heir| self.next_handover.has_passed() && !heir.was_away()) {
             Some(heir) => {
                 self.next_handover = Deadline::after(BETWEEN_HANDOVERS);
-                self.give(heir);
+                self.give(heir.thread_id().ident());
             }
             None => self.give(FREE),
         }
-        self.waiters.notify_one()
+        wakeup
     }
 
     fn is_watched(&self) -> bool {

@@ -113,8 +113,8 @@ fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
     struct Handler(Arc<Guarded>);
 
     impl Host for Handler {
-        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-            if !matches!(sleep(), Slept::Notified(_)) {
+        fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            if !matches!(rest(), Slept::Notified(_)) {
                 assert_eq!(self.0.add(&mut Patience::endless()), Ok(()));
             }
             false

@@ -151,7 +151,11 @@ fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
     let me = Some(ThreadId::current());
     assert!(matches!(told[0], Event::WillWait { holder, .. } if holder == me));
     assert_eq!(
-        log.of(ThreadId::current()).iter().map(describe).last().as_deref(),
+        log.of(ThreadId::current())
+            .iter()
+            .map(describe)
+            .next_back()
+            .as_deref(),
         Some("released Lock")
     );
 }

@@ -110,8 +110,8 @@ fn a_host_learns_who_notified() {
     struct Learns(Option<Slept>);
 
     impl Host for Learns {
-        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-            self.0 = Some(sleep());
+        fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            self.0 = Some(rest());
             false
         }
 

@@ -137,8 +137,8 @@ fn who_is_notified_sees_what_was_done_before() {
     struct Sees(ThreadId);
 
     impl Host for Sees {
-        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-            assert_eq!(sleep(), Slept::Notified(Some(self.0)));
+        fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            assert_eq!(rest(), Slept::Notified(Some(self.0)));
             false
         }
 
@@ -296,8 +296,8 @@ fn nothing_is_given_to_a_thread_that_is_away() {
     struct Handler(Arc<WordLock<(WaitQueue, bool)>>);
 
     impl Host for Handler {
-        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-            if !matches!(sleep(), Slept::Notified(_)) {
+        fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            if !matches!(rest(), Slept::Notified(_)) {
                 // User code, at whose end nothing was given to this thread.
                 assert!(!self.0.lock().1);
             }
@@ -347,8 +347,8 @@ fn a_notification_does_not_rest_with_who_is_away() {
     }
 
     impl Host for Handler {
-        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-            if !matches!(sleep(), Slept::Notified(_)) && !std::mem::replace(&mut self.has_run, true) {
+        fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            if !matches!(rest(), Slept::Notified(_)) && !std::mem::replace(&mut self.has_run, true) {
                 // User code that waits for the very thing that its thread waits for.
                 assert!(self.tokens.take(&mut Patience::endless()));
             }

@@ -7,6 +7,7 @@ anything else says what went wrong.
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 
@@ -25,9 +26,13 @@ def main() -> dict[str, Any]:
 
     report = interlock.install()
     before = interlock.installed()
+    for name in before:
+        importlib.import_module(name)
+    patched = interlock.install()  # changes nothing; what was pending no longer is
+    complete = report.enabled and not patched.pending and before == report.modules == patched.modules
     found: dict[str, Any] = {
-        "install": "ok" if report.enabled and set(before) == set(report.modules) else str(report),
-        "modules": {name: list(names) for name, names in report.names.items()},
+        "install": "ok" if complete else f"{report}\n{patched}",
+        "modules": list(before),
         "children": _children(before),
     }
     interlock.uninstall()

@@ -11,7 +11,7 @@ from tools.tidy.registry import Finding, check
 from tools.tidy.tree import Tree
 
 _REASON = re.compile(r"(?:#|//) sleep: \S")
-_RUST_SLEEP = re.compile(r"\bsleep\s*\(")
+_RUST_SLEEP = re.compile(r"(?<!fn )\bsleep\s*\(")
 _WAITS = {"wait", "acquire", "sleep", "wait_for", "join", "select", "poll"}
 _LOCKS = {"allocate_lock", "Lock", "RLock", "Condition", "Semaphore"}
 

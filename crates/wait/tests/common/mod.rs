@@ -21,9 +21,9 @@ pub(crate) fn eventually(condition: impl Fn() -> bool) {
 pub(crate) struct Counts<'a>(pub(crate) &'a AtomicUsize);
 
 impl Host for Counts<'_> {
-    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+    fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         self.0.fetch_add(1, Ordering::SeqCst);
-        sleep();
+        rest();
         false
     }
 
@@ -36,11 +36,11 @@ impl Host for Counts<'_> {
 pub(crate) struct Runs<F>(pub(crate) F);
 
 impl<F: FnMut() -> bool> Host for Runs<F> {
-    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+    fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         if (self.0)() {
             return true;
         }
-        sleep();
+        rest();
         false
     }
 
@@ -53,8 +53,8 @@ impl<F: FnMut() -> bool> Host for Runs<F> {
 pub(crate) struct Handles<F>(pub(crate) F);
 
 impl<F: FnMut() -> bool> Host for Handles<F> {
-    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-        !matches!(sleep(), Slept::Notified(_)) && (self.0)()
+    fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        !matches!(rest(), Slept::Notified(_)) && (self.0)()
     }
 
     fn hears_signals(&self) -> bool {

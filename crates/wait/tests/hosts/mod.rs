@@ -29,9 +29,9 @@ impl Stops {
 }
 
 impl Host for Stops {
-    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+    fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         if self.has_stopped || self.after_a_sleep {
-            sleep();
+            rest();
         }
         !std::mem::replace(&mut self.has_stopped, true)
     }

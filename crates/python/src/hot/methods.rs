@@ -1,0 +1,186 @@
+//! Taking and releasing a lock that nobody else wants, putting an item where there is room, getting one that is there.
+
+use interlock_queue::PutError;
+use pyo3::ffi::{self, Py_ssize_t, PyObject};
+use pyo3::prelude::*;
+
+use super::{Hot, none, receiver, yes};
+use crate::condition::Condition;
+use crate::lock::Lock;
+use crate::queue::{Queue, SimpleQueue};
+use crate::rlock::RLock;
+
+/// Defines the hot function of one method: its name, its class, how many arguments the common case has, and the common
+/// case itself, an expression of the engine object that gives the result, or nothing if it does not apply.
+macro_rules! hot {
+    ($hot:ident, $function:ident, $name:literal, $class:ty, $nargs:literal, |$this:ident| $common:expr) => {
+        static $hot: Hot = Hot::new($name, $function);
+
+        unsafe extern "C" fn $function(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter.
+            let $this = unsafe { receiver::<$class>(slf) };
+            if nargs == $nargs && kwnames.is_null() {
+                if let Some(result) = $common {
+                    return result;
+                }
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { $hot.pass_on(slf, args, nargs, kwnames) }
+        }
+    };
+}
+
+hot!(LOCK_ACQUIRE, lock_acquire, "acquire", Lock, 0, |this| this
+    .engine
+    .try_acquire()
+    .then(yes));
+hot!(LOCK_ENTER, lock_enter, "__enter__", Lock, 0, |this| this
+    .engine
+    .try_acquire()
+    .then(yes));
+hot!(LOCK_RELEASE, lock_release, "release", Lock, 0, |this| this
+    .engine
+    .release()
+    .is_ok()
+    .then(none));
+hot!(LOCK_EXIT, lock_exit, "__exit__", Lock, 3, |this| this
+    .engine
+    .release()
+    .is_ok()
+    .then(none));
+
+hot!(RLOCK_ACQUIRE, rlock_acquire, "acquire", RLock, 0, |this| this
+    .engine
+    .try_acquire()
+    .then(yes));
+hot!(RLOCK_ENTER, rlock_enter, "__enter__", RLock, 0, |this| this
+    .engine
+    .try_acquire()
+    .then(yes));
+hot!(RLOCK_RELEASE, rlock_release, "release", RLock, 0, |this| this
+    .engine
+    .release()
+    .is_ok()
+    .then(none));
+hot!(RLOCK_EXIT, rlock_exit, "__exit__", RLock, 3, |this| this
+    .engine
+    .release()
+    .is_ok()
+    .then(none));
+
+hot!(
+    CONDITION_ENTER,
+    condition_enter,
+    "__enter__",
+    Condition,
+    0,
+    |this| this.try_enter().then(yes)
+);
+hot!(CONDITION_EXIT, condition_exit, "__exit__", Condition, 3, |this| {
+    this.try_exit().then(none)
+});
+hot!(
+    CONDITION_NOTIFY,
+    condition_notify,
+    "notify",
+    Condition,
+    0,
+    |this| this.try_notify().then(none)
+);
+
+/// Puts the hot functions before the methods of the locks and conditions.
+/// Defines the hot `put` and `get` of a class.
+macro_rules! hot_queue {
+    ($class:ty, $put:ident, $put_function:ident, $get:ident, $get_function:ident) => {
+        static $put: Hot = Hot::new("put", $put_function);
+        static $get: Hot = Hot::new("get", $get_function);
+
+        unsafe extern "C" fn $put_function(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            if nargs == 1 && kwnames.is_null() {
+                // SAFETY: called as a method of the class, by the interpreter.
+                let this = unsafe { receiver::<$class>(slf) };
+                // SAFETY: there is one argument, which the caller holds.
+                let item = unsafe { owned(*args) };
+                match this.try_put(item) {
+                    Ok(()) => return none(),
+                    Err(refusal) => give_up(refusal),
+                }
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { $put.pass_on(slf, args, nargs, kwnames) }
+        }
+
+        unsafe extern "C" fn $get_function(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            if nargs == 0 && kwnames.is_null() {
+                // SAFETY: called as a method of the class, by the interpreter.
+                let this = unsafe { receiver::<$class>(slf) };
+                if let Ok(item) = this.try_get() {
+                    return item.into_ptr();
+                }
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { $get.pass_on(slf, args, nargs, kwnames) }
+        }
+    };
+}
+
+hot_queue!(Queue, QUEUE_PUT, queue_put, QUEUE_GET, queue_get);
+hot_queue!(SimpleQueue, SIMPLE_PUT, simple_put, SIMPLE_GET, simple_get);
+
+/// A reference of our own to an argument.
+///
+/// # Safety
+/// The thread is attached, and somebody holds the object.
+#[inline]
+unsafe fn owned(item: *mut PyObject) -> Py<PyAny> {
+    // SAFETY: the caller is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: somebody holds the object, so it is alive.
+    let item = unsafe { ffi::Py_NewRef(item) };
+    // SAFETY: the new reference is ours.
+    unsafe { Bound::from_owned_ptr(py, item) }.unbind()
+}
+
+/// Gives back the reference to an item that was not put: the caller of the method still holds the item.
+#[cold]
+fn give_up(refusal: PutError<Py<PyAny>>) {
+    // SAFETY: the reference is ours, and the thread, in a method call, is attached. (Dropping it would do the same, but
+    // PyO3, which does not know of this call, would put it off.)
+    unsafe { ffi::Py_DECREF(refusal.into_inner().into_ptr()) };
+}
+
+/// Puts the hot functions before the methods of the queues.
+/// Puts the hot functions before the methods of the classes.
+pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
+    for hot in [&LOCK_ACQUIRE, &LOCK_ENTER, &LOCK_RELEASE, &LOCK_EXIT] {
+        hot.install(&py.get_type::<Lock>())?;
+    }
+    for hot in [&RLOCK_ACQUIRE, &RLOCK_ENTER, &RLOCK_RELEASE, &RLOCK_EXIT] {
+        hot.install(&py.get_type::<RLock>())?;
+    }
+    for hot in [&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY] {
+        hot.install(&py.get_type::<Condition>())?;
+    }
+    for hot in [&QUEUE_PUT, &QUEUE_GET] {
+        hot.install(&py.get_type::<Queue>())?;
+    }
+    for hot in [&SIMPLE_PUT, &SIMPLE_GET] {
+        hot.install(&py.get_type::<SimpleQueue>())?;
+    }
+    Ok(())
+}

@@ -26,7 +26,6 @@ _BEGINS_FIRST = sys.version_info[:2] == (3, 12)
 _std_init = _std.Thread.__init__
 _std_shutdown = _std._shutdown
 _active = _std._active
-_active_lock = _std._active_limbo_lock
 
 
 class Thread(_std.Thread):
@@ -79,7 +78,7 @@ class Thread(_std.Thread):
 
     def _enter(self, ident: int) -> None:
         """Be among the active threads; called by the starter and by the thread itself, whoever is first."""
-        with _active_lock:
+        with _std._active_limbo_lock:
             if not self._left:
                 self._ident = ident
                 _active[ident] = self
@@ -104,7 +103,7 @@ class Thread(_std.Thread):
             self._delete()
 
     def _delete(self) -> None:
-        with _active_lock:
+        with _std._active_limbo_lock:
             self._left = True
             _active.pop(get_ident(), None)
 

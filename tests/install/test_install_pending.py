@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable
 
@@ -227,10 +228,8 @@ def test_an_engine_that_is_absent_fails_the_installation(check: Check) -> None:
         BEGIN
         + """
     finders, path = list(sys.meta_path), list(interlock.__path__)
+    interlock.install, interlock.installed  # loaded before their folder is hidden
     interlock.__path__[:] = []
-    import importlib.util
-    sys.modules["interlock._interlock"] = None
-    interlock.__path__[:] = path
     try:
         interlock.install()
     except ImportError as error:
@@ -238,6 +237,9 @@ def test_an_engine_that_is_absent_fails_the_installation(check: Check) -> None:
     else:
         raise AssertionError
     assert interlock.installed() == () and sys.meta_path == finders
+    interlock.__path__[:] = path
+    interlock.install()
+    check_patched("threading", "queue")
     """
     )
 
@@ -372,8 +374,6 @@ def test_a_start_up_file_may_install(check: Check) -> None:
 
 
 def path_with_here() -> str:
-    import os
-
     return os.pathsep.join(filter(None, [".", os.environ.get("PYTHONPATH")]))
 
 

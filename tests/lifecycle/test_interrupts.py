@@ -151,9 +151,7 @@ for round in ("soon", "late"):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_ctrl_c_ends_a_wait_and_changes_nothing(
-    start: Start, record_property: Callable[[str, object], None], name: str
-) -> None:
+def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None:
     setup, call, check = CALLS[name]
     process = start(SCRIPT.format(other=OTHER, setup=setup, call=call, check=check))
     latencies = []
@@ -170,7 +168,7 @@ def test_ctrl_c_ends_a_wait_and_changes_nothing(
         process.kill()
         process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "", "")
-    record_property("interrupt_ms", [round(latency * 1000, 1) for latency in latencies])
+    print(f"{name}: {[round(latency * 1000, 2) for latency in latencies]} ms")  # pytest -rP shows it
     assert max(latencies) < MOST_SECONDS
 
 

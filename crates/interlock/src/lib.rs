@@ -78,7 +78,7 @@
 //! # Locks
 //!
 //! A [`Lock`](sync::Lock) is Python's: it guards nothing by itself, any thread may release it, and releasing is a call, not
-//! the end of a scope. It is eventually fair: who has waited for a millisecond gets it at the next release.
+//! the end of a scope. It is eventually fair: every half millisecond, a release gives it to the first in line, whoever else wants it.
 //!
 //! ```
 //! use interlock::Patience;

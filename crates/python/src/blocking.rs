@@ -97,7 +97,8 @@ impl Host for Interpreter<'_> {
 
 /// Runs an operation of the engine that may wait until `deadline`; the calling thread detaches while it sleeps.
 ///
-/// Signal handlers run as they would between two bytecodes.
+/// Signal handlers run as they would between two bytecodes, also the handler of a signal that came just before: who calls
+/// in a loop without bytecodes would hear of it too late, or never.
 ///
 /// # Errors
 /// A signal handler raised, such as `KeyboardInterrupt`. What the operation then left undone is the engine's promise.
@@ -106,13 +107,31 @@ pub(crate) fn wait<R>(
     deadline: Deadline,
     operation: impl FnOnce(&mut Patience<'_>) -> R,
 ) -> PyResult<R> {
-    // Relaxed: see `remember_main_thread`.
-    let handles_signals = MAIN_THREAD.load(Ordering::Relaxed) == ThreadId::current().ident();
+    if handles_signals() {
+        py.check_signals()?;
+    }
+    go_on_waiting(py, deadline, operation)
+}
+
+/// As [`wait`], for an operation whose first step is done: it runs in any case.
+///
+/// # Errors
+/// A signal handler raised meanwhile.
+pub(crate) fn go_on_waiting<R>(
+    py: Python<'_>,
+    deadline: Deadline,
+    operation: impl FnOnce(&mut Patience<'_>) -> R,
+) -> PyResult<R> {
     let mut interpreter = Interpreter {
         py,
-        handles_signals,
+        handles_signals: handles_signals(),
         raised: None,
     };
     let result = operation(&mut Patience::hosted(deadline, &mut interpreter));
     interpreter.raised.map_or(Ok(result), Err)
+}
+
+fn handles_signals() -> bool {
+    // Relaxed: see `remember_main_thread`.
+    MAIN_THREAD.load(Ordering::Relaxed) == ThreadId::current().ident()
 }

@@ -355,7 +355,7 @@ impl Condition {
         let saved = lock.release_save(py).inspect_err(|_| {
             self.engine.withdraw(&waiter);
         })?;
-        let waited = blocking::wait(py, deadline, |patience| {
+        let waited = blocking::go_on_waiting(py, deadline, |patience| {
             self.engine.wait_enrolled(&waiter, patience).is_ok()
         });
         lock.acquire_restore(&saved)?;

@@ -94,7 +94,7 @@ impl RLock {
             count: saved.0,
             owner: ThreadId::from_ident(saved.1),
         };
-        blocking::wait(py, Deadline::NEVER, |patience| {
+        blocking::go_on_waiting(py, Deadline::NEVER, |patience| {
             // A wait that insists ends in success only.
             let _ = self.engine.restore_with(saved, &mut patience.insisting());
         })

@@ -1,6 +1,7 @@
 //! `Queue`, in every order of its threads. The names are those of the claims in `PROTOCOL.md`.
 
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
 
 #[path = "../../wait/tests/hosts/mod.rs"]
 mod hosts;

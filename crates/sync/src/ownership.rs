@@ -47,7 +47,10 @@ impl Ownership {
             owner: FREE,
             again: 0,
             waiters: WaitQueue::new(),
+            #[cfg(not(loom))]
             next_handover: Deadline::PASSED,
+            #[cfg(loom)]
+            next_handover: Deadline::MODELLED,
         }
     }
 
@@ -230,7 +233,7 @@ fn settle(
         Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => Some(Ok(())),
         Wake::TimedOut => Some(Err(WaitError::TimedOut)),
         Wake::Notified => {
-            *waiter = Waiter::again(waiter);
+            *waiter = Waiter::thread();
             state.waiters.push_front(waiter.clone());
             None
         }

@@ -100,7 +100,7 @@ impl Semaphore {
         if wake == Wake::TimedOut {
             return Some(Err(WaitError::TimedOut));
         }
-        *waiter = Waiter::again(waiter);
+        *waiter = Waiter::thread();
         state.waiters.push_front(waiter.clone());
         None
     }

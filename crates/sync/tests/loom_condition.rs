@@ -1,6 +1,7 @@
 //! `Condition`, in every order of its threads. The names are those of the claims in `PROTOCOL.md`.
 
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
 
 #[path = "../../wait/tests/hosts/mod.rs"]
 mod hosts;
@@ -9,7 +10,7 @@ mod model;
 
 use hosts::Stops;
 use interlock_sync::{Condition, Lock, NotHeld, RLock};
-use interlock_wait::model::set_all_wait_for_long;
+use interlock_wait::model::set_deadlines_passed;
 use interlock_wait::{Deadline, Patience, Wake};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -69,8 +70,8 @@ fn start<S: 'static>(shared: &Arc<S>, body: impl FnOnce(&S) + 'static) -> JoinHa
 }
 
 fn in_both_ways(model: impl Fn()) {
-    for long in [false, true] {
-        set_all_wait_for_long(long);
+    for hands_over in [false, true] {
+        set_deadlines_passed(hands_over);
         model();
     }
 }

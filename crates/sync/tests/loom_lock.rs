@@ -1,6 +1,7 @@
 //! `Lock` and `RLock`, in every order of their threads. The names are those of the claims in `PROTOCOL.md`.
 
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
 
 #[path = "../../wait/tests/hosts/mod.rs"]
 mod hosts;
@@ -9,7 +10,7 @@ mod model;
 
 use hosts::Stops;
 use interlock_sync::{Lock, RLock, WaitError};
-use interlock_wait::model::set_all_wait_for_long;
+use interlock_wait::model::set_deadlines_passed;
 use interlock_wait::{Deadline, Host, Patience, Slept};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -87,23 +88,23 @@ fn a_lock_excludes_and_every_waiter_gets_it() {
 
 #[test]
 fn a_lock_that_is_handed_over_has_one_owner() {
-    set_all_wait_for_long(true);
+    set_deadlines_passed(true);
     three_threads(stays);
 }
 
 #[test]
 fn a_release_is_not_lost_on_who_times_out() {
     three_threads(times_out);
-    set_all_wait_for_long(true);
+    set_deadlines_passed(true);
     three_threads(times_out);
 }
 
 #[test]
 fn a_release_is_not_lost_on_who_is_interrupted() {
     for leave in [is_interrupted, is_interrupted_in_a_sleep] {
-        set_all_wait_for_long(false);
+        set_deadlines_passed(false);
         three_threads(leave);
-        set_all_wait_for_long(true);
+        set_deadlines_passed(true);
         three_threads(leave);
     }
 }
@@ -125,8 +126,8 @@ fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
         }
     }
 
-    for long in [false, true] {
-        set_all_wait_for_long(long);
+    for hands_over in [false, true] {
+        set_deadlines_passed(hands_over);
         model::check_bounded(4, || {
             let guarded = Arc::new(Guarded::default());
             assert!(guarded.lock.try_acquire());
@@ -146,8 +147,8 @@ fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
 
 #[test]
 fn a_reentrant_lock_excludes_and_is_released_as_often_as_it_was_acquired() {
-    for long in [false, true] {
-        set_all_wait_for_long(long);
+    for hands_over in [false, true] {
+        set_deadlines_passed(hands_over);
         model::check_bounded(3, || {
             let shared = Arc::new((RLock::new(), UnsafeCell::new(0)));
             let body = |(lock, plain): &(RLock, UnsafeCell<u32>)| {

@@ -2,6 +2,7 @@
 //! `PROTOCOL.md`.
 
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
 
 #[path = "../../wait/tests/hosts/mod.rs"]
 mod hosts;

@@ -18,6 +18,10 @@ impl Deadline {
     /// A deadline that has passed: the operation does not wait.
     pub const PASSED: Deadline = Deadline(0);
 
+    /// A model's deadline: it has passed if the model says so of all.
+    #[cfg(loom)]
+    pub const MODELLED: Deadline = Deadline(1);
+
     /// `timeout` from now. A time too far away for the clock is [`Deadline::NEVER`].
     pub fn after(timeout: Duration) -> Self {
         let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
@@ -29,6 +33,9 @@ impl Deadline {
         match self.0 {
             u64::MAX => false,
             0 => true,
+            #[cfg(loom)]
+            _ => crate::model::have_deadlines_passed(),
+            #[cfg(not(loom))]
             at => clock::monotonic_nanos() >= at,
         }
     }

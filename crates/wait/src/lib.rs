@@ -1,7 +1,7 @@
 //! Where threads block.
 //!
 //! Every primitive above this crate is made of the same three parts: a [`WordLock`] that guards a few plain fields, a
-//! [`WaitQueue`] among those fields, and [`block`], the only function of Interlock that puts a thread to sleep. How they
+//! [`WaitQueue`] among those fields, and [`block()`], the only function of Interlock that puts a thread to sleep. How they
 //! work together, and why no wake-up is lost, is written down in `PROTOCOL.md` beside this crate; its claims have a model
 //! test each.
 //!

@@ -7,16 +7,16 @@ use loom::thread::{self, Thread};
 
 std::thread_local! {
     /// Loom runs all threads of a model on one thread of the system, and each test on its own.
-    static LONG: Cell<bool> = const { Cell::new(false) };
+    static PASSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Says whether everybody who waits has done so for longer than anything that the engine asks about: a model's clock.
-pub fn set_all_wait_for_long(long: bool) {
-    LONG.set(long);
+/// Says whether the deadlines have passed that are neither never nor passed as they are made: a model's clock.
+pub fn set_deadlines_passed(passed: bool) {
+    PASSED.set(passed);
 }
 
-pub(crate) fn all_wait_for_long() -> bool {
-    LONG.get()
+pub(crate) fn have_deadlines_passed() -> bool {
+    PASSED.get()
 }
 
 /// The identity of the calling thread of the model; even and not 0, as the system's are.

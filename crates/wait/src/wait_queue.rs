@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use interlock_os::clock;
-
 use crate::fork;
 use crate::primitive::Arc;
 use crate::waiter::{Waiter, Wakeup, Wakeups};
@@ -120,15 +118,11 @@ impl WaitQueue {
     ///
     /// The threads sleep on; they are notified when their turn comes in `other`. Both queues' locks are held.
     pub fn requeue(&mut self, count: usize, other: &mut WaitQueue) -> Wakeups {
-        let now = clock::monotonic_nanos();
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
             match self.line().waiters.pop_front() {
                 Some(waiter) if waiter.is_task() => wakeups.push(Waiter::notify(waiter).0),
-                Some(waiter) => {
-                    waiter.restart(now);
-                    other.push_back(waiter);
-                }
+                Some(waiter) => other.push_back(waiter),
                 None => break,
             }
         }

@@ -2,10 +2,7 @@
 
 use std::task::Waker;
 
-use interlock_os::clock;
-
 use crate::fork;
-use crate::primitive::global::AtomicU64 as GlobalU64;
 use crate::primitive::{Arc, AtomicU32, AtomicU64, Ordering};
 
 /// A thread, by the identity that `threading.get_ident()` gives it. Unique among live threads.
@@ -62,8 +59,6 @@ pub struct Waiter {
     generation: u32,
     notifier: AtomicU64,
     thread: ThreadId,
-    /// When its time in line began. No model covers it.
-    since: GlobalU64,
     task: Option<Waker>,
     #[cfg(loom)]
     bed: crate::model::Bed,
@@ -73,30 +68,23 @@ impl Waiter {
     /// Its thread sleeps in the kernel, or is about to.
     pub(crate) const ASLEEP: u32 = 1;
 
-    /// A wait of the calling thread that begins now.
+    /// A wait of the calling thread.
     pub fn thread() -> Arc<Self> {
-        Self::new(clock::monotonic_nanos(), None)
-    }
-
-    /// A wait of the calling thread that goes on: as long in line as `earlier` was.
-    pub fn again(earlier: &Self) -> Arc<Self> {
-        // Relaxed: a time, which orders nothing.
-        Self::new(earlier.since.load(Ordering::Relaxed), None)
+        Self::new(None)
     }
 
     /// A wait of a task: when notified, `waker` is woken instead of a thread.
     pub fn task(waker: Waker) -> Arc<Self> {
-        Self::new(clock::monotonic_nanos(), Some(waker))
+        Self::new(Some(waker))
     }
 
-    fn new(since: u64, task: Option<Waker>) -> Arc<Self> {
+    fn new(task: Option<Waker>) -> Arc<Self> {
         fork::watch();
         Arc::new(Waiter {
             state: AtomicU32::new(WAITING),
             generation: fork::generation(),
             notifier: AtomicU64::new(0),
             thread: ThreadId::current(),
-            since: GlobalU64::new(since),
             task,
             #[cfg(loom)]
             bed: crate::model::Bed::new(),
@@ -118,25 +106,6 @@ impl Waiter {
     pub fn was_away(&self) -> bool {
         // Relaxed: the calling thread wrote it.
         self.state.load(Ordering::Relaxed) == NOTIFIED_AWAY
-    }
-
-    /// Whether the wait in this line began more than `nanos` ago.
-    #[cfg(loom)]
-    pub fn is_older_than(&self, _nanos: u64) -> bool {
-        crate::model::all_wait_for_long()
-    }
-
-    /// Whether the wait in this line began more than `nanos` ago.
-    #[cfg(not(loom))]
-    pub fn is_older_than(&self, nanos: u64) -> bool {
-        // Relaxed: a time, which orders nothing.
-        clock::monotonic_nanos() > self.since.load(Ordering::Relaxed) + nanos
-    }
-
-    /// Begins to count the time in line anew, because the line is another.
-    pub(crate) fn restart(&self, now: u64) {
-        // Relaxed: a time, which orders nothing.
-        self.since.store(now, Ordering::Relaxed);
     }
 
     /// Whether a notifier has taken this wait out of its queue.

@@ -164,16 +164,6 @@ fn a_waker_that_panics_costs_the_others_nothing() {
 }
 
 #[test]
-fn a_waiter_knows_how_long_it_has_been_in_line() {
-    let waiter = Waiter::thread();
-    assert!(!waiter.is_older_than(60_000_000_000));
-    eventually(|| waiter.is_older_than(1));
-    let again = Waiter::again(&waiter);
-    assert!(again.is_older_than(1) && !again.is_notified());
-    assert_eq!(again.thread_id(), ThreadId::current());
-}
-
-#[test]
 fn ten_thousand_waiters_keep_their_order() {
     let line = Line::default();
     let waiters: Vec<_> = (0..10_000).map(|_| line_up(&line)).collect();

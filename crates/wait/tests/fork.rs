@@ -53,7 +53,7 @@ fn a_forked_child_finds_every_queue_empty() {
         line.lock().push_back(foreign.clone());
         assert!(in_a_child(|| {
             let mut queue = line.lock();
-            let empty = queue.is_empty() && queue.len() == 0 && queue.front().is_none();
+            let empty = queue.is_empty() && queue.front().is_none();
             let not_there = !queue.remove(&foreign);
             queue.notify_all().run();
             let own = Waiter::thread();

@@ -83,6 +83,9 @@ impl Queue {
         timeout: Timeout,
     ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        if this.is_shutdown() {
+            return Err(Failure::ShutDown.raise(py));
+        }
         let deadline = if block {
             timeout.non_negative_deadline()?
         } else {
@@ -108,6 +111,11 @@ impl Queue {
         }
     }
 
+    /// Whether the queue was shut down, and is empty.
+    pub(super) fn has_ended(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Ok(slf.get().is_shutdown() && Self::qsize(slf)? == 0)
+    }
+
     #[cold]
     pub(super) fn get_slow(
         slf: &Bound<'_, Self>,
@@ -116,6 +124,9 @@ impl Queue {
         timeout: Timeout,
     ) -> PyResult<Py<PyAny>> {
         let (py, this) = (slf.py(), slf.get());
+        if Self::has_ended(slf)? {
+            return Err(Failure::ShutDown.raise(py));
+        }
         let deadline = if block {
             timeout.non_negative_deadline()?
         } else {

@@ -56,10 +56,24 @@ impl Queue {
     ///
     /// Blocks while the queue is full, for at most `timeout` seconds (None: without limit), or not at all if `block` is
     /// false. Raises Full when there was no room, ShutDown when the queue was shut down, ValueError for a negative timeout.
-    #[pyo3(signature = (item, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, item, block=True, timeout=None)")]
+    #[pyo3(signature = (item, block = Truth(true), timeout = None), text_signature = "($self, item, block=True, timeout=None)")]
     #[inline]
-    fn put(slf: &Bound<'_, Self>, item: Py<PyAny>, block: Truth, timeout: Timeout) -> PyResult<()> {
-        if matches!(timeout, Timeout::Seconds(_)) && block.0 && slf.get().maxsize() > 0 {
+    fn put(
+        slf: &Bound<'_, Self>,
+        item: Py<PyAny>,
+        block: Truth,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        // As in the standard library, a timeout counts, and is looked at, only where there may be a wait.
+        let timeout = match timeout {
+            Some(timeout) if block.0 && slf.get().maxsize() > 0 => timeout.extract()?,
+            _ => Timeout::Never,
+        };
+        if matches!(timeout, Timeout::Seconds(_))
+            && block.0
+            && slf.get().maxsize() > 0
+            && !slf.get().is_shutdown()
+        {
             timeout.non_negative_deadline()?;
         }
         match slf.get().try_put(item) {
@@ -73,7 +87,7 @@ impl Queue {
     fn put_nowait(slf: &Bound<'_, Self>, item: Py<PyAny>) -> PyResult<()> {
         match slf.get().overridden.put_method {
             true => slf.call_method1("put", (item, false)).map(drop),
-            false => Self::put(slf, item, Truth(false), Timeout::Never),
+            false => Self::put(slf, item, Truth(false), None),
         }
     }
 
@@ -85,7 +99,7 @@ impl Queue {
     #[pyo3(signature = (block = Truth(true), timeout = Timeout::Never), text_signature = "($self, block=True, timeout=None)")]
     #[inline]
     fn get(slf: &Bound<'_, Self>, block: Truth, timeout: Timeout) -> PyResult<Py<PyAny>> {
-        if matches!(timeout, Timeout::Seconds(_)) && block.0 {
+        if matches!(timeout, Timeout::Seconds(_)) && block.0 && !Self::has_ended(slf)? {
             timeout.non_negative_deadline()?;
         }
         match slf.get().engine.try_get() {
@@ -181,7 +195,7 @@ impl Queue {
 
     /// How many items there are, about: it may have changed already.
     #[inline]
-    fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
+    pub(super) fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
         slf.get()
             .opened(slf)
             .map_or_else(|| Ok(slf.get().engine.len()), |opened| opened.locked_size())
@@ -235,7 +249,7 @@ impl Queue {
 
     /// Whether the queue was shut down.
     #[getter]
-    fn is_shutdown(&self) -> bool {
+    pub(super) fn is_shutdown(&self) -> bool {
         self.open.get().map_or_else(
             || self.engine.is_shut_down(),
             |open| open.counters.lock().shut_down,

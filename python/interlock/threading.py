@@ -48,10 +48,12 @@ else:
     def _on_install() -> None:
         """Make the threads that exist, and those of others, instances of the `Thread` that is installed."""
         _std._main_thread.__class__ = _MainThread
+        _std._MainThread = _MainThread  # for the child of a fork, whose only thread becomes the main thread
         _std._DummyThread = _DummyThread
 
     def _on_uninstall() -> None:
-        _std._main_thread.__class__, _std._DummyThread = _std_classes
+        _std._main_thread.__class__ = _std._MainThread = _std_classes[0]
+        _std._DummyThread = _std_classes[1]
 
 
 mirror(__name__, _std, own=__replaces__)

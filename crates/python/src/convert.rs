@@ -114,7 +114,7 @@ impl LockTimeout {
                 "can't specify a timeout for a non-blocking call",
             )),
             (true, seconds) if seconds < 0.0 => {
-                let words = if py.version_info() < (3, 12) {
+                let words = if py.version_info() < (3, 13) {
                     "positive"
                 } else {
                     "a non-negative number"

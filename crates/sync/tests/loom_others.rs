@@ -140,10 +140,10 @@ fn who_comes_early_does_not_break_the_round() {
             Ok(Arrival::Leads(0))
         );
         let early = start(&barrier, |barrier| {
-            barrier.arrive_with(&mut Patience::until(Deadline::PASSED))
+            let arrival = barrier.arrive_with(&mut Patience::until(Deadline::PASSED));
+            (arrival, barrier.open())
         });
         assert_eq!(barrier.open(), Ok(()));
-        assert_eq!(early.join().unwrap(), Ok(Arrival::Leads(0)));
-        assert_eq!(barrier.open(), Ok(()));
+        assert_eq!(early.join().unwrap(), (Ok(Arrival::Leads(0)), Ok(())));
     });
 }

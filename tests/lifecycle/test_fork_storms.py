@@ -9,9 +9,6 @@ import pytest
 
 Passes = Callable[..., None]
 
-# A known defect, seen on a machine with more work than processors: about one child in a thousand hangs.
-pytestmark = pytest.mark.xfail(strict=False, reason="a child forked while threads start and end may hang")
-
 FORKS = int(os.environ.get("INTERLOCK_FORKS", "40"))
 
 STORM = """

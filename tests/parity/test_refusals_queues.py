@@ -148,7 +148,7 @@ def test_an_iterable_that_raises_keeps_what_came_before() -> None:
 
 
 def test_what_was_got_before_a_hook_fails_is_handed_out() -> None:
-    """And the failure is not swallowed: the next call meets it."""
+    """With the failure, which is not swallowed."""
 
     class Bad(queue.Queue):
         def _get(self) -> object:
@@ -158,6 +158,22 @@ def test_what_was_got_before_a_hook_fails_is_handed_out() -> None:
 
     q = Bad()
     q.put_many([1, 2, 3])
-    assert q.get_many(3) == [1, 2]
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError) as failure:
         q.get_many(3)
+    assert getattr(failure.value, "got") == [1, 2] and [*q.queue] == [3]
+
+
+def test_ctrl_c_between_two_items_is_not_swallowed_and_loses_none() -> None:
+    """A handler may run at any of the steps of an open queue: its exception comes out, with what was got so far."""
+
+    class Interrupted(queue.Queue):
+        def _get(self) -> object:
+            if len(self.queue) == 2:
+                raise KeyboardInterrupt
+            return super()._get()
+
+    q = Interrupted()
+    q.put_many([1, 2, 3])
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        q.get_many(3)
+    assert [*getattr(interrupt.value, "got", []), *q.queue] == [1, 2, 3]

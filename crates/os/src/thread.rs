@@ -18,6 +18,15 @@ pub fn native_id() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
 }
 
+/// Whether this process has a thread with this kernel identity (see [`native_id`]).
+///
+/// See <https://man7.org/linux/man-pages/man2/tgkill.2.html>.
+pub fn exists(native_id: u32) -> bool {
+    let process = rustix::process::getpid().as_raw_nonzero().get();
+    // SAFETY: the signal 0 is not sent; the kernel only looks whether it could be.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, native_id, 0) == 0 }
+}
+
 /// Names the calling thread for the tools of the operating system; the kernel keeps the first 15 bytes.
 ///
 /// A name cut inside a character is cut before it; a NUL ends the name.
@@ -82,6 +91,23 @@ mod tests {
         let (seen, native) = hear.recv().unwrap();
         assert_eq!(ident, seen);
         assert_ne!(native, native_id());
+    }
+
+    #[test]
+    fn a_thread_exists_until_it_has_ended() {
+        let (tell, hear) = mpsc::channel();
+        let (end, wait) = mpsc::channel::<()>();
+        spawn(1 << 20, move || {
+            tell.send(native_id()).unwrap();
+            wait.recv().unwrap_err();
+        })
+        .unwrap();
+        let native = hear.recv().unwrap();
+        assert!(exists(native));
+        drop(end);
+        while exists(native) {
+            yield_now();
+        }
     }
 
     #[test]

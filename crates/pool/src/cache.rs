@@ -8,7 +8,7 @@
 //! | state | `IDLE` has it | its `job` | left by |
 //! |---|---|---|---|
 //! | running | no | none | the job ends: idle, or the thread ends |
-//! | idle | yes | none | [`launch`] takes it out of `IDLE` and puts a job in: assigned; its time is over: it takes itself out, the thread ends |
+//! | idle | yes | none | [`launch`] takes it out of `IDLE` and puts a job in: assigned; [`end_idle`] takes it out and dismisses it, or its time is over and it takes itself out: the thread ends |
 //! | assigned | no | some | it takes the job: running |
 //!
 //! Claims: (C1) a job is run exactly once, because only who took the worker out of `IDLE` gives it one, and nobody takes
@@ -18,7 +18,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use interlock_os::thread;
 use interlock_wait::{
@@ -30,6 +30,8 @@ use interlock_wait::{
 const IDLE_SECONDS: u64 = 5;
 /// How many threads wait for another job at most.
 const MOST_IDLE: usize = 64;
+/// How long [`end_idle`] waits at most, on a machine that is too busy for the threads to end.
+const MOST_TO_END: Duration = Duration::from_millis(100);
 
 /// What a thread is made for.
 pub trait Job: Send {
@@ -57,8 +59,14 @@ struct Idle {
     generation: u32,
     /// Nobody may become idle any more: the process is about to end with its last thread.
     closed: bool,
-    /// The idle workers, each with its thread, in the order in which they became idle.
-    workers: Vec<(ThreadId, Arc<Worker>)>,
+    /// The idle workers, in the order in which they became idle.
+    workers: Vec<IdleWorker>,
+}
+
+struct IdleWorker {
+    thread: ThreadId,
+    native_id: u32,
+    worker: Arc<Worker>,
 }
 
 static IDLE: WordLock<Idle> = WordLock::new(Idle {
@@ -75,7 +83,7 @@ fn with_idle<R>(work: impl FnOnce(&mut Idle) -> R) -> R {
 
 impl Idle {
     /// The idle workers of this process: those of the process it was forked from do not exist here.
-    fn workers(&mut self) -> &mut Vec<(ThreadId, Arc<Worker>)> {
+    fn workers(&mut self) -> &mut Vec<IdleWorker> {
         if self.generation != fork::generation() {
             self.generation = fork::generation();
             self.closed = false;
@@ -84,9 +92,14 @@ impl Idle {
         &mut self.workers
     }
 
+    /// Takes all workers out.
+    fn take(&mut self) -> Vec<IdleWorker> {
+        std::mem::take(self.workers())
+    }
+
     /// Takes all workers out, for good.
-    fn close(&mut self) -> Vec<(ThreadId, Arc<Worker>)> {
-        let workers = std::mem::take(self.workers());
+    fn close(&mut self) -> Vec<IdleWorker> {
+        let workers = self.take();
         self.closed = true;
         workers
     }
@@ -104,21 +117,21 @@ pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
         stack_size
     };
     match take_idle(stack_size) {
-        Some((thread, worker)) => {
-            assign(&worker, job);
-            Ok(thread)
+        Some(idle) => {
+            assign(&idle.worker, job);
+            Ok(idle.thread)
         }
         None => start(stack_size, job),
     }
 }
 
-fn take_idle(stack_size: usize) -> Option<(ThreadId, Arc<Worker>)> {
+fn take_idle(stack_size: usize) -> Option<IdleWorker> {
     with_idle(|idle| {
         let workers = idle.workers();
         // The one that waits for the shortest time is the likeliest to be awake.
         let place = workers
             .iter()
-            .rposition(|(_, worker)| worker.stack_size == stack_size)?;
+            .rposition(|idle| idle.worker.stack_size == stack_size)?;
         Some(workers.remove(place))
     })
 }
@@ -164,7 +177,7 @@ fn work(worker: &Arc<Worker>) {
         if forked {
             // The thread that a forked child began with is nobody's worker, and without it nobody starts a thread here:
             // idle threads must not keep the process.
-            dismiss_idle();
+            dismiss(&with_idle(Idle::close));
         }
         if !stays {
             return;
@@ -172,16 +185,30 @@ fn work(worker: &Arc<Worker>) {
     }
 }
 
-/// Ends the idle workers, and keeps others from becoming idle.
-fn dismiss_idle() {
-    for (_, worker) in with_idle(Idle::close) {
+/// Ends workers that were taken out of the idle ones.
+fn dismiss(workers: &[IdleWorker]) {
+    for idle in workers {
         fork::unforked(|| {
-            let mut assignment = worker.assignment.lock();
+            let mut assignment = idle.worker.assignment.lock();
             assignment.dismissed = true;
             let wakeup = assignment.line.notify_one();
             drop(assignment);
             wakeup.run();
         });
+    }
+}
+
+/// Ends the threads that wait for a job. Blocks for some microseconds, until the kernel has forgotten them.
+///
+/// For a thread that is about to fork: who has joined all threads wants a process with a single one.
+pub fn end_idle() {
+    let workers = with_idle(Idle::take);
+    dismiss(&workers);
+    let deadline = Instant::now() + MOST_TO_END;
+    for idle in workers {
+        while thread::exists(idle.native_id) && Instant::now() < deadline {
+            thread::yield_now();
+        }
     }
 }
 
@@ -191,7 +218,11 @@ fn become_idle(me: ThreadId, worker: &Arc<Worker>) -> bool {
         let full = workers.len() >= MOST_IDLE;
         let stays = !full && !idle.closed;
         if stays {
-            idle.workers.push((me, worker.clone()));
+            idle.workers.push(IdleWorker {
+                thread: me,
+                native_id: thread::native_id(),
+                worker: worker.clone(),
+            });
         }
         stays
     })
@@ -201,7 +232,7 @@ fn become_idle(me: ThreadId, worker: &Arc<Worker>) -> bool {
 fn stop_being_idle(worker: &Arc<Worker>) -> bool {
     with_idle(|idle| {
         let workers = idle.workers();
-        let place = workers.iter().position(|(_, other)| Arc::ptr_eq(other, worker));
+        let place = workers.iter().position(|idle| Arc::ptr_eq(&idle.worker, worker));
         place.map(|place| workers.remove(place)).is_some()
     })
 }

@@ -5,8 +5,11 @@
 //! that woke it still runs. Most often that thread is about to wait itself. So the woken one first watches for a few
 //! microseconds whether its notifier detaches.
 
-use interlock_wait::primitive::global::{AtomicBool, AtomicU64, Ordering};
+use std::cell::Cell;
+
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, Host, Patience, Slept, ThreadId, watch};
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 /// How long a woken thread watches for its notifier to detach, in nanoseconds.
@@ -18,8 +21,10 @@ const SLOTS: usize = 1024;
 /// Whether the thread of a slot is detached in a wait of ours, or has ended.
 static DETACHED: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
 
-/// The thread on which Python handles signals.
-static MAIN_THREAD: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    /// Whether Python handles signals on this thread, once somebody asked.
+    static HANDLES_SIGNALS: Cell<Option<bool>> = const { Cell::new(None) };
+}
 
 fn slot(thread: ThreadId) -> &'static AtomicBool {
     // Identities are addresses of thread stacks: their low bits are all alike.
@@ -45,18 +50,37 @@ pub(crate) fn watch_notifier(notifier: Option<ThreadId>) {
     }
 }
 
-/// Remembers which thread handles signals: the main thread, and in the child of a fork the only one.
-pub(crate) fn remember_main_thread(py: Python<'_>) -> PyResult<()> {
-    let main = py.import("threading")?.call_method0("main_thread")?;
-    // Relaxed: written at import and in the child of a fork, while no other thread waits.
-    MAIN_THREAD.store(main.getattr("ident")?.extract()?, Ordering::Relaxed);
+/// Begins to hear of forks. To be called before the first wait, by one thread.
+pub(crate) fn watch_forks() -> PyResult<()> {
+    interlock_wait::fork::watch();
     Ok(interlock_os::fork::on_child(become_main_thread)?)
 }
 
 extern "C" fn become_main_thread() {
-    // Relaxed: the child has one thread.
-    MAIN_THREAD.store(interlock_os::thread::current(), Ordering::Relaxed);
+    HANDLES_SIGNALS.set(Some(true));
     set_detached(false);
+}
+
+/// Whether Python handles signals on the calling thread: whether it is the main thread of the interpreter.
+fn handles_signals(py: Python<'_>) -> bool {
+    HANDLES_SIGNALS.get().unwrap_or_else(|| {
+        let answer = ask_for_main_thread(py);
+        HANDLES_SIGNALS.set(Some(answer));
+        answer
+    })
+}
+
+/// `threading.main_thread()` would not do: up to 3.12 it is whichever thread imported that module first.
+///
+/// What can tell is a function that is for the main thread only. It refuses other threads with a ValueError, and in the main
+/// thread this file, which no process can have, with an OSError: <https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd>.
+#[cold]
+fn ask_for_main_thread(py: Python<'_>) -> bool {
+    const NO_FILE: i32 = i32::MAX;
+    let asked = py
+        .import("_signal")
+        .and_then(|signal| signal.call_method1("set_wakeup_fd", (NO_FILE,)));
+    asked.is_err_and(|refusal| refusal.is_instance_of::<PyOSError>(py))
 }
 
 /// A thread attached to the interpreter, as the engine's host.
@@ -107,7 +131,7 @@ pub(crate) fn wait<R>(
     deadline: Deadline,
     operation: impl FnOnce(&mut Patience<'_>) -> R,
 ) -> PyResult<R> {
-    if handles_signals() {
+    if handles_signals(py) {
         py.check_signals()?;
     }
     go_on_waiting(py, deadline, operation)
@@ -124,14 +148,9 @@ pub(crate) fn go_on_waiting<R>(
 ) -> PyResult<R> {
     let mut interpreter = Interpreter {
         py,
-        handles_signals: handles_signals(),
+        handles_signals: handles_signals(py),
         raised: None,
     };
     let result = operation(&mut Patience::hosted(deadline, &mut interpreter));
     interpreter.raised.map_or(Ok(result), Err)
-}
-
-fn handles_signals() -> bool {
-    // Relaxed: see `remember_main_thread`.
-    MAIN_THREAD.load(Ordering::Relaxed) == ThreadId::current().ident()
 }

@@ -29,6 +29,11 @@ impl Imported {
             Err(error) => error,
         }
     }
+
+    fn is_class_of(&self, py: Python<'_>, error: &PyErr) -> bool {
+        let class = self.class.import(py, self.module, self.name);
+        class.is_ok_and(|class| error.is_instance(py, class))
+    }
 }
 
 static EMPTY: Imported = Imported::new("queue", "Empty");
@@ -105,6 +110,11 @@ pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
         GetError::ShutDown => Failure::ShutDown.raise(py),
         GetError::Empty | GetError::Interrupted | GetError::Retired => Failure::Empty.raise(py),
     }
+}
+
+/// Whether an exception says that a queue has no item.
+pub(crate) fn is_no_item(py: Python<'_>, error: &PyErr) -> bool {
+    EMPTY.is_class_of(py, error) || SHUT_DOWN.is_class_of(py, error)
 }
 
 /// A queue's refusal to count one more task as done, as its exception.

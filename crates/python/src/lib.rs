@@ -22,6 +22,7 @@ mod queue;
 mod rlock;
 mod semaphore;
 mod thread;
+mod thread_state;
 
 use pyo3::prelude::*;
 
@@ -49,7 +50,8 @@ mod _interlock {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::blocking::remember_main_thread(module.py())?;
+        crate::blocking::watch_forks()?;
+        crate::thread::prepare_forks(module)?;
         crate::chunks::keep();
         crate::hot::rely_on_interpreter_lock();
         crate::hot::methods::install(module.py())?;

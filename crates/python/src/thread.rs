@@ -3,13 +3,13 @@
 use interlock_pool::{Group, Job, Latch};
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
-use interlock_wait::{Deadline, ThreadId, sleep_for_ever};
+use interlock_wait::{Deadline, ThreadId};
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::IntoPyDict;
 
-use crate::blocking;
 use crate::convert::Timeout;
+use crate::{blocking, thread_state};
 
 /// The threads that the interpreter waits for before it exits.
 static NON_DAEMON: Group = Group::new();
@@ -108,6 +108,20 @@ pub(crate) fn idle_threads() -> usize {
     interlock_pool::idle()
 }
 
+/// Ends the operating-system threads that wait for the next start of a thread: called before each fork, so that a program
+/// which has joined its threads forks with one.
+#[pyfunction]
+fn end_idle_threads() {
+    interlock_pool::end_idle();
+}
+
+/// Has [`end_idle_threads`] called before each fork.
+pub(crate) fn prepare_forks(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let hooks = [("before", wrap_pyfunction!(end_idle_threads, module)?)].into_py_dict(module.py())?;
+    let register = module.py().import("os")?.getattr("register_at_fork")?;
+    register.call((), Some(&hooks)).map(drop)
+}
+
 struct Task {
     bootstrap: Option<Py<PyAny>>,
     name: String,
@@ -125,12 +139,11 @@ impl Job for Task {
             .store(interlock_os::thread::native_id(), Ordering::Relaxed);
         blocking::watch_notifier(Some(self.starter));
         blocking::set_detached(false);
-        // Without an interpreter any more, nobody waits for what the thread would do.
-        Python::try_attach(|py| {
+        thread_state::with_fresh(|py| {
             // Not before: an attached thread does nothing to the engine while another one forks.
             self.shared.begun.open();
             if let Some(bootstrap) = self.bootstrap.take() {
-                call(&bootstrap.into_bound(py));
+                thread_state::call_reporting(&bootstrap.into_bound(py));
             }
         });
         blocking::set_detached(true);
@@ -141,39 +154,5 @@ impl Job for Task {
         if !self.daemon {
             NON_DAEMON.leave();
         }
-    }
-}
-
-/// Ends the thread's way up the stack: see [`call`].
-struct StopUnwinding;
-
-impl Drop for StopUnwinding {
-    fn drop(&mut self) {
-        sleep_for_ever();
-    }
-}
-
-/// What a call into the interpreter really is, up to 3.13: a thread that comes back to an interpreter that is being
-/// finalized is ended by pthread_exit, which unwinds the stack.
-type Call = unsafe extern "C-unwind" fn(callable: *mut ffi::PyObject) -> *mut ffi::PyObject;
-
-/// Calls the bootstrap of a thread, and reports what it raises: it is not supposed to.
-///
-/// A daemon thread that is ended while the interpreter finalizes unwinds through here, which must not go on into frames
-/// that do not expect it: then the thread sleeps until the process ends, as it would from 3.14 on.
-fn call(bootstrap: &Bound<'_, PyAny>) {
-    // SAFETY: the two types of the function differ in what they promise about unwinding, and this one promises less.
-    let function: Call =
-        unsafe { std::mem::transmute(ffi::PyObject_CallNoArgs as unsafe extern "C" fn(_) -> _) };
-    // Behind a black box, so that the compiler does not find out which function it is, and that it can't unwind.
-    let function = std::hint::black_box(function);
-    let guard = StopUnwinding;
-    // SAFETY: the thread is attached, as `bootstrap` shows, and the callable lives as long as that borrow.
-    let result = unsafe { function(bootstrap.as_ptr()) };
-    std::mem::forget(guard);
-    // SAFETY: the call returned a new reference, or null with an exception set.
-    let result = unsafe { Bound::from_owned_ptr_or_err(bootstrap.py(), result) };
-    if let Err(error) = result {
-        error.write_unraisable(bootstrap.py(), Some(bootstrap));
     }
 }

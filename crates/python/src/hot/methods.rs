@@ -93,7 +93,6 @@ hot!(
     |this| this.try_notify().then(none)
 );
 
-/// Puts the hot functions before the methods of the locks and conditions.
 /// Defines the hot `put` and `get` of a class.
 macro_rules! hot_queue {
     ($class:ty, $put:ident, $put_function:ident, $get:ident, $get_function:ident) => {
@@ -164,14 +163,19 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
     unsafe { ffi::Py_DECREF(refusal.into_inner().into_ptr()) };
 }
 
-/// Puts the hot functions before the methods of the queues.
 /// Puts the hot functions before the methods of the classes.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
-    for hot in [&LOCK_ACQUIRE, &LOCK_ENTER, &LOCK_RELEASE, &LOCK_EXIT] {
+    for hot in [&LOCK_ACQUIRE, &LOCK_RELEASE] {
         hot.install(&py.get_type::<Lock>())?;
     }
-    for hot in [&RLOCK_ACQUIRE, &RLOCK_ENTER, &RLOCK_RELEASE, &RLOCK_EXIT] {
+    for hot in [&LOCK_ENTER, &LOCK_EXIT] {
+        hot.install_special(&py.get_type::<Lock>())?;
+    }
+    for hot in [&RLOCK_ACQUIRE, &RLOCK_RELEASE] {
         hot.install(&py.get_type::<RLock>())?;
+    }
+    for hot in [&RLOCK_ENTER, &RLOCK_EXIT] {
+        hot.install_special(&py.get_type::<RLock>())?;
     }
     for hot in [&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY] {
         hot.install(&py.get_type::<Condition>())?;

@@ -4,7 +4,9 @@
 //! (no keyword, no timeout, nothing to wait for), which hands every other case on to the first, arguments and all. Both
 //! call the same engine; a hot function decides nothing that the first would decide differently.
 
+mod binding;
 pub(crate) mod methods;
+mod special;
 
 use std::ffi::CString;
 
@@ -16,13 +18,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use pyo3::{PyClass, PyTypeInfo};
 
-/// A C function that takes `nargs` positional arguments, and keyword arguments named by `kwnames`.
-type Function = unsafe extern "C" fn(
-    slf: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-    kwnames: *mut ffi::PyObject,
-) -> *mut ffi::PyObject;
+use special::Function;
 
 /// A method with a hot function before it.
 struct Hot {
@@ -62,6 +58,17 @@ impl Hot {
             .set(py, general.unbind())
             .map_err(|_| PyRuntimeError::new_err("a hot method is installed once"))?;
         class.setattr(self.name, method)
+    }
+
+    /// As [`Hot::install`], for a method that `with` looks up in instances of `class`, which refer to no other object.
+    fn install_special(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
+        self.install(class)?;
+        // From 3.14 on, a `with` needs no bound methods; without an interpreter lock, a free list would cost more than it saves.
+        if cfg!(any(Py_3_14, Py_GIL_DISABLED)) {
+            return Ok(());
+        }
+        let method = class.getattr(self.name)?;
+        class.setattr(self.name, binding::descriptor(class, method, self.function)?)
     }
 
     /// The general method's answer to the same call.

@@ -105,8 +105,12 @@ pub(super) fn get<'py>(
     while got.len() < most {
         match opened.get(false, Deadline::PASSED) {
             Ok(item) => got.append(item)?,
-            // What was got must not be lost: whatever else is wrong will be wrong the next time.
-            Err(_) => break,
+            Err(error) if errors::is_no_item(py, &error) => break,
+            Err(error) => {
+                // From a hook, or the handler of a signal: what was got must not be lost.
+                error.value(py).setattr("got", got)?;
+                return Err(error);
+            }
         }
     }
     Ok(got)

@@ -8,12 +8,14 @@
 //! | state | `IDLE` has it | its `job` | left by |
 //! |---|---|---|---|
 //! | running | no | none | the job ends: idle, or the thread ends |
-//! | idle | yes | none | [`launch`] takes it out of `IDLE` and puts a job in: assigned; [`end_idle`] takes it out and dismisses it, or its time is over and it takes itself out: the thread ends |
+//! | idle | yes | none | [`launch`] takes it out of `IDLE`, if nobody has a [`Lease`] on it, and puts a job in: assigned; [`end_idle`] takes it out and dismisses it, or its time is over and it takes itself out: the thread ends |
 //! | assigned | no | some | it takes the job: running |
 //!
 //! Claims: (C1) a job is run exactly once, because only who took the worker out of `IDLE` gives it one, and nobody takes
 //! it out twice. (C2) A worker does not end while it is assigned: it ends only if it could take itself out of `IDLE`.
-//! (C3) When [`Job::ended`] runs, the worker is idle already, so whoever learns from it that the job ended finds it there.
+//! (C3) When [`Job::ended`] runs, the worker is idle already, so whoever learns from it that the job ended, and gives up its
+//! lease, finds it there. (C4) Two leases that live at the same time are on two threads: the worker of the first is running,
+//! assigned, idle and leased, or has ended, and is given to nobody in any of these.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use interlock_os::thread;
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{
     Deadline, Event, Kind, Patience, Resource, ThreadId, WaitQueue, Waiter, Wake, WordLock, block, fork,
     probed, report,
@@ -45,7 +48,31 @@ pub trait Job: Send {
 
 struct Worker {
     stack_size: usize,
+    /// Whether the [`Lease`] of its latest job lives: then nobody may take it out of `IDLE` for another job.
+    leased: AtomicBool,
     assignment: WordLock<Assignment>,
+}
+
+/// The thread that a job was given to. As long as it lives, no other job is given to that thread, also when the job has
+/// ended: the thread's identities stay distinct from those of threads started later.
+#[must_use = "the thread runs other jobs as soon as this is dropped and the job has ended"]
+pub struct Lease {
+    thread: ThreadId,
+    worker: Arc<Worker>,
+}
+
+impl Lease {
+    /// The thread.
+    pub fn thread(&self) -> ThreadId {
+        self.thread
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Relaxed: it orders nothing; a job is handed over under the lock of its worker.
+        self.worker.leased.store(false, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -106,33 +133,38 @@ impl Idle {
 }
 
 /// Runs `job` on a thread with a stack of `stack_size` bytes, or, if that is 0, of the default size: on one that waits for
-/// work, or else on a new one. Returns the thread's identity. Never blocks.
+/// work, or else on a new one. Returns the thread. Never blocks.
 ///
 /// # Errors
 /// The operating system has no room for another thread; the job was not run.
-pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
+pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<Lease> {
     let stack_size = if stack_size == 0 {
         thread::default_stack_size()
     } else {
         stack_size
     };
     match take_idle(stack_size) {
-        Some(idle) => {
-            assign(&idle.worker, job);
-            Ok(idle.thread)
+        Some(IdleWorker { thread, worker, .. }) => {
+            assign(&worker, job);
+            Ok(Lease { thread, worker })
         }
         None => start(stack_size, job),
     }
 }
 
+/// Takes an idle worker that nobody has a lease on, and leases it.
 fn take_idle(stack_size: usize) -> Option<IdleWorker> {
     with_idle(|idle| {
         let workers = idle.workers();
         // The one that waits for the shortest time is the likeliest to be awake.
-        let place = workers
-            .iter()
-            .rposition(|idle| idle.worker.stack_size == stack_size)?;
-        Some(workers.remove(place))
+        // Relaxed: see `Lease`.
+        let fits =
+            |worker: &Worker| worker.stack_size == stack_size && !worker.leased.load(Ordering::Relaxed);
+        let place = workers.iter().rposition(|idle| fits(&idle.worker))?;
+        let taken = workers.remove(place);
+        // Relaxed: as above.
+        taken.worker.leased.store(true, Ordering::Relaxed);
+        Some(taken)
     })
 }
 
@@ -144,17 +176,18 @@ fn assign(worker: &Worker, job: Box<dyn Job>) {
     wakeup.run();
 }
 
-fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
-    let worker = Worker {
+fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<Lease> {
+    let worker = Arc::new(Worker {
         stack_size,
+        leased: AtomicBool::new(true),
         assignment: WordLock::new(Assignment {
             job: Some(job),
             ..Default::default()
         }),
-    };
-    let worker = Arc::new(worker);
-    let ident = thread::spawn(stack_size, move || work(&worker))?;
-    Ok(ThreadId::from_ident(ident))
+    });
+    let its = worker.clone();
+    let thread = ThreadId::from_ident(thread::spawn(stack_size, move || work(&its))?);
+    Ok(Lease { thread, worker })
 }
 
 /// The life of a thread: job after job, until none comes.

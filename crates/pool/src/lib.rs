@@ -8,6 +8,6 @@ mod cache;
 mod group;
 mod latch;
 
-pub use cache::{Job, end_idle, idle, launch};
+pub use cache::{Job, Lease, end_idle, idle, launch};
 pub use group::Group;
 pub use latch::Latch;

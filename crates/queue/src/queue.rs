@@ -44,7 +44,7 @@ impl<S: Store> Queue<S> {
     ///
     /// # Errors
     /// The queue is full, shut down or retired.
-    #[inline]
+    #[inline(always)]
     pub fn try_put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
         let mut state = self.state.lock();
         if let Err(reason) = state.room() {
@@ -120,7 +120,7 @@ impl<S: Store> Queue<S> {
     ///
     /// # Errors
     /// The queue is empty, or retired.
-    #[inline]
+    #[inline(always)]
     pub fn try_get(&self) -> Result<S::Item, GetError> {
         let (item, wakeup) = self.state.lock().pop()?;
         if let Some(wakeup) = wakeup {

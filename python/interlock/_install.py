@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["REBUILT", "install", "installed", "join_as_fork_server", "join_parent", "uninstall"]
 
-REBUILT = ("threading", "queue")
+REBUILT = (
+    "threading",
+    "queue",
+    "concurrent.futures._base",
+    "concurrent.futures.thread",
+    "concurrent.futures",
+)
 """The standard modules that have rebuilt names, in the order in which they are patched."""
 
 _ABSENT = object()

@@ -1,13 +1,21 @@
-//! Threads that run other people's code.
+//! Threads that run other people's code, and what becomes of it.
 //!
-//! So far this is the [`launch`] of single threads on operating-system threads that are kept for reuse.
+//! - [`launch`] runs one job on an operating-system thread that is kept for reuse;
+//! - [`Outcome`] is where a task and those who wait for its result meet;
+//! - [`WorkQueue`] is where the tasks of a pool wait for its workers.
 
 #![forbid(unsafe_code)]
 
 mod cache;
 mod group;
+mod lanes;
 mod latch;
+mod outcome;
+mod work_queue;
 
 pub use cache::{Job, Lease, end_idle, idle, launch};
 pub use group::Group;
+pub use lanes::DEFAULT_PRIORITY;
 pub use latch::Latch;
+pub use outcome::{Due, Outcome, Phase, Refusal, Waited, Watch};
+pub use work_queue::{Placed, WorkQueue};

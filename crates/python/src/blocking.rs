@@ -83,6 +83,13 @@ fn ask_for_main_thread(py: Python<'_>) -> bool {
     asked.is_err_and(|refusal| refusal.is_instance_of::<PyOSError>(py))
 }
 
+/// Lets another thread have the interpreter, if one wants it. For loops that run no bytecode.
+pub(crate) fn give_way(py: Python<'_>) {
+    if !cfg!(Py_GIL_DISABLED) {
+        py.detach(|| {});
+    }
+}
+
 /// A thread attached to the interpreter, as the engine's host.
 struct Interpreter<'py> {
     py: Python<'py>,

@@ -39,6 +39,8 @@ impl Imported {
 static EMPTY: Imported = Imported::new("queue", "Empty");
 static FULL: Imported = Imported::new("queue", "Full");
 static SHUT_DOWN: Imported = Imported::new("interlock._queue_errors", "ShutDown");
+static CANCELLED: Imported = Imported::new("concurrent.futures", "CancelledError");
+static INVALID_STATE: Imported = Imported::new("concurrent.futures", "InvalidStateError");
 static BROKEN_BARRIER: Imported = Imported::new("threading", "BrokenBarrierError");
 
 /// What the exception is of.
@@ -63,6 +65,8 @@ pub(crate) enum Failure {
     ShutDown,
     /// More tasks were said to be done than there were.
     TooManyDone,
+    /// A future was cancelled.
+    Cancelled,
 }
 
 impl Failure {
@@ -79,6 +83,7 @@ impl Failure {
             Failure::Empty => EMPTY.raise(py),
             Failure::Full => FULL.raise(py),
             Failure::ShutDown => SHUT_DOWN.raise(py),
+            Failure::Cancelled => CANCELLED.raise(py),
             Failure::TooManyDone => PyValueError::new_err("task_done() called too many times"),
         }
     }
@@ -109,6 +114,17 @@ pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
     match error {
         GetError::ShutDown => Failure::ShutDown.raise(py),
         GetError::Empty | GetError::Interrupted | GetError::Retired => Failure::Empty.raise(py),
+    }
+}
+
+/// The refusal of a future that is done already.
+pub(crate) fn invalid_state(py: Python<'_>, message: String) -> PyErr {
+    match INVALID_STATE
+        .class
+        .import(py, INVALID_STATE.module, INVALID_STATE.name)
+    {
+        Ok(class) => PyErr::from_type(class.clone(), message),
+        Err(error) => error,
     }
 }
 

@@ -15,6 +15,7 @@ mod condition;
 mod convert;
 mod errors;
 mod event;
+mod futures;
 mod hot;
 mod lock;
 mod made;
@@ -35,6 +36,10 @@ mod _interlock {
     use crate::condition::Condition;
     #[pymodule_export]
     use crate::event::Event;
+    #[pymodule_export]
+    use crate::futures::{
+        Completed, Future, Results, Seat, ThreadPool, remember_standard_future, wait_for_futures,
+    };
     #[pymodule_export]
     use crate::lock::{Lock, allocate_lock};
     #[pymodule_export]

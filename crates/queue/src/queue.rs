@@ -222,6 +222,12 @@ impl<S: Store> Queue<S> {
         self.state.lock().items.take()
     }
 
+    /// Looks at the items where they lie, under the queue's lock: `look` must do no more than that. `None`, and nothing
+    /// happened, when another thread is at work on the queue. Never blocks.
+    pub fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R> {
+        self.state.try_lock().map(|state| look(&state.items))
+    }
+
     /// How many items there are, at this moment. Never blocks.
     #[inline]
     pub fn len(&self) -> usize {

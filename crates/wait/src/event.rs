@@ -26,6 +26,8 @@ pub enum Kind {
     QueueJoin,
     /// The end of a thread.
     Thread,
+    /// The outcome of a task.
+    Outcome,
 }
 
 /// A thing that threads wait for, by kind and address.

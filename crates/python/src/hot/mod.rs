@@ -10,12 +10,12 @@ mod special;
 
 use std::ffi::CString;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyTuple, PyType};
 use pyo3::{PyClass, PyTypeInfo};
 
 use special::Function;
@@ -135,6 +135,21 @@ unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>(slf: *mut 
     let this: *const T = slf.get();
     // SAFETY: the receiver outlives the use of the reference, and a frozen class is never borrowed mutably.
     unsafe { &*this }
+}
+
+/// A new instance of a class, made by its `__new__` without arguments; its `__init__` is not called.
+#[inline]
+pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+    static NOTHING: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
+    let py = class.py();
+    let nothing = NOTHING.get_or_init(py, || PyTuple::empty(py).unbind());
+    // SAFETY: the class is alive.
+    let new = unsafe { (*class.as_type_ptr()).tp_new };
+    let new = new.ok_or_else(|| PyTypeError::new_err("the class can't be instantiated"))?;
+    // SAFETY: the arguments are those of a call without any.
+    let instance = unsafe { new(class.as_type_ptr(), nothing.as_ptr(), std::ptr::null_mut()) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, instance) }
 }
 
 /// A new reference to None.

@@ -1,13 +1,21 @@
-"""The drop-in for `concurrent.futures`, passed through whole: nothing in it is rebuilt yet."""
+"""The drop-in for `concurrent.futures`: `Future`, `ThreadPoolExecutor`, `wait` and `as_completed` on the engine.
+
+Everything of https://docs.python.org/3/library/concurrent.futures.html. `ProcessPoolExecutor` is passed through.
+"""
+
+from __future__ import annotations
 
 import concurrent.futures as _std
 
 from interlock._passthrough import mirror
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from concurrent.futures import *
+from interlock._subinterpreter import in_subinterpreter
 
 __replaces__: tuple[str, ...] = ()
+
+if not in_subinterpreter():
+    from interlock.concurrent.futures._base import Future, as_completed, wait
+    from interlock.concurrent.futures.thread import ThreadPoolExecutor
+
+    __replaces__ = ("Future", "ThreadPoolExecutor", "as_completed", "wait")
 
 mirror(__name__, _std, own=__replaces__)

@@ -1,0 +1,118 @@
+//! The order in which a pool's tasks are taken.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use interlock_queue::Store;
+
+/// The priority of a task of which nothing else is said.
+pub const DEFAULT_PRIORITY: i64 = 0;
+
+/// Tasks with a priority: the smallest number first, and first in, first out among equals.
+///
+/// Nearly all tasks have the default priority, so these stand in a line of their own.
+pub(crate) struct Lanes<W> {
+    ordinary: VecDeque<W>,
+    others: BTreeMap<i64, VecDeque<W>>,
+    in_others: usize,
+}
+
+impl<W> Default for Lanes<W> {
+    fn default() -> Self {
+        Lanes {
+            ordinary: VecDeque::new(),
+            others: BTreeMap::new(),
+            in_others: 0,
+        }
+    }
+}
+
+/// A line that emptied keeps the room of at most this many tasks.
+const ROOM_KEPT: usize = 1024;
+
+impl<W> Lanes<W> {
+    #[cold]
+    fn push_other(&mut self, priority: i64, work: W) {
+        self.others.entry(priority).or_default().push_back(work);
+        self.in_others += 1;
+    }
+
+    /// The first of the other lanes, if it comes before the ordinary one or that is empty.
+    #[cold]
+    fn pop_other(&mut self) -> Option<(i64, W)> {
+        let mut lane = self.others.first_entry()?;
+        let priority = *lane.key();
+        if priority > DEFAULT_PRIORITY && !self.ordinary.is_empty() {
+            return None;
+        }
+        let work = lane.get_mut().pop_front();
+        if lane.get().is_empty() {
+            lane.remove();
+        }
+        self.in_others -= 1;
+        work.map(|work| (priority, work))
+    }
+}
+
+impl<W> Store for Lanes<W> {
+    type Item = (i64, W);
+
+    #[inline]
+    fn push(&mut self, (priority, work): (i64, W)) {
+        if priority == DEFAULT_PRIORITY {
+            self.ordinary.push_back(work);
+        } else {
+            self.push_other(priority, work);
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<(i64, W)> {
+        if self.in_others > 0
+            && let Some(other) = self.pop_other()
+        {
+            return Some(other);
+        }
+        let work = self.ordinary.pop_front()?;
+        if self.ordinary.is_empty() && self.ordinary.capacity() > ROOM_KEPT {
+            self.ordinary = VecDeque::new();
+        }
+        Some((DEFAULT_PRIORITY, work))
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.ordinary.len() + self.in_others
+    }
+
+    fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+}
+
+impl<W> Lanes<W> {
+    /// The tasks, in the order in which they would be taken.
+    pub(crate) fn into_works(mut self) -> impl Iterator<Item = W> {
+        std::iter::from_fn(move || self.pop().map(|(_, work)| work))
+    }
+
+    /// Visits each task where it lies.
+    pub(crate) fn for_each(&self, visit: &mut dyn FnMut(&W)) {
+        self.ordinary.iter().for_each(&mut *visit);
+        self.others.values().flatten().for_each(visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_number_comes_first_and_equals_in_turn() {
+        let mut lanes = Lanes::default();
+        for item in [(0, 'a'), (5, 'b'), (-1, 'c'), (0, 'd'), (-1, 'e'), (5, 'f')] {
+            lanes.push(item);
+        }
+        assert_eq!(lanes.len(), 6);
+        assert_eq!(lanes.into_works().collect::<String>(), "ceadbf");
+    }
+}

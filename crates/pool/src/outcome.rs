@@ -1,0 +1,376 @@
+//! What becomes of a task: a value, given once, that any number of threads may wait for.
+//!
+//! The phases, their steps and the claims about them are in `PROTOCOL.md` beside this crate.
+
+use interlock_queue::{Fifo, Queue};
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block};
+
+/// How far a task has come. The names are those of `concurrent.futures`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nobody has begun with it.
+    Pending,
+    /// A worker is at it.
+    Running,
+    /// It was cancelled; the worker that is to run it does not know yet.
+    Cancelled,
+    /// It was cancelled, and whoever watches was told. Final.
+    CancelledAndNotified,
+    /// It has a value. Final.
+    Finished,
+}
+
+impl Phase {
+    /// Whether there is nothing more to wait for.
+    pub fn is_done(self) -> bool {
+        !matches!(self, Phase::Pending | Phase::Running)
+    }
+
+    /// Whether it was cancelled.
+    pub fn is_cancelled(self) -> bool {
+        matches!(self, Phase::Cancelled | Phase::CancelledAndNotified)
+    }
+
+    /// Whether whoever watches has been told.
+    pub fn is_final(self) -> bool {
+        matches!(self, Phase::CancelledAndNotified | Phase::Finished)
+    }
+}
+
+/// Hears of the end of outcomes: each puts in the number that it was registered with.
+pub type Watch = Queue<Fifo<usize>>;
+
+/// Who is to be told of the end.
+enum Listener<C> {
+    Callback(C),
+    Watch(Arc<Watch>, usize),
+}
+
+struct State<T, C> {
+    phase: Phase,
+    open: bool,
+    value: Option<T>,
+    waiters: WaitQueue,
+    listeners: Vec<Listener<C>>,
+}
+
+/// What a step left to do: the callbacks that are due. Whoever waits or watches has been told.
+#[must_use = "the callbacks were not called yet"]
+pub struct Due<C>(Vec<Listener<C>>);
+
+impl<C> Due<C> {
+    /// The callbacks, in the order in which they came.
+    pub fn callbacks(self) -> impl Iterator<Item = C> {
+        self.0.into_iter().filter_map(|listener| match listener {
+            Listener::Callback(callback) => Some(callback),
+            Listener::Watch(..) => None,
+        })
+    }
+}
+
+/// Why a step was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The phase does not allow it.
+    Phase(Phase),
+    /// The outcome is open: its host takes the steps.
+    Open,
+}
+
+/// How a wait for the end came to its own end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The outcome is done.
+    Done,
+    /// The deadline passed.
+    TimedOut,
+    /// The host of the thread ended the wait.
+    Interrupted,
+    /// The outcome is open: the host knows how to wait for it.
+    Opened,
+}
+
+/// What becomes of a task: its phase, its value of type `T`, and who waits for it; callbacks are of type `C`.
+pub struct Outcome<T, C> {
+    state: StateLock<State<T, C>>,
+}
+
+impl<T, C> Default for Outcome<T, C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, C> Outcome<T, C> {
+    /// A pending outcome.
+    pub const fn new() -> Self {
+        Outcome {
+            state: StateLock::new(State {
+                phase: Phase::Pending,
+                open: false,
+                value: None,
+                waiters: WaitQueue::new(),
+                listeners: Vec::new(),
+            }),
+        }
+    }
+
+    /// How far it is, at this moment. Never blocks.
+    #[inline]
+    pub fn phase(&self) -> Phase {
+        self.state.lock().phase
+    }
+
+    /// Whether its host takes the steps, from now on. Never blocks.
+    pub fn is_open(&self) -> bool {
+        self.state.lock().open
+    }
+
+    /// Begins with the task: `true` when it is to be run, `false` when it was cancelled, which those who watch are told now.
+    ///
+    /// # Errors
+    /// It was begun or finished before, or is open.
+    #[inline]
+    pub fn begin(&self) -> Result<bool, Refusal> {
+        let mut state = self.state.lock();
+        match (state.phase, state.open) {
+            (_, true) => Err(Refusal::Open),
+            (Phase::Pending, _) => {
+                state.phase = Phase::Running;
+                Ok(true)
+            }
+            (Phase::Cancelled, _) => {
+                let due = state.enter(Phase::CancelledAndNotified);
+                drop(state);
+                drop(due.tell());
+                Ok(false)
+            }
+            (phase, _) => Err(Refusal::Phase(phase)),
+        }
+    }
+
+    /// Gives it its value, and wakes all who wait. Never blocks.
+    ///
+    /// # Errors
+    /// It is done already, or open; the value comes back.
+    #[inline]
+    pub fn finish(&self, value: T) -> Result<Due<C>, (Refusal, T)> {
+        let mut state = self.state.lock();
+        if state.open || state.phase.is_done() {
+            let refusal = if state.open {
+                Refusal::Open
+            } else {
+                Refusal::Phase(state.phase)
+            };
+            drop(state);
+            return Err((refusal, value));
+        }
+        state.value = Some(value);
+        let due = state.enter(Phase::Finished);
+        drop(state);
+        Ok(due.tell())
+    }
+
+    /// Cancels it, and wakes all who wait; `None` when that has happened before. Never blocks.
+    ///
+    /// # Errors
+    /// It is running, or finished, or open.
+    pub fn cancel(&self) -> Result<Option<Due<C>>, Refusal> {
+        let mut state = self.state.lock();
+        match (state.phase, state.open) {
+            (_, true) => Err(Refusal::Open),
+            (Phase::Pending, _) => {
+                let due = state.enter(Phase::Cancelled);
+                drop(state);
+                Ok(Some(due.tell()))
+            }
+            (phase, _) if phase.is_cancelled() => Ok(None),
+            (phase, _) => Err(Refusal::Phase(phase)),
+        }
+    }
+
+    /// Looks at the value, if there is one, under the lock of the outcome: `look` must do no more than copy it.
+    #[inline]
+    pub fn value<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.state.lock().value.as_ref().map(look)
+    }
+
+    /// Leaves a callback.
+    ///
+    /// # Errors
+    /// The outcome is done ([`Refusal::Phase`]), so that the callback is due now; or it is open. The callback comes back.
+    #[inline]
+    pub fn listen(&self, callback: C) -> Result<(), (Refusal, C)> {
+        let mut state = self.state.lock();
+        if state.open {
+            Err((Refusal::Open, callback))
+        } else if state.phase.is_done() {
+            Err((Refusal::Phase(state.phase), callback))
+        } else {
+            state.listeners.push(Listener::Callback(callback));
+            Ok(())
+        }
+    }
+
+    /// Has `watch` hear of the end, by `number`: later, or at once if the phase is final. Also of an open outcome.
+    #[inline]
+    pub fn watch(&self, watch: &Arc<Watch>, number: usize) {
+        let mut state = self.state.lock();
+        if state.phase.is_final() {
+            drop(state);
+            tell(watch, number);
+        } else {
+            state.listeners.push(Listener::Watch(watch.clone(), number));
+        }
+    }
+
+    /// Takes a watch back.
+    pub fn unwatch(&self, watch: &Arc<Watch>) {
+        let is_it = |listener: &Listener<C>| matches!(listener, Listener::Watch(other, _) if Arc::ptr_eq(other, watch));
+        // Dropped under the lock is a count of the watch, of which the caller has another.
+        self.state.lock().listeners.retain(|listener| !is_it(listener));
+    }
+
+    /// Waits until it is done. Blocks until then, or until `patience` ends.
+    #[inline]
+    pub fn wait_with(&self, patience: &mut Patience<'_>) -> Waited {
+        if self.phase().is_done() {
+            return Waited::Done;
+        }
+        self.wait_slowly(patience)
+    }
+
+    #[cold]
+    fn wait_slowly(&self, patience: &mut Patience<'_>) -> Waited {
+        loop {
+            let waiter = Waiter::thread();
+            let mut state = self.state.lock();
+            if state.phase.is_done() {
+                return Waited::Done;
+            }
+            if state.open {
+                return Waited::Opened;
+            }
+            state.waiters.push_back(waiter.clone());
+            drop(state);
+            let resource = Resource {
+                kind: Kind::Outcome,
+                address: self.state.address(),
+            };
+            let wake = block(&waiter, resource, None, patience);
+            if wake == Wake::Notified {
+                continue;
+            }
+            // Everybody is notified at the end: who leaves owes nothing to the others.
+            let left = self.state.lock().waiters.remove(&waiter);
+            return match wake {
+                Wake::TimedOut if left => Waited::TimedOut,
+                Wake::Interrupted if left => Waited::Interrupted,
+                _ => continue,
+            };
+        }
+    }
+
+    /// Opens it, for good: from now on its host takes the steps, and waits end. The callbacks left so far come back.
+    pub fn open(&self) -> Due<C> {
+        let mut state = self.state.lock();
+        state.open = true;
+        let waiters = state.waiters.notify_all();
+        let (callbacks, watches) = state.take_listeners(|listener| matches!(listener, Listener::Callback(_)));
+        state.listeners = watches;
+        drop(state);
+        waiters.run();
+        Due(callbacks)
+    }
+
+    /// Sets the phase, whatever it was: for the host of an open outcome. Whoever waits or watches is told if that is due.
+    pub fn force(&self, phase: Phase) -> Due<C> {
+        let mut state = self.state.lock();
+        let due = state.enter(phase);
+        drop(state);
+        due.tell()
+    }
+
+    /// Sets the value, or takes it away: for a host that does so step by step. The earlier one comes back.
+    pub fn replace(&self, value: Option<T>) -> Option<T> {
+        std::mem::replace(&mut self.state.lock().value, value)
+    }
+
+    /// Takes out all that refers to something else, for an owner that goes away.
+    pub fn clear(&self) -> (Option<T>, Due<C>) {
+        let mut state = self.state.lock();
+        let value = state.value.take();
+        (value, Due(std::mem::take(&mut state.listeners)))
+    }
+
+    /// Visits the value and the callbacks where they lie, under the lock: `value` and `callback` must only look. Nothing
+    /// happens when another thread is at work on the outcome. Never blocks.
+    pub fn try_visit(&self, value: impl FnOnce(&T), mut callback: impl FnMut(&C)) {
+        if let Some(state) = self.state.try_lock() {
+            state.value.as_ref().map(value);
+            for listener in &state.listeners {
+                if let Listener::Callback(it) = listener {
+                    callback(it);
+                }
+            }
+        }
+    }
+}
+
+/// What is left to do after a step, outside of the lock.
+struct Told<C> {
+    waiters: Wakeups,
+    listeners: Vec<Listener<C>>,
+}
+
+impl<C> Told<C> {
+    /// Tells those who wait and watch; the callbacks are left.
+    #[inline]
+    fn tell(self) -> Due<C> {
+        self.waiters.run();
+        for listener in &self.listeners {
+            if let Listener::Watch(watch, number) = listener {
+                tell(watch, *number);
+            }
+        }
+        Due(self.listeners)
+    }
+}
+
+fn tell(watch: &Watch, number: usize) {
+    // A watch that nobody looks at any more may be shut down.
+    let _ = watch.try_put(number);
+}
+
+impl<T, C> State<T, C> {
+    /// Enters a phase, and takes out who is to be told of it.
+    #[inline]
+    fn enter(&mut self, phase: Phase) -> Told<C> {
+        self.phase = phase;
+        let waiters = if phase.is_done() && !self.waiters.is_unused() {
+            self.waiters.notify_all()
+        } else {
+            Wakeups::default()
+        };
+        let listeners = if self.listeners.is_empty() {
+            Vec::new()
+        } else {
+            let (due, later) = self.take_listeners(|listener| match listener {
+                Listener::Callback(_) => phase.is_done(),
+                Listener::Watch(..) => phase.is_final(),
+            });
+            self.listeners = later;
+            due
+        };
+        Told { waiters, listeners }
+    }
+
+    /// Takes the listeners out: those that are due, and the others.
+    fn take_listeners(
+        &mut self,
+        is_due: impl FnMut(&Listener<C>) -> bool,
+    ) -> (Vec<Listener<C>>, Vec<Listener<C>>) {
+        std::mem::take(&mut self.listeners).into_iter().partition(is_due)
+    }
+}

@@ -1,0 +1,46 @@
+//! What a task comes to.
+
+use interlock_pool::Outcome;
+use pyo3::prelude::*;
+
+/// The value of a finished future.
+pub(crate) enum Answer {
+    /// What the task returned.
+    Result(Py<PyAny>),
+    /// What it raised.
+    Exception(Py<PyAny>),
+}
+
+impl Answer {
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Answer::Result(object) => Answer::Result(object.clone_ref(py)),
+            Answer::Exception(object) => Answer::Exception(object.clone_ref(py)),
+        }
+    }
+
+    /// The answer as a call gives it.
+    pub(crate) fn of(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Self {
+        match result {
+            Ok(object) => Answer::Result(object.unbind()),
+            Err(error) => Answer::Exception(error.into_value(py).into_any()),
+        }
+    }
+
+    /// As `Future.result()` gives it: the object, or the exception raised.
+    pub(crate) fn unwrap(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self {
+            Answer::Result(object) => Ok(object),
+            Answer::Exception(object) => Err(PyErr::from_value(object.into_bound(py))),
+        }
+    }
+
+    pub(crate) fn object(&self) -> &Py<PyAny> {
+        match self {
+            Answer::Result(object) | Answer::Exception(object) => object,
+        }
+    }
+}
+
+/// The engine's side of a future, whose callbacks are Python's.
+pub(crate) type Engine = Outcome<Answer, Py<PyAny>>;

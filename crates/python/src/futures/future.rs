@@ -1,0 +1,388 @@
+//! `concurrent.futures.Future`.
+
+use std::sync::OnceLock;
+
+use interlock_pool::{Due, Phase, Refusal, Waited};
+use interlock_wait::Deadline;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::{PyException, PyRuntimeError, PyTimeoutError};
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+
+use super::answer::{Answer, Engine};
+use super::opened::{Opened, standard};
+use crate::convert::Timeout;
+use crate::errors::Failure;
+use crate::made::Made;
+use crate::{blocking, errors};
+
+/// The result of a task, before and after it is there; see
+/// https://docs.python.org/3/library/concurrent.futures.html#future-objects.
+///
+/// result() and exception() block until the future is done; Ctrl-C ends the wait. Each change of its state is one step: a
+/// future is finished or cancelled once.
+#[pyclass(frozen, subclass, generic, module = "interlock._interlock")]
+pub(crate) struct Future {
+    engine: Engine,
+    opened: OnceLock<Box<Opened>>,
+    made: Made,
+}
+
+/// The names of the phases, as `_state` gives them.
+const NAMES: [(Phase, &str); 5] = [
+    (Phase::Pending, "PENDING"),
+    (Phase::Running, "RUNNING"),
+    (Phase::Cancelled, "CANCELLED"),
+    (Phase::CancelledAndNotified, "CANCELLED_AND_NOTIFIED"),
+    (Phase::Finished, "FINISHED"),
+];
+
+fn name_of(phase: Phase) -> &'static str {
+    let (_, name) = NAMES[phase as usize];
+    name
+}
+
+#[pymethods]
+impl Future {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        Future {
+            engine: Engine::new(),
+            opened: OnceLock::new(),
+            made: Made::new(),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "everything is there since __new__")]
+    fn __init__(&self) {}
+
+    /// Cancel the task unless it runs or is done; whether it is cancelled now. Never blocks for long.
+    ///
+    /// Wakes whoever waits for the result, and calls the callbacks.
+    pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        match slf.get().engine.cancel() {
+            Ok(None) => Ok(true),
+            Ok(Some(due)) => call_back(slf, due).map(|()| true),
+            Err(Refusal::Phase(_)) => Ok(false),
+            Err(Refusal::Open) => standard(slf, "cancel", None)?.extract(),
+        }
+    }
+
+    /// Whether the task was cancelled. Never blocks.
+    fn cancelled(&self) -> bool {
+        self.engine.phase().is_cancelled()
+    }
+
+    /// Whether the task is being run. Never blocks.
+    fn running(&self) -> bool {
+        self.engine.phase() == Phase::Running
+    }
+
+    /// Whether the task is finished or cancelled. Never blocks.
+    #[inline]
+    fn done(&self) -> bool {
+        self.engine.phase().is_done()
+    }
+
+    /// Have `fn` called with this future when it is done: by the thread that ends it, or at once if it is done already.
+    ///
+    /// An Exception that it raises is logged and ignored.
+    #[pyo3(text_signature = "($self, fn)")]
+    #[inline]
+    fn add_done_callback(slf: &Bound<'_, Self>, r#fn: Py<PyAny>) -> PyResult<()> {
+        match slf.get().engine.listen(r#fn) {
+            Ok(()) => Ok(()),
+            Err((Refusal::Phase(_), callback)) => call_one(slf, &callback),
+            Err((Refusal::Open, callback)) => {
+                standard(slf, "add_done_callback", Some(callback.bind(slf.py()))).map(drop)
+            }
+        }
+    }
+
+    /// What the task returned, or raised.
+    ///
+    /// Blocks until the future is done, for at most `timeout` seconds (None: without limit). Raises CancelledError if it
+    /// was cancelled, TimeoutError if it is not done by then.
+    #[pyo3(signature = (timeout = None))]
+    fn result(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        match Self::wait(slf, timeout)? {
+            Ended::Answer(answer) => answer.unwrap(slf.py()),
+            Ended::Opened => {
+                let timeout = timeout.map_or_else(|| slf.py().None().into_bound(slf.py()), Clone::clone);
+                standard(slf, "result", Some(&timeout)).map(Bound::unbind)
+            }
+        }
+    }
+
+    /// What the task raised, or None.
+    ///
+    /// Blocks, and raises, as result() does.
+    #[pyo3(signature = (timeout = None))]
+    fn exception(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        match Self::wait(slf, timeout)? {
+            Ended::Answer(Answer::Exception(exception)) => Ok(exception),
+            Ended::Answer(Answer::Result(_)) => Ok(slf.py().None()),
+            Ended::Opened => {
+                let timeout = timeout.map_or_else(|| slf.py().None().into_bound(slf.py()), Clone::clone);
+                standard(slf, "exception", Some(&timeout)).map(Bound::unbind)
+            }
+        }
+    }
+
+    /// For executors: begin with the task. False if it was cancelled; raises RuntimeError if it was begun before.
+    pub(super) fn set_running_or_notify_cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        match slf.get().engine.begin() {
+            Ok(run) => Ok(run),
+            Err(Refusal::Open) => standard(slf, "set_running_or_notify_cancel", None)?.extract(),
+            Err(Refusal::Phase(phase)) => {
+                log(
+                    slf,
+                    "unexpected_state",
+                    PyString::new(slf.py(), name_of(phase)).as_any(),
+                )?;
+                Err(PyRuntimeError::new_err("Future in unexpected state"))
+            }
+        }
+    }
+
+    /// For executors: finish with a result. Wakes whoever waits, and calls the callbacks. Raises InvalidStateError if the
+    /// future is done already.
+    #[inline]
+    fn set_result(slf: &Bound<'_, Self>, result: Py<PyAny>) -> PyResult<()> {
+        finish(slf, Answer::Result(result))
+    }
+
+    /// For executors: finish with an exception; otherwise as set_result().
+    fn set_exception(slf: &Bound<'_, Self>, exception: Py<PyAny>) -> PyResult<()> {
+        finish(slf, Answer::Exception(exception))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let this = slf.get();
+        let phase = match this.engine.phase() {
+            Phase::CancelledAndNotified => "cancelled".to_owned(),
+            phase => name_of(phase).to_lowercase(),
+        };
+        let class = slf.get_type().name()?;
+        let address = slf.as_ptr().addr();
+        let answer = this.engine.value(|answer| answer.clone_ref(slf.py()));
+        let end = match answer {
+            Some(Answer::Result(object)) if this.done() => {
+                format!(" returned {}", object.bind(slf.py()).get_type().name()?)
+            }
+            Some(Answer::Exception(object)) if this.done() => {
+                format!(" raised {}", object.bind(slf.py()).get_type().name()?)
+            }
+            _ => String::new(),
+        };
+        Ok(format!("<{class} at {address:#x} state={phase}{end}>"))
+    }
+
+    #[getter]
+    fn _state(&self) -> &'static str {
+        name_of(self.engine.phase())
+    }
+
+    #[setter(_state)]
+    fn put_state(slf: &Bound<'_, Self>, state: &Bound<'_, PyAny>) -> PyResult<()> {
+        let this = slf.get();
+        this.open(slf.py())?;
+        let state: String = state.extract()?;
+        let known = NAMES.iter().find(|(_, name)| *name == state);
+        let (phase, _) = known.ok_or_else(|| {
+            pyo3::exceptions::PyValueError::new_err(format!("{state:?} is no state of a future"))
+        })?;
+        drop(this.engine.force(*phase));
+        Ok(())
+    }
+
+    #[getter]
+    fn _result(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.engine.value(|answer| match answer {
+            Answer::Result(object) => Some(object.clone_ref(py)),
+            Answer::Exception(_) => None,
+        })?
+    }
+
+    #[setter(_result)]
+    fn put_result(&self, py: Python<'_>, result: Py<PyAny>) {
+        if !(result.is_none(py) && self._exception(py).is_some()) {
+            drop(self.engine.replace(Some(Answer::Result(result))));
+        }
+    }
+
+    #[getter]
+    fn _exception(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.engine.value(|answer| match answer {
+            Answer::Exception(object) => Some(object.clone_ref(py)),
+            Answer::Result(_) => None,
+        })?
+    }
+
+    #[setter(_exception)]
+    fn put_exception(&self, py: Python<'_>, exception: Py<PyAny>) {
+        if exception.is_none(py) {
+            if self._exception(py).is_some() {
+                drop(self.engine.replace(None));
+            }
+        } else {
+            drop(self.engine.replace(Some(Answer::Exception(exception))));
+        }
+    }
+
+    #[getter]
+    fn _condition(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(self.open(py)?.condition.clone_ref(py))
+    }
+
+    #[getter]
+    fn _waiters(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+        Ok(self.open(py)?.waiters.clone_ref(py))
+    }
+
+    #[getter]
+    fn _done_callbacks(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+        Ok(self.open(py)?.callbacks.clone_ref(py))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.made.is_made() {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        let mut callbacks = Ok(());
+        self.engine.try_visit(
+            |answer| result = visit.call(answer.object()),
+            |callback| {
+                callbacks = std::mem::replace(&mut callbacks, Ok(())).and_then(|()| visit.call(callback));
+            },
+        );
+        result.and(callbacks)?;
+        self.opened.get().map_or(Ok(()), |opened| opened.traverse(&visit))
+    }
+
+    fn __clear__(&self) {
+        drop(self.engine.clear());
+    }
+}
+
+/// How a wait for a future came to its end.
+enum Ended {
+    Answer(Answer),
+    Opened,
+}
+
+impl Future {
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Ended> {
+        let deadline = match timeout {
+            // A timeout is looked at only if there is something to wait for.
+            Some(timeout) if !slf.get().done() => timeout.extract::<Timeout>()?.deadline()?,
+            _ => Deadline::NEVER,
+        };
+        Self::wait_until(slf, deadline)
+    }
+
+    /// As result(), until a point in time.
+    pub(super) fn result_until(slf: &Bound<'_, Self>, deadline: Deadline) -> PyResult<Py<PyAny>> {
+        match Self::wait_until(slf, deadline)? {
+            Ended::Answer(answer) => answer.unwrap(slf.py()),
+            Ended::Opened => {
+                let left = deadline
+                    .remaining()
+                    .map(|left| left.as_secs_f64())
+                    .into_pyobject(slf.py())?;
+                standard(slf, "result", Some(&left)).map(Bound::unbind)
+            }
+        }
+    }
+
+    fn wait_until(slf: &Bound<'_, Self>, deadline: Deadline) -> PyResult<Ended> {
+        let (py, this) = (slf.py(), slf.get());
+        if !this.engine.phase().is_done() {
+            let waited = blocking::wait(py, deadline, |patience| this.engine.wait_with(patience))?;
+            match waited {
+                Waited::Done => {}
+                Waited::TimedOut | Waited::Interrupted => return Err(PyTimeoutError::new_err(())),
+                Waited::Opened => return Ok(Ended::Opened),
+            }
+        }
+        if this.engine.phase().is_cancelled() {
+            return Err(Failure::Cancelled.raise(py));
+        }
+        let answer = this.engine.value(|answer| answer.clone_ref(py));
+        // A future that was finished by hand may have no answer; its result is None.
+        Ok(Ended::Answer(answer.unwrap_or_else(|| Answer::Result(py.None()))))
+    }
+
+    fn open(&self, py: Python<'_>) -> PyResult<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        // Made before the engine is told, so that nobody finds an open engine without it.
+        let opened = Opened::new(py)?;
+        let _ = self.opened.set(Box::new(opened));
+        let due = self.engine.open();
+        let opened = self
+            .opened
+            .get()
+            .ok_or_else(|| PyRuntimeError::new_err("a future is opened once"))?;
+        for callback in due.callbacks() {
+            opened.callbacks.bind(py).append(callback)?;
+        }
+        Ok(opened)
+    }
+}
+
+/// Gives a future its answer.
+#[inline]
+pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<()> {
+    match slf.get().engine.finish(answer) {
+        Ok(due) => call_back(slf, due),
+        Err((refusal, answer)) => finish_otherwise(slf, refusal, answer),
+    }
+}
+
+#[cold]
+fn finish_otherwise(slf: &Bound<'_, Future>, refusal: Refusal, answer: Answer) -> PyResult<()> {
+    let py = slf.py();
+    match (refusal, answer) {
+        (Refusal::Open, Answer::Result(object)) => {
+            standard(slf, "set_result", Some(object.bind(py))).map(drop)
+        }
+        (Refusal::Open, Answer::Exception(object)) => {
+            standard(slf, "set_exception", Some(object.bind(py))).map(drop)
+        }
+        (Refusal::Phase(phase), _) => {
+            let message = format!("{}: {}", name_of(phase), slf.repr()?);
+            Err(errors::invalid_state(py, message))
+        }
+    }
+}
+
+/// Calls the callbacks that are due.
+#[inline]
+pub(super) fn call_back(slf: &Bound<'_, Future>, due: Due<Py<PyAny>>) -> PyResult<()> {
+    due.callbacks().try_for_each(|callback| call_one(slf, &callback))
+}
+
+fn call_one(slf: &Bound<'_, Future>, callback: &Py<PyAny>) -> PyResult<()> {
+    match callback.bind(slf.py()).call1((slf,)) {
+        Err(error) if error.is_instance_of::<PyException>(slf.py()) => {
+            log(slf, "callback_raised", error.value(slf.py()).as_any())
+        }
+        result => result.map(drop),
+    }
+}
+
+/// Has something about a future logged as the standard library does.
+#[cold]
+fn log(slf: &Bound<'_, Future>, what: &str, about: &Bound<'_, PyAny>) -> PyResult<()> {
+    let module = slf.py().import("interlock.concurrent.futures._log")?;
+    module.call_method1(what, (slf, about)).map(drop)
+}

@@ -1,0 +1,15 @@
+//! `concurrent.futures`: futures and the pool of threads.
+
+mod answer;
+mod completed;
+mod future;
+mod map;
+mod opened;
+mod pool;
+mod task;
+
+pub(crate) use completed::{Completed, wait_for_futures};
+pub(crate) use future::Future;
+pub(crate) use map::Results;
+pub(crate) use opened::remember_standard_future;
+pub(crate) use pool::{Seat, ThreadPool};

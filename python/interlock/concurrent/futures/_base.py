@@ -1,0 +1,63 @@
+"""The drop-in for `concurrent.futures._base`: `Future`, `wait` and `as_completed` on the engine."""
+
+from __future__ import annotations
+
+import concurrent.futures._base as _std
+
+from interlock._passthrough import mirror
+from interlock._subinterpreter import in_subinterpreter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+__replaces__: tuple[str, ...] = ()
+
+if not in_subinterpreter():
+    from interlock import _interlock
+
+    _interlock.remember_standard_future(_std.Future)
+
+    _std_wait = _std.wait
+    _std_as_completed = _std.as_completed
+    _Done = _std.DoneAndNotDoneFutures
+    _WHEN = (_std.FIRST_COMPLETED, _std.FIRST_EXCEPTION, _std.ALL_COMPLETED)
+
+    class Future(_interlock.Future, _std.Future):  # type: ignore[misc, type-arg]
+        """The result of an asynchronous computation; see
+        https://docs.python.org/3/library/concurrent.futures.html#future-objects.
+        """
+
+        __slots__ = ()
+
+    def wait(fs: Iterable[Any], timeout: float | None = None, return_when: str = _std.ALL_COMPLETED) -> Any:
+        """Wait for the futures in `fs`, for at most `timeout` seconds (None: without limit).
+
+        Returns a named pair of sets, `done` and `not_done`. `return_when` is FIRST_COMPLETED, FIRST_EXCEPTION or
+        ALL_COMPLETED. Blocks until so many are done; futures of any library may be among them.
+        """
+        futures = set(fs)
+        if not all(isinstance(future, _interlock.Future) for future in futures):
+            return _std_wait(futures, timeout, return_when)
+        if return_when not in _WHEN:
+            raise ValueError(f"Invalid return condition: {return_when!r}")
+        done = set(_interlock.wait_for_futures(list(futures), timeout, return_when))
+        return _Done(done, futures - done)
+
+    def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
+        """Give the futures in `fs` as they are done, each once.
+
+        Blocks until the next one is. Raises TimeoutError if not all are done `timeout` seconds after the call (None:
+        without limit). Futures of any library may be among them.
+        """
+        futures = list(dict.fromkeys(fs))
+        if all(isinstance(future, _interlock.Future) for future in futures):
+            return _interlock.Completed(futures, timeout)
+        return _std_as_completed(futures, timeout)
+
+    for _object in (Future, wait, as_completed):
+        _object.__module__ = "concurrent.futures._base"
+    __replaces__ = ("Future", "as_completed", "wait")
+
+mirror(__name__, _std, own=__replaces__)

@@ -20,9 +20,9 @@ mod state;
 mod store;
 mod task;
 
-pub use error::{GetError, PutError, TooManyDone};
+pub use error::{GetError, JoinError, PutError, TooManyDone};
 pub use hooked::{Counters, Hooked, HookedError};
-pub use queue::Queue;
+pub use queue::{FifoQueue, LifoQueue, PriorityQueue, Queue};
 pub use side::Side;
 pub use state::{Contents, Discard};
 pub use store::{Either, Fifo, Lifo, Priority, Store, Traverse};

@@ -11,9 +11,7 @@
 //! | idle | yes | none | [`launch`] takes it out of `IDLE` and puts a job in: assigned; [`end_idle`] takes it out and dismisses it, or its time is over and it takes itself out: the thread ends |
 //! | assigned | no | some | it takes the job: running |
 //!
-//! Claims: (C1) a job is run exactly once, because only who took the worker out of `IDLE` gives it one, and nobody takes
-//! it out twice. (C2) A worker does not end while it is assigned: it ends only if it could take itself out of `IDLE`.
-//! (C3) When [`Job::ended`] runs, the worker is idle already, so whoever learns from it that the job ended finds it there.
+//! What follows from this, and the tests of it, are in `PROTOCOL.md`.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -161,7 +159,8 @@ fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
 fn work(worker: &Arc<Worker>) {
     let me = ThreadId::current();
     let born_in = fork::generation();
-    while let Some(mut job) = next_job(worker) {
+    let patience = || Deadline::after(Duration::from_secs(IDLE_SECONDS));
+    while let Some(mut job) = next_job(worker, patience()) {
         if probed() {
             report(Event::ThreadBegan { thread: me });
         }
@@ -237,9 +236,9 @@ fn stop_being_idle(worker: &Arc<Worker>) -> bool {
     })
 }
 
-/// Waits for the job that this worker was or will be given; `None` when its time as an idle worker is over.
-fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
-    let deadline = Deadline::after(Duration::from_secs(IDLE_SECONDS));
+/// Waits for the job that this worker was or will be given; `None` when its time as an idle worker is over, at `deadline`
+/// or by a dismissal.
+fn next_job(worker: &Arc<Worker>, deadline: Deadline) -> Option<Box<dyn Job>> {
     loop {
         let waiter = Waiter::thread();
         let mut assignment = worker.assignment.lock();
@@ -269,4 +268,72 @@ fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
 /// How many threads wait for a job, at this moment. Never blocks.
 pub fn idle() -> usize {
     with_idle(|idle| idle.workers().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A job that says which one it is.
+    struct Numbered(u32, mpsc::Sender<u32>);
+
+    impl Job for Numbered {
+        fn run(&mut self) {
+            self.1.send(self.0).unwrap();
+        }
+
+        fn ended(self: Box<Self>) {}
+    }
+
+    fn worker(stack_size: usize) -> Arc<Worker> {
+        Arc::new(Worker {
+            stack_size,
+            assignment: WordLock::default(),
+        })
+    }
+
+    /// A worker's time is over in the moment in which it is to be given a job.
+    #[test]
+    fn a_worker_does_not_end_while_it_is_assigned() {
+        // No other test asks for a thread with this stack, so the worker is found by nobody else.
+        const STACK_SIZE: usize = 12_345;
+        let (tell, hear) = mpsc::channel();
+        let mut assigned = 0;
+        for number in 0..2000 {
+            let worker = worker(STACK_SIZE);
+            assert!(become_idle(ThreadId::current(), &worker));
+            let job = std::thread::scope(|scope| {
+                let waits = scope.spawn(|| next_job(&worker, Deadline::PASSED));
+                if number % 2 == 0 {
+                    thread::yield_now();
+                }
+                if let Some(idle) = take_idle(STACK_SIZE) {
+                    assign(&idle.worker, Box::new(Numbered(number, tell.clone())));
+                    assigned += 1;
+                }
+                waits.join().unwrap()
+            });
+            if let Some(mut job) = job {
+                job.run();
+            }
+            assert!(take_idle(STACK_SIZE).is_none(), "it is not idle any more");
+        }
+        assert_eq!(hear.try_iter().count(), assigned, "each job that was given was taken");
+    }
+
+    #[test]
+    fn a_worker_that_is_dismissed_ends_and_is_given_nothing() {
+        const STACK_SIZE: usize = 23_456;
+        let worker = worker(STACK_SIZE);
+        assert!(become_idle(ThreadId::current(), &worker));
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| next_job(&worker, Deadline::NEVER).is_none());
+            let idle = take_idle(STACK_SIZE);
+            dismiss(idle.as_slice());
+            assert!(take_idle(STACK_SIZE).is_none());
+            assert!(waits.join().unwrap());
+        });
+    }
 }

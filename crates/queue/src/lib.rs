@@ -11,7 +11,9 @@
 //! For items that are put away by somebody else's code, which may take long and fail, there is [`Hooked`].
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
+mod debug;
 mod error;
 mod hooked;
 mod queue;

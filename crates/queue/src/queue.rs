@@ -1,7 +1,6 @@
 //! A queue of items, bounded or not, that can be joined and shut down.
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeups, block};
@@ -372,16 +371,5 @@ impl<S: Traverse> Queue<S> {
             .try_lock()
             .map(|state| state.items.for_each(visit))
             .is_some()
-    }
-}
-
-impl<S: Store> fmt::Debug for Queue<S> {
-    /// The numbers at this moment; items are not looked at. Never blocks.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue")
-            .field("len", &self.len())
-            .field("unfinished", &self.unfinished())
-            .field("is_shut_down", &self.is_shut_down())
-            .finish_non_exhaustive()
     }
 }

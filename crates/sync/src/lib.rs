@@ -11,6 +11,7 @@
 //! New beside Python's: [`Mutex`], a lock with a value in it.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod barrier;
 mod condition;

@@ -31,6 +31,7 @@ const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 /// | `FREE` | a thread | that thread | it acquires |
 /// | a thread | `FREE` | any thread | it releases, and wakes the first in line, if any, to try |
 /// | a thread | the first in line | any thread | it releases, and that one has waited for long |
+#[derive(Debug)]
 pub struct Ownership {
     owner: u64,
     /// How often the owner has acquired the lock again, and not released it yet.

@@ -272,62 +272,68 @@ pub fn idle() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use interlock_wait::{Probe, clear_probe, set_probe};
 
     use super::*;
 
-    /// A job that says which one it is.
-    struct Numbered(u32, mpsc::Sender<u32>);
+    struct Nothing;
 
-    impl Job for Numbered {
-        fn run(&mut self) {
-            self.1.send(self.0).unwrap();
-        }
+    impl Job for Nothing {
+        fn run(&mut self) {}
 
         fn ended(self: Box<Self>) {}
     }
 
-    fn worker(stack_size: usize) -> Arc<Worker> {
-        Arc::new(Worker {
-            stack_size,
-            assignment: WordLock::default(),
-        })
+    /// Counts how often the wait of one worker has timed out.
+    struct Timeouts(usize, AtomicUsize);
+
+    impl Probe for Timeouts {
+        fn event(&self, event: Event) {
+            if matches!(event, Event::Woke { resource, wake: Wake::TimedOut, .. } if resource.address == self.0) {
+                self.1.fetch_add(1, Ordering::SeqCst);
+            }
+        }
     }
 
-    /// A worker's time is over in the moment in which it is to be given a job.
+    /// An idle worker; no other test asks for a thread with this stack.
+    fn idle_worker(stack_size: usize) -> Arc<Worker> {
+        let worker = Arc::new(Worker {
+            stack_size,
+            assignment: WordLock::default(),
+        });
+        assert!(become_idle(ThreadId::current(), &worker));
+        worker
+    }
+
     #[test]
     fn a_worker_does_not_end_while_it_is_assigned() {
-        // No other test asks for a thread with this stack, so the worker is found by nobody else.
         const STACK_SIZE: usize = 12_345;
-        let (tell, hear) = mpsc::channel();
-        let mut assigned = 0;
-        for number in 0..2000 {
-            let worker = worker(STACK_SIZE);
-            assert!(become_idle(ThreadId::current(), &worker));
-            let job = std::thread::scope(|scope| {
-                let waits = scope.spawn(|| next_job(&worker, Deadline::PASSED));
-                if number % 2 == 0 {
-                    thread::yield_now();
-                }
-                if let Some(idle) = take_idle(STACK_SIZE) {
-                    assign(&idle.worker, Box::new(Numbered(number, tell.clone())));
-                    assigned += 1;
-                }
-                waits.join().unwrap()
-            });
-            if let Some(mut job) = job {
-                job.run();
+        let worker = idle_worker(STACK_SIZE);
+        let timeouts = Arc::new(Timeouts(worker.assignment.address(), AtomicUsize::new(0)));
+        set_probe(timeouts.clone());
+        let taken = take_idle(STACK_SIZE).unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| next_job(&worker, Deadline::PASSED).is_some());
+            // Its time is over, again and again; but it was taken out, and is about to get a job.
+            while timeouts.1.load(Ordering::SeqCst) < 2 && !waits.is_finished() {
+                thread::yield_now();
             }
-            assert!(take_idle(STACK_SIZE).is_none(), "it is not idle any more");
-        }
-        assert_eq!(hear.try_iter().count(), assigned, "each job that was given was taken");
+            assign(&taken.worker, Box::new(Nothing));
+            assert!(waits.join().unwrap());
+        });
+        clear_probe();
+
+        let worker = idle_worker(STACK_SIZE);
+        assert!(next_job(&worker, Deadline::PASSED).is_none());
+        assert!(take_idle(STACK_SIZE).is_none(), "it ended, so nobody finds it");
     }
 
     #[test]
     fn a_worker_that_is_dismissed_ends_and_is_given_nothing() {
         const STACK_SIZE: usize = 23_456;
-        let worker = worker(STACK_SIZE);
-        assert!(become_idle(ThreadId::current(), &worker));
+        let worker = idle_worker(STACK_SIZE);
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| next_job(&worker, Deadline::NEVER).is_none());
             let idle = take_idle(STACK_SIZE);

@@ -291,7 +291,8 @@ mod tests {
 
     impl Probe for Timeouts {
         fn event(&self, event: Event) {
-            if matches!(event, Event::Woke { resource, wake: Wake::TimedOut, .. } if resource.address == self.0) {
+            if matches!(event, Event::Woke { resource, wake: Wake::TimedOut, .. } if resource.address == self.0)
+            {
                 self.1.fetch_add(1, Ordering::SeqCst);
             }
         }

@@ -115,7 +115,9 @@ fn every_job_is_run_exactly_once_while_idle_threads_are_ended() {
             })
         });
         let launchers: Vec<_> = launchers.collect();
-        launchers.into_iter().for_each(|launcher| launcher.join().unwrap());
+        launchers
+            .into_iter()
+            .for_each(|launcher| launcher.join().unwrap());
         assert!(shared.0.wait_with(&mut Patience::endless()));
         done.store(true, Ordering::SeqCst);
     });

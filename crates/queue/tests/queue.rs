@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{Counts, Runs, eventually};
 use interlock_queue::{
-    Discard, Either, Fifo, FifoQueue, GetError, JoinError, Lifo, LifoQueue, Priority, PriorityQueue, PutError,
-    Queue, Store, TooManyDone, Traverse,
+    Discard, Either, Fifo, FifoQueue, GetError, JoinError, Lifo, LifoQueue, Priority, PriorityQueue,
+    PutError, Queue, Store, TooManyDone, Traverse,
 };
 use interlock_wait::{Deadline, Patience};
 

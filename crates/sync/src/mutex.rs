@@ -122,7 +122,9 @@ impl<T> MutexGuard<'_, T> {
         let MutexGuard { value, held, mutex } = self;
         drop(value);
         // Nobody but the guard can release the lock of a mutex, so it is held.
-        let wake = condition.wait_with(&mutex.lock, patience).unwrap_or(Wake::Notified);
+        let wake = condition
+            .wait_with(&mutex.lock, patience)
+            .unwrap_or(Wake::Notified);
         (mutex.open(held), wake)
     }
 }
@@ -157,7 +159,11 @@ impl Condition {
     /// with the guard: [`Wake::Notified`] or [`Wake::TimedOut`].
     ///
     /// Blocks until notified or until `deadline`, and then until the mutex is free, however long that takes.
-    pub fn wait_until<'a, T>(&self, guard: MutexGuard<'a, T>, deadline: Deadline) -> (MutexGuard<'a, T>, Wake) {
+    pub fn wait_until<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        deadline: Deadline,
+    ) -> (MutexGuard<'a, T>, Wake) {
         guard.wait_with(self, &mut Patience::until(deadline))
     }
 

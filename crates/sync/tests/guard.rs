@@ -20,7 +20,12 @@ fn soon() -> Deadline {
 fn a_guard_releases_what_it_stands_for() {
     let (lock, reentrant, permits) = (Lock::new(), RLock::new(), Semaphore::bounded(1, 1));
     {
-        let _guards = (lock.guard(), reentrant.guard(), reentrant.guard(), permits.guard());
+        let _guards = (
+            lock.guard(),
+            reentrant.guard(),
+            reentrant.guard(),
+            permits.guard(),
+        );
         assert!(lock.try_guard().is_none() && permits.try_guard().is_none());
         assert_eq!(reentrant.recursion_count(), 2);
     }

@@ -113,10 +113,7 @@ fn debug_output_shows_the_state() {
     let mutex = Mutex::new(1);
     assert_eq!(format!("{mutex:?}"), "Mutex { value: 1 }");
     let value = mutex.lock();
-    assert_eq!(
-        format!("{mutex:?} {value:?}"),
-        "Mutex { value: <locked> } 1"
-    );
+    assert_eq!(format!("{mutex:?} {value:?}"), "Mutex { value: <locked> } 1");
     let lock = Lock::new();
     assert_eq!(format!("{lock:?}"), "Lock { owner: None }");
     assert!(format!("{:?} {lock:?}", lock.guard()).contains("owner: Some(ThreadId("));

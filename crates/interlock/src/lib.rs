@@ -282,3 +282,13 @@ pub mod observe {
 }
 
 pub use wait::{Deadline, Patience};
+
+/// The Rust programs of the README are run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
+
+/// The Rust programs of the guide are run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+pub struct Guide;

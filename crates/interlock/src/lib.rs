@@ -245,8 +245,8 @@ pub mod thread {
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {
     pub use interlock_wait::{
-        Deadline, Host, Patience, Slept, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, WordLockGuard,
-        block, fork,
+        Deadline, Host, Patience, Slept, StateLock, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock,
+        WordLockGuard, block, fork,
     };
 }
 

@@ -3,6 +3,7 @@
 //! So far this is the [`launch`] of single threads on operating-system threads that are kept for reuse.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod cache;
 mod group;

@@ -11,16 +11,12 @@
 //! | idle | yes | none | [`launch`] takes it out of `IDLE`, if nobody has a [`Lease`] on it, and puts a job in: assigned; [`end_idle`] takes it out and dismisses it, or its time is over and it takes itself out: the thread ends |
 //! | assigned | no | some | it takes the job: running |
 //!
-//! Claims: (C1) a job is run exactly once, because only who took the worker out of `IDLE` gives it one, and nobody takes
-//! it out twice. (C2) A worker does not end while it is assigned: it ends only if it could take itself out of `IDLE`.
-//! (C3) When [`Job::ended`] runs, the worker is idle already, so whoever learns from it that the job ended, and gives up its
-//! lease, finds it there. (C4) Two leases that live at the same time are on two threads: the worker of the first is running,
-//! assigned, idle and leased, or has ended, and is given to nobody in any of these.
+//! What follows from this, and the tests of it, are in `PROTOCOL.md`.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use interlock_os::thread;
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
@@ -65,6 +61,14 @@ impl Lease {
     /// The thread.
     pub fn thread(&self) -> ThreadId {
         self.thread
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("thread", &self.thread)
+            .finish_non_exhaustive()
     }
 }
 
@@ -194,7 +198,8 @@ fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<Lease> {
 fn work(worker: &Arc<Worker>) {
     let me = ThreadId::current();
     let born_in = fork::generation();
-    while let Some(mut job) = next_job(worker) {
+    let patience = || Deadline::after(Duration::from_secs(IDLE_SECONDS));
+    while let Some(mut job) = next_job(worker, patience()) {
         if probed() {
             report(Event::ThreadBegan { thread: me });
         }
@@ -270,9 +275,9 @@ fn stop_being_idle(worker: &Arc<Worker>) -> bool {
     })
 }
 
-/// Waits for the job that this worker was or will be given; `None` when its time as an idle worker is over.
-fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
-    let deadline = Deadline::after(Duration::from_secs(IDLE_SECONDS));
+/// Waits for the job that this worker was or will be given; `None` when its time as an idle worker is over, at `deadline`
+/// or by a dismissal.
+fn next_job(worker: &Arc<Worker>, deadline: Deadline) -> Option<Box<dyn Job>> {
     loop {
         let waiter = Waiter::thread();
         let mut assignment = worker.assignment.lock();
@@ -302,4 +307,80 @@ fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
 /// How many threads wait for a job, at this moment. Never blocks.
 pub fn idle() -> usize {
     with_idle(|idle| idle.workers().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use interlock_wait::{Probe, clear_probe, set_probe};
+
+    use super::*;
+
+    struct Nothing;
+
+    impl Job for Nothing {
+        fn run(&mut self) {}
+
+        fn ended(self: Box<Self>) {}
+    }
+
+    /// Counts how often the wait of one worker has timed out.
+    struct Timeouts(usize, AtomicUsize);
+
+    impl Probe for Timeouts {
+        fn event(&self, event: Event) {
+            if matches!(event, Event::Woke { resource, wake: Wake::TimedOut, .. } if resource.address == self.0)
+            {
+                self.1.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// An idle worker; no other test asks for a thread with this stack.
+    fn idle_worker(stack_size: usize) -> Arc<Worker> {
+        let worker = Arc::new(Worker {
+            stack_size,
+            leased: AtomicBool::new(false),
+            assignment: WordLock::default(),
+        });
+        assert!(become_idle(ThreadId::current(), &worker));
+        worker
+    }
+
+    #[test]
+    fn a_worker_does_not_end_while_it_is_assigned() {
+        const STACK_SIZE: usize = 12_345;
+        let worker = idle_worker(STACK_SIZE);
+        let timeouts = Arc::new(Timeouts(worker.assignment.address(), AtomicUsize::new(0)));
+        set_probe(timeouts.clone());
+        let taken = take_idle(STACK_SIZE).unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| next_job(&worker, Deadline::PASSED).is_some());
+            // Its time is over, again and again; but it was taken out, and is about to get a job.
+            while timeouts.1.load(Ordering::SeqCst) < 2 && !waits.is_finished() {
+                thread::yield_now();
+            }
+            assign(&taken.worker, Box::new(Nothing));
+            assert!(waits.join().unwrap());
+        });
+        clear_probe();
+
+        let worker = idle_worker(STACK_SIZE);
+        assert!(next_job(&worker, Deadline::PASSED).is_none());
+        assert!(take_idle(STACK_SIZE).is_none(), "it ended, so nobody finds it");
+    }
+
+    #[test]
+    fn a_worker_that_is_dismissed_ends_and_is_given_nothing() {
+        const STACK_SIZE: usize = 23_456;
+        let worker = idle_worker(STACK_SIZE);
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| next_job(&worker, Deadline::NEVER).is_none());
+            let idle = take_idle(STACK_SIZE);
+            dismiss(idle.as_slice());
+            assert!(take_idle(STACK_SIZE).is_none());
+            assert!(waits.join().unwrap());
+        });
+    }
 }

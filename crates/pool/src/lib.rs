@@ -5,6 +5,7 @@
 //! - [`WorkQueue`] is where the tasks of a pool wait for its workers.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod cache;
 mod group;

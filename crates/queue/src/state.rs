@@ -10,6 +10,7 @@ use crate::side::Side;
 use crate::store::Store;
 
 /// What was in a queue when it was retired.
+#[derive(Debug)]
 pub struct Contents<S> {
     /// The items.
     pub items: S,

@@ -2,6 +2,8 @@
 //!
 //! The phases, their steps and the claims about them are in `PROTOCOL.md` beside this crate.
 
+use std::fmt;
+
 use interlock_queue::{Fifo, Queue};
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block};
@@ -94,6 +96,20 @@ pub enum Waited {
 /// What becomes of a task: its phase, its value of type `T`, and who waits for it; callbacks are of type `C`.
 pub struct Outcome<T, C> {
     state: StateLock<State<T, C>>,
+}
+
+impl<T, C> fmt::Debug for Outcome<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("phase", &self.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C> fmt::Debug for Due<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Due").finish_non_exhaustive()
+    }
 }
 
 impl<T, C> Default for Outcome<T, C> {

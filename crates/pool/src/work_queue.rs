@@ -1,5 +1,7 @@
 //! The tasks of a pool and the workers that take them.
 
+use std::fmt;
+
 use interlock_queue::{Discard, GetError, PutError, Queue};
 use interlock_wait::primitive::{AtomicU32, Ordering};
 use interlock_wait::{Patience, fork};
@@ -11,6 +13,14 @@ pub struct WorkQueue<W> {
     tasks: Queue<Lanes<W>>,
     /// Workers that wait for a task, or are about to, or are about to take the one that they were notified of.
     idle: AtomicU32,
+}
+
+impl<W> fmt::Debug for WorkQueue<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkQueue")
+            .field("waiting", &self.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of a task that was put.

@@ -13,3 +13,4 @@ pub(crate) use future::Future;
 pub(crate) use map::Results;
 pub(crate) use opened::remember_standard_future;
 pub(crate) use pool::{Seat, ThreadPool};
+pub(crate) use task::{CurrentTask, current_task};

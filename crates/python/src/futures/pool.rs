@@ -1,7 +1,9 @@
 //! The pool of threads behind `ThreadPoolExecutor`.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
+use interlock_os::clock;
 use interlock_pool::{DEFAULT_PRIORITY, Placed, WorkQueue};
 use interlock_queue::{GetError, PutError};
 use interlock_wait::Deadline;
@@ -44,6 +46,8 @@ pub(crate) struct ThreadPool {
     max_workers: AtomicU32,
     workers: AtomicU32,
     blocks: AtomicBool,
+    /// Whether it takes no more tasks but those that were promised before.
+    closing: AtomicBool,
 }
 
 static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -77,6 +81,7 @@ impl ThreadPool {
             max_workers: AtomicU32::new(0),
             workers: AtomicU32::new(0),
             blocks: AtomicBool::new(true),
+            closing: AtomicBool::new(false),
         })
     }
 
@@ -91,7 +96,7 @@ impl ThreadPool {
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Future>> {
-        put(slf, DEFAULT_PRIORITY, r#fn, args, kwargs)
+        put_new(slf, DEFAULT_PRIORITY, r#fn, args, kwargs)
     }
 
     /// As submit(), with a priority: the smallest number first.
@@ -102,7 +107,30 @@ impl ThreadPool {
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Future>> {
-        put(slf, priority, r#fn, args, kwargs)
+        put_new(slf, priority, r#fn, args, kwargs)
+    }
+
+    /// As _submit_at(), for a future that there is already, also after _refuse_more().
+    fn _submit_held(
+        slf: &Bound<'_, Self>,
+        future: Py<Future>,
+        priority: i64,
+        call: (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>),
+    ) -> PyResult<()> {
+        let (callable, args, kwargs) = call;
+        let task = Task {
+            future,
+            callable,
+            args,
+            kwargs,
+        };
+        put(slf, priority, task)
+    }
+
+    /// Take no more tasks but those of _submit_held().
+    fn _refuse_more(&self) {
+        // Relaxed: it orders nothing.
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Submit `fn(*args)` for each tuple of arguments from `calls`; the results in their order.
@@ -117,7 +145,7 @@ impl ThreadPool {
         let mut futures = VecDeque::new();
         for call in calls.try_iter()? {
             let call = call?.cast_into::<PyTuple>()?;
-            futures.push_back(put(slf, DEFAULT_PRIORITY, r#fn.clone(), call, None)?.unbind());
+            futures.push_back(put_new(slf, DEFAULT_PRIORITY, r#fn.clone(), call, None)?.unbind());
         }
         Ok(Results::over(futures, deadline, return_exceptions))
     }
@@ -128,6 +156,8 @@ impl ThreadPool {
         self.workers.fetch_add(1, Ordering::Relaxed);
         Seat {
             shared: self.shared.clone(),
+            busy: AtomicU64::new(0),
+            since: AtomicU64::new(0),
         }
     }
 
@@ -191,34 +221,56 @@ impl Drop for ThreadPool {
     }
 }
 
-/// Puts a call into the queue, and sees to it that there is somebody to make it.
-fn put<'py>(
+/// Puts a call into the queue; the future of its result.
+#[inline]
+fn put_new<'py>(
     slf: &Bound<'py, ThreadPool>,
     priority: i64,
     callable: Bound<'py, PyAny>,
     args: Bound<'py, PyTuple>,
     kwargs: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, Future>> {
-    let (py, this) = (slf.py(), slf.get());
-    let future = hot::new_instance(future_class(py)?)?.cast_into::<Future>()?;
+    // Relaxed: see `_refuse_more`.
+    if slf.get().closing.load(Ordering::Relaxed) {
+        return Err(refuse(slf));
+    }
+    let future = hot::new_instance(future_class(slf.py())?)?.cast_into::<Future>()?;
     let task = Task {
         future: future.clone().unbind(),
         callable: callable.unbind(),
         args: args.unbind(),
         kwargs: kwargs.map(Bound::unbind),
     };
+    put(slf, priority, task)?;
+    Ok(future)
+}
+
+/// Puts a task into the queue, and sees to it that there is somebody to run it.
+#[inline]
+fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<()> {
+    let this = slf.get();
     let placed = match this.shared.queue.try_put(priority, task) {
         Ok(placed) => placed,
         Err(refusal) => put_slowly(slf, priority, refusal)?,
     };
     // Relaxed: a count, and a bound that may change at any moment.
     this.shared.submitted.fetch_add(1, Ordering::Relaxed);
+    // Relaxed: as above.
     if placed == Placed::WorkerIsWanted
         && this.workers.load(Ordering::Relaxed) < this.max_workers.load(Ordering::Relaxed)
     {
         slf.call_method0("_adjust_thread_count")?;
     }
-    Ok(future)
+    Ok(())
+}
+
+/// The error of a task that is not taken any more.
+#[cold]
+fn refuse(slf: &Bound<'_, ThreadPool>) -> PyErr {
+    match slf.call_method0("_refuse") {
+        Ok(_) => PyRuntimeError::new_err("cannot schedule new futures after shutdown"),
+        Err(error) => error,
+    }
 }
 
 #[cold]
@@ -238,12 +290,7 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task
     };
     match refusal {
         PutError::Full(_) | PutError::Interrupted(_) => Err(Failure::Full.raise(py)),
-        PutError::ShutDown(_) | PutError::Retired(_) => match slf.call_method0("_refuse") {
-            Ok(_) => Err(PyRuntimeError::new_err(
-                "cannot schedule new futures after shutdown",
-            )),
-            Err(error) => Err(error),
-        },
+        PutError::ShutDown(_) | PutError::Retired(_) => Err(refuse(slf)),
     }
 }
 
@@ -251,14 +298,19 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct Seat {
     shared: Arc<Shared>,
+    /// How long it was busy until `since`, and since when it is, in nanoseconds; 0 if it is not.
+    busy: AtomicU64,
+    since: AtomicU64,
 }
 
 #[pymethods]
 impl Seat {
     /// Run tasks until there will be no more: until the executor was shut down, or collected. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
+        // Relaxed: read by who only looks.
+        self.since.store(clock::monotonic_nanos(), Ordering::Relaxed);
         let mut turn = 0;
-        while let Some(task) = self.shared.next(py)? {
+        while let Some(task) = self.next(py)? {
             self.shared.run(py, task)?;
             turn += 1;
             if turn % TURN == 0 {
@@ -268,26 +320,59 @@ impl Seat {
         Ok(())
     }
 
+    /// How long it has run tasks, in seconds.
+    fn busy(&self) -> f64 {
+        // Relaxed, both: a worker that goes on meanwhile makes the sum a little wrong.
+        let since = self.since.load(Ordering::Relaxed);
+        let now = if since == 0 {
+            0
+        } else {
+            clock::monotonic_nanos() - since
+        };
+        // Relaxed: as above.
+        Duration::from_nanos(self.busy.load(Ordering::Relaxed) + now).as_secs_f64()
+    }
+
     /// Take no more tasks: at the exit of the interpreter.
     fn close(&self) {
         self.shared.queue.shutdown();
     }
 }
 
-impl Shared {
+impl Seat {
     /// The next task, or none any more.
     #[inline]
     fn next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
-        match self.queue.try_take() {
+        match self.shared.queue.try_take() {
             Ok(task) => Ok(Some(task)),
-            Err(GetError::Empty) => {
-                let taken = blocking::wait(py, Deadline::NEVER, |patience| self.queue.take_with(patience))?;
-                Ok(taken.ok())
-            }
+            Err(GetError::Empty) => self.wait_for_next(py),
             Err(_) => Ok(None),
         }
     }
 
+    #[cold]
+    fn wait_for_next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
+        self.stop_clock();
+        let taken = blocking::wait(py, Deadline::NEVER, |patience| {
+            self.shared.queue.take_with(patience)
+        })?;
+        // Relaxed: read by who only looks.
+        self.since.store(clock::monotonic_nanos(), Ordering::Relaxed);
+        Ok(taken.ok())
+    }
+
+    fn stop_clock(&self) {
+        // Relaxed: written by this thread only.
+        let since = self.since.swap(0, Ordering::Relaxed);
+        if since != 0 {
+            // Relaxed: as above.
+            self.busy
+                .fetch_add(clock::monotonic_nanos() - since, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shared {
     #[inline]
     fn run(&self, py: Python<'_>, task: Task) -> PyResult<()> {
         // Relaxed, all: counts that order nothing.

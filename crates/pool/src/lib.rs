@@ -8,6 +8,8 @@
 #![warn(missing_debug_implementations)]
 
 mod cache;
+mod counts;
+mod delay_queue;
 mod group;
 mod lanes;
 mod latch;
@@ -15,6 +17,8 @@ mod outcome;
 mod work_queue;
 
 pub use cache::{Job, Lease, end_idle, idle, launch};
+pub use counts::{Counted, Counts};
+pub use delay_queue::DelayQueue;
 pub use group::Group;
 pub use lanes::DEFAULT_PRIORITY;
 pub use latch::Latch;

@@ -38,8 +38,8 @@ mod _interlock {
     use crate::event::Event;
     #[pymodule_export]
     use crate::futures::{
-        Completed, CurrentTask, Future, Results, Seat, ThreadPool, current_task, remember_standard_future,
-        wait_for_futures,
+        Alarms, Completed, CurrentTask, Future, Results, Seat, ThreadPool, current_task,
+        remember_standard_future, wait_for_futures,
     };
     #[pymodule_export]
     use crate::lock::{Lock, allocate_lock};

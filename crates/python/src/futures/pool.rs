@@ -1,14 +1,12 @@
 //! The pool of threads behind `ThreadPoolExecutor`.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use interlock_os::clock;
-use interlock_pool::{DEFAULT_PRIORITY, Placed, WorkQueue};
+use interlock_pool::{Counts, DEFAULT_PRIORITY, Placed, WorkQueue};
 use interlock_queue::{GetError, PutError};
-use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
-use interlock_wait::primitive::global::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use interlock_wait::{Deadline, StateLock};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -30,10 +28,17 @@ const TURN: u32 = 256;
 /// these is.
 struct Shared {
     queue: WorkQueue<Task>,
-    submitted: AtomicU64,
-    done: AtomicU64,
-    failed: AtomicU64,
-    running: AtomicU32,
+    counts: Counts,
+}
+
+/// What an executor may change at any time.
+struct Settings {
+    max_workers: u32,
+    /// Whether submit() waits for room.
+    blocks: bool,
+    /// Whether it takes no more tasks but those that were promised before.
+    closing: bool,
+    workers: u32,
 }
 
 /// The engine of an executor: where its tasks wait for workers.
@@ -43,11 +48,7 @@ struct Shared {
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct ThreadPool {
     shared: Arc<Shared>,
-    max_workers: AtomicU32,
-    workers: AtomicU32,
-    blocks: AtomicBool,
-    /// Whether it takes no more tasks but those that were promised before.
-    closing: AtomicBool,
+    settings: StateLock<Settings>,
 }
 
 static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -73,15 +74,14 @@ impl ThreadPool {
         Ok(ThreadPool {
             shared: Arc::new(Shared {
                 queue: WorkQueue::new(max_pending),
-                submitted: AtomicU64::new(0),
-                done: AtomicU64::new(0),
-                failed: AtomicU64::new(0),
-                running: AtomicU32::new(0),
+                counts: Counts::default(),
             }),
-            max_workers: AtomicU32::new(0),
-            workers: AtomicU32::new(0),
-            blocks: AtomicBool::new(true),
-            closing: AtomicBool::new(false),
+            settings: StateLock::new(Settings {
+                max_workers: 0,
+                blocks: true,
+                closing: false,
+                workers: 0,
+            }),
         })
     }
 
@@ -129,8 +129,7 @@ impl ThreadPool {
 
     /// Take no more tasks but those of _submit_held().
     fn _refuse_more(&self) {
-        // Relaxed: it orders nothing.
-        self.closing.store(true, Ordering::Relaxed);
+        self.settings.lock().closing = true;
     }
 
     /// Submit `fn(*args)` for each tuple of arguments from `calls`; the results in their order.
@@ -152,18 +151,16 @@ impl ThreadPool {
 
     /// The seat of a new worker.
     fn _seat(&self) -> Seat {
-        // Relaxed: changed only by the thread that holds the executor's lock.
-        self.workers.fetch_add(1, Ordering::Relaxed);
+        self.settings.lock().workers += 1;
         Seat {
             shared: self.shared.clone(),
-            busy: AtomicU64::new(0),
-            since: AtomicU64::new(0),
+            clock: StateLock::default(),
         }
     }
 
     /// Count no workers: in the child of a fork, where they do not exist.
     fn _forget_workers(&self) {
-        self.workers.store(0, Ordering::Relaxed);
+        self.settings.lock().workers = 0;
         self.shared.queue.forget_workers();
     }
 
@@ -179,22 +176,22 @@ impl ThreadPool {
 
     #[getter]
     fn _max_workers(&self) -> u32 {
-        self.max_workers.load(Ordering::Relaxed)
+        self.settings.lock().max_workers
     }
 
     #[setter(_max_workers)]
     fn put_max_workers(&self, max_workers: u32) {
-        self.max_workers.store(max_workers, Ordering::Relaxed);
+        self.settings.lock().max_workers = max_workers;
     }
 
     #[getter]
     fn _blocks(&self) -> bool {
-        self.blocks.load(Ordering::Relaxed)
+        self.settings.lock().blocks
     }
 
     #[setter(_blocks)]
     fn put_blocks(&self, blocks: bool) {
-        self.blocks.store(blocks, Ordering::Relaxed);
+        self.settings.lock().blocks = blocks;
     }
 
     /// How many tasks wait for a worker.
@@ -203,14 +200,17 @@ impl ThreadPool {
     }
 
     /// Counts of tasks: submitted, running, done, and failed among these.
-    fn _counts(&self) -> (u64, u32, u64, u64) {
-        let shared = &self.shared;
-        (
-            shared.submitted.load(Ordering::Relaxed),
-            shared.running.load(Ordering::Relaxed),
-            shared.done.load(Ordering::Relaxed),
-            shared.failed.load(Ordering::Relaxed),
-        )
+    fn _counts(&self) -> (u64, u64, u64, u64) {
+        let counted = self.shared.counts.look();
+        (counted.submitted, counted.running, counted.done, counted.failed)
+    }
+}
+
+impl ThreadPool {
+    #[inline]
+    fn may_have_more_workers(&self) -> bool {
+        let settings = self.settings.lock();
+        settings.workers < settings.max_workers
     }
 }
 
@@ -230,8 +230,7 @@ fn put_new<'py>(
     args: Bound<'py, PyTuple>,
     kwargs: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, Future>> {
-    // Relaxed: see `_refuse_more`.
-    if slf.get().closing.load(Ordering::Relaxed) {
+    if slf.get().settings.lock().closing {
         return Err(refuse(slf));
     }
     let future = hot::new_instance(future_class(slf.py())?)?.cast_into::<Future>()?;
@@ -253,12 +252,8 @@ fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<()> {
         Ok(placed) => placed,
         Err(refusal) => put_slowly(slf, priority, refusal)?,
     };
-    // Relaxed: a count, and a bound that may change at any moment.
-    this.shared.submitted.fetch_add(1, Ordering::Relaxed);
-    // Relaxed: as above.
-    if placed == Placed::WorkerIsWanted
-        && this.workers.load(Ordering::Relaxed) < this.max_workers.load(Ordering::Relaxed)
-    {
+    this.shared.counts.submitted();
+    if placed == Placed::WorkerIsWanted && this.may_have_more_workers() {
         slf.call_method0("_adjust_thread_count")?;
     }
     Ok(())
@@ -277,7 +272,7 @@ fn refuse(slf: &Bound<'_, ThreadPool>) -> PyErr {
 fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task>) -> PyResult<Placed> {
     let (py, this) = (slf.py(), slf.get());
     let refusal = match refusal {
-        PutError::Full(task) if this.blocks.load(Ordering::Relaxed) => {
+        PutError::Full(task) if this.settings.lock().blocks => {
             let put = blocking::wait(py, Deadline::NEVER, |patience| {
                 this.shared.queue.put_with(priority, task, patience)
             })?;
@@ -298,17 +293,36 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct Seat {
     shared: Arc<Shared>,
-    /// How long it was busy until `since`, and since when it is, in nanoseconds; 0 if it is not.
-    busy: AtomicU64,
-    since: AtomicU64,
+    clock: StateLock<Clock>,
+}
+
+/// How long a worker has been busy.
+#[derive(Default)]
+struct Clock {
+    until_now: Duration,
+    since: Option<Instant>,
+}
+
+impl Clock {
+    fn begin(&mut self) {
+        self.since = Some(Instant::now());
+    }
+
+    fn end(&mut self) {
+        self.until_now = self.read();
+        self.since = None;
+    }
+
+    fn read(&self) -> Duration {
+        self.until_now + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 #[pymethods]
 impl Seat {
     /// Run tasks until there will be no more: until the executor was shut down, or collected. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
-        // Relaxed: read by who only looks.
-        self.since.store(clock::monotonic_nanos(), Ordering::Relaxed);
+        self.clock.lock().begin();
         let mut turn = 0;
         while let Some(task) = self.next(py)? {
             self.shared.run(py, task)?;
@@ -317,20 +331,13 @@ impl Seat {
                 blocking::give_way(py);
             }
         }
+        self.clock.lock().end();
         Ok(())
     }
 
     /// How long it has run tasks, in seconds.
     fn busy(&self) -> f64 {
-        // Relaxed, both: a worker that goes on meanwhile makes the sum a little wrong.
-        let since = self.since.load(Ordering::Relaxed);
-        let now = if since == 0 {
-            0
-        } else {
-            clock::monotonic_nanos() - since
-        };
-        // Relaxed: as above.
-        Duration::from_nanos(self.busy.load(Ordering::Relaxed) + now).as_secs_f64()
+        self.clock.lock().read().as_secs_f64()
     }
 
     /// Take no more tasks: at the exit of the interpreter.
@@ -352,37 +359,25 @@ impl Seat {
 
     #[cold]
     fn wait_for_next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
-        self.stop_clock();
+        self.clock.lock().end();
         let taken = blocking::wait(py, Deadline::NEVER, |patience| {
             self.shared.queue.take_with(patience)
         })?;
-        // Relaxed: read by who only looks.
-        self.since.store(clock::monotonic_nanos(), Ordering::Relaxed);
+        self.clock.lock().begin();
         Ok(taken.ok())
-    }
-
-    fn stop_clock(&self) {
-        // Relaxed: written by this thread only.
-        let since = self.since.swap(0, Ordering::Relaxed);
-        if since != 0 {
-            // Relaxed: as above.
-            self.busy
-                .fetch_add(clock::monotonic_nanos() - since, Ordering::Relaxed);
-        }
     }
 }
 
 impl Shared {
     #[inline]
     fn run(&self, py: Python<'_>, task: Task) -> PyResult<()> {
-        // Relaxed, all: counts that order nothing.
-        self.running.fetch_add(1, Ordering::Relaxed);
+        self.counts.began();
         let ran = task.run(py);
-        self.running.fetch_sub(1, Ordering::Relaxed);
-        self.done.fetch_add(1, Ordering::Relaxed);
-        if !ran? {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+        if matches!(ran, Ok(true)) {
+            self.counts.succeeded();
+        } else {
+            self.counts.failed();
         }
-        Ok(())
+        ran.map(drop)
     }
 }

@@ -8,7 +8,7 @@ from contextlib import suppress
 from interlock._interlock import Future as EngineFuture
 from interlock._interlock import Results
 from interlock.concurrent.futures._base import Future
-from interlock.concurrent.futures._clock import clock
+from interlock.concurrent.futures._clock import cancel_after
 from interlock.threading import Lock
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ class Submitter:
 
     def _limit(self, future: Future) -> None:
         if self._timeout is not None:
-            clock.cancel_after(future, self._timeout)
+            cancel_after(future, self._timeout)
 
     def _later(
         self,

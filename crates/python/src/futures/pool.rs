@@ -33,12 +33,12 @@ struct Shared {
 
 /// What an executor may change at any time.
 struct Settings {
-    max_workers: u32,
+    max_workers: usize,
     /// Whether submit() waits for room.
     blocks: bool,
-    /// Whether it takes no more tasks but those that were promised before.
-    closing: bool,
-    workers: u32,
+    /// Whether tasks are taken in the ordinary way; if not, _submit_otherwise() is asked.
+    ordinary: bool,
+    workers: usize,
 }
 
 /// The engine of an executor: where its tasks wait for workers.
@@ -79,7 +79,7 @@ impl ThreadPool {
             settings: StateLock::new(Settings {
                 max_workers: 0,
                 blocks: true,
-                closing: false,
+                ordinary: true,
                 workers: 0,
             }),
         })
@@ -95,7 +95,7 @@ impl ThreadPool {
         r#fn: Bound<'py, PyAny>,
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, Future>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         put_new(slf, DEFAULT_PRIORITY, r#fn, args, kwargs)
     }
 
@@ -106,16 +106,18 @@ impl ThreadPool {
         r#fn: Bound<'py, PyAny>,
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, Future>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         put_new(slf, priority, r#fn, args, kwargs)
     }
 
-    /// As _submit_at(), for a future that there is already, also after _refuse_more().
+    /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `site` says where the call was
+    /// submitted, for a note on the exception that it may raise.
     fn _submit_held(
         slf: &Bound<'_, Self>,
         future: Py<Future>,
         priority: i64,
         call: (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>),
+        site: Option<Py<PyAny>>,
     ) -> PyResult<()> {
         let (callable, args, kwargs) = call;
         let task = Task {
@@ -123,13 +125,25 @@ impl ThreadPool {
             callable,
             args,
             kwargs,
+            site,
         };
         put(slf, priority, task)
     }
 
-    /// Take no more tasks but those of _submit_held().
-    fn _refuse_more(&self) {
-        self.settings.lock().closing = true;
+    /// Leave every task to _submit_otherwise() from now on, apart from those of _submit_held().
+    fn _submit_no_more(&self) {
+        self.settings.lock().ordinary = false;
+    }
+
+    /// Take the next task out: its future, the function, and the arguments; None if there is none. Never blocks.
+    fn _take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Ok(task) = self.shared.queue.try_take() else {
+            return Ok(None);
+        };
+        let kwargs = task.kwargs.unwrap_or_else(|| PyDict::new(py).unbind());
+        (task.future, task.callable, task.args, kwargs)
+            .into_pyobject(py)
+            .map(Some)
     }
 
     /// Submit `fn(*args)` for each tuple of arguments from `calls`; the results in their order.
@@ -144,7 +158,8 @@ impl ThreadPool {
         let mut futures = VecDeque::new();
         for call in calls.try_iter()? {
             let call = call?.cast_into::<PyTuple>()?;
-            futures.push_back(put_new(slf, DEFAULT_PRIORITY, r#fn.clone(), call, None)?.unbind());
+            let future = put_new(slf, DEFAULT_PRIORITY, r#fn.clone(), call, None)?;
+            futures.push_back(future.cast_into()?.unbind());
         }
         Ok(Results::over(futures, deadline, return_exceptions))
     }
@@ -175,12 +190,12 @@ impl ThreadPool {
     }
 
     #[getter]
-    fn _max_workers(&self) -> u32 {
+    fn _max_workers(&self) -> usize {
         self.settings.lock().max_workers
     }
 
     #[setter(_max_workers)]
-    fn put_max_workers(&self, max_workers: u32) {
+    fn put_max_workers(&self, max_workers: usize) {
         self.settings.lock().max_workers = max_workers;
     }
 
@@ -229,19 +244,21 @@ fn put_new<'py>(
     callable: Bound<'py, PyAny>,
     args: Bound<'py, PyTuple>,
     kwargs: Option<Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, Future>> {
-    if slf.get().settings.lock().closing {
-        return Err(refuse(slf));
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    if !slf.get().settings.lock().ordinary {
+        return slf.call_method1("_submit_otherwise", (priority, callable, args, kwargs));
     }
-    let future = hot::new_instance(future_class(slf.py())?)?.cast_into::<Future>()?;
+    let future = hot::new_instance(future_class(py)?)?.cast_into::<Future>()?;
     let task = Task {
         future: future.clone().unbind(),
         callable: callable.unbind(),
         args: args.unbind(),
         kwargs: kwargs.map(Bound::unbind),
+        site: None,
     };
     put(slf, priority, task)?;
-    Ok(future)
+    Ok(future.into_any())
 }
 
 /// Puts a task into the queue, and sees to it that there is somebody to run it.

@@ -64,6 +64,8 @@ pub(super) struct Task {
     pub(super) callable: Py<PyAny>,
     pub(super) args: Py<PyTuple>,
     pub(super) kwargs: Option<Py<PyDict>>,
+    /// Where it was submitted, if its exception is to say so.
+    pub(super) site: Option<Py<PyAny>>,
 }
 
 impl Task {
@@ -84,10 +86,23 @@ impl Task {
         let outer = CURRENT.replace(Some(future.clone().unbind()));
         let result = self.callable.bind(py).call(self.args.bind(py), kwargs);
         drop(CURRENT.replace(outer));
+        if let (Err(error), Some(site)) = (&result, &self.site) {
+            note(error, self.callable.bind(py), site.bind(py))?;
+        }
         // What was given to the call is let go of before anybody hears of its end.
         drop((self.callable, self.args, self.kwargs));
         let succeeded = result.is_ok();
         future::finish(&future, Answer::of(py, result))?;
         Ok(succeeded)
     }
+}
+
+/// Says on the exception where it comes from.
+#[cold]
+fn note(error: &PyErr, callable: &Bound<'_, PyAny>, site: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = callable.py();
+    let notes = py.import("interlock.concurrent.futures._notes")?;
+    notes
+        .call_method1("add", (error.value(py), callable, site))
+        .map(drop)
 }

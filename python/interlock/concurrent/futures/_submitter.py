@@ -9,6 +9,7 @@ from interlock._interlock import Future as EngineFuture
 from interlock._interlock import Results
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._clock import cancel_after
+from interlock.concurrent.futures._notes import site
 from interlock.threading import Lock
 
 TYPE_CHECKING = False
@@ -113,6 +114,7 @@ class _Held:
             call,
             resolve,
         )
+        self.site = site() if executor._notes else None
         self.lock = Lock()
         self.left = 1  # wait_for() itself
 
@@ -152,7 +154,7 @@ class _Held:
                 if self.resolve:
                     args = tuple(map(_resolved, args))
                     kwargs = {name: _resolved(argument) for name, argument in kwargs.items()}
-                self.executor._submit_held(self.future, self.priority, (fn, args, kwargs or None))
+                self.executor._submit_held(self.future, self.priority, (fn, args, kwargs or None), self.site)
         except RuntimeError:  # the interpreter is about to exit
             self.future.cancel()
         finally:

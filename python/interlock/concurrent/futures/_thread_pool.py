@@ -7,7 +7,7 @@ import itertools
 import os
 import threading as _std_threading
 import weakref
-from concurrent.futures._base import LOGGER
+from concurrent.futures._base import LOGGER, InvalidStateError
 from collections.abc import Sized
 from contextlib import suppress
 from functools import partial
@@ -17,6 +17,8 @@ from typing import NamedTuple
 from interlock._interlock import Results, Seat, ThreadPool
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._lazily import checked_buffersize, lazily
+from interlock.concurrent.futures._notes import site
+from interlock.concurrent.futures._own_queue import WorkQueue
 from interlock.concurrent.futures._progress import bar, shown
 from interlock.concurrent.futures._submitter import (
     Submitter,
@@ -24,7 +26,7 @@ from interlock.concurrent.futures._submitter import (
     checked_priority,
     checked_timeout,
 )
-from interlock.threading import Condition, Lock, Thread
+from interlock.threading import Condition, Lock, Semaphore, Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,12 +81,14 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         *,
         max_pending: int | None = None,
         block: bool = True,
+        notes: bool = False,
     ) -> None:
         """Make an executor with at most `max_workers` threads (None: 4 more than processors, at most 32).
 
         Each thread calls `initializer(*initargs)` first. At most `max_pending` calls wait for a thread (None: any number):
-        then submit() blocks, or raises queue.Full if `block` is false. Raises ValueError for a number below one, TypeError
-        for an initializer that can't be called.
+        then submit() blocks, or raises queue.Full if `block` is false. With `notes`, an exception that a call raises has a
+        note that says which call, submitted where, run by which thread. Raises ValueError for a number below one,
+        TypeError for an initializer that can't be called.
         """
         if max_workers is None:
             max_workers = min(32, (_processors() or 1) + 4)
@@ -105,10 +109,37 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         self._initargs = initargs
         self._held: set[Future] = set()
         self._nothing_held = Condition(self._shutdown_lock)
+        self._own_queue: Any = None
+        self._notes = notes
+        if notes:
+            self._submit_no_more()
         _executors.add(self)
+
+    @property
+    def _work_queue(self) -> Any:
+        """The calls that wait. A queue that is assigned to it takes its place, and the standard algorithm the engine's."""
+        return WorkQueue(self) if self._own_queue is None else self._own_queue
+
+    @_work_queue.setter
+    def _work_queue(self, queue: Any) -> None:
+        self._idle_semaphore = Semaphore(0)
+        self._own_queue = queue
+        self._submit_no_more()
+
+    def _submit_otherwise(self, priority: int, fn: Any, args: tuple[Any, ...], kwargs: Any) -> Future:
+        """What submit() does when there is more to it: an own queue, notes, or the end of the executor."""
+        if self._own_queue is not None:
+            return _std.ThreadPoolExecutor.submit(self, fn, *args, **(kwargs or {}))  # type: ignore[return-value]
+        if self._shutdown or self._broken:
+            self._refuse()
+        future = Future()
+        self._submit_held(future, priority, (fn, args, kwargs), site() if self._notes else None)
+        return future
 
     def _adjust_thread_count(self) -> None:
         """Start another worker; called when more calls wait than workers are idle."""
+        if self._own_queue is not None:
+            return super()._adjust_thread_count()
         if _exit.began:
             raise RuntimeError(_AFTER_EXIT)
         with self._shutdown_lock:
@@ -134,9 +165,13 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         raise RuntimeError(_AFTER_EXIT if _exit.began and not self._shutdown else _AFTER_SHUTDOWN)
 
     def _initializer_failed(self) -> None:
+        if self._own_queue is not None:
+            return super()._initializer_failed()
         with self._shutdown_lock:
             self._broken = _INITIALIZER_FAILED
-            for future in self._close(True):
+            pending = self._close(True)
+        for future in pending:
+            with suppress(InvalidStateError):  # it was cancelled
                 future.set_exception(_std.BrokenThreadPool(self._broken))
 
     def map(
@@ -157,6 +192,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         `progress`: True to show a bar, a string as its title, or a function that is called with the numbers of results
         given and of all (None: not known). `chunksize` is for executors with processes.
         """
+        if self._own_queue is not None:
+            return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize)
         calls = zip(*iterables)  # noqa: B905 - as map() does
         if buffersize is not None:
             results = lazily(partial(self.submit, fn), calls, checked_buffersize(buffersize), timeout, return_exceptions)
@@ -171,10 +208,12 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
         Blocks until the threads have ended, if `wait`.
         """
+        if self._own_queue is not None:
+            return super().shutdown(wait, cancel_futures=cancel_futures)
         pending: list[Any] = []
         with self._shutdown_lock:
             self._shutdown = True
-            self._refuse_more()
+            self._submit_no_more()
             if cancel_futures:
                 pending = [*self._held, *self._close(True)]
             elif not self._held:

@@ -19,8 +19,10 @@ use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::{blocking, hot};
 
-/// How many tasks a worker runs before it lets other threads run, if its tasks don't.
-const TURN: u32 = 256;
+/// How many tasks a worker runs between two looks at the clock.
+const LOOK: u32 = 256;
+/// How long a worker runs before it lets other threads run, if its tasks don't: the interpreter's own switch interval.
+const TURN: Duration = Duration::from_millis(5);
 
 /// What an executor and its workers share.
 ///
@@ -340,12 +342,14 @@ impl Seat {
     /// Run tasks until there will be no more: until the executor was shut down, or collected. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
         self.clock.lock().begin();
-        let mut turn = 0;
+        let mut tasks = 0_u32;
+        let mut turn = Instant::now();
         while let Some(task) = self.next(py)? {
             self.shared.run(py, task)?;
-            turn += 1;
-            if turn % TURN == 0 {
+            tasks = tasks.wrapping_add(1);
+            if tasks % LOOK == 0 && turn.elapsed() >= TURN {
                 blocking::give_way(py);
+                turn = Instant::now();
             }
         }
         self.clock.lock().end();

@@ -13,6 +13,7 @@ mod blocking;
 mod chunks;
 mod condition;
 mod convert;
+mod count;
 mod errors;
 mod event;
 mod hot;

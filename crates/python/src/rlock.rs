@@ -23,7 +23,7 @@ pub(crate) struct RLock {
 impl RLock {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (*args, **kwargs))]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "(*args, **kwargs)")]
     fn new(
         class: &Bound<'_, PyType>,
         args: &Bound<'_, PyTuple>,
@@ -63,25 +63,17 @@ impl RLock {
     }
 
     /// Take the lock: blocks while another thread owns it.
+    #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
-    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        if self.engine.try_acquire() {
-            return Ok(true);
-        }
-        self.acquire_slow(py, true, LockTimeout::UNLIMITED)
+    fn __enter__(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
+        self.acquire(py, blocking, timeout)
     }
 
     /// Release the lock once.
     #[inline]
-    #[pyo3(signature = (kind, value, traceback, /))]
-    fn __exit__(
-        &self,
-        kind: &Bound<'_, PyAny>,
-        value: &Bound<'_, PyAny>,
-        traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let _ = (value, traceback);
-        self.release(kind.py())
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.release(py)
     }
 
     pub(crate) fn _is_owned(&self) -> bool {

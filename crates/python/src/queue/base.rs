@@ -81,10 +81,10 @@ impl Queue {
         if this.is_shutdown() {
             return Err(Failure::ShutDown.raise(py));
         }
-        let deadline = if block {
-            timeout.non_negative_deadline()?
-        } else {
-            Deadline::PASSED
+        let deadline = match timeout.non_negative_deadline() {
+            _ if !block => Deadline::PASSED,
+            Ok(deadline) => deadline,
+            Err(error) => return Self::put_at_once(slf, refusal, error),
         };
         let refusal = match refusal {
             PutError::Full(item) if block => {
@@ -106,6 +106,47 @@ impl Queue {
         }
     }
 
+    /// Puts an item, with a timeout that is an error, which counts only where there would be a wait.
+    #[cold]
+    fn put_at_once(slf: &Bound<'_, Self>, refusal: PutError<Py<PyAny>>, timeout: PyErr) -> PyResult<()> {
+        let py = slf.py();
+        match refusal {
+            PutError::Retired(item) => {
+                let opened = slf.get().open(py)?.with(slf.as_any());
+                let put = opened.put(item.into_bound(py), false, Deadline::PASSED);
+                put.map_err(|error| {
+                    if errors::is_no_room(py, &error) {
+                        timeout
+                    } else {
+                        error
+                    }
+                })
+            }
+            _ => Err(timeout),
+        }
+    }
+
+    /// Takes an item out, with a timeout that is an error, which counts only where there would be a wait.
+    #[cold]
+    fn get_at_once(slf: &Bound<'_, Self>, refusal: GetError, timeout: PyErr) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        if refusal != GetError::Retired {
+            return Err(timeout);
+        }
+        let got = slf
+            .get()
+            .open(py)?
+            .with(slf.as_any())
+            .get(false, Deadline::PASSED);
+        got.map(Bound::unbind).map_err(|error| {
+            if errors::is_no_item(py, &error) {
+                timeout
+            } else {
+                error
+            }
+        })
+    }
+
     /// Whether the queue was shut down, and is empty.
     pub(super) fn has_ended(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Ok(slf.get().is_shutdown() && Self::qsize(slf)? == 0)
@@ -122,10 +163,10 @@ impl Queue {
         if Self::has_ended(slf)? {
             return Err(Failure::ShutDown.raise(py));
         }
-        let deadline = if block {
-            timeout.non_negative_deadline()?
-        } else {
-            Timeout::Never.deadline()?
+        let deadline = match timeout.non_negative_deadline() {
+            _ if !block => Deadline::NEVER,
+            Ok(deadline) => deadline,
+            Err(error) => return Self::get_at_once(slf, refusal, error),
         };
         let refusal = match refusal {
             GetError::Empty if block => {

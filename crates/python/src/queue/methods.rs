@@ -116,8 +116,8 @@ impl Queue {
 
     /// Put all items of an iterable into the queue, in their order, as many at a time as there is room for.
     ///
-    /// Blocks as put() does, `timeout` being for all items. When it raises Full or ShutDown, the exception's `remaining`
-    /// is the list of the items taken from the iterable that are not in the queue.
+    /// Blocks as put() does, `timeout` being for all items. When it raises Full or ShutDown, or what a hook or the handler of
+    /// a signal raises, the exception's `remaining` is the list of the items taken from the iterable that are not in the queue.
     #[pyo3(signature = (items, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, items, block=True, timeout=None)")]
     fn put_many(
         slf: &Bound<'_, Self>,
@@ -130,7 +130,9 @@ impl Queue {
 
     /// Take at least one item and at most `max` items (1 or more) out of the queue, as a list.
     ///
-    /// Blocks as get() does, for the first item only; raises what get() raises.
+    /// Blocks as get() does, for the first item only; raises what get() raises. What a hook of a derived class or the
+    /// handler of a signal raises after the first item comes out, too: the exception's `got` is then the list of the items
+    /// that were taken out of the queue.
     #[pyo3(signature = (max, timeout = Timeout::Never, block = Truth(true)), text_signature = "($self, max, timeout=None, block=True)")]
     fn get_many<'py>(
         slf: &Bound<'py, Self>,

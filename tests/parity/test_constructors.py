@@ -59,7 +59,8 @@ def test_a_reentrant_lock_ignores_arguments_as_in_the_standard_library(call: str
 
 
 @pytest.mark.parametrize(
-    "name", ["Event", "Semaphore", "BoundedSemaphore", "Barrier", "Condition", "RLock", "Queue", "SimpleQueue"]
+    "name",
+    ["Event", "Semaphore", "BoundedSemaphore", "Barrier", "Condition", "RLock", "Queue", "SimpleQueue"],
 )
 @pytest.mark.filterwarnings("error")
 def test_a_derived_class_has_arguments_of_its_own(name: str) -> None:
@@ -99,7 +100,17 @@ def test_signatures_of_constructors_are_the_standard_librarys(code: str) -> None
     assert ours == theirs
 
 
-SEMAPHORES = ["0.0", "1.0", "2.0", "1.5", "True", "10**30", "float('inf')", "1e300", "__import__('fractions').Fraction(2)"]
+SEMAPHORES = [
+    "0.0",
+    "1.0",
+    "2.0",
+    "1.5",
+    "True",
+    "10**30",
+    "float('inf')",
+    "1e300",
+    "__import__('fractions').Fraction(2)",
+]
 
 
 @pytest.mark.parametrize("kind", ["Semaphore", "BoundedSemaphore"])
@@ -126,7 +137,19 @@ def test_a_semaphore_that_begins_again_with_an_integer_counts_in_integers() -> N
     same("x = t.Semaphore(2.0); x.__init__(3)\nx._value, type(x._value).__name__")
 
 
-MAXSIZES = ["1.5", "2.0", "0.5", "0.0", "-0.5", "-3", "True", "float('inf')", "-float('inf')", "float('nan')", "10**30"]
+MAXSIZES = [
+    "1.5",
+    "2.0",
+    "0.5",
+    "0.0",
+    "-0.5",
+    "-3",
+    "True",
+    "float('inf')",
+    "-float('inf')",
+    "float('nan')",
+    "10**30",
+]
 
 
 @pytest.mark.parametrize("opened", ["None", "x.mutex"])
@@ -150,9 +173,7 @@ def test_a_queue_is_bounded_by_any_number(kind: str, maxsize: str, opened: str) 
 @pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue"])
 @pytest.mark.parametrize("maxsize", ["None", "'5'", "[]", "1j", "object()"])
 @pytest.mark.parametrize("call", ["put(1)", "put_nowait(1)", "put(1, True, -1)", "put(1, False)", "full()"])
-def test_a_bound_that_does_not_compare_fails_where_it_is_compared(
-    kind: str, maxsize: str, call: str
-) -> None:
+def test_a_bound_that_does_not_compare_fails_where_it_is_compared(kind: str, maxsize: str, call: str) -> None:
     said = same(attempt(f"x = q.{kind}({maxsize})\nx.{call}", "x.qsize(), x.empty(), x.unfinished_tasks"))
     assert said[1][0][0] is TypeError
     same(f"x = q.{kind}({maxsize}); x.maxsize = 1\nx.put(1), x.full(), x.get(), x.maxsize")
@@ -179,7 +200,9 @@ def test_a_hook_is_given_the_bound_as_it_was_given() -> None:
         """)
 
 
-@pytest.mark.parametrize("n", ["1.0", "1.5", "2.0", "0.0", "-1.5", "float('inf')", "float('nan')", "10**30", "True"])
+@pytest.mark.parametrize(
+    "n", ["1.0", "1.5", "2.0", "0.0", "-1.5", "float('inf')", "float('nan')", "10**30", "True"]
+)
 def test_a_number_of_threads_to_notify_need_not_be_an_integer(n: str) -> None:
     same(f"""
         x = t.Condition()

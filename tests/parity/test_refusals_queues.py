@@ -161,7 +161,8 @@ def test_what_was_got_before_a_hook_fails_is_handed_out() -> None:
     q.put_many([1, 2, 3])
     with pytest.raises(KeyError) as failure:
         q.get_many(3)
-    assert getattr(failure.value, "got") == [1, 2] and [*q.queue] == [3]
+    assert failure.value.got == [1, 2]
+    assert [*q.queue] == [3]
 
 
 def test_ctrl_c_between_two_items_is_not_swallowed_and_loses_none() -> None:
@@ -201,10 +202,12 @@ def test_whatever_ends_many_gets_says_what_was_got(
     q.put_many([3, 1, 2, 4])
     with pytest.raises(failure, match="no more") as ended:
         q.get_many(4)
-    got = getattr(ended.value, "got")
-    assert len(got) == taken and sorted([*got, *q.queue]) == [1, 2, 3, 4]
+    got = vars(ended.value)["got"]
+    assert len(got) == taken
+    assert sorted([*got, *q.queue]) == [1, 2, 3, 4]
     q.left = 9
-    assert sorted([*got, *q.get_many(9)]) == [1, 2, 3, 4] and q.empty()
+    assert sorted([*got, *q.get_many(9)]) == [1, 2, 3, 4]
+    assert q.empty()
     assert q.unfinished_tasks == 4
 
 
@@ -218,7 +221,8 @@ def test_what_ends_many_gets_before_the_first_item_says_nothing_of_items() -> No
     for call in (lambda: q.get_many(2), q.get):
         with pytest.raises(KeyError) as ended:
             call()
-        assert not hasattr(ended.value, "got") and q.qsize() == 1
+        assert not hasattr(ended.value, "got")
+        assert q.qsize() == 1
     with pytest.raises(queue.Empty) as empty:
         queue.Queue().get_many(2, block=False)
     assert not hasattr(empty.value, "got")
@@ -244,7 +248,8 @@ def test_the_handler_of_a_signal_between_two_items_says_what_was_got() -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     # The item that the hook had taken itself when the handler ran is the hook's, as in get().
-    assert getattr(ended.value, "got") == [1] and [*q.queue] == [3]
+    assert vars(ended.value)["got"] == [1]
+    assert [*q.queue] == [3]
 
 
 @pytest.mark.parametrize("failure", [KeyError, KeyboardInterrupt])
@@ -258,4 +263,5 @@ def test_whatever_ends_many_puts_says_what_remains(failure: type[BaseException])
     q = Bad()
     with pytest.raises(failure) as ended:
         q.put_many(iter([1, 2, 3, 4]))
-    assert getattr(ended.value, "remaining") == [3, 4] and [*q.queue] == [1, 2]
+    assert vars(ended.value)["remaining"] == [3, 4]
+    assert [*q.queue] == [1, 2]

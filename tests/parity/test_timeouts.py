@@ -149,7 +149,18 @@ UNNEEDED = [
     "t.Lock().acquire(True, {})",
     "t.RLock().acquire(True, {})",
 ]
-NUMBERS = ["True", "False", "1", "0", "1e20", "t.TIMEOUT_MAX", "-2", "float('nan')", "float('inf')", "10**400"]
+NUMBERS = [
+    "True",
+    "False",
+    "1",
+    "0",
+    "1e20",
+    "t.TIMEOUT_MAX",
+    "-2",
+    "float('nan')",
+    "float('inf')",
+    "10**400",
+]
 
 
 @pytest.mark.parametrize("timeout", [*NUMBERS, "'1'", "[]", "object()", "None"])

@@ -41,7 +41,7 @@ impl Timeout {
     /// It is no number.
     #[inline]
     pub(crate) fn of(given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        given.map_or(Ok(Timeout::Never), |given| given.extract())
+        given.map_or(Ok(Timeout::Never), PyAnyMethods::extract)
     }
 
     /// The point in time at which the wait ends; a negative time is over already.

@@ -133,6 +133,13 @@ def test_a_semaphore_of_nan_is_one_without_limit() -> None:
         same(f"x = t.{kind}(float('nan'))\nx.acquire(False), x.acquire(False), x.release(), str(x._value)")
 
 
+def test_an_object_that_begins_again_without_arguments_has_the_default() -> None:
+    same("x = q.Queue(5); x.__init__()\nx.maxsize, x.full()")
+    same("x = q.Queue(1.5); x.__init__()\nx.maxsize, x.full()")
+    same("x = t.Semaphore(5); x.__init__()\nx._value")
+    same("x = t.BoundedSemaphore(float('inf')); x.__init__()\nx._value, x._initial_value")
+
+
 def test_a_semaphore_that_begins_again_with_an_integer_counts_in_integers() -> None:
     same("x = t.Semaphore(2.0); x.__init__(3)\nx._value, type(x._value).__name__")
 

@@ -17,7 +17,8 @@ use crate::errors;
 #[pyclass(frozen, weakref, subclass, dict, module = "threading")]
 pub(crate) struct Semaphore {
     engine: engine::Semaphore,
-    /// The number that it began with, if that was no plain integer, and the permits that stand for it.
+    /// The number that it began with, if that was no plain integer, and the permits that stand for it. The garbage collector
+    /// need not see it: a number refers to nothing.
     odd: StateLock<Option<(Py<PyAny>, usize)>>,
 }
 

@@ -6,7 +6,7 @@ use interlock_queue::{Discard, GetError, Hooked, Queue as Engine};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyInt, PyList};
 
 use super::base::Queue;
 use super::items::Items;
@@ -45,9 +45,8 @@ impl Queue {
     #[pyo3(signature = (maxsize = Given::default()))]
     fn __init__(slf: &Bound<'_, Self>, maxsize: Given) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        if let Given(Some(maxsize)) = &maxsize {
-            this.set_maxsize(maxsize.bind(py))?;
-        }
+        let unlimited = || PyInt::new(py, 0).into_any();
+        this.set_maxsize(&maxsize.0.map_or_else(unlimited, |given| given.into_bound(py)))?;
         if this.overridden.any() {
             this.open(py)?;
             slf.call_method1("_init", (this.maxsize.get(py)?,))?;

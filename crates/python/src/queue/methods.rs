@@ -67,10 +67,17 @@ impl Queue {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         // As in the standard library, a timeout counts, and is looked at, only where there may be a wait.
-        let may_wait = !slf.get().is_shutdown() && slf.get().maxsize.is_limit(slf.py())? && block.0;
-        let timeout = Timeout::of(timeout.filter(|_| may_wait))?;
+        let this = slf.get();
+        let is_limited = || PyResult::Ok(!this.is_shutdown() && this.maxsize.is_limit(slf.py())?);
+        let timeout = match timeout {
+            Some(timeout) if block.0 && is_limited()? => Timeout::of(Some(timeout))?,
+            _ => Timeout::Never,
+        };
         timeout.refuse_negative()?;
-        match slf.get().try_put(item) {
+        if this.open.get().is_some() {
+            is_limited()?; // or else its bound is no number, and it is refused
+        }
+        match this.try_put(item) {
             Ok(()) => Ok(()),
             Err(refusal) => Self::put_slow(slf, refusal, block.0, timeout),
         }

@@ -8,7 +8,7 @@ PYTHON ?= python3
 OPTIONS = --default $(PYTHON) $(addprefix --only ,$(ONLY)) $(if $(ALL),--all-builds)
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: build demo test bench soak conformance lint docs clean help
+.PHONY: build demo test bench bench-rust soak conformance lint docs clean help
 
 build: ; @$(PYTHON) -m tools.build $(OPTIONS)
 
@@ -17,6 +17,8 @@ demo: build ; @.venv/bin/interlock demo $(ARGS)
 test: ; @$(PYTHON) -m tools.suite $(OPTIONS) -- $(ARGS)
 
 bench: build ; @$(VENV_PYTHON) benches/run.py --write docs/benchmarks.md $(ARGS)
+
+bench-rust: ; @cargo bench -p interlock $(if $(ARGS),-- $(ARGS))
 
 soak: build ; @$(VENV_PYTHON) benches/soak.py $(ARGS)
 
@@ -28,4 +30,4 @@ docs: ; @$(PYTHON) -m tools.build --default $(PYTHON) --group docs && $(VENV_PYT
 
 clean: ; @$(PYTHON) -m tools.clean
 
-help: ; @sed -n '1,/^$$/p; s/^\([a-z]*\):.*/make \1/p' Makefile
+help: ; @sed -n '1,/^$$/p; s/^\([a-z-]*\):.*/make \1/p' Makefile

@@ -118,6 +118,8 @@ for q in (queue.Queue(), queue.SimpleQueue(), open_queue):
         except KeyboardInterrupt:
             pass
     giver.join()
+    while not q.empty():  # the last signal may have come when all was given
+        got += [item for item in [q.get()] if item is not None]
     assert got == list(range(rounds)), (q, got)
     assert interrupted[0]
 """,

@@ -1,92 +1,71 @@
-//! Locks and semaphores beside those of std and `parking_lot`. Times are for one acquisition and one release.
+//! Locks and semaphores beside those of std and `parking_lot`. Times are for one acquisition and one release, all threads
+//! together.
+
+mod common;
 
 use std::hint::black_box;
-use std::sync::{Barrier, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
+use common::together;
 use criterion::Criterion;
-use interlock::sync::{Lock, RLock, Semaphore};
+use interlock::sync::{self, Lock, RLock, Semaphore};
 
-/// The time of `rounds` calls of `body` on each of `threads` threads at once.
-fn on_threads(threads: usize, rounds: u64, body: impl Fn() + Sync) -> Duration {
-    let start = Barrier::new(threads + 1);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    start.wait();
-                    (0..rounds).for_each(|_| body());
-                })
-            })
-            .collect();
-        start.wait();
-        let began = Instant::now();
-        for worker in workers {
-            let _ = worker.join();
+/// Something that is acquired, used and released.
+trait Excludes: Sync {
+    fn once(&self, work: &dyn Fn());
+}
+
+impl Excludes for Lock {
+    fn once(&self, work: &dyn Fn()) {
+        let _guard = self.guard();
+        work();
+    }
+}
+
+impl Excludes for RLock {
+    fn once(&self, work: &dyn Fn()) {
+        let _guard = self.guard();
+        work();
+    }
+}
+
+impl Excludes for Semaphore {
+    fn once(&self, work: &dyn Fn()) {
+        let _guard = self.guard();
+        work();
+    }
+}
+
+impl Excludes for sync::Mutex<u64> {
+    fn once(&self, work: &dyn Fn()) {
+        *self.lock() += 1;
+        work();
+    }
+}
+
+impl Excludes for Mutex<u64> {
+    fn once(&self, work: &dyn Fn()) {
+        if let Ok(mut value) = self.lock() {
+            *value += 1;
+            work();
         }
-        began.elapsed()
-    })
-}
-
-/// The work under a lock: some twenty nanoseconds.
-fn work() {
-    for _ in 0..8 {
-        black_box(0);
     }
 }
 
-fn use_lock(lock: &Lock) {
-    lock.acquire();
-    work();
-    let _ = lock.release();
-}
-
-fn use_std(lock: &Mutex<()>) {
-    let guard = lock.lock();
-    work();
-    drop(guard);
-}
-
-fn use_parking_lot(lock: &parking_lot::Mutex<()>) {
-    let guard = lock.lock();
-    work();
-    drop(guard);
-}
-
-fn use_reentrant(lock: &RLock) {
-    lock.acquire();
-    work();
-    let _ = lock.release();
-}
-
-fn use_reentrant_parking_lot(lock: &parking_lot::ReentrantMutex<()>) {
-    let guard = lock.lock();
-    work();
-    drop(guard);
-}
-
-fn locks(criterion: &mut Criterion) {
-    for (name, threads) in [("uncontended lock", 1), ("lock contended by 2", 2)] {
-        let mut group = criterion.benchmark_group(name);
-        let (ours, std, theirs) = (Lock::new(), Mutex::new(()), parking_lot::Mutex::new(()));
-        group.bench_function("interlock", |bencher| {
-            bencher.iter_custom(|rounds| on_threads(threads, rounds, || use_lock(&ours)));
-        });
-        group.bench_function("std", |bencher| {
-            bencher.iter_custom(|rounds| on_threads(threads, rounds, || use_std(&std)));
-        });
-        group.bench_function("parking_lot", |bencher| {
-            bencher.iter_custom(|rounds| on_threads(threads, rounds, || use_parking_lot(&theirs)));
-        });
-        group.finish();
+impl Excludes for parking_lot::Mutex<u64> {
+    fn once(&self, work: &dyn Fn()) {
+        let mut value = self.lock();
+        *value += 1;
+        work();
     }
-    let mut group = criterion.benchmark_group("uncontended reentrant lock");
-    let (ours, theirs) = (RLock::new(), parking_lot::ReentrantMutex::new(()));
-    group.bench_function("interlock", |bencher| bencher.iter(|| use_reentrant(&ours)));
-    group.bench_function("parking_lot", |bencher| {
-        bencher.iter(|| use_reentrant_parking_lot(&theirs));
-    });
-    group.finish();
+}
+
+impl Excludes for parking_lot::ReentrantMutex<()> {
+    fn once(&self, work: &dyn Fn()) {
+        let _guard = self.lock();
+        work();
+    }
 }
 
 /// A semaphore as one writes it with std, which has none.
@@ -95,20 +74,14 @@ struct StdSemaphore {
     some: Condvar,
 }
 
-impl StdSemaphore {
-    fn acquire(&self) {
-        if let Ok(mut permits) = self.permits.lock() {
-            while *permits == 0 {
-                match self.some.wait(permits) {
-                    Ok(woken) => permits = woken,
-                    Err(_) => return,
-                }
-            }
+impl Excludes for StdSemaphore {
+    fn once(&self, work: &dyn Fn()) {
+        let permits = self.permits.lock();
+        let some = permits.and_then(|permits| self.some.wait_while(permits, |permits| *permits == 0));
+        if let Ok(mut permits) = some {
             *permits -= 1;
         }
-    }
-
-    fn release(&self) {
+        work();
         if let Ok(mut permits) = self.permits.lock() {
             *permits += 1;
         }
@@ -122,62 +95,90 @@ struct ParkingLotSemaphore {
     some: parking_lot::Condvar,
 }
 
-impl ParkingLotSemaphore {
-    fn acquire(&self) {
+impl Excludes for ParkingLotSemaphore {
+    fn once(&self, work: &dyn Fn()) {
         let mut permits = self.permits.lock();
         self.some.wait_while(&mut permits, |permits| *permits == 0);
         *permits -= 1;
-    }
-
-    fn release(&self) {
+        drop(permits);
+        work();
         *self.permits.lock() += 1;
         self.some.notify_one();
     }
 }
 
-fn semaphores(criterion: &mut Criterion) {
-    for (name, threads) in [("uncontended semaphore", 1), ("semaphore of 2 used by 4", 4)] {
-        let mut group = criterion.benchmark_group(name);
-        let ours = Semaphore::new(2);
-        let std = StdSemaphore {
-            permits: Mutex::new(2),
-            some: Condvar::new(),
-        };
-        let theirs = ParkingLotSemaphore {
-            permits: parking_lot::Mutex::new(2),
-            some: parking_lot::Condvar::new(),
-        };
-        let use_ours = || {
-            ours.acquire();
-            work();
-            let _ = ours.release();
-        };
-        let use_std = || {
-            std.acquire();
-            work();
-            std.release();
-        };
-        let use_theirs = || {
-            theirs.acquire();
-            work();
-            theirs.release();
-        };
-        group.bench_function("interlock", |bencher| {
-            bencher.iter_custom(|rounds| on_threads(threads, rounds, use_ours));
-        });
-        group.bench_function("std, hand-made", |bencher| {
-            bencher.iter_custom(|rounds| on_threads(threads, rounds, use_std));
-        });
-        group.bench_function("parking_lot, hand-made", |bencher| {
-            bencher.iter_custom(|rounds| on_threads(threads, rounds, use_theirs));
-        });
-        group.finish();
+type Contestants = Vec<(&'static str, Box<dyn Excludes>)>;
+
+fn mutexes() -> Contestants {
+    vec![
+        ("interlock Lock", Box::new(Lock::new())),
+        ("interlock Mutex", Box::new(sync::Mutex::new(0))),
+        ("std", Box::new(Mutex::new(0))),
+        ("parking_lot", Box::new(parking_lot::Mutex::new(0))),
+    ]
+}
+
+fn reentrant_locks() -> Contestants {
+    vec![
+        ("interlock", Box::new(RLock::new())),
+        ("parking_lot", Box::new(parking_lot::ReentrantMutex::new(()))),
+    ]
+}
+
+fn semaphores() -> Contestants {
+    let (permits, some) = (Mutex::new(2), Condvar::new());
+    let std = StdSemaphore { permits, some };
+    let (permits, some) = (parking_lot::Mutex::new(2), parking_lot::Condvar::new());
+    let parking_lot = ParkingLotSemaphore { permits, some };
+    vec![
+        ("interlock", Box::new(Semaphore::new(2))),
+        ("std by hand", Box::new(std)),
+        ("parking_lot by hand", Box::new(parking_lot)),
+    ]
+}
+
+/// The work under a lock that others want: some nanoseconds.
+fn work() {
+    for number in 0..16 {
+        black_box(number);
     }
 }
 
+fn uncontended(criterion: &mut Criterion, name: &str, contestants: Contestants) {
+    let mut group = criterion.benchmark_group(name);
+    for (name, contestant) in contestants {
+        group.bench_function(name, |bencher| bencher.iter(|| contestant.once(&|| {})));
+    }
+    group.finish();
+}
+
+fn contended(criterion: &mut Criterion, name: &str, threads: u64, contestants: Contestants) {
+    let mut group = criterion.benchmark_group(name);
+    for (name, contestant) in contestants {
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|rounds| use_on_threads(&*contestant, threads, rounds));
+        });
+    }
+    group.finish();
+}
+
+/// The time in which so many threads together acquire and release `rounds` times.
+fn use_on_threads(contestant: &dyn Excludes, threads: u64, rounds: u64) -> Duration {
+    let share = |thread| rounds / threads + u64::from(thread < rounds % threads);
+    let body = |thread| -> Box<dyn FnOnce() + Send + '_> {
+        let rounds = share(thread);
+        Box::new(move || (0..rounds).for_each(|_| contestant.once(&work)))
+    };
+    together((0..threads).map(body).collect())
+}
+
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    locks(&mut criterion);
-    semaphores(&mut criterion);
+    let mut criterion = common::criterion();
+    uncontended(&mut criterion, "uncontended lock", mutexes());
+    contended(&mut criterion, "lock contended by 2", 2, mutexes());
+    contended(&mut criterion, "lock contended by 8", 8, mutexes());
+    uncontended(&mut criterion, "uncontended reentrant lock", reentrant_locks());
+    uncontended(&mut criterion, "uncontended semaphore", semaphores());
+    contended(&mut criterion, "2 permits contended by 4", 4, semaphores());
     criterion.final_summary();
 }

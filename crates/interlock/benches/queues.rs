@@ -1,10 +1,16 @@
 //! Queues beside the channels of std, `crossbeam-channel` and `flume`. Times are for one item, or one round trip.
 
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+mod common;
 
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+
+use common::together;
 use criterion::Criterion;
-use interlock::queue::{Fifo, Queue};
+use interlock::queue::FifoQueue;
+
+/// The most items in a channel; in a round trip there is never more than one.
+const BOUND: usize = 1000;
 
 /// A bounded channel of numbers, whichever it is.
 trait Channel: Sync {
@@ -12,18 +18,18 @@ trait Channel: Sync {
     fn get(&self) -> u64;
 }
 
-impl Channel for Queue<Fifo<u64>> {
+impl Channel for FifoQueue<u64> {
     fn put(&self, item: u64) {
-        let _ = Queue::put(self, item);
+        let _ = FifoQueue::put(self, item);
     }
 
     fn get(&self) -> u64 {
-        Queue::get(self).unwrap_or_default()
+        FifoQueue::get(self).unwrap_or_default()
     }
 }
 
 /// Std's has one receiver; more share it under a lock.
-struct Std(mpsc::SyncSender<u64>, std::sync::Mutex<mpsc::Receiver<u64>>);
+struct Std(mpsc::SyncSender<u64>, Mutex<mpsc::Receiver<u64>>);
 
 impl Channel for Std {
     fn put(&self, item: u64) {
@@ -67,10 +73,10 @@ impl Channel for Flume {
 type Make = fn(usize) -> Box<dyn Channel>;
 
 const CHANNELS: [(&str, Make); 4] = [
-    ("interlock", |bound| Box::new(Queue::<Fifo<u64>>::new(bound))),
+    ("interlock", |bound| Box::new(FifoQueue::<u64>::new(bound))),
     ("std", |bound| {
         let (sender, receiver) = mpsc::sync_channel(bound);
-        Box::new(Std(sender, std::sync::Mutex::new(receiver)))
+        Box::new(Std(sender, Mutex::new(receiver)))
     }),
     ("crossbeam-channel", |bound| {
         let (sender, receiver) = crossbeam_channel::bounded(bound);
@@ -84,38 +90,38 @@ const CHANNELS: [(&str, Make); 4] = [
 
 /// The time in which `pairs` producers pass `items` items to as many consumers.
 fn pass(channel: &dyn Channel, pairs: u64, items: u64) -> Duration {
-    let share = |index| items / pairs + u64::from(index < items % pairs);
-    let began = Instant::now();
-    std::thread::scope(|scope| {
-        for index in 0..pairs {
-            scope.spawn(move || (0..share(index)).for_each(|item| channel.put(item)));
-            scope.spawn(move || {
-                (0..share(index)).for_each(|_| {
+    let share = |pair| items / pairs + u64::from(pair < items % pairs);
+    let bodies = (0..pairs).flat_map(|pair| -> [Box<dyn FnOnce() + Send + '_>; 2] {
+        let items = share(pair);
+        [
+            Box::new(move || (0..items).for_each(|item| channel.put(item))),
+            Box::new(move || {
+                (0..items).for_each(|_| {
                     channel.get();
                 });
-            });
-        }
+            }),
+        ]
     });
-    began.elapsed()
+    together(bodies.collect())
 }
 
 /// The time of so many round trips between two threads.
 fn ping_pong(there: &dyn Channel, back: &dyn Channel, rounds: u64) -> Duration {
-    std::thread::scope(|scope| {
-        scope.spawn(|| (0..rounds).for_each(|_| back.put(there.get())));
-        let began = Instant::now();
-        for round in 0..rounds {
-            there.put(round);
-            back.get();
-        }
-        began.elapsed()
-    })
+    together(vec![
+        Box::new(move || (0..rounds).for_each(|_| back.put(there.get()))),
+        Box::new(move || {
+            for round in 0..rounds {
+                there.put(round);
+                back.get();
+            }
+        }),
+    ])
 }
 
-fn queues(criterion: &mut Criterion) {
+fn on_one_thread(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("put and get on one thread");
     for (name, make) in CHANNELS {
-        let channel = make(64);
+        let channel = make(BOUND);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 channel.put(1);
@@ -124,19 +130,20 @@ fn queues(criterion: &mut Criterion) {
         });
     }
     group.finish();
-    for (case, pairs, bound) in [
-        ("1 producer, 1 consumer, bound 64", 1, 64),
-        ("4 producers, 4 consumers, bound 64", 4, 64),
-    ] {
-        let mut group = criterion.benchmark_group(case);
-        for (name, make) in CHANNELS {
-            let channel = make(bound);
-            group.bench_function(name, |bencher| {
-                bencher.iter_custom(|items| pass(&*channel, pairs, items));
-            });
-        }
-        group.finish();
+}
+
+fn between_threads(criterion: &mut Criterion, name: &str, pairs: u64) {
+    let mut group = criterion.benchmark_group(name);
+    for (name, make) in CHANNELS {
+        let channel = make(BOUND);
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|items| pass(&*channel, pairs, items));
+        });
     }
+    group.finish();
+}
+
+fn round_trips(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("round trip between two threads");
     for (name, make) in CHANNELS {
         let (there, back) = (make(1), make(1));
@@ -148,7 +155,10 @@ fn queues(criterion: &mut Criterion) {
 }
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    queues(&mut criterion);
+    let mut criterion = common::criterion();
+    on_one_thread(&mut criterion);
+    between_threads(&mut criterion, "1 producer, 1 consumer", 1);
+    between_threads(&mut criterion, "4 producers, 4 consumers", 4);
+    round_trips(&mut criterion);
     criterion.final_summary();
 }

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use interlock::Patience;
-use interlock::queue::{Discard, Priority, Queue};
+use interlock::queue::{Discard, PriorityQueue};
 
 const ORDERS: u32 = 10_000;
 
 /// A priority, the smallest first, and the number of the order.
-type Orders = Queue<Priority<u32>>;
+type Orders = PriorityQueue<u32>;
 
 struct Unparks(Thread);
 
@@ -52,7 +51,7 @@ fn hand_in(orders: &Orders, first: u32) {
 /// Serves orders until the queue is shut down and empty; how many.
 fn serve(orders: &Orders) -> u32 {
     let mut served = 0;
-    while let Ok((_priority, _number)) = orders.get() {
+    for (_priority, _number) in orders.iter() {
         served += u32::from(orders.task_done().is_ok());
     }
     served
@@ -82,10 +81,15 @@ fn main() {
             let _ = clerk.join();
         }
         // All orders are in; wait until they are served, and let the servers go home.
-        let _ = orders.join_with(&mut Patience::endless());
+        let _ = orders.join();
         orders.shutdown(Discard::Nothing);
         servers.map(|server| server.join().unwrap_or(0))
     });
     println!("{by_thread} orders were served by a thread, {by_task} by a task");
     assert_eq!(by_thread + by_task, ORDERS);
+}
+
+#[test]
+fn every_order_is_served() {
+    main();
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use interlock::Patience;
-use interlock::queue::{Discard, Fifo, Queue};
+use interlock::queue::{Discard, FifoQueue};
 use interlock::thread::{Group, Job, ThreadId, launch};
 
 const WORKERS: usize = 4;
@@ -19,8 +19,8 @@ const STEP: u32 = 10_000;
 
 /// What the workers and the main thread share.
 struct Pool {
-    ranges: Queue<Fifo<Range<u32>>>,
-    counts: Queue<Fifo<(ThreadId, usize)>>,
+    ranges: FifoQueue<Range<u32>>,
+    counts: FifoQueue<(ThreadId, usize)>,
     workers: Group,
 }
 
@@ -30,9 +30,9 @@ struct Worker(Arc<Pool>);
 impl Job for Worker {
     fn run(&mut self) {
         let me = ThreadId::current();
-        while let Ok(range) = self.0.ranges.get() {
+        for range in self.0.ranges.iter() {
             let primes = range.filter(|&number| is_prime(number)).count();
-            // The queue of results is neither bounded nor shut down.
+            // The queue of results is not bounded, and not shut down before all workers have ended.
             let _ = self.0.counts.put((me, primes));
         }
     }
@@ -52,13 +52,13 @@ fn is_prime(number: u32) -> bool {
 fn main() -> std::io::Result<()> {
     let began = Instant::now();
     let pool = Arc::new(Pool {
-        ranges: Queue::new(2 * WORKERS),
-        counts: Queue::new(0),
+        ranges: FifoQueue::new(2 * WORKERS),
+        counts: FifoQueue::new(0),
         workers: Group::new(),
     });
     for _ in 0..WORKERS {
         pool.workers.enter();
-        launch(0, Box::new(Worker(pool.clone())))?;
+        drop(launch(0, Box::new(Worker(pool.clone())))?);
     }
     for start in (0..LIMIT).step_by(STEP as usize) {
         // Waits while the workers have enough to do.
@@ -69,7 +69,9 @@ fn main() -> std::io::Result<()> {
     pool.ranges.shutdown(Discard::Nothing);
     pool.workers.wait_with(&mut Patience::endless());
 
-    let counts: Vec<_> = std::iter::from_fn(|| pool.counts.try_get().ok()).collect();
+    pool.counts.shutdown(Discard::Nothing);
+
+    let counts: Vec<_> = pool.counts.iter().collect();
     let primes: usize = counts.iter().map(|(_, primes)| primes).sum();
     let mut threads: Vec<_> = counts.iter().map(|(thread, _)| thread.ident()).collect();
     threads.sort_unstable();
@@ -80,5 +82,11 @@ fn main() -> std::io::Result<()> {
         threads.len(),
         began.elapsed()
     );
+    assert_eq!(primes, 78_498);
     Ok(())
+}
+
+#[test]
+fn every_range_is_counted() {
+    assert!(main().is_ok());
 }

@@ -1,27 +1,34 @@
 //! Locks, conditions, queues and threads that wait in one place: Python's concurrency toolbox, for Rust programs.
 //!
 //! Interlock is the engine under the Python package of the same name. What Python's `threading` and `queue` do, it does
-//! for a Rust program, in Python's words and with Python's semantics: bounded queues that can be joined and shut down,
-//! barriers that break, events, counting semaphores, conditions whose notified waiters do not all wake to one taken lock.
+//! for a Rust program, in Python's words and with Python's semantics: queues that are bounded, joined and shut down,
+//! barriers that break, events, counting semaphores, locks that nobody starves at, and conditions whose notified waiters
+//! do not all wake to find the lock taken. No Python is needed, and none is in it.
 //!
-//! | module | what is there |
+//! | you want | take |
 //! |---|---|
-//! | [`queue`] | [`Queue`](queue::Queue) between threads and tasks: FIFO, LIFO, priority |
-//! | [`sync`] | [`Lock`](sync::Lock), [`RLock`](sync::RLock), [`Condition`](sync::Condition), [`Semaphore`](sync::Semaphore), [`Event`](sync::Event), [`Barrier`](sync::Barrier) |
-//! | [`thread`] | threads that are kept for reuse, and waiting for them |
-//! | [`wait`] | how long to wait and what may end a wait; the parts to build a primitive of your own |
-//! | [`observe`] | hearing of every wait in the process: profilers, deadlock detectors |
+//! | to hand work from one thread to another | [`FifoQueue`](queue::FifoQueue) |
+//! | the same, the newest or the most urgent first | [`LifoQueue`](queue::LifoQueue), [`PriorityQueue`](queue::PriorityQueue) |
+//! | that one thread at a time touches a value | [`Mutex`](sync::Mutex) |
+//! | to wait until that value has changed | [`Condition`](sync::Condition) |
+//! | at most so many threads at a time | [`Semaphore`](sync::Semaphore) |
+//! | to say once that something has happened | [`Event`](sync::Event) |
+//! | that threads meet at a point | [`Barrier`](sync::Barrier) |
+//! | a lock without a value, released by anybody, or taken again by its owner | [`Lock`](sync::Lock), [`RLock`](sync::RLock) |
+//! | threads that are kept for the next job | [`thread`] |
+//! | a primitive of your own | [`wait`] |
+//! | to hear of every wait in the process | [`observe`] |
 //!
 //! # A queue between threads
 //!
 //! ```
-//! use interlock::queue::{Discard, Fifo, Queue};
+//! use interlock::queue::{Discard, FifoQueue};
 //!
-//! let pages = Queue::<Fifo<String>>::new(2);
+//! let pages = FifoQueue::<String>::new(2);
 //! std::thread::scope(|scope| {
 //!     scope.spawn(|| {
 //!         // Ends when the queue is shut down and empty.
-//!         while let Ok(page) = pages.get() {
+//!         for page in pages.iter() {
 //!             assert!(page.starts_with("page"));
 //!             pages.task_done().unwrap();
 //!         }
@@ -30,13 +37,15 @@
 //!         // Waits while there are two in it.
 //!         pages.put(format!("page {number}")).unwrap();
 //!     }
-//!     pages.join_with(&mut interlock::Patience::endless()).unwrap();
+//!     // Waits until every page is done.
+//!     pages.join().unwrap();
 //!     pages.shutdown(Discard::Nothing);
 //! });
 //! ```
 //!
 //! What is put is moved: the queue never clones, compares or drops an item, and an item that could not be put comes back
-//! in the error. [`Priority`](queue::Priority) orders by a number beside the item.
+//! in the error. A [`PriorityQueue`](queue::PriorityQueue) orders by a number beside the item. All threads share one
+//! queue, by reference or in an `Arc`; it ends with [`shutdown`](queue::Queue::shutdown), not when an end of it is dropped.
 //!
 //! # Tasks at the same queue
 //!
@@ -47,9 +56,9 @@
 //! use std::future::Future;
 //! use std::task::{Context, Poll, Waker};
 //!
-//! use interlock::queue::{Fifo, Queue};
+//! use interlock::queue::FifoQueue;
 //!
-//! let queue = Queue::<Fifo<u8>>::new(0);
+//! let queue = FifoQueue::new(0);
 //! let mut getting = std::pin::pin!(queue.get_async());
 //! let mut context = Context::from_waker(Waker::noop());
 //! assert!(getting.as_mut().poll(&mut context).is_pending());
@@ -59,43 +68,65 @@
 //!
 //! # How long to wait
 //!
-//! `try_…` never waits. Plain methods wait as long as it takes. Methods named `…_with` take a [`Patience`]: a
-//! [`Deadline`], made once where a timeout enters the program, and perhaps a [`Host`](wait::Host), which may end the wait.
+//! | name | waits |
+//! |---|---|
+//! | `try_get`, `try_acquire`, … | never |
+//! | `get`, `acquire`, … | as long as it takes |
+//! | `get_until`, `acquire_until`, … | until a [`Deadline`], made once from a [`Duration`](std::time::Duration) |
+//! | `get_with`, `acquire_with`, … | as long as a [`Patience`] lasts: a deadline, and a [`Host`](wait::Host) that may end the wait |
+//!
+//! No wait ends by chance: a thread wakes for a notification, at its deadline, or because its host says so.
 //!
 //! ```
 //! use std::time::Duration;
 //!
+//! use interlock::Deadline;
 //! use interlock::sync::{Semaphore, WaitError};
-//! use interlock::{Deadline, Patience};
 //!
-//! let connections = Semaphore::bounded(1, 1);
-//! connections.acquire();
+//! let connections = Semaphore::new(1);
+//! let connection = connections.guard();
 //! let soon = Deadline::after(Duration::from_millis(1));
-//! let result = connections.acquire_with(&mut Patience::until(soon));
-//! assert_eq!(result, Err(WaitError::TimedOut));
+//! assert_eq!(connections.acquire_until(soon), Err(WaitError::TimedOut));
+//! drop(connection);
+//! assert_eq!(connections.acquire_until(soon), Ok(()));
 //! ```
 //!
-//! # Locks
+//! # Values under a lock
 //!
-//! A [`Lock`](sync::Lock) is Python's: it guards nothing by itself, any thread may release it, and releasing is a call, not
-//! the end of a scope. It is eventually fair: every half millisecond, a release gives it to the first in line, whoever else wants it.
+//! A [`Mutex`](sync::Mutex) has a value, and a [`Condition`](sync::Condition) says that it changed. A thread that is
+//! notified is not woken to find the mutex taken: it wakes when it is its turn to have it.
 //!
 //! ```
-//! use interlock::Patience;
-//! use interlock::sync::{Condition, RLock};
+//! use interlock::sync::{Condition, Mutex};
 //!
-//! let (lock, changed) = (RLock::new(), Condition::new());
+//! let (balance, changed) = (Mutex::new(0), Condition::new());
 //! std::thread::scope(|scope| {
-//!     lock.acquire();
 //!     scope.spawn(|| {
-//!         lock.acquire();
-//!         changed.notify_with(&lock, 1);
-//!         lock.release().unwrap();
+//!         let mut balance = balance.lock();
+//!         *balance += 50;
+//!         changed.notify_all(&balance);
 //!     });
-//!     // Releases the lock, waits for the notification, and has the lock again.
-//!     changed.wait_with(&lock, &mut Patience::endless()).unwrap();
-//!     lock.release().unwrap();
+//!     let balance = changed.wait_while(balance.lock(), |balance| *balance < 50);
+//!     assert_eq!(*balance, 50);
 //! });
+//! ```
+//!
+//! # Locks without a value
+//!
+//! A [`Lock`](sync::Lock) is Python's: it guards nothing by itself, and any thread may release it. It is released by a
+//! call, or at the end of a scope by its [`Guard`](sync::Guard). All locks are eventually fair: every half millisecond, a
+//! release gives the lock to the first in line, whoever else wants it.
+//!
+//! ```
+//! use interlock::sync::RLock;
+//!
+//! let lock = RLock::new();
+//! let outer = lock.guard();
+//! // Its owner may have it again.
+//! let inner = lock.try_guard();
+//! assert!(inner.is_some());
+//! drop((outer, inner));
+//! assert!(!lock.is_locked());
 //! ```
 //!
 //! # A primitive of your own
@@ -144,44 +175,120 @@
 //!
 //! # What it does not do
 //!
-//! It does not poison: a thread that panics with a lock leaves it locked, as in Python. It supports Linux only. A process
-//! that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]).
+//! - It does not poison. A guard that is dropped while a panic unwinds releases its lock, and a value stays as it is; what
+//!   was acquired by a call stays acquired, as in Python.
+//! - It supports Linux only.
+//! - Its constructors are not `const`: a primitive in a `static` stands in a [`LazyLock`](std::sync::LazyLock).
+//! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]).
 
 #![forbid(unsafe_code)]
 
 /// Queues between threads and tasks.
+///
+/// ```
+/// use interlock::queue::{Discard, PriorityQueue, PutError};
+///
+/// let orders = PriorityQueue::new(2);
+/// orders.put((2, "coffee")).unwrap();
+/// orders.put((1, "water")).unwrap();
+/// assert_eq!(orders.try_put((3, "tea")), Err(PutError::Full((3, "tea"))));
+/// assert_eq!(orders.get(), Ok((1, "water")));
+/// orders.shutdown(Discard::Nothing);
+/// assert_eq!(orders.try_put((3, "tea")), Err(PutError::ShutDown((3, "tea"))));
+/// assert_eq!(orders.iter().count(), 1);
+/// ```
 pub mod queue {
     pub use interlock_queue::{
-        Contents, Counters, Discard, Either, Fifo, GetError, Getting, Hooked, HookedError, Joining, Lifo,
-        Priority, PutError, Putting, Queue, Side, Store, TooManyDone, Traverse,
+        Contents, Counters, Discard, Either, Fifo, FifoQueue, GetError, Getting, Hooked, HookedError,
+        JoinError, Joining, Lifo, LifoQueue, Priority, PriorityQueue, PutError, Putting, Queue, Side, Store,
+        TooManyDone, Traverse,
     };
 }
 
 /// Locks, conditions, semaphores, events and barriers.
 pub mod sync {
     pub use interlock_sync::{
-        Arrival, Barrier, Broken, Condition, Event, Exclusive, Lock, NotHeld, RLock, Saved, Semaphore,
-        TooMany, WaitError,
+        Arrival, Barrier, Broken, Condition, Event, Exclusive, Guard, Guarded, Lock, Mutex, MutexGuard,
+        NotHeld, RLock, Saved, Semaphore, TooMany, WaitError,
     };
 }
 
 /// Operating-system threads that are kept for reuse, and waiting for them.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use interlock::Patience;
+/// use interlock::thread::{Job, Latch, launch};
+///
+/// struct Greet(Arc<Latch>);
+///
+/// impl Job for Greet {
+///     fn run(&mut self) {
+///         println!("on a thread that may have run other jobs before");
+///     }
+///
+///     fn ended(self: Box<Self>) {
+///         self.0.open();
+///     }
+/// }
+///
+/// let ended = Arc::new(Latch::default());
+/// drop(launch(0, Box::new(Greet(ended.clone()))).unwrap());
+/// assert!(ended.wait_with(&mut Patience::endless()));
+/// ```
 pub mod thread {
-    pub use interlock_pool::{Group, Job, Latch, idle, launch};
+    pub use interlock_pool::{Group, Job, Latch, Lease, end_idle, idle, launch};
     pub use interlock_wait::ThreadId;
 }
 
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {
     pub use interlock_wait::{
-        Deadline, Host, Patience, Slept, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, WordLockGuard,
-        block, fork,
+        Deadline, Host, Patience, Slept, StateLock, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock,
+        WordLockGuard, block, fork,
     };
 }
 
 /// Hearing of what happens to threads: for profilers and deadlock detectors.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use interlock::Deadline;
+/// use interlock::observe::{Event, Probe, clear_probe, set_probe};
+/// use interlock::sync::Semaphore;
+///
+/// #[derive(Default)]
+/// struct CountsWaits(AtomicU32);
+///
+/// impl Probe for CountsWaits {
+///     fn event(&self, event: Event) {
+///         if let Event::WillWait { .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let waits = Arc::new(CountsWaits::default());
+/// set_probe(waits.clone());
+/// let _ = Semaphore::new(0).acquire_until(Deadline::PASSED);
+/// clear_probe();
+/// assert_eq!(waits.0.load(Ordering::Relaxed), 1);
+/// ```
 pub mod observe {
     pub use interlock_wait::{Event, Kind, Probe, Resource, clear_probe, probed, report, set_probe};
 }
 
 pub use wait::{Deadline, Patience};
+
+/// The Rust programs of the README are run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
+
+/// The Rust programs of the guide are run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+pub struct Guide;

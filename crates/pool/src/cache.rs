@@ -8,19 +8,18 @@
 //! | state | `IDLE` has it | its `job` | left by |
 //! |---|---|---|---|
 //! | running | no | none | the job ends: idle, or the thread ends |
-//! | idle | yes | none | [`launch`] takes it out of `IDLE` and puts a job in: assigned; [`end_idle`] takes it out and dismisses it, or its time is over and it takes itself out: the thread ends |
+//! | idle | yes | none | [`launch`] takes it out of `IDLE`, if nobody has a [`Lease`] on it, and puts a job in: assigned; [`end_idle`] takes it out and dismisses it, or its time is over and it takes itself out: the thread ends |
 //! | assigned | no | some | it takes the job: running |
 //!
-//! Claims: (C1) a job is run exactly once, because only who took the worker out of `IDLE` gives it one, and nobody takes
-//! it out twice. (C2) A worker does not end while it is assigned: it ends only if it could take itself out of `IDLE`.
-//! (C3) When [`Job::ended`] runs, the worker is idle already, so whoever learns from it that the job ended finds it there.
+//! What follows from this, and the tests of it, are in `PROTOCOL.md`.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use interlock_os::thread;
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{
     Deadline, Event, Kind, Patience, Resource, ThreadId, WaitQueue, Waiter, Wake, WordLock, block, fork,
     probed, report,
@@ -45,7 +44,39 @@ pub trait Job: Send {
 
 struct Worker {
     stack_size: usize,
+    /// Whether the [`Lease`] of its latest job lives: then nobody may take it out of `IDLE` for another job.
+    leased: AtomicBool,
     assignment: WordLock<Assignment>,
+}
+
+/// The thread that a job was given to. As long as it lives, no other job is given to that thread, also when the job has
+/// ended: the thread's identities stay distinct from those of threads started later.
+#[must_use = "the thread runs other jobs as soon as this is dropped and the job has ended"]
+pub struct Lease {
+    thread: ThreadId,
+    worker: Arc<Worker>,
+}
+
+impl Lease {
+    /// The thread.
+    pub fn thread(&self) -> ThreadId {
+        self.thread
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("thread", &self.thread)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Relaxed: it orders nothing; a job is handed over under the lock of its worker.
+        self.worker.leased.store(false, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -106,33 +137,38 @@ impl Idle {
 }
 
 /// Runs `job` on a thread with a stack of `stack_size` bytes, or, if that is 0, of the default size: on one that waits for
-/// work, or else on a new one. Returns the thread's identity. Never blocks.
+/// work, or else on a new one. Returns the thread. Never blocks.
 ///
 /// # Errors
 /// The operating system has no room for another thread; the job was not run.
-pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
+pub fn launch(stack_size: usize, job: Box<dyn Job>) -> io::Result<Lease> {
     let stack_size = if stack_size == 0 {
         thread::default_stack_size()
     } else {
         stack_size
     };
     match take_idle(stack_size) {
-        Some(idle) => {
-            assign(&idle.worker, job);
-            Ok(idle.thread)
+        Some(IdleWorker { thread, worker, .. }) => {
+            assign(&worker, job);
+            Ok(Lease { thread, worker })
         }
         None => start(stack_size, job),
     }
 }
 
+/// Takes an idle worker that nobody has a lease on, and leases it.
 fn take_idle(stack_size: usize) -> Option<IdleWorker> {
     with_idle(|idle| {
         let workers = idle.workers();
         // The one that waits for the shortest time is the likeliest to be awake.
-        let place = workers
-            .iter()
-            .rposition(|idle| idle.worker.stack_size == stack_size)?;
-        Some(workers.remove(place))
+        // Relaxed: see `Lease`.
+        let fits =
+            |worker: &Worker| worker.stack_size == stack_size && !worker.leased.load(Ordering::Relaxed);
+        let place = workers.iter().rposition(|idle| fits(&idle.worker))?;
+        let taken = workers.remove(place);
+        // Relaxed: as above.
+        taken.worker.leased.store(true, Ordering::Relaxed);
+        Some(taken)
     })
 }
 
@@ -144,24 +180,26 @@ fn assign(worker: &Worker, job: Box<dyn Job>) {
     wakeup.run();
 }
 
-fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<ThreadId> {
-    let worker = Worker {
+fn start(stack_size: usize, job: Box<dyn Job>) -> io::Result<Lease> {
+    let worker = Arc::new(Worker {
         stack_size,
+        leased: AtomicBool::new(true),
         assignment: WordLock::new(Assignment {
             job: Some(job),
             ..Default::default()
         }),
-    };
-    let worker = Arc::new(worker);
-    let ident = thread::spawn(stack_size, move || work(&worker))?;
-    Ok(ThreadId::from_ident(ident))
+    });
+    let its = worker.clone();
+    let thread = ThreadId::from_ident(thread::spawn(stack_size, move || work(&its))?);
+    Ok(Lease { thread, worker })
 }
 
 /// The life of a thread: job after job, until none comes.
 fn work(worker: &Arc<Worker>) {
     let me = ThreadId::current();
     let born_in = fork::generation();
-    while let Some(mut job) = next_job(worker) {
+    let patience = || Deadline::after(Duration::from_secs(IDLE_SECONDS));
+    while let Some(mut job) = next_job(worker, patience()) {
         if probed() {
             report(Event::ThreadBegan { thread: me });
         }
@@ -237,9 +275,9 @@ fn stop_being_idle(worker: &Arc<Worker>) -> bool {
     })
 }
 
-/// Waits for the job that this worker was or will be given; `None` when its time as an idle worker is over.
-fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
-    let deadline = Deadline::after(Duration::from_secs(IDLE_SECONDS));
+/// Waits for the job that this worker was or will be given; `None` when its time as an idle worker is over, at `deadline`
+/// or by a dismissal.
+fn next_job(worker: &Arc<Worker>, deadline: Deadline) -> Option<Box<dyn Job>> {
     loop {
         let waiter = Waiter::thread();
         let mut assignment = worker.assignment.lock();
@@ -269,4 +307,80 @@ fn next_job(worker: &Arc<Worker>) -> Option<Box<dyn Job>> {
 /// How many threads wait for a job, at this moment. Never blocks.
 pub fn idle() -> usize {
     with_idle(|idle| idle.workers().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use interlock_wait::{Probe, clear_probe, set_probe};
+
+    use super::*;
+
+    struct Nothing;
+
+    impl Job for Nothing {
+        fn run(&mut self) {}
+
+        fn ended(self: Box<Self>) {}
+    }
+
+    /// Counts how often the wait of one worker has timed out.
+    struct Timeouts(usize, AtomicUsize);
+
+    impl Probe for Timeouts {
+        fn event(&self, event: Event) {
+            if matches!(event, Event::Woke { resource, wake: Wake::TimedOut, .. } if resource.address == self.0)
+            {
+                self.1.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// An idle worker; no other test asks for a thread with this stack.
+    fn idle_worker(stack_size: usize) -> Arc<Worker> {
+        let worker = Arc::new(Worker {
+            stack_size,
+            leased: AtomicBool::new(false),
+            assignment: WordLock::default(),
+        });
+        assert!(become_idle(ThreadId::current(), &worker));
+        worker
+    }
+
+    #[test]
+    fn a_worker_does_not_end_while_it_is_assigned() {
+        const STACK_SIZE: usize = 12_345;
+        let worker = idle_worker(STACK_SIZE);
+        let timeouts = Arc::new(Timeouts(worker.assignment.address(), AtomicUsize::new(0)));
+        set_probe(timeouts.clone());
+        let taken = take_idle(STACK_SIZE).unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| next_job(&worker, Deadline::PASSED).is_some());
+            // Its time is over, again and again; but it was taken out, and is about to get a job.
+            while timeouts.1.load(Ordering::SeqCst) < 2 && !waits.is_finished() {
+                thread::yield_now();
+            }
+            assign(&taken.worker, Box::new(Nothing));
+            assert!(waits.join().unwrap());
+        });
+        clear_probe();
+
+        let worker = idle_worker(STACK_SIZE);
+        assert!(next_job(&worker, Deadline::PASSED).is_none());
+        assert!(take_idle(STACK_SIZE).is_none(), "it ended, so nobody finds it");
+    }
+
+    #[test]
+    fn a_worker_that_is_dismissed_ends_and_is_given_nothing() {
+        const STACK_SIZE: usize = 23_456;
+        let worker = idle_worker(STACK_SIZE);
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| next_job(&worker, Deadline::NEVER).is_none());
+            let idle = take_idle(STACK_SIZE);
+            dismiss(idle.as_slice());
+            assert!(take_idle(STACK_SIZE).is_none());
+            assert!(waits.join().unwrap());
+        });
+    }
 }

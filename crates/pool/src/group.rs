@@ -3,6 +3,7 @@
 use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock, block, fork};
 
 /// A number of running threads, and a way to wait until it is zero.
+#[derive(Debug)]
 pub struct Group {
     state: WordLock<State>,
 }

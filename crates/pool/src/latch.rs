@@ -6,7 +6,7 @@ use interlock_wait::{Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock
 ///
 /// An event for the threads of this crate, which run engine code when nothing excludes them from others: a
 /// `interlock_sync::Event` may rely on a host for that.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Latch {
     state: WordLock<State>,
 }

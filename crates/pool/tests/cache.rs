@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
+use std::collections::HashSet;
 use std::sync::mpsc;
 
-use interlock_pool::{Job, launch};
+use interlock_pool::{Job, Lease, launch};
 use interlock_wait::ThreadId;
 
 struct Report {
@@ -26,8 +27,22 @@ fn run(stack_size: usize, panics: bool) -> ThreadId {
     let (tell, hear) = mpsc::channel();
     let told = launch(stack_size, Box::new(Report { tell, panics })).unwrap();
     let ran_on = hear.recv().unwrap();
-    assert_eq!(told, ran_on);
+    assert_eq!(told.thread(), ran_on);
     ran_on
+}
+
+#[test]
+fn a_thread_is_not_reused_while_somebody_has_a_lease_on_it() {
+    let mut leases = Vec::new();
+    for _ in 0..20 {
+        let (tell, hear) = mpsc::channel();
+        leases.push(launch(1 << 17, Box::new(Report { tell, panics: false })).unwrap());
+        hear.recv().unwrap();
+    }
+    let threads: HashSet<_> = leases.iter().map(Lease::thread).collect();
+    assert_eq!(threads.len(), 20);
+    drop(leases);
+    assert!(threads.contains(&run(1 << 17, false)));
 }
 
 #[test]

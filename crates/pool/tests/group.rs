@@ -1,5 +1,7 @@
 //! Waiting for threads together, and for something that happens once.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,7 +28,7 @@ fn a_group_is_waited_for_until_the_last_has_left() {
     for round in 1..=50 {
         for _ in 0..4 {
             GROUP.enter();
-            assert!(launch(1 << 17, Box::new(Counts(runs.clone()))).is_ok());
+            drop(launch(1 << 17, Box::new(Counts(runs.clone()))).unwrap());
         }
         assert!(GROUP.wait_with(&mut Patience::endless()));
         assert_eq!(runs.load(Ordering::SeqCst), 4 * round);
@@ -65,7 +67,7 @@ impl Job for PanicsAtItsEnd {
 fn a_job_whose_end_panics_does_not_take_the_next_one_with_it() {
     for _ in 0..100 {
         let ended = Arc::new(Latch::default());
-        assert!(launch(1 << 16, Box::new(PanicsAtItsEnd(ended.clone()))).is_ok());
+        drop(launch(1 << 16, Box::new(PanicsAtItsEnd(ended.clone()))).unwrap());
         let soon = Deadline::after(std::time::Duration::from_secs(10));
         assert!(ended.wait_with(&mut Patience::until(soon)), "the job was run");
     }

@@ -20,7 +20,7 @@ impl Job for Report {
 fn every_job_of_many_at_once_runs() {
     let (tell, hear) = mpsc::channel();
     for _ in 0..200 {
-        launch(1 << 17, Box::new(Report(tell.clone()))).unwrap();
+        drop(launch(1 << 17, Box::new(Report(tell.clone()))).unwrap());
     }
     drop(tell);
     assert_eq!(hear.iter().count(), 200);

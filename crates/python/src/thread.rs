@@ -1,9 +1,9 @@
 //! Starting and joining threads.
 
-use interlock_pool::{Group, Job, Latch};
+use interlock_pool::{Group, Job, Latch, Lease};
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
-use interlock_wait::{Deadline, ThreadId};
+use interlock_wait::{Deadline, StateLock, ThreadId};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
@@ -18,6 +18,8 @@ static NON_DAEMON: Group = Group::new();
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct ThreadHandle {
     shared: Arc<Shared>,
+    /// Until somebody has joined the thread, or nobody can any more.
+    lease: StateLock<Option<Lease>>,
 }
 
 #[derive(Default)]
@@ -33,14 +35,15 @@ impl ThreadHandle {
     fn new() -> Self {
         ThreadHandle {
             shared: Arc::default(),
+            lease: StateLock::default(),
         }
     }
 
     /// Run `bootstrap()` on a thread with a fresh thread state; the thread's ident. To be called once.
     ///
-    /// The operating-system thread is one whose last task has ended, if there is one with the same `stack_size` (bytes, 0:
-    /// the default), or else a new one; the system's tools see it as `name`. Never blocks. Raises RuntimeError if the
-    /// operating system has no room for a thread.
+    /// The operating-system thread is one whose last task has ended and was joined or forgotten, if there is one with the
+    /// same `stack_size` (bytes, 0: the default), or else a new one; the system's tools see it as `name`. Never blocks.
+    /// Raises RuntimeError if the operating system has no room for a thread.
     fn start(&self, bootstrap: Py<PyAny>, name: String, daemon: bool, stack_size: usize) -> PyResult<u64> {
         let starter = ThreadId::current();
         let task = Task {
@@ -57,20 +60,23 @@ impl ThreadHandle {
         if launched.is_err() && !daemon {
             NON_DAEMON.leave();
         }
-        launched
-            .map(ThreadId::ident)
-            .map_err(|_| PyRuntimeError::new_err("can't start new thread"))
+        let lease = launched.map_err(|_| PyRuntimeError::new_err("can't start new thread"))?;
+        let ident = lease.thread().ident();
+        *self.lease.lock() = Some(lease);
+        Ok(ident)
     }
 
     /// Wait until the thread has ended; whether it has, within `timeout` seconds (None: without limit).
     #[pyo3(signature = (timeout = Timeout::Never), text_signature = "($self, timeout=None)")]
     fn join(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
-        if self.shared.ended.is_open() {
-            return Ok(true);
+        let ended = self.shared.ended.is_open()
+            || blocking::wait(py, timeout.deadline()?, |patience| {
+                self.shared.ended.wait_with(patience)
+            })?;
+        if ended {
+            drop(self.lease.lock().take());
         }
-        blocking::wait(py, timeout.deadline()?, |patience| {
-            self.shared.ended.wait_with(patience)
-        })
+        Ok(ended)
     }
 
     /// Whether the thread has ended. Never blocks.

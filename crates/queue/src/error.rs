@@ -77,6 +77,29 @@ impl fmt::Display for GetError {
 
 impl Error for GetError {}
 
+/// The wait for the end of all tasks ended before them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinError {
+    /// The deadline passed.
+    TimedOut,
+    /// The host of the thread ended the wait.
+    Interrupted,
+    /// The queue was retired: its tasks are counted elsewhere now.
+    Retired,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            JoinError::TimedOut => "the deadline passed before all tasks were done",
+            JoinError::Interrupted => "the wait for the end of all tasks was interrupted",
+            JoinError::Retired => "the queue is retired",
+        })
+    }
+}
+
+impl Error for JoinError {}
+
 /// More tasks were said to be done than items had been put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyDone;

@@ -11,7 +11,9 @@
 //! For items that are put away by somebody else's code, which may take long and fail, there is [`Hooked`].
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
+mod debug;
 mod error;
 mod hooked;
 mod queue;
@@ -20,9 +22,9 @@ mod state;
 mod store;
 mod task;
 
-pub use error::{GetError, PutError, TooManyDone};
+pub use error::{GetError, JoinError, PutError, TooManyDone};
 pub use hooked::{Counters, Hooked, HookedError};
-pub use queue::Queue;
+pub use queue::{FifoQueue, LifoQueue, PriorityQueue, Queue};
 pub use side::Side;
 pub use state::{Contents, Discard};
 pub use store::{Either, Fifo, Lifo, Priority, Store, Traverse};

@@ -3,22 +3,34 @@
 use std::collections::VecDeque;
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeups, block};
+use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeups, block};
 
-use crate::error::{GetError, PutError, TooManyDone};
+use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
 use crate::state::{Contents, Discard, Mode, State};
-use crate::store::{Store, Traverse};
+use crate::store::{Fifo, Lifo, Priority, Store, Traverse};
+
+/// A queue of items in the order in which they were put: Python's `queue.Queue`.
+pub type FifoQueue<T> = Queue<Fifo<T>>;
+
+/// A queue that gives out the latest item first: Python's `queue.LifoQueue`.
+pub type LifoQueue<T> = Queue<Lifo<T>>;
+
+/// A queue of numbers with an item each, that gives out the smallest number first: Python's `queue.PriorityQueue`.
+pub type PriorityQueue<T> = Queue<Priority<T>>;
 
 /// A queue between threads and tasks: Python's `queue.Queue`, `LifoQueue` and, by number, `PriorityQueue`.
 ///
 /// ```
-/// use interlock_queue::{Fifo, Queue};
+/// use interlock_queue::{Discard, FifoQueue};
 ///
-/// let queue = Queue::<Fifo<i32>>::new(0);
-/// std::thread::scope(|s| {
-///     s.spawn(|| queue.put(1));
-///     assert_eq!(queue.get(), Ok(1));
+/// let queue = FifoQueue::new(100);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         (1..=4).for_each(|number| queue.put(number).unwrap());
+///         queue.shutdown(Discard::Nothing);
+///     });
+///     assert_eq!(queue.iter().sum::<i32>(), 10);
 /// });
 /// ```
 pub struct Queue<S: Store> {
@@ -44,7 +56,7 @@ impl<S: Store> Queue<S> {
     ///
     /// # Errors
     /// The queue is full, shut down or retired.
-    #[inline]
+    #[inline(always)]
     pub fn try_put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
         let mut state = self.state.lock();
         if let Err(reason) = state.room() {
@@ -65,6 +77,14 @@ impl<S: Store> Queue<S> {
     /// The queue is shut down or retired.
     pub fn put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
         self.put_with(item, &mut Patience::endless())
+    }
+
+    /// Puts an item in. Blocks while the queue is full, until `deadline`.
+    ///
+    /// # Errors
+    /// The queue stayed full, or was shut down or retired; the item is in the error.
+    pub fn put_until(&self, item: S::Item, deadline: Deadline) -> Result<(), PutError<S::Item>> {
+        self.put_with(item, &mut Patience::until(deadline))
     }
 
     /// Puts an item in. Blocks while the queue is full, until `patience` ends.
@@ -120,7 +140,7 @@ impl<S: Store> Queue<S> {
     ///
     /// # Errors
     /// The queue is empty, or retired.
-    #[inline]
+    #[inline(always)]
     pub fn try_get(&self) -> Result<S::Item, GetError> {
         let (item, wakeup) = self.state.lock().pop()?;
         if let Some(wakeup) = wakeup {
@@ -135,6 +155,14 @@ impl<S: Store> Queue<S> {
     /// The queue is shut down and empty, or retired.
     pub fn get(&self) -> Result<S::Item, GetError> {
         self.get_with(&mut Patience::endless())
+    }
+
+    /// Takes an item out. Blocks while the queue is empty, until `deadline`.
+    ///
+    /// # Errors
+    /// The queue stayed empty, is shut down and empty, or is retired.
+    pub fn get_until(&self, deadline: Deadline) -> Result<S::Item, GetError> {
+        self.get_with(&mut Patience::until(deadline))
     }
 
     /// Takes an item out. Blocks while the queue is empty, until `patience` ends.
@@ -153,6 +181,12 @@ impl<S: Store> Queue<S> {
                 Wake::Interrupted => return Err(GetError::Interrupted),
             }
         }
+    }
+
+    /// The items as they come, until the queue is shut down and empty, or retired. Several threads may do this at once: each
+    /// item goes to one of them. Blocks, in each step, while the queue is empty.
+    pub fn iter(&self) -> impl Iterator<Item = S::Item> + '_ {
+        std::iter::from_fn(|| self.get().ok())
     }
 
     /// Takes out at least one and at most `most` items (1 or more). Blocks while the queue is empty, until `patience` ends.
@@ -179,23 +213,39 @@ impl<S: Store> Queue<S> {
         Ok(())
     }
 
+    /// Waits until the task of every item is done. Blocks until then.
+    ///
+    /// # Errors
+    /// The queue was retired.
+    pub fn join(&self) -> Result<(), JoinError> {
+        self.join_with(&mut Patience::endless())
+    }
+
+    /// Waits until the task of every item is done. Blocks until then, or until `deadline`.
+    ///
+    /// # Errors
+    /// The deadline passed, or the queue was retired.
+    pub fn join_until(&self, deadline: Deadline) -> Result<(), JoinError> {
+        self.join_with(&mut Patience::until(deadline))
+    }
+
     /// Waits until the task of every item is done. Blocks until then, or until `patience` ends.
     ///
     /// # Errors
-    /// [`GetError::Empty`] never; the deadline passed or the host ended the wait ([`GetError::Interrupted`]), or the queue
-    /// was retired.
-    pub fn join_with(&self, patience: &mut Patience<'_>) -> Result<(), GetError> {
+    /// The deadline passed, the host ended the wait, or the queue was retired.
+    pub fn join_with(&self, patience: &mut Patience<'_>) -> Result<(), JoinError> {
         loop {
             let state = self.state.lock();
             match state.mode {
-                Mode::Retired => return Err(GetError::Retired),
+                Mode::Retired => return Err(JoinError::Retired),
                 _ if state.unfinished == 0 => return Ok(()),
                 _ => drop(state),
             }
             match self.wait(Side::Join, patience) {
                 Wake::Notified => {}
                 Wake::TimedOut if self.state.lock().unfinished == 0 => {}
-                Wake::TimedOut | Wake::Interrupted => return Err(GetError::Interrupted),
+                Wake::TimedOut => return Err(JoinError::TimedOut),
+                Wake::Interrupted => return Err(JoinError::Interrupted),
             }
         }
     }

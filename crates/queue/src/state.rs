@@ -10,6 +10,7 @@ use crate::side::Side;
 use crate::store::Store;
 
 /// What was in a queue when it was retired.
+#[derive(Debug)]
 pub struct Contents<S> {
     /// The items.
     pub items: S,
@@ -85,7 +86,7 @@ impl<S: Store> State<S> {
     }
 
     /// Whether an item can be put in now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn room(&self) -> Result<(), NoRoom> {
         match self.mode {
             Mode::Open if self.items.len() < self.limit => Ok(()),
@@ -96,7 +97,7 @@ impl<S: Store> State<S> {
     }
 
     /// Puts an item in, for which there is room, and notifies a getter.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, item: S::Item) -> Option<Wakeup> {
         self.items.push(item);
         self.unfinished += 1;
@@ -104,7 +105,7 @@ impl<S: Store> State<S> {
     }
 
     /// Takes an item out, and notifies a putter.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Result<(S::Item, Option<Wakeup>), GetError> {
         match self.items.pop() {
             Some(item) => {

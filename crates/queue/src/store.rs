@@ -33,6 +33,7 @@ pub trait Traverse: Store {
 }
 
 /// First in, first out.
+#[derive(Debug)]
 pub struct Fifo<T>(VecDeque<T>);
 
 impl<T> Default for Fifo<T> {
@@ -78,6 +79,7 @@ impl<T> Traverse for Fifo<T> {
 }
 
 /// Last in, first out.
+#[derive(Debug)]
 pub struct Lifo<T>(Vec<T>);
 
 impl<T> Default for Lifo<T> {
@@ -120,6 +122,7 @@ impl<T> Traverse for Lifo<T> {
 }
 
 /// First in, first out, or last in, first out, as chosen when it is made.
+#[derive(Debug)]
 pub struct Either<T> {
     items: VecDeque<T>,
     last_first: bool,
@@ -195,11 +198,13 @@ impl<T> IntoIterator for Either<T> {
 
 /// The smallest number first; first in, first out among equal numbers. An item is a number and a payload, and only the
 /// number is compared.
+#[derive(Debug)]
 pub struct Priority<T> {
     heap: BinaryHeap<Ranked<T>>,
     pushed: u64,
 }
 
+#[derive(Debug)]
 struct Ranked<T> {
     rank: Reverse<(i64, u64)>,
     payload: T,

@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use hosts::Stops;
-use interlock_queue::{Discard, Fifo, GetError, PutError, Queue};
+use interlock_queue::{Discard, Fifo, GetError, JoinError, PutError, Queue};
 use interlock_wait::{Deadline, Patience};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
@@ -161,7 +161,7 @@ fn a_retired_queue_ends_every_wait_and_keeps_nothing() {
         let joiner = start(&queue, |queue| queue.join_with(&mut Patience::endless()));
         let contents = queue.retire().unwrap();
         assert_eq!(putter.join().unwrap(), Err(PutError::Retired(2)));
-        assert_eq!(joiner.join().unwrap(), Err(GetError::Retired));
+        assert_eq!(joiner.join().unwrap(), Err(JoinError::Retired));
         assert_eq!(contents.unfinished, 1);
     });
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{Counts, Runs, eventually};
 use interlock_queue::{
-    Discard, Either, Fifo, GetError, Lifo, Priority, PutError, Queue, Store, TooManyDone, Traverse,
+    Discard, Either, Fifo, FifoQueue, GetError, JoinError, Lifo, LifoQueue, Priority, PriorityQueue,
+    PutError, Queue, Store, TooManyDone, Traverse,
 };
 use interlock_wait::{Deadline, Patience};
 
@@ -121,7 +122,7 @@ fn tasks_are_counted_from_put_to_done() {
     let mut items = VecDeque::from([1, 2, 3]);
     queue.put_many_with(&mut items, &mut Patience::endless()).unwrap();
     assert_eq!((items.len(), queue.unfinished()), (0, 3));
-    assert_eq!(queue.join_with(&mut soon()), Err(GetError::Interrupted));
+    assert_eq!(queue.join_with(&mut soon()), Err(JoinError::TimedOut));
     std::thread::scope(|scope| {
         let joiner = scope.spawn(|| queue.join_with(&mut Patience::endless()));
         for _ in 0..3 {
@@ -191,7 +192,7 @@ fn a_retired_queue_gives_up_its_contents_once() {
     assert!(queue.retire().is_none());
     assert_eq!(queue.try_put('c'), Err(PutError::Retired('c')));
     assert_eq!(queue.get(), Err(GetError::Retired));
-    assert_eq!(queue.join_with(&mut Patience::endless()), Err(GetError::Retired));
+    assert_eq!(queue.join_with(&mut Patience::endless()), Err(JoinError::Retired));
 }
 
 #[test]
@@ -289,4 +290,38 @@ fn impatience(number: usize) -> Patience<'static> {
         1 => Deadline::PASSED,
         _ => Deadline::NEVER,
     })
+}
+
+#[test]
+fn each_wait_of_a_queue_ends_at_its_deadline() {
+    let queue = FifoQueue::new(1);
+    assert_eq!(queue.get_until(Deadline::after(SOON)), Err(GetError::Empty));
+    assert_eq!(queue.put_until(1, Deadline::PASSED), Ok(()));
+    assert_eq!(queue.put_until(2, Deadline::after(SOON)), Err(PutError::Full(2)));
+    assert_eq!(queue.join_until(Deadline::after(SOON)), Err(JoinError::TimedOut));
+    assert_eq!(queue.get_until(Deadline::PASSED), Ok(1));
+    queue.task_done().unwrap();
+    assert_eq!(queue.join_until(Deadline::PASSED), Ok(()));
+    assert_eq!(queue.join(), Ok(()));
+}
+
+#[test]
+fn iterators_share_the_items_until_a_shutdown() {
+    let queue = FifoQueue::new(2);
+    let sums = std::thread::scope(|scope| {
+        let consumers = [0, 1].map(|_| scope.spawn(|| queue.iter().sum::<u32>()));
+        (1..=100).for_each(|number| queue.put(number).unwrap());
+        queue.shutdown(Discard::Nothing);
+        consumers.map(|consumer| consumer.join().unwrap())
+    });
+    assert_eq!(sums[0] + sums[1], 5050);
+}
+
+#[test]
+fn debug_output_shows_numbers_and_no_items() {
+    let queue = PriorityQueue::<&str>::new(0);
+    queue.put((1, "secret")).unwrap();
+    let shown = format!("{queue:?}");
+    assert_eq!(shown, "Queue { len: 1, unfinished: 1, is_shut_down: false, .. }");
+    assert!(LifoQueue::<u8>::new(0).is_empty());
 }

@@ -2,7 +2,7 @@
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Kind, Patience, Resource, StateLock, ThreadId, WaitQueue, Waiter, Wake, Wakeups, block,
+    Deadline, Kind, Patience, Resource, StateLock, ThreadId, WaitQueue, Waiter, Wake, Wakeups, block,
 };
 
 use crate::error::Broken;
@@ -11,6 +11,17 @@ use crate::error::Broken;
 ///
 /// The last party to arrive may do something before it lets the others through: see [`Barrier::arrive_with`]. When a
 /// party gives up, the barrier breaks: all waiting parties are told, and whoever arrives, until [`Barrier::reset`].
+///
+/// ```
+/// use interlock_sync::Barrier;
+///
+/// let barrier = Barrier::new(3);
+/// std::thread::scope(|scope| {
+///     for _ in 0..3 {
+///         scope.spawn(|| assert!(barrier.wait().unwrap() < 3));
+///     }
+/// });
+/// ```
 pub struct Barrier {
     state: StateLock<State>,
 }
@@ -79,7 +90,16 @@ impl Barrier {
     /// # Errors
     /// The barrier is broken, or was broken or reset while this party waited.
     pub fn wait(&self) -> Result<usize, Broken> {
-        match self.arrive_with(&mut Patience::endless())? {
+        self.wait_until(Deadline::NEVER)
+    }
+
+    /// Arrives, and waits for the other parties until `deadline`, which breaks the barrier. The index of arrival, from 0;
+    /// the last opens the barrier for all.
+    ///
+    /// # Errors
+    /// [`Broken::Broken`]: the deadline passed, or the barrier is broken, or was broken or reset while this party waited.
+    pub fn wait_until(&self, deadline: Deadline) -> Result<usize, Broken> {
+        match self.arrive_with(&mut Patience::until(deadline))? {
             Arrival::Through(index) => Ok(index),
             Arrival::Leads(index) => self.open().map(|()| index),
         }

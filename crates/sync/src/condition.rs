@@ -76,6 +76,9 @@ impl sealed::Sealed for RLock {
 
 /// Lets threads wait until another says that something changed: Python's `threading.Condition`, without its lock.
 ///
+/// With the value in a [`Mutex`](crate::Mutex): [`Condition::wait_while`], [`Condition::notify_one`] and others. With a
+/// plain lock: [`Condition::wait_with`] and [`Condition::notify_with`].
+///
 /// The lock is named in each call, and must be the same in all. A notified thread is moved into the line for the lock
 /// instead of being woken just to find it taken, so a notification costs one switch of threads, not two.
 ///

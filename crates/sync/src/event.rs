@@ -1,12 +1,32 @@
 //! A flag to wait for.
 
-use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
+use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
 
 use crate::error::WaitError;
 
 /// A flag that threads wait for: Python's `threading.Event`.
 ///
 /// Whoever waits when it is set gets through, even if it is cleared at once.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use interlock_sync::Event;
+/// use interlock_wait::Deadline;
+///
+/// let stop = Event::new();
+/// std::thread::scope(|scope| {
+///     let ticks = scope.spawn(|| {
+///         let mut ticks = 0;
+///         while stop.wait_until(Deadline::after(Duration::from_millis(1))).is_err() {
+///             ticks += 1;
+///         }
+///         ticks
+///     });
+///     stop.set();
+///     assert!(ticks.join().is_ok());
+/// });
+/// ```
 pub struct Event {
     state: StateLock<State>,
 }
@@ -69,6 +89,14 @@ impl Event {
         } else {
             self.wait_slow(patience)
         }
+    }
+
+    /// Waits for the event. Blocks until it is set, or until `deadline`.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`]: the deadline passed.
+    pub fn wait_until(&self, deadline: Deadline) -> Result<(), WaitError> {
+        self.wait_with(&mut Patience::until(deadline))
     }
 
     #[cold]

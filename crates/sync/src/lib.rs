@@ -4,16 +4,23 @@
 //! happens in [`interlock_wait::block`]. The semantics are those of Python's standard library: a [`Lock`] may be released
 //! by any thread, an [`Event`] set wakes everybody who waits at that moment, a [`Barrier`] breaks when a party gives up.
 //!
-//! Methods named `try_…` never wait. Methods named `…_with` take a [`Patience`](interlock_wait::Patience), which says how
-//! long they may.
+//! Methods named `try_…` never wait. Methods named `…_until` wait until a [`Deadline`](interlock_wait::Deadline), methods
+//! named `…_with` as long as a [`Patience`](interlock_wait::Patience) lasts. What is acquired is released by a call, or by
+//! the end of a [`Guard`].
+//!
+//! New beside Python's: [`Mutex`], a lock with a value in it.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod barrier;
 mod condition;
+mod debug;
 mod error;
 mod event;
+mod guard;
 mod lock;
+mod mutex;
 mod ownership;
 mod rlock;
 mod semaphore;
@@ -22,6 +29,8 @@ pub use barrier::{Arrival, Barrier};
 pub use condition::{Condition, Exclusive};
 pub use error::{Broken, NotHeld, TooMany, WaitError};
 pub use event::Event;
+pub use guard::{Guard, Guarded};
 pub use lock::Lock;
+pub use mutex::{Mutex, MutexGuard};
 pub use rlock::{RLock, Saved};
 pub use semaphore::Semaphore;

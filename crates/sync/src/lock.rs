@@ -1,14 +1,14 @@
 //! A mutual-exclusion lock.
 
-use interlock_wait::{Kind, Patience, StateLock, ThreadId};
+use interlock_wait::{Deadline, Kind, Patience, StateLock, ThreadId};
 
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
 
 /// A lock that one thread at a time has, and that any thread may release: Python's `threading.Lock`.
 ///
-/// It guards nothing by itself; for that, keep the data beside it. It is eventually fair: a release hands it
-/// to the first in line, whoever else wants it, unless that has happened in the last half millisecond.
+/// It guards nothing by itself: a [`Mutex`](crate::Mutex) is a lock with a value in it. It is eventually fair: a release
+/// hands it to the first in line, whoever else wants it, unless that has happened in the last half millisecond.
 ///
 /// ```
 /// use interlock_sync::Lock;
@@ -17,6 +17,11 @@ use crate::ownership::{self, Owned, Ownership};
 /// lock.acquire();
 /// assert!(!lock.try_acquire());
 /// lock.release().unwrap();
+///
+/// let guard = lock.guard();
+/// assert!(lock.is_locked());
+/// drop(guard);
+/// assert!(!lock.is_locked());
 /// ```
 pub struct Lock {
     owned: Owned,
@@ -53,6 +58,14 @@ impl Lock {
             return Ok(());
         }
         ownership::acquire_slow(&self.owned, Kind::Lock, patience)
+    }
+
+    /// Takes the lock. Blocks until it is released to this thread, or until `deadline`.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`]: the deadline passed; the lock was not taken.
+    pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
+        self.acquire_with(&mut Patience::until(deadline))
     }
 
     /// Releases the lock, whichever thread has it, and wakes the first in line. Never blocks.

@@ -29,8 +29,9 @@ const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 /// | from | to | who | when |
 /// |---|---|---|---|
 /// | `FREE` | a thread | that thread | it acquires |
-/// | a thread | `FREE` | any thread | it releases, and wakes the first in line, if any, to try |
-/// | a thread | the first in line | any thread | it releases, and that one has waited for long |
+/// | a thread | `FREE` | any thread | it releases, and notifies the first in line, if any, to try |
+/// | a thread | the first in line | any thread | it releases, and `next_handover` has passed |
+#[derive(Debug)]
 pub struct Ownership {
     owner: u64,
     /// How often the owner has acquired the lock again, and not released it yet.

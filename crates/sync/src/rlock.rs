@@ -1,6 +1,6 @@
 //! A reentrant lock.
 
-use interlock_wait::{Kind, Patience, StateLock, ThreadId};
+use interlock_wait::{Deadline, Kind, Patience, StateLock, ThreadId};
 
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
@@ -62,6 +62,14 @@ impl RLock {
             return Ok(());
         }
         ownership::acquire_slow(&self.owned, Kind::RLock, patience)
+    }
+
+    /// Takes the lock, once more if this thread has it. Blocks until it is released to this thread, or until `deadline`.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`]: the deadline passed; the lock was not taken.
+    pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
+        self.acquire_with(&mut Patience::until(deadline))
     }
 
     #[inline]

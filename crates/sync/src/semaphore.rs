@@ -1,11 +1,26 @@
 //! A counting semaphore.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
+use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
 
 use crate::error::{TooMany, WaitError};
 
 /// A number of permits: Python's `threading.Semaphore`, and with a bound its `threading.BoundedSemaphore`.
+///
+/// ```
+/// use interlock_sync::Semaphore;
+///
+/// let connections = Semaphore::new(2);
+/// std::thread::scope(|scope| {
+///     for _ in 0..8 {
+///         scope.spawn(|| {
+///             let _connection = connections.guard();
+///             // At most two threads at a time are here.
+///         });
+///     }
+/// });
+/// assert_eq!(connections.permits(), 2);
+/// ```
 pub struct Semaphore {
     state: StateLock<State>,
 }
@@ -61,6 +76,14 @@ impl Semaphore {
         } else {
             self.acquire_slow(patience)
         }
+    }
+
+    /// Takes a permit. Blocks until there is one, or until `deadline`.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`]: the deadline passed; no permit was taken.
+    pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
+        self.acquire_with(&mut Patience::until(deadline))
     }
 
     #[cold]

@@ -74,7 +74,7 @@ fn an_interrupted_waiter_takes_nothing_and_leaves_the_line() {
 }
 
 #[test]
-fn a_lock_is_handed_to_who_has_waited_for_long() {
+fn who_takes_a_lock_again_and_again_keeps_nobody_from_it() {
     let lock = Lock::new();
     let (sleeps, taken) = (AtomicUsize::new(0), AtomicBool::new(false));
     lock.acquire();
@@ -106,7 +106,7 @@ fn a_signal_handler_has_the_lock_that_its_thread_waits_for() {
             let mut handled = false;
             let mut host = Handles(|| {
                 handled = true;
-                // The thread has waited for long: a release would hand the lock over, but for this handler.
+                // The lock was never handed over: this release would do so, but for the handler.
                 lock.release().unwrap();
                 assert!(lock.try_acquire());
                 lock.release().unwrap();

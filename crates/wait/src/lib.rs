@@ -9,10 +9,13 @@
 //! that lets go of the thread while it sleeps and hears the signals that come meanwhile. What
 //! happens is told to the registered [`Probe`], if there is one.
 
+#![warn(missing_debug_implementations)]
+
 #[cfg(not(loom))]
 mod backoff;
 mod block;
 mod deadline;
+mod debug;
 mod event;
 pub mod fork;
 #[cfg(loom)]

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use interlock_queue::{Discard, GetError, Hooked, Queue as Engine};
+use interlock_queue::{Discard, Hooked, JoinError, Queue as Engine};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -171,7 +171,7 @@ impl Queue {
             let joined = blocking::wait(slf.py(), Timeout::Never.deadline()?, |patience| {
                 this.engine.join_with(patience)
             })?;
-            if joined != Err(GetError::Retired) {
+            if joined != Err(JoinError::Retired) {
                 return Ok(());
             }
         }

@@ -1,0 +1,35 @@
+//! How queues and their futures look in debug output: numbers, no items. None of it waits.
+
+use std::fmt::{Debug, Formatter, Result};
+
+use crate::queue::Queue;
+use crate::store::Store;
+use crate::task::{Getting, Joining, Putting};
+
+impl<S: Store> Debug for Queue<S> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Queue")
+            .field("len", &self.len())
+            .field("unfinished", &self.unfinished())
+            .field("is_shut_down", &self.is_shut_down())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> Debug for Getting<'_, S> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Getting").finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> Debug for Putting<'_, S> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Putting").finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> Debug for Joining<'_, S> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Joining").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! Locks and permits that go back at the end of a scope.
+
+use std::marker::PhantomData;
+
+use interlock_wait::Patience;
+
+use crate::error::WaitError;
+use crate::lock::Lock;
+use crate::rlock::RLock;
+use crate::semaphore::Semaphore;
+
+mod sealed {
+    pub trait Sealed {
+        /// A type that other threads may have if they may have the guard.
+        type Travels;
+
+        /// Releases what the guard stands for.
+        fn give_back(&self);
+    }
+}
+
+/// What a [`Guard`] can stand for: [`Lock`], [`RLock`] and a permit of a [`Semaphore`].
+pub trait Guarded: sealed::Sealed {}
+
+impl Guarded for Lock {}
+impl Guarded for RLock {}
+impl Guarded for Semaphore {}
+
+impl sealed::Sealed for Lock {
+    type Travels = ();
+
+    fn give_back(&self) {
+        // Anybody may have released it meanwhile; then there is nothing to do.
+        let _ = self.release();
+    }
+}
+
+impl sealed::Sealed for RLock {
+    /// No other thread may release it.
+    type Travels = *const ();
+
+    fn give_back(&self) {
+        // Its owner may have released it once too often; then there is nothing to do.
+        let _ = self.release();
+    }
+}
+
+impl sealed::Sealed for Semaphore {
+    type Travels = ();
+
+    fn give_back(&self) {
+        // Somebody may have released more than was acquired; a bound holds all the same.
+        let _ = self.release();
+    }
+}
+
+/// A lock, or a permit, that is released when this is dropped, also while a panic unwinds. Dropping it never blocks.
+///
+/// [`std::mem::forget`] keeps the lock or the permit; it is then released by a call, as after `acquire`.
+///
+/// That of a [`Lock`] or a [`Semaphore`] may be moved to another thread and dropped there. That of an [`RLock`] may not:
+///
+/// ```compile_fail,E0277
+/// use interlock_sync::RLock;
+///
+/// let lock = RLock::new();
+/// let guard = lock.guard();
+/// std::thread::scope(|scope| scope.spawn(|| drop(guard)));
+/// ```
+#[must_use = "what was acquired is released as soon as the guard is dropped"]
+pub struct Guard<'a, L: Guarded> {
+    of: &'a L,
+    travels: PhantomData<L::Travels>,
+}
+
+impl<'a, L: Guarded> Guard<'a, L> {
+    fn new(of: &'a L) -> Self {
+        Guard {
+            of,
+            travels: PhantomData,
+        }
+    }
+}
+
+impl<L: Guarded> Drop for Guard<'_, L> {
+    #[inline]
+    fn drop(&mut self) {
+        self.of.give_back();
+    }
+}
+
+impl Lock {
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread; for ever if this thread has it.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes the lock until the guard is dropped, if nobody has it. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread, or until `patience` ends.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[inline]
+    pub fn guard_with(&self, patience: &mut Patience<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(patience).map(|()| Guard::new(self))
+    }
+}
+
+impl RLock {
+    /// Takes the lock, once more if this thread has it, until the guard is dropped. Blocks while another thread has it.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes the lock once more, or for the first time if nobody has it, until the guard is dropped. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes the lock, once more if this thread has it, until the guard is dropped. Blocks until it is released to this
+    /// thread, or until `patience` ends.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[inline]
+    pub fn guard_with(&self, patience: &mut Patience<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(patience).map(|()| Guard::new(self))
+    }
+}
+
+impl Semaphore {
+    /// Takes a permit until the guard is dropped. Blocks until there is one.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes a permit until the guard is dropped, if there is one. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes a permit until the guard is dropped. Blocks until there is one, or until `patience` ends.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; no permit was taken.
+    #[inline]
+    pub fn guard_with(&self, patience: &mut Patience<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(patience).map(|()| Guard::new(self))
+    }
+}

@@ -1,0 +1,107 @@
+//! Guards: what is acquired is released at the end of a scope, and no earlier.
+
+#![cfg(not(loom))]
+
+#[path = "../../wait/tests/common/mod.rs"]
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use common::Runs;
+use interlock_sync::{Event, Lock, RLock, Semaphore, WaitError};
+use interlock_wait::{Deadline, Patience};
+
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_millis(5))
+}
+
+#[test]
+fn a_guard_releases_what_it_stands_for() {
+    let (lock, reentrant, permits) = (Lock::new(), RLock::new(), Semaphore::bounded(1, 1));
+    {
+        let _guards = (
+            lock.guard(),
+            reentrant.guard(),
+            reentrant.guard(),
+            permits.guard(),
+        );
+        assert!(lock.try_guard().is_none() && permits.try_guard().is_none());
+        assert_eq!(reentrant.recursion_count(), 2);
+    }
+    assert!(!lock.is_locked() && !reentrant.is_locked());
+    assert_eq!(permits.permits(), 1);
+    assert!(lock.try_guard().is_some() && reentrant.try_guard().is_some() && permits.try_guard().is_some());
+    assert!(!lock.is_locked() && !reentrant.is_locked());
+}
+
+#[test]
+fn a_guard_that_could_not_be_had_releases_nothing() {
+    let (lock, permits) = (Lock::new(), Semaphore::new(0));
+    let kept = lock.guard();
+    let result = lock.guard_with(&mut Patience::until(soon()));
+    assert_eq!(result.err(), Some(WaitError::TimedOut));
+    let mut host = Runs(|| true);
+    let result = permits.guard_with(&mut Patience::hosted(Deadline::NEVER, &mut host));
+    assert_eq!(result.err(), Some(WaitError::Interrupted));
+    assert_eq!(lock.acquire_until(soon()), Err(WaitError::TimedOut));
+    assert_eq!(permits.acquire_until(soon()), Err(WaitError::TimedOut));
+    assert!(lock.is_locked());
+    assert_eq!(permits.permits(), 0);
+    drop(kept);
+    assert!(lock.guard_with(&mut Patience::until(Deadline::PASSED)).is_ok());
+}
+
+#[test]
+fn a_reentrant_guard_of_another_thread_is_waited_for() {
+    let lock = RLock::new();
+    let kept = lock.guard();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(lock.acquire_until(soon()), Err(WaitError::TimedOut));
+            let result = lock.guard_with(&mut Patience::until(soon()));
+            assert_eq!(result.err(), Some(WaitError::TimedOut));
+        });
+    });
+    assert!(lock.guard_with(&mut Patience::until(Deadline::PASSED)).is_ok());
+    drop(kept);
+    assert!(!lock.is_locked());
+}
+
+#[test]
+fn a_panic_releases_what_a_guard_stands_for() {
+    let lock = Lock::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _guard = lock.guard();
+        resume_unwind(Box::new("a panic that the test asked for"));
+    }));
+    assert!(panicked.is_err() && !lock.is_locked());
+}
+
+#[test]
+fn a_permit_and_a_lock_can_be_taken_along_to_another_thread() {
+    let (lock, permits, taken) = (Lock::new(), Semaphore::new(1), Event::new());
+    std::thread::scope(|scope| {
+        let guards = (lock.guard(), permits.guard());
+        scope.spawn(|| {
+            let _guards = guards;
+            taken.wait();
+        });
+        assert!(lock.is_locked() && permits.try_guard().is_none());
+        taken.set();
+    });
+    assert!(!lock.is_locked() && permits.permits() == 1);
+}
+
+#[test]
+fn a_guard_that_is_forgotten_leaves_the_release_to_a_call() {
+    let lock = Lock::new();
+    std::mem::forget(lock.guard());
+    assert!(lock.is_locked());
+    assert_eq!(lock.release(), Ok(()));
+    // And one whose lock was released by a call does nothing.
+    let guard = lock.guard();
+    assert_eq!(lock.release(), Ok(()));
+    drop(guard);
+    assert!(!lock.is_locked());
+}

@@ -1,0 +1,79 @@
+//! `Mutex`, in every order of its threads. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
+
+#[path = "../../wait/tests/model/mod.rs"]
+mod model;
+
+use interlock_sync::{Condition, Mutex};
+use interlock_wait::Deadline;
+use interlock_wait::model::set_deadlines_passed;
+use loom::sync::Arc;
+use loom::thread;
+
+/// A value that loom watches, with a condition for who wants another.
+#[derive(Default)]
+struct Shared {
+    value: Mutex<u32>,
+    changed: Condition,
+}
+
+/// Runs `other` beside `body` on one value that begins as 0; what the value is at the end.
+fn two_threads(body: fn(&Shared), other: fn(&Shared), result: u32) {
+    for hands_over in [false, true] {
+        set_deadlines_passed(hands_over);
+        model::check_bounded(4, move || {
+            let shared = Arc::new(Shared::default());
+            let thread = {
+                let shared = shared.clone();
+                thread::spawn(move || other(&shared))
+            };
+            body(&shared);
+            thread.join().unwrap();
+            assert_eq!(shared.value.try_lock().map(|value| *value), Some(result));
+            assert_eq!(shared.changed.waiting(), 0);
+        });
+    }
+}
+
+fn add(shared: &Shared) {
+    *shared.value.lock() += 1;
+}
+
+fn look_if_there_is_no_wait(shared: &Shared) {
+    if let Some(mut value) = shared.value.try_lock() {
+        *value += 0;
+    }
+}
+
+fn add_and_tell(shared: &Shared) {
+    let mut value = shared.value.lock();
+    *value += 1;
+    shared.changed.notify_one(&value);
+}
+
+fn wait_and_add(shared: &Shared) {
+    let value = shared.value.lock();
+    *shared.changed.wait_while(value, |value| *value == 0) += 1;
+}
+
+fn wait_in_vain_and_add(shared: &Shared) {
+    let value = shared.value.lock();
+    let (mut value, _) = shared
+        .changed
+        .wait_while_until(value, Deadline::PASSED, |value| *value == 0);
+    *value += 1;
+}
+
+#[test]
+fn the_value_of_a_mutex_is_had_by_one_thread_at_a_time() {
+    two_threads(add, add, 2);
+    two_threads(add, look_if_there_is_no_wait, 1);
+}
+
+#[test]
+fn who_waits_for_a_change_of_the_value_gives_it_up_and_has_it_again() {
+    two_threads(add_and_tell, wait_and_add, 2);
+    two_threads(add_and_tell, wait_in_vain_and_add, 2);
+}

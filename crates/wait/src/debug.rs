@@ -1,0 +1,55 @@
+//! How the parts look in debug output. None of it takes a lock: what a lock guards is not shown.
+
+use std::fmt::{Debug, Formatter, Result};
+
+use crate::patience::Patience;
+use crate::wait_queue::WaitQueue;
+use crate::waiter::{Waiter, Wakeup, Wakeups};
+use crate::word_lock::{WordLock, WordLockGuard};
+
+impl Debug for Patience<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Patience")
+            .field("remaining", &self.deadline().remaining())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for WaitQueue {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("WaitQueue").field("len", &self.len()).finish()
+    }
+}
+
+impl Debug for Waiter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Waiter")
+            .field("thread", &self.thread_id())
+            .field("is_notified", &self.is_notified())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for Wakeup {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Wakeup").finish_non_exhaustive()
+    }
+}
+
+impl Debug for Wakeups {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("Wakeups").finish_non_exhaustive()
+    }
+}
+
+impl<T, const HOSTED: bool> Debug for WordLock<T, HOSTED> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("WordLock").finish_non_exhaustive()
+    }
+}
+
+impl<T: Debug, const HOSTED: bool> Debug for WordLockGuard<'_, T, HOSTED> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        (**self).fmt(f)
+    }
+}

@@ -37,7 +37,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
-    use crate::lock::{Lock, allocate_lock};
+    use crate::lock::Lock;
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue};
     #[pymodule_export]
@@ -56,6 +56,11 @@ mod _interlock {
         crate::chunks::keep();
         crate::hot::rely_on_interpreter_lock();
         crate::hot::methods::install(module.py())?;
+        // By its Python name it is `threading.Lock` up to 3.12, where pickles look for it.
+        module.add(
+            "allocate_lock",
+            wrap_pyfunction!(crate::lock::allocate_lock, module)?,
+        )?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

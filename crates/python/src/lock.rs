@@ -19,7 +19,7 @@ pub(crate) struct Lock {
 }
 
 /// Make a new lock, which nobody has: `threading.Lock()`.
-#[pyfunction]
+#[pyfunction(name = "Lock")]
 pub(crate) fn allocate_lock() -> Lock {
     Lock {
         engine: engine::Lock::new(),

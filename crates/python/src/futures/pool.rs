@@ -347,7 +347,7 @@ impl Seat {
         while let Some(task) = self.next(py)? {
             self.shared.run(py, task)?;
             tasks = tasks.wrapping_add(1);
-            if tasks % LOOK == 0 && turn.elapsed() >= TURN {
+            if tasks.is_multiple_of(LOOK) && turn.elapsed() >= TURN {
                 blocking::give_way(py);
                 turn = Instant::now();
             }

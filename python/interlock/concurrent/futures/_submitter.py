@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import InvalidStateError
+from concurrent.futures._base import InvalidStateError
 from contextlib import suppress
 
 from interlock._interlock import Future as EngineFuture

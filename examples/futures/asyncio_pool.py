@@ -38,7 +38,8 @@ async def tell() -> None:
         print("to_thread:", await asyncio.to_thread(pow, 3, 4))
 
         future = pool.submit("from a thread".upper)
-        print("wrap_future:", await asyncio.wrap_future(future))
+        text = await asyncio.wrap_future(future)
+        print("wrap_future:", text)
 
         gate = Event()
         blocked = [asyncio.wrap_future(pool.submit(gate.wait)) for _ in range(PARTIES)]

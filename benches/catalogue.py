@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cases_futures
 import cases_locks
 import cases_queues
 import cases_scale
@@ -12,6 +13,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_locks.CASES,
     *cases_queues.CASES,
     *cases_threads.CASES,
+    *cases_futures.CASES,
     *cases_scale.CASES,
 )
 

@@ -160,7 +160,9 @@ impl Future {
 
     /// For executors: finish with an exception; otherwise as set_result().
     fn set_exception(slf: &Bound<'_, Self>, exception: Py<PyAny>) -> PyResult<()> {
-        finish(slf, Answer::Exception(exception))
+        // None is no exception: then the result is None.
+        let finished = if exception.is_none(slf.py()) { Answer::Result } else { Answer::Exception };
+        finish(slf, finished(exception))
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

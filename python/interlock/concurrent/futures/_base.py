@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from interlock.concurrent.futures._progress import Progress
+    from interlock.concurrent.futures._progress import _Progress
 
 __replaces__: tuple[str, ...] = ()
 
@@ -49,7 +49,7 @@ if not in_subinterpreter():
         return _Done(done, futures - done)
 
     def as_completed(
-        fs: Iterable[Any], timeout: float | None = None, *, progress: Progress = False
+        fs: Iterable[Any], timeout: float | None = None, *, progress: _Progress = False
     ) -> Iterator[Any]:
         """Give the futures in `fs` as they are done, each once.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import InvalidStateError
+from concurrent.futures._base import InvalidStateError
 from contextlib import suppress
 
 from interlock._interlock import Future as EngineFuture
@@ -15,9 +15,12 @@ from interlock.threading import Lock
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, ParamSpec, TypeVar
 
     from interlock.concurrent.futures._thread_pool import ThreadPoolExecutor
+
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
 
 __all__ = ["Submitter"]
 
@@ -48,29 +51,29 @@ class Submitter:
         """These conditions and more; see `ThreadPoolExecutor.after()`."""
         return Submitter(self._executor, self._priority, self._timeout, self._after + checked_futures(futures))
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Have `fn(*args, **kwargs)` called under these conditions; the future of its result.
 
         Blocks, and raises, as `ThreadPoolExecutor.submit()` does.
         """
         if self._after:
             return self._later(fn, args, kwargs)
-        future: Future = self._executor._submit_at(self._priority, fn, args, kwargs or None)
+        future = self._executor._submit_at(self._priority, fn, args, kwargs or None)
         self._limit(future)
         return future
 
-    def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def call(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
         """As submit(), and futures among the arguments are replaced by their results; see `ThreadPoolExecutor.call()`."""
         futures = tuple(argument for argument in (*args, *kwargs.values()) if _is_future(argument))
         return self.after(*futures)._later(fn, args, kwargs, resolve=True)
 
     def map(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., _T],
         *iterables: Iterable[Any],
         timeout: float | None = None,
         return_exceptions: bool = False,
-    ) -> Iterator[Any]:
+    ) -> Iterator[_T]:
         """As `ThreadPoolExecutor.map()`, under these conditions."""
         futures = [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905 - as map() does
         return Results(futures, timeout, return_exceptions)
@@ -81,14 +84,14 @@ class Submitter:
 
     def _later(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., _T],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         *,
         resolve: bool = False,
-    ) -> Future:
+    ) -> Future[_T]:
         """A call that is put into the queue by the end of the last future that it waits for."""
-        future = Future()
+        future: Future[_T] = Future()
         held = _Held(self._executor, future, self._priority, (fn, args, kwargs), resolve)
         self._executor._hold(future)
         held.wait_for(set(self._after))

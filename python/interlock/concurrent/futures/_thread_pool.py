@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn
 
-    from interlock.concurrent.futures._progress import Progress
+    from interlock.concurrent.futures._progress import _Progress
 
 __all__ = ["ThreadPoolExecutor"]
 
@@ -50,7 +50,7 @@ class _Exit:
     def __init__(self) -> None:
         self.began = False
         self.seats: weakref.WeakKeyDictionary[Thread, Seat] = weakref.WeakKeyDictionary()
-        _std_threading._register_atexit(self.begin)  # type: ignore[attr-defined]
+        _std_threading._register_atexit(self.begin)
 
     def begin(self) -> None:
         self.began = True
@@ -182,7 +182,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         chunksize: int = 1,
         buffersize: int | None = None,
         return_exceptions: bool = False,
-        progress: Progress = False,
+        progress: _Progress = False,
     ) -> Iterator[Any]:
         """Call `fn` for the items of the iterables, as the built-in map() does; an iterator over the results, in their order.
 
@@ -270,7 +270,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """
         return Submitter(self, 0, None, ()).call(fn, *args, **kwargs)
 
-    def progress(self, progress: Progress = True) -> None:
+    def progress(self, progress: _Progress = True) -> None:
         """Show how many of the calls submitted so far are done, until all are.
 
         `progress`: True to show a bar, a string as its title, or a function that is called with the numbers of calls

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use interlock_pool::Watch;
-use interlock_queue::GetError;
+use interlock_queue::{Discard, GetError};
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
@@ -69,8 +69,16 @@ impl Completed {
             },
         };
         let mut waiting = self.waiting.lock();
-        waiting.left -= 1;
-        Ok(waiting.futures.get_mut(number).and_then(Option::take))
+        // None if close() was called meanwhile.
+        let future = waiting.futures.get_mut(number).and_then(Option::take);
+        if future.is_some() {
+            waiting.left -= 1;
+            if waiting.left == 0 {
+                drop(waiting);
+                self.end();
+            }
+        }
+        Ok(future)
     }
 
     /// Hear of no more futures. Never blocks.
@@ -80,6 +88,7 @@ impl Completed {
             waiting.left = 0;
             std::mem::take(&mut waiting.futures)
         };
+        self.end();
         for future in futures.iter().flatten() {
             future.get().engine().unwatch(&self.watch);
         }
@@ -112,11 +121,21 @@ impl Completed {
             return Ok(None);
         }
         let got = blocking::wait(py, self.deadline, |patience| self.watch.get_with(patience))?;
-        got.map(Some).map_err(|_| {
-            let left = self.waiting.lock().left;
-            self.close();
-            PyTimeoutError::new_err(format!("{left} (of {}) futures unfinished", self.total))
-        })
+        match got {
+            Ok(number) => Ok(Some(number)),
+            Err(GetError::ShutDown | GetError::Retired) => Ok(None),
+            Err(GetError::Empty | GetError::Interrupted) => {
+                let left = self.waiting.lock().left;
+                self.close();
+                let message = format!("{left} (of {}) futures unfinished", self.total);
+                Err(PyTimeoutError::new_err(message))
+            }
+        }
+    }
+
+    /// Lets other threads that wait for the next future know that there is none.
+    fn end(&self) {
+        self.watch.shutdown(Discard::Nothing);
     }
 }
 

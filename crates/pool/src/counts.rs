@@ -9,7 +9,7 @@ pub struct Counted {
     pub submitted: u64,
     /// Being run.
     pub running: u64,
-    /// Run to their end, or found cancelled.
+    /// Run to their end, found cancelled, or taken out.
     pub done: u64,
     /// Those among the done that failed.
     pub failed: u64,
@@ -51,6 +51,11 @@ impl Counts {
         let mut counted = self.0.lock();
         counted.running -= 1;
         counted.done += 1;
+    }
+
+    /// Tasks were taken out of the queue, and no worker will run them.
+    pub fn taken_out(&self, number: u64) {
+        self.0.lock().done += number;
     }
 
     /// The counts, at this moment. Never blocks.

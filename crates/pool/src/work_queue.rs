@@ -71,6 +71,22 @@ impl<W> WorkQueue<W> {
         }
     }
 
+    /// Puts a task in, whether there is room or not. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is shut down; the task comes back.
+    pub fn put_over(&self, priority: i64, work: W) -> Result<Placed, PutError<W>> {
+        match self.tasks.put_over((priority, work)) {
+            Ok(()) => Ok(self.placed()),
+            Err(error) => Err(without_priority(error)),
+        }
+    }
+
+    /// Changes the bound: at most `bound` waiting tasks, 0 for any number. Tasks over it stay. Never blocks.
+    pub fn set_bound(&self, bound: usize) {
+        self.tasks.set_bound(bound);
+    }
+
     #[inline]
     fn placed(&self) -> Placed {
         // Relaxed: a worker that is not counted yet finds the task; at worst one worker too many is started.

@@ -7,7 +7,7 @@ use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
-use crate::state::{Contents, Discard, Mode, State};
+use crate::state::{Contents, Discard, Mode, NoRoom, State};
 use crate::store::{Fifo, Lifo, Priority, Store, Traverse};
 
 /// A queue of items in the order in which they were put: Python's `queue.Queue`.
@@ -62,6 +62,27 @@ impl<S: Store> Queue<S> {
         if let Err(reason) = state.room() {
             drop(state);
             return Err(reason.with(item));
+        }
+        let wakeup = state.push(item);
+        drop(state);
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
+        Ok(())
+    }
+
+    /// Puts an item in, whether there is room or not. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is shut down or retired.
+    pub fn put_over(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        let mut state = self.state.lock();
+        match state.room() {
+            Ok(()) | Err(NoRoom::Full) => {}
+            Err(reason) => {
+                drop(state);
+                return Err(reason.with(item));
+            }
         }
         let wakeup = state.push(item);
         drop(state);

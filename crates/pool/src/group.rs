@@ -45,6 +45,28 @@ impl Group {
         state.running += 1;
     }
 
+    /// Counts one more thread if there are fewer than `most`. Never blocks.
+    pub fn try_enter(&self, most: usize) -> bool {
+        fork::watch();
+        let mut state = self.state.lock();
+        state.renew();
+        let enters = state.running < most;
+        state.running += usize::from(enters);
+        enters
+    }
+
+    /// How many threads are in it, at this moment. Never blocks.
+    pub fn len(&self) -> usize {
+        let mut state = self.state.lock();
+        state.renew();
+        state.running
+    }
+
+    /// Whether no thread is in it, at this moment. Never blocks.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Counts one thread less, and wakes all who wait if it was the last. Never blocks.
     pub fn leave(&self) {
         let mut state = self.state.lock();

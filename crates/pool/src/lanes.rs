@@ -90,11 +90,6 @@ impl<W> Store for Lanes<W> {
 }
 
 impl<W> Lanes<W> {
-    /// The tasks, in the order in which they would be taken.
-    pub(crate) fn into_works(mut self) -> impl Iterator<Item = W> {
-        std::iter::from_fn(move || self.pop().map(|(_, work)| work))
-    }
-
     /// Visits each task where it lies.
     pub(crate) fn for_each(&self, visit: &mut dyn FnMut(&W)) {
         self.ordinary.iter().for_each(&mut *visit);
@@ -106,6 +101,10 @@ impl<W> Lanes<W> {
 mod tests {
     use super::*;
 
+    fn works<W>(mut lanes: Lanes<W>) -> impl Iterator<Item = W> {
+        std::iter::from_fn(move || lanes.pop().map(|(_, work)| work))
+    }
+
     #[test]
     fn the_smallest_number_comes_first_and_equals_in_turn() {
         let mut lanes = Lanes::default();
@@ -113,6 +112,20 @@ mod tests {
             lanes.push(item);
         }
         assert_eq!(lanes.len(), 6);
-        assert_eq!(lanes.into_works().collect::<String>(), "ceadbf");
+        assert_eq!(works(lanes).collect::<String>(), "ceadbf");
+    }
+
+    #[test]
+    fn many_tasks_come_as_a_stable_sort_puts_them() {
+        let mut lanes = Lanes::default();
+        let mut expected: Vec<_> = (0..5000_i64)
+            .map(|number| (number * 7919 % 11 - 5, number))
+            .collect();
+        expected.iter().for_each(|&item| lanes.push(item));
+        expected.sort_by_key(|&(priority, _)| priority);
+        assert_eq!(lanes.len(), expected.len());
+        let taken: Vec<_> = std::iter::from_fn(|| lanes.pop()).collect();
+        assert_eq!(taken, expected);
+        assert_eq!(lanes.len(), 0);
     }
 }

@@ -7,16 +7,22 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(not(loom))]
 mod cache;
+#[cfg(not(loom))]
 mod group;
 mod lanes;
+#[cfg(not(loom))]
 mod latch;
 mod outcome;
 mod work_queue;
 
+#[cfg(not(loom))]
 pub use cache::{Job, Lease, end_idle, idle, launch};
+#[cfg(not(loom))]
 pub use group::Group;
 pub use lanes::DEFAULT_PRIORITY;
+#[cfg(not(loom))]
 pub use latch::Latch;
 pub use outcome::{Due, Outcome, Phase, Refusal, Waited, Watch};
 pub use work_queue::{Placed, WorkQueue};

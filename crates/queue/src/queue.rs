@@ -7,7 +7,7 @@ use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
-use crate::state::{Contents, Discard, Mode, State};
+use crate::state::{Contents, Discard, Handed, Mode, State};
 use crate::store::{Fifo, Lifo, Priority, Store, Traverse};
 
 /// A queue of items in the order in which they were put: Python's `queue.Queue`.
@@ -71,6 +71,26 @@ impl<S: Store> Queue<S> {
         Ok(())
     }
 
+    /// As [`Queue::try_put`], and says whether a getter waited for the item. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, shut down or retired.
+    #[inline]
+    pub fn try_hand(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+        let mut state = self.state.lock();
+        if let Err(reason) = state.room() {
+            drop(state);
+            return Err(reason.with(item));
+        }
+        let handed = state.handed();
+        let wakeup = state.push(item);
+        drop(state);
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
+        Ok(handed)
+    }
+
     /// Puts an item in. Blocks while the queue is full.
     ///
     /// # Errors
@@ -91,15 +111,33 @@ impl<S: Store> Queue<S> {
     ///
     /// # Errors
     /// The queue stayed full, was shut down or retired, or the host ended the wait; the item is in the error.
-    pub fn put_with(&self, mut item: S::Item, patience: &mut Patience<'_>) -> Result<(), PutError<S::Item>> {
+    pub fn put_with(&self, item: S::Item, patience: &mut Patience<'_>) -> Result<(), PutError<S::Item>> {
+        self.put_by(Self::try_put, item, patience)
+    }
+
+    /// As [`Queue::put_with`], and says whether a getter waited for the item. Blocks while the queue is full, until
+    /// `patience` ends.
+    ///
+    /// # Errors
+    /// As for [`Queue::put_with`].
+    pub fn hand_with(&self, item: S::Item, patience: &mut Patience<'_>) -> Result<Handed, PutError<S::Item>> {
+        self.put_by(Self::try_hand, item, patience)
+    }
+
+    fn put_by<R>(
+        &self,
+        attempt: impl Fn(&Self, S::Item) -> Result<R, PutError<S::Item>>,
+        mut item: S::Item,
+        patience: &mut Patience<'_>,
+    ) -> Result<R, PutError<S::Item>> {
         loop {
-            match self.try_put(item) {
+            match attempt(self, item) {
                 Err(PutError::Full(refused)) => item = refused,
                 result => return result,
             }
             match self.wait(Side::Put, patience) {
                 Wake::Notified => {}
-                Wake::TimedOut => return self.try_put(item),
+                Wake::TimedOut => return attempt(self, item),
                 Wake::Interrupted => return Err(PutError::Interrupted(item)),
             }
         }

@@ -29,6 +29,15 @@ pub enum Discard {
     Items,
 }
 
+/// Whom an item was put for (see [`Queue::try_hand`](crate::Queue::try_hand)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// A getter waited. It is notified of this item, and left the line: no later item is announced to it.
+    ToGetter,
+    /// Nobody waited in line.
+    ToNobody,
+}
+
 /// What a queue still does.
 ///
 /// State table of `mode`: `Open` → `ShutDown` (by [`State::shut_down`]); `Open`, `ShutDown` → `Retired` (by
@@ -102,6 +111,16 @@ impl<S: Store> State<S> {
         self.items.push(item);
         self.unfinished += 1;
         (!self.getters.is_unused()).then(|| self.getters.notify_one())
+    }
+
+    /// Whom an item is for that is put in now.
+    #[inline]
+    pub(crate) fn handed(&self) -> Handed {
+        if self.getters.is_empty() {
+            Handed::ToNobody
+        } else {
+            Handed::ToGetter
+        }
     }
 
     /// Takes an item out, and notifies a putter.

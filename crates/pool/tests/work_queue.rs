@@ -1,0 +1,177 @@
+//! Tasks and the workers that take them, with real threads. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use interlock_pool::{DEFAULT_PRIORITY, Placed, WorkQueue};
+use interlock_queue::{GetError, PutError};
+use interlock_wait::{Deadline, Event, Kind, Patience, Probe, Resource, clear_probe, set_probe};
+
+/// The two ways in which a worker takes a task.
+type Take = fn(&WorkQueue<usize>) -> Result<usize, GetError>;
+
+const WAYS: [Take; 2] = [
+    |queue| queue.take_with(&mut Patience::endless()),
+    WorkQueue::take_unforked,
+];
+
+fn put(queue: &WorkQueue<usize>, work: usize) -> Placed {
+    queue.try_put(DEFAULT_PRIORITY, work).unwrap()
+}
+
+/// Puts a task as soon as a worker stands in line: tells by what becomes of it.
+fn put_for_an_idle_worker(queue: &WorkQueue<usize>, work: usize) {
+    while put(queue, work) == Placed::WorkerIsWanted {
+        // The worker is on its way to the line, and may have taken this one: it is put again.
+        std::thread::yield_now();
+        let _ = queue.try_take();
+    }
+}
+
+#[test]
+fn a_worker_is_wanted_when_none_is_idle() {
+    let queue = WorkQueue::new(0);
+    assert_eq!(put(&queue, 1), Placed::WorkerIsWanted);
+    assert_eq!(put(&queue, 2), Placed::WorkerIsWanted);
+    assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]);
+    for take in WAYS {
+        let (tell, hear) = mpsc::channel();
+        let queue = WorkQueue::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while let Ok(work) = take(&queue) {
+                    tell.send(work).unwrap();
+                }
+            });
+            put_for_an_idle_worker(&queue, 7);
+            while hear.recv().unwrap() != 7 {}
+            queue.shutdown();
+        });
+    }
+}
+
+#[test]
+fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
+    for take in WAYS {
+        let queue = WorkQueue::new(0);
+        let (took, may_go_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while take(&queue).is_ok() {
+                    let round = took.fetch_add(1, Ordering::SeqCst) + 1;
+                    while may_go_on.load(Ordering::SeqCst) < round {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            for round in 1..=20_000 {
+                // Until it stands in line, or has taken a task before it did.
+                while took.load(Ordering::SeqCst) < round {
+                    if put(&queue, 1) == Placed::WorkerIsIdle {
+                        // It has, or will have, one of the two: nobody is there for the other.
+                        assert_eq!(put(&queue, 2), Placed::WorkerIsWanted);
+                        break;
+                    }
+                    std::thread::yield_now();
+                    let _ = queue.try_take();
+                }
+                while took.load(Ordering::SeqCst) < round {
+                    std::thread::yield_now();
+                }
+                drop(queue.drain());
+                may_go_on.store(round, Ordering::SeqCst);
+            }
+            queue.shutdown();
+        });
+    }
+}
+
+#[test]
+fn what_was_put_before_the_end_is_done() {
+    const TASKS: usize = 10_000;
+    for take in WAYS {
+        let queue = WorkQueue::new(0);
+        let done: Vec<_> = (0..TASKS).map(|_| AtomicUsize::new(0)).collect();
+        std::thread::scope(|scope| {
+            let worker = || {
+                while let Ok(work) = take(&queue) {
+                    done[work].fetch_add(1, Ordering::SeqCst);
+                }
+                assert_eq!(take(&queue), Err(GetError::ShutDown));
+            };
+            scope.spawn(worker);
+            scope.spawn(worker);
+            for work in 0..TASKS {
+                put(&queue, work);
+            }
+            queue.shutdown();
+            assert_eq!(queue.try_put(0, 1), Err(PutError::ShutDown(1)));
+        });
+        assert!(queue.is_shut_down() && queue.is_empty());
+        assert!(done.iter().all(|times| times.load(Ordering::SeqCst) == 1));
+    }
+}
+
+#[test]
+fn a_full_queue_gives_the_task_back_or_waits_for_room() {
+    let queue = WorkQueue::new(1);
+    put(&queue, 1);
+    assert_eq!(queue.try_put(0, 2), Err(PutError::Full(2)));
+    let mut no_patience = Patience::until(Deadline::PASSED);
+    assert_eq!(queue.put_with(0, 2, &mut no_patience), Err(PutError::Full(2)));
+    std::thread::scope(|scope| {
+        let putter = scope.spawn(|| queue.put_with(0, 2, &mut Patience::endless()));
+        assert_eq!(queue.take_unforked(), Ok(1));
+        assert_eq!(queue.take_unforked(), Ok(2));
+        assert!(putter.join().unwrap().is_ok());
+    });
+}
+
+/// Counts those who wait for room.
+struct WaitsForRoom(AtomicUsize);
+
+impl Probe for WaitsForRoom {
+    fn event(&self, event: Event) {
+        let room = Kind::QueuePut;
+        if matches!(event, Event::WillWait { resource: Resource { kind, .. }, .. } if kind == room) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_room_hears_of_a_drain() {
+    let waits = Arc::new(WaitsForRoom(AtomicUsize::new(0)));
+    set_probe(waits.clone());
+    let queue = WorkQueue::new(2);
+    put(&queue, 1);
+    put(&queue, 2);
+    let soon = || Deadline::after(Duration::from_secs(20));
+    std::thread::scope(|scope| {
+        let before = waits.0.load(Ordering::SeqCst);
+        let putter = scope.spawn(|| queue.put_with(0, 3, &mut Patience::until(soon())));
+        while waits.0.load(Ordering::SeqCst) == before {
+            std::thread::yield_now();
+        }
+        assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(putter.join().unwrap(), Ok(Placed::WorkerIsWanted));
+    });
+    clear_probe();
+    assert_eq!(queue.len(), 1);
+}
+
+#[test]
+fn the_smallest_number_is_taken_first() {
+    let queue = WorkQueue::new(0);
+    for (priority, work) in [(3, 6), (0, 3), (-1, 1), (0, 4), (1, 5), (-1, 2)] {
+        queue.try_put(priority, work).unwrap();
+    }
+    queue.shutdown();
+    let taken: Vec<_> = std::iter::from_fn(|| queue.take_unforked().ok()).collect();
+    assert_eq!(taken, [1, 2, 3, 4, 5, 6]);
+}

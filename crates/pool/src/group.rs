@@ -45,14 +45,16 @@ impl Group {
         state.running += 1;
     }
 
-    /// Counts one more thread if there are fewer than `most`. Never blocks.
-    pub fn try_enter(&self, most: usize) -> bool {
+    /// Counts one more thread if there are fewer than `most`: how many there are with it. Never blocks.
+    pub fn try_enter(&self, most: usize) -> Option<usize> {
         fork::watch();
         let mut state = self.state.lock();
         state.renew();
-        let enters = state.running < most;
-        state.running += usize::from(enters);
-        enters
+        if state.running >= most {
+            return None;
+        }
+        state.running += 1;
+        Some(state.running)
     }
 
     /// How many threads are in it, at this moment. Never blocks.

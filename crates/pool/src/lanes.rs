@@ -67,10 +67,11 @@ impl<W> Store for Lanes<W> {
 
     #[inline]
     fn pop(&mut self) -> Option<(i64, W)> {
-        if self.in_others > 0
-            && let Some(other) = self.pop_other()
-        {
-            return Some(other);
+        if self.in_others > 0 {
+            let other = self.pop_other();
+            if other.is_some() {
+                return other;
+            }
         }
         let work = self.ordinary.pop_front()?;
         if self.ordinary.is_empty() && self.ordinary.capacity() > ROOM_KEPT {

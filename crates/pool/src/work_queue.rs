@@ -3,7 +3,7 @@
 use std::fmt;
 
 use interlock_queue::{Discard, GetError, Handed, PutError, Queue, Side};
-use interlock_wait::{Deadline, Kind, Patience, Resource, Waiter, block, fork};
+use interlock_wait::{Deadline, Kind, Patience, Resource, Waiter, Wake, block, fork};
 
 use crate::lanes::Lanes;
 
@@ -88,15 +88,42 @@ impl<W> WorkQueue<W> {
                 Err(GetError::Empty) => {}
                 taken => return taken.map(|(_, work)| work),
             }
-            let waiter = Waiter::thread();
-            if fork::unforked(|| self.tasks.register(Side::Get, &waiter)) {
-                let resource = Resource {
-                    kind: Kind::QueueGet,
-                    address: std::ptr::from_ref(&self.tasks).addr(),
-                };
-                // It never gives up, so there is nothing to take back.
-                block(&waiter, resource, None, &mut Patience::endless());
+            self.wait_unforked(Side::Get, Kind::QueueGet, Deadline::NEVER);
+        }
+    }
+
+    /// Puts a task in, on a thread that nothing keeps from running while another one forks. Blocks while the queue is full,
+    /// until `deadline`.
+    ///
+    /// # Errors
+    /// The queue stayed full, or is shut down; the task comes back.
+    pub fn put_unforked(
+        &self,
+        priority: i64,
+        mut work: W,
+        deadline: Deadline,
+    ) -> Result<Placed, PutError<W>> {
+        loop {
+            match fork::unforked(|| self.try_put(priority, work)) {
+                Err(PutError::Full(refused)) if !deadline.has_passed() => work = refused,
+                placed => return placed,
             }
+            self.wait_unforked(Side::Put, Kind::QueuePut, deadline);
+        }
+    }
+
+    /// Waits until the operation of one side is worth trying, or `deadline`.
+    fn wait_unforked(&self, side: Side, kind: Kind, deadline: Deadline) {
+        let waiter = Waiter::thread();
+        if !fork::unforked(|| self.tasks.register(side, &waiter)) {
+            return;
+        }
+        let resource = Resource {
+            kind,
+            address: std::ptr::from_ref(&self.tasks).addr(),
+        };
+        if block(&waiter, resource, None, &mut Patience::until(deadline)) != Wake::Notified {
+            fork::unforked(|| self.tasks.unregister(side, &waiter));
         }
     }
 

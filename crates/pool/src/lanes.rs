@@ -91,6 +91,11 @@ impl<W> Store for Lanes<W> {
 }
 
 impl<W> Lanes<W> {
+    /// The tasks, in the order in which they would be taken.
+    pub(crate) fn into_works(mut self) -> impl Iterator<Item = W> {
+        std::iter::from_fn(move || self.pop().map(|(_, work)| work))
+    }
+
     /// Visits each task where it lies.
     pub(crate) fn for_each(&self, visit: &mut dyn FnMut(&W)) {
         self.ordinary.iter().for_each(&mut *visit);
@@ -102,10 +107,6 @@ impl<W> Lanes<W> {
 mod tests {
     use super::*;
 
-    fn works<W>(mut lanes: Lanes<W>) -> impl Iterator<Item = W> {
-        std::iter::from_fn(move || lanes.pop().map(|(_, work)| work))
-    }
-
     #[test]
     fn the_smallest_number_comes_first_and_equals_in_turn() {
         let mut lanes = Lanes::default();
@@ -113,7 +114,7 @@ mod tests {
             lanes.push(item);
         }
         assert_eq!(lanes.len(), 6);
-        assert_eq!(works(lanes).collect::<String>(), "ceadbf");
+        assert_eq!(lanes.into_works().collect::<String>(), "ceadbf");
     }
 
     #[test]

@@ -149,10 +149,7 @@ impl<W> WorkQueue<W> {
 
     /// Takes out all tasks that wait, in their order; whoever waits for room is notified. Never blocks.
     pub fn drain(&self) -> impl Iterator<Item = W> + use<W> {
-        let all = self
-            .tasks
-            .get_many_with(usize::MAX, &mut Patience::until(Deadline::PASSED));
-        all.unwrap_or_default().into_iter().map(|(_, work)| work)
+        self.tasks.take_all().into_works()
     }
 
     /// Forgets the workers of the process that this one was forked from. The tasks stay.

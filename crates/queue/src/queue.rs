@@ -310,6 +310,13 @@ impl<S: Store> Queue<S> {
         self.state.lock().items.take()
     }
 
+    /// Takes all items out at once; whoever waits for room is notified. Never blocks.
+    pub fn take_all(&self) -> S {
+        let (items, wakeups) = self.state.lock().take_all();
+        wakeups.run();
+        items
+    }
+
     /// Looks at the items where they lie, under the queue's lock: `look` must do no more than that. `None`, and nothing
     /// happened, when another thread is at work on the queue. Never blocks.
     pub fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R> {

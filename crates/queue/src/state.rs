@@ -200,6 +200,13 @@ impl<S: Store> State<S> {
         self.putters.notify(count)
     }
 
+    /// Takes all items out, and notifies as many putters.
+    pub(crate) fn take_all(&mut self) -> (S, Wakeups) {
+        let items = self.items.take();
+        let wakeups = self.putters.notify(items.len());
+        (items, wakeups)
+    }
+
     /// Counts one task as done, and notifies the joiners when it was the last.
     #[inline]
     pub(crate) fn finish_one(&mut self) -> Result<Wakeups, TooManyDone> {

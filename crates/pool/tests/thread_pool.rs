@@ -72,7 +72,7 @@ fn as_many_tasks_run_at_once_as_there_are_workers_for() {
         let tasks: Vec<_> = (0..WORKERS)
             .map(|_| {
                 let together = together.clone();
-                pool.submit(move || drop(together.wait())).unwrap()
+                pool.submit(move || together.wait().is_leader()).unwrap()
             })
             .collect();
         for task in tasks {

@@ -10,6 +10,8 @@
 
 #[cfg(not(loom))]
 mod cache;
+mod counts;
+mod delay_queue;
 #[cfg(not(loom))]
 mod group;
 mod lanes;
@@ -28,6 +30,8 @@ mod work_queue;
 
 #[cfg(not(loom))]
 pub use cache::{Job, Lease, end_idle, idle, launch};
+pub use counts::{Counted, Counts};
+pub use delay_queue::DelayQueue;
 #[cfg(not(loom))]
 pub use group::Group;
 pub use lanes::DEFAULT_PRIORITY;

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
 use interlock_wait::{Deadline, Patience, WordLock, fork};
 
+use crate::counts::Counts;
 use crate::outcome::{Outcome, Waited};
 use crate::task_error::{Panic, TaskError};
 
@@ -92,61 +92,48 @@ impl<F, T> Packet<F, T> {
         }
     }
 
-    /// Runs the function with `call`, unless the task was cancelled, and gives the outcome its value; `told` hears before
-    /// that whether it panicked.
-    fn run_with(&self, call: impl FnOnce(F) -> T, begun: impl FnOnce(), told: impl FnOnce(bool)) {
-        if self.end.is_foreign() || !matches!(fork::unforked(|| self.end.outcome.begin()), Ok(true)) {
-            return;
-        }
-        let Some(function) = self.take_function() else {
+    /// Runs the function with `call`, unless the task was cancelled, and gives the outcome its value. A task of a pool is
+    /// counted: who has its result finds it done.
+    fn run_with(&self, call: impl FnOnce(F) -> T, counts: Option<&Counts>) {
+        let begun = fork::unforked(|| {
+            if self.end.is_foreign() || self.end.outcome.begin() != Ok(true) {
+                return None;
+            }
+            let function = self.function.lock().take()?;
+            counts.into_iter().for_each(Counts::began);
+            Some(function)
+        });
+        let Some(function) = begun else {
             return;
         };
-        begun();
-        // Whatever the panic left half done went with the function, or is under locks that do not poison.
+        // Whatever a panic left half done went with the function, or is under locks that do not poison.
         let result = catch_unwind(AssertUnwindSafe(|| call(function))).map_err(Panic::new);
-        told(result.is_err());
-        if let Ok(due) = fork::unforked(|| self.end.outcome.finish(result)) {
+        let count = match result {
+            Ok(_) => Counts::succeeded,
+            Err(_) => Counts::failed,
+        };
+        let finished = fork::unforked(|| {
+            counts.into_iter().for_each(count);
+            self.end.outcome.finish(result)
+        });
+        if let Ok(due) = finished {
             due.callbacks().for_each(|callback| callback(&self.end));
         }
     }
 }
 
-/// Counts of a pool.
-#[derive(Default)]
-pub(crate) struct Tally {
-    pub(crate) submitted: AtomicU64,
-    pub(crate) running: AtomicU32,
-    pub(crate) done: AtomicU64,
-    pub(crate) failed: AtomicU64,
-}
-
 /// A task as its pool sees it.
 pub(crate) trait Work: Send + Sync {
     /// Runs it, and counts it.
-    fn run(&self, tally: &Tally);
+    fn run(&self, counts: &Counts);
 
     /// See [`Task::cancel`].
     fn cancel(&self) -> bool;
 }
 
 impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
-    fn run(&self, tally: &Tally) {
-        let begun = || {
-            // Relaxed: a count. Who has a result finds it counted, for the lock of the outcome comes in between.
-            tally.running.fetch_add(1, Ordering::Relaxed);
-        };
-        let told = |failed: bool| {
-            // Relaxed: as above. In the child that a task has forked, the count may have begun again from 0.
-            let _ = tally
-                .running
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |running| {
-                    running.checked_sub(1)
-                });
-            // Relaxed: as above.
-            tally.done.fetch_add(1, Ordering::Relaxed);
-            tally.failed.fetch_add(u64::from(failed), Ordering::Relaxed);
-        };
-        self.run_with(|function| function(), begun, told);
+    fn run(&self, counts: &Counts) {
+        self.run_with(|function| function(), Some(counts));
     }
 
     fn cancel(&self) -> bool {
@@ -263,7 +250,7 @@ impl<T: Send + 'static> Task<T> {
         let its = packet.clone();
         self.ends.end().listen(Box::new(move |end| {
             if let Some(result) = end.take() {
-                its.run_with(|continuation| continuation(result), || {}, |_| {});
+                its.run_with(|continuation| continuation(result), None);
             }
         }));
         Task::of(packet)

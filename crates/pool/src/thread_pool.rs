@@ -8,14 +8,15 @@ use std::{fmt, io};
 
 use interlock_os::thread;
 use interlock_queue::PutError;
-use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
+use interlock_wait::primitive::global::{AtomicU32, Ordering};
 use interlock_wait::{Deadline, Patience, fork};
 
 use crate::cache::{Job, launch};
+use crate::counts::Counts;
 use crate::group::Group;
 use crate::lanes::DEFAULT_PRIORITY;
 use crate::mapped::Mapped;
-use crate::task::{Packet, Tally, Task, Work};
+use crate::task::{Packet, Task, Work};
 use crate::task_error::SubmitError;
 use crate::work_queue::{Placed, WorkQueue};
 
@@ -55,7 +56,7 @@ struct Shared {
     most: usize,
     name: String,
     stack_size: usize,
-    tally: Tally,
+    counts: Counts,
     /// The process that the tasks in the queue belong to.
     generation: AtomicU32,
 }
@@ -109,7 +110,7 @@ impl Builder {
                 most,
                 name: self.name,
                 stack_size: self.stack_size,
-                tally: Tally::default(),
+                counts: Counts::default(),
                 generation: AtomicU32::new(fork::generation()),
             }),
         }
@@ -124,7 +125,7 @@ pub struct Stats {
     /// That wait for a worker. One that was cancelled counts until a worker finds out.
     pub waiting: usize,
     /// That run.
-    pub running: usize,
+    pub running: u64,
     /// That were run to their end, since the pool was made.
     pub done: u64,
     /// That ended with a panic, among those that are done.
@@ -247,16 +248,16 @@ impl ThreadPool {
     pub fn stats(&self) -> Stats {
         let shared = &self.shared;
         shared.renew();
-        // Relaxed: each is a count by itself.
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        fork::unforked(|| Stats {
-            submitted: count(&shared.tally.submitted),
-            waiting: shared.queue.len(),
-            // Relaxed: as above.
-            running: shared.tally.running.load(Ordering::Relaxed) as usize,
-            done: count(&shared.tally.done),
-            failed: count(&shared.tally.failed),
-            workers: shared.workers.len(),
+        fork::unforked(|| {
+            let counted = shared.counts.look();
+            Stats {
+                submitted: counted.submitted,
+                waiting: shared.queue.len(),
+                running: counted.running,
+                done: counted.done,
+                failed: counted.failed,
+                workers: shared.workers.len(),
+            }
         })
     }
 
@@ -279,8 +280,7 @@ impl ThreadPool {
         {
             return Err(refusal.with(function));
         }
-        // Relaxed: a count.
-        self.shared.tally.submitted.fetch_add(1, Ordering::Relaxed);
+        fork::unforked(|| self.shared.counts.submitted());
         Ok(Task::of(packet))
     }
 }
@@ -367,20 +367,16 @@ impl Shared {
     /// In the child of a fork, forgets the tasks of the parent's: their workers are not here, and they are not run twice.
     fn renew(&self) {
         let now = fork::generation();
-        // Relaxed, all: it changes when the process has one thread, and whoever is late finds foreign tasks, which no worker
-        // runs.
-        let earlier = self.generation.load(Ordering::Relaxed);
-        if earlier == now {
+        // Relaxed: who comes a moment too early or too late meets tasks of the parent's, which no worker runs.
+        if self.generation.load(Ordering::Relaxed) == now {
             return;
         }
-        // Relaxed, all: as above.
-        let first = self
-            .generation
-            .compare_exchange(earlier, now, Ordering::Relaxed, Ordering::Relaxed);
-        if first.is_ok() {
-            // Relaxed: a count.
-            self.tally.running.store(0, Ordering::Relaxed);
-            drop(fork::unforked(|| self.queue.drain()));
+        // Relaxed: as above.
+        if self.generation.swap(now, Ordering::Relaxed) != now {
+            drop(fork::unforked(|| {
+                self.counts.forget_running();
+                self.queue.drain()
+            }));
         }
     }
 }
@@ -435,8 +431,8 @@ impl Job for Worker {
         while let Ok(work) = self.shared.queue.take_unforked() {
             // The panics of tasks are caught already. What is left is user code at the end of one: a waker, or the drop of a
             // value that nobody wanted. It must not end the worker.
-            let tally = &self.shared.tally;
-            let _ = catch_unwind(AssertUnwindSafe(move || work.run(tally)));
+            let counts = &self.shared.counts;
+            let _ = catch_unwind(AssertUnwindSafe(move || work.run(counts)));
             if self.has_forked() {
                 break;
             }

@@ -49,14 +49,8 @@ impl Counts {
     #[inline]
     pub fn succeeded(&self) {
         let mut counted = self.0.lock();
-        // A task may have forked, and this may be the child, which has forgotten that it runs.
-        counted.running = counted.running.saturating_sub(1);
+        counted.running -= 1;
         counted.done += 1;
-    }
-
-    /// Nothing is running: in the child of a fork, where the workers do not exist.
-    pub fn forget_running(&self) {
-        self.0.lock().running = 0;
     }
 
     /// The counts, at this moment. Never blocks.

@@ -1,5 +1,6 @@
 //! A task of a thread pool: its function, what becomes of it, and the handle of whoever wants its result.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,11 +8,31 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use interlock_wait::primitive::global::{AtomicU64, Ordering};
 use interlock_wait::{Deadline, Patience, WordLock, fork};
 
-use crate::counts::Counts;
-use crate::outcome::{Outcome, Waited};
+use crate::outcome::{Outcome, Phase, Waited};
 use crate::task_error::{Panic, TaskError};
+
+thread_local! {
+    /// Whether this thread works for a pool.
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that the calling thread works for a pool, or does so no longer.
+pub(crate) fn set_worker(is_worker: bool) {
+    IS_WORKER.set(is_worker);
+}
+
+/// Runs a step of the engine. On a worker, whom its user does not know of, in [`fork::unforked`]: so who forks finds no
+/// lock held by one. Who forks while threads of his own are at work here, knows what he does.
+pub(crate) fn step<R>(work: impl FnOnce() -> R) -> R {
+    if IS_WORKER.get() {
+        fork::unforked(work)
+    } else {
+        work()
+    }
+}
 
 /// What is called at the end of a task, by whoever ended it.
 type Callback<T> = Box<dyn FnOnce(&End<T>) + Send>;
@@ -29,20 +50,28 @@ impl<T> End<T> {
     }
 
     fn is_done(&self) -> bool {
-        fork::unforked(|| self.outcome.phase().is_done())
+        step(|| self.outcome.phase().is_done())
     }
 
     /// Takes the result out; `None` when the task is not done.
     fn take(&self) -> Option<Result<T, TaskError>> {
-        // Here and below: a worker is kept from this by nothing else while another thread forks.
-        let (phase, value) = fork::unforked(|| (self.outcome.phase(), self.outcome.replace(None)));
-        match value {
+        match step(|| self.outcome.replace(None)) {
             Some(Ok(value)) => Some(Ok(value)),
             Some(Err(panic)) => Some(Err(TaskError::Panicked(panic))),
-            None if phase.is_cancelled() => Some(Err(TaskError::Cancelled)),
-            None if phase.is_done() => Some(Err(TaskError::Taken)),
-            None if self.is_foreign() => Some(Err(TaskError::Forked)),
-            None => None,
+            None => self.why_none().map(Err),
+        }
+    }
+
+    /// Why there is no result, if there will never be one.
+    #[cold]
+    fn why_none(&self) -> Option<TaskError> {
+        match step(|| self.outcome.phase()) {
+            phase if phase.is_cancelled() => Some(TaskError::Cancelled),
+            // It came since we looked, and is there for the next look; or it was taken.
+            Phase::Finished if step(|| self.outcome.value(|_| ())).is_some() => None,
+            Phase::Finished => Some(TaskError::Taken),
+            _ if self.is_foreign() => Some(TaskError::Forked),
+            _ => None,
         }
     }
 
@@ -50,7 +79,7 @@ impl<T> End<T> {
     fn listen(&self, callback: Callback<T>) {
         if self.is_foreign() {
             callback(self);
-        } else if let Err((_, callback)) = fork::unforked(|| self.outcome.listen(callback)) {
+        } else if let Err((_, callback)) = step(|| self.outcome.listen(callback)) {
             callback(self);
         }
     }
@@ -76,12 +105,12 @@ impl<F, T> Packet<F, T> {
 
     /// Takes the function back, for a task that nobody else has heard of.
     pub(crate) fn take_function(&self) -> Option<F> {
-        fork::unforked(|| self.function.lock().take())
+        step(|| self.function.lock().take())
     }
 
     /// Cancels the task, and drops its function, unless somebody has begun with it. Whether it is cancelled.
     fn cancel(&self) -> bool {
-        match fork::unforked(|| self.end.outcome.cancel()) {
+        match step(|| self.end.outcome.cancel()) {
             Ok(Some(due)) => {
                 drop(self.take_function());
                 due.callbacks().for_each(|callback| callback(&self.end));
@@ -92,28 +121,22 @@ impl<F, T> Packet<F, T> {
         }
     }
 
-    /// Runs the function with `call`, unless the task was cancelled, and gives the outcome its value. A task of a pool is
-    /// counted: who has its result finds it done.
-    fn run_with(&self, call: impl FnOnce(F) -> T, counts: Option<&Counts>) {
-        let begun = fork::unforked(|| {
-            if self.end.is_foreign() || self.end.outcome.begin() != Ok(true) {
-                return None;
-            }
-            let function = self.function.lock().take()?;
-            counts.into_iter().for_each(Counts::began);
-            Some(function)
-        });
-        let Some(function) = begun else {
+    /// Begins with the task; `false` when it is not to be run. For one step.
+    fn begin(&self) -> bool {
+        !self.end.is_foreign() && self.end.outcome.begin() == Ok(true)
+    }
+
+    /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value; `told` hears whether it
+    /// panicked, in the same step.
+    fn run_with(&self, call: impl FnOnce(F) -> T, told: impl FnOnce(bool)) {
+        // Nobody else has its lock: who cancels is refused from now on.
+        let Some(function) = self.function.lock().take() else {
             return;
         };
         // Whatever a panic left half done went with the function, or is under locks that do not poison.
         let result = catch_unwind(AssertUnwindSafe(|| call(function))).map_err(Panic::new);
-        let count = match result {
-            Ok(_) => Counts::succeeded,
-            Err(_) => Counts::failed,
-        };
-        let finished = fork::unforked(|| {
-            counts.into_iter().for_each(count);
+        let finished = step(|| {
+            told(result.is_err());
             self.end.outcome.finish(result)
         });
         if let Ok(due) = finished {
@@ -122,18 +145,46 @@ impl<F, T> Packet<F, T> {
     }
 }
 
+/// Counts of what has become of a pool's tasks.
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// Run to their end.
+    pub(crate) done: AtomicU64,
+    /// That panicked, among these.
+    pub(crate) failed: AtomicU64,
+    /// Never run: cancelled, or of another process.
+    pub(crate) dropped: AtomicU64,
+}
+
 /// A task as its pool sees it.
 pub(crate) trait Work: Send + Sync {
-    /// Runs it, and counts it.
-    fn run(&self, counts: &Counts);
+    /// Begins with it; `false` when it is not to be run. For one step.
+    fn begin(&self) -> bool;
+
+    /// Runs it, when it was begun with, and counts it.
+    fn run(&self, tally: &Tally);
 
     /// See [`Task::cancel`].
     fn cancel(&self) -> bool;
 }
 
 impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
-    fn run(&self, counts: &Counts) {
-        self.run_with(|function| function(), Some(counts));
+    fn begin(&self) -> bool {
+        Packet::begin(self)
+    }
+
+    fn run(&self, tally: &Tally) {
+        self.run_with(
+            |function| function(),
+            |failed| {
+                // Relaxed: counts. Who has the result finds it counted, for the lock of the outcome comes in between.
+                tally.done.fetch_add(1, Ordering::Relaxed);
+                if failed {
+                    // Relaxed: as above.
+                    tally.failed.fetch_add(1, Ordering::Relaxed);
+                }
+            },
+        );
     }
 
     fn cancel(&self) -> bool {
@@ -250,7 +301,9 @@ impl<T: Send + 'static> Task<T> {
         let its = packet.clone();
         self.ends.end().listen(Box::new(move |end| {
             if let Some(result) = end.take() {
-                its.run_with(|continuation| continuation(result), None);
+                if step(|| its.begin()) {
+                    its.run_with(|continuation| continuation(result), |_| {});
+                }
             }
         }));
         Task::of(packet)
@@ -267,12 +320,12 @@ impl<T: Send + 'static> Future for Task<T> {
             let first = this.waker.is_none();
             let slot = this.waker.get_or_insert_default();
             let latest = Some(context.waker().clone());
-            let earlier = fork::unforked(|| std::mem::replace(&mut *slot.lock(), latest));
+            let earlier = step(|| std::mem::replace(&mut *slot.lock(), latest));
             drop(earlier);
             if first {
                 let slot = slot.clone();
                 this.ends.end().listen(Box::new(move |_| {
-                    let waker = fork::unforked(|| slot.lock().take());
+                    let waker = step(|| slot.lock().take());
                     waker.into_iter().for_each(Waker::wake);
                 }));
             }

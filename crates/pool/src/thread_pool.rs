@@ -8,15 +8,14 @@ use std::{fmt, io};
 
 use interlock_os::thread;
 use interlock_queue::PutError;
-use interlock_wait::primitive::global::{AtomicU32, Ordering};
+use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
 use interlock_wait::{Deadline, Patience, fork};
 
 use crate::cache::{Job, launch};
-use crate::counts::Counts;
 use crate::group::Group;
 use crate::lanes::DEFAULT_PRIORITY;
 use crate::mapped::Mapped;
-use crate::task::{Packet, Task, Work};
+use crate::task::{Packet, Tally, Task, Work, set_worker, step};
 use crate::task_error::SubmitError;
 use crate::work_queue::{Placed, WorkQueue};
 
@@ -56,7 +55,7 @@ struct Shared {
     most: usize,
     name: String,
     stack_size: usize,
-    counts: Counts,
+    tally: Tally,
     /// The process that the tasks in the queue belong to.
     generation: AtomicU32,
 }
@@ -110,7 +109,7 @@ impl Builder {
                 most,
                 name: self.name,
                 stack_size: self.stack_size,
-                counts: Counts::default(),
+                tally: Tally::default(),
                 generation: AtomicU32::new(fork::generation()),
             }),
         }
@@ -219,15 +218,19 @@ impl ThreadPool {
 
     /// Takes no more tasks. Those that wait are still run; then the workers end. Never blocks.
     pub fn shutdown(&self) {
-        fork::unforked(|| self.shared.queue.shutdown());
+        step(|| self.shared.queue.shutdown());
     }
 
     /// Cancels the tasks that wait for a worker. How many. Never blocks; continuations run on the calling thread.
     pub fn cancel_waiting(&self) -> usize {
         self.shared.renew();
-        fork::unforked(|| self.shared.queue.drain())
-            .filter(|work| work.cancel())
-            .count()
+        let waiting: Vec<_> = step(|| self.shared.queue.drain()).collect();
+        // Relaxed: a count.
+        self.shared
+            .tally
+            .dropped
+            .fetch_add(waiting.len() as u64, Ordering::Relaxed);
+        waiting.iter().filter(|work| work.cancel()).count()
     }
 
     /// Shuts the pool down, and waits for all that was submitted. Blocks until every task is done and every worker has left.
@@ -248,14 +251,18 @@ impl ThreadPool {
     pub fn stats(&self) -> Stats {
         let shared = &self.shared;
         shared.renew();
-        fork::unforked(|| {
-            let counted = shared.counts.look();
+        step(|| {
+            // Relaxed, all: counts, each by itself.
+            let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+            let done = of(&shared.tally.done);
+            let ended = done + of(&shared.tally.dropped);
+            let (submitted, waiting) = (shared.queue.put_so_far() as u64, shared.queue.len());
             Stats {
-                submitted: counted.submitted,
-                waiting: shared.queue.len(),
-                running: counted.running,
-                done: counted.done,
-                failed: counted.failed,
+                submitted,
+                waiting,
+                running: submitted.saturating_sub(ended + waiting as u64),
+                done,
+                failed: of(&shared.tally.failed),
                 workers: shared.workers.len(),
             }
         })
@@ -268,7 +275,7 @@ impl ThreadPool {
     {
         self.shared.renew();
         let packet = Arc::new(Packet::new(function));
-        let refusal = match self.shared.queue.put_unforked(priority, packet.clone(), deadline) {
+        let refusal = match self.shared.put(priority, packet.clone(), deadline) {
             Ok(Placed::WorkerIsIdle) => None,
             Ok(Placed::WorkerIsWanted) => hire(&self.shared).err().map(Refusal::NoThread),
             Err(PutError::Full(_) | PutError::Interrupted(_)) => Some(Refusal::Full),
@@ -280,7 +287,6 @@ impl ThreadPool {
         {
             return Err(refusal.with(function));
         }
-        fork::unforked(|| self.shared.counts.submitted());
         Ok(Task::of(packet))
     }
 }
@@ -373,10 +379,23 @@ impl Shared {
         }
         // Relaxed: as above.
         if self.generation.swap(now, Ordering::Relaxed) != now {
-            drop(fork::unforked(|| {
-                self.counts.forget_running();
-                self.queue.drain()
-            }));
+            drop(step(|| self.queue.drain()));
+            // Relaxed, both: counts. What is not done yet is not done here.
+            let done = self.tally.done.load(Ordering::Relaxed);
+            let dropped = (self.queue.put_so_far() as u64).saturating_sub(done);
+            self.tally.dropped.store(dropped, Ordering::Relaxed);
+        }
+    }
+
+    fn put(
+        &self,
+        priority: i64,
+        work: Arc<dyn Work>,
+        deadline: Deadline,
+    ) -> Result<Placed, PutError<Arc<dyn Work>>> {
+        match step(|| self.queue.try_put(priority, work)) {
+            Err(PutError::Full(work)) => self.queue.put_unforked(priority, work, deadline),
+            placed => placed,
         }
     }
 }
@@ -386,8 +405,7 @@ impl Shared {
 /// # Errors
 /// There is no room for a thread, and the pool has none.
 fn hire(shared: &Arc<Shared>) -> io::Result<()> {
-    // This may be a task that submits another, while somebody forks.
-    let Some(number) = fork::unforked(|| shared.workers.try_enter(shared.most)) else {
+    let Some(number) = step(|| shared.workers.try_enter(shared.most)) else {
         return Ok(());
     };
     let worker = Worker {
@@ -428,15 +446,23 @@ impl Worker {
 impl Job for Worker {
     fn run(&mut self) {
         thread::set_name(&format!("{}-{}", self.shared.name, self.number));
-        while let Ok(work) = self.shared.queue.take_unforked() {
-            // The panics of tasks are caught already. What is left is user code at the end of one: a waker, or the drop of a
-            // value that nobody wanted. It must not end the worker.
-            let counts = &self.shared.counts;
-            let _ = catch_unwind(AssertUnwindSafe(move || work.run(counts)));
+        set_worker(true);
+        let Shared { queue, tally, .. } = &*self.shared;
+        while let Ok((work, begun)) = queue.take_unforked(|work| work.begin()) {
+            if begun {
+                // The panics of tasks are caught already. What is left is user code at the end of one: a waker, or the drop
+                // of a value that nobody wanted. It must not end the worker.
+                let _ = catch_unwind(AssertUnwindSafe(move || work.run(tally)));
+            } else {
+                // Relaxed: a count.
+                tally.dropped.fetch_add(1, Ordering::Relaxed);
+                let _ = catch_unwind(AssertUnwindSafe(move || drop(work)));
+            }
             if self.has_forked() {
                 break;
             }
         }
+        set_worker(false);
     }
 
     fn ended(self: Box<Self>) {

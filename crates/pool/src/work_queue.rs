@@ -78,17 +78,27 @@ impl<W> WorkQueue<W> {
         self.tasks.get_with(patience).map(|(_, work)| work)
     }
 
-    /// Takes a task, on a thread that nothing keeps from running while another one forks. Blocks while there is none.
+    /// Takes a task, on a thread that nothing keeps from running while another one forks, and has `begin` look at it in the
+    /// same step of [`fork::unforked`]. Blocks while there is none.
     ///
     /// # Errors
     /// There will never be one again.
-    pub fn take_unforked(&self) -> Result<W, GetError> {
+    pub fn take_unforked<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
         loop {
-            match fork::unforked(|| self.tasks.try_get()) {
-                Err(GetError::Empty) => {}
-                taken => return taken.map(|(_, work)| work),
+            let taken = fork::unforked(|| {
+                let (_, work) = self.tasks.try_get()?;
+                let begun = begin(&work);
+                Ok((work, begun))
+            });
+            if taken.as_ref().err() != Some(&GetError::Empty) {
+                return taken;
             }
-            self.wait_unforked(Side::Get, Kind::QueueGet, Deadline::NEVER);
+            let waiter = Waiter::thread();
+            if fork::unforked(|| self.tasks.register_first(Side::Get, &waiter)) {
+                // It never gives up, so there is nothing to take back.
+                let resource = self.resource(Kind::QueueGet);
+                block(&waiter, resource, None, &mut Patience::endless());
+            }
         }
     }
 
@@ -108,28 +118,33 @@ impl<W> WorkQueue<W> {
                 Err(PutError::Full(refused)) if !deadline.has_passed() => work = refused,
                 placed => return placed,
             }
-            self.wait_unforked(Side::Put, Kind::QueuePut, deadline);
+            let waiter = Waiter::thread();
+            if !fork::unforked(|| self.tasks.register(Side::Put, &waiter)) {
+                continue;
+            }
+            let resource = self.resource(Kind::QueuePut);
+            if block(&waiter, resource, None, &mut Patience::until(deadline)) != Wake::Notified {
+                fork::unforked(|| self.tasks.unregister(Side::Put, &waiter));
+            }
         }
     }
 
-    /// Waits until the operation of one side is worth trying, or `deadline`.
-    fn wait_unforked(&self, side: Side, kind: Kind, deadline: Deadline) {
-        let waiter = Waiter::thread();
-        if !fork::unforked(|| self.tasks.register(side, &waiter)) {
-            return;
-        }
-        let resource = Resource {
+    fn resource(&self, kind: Kind) -> Resource {
+        Resource {
             kind,
             address: std::ptr::from_ref(&self.tasks).addr(),
-        };
-        if block(&waiter, resource, None, &mut Patience::until(deadline)) != Wake::Notified {
-            fork::unforked(|| self.tasks.unregister(side, &waiter));
         }
     }
 
     /// How many tasks wait, at this moment. Never blocks.
     pub fn len(&self) -> usize {
         self.tasks.len()
+    }
+
+    /// How many tasks have been put, since the queue was made. Never blocks.
+    pub fn put_so_far(&self) -> usize {
+        // The queue counts what was put and is not done, and is told of nothing that is done.
+        self.tasks.unfinished()
     }
 
     /// Whether no task waits, at this moment. Never blocks.

@@ -141,7 +141,7 @@ fn a_worker_is_wanted_when_none_is_idle() {
         let queue = Arc::new(WorkQueue::new(0));
         let its = queue.clone();
         // Takes one, and is busy from then on.
-        let worker = thread::spawn(move || its.take_unforked());
+        let worker = thread::spawn(move || its.take_unforked(|_| ()));
         let placed = [1, 2].map(|work| queue.try_put(DEFAULT_PRIORITY, work).unwrap());
         assert!(worker.join().unwrap().is_ok());
         assert_eq!(queue.len(), 1);

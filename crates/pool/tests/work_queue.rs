@@ -16,7 +16,7 @@ type Take = fn(&WorkQueue<usize>) -> Result<usize, GetError>;
 
 const WAYS: [Take; 2] = [
     |queue| queue.take_with(&mut Patience::endless()),
-    WorkQueue::take_unforked,
+    |queue| queue.take_unforked(|_| ()).map(|(work, ())| work),
 ];
 
 fn put(queue: &WorkQueue<usize>, work: usize) -> Placed {
@@ -127,8 +127,8 @@ fn a_full_queue_gives_the_task_back_or_waits_for_room() {
     assert_eq!(queue.put_with(0, 2, &mut no_patience), Err(PutError::Full(2)));
     std::thread::scope(|scope| {
         let putter = scope.spawn(|| queue.put_with(0, 2, &mut Patience::endless()));
-        assert_eq!(queue.take_unforked(), Ok(1));
-        assert_eq!(queue.take_unforked(), Ok(2));
+        assert_eq!(queue.take_unforked(|_| ()), Ok((1, ())));
+        assert_eq!(queue.take_unforked(|_| ()), Ok((2, ())));
         assert!(putter.join().unwrap().is_ok());
     });
 }
@@ -172,6 +172,8 @@ fn the_smallest_number_is_taken_first() {
         queue.try_put(priority, work).unwrap();
     }
     queue.shutdown();
-    let taken: Vec<_> = std::iter::from_fn(|| queue.take_unforked().ok()).collect();
+    let taken: Vec<_> = std::iter::from_fn(|| queue.take_unforked(|&work| work).ok())
+        .map(|(_, work)| work)
+        .collect();
     assert_eq!(taken, [1, 2, 3, 4, 5, 6]);
 }

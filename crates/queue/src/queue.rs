@@ -395,6 +395,17 @@ impl<S: Store> Queue<S> {
         wait
     }
 
+    /// As [`Queue::register`], but at the head of the line: for waiters of which any will do. Who came last is the likeliest
+    /// to be awake. Never blocks.
+    pub fn register_first(&self, side: Side, waiter: &Arc<Waiter>) -> bool {
+        let mut state = self.state.lock();
+        let wait = !state.is_ready(side);
+        if wait {
+            state.line(side).push_front(waiter.clone());
+        }
+        wait
+    }
+
     /// Takes a task out of its line; a notification that it had is passed on to the next. Never blocks.
     pub fn unregister(&self, side: Side, waiter: &Arc<Waiter>) {
         let wakeup = self.state.lock().leave(side, waiter);

@@ -379,7 +379,10 @@ impl Shared {
         }
         // Relaxed: as above.
         if self.generation.swap(now, Ordering::Relaxed) != now {
-            drop(step(|| self.queue.drain()));
+            drop(step(|| {
+                self.queue.forget_workers();
+                self.queue.drain()
+            }));
             // Relaxed, both: counts. What is not done yet is not done here.
             let done = self.tally.done.load(Ordering::Relaxed);
             let dropped = (self.queue.put_so_far() as u64).saturating_sub(done);
@@ -393,7 +396,7 @@ impl Shared {
         work: Arc<dyn Work>,
         deadline: Deadline,
     ) -> Result<Placed, PutError<Arc<dyn Work>>> {
-        match step(|| self.queue.try_put(priority, work)) {
+        match step(|| self.queue.try_lay(priority, work)) {
             Err(PutError::Full(work)) => self.queue.put_unforked(priority, work, deadline),
             placed => placed,
         }

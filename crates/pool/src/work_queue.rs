@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use interlock_queue::{Discard, GetError, Handed, PutError, Queue, Side};
+use interlock_queue::{Discard, GetError, Handed, Pick, PutError, Queue, Side};
 use interlock_wait::{Deadline, Kind, Patience, Resource, Waiter, Wake, block, fork};
 
 use crate::lanes::Lanes;
@@ -48,6 +48,16 @@ impl<W> WorkQueue<W> {
         placed(self.tasks.try_hand((priority, work)))
     }
 
+    /// As [`WorkQueue::try_put`], for workers that take by [`WorkQueue::take_unforked`]. These are woken one after the other:
+    /// each wakes the next when it has come, if there is still a task. Never blocks.
+    ///
+    /// # Errors
+    /// As for [`WorkQueue::try_put`].
+    #[inline]
+    pub fn try_lay(&self, priority: i64, work: W) -> Result<Placed, PutError<W>> {
+        placed(self.tasks.try_lay((priority, work)))
+    }
+
     /// Puts a task in. Blocks while the queue is full, until `patience` ends.
     ///
     /// # Errors
@@ -84,20 +94,23 @@ impl<W> WorkQueue<W> {
     /// # Errors
     /// There will never be one again.
     pub fn take_unforked<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
+        let mut how = Pick::Uncalled;
         loop {
             let taken = fork::unforked(|| {
-                let (_, work) = self.tasks.try_get()?;
+                let (_, work) = self.tasks.try_pick(how)?;
                 let begun = begin(&work);
                 Ok((work, begun))
             });
             if taken.as_ref().err() != Some(&GetError::Empty) {
                 return taken;
             }
+            how = Pick::Uncalled;
             let waiter = Waiter::thread();
             if fork::unforked(|| self.tasks.register_first(Side::Get, &waiter)) {
                 // It never gives up, so there is nothing to take back.
                 let resource = self.resource(Kind::QueueGet);
                 block(&waiter, resource, None, &mut Patience::endless());
+                how = Pick::Called;
             }
         }
     }
@@ -114,7 +127,7 @@ impl<W> WorkQueue<W> {
         deadline: Deadline,
     ) -> Result<Placed, PutError<W>> {
         loop {
-            match fork::unforked(|| self.try_put(priority, work)) {
+            match fork::unforked(|| self.try_lay(priority, work)) {
                 Err(PutError::Full(refused)) if !deadline.has_passed() => work = refused,
                 placed => return placed,
             }

@@ -135,18 +135,67 @@ fn an_open_outcome_refuses_every_step() {
     });
 }
 
-#[test]
-fn a_worker_is_wanted_when_none_is_idle() {
-    model::check_bounded(3, || {
+/// One worker takes a task, and is busy from then on; two are put.
+fn two_tasks_for_a_worker(
+    put: fn(&WorkQueue<u32>, u32) -> Placed,
+    take: fn(&WorkQueue<u32>) -> Result<u32, GetError>,
+) {
+    model::check_bounded(3, move || {
         let queue = Arc::new(WorkQueue::new(0));
         let its = queue.clone();
-        // Takes one, and is busy from then on.
-        let worker = thread::spawn(move || its.take_unforked(|_| ()));
-        let placed = [1, 2].map(|work| queue.try_put(DEFAULT_PRIORITY, work).unwrap());
+        let worker = thread::spawn(move || take(&its));
+        let placed = [1, 2].map(|work| put(&queue, work));
         assert!(worker.join().unwrap().is_ok());
         assert_eq!(queue.len(), 1);
         let idle = placed.iter().filter(|&&it| it == Placed::WorkerIsIdle).count();
         assert!(idle <= 1, "for the task that nobody takes, somebody was wanted");
+    });
+}
+
+fn lay(queue: &WorkQueue<u32>, work: u32) -> Placed {
+    queue.try_lay(DEFAULT_PRIORITY, work).unwrap()
+}
+
+fn pick(queue: &WorkQueue<u32>) -> Result<u32, GetError> {
+    queue.take_unforked(|_| ()).map(|(work, ())| work)
+}
+
+#[test]
+fn a_worker_is_wanted_when_none_is_idle() {
+    two_tasks_for_a_worker(
+        |queue, work| queue.try_put(DEFAULT_PRIORITY, work).unwrap(),
+        |queue| queue.take_with(&mut Patience::endless()),
+    );
+    two_tasks_for_a_worker(lay, pick);
+}
+
+#[test]
+fn workers_that_are_woken_one_after_the_other_all_wake() {
+    model::check_bounded(3, || {
+        let queue = Arc::new(WorkQueue::new(0));
+        // Each takes one, and is busy from then on.
+        let workers = [(); 2].map(|()| {
+            let queue = queue.clone();
+            thread::spawn(move || pick(&queue))
+        });
+        for work in [1, 2] {
+            lay(&queue, work);
+        }
+        let mut taken = workers.map(|worker| worker.join().unwrap().unwrap());
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+    });
+    model::check_bounded(2, || {
+        let queue = Arc::new(WorkQueue::new(0));
+        // One of them takes all that there is, perhaps before the other came.
+        let workers = [1, 2].map(|tasks| {
+            let queue = queue.clone();
+            thread::spawn(move || (0..tasks).filter(|_| pick(&queue).is_ok()).count())
+        });
+        for work in [1, 2, 3] {
+            lay(&queue, work);
+        }
+        assert_eq!(workers.map(|worker| worker.join().unwrap()), [1, 2]);
     });
 }
 

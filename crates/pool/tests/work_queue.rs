@@ -11,25 +11,26 @@ use interlock_pool::{DEFAULT_PRIORITY, Placed, WorkQueue};
 use interlock_queue::{GetError, PutError};
 use interlock_wait::{Deadline, Event, Kind, Patience, Probe, Resource, clear_probe, set_probe};
 
-/// The two ways in which a worker takes a task.
-type Take = fn(&WorkQueue<usize>) -> Result<usize, GetError>;
+/// How tasks are put, and how workers take them.
+struct Way {
+    put: fn(&WorkQueue<usize>, usize) -> Result<Placed, PutError<usize>>,
+    take: fn(&WorkQueue<usize>) -> Result<usize, GetError>,
+}
 
-const WAYS: [Take; 2] = [
-    |queue| queue.take_with(&mut Patience::endless()),
-    |queue| queue.take_unforked(|_| ()).map(|(work, ())| work),
+/// Every worker notified by who puts a task; workers woken one after the other.
+const WAYS: [Way; 2] = [
+    Way {
+        put: |queue, work| queue.try_put(DEFAULT_PRIORITY, work),
+        take: |queue| queue.take_with(&mut Patience::endless()),
+    },
+    Way {
+        put: |queue, work| queue.try_lay(DEFAULT_PRIORITY, work),
+        take: |queue| queue.take_unforked(|_| ()).map(|(work, ())| work),
+    },
 ];
 
 fn put(queue: &WorkQueue<usize>, work: usize) -> Placed {
     queue.try_put(DEFAULT_PRIORITY, work).unwrap()
-}
-
-/// Puts a task as soon as a worker stands in line: tells by what becomes of it.
-fn put_for_an_idle_worker(queue: &WorkQueue<usize>, work: usize) {
-    while put(queue, work) == Placed::WorkerIsWanted {
-        // The worker is on its way to the line, and may have taken this one: it is put again.
-        std::thread::yield_now();
-        let _ = queue.try_take();
-    }
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn a_worker_is_wanted_when_none_is_idle() {
     assert_eq!(put(&queue, 1), Placed::WorkerIsWanted);
     assert_eq!(put(&queue, 2), Placed::WorkerIsWanted);
     assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]);
-    for take in WAYS {
+    for Way { put, take } in WAYS {
         let (tell, hear) = mpsc::channel();
         let queue = WorkQueue::new(0);
         std::thread::scope(|scope| {
@@ -47,16 +48,48 @@ fn a_worker_is_wanted_when_none_is_idle() {
                     tell.send(work).unwrap();
                 }
             });
-            put_for_an_idle_worker(&queue, 7);
-            while hear.recv().unwrap() != 7 {}
+            // Until it stands in line.
+            while put(&queue, 7) == Ok(Placed::WorkerIsWanted) {
+                std::thread::yield_now();
+                let _ = queue.try_take();
+            }
+            assert_eq!(hear.recv(), Ok(7));
             queue.shutdown();
         });
     }
 }
 
 #[test]
+fn workers_that_are_woken_one_after_the_other_all_wake() {
+    const WORKERS: usize = 4;
+    let queue = WorkQueue::new(0);
+    let (took, may_go_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while queue.take_unforked(|_| ()).is_ok() {
+                    let round = took.fetch_add(1, Ordering::SeqCst) / WORKERS + 1;
+                    while may_go_on.load(Ordering::SeqCst) < round {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+        for round in 1..=1_000 {
+            (0..WORKERS).for_each(|work| assert!(queue.try_lay(DEFAULT_PRIORITY, work).is_ok()));
+            // Each runs until all run.
+            while took.load(Ordering::SeqCst) < round * WORKERS {
+                std::thread::yield_now();
+            }
+            may_go_on.store(round, Ordering::SeqCst);
+        }
+        queue.shutdown();
+    });
+}
+
+#[test]
 fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
-    for take in WAYS {
+    for Way { put, take } in WAYS {
         let queue = WorkQueue::new(0);
         let (took, may_go_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
@@ -71,11 +104,11 @@ fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
             for round in 1..=20_000 {
                 // Until it stands in line, or has taken a task before it did.
                 while took.load(Ordering::SeqCst) < round {
-                    if put(&queue, 1) == Placed::WorkerIsIdle {
+                    if put(&queue, 1) == Ok(Placed::WorkerIsIdle) {
                         // At different points of its way back: it has, or will have, one of the two, and nobody is there
                         // for the other.
                         (0..round % 1000).for_each(|_| std::hint::spin_loop());
-                        assert_eq!(put(&queue, 2), Placed::WorkerIsWanted);
+                        assert_eq!(put(&queue, 2), Ok(Placed::WorkerIsWanted));
                         break;
                     }
                     std::thread::yield_now();
@@ -95,7 +128,7 @@ fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
 #[test]
 fn what_was_put_before_the_end_is_done() {
     const TASKS: usize = 10_000;
-    for take in WAYS {
+    for Way { put, take } in WAYS {
         let queue = WorkQueue::new(0);
         let done: Vec<_> = (0..TASKS).map(|_| AtomicUsize::new(0)).collect();
         std::thread::scope(|scope| {
@@ -108,7 +141,7 @@ fn what_was_put_before_the_end_is_done() {
             scope.spawn(worker);
             scope.spawn(worker);
             for work in 0..TASKS {
-                put(&queue, work);
+                assert!(put(&queue, work).is_ok());
             }
             queue.shutdown();
             assert_eq!(queue.try_put(0, 1), Err(PutError::ShutDown(1)));

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeups, block};
+use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeup, Wakeups, block};
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
-use crate::state::{Contents, Discard, Handed, Mode, State};
+use crate::state::{Contents, Discard, Handed, Mode, Pick, State};
 use crate::store::{Fifo, Lifo, Priority, Store, Traverse};
 
 /// A queue of items in the order in which they were put: Python's `queue.Queue`.
@@ -89,6 +89,36 @@ impl<S: Store> Queue<S> {
             wakeup.run();
         }
         Ok(handed)
+    }
+
+    /// Puts an item in if there is room, for getters that [pick](Queue::try_pick), and says whether there is one for it. They
+    /// are woken one after the other: each wakes the next when it has come, if there is still an item. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, shut down or retired.
+    #[inline]
+    pub fn try_lay(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+        let mut state = self.state.lock();
+        if let Err(reason) = state.room() {
+            drop(state);
+            return Err(reason.with(item));
+        }
+        let (handed, wakeup) = state.lay(item);
+        drop(state);
+        wakeup.run();
+        Ok(handed)
+    }
+
+    /// Takes out an item that was [laid](Queue::try_lay) there, if there is one. A getter that picks waits by
+    /// [`Queue::register_first`], and never gives up. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is empty, or retired.
+    #[inline]
+    pub fn try_pick(&self, how: Pick) -> Result<S::Item, GetError> {
+        let (item, wakeups) = self.state.lock().pick(how)?;
+        wakeups.into_iter().for_each(Wakeup::run);
+        Ok(item)
     }
 
     /// Puts an item in. Blocks while the queue is full.

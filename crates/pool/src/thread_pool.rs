@@ -252,7 +252,7 @@ impl ThreadPool {
         let shared = &self.shared;
         shared.renew();
         step(|| {
-            // Relaxed, all: counts, each by itself.
+            // Relaxed: counts, each by itself.
             let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
             let done = of(&shared.tally.done);
             let ended = done + of(&shared.tally.dropped);
@@ -383,9 +383,10 @@ impl Shared {
                 self.queue.forget_workers();
                 self.queue.drain()
             }));
-            // Relaxed, both: counts. What is not done yet is not done here.
+            // Relaxed: counts. What is not done yet is not done here.
             let done = self.tally.done.load(Ordering::Relaxed);
             let dropped = (self.queue.put_so_far() as u64).saturating_sub(done);
+            // Relaxed: as above.
             self.tally.dropped.store(dropped, Ordering::Relaxed);
         }
     }

@@ -53,6 +53,9 @@ pub(crate) struct ThreadPool {
     settings: StateLock<Settings>,
 }
 
+/// A function, its arguments, and where the call was submitted.
+type Call = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>);
+
 #[pymethods]
 impl ThreadPool {
     #[new]
@@ -103,17 +106,17 @@ impl ThreadPool {
         put_new(slf, priority, r#fn, args, kwargs)
     }
 
-    /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `site` says where the call was
-    /// submitted, for a note on the exception that it may raise. With `over`, there is always room: never blocks.
+    /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `call` is the function, its
+    /// arguments, and where it was submitted, for a note on the exception that it may raise. With `over`, there is always
+    /// room: never blocks.
     fn _submit_held(
         slf: &Bound<'_, Self>,
         future: Py<Future>,
         priority: i64,
-        call: (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>),
-        site: Option<Py<PyAny>>,
+        call: Call,
         over: bool,
     ) -> PyResult<()> {
-        let (callable, args, kwargs) = call;
+        let (callable, args, kwargs, site) = call;
         let task = Task {
             future,
             callable,

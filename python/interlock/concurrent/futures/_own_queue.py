@@ -44,6 +44,6 @@ class WorkQueue:
     def put(self, item: _WorkItem[Any] | None, block: bool = True, timeout: float | None = None) -> None:
         """Put a call back; None, with which the standard library wakes its workers, is ignored."""
         if item is not None:
-            self._pool._submit_held(item.future, 0, (item.fn, item.args, item.kwargs), None, True)
+            self._pool._submit_held(item.future, 0, (item.fn, item.args, item.kwargs, None), True)
 
     put_nowait = put

@@ -141,13 +141,13 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         if self._shutdown or self._broken:
             self._refuse()
         future = Future()
-        self._submit_held(future, priority, (fn, args, kwargs), site() if self._notes else None, False)
+        self._submit_held(future, priority, (fn, args, kwargs, site() if self._notes else None), False)
         return future
 
     def _submit_ready(self, future: Future, priority: int, call: tuple[Any, Any, Any], site: str | None) -> None:
         """Submit a call that has been held; there is always room for it."""
         if self._own_queue is None:
-            self._submit_held(future, priority, call, site, True)
+            self._submit_held(future, priority, (*call, site), True)
         elif self._shutdown:
             raise RuntimeError(_AFTER_SHUTDOWN)
         else:

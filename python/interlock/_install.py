@@ -36,6 +36,9 @@ REBUILT = (
     "concurrent.futures._base",
     "concurrent.futures.thread",
     "concurrent.futures",
+    "multiprocessing.pool",
+    "multiprocessing.dummy.connection",
+    "multiprocessing.dummy",
 )
 """The standard modules that have rebuilt names, in the order in which they are patched."""
 

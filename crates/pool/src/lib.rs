@@ -2,12 +2,15 @@
 //!
 //! - [`launch`] runs one job on an operating-system thread that is kept for reuse;
 //! - [`Outcome`] is where a task and those who wait for its result meet;
-//! - [`WorkQueue`] is where the tasks of a pool wait for its workers.
+//! - [`WorkQueue`] is where the tasks of a pool wait for its workers, [`Crew`] the same with the workers counted;
+//! - [`Gather`] puts results that come in any order in line.
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
 mod cache;
+mod crew;
+mod gather;
 mod group;
 mod lanes;
 mod latch;
@@ -15,6 +18,8 @@ mod outcome;
 mod work_queue;
 
 pub use cache::{Job, Lease, end_idle, idle, launch};
+pub use crew::Crew;
+pub use gather::Gather;
 pub use group::Group;
 pub use lanes::DEFAULT_PRIORITY;
 pub use latch::Latch;

@@ -19,6 +19,7 @@ mod futures;
 mod hot;
 mod lock;
 mod made;
+mod mapping;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -42,6 +43,8 @@ mod _interlock {
     };
     #[pymodule_export]
     use crate::lock::{Lock, allocate_lock};
+    #[pymodule_export]
+    use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue};
     #[pymodule_export]

@@ -8,6 +8,7 @@ mod opened;
 mod pool;
 mod task;
 
+pub(crate) use answer::{Answer, Engine};
 pub(crate) use completed::{Completed, wait_for_futures};
 pub(crate) use future::Future;
 pub(crate) use map::Results;

@@ -1,0 +1,12 @@
+//! `multiprocessing.pool.ThreadPool`: calls for the items of an iterable, made by threads.
+
+mod calls;
+mod gathered;
+mod jobs;
+mod pool;
+mod pulled;
+mod result;
+
+pub(crate) use gathered::Gathered;
+pub(crate) use pool::{MappingPool, MappingSeat};
+pub(crate) use result::AsyncResult;

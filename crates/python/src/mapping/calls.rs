@@ -1,26 +1,52 @@
 //! How a function is called for an item, or for all items of a chunk.
 
 use std::ops::Range;
+use std::time::Duration;
 
+use interlock_wait::Deadline;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::blocking;
 
-/// How many calls a worker makes before it lets other threads run, if the calls don't.
-const TURN: u32 = 256;
+/// How many calls a worker makes before it looks at the clock.
+const CALLS: u32 = 32;
+
+/// For how long a worker makes calls before it lets other threads run, if the calls don't: the interpreter's own interval.
+const TURN: Duration = Duration::from_millis(5);
 
 /// Counts the calls of a worker.
-#[derive(Default)]
-pub(super) struct Turn(u32);
+///
+/// Python functions give way by themselves; builtin ones don't. To give way costs a system call when others wait, and most
+/// often they come too late: so it is the clock that decides.
+pub(super) struct Turn {
+    calls: u32,
+    end: Deadline,
+}
 
 impl Turn {
+    /// A turn that begins now.
+    pub(super) fn new() -> Self {
+        Turn {
+            calls: 0,
+            end: Deadline::after(TURN),
+        }
+    }
+
     #[inline]
     pub(super) fn count(&mut self, py: Python<'_>) {
-        self.0 += 1;
-        if self.0 == TURN {
-            self.0 = 0;
+        self.calls += 1;
+        if self.calls == CALLS {
+            self.calls = 0;
+            self.look(py);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, py: Python<'_>) {
+        if self.end.has_passed() {
             blocking::give_way(py);
+            self.end = Deadline::after(TURN);
         }
     }
 }
@@ -50,22 +76,6 @@ impl Call {
         }
     }
 
-    /// The results for the items at some places, written to the same places of `results`.
-    pub(super) fn make_range(
-        &self,
-        items: &Bound<'_, PyTuple>,
-        places: Range<usize>,
-        results: &Bound<'_, PyList>,
-        turn: &mut Turn,
-    ) -> PyResult<()> {
-        for place in places {
-            let result = self.make(items.get_borrowed_item(place)?)?;
-            results.set_item(place, result)?;
-            turn.count(items.py());
-        }
-        Ok(())
-    }
-
     /// The results for the items of a chunk, each handed to `keep` with its place in the chunk.
     pub(super) fn make_all<'py>(
         &self,
@@ -79,6 +89,21 @@ impl Call {
         }
         Ok(())
     }
+}
+
+/// Writes what `make` gives for each of some places to these places of a list.
+#[inline]
+pub(super) fn fill<'py>(
+    results: &Bound<'py, PyList>,
+    places: Range<usize>,
+    turn: &mut Turn,
+    mut make: impl FnMut(usize) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    for place in places {
+        results.set_item(place, make(place)?)?;
+        turn.count(results.py());
+    }
+    Ok(())
 }
 
 fn as_tuple<'py>(item: Borrowed<'_, 'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {

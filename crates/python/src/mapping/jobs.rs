@@ -3,14 +3,18 @@
 //! A map is one job with a ticket for each worker that may be of use. Who has a ticket takes chunks until there are none. What
 //! the calls need is let go of as soon as the last chunk was taken, whoever still has a ticket.
 
+use std::ops::Range;
+
 use interlock_pool::Gather;
 use interlock_wait::StateLock;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use super::calls::{Call, Turn};
+use super::calls::{Call, Turn, fill};
+use super::items::Items;
 use super::pool::Shared;
 use super::pulled::{Pulled, Taken};
 use super::result::{AsyncResult, Progress};
@@ -131,14 +135,6 @@ fn call<'py>(
     function.bind(py).call(args, Some(&kwds))
 }
 
-/// Where the items of a map come from.
-pub(super) enum Items {
-    /// They are there: chunks are cut from the tuple.
-    Fixed(Py<PyTuple>),
-    /// They are taken as they are wanted.
-    Pulled(Arc<Pulled>),
-}
-
 /// What the calls of a map need.
 struct MapWork {
     call: Call,
@@ -150,10 +146,7 @@ impl MapWork {
     fn clone_ref(&self, py: Python<'_>) -> Self {
         MapWork {
             call: self.call.clone_ref(py),
-            items: match &self.items {
-                Items::Fixed(items) => Items::Fixed(items.clone_ref(py)),
-                Items::Pulled(pulled) => Items::Pulled(pulled.clone()),
-            },
+            items: self.items.clone_ref(py),
             values: self.values.clone_ref(py),
         }
     }
@@ -161,37 +154,60 @@ impl MapWork {
     /// Makes the calls of one more chunk; how many chunks are done by that, and what was raised.
     fn run_chunk(&self, py: Python<'_>, job: &Map, turn: &mut Turn) -> PyResult<(usize, PyResult<()>)> {
         let (chunk, chunks, values) = (job.chunk, job.chunks, self.values.bind(py));
-        match &self.items {
-            Items::Fixed(items) => {
+        let pulled = match &self.items {
+            Items::Pulled(pulled) => pulled,
+            fixed => {
                 // Relaxed: each number is given out once, that is all.
                 let number = job.taken.fetch_add(1, Ordering::Relaxed);
                 if number >= chunks {
                     return Ok((0, Ok(())));
                 }
-                let items = items.bind(py);
                 let first = number * chunk;
-                let last = (first + chunk).min(values.len());
-                Ok((1, self.call.make_range(items, first..last, values, turn)))
+                let places = first..(first + chunk).min(values.len());
+                return Ok((1, self.run_fixed(fixed, values, places, turn)));
             }
-            Items::Pulled(pulled) => Ok(match pulled.take(py, chunk)? {
-                Taken::Chunk(number, items) if number < chunks => {
-                    job.taken.store(number + 1, Ordering::Relaxed);
-                    let first = number * chunk;
-                    let ran = self.call.make_all(items, turn, |place, value| {
-                        values.set_item(first + place, value).or(Ok(())) // more than it said it had
-                    });
-                    (1, ran)
-                }
-                Taken::Item(number, item) if number < chunks => {
-                    job.taken.store(number + 1, Ordering::Relaxed);
-                    let value = self.call.make(item.as_borrowed());
-                    turn.count(py);
-                    (1, value.and_then(|value| values.set_item(number, value)))
-                }
-                Taken::Raised(number, error) => (chunks.saturating_sub(number), Err(error)),
-                Taken::Nothing(Some(number)) => (chunks.saturating_sub(number), Ok(())),
-                Taken::Chunk(..) | Taken::Item(..) | Taken::Nothing(None) => (0, Ok(())),
+        };
+        Ok(match pulled.take(py, chunk)? {
+            Taken::Chunk(number, items) if number < chunks => {
+                job.taken.store(number + 1, Ordering::Relaxed);
+                let first = number * chunk;
+                let ran = self.call.make_all(items, turn, |place, value| {
+                    values.set_item(first + place, value).or(Ok(())) // more than it said it had
+                });
+                (1, ran)
+            }
+            Taken::Item(number, item) if number < chunks => {
+                job.taken.store(number + 1, Ordering::Relaxed);
+                let value = self.call.make(item.as_borrowed());
+                turn.count(py);
+                (1, value.and_then(|value| values.set_item(number, value)))
+            }
+            Taken::Raised(number, error) => (chunks.saturating_sub(number), Err(error)),
+            Taken::Nothing(Some(number)) => (chunks.saturating_sub(number), Ok(())),
+            Taken::Chunk(..) | Taken::Item(..) | Taken::Nothing(None) => (0, Ok(())),
+        })
+    }
+
+    /// Makes the calls for some places of what is fixed.
+    fn run_fixed(
+        &self,
+        items: &Items,
+        values: &Bound<'_, PyList>,
+        places: Range<usize>,
+        turn: &mut Turn,
+    ) -> PyResult<()> {
+        let (py, call) = (values.py(), &self.call);
+        match items {
+            Items::Tuple(items) => {
+                let items = items.bind(py);
+                fill(values, places, turn, |place| {
+                    call.make(items.get_borrowed_item(place)?)
+                })
+            }
+            Items::Range(range) => fill(values, places, turn, |place| {
+                call.make(range.item(place).into_pyobject(py)?.as_any().as_borrowed())
             }),
+            Items::Pulled(_) => Ok(()),
         }
     }
 }

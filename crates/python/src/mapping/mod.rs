@@ -2,6 +2,7 @@
 
 mod calls;
 mod gathered;
+mod items;
 mod jobs;
 mod pool;
 mod pulled;

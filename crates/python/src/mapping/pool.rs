@@ -8,12 +8,12 @@ use interlock_wait::{Deadline, StateLock};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyType};
 
 use super::calls::{Call, Turn};
 use super::gathered::Gathered;
-use super::jobs::{Apply, Delivery, End, Imap, Items, Job, Map};
-use super::pulled::Pulled;
+use super::items::Items;
+use super::jobs::{Apply, Delivery, End, Imap, Job, Map};
 use super::result::{AsyncResult, Progress};
 use crate::futures::Answer;
 use crate::{blocking, hot};
@@ -165,7 +165,8 @@ impl MappingPool {
         let py = slf.py();
         let (length, chunksize) = sizes;
         let result = new_result(py, &MAP_RESULT, "MapResult")?.cast_into::<AsyncResult>()?;
-        let values = PyList::new(py, std::iter::repeat_n(py.None().bind(py), length))?;
+        let none = PyList::new(py, [py.None()])?;
+        let values = none.as_sequence().repeat(length)?.cast_into::<PyList>()?;
         let chunk = usize::try_from(chunksize).unwrap_or(0);
         let chunks = if chunk == 0 { 0 } else { length.div_ceil(chunk) };
         let progress = Arc::new(Progress {
@@ -182,7 +183,7 @@ impl MappingPool {
             star: call.1,
         };
         let end = end(slf, &result, callbacks);
-        let job = Map::new(call, items(iterable), &values, progress, end);
+        let job = Map::new(call, Items::of(iterable), &values, progress, end);
         let job = Arc::new(job);
         submit(slf, chunks, || Some(Job::Map(job.clone())))?;
         Ok(result)
@@ -304,18 +305,6 @@ fn end(
     }
 }
 
-/// The items of an iterable that has a length. Those of a list are fixed now; what has its own way to give them out is asked as
-/// they are wanted.
-fn items(iterable: &Bound<'_, PyAny>) -> Items {
-    if let Ok(list) = iterable.cast_exact::<PyList>() {
-        Items::Fixed(list.to_tuple().unbind())
-    } else if let Ok(tuple) = iterable.cast_exact::<PyTuple>() {
-        Items::Fixed(tuple.clone().unbind())
-    } else {
-        Items::Pulled(Arc::new(Pulled::new(iterable.clone().unbind())))
-    }
-}
-
 /// Puts tickets for a job, one for each worker that may be of use, and sees to it that there are workers.
 fn submit(
     slf: &Bound<'_, MappingPool>,
@@ -364,7 +353,7 @@ impl MappingSeat {
     /// Do jobs, or call callbacks, until there will be no more. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
         let shared = &self.shared;
-        let mut turn = Turn::default();
+        let mut turn = Turn::new();
         if self.for_callbacks {
             while let Some(delivery) = next(py, &shared.deliveries)? {
                 let ran = delivery.run(py, shared);

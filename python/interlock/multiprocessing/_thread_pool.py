@@ -17,13 +17,14 @@ from multiprocessing import util
 from types import SimpleNamespace
 
 from interlock._interlock import MappingPool, MappingSeat
-from interlock.multiprocessing._dummy_process import DummyProcess
 from interlock.threading import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
+
+    from interlock.multiprocessing._dummy_process import DummyProcess
 
 __all__ = ["ThreadPool", "report"]
 
@@ -73,6 +74,8 @@ class ThreadPool(MappingPool, _std.ThreadPool):
     @staticmethod
     def Process(ctx: Any, *args: Any, **kwds: Any) -> DummyProcess:  # noqa: N802 - the standard library's name
         """Make the thread of a worker."""
+        from interlock.multiprocessing.dummy import DummyProcess
+
         return DummyProcess(*args, **kwds)
 
     # What the engine calls.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
     from typing import Any
 
     from interlock import concurrent, multiprocessing, queue, subprocess, threading
+    from interlock._interlock import current_task
     from interlock._install import install, installed, uninstall
     from interlock._report import InstallError, InstallReport, InterlockWarning
 
@@ -29,6 +30,7 @@ __all__ = [
     "InstallReport",
     "InterlockWarning",
     "concurrent",
+    "current_task",
     "install",
     "installed",
     "multiprocessing",
@@ -42,6 +44,7 @@ _DROP_INS = frozenset({"concurrent", "multiprocessing", "queue", "subprocess", "
 
 # Where each other public name lives.
 _HOMES = {
+    "current_task": "_interlock",
     "install": "_install",
     "installed": "_install",
     "uninstall": "_install",

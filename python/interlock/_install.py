@@ -21,7 +21,7 @@ import warnings
 from interlock._capture import find_captured, running_threads
 from interlock._children import Carrier
 from interlock._report import InstallError, InstallReport, InterlockWarning, describe
-from interlock._when_imported import WhenImported, withdraw
+from interlock._when_imported import WhenImported, is_running, withdraw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,17 @@ REBUILT = (
     "multiprocessing.dummy",
 )
 """The standard modules that have rebuilt names, in the order in which they are patched."""
+
+_PARTS = {
+    "threading": ("interlock._thread_class",),
+    "queue": ("interlock._queue_errors", "interlock._queue_classes"),
+    "multiprocessing.pool": (
+        "interlock.multiprocessing._results",
+        "interlock.multiprocessing._thread_pool",
+    ),
+    "multiprocessing.dummy": ("interlock.multiprocessing._dummy_process",),
+}
+"""The modules of a rebuilt one that import the standard module themselves, which may be its first import."""
 
 _ABSENT = object()
 
@@ -62,16 +73,17 @@ class _Patched:
 class _Pending:
     """A standard module that is going to be patched when it has been imported.
 
-    Our module may be what imports it, and is not complete then: so the end of either import is the time to try.
+    Our module, or a part of it, may be what imports it, and is not complete then: so the end of each of these imports
+    is a time to try.
     """
 
     def __init__(self, name: str) -> None:
-        self._watches = [WhenImported(module, lambda: _patch_pending(name)) for module in (name, _ours(name))]
+        modules = (name, _ours(name), *_PARTS.get(name, ()))
+        self._watches = [WhenImported(module, lambda: _patch_pending(name)) for module in modules]
 
     def start(self) -> None:
-        for watch in reversed(
-            self._watches
-        ):  # the second is needed only if the first finds our module half-way
+        # Backwards: the others are needed only if the first finds our module half-way.
+        for watch in reversed(self._watches):
             watch.start()
 
     def cancel(self) -> None:
@@ -240,8 +252,8 @@ def _compare(name: str) -> _Patched:
 
 def _patch_pending(name: str) -> None:
     """Patch a pending module if it has been imported; called when it has, or our module has."""
-    if sys.modules.get(name) is None:
-        return
+    if sys.modules.get(name) is None or any(is_running(part) for part in _PARTS.get(name, ())):
+        return  # the end of the part's import is another occasion
     try:
         __import__(_ours(name))  # patches it itself, when it is imported by this
         if not _is_complete(sys.modules[_ours(name)]):

@@ -31,6 +31,9 @@ class Queue(_EngineQueue):
         """Refuse to be pickled or copied, as a standard queue does, unless a derived class says how."""
         if type(self).__reduce__ is not object.__reduce__:
             return self.__reduce__()
+        if type(self).__getstate__ is not object.__getstate__:
+            # Earlier protocols ask the engine's class, which refuses.
+            return super().__reduce_ex__(max(protocol, 2))
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     async def aput(self, item: Any) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["WhenImported", "withdraw"]
+__all__ = ["WhenImported", "is_running", "withdraw"]
 
 
 class WhenImported:
@@ -65,6 +65,12 @@ def withdraw() -> None:
             sys.meta_path.remove(_Finder)
 
 
+def is_running(name: str) -> bool:
+    """Whether the code of a module that is or was watched runs at this moment: the module is not complete."""
+    return name in _running
+
+
+_running: set[str] = set()
 _watches: dict[str, list[WhenImported]] = {}  # by the name of the module; changes under the import lock
 
 
@@ -117,8 +123,12 @@ class _Relay:
 
     def exec_module(self, module: ModuleType) -> None:
         self._spec.loader = module.__loader__ = self._loader
-        self._loader.exec_module(module)
         name = self._spec.name
+        _running.add(name)
+        try:
+            self._loader.exec_module(module)
+        finally:
+            _running.discard(name)
         if sys.modules.get(name) is module:
             for watch in tuple(_watches.get(name, ())):
                 watch._tell()

@@ -26,7 +26,7 @@ else:
         Lock = _interlock.Lock
     else:
         Lock = _interlock.allocate_lock
-        Lock.__module__ = "_thread"  # whose function the standard library has under this name
+        Lock.__module__ = "threading"
 
     __replaces__ = (
         "Barrier",

@@ -295,3 +295,17 @@ def test_threads_queues_and_pools_of_the_standard_library_work_when_installed(ch
     """
     )
     assert output == "[0, 1, 2, 3]\n[1, 2]\n[3, 4]\n"
+
+
+def test_what_is_replaced_can_be_pickled_by_name(check: Check) -> None:
+    """As managers of multiprocessing do with the classes that they serve."""
+    check(
+        """
+        import interlock, pickle, queue, threading
+        interlock.install()
+        for module in (queue, threading):
+            for name in module.__all__:
+                thing = getattr(module, name)
+                assert not callable(thing) or pickle.loads(pickle.dumps(thing)) is thing, name
+        """
+    )

@@ -112,7 +112,7 @@ for q in (queue.Queue(), queue.SimpleQueue(), open_queue):
     got, rounds, interrupted = [], 60, [0]
     giver = std.Thread(target=give)
     giver.start()
-    while giver.is_alive():
+    while giver.is_alive() or not q.empty():  # the last item may be there after its giver has ended
         try:
             consume()
         except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue as std_queue
+import signal
 
 import pytest
 from interlock import queue
@@ -160,7 +161,8 @@ def test_what_was_got_before_a_hook_fails_is_handed_out() -> None:
     q.put_many([1, 2, 3])
     with pytest.raises(KeyError) as failure:
         q.get_many(3)
-    assert getattr(failure.value, "got") == [1, 2] and [*q.queue] == [3]
+    assert failure.value.got == [1, 2]
+    assert [*q.queue] == [3]
 
 
 def test_ctrl_c_between_two_items_is_not_swallowed_and_loses_none() -> None:
@@ -177,3 +179,89 @@ def test_ctrl_c_between_two_items_is_not_swallowed_and_loses_none() -> None:
     with pytest.raises(KeyboardInterrupt) as interrupt:
         q.get_many(3)
     assert [*getattr(interrupt.value, "got", []), *q.queue] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("failure", [KeyError, KeyboardInterrupt, SystemExit, queue.Full])
+@pytest.mark.parametrize("taken", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_ends_many_gets_says_what_was_got(
+    kind: str, taken: int, failure: type[BaseException]
+) -> None:
+    """Nothing is lost and nothing is there twice; the queue goes on."""
+
+    class Bad(getattr(queue, kind)):  # type: ignore[misc]
+        left = taken
+
+        def _get(self) -> object:
+            self.left -= 1
+            if self.left < 0:
+                raise failure("no more")
+            return super()._get()
+
+    q = Bad()
+    q.put_many([3, 1, 2, 4])
+    with pytest.raises(failure, match="no more") as ended:
+        q.get_many(4)
+    got = vars(ended.value)["got"]
+    assert len(got) == taken
+    assert sorted([*got, *q.queue]) == [1, 2, 3, 4]
+    q.left = 9
+    assert sorted([*got, *q.get_many(9)]) == [1, 2, 3, 4]
+    assert q.empty()
+    assert q.unfinished_tasks == 4
+
+
+def test_what_ends_many_gets_before_the_first_item_says_nothing_of_items() -> None:
+    class Bad(queue.Queue):
+        def _get(self) -> object:
+            raise KeyError("the first")
+
+    q = Bad()
+    q.put(1)
+    for call in (lambda: q.get_many(2), q.get):
+        with pytest.raises(KeyError) as ended:
+            call()
+        assert not hasattr(ended.value, "got")
+        assert q.qsize() == 1
+    with pytest.raises(queue.Empty) as empty:
+        queue.Queue().get_many(2, block=False)
+    assert not hasattr(empty.value, "got")
+
+
+def test_the_handler_of_a_signal_between_two_items_says_what_was_got() -> None:
+    def handle(*_: object) -> None:
+        raise InterruptedError("a signal")
+
+    class Signalled(queue.Queue):
+        def _get(self) -> object:
+            item = super()._get()
+            if item == 2:
+                signal.raise_signal(signal.SIGUSR1)
+            return item
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        q = Signalled()
+        q.put_many([1, 2, 3])
+        with pytest.raises(InterruptedError) as ended:
+            q.get_many(3)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    # The item that the hook had taken itself when the handler ran is the hook's, as in get().
+    assert vars(ended.value)["got"] == [1]
+    assert [*q.queue] == [3]
+
+
+@pytest.mark.parametrize("failure", [KeyError, KeyboardInterrupt])
+def test_whatever_ends_many_puts_says_what_remains(failure: type[BaseException]) -> None:
+    class Bad(queue.Queue):
+        def _put(self, item: object) -> None:
+            if item == 3:
+                raise failure("the third")
+            super()._put(item)
+
+    q = Bad()
+    with pytest.raises(failure) as ended:
+        q.put_many(iter([1, 2, 3, 4]))
+    assert vars(ended.value)["remaining"] == [3, 4]
+    assert [*q.queue] == [1, 2]

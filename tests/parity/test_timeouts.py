@@ -82,9 +82,19 @@ def test_a_timeout_of_another_kind_is_a_type_error(name: str, timeout: str) -> N
     assert text == std_text or "not supported between" in std_text or "unsupported operand" in std_text
 
 
-@pytest.mark.parametrize("name", EVERY)
+NAN = "float('nan')"
+ONE_WAIT = ["Event.wait", "Condition.wait", "Condition.wait on a Lock"]
+
+
+@pytest.mark.parametrize("name", ONE_WAIT)
+def test_a_single_wait_for_a_time_that_is_not_a_number_is_over_at_once(name: str) -> None:
+    setup, call, after = CALLS[name]
+    same(attempt(f"{setup}\n{call.format(NAN)}", after))
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in ONE_WAIT])
 def test_a_timeout_that_is_not_a_number_is_refused(name: str) -> None:
-    """The standard library does that where it converts; elsewhere it returns at once, or never sleeps."""
+    """The standard library does that where it converts; elsewhere it never sleeps, and never gives up."""
     assert refused(name, "float('nan')") == (ValueError, "Invalid value NaN (not a number)")
 
 
@@ -98,8 +108,70 @@ def test_a_timeout_beyond_the_clock_is_an_overflow(name: str, timeout: str) -> N
 
 
 @pytest.mark.parametrize("name", ["Lock", "RLock"])
-def test_the_longest_timeout_is_accepted(name: str) -> None:
-    same(f"t.{name}().acquire(timeout=t.TIMEOUT_MAX)")
+@pytest.mark.parametrize("more", [0, 0.5, 0.8])
+def test_the_longest_timeout_is_accepted(name: str, more: float) -> None:
+    same(f"t.{name}().acquire(timeout=t.TIMEOUT_MAX + {more})")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_second_more_is_too_much(name: str) -> None:
+    assert refused(name, "t.TIMEOUT_MAX + 1")[0] is OverflowError
+
+
+# Where nothing has to be waited for, some calls do not look at their timeout, and some do.
+UNNEEDED = [
+    "x = t.Event(); x.set(); x.wait({})",
+    "t.Semaphore(1).acquire(timeout={})",
+    "t.Semaphore(1).acquire(True, {})",
+    "t.Semaphore(0).acquire(False, {})",
+    "t.BoundedSemaphore(1).acquire(timeout={})",
+    "t.Condition().wait({})",
+    "t.Condition(t.Lock()).wait({})",
+    "t.Condition().wait_for(lambda: 7, {})",
+    "t.Condition().wait_for(lambda: 0, {})",
+    "q.Queue().put(1, timeout={})",
+    "q.Queue().put(1, False, {})",
+    "q.Queue(1).put(1, False, {})",
+    "q.Queue(1).put(1, True, {})",
+    "q.Queue(1).put(1, {}, None)",
+    "x = q.Queue(); x.mutex; x.put(1); x.get(True, {})",
+    "x = q.Queue(1); x.mutex; x.put(1, True, {})",
+    "x = q.Queue(); x.put(1); x.get(True, {})",
+    "x = q.Queue(); x.put(1); x.get(False, {})",
+    "x = q.Queue(); x.put(1); x.get({})",
+    "x = q.PriorityQueue(); x.put(1); x.get(timeout={})",
+    "q.Queue().get(False, {})",
+    "q.SimpleQueue().get(False, {})",
+    "x = q.SimpleQueue(); x.put(1); x.get(True, {})",
+    "x = q.SimpleQueue(); x.put(1); x.get(False, {})",
+    "q.SimpleQueue().put(1, True, {})",
+    "t.Lock().acquire(False, {})",
+    "t.Lock().acquire(True, {})",
+    "t.RLock().acquire(True, {})",
+]
+NUMBERS = [
+    "True",
+    "False",
+    "1",
+    "0",
+    "1e20",
+    "t.TIMEOUT_MAX",
+    "-2",
+    "float('nan')",
+    "float('inf')",
+    "10**400",
+]
+
+
+@pytest.mark.parametrize("timeout", [*NUMBERS, "'1'", "[]", "object()", "None"])
+@pytest.mark.parametrize("call", UNNEEDED)
+def test_a_timeout_that_is_not_needed_ends_as_in_the_standard_library(call: str, timeout: str) -> None:
+    if call == "t.Condition().wait_for(lambda: 0, {})" and timeout in {"True", "1"}:
+        return  # a wait that is an error, after some time
+    *setup, last = call.format(timeout).split("; ")
+    (kind, ours), (std_kind, theirs) = (outcome(impl, "\n".join([*setup, last])) for impl in (OURS, STD))
+    assert kind == std_kind
+    assert ours == theirs or kind.startswith("raised ")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@
 #![warn(missing_debug_implementations)]
 
 mod cache;
+mod counts;
 mod crew;
+mod delay_queue;
 mod gather;
 mod group;
 mod lanes;
@@ -18,7 +20,9 @@ mod outcome;
 mod work_queue;
 
 pub use cache::{Job, Lease, end_idle, idle, launch};
+pub use counts::{Counted, Counts};
 pub use crew::Crew;
+pub use delay_queue::DelayQueue;
 pub use gather::Gather;
 pub use group::Group;
 pub use lanes::DEFAULT_PRIORITY;

@@ -52,6 +52,8 @@ enum Listener<C> {
 struct State<T, C> {
     phase: Phase,
     open: bool,
+    /// Whether somebody wanted to cancel the task while it was running.
+    asked: bool,
     value: Option<T>,
     waiters: WaitQueue,
     listeners: Vec<Listener<C>>,
@@ -125,6 +127,7 @@ impl<T, C> Outcome<T, C> {
             state: StateLock::new(State {
                 phase: Phase::Pending,
                 open: false,
+                asked: false,
                 value: None,
                 waiters: WaitQueue::new(),
                 listeners: Vec::new(),
@@ -188,7 +191,8 @@ impl<T, C> Outcome<T, C> {
         Ok(due.tell())
     }
 
-    /// Cancels it, and wakes all who wait; `None` when that has happened before. Never blocks.
+    /// Cancels it, and wakes all who wait; `None` when that has happened before. Never blocks. A task that is running is
+    /// only asked: see [`Outcome::is_asked_to_stop`].
     ///
     /// # Errors
     /// It is running, or finished, or open.
@@ -202,8 +206,21 @@ impl<T, C> Outcome<T, C> {
                 Ok(Some(due.tell()))
             }
             (phase, _) if phase.is_cancelled() => Ok(None),
-            (phase, _) => Err(Refusal::Phase(phase)),
+            (phase, _) => {
+                state.asked = true;
+                Err(Refusal::Phase(phase))
+            }
         }
+    }
+
+    /// Asks a task that is running to stop, without another step: for the host of an open outcome.
+    pub fn ask_to_stop(&self) {
+        self.state.lock().asked = true;
+    }
+
+    /// Whether somebody wanted to cancel the task when it was already running.
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.state.lock().asked
     }
 
     /// Looks at the value, if there is one, under the lock of the outcome: `look` must do no more than copy it.

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 
 use crate::blocking;
 use crate::convert::{Timeout, class_name};
+use crate::count::Parties;
 use crate::errors;
 use crate::made::Made;
 
@@ -28,7 +29,8 @@ pub(crate) struct Barrier {
 /// What was given when the barrier was made.
 struct Settings {
     action: Option<Py<PyAny>>,
-    timeout: Timeout,
+    /// Looked at by each wait that has none of its own.
+    timeout: Option<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -43,9 +45,14 @@ impl Barrier {
         }
     }
 
-    #[pyo3(signature = (parties, action = None, timeout = Timeout::Never))]
-    fn __init__(&self, parties: isize, action: Option<Py<PyAny>>, timeout: Timeout) -> PyResult<()> {
-        let parties = usize::try_from(parties).ok().filter(|&parties| parties > 0);
+    #[pyo3(signature = (parties, action = None, timeout = None))]
+    fn __init__(
+        &self,
+        parties: Parties,
+        action: Option<Py<PyAny>>,
+        timeout: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let parties = usize::try_from(parties.0).ok().filter(|&parties| parties > 0);
         let parties = parties.ok_or_else(|| PyValueError::new_err("parties must be > 0"))?;
         self.engine.begin_with(parties);
         // A barrier that is initialized again keeps what it was given first.
@@ -58,14 +65,11 @@ impl Barrier {
     /// Blocks until all are there, for at most `timeout` seconds (None: those given to Barrier, if any). One of them runs
     /// `action` before they go on. Raises BrokenBarrierError if the barrier is or was broken or reset meanwhile; a
     /// timeout, an interruption and an action that raises break it.
-    #[pyo3(signature = (timeout = Timeout::Never), text_signature = "($self, timeout=None)")]
-    fn wait(&self, py: Python<'_>, timeout: Timeout) -> PyResult<usize> {
+    #[pyo3(signature = (timeout = None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
         let settings = self.settings.get();
-        let timeout = match (timeout, settings) {
-            (Timeout::Never, Some(settings)) => settings.timeout,
-            _ => timeout,
-        };
-        let deadline = timeout.deadline()?;
+        let own = settings.and_then(|settings| settings.timeout.as_ref());
+        let deadline = Timeout::of(timeout.or(own.map(|own| own.bind(py))))?.deadline()?;
         let arrival = blocking::wait(py, deadline, |patience| self.engine.arrive_with(patience))?;
         match arrival.map_err(errors::broken(py))? {
             Arrival::Through(index) => Ok(index),
@@ -109,7 +113,10 @@ impl Barrier {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let settings = self.made.is_made().then(|| self.settings.get()).flatten();
-        settings.map_or(Ok(()), |settings| visit.call(&settings.action))
+        settings.map_or(Ok(()), |settings| {
+            visit.call(&settings.action)?;
+            visit.call(&settings.timeout)
+        })
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

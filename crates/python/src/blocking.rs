@@ -83,13 +83,6 @@ fn ask_for_main_thread(py: Python<'_>) -> bool {
     asked.is_err_and(|refusal| refusal.is_instance_of::<PyOSError>(py))
 }
 
-/// Lets another thread have the interpreter, if one wants it. For loops that run no bytecode.
-pub(crate) fn give_way(py: Python<'_>) {
-    if !cfg!(Py_GIL_DISABLED) {
-        py.detach(|| {});
-    }
-}
-
 /// A thread attached to the interpreter, as the engine's host.
 struct Interpreter<'py> {
     py: Python<'py>,
@@ -124,6 +117,17 @@ impl Host for Interpreter<'_> {
     fn has_stopped(&self) -> bool {
         self.raised.is_some()
     }
+}
+
+/// Lets another thread have the interpreter, if one wants it. For loops that run no bytecode.
+pub(crate) fn give_way(py: Python<'_>) {
+    let mut interpreter = Interpreter {
+        py,
+        handles_signals: false,
+        raised: None,
+    };
+    // Signals are left to the bytecode that comes next.
+    let _ = interpreter.sleep(&mut || Slept::TimedOut);
 }
 
 /// Runs an operation of the engine that may wait until `deadline`; the calling thread detaches while it sleeps.

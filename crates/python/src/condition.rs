@@ -12,6 +12,7 @@ use pyo3::types::{PyList, PyTuple};
 
 use crate::blocking;
 use crate::convert::{LockTimeout, Timeout, Truth};
+use crate::count::Count;
 use crate::errors::Failure;
 use crate::lock::Lock;
 use crate::made::Made;
@@ -36,14 +37,18 @@ enum AnyLock {
 }
 
 impl AnyLock {
-    fn new(lock: &Bound<'_, PyAny>) -> Self {
-        if let Ok(lock) = lock.cast_exact::<RLock>() {
+    /// # Errors
+    /// The object is no lock: it has no `acquire` or no `release`.
+    fn new(lock: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(if let Ok(lock) = lock.cast_exact::<RLock>() {
             AnyLock::RLock(lock.clone().unbind())
         } else if let Ok(lock) = lock.cast_exact::<Lock>() {
             AnyLock::Lock(lock.clone().unbind())
         } else {
+            lock.getattr("acquire")?;
+            lock.getattr("release")?;
             AnyLock::Other(lock.clone().unbind())
-        }
+        })
     }
 
     fn as_any(&self) -> &Py<PyAny> {
@@ -105,7 +110,7 @@ impl Condition {
     #[pyo3(signature = (lock = None))]
     fn __init__(&self, py: Python<'_>, lock: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let lock = match lock {
-            Some(lock) => AnyLock::new(lock),
+            Some(lock) => AnyLock::new(lock)?,
             None => AnyLock::RLock(Py::new(py, RLock::default())?),
         };
         // A condition that is initialized again keeps its lock, which others may wait for.
@@ -117,29 +122,33 @@ impl Condition {
     ///
     /// Releases the lock while it waits, and has it again when it returns or raises. Raises RuntimeError if the calling
     /// thread does not have the lock.
-    #[pyo3(signature = (timeout = Timeout::Never), text_signature = "($self, timeout=None)")]
-    fn wait(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
-        self.wait_until(py, timeout.deadline()?)
+    #[pyo3(signature = (timeout = None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let deadline = Timeout::of(timeout).and_then(Timeout::deadline_of_one_wait);
+        self.wait_until(py, self.until(py, deadline)?)
     }
 
     /// Wait until predicate() is true; its last result.
     ///
     /// Calls it with the lock, first at once and then after each notification, until `timeout` seconds (None: without
     /// limit) are over. Raises RuntimeError if the calling thread does not have the lock and has to wait.
-    #[pyo3(signature = (predicate, timeout = Timeout::Never), text_signature = "($self, predicate, timeout=None)")]
+    #[pyo3(signature = (predicate, timeout = None))]
     fn wait_for<'py>(
         slf: &Bound<'py, Self>,
         predicate: &Bound<'py, PyAny>,
-        timeout: Timeout,
+        timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let deadline = timeout.deadline()?;
-        let mut first = true;
+        let mut until: Option<Deadline> = None;
         loop {
             let result = predicate.call0()?;
-            if result.is_truthy()? || (!first && deadline.has_passed()) {
+            if result.is_truthy()? || until.is_some_and(Deadline::has_passed) {
                 return Ok(result);
             }
-            first = false;
+            let deadline = match until {
+                Some(deadline) => deadline,
+                None => slf.get().until(slf.py(), Timeout::of(timeout)?.deadline())?,
+            };
+            until = Some(deadline);
             if is_derived(slf) {
                 slf.call_method1("wait", (deadline.remaining().map(|left| left.as_secs_f64()),))?;
             } else {
@@ -152,10 +161,10 @@ impl Condition {
     ///
     /// They go on when they have the lock, one after the other. Raises RuntimeError if the calling thread does not have
     /// the lock.
-    #[pyo3(signature = (n = 1))]
+    #[pyo3(signature = (n = Count(1)), text_signature = "($self, n=1)")]
     #[inline]
-    fn notify(&self, py: Python<'_>, n: isize) -> PyResult<()> {
-        let count = n.max(0).unsigned_abs();
+    fn notify(&self, py: Python<'_>, n: Count) -> PyResult<()> {
+        let count = n.0.max(0).unsigned_abs();
         match self.lock()? {
             AnyLock::RLock(lock) if lock.get().engine.is_owned() => {
                 self.engine.notify_with(&lock.get().engine, count);
@@ -178,7 +187,7 @@ impl Condition {
                 .call_method1("notify", (slf.get().engine.waiting(),))
                 .map(drop);
         }
-        slf.get().notify(slf.py(), isize::MAX)
+        slf.get().notify(slf.py(), Count(isize::MAX))
     }
 
     /// The old name of notify_all().
@@ -329,6 +338,14 @@ impl Condition {
         self.lock
             .get()
             .ok_or_else(|| PyRuntimeError::new_err("Condition.__init__() not called"))
+    }
+
+    /// A wait's deadline, if it has one; who does not have the lock hears of that first.
+    fn until(&self, py: Python<'_>, deadline: PyResult<Deadline>) -> PyResult<Deadline> {
+        match deadline {
+            Err(_) if !self.lock()?.is_owned(py)? => Err(Failure::WaitNotHeld.raise(py)),
+            deadline => deadline,
+        }
     }
 
     fn wait_until(&self, py: Python<'_>, deadline: Deadline) -> PyResult<bool> {

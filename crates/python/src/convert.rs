@@ -8,8 +8,8 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt};
 
-/// The longest timeout, in seconds: `threading.TIMEOUT_MAX`.
-const TIMEOUT_MAX_SECONDS: f64 = (i64::MAX / 1_000_000_000) as f64;
+/// The longest timeout, in seconds: `threading.TIMEOUT_MAX`, and the fraction of a second that the clock has beyond it.
+const TIMEOUT_MAX_SECONDS: f64 = i64::MAX as f64 / 1e9;
 
 /// An argument of which only the truth matters, such as `blocking`.
 pub(crate) struct Truth(pub(crate) bool);
@@ -35,6 +35,15 @@ pub(crate) enum Timeout {
 }
 
 impl Timeout {
+    /// A timeout as it was given, which the standard library looks at only where there is something to wait for.
+    ///
+    /// # Errors
+    /// It is no number.
+    #[inline]
+    pub(crate) fn of(given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        given.map_or(Ok(Timeout::Never), PyAnyMethods::extract)
+    }
+
     /// The point in time at which the wait ends; a negative time is over already.
     ///
     /// # Errors
@@ -53,13 +62,29 @@ impl Timeout {
         }
     }
 
+    /// As [`Timeout::deadline`], for a single wait: there, what is not more than 0 is over already, also what is NaN.
+    pub(crate) fn deadline_of_one_wait(self) -> PyResult<Deadline> {
+        match self {
+            Timeout::Seconds(seconds) if seconds.is_nan() => Ok(Deadline::PASSED),
+            timeout => timeout.deadline(),
+        }
+    }
+
     /// As [`Timeout::deadline`], but a negative time is an error.
     pub(crate) fn non_negative_deadline(self) -> PyResult<Deadline> {
+        self.refuse_negative()?;
+        self.deadline()
+    }
+
+    /// # Errors
+    /// The time is negative.
+    #[inline]
+    pub(crate) fn refuse_negative(self) -> PyResult<()> {
         match self {
             Timeout::Seconds(seconds) if seconds < 0.0 => {
                 Err(PyValueError::new_err("'timeout' must be a non-negative number"))
             }
-            timeout => timeout.deadline(),
+            _ => Ok(()),
         }
     }
 }
@@ -110,6 +135,9 @@ impl LockTimeout {
         match (blocking, self.0) {
             (true, -1.0) => Ok(Some(Deadline::NEVER)),
             (false, -1.0) => Ok(None),
+            (_, seconds) if seconds.is_nan() || seconds.abs() > TIMEOUT_MAX_SECONDS => {
+                Timeout::Seconds(seconds.abs()).deadline().map(Some)
+            }
             (false, _) => Err(PyValueError::new_err(
                 "can't specify a timeout for a non-blocking call",
             )),

@@ -25,6 +25,10 @@ impl Event {
         }
     }
 
+    /// What `__new__` lets pass, for the sake of derived classes, is refused here, which they may override.
+    #[pyo3(signature = ())]
+    fn __init__(&self) {}
+
     /// Whether the event is set. Never blocks.
     #[inline]
     fn is_set(&self) -> bool {
@@ -56,15 +60,14 @@ impl Event {
     }
 
     /// Wait until the event is set; whether it was, within `timeout` seconds (None: without limit).
-    #[pyo3(signature = (timeout = Timeout::Never), text_signature = "($self, timeout=None)")]
+    #[pyo3(signature = (timeout = None))]
     #[inline]
-    fn wait(&self, py: Python<'_>, timeout: Timeout) -> PyResult<bool> {
+    fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         if self.engine.is_set() {
             return Ok(true);
         }
-        blocking::wait(py, timeout.deadline()?, |patience| {
-            self.engine.wait_with(patience).is_ok()
-        })
+        let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
+        blocking::wait(py, deadline, |patience| self.engine.wait_with(patience).is_ok())
     }
 
     fn _at_fork_reinit(&self) {

@@ -13,6 +13,7 @@ mod blocking;
 mod chunks;
 mod condition;
 mod convert;
+mod count;
 mod errors;
 mod event;
 mod futures;
@@ -39,10 +40,11 @@ mod _interlock {
     use crate::event::Event;
     #[pymodule_export]
     use crate::futures::{
-        Completed, Future, Results, Seat, ThreadPool, remember_standard_future, wait_for_futures,
+        Alarms, Completed, CurrentTask, Future, Results, Seat, ThreadPool, current_task,
+        remember_standard_future, wait_for_futures,
     };
     #[pymodule_export]
-    use crate::lock::{Lock, allocate_lock};
+    use crate::lock::Lock;
     #[pymodule_export]
     use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};
     #[pymodule_export]
@@ -63,6 +65,11 @@ mod _interlock {
         crate::chunks::keep();
         crate::hot::rely_on_interpreter_lock();
         crate::hot::methods::install(module.py())?;
+        // By its Python name it is `threading.Lock` up to 3.12, where pickles look for it.
+        module.add(
+            "allocate_lock",
+            wrap_pyfunction!(crate::lock::allocate_lock, module)?,
+        )?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -3,7 +3,7 @@
 use interlock_sync as engine;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyTuple, PyType};
 
 use crate::blocking;
 use crate::convert::{LockTimeout, Truth};
@@ -19,7 +19,7 @@ pub(crate) struct Lock {
 }
 
 /// Make a new lock, which nobody has: `threading.Lock()`.
-#[pyfunction]
+#[pyfunction(name = "Lock")]
 pub(crate) fn allocate_lock() -> Lock {
     Lock {
         engine: engine::Lock::new(),
@@ -83,25 +83,17 @@ impl Lock {
     }
 
     /// Take the lock: blocks until it is free.
+    #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
-    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        if self.engine.try_acquire() {
-            return Ok(true);
-        }
-        self.acquire_slow(py, true, LockTimeout::UNLIMITED)
+    fn __enter__(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
+        self.acquire(py, blocking, timeout)
     }
 
     /// Release the lock.
     #[inline]
-    #[pyo3(signature = (kind, value, traceback, /))]
-    fn __exit__(
-        &self,
-        kind: &Bound<'_, PyAny>,
-        value: &Bound<'_, PyAny>,
-        traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let _ = (value, traceback);
-        self.release(kind.py())
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.release(py)
     }
 
     fn _at_fork_reinit(&self) {

@@ -2,7 +2,9 @@
 
 use interlock_sync as engine;
 use interlock_wait::{Deadline, ThreadId};
+use pyo3::exceptions::PyDeprecationWarning;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::blocking;
 use crate::convert::{LockTimeout, Truth};
@@ -20,11 +22,17 @@ pub(crate) struct RLock {
 #[pymethods]
 impl RLock {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
-        RLock {
-            engine: engine::RLock::new(),
+    #[classmethod]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "(*args, **kwargs)")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        if !args.is_empty() || kwargs.is_some_and(|kwargs| !kwargs.is_empty()) {
+            refuse_some_day(class)?;
         }
+        Ok(RLock::default())
     }
 
     /// Take the lock, once more if this thread owns it; whether it was taken.
@@ -55,25 +63,17 @@ impl RLock {
     }
 
     /// Take the lock: blocks while another thread owns it.
+    #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
-    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        if self.engine.try_acquire() {
-            return Ok(true);
-        }
-        self.acquire_slow(py, true, LockTimeout::UNLIMITED)
+    fn __enter__(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
+        self.acquire(py, blocking, timeout)
     }
 
     /// Release the lock once.
     #[inline]
-    #[pyo3(signature = (kind, value, traceback, /))]
-    fn __exit__(
-        &self,
-        kind: &Bound<'_, PyAny>,
-        value: &Bound<'_, PyAny>,
-        traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let _ = (value, traceback);
-        self.release(kind.py())
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.release(py)
     }
 
     pub(crate) fn _is_owned(&self) -> bool {
@@ -114,6 +114,20 @@ impl RLock {
             slf.as_ptr()
         ))
     }
+}
+
+/// What the standard library says to arguments of `RLock()`, which it ignores; those of a derived class are its own.
+#[cold]
+fn refuse_some_day(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let py = class.py();
+    if py.version_info() < (3, 13) || !class.is(py.get_type::<RLock>()) {
+        return Ok(());
+    }
+    let words = "Passing arguments to RLock is deprecated and will be removed in 3.15";
+    let category = py.get_type::<PyDeprecationWarning>();
+    py.import("warnings")?
+        .call_method1("warn", (words, category, 1))
+        .map(drop)
 }
 
 impl RLock {

@@ -1,11 +1,13 @@
 //! `threading.Semaphore` and `threading.BoundedSemaphore`.
 
 use interlock_sync as engine;
+use interlock_wait::StateLock;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::blocking;
 use crate::convert::{Timeout, Truth, class_name};
+use crate::count::{self, Given, Permits};
 use crate::errors;
 
 /// A number of permits.
@@ -15,10 +17,9 @@ use crate::errors;
 #[pyclass(frozen, weakref, subclass, dict, module = "threading")]
 pub(crate) struct Semaphore {
     engine: engine::Semaphore,
-}
-
-fn permits(value: isize) -> PyResult<usize> {
-    usize::try_from(value).map_err(|_| PyValueError::new_err("semaphore initial value must be >= 0"))
+    /// The number that it began with, if that was no plain integer, and the permits that stand for it. The garbage collector
+    /// need not see it: a number refers to nothing.
+    odd: StateLock<Option<(Py<PyAny>, usize)>>,
 }
 
 #[pymethods]
@@ -28,23 +29,23 @@ impl Semaphore {
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
         Semaphore {
             engine: engine::Semaphore::new(1),
+            odd: StateLock::new(None),
         }
     }
 
-    #[pyo3(signature = (value = 1))]
-    fn __init__(&self, value: isize) -> PyResult<()> {
-        self.engine.begin_with(permits(value)?, usize::MAX);
-        Ok(())
+    #[pyo3(signature = (value = Given::default()))]
+    fn __init__(&self, py: Python<'_>, value: Given) -> PyResult<()> {
+        self.begin(py, value, false)
     }
 
     /// Take a permit; whether one was taken.
     ///
     /// Blocks while there is none, for at most `timeout` seconds (None: without limit), or not at all if `blocking` is
     /// false. Raises ValueError for a timeout without blocking.
-    #[pyo3(signature = (blocking = Truth(true), timeout = Timeout::Never), text_signature = "($self, blocking=True, timeout=None)")]
+    #[pyo3(signature = (blocking = Truth(true), timeout = None), text_signature = "($self, blocking=True, timeout=None)")]
     #[inline]
-    fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: Timeout) -> PyResult<bool> {
-        if !blocking.0 && matches!(timeout, Timeout::Seconds(_)) {
+    fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        if !blocking.0 && timeout.is_some() {
             return Err(PyValueError::new_err(
                 "can't specify timeout for non-blocking acquire",
             ));
@@ -55,7 +56,7 @@ impl Semaphore {
         if !blocking.0 {
             return Ok(false);
         }
-        blocking::wait(py, timeout.deadline()?, |patience| {
+        blocking::wait(py, Timeout::of(timeout)?.deadline()?, |patience| {
             self.engine.acquire_with(patience).is_ok()
         })
     }
@@ -63,7 +64,7 @@ impl Semaphore {
     /// Take a permit: blocks while there is none.
     #[inline]
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        self.acquire(py, Truth(true), Timeout::Never)
+        self.acquire(py, Truth(true), None)
     }
 
     /// Give back `n` permits, and wake as many threads that wait. Never blocks.
@@ -94,8 +95,8 @@ impl Semaphore {
     }
 
     #[getter]
-    fn _value(&self) -> usize {
-        self.engine.permits()
+    fn _value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.as_number(py, self.engine.permits())
     }
 
     fn _at_fork_reinit(&self) {
@@ -103,12 +104,51 @@ impl Semaphore {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let permits = slf.get().engine.permits();
+        let value = slf.get()._value(slf.py())?;
         Ok(format!(
-            "<{} at {:p}: value={permits}>",
+            "<{} at {:p}: value={value}>",
             class_name(slf)?,
             slf.as_ptr()
         ))
+    }
+}
+
+impl Semaphore {
+    /// Begins anew with the permits that `value` stands for, 1 if it was not given.
+    fn begin(&self, py: Python<'_>, value: Given, bounded: bool) -> PyResult<()> {
+        let value = value.0.map(|value| value.into_bound(py));
+        let plain = value.as_ref().map_or(Some(1), count::plain);
+        let (permits, odd) = match (plain, value) {
+            (Some(first @ 0..), _) => {
+                let first = first.unsigned_abs();
+                (Permits { first, most: first }, None)
+            }
+            (_, Some(value)) => {
+                let permits = Permits::of(&value)?;
+                let first = permits.first;
+                (permits, Some((value.unbind(), first)))
+            }
+            (_, None) => return Ok(()),
+        };
+        let before = std::mem::replace(&mut *self.odd.lock(), odd);
+        drop(before);
+        self.engine
+            .begin_with(permits.first, if bounded { permits.most } else { usize::MAX });
+        Ok(())
+    }
+
+    /// What the standard library would have counted up or down to, from the number that it began with.
+    fn as_number<'py>(&self, py: Python<'py>, permits: usize) -> PyResult<Bound<'py, PyAny>> {
+        let odd = self
+            .odd
+            .lock()
+            .as_ref()
+            .map(|(number, first)| (number.clone_ref(py), *first));
+        match odd {
+            None => Ok(permits.into_pyobject(py)?.into_any()),
+            Some((number, first)) if first == permits => Ok(number.into_bound(py)),
+            Some((number, first)) => number.bind(py).add(permits.cast_signed() - first.cast_signed()),
+        }
     }
 }
 
@@ -126,26 +166,24 @@ impl BoundedSemaphore {
         PyClassInitializer::from(Semaphore::new(args, kwargs)).add_subclass(BoundedSemaphore {})
     }
 
-    #[pyo3(signature = (value = 1))]
-    fn __init__(slf: &Bound<'_, Self>, value: isize) -> PyResult<()> {
-        let permits = permits(value)?;
-        slf.as_super().get().engine.begin_with(permits, permits);
-        Ok(())
+    #[pyo3(signature = (value = Given::default()))]
+    fn __init__(slf: &Bound<'_, Self>, value: Given) -> PyResult<()> {
+        slf.as_super().get().begin(slf.py(), value, true)
     }
 
     #[getter]
-    fn _initial_value(slf: &Bound<'_, Self>) -> usize {
-        slf.as_super().get().engine.bound()
+    fn _initial_value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let semaphore = slf.as_super().get();
+        match &*semaphore.odd.lock() {
+            Some((number, _)) => Ok(number.bind(slf.py()).clone()),
+            None => Ok(semaphore.engine.bound().into_pyobject(slf.py())?.into_any()),
+        }
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let engine = &slf.as_super().get().engine;
         let class = class_name(slf)?;
-        Ok(format!(
-            "<{class} at {:p}: value={}/{}>",
-            slf.as_ptr(),
-            engine.permits(),
-            engine.bound()
-        ))
+        let value = slf.as_super().get()._value(slf.py())?;
+        let most = Self::_initial_value(slf)?;
+        Ok(format!("<{class} at {:p}: value={value}/{most}>", slf.as_ptr()))
     }
 }

@@ -65,6 +65,15 @@ impl<'a> Patience<'a> {
         self.deadline
     }
 
+    /// The same thread, for a step of the operation that ends at `deadline` if not before. Never blocks.
+    pub fn bounded(&mut self, deadline: Deadline) -> Patience<'_> {
+        Patience {
+            deadline: self.deadline.min(deadline),
+            insists: self.insists,
+            host: self.reborrow(),
+        }
+    }
+
     /// The same thread, for a step of the operation that may take as long as it takes, but that the host may end.
     pub fn endlessly(&mut self) -> Patience<'_> {
         Patience {

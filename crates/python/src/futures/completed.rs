@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use interlock_pool::Watch;
-use interlock_queue::GetError;
+use interlock_queue::{Discard, GetError};
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
@@ -69,8 +69,15 @@ impl Completed {
             },
         };
         let mut waiting = self.waiting.lock();
-        waiting.left -= 1;
-        Ok(waiting.futures.get_mut(number).and_then(Option::take))
+        let future = waiting.futures.get_mut(number).and_then(Option::take);
+        waiting.left -= usize::from(future.is_some());
+        let is_last = waiting.left == 0;
+        drop(waiting);
+        if is_last {
+            // For other threads that iterate: there is nothing more to wait for.
+            self.watch.shutdown(Discard::Nothing);
+        }
+        Ok(future)
     }
 
     /// Hear of no more futures. Never blocks.
@@ -83,6 +90,7 @@ impl Completed {
         for future in futures.iter().flatten() {
             future.get().engine().unwatch(&self.watch);
         }
+        self.watch.shutdown(Discard::Nothing);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -111,12 +119,16 @@ impl Completed {
         if self.waiting.lock().left == 0 {
             return Ok(None);
         }
-        let got = blocking::wait(py, self.deadline, |patience| self.watch.get_with(patience))?;
-        got.map(Some).map_err(|_| {
-            let left = self.waiting.lock().left;
-            self.close();
-            PyTimeoutError::new_err(format!("{left} (of {}) futures unfinished", self.total))
-        })
+        match blocking::wait(py, self.deadline, |patience| self.watch.get_with(patience))? {
+            Ok(number) => Ok(Some(number)),
+            Err(GetError::ShutDown) => Ok(None),
+            Err(_) => {
+                let left = self.waiting.lock().left;
+                self.close();
+                let message = format!("{left} (of {}) futures unfinished", self.total);
+                Err(PyTimeoutError::new_err(message))
+            }
+        }
     }
 }
 

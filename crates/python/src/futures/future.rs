@@ -60,13 +60,17 @@ impl Future {
 
     /// Cancel the task unless it runs or is done; whether it is cancelled now. Never blocks for long.
     ///
-    /// Wakes whoever waits for the result, and calls the callbacks.
+    /// Wakes whoever waits for the result, and calls the callbacks. A task that runs is asked to stop: see
+    /// interlock.current_task().
     pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
         match slf.get().engine.cancel() {
             Ok(None) => Ok(true),
             Ok(Some(due)) => call_back(slf, due).map(|()| true),
             Err(Refusal::Phase(_)) => Ok(false),
-            Err(Refusal::Open) => standard(slf, "cancel", None)?.extract(),
+            Err(Refusal::Open) => {
+                slf.get().engine.ask_to_stop();
+                standard(slf, "cancel", None)?.extract()
+            }
         }
     }
 
@@ -160,24 +164,26 @@ impl Future {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let this = slf.get();
-        let phase = match this.engine.phase() {
+        let (py, this) = (slf.py(), slf.get());
+        let phase = this.engine.phase();
+        let answer = match phase {
+            Phase::Finished => this.engine.value(|answer| answer.clone_ref(py)),
+            _ => None,
+        };
+        let end = match answer {
+            Some(Answer::Result(object)) => format!(" returned {}", object.bind(py).get_type().name()?),
+            Some(Answer::Exception(object)) => format!(" raised {}", object.bind(py).get_type().name()?),
+            None => String::new(),
+        };
+        let class = slf.get_type().name()?;
+        let state = match phase {
             Phase::CancelledAndNotified => "cancelled".to_owned(),
             phase => name_of(phase).to_lowercase(),
         };
-        let class = slf.get_type().name()?;
-        let address = slf.as_ptr().addr();
-        let answer = this.engine.value(|answer| answer.clone_ref(slf.py()));
-        let end = match answer {
-            Some(Answer::Result(object)) if this.done() => {
-                format!(" returned {}", object.bind(slf.py()).get_type().name()?)
-            }
-            Some(Answer::Exception(object)) if this.done() => {
-                format!(" raised {}", object.bind(slf.py()).get_type().name()?)
-            }
-            _ => String::new(),
-        };
-        Ok(format!("<{class} at {address:#x} state={phase}{end}>"))
+        Ok(format!(
+            "<{class} at {:#x} state={state}{end}>",
+            slf.as_ptr().addr()
+        ))
     }
 
     #[getter]

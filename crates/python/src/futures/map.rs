@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -11,14 +12,16 @@ use super::future::Future;
 use crate::convert::Timeout;
 use crate::made::Made;
 
-/// An iterator over the results of futures, in their order. Futures whose results are not wanted any more are cancelled: by
-/// close(), by an error, or when the iterator is dropped.
+/// An iterator over the results of futures, in their order. Once it has begun, futures whose results are not wanted any more
+/// are cancelled: by close(), by an error, or when the iterator is dropped.
 ///
 /// Its __next__() blocks until the next result is there; it raises what the call raised, and TimeoutError when the
 /// result is not there in time.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Results {
     futures: StateLock<VecDeque<Py<Future>>>,
+    /// Whether a result was asked for. Until then, as in the standard library's generator, nothing is cancelled.
+    begun: AtomicBool,
     deadline: Deadline,
     return_exceptions: bool,
     made: Made,
@@ -37,6 +40,8 @@ impl Results {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        // Relaxed: it orders nothing.
+        self.begun.store(true, Ordering::Relaxed);
         let Some(future) = self.futures.lock().pop_front() else {
             return Ok(None);
         };
@@ -54,9 +59,13 @@ impl Results {
         }
     }
 
-    /// Cancel the calls that have not begun, and give no more results. Never blocks.
+    /// Give no more results, and cancel the calls that have not begun if a result was asked for before. Never blocks.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let futures = std::mem::take(&mut *self.futures.lock());
+        // Relaxed: as above.
+        if !self.begun.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         futures
             .iter()
             .try_for_each(|future| Future::cancel(future.bind(py)).map(drop))
@@ -76,10 +85,6 @@ impl Results {
     fn __clear__(&self) {
         drop(std::mem::take(&mut *self.futures.lock()));
     }
-
-    fn __del__(&self, py: Python<'_>) -> PyResult<()> {
-        self.close(py)
-    }
 }
 
 impl Results {
@@ -88,7 +93,18 @@ impl Results {
             futures: StateLock::new(futures),
             deadline,
             return_exceptions,
+            begun: AtomicBool::new(false),
             made: Made::new(),
         }
+    }
+}
+
+impl Drop for Results {
+    fn drop(&mut self) {
+        Python::try_attach(|py| {
+            if let Err(error) = self.close(py) {
+                error.write_unraisable(py, None);
+            }
+        });
     }
 }

@@ -1,5 +1,6 @@
 //! `concurrent.futures`: futures and the pool of threads.
 
+mod alarms;
 mod answer;
 mod completed;
 mod future;
@@ -8,9 +9,11 @@ mod opened;
 mod pool;
 mod task;
 
+pub(crate) use alarms::Alarms;
 pub(crate) use answer::{Answer, Engine};
 pub(crate) use completed::{Completed, wait_for_futures};
 pub(crate) use future::Future;
 pub(crate) use map::Results;
 pub(crate) use opened::remember_standard_future;
 pub(crate) use pool::{Seat, ThreadPool};
+pub(crate) use task::{CurrentTask, current_task};

@@ -1,12 +1,12 @@
 //! The pool of threads behind `ThreadPoolExecutor`.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use interlock_pool::{DEFAULT_PRIORITY, Placed, WorkQueue};
+use interlock_pool::{Counts, DEFAULT_PRIORITY, Placed, WorkQueue};
 use interlock_queue::{GetError, PutError};
-use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
-use interlock_wait::primitive::global::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use interlock_wait::{Deadline, StateLock};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -19,8 +19,10 @@ use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::{blocking, hot};
 
-/// How many tasks a worker runs before it lets other threads run, if its tasks don't.
-const TURN: u32 = 256;
+/// How many tasks a worker runs between two looks at the clock.
+const LOOK: u32 = 256;
+/// How long a worker runs before it lets other threads run, if its tasks don't: the interpreter's own switch interval.
+const TURN: Duration = Duration::from_millis(5);
 
 /// What an executor and its workers share.
 ///
@@ -28,10 +30,17 @@ const TURN: u32 = 256;
 /// these is.
 struct Shared {
     queue: WorkQueue<Task>,
-    submitted: AtomicU64,
-    done: AtomicU64,
-    failed: AtomicU64,
-    running: AtomicU32,
+    counts: Counts,
+}
+
+/// What an executor may change at any time.
+struct Settings {
+    max_workers: usize,
+    /// Whether submit() waits for room.
+    blocks: bool,
+    /// Whether tasks are taken in the ordinary way; if not, _submit_otherwise() is asked.
+    ordinary: bool,
+    workers: usize,
 }
 
 /// The engine of an executor: where its tasks wait for workers.
@@ -41,9 +50,7 @@ struct Shared {
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct ThreadPool {
     shared: Arc<Shared>,
-    max_workers: AtomicU32,
-    workers: AtomicU32,
-    blocks: AtomicBool,
+    settings: StateLock<Settings>,
 }
 
 static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -69,14 +76,14 @@ impl ThreadPool {
         Ok(ThreadPool {
             shared: Arc::new(Shared {
                 queue: WorkQueue::new(max_pending),
-                submitted: AtomicU64::new(0),
-                done: AtomicU64::new(0),
-                failed: AtomicU64::new(0),
-                running: AtomicU32::new(0),
+                counts: Counts::default(),
             }),
-            max_workers: AtomicU32::new(0),
-            workers: AtomicU32::new(0),
-            blocks: AtomicBool::new(true),
+            settings: StateLock::new(Settings {
+                max_workers: 0,
+                blocks: true,
+                ordinary: true,
+                workers: 0,
+            }),
         })
     }
 
@@ -90,8 +97,8 @@ impl ThreadPool {
         r#fn: Bound<'py, PyAny>,
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, Future>> {
-        put(slf, DEFAULT_PRIORITY, r#fn, args, kwargs)
+    ) -> PyResult<Bound<'py, PyAny>> {
+        put_new(slf, DEFAULT_PRIORITY, r#fn, args, kwargs)
     }
 
     /// As submit(), with a priority: the smallest number first.
@@ -101,8 +108,44 @@ impl ThreadPool {
         r#fn: Bound<'py, PyAny>,
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, Future>> {
-        put(slf, priority, r#fn, args, kwargs)
+    ) -> PyResult<Bound<'py, PyAny>> {
+        put_new(slf, priority, r#fn, args, kwargs)
+    }
+
+    /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `site` says where the call was
+    /// submitted, for a note on the exception that it may raise.
+    fn _submit_held(
+        slf: &Bound<'_, Self>,
+        future: Py<Future>,
+        priority: i64,
+        call: (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>),
+        site: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let (callable, args, kwargs) = call;
+        let task = Task {
+            future,
+            callable,
+            args,
+            kwargs,
+            site,
+        };
+        put(slf, priority, task)
+    }
+
+    /// Leave every task to _submit_otherwise() from now on, apart from those of _submit_held().
+    fn _submit_no_more(&self) {
+        self.settings.lock().ordinary = false;
+    }
+
+    /// Take the next task out: its future, the function, and the arguments; None if there is none. Never blocks.
+    fn _take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Ok(task) = self.shared.queue.try_take() else {
+            return Ok(None);
+        };
+        let kwargs = task.kwargs.unwrap_or_else(|| PyDict::new(py).unbind());
+        (task.future, task.callable, task.args, kwargs)
+            .into_pyobject(py)
+            .map(Some)
     }
 
     /// Submit `fn(*args)` for each tuple of arguments from `calls`; the results in their order.
@@ -117,23 +160,24 @@ impl ThreadPool {
         let mut futures = VecDeque::new();
         for call in calls.try_iter()? {
             let call = call?.cast_into::<PyTuple>()?;
-            futures.push_back(put(slf, DEFAULT_PRIORITY, r#fn.clone(), call, None)?.unbind());
+            let future = put_new(slf, DEFAULT_PRIORITY, r#fn.clone(), call, None)?;
+            futures.push_back(future.cast_into()?.unbind());
         }
         Ok(Results::over(futures, deadline, return_exceptions))
     }
 
     /// The seat of a new worker.
     fn _seat(&self) -> Seat {
-        // Relaxed: changed only by the thread that holds the executor's lock.
-        self.workers.fetch_add(1, Ordering::Relaxed);
+        self.settings.lock().workers += 1;
         Seat {
             shared: self.shared.clone(),
+            clock: StateLock::default(),
         }
     }
 
     /// Count no workers: in the child of a fork, where they do not exist.
     fn _forget_workers(&self) {
-        self.workers.store(0, Ordering::Relaxed);
+        self.settings.lock().workers = 0;
         self.shared.queue.forget_workers();
     }
 
@@ -148,23 +192,23 @@ impl ThreadPool {
     }
 
     #[getter]
-    fn _max_workers(&self) -> u32 {
-        self.max_workers.load(Ordering::Relaxed)
+    fn _max_workers(&self) -> usize {
+        self.settings.lock().max_workers
     }
 
     #[setter(_max_workers)]
-    fn put_max_workers(&self, max_workers: u32) {
-        self.max_workers.store(max_workers, Ordering::Relaxed);
+    fn put_max_workers(&self, max_workers: usize) {
+        self.settings.lock().max_workers = max_workers;
     }
 
     #[getter]
     fn _blocks(&self) -> bool {
-        self.blocks.load(Ordering::Relaxed)
+        self.settings.lock().blocks
     }
 
     #[setter(_blocks)]
     fn put_blocks(&self, blocks: bool) {
-        self.blocks.store(blocks, Ordering::Relaxed);
+        self.settings.lock().blocks = blocks;
     }
 
     /// How many tasks wait for a worker.
@@ -173,14 +217,17 @@ impl ThreadPool {
     }
 
     /// Counts of tasks: submitted, running, done, and failed among these.
-    fn _counts(&self) -> (u64, u32, u64, u64) {
-        let shared = &self.shared;
-        (
-            shared.submitted.load(Ordering::Relaxed),
-            shared.running.load(Ordering::Relaxed),
-            shared.done.load(Ordering::Relaxed),
-            shared.failed.load(Ordering::Relaxed),
-        )
+    fn _counts(&self) -> (u64, u64, u64, u64) {
+        let counted = self.shared.counts.look();
+        (counted.submitted, counted.running, counted.done, counted.failed)
+    }
+}
+
+impl ThreadPool {
+    #[inline]
+    fn may_have_more_workers(&self) -> bool {
+        let settings = self.settings.lock();
+        settings.workers < settings.max_workers
     }
 }
 
@@ -191,41 +238,60 @@ impl Drop for ThreadPool {
     }
 }
 
-/// Puts a call into the queue, and sees to it that there is somebody to make it.
-fn put<'py>(
+/// Puts a call into the queue; the future of its result.
+#[inline]
+fn put_new<'py>(
     slf: &Bound<'py, ThreadPool>,
     priority: i64,
     callable: Bound<'py, PyAny>,
     args: Bound<'py, PyTuple>,
     kwargs: Option<Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, Future>> {
-    let (py, this) = (slf.py(), slf.get());
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    if !slf.get().settings.lock().ordinary {
+        return slf.call_method1("_submit_otherwise", (priority, callable, args, kwargs));
+    }
     let future = hot::new_instance(future_class(py)?)?.cast_into::<Future>()?;
     let task = Task {
         future: future.clone().unbind(),
         callable: callable.unbind(),
         args: args.unbind(),
         kwargs: kwargs.map(Bound::unbind),
+        site: None,
     };
+    put(slf, priority, task)?;
+    Ok(future.into_any())
+}
+
+/// Puts a task into the queue, and sees to it that there is somebody to run it.
+#[inline]
+fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<()> {
+    let this = slf.get();
     let placed = match this.shared.queue.try_put(priority, task) {
         Ok(placed) => placed,
         Err(refusal) => put_slowly(slf, priority, refusal)?,
     };
-    // Relaxed: a count, and a bound that may change at any moment.
-    this.shared.submitted.fetch_add(1, Ordering::Relaxed);
-    if placed == Placed::WorkerIsWanted
-        && this.workers.load(Ordering::Relaxed) < this.max_workers.load(Ordering::Relaxed)
-    {
+    this.shared.counts.submitted();
+    if placed == Placed::WorkerIsWanted && this.may_have_more_workers() {
         slf.call_method0("_adjust_thread_count")?;
     }
-    Ok(future)
+    Ok(())
+}
+
+/// The error of a task that is not taken any more.
+#[cold]
+fn refuse(slf: &Bound<'_, ThreadPool>) -> PyErr {
+    match slf.call_method0("_refuse") {
+        Ok(_) => PyRuntimeError::new_err("cannot schedule new futures after shutdown"),
+        Err(error) => error,
+    }
 }
 
 #[cold]
 fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task>) -> PyResult<Placed> {
     let (py, this) = (slf.py(), slf.get());
     let refusal = match refusal {
-        PutError::Full(task) if this.blocks.load(Ordering::Relaxed) => {
+        PutError::Full(task) if this.settings.lock().blocks => {
             let put = blocking::wait(py, Deadline::NEVER, |patience| {
                 this.shared.queue.put_with(priority, task, patience)
             })?;
@@ -238,12 +304,7 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task
     };
     match refusal {
         PutError::Full(_) | PutError::Interrupted(_) => Err(Failure::Full.raise(py)),
-        PutError::ShutDown(_) | PutError::Retired(_) => match slf.call_method0("_refuse") {
-            Ok(_) => Err(PyRuntimeError::new_err(
-                "cannot schedule new futures after shutdown",
-            )),
-            Err(error) => Err(error),
-        },
+        PutError::ShutDown(_) | PutError::Retired(_) => Err(refuse(slf)),
     }
 }
 
@@ -251,21 +312,53 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct Seat {
     shared: Arc<Shared>,
+    clock: StateLock<Clock>,
+}
+
+/// How long a worker has been busy.
+#[derive(Default)]
+struct Clock {
+    until_now: Duration,
+    since: Option<Instant>,
+}
+
+impl Clock {
+    fn begin(&mut self) {
+        self.since = Some(Instant::now());
+    }
+
+    fn end(&mut self) {
+        self.until_now = self.read();
+        self.since = None;
+    }
+
+    fn read(&self) -> Duration {
+        self.until_now + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 #[pymethods]
 impl Seat {
     /// Run tasks until there will be no more: until the executor was shut down, or collected. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
-        let mut turn = 0;
-        while let Some(task) = self.shared.next(py)? {
+        self.clock.lock().begin();
+        let mut tasks = 0_u32;
+        let mut turn = Instant::now();
+        while let Some(task) = self.next(py)? {
             self.shared.run(py, task)?;
-            turn += 1;
-            if turn % TURN == 0 {
+            tasks = tasks.wrapping_add(1);
+            if tasks.is_multiple_of(LOOK) && turn.elapsed() >= TURN {
                 blocking::give_way(py);
+                turn = Instant::now();
             }
         }
+        self.clock.lock().end();
         Ok(())
+    }
+
+    /// How long it has run tasks, in seconds.
+    fn busy(&self) -> f64 {
+        self.clock.lock().read().as_secs_f64()
     }
 
     /// Take no more tasks: at the exit of the interpreter.
@@ -274,30 +367,38 @@ impl Seat {
     }
 }
 
-impl Shared {
+impl Seat {
     /// The next task, or none any more.
     #[inline]
     fn next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
-        match self.queue.try_take() {
+        match self.shared.queue.try_take() {
             Ok(task) => Ok(Some(task)),
-            Err(GetError::Empty) => {
-                let taken = blocking::wait(py, Deadline::NEVER, |patience| self.queue.take_with(patience))?;
-                Ok(taken.ok())
-            }
+            Err(GetError::Empty) => self.wait_for_next(py),
             Err(_) => Ok(None),
         }
     }
 
+    #[cold]
+    fn wait_for_next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
+        self.clock.lock().end();
+        let taken = blocking::wait(py, Deadline::NEVER, |patience| {
+            self.shared.queue.take_with(patience)
+        })?;
+        self.clock.lock().begin();
+        Ok(taken.ok())
+    }
+}
+
+impl Shared {
     #[inline]
     fn run(&self, py: Python<'_>, task: Task) -> PyResult<()> {
-        // Relaxed, all: counts that order nothing.
-        self.running.fetch_add(1, Ordering::Relaxed);
+        self.counts.began();
         let ran = task.run(py);
-        self.running.fetch_sub(1, Ordering::Relaxed);
-        self.done.fetch_add(1, Ordering::Relaxed);
-        if !ran? {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+        if matches!(ran, Ok(true)) {
+            self.counts.succeeded();
+        } else {
+            self.counts.failed();
         }
-        Ok(())
+        ran.map(drop)
     }
 }

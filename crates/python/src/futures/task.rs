@@ -1,11 +1,62 @@
 //! What a pool is asked to do.
 
+use std::cell::Cell;
+
 use interlock_pool::Refusal;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::answer::Answer;
 use super::future::{self, Future};
+use crate::errors::Failure;
+
+thread_local! {
+    /// The future of the task that this thread runs.
+    static CURRENT: Cell<Option<Py<Future>>> = const { Cell::new(None) };
+}
+
+/// The task that the calling thread runs for an executor; None if it runs none.
+#[pyfunction]
+pub(crate) fn current_task(py: Python<'_>) -> Option<CurrentTask> {
+    let future = CURRENT.take();
+    let task = future.as_ref().map(|future| CurrentTask(future.clone_ref(py)));
+    CURRENT.set(future);
+    task
+}
+
+/// A task, as the code that it runs sees it.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct CurrentTask(Py<Future>);
+
+#[pymethods]
+impl CurrentTask {
+    /// Whether the task should stop: its future's cancel() was called, or its time is over.
+    #[getter]
+    fn cancelled(&self) -> bool {
+        self.0.get().engine().is_asked_to_stop()
+    }
+
+    /// Raise CancelledError if the task should stop.
+    fn raise_if_cancelled(&self, py: Python<'_>) -> PyResult<()> {
+        if self.cancelled() {
+            Err(Failure::Cancelled.raise(py))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The task's future.
+    #[getter]
+    fn future(&self, py: Python<'_>) -> Py<Future> {
+        self.0.clone_ref(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.0)
+    }
+}
 
 /// A call, and the future of its result.
 pub(super) struct Task {
@@ -13,6 +64,8 @@ pub(super) struct Task {
     pub(super) callable: Py<PyAny>,
     pub(super) args: Py<PyTuple>,
     pub(super) kwargs: Option<Py<PyDict>>,
+    /// Where it was submitted, if its exception is to say so.
+    pub(super) site: Option<Py<PyAny>>,
 }
 
 impl Task {
@@ -30,11 +83,26 @@ impl Task {
             return Ok(true);
         }
         let kwargs = self.kwargs.as_ref().map(|kwargs| kwargs.bind(py));
+        let outer = CURRENT.replace(Some(future.clone().unbind()));
         let result = self.callable.bind(py).call(self.args.bind(py), kwargs);
+        drop(CURRENT.replace(outer));
+        if let (Err(error), Some(site)) = (&result, &self.site) {
+            note(error, self.callable.bind(py), site.bind(py))?;
+        }
         // What was given to the call is let go of before anybody hears of its end.
         drop((self.callable, self.args, self.kwargs));
         let succeeded = result.is_ok();
         future::finish(&future, Answer::of(py, result))?;
         Ok(succeeded)
     }
+}
+
+/// Says on the exception where it comes from.
+#[cold]
+fn note(error: &PyErr, callable: &Bound<'_, PyAny>, site: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = callable.py();
+    let notes = py.import("interlock.concurrent.futures._notes")?;
+    notes
+        .call_method1("add", (error.value(py), callable, site))
+        .map(drop)
 }

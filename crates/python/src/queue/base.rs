@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 
 use interlock_queue::{GetError, PutError, Queue as Engine};
 use interlock_wait::Deadline;
-use interlock_wait::primitive::global::AtomicIsize;
 use pyo3::prelude::*;
 
 use super::items::{Items, is_number};
 use super::kind::Kind;
+use super::maxsize::Maxsize;
 use super::open::{Open, Opened, Overridden};
 use crate::blocking;
 use crate::convert::Timeout;
@@ -20,7 +20,7 @@ use crate::made::Made;
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct Queue {
     pub(super) engine: Engine<Items>,
-    pub(super) maxsize: AtomicIsize,
+    pub(super) maxsize: Maxsize,
     pub(super) kind: Kind,
     pub(super) overridden: Overridden,
     pub(super) open: OnceLock<Open>,
@@ -61,12 +61,7 @@ impl Queue {
             return Ok(open);
         }
         // Made with its mutex held, so that whoever finds the engine retired waits there until the items have moved.
-        let candidate = Open::new(
-            py,
-            self.kind,
-            self.overridden,
-            self.maxsize().max(0).unsigned_abs(),
-        )?;
+        let candidate = Open::new(py, self.kind, self.overridden, self.maxsize.bound())?;
         if let Err(candidate) = self.open.set(candidate) {
             candidate.release();
         } else if let (Some(open), Some(contents)) = (self.open.get(), self.engine.retire()) {
@@ -86,10 +81,10 @@ impl Queue {
         if this.is_shutdown() {
             return Err(Failure::ShutDown.raise(py));
         }
-        let deadline = if block {
-            timeout.non_negative_deadline()?
-        } else {
-            Deadline::PASSED
+        let deadline = match timeout.non_negative_deadline() {
+            _ if !block => Deadline::PASSED,
+            Ok(deadline) => deadline,
+            Err(error) => return Self::put_at_once(slf, refusal, error),
         };
         let refusal = match refusal {
             PutError::Full(item) if block => {
@@ -111,6 +106,47 @@ impl Queue {
         }
     }
 
+    /// Puts an item, with a timeout that is an error, which counts only where there would be a wait.
+    #[cold]
+    fn put_at_once(slf: &Bound<'_, Self>, refusal: PutError<Py<PyAny>>, timeout: PyErr) -> PyResult<()> {
+        let py = slf.py();
+        match refusal {
+            PutError::Retired(item) => {
+                let opened = slf.get().open(py)?.with(slf.as_any());
+                let put = opened.put(item.into_bound(py), false, Deadline::PASSED);
+                put.map_err(|error| {
+                    if errors::is_no_room(py, &error) {
+                        timeout
+                    } else {
+                        error
+                    }
+                })
+            }
+            _ => Err(timeout),
+        }
+    }
+
+    /// Takes an item out, with a timeout that is an error, which counts only where there would be a wait.
+    #[cold]
+    fn get_at_once(slf: &Bound<'_, Self>, refusal: GetError, timeout: PyErr) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        if refusal != GetError::Retired {
+            return Err(timeout);
+        }
+        let got = slf
+            .get()
+            .open(py)?
+            .with(slf.as_any())
+            .get(false, Deadline::PASSED);
+        got.map(Bound::unbind).map_err(|error| {
+            if errors::is_no_item(py, &error) {
+                timeout
+            } else {
+                error
+            }
+        })
+    }
+
     /// Whether the queue was shut down, and is empty.
     pub(super) fn has_ended(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Ok(slf.get().is_shutdown() && Self::qsize(slf)? == 0)
@@ -127,10 +163,10 @@ impl Queue {
         if Self::has_ended(slf)? {
             return Err(Failure::ShutDown.raise(py));
         }
-        let deadline = if block {
-            timeout.non_negative_deadline()?
-        } else {
-            Timeout::Never.deadline()?
+        let deadline = match timeout.non_negative_deadline() {
+            _ if !block => Deadline::NEVER,
+            Ok(deadline) => deadline,
+            Err(error) => return Self::get_at_once(slf, refusal, error),
         };
         let refusal = match refusal {
             GetError::Empty if block => {

@@ -29,6 +29,9 @@ pub(super) fn put(
         Deadline::PASSED
     };
     let mut items = items.try_iter()?;
+    if !slf.get().is_shutdown() {
+        slf.get().maxsize.is_limit(slf.py())?;
+    }
     loop {
         let (mut chunk, end) = take_chunk(&mut items);
         let put = put_chunk(slf, &mut chunk, deadline);

@@ -3,20 +3,21 @@
 use std::sync::OnceLock;
 
 use interlock_queue::{Discard, Hooked, JoinError, Queue as Engine};
-use interlock_wait::primitive::global::{AtomicIsize, Ordering};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyInt, PyList};
 
 use super::base::Queue;
 use super::items::Items;
 use super::kind::Kind;
+use super::maxsize::Maxsize;
 use super::open::{Opened, Overridden};
 use super::registration::{Registration, parse_side};
 use super::{many, open};
 use crate::blocking;
 use crate::convert::{Timeout, Truth};
+use crate::count::Given;
 use crate::errors;
 use crate::made::Made;
 
@@ -33,7 +34,7 @@ impl Queue {
         let kind = Kind::of_class(class)?;
         Ok(Queue {
             engine: Engine::with_store(Items::new(kind), 0),
-            maxsize: AtomicIsize::new(0),
+            maxsize: Maxsize::unlimited(),
             kind,
             overridden: Overridden::of_class(class, &class.py().get_type::<Queue>())?,
             open: OnceLock::new(),
@@ -41,13 +42,14 @@ impl Queue {
         })
     }
 
-    #[pyo3(signature = (maxsize = 0))]
-    fn __init__(slf: &Bound<'_, Self>, maxsize: isize) -> PyResult<()> {
-        let this = slf.get();
-        this.set_maxsize(maxsize);
+    #[pyo3(signature = (maxsize = Given::default()))]
+    fn __init__(slf: &Bound<'_, Self>, maxsize: Given) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let unlimited = || PyInt::new(py, 0).into_any();
+        this.set_maxsize(&maxsize.0.map_or_else(unlimited, |given| given.into_bound(py)))?;
         if this.overridden.any() {
-            this.open(slf.py())?;
-            slf.call_method1("_init", (maxsize,))?;
+            this.open(py)?;
+            slf.call_method1("_init", (this.maxsize.get(py)?,))?;
         }
         Ok(())
     }
@@ -65,18 +67,17 @@ impl Queue {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         // As in the standard library, a timeout counts, and is looked at, only where there may be a wait.
+        let this = slf.get();
+        let is_limited = || PyResult::Ok(!this.is_shutdown() && this.maxsize.is_limit(slf.py())?);
         let timeout = match timeout {
-            Some(timeout) if block.0 && slf.get().maxsize() > 0 => timeout.extract()?,
+            Some(timeout) if block.0 && is_limited()? => Timeout::of(Some(timeout))?,
             _ => Timeout::Never,
         };
-        if matches!(timeout, Timeout::Seconds(_))
-            && block.0
-            && slf.get().maxsize() > 0
-            && !slf.get().is_shutdown()
-        {
-            timeout.non_negative_deadline()?;
+        timeout.refuse_negative()?;
+        if this.open.get().is_some() {
+            is_limited()?; // or else its bound is no number, and it is refused
         }
-        match slf.get().try_put(item) {
+        match this.try_put(item) {
             Ok(()) => Ok(()),
             Err(refusal) => Self::put_slow(slf, refusal, block.0, timeout),
         }
@@ -96,12 +97,14 @@ impl Queue {
     /// Blocks while the queue is empty, for at most `timeout` seconds (None: without limit), or not at all if `block` is
     /// false. Raises Empty when there was none, ShutDown when the queue is empty and was shut down, ValueError for a
     /// negative timeout.
-    #[pyo3(signature = (block = Truth(true), timeout = Timeout::Never), text_signature = "($self, block=True, timeout=None)")]
+    #[pyo3(signature = (block = Truth(true), timeout = None), text_signature = "($self, block=True, timeout=None)")]
     #[inline]
-    fn get(slf: &Bound<'_, Self>, block: Truth, timeout: Timeout) -> PyResult<Py<PyAny>> {
-        if matches!(timeout, Timeout::Seconds(_)) && block.0 && !Self::has_ended(slf)? {
-            timeout.non_negative_deadline()?;
-        }
+    fn get(slf: &Bound<'_, Self>, block: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        let timeout = match timeout {
+            Some(timeout) if block.0 && !Self::has_ended(slf)? => Timeout::of(Some(timeout))?,
+            _ => Timeout::Never,
+        };
+        timeout.refuse_negative()?;
         match slf.get().engine.try_get() {
             Ok(item) => Ok(item),
             Err(refusal) => Self::get_slow(slf, refusal, block.0, timeout),
@@ -113,14 +116,14 @@ impl Queue {
     fn get_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
         match slf.get().overridden.get_method {
             true => slf.call_method1("get", (false,)).map(Bound::unbind),
-            false => Self::get(slf, Truth(false), Timeout::Never),
+            false => Self::get(slf, Truth(false), None),
         }
     }
 
     /// Put all items of an iterable into the queue, in their order, as many at a time as there is room for.
     ///
-    /// Blocks as put() does, `timeout` being for all items. When it raises Full or ShutDown, the exception's `remaining`
-    /// is the list of the items taken from the iterable that are not in the queue.
+    /// Blocks as put() does, `timeout` being for all items. When it raises Full or ShutDown, or what a hook or the handler of
+    /// a signal raises, the exception's `remaining` is the list of the items taken from the iterable that are not in the queue.
     #[pyo3(signature = (items, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, items, block=True, timeout=None)")]
     fn put_many(
         slf: &Bound<'_, Self>,
@@ -133,7 +136,9 @@ impl Queue {
 
     /// Take at least one item and at most `max` items (1 or more) out of the queue, as a list.
     ///
-    /// Blocks as get() does, for the first item only; raises what get() raises.
+    /// Blocks as get() does, for the first item only; raises what get() raises. What a hook of a derived class or the
+    /// handler of a signal raises after the first item comes out, too: the exception's `got` is then the list of the items
+    /// that were taken out of the queue.
     #[pyo3(signature = (max, timeout = Timeout::Never, block = Truth(true)), text_signature = "($self, max, timeout=None, block=True)")]
     fn get_many<'py>(
         slf: &Bound<'py, Self>,
@@ -209,27 +214,27 @@ impl Queue {
 
     /// Whether there is no room, about: it may have changed already.
     fn full(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let maxsize = slf.get().maxsize();
-        Ok(maxsize > 0 && Self::qsize(slf)? >= maxsize.unsigned_abs())
+        slf.get().maxsize.is_reached(slf.py(), || Self::qsize(slf))
     }
 
     /// The most items there may be; 0 or less for any number.
     #[getter(maxsize)]
-    #[inline]
-    pub(super) fn maxsize(&self) -> isize {
-        // Relaxed: the bound that counts is the engine's; this one only remembers what was given.
-        self.maxsize.load(Ordering::Relaxed)
+    fn maxsize(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.maxsize.get(py)
     }
 
     #[setter(maxsize)]
-    fn set_maxsize(&self, maxsize: isize) {
-        // Relaxed: see `maxsize`.
-        self.maxsize.store(maxsize, Ordering::Relaxed);
-        let bound = maxsize.max(0).unsigned_abs();
+    fn set_maxsize(&self, maxsize: &Bound<'_, PyAny>) -> PyResult<()> {
+        if !self.maxsize.set(maxsize)? {
+            // A queue whose every put() is refused: that is none for the engine.
+            self.open(maxsize.py())?;
+        }
+        let bound = self.maxsize.bound();
         self.engine.set_bound(bound);
         if let Some(open) = self.open.get() {
             open.counters.lock().bound = bound;
         }
+        Ok(())
     }
 
     /// How many items were put whose task is not done.
@@ -335,6 +340,7 @@ impl Queue {
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item));
         });
         result?;
+        self.maxsize.traverse(&visit)?;
         self.open.get().map_or(Ok(()), |open| open.traverse(&visit))
     }
 

@@ -8,6 +8,7 @@ mod base;
 mod items;
 mod kind;
 mod many;
+mod maxsize;
 mod methods;
 mod open;
 mod registration;

@@ -2,8 +2,10 @@
 
 use interlock_queue::{Fifo, GetError, PutError, Queue as Engine};
 use pyo3::PyTraverseError;
+use pyo3::exceptions::PyTypeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::blocking;
 use crate::convert::{Timeout, Truth};
@@ -23,12 +25,23 @@ pub(crate) struct SimpleQueue {
 #[pymethods]
 impl SimpleQueue {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
-        SimpleQueue {
+    #[classmethod]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "()")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let named = kwargs.is_some_and(|kwargs| !kwargs.is_empty());
+        if (named || !args.is_empty()) && takes_no_arguments(class)? {
+            let kind = if named { "keyword" } else { "positional" };
+            let message = format!("SimpleQueue() takes no {kind} arguments");
+            return Err(PyTypeError::new_err(message));
+        }
+        Ok(SimpleQueue {
             engine: Engine::new(0),
             made: Made::new(),
-        }
+        })
     }
 
     /// Put an item into the queue. Never blocks: `block` and `timeout` are there for likeness with Queue.put().
@@ -50,10 +63,11 @@ impl SimpleQueue {
     ///
     /// Blocks while the queue is empty, for at most `timeout` seconds (None: without limit), or not at all if `block` is
     /// false. Raises Empty when there was none, ValueError for a negative timeout.
-    #[pyo3(signature = (block = Truth(true), timeout = Timeout::Never), text_signature = "($self, block=True, timeout=None)")]
+    #[pyo3(signature = (block = Truth(true), timeout = None), text_signature = "($self, block=True, timeout=None)")]
     #[inline]
-    fn get(&self, py: Python<'_>, block: Truth, timeout: Timeout) -> PyResult<Py<PyAny>> {
-        if matches!(timeout, Timeout::Seconds(_)) && block.0 {
+    fn get(&self, py: Python<'_>, block: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        let timeout = Timeout::of(timeout.filter(|_| block.0))?;
+        if matches!(timeout, Timeout::Seconds(_)) {
             timeout.non_negative_deadline()?;
         }
         match self.engine.try_get() {
@@ -65,7 +79,7 @@ impl SimpleQueue {
     /// Take an item out of the queue if there is one; raises Empty if there is not.
     #[inline]
     fn get_nowait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.get(py, Truth(false), Timeout::Never)
+        self.get(py, Truth(false), None)
     }
 
     /// Whether there is no item, about: it may have changed already.
@@ -94,6 +108,13 @@ impl SimpleQueue {
         // Dropped here, under no lock: the items may run code that uses this queue.
         drop(self.engine.clear());
     }
+}
+
+/// Whether a class leaves its arguments to this one, which has none.
+#[cold]
+fn takes_no_arguments(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let init = class.py().get_type::<PyAny>().getattr("__init__")?;
+    Ok(class.getattr("__init__")?.is(&init))
 }
 
 impl SimpleQueue {

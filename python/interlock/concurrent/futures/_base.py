@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from interlock.concurrent.futures._progress import Progress
+
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
     from interlock import _interlock
+    from interlock.concurrent.futures._progress import shown
 
     _interlock.remember_standard_future(_std.Future)
 
@@ -45,16 +48,21 @@ if not in_subinterpreter():
         done = set(_interlock.wait_for_futures(list(futures), timeout, return_when))
         return _Done(done, futures - done)
 
-    def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
+    def as_completed(
+        fs: Iterable[Any], timeout: float | None = None, *, progress: Progress = False
+    ) -> Iterator[Any]:
         """Give the futures in `fs` as they are done, each once.
 
         Blocks until the next one is. Raises TimeoutError if not all are done `timeout` seconds after the call (None:
-        without limit). Futures of any library may be among them.
+        without limit). Futures of any library may be among them. `progress`: True to show a bar, a string as its title,
+        or a function that is called with the numbers of futures done and of all.
         """
         futures = list(dict.fromkeys(fs))
         if all(isinstance(future, _interlock.Future) for future in futures):
-            return _interlock.Completed(futures, timeout)
-        return _std_as_completed(futures, timeout)
+            done: Iterator[Any] = _interlock.Completed(futures, timeout)
+        else:
+            done = _std_as_completed(futures, timeout)
+        return shown(done, progress, len(futures)) if progress else done
 
     for _object in (Future, wait, as_completed):
         _object.__module__ = "concurrent.futures._base"

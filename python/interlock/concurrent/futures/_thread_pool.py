@@ -7,19 +7,40 @@ import itertools
 import os
 import threading as _std_threading
 import weakref
-from concurrent.futures._base import LOGGER
+from concurrent.futures._base import LOGGER, InvalidStateError
+from collections.abc import Sized
+from contextlib import suppress
+from functools import partial
+from time import sleep
+from typing import NamedTuple
 
 from interlock._interlock import Results, Seat, ThreadPool
-from interlock.threading import Lock, Thread
+from interlock.concurrent.futures._base import Future
+from interlock.concurrent.futures._lazily import checked_buffersize, lazily
+from interlock.concurrent.futures._notes import site
+from interlock.concurrent.futures._own_queue import WorkQueue
+from interlock.concurrent.futures._progress import bar, shown
+from interlock.concurrent.futures._submitter import (
+    Submitter,
+    checked_futures,
+    checked_priority,
+    checked_timeout,
+)
+from interlock.threading import Condition, Lock, Semaphore, Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, NoReturn
+
+    from interlock.concurrent.futures._progress import Progress
 
 __all__ = ["ThreadPoolExecutor"]
 
+_AFTER_SHUTDOWN = "cannot schedule new futures after shutdown"
 _AFTER_EXIT = "cannot schedule new futures after interpreter shutdown"
+_REFRESH = 0.05
+"""Seconds between two looks of `progress()`."""
 _INITIALIZER_FAILED = "A thread initializer failed, the thread pool is not usable anymore"
 
 
@@ -60,12 +81,14 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         *,
         max_pending: int | None = None,
         block: bool = True,
+        notes: bool = False,
     ) -> None:
         """Make an executor with at most `max_workers` threads (None: 4 more than processors, at most 32).
 
         Each thread calls `initializer(*initargs)` first. At most `max_pending` calls wait for a thread (None: any number):
-        then submit() blocks, or raises queue.Full if `block` is false. Raises ValueError for a number below one, TypeError
-        for an initializer that can't be called.
+        then submit() blocks, or raises queue.Full if `block` is false. With `notes`, an exception that a call raises has a
+        note that says which call, submitted where, run by which thread. Raises ValueError for a number below one,
+        TypeError for an initializer that can't be called.
         """
         if max_workers is None:
             max_workers = min(32, (_processors() or 1) + 4)
@@ -84,10 +107,39 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer = initializer
         self._initargs = initargs
+        self._held: set[Future] = set()
+        self._nothing_held = Condition(self._shutdown_lock)
+        self._own_queue: Any = None
+        self._notes = notes
+        if notes:
+            self._submit_no_more()
         _executors.add(self)
+
+    @property
+    def _work_queue(self) -> Any:
+        """The calls that wait. A queue that is assigned to it takes its place, and the standard algorithm the engine's."""
+        return WorkQueue(self) if self._own_queue is None else self._own_queue
+
+    @_work_queue.setter
+    def _work_queue(self, queue: Any) -> None:
+        self._idle_semaphore = Semaphore(0)
+        self._own_queue = queue
+        self._submit_no_more()
+
+    def _submit_otherwise(self, priority: int, fn: Any, args: tuple[Any, ...], kwargs: Any) -> Future:
+        """What submit() does when there is more to it: an own queue, notes, or the end of the executor."""
+        if self._own_queue is not None:
+            return _std.ThreadPoolExecutor.submit(self, fn, *args, **(kwargs or {}))  # type: ignore[return-value]
+        if self._shutdown or self._broken:
+            self._refuse()
+        future = Future()
+        self._submit_held(future, priority, (fn, args, kwargs), site() if self._notes else None)
+        return future
 
     def _adjust_thread_count(self) -> None:
         """Start another worker; called when more calls wait than workers are idle."""
+        if self._own_queue is not None:
+            return super()._adjust_thread_count()
         if _exit.began:
             raise RuntimeError(_AFTER_EXIT)
         with self._shutdown_lock:
@@ -103,18 +155,23 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             thread.start()
             self._threads.add(thread)
             _exit.seats[thread] = seat
+        if not number:
+            _ = thread.native_id  # known when it has begun: as in the standard library, it has the first call then
 
-    def _refuse(self) -> None:
+    def _refuse(self) -> NoReturn:
         """Raise what submit() raises when there will be no more calls."""
         if self._broken:
             raise _std.BrokenThreadPool(self._broken)
-        if _exit.began and not self._shutdown:
-            raise RuntimeError(_AFTER_EXIT)
+        raise RuntimeError(_AFTER_EXIT if _exit.began and not self._shutdown else _AFTER_SHUTDOWN)
 
     def _initializer_failed(self) -> None:
+        if self._own_queue is not None:
+            return super()._initializer_failed()
         with self._shutdown_lock:
             self._broken = _INITIALIZER_FAILED
-            for future in self._close(True):
+            pending = self._close(True)
+        for future in pending:
+            with suppress(InvalidStateError):  # it was cancelled
                 future.set_exception(_std.BrokenThreadPool(self._broken))
 
     def map(
@@ -123,32 +180,141 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
+        buffersize: int | None = None,
         return_exceptions: bool = False,
+        progress: Progress = False,
     ) -> Iterator[Any]:
         """Call `fn` for the items of the iterables, as the built-in map() does; an iterator over the results, in their order.
 
-        All calls are submitted at once. The iterator's __next__() blocks until the next result is there, and raises
+        All calls are submitted at once, or at most `buffersize` before the first of their results was asked for:
+        then the iterables may have no end. The iterator's __next__() blocks until the next result is there, and raises
         what the call raised (or gives it, if `return_exceptions`), or TimeoutError `timeout` seconds after map().
+        `progress`: True to show a bar, a string as its title, or a function that is called with the numbers of results
+        given and of all (None: not known). `chunksize` is for executors with processes.
         """
-        if type(self).submit is ThreadPool.submit:
-            return self._map_each(fn, zip(*iterables), timeout, return_exceptions)  # noqa: B905 - as map() does
-        futures = [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905 - as map() does
-        return Results(futures, timeout, return_exceptions)
+        if self._own_queue is not None:
+            return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize)
+        calls = zip(*iterables)  # noqa: B905 - as map() does
+        if buffersize is not None:
+            results = lazily(partial(self.submit, fn), calls, checked_buffersize(buffersize), timeout, return_exceptions)
+        elif type(self).submit is ThreadPool.submit:
+            results = self._map_each(fn, calls, timeout, return_exceptions)
+        else:
+            results = Results([self.submit(fn, *args) for args in calls], timeout, return_exceptions)
+        return shown(results, progress, _length(iterables)) if progress else results
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and let the threads end when those that wait are done, or cancelled if `cancel_futures`.
 
         Blocks until the threads have ended, if `wait`.
         """
+        if self._own_queue is not None:
+            return super().shutdown(wait, cancel_futures=cancel_futures)
+        pending: list[Any] = []
         with self._shutdown_lock:
             self._shutdown = True
-            pending = self._close(cancel_futures)
+            self._submit_no_more()
+            if cancel_futures:
+                pending = [*self._held, *self._close(True)]
+            elif not self._held:
+                self._close(False)
         for future in pending:
             if future.cancel():
-                future.set_running_or_notify_cancel()
+                with suppress(RuntimeError):  # a worker was faster
+                    future.set_running_or_notify_cancel()
         if wait:
+            with self._nothing_held:
+                self._nothing_held.wait_for(lambda: not self._held)
             for thread in self._threads:
                 thread.join()
+
+    # Calls that wait for futures.
+
+    def _hold(self, future: Future) -> None:
+        """Stay open for a call that comes later."""
+        with self._shutdown_lock:
+            if self._shutdown or self._broken:
+                self._refuse()
+            self._held.add(future)
+
+    def _let_go(self, future: Future) -> None:
+        with self._shutdown_lock:
+            self._held.discard(future)
+            if not self._held:
+                self._nothing_held.notify_all()
+                if self._shutdown:
+                    self._close(False)
+
+    # Beyond the standard library.
+
+    def at(self, *, priority: int = 0, timeout: float | None = None) -> Submitter:
+        """This executor, to submit calls under conditions.
+
+        `priority`: calls with a smaller number are made first; the default is 0. `timeout` (seconds): a call that has not
+        begun by then is cancelled, and one that runs is told so: see `interlock.current_task()`.
+        """
+        timeout = None if timeout is None else checked_timeout(timeout)
+        return Submitter(self, checked_priority(priority), timeout, ())
+
+    def after(self, *futures: Any) -> Submitter:
+        """This executor, to submit calls that begin when all these futures are done.
+
+        No thread waits for them. If one fails or is cancelled, so does the call.
+        """
+        return Submitter(self, 0, None, checked_futures(futures))
+
+    def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """As submit(), and futures among the arguments are replaced by their results, for which no thread waits.
+
+        If one of them fails or is cancelled, so does the call.
+        """
+        return Submitter(self, 0, None, ()).call(fn, *args, **kwargs)
+
+    def progress(self, progress: Progress = True) -> None:
+        """Show how many of the calls submitted so far are done, until all are.
+
+        `progress`: True to show a bar, a string as its title, or a function that is called with the numbers of calls
+        done and of all. Blocks until all these calls are done.
+        """
+        total = self._counts()[0]
+        show = bar(progress, total)
+        done = -1
+        try:
+            while done < total:
+                earlier, done = done, min(self._counts()[2], total)
+                if done > earlier:
+                    show(done)
+                else:
+                    sleep(_REFRESH)
+        finally:
+            show(-1)
+
+    def stats(self) -> Stats:
+        """How many calls were submitted, run, wait, are done, and failed; the busy time of each worker in seconds."""
+        submitted, running, done, failed = self._counts()
+        busy = {thread.name: seat.busy() for thread, seat in _seats_of(self)}
+        return Stats(submitted, running, self._pending(), done, failed, busy)
+
+
+class Stats(NamedTuple):
+    """Counts of an executor's calls at one moment; see `ThreadPoolExecutor.stats()`."""
+
+    submitted: int
+    running: int
+    waiting: int
+    done: int
+    failed: int
+    busy: dict[str, float]
+
+
+def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
+    """How many calls map() makes, if that is known before."""
+    lengths = [len(iterable) for iterable in iterables if isinstance(iterable, Sized)]
+    return min(lengths) if len(lengths) == len(iterables) else None
+
+
+def _seats_of(executor: ThreadPoolExecutor) -> list[tuple[Thread, Seat]]:
+    return [(thread, _exit.seats[thread]) for thread in list(executor._threads) if thread in _exit.seats]
 
 
 def _work(

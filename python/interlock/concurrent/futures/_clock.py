@@ -1,0 +1,33 @@
+"""Futures that are cancelled when their time is over."""
+
+from __future__ import annotations
+
+import os
+import weakref
+
+from interlock._interlock import Alarms
+from interlock.threading import Thread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interlock.concurrent.futures._base import Future
+
+__all__ = ["cancel_after"]
+
+_alarms = Alarms()
+os.register_at_fork(after_in_child=_alarms.reset)
+
+
+def cancel_after(future: Future, timeout: float) -> None:
+    """Cancel `future` in `timeout` seconds, or ask its task to stop if it runs then. Never blocks."""
+    if _alarms.put(timeout, weakref.ref(future)):
+        Thread(target=_cancel, name="interlock-clock", daemon=True).start()
+
+
+def _cancel() -> None:
+    """Cancel what is due, until nothing is left."""
+    while (reference := _alarms.next()) is not None:
+        future = reference()
+        if future is not None:
+            future.cancel()
+        del future

@@ -1,0 +1,193 @@
+"""Submitting with conditions: a priority, a time limit, other futures that come first."""
+
+from __future__ import annotations
+
+from concurrent.futures import InvalidStateError
+from contextlib import suppress
+
+from interlock._interlock import Future as EngineFuture
+from interlock._interlock import Results
+from interlock.concurrent.futures._base import Future
+from interlock.concurrent.futures._clock import cancel_after
+from interlock.concurrent.futures._notes import site
+from interlock.threading import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from interlock.concurrent.futures._thread_pool import ThreadPoolExecutor
+
+__all__ = ["Submitter"]
+
+
+class Submitter:
+    """An executor together with conditions: what `Executor.at()` and `Executor.after()` return.
+
+    It has the methods that submit, and `at()` and `after()` to add conditions. It can be used any number of times.
+    """
+
+    __slots__ = ("_after", "_executor", "_priority", "_timeout")
+
+    def __init__(
+        self, executor: ThreadPoolExecutor, priority: int, timeout: float | None, after: tuple[Any, ...]
+    ) -> None:
+        self._executor = executor
+        self._priority = priority
+        self._timeout = timeout
+        self._after = after
+
+    def at(self, *, priority: int | None = None, timeout: float | None = None) -> Submitter:
+        """These conditions and more; see `ThreadPoolExecutor.at()`."""
+        priority = self._priority if priority is None else checked_priority(priority)
+        timeout = self._timeout if timeout is None else checked_timeout(timeout)
+        return Submitter(self._executor, priority, timeout, self._after)
+
+    def after(self, *futures: Any) -> Submitter:
+        """These conditions and more; see `ThreadPoolExecutor.after()`."""
+        return Submitter(self._executor, self._priority, self._timeout, self._after + checked_futures(futures))
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Have `fn(*args, **kwargs)` called under these conditions; the future of its result.
+
+        Blocks, and raises, as `ThreadPoolExecutor.submit()` does.
+        """
+        if self._after:
+            return self._later(fn, args, kwargs)
+        future: Future = self._executor._submit_at(self._priority, fn, args, kwargs or None)
+        self._limit(future)
+        return future
+
+    def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """As submit(), and futures among the arguments are replaced by their results; see `ThreadPoolExecutor.call()`."""
+        futures = tuple(argument for argument in (*args, *kwargs.values()) if _is_future(argument))
+        return self.after(*futures)._later(fn, args, kwargs, resolve=True)
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> Iterator[Any]:
+        """As `ThreadPoolExecutor.map()`, under these conditions."""
+        futures = [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905 - as map() does
+        return Results(futures, timeout, return_exceptions)
+
+    def _limit(self, future: Future) -> None:
+        if self._timeout is not None:
+            cancel_after(future, self._timeout)
+
+    def _later(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        resolve: bool = False,
+    ) -> Future:
+        """A call that is put into the queue by the end of the last future that it waits for."""
+        future = Future()
+        held = _Held(self._executor, future, self._priority, (fn, args, kwargs), resolve)
+        self._executor._hold(future)
+        held.wait_for(set(self._after))
+        self._limit(future)
+        return future
+
+
+class _Held:
+    """A call that waits for futures."""
+
+    def __init__(
+        self,
+        executor: ThreadPoolExecutor,
+        future: Future,
+        priority: int,
+        call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
+        resolve: bool,
+    ) -> None:
+        self.executor, self.future, self.priority, self.call, self.resolve = (
+            executor,
+            future,
+            priority,
+            call,
+            resolve,
+        )
+        self.site = site() if executor._notes else None
+        self.lock = Lock()
+        self.left = 1  # wait_for() itself
+
+    def wait_for(self, futures: set[Any]) -> None:
+        """Go on when all have ended."""
+        self.left += len(futures)
+        for future in futures:
+            future.add_done_callback(self._one_ended)
+        self._count()
+
+    def _one_ended(self, future: Any) -> None:
+        if future.cancelled():
+            self._end(None)
+        elif (error := future.exception()) is not None:
+            self._end(error)
+        self._count()
+
+    def _end(self, error: BaseException | None) -> None:
+        """Pass on that a future that comes first was cancelled, or failed."""
+        if error is None:
+            self.future.cancel()
+        else:
+            with suppress(InvalidStateError):  # it was cancelled, or another one failed first
+                self.future.set_exception(error)
+
+    def _count(self) -> None:
+        with self.lock:
+            self.left -= 1
+            if self.left:
+                return
+        self._go()
+
+    def _go(self) -> None:
+        fn, args, kwargs = self.call
+        try:
+            if not self.future.done():
+                if self.resolve:
+                    args = tuple(map(_resolved, args))
+                    kwargs = {name: _resolved(argument) for name, argument in kwargs.items()}
+                self.executor._submit_held(self.future, self.priority, (fn, args, kwargs or None), self.site)
+        except RuntimeError:  # the interpreter is about to exit
+            self.future.cancel()
+        finally:
+            self.executor._let_go(self.future)
+
+
+def checked_priority(priority: int) -> int:
+    """The priority, or TypeError."""
+    if not isinstance(priority, int):
+        raise TypeError(f"priority must be an integer, not {type(priority).__name__}")
+    return priority
+
+
+def checked_timeout(timeout: float) -> float:
+    """The timeout in seconds, or TypeError or ValueError."""
+    if timeout < 0:
+        raise ValueError("timeout must not be negative")
+    return timeout
+
+
+def checked_futures(futures: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The futures, or TypeError."""
+    for future in futures:
+        if not _is_future(future):
+            raise TypeError(f"not a future: {future!r}")
+    return futures
+
+
+def _is_future(thing: object) -> bool:
+    return isinstance(thing, EngineFuture) or (
+        hasattr(type(thing), "add_done_callback") and hasattr(type(thing), "set_running_or_notify_cancel")
+    )
+
+
+def _resolved(argument: Any) -> Any:
+    return argument.result() if _is_future(argument) else argument

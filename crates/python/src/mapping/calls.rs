@@ -7,7 +7,7 @@ use interlock_wait::Deadline;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::blocking;
+use crate::{blocking, hot};
 
 /// How many calls a worker makes before it looks at the clock.
 const CALLS: u32 = 32;
@@ -72,7 +72,7 @@ impl Call {
         if self.star {
             self.function.bind(py).call1(as_tuple(item)?)
         } else {
-            self.function.bind(py).call1((item,))
+            hot::call_one(self.function.bind(py), item)
         }
     }
 

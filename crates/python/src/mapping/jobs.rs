@@ -199,9 +199,10 @@ impl MapWork {
         let (py, call) = (values.py(), &self.call);
         match items {
             Items::Tuple(items) => {
-                let items = items.bind(py);
-                fill(values, places, turn, |place| {
-                    call.make(items.get_borrowed_item(place)?)
+                let items = items.bind(py).as_slice();
+                fill(values, places, turn, |place| match items.get(place) {
+                    Some(item) => call.make(item.as_borrowed()),
+                    None => Err(PyIndexError::new_err("the iterable has become shorter")),
                 })
             }
             Items::Range(range) => fill(values, places, turn, |place| {

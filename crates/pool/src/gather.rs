@@ -10,6 +10,9 @@ use interlock_wait::{Patience, StateLock};
 /// The length as long as nobody knows it.
 const UNKNOWN: u64 = u64::MAX;
 
+/// With so many values that can be taken, whoever takes them is behind.
+const MANY: usize = 8192;
+
 /// Numbered values, put by many threads, taken in the order of their numbers, or in that of their coming.
 ///
 /// Its end is known when its [length](Gather::set_length) is, and so many values were put.
@@ -19,6 +22,10 @@ pub struct Gather<T> {
     order: Option<StateLock<Order<T>>>,
     put: AtomicU64,
     length: AtomicU64,
+    /// How many were taken, about.
+    taken: AtomicU64,
+    /// How many had been taken when nobody seemed to take any more.
+    idle_at: AtomicU64,
 }
 
 struct Order<T> {
@@ -48,6 +55,8 @@ impl<T> Gather<T> {
             }),
             put: AtomicU64::new(0),
             length: AtomicU64::new(UNKNOWN),
+            taken: AtomicU64::new(0),
+            idle_at: AtomicU64::new(UNKNOWN),
         }
     }
 
@@ -130,7 +139,9 @@ impl<T> Gather<T> {
     /// It is not there, or there will be no more.
     #[inline]
     pub fn try_take(&self) -> Result<T, GetError> {
-        self.came.try_get()
+        let value = self.came.try_get()?;
+        self.count();
+        Ok(value)
     }
 
     /// Takes the next value. Blocks until it is there, or until `patience` ends.
@@ -138,7 +149,37 @@ impl<T> Gather<T> {
     /// # Errors
     /// It did not come in that time; there will be no more; the host ended the wait.
     pub fn take_with(&self, patience: &mut Patience<'_>) -> Result<T, GetError> {
-        self.came.get_with(patience)
+        let value = self.came.get_with(patience)?;
+        self.count();
+        Ok(value)
+    }
+
+    #[inline]
+    fn count(&self) {
+        // Relaxed, and not one step: it only has to change.
+        let taken = self.taken.load(Ordering::Relaxed);
+        self.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether there is somebody who takes values, and is behind. Then it makes sense to put no more for a moment.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        self.came.len() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken, or
+    /// none in a moment.
+    pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
+        while self.came.len() > MANY / 2 {
+            let taken = self.taken.load(Ordering::Relaxed);
+            if !moment() {
+                return;
+            }
+            if self.taken.load(Ordering::Relaxed) == taken {
+                self.idle_at.store(taken, Ordering::Relaxed);
+                return;
+            }
+        }
     }
 
     /// How many values were put so far.
@@ -211,6 +252,24 @@ mod tests {
         assert_eq!(gather.put_at(0, 'a'), Err('a'));
         drop(gather.discard());
         assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn who_takes_can_catch_up_and_who_does_not_is_not_waited_for() {
+        let gather = Gather::new(false);
+        for number in 0..=MANY {
+            assert!(!gather.is_behind());
+            gather.put_at(number, number).unwrap();
+        }
+        assert!(gather.is_behind());
+        gather.let_catch_up(|| true);
+        assert!(!gather.is_behind());
+        gather.try_take().unwrap();
+        gather.put_at(0, 0).unwrap();
+        assert!(gather.is_behind());
+        gather.let_catch_up(|| (0..1000).all(|_| gather.try_take().is_ok()));
+        assert!((MANY / 2 - 1000..=MANY / 2).contains(&gather.ready()));
+        assert!(!gather.is_behind());
     }
 
     #[test]

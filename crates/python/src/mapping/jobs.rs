@@ -4,11 +4,13 @@
 //! the calls need is let go of as soon as the last chunk was taken, whoever still has a ticket.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use interlock_pool::Gather;
-use interlock_wait::StateLock;
+use interlock_sync::Event;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
+use interlock_wait::{Deadline, StateLock};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -18,6 +20,7 @@ use super::items::Items;
 use super::pool::Shared;
 use super::pulled::{Pulled, Taken};
 use super::result::{AsyncResult, Progress};
+use crate::blocking;
 use crate::futures::Answer;
 
 /// What is done at the end of a job.
@@ -315,6 +318,9 @@ impl Map {
     }
 }
 
+/// For how long a worker waits at a time for one who is behind with taking results.
+const MOMENT: Duration = Duration::from_micros(250);
+
 /// `imap()` and `imap_unordered()`.
 pub(super) struct Imap {
     work: StateLock<Option<(Call, Arc<Pulled>)>>,
@@ -353,6 +359,9 @@ impl Imap {
                 self.abandon(py, shared);
                 return Ok(());
             }
+            if self.gather.is_behind() {
+                self.let_catch_up(py)?;
+            }
             match pulled.take(py, self.chunk)? {
                 Taken::Item(number, item) => {
                     let answer = Answer::of(py, call.make(item.as_borrowed()));
@@ -381,6 +390,19 @@ impl Imap {
                 }
             }
         }
+    }
+
+    /// Waits for a moment, or some, for the one who takes the results: so they do not pile up while threads take turns.
+    #[cold]
+    fn let_catch_up(&self, py: Python<'_>) -> PyResult<()> {
+        let (never, mut waited) = (Event::new(), Ok(()));
+        self.gather.let_catch_up(|| {
+            waited = blocking::wait(py, Deadline::after(MOMENT), |patience| {
+                let _ = never.wait_with(patience);
+            });
+            waited.is_ok()
+        });
+        waited
     }
 
     fn put(&self, shared: &Shared, number: usize, answer: Answer) {

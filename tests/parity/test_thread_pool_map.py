@@ -15,7 +15,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-
 from interlock.multiprocessing import dummy as our_dummy
 from interlock.multiprocessing import pool as our_pool
 
@@ -55,7 +54,7 @@ def broken(total: int, when: int) -> Iterator[int]:
 def eventually(condition: Callable[[], bool]) -> bool:
     end = time.monotonic() + LIMIT
     while not condition() and time.monotonic() < end:
-        time.sleep(0.001)
+        time.sleep(0.001)  # sleep: between two looks
     return condition()
 
 
@@ -175,10 +174,9 @@ def test_iterables_that_raise(pool: Any) -> None:
             pool.imap(square, broken(20, 7), chunksize),
             pool.imap(square, broken(20, 0), chunksize),
         ):
-            got = []
+            got: list[int] = []
             with pytest.raises(KeyError, match="broken"):
-                for result in results:
-                    got.append(result)  # noqa: PERF402 - what came before the error is wanted
+                got.extend(results)
             assert got in ([x * x for x in range(7 // chunksize * chunksize)], [])
             assert list(results) == []
         with pytest.raises(KeyError, match="broken"):
@@ -213,7 +211,7 @@ def test_callbacks_are_called_one_at_a_time_before_the_result_is_there(pool: Any
         at_once.append(1)
         most.append(len(at_once))
         threads.add(threading.get_ident())
-        time.sleep(0.001)
+        time.sleep(0.001)  # sleep: so that another one could begin meanwhile
         got.append(value)
         at_once.pop()
 

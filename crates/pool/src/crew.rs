@@ -46,8 +46,10 @@ impl<W> Crew<W> {
 
     /// How many workers are to be started for `more` tasks, of which there may be `most`. Never blocks.
     pub fn missing(&self, more: usize, most: u32) -> u32 {
-        // Relaxed, here and below: the counts order nothing. Who puts a task asks again afterwards.
+        // Who puts a task asks again afterwards.
+        // Relaxed: a count that orders nothing.
         let workers = self.workers.load(Ordering::Relaxed);
+        // Relaxed: a count that orders nothing.
         let free = workers.saturating_sub(self.busy.load(Ordering::Relaxed));
         let wanted = u32::try_from(self.tasks.len() + more).unwrap_or(u32::MAX);
         wanted.saturating_sub(free).min(most.saturating_sub(workers))
@@ -55,16 +57,19 @@ impl<W> Crew<W> {
 
     /// Counts one worker more.
     pub fn enter(&self) {
+        // Relaxed: a count that orders nothing.
         self.workers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts one worker less.
     pub fn leave(&self) {
+        // Relaxed: a count that orders nothing.
         self.workers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// How many workers there are.
     pub fn workers(&self) -> u32 {
+        // Relaxed: a count that orders nothing.
         self.workers.load(Ordering::Relaxed)
     }
 
@@ -85,6 +90,7 @@ impl<W> Crew<W> {
     /// There is none, or there will never be one again.
     pub fn try_take(&self) -> Result<W, GetError> {
         let taken = self.tasks.try_take()?;
+        // Relaxed: a count that orders nothing.
         self.busy.fetch_add(1, Ordering::Relaxed);
         Ok(taken)
     }
@@ -95,6 +101,7 @@ impl<W> Crew<W> {
     /// There was none for that long; there will never be one again; the host ended the wait.
     pub fn take_with(&self, patience: &mut Patience<'_>) -> Result<W, GetError> {
         let taken = self.tasks.take_with(patience)?;
+        // Relaxed: a count that orders nothing.
         self.busy.fetch_add(1, Ordering::Relaxed);
         Ok(taken)
     }
@@ -104,6 +111,7 @@ impl<W> Crew<W> {
         // In the child of a fork the count began again from 0.
         let _ = self
             .busy
+            // Relaxed: a count that orders nothing.
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |busy| busy.checked_sub(1));
     }
 
@@ -125,7 +133,9 @@ impl<W> Crew<W> {
     /// Forgets the workers of the process that this one was forked from. The tasks stay.
     pub fn forget_workers(&self) {
         self.tasks.forget_workers();
+        // Relaxed: a count that orders nothing.
         self.workers.store(0, Ordering::Relaxed);
+        // Relaxed: a count that orders nothing.
         self.busy.store(0, Ordering::Relaxed);
     }
 }

@@ -43,16 +43,23 @@ impl<T> fmt::Debug for Gather<T> {
 }
 
 impl<T> Gather<T> {
-    /// One without values, which are taken in the order of their numbers if `ordered`.
-    pub fn new(ordered: bool) -> Self {
+    /// One without values, which are taken in the order of their numbers.
+    pub fn in_order() -> Self {
+        Self::new(Some(StateLock::new(Order {
+            next: 0,
+            early: BTreeMap::new(),
+        })))
+    }
+
+    /// One without values, which are taken in the order of their coming.
+    pub fn as_they_come() -> Self {
+        Self::new(None)
+    }
+
+    fn new(order: Option<StateLock<Order<T>>>) -> Self {
         Gather {
             came: Queue::new(0),
-            order: ordered.then(|| {
-                StateLock::new(Order {
-                    next: 0,
-                    early: BTreeMap::new(),
-                })
-            }),
+            order,
             put: AtomicU64::new(0),
             length: AtomicU64::new(UNKNOWN),
             taken: AtomicU64::new(0),
@@ -70,8 +77,9 @@ impl<T> Gather<T> {
             None => self.came.try_put(value).map_err(PutError::into_inner),
             Some(order) => self.put_in_order(order, number, value),
         };
-        // After the value itself, and in one order with the length: whoever comes second sees both, and ends it.
+        // After the value itself. In one order with the length, it pairs with `set_length`: whoever comes second sees both.
         let put = self.put.fetch_add(1, Ordering::SeqCst) + 1;
+        // Pairs with `set_length`, as above.
         if put == self.length.load(Ordering::SeqCst) {
             self.end();
         }
@@ -101,8 +109,9 @@ impl<T> Gather<T> {
 
     /// Says how many values there will have been. To be called once. Never blocks.
     pub fn set_length(&self, length: usize) {
-        // SeqCst: see `put_at`.
+        // Pairs with `put_at`, as there.
         self.length.store(length as u64, Ordering::SeqCst);
+        // Pairs with `put_at`.
         if self.put.load(Ordering::SeqCst) == length as u64 {
             self.end();
         }
@@ -157,13 +166,16 @@ impl<T> Gather<T> {
     #[inline]
     fn count(&self) {
         // Relaxed, and not one step: it only has to change.
+        // Relaxed: a count that orders nothing.
         let taken = self.taken.load(Ordering::Relaxed);
+        // Relaxed: as above.
         self.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Whether there is somebody who takes values, and is behind. Then it makes sense to put no more for a moment.
     #[inline]
     pub fn is_behind(&self) -> bool {
+        // Relaxed: a guess.
         self.came.len() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
     }
 
@@ -171,11 +183,15 @@ impl<T> Gather<T> {
     /// none in a moment.
     pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
         while self.came.len() > MANY / 2 {
+            // Relaxed, and below: a guess.
+            // Relaxed: a count that orders nothing.
             let taken = self.taken.load(Ordering::Relaxed);
             if !moment() {
                 return;
             }
+            // Relaxed: as above.
             if self.taken.load(Ordering::Relaxed) == taken {
+                // Relaxed: as above.
                 self.idle_at.store(taken, Ordering::Relaxed);
                 return;
             }
@@ -219,7 +235,7 @@ mod tests {
 
     #[test]
     fn values_are_taken_in_the_order_of_their_numbers() {
-        let gather = Gather::new(true);
+        let gather = Gather::in_order();
         for (number, value) in [(2, 'c'), (1, 'b')] {
             gather.put_at(number, value).unwrap();
         }
@@ -232,7 +248,7 @@ mod tests {
 
     #[test]
     fn or_in_that_of_their_coming() {
-        let gather = Gather::new(false);
+        let gather = Gather::as_they_come();
         gather.set_length(2);
         gather.put_at(1, 'b').unwrap();
         assert_eq!(all(&gather), ['b']);
@@ -244,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_end_may_come_early() {
-        let gather = Gather::new(true);
+        let gather = Gather::in_order();
         gather.put_at(1, 'b').unwrap();
         assert_eq!(gather.end_with('!'), Ok(()));
         assert_eq!(gather.end_with('?'), Err('?'));
@@ -256,7 +272,7 @@ mod tests {
 
     #[test]
     fn who_takes_can_catch_up_and_who_does_not_is_not_waited_for() {
-        let gather = Gather::new(false);
+        let gather = Gather::as_they_come();
         for number in 0..=MANY {
             assert!(!gather.is_behind());
             gather.put_at(number, number).unwrap();
@@ -274,7 +290,7 @@ mod tests {
 
     #[test]
     fn nothing_is_the_end_of_nothing() {
-        let gather = Gather::<char>::new(true);
+        let gather = Gather::<char>::in_order();
         gather.set_length(0);
         assert_eq!(gather.try_take(), Err(GetError::ShutDown));
     }

@@ -16,15 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["DummyProcess"]
 
 # If Interlock was installed when the standard module was imported, its class is made from ours already.
-_bases: Any = (
-    (_std.DummyProcess,) if issubclass(_std.DummyProcess, Thread) else (Thread, _std.DummyProcess)
-)
+_bases: Any = (_std.DummyProcess,) if issubclass(_std.DummyProcess, Thread) else (Thread, _std.DummyProcess)
 
 
 class DummyProcess(*_bases):  # type: ignore[misc]
-    """A thread with the interface of a process; see
-    https://docs.python.org/3/library/multiprocessing.html#module-multiprocessing.dummy.
-    """
+    """A thread with the interface of a process."""
 
     def __init__(
         self,
@@ -32,7 +28,7 @@ class DummyProcess(*_bases):  # type: ignore[misc]
         target: Callable[..., object] | None = None,
         name: str | None = None,
         args: Iterable[Any] = (),
-        kwargs: Mapping[str, Any] = {},  # noqa: B006 - the standard library's; it is not written to
+        kwargs: Mapping[str, Any] = {},
     ) -> None:
         """Make a process that will call `target(*args, **kwargs)` in a thread."""
         Thread.__init__(self, group, target, name, args, kwargs)

@@ -9,13 +9,11 @@ from interlock._interlock import AsyncResult, Gathered
 __all__ = ["ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"]
 
 
-class ApplyResult(AsyncResult, _std.ApplyResult):  # type: ignore[misc,type-arg]
-    """The result of `apply_async()`; see
-    https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.AsyncResult.
-    """
+class ApplyResult(AsyncResult, _std.ApplyResult):  # type: ignore[type-arg]
+    """The result of `apply_async()`, an `AsyncResult`."""
 
 
-class MapResult(AsyncResult, _std.MapResult):  # type: ignore[misc,type-arg]
+class MapResult(AsyncResult, _std.MapResult):  # type: ignore[type-arg]
     """The result of `map_async()` and `starmap_async()`: a list."""
 
 

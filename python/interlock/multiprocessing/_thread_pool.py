@@ -1,16 +1,15 @@
 """`ThreadPool`: what is above the engine's `MappingPool`, which holds the jobs and the results.
 
-The standard library's pool has three threads of its own beside its workers: one feeds them, one collects their results, one
-replaces those that ended. Here workers take their jobs, and items of iterables, themselves, and hand the results over; a
-further thread is started when the first callback is to be called. Workers are started when there is something to do for
-them, or at once if there is an initializer.
+The standard library's pool has three threads of its own beside its workers: one feeds them, one collects their
+results, one replaces those that ended. Here workers take their jobs, and items of iterables, themselves, and hand the
+results over; a further thread is started when the first callback is to be called. Workers are started when there is
+something to do for them, or at once if there is an initializer.
 """
 
 from __future__ import annotations
 
 import multiprocessing.pool as _std
 import os
-import sys
 import threading as _std_threading
 import weakref
 from multiprocessing import util
@@ -21,7 +20,7 @@ from interlock.threading import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from interlock.multiprocessing._dummy_process import DummyProcess
@@ -34,8 +33,9 @@ _pools: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
 
 
 class ThreadPool(MappingPool, _std.ThreadPool):
-    """A pool of threads with the interface of a pool of processes; see
-    https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.ThreadPool.
+    """A pool of threads with the interface of a pool of processes.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.ThreadPool.
     """
 
     _ctx: Any = None
@@ -48,9 +48,10 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),
     ) -> None:
-        """Make a pool of `processes` threads (None: as many as processors), each of which calls `initializer(*initargs)` first.
+        """Make a pool of `processes` threads (None: as many as processors).
 
-        Raises ValueError for a number below one, TypeError for an initializer that can't be called.
+        Each of them calls `initializer(*initargs)` first. Raises ValueError for a number below one, TypeError for an
+        initializer that can't be called.
         """
         self._state = _std.INIT
         self._workers: list[DummyProcess] = []
@@ -72,9 +73,9 @@ class ThreadPool(MappingPool, _std.ThreadPool):
             self._repopulate_pool()
 
     @staticmethod
-    def Process(ctx: Any, *args: Any, **kwds: Any) -> DummyProcess:  # noqa: N802 - the standard library's name
+    def Process(ctx: Any, *args: Any, **kwds: Any) -> DummyProcess:
         """Make the thread of a worker."""
-        from interlock.multiprocessing.dummy import DummyProcess
+        from interlock.multiprocessing._dummy_process import DummyProcess
 
         return DummyProcess(*args, **kwds)
 
@@ -154,13 +155,14 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         self,
         func: Callable[..., Any],
         args: Iterable[Any] = (),
-        kwds: Mapping[str, Any] = {},  # noqa: B006 - the standard library's; it is not written to
+        kwds: Mapping[str, Any] = {},
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> Any:
         """Have a worker call `func(*args, **kwds)`: its `AsyncResult`. Does not block.
 
-        `callback` is called with the result, or `error_callback` with what was raised, one callback of the pool at a time.
+        `callback` is called with the result, or `error_callback` with what was raised, one callback of the pool at a
+        time.
         """
         self._check_running()  # type: ignore[attr-defined]
         return self._apply(func, args, kwds, (callback or None, error_callback or None))
@@ -186,12 +188,13 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         callbacks = callback or None, error_callback or None
         return self._map((func, star), iterable, (length, chunksize), callbacks)
 
-    def imap(
+    def imap(  # type: ignore[override]
         self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1
-    ) -> Iterator[Any]:
-        """Have workers call `func` for each item: an iterator over the results in the order of the items. Does not block.
+    ) -> Any:
+        """Have workers call `func` for each item: an iterator over the results in the order of the items.
 
-        Workers take `chunksize` items at a time, as they are free, whether or not anybody asks for results.
+        Does not block. Workers take `chunksize` items at a time, as they are free, whether or not anybody asks for
+        results.
         """
         self._check_running()  # type: ignore[attr-defined]
         if chunksize < 1:
@@ -199,9 +202,9 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         results = self._imap(func, iterable, chunksize, True)
         return results if chunksize == 1 else (item for chunk in results for item in chunk)
 
-    def imap_unordered(
+    def imap_unordered(  # type: ignore[override]
         self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1
-    ) -> Iterator[Any]:
+    ) -> Any:
         """The same as imap(), with the results as they come."""
         self._check_running()  # type: ignore[attr-defined]
         if chunksize < 1:
@@ -281,13 +284,15 @@ def _work(seat: MappingSeat) -> None:
 def report(error: BaseException) -> None:
     """Report what a callback raised, as what a thread raises is."""
     hook = _std_threading.excepthook
-    hook(_std_threading.ExceptHookArgs((type(error), error, error.__traceback__, _std_threading.current_thread())))
+    hook(
+        _std_threading.ExceptHookArgs(
+            (type(error), error, error.__traceback__, _std_threading.current_thread())
+        )
+    )
 
 
 def _processors() -> int | None:
-    count: Callable[[], int | None] = (
-        os.process_cpu_count if sys.version_info >= (3, 13) else os.cpu_count
-    )
+    count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
     return count()
 
 

@@ -17,9 +17,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::calls::{Call, Turn, fill};
 use super::items::Items;
-use super::pool::Shared;
 use super::pulled::{Pulled, Taken};
 use super::result::{AsyncResult, Progress};
+use super::state::{Delivery, State};
 use crate::blocking;
 use crate::futures::Answer;
 
@@ -34,14 +34,14 @@ pub(super) struct End {
 
 impl End {
     /// Hands the answer over, by way of the callback for it.
-    fn deliver(self, py: Python<'_>, shared: &Shared, answer: Answer) {
+    fn deliver(self, py: Python<'_>, state: &State, answer: Answer) {
         let (callback, other) = match answer {
             Answer::Result(_) => (self.callback, self.error_callback),
             Answer::Exception(_) => (self.error_callback, self.callback),
         };
         drop(other);
         match callback {
-            Some(callback) if !shared.is_terminated() => shared.call_back(
+            Some(callback) if !state.is_terminated() => state.call_back(
                 py,
                 Delivery {
                     result: self.result,
@@ -51,50 +51,17 @@ impl End {
                 },
             ),
             _ => {
-                shared.finished();
+                state.finished();
                 self.result.get().finish(answer);
             }
         }
     }
 
     /// Ends without the calls, and without a callback.
-    fn abandon(self, py: Python<'_>, shared: &Shared) {
-        shared.finished();
-        self.result.get().finish(shared.reason(py));
+    fn abandon(self, py: Python<'_>, state: &State) {
+        state.finished();
+        self.result.get().finish(state.reason(py));
     }
-}
-
-/// An answer on its way through a callback.
-pub(super) struct Delivery {
-    result: Py<AsyncResult>,
-    answer: Answer,
-    callback: Py<PyAny>,
-    pub(super) pool: Py<PyAny>,
-}
-
-impl Delivery {
-    /// Calls the callback, and then wakes who waits for the result.
-    pub(super) fn run(self, py: Python<'_>, shared: &Shared) -> PyResult<()> {
-        let called = if shared.is_terminated() {
-            Ok(())
-        } else {
-            self.callback
-                .bind(py)
-                .call1((self.answer.object(),))
-                .map(drop)
-                .or_else(|error| report(py, error))
-        };
-        shared.finished();
-        self.result.get().finish(self.answer);
-        called
-    }
-}
-
-/// Has what a callback raised reported as what a thread raises is.
-#[cold]
-fn report(py: Python<'_>, error: PyErr) -> PyResult<()> {
-    let module = py.import("interlock.multiprocessing._thread_pool")?;
-    module.call_method1("report", (error,)).map(drop)
 }
 
 /// `apply_async()`.
@@ -106,14 +73,14 @@ pub(super) struct Apply {
 }
 
 impl Apply {
-    fn run(self, py: Python<'_>, shared: &Shared) {
-        if shared.is_terminated() {
-            return self.end.abandon(py, shared);
+    fn run(self, py: Python<'_>, state: &State) {
+        if state.is_terminated() {
+            return self.end.abandon(py, state);
         }
         let answer = Answer::of(py, call(py, &self.function, &self.args, &self.kwds));
         // What was given to the call is let go of before anybody hears of its end.
         drop((self.function, self.args, self.kwds));
-        self.end.deliver(py, shared, answer);
+        self.end.deliver(py, state, answer);
     }
 }
 
@@ -172,6 +139,7 @@ impl MapWork {
         };
         Ok(match pulled.take(py, chunk)? {
             Taken::Chunk(number, items) if number < chunks => {
+                // Relaxed: a count that orders nothing.
                 job.taken.store(number + 1, Ordering::Relaxed);
                 let first = number * chunk;
                 let ran = self.call.make_all(items, turn, |place, value| {
@@ -180,6 +148,7 @@ impl MapWork {
                 (1, ran)
             }
             Taken::Item(number, item) if number < chunks => {
+                // Relaxed: a count that orders nothing.
                 job.taken.store(number + 1, Ordering::Relaxed);
                 let value = self.call.make(item.as_borrowed());
                 turn.count(py);
@@ -245,23 +214,25 @@ impl Map {
             end: StateLock::new(Some((end, values.clone().unbind()))),
             failure: StateLock::new(None),
             chunk: usize::try_from(progress.chunk).unwrap_or(0),
+            // Relaxed: a count that orders nothing.
             chunks: progress.left.load(Ordering::Relaxed),
             taken: AtomicUsize::new(0),
             progress,
         }
     }
 
-    fn run(&self, py: Python<'_>, shared: &Shared, turn: &mut Turn) -> PyResult<()> {
+    fn run(&self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
         let Some(work) = self.work.lock().as_ref().map(|work| work.clone_ref(py)) else {
             return Ok(());
         };
         let mut work = Some(work);
         while let Some(at_work) = &work {
-            if shared.is_terminated() {
-                self.abandon(py, shared);
+            if state.is_terminated() {
+                self.abandon(py, state);
                 return Ok(());
             }
             let (done, ran) = at_work.run_chunk(py, self, turn)?;
+            // Relaxed: a count that orders nothing.
             if done != 1 || self.taken.load(Ordering::Relaxed) >= self.chunks {
                 // What was given to the calls is let go of before anybody hears of their end.
                 let given = self.work.lock().take();
@@ -278,15 +249,15 @@ impl Map {
                 drop(failure);
                 drop(later);
             }
-            // AcqRel: who ends it sees what the others did.
+            // Pairs with itself: who ends it sees what the others did.
             if done > 0 && self.progress.left.fetch_sub(done, Ordering::AcqRel) == done {
-                self.finish(py, shared);
+                self.finish(py, state);
             }
         }
         Ok(())
     }
 
-    fn finish(&self, py: Python<'_>, shared: &Shared) {
+    fn finish(&self, py: Python<'_>, state: &State) {
         let failure = self.failure.lock().take();
         let Some((end, values)) = self.end.lock().take() else {
             return;
@@ -298,10 +269,10 @@ impl Map {
                 Answer::Exception(error.into_value(py).into_any())
             }
         };
-        end.deliver(py, shared, answer);
+        end.deliver(py, state, answer);
     }
 
-    fn abandon(&self, py: Python<'_>, shared: &Shared) {
+    fn abandon(&self, py: Python<'_>, state: &State) {
         let work = self.work.lock().take();
         if let Some(MapWork {
             items: Items::Pulled(pulled),
@@ -313,7 +284,7 @@ impl Map {
         drop(work);
         let end = self.end.lock().take();
         if let Some((end, _)) = end {
-            end.abandon(py, shared);
+            end.abandon(py, state);
         }
     }
 }
@@ -345,7 +316,7 @@ impl Imap {
         }
     }
 
-    fn run(&self, py: Python<'_>, shared: &Shared, turn: &mut Turn) -> PyResult<()> {
+    fn run(&self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
         let Some((call, pulled)) = self
             .work
             .lock()
@@ -355,8 +326,8 @@ impl Imap {
             return Ok(());
         };
         loop {
-            if shared.is_terminated() {
-                self.abandon(py, shared);
+            if state.is_terminated() {
+                self.abandon(py, state);
                 return Ok(());
             }
             if self.gather.is_behind() {
@@ -367,24 +338,24 @@ impl Imap {
                     let answer = Answer::of(py, call.make(item.as_borrowed()));
                     drop(item);
                     turn.count(py);
-                    self.put(shared, number, answer);
+                    self.put(state, number, answer);
                 }
                 Taken::Chunk(number, items) => {
                     let results = PyList::empty(py);
                     let ran = call.make_all(items, turn, |_, value| results.append(value));
-                    self.put(shared, number, Answer::of(py, ran.map(|()| results.into_any())));
+                    self.put(state, number, Answer::of(py, ran.map(|()| results.into_any())));
                 }
                 Taken::Raised(number, error) => {
                     self.let_go();
                     self.gather.set_length(number + 1);
-                    self.put(shared, number, Answer::Exception(error.into_value(py).into_any()));
+                    self.put(state, number, Answer::Exception(error.into_value(py).into_any()));
                     return Ok(());
                 }
                 Taken::Nothing(length) => {
                     self.let_go();
                     if let Some(length) = length {
                         self.gather.set_length(length);
-                        self.end_if_over(shared);
+                        self.end_if_over(state);
                     }
                     return Ok(());
                 }
@@ -405,15 +376,15 @@ impl Imap {
         waited
     }
 
-    fn put(&self, shared: &Shared, number: usize, answer: Answer) {
+    fn put(&self, state: &State, number: usize, answer: Answer) {
         // Nobody wants it any more when the iterator is gone: then it is dropped here.
         drop(self.gather.put_at(number, answer));
-        self.end_if_over(shared);
+        self.end_if_over(state);
     }
 
-    fn end_if_over(&self, shared: &Shared) {
+    fn end_if_over(&self, state: &State) {
         if self.gather.length() == Some(self.gather.put()) {
-            self.end(shared);
+            self.end(state);
         }
     }
 
@@ -422,22 +393,22 @@ impl Imap {
         drop(work);
     }
 
-    fn end(&self, shared: &Shared) {
+    fn end(&self, state: &State) {
         let pool = self.pool.lock().take();
         if pool.is_some() {
-            shared.finished();
+            state.finished();
         }
         drop(pool);
     }
 
-    fn abandon(&self, py: Python<'_>, shared: &Shared) {
+    fn abandon(&self, py: Python<'_>, state: &State) {
         let work = self.work.lock().take();
         if let Some((_, pulled)) = &work {
             pulled.end();
         }
         drop(work);
-        drop(self.gather.end_with(shared.reason(py)));
-        self.end(shared);
+        drop(self.gather.end_with(state.reason(py)));
+        self.end(state);
     }
 }
 
@@ -450,24 +421,24 @@ pub(super) enum Job {
 
 impl Job {
     /// Makes the calls. What these raise goes to the result; an error is one of the worker.
-    pub(super) fn run(self, py: Python<'_>, shared: &Shared, turn: &mut Turn) -> PyResult<()> {
+    pub(super) fn run(self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
         match self {
             Job::Apply(apply) => {
-                apply.run(py, shared);
+                apply.run(py, state);
                 turn.count(py);
                 Ok(())
             }
-            Job::Map(map) => map.run(py, shared, turn),
-            Job::Imap(imap) => imap.run(py, shared, turn),
+            Job::Map(map) => map.run(py, state, turn),
+            Job::Imap(imap) => imap.run(py, state, turn),
         }
     }
 
     /// Ends without the calls: nobody will make them.
-    pub(super) fn abandon(self, py: Python<'_>, shared: &Shared) {
+    pub(super) fn abandon(self, py: Python<'_>, state: &State) {
         match self {
-            Job::Apply(apply) => apply.end.abandon(py, shared),
-            Job::Map(map) => map.abandon(py, shared),
-            Job::Imap(imap) => imap.abandon(py, shared),
+            Job::Apply(apply) => apply.end.abandon(py, state),
+            Job::Map(map) => map.abandon(py, state),
+            Job::Imap(imap) => imap.abandon(py, state),
         }
     }
 }

@@ -7,6 +7,7 @@ mod jobs;
 mod pool;
 mod pulled;
 mod result;
+mod state;
 
 pub(crate) use gathered::Gathered;
 pub(crate) use pool::{MappingPool, MappingSeat};

@@ -2,10 +2,10 @@
 
 use interlock_pool::{Crew, Gather};
 use interlock_queue::GetError;
+use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
-use interlock_wait::primitive::global::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use interlock_wait::{Deadline, StateLock};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyType};
@@ -13,70 +13,24 @@ use pyo3::types::{PyDict, PyList, PyType};
 use super::calls::{Call, Turn};
 use super::gathered::Gathered;
 use super::items::Items;
-use super::jobs::{Apply, Delivery, End, Imap, Job, Map};
+use super::jobs::{Apply, End, Imap, Job, Map};
 use super::result::{AsyncResult, Progress};
+use super::state::State;
 use crate::futures::Answer;
 use crate::{blocking, hot};
 
 /// What a pool and its workers share.
 ///
 /// The garbage collector is not told of the jobs that wait: they have several owners, and keep the pool alive.
-pub(super) struct Shared {
+struct Shared {
     crew: Crew<Job>,
-    deliveries: Crew<Delivery>,
-    terminated: AtomicBool,
-    unfinished: AtomicUsize,
-    /// Why no call is made any more, if there is a reason of the pool's own.
-    failure: StateLock<Option<Py<PyAny>>>,
+    state: State,
 }
 
 impl Shared {
-    /// Whether no more calls are to be made.
-    #[inline]
-    pub(super) fn is_terminated(&self) -> bool {
-        // Relaxed: whoever sees it late makes one call more.
-        self.terminated.load(Ordering::Relaxed)
-    }
-
-    /// Counts one job less.
-    pub(super) fn finished(&self) {
-        // Relaxed: for those who only want to know.
-        self.unfinished.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// The answer to calls that are not made.
-    pub(super) fn reason(&self, py: Python<'_>) -> Answer {
-        let failure = self.failure.lock().as_ref().map(|failure| failure.clone_ref(py));
-        Answer::Exception(failure.unwrap_or_else(|| {
-            PyRuntimeError::new_err("the pool was terminated before it made this call")
-                .into_value(py)
-                .into_any()
-        }))
-    }
-
-    /// Has the thread for callbacks take a delivery, or takes it along here if there can be no such thread.
-    pub(super) fn call_back(&self, py: Python<'_>, delivery: Delivery) {
-        let started = self.deliveries.workers() > 0
-            || delivery
-                .pool
-                .bind(py)
-                .call_method0("_start_result_handler")
-                .is_ok();
-        let refused = if started {
-            self.deliveries.put(delivery).err()
-        } else {
-            Some(delivery)
-        };
-        if let Some(delivery) = refused
-            && let Err(error) = delivery.run(py, self)
-        {
-            error.write_unraisable(py, None);
-        }
-    }
-
     /// Takes no more jobs and ends those that wait without their calls.
     fn terminate(&self, py: Python<'_>) {
-        self.terminated.store(true, Ordering::Relaxed);
+        self.state.terminate();
         self.crew.close();
         self.abandon_waiting(py);
     }
@@ -84,7 +38,7 @@ impl Shared {
     fn abandon_waiting(&self, py: Python<'_>) {
         let jobs: Vec<_> = self.crew.drain().collect();
         for job in jobs {
-            job.abandon(py, self);
+            job.abandon(py, &self.state);
         }
     }
 }
@@ -124,10 +78,7 @@ impl MappingPool {
         MappingPool {
             shared: Arc::new(Shared {
                 crew: Crew::new(),
-                deliveries: Crew::new(),
-                terminated: AtomicBool::new(false),
-                unfinished: AtomicUsize::new(0),
-                failure: StateLock::new(None),
+                state: State::new(),
             }),
             most: AtomicU32::new(0),
         }
@@ -205,7 +156,11 @@ impl MappingPool {
             new_result(py, &UNORDERED, "IMapUnorderedIterator")?
         };
         let iterator = iterator.cast_into::<Gathered>()?;
-        let gather = Arc::new(Gather::new(ordered));
+        let gather = Arc::new(if ordered {
+            Gather::in_order()
+        } else {
+            Gather::as_they_come()
+        });
         iterator.get().gather_from(gather.clone());
         let call = Call {
             function: func,
@@ -242,13 +197,12 @@ impl MappingPool {
 
     /// Call no more callbacks than those that are due now: the workers have ended.
     fn _close_deliveries(&self) {
-        self.shared.deliveries.close();
+        self.shared.state.deliveries.close();
     }
 
     /// Make no more calls: each of them raises `error` from now on.
     fn _fail(&self, py: Python<'_>, error: Py<PyAny>) {
-        let before = self.shared.failure.lock().replace(error);
-        drop(before);
+        self.shared.state.fail(error);
         self.shared.abandon_waiting(py);
     }
 
@@ -256,11 +210,11 @@ impl MappingPool {
     fn _after_fork(&self, py: Python<'_>) {
         let shared = &self.shared;
         shared.crew.forget_workers();
-        shared.deliveries.forget_workers();
+        shared.state.deliveries.forget_workers();
         shared.abandon_waiting(py);
-        let deliveries: Vec<_> = shared.deliveries.drain().collect();
+        let deliveries: Vec<_> = shared.state.deliveries.drain().collect();
         drop(deliveries);
-        shared.unfinished.store(0, Ordering::Relaxed);
+        shared.state.forget_jobs();
     }
 
     /// How many tickets wait for a worker.
@@ -270,16 +224,18 @@ impl MappingPool {
 
     /// How many jobs are not finished.
     fn _unfinished(&self) -> usize {
-        self.shared.unfinished.load(Ordering::Relaxed)
+        self.shared.state.unfinished()
     }
 
     #[getter]
     fn _processes(&self) -> u32 {
+        // Relaxed: a count that orders nothing.
         self.most.load(Ordering::Relaxed)
     }
 
     #[setter(_processes)]
     fn put_processes(&self, processes: u32) {
+        // Relaxed: a count that orders nothing.
         self.most.store(processes, Ordering::Relaxed);
     }
 }
@@ -288,7 +244,7 @@ impl Drop for MappingPool {
     fn drop(&mut self) {
         // A job keeps its pool, so there is none.
         self.shared.crew.close();
-        self.shared.deliveries.close();
+        self.shared.state.deliveries.close();
     }
 }
 
@@ -313,20 +269,21 @@ fn submit(
 ) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
     let shared = &this.shared;
+    // Relaxed: a count that orders nothing.
     let most = this.most.load(Ordering::Relaxed);
     let tickets = chunks.min(most as usize);
     start(slf, shared.crew.missing(tickets, most))?;
-    shared.unfinished.fetch_add(1, Ordering::Relaxed);
+    shared.state.begun();
     for number in 0..tickets {
         let Some(job) = ticket() else { break };
         if let Err(job) = shared.crew.put(job)
             && number == 0
         {
-            job.abandon(py, shared);
+            job.abandon(py, &shared.state);
             return Err(PyValueError::new_err("Pool not running"));
         }
     }
-    if shared.failure.lock().is_some() {
+    if shared.state.has_failed() {
         shared.abandon_waiting(py);
         return Ok(());
     }
@@ -355,15 +312,15 @@ impl MappingSeat {
         let shared = &self.shared;
         let mut turn = Turn::new();
         if self.for_callbacks {
-            while let Some(delivery) = next(py, &shared.deliveries)? {
-                let ran = delivery.run(py, shared);
-                shared.deliveries.done();
+            while let Some(delivery) = next(py, &shared.state.deliveries)? {
+                let ran = delivery.run(py, &shared.state);
+                shared.state.deliveries.done();
                 ran?;
                 turn.count(py);
             }
         } else {
             while let Some(job) = next(py, &shared.crew)? {
-                let ran = job.run(py, shared, &mut turn);
+                let ran = job.run(py, &shared.state, &mut turn);
                 shared.crew.done();
                 ran?;
             }
@@ -374,7 +331,7 @@ impl MappingSeat {
     /// Leave the seat, without having worked.
     fn leave(&self) {
         if self.for_callbacks {
-            self.shared.deliveries.leave();
+            self.shared.state.deliveries.leave();
         } else {
             self.shared.crew.leave();
         }
@@ -389,7 +346,7 @@ impl MappingSeat {
 impl MappingSeat {
     fn enter(&self) {
         if self.for_callbacks {
-            self.shared.deliveries.enter();
+            self.shared.state.deliveries.enter();
         } else {
             self.shared.crew.enter();
         }

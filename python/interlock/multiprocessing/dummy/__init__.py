@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from interlock.multiprocessing.pool import ThreadPool
+    from interlock.multiprocessing._thread_pool import ThreadPool
 
 __replaces__: tuple[str, ...] = ()
 
@@ -35,17 +35,17 @@ if not in_subinterpreter():
     Process = DummyProcess
     JoinableQueue = Queue
 
-    def Manager() -> ModuleType:  # noqa: N802 - the standard library's name
+    def Manager() -> ModuleType:
         """This module, which has all that a manager has."""
         return sys.modules[__name__]
 
-    def Pool(  # noqa: N802 - as above
+    def Pool(
         processes: int | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),
     ) -> ThreadPool:
         """Make a `ThreadPool` of `processes` threads (None: as many as processors)."""
-        from interlock.multiprocessing.pool import ThreadPool
+        from interlock.multiprocessing._thread_pool import ThreadPool
 
         return ThreadPool(processes, initializer, initargs)
 

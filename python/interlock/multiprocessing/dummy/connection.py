@@ -23,14 +23,14 @@ if not in_subinterpreter():
             """Make a listener for at most `backlog` connections that wait to be accepted."""
             self._backlog_queue: Any = Queue(backlog)
 
-    def Client(address: Any) -> _std.Connection:  # noqa: N802 - the standard library's name
+    def Client(address: Any) -> _std.Connection:
         """Connect to a listener. Blocks while its backlog is full."""
         incoming: Queue[Any] = Queue()
         outgoing: Queue[Any] = Queue()
         address.put((outgoing, incoming))
         return _std.Connection(incoming, outgoing)
 
-    def Pipe(duplex: bool = True) -> tuple[_std.Connection, _std.Connection]:  # noqa: N802 - as above
+    def Pipe(duplex: bool = True) -> tuple[_std.Connection, _std.Connection]:
         """Two connected connections, both of which send and receive."""
         a: Queue[Any] = Queue()
         b: Queue[Any] = Queue()

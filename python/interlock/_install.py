@@ -36,12 +36,20 @@ REBUILT = (
     "concurrent.futures._base",
     "concurrent.futures.thread",
     "concurrent.futures",
+    "multiprocessing.pool",
+    "multiprocessing.dummy.connection",
+    "multiprocessing.dummy",
 )
 """The standard modules that have rebuilt names, in the order in which they are patched."""
 
 _PARTS = {
     "threading": ("interlock._thread_class",),
     "queue": ("interlock._queue_errors", "interlock._queue_classes"),
+    "multiprocessing.pool": (
+        "interlock.multiprocessing._results",
+        "interlock.multiprocessing._thread_pool",
+    ),
+    "multiprocessing.dummy": ("interlock.multiprocessing._dummy_process",),
 }
 """The modules of a rebuilt one that import the standard module themselves, which may be its first import."""
 
@@ -70,7 +78,7 @@ class _Pending:
     """
 
     def __init__(self, name: str) -> None:
-        modules = (name, _ours(name), *_PARTS[name])
+        modules = (name, _ours(name), *_PARTS.get(name, ()))
         self._watches = [WhenImported(module, lambda: _patch_pending(name)) for module in modules]
 
     def start(self) -> None:
@@ -244,7 +252,7 @@ def _compare(name: str) -> _Patched:
 
 def _patch_pending(name: str) -> None:
     """Patch a pending module if it has been imported; called when it has, or our module has."""
-    if sys.modules.get(name) is None or any(is_running(part) for part in _PARTS[name]):
+    if sys.modules.get(name) is None or any(is_running(part) for part in _PARTS.get(name, ())):
         return  # the end of the part's import is another occasion
     try:
         __import__(_ours(name))  # patches it itself, when it is imported by this

@@ -58,9 +58,9 @@ def test_no_standard_code_runs_twice(check: Check) -> None:
         """
     import importlib, pkgutil, sys
     import interlock.multiprocessing.pool, interlock.concurrent.futures.thread
-    import interlock.multiprocessing.dummy.connection as ours
-    import multiprocessing, multiprocessing.dummy.connection as std
-    assert interlock.multiprocessing.pool is multiprocessing.pool and ours is std
+    import interlock.multiprocessing.dummy.connection, interlock.multiprocessing.heap as ours
+    import multiprocessing, multiprocessing.heap as std
+    assert interlock.multiprocessing.pool is not multiprocessing.pool and ours is std
     for module in pkgutil.iter_modules(multiprocessing.__path__):
         if "win32" not in module.name:
             importlib.import_module(f"interlock.multiprocessing.{module.name}")

@@ -3,7 +3,8 @@
 //! - [`launch`] runs one job on an operating-system thread that is kept for reuse;
 //! - [`ThreadPool`] runs tasks on at most so many such threads, and a [`Task`] is the way to the result of one;
 //! - [`Outcome`] is where a task and those who wait for its result meet;
-//! - [`WorkQueue`] is where the tasks of a pool wait for its workers.
+//! - [`WorkQueue`] is where the tasks of a pool wait for its workers, [`Crew`] the same with the workers counted;
+//! - [`Gather`] puts results that come in any order in line.
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
@@ -11,7 +12,9 @@
 #[cfg(not(loom))]
 mod cache;
 mod counts;
+mod crew;
 mod delay_queue;
+mod gather;
 #[cfg(not(loom))]
 mod group;
 mod lanes;
@@ -31,7 +34,9 @@ mod work_queue;
 #[cfg(not(loom))]
 pub use cache::{Job, Lease, end_idle, idle, launch};
 pub use counts::{Counted, Counts};
+pub use crew::Crew;
 pub use delay_queue::DelayQueue;
+pub use gather::Gather;
 #[cfg(not(loom))]
 pub use group::Group;
 pub use lanes::DEFAULT_PRIORITY;

@@ -41,6 +41,7 @@ static FULL: Imported = Imported::new("queue", "Full");
 static SHUT_DOWN: Imported = Imported::new("interlock._queue_errors", "ShutDown");
 static CANCELLED: Imported = Imported::new("concurrent.futures", "CancelledError");
 static INVALID_STATE: Imported = Imported::new("concurrent.futures", "InvalidStateError");
+static RESULT_NOT_THERE: Imported = Imported::new("multiprocessing.context", "TimeoutError");
 static BROKEN_BARRIER: Imported = Imported::new("threading", "BrokenBarrierError");
 
 /// Whether an error is a `concurrent.futures.CancelledError`.
@@ -72,6 +73,8 @@ pub(crate) enum Failure {
     TooManyDone,
     /// A future was cancelled.
     Cancelled,
+    /// The result of a pool's call is not there in time.
+    ResultNotThere,
 }
 
 impl Failure {
@@ -89,6 +92,7 @@ impl Failure {
             Failure::Full => FULL.raise(py),
             Failure::ShutDown => SHUT_DOWN.raise(py),
             Failure::Cancelled => CANCELLED.raise(py),
+            Failure::ResultNotThere => RESULT_NOT_THERE.raise(py),
             Failure::TooManyDone => PyValueError::new_err("task_done() called too many times"),
         }
     }

@@ -20,6 +20,7 @@ mod futures;
 mod hot;
 mod lock;
 mod made;
+mod mapping;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -44,6 +45,8 @@ mod _interlock {
     };
     #[pymodule_export]
     use crate::lock::Lock;
+    #[pymodule_export]
+    use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue};
     #[pymodule_export]

@@ -10,6 +10,7 @@ mod pool;
 mod task;
 
 pub(crate) use alarms::Alarms;
+pub(crate) use answer::{Answer, Engine};
 pub(crate) use completed::{Completed, wait_for_futures};
 pub(crate) use future::Future;
 pub(crate) use map::Results;

@@ -1,0 +1,297 @@
+//! Results that come in any order, for one who takes them one after the other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use interlock_queue::{Discard, Fifo, GetError, PutError, Queue};
+use interlock_wait::primitive::{AtomicU64, Ordering};
+use interlock_wait::{Patience, StateLock};
+
+/// The length as long as nobody knows it.
+const UNKNOWN: u64 = u64::MAX;
+
+/// With so many values that can be taken, whoever takes them is behind.
+const MANY: usize = 8192;
+
+/// Numbered values, put by many threads, taken in the order of their numbers, or in that of their coming.
+///
+/// Its end is known when its [length](Gather::set_length) is, and so many values were put.
+pub struct Gather<T> {
+    came: Queue<Fifo<T>>,
+    /// For values in the order of their numbers.
+    order: Option<StateLock<Order<T>>>,
+    put: AtomicU64,
+    length: AtomicU64,
+    /// How many were taken, about.
+    taken: AtomicU64,
+    /// How many had been taken when nobody seemed to take any more.
+    idle_at: AtomicU64,
+}
+
+struct Order<T> {
+    next: usize,
+    early: BTreeMap<usize, T>,
+}
+
+impl<T> fmt::Debug for Gather<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gather")
+            .field("put", &self.put())
+            .field("length", &self.length())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Gather<T> {
+    /// One without values, which are taken in the order of their numbers.
+    pub fn in_order() -> Self {
+        Self::new(Some(StateLock::new(Order {
+            next: 0,
+            early: BTreeMap::new(),
+        })))
+    }
+
+    /// One without values, which are taken in the order of their coming.
+    pub fn as_they_come() -> Self {
+        Self::new(None)
+    }
+
+    fn new(order: Option<StateLock<Order<T>>>) -> Self {
+        Gather {
+            came: Queue::new(0),
+            order,
+            put: AtomicU64::new(0),
+            length: AtomicU64::new(UNKNOWN),
+            taken: AtomicU64::new(0),
+            idle_at: AtomicU64::new(UNKNOWN),
+        }
+    }
+
+    /// Puts the value of a number, each number once. Never blocks. Comes back after the end: then nobody wants it.
+    ///
+    /// # Errors
+    /// Nobody wants it.
+    #[inline]
+    pub fn put_at(&self, number: usize, value: T) -> Result<(), T> {
+        let result = match &self.order {
+            None => self.came.try_put(value).map_err(PutError::into_inner),
+            Some(order) => self.put_in_order(order, number, value),
+        };
+        // After the value itself. In one order with the length, it pairs with `set_length`: whoever comes second sees both.
+        let put = self.put.fetch_add(1, Ordering::SeqCst) + 1;
+        // Pairs with `set_length`, as above.
+        if put == self.length.load(Ordering::SeqCst) {
+            self.end();
+        }
+        result
+    }
+
+    /// Under the lock of the order, so that two values do not overtake each other on their way into the queue.
+    fn put_in_order(&self, order: &StateLock<Order<T>>, number: usize, value: T) -> Result<(), T> {
+        let mut order = order.lock();
+        if order.next != number {
+            order.early.insert(number, value);
+            return Ok(());
+        }
+        let mut value = value;
+        loop {
+            order.next += 1;
+            if let Err(refusal) = self.came.try_put(value) {
+                return Err(refusal.into_inner());
+            }
+            let next = order.next;
+            match order.early.remove(&next) {
+                Some(early) => value = early,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Says how many values there will have been. To be called once. Never blocks.
+    pub fn set_length(&self, length: usize) {
+        // Pairs with `put_at`, as there.
+        self.length.store(length as u64, Ordering::SeqCst);
+        // Pairs with `put_at`.
+        if self.put.load(Ordering::SeqCst) == length as u64 {
+            self.end();
+        }
+    }
+
+    /// Takes no more values. Those that can be taken in their order still can.
+    pub fn end(&self) {
+        self.came.shutdown(Discard::Nothing);
+    }
+
+    /// Adds a last value out of all order, and takes no more.
+    ///
+    /// # Errors
+    /// It had ended before; the value comes back.
+    pub fn end_with(&self, value: T) -> Result<(), T> {
+        let result = self.came.try_put(value).map_err(PutError::into_inner);
+        self.end();
+        result
+    }
+
+    /// Takes out all values, and takes no more: nobody will come for them. The values are the caller's to drop.
+    pub fn discard(&self) -> impl Sized + use<T> {
+        self.end();
+        let early = self
+            .order
+            .as_ref()
+            .map(|order| std::mem::take(&mut order.lock().early));
+        (early, self.came.clear())
+    }
+
+    /// Takes the next value if it is there. Never blocks.
+    ///
+    /// # Errors
+    /// It is not there, or there will be no more.
+    #[inline]
+    pub fn try_take(&self) -> Result<T, GetError> {
+        let value = self.came.try_get()?;
+        self.count();
+        Ok(value)
+    }
+
+    /// Takes the next value. Blocks until it is there, or until `patience` ends.
+    ///
+    /// # Errors
+    /// It did not come in that time; there will be no more; the host ended the wait.
+    pub fn take_with(&self, patience: &mut Patience<'_>) -> Result<T, GetError> {
+        let value = self.came.get_with(patience)?;
+        self.count();
+        Ok(value)
+    }
+
+    #[inline]
+    fn count(&self) {
+        // Relaxed, and not one step: it only has to change.
+        // Relaxed: a count that orders nothing.
+        let taken = self.taken.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        self.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether there is somebody who takes values, and is behind. Then it makes sense to put no more for a moment.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        // Relaxed: a guess.
+        self.came.len() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken, or
+    /// none in a moment.
+    pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
+        while self.came.len() > MANY / 2 {
+            // Relaxed, and below: a guess.
+            // Relaxed: a count that orders nothing.
+            let taken = self.taken.load(Ordering::Relaxed);
+            if !moment() {
+                return;
+            }
+            // Relaxed: as above.
+            if self.taken.load(Ordering::Relaxed) == taken {
+                // Relaxed: as above.
+                self.idle_at.store(taken, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+
+    /// How many values were put so far.
+    pub fn put(&self) -> u64 {
+        // Relaxed: for those who only want to know.
+        self.put.load(Ordering::Relaxed)
+    }
+
+    /// How many there will have been, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        // Relaxed: as above.
+        Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
+    }
+
+    /// How many values can be taken at this moment.
+    pub fn ready(&self) -> usize {
+        self.came.len()
+    }
+
+    /// Visits the values where they lie, under a lock: `visit` must only look. Those that another thread is at work on are
+    /// left out. Never blocks.
+    pub fn try_for_each(&self, visit: &mut dyn FnMut(&T)) {
+        self.came.try_for_each(visit);
+        if let Some(order) = self.order.as_ref().and_then(StateLock::try_lock) {
+            order.early.values().for_each(visit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all<T>(gather: &Gather<T>) -> Vec<T> {
+        std::iter::from_fn(|| gather.try_take().ok()).collect()
+    }
+
+    #[test]
+    fn values_are_taken_in_the_order_of_their_numbers() {
+        let gather = Gather::in_order();
+        for (number, value) in [(2, 'c'), (1, 'b')] {
+            gather.put_at(number, value).unwrap();
+        }
+        assert_eq!(gather.try_take(), Err(GetError::Empty));
+        gather.put_at(0, 'a').unwrap();
+        assert_eq!(all(&gather), ['a', 'b', 'c']);
+        gather.set_length(3);
+        assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn or_in_that_of_their_coming() {
+        let gather = Gather::as_they_come();
+        gather.set_length(2);
+        gather.put_at(1, 'b').unwrap();
+        assert_eq!(all(&gather), ['b']);
+        assert_eq!(gather.try_take(), Err(GetError::Empty));
+        gather.put_at(0, 'a').unwrap();
+        assert_eq!(all(&gather), ['a']);
+        assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn the_end_may_come_early() {
+        let gather = Gather::in_order();
+        gather.put_at(1, 'b').unwrap();
+        assert_eq!(gather.end_with('!'), Ok(()));
+        assert_eq!(gather.end_with('?'), Err('?'));
+        assert_eq!(all(&gather), ['!']);
+        assert_eq!(gather.put_at(0, 'a'), Err('a'));
+        drop(gather.discard());
+        assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn who_takes_can_catch_up_and_who_does_not_is_not_waited_for() {
+        let gather = Gather::as_they_come();
+        for number in 0..=MANY {
+            assert!(!gather.is_behind());
+            gather.put_at(number, number).unwrap();
+        }
+        assert!(gather.is_behind());
+        gather.let_catch_up(|| true);
+        assert!(!gather.is_behind());
+        gather.try_take().unwrap();
+        gather.put_at(0, 0).unwrap();
+        assert!(gather.is_behind());
+        gather.let_catch_up(|| (0..1000).all(|_| gather.try_take().is_ok()));
+        assert!((MANY / 2 - 1000..=MANY / 2).contains(&gather.ready()));
+        assert!(!gather.is_behind());
+    }
+
+    #[test]
+    fn nothing_is_the_end_of_nothing() {
+        let gather = Gather::<char>::in_order();
+        gather.set_length(0);
+        assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+}

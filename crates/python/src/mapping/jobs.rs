@@ -1,0 +1,444 @@
+//! What a pool of threads is asked to do.
+//!
+//! A map is one job with a ticket for each worker that may be of use. Who has a ticket takes chunks until there are none. What
+//! the calls need is let go of as soon as the last chunk was taken, whoever still has a ticket.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use interlock_pool::Gather;
+use interlock_sync::Event;
+use interlock_wait::primitive::Arc;
+use interlock_wait::primitive::global::{AtomicUsize, Ordering};
+use interlock_wait::{Deadline, StateLock};
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::calls::{Call, Turn, fill};
+use super::items::Items;
+use super::pulled::{Pulled, Taken};
+use super::result::{AsyncResult, Progress};
+use super::state::{Delivery, State};
+use crate::blocking;
+use crate::futures::Answer;
+
+/// What is done at the end of a job.
+pub(super) struct End {
+    pub(super) result: Py<AsyncResult>,
+    pub(super) callback: Option<Py<PyAny>>,
+    pub(super) error_callback: Option<Py<PyAny>>,
+    /// A pool lives as long as it has something to do.
+    pub(super) pool: Py<PyAny>,
+}
+
+impl End {
+    /// Hands the answer over, by way of the callback for it.
+    fn deliver(self, py: Python<'_>, state: &State, answer: Answer) {
+        let (callback, other) = match answer {
+            Answer::Result(_) => (self.callback, self.error_callback),
+            Answer::Exception(_) => (self.error_callback, self.callback),
+        };
+        drop(other);
+        match callback {
+            Some(callback) if !state.is_terminated() => state.call_back(
+                py,
+                Delivery {
+                    result: self.result,
+                    answer,
+                    callback,
+                    pool: self.pool,
+                },
+            ),
+            _ => {
+                state.finished();
+                self.result.get().finish(answer);
+            }
+        }
+    }
+
+    /// Ends without the calls, and without a callback.
+    fn abandon(self, py: Python<'_>, state: &State) {
+        state.finished();
+        self.result.get().finish(state.reason(py));
+    }
+}
+
+/// `apply_async()`.
+pub(super) struct Apply {
+    pub(super) function: Py<PyAny>,
+    pub(super) args: Py<PyAny>,
+    pub(super) kwds: Py<PyAny>,
+    pub(super) end: End,
+}
+
+impl Apply {
+    fn run(self, py: Python<'_>, state: &State) {
+        if state.is_terminated() {
+            return self.end.abandon(py, state);
+        }
+        let answer = Answer::of(py, call(py, &self.function, &self.args, &self.kwds));
+        // What was given to the call is let go of before anybody hears of its end.
+        drop((self.function, self.args, self.kwds));
+        self.end.deliver(py, state, answer);
+    }
+}
+
+fn call<'py>(
+    py: Python<'py>,
+    function: &Py<PyAny>,
+    args: &Py<PyAny>,
+    kwds: &Py<PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let args = match args.bind(py).cast::<PyTuple>() {
+        Ok(args) => args.clone(),
+        Err(_) => PyTuple::new(py, args.bind(py).try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+    };
+    let kwds = match kwds.bind(py).cast::<PyDict>() {
+        Ok(kwds) if kwds.is_empty() => return function.bind(py).call1(args),
+        Ok(kwds) => kwds.clone(),
+        Err(_) => {
+            let kwds = py.get_type::<PyDict>().call1((kwds,))?;
+            kwds.cast_into::<PyDict>()?
+        }
+    };
+    function.bind(py).call(args, Some(&kwds))
+}
+
+/// What the calls of a map need.
+struct MapWork {
+    call: Call,
+    items: Items,
+    values: Py<PyList>,
+}
+
+impl MapWork {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        MapWork {
+            call: self.call.clone_ref(py),
+            items: self.items.clone_ref(py),
+            values: self.values.clone_ref(py),
+        }
+    }
+
+    /// Makes the calls of one more chunk; how many chunks are done by that, and what was raised.
+    fn run_chunk(&self, py: Python<'_>, job: &Map, turn: &mut Turn) -> PyResult<(usize, PyResult<()>)> {
+        let (chunk, chunks, values) = (job.chunk, job.chunks, self.values.bind(py));
+        let pulled = match &self.items {
+            Items::Pulled(pulled) => pulled,
+            fixed => {
+                // Relaxed: each number is given out once, that is all.
+                let number = job.taken.fetch_add(1, Ordering::Relaxed);
+                if number >= chunks {
+                    return Ok((0, Ok(())));
+                }
+                let first = number * chunk;
+                let places = first..(first + chunk).min(values.len());
+                return Ok((1, self.run_fixed(fixed, values, places, turn)));
+            }
+        };
+        Ok(match pulled.take(py, chunk)? {
+            Taken::Chunk(number, items) if number < chunks => {
+                // Relaxed: a count that orders nothing.
+                job.taken.store(number + 1, Ordering::Relaxed);
+                let first = number * chunk;
+                let ran = self.call.make_all(items, turn, |place, value| {
+                    values.set_item(first + place, value).or(Ok(())) // more than it said it had
+                });
+                (1, ran)
+            }
+            Taken::Item(number, item) if number < chunks => {
+                // Relaxed: a count that orders nothing.
+                job.taken.store(number + 1, Ordering::Relaxed);
+                let value = self.call.make(item.as_borrowed());
+                turn.count(py);
+                (1, value.and_then(|value| values.set_item(number, value)))
+            }
+            Taken::Raised(number, error) => (chunks.saturating_sub(number), Err(error)),
+            Taken::Nothing(Some(number)) => (chunks.saturating_sub(number), Ok(())),
+            Taken::Chunk(..) | Taken::Item(..) | Taken::Nothing(None) => (0, Ok(())),
+        })
+    }
+
+    /// Makes the calls for some places of what is fixed.
+    fn run_fixed(
+        &self,
+        items: &Items,
+        values: &Bound<'_, PyList>,
+        places: Range<usize>,
+        turn: &mut Turn,
+    ) -> PyResult<()> {
+        let (py, call) = (values.py(), &self.call);
+        match items {
+            Items::Tuple(items) => {
+                let items = items.bind(py).as_slice();
+                fill(values, places, turn, |place| match items.get(place) {
+                    Some(item) => call.make(item.as_borrowed()),
+                    None => Err(PyIndexError::new_err("the iterable has become shorter")),
+                })
+            }
+            Items::Range(range) => fill(values, places, turn, |place| {
+                call.make(range.item(place).into_pyobject(py)?.as_any().as_borrowed())
+            }),
+            Items::Pulled(_) => Ok(()),
+        }
+    }
+}
+
+/// `map_async()` and `starmap_async()`.
+pub(super) struct Map {
+    work: StateLock<Option<MapWork>>,
+    end: StateLock<Option<(End, Py<PyList>)>>,
+    failure: StateLock<Option<PyErr>>,
+    chunk: usize,
+    chunks: usize,
+    taken: AtomicUsize,
+    progress: Arc<Progress>,
+}
+
+impl Map {
+    pub(super) fn new(
+        call: Call,
+        items: Items,
+        values: &Bound<'_, PyList>,
+        progress: Arc<Progress>,
+        end: End,
+    ) -> Self {
+        let work = MapWork {
+            call,
+            items,
+            values: values.clone().unbind(),
+        };
+        Map {
+            work: StateLock::new(Some(work)),
+            end: StateLock::new(Some((end, values.clone().unbind()))),
+            failure: StateLock::new(None),
+            chunk: usize::try_from(progress.chunk).unwrap_or(0),
+            // Relaxed: a count that orders nothing.
+            chunks: progress.left.load(Ordering::Relaxed),
+            taken: AtomicUsize::new(0),
+            progress,
+        }
+    }
+
+    fn run(&self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
+        let Some(work) = self.work.lock().as_ref().map(|work| work.clone_ref(py)) else {
+            return Ok(());
+        };
+        let mut work = Some(work);
+        while let Some(at_work) = &work {
+            if state.is_terminated() {
+                self.abandon(py, state);
+                return Ok(());
+            }
+            let (done, ran) = at_work.run_chunk(py, self, turn)?;
+            // Relaxed: a count that orders nothing.
+            if done != 1 || self.taken.load(Ordering::Relaxed) >= self.chunks {
+                // What was given to the calls is let go of before anybody hears of their end.
+                let given = self.work.lock().take();
+                drop((given, work.take()));
+            }
+            if let Err(error) = ran {
+                let mut failure = self.failure.lock();
+                let later = if failure.is_none() {
+                    *failure = Some(error);
+                    None
+                } else {
+                    Some(error)
+                };
+                drop(failure);
+                drop(later);
+            }
+            // Pairs with itself: who ends it sees what the others did.
+            if done > 0 && self.progress.left.fetch_sub(done, Ordering::AcqRel) == done {
+                self.finish(py, state);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, py: Python<'_>, state: &State) {
+        let failure = self.failure.lock().take();
+        let Some((end, values)) = self.end.lock().take() else {
+            return;
+        };
+        let answer = match failure {
+            None => Answer::Result(values.into_any()),
+            Some(error) => {
+                drop(values);
+                Answer::Exception(error.into_value(py).into_any())
+            }
+        };
+        end.deliver(py, state, answer);
+    }
+
+    fn abandon(&self, py: Python<'_>, state: &State) {
+        let work = self.work.lock().take();
+        if let Some(MapWork {
+            items: Items::Pulled(pulled),
+            ..
+        }) = &work
+        {
+            pulled.end();
+        }
+        drop(work);
+        let end = self.end.lock().take();
+        if let Some((end, _)) = end {
+            end.abandon(py, state);
+        }
+    }
+}
+
+/// For how long a worker waits at a time for one who is behind with taking results.
+const MOMENT: Duration = Duration::from_micros(250);
+
+/// `imap()` and `imap_unordered()`.
+pub(super) struct Imap {
+    work: StateLock<Option<(Call, Arc<Pulled>)>>,
+    gather: Arc<Gather<Answer>>,
+    chunk: usize,
+    pool: StateLock<Option<Py<PyAny>>>,
+}
+
+impl Imap {
+    pub(super) fn new(
+        call: Call,
+        iterable: Py<PyAny>,
+        chunk: usize,
+        gather: Arc<Gather<Answer>>,
+        pool: Py<PyAny>,
+    ) -> Self {
+        Imap {
+            work: StateLock::new(Some((call, Arc::new(Pulled::new(iterable))))),
+            gather,
+            chunk,
+            pool: StateLock::new(Some(pool)),
+        }
+    }
+
+    fn run(&self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
+        let Some((call, pulled)) = self
+            .work
+            .lock()
+            .as_ref()
+            .map(|(call, pulled)| (call.clone_ref(py), pulled.clone()))
+        else {
+            return Ok(());
+        };
+        loop {
+            if state.is_terminated() {
+                self.abandon(py, state);
+                return Ok(());
+            }
+            if self.gather.is_behind() {
+                self.let_catch_up(py)?;
+            }
+            match pulled.take(py, self.chunk)? {
+                Taken::Item(number, item) => {
+                    let answer = Answer::of(py, call.make(item.as_borrowed()));
+                    drop(item);
+                    turn.count(py);
+                    self.put(state, number, answer);
+                }
+                Taken::Chunk(number, items) => {
+                    let results = PyList::empty(py);
+                    let ran = call.make_all(items, turn, |_, value| results.append(value));
+                    self.put(state, number, Answer::of(py, ran.map(|()| results.into_any())));
+                }
+                Taken::Raised(number, error) => {
+                    self.let_go();
+                    self.gather.set_length(number + 1);
+                    self.put(state, number, Answer::Exception(error.into_value(py).into_any()));
+                    return Ok(());
+                }
+                Taken::Nothing(length) => {
+                    self.let_go();
+                    if let Some(length) = length {
+                        self.gather.set_length(length);
+                        self.end_if_over(state);
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Waits for a moment, or some, for the one who takes the results: so they do not pile up while threads take turns.
+    #[cold]
+    fn let_catch_up(&self, py: Python<'_>) -> PyResult<()> {
+        let (never, mut waited) = (Event::new(), Ok(()));
+        self.gather.let_catch_up(|| {
+            waited = blocking::wait(py, Deadline::after(MOMENT), |patience| {
+                let _ = never.wait_with(patience);
+            });
+            waited.is_ok()
+        });
+        waited
+    }
+
+    fn put(&self, state: &State, number: usize, answer: Answer) {
+        // Nobody wants it any more when the iterator is gone: then it is dropped here.
+        drop(self.gather.put_at(number, answer));
+        self.end_if_over(state);
+    }
+
+    fn end_if_over(&self, state: &State) {
+        if self.gather.length() == Some(self.gather.put()) {
+            self.end(state);
+        }
+    }
+
+    fn let_go(&self) {
+        let work = self.work.lock().take();
+        drop(work);
+    }
+
+    fn end(&self, state: &State) {
+        let pool = self.pool.lock().take();
+        if pool.is_some() {
+            state.finished();
+        }
+        drop(pool);
+    }
+
+    fn abandon(&self, py: Python<'_>, state: &State) {
+        let work = self.work.lock().take();
+        if let Some((_, pulled)) = &work {
+            pulled.end();
+        }
+        drop(work);
+        drop(self.gather.end_with(state.reason(py)));
+        self.end(state);
+    }
+}
+
+/// A job, or a ticket for one.
+pub(super) enum Job {
+    Apply(Box<Apply>),
+    Map(Arc<Map>),
+    Imap(Arc<Imap>),
+}
+
+impl Job {
+    /// Makes the calls. What these raise goes to the result; an error is one of the worker.
+    pub(super) fn run(self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
+        match self {
+            Job::Apply(apply) => {
+                apply.run(py, state);
+                turn.count(py);
+                Ok(())
+            }
+            Job::Map(map) => map.run(py, state, turn),
+            Job::Imap(imap) => imap.run(py, state, turn),
+        }
+    }
+
+    /// Ends without the calls: nobody will make them.
+    pub(super) fn abandon(self, py: Python<'_>, state: &State) {
+        match self {
+            Job::Apply(apply) => apply.end.abandon(py, state),
+            Job::Map(map) => map.abandon(py, state),
+            Job::Imap(imap) => imap.abandon(py, state),
+        }
+    }
+}

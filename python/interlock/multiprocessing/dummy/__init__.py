@@ -1,0 +1,71 @@
+"""The drop-in for `multiprocessing.dummy`: the interface of `multiprocessing` on the engine's threads and queues."""
+
+from __future__ import annotations
+
+import multiprocessing.dummy as _std
+import sys
+
+from interlock._passthrough import mirror
+from interlock._subinterpreter import in_subinterpreter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import ModuleType
+    from typing import Any
+
+    from interlock.multiprocessing._thread_pool import ThreadPool
+
+__replaces__: tuple[str, ...] = ()
+
+if not in_subinterpreter():
+    from interlock.multiprocessing._dummy_process import DummyProcess
+    from interlock.multiprocessing.dummy.connection import Pipe
+    from interlock.queue import Queue
+    from interlock.threading import (
+        Barrier,
+        BoundedSemaphore,
+        Condition,
+        Event,
+        Lock,
+        RLock,
+        Semaphore,
+    )
+
+    Process = DummyProcess
+    JoinableQueue = Queue
+
+    def Manager() -> ModuleType:
+        """This module, which has all that a manager has."""
+        return sys.modules[__name__]
+
+    def Pool(
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+    ) -> ThreadPool:
+        """Make a `ThreadPool` of `processes` threads (None: as many as processors)."""
+        from interlock.multiprocessing._thread_pool import ThreadPool
+
+        return ThreadPool(processes, initializer, initargs)
+
+    for _function in (Manager, Pool):
+        _function.__module__ = "multiprocessing.dummy"
+    __replaces__ = (
+        "Barrier",
+        "BoundedSemaphore",
+        "Condition",
+        "DummyProcess",
+        "Event",
+        "JoinableQueue",
+        "Lock",
+        "Manager",
+        "Pipe",
+        "Pool",
+        "Process",
+        "Queue",
+        "RLock",
+        "Semaphore",
+    )
+
+mirror(__name__, _std, own=__replaces__)

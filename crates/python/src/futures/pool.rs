@@ -213,6 +213,13 @@ impl ThreadPool {
         self.shared.queue.len()
     }
 
+    /// Wait until `number` tasks are done, for at most `timeout` seconds; how many are.
+    fn _wait_for_done(&self, py: Python<'_>, number: u64, timeout: Timeout) -> PyResult<u64> {
+        blocking::wait(py, timeout.deadline()?, |patience| {
+            self.shared.counts.wait_with(number, patience)
+        })
+    }
+
     /// Counts of tasks: submitted, running, done, and failed among these.
     fn _counts(&self) -> (u64, u64, u64, u64) {
         let counted = self.shared.counts.look();

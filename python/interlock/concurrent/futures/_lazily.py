@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import CancelledError
+from concurrent.futures._base import CancelledError
 from itertools import islice
 from time import monotonic
 

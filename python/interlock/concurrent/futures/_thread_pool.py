@@ -12,7 +12,6 @@ from concurrent.futures._base import LOGGER, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from time import sleep
 from typing import NamedTuple
 
 from interlock._interlock import Results, Seat, ThreadPool
@@ -235,10 +234,14 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             super().shutdown(wait, cancel_futures=cancel_futures)
         elif self._pending() and not self._threads and not _exit.began:
             self._adjust_thread_count()  # who submitted is about to do that
-        threads = self._threads if self._own_queue is None else self._earlier_threads
-        while wait and (running := [thread for thread in list(threads) if thread.is_alive()]):
-            for thread in running:
+        if wait:
+            for thread in iter(self._running_thread, None):
                 thread.join()
+
+    def _running_thread(self) -> Thread | None:
+        """One of the threads that have not ended: another may still be started for a call that was just submitted."""
+        threads = self._threads if self._own_queue is None else self._earlier_threads
+        return next((thread for thread in list(threads) if thread.is_alive()), None)
 
     def _begin_end(self, cancel: bool) -> None:
         pending: list[Any] = []
@@ -307,14 +310,12 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """
         total = self._counts()[0]
         show = bar(progress, total)
-        done = -1
         try:
+            done = self._counts()[2]
+            show(min(done, total))
             while done < total:
-                earlier, done = done, min(self._counts()[2], total)
-                if done > earlier:
-                    show(done)
-                else:
-                    sleep(_REFRESH)
+                done = self._wait_for_done(total, _REFRESH)
+                show(min(done, total))
         finally:
             show(-1)
 

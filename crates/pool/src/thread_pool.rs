@@ -281,10 +281,8 @@ impl ThreadPool {
             Err(PutError::Full(_) | PutError::Interrupted(_)) => Some(Refusal::Full),
             Err(PutError::ShutDown(_) | PutError::Retired(_)) => Some(Refusal::ShutDown),
         };
-        // If there is no function left, somebody has begun with the task after all.
-        if let Some((refusal, function)) =
-            refusal.and_then(|refusal| Some((refusal, packet.take_function()?)))
-        {
+        // If the function does not come back, somebody has begun with the task after all.
+        if let Some((refusal, function)) = refusal.and_then(|refusal| Some((refusal, packet.retract()?))) {
             return Err(refusal.with(function));
         }
         Ok(Task::of(packet))

@@ -198,7 +198,8 @@
 //!   was acquired by a call stays acquired, as in Python.
 //! - It supports Linux only.
 //! - Its constructors are not `const`: a primitive in a `static` stands in a [`LazyLock`](std::sync::LazyLock).
-//! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]).
+//! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]). The workers of
+//!   a [`ThreadPool`](pool::ThreadPool) are no reason for that: they see to it themselves.
 
 #![forbid(unsafe_code)]
 

@@ -103,9 +103,17 @@ impl<F, T> Packet<F, T> {
         }
     }
 
-    /// Takes the function back, for a task that nobody else has heard of.
-    pub(crate) fn take_function(&self) -> Option<F> {
-        step(|| self.function.lock().take())
+    /// Takes the function back, for a task that nobody has a handle to; `None` when somebody has begun with it.
+    pub(crate) fn retract(&self) -> Option<F> {
+        match step(|| self.end.outcome.cancel()) {
+            Ok(Some(_)) => self.take_function(),
+            _ => None,
+        }
+    }
+
+    /// Takes the function out. Nobody else comes to its lock: only who began with the task, or cancelled it, does this.
+    fn take_function(&self) -> Option<F> {
+        self.function.lock().take()
     }
 
     /// Cancels the task, and drops its function, unless somebody has begun with it. Whether it is cancelled.
@@ -129,8 +137,7 @@ impl<F, T> Packet<F, T> {
     /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value; `told` hears whether it
     /// panicked, in the same step.
     fn run_with(&self, call: impl FnOnce(F) -> T, told: impl FnOnce(bool)) {
-        // Nobody else has its lock: who cancels is refused from now on.
-        let Some(function) = self.function.lock().take() else {
+        let Some(function) = self.take_function() else {
             return;
         };
         // Whatever a panic left half done went with the function, or is under locks that do not poison.

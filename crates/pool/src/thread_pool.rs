@@ -32,7 +32,8 @@ use crate::work_queue::{Placed, WorkQueue};
 ///
 /// **Fork.** In the child of a fork the pool is there, without workers and without tasks: those that were submitted before
 /// are run by the parent, once, and their handles here say [`Forked`](crate::TaskError::Forked) unless they were done.
-/// What is submitted in the child is run by workers of the child.
+/// What is submitted in the child is run by workers of the child. Workers may be at any task when the process forks; a
+/// thread of your own that is at that moment in a call to the pool may not (see [`fork`]).
 ///
 /// ```
 /// use interlock_pool::ThreadPool;
@@ -281,10 +282,8 @@ impl ThreadPool {
             Err(PutError::Full(_) | PutError::Interrupted(_)) => Some(Refusal::Full),
             Err(PutError::ShutDown(_) | PutError::Retired(_)) => Some(Refusal::ShutDown),
         };
-        // If there is no function left, somebody has begun with the task after all.
-        if let Some((refusal, function)) =
-            refusal.and_then(|refusal| Some((refusal, packet.take_function()?)))
-        {
+        // If the function does not come back, somebody has begun with the task after all.
+        if let Some((refusal, function)) = refusal.and_then(|refusal| Some((refusal, packet.retract()?))) {
             return Err(refusal.with(function));
         }
         Ok(Task::of(packet))

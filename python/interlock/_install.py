@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 __all__ = ["REBUILT", "install", "installed", "join_as_fork_server", "join_parent", "uninstall"]
 
-REBUILT = (
-    "threading",
-    "queue",
-    "concurrent.futures._base",
-    "concurrent.futures.thread",
-    "concurrent.futures",
-    "multiprocessing.pool",
-    "multiprocessing.dummy.connection",
-    "multiprocessing.dummy",
-)
-"""The standard modules that have rebuilt names, in the order in which they are patched."""
+_MODULES = {
+    "threading": ("threading",),
+    "queue": ("queue",),
+    "concurrent.futures": ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures"),
+    "multiprocessing.pool": ("multiprocessing.pool",),
+    "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
+}
+"""What is rebuilt, and the modules that are patched when it has been imported, in this order."""
+
+REBUILT = tuple(_MODULES)
+"""The standard modules that have rebuilt names, by the names under which programs know them."""
 
 _PARTS = {
     "threading": ("interlock._thread_class",),
@@ -189,7 +189,11 @@ def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
     before = installed()
     added = tuple(name for name in wanted if name not in before)
     # First what can raise. The import of one module may be that of another one.
-    plan = {name: _prepare(name) for name in added if name in sys.modules}
+    plan: dict[str, _Patched] = {}
+    for name in added:
+        if name in sys.modules:
+            __import__(_ours(name))
+            plan |= _compare(name)
     threads = running_threads()
     user, std = _captured(plan)
     if strict and (user or threads):
@@ -210,12 +214,17 @@ def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
         modules=installed(),
         added=added,
         pending=tuple(name for name in REBUILT if name in _pending),
-        names={name: tuple(c.name for c in _active[name].changes) for name in added if name in _active},
+        names={name: _patched_names(name) for name in added if name in _active},
         captured=user,
         captured_stdlib=std,
         threads=threads,
         undo=_remove,
     )
+
+
+def _patched_names(name: str) -> tuple[str, ...]:
+    patched = (_active[module] for module in _MODULES[name] if module in _active)
+    return tuple(dict.fromkeys(change.name for one in patched for change in one.changes))
 
 
 def _ours(name: str) -> str:
@@ -234,13 +243,13 @@ def _find_engine() -> None:
         raise ImportError(f"there is no {engine} for this interpreter", name=engine)
 
 
-def _prepare(name: str) -> _Patched:
-    """Load both modules and compare them. A name that the standard module of this version lacks is added."""
+def _compare(name: str) -> dict[str, _Patched]:
+    """What changes in a module and its parts. A name that the standard module of this version lacks is added."""
+    return {module: _differences(module) for module in _MODULES[name]}
+
+
+def _differences(name: str) -> _Patched:
     __import__(_ours(name))
-    return _compare(name)
-
-
-def _compare(name: str) -> _Patched:
     ours, std = sys.modules[_ours(name)], sys.modules[name]
     changes = []
     for attribute in vars(ours)["__replaces__"]:
@@ -261,7 +270,7 @@ def _patch_pending(name: str) -> None:
         pending = _pending.pop(name, None)
         if pending is not None:
             pending.cancel()
-            _apply({name: _compare(name)})
+            _apply(_compare(name))
     except BaseException:
         _remove((name,))
         raise
@@ -309,7 +318,8 @@ def _remove(names: tuple[str, ...]) -> None:
         pending = _pending.pop(name, None)
         if pending is not None:
             pending.cancel()
-    plan = {name: _active[name] for name in names if name in _active}
+    modules = (module for name in names for module in _MODULES[name])
+    plan = {module: _active[module] for module in modules if module in _active}
     _undo(plan, list(plan.values()))
 
 

@@ -134,7 +134,7 @@ def test_interlock_is_installed_before_the_program_starts(launcher: Launcher) ->
         from queue import Queue
         from threading import Lock
         import interlock
-        print(interlock.installed(), Lock is interlock.threading.Lock, Queue is interlock.queue.Queue)
+        print(interlock.installed()[:2], Lock is interlock.threading.Lock, Queue is interlock.queue.Queue)
         """,
     )
     done = launcher.interlock("run", "script.py")

@@ -49,7 +49,7 @@ INSTALLED = "(('threading', 'queue'), [True, True, True])\n"
 PLAIN = "((), [False, False, False])\n"
 
 
-def parent(then: str, before: str = "interlock.install()") -> str:
+def parent(then: str, before: str = "interlock.install(only=['threading', 'queue'])") -> str:
     return PARENT.format(then=then, before=before)
 
 
@@ -60,7 +60,7 @@ def test_children_are_installed_before_they_import_the_main_module(check: Check,
 
 @pytest.mark.parametrize("method", METHODS)
 def test_multiprocessing_may_be_imported_before_the_installation(check: Check, method: str) -> None:
-    before = "import multiprocessing.spawn, multiprocessing.pool; interlock.install()"
+    before = "import multiprocessing.spawn, multiprocessing.pool; interlock.install(only=['threading', 'queue'])"
     assert check(parent(f"print(ask({method!r}))", before), app=APP) == INSTALLED
 
 
@@ -95,7 +95,7 @@ def test_grandchildren_are_installed(check: Check, method: str) -> None:
         connection.send(interlock.installed())
 
     if __name__ == "__main__":
-        interlock.install()
+        interlock.install(only=["threading", "queue"])
         multiprocessing.set_start_method({method!r})
         receiver, sender = multiprocessing.Pipe(duplex=False)
         start(child, sender)
@@ -133,7 +133,7 @@ def test_a_fork_server_that_is_older_than_the_installation(check: Check) -> None
         context = multiprocessing.get_context("forkserver")
         receiver, sender = context.Pipe(duplex=False)
         print(ask())
-        interlock.install()
+        interlock.install(only=["threading", "queue"])
         print(ask())
         interlock.uninstall()
         print(ask())
@@ -150,7 +150,7 @@ def test_modules_that_the_fork_server_preloads_are_imported_after_the_installati
         connection.send((app.WHERE != multiprocessing.current_process().pid, app.Guard is app.threading.Lock))
 
     if __name__ == "__main__":
-        interlock.install()
+        interlock.install(only=["threading", "queue"])
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["app"])
         receiver, sender = context.Pipe(duplex=False)
@@ -177,7 +177,7 @@ def test_workers_of_a_process_pool_are_installed(check: Check) -> None:
     from multiprocessing import get_all_start_methods, get_context
 
     if __name__ == "__main__":
-        interlock.install()
+        interlock.install(only=["threading", "queue"])
         for method in get_all_start_methods():
             with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
                 assert pool.submit(interlock.installed).result(40) == ("threading", "queue"), method
@@ -196,7 +196,7 @@ def test_children_find_interlock_where_their_parent_found_it(check: Check) -> No
         connection.send(interlock.installed())
 
     if __name__ == "__main__":
-        interlock.install()
+        interlock.install(only=["threading", "queue"])
         for method in ("spawn", "forkserver"):
             context = multiprocessing.get_context(method)
             receiver, sender = context.Pipe(duplex=False)
@@ -212,7 +212,7 @@ def test_other_programs_are_left_alone(check: Check) -> None:
     script = """
     import subprocess, sys
     import interlock
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     code = "import interlock, sys; print(interlock.installed(), 'interlock.threading' in sys.modules)"
     sys.stdout.flush()
     subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
@@ -234,7 +234,7 @@ def test_a_child_that_cannot_load_interlock_goes_on_with_a_warning(check: Check)
         print("ran")
 
     if __name__ == "__main__":
-        interlock.install()
+        interlock.install(only=["threading", "queue"])
         children._JOIN = children._JOIN.replace("interlock._install", "interlock._absent")
         process = multiprocessing.get_context("spawn").Process(target=child)
         process.start()
@@ -252,13 +252,13 @@ def test_uninstall_leaves_no_trace_in_multiprocessing(check: Check) -> None:
     import sys
     import interlock
     finders = list(sys.meta_path)
-    with interlock.install():
+    with interlock.install(only=["threading", "queue"]):
         assert "multiprocessing" not in sys.modules, "installing must not load it"
     assert sys.meta_path == finders
     from multiprocessing import spawn, util
     before = spawn.get_preparation_data, util.spawnv_passfds
     assert all(f.__module__.startswith("multiprocessing") and type(f).__name__ == "function" for f in before)
-    with interlock.install():
+    with interlock.install(only=["threading", "queue"]):
         assert spawn.get_preparation_data is not before[0] and util.spawnv_passfds is not before[1]
     assert (spawn.get_preparation_data, util.spawnv_passfds) == before
     """
@@ -269,7 +269,7 @@ def test_multiprocessing_imported_while_installed_is_the_ordinary_module(check: 
     check(
         """
     import interlock
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     import importlib.util, sys
     from multiprocessing import spawn
     assert spawn.__spec__.loader is spawn.__loader__ and "exec_module" not in vars(spawn.__loader__)

@@ -40,10 +40,10 @@ def test_neither_installing_nor_uninstalling_imports_a_standard_module(check: Ch
     check(
         BEGIN
         + """
-    report = interlock.install()
+    report = interlock.install(only=["threading", "queue"])
     assert report.modules == report.added == report.pending == interlock.installed() == ("threading", "queue")
     assert report.names == {} and "patched when imported: threading, queue" in str(report)
-    again = interlock.install(strict=True)
+    again = interlock.install(only=["threading", "queue"], strict=True)
     assert (again.added, again.pending) == ((), ("threading", "queue"))
     assert interlock.InstallError and interlock.InterlockWarning
     interlock.uninstall()
@@ -77,12 +77,12 @@ def test_whatever_is_imported_first_the_modules_are_patched(check: Check, first:
     check(
         BEGIN
         + f"""
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     __import__({first!r})
     check_patched("threading")
     import queue
     check_patched("threading", "queue")
-    assert interlock.install().pending == ()
+    assert interlock.install(only=["threading", "queue"]).pending == ()
     for module in sys.modules["threading"], queue:
         assert module.__loader__ is module.__spec__.loader
         assert type(module.__loader__).__module__ == type(__loader__).__module__
@@ -96,7 +96,7 @@ def test_names_taken_by_the_first_import_are_ours(check: Check) -> None:
     check(
         BEGIN
         + """
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     from queue import Queue
     from threading import Lock, Thread
     assert Queue is interlock.queue.Queue and Lock is interlock.threading.Lock
@@ -115,7 +115,7 @@ def test_one_module_is_there_and_one_is_not(check: Check) -> None:
         BEGIN
         + """
     import threading
-    report = interlock.install()
+    report = interlock.install(only=["threading", "queue"])
     assert (report.added, report.pending) == (("threading", "queue"), ("queue",))
     assert list(report.names) == ["threading"] and "queue" not in sys.modules
     check_patched("threading")
@@ -147,7 +147,7 @@ def test_only_some_are_pending(check: Check) -> None:
         + """
     with interlock.install(only="queue") as outer:
         assert outer.pending == outer.modules == ("queue",)
-        with interlock.install() as inner:
+        with interlock.install(only=["threading", "queue"]) as inner:
             assert inner.added == ("threading",) and inner.pending == ("threading", "queue")
         assert interlock.installed() == ("queue",)
         import queue
@@ -163,7 +163,7 @@ def test_a_with_block_takes_back_what_was_imported_in_it(check: Check) -> None:
         BEGIN
         + """
     finders = list(sys.meta_path)
-    with interlock.install():
+    with interlock.install(only=["threading", "queue"]):
         import threading
         check_patched("threading")
     check_plain("threading", "queue")
@@ -177,10 +177,10 @@ def test_a_module_imported_past_the_finder_is_patched_by_the_next_install(check:
         BEGIN
         + """
     finders = list(sys.meta_path)
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     ours, sys.meta_path[:] = list(sys.meta_path), finders
     import queue
-    assert interlock.install().pending == ()
+    assert interlock.install(only=["threading", "queue"]).pending == ()
     check_patched("threading", "queue")
     sys.meta_path[:] = ours
     interlock.uninstall()
@@ -193,7 +193,7 @@ def test_a_failed_import_leaves_the_module_pending(check: Check) -> None:
     check(
         BEGIN
         + """
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     sys.modules["_weakrefset"] = None  # threading imports it
     try:
         import threading
@@ -201,7 +201,7 @@ def test_a_failed_import_leaves_the_module_pending(check: Check) -> None:
         del sys.modules["_weakrefset"]
     else:
         raise AssertionError
-    assert interlock.install().pending == ("threading", "queue")
+    assert interlock.install(only=['threading', 'queue']).pending == ("threading", "queue")
     check_patched("threading", "queue")
     """
     )
@@ -211,7 +211,7 @@ def test_an_engine_that_fails_to_load_fails_the_import_and_is_not_tried_again(ch
     check(
         BEGIN
         + """
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     sys.modules["interlock._interlock"] = None
     try:
         import threading
@@ -234,14 +234,14 @@ def test_an_engine_that_is_absent_fails_the_installation(check: Check) -> None:
     interlock.install, interlock.installed  # loaded before their folder is hidden
     interlock.__path__[:] = []
     try:
-        interlock.install()
+        interlock.install(only=["threading", "queue"])
     except ImportError as error:
         assert error.name == "interlock._interlock"
     else:
         raise AssertionError
     assert interlock.installed() == () and sys.meta_path == finders
     interlock.__path__[:] = path
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     check_patched("threading", "queue")
     """
     )
@@ -253,7 +253,7 @@ def test_another_thread_imports_it_first(check: Check, first: str) -> None:
         BEGIN
         + f"""
     import _thread
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     done = _thread.allocate_lock()
     done.acquire()
     def work():
@@ -278,7 +278,7 @@ def test_many_threads_import_it_at_once(check: Check) -> None:
         + """
     import _thread, time
     sys.setswitchinterval(1e-5)
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     firsts = ["threading", "queue", "interlock.threading", "interlock.queue", "interlock._interlock"] * 3
     go, ended, problems = _thread.allocate_lock(), [], []
     go.acquire()
@@ -301,7 +301,7 @@ def test_many_threads_import_it_at_once(check: Check) -> None:
     while len(ended) < len(firsts) and time.monotonic() < until:
         time.sleep(0.01)
     assert len(ended) == len(firsts) and not problems, (ended, problems)
-    assert interlock.install().pending == ()
+    assert interlock.install(only=["threading", "queue"]).pending == ()
     check_patched("threading", "queue")
     """
     )
@@ -312,7 +312,7 @@ def test_the_module_found_but_not_imported(check: Check) -> None:
         BEGIN
         + """
     import importlib.util
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     spec = importlib.util.find_spec("queue")
     assert spec.name == "queue" and spec.loader.get_code("queue") and spec.origin == spec.loader.path
     assert "queue" not in sys.modules
@@ -353,7 +353,7 @@ def test_a_forked_child_has_what_is_pending(check: Check) -> None:
         BEGIN
         + """
     import os
-    interlock.install()
+    interlock.install(only=["threading", "queue"])
     child = os.fork()
     check_patched("threading", "queue")
     if child:
@@ -370,7 +370,7 @@ def test_a_start_up_file_may_install(check: Check) -> None:
     code = "import sys; print(*sorted({'threading', 'queue'} & sys.modules.keys()), 'interlock' in sys.modules)"
     print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30).stdout)
     """,
-        sitecustomize="import interlock; interlock.install()",
+        sitecustomize="import interlock; interlock.install(only=['threading', 'queue'])",
         env={"PYTHONPATH": path_with_here()},
     )
     assert output == "True\n\n"
@@ -387,7 +387,7 @@ if sys.version_info >= (3, 12):
             BEGIN
             + """
         import importlib.util
-        interlock.install()
+        interlock.install(only=["threading", "queue"])
         spec = importlib.util.find_spec("queue")
         spec.loader = importlib.util.LazyLoader(spec.loader)
         sys.modules["queue"] = module = importlib.util.module_from_spec(spec)

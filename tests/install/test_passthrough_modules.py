@@ -78,22 +78,22 @@ def test_the_ways_to_import(check: Check) -> None:
     check(
         """
     import interlock.concurrent.futures as f
-    from interlock.concurrent.futures import thread
+    from interlock.concurrent.futures import process
     from interlock.concurrent import futures
     from interlock import concurrent, multiprocessing, queue, subprocess, threading
     from interlock.multiprocessing import pool, connection as c, dummy
     import interlock.multiprocessing.managers
     import interlock
-    import concurrent.futures.thread, subprocess as std_subprocess, multiprocessing as std
+    import concurrent.futures.process, subprocess as std_subprocess, multiprocessing as std
     assert futures is f and interlock.concurrent.futures is f
-    assert thread is concurrent.futures.thread
+    assert process is concurrent.futures.process
     assert f.ThreadPoolExecutor and f.ProcessPoolExecutor and f.Future
-    assert subprocess.Popen is std_subprocess.Popen and pool is std.pool and c is std.connection
+    assert subprocess.Popen is std_subprocess.Popen and pool.Pool is std.pool.Pool and c is std.connection
     assert interlock.multiprocessing.managers is std.managers
-    assert interlock.multiprocessing.dummy is dummy and dummy.Pool is std.dummy.Pool
+    assert interlock.multiprocessing.dummy is dummy and dummy.Pool is not std.dummy.Pool
     assert dummy is not std.dummy and std.dummy.__name__ == "multiprocessing.dummy"
     import interlock.multiprocessing.dummy.connection
-    assert dummy.connection is std.dummy.connection
+    assert dummy.connection is not std.dummy.connection
     from interlock.multiprocessing import *
     assert Process is std.Process and interlock.multiprocessing.Queue == std.Queue
     """

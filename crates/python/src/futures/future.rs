@@ -83,6 +83,19 @@ impl Future {
         }
     }
 
+    /// Cancel the task, and tell whoever watches at once, instead of when a worker finds out; whether it is cancelled now.
+    fn _cancel_at_once(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let cancelled = Self::cancel(slf)?;
+        if cancelled && slf.get().engine.phase() == Phase::Cancelled {
+            match slf.get().engine.begin() {
+                // Or a worker was faster.
+                Ok(_) | Err(Refusal::Phase(_)) => {}
+                Err(Refusal::Open) => drop(standard(slf, "set_running_or_notify_cancel", None)?),
+            }
+        }
+        Ok(cancelled)
+    }
+
     /// Whether the task was cancelled. Never blocks.
     fn cancelled(&self) -> bool {
         self.engine.phase().is_cancelled()

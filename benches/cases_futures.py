@@ -228,7 +228,7 @@ CASES = (
         multiple=BURST,
     ),
     Case("pool-map", "map of 20,000 items, each", 25, map_all, peers=_MAP_PEERS, multiple=BURST),
-    Case("pool-one", "submit + result, one at a time", 3, submit_each, peers=_SUBMIT_PEERS),
+    Case("pool-one", "submit + result, one at a time", 3, submit_each, peers=_SUBMIT_PEERS, least=500),
     Case("completed-done", "as_completed, 10,000 finished, each", 5, completed_finished, multiple=MANY),
     Case("completed-live", "submit + as_completed, 10,000, each", 15, completed_live, multiple=MANY),
     Case("future-callback", "Future + add_done_callback + set_result", 8, callback),

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use interlock_pool::Refusal;
+use interlock_pool::{Phase, Refusal};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -77,6 +77,8 @@ impl Task {
         let future = self.future.into_bound(py);
         let run = match future.get().engine().begin() {
             Ok(run) => run,
+            // It was cancelled, and everybody was told.
+            Err(Refusal::Phase(Phase::CancelledAndNotified)) => false,
             Err(Refusal::Open | Refusal::Phase(_)) => Future::set_running_or_notify_cancel(&future)?,
         };
         if !run {

@@ -176,9 +176,11 @@ class _Held:
 
 
 def checked_priority(priority: int) -> int:
-    """The priority, or TypeError."""
+    """The priority, or TypeError or OverflowError."""
     if not isinstance(priority, int):
         raise TypeError(f"priority must be an integer, not {type(priority).__name__}")
+    if not -(1 << 63) <= priority < 1 << 63:
+        raise OverflowError("priority must fit in 64 bits")
     return priority
 
 

@@ -257,8 +257,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             for future in held:
                 future.cancel()
             for future in pending:
-                if future.cancel():
-                    future.set_running_or_notify_cancel()
+                future._cancel_at_once()
 
     # Calls that wait for futures.
 

@@ -46,7 +46,9 @@ class Submitter:
 
     def after(self, *futures: Any) -> Submitter:
         """These conditions and more; see `ThreadPoolExecutor.after()`."""
-        return Submitter(self._executor, self._priority, self._timeout, self._after + checked_futures(futures))
+        return Submitter(
+            self._executor, self._priority, self._timeout, self._after + checked_futures(futures)
+        )
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Have `fn(*args, **kwargs)` called under these conditions; the future of its result.
@@ -99,8 +101,8 @@ class Submitter:
 class _Held:
     """A call that waits for futures.
 
-    Its own future may end before: cancelled, or because one that it waits for failed. Whoever claims the call sees to what
-    follows: putting it into the queue, or, if its future has ended, telling those who watch that.
+    Its own future may end before: cancelled, or because one that it waits for failed. Whoever claims the call sees to
+    what follows: putting it into the queue, or, if its future has ended, telling those who watch that.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Futures and executors at the end of the interpreter, in the child of a fork, under Ctrl-C, and under the collector."""
+"""Futures and executors at exit, in the child of a fork, under Ctrl-C, and under the collector."""
 
 from __future__ import annotations
 

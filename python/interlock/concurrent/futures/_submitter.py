@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import BrokenExecutor, InvalidStateError
 from contextlib import suppress
+from functools import partial
 
 from interlock._interlock import Future as EngineFuture
 from interlock._interlock import Results
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._clock import cancel_after
 from interlock.concurrent.futures._notes import site
+from interlock.concurrent.futures._passing import pass_on
 from interlock.threading import TIMEOUT_MAX, Lock
 
 TYPE_CHECKING = False
@@ -62,7 +64,10 @@ class Submitter:
         return future
 
     def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """As submit(), and futures among the arguments are replaced by their results; see `ThreadPoolExecutor.call()`."""
+        """As submit(), and futures among the arguments are replaced by their results.
+
+        See `ThreadPoolExecutor.call()`.
+        """
         futures = tuple(argument for argument in (*args, *kwargs.values()) if _is_future(argument))
         return self.after(*futures)._later(fn, args, kwargs, resolve=True)
 
@@ -140,6 +145,9 @@ class _Held:
             self.executor._let_go(future)
 
     def _one_ended(self, future: Any) -> None:
+        pass_on(partial(self._heed, future))
+
+    def _heed(self, future: Any) -> None:
         if future.cancelled():
             self.future.cancel()
         elif (error := future.exception()) is not None:

@@ -218,6 +218,41 @@ def test_a_failure_is_passed_on(one: ThreadPoolExecutor, end: str, when: str) ->
     assert ran == []
 
 
+@pytest.mark.parametrize("end", [*ENDS, "finished"])
+def test_a_chain_of_any_length(one: ThreadPoolExecutor, end: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Its end is passed on without a call within a call for each link."""
+    first, length = Future(), 3000
+    calls = [first]
+    for _ in range(length):
+        calls.append(one.call(lambda value: value + 1, calls[-1]))
+    ENDS.get(end, lambda x: x.set_result(0))(first)
+    assert wait(calls[1:], 20).not_done == set()
+    if end == "cancelled":
+        assert all(call.cancelled() for call in calls)
+    elif end == "finished":
+        assert calls[-1].result() == length
+    else:
+        assert {call.exception() for call in calls} == {first.exception()}
+    assert not caplog.records
+
+
+def test_a_callback_in_a_long_chain_that_raises_stops_nothing(
+    one: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Any) -> None:
+        raise SystemExit
+
+    calls = [Future()]
+    for _ in range(100):
+        calls.append(one.call(abs, calls[-1]))
+    for number in (5, 50):
+        calls[number].add_done_callback(fail)
+    with pytest.raises(SystemExit):
+        calls[0].cancel()
+    assert all(call.cancelled() for call in calls)
+    assert caplog.messages == ["Exception in a callback"]
+
+
 def test_a_call_that_waits_can_be_cancelled(one: ThreadPoolExecutor) -> None:
     first, ran = Future(), []
     call = one.after(first).submit(ran.append, 1)

@@ -103,6 +103,7 @@ impl ThreadPool {
 
     /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `site` says where the call was
     /// submitted, for a note on the exception that it may raise. With `over`, there is always room: never blocks.
+    #[expect(clippy::too_many_arguments, reason = "Python gives it all that makes a task")]
     fn _submit_held(
         slf: &Bound<'_, Self>,
         future: Py<Future>,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
 
-from tests.parity.judge import IMPLEMENTATIONS, Implementation
+import pytest
+from interlock.concurrent.futures import ThreadPoolExecutor
+
+from tests.parity.judge import IMPLEMENTATIONS, Gate, Implementation
 
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda impl: impl.name)
@@ -26,3 +29,19 @@ def no_threads_left() -> object:
         thread.join(10)
         assert not thread.is_alive(), f"{thread} was left"
     return None
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """Tasks that are known to run; the end of the test lets them go."""
+    made = Gate()
+    yield made
+    made.open.set()
+
+
+@pytest.fixture
+def one(gate: Gate) -> Iterator[ThreadPoolExecutor]:
+    """An executor with one worker."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+        gate.open.set()

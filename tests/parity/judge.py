@@ -94,3 +94,19 @@ def same(code: str) -> Any:
     ours, std = outcome(OURS, code), outcome(STD, code)
     assert ours == std, f"{textwrap.dedent(code)}\nInterlock: {ours}\nstandard library: {std}"
     return ours
+
+
+class Gate:
+    """Tasks that are known to run, until they are let go."""
+
+    def __init__(self) -> None:
+        self.arrived, self.open = threading.Semaphore(0), threading.Event()
+
+    def __call__(self, value: Any = None) -> Any:
+        self.arrived.release()
+        assert self.open.wait(20)
+        return value
+
+    def wait_for(self, number: int) -> None:
+        for _ in range(number):
+            assert self.arrived.acquire(timeout=20)

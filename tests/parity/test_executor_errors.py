@@ -14,13 +14,12 @@ from unittest import mock
 import pytest
 
 from tests.lifecycle.inside import eventually
-from tests.parity.judge import OURS, Implementation
-from tests.parity.test_executors import Gate
+from tests.parity.judge import OURS, Gate, Implementation
 
 pytestmark = pytest.mark.timeout(30)
 
 Make = Callable[..., Any]
-AFTER_SHUTDOWN = "^cannot schedule new futures after shutdown$"
+AFTER_SHUTDOWN = r"^cannot schedule new futures after shutdown$"
 
 
 @pytest.fixture
@@ -42,9 +41,9 @@ def test_a_failing_initializer_breaks_the_pool(make: Make, caplog: pytest.LogCap
         assert begun.wait(20)
         go.set()
         for future in futures:
-            with pytest.raises(BrokenThreadPool, match="^A thread initializer failed"):
+            with pytest.raises(BrokenThreadPool, match=r"^A thread initializer failed"):
                 future.result(20)
-        with pytest.raises(BrokenThreadPool, match="^A thread initializer failed"):
+        with pytest.raises(BrokenThreadPool, match=r"^A thread initializer failed"):
             pool.submit(int)
         with pytest.raises(BrokenThreadPool):
             pool.map(int, ["1"])
@@ -69,9 +68,7 @@ def test_whatever_a_task_raises_is_its_result(make: Make, kind: type[BaseExcepti
             next(pool.map(lambda _: fail(), [1]))
 
 
-def test_a_callback_that_raises_leaves_the_pool_at_work(
-    make: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_callback_that_raises_leaves_the_pool_at_work(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     def fail(_: Any) -> None:
         raise ValueError("from a callback")
 
@@ -110,9 +107,9 @@ def test_nothing_is_taken_after_shutdown(make: Make) -> None:
             pool.submit(int)
         pool.shutdown()
         pool.shutdown(wait=False)
-        for call in (lambda: pool.submit(int), lambda: pool.map(abs, [1])):
+        for call, *arguments in ((pool.submit, int), (pool.map, abs, [1])):
             with pytest.raises(RuntimeError, match=AFTER_SHUTDOWN):
-                call()
+                call(*arguments)
         assert list(pool.map(abs, [])) == []
         assert pool._shutdown is True
 
@@ -212,10 +209,12 @@ def test_idle_workers_end_with_their_executor(make: Make) -> None:
 def test_a_thread_that_can_not_be_started_is_not_counted(impl: Implementation) -> None:
     pool = impl.futures.ThreadPoolExecutor(1)
     refusal = RuntimeError("can't start new thread")
-    with mock.patch.object(threading.Thread, "start", side_effect=refusal):
-        with mock.patch.object(impl.threading.Thread, "start", side_effect=refusal):
-            with pytest.raises(RuntimeError, match="can't start new thread"):
-                pool.submit(int)
+    with (
+        mock.patch.object(threading.Thread, "start", side_effect=refusal),
+        mock.patch.object(impl.threading.Thread, "start", side_effect=refusal),
+        pytest.raises(RuntimeError, match="can't start new thread"),
+    ):
+        pool.submit(int)
     assert not pool._threads
     assert pool.submit(pow, 2, 3).result(20) == 8
     pool.shutdown()

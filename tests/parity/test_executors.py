@@ -8,12 +8,13 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.lifecycle.inside import eventually
-from tests.parity.judge import Implementation, same
+from tests.parity.judge import Gate, Implementation, same
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -24,22 +25,6 @@ Make = Callable[..., Any]
 def make(impl: Implementation) -> Make:
     """The class of executor."""
     return impl.futures.ThreadPoolExecutor  # type: ignore[no-any-return]
-
-
-class Gate:
-    """Tasks that are known to run, until they are let go."""
-
-    def __init__(self) -> None:
-        self.arrived, self.open = threading.Semaphore(0), threading.Event()
-
-    def __call__(self, value: Any = None) -> Any:
-        self.arrived.release()
-        assert self.open.wait(20)
-        return value
-
-    def wait_for(self, number: int) -> None:
-        for _ in range(number):
-            assert self.arrived.acquire(timeout=20)
 
 
 def test_calls_and_their_results(make: Make) -> None:
@@ -308,7 +293,7 @@ def test_what_a_task_was_given_and_gave_is_let_go_of(make: Make) -> None:
     gc.disable()
     try:
         with make(1) as pool:
-            argument, other, function = Thing(), Thing(), lambda *a, **k: use(*a, **k)
+            argument, other, function = Thing(), Thing(), partial(use)
             given = refs(argument, other, function)
             future = pool.submit(function, argument, other=other)
             del argument, other, function

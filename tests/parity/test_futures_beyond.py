@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import queue
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError, InvalidStateError
 from concurrent.futures.thread import BrokenThreadPool
 from typing import Any
@@ -16,25 +15,9 @@ import pytest
 from interlock.concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 
 from tests.lifecycle.inside import eventually, until_blocked
-from tests.parity.test_executors import Gate
+from tests.parity.judge import Gate
 
 pytestmark = pytest.mark.timeout(30)
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """Tasks that are known to run; the end of the test lets them go."""
-    made = Gate()
-    yield made
-    made.open.set()
-
-
-@pytest.fixture
-def one(gate: Gate) -> Iterator[ThreadPoolExecutor]:
-    """An executor with one worker."""
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
-        gate.open.set()
 
 
 def test_a_full_executor_refuses(gate: Gate) -> None:
@@ -132,7 +115,9 @@ def test_map_over_what_has_no_end(return_exceptions: bool) -> None:
         assert list(pool.map(pow, [], [], buffersize=1)) == []
 
 
-@pytest.mark.parametrize(("size", "kind"), [(0, ValueError), (-1, ValueError), ("5", TypeError), (1.0, TypeError)])
+@pytest.mark.parametrize(
+    ("size", "kind"), [(0, ValueError), (-1, ValueError), ("5", TypeError), (1.0, TypeError)]
+)
 def test_a_buffersize_that_is_none(one: ThreadPoolExecutor, size: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="buffersize must be"):
         one.map(int, [1], buffersize=size)
@@ -187,7 +172,7 @@ def test_after_others_in_any_order(one: ThreadPoolExecutor) -> None:
     assert order == ["other", "last"]
     assert one.after().submit(pow, 2, 3).result(20) == 8
     assert list(one.after(first).map(abs, [-1, -2])) == [1, 2]
-    with pytest.raises(TypeError, match="^not a future: 7$"):
+    with pytest.raises(TypeError, match=r"^not a future: 7$"):
         one.after(first, 7)
 
 
@@ -231,6 +216,41 @@ def test_a_failure_is_passed_on(one: ThreadPoolExecutor, end: str, when: str) ->
     never.set_result(1)
     one.submit(int).result(20)
     assert ran == []
+
+
+@pytest.mark.parametrize("end", [*ENDS, "finished"])
+def test_a_chain_of_any_length(one: ThreadPoolExecutor, end: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Its end is passed on without a call within a call for each link."""
+    first, length = Future(), 3000
+    calls = [first]
+    for _ in range(length):
+        calls.append(one.call(lambda value: value + 1, calls[-1]))
+    ENDS.get(end, lambda x: x.set_result(0))(first)
+    assert wait(calls[1:], 20).not_done == set()
+    if end == "cancelled":
+        assert all(call.cancelled() for call in calls)
+    elif end == "finished":
+        assert calls[-1].result() == length
+    else:
+        assert {call.exception() for call in calls} == {first.exception()}
+    assert not caplog.records
+
+
+def test_a_callback_in_a_long_chain_that_raises_stops_nothing(
+    one: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Any) -> None:
+        raise SystemExit
+
+    calls = [Future()]
+    for _ in range(100):
+        calls.append(one.call(abs, calls[-1]))
+    for number in (5, 50):
+        calls[number].add_done_callback(fail)
+    with pytest.raises(SystemExit):
+        calls[0].cancel()
+    assert all(call.cancelled() for call in calls)
+    assert caplog.messages == ["Exception in a callback"]
 
 
 def test_a_call_that_waits_can_be_cancelled(one: ThreadPoolExecutor) -> None:
@@ -331,7 +351,7 @@ def test_the_smallest_number_comes_first(one: ThreadPoolExecutor, gate: Gate) ->
     gate.open.set()
     wait(futures)
     assert order == [-5, 0, 0, 1, 3, 3, 9]
-    with pytest.raises(TypeError, match="^priority must be an integer, not str$"):
+    with pytest.raises(TypeError, match=r"^priority must be an integer, not str$"):
         one.at(priority="1")  # type: ignore[arg-type]
     with pytest.raises(OverflowError):
         one.at(priority=1 << 70).submit(int)
@@ -339,7 +359,13 @@ def test_the_smallest_number_comes_first(one: ThreadPoolExecutor, gate: Gate) ->
 
 @pytest.mark.parametrize(
     ("timeout", "kind"),
-    [(-1, ValueError), (float("nan"), ValueError), (float("inf"), OverflowError), ("1", TypeError), (1j, TypeError)],
+    [
+        (-1, ValueError),
+        (float("nan"), ValueError),
+        (float("inf"), OverflowError),
+        ("1", TypeError),
+        (1j, TypeError),
+    ],
 )
 def test_a_time_limit_that_is_none(one: ThreadPoolExecutor, timeout: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind):
@@ -433,115 +459,3 @@ def test_there_is_a_current_task_only_in_a_task(one: ThreadPoolExecutor) -> None
     future.add_done_callback(lambda _: said.append(interlock.current_task()))
     one.submit(int).result(20)
     assert said == [None]
-
-
-def test_progress_is_told_to_a_function(one: ThreadPoolExecutor, gate: Gate) -> None:
-    told: list[Any] = []
-    futures = [one.submit(abs, n) for n in range(5)]
-    assert len(list(as_completed(futures, progress=lambda *args: told.append(args)))) == 5
-    assert told == [(n, 5) for n in range(1, 6)]
-    told.clear()
-    assert list(one.map(abs, [1, 2], progress=lambda *args: told.append(args))) == [1, 2]
-    list(one.map(abs, iter([1]), progress=lambda *args: told.append(args)))
-    assert told == [(1, 2), (2, 2), (1, None)]
-    told.clear()
-    one.progress(lambda *args: told.append(args))
-    assert told[-1] == (8, 8)
-    one.submit(gate)
-    gate.wait_for(1)
-    cancelled = [one.submit(int) for _ in range(3)]
-    cancelled[1].cancel()
-    one.shutdown(wait=False, cancel_futures=True)
-    gate.open.set()
-    one.progress(lambda *args: told.append(args))
-    assert told[-1] == (12, 12)
-
-
-@pytest.mark.parametrize("title", ["", "Reading"])
-def test_progress_on_the_terminal_without_tqdm(
-    one: ThreadPoolExecutor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, title: str
-) -> None:
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    show = title or True
-    assert list(one.map(abs, range(4), progress=show)) == [0, 1, 2, 3]
-    one.progress(show)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("4/4 done in ") == 2
-    assert said.err.startswith(f"\r{title}{': ' if title else ''}")
-
-
-def test_progress_with_a_bar(one: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Bar:
-        def __init__(self, total: int | None, desc: str | None) -> None:
-            self.n, self.said = 0, [total, desc]
-            bars.append(self)
-
-        def update(self, by: int) -> None:
-            self.n += by
-
-        def close(self) -> None:
-            self.said.append(self.n)
-
-    bars: list[Bar] = []
-    module = type(sys)("tqdm.auto")
-    module.tqdm = Bar  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tqdm", type(sys)("tqdm"))
-    monkeypatch.setitem(sys.modules, "tqdm.auto", module)
-    list(one.map(abs, range(4), progress="Reading"))
-    one.progress()
-    assert [bar.said for bar in bars] == [[4, "Reading", 4], [4, None, 4]]
-
-
-def test_counts(one: ThreadPoolExecutor, gate: Gate) -> None:
-    assert one.stats() == (0, 0, 0, 0, 0, {})
-    one.submit(gate)
-    gate.wait_for(1)
-    failing, cancelled = one.submit(divmod, 1, 0), one.submit(int)
-    cancelled.cancel()
-    last = one.submit(int)
-    said = one.stats()
-    assert (said.submitted, said.running, said.waiting, said.done, said.failed) == (4, 1, 3, 0, 0)
-    name = next(iter(one._threads)).name
-    assert list(said.busy) == [name]
-    gate.open.set()
-    assert wait([failing, last]).done
-    eventually(lambda: one.stats().done == 4, "the counts")
-    said = one.stats()
-    assert (said.submitted, said.running, said.waiting, said.done, said.failed) == (4, 0, 0, 4, 1)
-    assert said.busy[name] > 0
-
-
-def fails(kind: Callable[..., BaseException]) -> None:
-    raise kind("as it was")
-
-
-def test_a_note_says_where_an_exception_comes_from() -> None:
-    with ThreadPoolExecutor(1, "noted", notes=True) as pool:
-        line = sys._getframe().f_lineno + 1
-        futures = [pool.submit(fails, KeyError), pool.call(fails, KeyError)]
-        for future in futures:
-            error = future.exception(20)
-            assert type(error) is KeyError
-            assert error.args == ("as it was",)
-        with pytest.raises(KeyError) as raised:
-            list(pool.map(fails, [KeyError]))
-        notes = [futures[0].exception().__notes__, futures[1].exception().__notes__, raised.value.__notes__]
-        expected = f"In fails(), submitted at {__file__}:{{}}, run by noted_0."
-        assert notes[:2] == [[expected.format(line)]] * 2
-        assert notes[2][0].startswith(f"In fails(), submitted at {__file__}:")
-        assert pool.submit(pow, 2, 3).result(20) == 8
-    with ThreadPoolExecutor(1) as pool:
-        assert not hasattr(pool.submit(fails, KeyError).exception(20), "__notes__")
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_exception_that_takes_no_note_is_given_all_the_same() -> None:
-    class Closed(Exception):
-        def add_note(self, note: str) -> None:
-            raise TypeError("no notes")
-
-    with ThreadPoolExecutor(1, notes=True) as pool:
-        assert isinstance(pool.submit(fails, Closed).exception(20), Closed)
-        assert pool.submit(int).result(20) == 0

@@ -325,3 +325,17 @@ fn debug_output_shows_numbers_and_no_items() {
     assert_eq!(shown, "Queue { len: 1, unfinished: 1, is_shut_down: false, .. }");
     assert!(LifoQueue::<u8>::new(0).is_empty());
 }
+
+#[test]
+fn what_is_put_over_needs_no_room_and_counts_for_the_others() {
+    let queue = FifoQueue::new(1);
+    queue.put_over(1).unwrap();
+    queue.put_over(2).unwrap();
+    assert!(matches!(queue.try_put(3), Err(PutError::Full(3))));
+    assert_eq!(queue.try_get().ok(), Some(1));
+    assert!(matches!(queue.try_put(3), Err(PutError::Full(3))));
+    assert_eq!(queue.try_get().ok(), Some(2));
+    queue.try_put(3).unwrap();
+    queue.shutdown(Discard::Nothing);
+    assert!(matches!(queue.put_over(4), Err(PutError::ShutDown(4))));
+}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures._base import BrokenExecutor, InvalidStateError
 from contextlib import suppress
+from functools import partial
 
 from interlock._interlock import Future as EngineFuture
 from interlock._interlock import Results
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._clock import cancel_after
 from interlock.concurrent.futures._notes import site
+from interlock.concurrent.futures._passing import pass_on
 from interlock.threading import TIMEOUT_MAX, Lock
 
 TYPE_CHECKING = False
@@ -49,7 +51,9 @@ class Submitter:
 
     def after(self, *futures: Any) -> Submitter:
         """These conditions and more; see `ThreadPoolExecutor.after()`."""
-        return Submitter(self._executor, self._priority, self._timeout, self._after + checked_futures(futures))
+        return Submitter(
+            self._executor, self._priority, self._timeout, self._after + checked_futures(futures)
+        )
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Have `fn(*args, **kwargs)` called under these conditions; the future of its result.
@@ -63,7 +67,10 @@ class Submitter:
         return future
 
     def call(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
-        """As submit(), and futures among the arguments are replaced by their results; see `ThreadPoolExecutor.call()`."""
+        """As submit(), and futures among the arguments are replaced by their results.
+
+        See `ThreadPoolExecutor.call()`.
+        """
         futures = tuple(argument for argument in (*args, *kwargs.values()) if _is_future(argument))
         return self.after(*futures)._later(fn, args, kwargs, resolve=True)
 
@@ -102,8 +109,8 @@ class Submitter:
 class _Held:
     """A call that waits for futures.
 
-    Its own future may end before: cancelled, or because one that it waits for failed. Whoever claims the call sees to what
-    follows: putting it into the queue, or, if its future has ended, telling those who watch that.
+    Its own future may end before: cancelled, or because one that it waits for failed. Whoever claims the call sees to
+    what follows: putting it into the queue, or, if its future has ended, telling those who watch that.
     """
 
     def __init__(
@@ -141,6 +148,9 @@ class _Held:
             self.executor._let_go(future)
 
     def _one_ended(self, future: Any) -> None:
+        pass_on(partial(self._heed, future))
+
+    def _heed(self, future: Any) -> None:
         if future.cancelled():
             self.future.cancel()
         elif (error := future.exception()) is not None:

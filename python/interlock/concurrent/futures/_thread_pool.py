@@ -143,7 +143,9 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         self._submit_held(future, priority, (fn, args, kwargs, site() if self._notes else None), False)
         return future
 
-    def _submit_ready(self, future: Future, priority: int, call: tuple[Any, Any, Any], site: str | None) -> None:
+    def _submit_ready(
+        self, future: Future, priority: int, call: tuple[Any, Any, Any], site: str | None
+    ) -> None:
         """Submit a call that has been held; there is always room for it."""
         if self._own_queue is None:
             self._submit_held(future, priority, (*call, site), True)
@@ -174,7 +176,9 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             self._count_workers(number + 1)
             _exit.seats[thread] = seat
         if not number:
-            _ = thread.native_id  # known when it has begun: as in the standard library, it has the first call then
+            _ = (
+                thread.native_id
+            )  # known when it has begun: as in the standard library, it has the first call then
 
     def _refuse(self) -> NoReturn:
         """Raise what submit() raises when there will be no more calls."""
@@ -214,7 +218,9 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize)
         calls = zip(*iterables)  # noqa: B905 - as map() does
         if buffersize is not None:
-            results = lazily(partial(self.submit, fn), calls, checked_buffersize(buffersize), timeout, return_exceptions)
+            results = lazily(
+                partial(self.submit, fn), calls, checked_buffersize(buffersize), timeout, return_exceptions
+            )
         elif type(self).submit is ThreadPool.submit and "submit" not in vars(self):
             results = self._map_each(fn, calls, timeout, return_exceptions)
         else:
@@ -235,13 +241,14 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         elif self._pending() and not self._threads and not _exit.began:
             self._adjust_thread_count()  # who submitted is about to do that
         if wait:
-            for thread in iter(self._running_thread, None):
-                thread.join()
+            self._join_threads()
+            self._join_threads()  # one that a late submit() started meanwhile
 
-    def _running_thread(self) -> Thread | None:
-        """One of the threads that have not ended: another may still be started for a call that was just submitted."""
-        threads = self._threads if self._own_queue is None else self._earlier_threads
-        return next((thread for thread in list(threads) if thread.is_alive()), None)
+    def _join_threads(self) -> None:
+        with self._shutdown_lock:
+            threads = list(self._threads if self._own_queue is None else self._earlier_threads)
+        for thread in threads:
+            thread.join()
 
     def _begin_end(self, cancel: bool) -> None:
         pending: list[Any] = []

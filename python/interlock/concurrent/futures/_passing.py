@@ -1,0 +1,50 @@
+"""Passing on what became of a future to the calls that wait for it, and to those that wait for these, without end."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures._base import LOGGER
+from threading import local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["pass_on"]
+
+_DEEPEST = 20
+"""How deep calls nest; a longer chain goes on when these have returned."""
+
+
+class _Passing(local):
+    """What one thread is at."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.later: deque[Callable[[], object]] = deque()
+
+
+_passing = _Passing()
+
+
+def pass_on(end: Callable[[], object]) -> None:
+    """Call `end`, which may come here again: now, or, if that is too deep already, when the outermost call returns."""
+    here = _passing
+    if here.depth == _DEEPEST:
+        here.later.append(end)
+        return
+    here.depth += 1
+    try:
+        end()
+    finally:
+        if here.depth == 1:
+            _go_on(here.later)
+        here.depth -= 1
+
+
+def _go_on(later: deque[Callable[[], object]]) -> None:
+    while later:
+        try:
+            later.popleft()()
+        except BaseException:  # of a callback: the others are to hear of it all the same
+            LOGGER.critical("Exception in a callback", exc_info=True)

@@ -1,0 +1,401 @@
+"""Futures and executors at exit, in the child of a fork, under Ctrl-C, and under the collector."""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import subprocess
+import textwrap
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from interlock.concurrent import futures
+
+from tests.lifecycle.inside import until_blocked
+from tests.lifecycle.test_interrupts import MOST_SECONDS, line
+
+Passes = Callable[..., None]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+RUNS = int(os.environ.get("INTERLOCK_EXITS", "1"))
+"""How often an interpreter ends in each way; a thorough run takes 100."""
+
+HEAD = """
+from interlock.concurrent import futures
+import interlock
+Pool, Future = futures.ThreadPoolExecutor, futures.Future
+"""
+
+# What is under way when the main thread ends, and what the process prints.
+EXITS: dict[str, tuple[str, str]] = {
+    "queued tasks": (
+        """
+        pool = Pool(2)
+        done = []
+        for n in range(500):
+            pool.submit(done.append, n)
+        atexit.register(lambda: print(len(done)))
+        """,
+        "500",
+    ),
+    "a task that runs for a while": (
+        """
+        pool, asleep = Pool(1), std.Event()
+        pool.submit(lambda: print("last", asleep.wait(0.01)))
+        """,
+        "last False",
+    ),
+    "a shutdown that does not wait": (
+        """
+        pool = Pool(1)
+        for n in range(3):
+            pool.submit(print, n, flush=True)
+        pool.shutdown(wait=False)
+        """,
+        "0\n1\n2",
+    ),
+    "an executor that was never used": ("pool = Pool(2)", ""),
+    "an executor that nobody refers to": ("Pool(1).submit(print, 1)", "1"),
+    "idle workers": ("pool = Pool(3); [pool.submit(int) for _ in range(3)]; pool.submit(int).result()", ""),
+    "held tasks": (
+        """
+        pool, never = Pool(1), Future()
+        held = pool.call(print, never)
+        pool.submit(int).result()
+        """,
+        "",
+    ),
+    "held tasks and a shutdown that does not wait": (
+        """
+        pool, never = Pool(1), Future()
+        held = pool.call(print, never)
+        pool.shutdown(wait=False)
+        """,
+        "",
+    ),
+    "a time limit": (
+        """
+        pool = Pool(1)
+        pool.at(timeout=1000).submit(int).result()
+        pool.after(Future()).at(timeout=1000).submit(int)
+        until_blocked([thread.native_id for thread in std.enumerate() if thread.name == "interlock-clock"])
+        """,
+        "",
+    ),
+    "a time limit that is over at that moment": (
+        """
+        pool = Pool(1)
+        for n in range(100):
+            pool.at(timeout=n / 10000).submit(time.sleep, 0.0001)
+        """,
+        "",
+    ),
+    "daemon threads that wait": (
+        """
+        crew, x, y = Crew(threading.Thread), Future(), Future()
+        full = Pool(1, max_pending=1)
+        stop = std.Event()
+        full.submit(stop.wait)
+        crew.start(x.result, lambda: x.exception(60), lambda: futures.wait([x, y]),
+            lambda: list(futures.as_completed([x, y])), lambda: futures.wait([x, std_future]))
+        crew.until_blocked()
+        atexit.register(stop.set)
+        stop.set()
+        """,
+        "",
+    ),
+    "a daemon thread that submits": (
+        """
+        pool = Pool(2, max_pending=10)
+        begun = std.Event()
+        def submit():
+            while True:
+                try:
+                    pool.submit(int)
+                except RuntimeError as error:
+                    assert "after interpreter shutdown" in str(error), error
+                    return
+                begun.set()
+        threading.Thread(target=submit, daemon=True).start()
+        begun.wait()
+        """,
+        "",
+    ),
+    "a task that submits": (
+        """
+        pool = Pool(1)
+        def work():
+            go.wait()
+            try:
+                pool.submit(int)
+            except RuntimeError as error:
+                print(error)
+        go = std.Event()
+        pool.submit(work)
+        std._register_atexit(go.set)
+        """,
+        "cannot schedule new futures after interpreter shutdown",
+    ),
+    "an unfinished map": ("pool = Pool(1); results = pool.map(abs, range(100)); next(results)", ""),
+    "an iterator over futures": ("it = futures.as_completed([Future()]); x = Future(); x.me = it, x", ""),
+    "an exception": ("pool = Pool(1); x = pool.submit(divmod, 1, 0); x.exception()", ""),
+}
+
+
+@pytest.mark.parametrize("name", EXITS)
+def test_the_interpreter_ends(passes: Passes, name: str) -> None:
+    script, says = EXITS[name]
+    body = f"{HEAD}\nimport concurrent.futures\nstd_future = concurrent.futures.Future()\n{textwrap.dedent(script)}"
+    for _ in range(RUNS):
+        passes(body, says=says)
+
+
+@pytest.mark.parametrize("forker", ["main", "other"])
+def test_the_child_of_a_fork_may_submit(passes: Passes, forker: str) -> None:
+    passes(
+        HEAD
+        + f"""
+stop = std.Event()
+pool, bounded = Pool(2), Pool(1, max_pending=1)
+running = [pool.submit(stop.wait) for _ in range(2)]
+while not all(x.running() for x in running):
+    time.sleep(0)  # sleep: none, it lets others run
+waiting = pool.submit(pow, 2, 5)
+busy = bounded.submit(stop.wait)
+limit = pool.at(timeout=1000).submit(int)
+held = pool.call(pow, waiting, 2)
+crew = Crew(std.Thread)
+crew.start(waiting.result, lambda: list(futures.as_completed([waiting])))
+crew.until_blocked()
+def child():
+    assert pool.submit(pow, 2, 3).result(5) == 8
+    assert waiting.result(5) == 32
+    assert held.result(5) == 1024
+    assert bounded.submit(pow, 2, 3).result(5) == 8
+    assert list(pool.map(abs, [-1, -2])) == [1, 2]
+    hurry = pool.after(Future()).at(timeout=0.01).submit(int)
+    assert futures.wait([hurry], 5).done
+    with Pool(2) as own:
+        assert list(own.map(abs, range(20))) == list(range(20))
+    pool.shutdown()
+    assert not any(x.done() for x in running)
+    assert std.active_count() <= 3, std.enumerate()
+def fork():
+    for _ in range(3):
+        statuses.append(forked(child))
+statuses = []
+if {forker!r} == "main":
+    fork()
+else:
+    thread = threading.Thread(target=fork)
+    thread.start()
+    thread.join()
+assert statuses == [0, 0, 0], statuses
+stop.set()
+pool.shutdown(), bounded.shutdown()
+assert waiting.result(5) == 32 and held.result(5) == 1024
+"""
+    )
+
+
+def test_a_task_may_fork(passes: Passes) -> None:
+    passes(
+        HEAD
+        + """
+def child():
+    with Pool(1) as own:
+        assert own.submit(pow, 2, 3).result(5) == 8
+    assert pool.submit(pow, 2, 3).result(5) == 8
+with Pool(2) as pool:
+    assert [pool.submit(forked, child).result(20) for _ in range(3)] == [0, 0, 0]
+"""
+    )
+
+
+def test_a_child_exits_as_its_parent_does(passes: Passes) -> None:
+    passes(
+        HEAD
+        + """
+pool = Pool(1)
+pool.submit(int).result()
+pid = os.fork()
+if pid == 0:
+    pool.submit(print, "from the child", flush=True)
+    sys.exit(3)
+assert reap(pid) == 3
+""",
+        says="from the child",
+    )
+
+
+# What is made, the call that blocks, and what must hold afterwards.
+CALLS: dict[str, tuple[str, str, str]] = {
+    "result": ("x = Future()", "x.result()", "x.set_result(1); assert x.result(5) == 1"),
+    "result with a timeout": ("x = Future()", "x.result(30)", "assert x.cancel() and not x._waiters"),
+    "exception": ("x = Future()", "x.exception()", "x.set_exception(KeyError()); assert x.exception(5)"),
+    "open result": ("x = Future(); x._condition", "x.result()", "x.set_result(1); assert x.result(5) == 1"),
+    "wait": (
+        "x, y = Future(), Future(); y.set_result(2)",
+        "futures.wait([x, y])",
+        "assert futures.wait([x, y], 0).done == {y}; x.set_result(1); assert futures.wait([x], 5).done == {x}",
+    ),
+    "wait for the first": (
+        "x, y = Future(), Future()",
+        "futures.wait([x, y], 30, 'FIRST_COMPLETED')",
+        "y.set_result(1); assert futures.wait([x, y], 5, 'FIRST_COMPLETED').done == {y}",
+    ),
+    "as_completed": (
+        "x, y = Future(), Future(); c = futures.as_completed([x, y])",
+        "next(c)",
+        "y.set_result(1); x.set_result(2); assert list(c) == [y, x]",
+    ),
+    "map": (
+        "pool, go = Pool(1), std.Event(); m = pool.map(lambda n: go.wait(), range(3))",
+        "next(m)",
+        "go.set(); assert list(m) == []; assert pool.submit(int).result(5) == 0; pool.shutdown()",
+    ),
+    "map with a buffer": (
+        "pool, go = Pool(1), std.Event(); m = pool.map(lambda n: go.wait(), range(3), buffersize=1,"
+        " return_exceptions=True)",
+        "next(m)",
+        "go.set(); assert list(m) == []; assert pool.submit(int).result(5) == 0; pool.shutdown()",
+    ),
+    "submit": (
+        "pool, go = Pool(1, max_pending=1), std.Event(); pool.submit(go.wait).running();"
+        " eventually(lambda: pool.stats().running); pool.submit(int)",
+        "pool.submit(int)",
+        "assert pool.stats().submitted == 2; go.set(); pool.shutdown(); assert pool.stats().done == 2",
+    ),
+    "shutdown": (
+        "pool, go = Pool(1), std.Event(); x = pool.submit(go.wait)",
+        "pool.shutdown()",
+        "assert not x.done(); go.set(); pool.shutdown(); assert x.result(0)",
+    ),
+    "shutdown with held tasks": (
+        "pool, first = Pool(1), Future(); x = pool.call(pow, first, 2)",
+        "pool.shutdown()",
+        "assert not x.done(); first.set_result(3); pool.shutdown(); assert x.result(0) == 9",
+    ),
+}
+
+SCRIPT = (
+    HEAD
+    + """
+for round in ("soon", "late"):
+    {setup}
+    print("waiting", flush=True)
+    try:
+        print("came back:", {call}, flush=True)
+    except KeyboardInterrupt:
+        print(time.monotonic(), flush=True)
+    {check}
+"""
+)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None:
+    setup, call, check = CALLS[name]
+    process = start(SCRIPT.format(setup=setup, call=call, check=check))
+    latencies = []
+    try:
+        for pause in (0.0, 0.05):
+            line(process, "waiting")
+            until_blocked([process.pid], process.pid)
+            select.select([], [], [], pause)  # not for an order: a wait sleeps for good after its first 20 ms
+            sent = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            latencies.append(float(line(process, r"[\d.]+")) - sent)
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+    print(f"{name}: {[round(latency * 1000, 2) for latency in latencies]} ms")  # pytest -rP shows it
+    assert max(latencies) < MOST_SECONDS
+
+
+class Node:
+    """Something that can be weakly referred to."""
+
+
+HOLDERS: dict[str, Callable[[Node], Any]] = {
+    "as_completed": lambda node: futures.as_completed([holding(node)]),
+    "begun as_completed": lambda node: [it := futures.as_completed([done(1), holding(node)]), next(it)],
+    "an executor": lambda node: with_node(futures.ThreadPoolExecutor(1), node),
+}
+
+
+def with_node(thing: Any, node: Node) -> Any:
+    thing.node = node
+    return thing
+
+
+def holding(node: Node) -> Any:
+    return with_node(futures.Future(), node)
+
+
+def done(value: Any) -> Any:
+    future = futures.Future()
+    future.set_result(value)
+    return future
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+@pytest.mark.usefixtures("few_objects")
+def test_a_cycle_through_a_holder_is_collected(name: str) -> None:
+    node = Node()
+    ref = weakref.ref(node)
+    node.holder = HOLDERS[name](node)  # type: ignore[attr-defined]
+    del node
+    assert ref() is not None
+    gc.collect()
+    assert ref() is None
+
+
+@pytest.mark.parametrize("library", ["futures", "concurrent.futures"])
+def test_an_exception_pins_no_more_than_in_the_standard_library(passes: Passes, library: str) -> None:
+    """Without the collector: who asked for the result is let go of with the exception, and with the future."""
+    passes(
+        HEAD
+        + f"""
+import concurrent.futures
+gc.disable()
+library = {library}
+class Node: pass
+class Out(ValueError): pass
+def work(node):
+    raise Out("out")
+def ask(future):
+    local = Node()
+    refs.append(weakref.ref(local))
+    try:
+        future.result()
+    except ValueError as error:
+        refs.append(weakref.ref(error))
+    finally:
+        del future  # the traceback has this frame
+refs = []
+with library.ThreadPoolExecutor(1) as pool:
+    node = Node()
+    refs.append(weakref.ref(node))
+    future = pool.submit(work, node)
+    ask(future)
+    del node, future
+    pool.submit(int).result()
+    eventually(lambda: [ref() for ref in refs] == [None] * 3, "the end of them all")
+    refs.clear()
+    results = pool.map(work, [Node()])
+    try:
+        next(results)
+    except ValueError as error:
+        refs.append(weakref.ref(error))
+    del results
+    eventually(lambda: refs[0]() is None, "the end of the exception")
+"""
+    )

@@ -176,13 +176,13 @@ impl<T> Gather<T> {
     #[inline]
     pub fn is_behind(&self) -> bool {
         // Relaxed: a guess.
-        self.came.len() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
+        self.kept() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
     }
 
     /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken, or
     /// none in a moment.
     pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
-        while self.came.len() > MANY / 2 {
+        while self.kept() > MANY / 2 {
             // Relaxed, and below: a guess.
             // Relaxed: a count that orders nothing.
             let taken = self.taken.load(Ordering::Relaxed);
@@ -213,6 +213,13 @@ impl<T> Gather<T> {
     /// How many values can be taken at this moment.
     pub fn ready(&self) -> usize {
         self.came.len()
+    }
+
+    /// How many values were put and not taken.
+    #[inline]
+    fn kept(&self) -> usize {
+        let early = self.order.as_ref().map_or(0, |order| order.lock().early.len());
+        self.came.len() + early
     }
 
     /// Visits the values where they lie, under a lock: `visit` must only look. Those that another thread is at work on are

@@ -8,7 +8,7 @@ PYTHON ?= python3
 OPTIONS = --default $(PYTHON) $(addprefix --only ,$(ONLY)) $(if $(ALL),--all-builds)
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: build demo test bench bench-rust soak conformance lint docs clean help
+.PHONY: build demo test bench bench-rust soak programs conformance lint docs clean help
 
 build: ; @$(PYTHON) -m tools.build $(OPTIONS)
 
@@ -21,6 +21,8 @@ bench: build ; @$(VENV_PYTHON) benches/run.py --write docs/benchmarks.md $(ARGS)
 bench-rust: ; @cargo bench -p interlock $(if $(ARGS),-- $(ARGS))
 
 soak: build ; @$(VENV_PYTHON) benches/soak.py $(ARGS)
+
+programs: build ; @$(VENV_PYTHON) benches/programs.py --write docs/benchmarks.md $(ARGS)
 
 conformance: ; @$(PYTHON) -m tools.build --all $(OPTIONS) && $(VENV_PYTHON) tests/conformance/run_all.py $(ARGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cases_futures
 import cases_locks
 import cases_pools
 import cases_queues
@@ -14,6 +15,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_queues.CASES,
     *cases_threads.CASES,
     *cases_pools.CASES,
+    *cases_futures.CASES,
     *cases_scale.CASES,
 )
 

@@ -1,4 +1,4 @@
-"""The module pairs that a body runs on: the standard library, Interlock, and the peers.
+"""The modules that a body runs on: the standard library, Interlock, and the peers.
 
 A peer's classes are given the standard names, so that all run the very same body. An alias in a subclass
 costs nothing in a call: the lookup is cached on the type.
@@ -10,24 +10,32 @@ import importlib
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
+
+import peer_pools
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """A pair of modules with the standard names, and the version of the package they come from."""
+    """Modules with the standard names, and the version of the package they come from."""
 
     name: str
-    threading: Any
-    queue: Any
+    threading: Any = None
+    queue: Any = None
+    futures: Any = None
+    """``concurrent.futures``."""
+
+    pool: Any = None
+    """``multiprocessing.pool``."""
+
     version: str = ""
 
 
 def load(name: str) -> Namespace:
     """Import the namespace ``name``. Raises ImportError when its package is not installed."""
-    threading, queue = _LOADERS[name]()
-    return Namespace(name, threading, queue, package_version(name))
+    return Namespace(name, **_LOADERS[name](), version=package_version(name))
 
 
 def package_version(name: str) -> str:
@@ -38,34 +46,44 @@ def package_version(name: str) -> str:
         return ""
 
 
-def _std() -> tuple[Any, Any]:
-    return importlib.import_module("threading"), importlib.import_module("queue")
+Modules = dict[str, Any]
+
+_HOMES = {
+    "threading": "threading",
+    "queue": "queue",
+    "futures": "concurrent.futures",
+    "pool": "multiprocessing.pool",
+}
 
 
-def _interlock() -> tuple[Any, Any]:
-    return importlib.import_module("interlock.threading"), importlib.import_module("interlock.queue")
+def _std() -> Modules:
+    return {name: importlib.import_module(home) for name, home in _HOMES.items()}
 
 
-def _fastrlock() -> tuple[Any, Any]:
+def _interlock() -> Modules:
+    return {name: importlib.import_module(f"interlock.{home}") for name, home in _HOMES.items()}
+
+
+def _fastrlock() -> Modules:
     rlock = importlib.import_module("fastrlock.rlock")
-    return SimpleNamespace(RLock=rlock.FastRLock), SimpleNamespace()
+    return {"threading": SimpleNamespace(RLock=rlock.FastRLock)}
 
 
-def _fque() -> tuple[Any, Any]:
-    return SimpleNamespace(), SimpleNamespace(Queue=importlib.import_module("fque").Queue)
+def _fque() -> Modules:
+    return {"queue": SimpleNamespace(Queue=importlib.import_module("fque").Queue)}
 
 
-def _culsans() -> tuple[Any, Any]:
+def _culsans() -> Modules:
     culsans = importlib.import_module("culsans")
     names = ("Queue", "LifoQueue", "PriorityQueue")
-    return SimpleNamespace(), SimpleNamespace(**{n: _sync_side(getattr(culsans, n)) for n in names})
+    return {"queue": SimpleNamespace(**{n: _sync_side(getattr(culsans, n)) for n in names})}
 
 
 def _sync_side(queue_class: Any) -> Callable[..., Any]:
     return lambda maxsize=0: queue_class(maxsize).sync_q
 
 
-def _aiologic() -> tuple[Any, Any]:
+def _aiologic() -> Modules:
     aio = importlib.import_module("aiologic")
     threading = SimpleNamespace(
         Lock=aio.Lock,
@@ -75,7 +93,10 @@ def _aiologic() -> tuple[Any, Any]:
         Barrier=aio.Barrier,
     )
     names = ("Queue", "LifoQueue", "PriorityQueue", "SimpleQueue")
-    return threading, SimpleNamespace(**{n: _green_names(getattr(aio, n)) for n in names})
+    return {
+        "threading": threading,
+        "queue": SimpleNamespace(**{n: _green_names(getattr(aio, n)) for n in names}),
+    }
 
 
 def _green_names(queue_class: Any) -> Any:
@@ -83,11 +104,16 @@ def _green_names(queue_class: Any) -> Any:
     return type(queue_class.__name__, (queue_class,), methods)
 
 
-_LOADERS: dict[str, Callable[[], tuple[Any, Any]]] = {
+def _peer_pool(name: str) -> Modules:
+    return {"futures": SimpleNamespace(ThreadPoolExecutor=peer_pools.load(name))}
+
+
+_LOADERS: dict[str, Callable[[], Modules]] = {
     "std": _std,
     "interlock": _interlock,
     "aiologic": _aiologic,
     "culsans": _culsans,
     "fastrlock": _fastrlock,
     "fque": _fque,
+    **{name: partial(_peer_pool, name) for name in peer_pools.NAMES},
 }

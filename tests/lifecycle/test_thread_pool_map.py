@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from interlock import threading
 from interlock.multiprocessing.pool import ThreadPool
 

@@ -6,6 +6,7 @@ Names of classes and modules, addresses and numbers of threads are left out: the
 from __future__ import annotations
 
 import ast
+import concurrent.futures as std_futures
 import queue as std_queue
 import re
 import sys
@@ -15,6 +16,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from interlock import queue, threading
+from interlock.concurrent import futures
 
 
 class Implementation(NamedTuple):
@@ -23,10 +25,11 @@ class Implementation(NamedTuple):
     name: str
     threading: ModuleType
     queue: ModuleType
+    futures: ModuleType
 
 
-STD = Implementation("std", std_threading, std_queue)
-OURS = Implementation("interlock", threading, queue)
+STD = Implementation("std", std_threading, std_queue, std_futures)
+OURS = Implementation("interlock", threading, queue, futures)
 IMPLEMENTATIONS = [STD, OURS]
 
 _CLASSES = (
@@ -50,11 +53,12 @@ def without_names(text: str) -> str:
 
 
 def run(impl: Implementation, code: str) -> Any:
-    """The value of the last expression of a snippet in which `t` and `q` are the modules."""
+    """The value of the last expression of a snippet in which `t`, `q` and `f` are the modules."""
     tree = ast.parse(textwrap.dedent(code))
     last = tree.body.pop()
     assert isinstance(last, ast.Expr), code
     namespace: dict[str, Any] = {"t": impl.threading, "q": impl.queue, "sys": sys, "std": std_threading}
+    namespace |= {"f": impl.futures, "std_f": std_futures}
     namespace["__name__"] = "__main__"
     exec(compile(tree, "<snippet>", "exec"), namespace)
     return eval(compile(ast.Expression(last.value), "<snippet>", "eval"), namespace)

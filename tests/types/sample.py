@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures as standard
 from typing import assert_type
 
+import interlock
 from interlock import queue, threading
+from interlock.concurrent import futures
 
 Jobs = queue.Queue[int]
 
@@ -73,7 +76,45 @@ async def hand_over(item: bytes) -> bytes:
     return got
 
 
+def half(number: int) -> float:
+    task = interlock.current_task()
+    if task is not None:
+        assert_type(task.cancelled, bool)
+        task.raise_if_cancelled()
+    return number / 2
+
+
+def show(done: int, total: int | None) -> None:
+    assert total is None or done <= total
+
+
+def compute() -> list[float]:
+    with futures.ThreadPoolExecutor(2, max_pending=100, block=True, notes=True) as pool:
+        first = pool.submit(half, 3)
+        assert_type(first, futures.Future[float])
+        assert_type(first.exception(), BaseException | None)
+        urgent = pool.at(priority=-1, timeout=60).submit(half, number=4)
+        assert_type(urgent.result(timeout=60), float)
+        later = pool.after(first, urgent).submit(half, 1)
+        both = pool.call(pow, first, later)
+        tried = list(pool.map(half, range(3), return_exceptions=True, progress=show))
+        assert_type(tried, list[float | BaseException])
+        places = {first: "first", urgent: "urgent", later: "later"}
+        for future in futures.as_completed(places, timeout=60, progress=show):
+            assert places[future]
+        done, not_done = futures.wait(places, return_when=futures.FIRST_EXCEPTION)
+        assert_type(done, set[futures.Future[float]])
+        assert not not_done
+        standard_one: standard.Future[float] = first
+        assert isinstance(standard_one.result(), float)
+        assert both.result() > 0
+        assert pool.stats().submitted > 0
+        halves = pool.map(half, range(4), buffersize=2)
+        return assert_type(list(halves), list[float])
+
+
 def main() -> None:
+    assert compute() == [0.0, 0.5, 1.0, 1.5]
     assert count(range(10)) == 45
     assert many() == ["b", "a"]
     assert meet()

@@ -31,9 +31,13 @@ def check(program: Path, cache: Path) -> str:
 
 @needs_mypy
 def test_the_stubs_agree_with_the_modules() -> None:
-    assert not run(
-        "-m", "mypy.stubtest", "--concise", "interlock._interlock", "interlock.queue", "interlock.threading"
+    modules = (
+        "interlock._interlock",
+        "interlock.concurrent.futures",
+        "interlock.queue",
+        "interlock.threading",
     )
+    assert not run("-m", "mypy.stubtest", "--concise", "--mypy-config-file=pyproject.toml", *modules)
 
 
 @needs_mypy
@@ -51,9 +55,19 @@ def test_a_wrong_program_does_not_pass(tmp_path: Path) -> None:
         "threading.Barrier()": "call-arg",
         "threading.Condition(1)": "arg-type",
         "threading.no_such_name": "attr-defined",
+        "pool = futures.ThreadPoolExecutor(max_pending='many')": "arg-type",
+        "pool.submit(len, 1)": "arg-type",
+        "name: str = pool.submit(len, 'name').result()": "assignment",
+        "pool.at(deadline=1)": "call-arg",
+        "pool.at(priority=1).submit(len)": "call-arg",
+        "pool.after(1)": "arg-type",
+        "interlock.current_task().cancelled": "union-attr",
     }
     program = tmp_path / "wrong.py"
-    program.write_text("\n".join(["from interlock import queue, threading", *wrong]))
+    imports = (
+        "import interlock; from interlock import queue, threading; from interlock.concurrent import futures"
+    )
+    program.write_text("\n".join([imports, *wrong]))
     complaints = check(program, tmp_path).splitlines()
     for number, (line, code) in enumerate(wrong.items(), start=2):
         found = [said for said in complaints if f"wrong.py:{number}: error:" in said]

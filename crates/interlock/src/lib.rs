@@ -1,7 +1,7 @@
-//! Locks, conditions, queues and threads that wait in one place: Python's concurrency toolbox, for Rust programs.
+//! Locks, conditions, queues and thread pools that wait in one place: Python's concurrency toolbox, for Rust programs.
 //!
-//! Interlock is the engine under the Python package of the same name. What Python's `threading` and `queue` do, it does
-//! for a Rust program, in Python's words and with Python's semantics: queues that are bounded, joined and shut down,
+//! Interlock is the engine under the Python package of the same name. What Python's `threading`, `queue` and thread pools do, it
+//! does for a Rust program, in Python's words and with Python's semantics: queues that are bounded, joined and shut down,
 //! barriers that break, events, counting semaphores, locks that nobody starves at, and conditions whose notified waiters
 //! do not all wake to find the lock taken. No Python is needed, and none is in it.
 //!
@@ -15,6 +15,7 @@
 //! | to say once that something has happened | [`Event`](sync::Event) |
 //! | that threads meet at a point | [`Barrier`](sync::Barrier) |
 //! | a lock without a value, released by anybody, or taken again by its owner | [`Lock`](sync::Lock), [`RLock`](sync::RLock) |
+//! | functions run by a few threads, and their results | [`ThreadPool`](pool::ThreadPool) |
 //! | threads that are kept for the next job | [`thread`] |
 //! | a primitive of your own | [`wait`] |
 //! | to hear of every wait in the process | [`observe`] |
@@ -64,6 +65,24 @@
 //! assert!(getting.as_mut().poll(&mut context).is_pending());
 //! queue.put(7).unwrap();
 //! assert_eq!(getting.poll(&mut context), Poll::Ready(Ok(7)));
+//! ```
+//!
+//! # Tasks and their results
+//!
+//! A [`ThreadPool`](pool::ThreadPool) runs functions on a few threads, which it starts when they are wanted. A
+//! [`Task`](pool::Task) is the way to the result of one: wait for it, [`await`](std::future::Future) it, cancel it, or leave
+//! a continuation. A panic arrives as an error, and costs no worker.
+//!
+//! ```
+//! use interlock::pool::{TaskError, ThreadPool};
+//!
+//! let pool = ThreadPool::new(4);
+//! let words = pool.submit(|| "so many words".split(' ').count()).unwrap();
+//! let even = words.then(|count| count.unwrap() % 2 == 0);
+//! let fails = pool.submit(|| "many".parse::<u32>().unwrap()).unwrap();
+//! assert!(!even.result().unwrap());
+//! assert!(matches!(fails.result(), Err(TaskError::Panicked(_))));
+//! assert_eq!(pool.stats().failed, 1);
 //! ```
 //!
 //! # How long to wait
@@ -179,7 +198,8 @@
 //!   was acquired by a call stays acquired, as in Python.
 //! - It supports Linux only.
 //! - Its constructors are not `const`: a primitive in a `static` stands in a [`LazyLock`](std::sync::LazyLock).
-//! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]).
+//! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]). The workers of
+//!   a [`ThreadPool`](pool::ThreadPool) are no reason for that: they see to it themselves.
 
 #![forbid(unsafe_code)]
 
@@ -211,6 +231,54 @@ pub mod sync {
         Arrival, Barrier, Broken, Condition, Event, Exclusive, Guard, Guarded, Lock, Mutex, MutexGuard,
         NotHeld, RLock, Saved, Semaphore, TooMany, WaitError,
     };
+}
+
+/// A pool of threads, and tasks with results.
+///
+/// Results can be waited for in any order, and for a limited time. What waits for a worker can be bounded: then whoever
+/// submits too much waits for room.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use interlock::Deadline;
+/// use interlock::pool::{SubmitError, ThreadPool};
+///
+/// let pool = ThreadPool::builder().workers(2).name("sums").max_pending(1000).build();
+/// let sums = pool.map(1..=100_u64, |limit| (1..=limit).sum::<u64>()).unwrap();
+/// assert_eq!(sums.map(Result::unwrap).max(), Some(5050));
+///
+/// let urgent = pool.at(-1).submit(|| 7).unwrap();
+/// let soon = Deadline::after(Duration::from_secs(10));
+/// let Ok(seven) = urgent.result_until(soon) else { panic!("it takes too long") };
+/// assert_eq!(seven.unwrap(), 7);
+///
+/// pool.join();
+/// assert!(matches!(pool.submit(|| 8), Err(SubmitError::ShutDown(_))));
+/// ```
+///
+/// Any executor can await a [`Task`](pool::Task):
+///
+/// ```
+/// use std::future::Future;
+/// use std::pin::pin;
+/// use std::task::{Context, Poll, Waker};
+///
+/// use interlock::pool::ThreadPool;
+///
+/// let pool = ThreadPool::new(1);
+/// let mut answer = pin!(async { pool.submit(|| 42).unwrap().await.unwrap() });
+/// // An executor that has nothing else to do.
+/// let answer = loop {
+///     match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+///         Poll::Ready(answer) => break answer,
+///         Poll::Pending => std::thread::yield_now(),
+///     }
+/// };
+/// assert_eq!(answer, 42);
+/// ```
+pub mod pool {
+    pub use interlock_pool::{At, Builder, Mapped, Panic, Stats, SubmitError, Task, TaskError, ThreadPool};
 }
 
 /// Operating-system threads that are kept for reuse, and waiting for them.

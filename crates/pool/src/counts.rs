@@ -1,6 +1,8 @@
 //! How many tasks a pool has had.
 
-use interlock_wait::StateLock;
+use std::fmt;
+
+use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, WordLockGuard, block};
 
 /// Counts of a pool's tasks at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,7 +11,7 @@ pub struct Counted {
     pub submitted: u64,
     /// Being run.
     pub running: u64,
-    /// Run to their end, or found cancelled.
+    /// Run to their end, found cancelled, or taken out.
     pub done: u64,
     /// Those among the done that failed.
     pub failed: u64,
@@ -17,10 +19,18 @@ pub struct Counted {
 
 /// The counts of a pool, as its tasks come and go.
 #[derive(Default)]
-pub struct Counts(StateLock<Counted>);
+pub struct Counts(StateLock<State>);
 
-impl std::fmt::Debug for Counts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+#[derive(Default)]
+struct State {
+    counted: Counted,
+    /// Who waits for a number of tasks to be done, and the smallest of these numbers.
+    waiters: WaitQueue,
+    awaited: u64,
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.look().fmt(f)
     }
 }
@@ -29,32 +39,78 @@ impl Counts {
     /// A task was put.
     #[inline]
     pub fn submitted(&self) {
-        self.0.lock().submitted += 1;
+        self.0.lock().counted.submitted += 1;
     }
 
     /// A worker began with a task.
     #[inline]
     pub fn began(&self) {
-        self.0.lock().running += 1;
+        self.0.lock().counted.running += 1;
     }
 
     /// A worker is done with a task, which failed.
     #[cold]
     pub fn failed(&self) {
-        self.0.lock().failed += 1;
+        self.0.lock().counted.failed += 1;
         self.succeeded();
     }
 
     /// A worker is done with a task, which did not fail.
     #[inline]
     pub fn succeeded(&self) {
-        let mut counted = self.0.lock();
-        counted.running -= 1;
-        counted.done += 1;
+        let mut state = self.0.lock();
+        state.counted.running -= 1;
+        state.counted.done += 1;
+        tell(state);
+    }
+
+    /// Tasks were taken out of the queue, and no worker will run them.
+    pub fn taken_out(&self, number: u64) {
+        let mut state = self.0.lock();
+        state.counted.done += number;
+        tell(state);
     }
 
     /// The counts, at this moment. Never blocks.
     pub fn look(&self) -> Counted {
-        *self.0.lock()
+        self.0.lock().counted
+    }
+
+    /// Waits until `number` tasks are done. Blocks until then, or until `patience` ends; how many are.
+    pub fn wait_with(&self, number: u64, patience: &mut Patience<'_>) -> u64 {
+        loop {
+            let waiter = Waiter::thread();
+            let mut state = self.0.lock();
+            let done = state.counted.done;
+            if done >= number || patience.deadline().has_passed() {
+                return done;
+            }
+            state.awaited = if state.waiters.is_empty() {
+                number
+            } else {
+                state.awaited.min(number)
+            };
+            state.waiters.push_back(waiter.clone());
+            drop(state);
+            let resource = Resource {
+                kind: Kind::Outcome,
+                address: self.0.address(),
+            };
+            if block(&waiter, resource, None, patience) != Wake::Notified {
+                let mut state = self.0.lock();
+                state.waiters.remove(&waiter);
+                return state.counted.done;
+            }
+        }
+    }
+}
+
+/// Wakes who waits, if so many are done as somebody waits for; the others wait again.
+#[inline]
+fn tell(mut state: WordLockGuard<'_, State, true>) {
+    if !state.waiters.is_unused() && state.counted.done >= state.awaited {
+        let wakeups = state.waiters.notify_all();
+        drop(state);
+        wakeups.run();
     }
 }

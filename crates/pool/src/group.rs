@@ -45,6 +45,30 @@ impl Group {
         state.running += 1;
     }
 
+    /// Counts one more thread if there are fewer than `most`: how many there are with it. Never blocks.
+    pub fn try_enter(&self, most: usize) -> Option<usize> {
+        fork::watch();
+        let mut state = self.state.lock();
+        state.renew();
+        if state.running >= most {
+            return None;
+        }
+        state.running += 1;
+        Some(state.running)
+    }
+
+    /// How many threads are in it, at this moment. Never blocks.
+    pub fn len(&self) -> usize {
+        let mut state = self.state.lock();
+        state.renew();
+        state.running
+    }
+
+    /// Whether no thread is in it, at this moment. Never blocks.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Counts one thread less, and wakes all who wait if it was the last. Never blocks.
     pub fn leave(&self) {
         let mut state = self.state.lock();

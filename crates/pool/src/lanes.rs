@@ -67,10 +67,11 @@ impl<W> Store for Lanes<W> {
 
     #[inline]
     fn pop(&mut self) -> Option<(i64, W)> {
-        if self.in_others > 0
-            && let Some(other) = self.pop_other()
-        {
-            return Some(other);
+        if self.in_others > 0 {
+            let other = self.pop_other();
+            if other.is_some() {
+                return other;
+            }
         }
         let work = self.ordinary.pop_front()?;
         if self.ordinary.is_empty() && self.ordinary.capacity() > ROOM_KEPT {
@@ -114,5 +115,19 @@ mod tests {
         }
         assert_eq!(lanes.len(), 6);
         assert_eq!(lanes.into_works().collect::<String>(), "ceadbf");
+    }
+
+    #[test]
+    fn many_tasks_come_as_a_stable_sort_puts_them() {
+        let mut lanes = Lanes::default();
+        let mut expected: Vec<_> = (0..5000_i64)
+            .map(|number| (number * 7919 % 11 - 5, number))
+            .collect();
+        expected.iter().for_each(|&item| lanes.push(item));
+        expected.sort_by_key(|&(priority, _)| priority);
+        assert_eq!(lanes.len(), expected.len());
+        let taken: Vec<_> = std::iter::from_fn(|| lanes.pop()).collect();
+        assert_eq!(taken, expected);
+        assert_eq!(lanes.len(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! Threads that run other people's code, and what becomes of it.
 //!
 //! - [`launch`] runs one job on an operating-system thread that is kept for reuse;
+//! - [`ThreadPool`] runs tasks on at most so many such threads, and a [`Task`] is the way to the result of one;
 //! - [`Outcome`] is where a task and those who wait for its result meet;
 //! - [`WorkQueue`] is where the tasks of a pool wait for its workers, [`Crew`] the same with the workers counted;
 //! - [`Gather`] puts results that come in any order in line.
@@ -8,24 +9,46 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(not(loom))]
 mod cache;
 mod counts;
 mod crew;
 mod delay_queue;
 mod gather;
+#[cfg(not(loom))]
 mod group;
 mod lanes;
+#[cfg(not(loom))]
 mod latch;
+#[cfg(not(loom))]
+mod mapped;
 mod outcome;
+#[cfg(not(loom))]
+mod task;
+#[cfg(not(loom))]
+mod task_error;
+#[cfg(not(loom))]
+mod thread_pool;
 mod work_queue;
 
+#[cfg(not(loom))]
 pub use cache::{Job, Lease, end_idle, idle, launch};
 pub use counts::{Counted, Counts};
 pub use crew::Crew;
 pub use delay_queue::DelayQueue;
 pub use gather::Gather;
+#[cfg(not(loom))]
 pub use group::Group;
 pub use lanes::DEFAULT_PRIORITY;
+#[cfg(not(loom))]
 pub use latch::Latch;
+#[cfg(not(loom))]
+pub use mapped::Mapped;
 pub use outcome::{Due, Outcome, Phase, Refusal, Waited, Watch};
+#[cfg(not(loom))]
+pub use task::Task;
+#[cfg(not(loom))]
+pub use task_error::{Panic, SubmitError, TaskError};
+#[cfg(not(loom))]
+pub use thread_pool::{At, Builder, Stats, ThreadPool};
 pub use work_queue::{Placed, WorkQueue};

@@ -122,16 +122,18 @@ impl<T, C> Default for Outcome<T, C> {
 
 impl<T, C> Outcome<T, C> {
     /// A pending outcome.
+    #[cfg(not(loom))]
     pub const fn new() -> Self {
         Outcome {
-            state: StateLock::new(State {
-                phase: Phase::Pending,
-                open: false,
-                asked: false,
-                value: None,
-                waiters: WaitQueue::new(),
-                listeners: Vec::new(),
-            }),
+            state: StateLock::new(State::PENDING),
+        }
+    }
+
+    /// A pending outcome.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Outcome {
+            state: StateLock::new(State::PENDING),
         }
     }
 
@@ -377,6 +379,15 @@ fn tell(watch: &Watch, number: usize) {
 }
 
 impl<T, C> State<T, C> {
+    const PENDING: Self = State {
+        phase: Phase::Pending,
+        open: false,
+        asked: false,
+        value: None,
+        waiters: WaitQueue::new(),
+        listeners: Vec::new(),
+    };
+
     /// Enters a phase, and takes out who is to be told of it.
     #[inline]
     fn enter(&mut self, phase: Phase) -> Told<C> {

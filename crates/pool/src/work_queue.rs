@@ -2,17 +2,14 @@
 
 use std::fmt;
 
-use interlock_queue::{Discard, GetError, PutError, Queue};
-use interlock_wait::primitive::{AtomicU32, Ordering};
-use interlock_wait::{Patience, fork};
+use interlock_queue::{Discard, GetError, Handed, Pick, PutError, Queue, Side};
+use interlock_wait::{Deadline, Kind, Patience, Resource, Waiter, Wake, block, fork};
 
 use crate::lanes::Lanes;
 
-/// The tasks that wait for a worker, and how many workers wait for a task. See `PROTOCOL.md` beside this crate.
+/// The tasks that wait for a worker, and the workers that wait for a task. See `PROTOCOL.md` beside this crate.
 pub struct WorkQueue<W> {
     tasks: Queue<Lanes<W>>,
-    /// Workers that wait for a task, or are about to, or are about to take the one that they were notified of.
-    idle: AtomicU32,
 }
 
 impl<W> fmt::Debug for WorkQueue<W> {
@@ -26,9 +23,9 @@ impl<W> fmt::Debug for WorkQueue<W> {
 /// What became of a task that was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placed {
-    /// An idle worker takes it.
+    /// A worker waited in line. It is notified of this task and of no other.
     WorkerIsIdle,
-    /// More tasks wait than workers are idle: another worker would be of use.
+    /// No worker waited in line: another one would be of use.
     WorkerIsWanted,
 }
 
@@ -39,7 +36,6 @@ impl<W> WorkQueue<W> {
         fork::watch();
         WorkQueue {
             tasks: Queue::new(bound),
-            idle: AtomicU32::new(0),
         }
     }
 
@@ -49,10 +45,17 @@ impl<W> WorkQueue<W> {
     /// The queue is full or shut down; the task comes back.
     #[inline]
     pub fn try_put(&self, priority: i64, work: W) -> Result<Placed, PutError<W>> {
-        match self.tasks.try_put((priority, work)) {
-            Ok(()) => Ok(self.placed()),
-            Err(error) => Err(without_priority(error)),
-        }
+        placed(self.tasks.try_hand((priority, work)))
+    }
+
+    /// As [`WorkQueue::try_put`], for workers that take by [`WorkQueue::take_unforked`]. These are woken one after the other:
+    /// each wakes the next when it has come, if there is still a task. Never blocks.
+    ///
+    /// # Errors
+    /// As for [`WorkQueue::try_put`].
+    #[inline]
+    pub fn try_lay(&self, priority: i64, work: W) -> Result<Placed, PutError<W>> {
+        placed(self.tasks.try_lay((priority, work)))
     }
 
     /// Puts a task in. Blocks while the queue is full, until `patience` ends.
@@ -65,20 +68,20 @@ impl<W> WorkQueue<W> {
         work: W,
         patience: &mut Patience<'_>,
     ) -> Result<Placed, PutError<W>> {
-        match self.tasks.put_with((priority, work), patience) {
-            Ok(()) => Ok(self.placed()),
-            Err(error) => Err(without_priority(error)),
-        }
+        placed(self.tasks.hand_with((priority, work), patience))
     }
 
-    #[inline]
-    fn placed(&self) -> Placed {
-        // Relaxed: a worker that is not counted yet finds the task; at worst one worker too many is started.
-        if self.tasks.len() > self.idle.load(Ordering::Relaxed) as usize {
-            Placed::WorkerIsWanted
-        } else {
-            Placed::WorkerIsIdle
-        }
+    /// Puts a task in, whether there is room or not. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is shut down; the task comes back.
+    pub fn put_over(&self, priority: i64, work: W) -> Result<Placed, PutError<W>> {
+        placed(self.tasks.hand_over((priority, work)))
+    }
+
+    /// Changes the bound: at most `bound` waiting tasks, 0 for any number. Tasks over it stay. Never blocks.
+    pub fn set_bound(&self, bound: usize) {
+        self.tasks.set_bound(bound);
     }
 
     /// Takes a task if there is one. Never blocks.
@@ -95,19 +98,79 @@ impl<W> WorkQueue<W> {
     /// # Errors
     /// There was none for that long; there will never be one again; the host ended the wait.
     pub fn take_with(&self, patience: &mut Patience<'_>) -> Result<W, GetError> {
-        // Relaxed: see `placed`.
-        self.idle.fetch_add(1, Ordering::Relaxed);
-        let taken = self.tasks.get_with(patience);
-        // Relaxed: as above. The child of a fork may have begun again from 0.
-        let _ = self
-            .idle
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |idle| idle.checked_sub(1));
-        taken.map(|(_, work)| work)
+        self.tasks.get_with(patience).map(|(_, work)| work)
+    }
+
+    /// Takes a task, on a thread that nothing keeps from running while another one forks, and has `begin` look at it in the
+    /// same step of [`fork::unforked`]. Blocks while there is none.
+    ///
+    /// # Errors
+    /// There will never be one again.
+    pub fn take_unforked<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
+        let mut how = Pick::Uncalled;
+        loop {
+            let taken = fork::unforked(|| {
+                let (_, work) = self.tasks.try_pick(how)?;
+                let begun = begin(&work);
+                Ok((work, begun))
+            });
+            if taken.as_ref().err() != Some(&GetError::Empty) {
+                return taken;
+            }
+            how = Pick::Uncalled;
+            let waiter = Waiter::thread();
+            if fork::unforked(|| self.tasks.register_first(Side::Get, &waiter)) {
+                // It never gives up, so there is nothing to take back.
+                let resource = self.resource(Kind::QueueGet);
+                block(&waiter, resource, None, &mut Patience::endless());
+                how = Pick::Called;
+            }
+        }
+    }
+
+    /// Puts a task in, on a thread that nothing keeps from running while another one forks. Blocks while the queue is full,
+    /// until `deadline`.
+    ///
+    /// # Errors
+    /// The queue stayed full, or is shut down; the task comes back.
+    pub fn put_unforked(
+        &self,
+        priority: i64,
+        mut work: W,
+        deadline: Deadline,
+    ) -> Result<Placed, PutError<W>> {
+        loop {
+            match fork::unforked(|| self.try_lay(priority, work)) {
+                Err(PutError::Full(refused)) if !deadline.has_passed() => work = refused,
+                placed => return placed,
+            }
+            let waiter = Waiter::thread();
+            if !fork::unforked(|| self.tasks.register(Side::Put, &waiter)) {
+                continue;
+            }
+            let resource = self.resource(Kind::QueuePut);
+            if block(&waiter, resource, None, &mut Patience::until(deadline)) != Wake::Notified {
+                fork::unforked(|| self.tasks.unregister(Side::Put, &waiter));
+            }
+        }
+    }
+
+    fn resource(&self, kind: Kind) -> Resource {
+        Resource {
+            kind,
+            address: std::ptr::from_ref(&self.tasks).addr(),
+        }
     }
 
     /// How many tasks wait, at this moment. Never blocks.
     pub fn len(&self) -> usize {
         self.tasks.len()
+    }
+
+    /// How many tasks have been put, since the queue was made. Never blocks.
+    pub fn put_so_far(&self) -> usize {
+        // The queue counts what was put and is not done, and is told of nothing that is done.
+        self.tasks.unfinished()
     }
 
     /// Whether no task waits, at this moment. Never blocks.
@@ -125,22 +188,30 @@ impl<W> WorkQueue<W> {
         self.tasks.is_shut_down()
     }
 
-    /// Takes out all tasks that wait. Never blocks.
+    /// Takes out all tasks that wait, in their order; whoever waits for room is notified. Never blocks.
     pub fn drain(&self) -> impl Iterator<Item = W> + use<W> {
-        self.tasks.clear().into_works()
+        self.tasks.take_all().into_works()
     }
 
     /// Forgets the workers of the process that this one was forked from. The tasks stay.
     pub fn forget_workers(&self) {
         self.tasks.reset_waiters();
-        // Relaxed: the child has one thread.
-        self.idle.store(0, Ordering::Relaxed);
     }
 
     /// Visits each waiting task where it lies, under the lock: `visit` must only look. Nothing happens when another thread
     /// is at work on the queue. Never blocks.
     pub fn try_for_each(&self, visit: &mut dyn FnMut(&W)) {
         self.tasks.try_look(|lanes| lanes.for_each(visit));
+    }
+}
+
+/// What became of a task, by what became of it in the queue.
+#[inline]
+fn placed<W>(handed: Result<Handed, PutError<(i64, W)>>) -> Result<Placed, PutError<W>> {
+    match handed {
+        Ok(Handed::ToGetter) => Ok(Placed::WorkerIsIdle),
+        Ok(Handed::ToNobody) => Ok(Placed::WorkerIsWanted),
+        Err(error) => Err(without_priority(error)),
     }
 }
 

@@ -44,6 +44,11 @@ static INVALID_STATE: Imported = Imported::new("concurrent.futures", "InvalidSta
 static RESULT_NOT_THERE: Imported = Imported::new("multiprocessing.context", "TimeoutError");
 static BROKEN_BARRIER: Imported = Imported::new("threading", "BrokenBarrierError");
 
+/// Whether an error is a `concurrent.futures.CancelledError`.
+pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
+    CANCELLED.is_class_of(py, error)
+}
+
 /// What the exception is of.
 pub(crate) enum Failure {
     /// A lock was released that nobody has.

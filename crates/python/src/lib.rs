@@ -41,7 +41,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::futures::{
         Alarms, Completed, CurrentTask, Future, Results, Seat, ThreadPool, current_task,
-        remember_standard_future, wait_for_futures,
+        remember_future_classes, wait_for_futures,
     };
     #[pymodule_export]
     use crate::lock::Lock;

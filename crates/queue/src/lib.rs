@@ -26,6 +26,6 @@ pub use error::{GetError, JoinError, PutError, TooManyDone};
 pub use hooked::{Counters, Hooked, HookedError};
 pub use queue::{FifoQueue, LifoQueue, PriorityQueue, Queue};
 pub use side::Side;
-pub use state::{Contents, Discard};
+pub use state::{Contents, Discard, Handed, Pick};
 pub use store::{Either, Fifo, Lifo, Priority, Store, Traverse};
 pub use task::{Getting, Joining, Putting};

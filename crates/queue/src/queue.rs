@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeups, block};
+use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeup, Wakeups, block};
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
-use crate::state::{Contents, Discard, Mode, State};
+use crate::state::{Contents, Discard, Handed, Mode, NoRoom, Pick, State};
 use crate::store::{Fifo, Lifo, Priority, Store, Traverse};
 
 /// A queue of items in the order in which they were put: Python's `queue.Queue`.
@@ -71,6 +71,78 @@ impl<S: Store> Queue<S> {
         Ok(())
     }
 
+    /// As [`Queue::try_hand`], whether there is room or not. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is shut down or retired.
+    pub fn hand_over(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+        let mut state = self.state.lock();
+        match state.room() {
+            Ok(()) | Err(NoRoom::Full) => {}
+            Err(reason) => {
+                drop(state);
+                return Err(reason.with(item));
+            }
+        }
+        let handed = state.handed();
+        let wakeup = state.push(item);
+        drop(state);
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
+        Ok(handed)
+    }
+
+    /// As [`Queue::try_put`], and says whether a getter waited for the item. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, shut down or retired.
+    #[inline]
+    pub fn try_hand(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+        let mut state = self.state.lock();
+        if let Err(reason) = state.room() {
+            drop(state);
+            return Err(reason.with(item));
+        }
+        let handed = state.handed();
+        let wakeup = state.push(item);
+        drop(state);
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
+        Ok(handed)
+    }
+
+    /// Puts an item in if there is room, for getters that [pick](Queue::try_pick), and says whether there is one for it. They
+    /// are woken one after the other: each wakes the next when it has come, if there is still an item. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, shut down or retired.
+    #[inline]
+    pub fn try_lay(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+        let mut state = self.state.lock();
+        if let Err(reason) = state.room() {
+            drop(state);
+            return Err(reason.with(item));
+        }
+        let (handed, wakeup) = state.lay(item);
+        drop(state);
+        wakeup.run();
+        Ok(handed)
+    }
+
+    /// Takes out an item that was [laid](Queue::try_lay) there, if there is one. A getter that picks waits by
+    /// [`Queue::register_first`], and never gives up. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is empty, or retired.
+    #[inline]
+    pub fn try_pick(&self, how: Pick) -> Result<S::Item, GetError> {
+        let (item, wakeups) = self.state.lock().pick(how)?;
+        wakeups.into_iter().for_each(Wakeup::run);
+        Ok(item)
+    }
+
     /// Puts an item in. Blocks while the queue is full.
     ///
     /// # Errors
@@ -91,15 +163,33 @@ impl<S: Store> Queue<S> {
     ///
     /// # Errors
     /// The queue stayed full, was shut down or retired, or the host ended the wait; the item is in the error.
-    pub fn put_with(&self, mut item: S::Item, patience: &mut Patience<'_>) -> Result<(), PutError<S::Item>> {
+    pub fn put_with(&self, item: S::Item, patience: &mut Patience<'_>) -> Result<(), PutError<S::Item>> {
+        self.put_by(Self::try_put, item, patience)
+    }
+
+    /// As [`Queue::put_with`], and says whether a getter waited for the item. Blocks while the queue is full, until
+    /// `patience` ends.
+    ///
+    /// # Errors
+    /// As for [`Queue::put_with`].
+    pub fn hand_with(&self, item: S::Item, patience: &mut Patience<'_>) -> Result<Handed, PutError<S::Item>> {
+        self.put_by(Self::try_hand, item, patience)
+    }
+
+    fn put_by<R>(
+        &self,
+        attempt: impl Fn(&Self, S::Item) -> Result<R, PutError<S::Item>>,
+        mut item: S::Item,
+        patience: &mut Patience<'_>,
+    ) -> Result<R, PutError<S::Item>> {
         loop {
-            match self.try_put(item) {
+            match attempt(self, item) {
                 Err(PutError::Full(refused)) => item = refused,
                 result => return result,
             }
             match self.wait(Side::Put, patience) {
                 Wake::Notified => {}
-                Wake::TimedOut => return self.try_put(item),
+                Wake::TimedOut => return attempt(self, item),
                 Wake::Interrupted => return Err(PutError::Interrupted(item)),
             }
         }
@@ -272,6 +362,13 @@ impl<S: Store> Queue<S> {
         self.state.lock().items.take()
     }
 
+    /// Takes all items out at once; whoever waits for room is notified. Never blocks.
+    pub fn take_all(&self) -> S {
+        let (items, wakeups) = self.state.lock().take_all();
+        wakeups.run();
+        items
+    }
+
     /// Looks at the items where they lie, under the queue's lock: `look` must do no more than that. `None`, and nothing
     /// happened, when another thread is at work on the queue. Never blocks.
     pub fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R> {
@@ -346,6 +443,17 @@ impl<S: Store> Queue<S> {
         let wait = !state.is_ready(side);
         if wait {
             state.line(side).push_back(waiter.clone());
+        }
+        wait
+    }
+
+    /// As [`Queue::register`], but at the head of the line: for waiters of which any will do. Who came last is the likeliest
+    /// to be awake. Never blocks.
+    pub fn register_first(&self, side: Side, waiter: &Arc<Waiter>) -> bool {
+        let mut state = self.state.lock();
+        let wait = !state.is_ready(side);
+        if wait {
+            state.line(side).push_front(waiter.clone());
         }
         wait
     }

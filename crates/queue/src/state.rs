@@ -29,6 +29,24 @@ pub enum Discard {
     Items,
 }
 
+/// Whom an item was put for (see [`Queue::try_hand`](crate::Queue::try_hand)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// A getter waited. It is notified of this item, and left the line: no later item is announced to it.
+    ToGetter,
+    /// Nobody waited in line.
+    ToNobody,
+}
+
+/// Who picks an item (see [`Queue::try_pick`](crate::Queue::try_pick)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// A getter that comes of itself.
+    Uncalled,
+    /// A getter that stood in line and was notified.
+    Called,
+}
+
 /// What a queue still does.
 ///
 /// State table of `mode`: `Open` → `ShutDown` (by [`State::shut_down`]); `Open`, `ShutDown` → `Retired` (by
@@ -51,6 +69,8 @@ pub(crate) struct State<S: Store> {
     getters: WaitQueue,
     putters: WaitQueue,
     joiners: WaitQueue,
+    /// Getters that were called by [`State::call`] and have not looked yet.
+    called: usize,
 }
 
 /// Why nothing can be put in.
@@ -82,6 +102,7 @@ impl<S: Store> State<S> {
             getters: WaitQueue::new(),
             putters: WaitQueue::new(),
             joiners: WaitQueue::new(),
+            called: 0,
         }
     }
 
@@ -102,6 +123,47 @@ impl<S: Store> State<S> {
         self.items.push(item);
         self.unfinished += 1;
         (!self.getters.is_unused()).then(|| self.getters.notify_one())
+    }
+
+    /// Whom an item is for that is put in now.
+    #[inline]
+    pub(crate) fn handed(&self) -> Handed {
+        if self.getters.is_empty() {
+            Handed::ToNobody
+        } else {
+            Handed::ToGetter
+        }
+    }
+
+    /// Puts an item in, for which there is room, and calls a getter if none is on its way.
+    pub(crate) fn lay(&mut self, item: S::Item) -> (Handed, Wakeup) {
+        self.items.push(item);
+        self.unfinished += 1;
+        let handed = if self.items.len() > self.getters.len() + self.called {
+            Handed::ToNobody
+        } else {
+            Handed::ToGetter
+        };
+        (handed, self.call())
+    }
+
+    /// Takes an item out, and calls the next getter if there is another item, and none is on its way. Also notifies a putter.
+    pub(crate) fn pick(&mut self, how: Pick) -> Result<(S::Item, [Wakeup; 2]), GetError> {
+        if how == Pick::Called {
+            // A shutdown notifies getters whom nobody called.
+            self.called = self.called.saturating_sub(1);
+        }
+        let (item, putter) = self.pop()?;
+        Ok((item, [self.call(), putter.unwrap_or_default()]))
+    }
+
+    /// Calls the first getter, if there is an item for it and none is on its way: that one calls the next, if need be.
+    fn call(&mut self) -> Wakeup {
+        if self.called > 0 || self.items.is_empty() || self.getters.is_empty() {
+            return Wakeup::NOBODY;
+        }
+        self.called = 1;
+        self.getters.notify_one()
     }
 
     /// Takes an item out, and notifies a putter.
@@ -181,6 +243,13 @@ impl<S: Store> State<S> {
         self.putters.notify(count)
     }
 
+    /// Takes all items out, and notifies as many putters.
+    pub(crate) fn take_all(&mut self) -> (S, Wakeups) {
+        let items = self.items.take();
+        let wakeups = self.putters.notify(items.len());
+        (items, wakeups)
+    }
+
     /// Counts one task as done, and notifies the joiners when it was the last.
     #[inline]
     pub(crate) fn finish_one(&mut self) -> Result<Wakeups, TooManyDone> {
@@ -242,6 +311,7 @@ impl<S: Store> State<S> {
 
     /// Forgets who waits. The lines come back, to be dropped after the lock is released: a task's waker is user code.
     pub(crate) fn forget_waiters(&mut self) -> [WaitQueue; 3] {
+        self.called = 0;
         [&mut self.getters, &mut self.putters, &mut self.joiners].map(std::mem::take)
     }
 }

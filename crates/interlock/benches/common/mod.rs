@@ -1,5 +1,7 @@
 //! What all measurements share: how long they take, and threads that begin together.
 
+#![allow(dead_code, reason = "each file of measurements uses what it needs")]
+
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! What a task comes to.
 
 use interlock_pool::Outcome;
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 
 /// The value of a finished future.
@@ -31,7 +32,7 @@ impl Answer {
     pub(crate) fn unwrap(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
             Answer::Result(object) => Ok(object),
-            Answer::Exception(object) => Err(PyErr::from_value(object.into_bound(py))),
+            Answer::Exception(object) => Err(raised(object.into_bound(py))),
         }
     }
 
@@ -39,6 +40,15 @@ impl Answer {
         match self {
             Answer::Result(object) | Answer::Exception(object) => object,
         }
+    }
+}
+
+/// The error that `raise object` gives: with what is being handled at the moment as its context.
+fn raised(object: Bound<'_, PyAny>) -> PyErr {
+    if object.is_instance_of::<PyBaseException>() {
+        PyErr::from_type(object.get_type(), object.unbind())
+    } else {
+        PyErr::from_value(object)
     }
 }
 

@@ -69,13 +69,14 @@ impl Completed {
             },
         };
         let mut waiting = self.waiting.lock();
+        // None if close() was called meanwhile.
         let future = waiting.futures.get_mut(number).and_then(Option::take);
-        waiting.left -= usize::from(future.is_some());
-        let is_last = waiting.left == 0;
-        drop(waiting);
-        if is_last {
-            // For other threads that iterate: there is nothing more to wait for.
-            self.watch.shutdown(Discard::Nothing);
+        if future.is_some() {
+            waiting.left -= 1;
+            if waiting.left == 0 {
+                drop(waiting);
+                self.end();
+            }
         }
         Ok(future)
     }
@@ -87,10 +88,10 @@ impl Completed {
             waiting.left = 0;
             std::mem::take(&mut waiting.futures)
         };
+        self.end();
         for future in futures.iter().flatten() {
             future.get().engine().unwatch(&self.watch);
         }
-        self.watch.shutdown(Discard::Nothing);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -119,16 +120,22 @@ impl Completed {
         if self.waiting.lock().left == 0 {
             return Ok(None);
         }
-        match blocking::wait(py, self.deadline, |patience| self.watch.get_with(patience))? {
+        let got = blocking::wait(py, self.deadline, |patience| self.watch.get_with(patience))?;
+        match got {
             Ok(number) => Ok(Some(number)),
-            Err(GetError::ShutDown) => Ok(None),
-            Err(_) => {
+            Err(GetError::ShutDown | GetError::Retired) => Ok(None),
+            Err(GetError::Empty | GetError::Interrupted) => {
                 let left = self.waiting.lock().left;
                 self.close();
                 let message = format!("{left} (of {}) futures unfinished", self.total);
                 Err(PyTimeoutError::new_err(message))
             }
         }
+    }
+
+    /// Lets other threads that wait for the next future know that there is none.
+    fn end(&self) {
+        self.watch.shutdown(Discard::Nothing);
     }
 }
 

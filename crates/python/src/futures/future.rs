@@ -8,10 +8,10 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTimeoutError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyString, PyType};
 
 use super::answer::{Answer, Engine};
-use super::opened::{Opened, standard};
+use super::opened::{Opened, Part, has_own_way, standard};
 use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::made::Made;
@@ -46,13 +46,22 @@ fn name_of(phase: Phase) -> &'static str {
 #[pymethods]
 impl Future {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
-        Future {
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let future = Future {
             engine: Engine::new(),
             opened: OnceLock::new(),
             made: Made::new(),
+        };
+        if has_own_way(class)? {
+            future.open(class.py())?;
         }
+        Ok(future)
     }
 
     #[expect(clippy::unused_self, reason = "everything is there since __new__")]
@@ -113,10 +122,7 @@ impl Future {
     fn result(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         match Self::wait(slf, timeout)? {
             Ended::Answer(answer) => answer.unwrap(slf.py()),
-            Ended::Opened => {
-                let timeout = timeout.map_or_else(|| slf.py().None().into_bound(slf.py()), Clone::clone);
-                standard(slf, "result", Some(&timeout)).map(Bound::unbind)
-            }
+            Ended::Opened(deadline) => ask_standard(slf, "result", deadline),
         }
     }
 
@@ -128,10 +134,7 @@ impl Future {
         match Self::wait(slf, timeout)? {
             Ended::Answer(Answer::Exception(exception)) => Ok(exception),
             Ended::Answer(Answer::Result(_)) => Ok(slf.py().None()),
-            Ended::Opened => {
-                let timeout = timeout.map_or_else(|| slf.py().None().into_bound(slf.py()), Clone::clone);
-                standard(slf, "exception", Some(&timeout)).map(Bound::unbind)
-            }
+            Ended::Opened(deadline) => ask_standard(slf, "exception", deadline),
         }
     }
 
@@ -160,7 +163,11 @@ impl Future {
 
     /// For executors: finish with an exception; otherwise as set_result().
     fn set_exception(slf: &Bound<'_, Self>, exception: Py<PyAny>) -> PyResult<()> {
-        finish(slf, Answer::Exception(exception))
+        let none = exception.is_none(slf.py());
+        finish(
+            slf,
+            if none { Answer::Result } else { Answer::Exception }(exception),
+        )
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -239,18 +246,33 @@ impl Future {
     }
 
     #[getter]
-    fn _condition(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.open(py)?.condition.clone_ref(py))
+    fn _condition<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.open(py)?.get(py, Part::Condition)
+    }
+
+    #[setter(_condition)]
+    fn put_condition(&self, condition: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.open(condition.py())?.set(Part::Condition, condition)
     }
 
     #[getter]
-    fn _waiters(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
-        Ok(self.open(py)?.waiters.clone_ref(py))
+    fn _waiters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.open(py)?.get(py, Part::Waiters)
+    }
+
+    #[setter(_waiters)]
+    fn put_waiters(&self, waiters: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.open(waiters.py())?.set(Part::Waiters, waiters)
     }
 
     #[getter]
-    fn _done_callbacks(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
-        Ok(self.open(py)?.callbacks.clone_ref(py))
+    fn _done_callbacks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.open(py)?.get(py, Part::Callbacks)
+    }
+
+    #[setter(_done_callbacks)]
+    fn put_done_callbacks(&self, callbacks: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.open(callbacks.py())?.set(Part::Callbacks, callbacks)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -277,7 +299,8 @@ impl Future {
 /// How a wait for a future came to its end.
 enum Ended {
     Answer(Answer),
-    Opened,
+    /// The future was opened: the rest of the wait, until this deadline, is the standard library's.
+    Opened(Deadline),
 }
 
 impl Future {
@@ -294,16 +317,20 @@ impl Future {
         Self::wait_until(slf, deadline)
     }
 
-    /// As result(), until a point in time.
-    pub(super) fn result_until(slf: &Bound<'_, Self>, deadline: Deadline) -> PyResult<Py<PyAny>> {
+    /// What the task came to. Blocks until it is there, or until `deadline`.
+    ///
+    /// # Errors
+    /// It is not there in time, was cancelled, or a signal handler raised.
+    pub(super) fn answer_until(slf: &Bound<'_, Self>, deadline: Deadline) -> PyResult<Answer> {
         match Self::wait_until(slf, deadline)? {
-            Ended::Answer(answer) => answer.unwrap(slf.py()),
-            Ended::Opened => {
-                let left = deadline
-                    .remaining()
-                    .map(|left| left.as_secs_f64())
-                    .into_pyobject(slf.py())?;
-                standard(slf, "result", Some(&left)).map(Bound::unbind)
+            Ended::Answer(answer) => Ok(answer),
+            Ended::Opened(deadline) => {
+                let exception = ask_standard(slf, "exception", deadline)?;
+                if exception.is_none(slf.py()) {
+                    ask_standard(slf, "result", deadline).map(Answer::Result)
+                } else {
+                    Ok(Answer::Exception(exception))
+                }
             }
         }
     }
@@ -315,7 +342,7 @@ impl Future {
             match waited {
                 Waited::Done => {}
                 Waited::TimedOut | Waited::Interrupted => return Err(PyTimeoutError::new_err(())),
-                Waited::Opened => return Ok(Ended::Opened),
+                Waited::Opened => return Ok(Ended::Opened(deadline)),
             }
         }
         if this.engine.phase().is_cancelled() {
@@ -338,11 +365,19 @@ impl Future {
             .opened
             .get()
             .ok_or_else(|| PyRuntimeError::new_err("a future is opened once"))?;
+        let callbacks = opened.get(py, Part::Callbacks)?;
         for callback in due.callbacks() {
-            opened.callbacks.bind(py).append(callback)?;
+            callbacks.call_method1("append", (callback,))?;
         }
         Ok(opened)
     }
+}
+
+/// Has the standard library wait for an open future; what its `result` or `exception` gives.
+#[cold]
+fn ask_standard(slf: &Bound<'_, Future>, what: &str, deadline: Deadline) -> PyResult<Py<PyAny>> {
+    let left = deadline.remaining().map(|left| left.as_secs_f64());
+    standard(slf, what, Some(&left.into_pyobject(slf.py())?)).map(Bound::unbind)
 }
 
 /// Gives a future its answer.

@@ -14,6 +14,6 @@ pub(crate) use answer::{Answer, Engine};
 pub(crate) use completed::{Completed, wait_for_futures};
 pub(crate) use future::Future;
 pub(crate) use map::Results;
-pub(crate) use opened::remember_standard_future;
+pub(crate) use opened::remember_future_classes;
 pub(crate) use pool::{Seat, ThreadPool};
 pub(crate) use task::{CurrentTask, current_task};

@@ -11,13 +11,43 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
 
-/// `concurrent.futures.Future`, as it was before anything was replaced.
-static STANDARD: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+/// `concurrent.futures.Future`, as it was before anything was replaced, and ours.
+static CLASSES: PyOnceLock<[Py<PyType>; 2]> = PyOnceLock::new();
 
-/// Tells the module which class is the standard library's. To be called once, before a future is made.
+/// Tells the module which class is the standard library's, and which one `submit()` makes. To be called once, before a
+/// future is made.
 #[pyfunction]
-pub(crate) fn remember_standard_future(class: &Bound<'_, PyType>) {
-    let _ = STANDARD.set(class.py(), class.clone().unbind());
+pub(crate) fn remember_future_classes(standard: &Bound<'_, PyType>, ours: &Bound<'_, PyType>) {
+    let classes = [standard.clone().unbind(), ours.clone().unbind()];
+    let _ = CLASSES.set(standard.py(), classes);
+}
+
+fn classes(py: Python<'_>) -> PyResult<&[Py<PyType>; 2]> {
+    let classes = CLASSES.get(py);
+    classes.ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))
+}
+
+/// The class of the futures that `submit()` makes: `interlock.concurrent.futures.Future`.
+#[inline]
+pub(super) fn future_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    classes(py).map(|[_, ours]| ours.bind(py))
+}
+
+/// Whether a class calls the callbacks of its futures in a way of its own, which only the standard library's methods heed.
+#[inline]
+pub(super) fn has_own_way(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let py = class.py();
+    let Some([standard, ours]) = CLASSES.get(py) else {
+        return Ok(false);
+    };
+    if class.is(ours) {
+        return Ok(false);
+    }
+    let hook = pyo3::intern!(py, "_invoke_callbacks");
+    if !class.hasattr(hook)? {
+        return Ok(false);
+    }
+    Ok(!class.getattr(hook)?.is(&standard.bind(py).getattr(hook)?))
 }
 
 /// The standard library's method, called for this future.
@@ -28,9 +58,7 @@ pub(super) fn standard<'py>(
     argument: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = future.py();
-    let class = STANDARD
-        .get(py)
-        .ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))?;
+    let [class, _] = classes(py)?;
     let method = class.bind(py).getattr(name)?;
     match argument {
         Some(argument) => method.call1((future, argument)),
@@ -38,26 +66,35 @@ pub(super) fn standard<'py>(
     }
 }
 
-/// What is made when a future is opened.
-pub(super) struct Opened {
-    pub(super) condition: Py<PyAny>,
-    pub(super) waiters: Py<PyList>,
-    pub(super) callbacks: Py<PyList>,
+/// What a future has as attributes, once it is open.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Condition,
+    Waiters,
+    Callbacks,
 }
+
+/// What is made when a future is opened: its parts, in a list, where programs may replace them.
+pub(super) struct Opened(Py<PyList>);
 
 impl Opened {
     /// A condition of ours, and two empty lists.
     pub(super) fn new(py: Python<'_>) -> PyResult<Self> {
-        Ok(Opened {
-            condition: py.get_type::<crate::condition::Condition>().call0()?.unbind(),
-            waiters: PyList::empty(py).unbind(),
-            callbacks: PyList::empty(py).unbind(),
-        })
+        let condition = py.get_type::<crate::condition::Condition>().call0()?;
+        let waiters = PyList::empty(py).into_any();
+        let callbacks = PyList::empty(py).into_any();
+        PyList::new(py, [condition, waiters, callbacks]).map(|parts| Opened(parts.unbind()))
+    }
+
+    pub(super) fn get<'py>(&self, py: Python<'py>, part: Part) -> PyResult<Bound<'py, PyAny>> {
+        self.0.bind(py).get_item(part as usize)
+    }
+
+    pub(super) fn set(&self, part: Part, object: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.bind(object.py()).set_item(part as usize, object)
     }
 
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.condition)?;
-        visit.call(&self.waiters)?;
-        visit.call(&self.callbacks)
+        visit.call(&self.0)
     }
 }

@@ -9,11 +9,11 @@ use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple};
 
 use super::future::Future;
 use super::map::Results;
+use super::opened::future_class;
 use super::task::Task;
 use crate::convert::Timeout;
 use crate::errors::Failure;
@@ -53,29 +53,17 @@ pub(crate) struct ThreadPool {
     settings: StateLock<Settings>,
 }
 
-static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-
-/// The class of the futures that submit() makes: `interlock.concurrent.futures.Future`.
-fn future_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
-    FUTURE.import(py, "interlock.concurrent.futures._base", "Future")
-}
+/// A function, its arguments, and where the call was submitted.
+type Call = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>);
 
 #[pymethods]
 impl ThreadPool {
     #[new]
-    #[pyo3(signature = (*_args, **kwargs))]
-    fn new(_args: &Bound<'_, PyAny>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let max_pending = match kwargs
-            .map(|kwargs| kwargs.get_item("max_pending"))
-            .transpose()?
-            .flatten()
-        {
-            Some(bound) if !bound.is_none() => bound.extract()?,
-            _ => 0,
-        };
-        Ok(ThreadPool {
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        ThreadPool {
             shared: Arc::new(Shared {
-                queue: WorkQueue::new(max_pending),
+                queue: WorkQueue::new(0),
                 counts: Counts::default(),
             }),
             settings: StateLock::new(Settings {
@@ -84,7 +72,13 @@ impl ThreadPool {
                 ordinary: true,
                 workers: 0,
             }),
-        })
+        }
+    }
+
+    /// Have at most so many tasks wait, 0 for any number; `blocks` says whether submit() then waits for room.
+    fn _set_bound(&self, max_pending: usize, blocks: bool) {
+        self.shared.queue.set_bound(max_pending);
+        self.settings.lock().blocks = blocks;
     }
 
     /// Have `fn(*args, **kwargs)` called by a worker; the future of its result.
@@ -112,16 +106,17 @@ impl ThreadPool {
         put_new(slf, priority, r#fn, args, kwargs)
     }
 
-    /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `site` says where the call was
-    /// submitted, for a note on the exception that it may raise.
+    /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `call` is the function, its
+    /// arguments, and where it was submitted, for a note on the exception that it may raise. With `over`, there is always
+    /// room: never blocks.
     fn _submit_held(
         slf: &Bound<'_, Self>,
         future: Py<Future>,
         priority: i64,
-        call: (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>),
-        site: Option<Py<PyAny>>,
+        call: Call,
+        over: bool,
     ) -> PyResult<()> {
-        let (callable, args, kwargs) = call;
+        let (callable, args, kwargs, site) = call;
         let task = Task {
             future,
             callable,
@@ -129,7 +124,13 @@ impl ThreadPool {
             kwargs,
             site,
         };
-        put(slf, priority, task)
+        if !over {
+            return put(slf, priority, task);
+        }
+        match slf.get().shared.queue.put_over(priority, task) {
+            Ok(placed) => count_placed(slf, placed),
+            Err(_) => Err(refuse(slf)),
+        }
     }
 
     /// Leave every task to _submit_otherwise() from now on, apart from those of _submit_held().
@@ -142,6 +143,7 @@ impl ThreadPool {
         let Ok(task) = self.shared.queue.try_take() else {
             return Ok(None);
         };
+        self.shared.counts.taken_out(1);
         let kwargs = task.kwargs.unwrap_or_else(|| PyDict::new(py).unbind());
         (task.future, task.callable, task.args, kwargs)
             .into_pyobject(py)
@@ -166,13 +168,17 @@ impl ThreadPool {
         Ok(Results::over(futures, deadline, return_exceptions))
     }
 
-    /// The seat of a new worker.
+    /// The seat of a new worker, which _count_workers() counts when it is there.
     fn _seat(&self) -> Seat {
-        self.settings.lock().workers += 1;
         Seat {
             shared: self.shared.clone(),
             clock: StateLock::default(),
         }
+    }
+
+    /// There are so many workers now.
+    fn _count_workers(&self, number: usize) {
+        self.settings.lock().workers = number;
     }
 
     /// Count no workers: in the child of a fork, where they do not exist.
@@ -188,6 +194,7 @@ impl ThreadPool {
             return Vec::new();
         }
         let tasks: Vec<_> = self.shared.queue.drain().collect();
+        self.shared.counts.taken_out(tasks.len() as u64);
         tasks.into_iter().map(|task| task.future.clone_ref(py)).collect()
     }
 
@@ -197,18 +204,8 @@ impl ThreadPool {
     }
 
     #[setter(_max_workers)]
-    fn put_max_workers(&self, max_workers: usize) {
-        self.settings.lock().max_workers = max_workers;
-    }
-
-    #[getter]
-    fn _blocks(&self) -> bool {
-        self.settings.lock().blocks
-    }
-
-    #[setter(_blocks)]
-    fn put_blocks(&self, blocks: bool) {
-        self.settings.lock().blocks = blocks;
+    fn put_max_workers(&self, max_workers: MaxWorkers) {
+        self.settings.lock().max_workers = max_workers.0;
     }
 
     /// How many tasks wait for a worker.
@@ -216,10 +213,38 @@ impl ThreadPool {
         self.shared.queue.len()
     }
 
+    /// Wait until `number` tasks are done, for at most `timeout` seconds; how many are.
+    fn _wait_for_done(&self, py: Python<'_>, number: u64, timeout: Timeout) -> PyResult<u64> {
+        blocking::wait(py, timeout.deadline()?, |patience| {
+            self.shared.counts.wait_with(number, patience)
+        })
+    }
+
     /// Counts of tasks: submitted, running, done, and failed among these.
     fn _counts(&self) -> (u64, u64, u64, u64) {
         let counted = self.shared.counts.look();
         (counted.submitted, counted.running, counted.done, counted.failed)
+    }
+}
+
+/// A number of workers. The standard library compares with whatever number it is given: 2.5 allows for three.
+struct MaxWorkers(usize);
+
+impl<'py> FromPyObject<'_, 'py> for MaxWorkers {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(number) = object.extract::<usize>() {
+            return Ok(MaxWorkers(number));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the largest number is no limit, and a negative one is zero"
+        )]
+        object
+            .extract::<f64>()
+            .map(|number| MaxWorkers(number.ceil() as usize))
     }
 }
 
@@ -271,6 +296,13 @@ fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<()> {
         Ok(placed) => placed,
         Err(refusal) => put_slowly(slf, priority, refusal)?,
     };
+    count_placed(slf, placed)
+}
+
+/// Counts a task that was put, and has a worker started for it if none is idle.
+#[inline]
+fn count_placed(slf: &Bound<'_, ThreadPool>, placed: Placed) -> PyResult<()> {
+    let this = slf.get();
     this.shared.counts.submitted();
     if placed == Placed::WorkerIsWanted && this.may_have_more_workers() {
         slf.call_method0("_adjust_thread_count")?;

@@ -87,7 +87,7 @@ impl Task {
         let result = self.callable.bind(py).call(self.args.bind(py), kwargs);
         drop(CURRENT.replace(outer));
         if let (Err(error), Some(site)) = (&result, &self.site) {
-            note(error, self.callable.bind(py), site.bind(py))?;
+            note(error, self.callable.bind(py), site.bind(py));
         }
         // What was given to the call is let go of before anybody hears of its end.
         drop((self.callable, self.args, self.kwargs));
@@ -97,12 +97,13 @@ impl Task {
     }
 }
 
-/// Says on the exception where it comes from.
+/// Says on the exception where it comes from. An exception that takes no note goes without.
 #[cold]
-fn note(error: &PyErr, callable: &Bound<'_, PyAny>, site: &Bound<'_, PyAny>) -> PyResult<()> {
+fn note(error: &PyErr, callable: &Bound<'_, PyAny>, site: &Bound<'_, PyAny>) {
     let py = callable.py();
-    let notes = py.import("interlock.concurrent.futures._notes")?;
-    notes
-        .call_method1("add", (error.value(py), callable, site))
-        .map(drop)
+    let notes = py.import("interlock.concurrent.futures._notes");
+    let noted = notes.and_then(|notes| notes.call_method1("add", (error.value(py), callable, site)));
+    if let Err(refusal) = noted {
+        refusal.write_unraisable(py, Some(callable));
+    }
 }

@@ -12,15 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from interlock.concurrent.futures._progress import Progress
+    from interlock.concurrent.futures._progress import _Progress
 
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
     from interlock import _interlock
     from interlock.concurrent.futures._progress import shown
-
-    _interlock.remember_standard_future(_std.Future)
 
     _std_wait = _std.wait
     _std_as_completed = _std.as_completed
@@ -34,6 +32,8 @@ if not in_subinterpreter():
 
         __slots__ = ()
 
+    _interlock.remember_future_classes(_std.Future, Future)
+
     def wait(fs: Iterable[Any], timeout: float | None = None, return_when: str = _std.ALL_COMPLETED) -> Any:
         """Wait for the futures in `fs`, for at most `timeout` seconds (None: without limit).
 
@@ -41,15 +41,13 @@ if not in_subinterpreter():
         ALL_COMPLETED. Blocks until so many are done; futures of any library may be among them.
         """
         futures = set(fs)
-        if not all(isinstance(future, _interlock.Future) for future in futures):
+        if return_when not in _WHEN or not all(isinstance(future, _interlock.Future) for future in futures):
             return _std_wait(futures, timeout, return_when)
-        if return_when not in _WHEN:
-            raise ValueError(f"Invalid return condition: {return_when!r}")
         done = set(_interlock.wait_for_futures(list(futures), timeout, return_when))
         return _Done(done, futures - done)
 
     def as_completed(
-        fs: Iterable[Any], timeout: float | None = None, *, progress: Progress = False
+        fs: Iterable[Any], timeout: float | None = None, *, progress: _Progress = False
     ) -> Iterator[Any]:
         """Give the futures in `fs` as they are done, each once.
 

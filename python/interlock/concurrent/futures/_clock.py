@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from concurrent.futures._base import LOGGER
 
 from interlock._interlock import Alarms
 from interlock.threading import Thread
@@ -29,5 +30,8 @@ def _cancel() -> None:
     while (reference := _alarms.next()) is not None:
         future = reference()
         if future is not None:
-            future.cancel()
+            try:
+                future.cancel()
+            except BaseException:  # of a callback: the others are to be cancelled all the same
+                LOGGER.critical("Exception in a callback of %r", future, exc_info=True)
         del future

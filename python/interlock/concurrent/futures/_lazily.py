@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures._base import CancelledError
 from itertools import islice
 from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
     from typing import Any
 
 __all__ = ["checked_buffersize", "lazily"]
@@ -49,8 +51,8 @@ def _results(
             left = None if deadline is None else deadline - monotonic()
             try:
                 result = future.result(left)
-            except Exception as error:
-                if not (return_exceptions and future.done()):
+            except BaseException as error:
+                if not (return_exceptions and _comes_from(future, error)):
                     raise
                 result = error
             futures.popleft()
@@ -61,3 +63,10 @@ def _results(
     finally:
         for future in futures:
             future.cancel()
+
+
+def _comes_from(future: Future[Any], error: BaseException) -> bool:
+    """Whether the call raised it, or was cancelled; not the wait."""
+    if future.cancelled():
+        return isinstance(error, CancelledError)
+    return future.done() and future.exception() is error

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, TypeAlias
 
-    Progress: TypeAlias = bool | str | Callable[[int, int | None], object]
+    _Progress: TypeAlias = bool | str | Callable[[int, int | None], object]
 
 __all__ = ["bar", "shown"]
 
@@ -18,7 +18,7 @@ _REFRESH = 0.1
 """Seconds between two lines of the plain bar."""
 
 
-def bar(progress: Progress, total: int | None) -> Callable[[int], None]:
+def bar(progress: _Progress, total: int | None) -> Callable[[int], None]:
     """A function to be called with the number of tasks that are done, and with -1 at the end.
 
     `progress`: True for a bar of tqdm, or a plain line if tqdm is not installed; a string for the same with a title; or a
@@ -65,7 +65,7 @@ def _plain(title: str, total: int | None) -> Callable[[int], None]:
     return show
 
 
-def shown(results: Iterator[Any], progress: Progress, total: int | None) -> Iterator[Any]:
+def shown(results: Iterator[Any], progress: _Progress, total: int | None) -> Iterator[Any]:
     """The same results, with a bar that moves as they come."""
     show = bar(progress, total)
     try:

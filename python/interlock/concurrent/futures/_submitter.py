@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import InvalidStateError
+from concurrent.futures._base import BrokenExecutor, InvalidStateError
 from contextlib import suppress
 
 from interlock._interlock import Future as EngineFuture
@@ -10,14 +10,17 @@ from interlock._interlock import Results
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._clock import cancel_after
 from interlock.concurrent.futures._notes import site
-from interlock.threading import Lock
+from interlock.threading import TIMEOUT_MAX, Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, ParamSpec, TypeVar
 
     from interlock.concurrent.futures._thread_pool import ThreadPoolExecutor
+
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
 
 __all__ = ["Submitter"]
 
@@ -48,29 +51,29 @@ class Submitter:
         """These conditions and more; see `ThreadPoolExecutor.after()`."""
         return Submitter(self._executor, self._priority, self._timeout, self._after + checked_futures(futures))
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Have `fn(*args, **kwargs)` called under these conditions; the future of its result.
 
         Blocks, and raises, as `ThreadPoolExecutor.submit()` does.
         """
         if self._after:
             return self._later(fn, args, kwargs)
-        future: Future = self._executor._submit_at(self._priority, fn, args, kwargs or None)
+        future = self._executor._submit_at(self._priority, fn, args, kwargs or None)
         self._limit(future)
         return future
 
-    def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def call(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
         """As submit(), and futures among the arguments are replaced by their results; see `ThreadPoolExecutor.call()`."""
         futures = tuple(argument for argument in (*args, *kwargs.values()) if _is_future(argument))
         return self.after(*futures)._later(fn, args, kwargs, resolve=True)
 
     def map(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., _T],
         *iterables: Iterable[Any],
         timeout: float | None = None,
         return_exceptions: bool = False,
-    ) -> Iterator[Any]:
+    ) -> Iterator[_T]:
         """As `ThreadPoolExecutor.map()`, under these conditions."""
         futures = [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905 - as map() does
         return Results(futures, timeout, return_exceptions)
@@ -81,14 +84,14 @@ class Submitter:
 
     def _later(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., _T],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         *,
         resolve: bool = False,
-    ) -> Future:
+    ) -> Future[_T]:
         """A call that is put into the queue by the end of the last future that it waits for."""
-        future = Future()
+        future: Future[_T] = Future()
         held = _Held(self._executor, future, self._priority, (fn, args, kwargs), resolve)
         self._executor._hold(future)
         held.wait_for(set(self._after))
@@ -97,7 +100,11 @@ class Submitter:
 
 
 class _Held:
-    """A call that waits for futures."""
+    """A call that waits for futures.
+
+    Its own future may end before: cancelled, or because one that it waits for failed. Whoever claims the call sees to what
+    follows: putting it into the queue, or, if its future has ended, telling those who watch that.
+    """
 
     def __init__(
         self,
@@ -107,13 +114,8 @@ class _Held:
         call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
         resolve: bool,
     ) -> None:
-        self.executor, self.future, self.priority, self.call, self.resolve = (
-            executor,
-            future,
-            priority,
-            call,
-            resolve,
-        )
+        self.executor, self.future, self.priority, self.resolve = executor, future, priority, resolve
+        self.call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = call
         self.site = site() if executor._notes else None
         self.lock = Lock()
         self.left = 1  # wait_for() itself
@@ -121,42 +123,54 @@ class _Held:
     def wait_for(self, futures: set[Any]) -> None:
         """Go on when all have ended."""
         self.left += len(futures)
+        self.future.add_done_callback(self._ended_early)
         for future in futures:
             future.add_done_callback(self._one_ended)
         self._count()
 
+    def _claim(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None:
+        """The call, for the first who asks."""
+        with self.lock:
+            call, self.call = self.call, None
+        return call
+
+    def _ended_early(self, future: Future) -> None:
+        if self._claim() is not None:
+            if future.cancelled():
+                future.set_running_or_notify_cancel()
+            self.executor._let_go(future)
+
     def _one_ended(self, future: Any) -> None:
         if future.cancelled():
-            self._end(None)
+            self.future.cancel()
         elif (error := future.exception()) is not None:
-            self._end(error)
+            self._fail(error)
         self._count()
 
-    def _end(self, error: BaseException | None) -> None:
-        """Pass on that a future that comes first was cancelled, or failed."""
-        if error is None:
-            self.future.cancel()
-        else:
-            with suppress(InvalidStateError):  # it was cancelled, or another one failed first
-                self.future.set_exception(error)
+    def _fail(self, error: BaseException) -> None:
+        with suppress(InvalidStateError):  # it was cancelled, or another one failed first
+            self.future.set_exception(error)
 
     def _count(self) -> None:
         with self.lock:
             self.left -= 1
             if self.left:
                 return
-        self._go()
+        call = self._claim()
+        if call is not None:
+            self._go(*call)
 
-    def _go(self) -> None:
-        fn, args, kwargs = self.call
+    def _go(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         try:
-            if not self.future.done():
-                if self.resolve:
-                    args = tuple(map(_resolved, args))
-                    kwargs = {name: _resolved(argument) for name, argument in kwargs.items()}
-                self.executor._submit_held(self.future, self.priority, (fn, args, kwargs or None), self.site)
+            if self.resolve:
+                args = tuple(map(_resolved, args))
+                kwargs = {name: _resolved(argument) for name, argument in kwargs.items()}
+            self.executor._submit_ready(self.future, self.priority, (fn, args, kwargs), self.site)
+        except BrokenExecutor as error:
+            self._fail(error)
         except RuntimeError:  # the interpreter is about to exit
-            self.future.cancel()
+            if self.future.cancel():
+                self.future.set_running_or_notify_cancel()
         finally:
             self.executor._let_go(self.future)
 
@@ -172,6 +186,10 @@ def checked_timeout(timeout: float) -> float:
     """The timeout in seconds, or TypeError or ValueError."""
     if timeout < 0:
         raise ValueError("timeout must not be negative")
+    if timeout != timeout:
+        raise ValueError("Invalid value NaN (not a number)")
+    if timeout > TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
     return timeout
 
 

@@ -7,11 +7,11 @@ import itertools
 import os
 import threading as _std_threading
 import weakref
-from concurrent.futures._base import LOGGER, InvalidStateError
 from collections.abc import Sized
+from concurrent.futures._base import LOGGER, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from time import sleep
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from interlock._interlock import Results, Seat, ThreadPool
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn
 
-    from interlock.concurrent.futures._progress import Progress
+    from interlock.concurrent.futures._progress import _Progress
 
 __all__ = ["ThreadPoolExecutor"]
 
@@ -50,7 +50,7 @@ class _Exit:
     def __init__(self) -> None:
         self.began = False
         self.seats: weakref.WeakKeyDictionary[Thread, Seat] = weakref.WeakKeyDictionary()
-        _std_threading._register_atexit(self.begin)  # type: ignore[attr-defined]
+        _std_threading._register_atexit(self.begin)
 
     def begin(self) -> None:
         self.began = True
@@ -99,7 +99,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         self._max_workers = max_workers
-        self._blocks = block
+        self._set_bound(max_pending or 0, bool(block))
         self._threads: set[Thread] = set()
         self._broken: str | bool = False
         self._shutdown = False
@@ -110,9 +110,12 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         self._held: set[Future] = set()
         self._nothing_held = Condition(self._shutdown_lock)
         self._own_queue: Any = None
+        self._earlier_threads: set[Thread] = set()
         self._notes = notes
         if notes:
             self._submit_no_more()
+        if type(self)._adjust_thread_count is not ThreadPoolExecutor._adjust_thread_count:
+            self._work_queue = SimpleQueue()  # its threads take from that, as in the standard library
         _executors.add(self)
 
     @property
@@ -122,9 +125,13 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
     @_work_queue.setter
     def _work_queue(self, queue: Any) -> None:
-        self._idle_semaphore = Semaphore(0)
-        self._own_queue = queue
-        self._submit_no_more()
+        with self._shutdown_lock:
+            if self._own_queue is None:
+                self._close(False)  # its threads end when they have done what waits
+                self._earlier_threads, self._threads = self._threads, set()
+                self._idle_semaphore = Semaphore(0)
+            self._own_queue = queue
+            self._submit_no_more()
 
     def _submit_otherwise(self, priority: int, fn: Any, args: tuple[Any, ...], kwargs: Any) -> Future:
         """What submit() does when there is more to it: an own queue, notes, or the end of the executor."""
@@ -133,8 +140,18 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         if self._shutdown or self._broken:
             self._refuse()
         future = Future()
-        self._submit_held(future, priority, (fn, args, kwargs), site() if self._notes else None)
+        self._submit_held(future, priority, (fn, args, kwargs, site() if self._notes else None), False)
         return future
+
+    def _submit_ready(self, future: Future, priority: int, call: tuple[Any, Any, Any], site: str | None) -> None:
+        """Submit a call that has been held; there is always room for it."""
+        if self._own_queue is None:
+            self._submit_held(future, priority, (*call, site), True)
+        elif self._shutdown:
+            raise RuntimeError(_AFTER_SHUTDOWN)
+        else:
+            self._own_queue.put(_std._WorkItem(future, *call))
+            self._adjust_thread_count()
 
     def _adjust_thread_count(self) -> None:
         """Start another worker; called when more calls wait than workers are idle."""
@@ -154,6 +171,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             )
             thread.start()
             self._threads.add(thread)
+            self._count_workers(number + 1)
             _exit.seats[thread] = seat
         if not number:
             _ = thread.native_id  # known when it has begun: as in the standard library, it has the first call then
@@ -182,7 +200,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         chunksize: int = 1,
         buffersize: int | None = None,
         return_exceptions: bool = False,
-        progress: Progress = False,
+        progress: _Progress = False,
     ) -> Iterator[Any]:
         """Call `fn` for the items of the iterables, as the built-in map() does; an iterator over the results, in their order.
 
@@ -197,7 +215,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         calls = zip(*iterables)  # noqa: B905 - as map() does
         if buffersize is not None:
             results = lazily(partial(self.submit, fn), calls, checked_buffersize(buffersize), timeout, return_exceptions)
-        elif type(self).submit is ThreadPool.submit:
+        elif type(self).submit is ThreadPool.submit and "submit" not in vars(self):
             results = self._map_each(fn, calls, timeout, return_exceptions)
         else:
             results = Results([self.submit(fn, *args) for args in calls], timeout, return_exceptions)
@@ -208,25 +226,39 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
         Blocks until the threads have ended, if `wait`.
         """
+        self._begin_end(cancel_futures)
+        if wait:
+            with self._nothing_held:
+                self._nothing_held.wait_for(lambda: not self._held)
         if self._own_queue is not None:
-            return super().shutdown(wait, cancel_futures=cancel_futures)
+            super().shutdown(wait, cancel_futures=cancel_futures)
+        elif self._pending() and not self._threads and not _exit.began:
+            self._adjust_thread_count()  # who submitted is about to do that
+        if wait:
+            for thread in iter(self._running_thread, None):
+                thread.join()
+
+    def _running_thread(self) -> Thread | None:
+        """One of the threads that have not ended: another may still be started for a call that was just submitted."""
+        threads = self._threads if self._own_queue is None else self._earlier_threads
+        return next((thread for thread in list(threads) if thread.is_alive()), None)
+
+    def _begin_end(self, cancel: bool) -> None:
         pending: list[Any] = []
         with self._shutdown_lock:
             self._shutdown = True
             self._submit_no_more()
-            if cancel_futures:
-                pending = [*self._held, *self._close(True)]
-            elif not self._held:
+            held = list(self._held)
+            if cancel:
+                pending = self._close(True)
+            elif not held:
                 self._close(False)
-        for future in pending:
-            if future.cancel():
-                with suppress(RuntimeError):  # a worker was faster
+        if cancel:
+            for future in held:
+                future.cancel()
+            for future in pending:
+                if future.cancel():
                     future.set_running_or_notify_cancel()
-        if wait:
-            with self._nothing_held:
-                self._nothing_held.wait_for(lambda: not self._held)
-            for thread in self._threads:
-                thread.join()
 
     # Calls that wait for futures.
 
@@ -270,7 +302,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """
         return Submitter(self, 0, None, ()).call(fn, *args, **kwargs)
 
-    def progress(self, progress: Progress = True) -> None:
+    def progress(self, progress: _Progress = True) -> None:
         """Show how many of the calls submitted so far are done, until all are.
 
         `progress`: True to show a bar, a string as its title, or a function that is called with the numbers of calls
@@ -278,14 +310,12 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """
         total = self._counts()[0]
         show = bar(progress, total)
-        done = -1
         try:
+            done = self._counts()[2]
+            show(min(done, total))
             while done < total:
-                earlier, done = done, min(self._counts()[2], total)
-                if done > earlier:
-                    show(done)
-                else:
-                    sleep(_REFRESH)
+                done = self._wait_for_done(total, _REFRESH)
+                show(min(done, total))
         finally:
             show(-1)
 
@@ -349,7 +379,7 @@ def _processors() -> int | None:
 def _after_fork() -> None:
     """In the child of a fork there are no workers; those that are needed are started."""
     for executor in _executors:
-        executor._threads = set()
+        executor._threads, executor._earlier_threads = set(), set()
         executor._shutdown_lock._at_fork_reinit()
         executor._forget_workers()
 

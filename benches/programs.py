@@ -1,0 +1,243 @@
+"""Real programs, run by plain Python and by ``interlock run`` in turn: equal results, median times.
+
+    programs.py                         everything, in .venv-programs, which is made if need be
+    programs.py --program 'dask_*' --rounds 9
+    programs.py --python PATH           in that interpreter, as it is
+    programs.py --write docs/benchmarks.md
+
+What is not installed is left out, and said. The exit status is 1 when a program failed, hung, or gave another
+result under Interlock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import machine
+from interpreters import PROJECT, environment
+from sections import table, write_section
+
+FOLDER = PROJECT / "benches" / "programs"
+VENV = PROJECT / ".venv-programs"
+REQUIREMENTS = PROJECT / "requirements" / "programs.txt"
+FORMS = {"plain": (), "interlock": ("-m", "interlock", "run")}
+HEAD = ["program", "python, s", "interlock run, s", "times as fast", "result"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program: a script of the folder, which prints its time and result, or another command."""
+
+    name: str
+    title: str
+    needs: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    """``{tree}`` is a folder with 500 files, ``{out}`` a file that does not exist yet."""
+
+    module: str = ""
+    """A module to run instead of the script. Its time is that of the process, its result what is in ``{out}``."""
+
+
+ALL = (
+    Program("dask_array", "dask, threads: sums over an array", ("dask", "numpy")),
+    Program("dask_words", "dask, threads: words in a bag", ("dask",)),
+    Program("web_pool", "Bottle under waitress, handlers use a pool", ("bottle", "waitress")),
+    Program("to_thread", "asyncio, 20,000 calls of to_thread"),
+    Program("tree_checksum", "checksums of a tree, by a pool", arguments=("{tree}",)),
+    Program(
+        "zip_tree", "python -m zipfile of the tree", arguments=("-c", "{out}", "{tree}"), module="zipfile"
+    ),
+    Program("tqdm_map", "tqdm's thread_map, 20,000 items", ("tqdm",)),
+)
+
+
+@dataclass
+class Measured:
+    """What was seen of one program."""
+
+    program: Program
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {form: [] for form in FORMS})
+    results: dict[str, list[str]] = field(default_factory=lambda: {form: [] for form in FORMS})
+    complaints: list[str] = field(default_factory=list)
+
+    def cells(self) -> list[str]:
+        """One row of the table."""
+        if self.complaints:
+            return [self.program.title, "", "", "", self.complaints[0]]
+        plain, ours = (median(self.seconds[form]) for form in FORMS)
+        return [self.program.title, f"{plain:.3f}", f"{ours:.3f}", f"{plain / ours:.2f}", "equal"]
+
+
+def main() -> int:
+    """Run, print, write; return the exit status."""
+    args = parse()
+    chosen = [
+        one for one in ALL if not args.program or any(fnmatch.fnmatch(one.name, p) for p in args.program)
+    ]
+    if args.list or not chosen:
+        print("\n".join(f"{one.name:14} {one.title}" for one in ALL))
+        return 0 if args.list else 2
+    python = args.python or prepare()
+    if (problem := has_interlock(python)) is not None:
+        print(f"interlock cannot be imported in {python}: {problem}", file=sys.stderr)
+        return 2
+    neighbours = machine.Neighbours()
+    measured, left_out = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        tree = plant(Path(folder) / "tree")
+        for program in chosen:
+            absent = [name for name in program.needs if not can_import(python, name)]
+            if absent:
+                left_out.append(f"{program.title}: {', '.join(absent)} is not installed")
+                print(f"left out: {left_out[-1]}", file=sys.stderr)
+                continue
+            measured.append(measure(program, python, tree, args))
+    rows = [one.cells() for one in measured]
+    text = page(rows, left_out, python, args, neighbours)
+    print(text)
+    if args.write:
+        write_section(args.write, "programs", text, "Benchmarks")
+    for one in measured:
+        print("".join(f"{one.program.name}: {line}\n" for line in one.complaints), end="", file=sys.stderr)
+    return int(any(one.complaints for one in measured))
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--python", metavar="PATH", help="an interpreter that has what the programs need")
+    parser.add_argument("--program", action="append", default=[], metavar="PATTERN", help="(repeatable)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each form (default 5)")
+    parser.add_argument("--limit", type=float, default=120, help="seconds a run may take (default 120)")
+    parser.add_argument("--list", action="store_true", help="list the programs and stop")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the section of docs/benchmarks.md")
+    return parser.parse_args()
+
+
+def prepare() -> str:
+    """The interpreter of the programs' own environment, which is made, and filled as far as that works."""
+    python = VENV / "bin" / "python"
+    key = f"{sys.version}\n{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()}\n"
+    stamp = VENV / "interlock-stamps" / "programs"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == key and python.exists():
+        return str(python)
+    print(f"making {VENV.name}", file=sys.stderr, flush=True)
+    base = getattr(sys, "_base_executable", sys.executable)
+    subprocess.run([base, "-I", "-m", "venv", "--clear", str(VENV)], check=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*install, "-r", str(REQUIREMENTS)], stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        print(f"requirements/{REQUIREMENTS.name} could not be installed; pip says why above", file=sys.stderr)
+        return str(python)
+    stamp.parent.mkdir(exist_ok=True)
+    stamp.write_text(key, encoding="utf-8")
+    return str(python)
+
+
+def has_interlock(python: str) -> str | None:
+    """Why Interlock can't be used there; None if it can."""
+    done = run([python, "-c", "import interlock._interlock"], 60)
+    lines = done.stderr.strip().splitlines()
+    return None if done.returncode == 0 else (lines[-1] if lines else "no reason given")
+
+
+def can_import(python: str, name: str) -> bool:
+    """Whether that module is there."""
+    return run([python, "-c", f"import {name}"], 60).returncode == 0
+
+
+def run(command: list[str], limit: float) -> subprocess.CompletedProcess[str]:
+    """One process, with this checkout's package."""
+    return subprocess.run(
+        command,
+        env=environment([str(PROJECT / "python")]),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        check=False,
+    )
+
+
+def plant(tree: Path) -> Path:
+    """500 files of 16 KiB in 20 folders."""
+    for number in range(500):
+        path = tree / f"{number % 20:02}" / f"{number:03}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(random.Random(number).randbytes(16_384))
+    return tree
+
+
+def measure(program: Program, python: str, tree: Path, args: argparse.Namespace) -> Measured:
+    """Both forms in turn, each first every other time; a round that is not counted comes before."""
+    measured = Measured(program)
+    for number in range(-1, args.rounds):
+        print(f"{program.name}, {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
+        for form in list(FORMS) if number % 2 else list(FORMS)[::-1]:
+            try:
+                seconds, result = run_once(program, python, form, tree, args.limit)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                measured.complaints.append(f"{form}: {error}")
+                return measured
+            measured.results[form].append(result)
+            if number >= 0:
+                measured.seconds[form].append(seconds)
+    if len({result for results in measured.results.values() for result in results}) > 1:
+        measured.complaints.append(f"results differ: {measured.results}")
+    return measured
+
+
+def run_once(program: Program, python: str, form: str, tree: Path, limit: float) -> tuple[float, str]:
+    """Seconds and result of one run. Raises RuntimeError for one that failed, TimeoutExpired for one that hung."""
+    out = tree.parent / "out"
+    out.unlink(missing_ok=True)
+    what = ["-m", program.module] if program.module else [str(FOLDER / f"{program.name}.py")]
+    arguments = [argument.format(tree=tree, out=out) for argument in program.arguments]
+    start = time.perf_counter()
+    done = run([python, *FORMS[form], *what, *arguments], limit)
+    seconds = time.perf_counter() - start
+    if done.returncode or done.stderr:
+        said = done.stderr.strip().splitlines() or ["nothing on stderr"]
+        print(done.stderr[-4_000:], file=sys.stderr)
+        raise RuntimeError(f"exit status {done.returncode}, {said[-1]}")
+    if program.module:
+        return seconds, hashlib.sha256(out.read_bytes()).hexdigest()
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told["seconds"], json.dumps(told["result"])
+
+
+def page(
+    rows: list[list[str]],
+    left_out: list[str],
+    python: str,
+    args: argparse.Namespace,
+    neighbours: machine.Neighbours,
+) -> str:
+    """The section of the page."""
+    version = run([python, "-c", "import platform; print(platform.python_version())"], 60).stdout.strip()
+    about = (
+        f"`python benches/programs.py --rounds {args.rounds}` with CPython {version} on {machine.describe()}; "
+        f"{neighbours}. Medians of {args.rounds} runs of each form in turn, after one that is not counted: seconds "
+        "of work as the program itself measures it, without the start of the interpreter and imports; of zipfile the "
+        "whole process."
+    )
+    missing = "\n".join(f"- left out: {line}" for line in left_out)
+    return "\n\n".join(filter(None, ["## Real programs", about, table(HEAD, rows), missing]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+//! Thread pools beside `rayon` and the crate `threadpool`, whose results come back through a channel.
+
+mod common;
+
+use std::sync::mpsc;
+use std::time::Instant;
+
+use criterion::Criterion;
+use interlock::pool::{Task, ThreadPool};
+
+/// The threads of each pool.
+const WORKERS: usize = 4;
+/// Tasks that are submitted before any result is asked for.
+const MANY: u64 = 10_000;
+
+/// A pool of threads, whichever it is.
+trait Pool {
+    /// Submits so many tasks, which have next to nothing to do, and waits for the result of each. The sum of the results.
+    fn sum(&self, tasks: u64) -> u64;
+}
+
+impl Pool for ThreadPool {
+    fn sum(&self, tasks: u64) -> u64 {
+        let submitted: Vec<_> = (0..tasks)
+            .flat_map(|number| self.submit(move || number))
+            .collect();
+        submitted.into_iter().flat_map(Task::result).sum()
+    }
+}
+
+impl Pool for rayon::ThreadPool {
+    fn sum(&self, tasks: u64) -> u64 {
+        let (sender, receiver) = mpsc::channel();
+        for number in 0..tasks {
+            let sender = sender.clone();
+            self.spawn(move || sender.send(number).unwrap_or_default());
+        }
+        receiver.iter().take(tasks as usize).sum()
+    }
+}
+
+impl Pool for threadpool::ThreadPool {
+    fn sum(&self, tasks: u64) -> u64 {
+        let (sender, receiver) = mpsc::channel();
+        for number in 0..tasks {
+            let sender = sender.clone();
+            self.execute(move || sender.send(number).unwrap_or_default());
+        }
+        receiver.iter().take(tasks as usize).sum()
+    }
+}
+
+fn pools() -> Vec<(&'static str, Box<dyn Pool>)> {
+    let mut pools: Vec<(_, Box<dyn Pool>)> = vec![("interlock", Box::new(ThreadPool::new(WORKERS)))];
+    if let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(WORKERS).build() {
+        pools.push(("rayon", Box::new(pool)));
+    }
+    pools.push(("threadpool", Box::new(threadpool::ThreadPool::new(WORKERS))));
+    pools
+}
+
+fn main() {
+    let mut criterion = common::criterion();
+    let cases = [
+        ("submit 10,000 tasks and wait for all", MANY),
+        ("submit a task and wait for it", 1),
+    ];
+    for (case, tasks) in cases {
+        measure(&mut criterion, case, tasks);
+    }
+    criterion.final_summary();
+}
+
+fn measure(criterion: &mut Criterion, case: &str, tasks: u64) {
+    let mut group = criterion.benchmark_group(case);
+    for (name, pool) in pools() {
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|rounds| {
+                let began = Instant::now();
+                for _ in 0..rounds {
+                    assert_eq!(pool.sum(tasks), tasks * (tasks - 1) / 2);
+                }
+                began.elapsed()
+            });
+        });
+    }
+    group.finish();
+}

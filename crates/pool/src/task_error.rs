@@ -1,0 +1,130 @@
+//! What can go wrong with a task, on its way into a pool and on its way to its result.
+
+use std::any::Any;
+use std::{error, fmt, io};
+
+use interlock_wait::WordLock;
+
+/// Why a task has no result.
+#[derive(Debug)]
+pub enum TaskError {
+    /// It was cancelled before a worker began with it.
+    Cancelled,
+    /// It panicked.
+    Panicked(Panic),
+    /// It belongs to the process that this one was forked from, and is run there.
+    Forked,
+    /// Its result was taken before, by awaiting it.
+    Taken,
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TaskError::Cancelled => f.write_str("the task was cancelled"),
+            TaskError::Panicked(panic) => write!(f, "the task panicked: {}", panic.message()),
+            TaskError::Forked => f.write_str("the task is run by the process that this one was forked from"),
+            TaskError::Taken => f.write_str("the result of the task was taken before"),
+        }
+    }
+}
+
+impl error::Error for TaskError {}
+
+/// The panic of a task.
+pub struct Panic {
+    message: Box<str>,
+    /// Under a lock for the sake of [`Sync`] alone.
+    payload: WordLock<Option<Box<dyn Any + Send>>>,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+        let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+            (Some(message), _) => (*message).into(),
+            (_, Some(message)) => message.as_str().into(),
+            _ => "a value that is not a text".into(),
+        };
+        Panic {
+            message,
+            payload: WordLock::new(Some(payload)),
+        }
+    }
+
+    /// What the task said when it panicked.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The value that the task panicked with.
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        let payload = self.payload.lock().take();
+        payload.unwrap_or_else(|| Box::new(self.message))
+    }
+
+    /// Goes on with the panic on the calling thread.
+    pub fn resume(self) -> ! {
+        std::panic::resume_unwind(self.into_payload())
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message).finish()
+    }
+}
+
+/// Why a pool did not take a task. The function comes back.
+pub enum SubmitError<F> {
+    /// As many tasks wait as may ([`Builder::max_pending`](crate::Builder::max_pending)).
+    Full(F),
+    /// The pool was shut down.
+    ShutDown(F),
+    /// The pool has no worker, and the operating system has no room for a thread.
+    NoThread(F, io::Error),
+}
+
+impl<F> SubmitError<F> {
+    /// The function.
+    pub fn into_inner(self) -> F {
+        match self {
+            SubmitError::Full(function)
+            | SubmitError::ShutDown(function)
+            | SubmitError::NoThread(function, _) => function,
+        }
+    }
+
+    /// The same reason, with something else to give back.
+    pub(crate) fn map<G>(self, other: impl FnOnce(F) -> G) -> SubmitError<G> {
+        match self {
+            SubmitError::Full(function) => SubmitError::Full(other(function)),
+            SubmitError::ShutDown(function) => SubmitError::ShutDown(other(function)),
+            SubmitError::NoThread(function, error) => SubmitError::NoThread(other(function), error),
+        }
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SubmitError::Full(_) => {
+                f.write_str("the pool has no room for another task: wait, or raise max_pending")
+            }
+            SubmitError::ShutDown(_) => f.write_str("the pool takes no more tasks: it was shut down"),
+            SubmitError::NoThread(_, error) => write!(f, "the pool cannot start its first worker: {error}"),
+        }
+    }
+}
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            SubmitError::Full(_) => "Full",
+            SubmitError::ShutDown(_) => "ShutDown",
+            SubmitError::NoThread(..) => "NoThread",
+        };
+        f.debug_tuple(name).finish_non_exhaustive()
+    }
+}
+
+impl<F> error::Error for SubmitError<F> {}

@@ -1,0 +1,132 @@
+//! Pools in the child of a fork. One test, because what it forks is the process of all.
+
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use interlock_pool::{Latch, TaskError, ThreadPool};
+use interlock_wait::{Deadline, Patience};
+
+/// Runs `body` in a forked child. Whether it returned true there, within twenty seconds.
+fn in_a_child(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs `body`, which allocates and uses the engine, and ends; the C library's allocator can be used
+    // in the child of a process with threads.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        // SAFETY: the alarm ends a child that hangs; `_exit` ends it without running what is left of the test.
+        unsafe { libc::alarm(20) };
+        let status = if body() { 0 } else { 1 };
+        // SAFETY: as above.
+        unsafe { libc::_exit(status) };
+    }
+    let mut status = 0;
+    // SAFETY: the child is this process's, and nobody else waits for it.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}
+
+fn long() -> Deadline {
+    Deadline::after(Duration::from_secs(10))
+}
+
+#[test]
+fn the_child_of_a_fork_has_the_pool_without_its_workers_and_tasks() {
+    a_child_has_workers_of_its_own();
+    a_pool_at_work_can_be_forked();
+    a_task_may_fork();
+}
+
+fn a_child_has_workers_of_its_own() {
+    let pool = ThreadPool::builder().workers(1).max_pending(2).build();
+    let may_end = Arc::new(Latch::default());
+    let its = may_end.clone();
+    let done = pool.submit(|| 1).unwrap();
+    assert!(done.wait_until(long()));
+    let running = pool
+        .submit(move || its.wait_with(&mut Patience::endless()))
+        .unwrap();
+    while pool.stats().running == 0 {
+        std::thread::yield_now();
+    }
+    let waiting = [2, 3].map(|number| pool.submit(move || number).unwrap());
+
+    let (mut done, mut running, mut waiting) = (Some(done), Some(running), Some(waiting));
+    let as_expected = in_a_child(|| {
+        let stats = pool.stats();
+        let nothing_here = (stats.workers, stats.running, stats.waiting) == (0, 0, 0);
+        // There is room for them, though the queue was full.
+        let own: Vec<_> = (0..100)
+            .map(|number| pool.submit(move || number).unwrap())
+            .collect();
+        let own = own
+            .into_iter()
+            .map(|task| task.result_until(long()).unwrap().unwrap());
+        let own_are_run = own.eq(0..100);
+        let after = running
+            .take()
+            .unwrap()
+            .then(|result| matches!(result, Err(TaskError::Forked)));
+        let foreign = waiting
+            .take()
+            .unwrap()
+            .map(|task| task.is_done() && matches!(task.result(), Err(TaskError::Forked)));
+        let result = done.take().unwrap().result();
+        nothing_here
+            && own_are_run
+            && after.result().unwrap()
+            && foreign == [true; 2]
+            && matches!(result, Ok(1))
+            && pool.join_until(long())
+    });
+    assert!(as_expected);
+    may_end.open();
+    assert!(running.unwrap().result().unwrap());
+    assert!(waiting.unwrap().map(|task| task.result().unwrap()) == [2, 3]);
+    assert_eq!(done.unwrap().result().unwrap(), 1);
+}
+
+/// Workers, and tasks that submit others, hold no lock while this thread forks.
+fn a_pool_at_work_can_be_forked() {
+    let pool = Arc::new(ThreadPool::new(3));
+    let stop = Arc::new(AtomicBool::new(false));
+    let feeders: Vec<_> = (0..2)
+        .map(|_| {
+            let (its, stop) = (pool.clone(), stop.clone());
+            let feed = move || {
+                while !stop.load(Ordering::SeqCst) {
+                    drop(its.submit(|| ()).unwrap());
+                    while its.stats().waiting > 50 {
+                        std::thread::yield_now();
+                    }
+                }
+            };
+            pool.submit(feed).unwrap()
+        })
+        .collect();
+    for _ in 0..100 {
+        assert!(in_a_child(|| {
+            let task = pool.submit(|| 5).unwrap();
+            matches!(task.result_until(long()), Ok(Ok(5)))
+        }));
+    }
+    stop.store(true, Ordering::SeqCst);
+    feeders.into_iter().for_each(|feeder| feeder.result().unwrap());
+    pool.join();
+}
+
+fn a_task_may_fork() {
+    let pool = Arc::new(ThreadPool::new(2));
+    let its = pool.clone();
+    let forks = pool.submit(move || {
+        in_a_child(|| {
+            let tasks = [1, 2, 3].map(|number| its.submit(move || number).unwrap());
+            tasks.map(|task| task.result_until(long()).unwrap().unwrap()) == [1, 2, 3]
+        })
+    });
+    assert!(forks.unwrap().result().unwrap());
+    assert_eq!(pool.stats().running, 0);
+}

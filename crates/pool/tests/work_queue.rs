@@ -1,0 +1,212 @@
+//! Tasks and the workers that take them, with real threads. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use interlock_pool::{DEFAULT_PRIORITY, Placed, WorkQueue};
+use interlock_queue::{GetError, PutError};
+use interlock_wait::{Deadline, Event, Kind, Patience, Probe, Resource, clear_probe, set_probe};
+
+/// How tasks are put, and how workers take them.
+struct Way {
+    put: fn(&WorkQueue<usize>, usize) -> Result<Placed, PutError<usize>>,
+    take: fn(&WorkQueue<usize>) -> Result<usize, GetError>,
+}
+
+/// Every worker notified by who puts a task; workers woken one after the other.
+const WAYS: [Way; 2] = [
+    Way {
+        put: |queue, work| queue.try_put(DEFAULT_PRIORITY, work),
+        take: |queue| queue.take_with(&mut Patience::endless()),
+    },
+    Way {
+        put: |queue, work| queue.try_lay(DEFAULT_PRIORITY, work),
+        take: |queue| queue.take_unforked(|_| ()).map(|(work, ())| work),
+    },
+];
+
+fn put(queue: &WorkQueue<usize>, work: usize) -> Placed {
+    queue.try_put(DEFAULT_PRIORITY, work).unwrap()
+}
+
+#[test]
+fn a_worker_is_wanted_when_none_is_idle() {
+    let queue = WorkQueue::new(0);
+    assert_eq!(put(&queue, 1), Placed::WorkerIsWanted);
+    assert_eq!(put(&queue, 2), Placed::WorkerIsWanted);
+    assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]);
+    for Way { put, take } in WAYS {
+        let (tell, hear) = mpsc::channel();
+        let queue = WorkQueue::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while let Ok(work) = take(&queue) {
+                    tell.send(work).unwrap();
+                }
+            });
+            // Until it stands in line.
+            while put(&queue, 7) == Ok(Placed::WorkerIsWanted) {
+                std::thread::yield_now();
+                let _ = queue.try_take();
+            }
+            assert_eq!(hear.recv(), Ok(7));
+            queue.shutdown();
+        });
+    }
+}
+
+#[test]
+fn workers_that_are_woken_one_after_the_other_all_wake() {
+    const WORKERS: usize = 4;
+    let queue = WorkQueue::new(0);
+    let (took, may_go_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while queue.take_unforked(|_| ()).is_ok() {
+                    let round = took.fetch_add(1, Ordering::SeqCst) / WORKERS + 1;
+                    while may_go_on.load(Ordering::SeqCst) < round {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+        for round in 1..=1_000 {
+            (0..WORKERS).for_each(|work| assert!(queue.try_lay(DEFAULT_PRIORITY, work).is_ok()));
+            // Each runs until all run.
+            while took.load(Ordering::SeqCst) < round * WORKERS {
+                std::thread::yield_now();
+            }
+            may_go_on.store(round, Ordering::SeqCst);
+        }
+        queue.shutdown();
+    });
+}
+
+#[test]
+fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
+    for Way { put, take } in WAYS {
+        let queue = WorkQueue::new(0);
+        let (took, may_go_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while take(&queue).is_ok() {
+                    let round = took.fetch_add(1, Ordering::SeqCst) + 1;
+                    while may_go_on.load(Ordering::SeqCst) < round {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            for round in 1..=20_000 {
+                // Until it stands in line, or has taken a task before it did.
+                while took.load(Ordering::SeqCst) < round {
+                    if put(&queue, 1) == Ok(Placed::WorkerIsIdle) {
+                        // At different points of its way back: it has, or will have, one of the two, and nobody is there
+                        // for the other.
+                        (0..round % 1000).for_each(|_| std::hint::spin_loop());
+                        assert_eq!(put(&queue, 2), Ok(Placed::WorkerIsWanted));
+                        break;
+                    }
+                    std::thread::yield_now();
+                    let _ = queue.try_take();
+                }
+                while took.load(Ordering::SeqCst) < round {
+                    std::thread::yield_now();
+                }
+                drop(queue.drain());
+                may_go_on.store(round, Ordering::SeqCst);
+            }
+            queue.shutdown();
+        });
+    }
+}
+
+#[test]
+fn what_was_put_before_the_end_is_done() {
+    const TASKS: usize = 10_000;
+    for Way { put, take } in WAYS {
+        let queue = WorkQueue::new(0);
+        let done: Vec<_> = (0..TASKS).map(|_| AtomicUsize::new(0)).collect();
+        std::thread::scope(|scope| {
+            let worker = || {
+                while let Ok(work) = take(&queue) {
+                    done[work].fetch_add(1, Ordering::SeqCst);
+                }
+                assert_eq!(take(&queue), Err(GetError::ShutDown));
+            };
+            scope.spawn(worker);
+            scope.spawn(worker);
+            for work in 0..TASKS {
+                assert!(put(&queue, work).is_ok());
+            }
+            queue.shutdown();
+            assert_eq!(queue.try_put(0, 1), Err(PutError::ShutDown(1)));
+        });
+        assert!(queue.is_shut_down() && queue.is_empty());
+        assert!(done.iter().all(|times| times.load(Ordering::SeqCst) == 1));
+    }
+}
+
+#[test]
+fn a_full_queue_gives_the_task_back_or_waits_for_room() {
+    let queue = WorkQueue::new(1);
+    put(&queue, 1);
+    assert_eq!(queue.try_put(0, 2), Err(PutError::Full(2)));
+    let mut no_patience = Patience::until(Deadline::PASSED);
+    assert_eq!(queue.put_with(0, 2, &mut no_patience), Err(PutError::Full(2)));
+    std::thread::scope(|scope| {
+        let putter = scope.spawn(|| queue.put_with(0, 2, &mut Patience::endless()));
+        assert_eq!(queue.take_unforked(|_| ()), Ok((1, ())));
+        assert_eq!(queue.take_unforked(|_| ()), Ok((2, ())));
+        assert!(putter.join().unwrap().is_ok());
+    });
+}
+
+/// Counts those who wait for room.
+struct WaitsForRoom(AtomicUsize);
+
+impl Probe for WaitsForRoom {
+    fn event(&self, event: Event) {
+        let room = Kind::QueuePut;
+        if matches!(event, Event::WillWait { resource: Resource { kind, .. }, .. } if kind == room) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_room_hears_of_a_drain() {
+    let waits = Arc::new(WaitsForRoom(AtomicUsize::new(0)));
+    set_probe(waits.clone());
+    let queue = WorkQueue::new(2);
+    put(&queue, 1);
+    put(&queue, 2);
+    std::thread::scope(|scope| {
+        let before = waits.0.load(Ordering::SeqCst);
+        let putter = scope.spawn(|| queue.put_with(0, 3, &mut Patience::endless()));
+        while waits.0.load(Ordering::SeqCst) == before {
+            std::thread::yield_now();
+        }
+        assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(putter.join().unwrap(), Ok(Placed::WorkerIsWanted));
+    });
+    clear_probe();
+    assert_eq!(queue.len(), 1);
+}
+
+#[test]
+fn the_smallest_number_is_taken_first() {
+    let queue = WorkQueue::new(0);
+    for (priority, work) in [(3, 6), (0, 3), (-1, 1), (0, 4), (1, 5), (-1, 2)] {
+        queue.try_put(priority, work).unwrap();
+    }
+    queue.shutdown();
+    let taken: Vec<_> = std::iter::from_fn(|| queue.take_unforked(|&work| work).ok())
+        .map(|(_, work)| work)
+        .collect();
+    assert_eq!(taken, [1, 2, 3, 4, 5, 6]);
+}

@@ -1,0 +1,547 @@
+"""What the executor can do beyond the standard library."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, InvalidStateError
+from concurrent.futures.thread import BrokenThreadPool
+from typing import Any
+
+import interlock
+import pytest
+from interlock.concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+
+from tests.lifecycle.inside import eventually, until_blocked
+from tests.parity.test_executors import Gate
+
+pytestmark = pytest.mark.timeout(30)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """Tasks that are known to run; the end of the test lets them go."""
+    made = Gate()
+    yield made
+    made.open.set()
+
+
+@pytest.fixture
+def one(gate: Gate) -> Iterator[ThreadPoolExecutor]:
+    """An executor with one worker."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+        gate.open.set()
+
+
+def test_a_full_executor_refuses(gate: Gate) -> None:
+    with ThreadPoolExecutor(1, max_pending=2, block=False) as pool:
+        futures = [pool.submit(gate)]
+        gate.wait_for(1)
+        futures += [pool.submit(int) for _ in range(2)]
+        for submit in (pool.submit, pool.at(priority=-1).submit):
+            with pytest.raises(queue.Full):
+                submit(int)
+        assert pool.stats().submitted == 3
+        gate.open.set()
+        wait(futures)
+        assert pool.submit(pow, 2, 3).result(20) == 8
+
+
+def test_a_full_executor_has_submit_wait(gate: Gate) -> None:
+    with ThreadPoolExecutor(1, max_pending=2) as pool:
+        futures, natives = [pool.submit(gate)], []
+        gate.wait_for(1)
+
+        def submit() -> None:
+            natives.append(threading.get_native_id())
+            futures.extend(pool.submit(pow, n, 2) for n in range(20))
+
+        submitter = threading.Thread(target=submit)
+        submitter.start()
+        eventually(lambda: pool.stats().waiting == 2, "the executor full")
+        until_blocked(natives)
+        assert len(futures) == 3
+        gate.open.set()
+        submitter.join(20)
+        assert [future.result(20) for future in futures[1:]] == [n * n for n in range(20)]
+        assert list(pool.map(abs, range(-50, 0))) == list(range(50, 0, -1))
+
+
+def test_a_shutdown_ends_the_wait_for_room(gate: Gate) -> None:
+    pool = ThreadPoolExecutor(1, max_pending=1)
+    said: list[Any] = []
+    pool.submit(gate)
+    gate.wait_for(1)
+    pool.submit(int)
+
+    def submit() -> None:
+        said.append(threading.get_native_id())
+        try:
+            pool.submit(int)
+        except RuntimeError as error:
+            said.append(str(error))
+
+    submitter = threading.Thread(target=submit)
+    submitter.start()
+    eventually(lambda: said, "the submitter")
+    until_blocked(said[:1])
+    pool.shutdown(wait=False)
+    submitter.join(20)
+    assert said[1:] == ["cannot schedule new futures after shutdown"]
+    gate.open.set()
+    pool.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("bound", "kind"), [(0, ValueError), (-1, ValueError), ("2", TypeError), (1.5, TypeError)]
+)
+def test_a_bound_that_is_none(bound: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        ThreadPoolExecutor(1, max_pending=bound)
+
+
+def test_a_subclass_may_have_other_arguments(gate: Gate) -> None:
+    class Small(ThreadPoolExecutor):
+        def __init__(self, max_pending: str) -> None:
+            super().__init__(1, max_pending=len(max_pending), block=False)
+
+    with Small("--") as pool:
+        pool.submit(gate)
+        gate.wait_for(1)
+        pool.submit(int), pool.submit(int)
+        with pytest.raises(queue.Full):
+            pool.submit(int)
+        gate.open.set()
+
+
+@pytest.mark.parametrize("return_exceptions", [False, True])
+def test_map_over_what_has_no_end(return_exceptions: bool) -> None:
+    taken = itertools.count()
+    with ThreadPoolExecutor(2) as pool:
+        results = pool.map(
+            lambda n: n * n, taken, buffersize=5, return_exceptions=return_exceptions, timeout=20
+        )
+        assert list(itertools.islice(results, 100)) == [n * n for n in range(100)]
+        results.close()  # type: ignore[attr-defined]
+        assert next(taken) == 5 + 100
+        assert list(pool.map(pow, range(3), [2] * 9, buffersize=50)) == [0, 1, 4]
+        assert list(pool.map(pow, [], [], buffersize=1)) == []
+
+
+@pytest.mark.parametrize(("size", "kind"), [(0, ValueError), (-1, ValueError), ("5", TypeError), (1.0, TypeError)])
+def test_a_buffersize_that_is_none(one: ThreadPoolExecutor, size: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="buffersize must be"):
+        one.map(int, [1], buffersize=size)
+
+
+@pytest.mark.parametrize("how", [{}, {"buffersize": 2}, {"buffersize": 9}])
+def test_exceptions_as_results(one: ThreadPoolExecutor, how: dict[str, int]) -> None:
+    def fail(n: int) -> int:
+        if n == 3:
+            raise SystemExit(n)
+        return 6 // n
+
+    said = list(one.map(fail, [1, 0, 2, 3, 6], return_exceptions=True, **how))
+    assert [said[0], said[2], said[4]] == [6, 3, 1]
+    assert [type(said[1]), type(said[3])] == [ZeroDivisionError, SystemExit]
+    results = one.map(fail, [1, 0, 2], **how)
+    assert next(results) == 6
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert list(results) == []
+
+
+@pytest.mark.parametrize("how", [{}, {"buffersize": 2}])
+def test_a_map_that_times_out_raises_in_any_case(one: ThreadPoolExecutor, gate: Gate, how: Any) -> None:
+    results = one.map(gate, range(3), timeout=0.01, return_exceptions=True, **how)
+    with pytest.raises(TimeoutError):
+        next(results)
+    assert list(results) == []
+
+
+def test_a_graph_of_calls_on_one_worker(one: ThreadPoolExecutor, gate: Gate) -> None:
+    one.submit(gate)
+    a, b = one.submit(lambda: 2), one.submit(lambda: 3)
+    p = one.call(lambda x, y: x + y, a, b)
+    q = one.call(lambda x, y: x * y, a, y=b)
+    r = one.call(lambda x, y: x - y, q, p)
+    assert not r.done()
+    gate.open.set()
+    assert (p.result(20), q.result(20), r.result(20)) == (5, 6, 1)
+    assert one.call(pow, a, 5).result(20) == 32
+    assert one.call(lambda: 7).result(20) == 7
+
+
+def test_after_others_in_any_order(one: ThreadPoolExecutor) -> None:
+    order: list[str] = []
+    first, second = Future(), Future()
+    last = one.after(first).after(second, first).submit(order.append, "last")
+    second.set_result(None)
+    assert one.submit(order.append, "other").result(20) is None
+    first.set_result(None)
+    assert last.result(20) is None
+    assert order == ["other", "last"]
+    assert one.after().submit(pow, 2, 3).result(20) == 8
+    assert list(one.after(first).map(abs, [-1, -2])) == [1, 2]
+    with pytest.raises(TypeError, match="^not a future: 7$"):
+        one.after(first, 7)
+
+
+def test_dependencies_from_elsewhere(one: ThreadPoolExecutor, gate: Gate) -> None:
+    import concurrent.futures as std
+
+    with std.ThreadPoolExecutor(1) as theirs, ThreadPoolExecutor(1) as ours:
+        x, y = theirs.submit(gate, 4), ours.submit(gate, 5)
+        total = one.call(lambda *numbers: sum(numbers), x, y, 6)
+        gate.wait_for(2)
+        assert not total.done()
+        gate.open.set()
+        assert total.result(20) == 15
+
+
+ENDS: dict[str, Callable[[Any], object]] = {
+    "cancelled": lambda x: x.cancel(),
+    "failed": lambda x: x.set_exception(KeyError("dep")),
+    "failed at exit": lambda x: x.set_exception(SystemExit("dep")),
+}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("end", ENDS)
+def test_a_failure_is_passed_on(one: ThreadPoolExecutor, end: str, when: str) -> None:
+    first, never, ran = Future(), Future(), []
+    if when == "before":
+        ENDS[end](first)
+    call = one.call(ran.append, first)
+    behind = one.after(call, never).submit(ran.append, 2)
+    if when == "after":
+        assert not call.done()
+        ENDS[end](first)
+    assert wait([call, behind], 20).not_done == set()
+    assert list(as_completed([behind, call], 20))
+    for future in (call, behind):
+        if end == "cancelled":
+            assert future.cancelled()
+        else:
+            assert future.exception() is first.exception()
+    never.set_result(1)
+    one.submit(int).result(20)
+    assert ran == []
+
+
+def test_a_call_that_waits_can_be_cancelled(one: ThreadPoolExecutor) -> None:
+    first, ran = Future(), []
+    call = one.after(first).submit(ran.append, 1)
+    assert call.cancel()
+    assert wait([call], 20).done == {call}
+    with pytest.raises(InvalidStateError):
+        call.set_result(1)
+    first.set_result(1)
+    one.submit(int).result(20)
+    assert ran == []
+
+
+def test_shutdown_waits_for_held_calls(gate: Gate) -> None:
+    with ThreadPoolExecutor(1) as other:
+        pool = ThreadPoolExecutor(1)
+        held = pool.call(pow, other.submit(gate, 2), 5)
+        then = pool.call(pow, held, 2)
+        ender = threading.Thread(target=pool.shutdown)
+        ender.start()
+        eventually(lambda: pool._shutdown, "the shutdown")
+        for refused in (pool.submit, pool.after(held).submit, pool.call, pool.at(priority=1).submit):
+            with pytest.raises(RuntimeError, match="after shutdown"):
+                refused(int)
+        gate.open.set()
+        ender.join(20)
+        assert (held.result(0), then.result(0)) == (32, 1024)
+        assert not any(thread.is_alive() for thread in pool._threads)
+
+
+def test_shutdown_without_waiting_keeps_held_calls() -> None:
+    first, pool = Future(), ThreadPoolExecutor(1)
+    held = pool.call(pow, first, 5)
+    pool.shutdown(wait=False)
+    first.set_result(2)
+    assert held.result(20) == 32
+    pool.shutdown()
+
+
+def test_shutdown_cancels_held_calls_and_does_not_wait_for_what_they_wait_for() -> None:
+    never, pool = Future(), ThreadPoolExecutor(1)
+    held = pool.call(pow, never, 5)
+    then = pool.call(pow, held, 5)
+    pool.shutdown(cancel_futures=True)
+    assert held.cancelled()
+    assert then.cancelled()
+    assert wait([held, then], 20).not_done == set()
+    never.set_result(2)
+
+
+def test_a_held_call_cancelled_by_hand_holds_no_shutdown_up() -> None:
+    never, pool = Future(), ThreadPoolExecutor(1)
+    held = pool.call(pow, never, 5)
+    held.cancel()
+    pool.shutdown()
+    assert held.cancelled()
+
+
+def test_a_held_call_needs_no_room(gate: Gate) -> None:
+    """Its worker would have to make that room."""
+    for block in (True, False):
+        with ThreadPoolExecutor(1, max_pending=1, block=block) as pool:
+            running = Gate()
+            first = pool.submit(running, 4)
+            running.wait_for(1)
+            held = [pool.call(pow, first, n) for n in range(3)]
+            second = pool.submit(pow, 2, 2)
+            running.open.set()
+            assert [x.result(20) for x in held] == [1, 4, 16]
+            assert second.result(20) == 4
+
+
+def test_a_held_call_of_a_broken_pool_fails() -> None:
+    first, pool = Future(), ThreadPoolExecutor(1, initializer=divmod, initargs=(1, 0))
+    held = pool.call(pow, first, 2)
+    with pytest.raises(BrokenThreadPool):
+        pool.submit(int).result(20)
+    first.set_result(2)
+    with pytest.raises(BrokenThreadPool):
+        held.result(20)
+    pool.shutdown()
+
+
+def test_held_calls_with_a_queue_of_their_own() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool._work_queue = queue.Queue(2)
+        assert pool.call(pow, pool.submit(pow, 2, 2), 3).result(20) == 64
+
+
+def test_the_smallest_number_comes_first(one: ThreadPoolExecutor, gate: Gate) -> None:
+    order: list[int] = []
+    one.submit(gate)
+    gate.wait_for(1)
+    futures = [one.at(priority=n).submit(order.append, n) for n in (3, 0, -5, 3, 1)]
+    futures.append(one.submit(order.append, 0))
+    futures.append(one.at(priority=9).at(timeout=20).call(order.append, 9))
+    gate.open.set()
+    wait(futures)
+    assert order == [-5, 0, 0, 1, 3, 3, 9]
+    with pytest.raises(TypeError, match="^priority must be an integer, not str$"):
+        one.at(priority="1")  # type: ignore[arg-type]
+    with pytest.raises(OverflowError):
+        one.at(priority=1 << 70).submit(int)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "kind"),
+    [(-1, ValueError), (float("nan"), ValueError), (float("inf"), OverflowError), ("1", TypeError), (1j, TypeError)],
+)
+def test_a_time_limit_that_is_none(one: ThreadPoolExecutor, timeout: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        one.at(timeout=timeout)
+    with pytest.raises(kind):
+        one.at().at(timeout=timeout)
+    assert one.stats().submitted == 0
+
+
+def test_a_waiting_call_is_cancelled_in_time(one: ThreadPoolExecutor, gate: Gate) -> None:
+    one.submit(gate)
+    gate.wait_for(1)
+    held = one.after(Future()).at(timeout=0).submit(int)
+    waiting = one.at(timeout=0.001).submit(int)
+    late = one.at(timeout=1000).submit(pow, 2, 3)
+    for future in (held, waiting):
+        with pytest.raises(CancelledError):
+            future.result(20)
+    assert wait([held], 20).done == {held}
+    gate.open.set()
+    assert late.result(20) == 8
+
+
+def test_a_running_call_is_asked_to_stop_in_time(one: ThreadPoolExecutor) -> None:
+    def work() -> str:
+        task = interlock.current_task()
+        assert task is not None
+        eventually(lambda: task.cancelled, "the time over")
+        with pytest.raises(CancelledError):
+            task.raise_if_cancelled()
+        return "stopped"
+
+    future = one.at(timeout=0.01).submit(work)
+    assert future.result(20) == "stopped"
+    assert not future.cancelled()
+
+
+def test_the_clock_outlives_a_callback_that_raises(
+    one: ThreadPoolExecutor, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Any) -> None:
+        raise SystemExit
+
+    one.submit(gate)
+    gate.wait_for(1)
+    first = one.at(timeout=0.01).submit(int)
+    first.add_done_callback(fail)
+    second = one.at(timeout=0.02).submit(int)
+    for future in (first, second):
+        with pytest.raises(CancelledError):
+            future.result(20)
+    eventually(lambda: caplog.records, "the log")
+    assert caplog.records[0].getMessage().startswith("Exception in a callback of <Future at 0x")
+
+
+def test_a_running_task_hears_of_its_cancel(one: ThreadPoolExecutor) -> None:
+    begun = threading.Event()
+    seen: list[Any] = []
+
+    def work() -> None:
+        task = interlock.current_task()
+        assert task is not None
+        seen.append((task.cancelled, task.future, task.raise_if_cancelled()))
+        begun.set()
+        eventually(lambda: task.cancelled, "the cancel")
+        task.raise_if_cancelled()
+
+    future = one.submit(work)
+    assert begun.wait(20)
+    assert future.cancel() is False
+    with pytest.raises(CancelledError):
+        future.result(20)
+    assert seen == [(False, future, None)]
+    assert future.cancelled() is False
+    assert isinstance(future.exception(), CancelledError)
+
+
+def test_there_is_a_current_task_only_in_a_task(one: ThreadPoolExecutor) -> None:
+    def work() -> list[Any]:
+        inner = threading.Thread(target=lambda: seen.append(interlock.current_task()))
+        seen: list[Any] = [interlock.current_task().future]  # type: ignore[union-attr]
+        inner.start()
+        inner.join()
+        return seen
+
+    future = one.submit(work)
+    assert future.result(20) == [future, None]
+    assert interlock.current_task() is None
+    said: list[Any] = []
+    future = one.submit(int)
+    future.add_done_callback(lambda _: said.append(interlock.current_task()))
+    one.submit(int).result(20)
+    assert said == [None]
+
+
+def test_progress_is_told_to_a_function(one: ThreadPoolExecutor, gate: Gate) -> None:
+    told: list[Any] = []
+    futures = [one.submit(abs, n) for n in range(5)]
+    assert len(list(as_completed(futures, progress=lambda *args: told.append(args)))) == 5
+    assert told == [(n, 5) for n in range(1, 6)]
+    told.clear()
+    assert list(one.map(abs, [1, 2], progress=lambda *args: told.append(args))) == [1, 2]
+    list(one.map(abs, iter([1]), progress=lambda *args: told.append(args)))
+    assert told == [(1, 2), (2, 2), (1, None)]
+    told.clear()
+    one.progress(lambda *args: told.append(args))
+    assert told[-1] == (8, 8)
+    one.submit(gate)
+    gate.wait_for(1)
+    cancelled = [one.submit(int) for _ in range(3)]
+    cancelled[1].cancel()
+    one.shutdown(wait=False, cancel_futures=True)
+    gate.open.set()
+    one.progress(lambda *args: told.append(args))
+    assert told[-1] == (12, 12)
+
+
+@pytest.mark.parametrize("title", ["", "Reading"])
+def test_progress_on_the_terminal_without_tqdm(
+    one: ThreadPoolExecutor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, title: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    show = title or True
+    assert list(one.map(abs, range(4), progress=show)) == [0, 1, 2, 3]
+    one.progress(show)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("4/4 done in ") == 2
+    assert said.err.startswith(f"\r{title}{': ' if title else ''}")
+
+
+def test_progress_with_a_bar(one: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bar:
+        def __init__(self, total: int | None, desc: str | None) -> None:
+            self.n, self.said = 0, [total, desc]
+            bars.append(self)
+
+        def update(self, by: int) -> None:
+            self.n += by
+
+        def close(self) -> None:
+            self.said.append(self.n)
+
+    bars: list[Bar] = []
+    module = type(sys)("tqdm.auto")
+    module.tqdm = Bar  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tqdm", type(sys)("tqdm"))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", module)
+    list(one.map(abs, range(4), progress="Reading"))
+    one.progress()
+    assert [bar.said for bar in bars] == [[4, "Reading", 4], [4, None, 4]]
+
+
+def test_counts(one: ThreadPoolExecutor, gate: Gate) -> None:
+    assert one.stats() == (0, 0, 0, 0, 0, {})
+    one.submit(gate)
+    gate.wait_for(1)
+    failing, cancelled = one.submit(divmod, 1, 0), one.submit(int)
+    cancelled.cancel()
+    last = one.submit(int)
+    said = one.stats()
+    assert (said.submitted, said.running, said.waiting, said.done, said.failed) == (4, 1, 3, 0, 0)
+    name = next(iter(one._threads)).name
+    assert list(said.busy) == [name]
+    gate.open.set()
+    assert wait([failing, last]).done
+    eventually(lambda: one.stats().done == 4, "the counts")
+    said = one.stats()
+    assert (said.submitted, said.running, said.waiting, said.done, said.failed) == (4, 0, 0, 4, 1)
+    assert said.busy[name] > 0
+
+
+def fails(kind: Callable[..., BaseException]) -> None:
+    raise kind("as it was")
+
+
+def test_a_note_says_where_an_exception_comes_from() -> None:
+    with ThreadPoolExecutor(1, "noted", notes=True) as pool:
+        line = sys._getframe().f_lineno + 1
+        futures = [pool.submit(fails, KeyError), pool.call(fails, KeyError)]
+        for future in futures:
+            error = future.exception(20)
+            assert type(error) is KeyError
+            assert error.args == ("as it was",)
+        with pytest.raises(KeyError) as raised:
+            list(pool.map(fails, [KeyError]))
+        notes = [futures[0].exception().__notes__, futures[1].exception().__notes__, raised.value.__notes__]
+        expected = f"In fails(), submitted at {__file__}:{{}}, run by noted_0."
+        assert notes[:2] == [[expected.format(line)]] * 2
+        assert notes[2][0].startswith(f"In fails(), submitted at {__file__}:")
+        assert pool.submit(pow, 2, 3).result(20) == 8
+    with ThreadPoolExecutor(1) as pool:
+        assert not hasattr(pool.submit(fails, KeyError).exception(20), "__notes__")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_exception_that_takes_no_note_is_given_all_the_same() -> None:
+    class Closed(Exception):
+        def add_note(self, note: str) -> None:
+            raise TypeError("no notes")
+
+    with ThreadPoolExecutor(1, notes=True) as pool:
+        assert isinstance(pool.submit(fails, Closed).exception(20), Closed)
+        assert pool.submit(int).result(20) == 0

@@ -13,6 +13,9 @@ const UNKNOWN: u64 = u64::MAX;
 /// With so many values that can be taken, whoever takes them is behind.
 const MANY: usize = 8192;
 
+/// For how many moments at a time whoever is behind is waited for.
+const MOMENTS: u32 = 20;
+
 /// Numbered values, put by many threads, taken in the order of their numbers, or in that of their coming.
 ///
 /// Its end is known when its [length](Gather::set_length) is, and so many values were put.
@@ -179,22 +182,20 @@ impl<T> Gather<T> {
         self.kept() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
     }
 
-    /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken, or
-    /// none in a moment.
+    /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken,
+    /// or after some moments. Who takes nothing in all of them is not waited for again before it has taken something.
     pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
-        while self.kept() > MANY / 2 {
-            // Relaxed, and below: a guess.
-            // Relaxed: a count that orders nothing.
-            let taken = self.taken.load(Ordering::Relaxed);
-            if !moment() {
+        // Relaxed, and below: a guess.
+        let taken = self.taken.load(Ordering::Relaxed);
+        for _ in 0..MOMENTS {
+            if self.kept() <= MANY / 2 || !moment() {
                 return;
             }
+        }
+        // Relaxed: as above.
+        if self.taken.load(Ordering::Relaxed) == taken {
             // Relaxed: as above.
-            if self.taken.load(Ordering::Relaxed) == taken {
-                // Relaxed: as above.
-                self.idle_at.store(taken, Ordering::Relaxed);
-                return;
-            }
+            self.idle_at.store(taken, Ordering::Relaxed);
         }
     }
 

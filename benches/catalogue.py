@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cases_futures
 import cases_locks
+import cases_pools
 import cases_queues
 import cases_scale
 import cases_threads
@@ -13,6 +14,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_locks.CASES,
     *cases_queues.CASES,
     *cases_threads.CASES,
+    *cases_pools.CASES,
     *cases_futures.CASES,
     *cases_scale.CASES,
 )

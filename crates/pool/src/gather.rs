@@ -13,6 +13,9 @@ const UNKNOWN: u64 = u64::MAX;
 /// With so many values that can be taken, whoever takes them is behind.
 const MANY: usize = 8192;
 
+/// For how many moments at a time whoever is behind is waited for.
+const MOMENTS: u32 = 20;
+
 /// Numbered values, put by many threads, taken in the order of their numbers, or in that of their coming.
 ///
 /// Its end is known when its [length](Gather::set_length) is, and so many values were put.
@@ -176,25 +179,23 @@ impl<T> Gather<T> {
     #[inline]
     pub fn is_behind(&self) -> bool {
         // Relaxed: a guess.
-        self.came.len() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
+        self.kept() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
     }
 
-    /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken, or
-    /// none in a moment.
+    /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken,
+    /// or after some moments. Who takes nothing in all of them is not waited for again before it has taken something.
     pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
-        while self.came.len() > MANY / 2 {
-            // Relaxed, and below: a guess.
-            // Relaxed: a count that orders nothing.
-            let taken = self.taken.load(Ordering::Relaxed);
-            if !moment() {
+        // Relaxed, and below: a guess.
+        let taken = self.taken.load(Ordering::Relaxed);
+        for _ in 0..MOMENTS {
+            if self.kept() <= MANY / 2 || !moment() {
                 return;
             }
+        }
+        // Relaxed: as above.
+        if self.taken.load(Ordering::Relaxed) == taken {
             // Relaxed: as above.
-            if self.taken.load(Ordering::Relaxed) == taken {
-                // Relaxed: as above.
-                self.idle_at.store(taken, Ordering::Relaxed);
-                return;
-            }
+            self.idle_at.store(taken, Ordering::Relaxed);
         }
     }
 
@@ -213,6 +214,13 @@ impl<T> Gather<T> {
     /// How many values can be taken at this moment.
     pub fn ready(&self) -> usize {
         self.came.len()
+    }
+
+    /// How many values were put and not taken.
+    #[inline]
+    fn kept(&self) -> usize {
+        let early = self.order.as_ref().map_or(0, |order| order.lock().early.len());
+        self.came.len() + early
     }
 
     /// Visits the values where they lie, under a lock: `visit` must only look. Those that another thread is at work on are

@@ -7,7 +7,7 @@ use interlock_wait::Deadline;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::{blocking, hot};
+use crate::{blocking, thread_state};
 
 /// How many calls a worker makes before it looks at the clock.
 const CALLS: u32 = 32;
@@ -70,9 +70,9 @@ impl Call {
     pub(super) fn make<'py>(&self, item: Borrowed<'_, 'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = item.py();
         if self.star {
-            self.function.bind(py).call1(as_tuple(item)?)
+            thread_state::call_with(self.function.bind(py), &as_tuple(item)?, None)
         } else {
-            hot::call_one(self.function.bind(py), item)
+            thread_state::call_one(self.function.bind(py), item)
         }
     }
 

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use super::result::AsyncResult;
 use crate::futures::Answer;
+use crate::thread_state;
 
 /// What jobs know of their pool.
 pub(super) struct State {
@@ -122,9 +123,7 @@ impl Delivery {
         let called = if state.is_terminated() {
             Ok(())
         } else {
-            self.callback
-                .bind(py)
-                .call1((self.answer.object(),))
+            thread_state::call_one(self.callback.bind(py), self.answer.object().bind_borrowed(py))
                 .map(drop)
                 .or_else(|error| report(py, error))
         };

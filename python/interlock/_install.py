@@ -56,12 +56,6 @@ _PARTS = {
 _ABSENT = object()
 
 
-def _importers(name: str) -> tuple[str, ...]:
-    """What may be importing a standard module and is not complete then: packages that it is in, and parts of ours."""
-    packages = tuple(package for package in REBUILT if name.startswith(f"{package}."))
-    return *packages, *(part for module in (name, *packages) for part in _PARTS.get(module, ()))
-
-
 class _Change:
     """One attribute of a standard module, before and after."""
 
@@ -79,12 +73,12 @@ class _Patched:
 class _Pending:
     """A standard module that is going to be patched when it has been imported.
 
-    Our module, or a part of it, may be what imports it, and is not complete then; or its package may, which our module
-    needs whole. So the end of each of these imports is a time to try.
+    Our module, or a part of it, may be what imports it, and is not complete then: so the end of each of these imports
+    is a time to try.
     """
 
     def __init__(self, name: str) -> None:
-        modules = (name, _ours(name), *_importers(name))
+        modules = (name, _ours(name), *_PARTS.get(name, ()))
         self._watches = [WhenImported(module, lambda: _patch_pending(name)) for module in modules]
 
     def start(self) -> None:
@@ -267,8 +261,8 @@ def _differences(name: str) -> _Patched:
 
 def _patch_pending(name: str) -> None:
     """Patch a pending module if it has been imported; called when it has, or our module has."""
-    if sys.modules.get(name) is None or any(is_running(module) for module in _importers(name)):
-        return  # the end of that import is another occasion
+    if sys.modules.get(name) is None or any(is_running(part) for part in _PARTS.get(name, ())):
+        return  # the end of the part's import is another occasion
     try:
         __import__(_ours(name))  # patches it itself, when it is imported by this
         if not _is_complete(sys.modules[_ours(name)]):

@@ -329,13 +329,13 @@ fn debug_output_shows_numbers_and_no_items() {
 #[test]
 fn what_is_put_over_needs_no_room_and_counts_for_the_others() {
     let queue = FifoQueue::new(1);
-    queue.put_over(1).unwrap();
-    queue.put_over(2).unwrap();
+    queue.hand_over(1).unwrap();
+    queue.hand_over(2).unwrap();
     assert!(matches!(queue.try_put(3), Err(PutError::Full(3))));
     assert_eq!(queue.try_get().ok(), Some(1));
     assert!(matches!(queue.try_put(3), Err(PutError::Full(3))));
     assert_eq!(queue.try_get().ok(), Some(2));
     queue.try_put(3).unwrap();
     queue.shutdown(Discard::Nothing);
-    assert!(matches!(queue.put_over(4), Err(PutError::ShutDown(4))));
+    assert!(matches!(queue.hand_over(4), Err(PutError::ShutDown(4))));
 }

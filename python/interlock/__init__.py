@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
     from typing import Any
 
     from interlock import concurrent, multiprocessing, queue, subprocess, threading
-    from interlock._interlock import current_task
     from interlock._install import install, installed, uninstall
+    from interlock._interlock import current_task
     from interlock._report import InstallError, InstallReport, InterlockWarning
 
     __version__: str

@@ -35,7 +35,7 @@ __all__ = [
     "allocate_lock",
     "current_task",
     "idle_threads",
-    "remember_standard_future",
+    "remember_future_classes",
     "wait_for_futures",
 ]
 
@@ -331,7 +331,7 @@ class CurrentTask:
     def raise_if_cancelled(self) -> None: ...
 
 def current_task() -> CurrentTask | None: ...
-def remember_standard_future(future: type[Any]) -> None: ...
+def remember_future_classes(standard: type[Any], ours: type[Any]) -> None: ...
 def wait_for_futures(futures: Sequence[_FutureT], timeout: float | None, until: str) -> list[_FutureT]: ...
 
 @disjoint_base

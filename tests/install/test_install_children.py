@@ -60,7 +60,9 @@ def test_children_are_installed_before_they_import_the_main_module(check: Check,
 
 @pytest.mark.parametrize("method", METHODS)
 def test_multiprocessing_may_be_imported_before_the_installation(check: Check, method: str) -> None:
-    before = "import multiprocessing.spawn, multiprocessing.pool; interlock.install(only=['threading', 'queue'])"
+    before = (
+        "import multiprocessing.spawn, multiprocessing.pool; interlock.install(only=['threading', 'queue'])"
+    )
     assert check(parent(f"print(ask({method!r}))", before), app=APP) == INSTALLED
 
 

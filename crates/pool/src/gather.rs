@@ -185,7 +185,7 @@ impl<T> Gather<T> {
     /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken,
     /// or after some moments. Who takes nothing in all of them is not waited for again before it has taken something.
     pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
-        // Relaxed, and below: a guess.
+        // Relaxed: a guess; it orders nothing.
         let taken = self.taken.load(Ordering::Relaxed);
         for _ in 0..MOMENTS {
             if self.kept() <= MANY / 2 || !moment() {

@@ -26,8 +26,9 @@ if not in_subinterpreter():
     _WHEN = (_std.FIRST_COMPLETED, _std.FIRST_EXCEPTION, _std.ALL_COMPLETED)
 
     class Future(_interlock.Future, _std.Future):  # type: ignore[misc, type-arg]
-        """The result of an asynchronous computation; see
-        https://docs.python.org/3/library/concurrent.futures.html#future-objects.
+        """The result of a call, before and after it is there.
+
+        See https://docs.python.org/3/library/concurrent.futures.html#future-objects.
         """
 
         __slots__ = ()

@@ -21,8 +21,8 @@ _REFRESH = 0.1
 def bar(progress: _Progress, total: int | None) -> Callable[[int], None]:
     """A function to be called with the number of tasks that are done, and with -1 at the end.
 
-    `progress`: True for a bar of tqdm, or a plain line if tqdm is not installed; a string for the same with a title; or a
-    function, which is called with the number of tasks done and of all (None: not known) whenever one is done.
+    `progress`: True for a bar of tqdm, or a plain line if tqdm is not installed; a string for the same with a title;
+    or a function, which is called with the number of tasks done and of all (None: not known) whenever one is done.
     """
     if callable(progress):
         tell = progress

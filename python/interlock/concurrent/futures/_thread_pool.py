@@ -66,8 +66,9 @@ _executors: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
 
 
 class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
-    """Calls made by a number of threads; see
-    https://docs.python.org/3/library/concurrent.futures.html#threadpoolexecutor.
+    """Calls made by a number of threads.
+
+    See https://docs.python.org/3/library/concurrent.futures.html#threadpoolexecutor.
     """
 
     _counter = itertools.count().__next__
@@ -85,10 +86,10 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
     ) -> None:
         """Make an executor with at most `max_workers` threads (None: 4 more than processors, at most 32).
 
-        Each thread calls `initializer(*initargs)` first. At most `max_pending` calls wait for a thread (None: any number):
-        then submit() blocks, or raises queue.Full if `block` is false. With `notes`, an exception that a call raises has a
-        note that says which call, submitted where, run by which thread. Raises ValueError for a number below one,
-        TypeError for an initializer that can't be called.
+        Each thread calls `initializer(*initargs)` first. At most `max_pending` calls wait for a thread (None: any
+        number): then submit() blocks, or raises queue.Full if `block` is false. With `notes`, an exception that a
+        call raises has a note that says which call, submitted where, run by which thread. Raises ValueError for a
+        number below one, TypeError for an initializer that can't be called.
         """
         if max_workers is None:
             max_workers = min(32, (_processors() or 1) + 4)
@@ -120,7 +121,10 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
     @property
     def _work_queue(self) -> Any:
-        """The calls that wait. A queue that is assigned to it takes its place, and the standard algorithm the engine's."""
+        """The calls that wait.
+
+        A queue that is assigned to it takes its place, and the standard algorithm that of the engine.
+        """
         return WorkQueue(self) if self._own_queue is None else self._own_queue
 
     @_work_queue.setter
@@ -206,7 +210,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         return_exceptions: bool = False,
         progress: _Progress = False,
     ) -> Iterator[Any]:
-        """Call `fn` for the items of the iterables, as the built-in map() does; an iterator over the results, in their order.
+        """An iterator over the results of `fn` for the items of the iterables, in their order, as the built-in `map`.
 
         All calls are submitted at once, or at most `buffersize` before the first of their results was asked for:
         then the iterables may have no end. The iterator's __next__() blocks until the next result is there, and raises
@@ -288,8 +292,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
     def at(self, *, priority: int = 0, timeout: float | None = None) -> Submitter:
         """This executor, to submit calls under conditions.
 
-        `priority`: calls with a smaller number are made first; the default is 0. `timeout` (seconds): a call that has not
-        begun by then is cancelled, and one that runs is told so: see `interlock.current_task()`.
+        `priority`: calls with a smaller number are made first; the default is 0. `timeout` (seconds): a call that has
+        not begun by then is cancelled, and one that runs is told so: see `interlock.current_task()`.
         """
         timeout = None if timeout is None else checked_timeout(timeout)
         return Submitter(self, checked_priority(priority), timeout, ())

@@ -16,11 +16,11 @@ demo: build ; @.venv/bin/interlock demo $(ARGS)
 
 test: ; @$(PYTHON) -m tools.suite $(OPTIONS) -- $(ARGS)
 
-bench: build ; @$(VENV_PYTHON) benches/run.py --write docs/benchmarks.md $(ARGS)
+bench: ; @$(PYTHON) -m tools.build --all $(OPTIONS) --group bench && $(VENV_PYTHON) benches/run.py --write docs/benchmarks.md $(ARGS)
 
 bench-rust: ; @cargo bench -p interlock $(if $(ARGS),-- $(ARGS))
 
-soak: build ; @$(VENV_PYTHON) benches/soak.py $(ARGS)
+soak: ; @$(PYTHON) -m tools.build --default $(PYTHON) --group soak && $(VENV_PYTHON) benches/soak.py --write docs/benchmarks.md $(ARGS)
 
 programs: build ; @$(VENV_PYTHON) benches/programs.py --write docs/benchmarks.md $(ARGS)
 

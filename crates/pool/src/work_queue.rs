@@ -98,7 +98,26 @@ impl<W> WorkQueue<W> {
     /// # Errors
     /// There was none for that long; there will never be one again; the host ended the wait.
     pub fn take_with(&self, patience: &mut Patience<'_>) -> Result<W, GetError> {
-        self.tasks.get_with(patience).map(|(_, work)| work)
+        loop {
+            match self.try_take() {
+                Err(GetError::Empty) => {}
+                result => return result,
+            }
+            let waiter = Waiter::thread();
+            // At the head of the line: any worker will do, and who came last is the likeliest to be awake.
+            if !self.tasks.register_first(Side::Get, &waiter) {
+                continue;
+            }
+            let wake = block(&waiter, self.resource(Kind::QueueGet), None, patience);
+            if wake != Wake::Notified {
+                self.tasks.unregister(Side::Get, &waiter);
+            }
+            match wake {
+                Wake::Notified => {}
+                Wake::TimedOut => return self.try_take(),
+                Wake::Interrupted => return Err(GetError::Interrupted),
+            }
+        }
     }
 
     /// Takes a task, on a thread that nothing keeps from running while another one forks, and has `begin` look at it in the

@@ -31,7 +31,7 @@ from sections import write_section
 
 FORMS = ("interlock-import", "interlock-install")
 SUITES = ("lock_tests", "test_threading", "test_threading_local", "test_queue", "test_thread",
-          "test_context", "test_asyncio")  # fmt: skip
+          "test_context", "test_asyncio", "test_concurrent_futures")  # fmt: skip
 INFORMATIVE = ("test_threadsignals", "test_sched", "test_logging", "users")
 
 

@@ -20,6 +20,7 @@ mod group;
 mod lanes;
 #[cfg(not(loom))]
 mod latch;
+mod listeners;
 #[cfg(not(loom))]
 mod mapped;
 mod outcome;
@@ -42,9 +43,10 @@ pub use group::Group;
 pub use lanes::DEFAULT_PRIORITY;
 #[cfg(not(loom))]
 pub use latch::Latch;
+pub use listeners::Watch;
 #[cfg(not(loom))]
 pub use mapped::Mapped;
-pub use outcome::{Due, Outcome, Phase, Refusal, Waited, Watch};
+pub use outcome::{Due, Outcome, Phase, Refusal, Waited};
 #[cfg(not(loom))]
 pub use task::Task;
 #[cfg(not(loom))]

@@ -4,9 +4,10 @@
 
 use std::fmt;
 
-use interlock_queue::{Fifo, Queue};
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block};
+
+use crate::listeners::{Listener, Listeners, Watch};
 
 /// How far a task has come. The names are those of `concurrent.futures`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +41,6 @@ impl Phase {
     }
 }
 
-/// Hears of the end of outcomes: each puts in the number that it was registered with.
-pub type Watch = Queue<Fifo<usize>>;
-
-/// Who is to be told of the end.
-enum Listener<C> {
-    Callback(C),
-    Watch(Arc<Watch>, usize),
-}
-
 struct State<T, C> {
     phase: Phase,
     open: bool,
@@ -56,12 +48,12 @@ struct State<T, C> {
     asked: bool,
     value: Option<T>,
     waiters: WaitQueue,
-    listeners: Vec<Listener<C>>,
+    listeners: Listeners<C>,
 }
 
 /// What a step left to do: the callbacks that are due. Whoever waits or watches has been told.
 #[must_use = "the callbacks were not called yet"]
-pub struct Due<C>(Vec<Listener<C>>);
+pub struct Due<C>(Listeners<C>);
 
 impl<C> Due<C> {
     /// The callbacks, in the order in which they came.
@@ -263,8 +255,8 @@ impl<T, C> Outcome<T, C> {
     /// Takes a watch back.
     pub fn unwatch(&self, watch: &Arc<Watch>) {
         let is_it = |listener: &Listener<C>| matches!(listener, Listener::Watch(other, _) if Arc::ptr_eq(other, watch));
-        // Dropped under the lock is a count of the watch, of which the caller has another.
-        self.state.lock().listeners.retain(|listener| !is_it(listener));
+        let taken = self.state.lock().listeners.take(is_it);
+        drop(taken);
     }
 
     /// Waits until it is done. Blocks until then, or until `patience` ends.
@@ -312,8 +304,9 @@ impl<T, C> Outcome<T, C> {
         let mut state = self.state.lock();
         state.open = true;
         let waiters = state.waiters.notify_all();
-        let (callbacks, watches) = state.take_listeners(|listener| matches!(listener, Listener::Callback(_)));
-        state.listeners = watches;
+        let callbacks = state
+            .listeners
+            .take(|listener| matches!(listener, Listener::Callback(_)));
         drop(state);
         waiters.run();
         Due(callbacks)
@@ -344,7 +337,7 @@ impl<T, C> Outcome<T, C> {
     pub fn try_visit(&self, value: impl FnOnce(&T), mut callback: impl FnMut(&C)) {
         if let Some(state) = self.state.try_lock() {
             state.value.as_ref().map(value);
-            for listener in &state.listeners {
+            for listener in state.listeners.iter() {
                 if let Listener::Callback(it) = listener {
                     callback(it);
                 }
@@ -356,7 +349,7 @@ impl<T, C> Outcome<T, C> {
 /// What is left to do after a step, outside of the lock.
 struct Told<C> {
     waiters: Wakeups,
-    listeners: Vec<Listener<C>>,
+    listeners: Listeners<C>,
 }
 
 impl<C> Told<C> {
@@ -364,7 +357,7 @@ impl<C> Told<C> {
     #[inline]
     fn tell(self) -> Due<C> {
         self.waiters.run();
-        for listener in &self.listeners {
+        for listener in self.listeners.iter() {
             if let Listener::Watch(watch, number) = listener {
                 tell(watch, *number);
             }
@@ -385,7 +378,7 @@ impl<T, C> State<T, C> {
         asked: false,
         value: None,
         waiters: WaitQueue::new(),
-        listeners: Vec::new(),
+        listeners: Listeners::NOBODY,
     };
 
     /// Enters a phase, and takes out who is to be told of it.
@@ -398,23 +391,13 @@ impl<T, C> State<T, C> {
             Wakeups::default()
         };
         let listeners = if self.listeners.is_empty() {
-            Vec::new()
+            Listeners::NOBODY
         } else {
-            let (due, later) = self.take_listeners(|listener| match listener {
+            self.listeners.take(|listener| match listener {
                 Listener::Callback(_) => phase.is_done(),
                 Listener::Watch(..) => phase.is_final(),
-            });
-            self.listeners = later;
-            due
+            })
         };
         Told { waiters, listeners }
-    }
-
-    /// Takes the listeners out: those that are due, and the others.
-    fn take_listeners(
-        &mut self,
-        is_due: impl FnMut(&Listener<C>) -> bool,
-    ) -> (Vec<Listener<C>>, Vec<Listener<C>>) {
-        std::mem::take(&mut self.listeners).into_iter().partition(is_due)
     }
 }

@@ -1,0 +1,71 @@
+//! Who is to be told of the end of a task.
+
+use interlock_queue::{Fifo, Queue};
+use interlock_wait::primitive::Arc;
+
+/// Hears of the end of outcomes: each puts in the number that it was registered with.
+pub type Watch = Queue<Fifo<usize>>;
+
+/// One who is to be told.
+pub(crate) enum Listener<C> {
+    Callback(C),
+    Watch(Arc<Watch>, usize),
+}
+
+/// Those who are to be told, in the order in which they came. Most outcomes have one at most, which takes no memory of
+/// its own: `more` has somebody only if `first` has.
+pub(crate) struct Listeners<C> {
+    first: Option<Listener<C>>,
+    more: Vec<Listener<C>>,
+}
+
+impl<C> Default for Listeners<C> {
+    fn default() -> Self {
+        Self::NOBODY
+    }
+}
+
+impl<C> Listeners<C> {
+    pub(crate) const NOBODY: Self = Listeners {
+        first: None,
+        more: Vec::new(),
+    };
+
+    #[inline]
+    pub(crate) fn push(&mut self, listener: Listener<C>) {
+        if self.first.is_none() {
+            self.first = Some(listener);
+        } else {
+            self.more.push(listener);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Listener<C>> {
+        self.first.iter().chain(&self.more)
+    }
+
+    #[inline]
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = Listener<C>> {
+        self.first.into_iter().chain(self.more)
+    }
+
+    /// Takes out those who fit; the others stay.
+    #[inline]
+    pub(crate) fn take(&mut self, fits: impl Fn(&Listener<C>) -> bool) -> Self {
+        if self.more.is_empty() && self.first.as_ref().is_some_and(&fits) {
+            return std::mem::take(self);
+        }
+        let mut taken = Self::NOBODY;
+        for listener in std::mem::take(self).into_iter() {
+            let side = if fits(&listener) { &mut taken } else { &mut *self };
+            side.push(listener);
+        }
+        taken
+    }
+}

@@ -180,9 +180,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             self._count_workers(number + 1)
             _exit.seats[thread] = seat
         if not number:
-            _ = (
-                thread.native_id
-            )  # known when it has begun: as in the standard library, it has the first call then
+            # Known when it has begun: as in the standard library, it has the first call then.
+            _ = thread.native_id
 
     def _refuse(self) -> NoReturn:
         """Raise what submit() raises when there will be no more calls."""

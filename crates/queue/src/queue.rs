@@ -71,36 +71,28 @@ impl<S: Store> Queue<S> {
         Ok(())
     }
 
-    /// As [`Queue::try_hand`], whether there is room or not. Never blocks.
-    ///
-    /// # Errors
-    /// The queue is shut down or retired.
-    pub fn hand_over(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
-        let mut state = self.state.lock();
-        match state.room() {
-            Ok(()) | Err(NoRoom::Full) => {}
-            Err(reason) => {
-                drop(state);
-                return Err(reason.with(item));
-            }
-        }
-        let handed = state.handed();
-        let wakeup = state.push(item);
-        drop(state);
-        if let Some(wakeup) = wakeup {
-            wakeup.run();
-        }
-        Ok(handed)
-    }
-
     /// As [`Queue::try_put`], and says whether a getter waited for the item. Never blocks.
     ///
     /// # Errors
     /// The queue is full, shut down or retired.
     #[inline]
     pub fn try_hand(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+        self.hand(item, |_| true)
+    }
+
+    /// As [`Queue::try_hand`], whether there is room or not. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is shut down or retired.
+    pub fn hand_over(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+        self.hand(item, |reason| !matches!(reason, NoRoom::Full))
+    }
+
+    /// Puts an item in, unless a reason against it `counts`.
+    #[inline(always)]
+    fn hand(&self, item: S::Item, counts: impl FnOnce(&NoRoom) -> bool) -> Result<Handed, PutError<S::Item>> {
         let mut state = self.state.lock();
-        if let Err(reason) = state.room() {
+        if let Some(reason) = state.room().err().filter(counts) {
             drop(state);
             return Err(reason.with(item));
         }

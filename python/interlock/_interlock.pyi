@@ -9,6 +9,7 @@ from typing_extensions import TypeVar, deprecated, disjoint_base
 from interlock.concurrent.futures import Future as _PublicFuture
 
 __all__ = [
+    "Alarm",
     "Alarms",
     "AsyncResult",
     "Barrier",
@@ -266,7 +267,6 @@ class ThreadPool:
     """The base of `interlock.concurrent.futures.ThreadPoolExecutor`, which starts its workers."""
 
     _max_workers: int
-    _blocks: bool
     def __new__(cls, *_args: Any, **kwargs: Any) -> Self: ...
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _PublicFuture[_T]: ...
     def _submit_at(
@@ -318,9 +318,14 @@ class Completed(Generic[_FutureT]):
 @final
 class Alarms:
     def __new__(cls) -> Self: ...
-    def put(self, timeout: float, item: object) -> bool: ...
+    def __len__(self) -> int: ...
+    def put(self, timeout: float, item: object) -> tuple[Alarm, bool]: ...
     def next(self) -> Any: ...
     def reset(self) -> None: ...
+
+@final
+class Alarm:
+    def __call__(self, _future: object) -> None: ...
 
 @final
 class CurrentTask:

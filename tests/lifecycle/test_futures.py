@@ -70,6 +70,34 @@ EXITS: dict[str, tuple[str, str]] = {
         """,
         "",
     ),
+    "held tasks that come to be": (
+        """
+        one, two = Pool(1), Pool(1)
+        asleep = std.Event()
+        late = one.submit(lambda: asleep.wait(0.01))
+        first = two.call(lambda late: ["first", late], late)
+        second = one.call(lambda first: [*first, "second"], first)
+        last = Pool(1).call(lambda second: print(*second, "last"), second)
+        never = one.after(second, Future()).submit(print)
+        watch = std.Thread(target=lambda: futures.wait([never]) and print("cancelled", never.cancelled()))
+        watch.start()
+        """,
+        "first False second last\ncancelled True",
+    ),
+    "held tasks beside a daemon thread that submits": (
+        """
+        pool, never = Pool(1), Future()
+        held, begun = pool.call(print, never), std.Event()
+        def submit():
+            while True:
+                pool.submit(int)
+                begun.set()
+        std.excepthook = lambda args: None
+        threading.Thread(target=submit, daemon=True).start()
+        begun.wait()
+        """,
+        "",
+    ),
     "held tasks and a shutdown that does not wait": (
         """
         pool, never = Pool(1), Future()
@@ -160,7 +188,7 @@ def test_the_child_of_a_fork_may_submit(passes: Passes, forker: str) -> None:
     passes(
         HEAD
         + f"""
-stop = std.Event()
+stop, shown = std.Event(), []
 pool, bounded = Pool(2), Pool(1, max_pending=1)
 running = [pool.submit(stop.wait) for _ in range(2)]
 while not all(x.running() for x in running):
@@ -182,7 +210,11 @@ def child():
     assert futures.wait([hurry], 5).done
     with Pool(2) as own:
         assert list(own.map(abs, range(20))) == list(range(20))
+    pool.progress(lambda done, of: shown.append((done, of)))
+    assert shown[-1][0] == shown[-1][1] == pool.stats().submitted
+    later = pool.call(pow, pool.submit(pow, 2, 2), 2)
     pool.shutdown()
+    assert later.result(0) == 16
     assert not any(x.done() for x in running)
     assert std.active_count() <= 3, std.enumerate()
 def fork():

@@ -4,87 +4,23 @@ from __future__ import annotations
 
 import itertools
 import queue
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, InvalidStateError
 from concurrent.futures.thread import BrokenThreadPool
+from functools import partial
 from typing import Any
 
 import interlock
 import pytest
 from interlock.concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 
-from tests.lifecycle.inside import eventually, until_blocked
+from tests.lifecycle.inside import eventually
 from tests.parity.judge import Gate
 
 pytestmark = pytest.mark.timeout(30)
-
-
-def test_a_full_executor_refuses(gate: Gate) -> None:
-    with ThreadPoolExecutor(1, max_pending=2, block=False) as pool:
-        futures = [pool.submit(gate)]
-        gate.wait_for(1)
-        futures += [pool.submit(int) for _ in range(2)]
-        for submit in (pool.submit, pool.at(priority=-1).submit):
-            with pytest.raises(queue.Full):
-                submit(int)
-        assert pool.stats().submitted == 3
-        gate.open.set()
-        wait(futures)
-        assert pool.submit(pow, 2, 3).result(20) == 8
-
-
-def test_a_full_executor_has_submit_wait(gate: Gate) -> None:
-    with ThreadPoolExecutor(1, max_pending=2) as pool:
-        futures, natives = [pool.submit(gate)], []
-        gate.wait_for(1)
-
-        def submit() -> None:
-            natives.append(threading.get_native_id())
-            futures.extend(pool.submit(pow, n, 2) for n in range(20))
-
-        submitter = threading.Thread(target=submit)
-        submitter.start()
-        eventually(lambda: pool.stats().waiting == 2, "the executor full")
-        until_blocked(natives)
-        assert len(futures) == 3
-        gate.open.set()
-        submitter.join(20)
-        assert [future.result(20) for future in futures[1:]] == [n * n for n in range(20)]
-        assert list(pool.map(abs, range(-50, 0))) == list(range(50, 0, -1))
-
-
-def test_a_shutdown_ends_the_wait_for_room(gate: Gate) -> None:
-    pool = ThreadPoolExecutor(1, max_pending=1)
-    said: list[Any] = []
-    pool.submit(gate)
-    gate.wait_for(1)
-    pool.submit(int)
-
-    def submit() -> None:
-        said.append(threading.get_native_id())
-        try:
-            pool.submit(int)
-        except RuntimeError as error:
-            said.append(str(error))
-
-    submitter = threading.Thread(target=submit)
-    submitter.start()
-    eventually(lambda: said, "the submitter")
-    until_blocked(said[:1])
-    pool.shutdown(wait=False)
-    submitter.join(20)
-    assert said[1:] == ["cannot schedule new futures after shutdown"]
-    gate.open.set()
-    pool.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("bound", "kind"), [(0, ValueError), (-1, ValueError), ("2", TypeError), (1.5, TypeError)]
-)
-def test_a_bound_that_is_none(bound: Any, kind: type[Exception]) -> None:
-    with pytest.raises(kind):
-        ThreadPoolExecutor(1, max_pending=bound)
 
 
 def test_a_subclass_may_have_other_arguments(gate: Gate) -> None:
@@ -253,6 +189,47 @@ def test_a_callback_in_a_long_chain_that_raises_stops_nothing(
     assert caplog.messages == ["Exception in a callback"]
 
 
+def test_a_callback_that_exits_keeps_no_call_waiting(
+    one: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others that come after it are left out, as in the standard library."""
+
+    def fail(number: int, _: Any) -> None:
+        raise SystemExit(number)
+
+    first, heard = Future(), []
+    first.add_done_callback(partial(fail, 1))
+    first.add_done_callback(heard.append)
+    call, cancelled = one.call(pow, first, 2), one.call(pow, first, 3)
+    cancelled.add_done_callback(partial(fail, 2))
+    unraisable: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda it: unraisable.append(str(it.exc_value)))
+    first.add_done_callback(heard.append)
+    with pytest.raises(SystemExit, match="1"):
+        first.cancel()
+    assert unraisable == ["2"]
+    assert call.cancelled()
+    assert cancelled.cancelled()
+    assert heard == []
+
+
+def test_the_time_before_a_callback_that_exits_counts_as_busy(
+    one: ThreadPoolExecutor, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Any) -> None:
+        raise SystemExit
+
+    future = one.submit(gate)
+    gate.wait_for(1)
+    future.add_done_callback(fail)
+    begin = time.monotonic()
+    eventually(lambda: time.monotonic() > begin + 0.02, "some time")
+    gate.open.set()
+    one.submit(int).result(20)
+    assert sum(one.stats().busy.values()) >= 0.02
+    assert caplog.messages == ["Exception in worker"]
+
+
 def test_a_call_that_waits_can_be_cancelled(one: ThreadPoolExecutor) -> None:
     first, ran = Future(), []
     call = one.after(first).submit(ran.append, 1)
@@ -355,70 +332,6 @@ def test_the_smallest_number_comes_first(one: ThreadPoolExecutor, gate: Gate) ->
         one.at(priority="1")  # type: ignore[arg-type]
     with pytest.raises(OverflowError):
         one.at(priority=1 << 70).submit(int)
-
-
-@pytest.mark.parametrize(
-    ("timeout", "kind"),
-    [
-        (-1, ValueError),
-        (float("nan"), ValueError),
-        (float("inf"), OverflowError),
-        ("1", TypeError),
-        (1j, TypeError),
-    ],
-)
-def test_a_time_limit_that_is_none(one: ThreadPoolExecutor, timeout: Any, kind: type[Exception]) -> None:
-    with pytest.raises(kind):
-        one.at(timeout=timeout)
-    with pytest.raises(kind):
-        one.at().at(timeout=timeout)
-    assert one.stats().submitted == 0
-
-
-def test_a_waiting_call_is_cancelled_in_time(one: ThreadPoolExecutor, gate: Gate) -> None:
-    one.submit(gate)
-    gate.wait_for(1)
-    held = one.after(Future()).at(timeout=0).submit(int)
-    waiting = one.at(timeout=0.001).submit(int)
-    late = one.at(timeout=1000).submit(pow, 2, 3)
-    for future in (held, waiting):
-        with pytest.raises(CancelledError):
-            future.result(20)
-    assert wait([held], 20).done == {held}
-    gate.open.set()
-    assert late.result(20) == 8
-
-
-def test_a_running_call_is_asked_to_stop_in_time(one: ThreadPoolExecutor) -> None:
-    def work() -> str:
-        task = interlock.current_task()
-        assert task is not None
-        eventually(lambda: task.cancelled, "the time over")
-        with pytest.raises(CancelledError):
-            task.raise_if_cancelled()
-        return "stopped"
-
-    future = one.at(timeout=0.01).submit(work)
-    assert future.result(20) == "stopped"
-    assert not future.cancelled()
-
-
-def test_the_clock_outlives_a_callback_that_raises(
-    one: ThreadPoolExecutor, gate: Gate, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(_: Any) -> None:
-        raise SystemExit
-
-    one.submit(gate)
-    gate.wait_for(1)
-    first = one.at(timeout=0.01).submit(int)
-    first.add_done_callback(fail)
-    second = one.at(timeout=0.02).submit(int)
-    for future in (first, second):
-        with pytest.raises(CancelledError):
-            future.result(20)
-    eventually(lambda: caplog.records, "the log")
-    assert caplog.records[0].getMessage().startswith("Exception in a callback of <Future at 0x")
 
 
 def test_a_running_task_hears_of_its_cancel(one: ThreadPoolExecutor) -> None:

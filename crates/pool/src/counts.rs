@@ -71,6 +71,15 @@ impl Counts {
         tell(state);
     }
 
+    /// Only so many of the tasks that are being run will be done: in the child of a fork, where the others are not.
+    pub fn forget_running(&self, left: u64) {
+        let mut state = self.0.lock();
+        let forgotten = state.counted.running.saturating_sub(left);
+        state.counted.running -= forgotten;
+        // One that a worker was quick with may not have been counted.
+        state.counted.submitted = state.counted.submitted.saturating_sub(forgotten);
+    }
+
     /// The counts, at this moment. Never blocks.
     pub fn look(&self) -> Counted {
         self.0.lock().counted

@@ -1,12 +1,11 @@
 //! Items that come out when their time has come.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
 
-/// Items with a deadline each, which one thread takes as these pass.
+/// Items with a deadline each, which one thread takes as these pass. See `PROTOCOL.md` beside this crate.
 ///
 /// State table of `served`: false → true by the `put` that is told to see to a taker; true → false by the `take_with` that
 /// finds nothing left. So there is a taker whenever there is an item, and at most one.
@@ -15,41 +14,23 @@ pub struct DelayQueue<T> {
 }
 
 struct State<T> {
-    items: BinaryHeap<Delayed<T>>,
+    items: BTreeMap<Ticket, T>,
     added: u64,
     served: bool,
     taker: WaitQueue,
 }
 
-struct Delayed<T> {
-    rank: Reverse<(Deadline, u64)>,
-    item: T,
-}
-
-impl<T> PartialEq for Delayed<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank == other.rank
-    }
-}
-
-impl<T> Eq for Delayed<T> {}
-
-impl<T> PartialOrd for Delayed<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Delayed<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.rank.cmp(&other.rank)
-    }
+/// The place of an item in a [`DelayQueue`]: that of the earliest deadline first, and of equals that which came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket {
+    deadline: Deadline,
+    number: u64,
 }
 
 impl<T> fmt::Debug for DelayQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DelayQueue")
-            .field("len", &self.state.lock().items.len())
+            .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }
@@ -65,7 +46,7 @@ impl<T> DelayQueue<T> {
     pub fn new() -> Self {
         DelayQueue {
             state: StateLock::new(State {
-                items: BinaryHeap::new(),
+                items: BTreeMap::new(),
                 added: 0,
                 served: false,
                 taker: WaitQueue::new(),
@@ -73,14 +54,20 @@ impl<T> DelayQueue<T> {
         }
     }
 
-    /// Puts an item in, to be taken when `deadline` has passed; `true` when nobody takes items, so that the caller has to see
-    /// to a thread that calls [`DelayQueue::take_with`] until that gives none. Never blocks.
-    pub fn put(&self, deadline: Deadline, item: T) -> bool {
+    /// Puts an item in, to be taken when `deadline` has passed; its ticket, and `true` when nobody takes items, so that the
+    /// caller has to see to a thread that calls [`DelayQueue::take_with`] until that gives none. Never blocks.
+    pub fn put(&self, deadline: Deadline, item: T) -> (Ticket, bool) {
         let mut state = self.state.lock();
         state.added += 1;
-        let rank = Reverse((deadline, state.added));
-        let is_first = state.items.peek().is_none_or(|first| first.rank < rank);
-        state.items.push(Delayed { rank, item });
+        let ticket = Ticket {
+            deadline,
+            number: state.added,
+        };
+        let is_first = state
+            .items
+            .first_key_value()
+            .is_none_or(|(first, _)| ticket < *first);
+        state.items.insert(ticket, item);
         let wanted = !std::mem::replace(&mut state.served, true);
         let wakeups = if is_first {
             state.taker.notify_all()
@@ -89,7 +76,14 @@ impl<T> DelayQueue<T> {
         };
         drop(state);
         wakeups.run();
-        wanted
+        (ticket, wanted)
+    }
+
+    /// Takes an item back; `None` if it was taken. Never blocks.
+    ///
+    /// The taker is not told: it looks again when the deadline that it waits for has passed, and may find nothing left.
+    pub fn take_back(&self, ticket: Ticket) -> Option<T> {
+        self.state.lock().items.remove(&ticket)
     }
 
     /// Takes the item whose deadline passed first. Blocks until there is one; `None` when there is no item at all, and the
@@ -98,13 +92,13 @@ impl<T> DelayQueue<T> {
         loop {
             let waiter = Waiter::thread();
             let mut state = self.state.lock();
-            let Some(first) = state.items.peek() else {
+            let Some(first) = state.items.first_entry() else {
                 state.served = false;
                 return None;
             };
-            let Reverse((deadline, _)) = first.rank;
+            let deadline = first.key().deadline;
             if deadline.has_passed() {
-                return state.items.pop().map(|first| first.item);
+                return Some(first.remove());
             }
             state.taker.push_back(waiter.clone());
             drop(state);
@@ -122,12 +116,22 @@ impl<T> DelayQueue<T> {
         }
     }
 
+    /// How many items there are, at this moment. Never blocks.
+    pub fn len(&self) -> usize {
+        self.state.lock().items.len()
+    }
+
+    /// Whether there is no item, at this moment. Never blocks.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Empties the queue, which nobody takes from any more: for the child of a fork.
     pub fn reset(&self) -> Vec<T> {
         let mut state = self.state.lock();
         state.served = false;
         let items = std::mem::take(&mut state.items);
         drop(state);
-        items.into_iter().map(|delayed| delayed.item).collect()
+        items.into_values().collect()
     }
 }

@@ -91,6 +91,25 @@ impl<W> Store for Lanes<W> {
 }
 
 impl<W> Lanes<W> {
+    /// Takes out the first task that is the one, wherever it lies.
+    pub(crate) fn remove(&mut self, mut is_it: impl FnMut(&W) -> bool) -> Option<W> {
+        if let Some(place) = self.ordinary.iter().position(&mut is_it) {
+            return self.ordinary.remove(place);
+        }
+        let found = self
+            .others
+            .iter()
+            .find_map(|(&priority, lane)| lane.iter().position(&mut is_it).map(|place| (priority, place)));
+        let (priority, place) = found?;
+        let lane = self.others.get_mut(&priority)?;
+        let work = lane.remove(place);
+        if lane.is_empty() {
+            self.others.remove(&priority);
+        }
+        self.in_others -= 1;
+        work
+    }
+
     /// The tasks, in the order in which they would be taken.
     pub(crate) fn into_works(mut self) -> impl Iterator<Item = W> {
         std::iter::from_fn(move || self.pop().map(|(_, work)| work))
@@ -115,6 +134,20 @@ mod tests {
         }
         assert_eq!(lanes.len(), 6);
         assert_eq!(lanes.into_works().collect::<String>(), "ceadbf");
+    }
+
+    #[test]
+    fn a_task_that_is_taken_out_of_any_lane_leaves_the_others_in_their_order() {
+        let mut lanes = Lanes::default();
+        for item in [(0, 'a'), (5, 'b'), (-1, 'c'), (0, 'd'), (5, 'e')] {
+            lanes.push(item);
+        }
+        for wanted in ['d', 'c', 'b'] {
+            assert_eq!(lanes.remove(|&work| work == wanted), Some(wanted));
+            assert_eq!(lanes.remove(|&work| work == wanted), None);
+        }
+        assert_eq!(lanes.len(), 2);
+        assert_eq!(lanes.into_works().collect::<String>(), "ae");
     }
 
     #[test]

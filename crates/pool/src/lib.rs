@@ -36,7 +36,7 @@ mod work_queue;
 pub use cache::{Job, Lease, end_idle, idle, launch};
 pub use counts::{Counted, Counts};
 pub use crew::Crew;
-pub use delay_queue::DelayQueue;
+pub use delay_queue::{DelayQueue, Ticket};
 pub use gather::Gather;
 #[cfg(not(loom))]
 pub use group::Group;

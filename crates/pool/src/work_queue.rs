@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use interlock_queue::{Discard, GetError, Handed, Pick, PutError, Queue, Side};
+use interlock_queue::{Discard, GetError, Handed, Pick, PutError, Queue, Side, Store};
 use interlock_wait::{Deadline, Kind, Patience, Resource, Waiter, Wake, block, fork};
 
 use crate::lanes::Lanes;
@@ -209,7 +209,13 @@ impl<W> WorkQueue<W> {
 
     /// Takes out all tasks that wait, in their order; whoever waits for room is notified. Never blocks.
     pub fn drain(&self) -> impl Iterator<Item = W> + use<W> {
-        self.tasks.take_all().into_works()
+        self.tasks.take_out(Store::take).into_works()
+    }
+
+    /// Takes back the task that is the one, if it still waits; whoever waits for room is notified. `is_it` is called under
+    /// the lock and must only look, at one task after the other. Never blocks.
+    pub fn take_back(&self, is_it: impl FnMut(&W) -> bool) -> Option<W> {
+        self.tasks.take_out(|lanes| lanes.remove(is_it))
     }
 
     /// Forgets the workers of the process that this one was forked from. The tasks stay.

@@ -179,9 +179,18 @@ impl Probe for WaitsForRoom {
 }
 
 #[test]
-fn who_waits_for_room_hears_of_a_drain() {
+fn who_waits_for_room_hears_of_tasks_that_are_taken_out() {
     let waits = Arc::new(WaitsForRoom(AtomicUsize::new(0)));
     set_probe(waits.clone());
+    assert_eq!(make_room("drain", &waits).len(), 1);
+    let queue = make_room("take back", &waits);
+    clear_probe();
+    assert_eq!(queue.take_back(|&work| work == 2), None);
+    assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 3]);
+}
+
+/// A full queue of two tasks, of which one or both are taken out while somebody waits to put in a third.
+fn make_room(how: &str, waits: &WaitsForRoom) -> WorkQueue<usize> {
     let queue = WorkQueue::new(2);
     put(&queue, 1);
     put(&queue, 2);
@@ -191,11 +200,13 @@ fn who_waits_for_room_hears_of_a_drain() {
         while waits.0.load(Ordering::SeqCst) == before {
             std::thread::yield_now();
         }
-        assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]);
+        match how {
+            "drain" => assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]),
+            _ => assert_eq!(queue.take_back(|&work| work == 2), Some(2)),
+        }
         assert_eq!(putter.join().unwrap(), Ok(Placed::WorkerIsWanted));
     });
-    clear_probe();
-    assert_eq!(queue.len(), 1);
+    queue
 }
 
 #[test]

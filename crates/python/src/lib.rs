@@ -40,7 +40,7 @@ mod _interlock {
     use crate::event::Event;
     #[pymodule_export]
     use crate::futures::{
-        Alarms, Completed, CurrentTask, Future, Results, Seat, ThreadPool, current_task,
+        Alarm, Alarms, Completed, CurrentTask, Future, Results, Seat, ThreadPool, current_task,
         remember_future_classes, wait_for_futures,
     };
     #[pymodule_export]

@@ -354,11 +354,12 @@ impl<S: Store> Queue<S> {
         self.state.lock().items.take()
     }
 
-    /// Takes all items out at once; whoever waits for room is notified. Never blocks.
-    pub fn take_all(&self) -> S {
-        let (items, wakeups) = self.state.lock().take_all();
+    /// Takes items out by `take`, which is called under the queue's lock and must do no more than that; as many of those
+    /// who wait for room are notified. What `take` returned. Never blocks.
+    pub fn take_out<R>(&self, take: impl FnOnce(&mut S) -> R) -> R {
+        let (taken, wakeups) = self.state.lock().take_out(take);
         wakeups.run();
-        items
+        taken
     }
 
     /// Looks at the items where they lie, under the queue's lock: `look` must do no more than that. `None`, and nothing

@@ -243,11 +243,12 @@ impl<S: Store> State<S> {
         self.putters.notify(count)
     }
 
-    /// Takes all items out, and notifies as many putters.
-    pub(crate) fn take_all(&mut self) -> (S, Wakeups) {
-        let items = self.items.take();
-        let wakeups = self.putters.notify(items.len());
-        (items, wakeups)
+    /// Takes items out by `take`, and notifies as many putters.
+    pub(crate) fn take_out<R>(&mut self, take: impl FnOnce(&mut S) -> R) -> (R, Wakeups) {
+        let before = self.items.len();
+        let taken = take(&mut self.items);
+        let wakeups = self.putters.notify(before - self.items.len());
+        (taken, wakeups)
     }
 
     /// Counts one task as done, and notifies the joiners when it was the last.

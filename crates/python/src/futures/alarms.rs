@@ -1,7 +1,8 @@
 //! Futures that are cancelled when their time is over.
 
-use interlock_pool::DelayQueue;
+use interlock_pool::{DelayQueue, Ticket};
 use interlock_wait::Deadline;
+use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
 use crate::blocking;
@@ -10,7 +11,14 @@ use crate::convert::Timeout;
 /// Objects that come out when their time has come; see `interlock.concurrent.futures._clock`.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Alarms {
-    engine: DelayQueue<Py<PyAny>>,
+    engine: Arc<DelayQueue<Py<PyAny>>>,
+}
+
+/// An object among the alarms, which is forgotten when this is called: a callback of a future.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct Alarm {
+    engine: Arc<DelayQueue<Py<PyAny>>>,
+    ticket: Ticket,
 }
 
 #[pymethods]
@@ -18,13 +26,15 @@ impl Alarms {
     #[new]
     fn new() -> Self {
         Alarms {
-            engine: DelayQueue::new(),
+            engine: Arc::new(DelayQueue::new()),
         }
     }
 
-    /// Have next() give `item` in `timeout` seconds; whether somebody has to call that now. Never blocks.
-    fn put(&self, timeout: Timeout, item: Py<PyAny>) -> PyResult<bool> {
-        Ok(self.engine.put(timeout.deadline()?, item))
+    /// Have next() give `item` in `timeout` seconds; its alarm, and whether somebody has to call next() now. Never blocks.
+    fn put(&self, timeout: Timeout, item: Py<PyAny>) -> PyResult<(Alarm, bool)> {
+        let (ticket, wanted) = self.engine.put(timeout.deadline()?, item);
+        let engine = self.engine.clone();
+        Ok((Alarm { engine, ticket }, wanted))
     }
 
     /// The item whose time has come first. Blocks until there is one; None when there is no item at all.
@@ -32,8 +42,21 @@ impl Alarms {
         blocking::wait(py, Deadline::NEVER, |patience| self.engine.take_with(patience))
     }
 
+    /// How many items there are.
+    fn __len__(&self) -> usize {
+        self.engine.len()
+    }
+
     /// Forget all items: in the child of a fork, where nobody takes them.
     fn reset(&self) {
         drop(self.engine.reset());
+    }
+}
+
+#[pymethods]
+impl Alarm {
+    /// Forget the object, unless it came out.
+    fn __call__(&self, _future: &Bound<'_, PyAny>) {
+        drop(self.engine.take_back(self.ticket));
     }
 }

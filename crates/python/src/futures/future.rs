@@ -1,9 +1,10 @@
 //! `concurrent.futures.Future`.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, Weak};
 
 use interlock_pool::{Due, Phase, Refusal, Waited};
 use interlock_wait::Deadline;
+use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTimeoutError};
 use pyo3::gc::PyVisit;
@@ -12,6 +13,7 @@ use pyo3::types::{PyString, PyType};
 
 use super::answer::{Answer, Engine};
 use super::opened::{Opened, Part, has_own_way, standard};
+use super::worker::Shared;
 use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::made::Made;
@@ -26,6 +28,8 @@ use crate::{blocking, errors};
 pub(crate) struct Future {
     engine: Engine,
     opened: OnceLock<Box<Opened>>,
+    /// Where its task waits, if others wait there for room.
+    place: OnceLock<Weak<Shared>>,
     made: Made,
 }
 
@@ -56,6 +60,7 @@ impl Future {
         let future = Future {
             engine: Engine::new(),
             opened: OnceLock::new(),
+            place: OnceLock::new(),
             made: Made::new(),
         };
         if has_own_way(class)? {
@@ -74,11 +79,18 @@ impl Future {
     pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
         match slf.get().engine.cancel() {
             Ok(None) => Ok(true),
-            Ok(Some(due)) => call_back(slf, due).map(|()| true),
+            Ok(Some(due)) => {
+                let told = give_up_place(slf);
+                call_back(slf, due).and(told).map(|()| true)
+            }
             Err(Refusal::Phase(_)) => Ok(false),
             Err(Refusal::Open) => {
                 slf.get().engine.ask_to_stop();
-                standard(slf, "cancel", None)?.extract()
+                let cancelled = standard(slf, "cancel", None)?.extract()?;
+                if cancelled {
+                    give_up_place(slf)?;
+                }
+                Ok(cancelled)
             }
         }
     }
@@ -87,11 +99,7 @@ impl Future {
     fn _cancel_at_once(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let cancelled = Self::cancel(slf)?;
         if cancelled && slf.get().engine.phase() == Phase::Cancelled {
-            match slf.get().engine.begin() {
-                // Or a worker was faster.
-                Ok(_) | Err(Refusal::Phase(_)) => {}
-                Err(Refusal::Open) => drop(standard(slf, "set_running_or_notify_cancel", None)?),
-            }
+            tell_cancelled(slf)?;
         }
         Ok(cancelled)
     }
@@ -321,6 +329,11 @@ impl Future {
         &self.engine
     }
 
+    /// Its task is about to be put there, where others may wait for room.
+    pub(super) fn waits_at(&self, shared: &Arc<Shared>) {
+        let _ = self.place.set(Arc::downgrade(shared));
+    }
+
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Ended> {
         let deadline = match timeout {
             // A timeout is looked at only if there is something to wait for.
@@ -419,10 +432,44 @@ fn finish_otherwise(slf: &Bound<'_, Future>, refusal: Refusal, answer: Answer) -
     }
 }
 
-/// Calls the callbacks that are due.
+/// Tells whoever watches a cancelled future, in the place of a worker.
+fn tell_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
+    match slf.get().engine.begin() {
+        // Or a worker was faster.
+        Ok(_) | Err(Refusal::Phase(_)) => Ok(()),
+        Err(Refusal::Open) => standard(slf, "set_running_or_notify_cancel", None).map(drop),
+    }
+}
+
+/// Makes room for another task where a cancelled one waits and there is only so much.
+fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
+    match slf.get().place.get().and_then(Weak::upgrade) {
+        Some(shared) if shared.take_back(slf) => tell_cancelled(slf),
+        _ => Ok(()),
+    }
+}
+
+/// Calls the callbacks that are due. When one raises what is no Exception, the others are left out, as in the standard
+/// library, but for the engine's own: a call that waits for this future would wait for ever.
 #[inline]
 pub(super) fn call_back(slf: &Bound<'_, Future>, due: Due<Py<PyAny>>) -> PyResult<()> {
-    due.callbacks().try_for_each(|callback| call_one(slf, &callback))
+    let mut callbacks = due.callbacks();
+    let result = callbacks.try_for_each(|callback| call_one(slf, &callback));
+    if result.is_err() {
+        callbacks.for_each(|callback| call_if_own(slf, &callback));
+    }
+    result
+}
+
+/// Calls a callback if its class says that it is one of the engine's own.
+#[cold]
+fn call_if_own(slf: &Bound<'_, Future>, callback: &Py<PyAny>) {
+    let callback = callback.bind(slf.py());
+    if matches!(callback.get_type().hasattr("_is_always_called"), Ok(true)) {
+        if let Err(error) = call_one(slf, callback.as_unbound()) {
+            error.write_unraisable(slf.py(), Some(callback));
+        }
+    }
 }
 
 fn call_one(slf: &Bound<'_, Future>, callback: &Py<PyAny>) -> PyResult<()> {

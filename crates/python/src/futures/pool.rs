@@ -1,10 +1,9 @@
 //! The pool of threads behind `ThreadPoolExecutor`.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
 
-use interlock_pool::{Counts, DEFAULT_PRIORITY, Placed, WorkQueue};
-use interlock_queue::{GetError, PutError};
+use interlock_pool::{DEFAULT_PRIORITY, Placed};
+use interlock_queue::PutError;
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
 use pyo3::exceptions::PyRuntimeError;
@@ -15,27 +14,16 @@ use super::future::Future;
 use super::map::Results;
 use super::opened::future_class;
 use super::task::Task;
+use super::worker::{Seat, Shared};
 use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::{blocking, hot};
 
-/// How many tasks a worker runs between two looks at the clock.
-const LOOK: u32 = 256;
-/// How long a worker runs before it lets other threads run, if its tasks don't: the interpreter's own switch interval.
-const TURN: Duration = Duration::from_millis(5);
-
-/// What an executor and its workers share.
-///
-/// The garbage collector is not told of the tasks that wait: they have several owners, and are not garbage when one of
-/// these is.
-struct Shared {
-    queue: WorkQueue<Task>,
-    counts: Counts,
-}
-
 /// What an executor may change at any time.
 struct Settings {
     max_workers: usize,
+    /// Whether there is room for so many tasks only.
+    bounded: bool,
     /// Whether submit() waits for room.
     blocks: bool,
     /// Whether tasks are taken in the ordinary way; if not, _submit_otherwise() is asked.
@@ -62,12 +50,10 @@ impl ThreadPool {
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         ThreadPool {
-            shared: Arc::new(Shared {
-                queue: WorkQueue::new(0),
-                counts: Counts::default(),
-            }),
+            shared: Shared::new(),
             settings: StateLock::new(Settings {
                 max_workers: 0,
+                bounded: false,
                 blocks: true,
                 ordinary: true,
                 workers: 0,
@@ -78,13 +64,14 @@ impl ThreadPool {
     /// Have at most so many tasks wait, 0 for any number; `blocks` says whether submit() then waits for room.
     fn _set_bound(&self, max_pending: usize, blocks: bool) {
         self.shared.queue.set_bound(max_pending);
-        self.settings.lock().blocks = blocks;
+        let mut settings = self.settings.lock();
+        (settings.bounded, settings.blocks) = (max_pending > 0, blocks);
     }
 
     /// Have `fn(*args, **kwargs)` called by a worker; the future of its result.
     ///
-    /// Never blocks, unless the executor was made with `max_pending` and that many calls wait. Raises RuntimeError after
-    /// shutdown().
+    /// Never blocks, unless the executor was made with `max_pending` and that many calls wait: then until a worker takes one
+    /// of them, or one is cancelled. A worker of the executor itself never waits here. Raises RuntimeError after shutdown().
     #[pyo3(signature = (r#fn, /, *args, **kwargs), text_signature = "($self, fn, /, *args, **kwargs)")]
     fn submit<'py>(
         slf: &Bound<'py, Self>,
@@ -117,6 +104,9 @@ impl ThreadPool {
         over: bool,
     ) -> PyResult<()> {
         let (callable, args, kwargs, site) = call;
+        if slf.get().settings.lock().bounded {
+            future.get().waits_at(&slf.get().shared);
+        }
         let task = Task {
             future,
             callable,
@@ -170,10 +160,7 @@ impl ThreadPool {
 
     /// The seat of a new worker, which _count_workers() counts when it is there.
     fn _seat(&self) -> Seat {
-        Seat {
-            shared: self.shared.clone(),
-            clock: StateLock::default(),
-        }
+        Seat::at(self.shared.clone())
     }
 
     /// There are so many workers now.
@@ -184,7 +171,7 @@ impl ThreadPool {
     /// Count no workers: in the child of a fork, where they do not exist.
     fn _forget_workers(&self) {
         self.settings.lock().workers = 0;
-        self.shared.queue.forget_workers();
+        self.shared.forget_workers();
     }
 
     /// Take no more tasks. Those that wait are still run, unless `drain` is true: then their futures come back.
@@ -273,10 +260,16 @@ fn put_new<'py>(
     kwargs: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
-    if !slf.get().settings.lock().ordinary {
+    let settings = slf.get().settings.lock();
+    let (ordinary, bounded) = (settings.ordinary, settings.bounded);
+    drop(settings);
+    if !ordinary {
         return slf.call_method1("_submit_otherwise", (priority, callable, args, kwargs));
     }
     let future = hot::new_instance(future_class(py)?)?.cast_into::<Future>()?;
+    if bounded {
+        future.get().waits_at(&slf.get().shared);
+    }
     let task = Task {
         future: future.clone().unbind(),
         callable: callable.unbind(),
@@ -324,9 +317,14 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task
     let (py, this) = (slf.py(), slf.get());
     let refusal = match refusal {
         PutError::Full(task) if this.settings.lock().blocks => {
-            let put = blocking::wait(py, Deadline::NEVER, |patience| {
-                this.shared.queue.put_with(priority, task, patience)
-            })?;
+            let put = if this.shared.is_worked_for_here() {
+                // Each worker might wait so, and there would never be room.
+                this.shared.queue.put_over(priority, task)
+            } else {
+                blocking::wait(py, Deadline::NEVER, |patience| {
+                    this.shared.queue.put_with(priority, task, patience)
+                })?
+            };
             match put {
                 Ok(placed) => return Ok(placed),
                 Err(refusal) => refusal,
@@ -337,100 +335,5 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task
     match refusal {
         PutError::Full(_) | PutError::Interrupted(_) => Err(Failure::Full.raise(py)),
         PutError::ShutDown(_) | PutError::Retired(_) => Err(refuse(slf)),
-    }
-}
-
-/// A worker's place at an executor; it does not keep the executor alive.
-#[pyclass(frozen, weakref, module = "interlock._interlock")]
-pub(crate) struct Seat {
-    shared: Arc<Shared>,
-    clock: StateLock<Clock>,
-}
-
-/// How long a worker has been busy.
-#[derive(Default)]
-struct Clock {
-    until_now: Duration,
-    since: Option<Instant>,
-}
-
-impl Clock {
-    fn begin(&mut self) {
-        self.since = Some(Instant::now());
-    }
-
-    fn end(&mut self) {
-        self.until_now = self.read();
-        self.since = None;
-    }
-
-    fn read(&self) -> Duration {
-        self.until_now + self.since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-}
-
-#[pymethods]
-impl Seat {
-    /// Run tasks until there will be no more: until the executor was shut down, or collected. Blocks while there is none.
-    fn work(&self, py: Python<'_>) -> PyResult<()> {
-        self.clock.lock().begin();
-        let mut tasks = 0_u32;
-        let mut turn = Instant::now();
-        while let Some(task) = self.next(py)? {
-            self.shared.run(py, task)?;
-            tasks = tasks.wrapping_add(1);
-            if tasks.is_multiple_of(LOOK) && turn.elapsed() >= TURN {
-                blocking::give_way(py);
-                turn = Instant::now();
-            }
-        }
-        self.clock.lock().end();
-        Ok(())
-    }
-
-    /// How long it has run tasks, in seconds.
-    fn busy(&self) -> f64 {
-        self.clock.lock().read().as_secs_f64()
-    }
-
-    /// Take no more tasks: at the exit of the interpreter.
-    fn close(&self) {
-        self.shared.queue.shutdown();
-    }
-}
-
-impl Seat {
-    /// The next task, or none any more.
-    #[inline]
-    fn next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
-        match self.shared.queue.try_take() {
-            Ok(task) => Ok(Some(task)),
-            Err(GetError::Empty) => self.wait_for_next(py),
-            Err(_) => Ok(None),
-        }
-    }
-
-    #[cold]
-    fn wait_for_next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
-        self.clock.lock().end();
-        let taken = blocking::wait(py, Deadline::NEVER, |patience| {
-            self.shared.queue.take_with(patience)
-        })?;
-        self.clock.lock().begin();
-        Ok(taken.ok())
-    }
-}
-
-impl Shared {
-    #[inline]
-    fn run(&self, py: Python<'_>, task: Task) -> PyResult<()> {
-        self.counts.began();
-        let ran = task.run(py);
-        if matches!(ran, Ok(true)) {
-            self.counts.succeeded();
-        } else {
-            self.counts.failed();
-        }
-        ran.map(drop)
     }
 }

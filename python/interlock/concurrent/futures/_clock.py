@@ -21,7 +21,9 @@ os.register_at_fork(after_in_child=_alarms.reset)
 
 def cancel_after(future: Future, timeout: float) -> None:
     """Cancel `future` in `timeout` seconds, or ask its task to stop if it runs then. Never blocks."""
-    if _alarms.put(timeout, weakref.ref(future)):
+    alarm, wanted = _alarms.put(timeout, weakref.ref(future))
+    future.add_done_callback(alarm)
+    if wanted:
         Thread(target=_cancel, name="interlock-clock", daemon=True).start()
 
 

@@ -113,6 +113,9 @@ class _Held:
     what follows: putting it into the queue, or, if its future has ended, telling those who watch that.
     """
 
+    _is_always_called = True
+    """Also when an earlier callback of the same future raised what is no Exception."""
+
     def __init__(
         self,
         executor: ThreadPoolExecutor,
@@ -132,7 +135,7 @@ class _Held:
         self.left += len(futures)
         self.future.add_done_callback(self._ended_early)
         for future in futures:
-            future.add_done_callback(self._one_ended)
+            future.add_done_callback(self)
         self._count()
 
     def _claim(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None:
@@ -147,7 +150,8 @@ class _Held:
                 future.set_running_or_notify_cancel()
             self.executor._let_go(future)
 
-    def _one_ended(self, future: Any) -> None:
+    def __call__(self, future: Any) -> None:
+        """A future that it waits for has ended."""
         pass_on(partial(self._heed, future))
 
     def _heed(self, future: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures.thread as _std
 import itertools
 import os
-import threading as _std_threading
 import weakref
 from collections.abc import Sized
 from concurrent.futures._base import LOGGER, InvalidStateError
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from interlock._interlock import Results, Seat, ThreadPool
 from interlock.concurrent.futures._base import Future
+from interlock.concurrent.futures._exit import Exit
 from interlock.concurrent.futures._lazily import checked_buffersize, lazily
 from interlock.concurrent.futures._notes import site
 from interlock.concurrent.futures._own_queue import WorkQueue
@@ -44,25 +44,7 @@ _REFRESH = 0.05
 _INITIALIZER_FAILED = "A thread initializer failed, the thread pool is not usable anymore"
 
 
-class _Exit:
-    """The exit of the interpreter: workers do what waits, and end."""
-
-    def __init__(self) -> None:
-        self.began = False
-        self.seats: weakref.WeakKeyDictionary[Thread, Seat] = weakref.WeakKeyDictionary()
-        _std_threading._register_atexit(self.begin)
-
-    def begin(self) -> None:
-        self.began = True
-        workers = list(self.seats.items())
-        for _, seat in workers:
-            seat.close()
-        for thread, _ in workers:
-            thread.join()
-
-
-_exit = _Exit()
-_executors: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
+_exit = Exit()
 
 
 class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
@@ -113,11 +95,11 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         self._own_queue: Any = None
         self._earlier_threads: set[Thread] = set()
         self._notes = notes
-        if notes:
+        if notes or _exit.began:
             self._submit_no_more()
         if type(self)._adjust_thread_count is not ThreadPoolExecutor._adjust_thread_count:
             self._work_queue = SimpleQueue()  # its threads take from that, as in the standard library
-        _executors.add(self)
+        _exit.executors.add(self)
 
     @property
     def _work_queue(self) -> Any:
@@ -141,7 +123,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """What submit() does when there is more to it: an own queue, notes, or the end of the executor."""
         if self._own_queue is not None:
             return _std.ThreadPoolExecutor.submit(self, fn, *args, **(kwargs or {}))  # type: ignore[return-value]
-        if self._shutdown or self._broken:
+        if self._shutdown or self._broken or _exit.began:
             self._refuse()
         future = Future()
         self._submit_held(future, priority, (fn, args, kwargs, site() if self._notes else None), False)
@@ -163,7 +145,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """Start another worker; called when more calls wait than workers are idle."""
         if self._own_queue is not None:
             return super()._adjust_thread_count()
-        if _exit.began:
+        if _exit.ended:
             raise RuntimeError(_AFTER_EXIT)
         with self._shutdown_lock:
             number = len(self._threads)
@@ -241,7 +223,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
                 self._nothing_held.wait_for(lambda: not self._held)
         if self._own_queue is not None:
             super().shutdown(wait, cancel_futures=cancel_futures)
-        elif self._pending() and not self._threads and not _exit.began:
+        elif self._pending() and not self._threads and not _exit.ended:
             self._adjust_thread_count()  # who submitted is about to do that
         if wait:
             self._join_threads()
@@ -274,7 +256,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
     def _hold(self, future: Future) -> None:
         """Stay open for a call that comes later."""
         with self._shutdown_lock:
-            if self._shutdown or self._broken:
+            if self._shutdown or self._broken or _exit.began:
                 self._refuse()
             self._held.add(future)
 
@@ -387,7 +369,7 @@ def _processors() -> int | None:
 
 def _after_fork() -> None:
     """In the child of a fork there are no workers; those that are needed are started."""
-    for executor in _executors:
+    for executor in _exit.executors:
         executor._threads, executor._earlier_threads = set(), set()
         executor._shutdown_lock._at_fork_reinit()
         executor._forget_workers()

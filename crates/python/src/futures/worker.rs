@@ -1,0 +1,183 @@
+//! The workers of an executor, and what they share with it.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use interlock_pool::{Counts, WorkQueue};
+use interlock_queue::GetError;
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Deadline, StateLock};
+use pyo3::prelude::*;
+
+use super::future::Future;
+use super::task::Task;
+use crate::blocking;
+
+/// How many tasks a worker runs between two looks at the clock.
+const LOOK: u32 = 256;
+/// How long a worker runs before it lets other threads run, if its tasks don't: the interpreter's own switch interval.
+const TURN: Duration = Duration::from_millis(5);
+
+thread_local! {
+    /// The executor that this thread works for.
+    static HERE: Cell<*const Shared> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Says, as long as it lives, that this thread works for an executor.
+struct Here {
+    outer: *const Shared,
+}
+
+impl Here {
+    fn begin(shared: &Arc<Shared>) -> Self {
+        Here {
+            outer: HERE.replace(Arc::as_ptr(shared)),
+        }
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        HERE.set(self.outer);
+    }
+}
+
+/// What an executor, its workers and its futures share.
+///
+/// The garbage collector is not told of the tasks that wait: they have several owners, and are not garbage when one of
+/// these is.
+pub(super) struct Shared {
+    pub(super) queue: WorkQueue<Task>,
+    pub(super) counts: Counts,
+}
+
+impl Shared {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Shared {
+            queue: WorkQueue::new(0),
+            counts: Counts::default(),
+        })
+    }
+
+    /// Whether the calling thread is one of the workers.
+    pub(super) fn is_worked_for_here(&self) -> bool {
+        std::ptr::eq(HERE.get(), self)
+    }
+
+    /// In the child of a fork: there are no other workers than the thread that forked, if it is one.
+    pub(super) fn forget_workers(&self) {
+        self.queue.forget_workers();
+        self.counts.forget_running(self.is_worked_for_here().into());
+    }
+
+    /// Takes back the task of a future, if it still waits; whether it did.
+    pub(super) fn take_back(&self, future: &Bound<'_, Future>) -> bool {
+        let task = self.queue.take_back(|task| task.future.is(future));
+        if task.is_some() {
+            self.counts.taken_out(1);
+        }
+        task.is_some()
+    }
+
+    #[inline]
+    fn run(&self, py: Python<'_>, task: Task) -> PyResult<()> {
+        self.counts.began();
+        let ran = task.run(py);
+        if matches!(ran, Ok(true)) {
+            self.counts.succeeded();
+        } else {
+            self.counts.failed();
+        }
+        ran.map(drop)
+    }
+}
+
+/// A worker's place at an executor; it does not keep the executor alive.
+#[pyclass(frozen, weakref, module = "interlock._interlock")]
+pub(crate) struct Seat {
+    shared: Arc<Shared>,
+    clock: StateLock<Clock>,
+}
+
+/// How long a worker has been busy.
+#[derive(Default)]
+struct Clock {
+    until_now: Duration,
+    since: Option<Instant>,
+}
+
+impl Clock {
+    /// It may be running already: an error of a task's end leaves work() on the way.
+    fn begin(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn end(&mut self) {
+        self.until_now = self.read();
+        self.since = None;
+    }
+
+    fn read(&self) -> Duration {
+        self.until_now + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+#[pymethods]
+impl Seat {
+    /// Run tasks until there will be no more: until the executor was shut down, or collected. Blocks while there is none.
+    fn work(&self, py: Python<'_>) -> PyResult<()> {
+        let _here = Here::begin(&self.shared);
+        self.clock.lock().begin();
+        let mut tasks = 0_u32;
+        let mut turn = Instant::now();
+        while let Some(task) = self.next(py)? {
+            self.shared.run(py, task)?;
+            tasks = tasks.wrapping_add(1);
+            if tasks.is_multiple_of(LOOK) && turn.elapsed() >= TURN {
+                blocking::give_way(py);
+                turn = Instant::now();
+            }
+        }
+        self.clock.lock().end();
+        Ok(())
+    }
+
+    /// How long it has run tasks, in seconds.
+    fn busy(&self) -> f64 {
+        self.clock.lock().read().as_secs_f64()
+    }
+
+    /// Take no more tasks: at the exit of the interpreter.
+    fn close(&self) {
+        self.shared.queue.shutdown();
+    }
+}
+
+impl Seat {
+    pub(super) fn at(shared: Arc<Shared>) -> Self {
+        Seat {
+            shared,
+            clock: StateLock::default(),
+        }
+    }
+
+    /// The next task, or none any more.
+    #[inline]
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
+        match self.shared.queue.try_take() {
+            Ok(task) => Ok(Some(task)),
+            Err(GetError::Empty) => self.wait_for_next(py),
+            Err(_) => Ok(None),
+        }
+    }
+
+    #[cold]
+    fn wait_for_next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
+        self.clock.lock().end();
+        let taken = blocking::wait(py, Deadline::NEVER, |patience| {
+            self.shared.queue.take_with(patience)
+        })?;
+        self.clock.lock().begin();
+        Ok(taken.ok())
+    }
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -40,14 +41,21 @@ class Judged:
         return not self.lost and not self.problem
 
     @classmethod
-    def read(cls, version: str, form: str, suite: str, result: Path, status: int) -> Judged:
-        """Read the runner's JSON file, and keep the score beside it."""
+    def read(
+        cls, version: str, form: str, suite: str, result: Path, status: int, pattern: str = "*"
+    ) -> Judged:
+        """Read what the runner's JSON file says of the tests that match, and keep the score beside it."""
         judged = cls(version, form, suite, date=datetime.datetime.now(datetime.UTC).date().isoformat())
         rows = _rows(result)
         if rows:
             row = rows[0]
-            judged.passed_tests, judged.baseline, judged.lost = row["impl"], row["baseline"], row["lost"]
-            judged.flaky, judged.excluded, judged.seconds = row["flaky"], row["excluded"], row["seconds"]
+            judged.lost = {
+                test: how for test, how in row["lost"].items() if fnmatch.fnmatchcase(test, pattern)
+            }
+            judged.passed_tests = row["impl"]
+            judged.baseline = row["impl"] + len(judged.lost)
+            judged.flaky, judged.seconds = row["flaky"], row["seconds"]
+            judged.excluded = row["excluded"] if pattern == "*" else 0
         if not rows:
             judged.problem = f"not judged, the runner ended with status {status}"
         elif not judged.baseline:
@@ -99,10 +107,11 @@ def text(judged: Sequence[Judged]) -> str:
     return "\n".join([*lines, _sum(judged)])
 
 
-def page(judged: Sequence[Judged], suites: Sequence[str], informative: Sequence[str]) -> str:
+def page(judged: Sequence[Judged], order: Sequence[str], informative: Sequence[str]) -> str:
     """The section of the page."""
-    order = [*suites, *informative]
     rows = sorted(judged, key=lambda one: (one.version, one.form, one.suite not in order, _place(one, order)))
+    untested = sorted({one.version for one in judged} - {one.version for one in judged if one.baseline})
+    rows = [one for one in rows if one.version not in untested]
     dates = sorted({one.date for one in rows})
     intro = f"""\
 CPython's own tests, taken from the interpreter under test, run on Interlock in two forms: import (the
@@ -111,6 +120,8 @@ Counted are the tests that pass on the bare interpreter; excluded are those that
 of CPython's implementation. Suites that are here for information, because their subject is not one of the
 modules rebuilt: {", ".join(informative)}. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
 `make conformance`."""
+    if untested:
+        intro += f"\nNot judged, because the interpreter comes without these tests: {', '.join(untested)}."
     scores = table(HEAD, [one.cells() for one in rows], left=3)
     return "\n\n".join([intro, _sum(rows), scores, "## Lost tests", _lost_by_class(rows) or "None."])
 

@@ -32,7 +32,13 @@ from sections import write_section
 FORMS = ("interlock-import", "interlock-install")
 SUITES = ("lock_tests", "test_threading", "test_threading_local", "test_queue", "test_thread",
           "test_context", "test_asyncio", "test_concurrent_futures")  # fmt: skip
+THREADS = {
+    f"test_multiprocessing_{method} (threads)": "*WithThreads*" for method in ("fork", "spawn", "forkserver")
+}
+"""The parts of suites that are about threads, with the pattern of their tests' names."""
+
 INFORMATIVE = ("test_threadsignals", "test_sched", "test_logging", "users")
+DEFAULT = (*SUITES, *THREADS, *INFORMATIVE)
 
 
 def main() -> int:
@@ -58,7 +64,7 @@ def main() -> int:
     print(text(judged))
     part = args.python or args.only
     everything = Judged.merge(Judged.stored(args.out), judged) if part else judged
-    write_section(args.write, "conformance", page(everything, SUITES, INFORMATIVE), "Conformance")
+    write_section(args.write, "conformance", page(everything, DEFAULT, INFORMATIVE), "Conformance")
     return 0 if all(one.passed or (args.lenient and one.suite in INFORMATIVE) for one in judged) else 1
 
 
@@ -79,7 +85,7 @@ def parse() -> argparse.Namespace:
         "--suite",
         action="append",
         default=[],
-        help=f"repeatable, or with commas; default: {','.join(SUITES + INFORMATIVE)}",
+        help=f"repeatable, or with commas; default: {', '.join(DEFAULT)}",
     )
     parser.add_argument("--write", type=Path, metavar="PAGE", default=PROJECT / "docs" / "conformance.md")
     parser.add_argument(
@@ -89,9 +95,9 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=PROJECT / "target" / "conformance", metavar="DIR")
     args = parser.parse_args()
-    given = [name for names in args.suite for name in names.split(",") if name]
+    given = [name.strip() for names in args.suite for name in names.split(",") if name.strip()]
     args.only = bool(given or args.form)
-    args.suite = list(dict.fromkeys(given)) or [*SUITES, *INFORMATIVE]
+    args.suite = list(dict.fromkeys(given)) or list(DEFAULT)
     args.form = args.form or list(FORMS)
     folder = os.environ.get("CONFORMANCE_DIR") or PROJECT.parent / "shared" / "conformance"
     args.conformance = Path(folder).resolve()
@@ -101,15 +107,19 @@ def parse() -> argparse.Namespace:
 
 def run_suite(interpreter: Interpreter, form: str, suite: str, args: argparse.Namespace) -> Judged:
     """One suite in one form; its JSON and log stay in the output folder."""
-    stem = f"{interpreter.label}-{form}-{suite}"
+    of, pattern = suite.split()[0], THREADS.get(suite)
+    stem = f"{interpreter.label}-{form}-{of}"
     result = args.out / f"{stem}.json"
     result.unlink(missing_ok=True)
-    own = baseline_of(interpreter, suite, args)
+    own = baseline_of(interpreter, of, args)
     options = ["--impl", form, "--interlock", str(interpreter.site), "--json", str(result)]
-    options += ["--suite", suite, "--logs", str(args.out / "logs" / stem)]
+    options += ["--suite", of, "--logs", str(args.out / "logs" / stem)]
+    if pattern:
+        options += ["--match", pattern]
     if own is not None:
         options += ["--baseline", str(own)]
-    judged = Judged.read(interpreter.label, form, suite, result, call_runner(interpreter, options, args))
+    status = call_runner(interpreter, options, args)
+    judged = Judged.read(interpreter.label, form, suite, result, status, pattern or "*")
     if own is not None and not judged.baseline:
         own.unlink(missing_ok=True)  # nothing was found to run, which need not be so the next time
     return judged

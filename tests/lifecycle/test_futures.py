@@ -77,6 +77,7 @@ EXITS: dict[str, tuple[str, str]] = {
         late = one.submit(lambda: asleep.wait(0.01))
         first = two.call(lambda late: ["first", late], late)
         second = one.call(lambda first: [*first, "second"], first)
+        del two
         last = Pool(1).call(lambda second: print(*second, "last"), second)
         never = one.after(second, Future()).submit(print)
         watch = std.Thread(target=lambda: futures.wait([never]) and print("cancelled", never.cancelled()))

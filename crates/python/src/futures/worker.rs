@@ -147,6 +147,15 @@ impl Seat {
         self.clock.lock().read().as_secs_f64()
     }
 
+    /// Wait until all tasks are done that were submitted so far; how many these were. Blocks until then.
+    fn wait_until_done(&self, py: Python<'_>) -> PyResult<u64> {
+        let submitted = self.shared.counts.look().submitted;
+        blocking::wait(py, Deadline::NEVER, |patience| {
+            self.shared.counts.wait_with(submitted, patience)
+        })?;
+        Ok(submitted)
+    }
+
     /// Take no more tasks: at the exit of the interpreter.
     fn close(&self) {
         self.shared.queue.shutdown();

@@ -43,13 +43,12 @@ class Exit:
         When all that was submitted is done, and no held call was submitted meanwhile, those that are left wait for a
         future that no executor will end. They are cancelled.
         """
-        submitted, before = 0, -1
-        while submitted != before and any(executor._held for executor in list(self.executors)):
-            before = submitted
-            for executor in list(self.executors):
-                if executor._threads and executor._own_queue is None:
-                    executor._wait_for_done(executor._counts()[0], None)
-            submitted = sum(executor._counts()[0] for executor in list(self.executors))
+        before = None
+        while any(executor._held for executor in list(self.executors)):
+            done = [seat.wait_until_done() for seat in list(self.seats.values())]
+            if done == before:
+                break
+            before = done
         for executor in list(self.executors):
             for future in list(executor._held):
                 future.cancel()

@@ -255,6 +255,9 @@ impl Pool {
     fn submit(&self, most: usize) -> bool {
         loop {
             let started = self.workers.try_start(most, |_| {
+                if self.tasks.is_shut_down() {
+                    return Err(());
+                }
                 let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
                 if self.fail & (1 << attempt) == 0 {
                     Ok(())
@@ -290,6 +293,19 @@ fn a_task_is_taken_only_by_a_pool_with_a_worker() {
             assert_eq!(pool.workers.has_any(), workers > 0);
         });
     }
+}
+
+#[test]
+fn a_task_submitted_at_the_end_of_a_pool_is_done_or_comes_back() {
+    model::check(|| {
+        let pool = Arc::new(Pool::new(0));
+        let submits = start(&pool, |pool| pool.submit(1));
+        pool.tasks.shutdown();
+        let has_ended = pool.workers.wait_with(&mut Patience::until(Deadline::PASSED));
+        // The worker of a task that was taken has not left yet: who joins waits for it.
+        let taken = submits.join().unwrap();
+        assert!(!(has_ended && taken));
+    });
 }
 
 #[test]

@@ -220,6 +220,36 @@ def test_initializers_that_fail_end_in_an_error(monkeypatch: pytest.MonkeyPatch)
     assert [report.exc_type for report in reported] == [KeyError] * 3
 
 
+def test_who_counted_on_a_worker_that_could_not_be_started_hears_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = ThreadPool(2)
+    starting, submitted = threading.Event(), threading.Event()
+
+    def fail(*_args: Any) -> None:
+        starting.set()
+        assert submitted.wait(LIMIT)
+        raise RuntimeError("can't start new thread")
+
+    def start() -> None:
+        with pytest.raises(RuntimeError, match="can't start"):
+            pool.apply(int)
+
+    monkeypatch.setattr(pool, "_start_thread", fail)
+    thread = threading.Thread(target=start)
+    thread.start()
+    assert starting.wait(LIMIT)
+    result = pool.apply_async(int)  # there is a worker for it, it seems
+    submitted.set()
+    thread.join(LIMIT)
+    with pytest.raises(RuntimeError, match="can't start"):
+        result.get(LIMIT)
+    monkeypatch.undo()
+    assert pool.apply(int) == 0
+    pool.close()
+    pool.join()
+
+
 def test_a_generator_may_wait_for_the_results_that_it_brought_about() -> None:
     room = threading.Semaphore(3)
 

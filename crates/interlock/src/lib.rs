@@ -306,7 +306,7 @@ pub mod pool {
 /// assert!(ended.wait_with(&mut Patience::endless()));
 /// ```
 pub mod thread {
-    pub use interlock_pool::{Group, Job, Latch, Lease, end_idle, idle, launch};
+    pub use interlock_pool::{Group, Job, Latch, Lease, Started, end_idle, idle, launch};
     pub use interlock_wait::ThreadId;
 }
 

@@ -1,4 +1,4 @@
-//! How many tasks a pool has had.
+//! How many tasks a pool has had. Claims: `PROTOCOL.md` beside this crate.
 
 use std::fmt;
 
@@ -24,8 +24,9 @@ pub struct Counts(StateLock<State>);
 #[derive(Default)]
 struct State {
     counted: Counted,
-    /// Who waits for a number of tasks to be done, and the smallest of these numbers.
+    /// Who waits for a number of tasks to be done.
     waiters: WaitQueue,
+    /// None of them waits for fewer. Says nothing when nobody waits.
     awaited: u64,
 }
 
@@ -51,17 +52,16 @@ impl Counts {
     /// A worker is done with a task, which failed.
     #[cold]
     pub fn failed(&self) {
-        self.0.lock().counted.failed += 1;
-        self.succeeded();
+        let mut state = self.0.lock();
+        // In the step that counts it as done: so there is no moment with more failed tasks than done ones.
+        state.counted.failed += 1;
+        end_one(state);
     }
 
     /// A worker is done with a task, which did not fail.
     #[inline]
     pub fn succeeded(&self) {
-        let mut state = self.0.lock();
-        state.counted.running -= 1;
-        state.counted.done += 1;
-        tell(state);
+        end_one(self.0.lock());
     }
 
     /// Tasks were taken out of the queue, and no worker will run them.
@@ -112,6 +112,14 @@ impl Counts {
             }
         }
     }
+}
+
+/// Counts a running task as done.
+#[inline]
+fn end_one(mut state: WordLockGuard<'_, State, true>) {
+    state.counted.running -= 1;
+    state.counted.done += 1;
+    tell(state);
 }
 
 /// Wakes who waits, if so many are done as somebody waits for; the others wait again.

@@ -1,4 +1,4 @@
-//! The tasks of a pool whose workers are counted by the pool itself.
+//! The tasks of a pool whose workers are counted by the pool itself. Claims: `PROTOCOL.md` beside this crate.
 
 use std::fmt;
 
@@ -9,14 +9,16 @@ use interlock_wait::primitive::{AtomicU32, Ordering};
 use crate::lanes::DEFAULT_PRIORITY;
 use crate::work_queue::WorkQueue;
 
-/// Tasks, and how many workers there are and how many of them are at a task.
+/// Tasks, and how many of them are not done, and how many workers there are.
 ///
 /// A worker counts from [`enter`](Crew::enter) on, which may be before its thread runs: so whoever puts tasks can start the
 /// workers that are missing first, and finds afterwards that nobody is missing.
 pub struct Crew<W> {
     tasks: WorkQueue<W>,
     workers: AtomicU32,
-    busy: AtomicU32,
+    /// Tasks that wait, or that a worker is at. Each is counted from before it is put until after it is done. (Workers that
+    /// are at a task can't be counted instead: one that has just taken its task would look free for another.)
+    unfinished: AtomicU32,
 }
 
 impl<W> fmt::Debug for Crew<W> {
@@ -40,19 +42,22 @@ impl<W> Crew<W> {
         Crew {
             tasks: WorkQueue::new(0),
             workers: AtomicU32::new(0),
-            busy: AtomicU32::new(0),
+            unfinished: AtomicU32::new(0),
         }
     }
 
-    /// How many workers are to be started for `more` tasks, of which there may be `most`. Never blocks.
+    /// How many workers are to be started for `more` tasks beside those that were put, of which there may be `most`. Never
+    /// blocks.
+    ///
+    /// Who put a task asks for `more` = 0 afterwards: then every task that waits has a worker that is at no other one, or as
+    /// many workers as there may be are counted, if those are started that this says.
     pub fn missing(&self, more: usize, most: u32) -> u32 {
-        // Who puts a task asks again afterwards.
-        // Relaxed: a count that orders nothing.
+        // Relaxed: workers and tasks that were counted before the caller's own task was put are seen, by the lock of the queue.
         let workers = self.workers.load(Ordering::Relaxed);
-        // Relaxed: a count that orders nothing.
-        let free = workers.saturating_sub(self.busy.load(Ordering::Relaxed));
-        let wanted = u32::try_from(self.tasks.len() + more).unwrap_or(u32::MAX);
-        wanted.saturating_sub(free).min(most.saturating_sub(workers))
+        // Relaxed: as above.
+        let unfinished = self.unfinished.load(Ordering::Relaxed);
+        let wanted = unfinished.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        wanted.min(most).saturating_sub(workers)
     }
 
     /// Counts one worker more.
@@ -78,41 +83,48 @@ impl<W> Crew<W> {
     /// # Errors
     /// No more tasks are taken; the task comes back.
     pub fn put(&self, work: W) -> Result<(), W> {
+        // Relaxed: whoever comes to the queue after this task finds it counted, by the lock of the queue.
+        self.unfinished.fetch_add(1, Ordering::Relaxed);
         match self.tasks.try_put(DEFAULT_PRIORITY, work) {
             Ok(_) => Ok(()),
-            Err(refusal) => Err(refusal.into_inner()),
+            Err(refusal) => {
+                self.finish(1);
+                Err(refusal.into_inner())
+            }
         }
     }
 
-    /// Takes a task if there is one; the worker is busy from now on. Never blocks.
+    /// Takes a task if there is one; the worker is at it until it says [`done`](Crew::done). Never blocks.
     ///
     /// # Errors
     /// There is none, or there will never be one again.
     pub fn try_take(&self) -> Result<W, GetError> {
-        let taken = self.tasks.try_take()?;
-        // Relaxed: a count that orders nothing.
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        Ok(taken)
+        self.tasks.try_take()
     }
 
-    /// Takes a task; the worker is busy from now on. Blocks while there is none, until `patience` ends.
+    /// Takes a task; the worker is at it until it says [`done`](Crew::done). Blocks while there is none, until `patience`
+    /// ends.
     ///
     /// # Errors
     /// There was none for that long; there will never be one again; the host ended the wait.
     pub fn take_with(&self, patience: &mut Patience<'_>) -> Result<W, GetError> {
-        let taken = self.tasks.take_with(patience)?;
-        // Relaxed: a count that orders nothing.
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        Ok(taken)
+        self.tasks.take_with(patience)
     }
 
     /// Says that a worker has done its task.
     pub fn done(&self) {
-        // In the child of a fork the count began again from 0.
+        self.finish(1);
+    }
+
+    /// Counts tasks that are done, or that nobody will do.
+    fn finish(&self, tasks: u32) {
+        // In the child of a fork the count began again.
         let _ = self
-            .busy
-            // Relaxed: a count that orders nothing.
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |busy| busy.checked_sub(1));
+            .unfinished
+            // Relaxed: a task was counted before it could be taken, by the lock of the queue.
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+                Some(count.saturating_sub(tasks))
+            });
     }
 
     /// How many tasks wait, at this moment. Never blocks.
@@ -127,16 +139,19 @@ impl<W> Crew<W> {
 
     /// Takes out all tasks that wait. Never blocks.
     pub fn drain(&self) -> impl Iterator<Item = W> + use<W> {
-        self.tasks.drain()
+        let tasks: Vec<W> = self.tasks.drain().collect();
+        self.finish(u32::try_from(tasks.len()).unwrap_or(u32::MAX));
+        tasks.into_iter()
     }
 
-    /// Forgets the workers of the process that this one was forked from. The tasks stay.
+    /// Forgets the workers of the process that this one was forked from, and what they were at. The tasks that wait stay.
     pub fn forget_workers(&self) {
         self.tasks.forget_workers();
-        // Relaxed: a count that orders nothing.
+        // Relaxed: the child of a fork has one thread.
         self.workers.store(0, Ordering::Relaxed);
-        // Relaxed: a count that orders nothing.
-        self.busy.store(0, Ordering::Relaxed);
+        let waiting = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+        // Relaxed: as above.
+        self.unfinished.store(waiting, Ordering::Relaxed);
     }
 }
 
@@ -175,8 +190,19 @@ mod tests {
         assert_eq!(crew.put(2), Err(2));
         assert_eq!(crew.try_take(), Ok(1));
         assert_eq!(crew.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn the_child_of_a_fork_counts_no_workers_and_the_tasks_that_wait() {
+        let crew = Crew::new();
+        (0..3).for_each(|_| crew.enter());
+        (0..4).for_each(|task| crew.put(task).unwrap());
+        assert!(crew.try_take().is_ok() && crew.try_take().is_ok());
         crew.forget_workers();
+        assert_eq!((crew.workers(), crew.missing(0, 9)), (0, 2));
+        assert_eq!(crew.drain().count(), 2);
+        // The task that forked ends, which nobody counts here.
         crew.done();
-        assert_eq!(crew.missing(1, 1), 1);
+        assert_eq!((crew.missing(0, 9), crew.missing(1, 9)), (0, 1));
     }
 }

@@ -6,9 +6,6 @@ use std::fmt;
 use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
 
 /// Items with a deadline each, which one thread takes as these pass. See `PROTOCOL.md` beside this crate.
-///
-/// State table of `served`: false → true by the `put` that is told to see to a taker; true → false by the `take_with` that
-/// finds nothing left. So there is a taker whenever there is an item, and at most one.
 pub struct DelayQueue<T> {
     state: StateLock<State<T>>,
 }

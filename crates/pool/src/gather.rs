@@ -1,4 +1,4 @@
-//! Results that come in any order, for one who takes them one after the other.
+//! Results that come in any order, for one who takes them one after the other. Claims: `PROTOCOL.md` beside this crate.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +25,8 @@ pub struct Gather<T> {
     order: Option<StateLock<Order<T>>>,
     put: AtomicU64,
     length: AtomicU64,
+    /// Whether somebody has added the last value out of all order: 0 or 1.
+    ended_with: AtomicU64,
     /// How many were taken, about.
     taken: AtomicU64,
     /// How many had been taken when nobody seemed to take any more.
@@ -65,6 +67,7 @@ impl<T> Gather<T> {
             order,
             put: AtomicU64::new(0),
             length: AtomicU64::new(UNKNOWN),
+            ended_with: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             idle_at: AtomicU64::new(UNKNOWN),
         }
@@ -80,10 +83,11 @@ impl<T> Gather<T> {
             None => self.came.try_put(value).map_err(PutError::into_inner),
             Some(order) => self.put_in_order(order, number, value),
         };
-        // After the value itself. In one order with the length, it pairs with `set_length`: whoever comes second sees both.
-        let put = self.put.fetch_add(1, Ordering::SeqCst) + 1;
-        // Pairs with `set_length`, as above.
-        if put == self.length.load(Ordering::SeqCst) {
+        // After the value itself. AcqRel pairs with `set_length`, which changes `put` too: of two changes of one word one comes
+        // first, and whoever comes second sees what the first did before.
+        let put = self.put.fetch_add(1, Ordering::AcqRel) + 1;
+        // Relaxed: see above.
+        if put == self.length.load(Ordering::Relaxed) {
             self.end();
         }
         result
@@ -93,6 +97,10 @@ impl<T> Gather<T> {
     fn put_in_order(&self, order: &StateLock<Order<T>>, number: usize, value: T) -> Result<(), T> {
         let mut order = order.lock();
         if order.next != number {
+            // After the end its turn does not come. Who discards ends first and takes the lock then, so it finds the others.
+            if self.came.is_shut_down() {
+                return Err(value);
+            }
             order.early.insert(number, value);
             return Ok(());
         }
@@ -112,10 +120,10 @@ impl<T> Gather<T> {
 
     /// Says how many values there will have been. To be called once. Never blocks.
     pub fn set_length(&self, length: usize) {
-        // Pairs with `put_at`, as there.
-        self.length.store(length as u64, Ordering::SeqCst);
-        // Pairs with `put_at`.
-        if self.put.load(Ordering::SeqCst) == length as u64 {
+        // Relaxed: published by the next step.
+        self.length.store(length as u64, Ordering::Relaxed);
+        // AcqRel pairs with `put_at`. It adds nothing, but has a place in the order of those that do, which a load has not.
+        if self.put.fetch_add(0, Ordering::AcqRel) == length as u64 {
             self.end();
         }
     }
@@ -125,11 +133,15 @@ impl<T> Gather<T> {
         self.came.shutdown(Discard::Nothing);
     }
 
-    /// Adds a last value out of all order, and takes no more.
+    /// Adds a last value out of all order, and takes no more. A value that comes in the same moment may be taken after it.
     ///
     /// # Errors
-    /// It had ended before; the value comes back.
+    /// It had ended before, or another one is the last; the value comes back.
     pub fn end_with(&self, value: T) -> Result<(), T> {
+        // Relaxed: it only has to be one. The values are under the lock of the queue.
+        if self.ended_with.swap(1, Ordering::Relaxed) != 0 {
+            return Err(value);
+        }
         let result = self.came.try_put(value).map_err(PutError::into_inner);
         self.end();
         result

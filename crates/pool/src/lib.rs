@@ -15,7 +15,6 @@ mod counts;
 mod crew;
 mod delay_queue;
 mod gather;
-#[cfg(not(loom))]
 mod group;
 mod lanes;
 #[cfg(not(loom))]
@@ -24,6 +23,9 @@ mod listeners;
 #[cfg(not(loom))]
 mod mapped;
 mod outcome;
+#[cfg(not(loom))]
+mod staff;
+mod step;
 #[cfg(not(loom))]
 mod task;
 #[cfg(not(loom))]
@@ -38,8 +40,7 @@ pub use counts::{Counted, Counts};
 pub use crew::Crew;
 pub use delay_queue::{DelayQueue, Ticket};
 pub use gather::Gather;
-#[cfg(not(loom))]
-pub use group::Group;
+pub use group::{Group, Started};
 pub use lanes::DEFAULT_PRIORITY;
 #[cfg(not(loom))]
 pub use latch::Latch;
@@ -48,9 +49,11 @@ pub use listeners::Watch;
 pub use mapped::Mapped;
 pub use outcome::{Due, Outcome, Phase, Refusal, Waited};
 #[cfg(not(loom))]
+pub use staff::Stats;
+#[cfg(not(loom))]
 pub use task::Task;
 #[cfg(not(loom))]
 pub use task_error::{Panic, SubmitError, TaskError};
 #[cfg(not(loom))]
-pub use thread_pool::{At, Builder, Stats, ThreadPool};
+pub use thread_pool::{At, Builder, ThreadPool};
 pub use work_queue::{Placed, WorkQueue};

@@ -1,6 +1,5 @@
 //! A task of a thread pool: its function, what becomes of it, and the handle of whoever wants its result.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,27 +11,8 @@ use interlock_wait::primitive::global::{AtomicU64, Ordering};
 use interlock_wait::{Deadline, Patience, WordLock, fork};
 
 use crate::outcome::{Outcome, Phase, Waited};
+use crate::step::step;
 use crate::task_error::{Panic, TaskError};
-
-thread_local! {
-    /// Whether this thread works for a pool.
-    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Says that the calling thread works for a pool, or does so no longer.
-pub(crate) fn set_worker(is_worker: bool) {
-    IS_WORKER.set(is_worker);
-}
-
-/// Runs a step of the engine. On a worker, whom its user does not know of, in [`fork::unforked`]: so who forks finds no
-/// lock held by one. Who forks while threads of his own are at work here, knows what he does.
-pub(crate) fn step<R>(work: impl FnOnce() -> R) -> R {
-    if IS_WORKER.get() {
-        fork::unforked(work)
-    } else {
-        work()
-    }
-}
 
 /// What is called at the end of a task, by whoever ended it.
 type Callback<T> = Box<dyn FnOnce(&End<T>) + Send>;
@@ -155,6 +135,8 @@ impl<F, T> Packet<F, T> {
 /// Counts of what has become of a pool's tasks.
 #[derive(Default)]
 pub(crate) struct Tally {
+    /// Given to a worker that was started for them: these are not counted by the queue.
+    pub(crate) first: AtomicU64,
     /// Run to their end.
     pub(crate) done: AtomicU64,
     /// That panicked, among these.

@@ -2,22 +2,19 @@
 //!
 //! Its claims are in `PROTOCOL.md` beside this crate.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, io};
 
 use interlock_os::thread;
-use interlock_queue::PutError;
-use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
-use interlock_wait::{Deadline, Patience, fork};
+use interlock_wait::primitive::global::Ordering;
+use interlock_wait::{Deadline, Patience};
 
-use crate::cache::{Job, launch};
-use crate::group::Group;
 use crate::lanes::DEFAULT_PRIORITY;
 use crate::mapped::Mapped;
-use crate::task::{Packet, Tally, Task, Work, set_worker, step};
+use crate::staff::{Shared, Stats};
+use crate::step::step;
+use crate::task::{Packet, Task};
 use crate::task_error::SubmitError;
-use crate::work_queue::{Placed, WorkQueue};
 
 /// Runs tasks on a limited number of threads.
 ///
@@ -47,18 +44,6 @@ use crate::work_queue::{Placed, WorkQueue};
 /// ```
 pub struct ThreadPool {
     shared: Arc<Shared>,
-}
-
-/// What a pool and its workers share.
-struct Shared {
-    queue: WorkQueue<Arc<dyn Work>>,
-    workers: Group,
-    most: usize,
-    name: String,
-    stack_size: usize,
-    tally: Tally,
-    /// The process that the tasks in the queue belong to.
-    generation: AtomicU32,
 }
 
 /// How a [`ThreadPool`] is made: see [`ThreadPool::builder`].
@@ -104,34 +89,9 @@ impl Builder {
             workers => workers,
         };
         ThreadPool {
-            shared: Arc::new(Shared {
-                queue: WorkQueue::new(self.max_pending),
-                workers: Group::new(),
-                most,
-                name: self.name,
-                stack_size: self.stack_size,
-                tally: Tally::default(),
-                generation: AtomicU32::new(fork::generation()),
-            }),
+            shared: Arc::new(Shared::new(most, self.name, self.stack_size, self.max_pending)),
         }
     }
-}
-
-/// How many tasks a pool has, at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// That it took, since it was made.
-    pub submitted: u64,
-    /// That wait for a worker. One that was cancelled counts until a worker finds out.
-    pub waiting: usize,
-    /// That run.
-    pub running: u64,
-    /// That were run to their end, since the pool was made.
-    pub done: u64,
-    /// That ended with a panic, among those that are done.
-    pub failed: u64,
-    /// Not tasks: the workers that the pool has started.
-    pub workers: usize,
 }
 
 impl ThreadPool {
@@ -250,23 +210,7 @@ impl ThreadPool {
 
     /// How many tasks there are of each kind, at this moment. Never blocks.
     pub fn stats(&self) -> Stats {
-        let shared = &self.shared;
-        shared.renew();
-        step(|| {
-            // Relaxed: counts, each by itself.
-            let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-            let done = of(&shared.tally.done);
-            let ended = done + of(&shared.tally.dropped);
-            let (submitted, waiting) = (shared.queue.put_so_far() as u64, shared.queue.len());
-            Stats {
-                submitted,
-                waiting,
-                running: submitted.saturating_sub(ended + waiting as u64),
-                done,
-                failed: of(&shared.tally.failed),
-                workers: shared.workers.len(),
-            }
-        })
+        self.shared.stats()
     }
 
     fn put<T, F>(&self, priority: i64, function: F, deadline: Deadline) -> Result<Task<T>, SubmitError<F>>
@@ -274,36 +218,14 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.shared.renew();
         let packet = Arc::new(Packet::new(function));
-        let refusal = match self.shared.put(priority, packet.clone(), deadline) {
-            Ok(Placed::WorkerIsIdle) => None,
-            Ok(Placed::WorkerIsWanted) => hire(&self.shared).err().map(Refusal::NoThread),
-            Err(PutError::Full(_) | PutError::Interrupted(_)) => Some(Refusal::Full),
-            Err(PutError::ShutDown(_) | PutError::Retired(_)) => Some(Refusal::ShutDown),
+        let Err(refusal) = self.shared.submit(priority, packet.clone(), deadline) else {
+            return Ok(Task::of(packet));
         };
-        // If the function does not come back, somebody has begun with the task after all.
-        if let Some((refusal, function)) = refusal.and_then(|refusal| Some((refusal, packet.retract()?))) {
-            return Err(refusal.with(function));
-        }
-        Ok(Task::of(packet))
-    }
-}
-
-/// Why a task was not taken.
-enum Refusal {
-    Full,
-    ShutDown,
-    NoThread(io::Error),
-}
-
-impl Refusal {
-    /// The error that gives `function` back.
-    fn with<F>(self, function: F) -> SubmitError<F> {
-        match self {
-            Refusal::Full => SubmitError::Full(function),
-            Refusal::ShutDown => SubmitError::ShutDown(function),
-            Refusal::NoThread(error) => SubmitError::NoThread(function, error),
+        match packet.retract() {
+            Some(function) => Err(refusal.with(function)),
+            // Somebody has begun with the task after all.
+            None => Ok(Task::of(packet)),
         }
     }
 }
@@ -365,112 +287,5 @@ impl At<'_> {
         T: Send + 'static,
     {
         self.submit_until(Deadline::PASSED, function)
-    }
-}
-
-impl Shared {
-    /// In the child of a fork, forgets the tasks of the parent's: their workers are not here, and they are not run twice.
-    fn renew(&self) {
-        let now = fork::generation();
-        // Relaxed: who comes a moment too early or too late meets tasks of the parent's, which no worker runs.
-        if self.generation.load(Ordering::Relaxed) == now {
-            return;
-        }
-        // Relaxed: as above.
-        if self.generation.swap(now, Ordering::Relaxed) != now {
-            drop(step(|| {
-                self.queue.forget_workers();
-                self.queue.drain()
-            }));
-            // Relaxed: counts. What is not done yet is not done here.
-            let done = self.tally.done.load(Ordering::Relaxed);
-            let dropped = (self.queue.put_so_far() as u64).saturating_sub(done);
-            // Relaxed: as above.
-            self.tally.dropped.store(dropped, Ordering::Relaxed);
-        }
-    }
-
-    fn put(
-        &self,
-        priority: i64,
-        work: Arc<dyn Work>,
-        deadline: Deadline,
-    ) -> Result<Placed, PutError<Arc<dyn Work>>> {
-        match step(|| self.queue.try_lay(priority, work)) {
-            Err(PutError::Full(work)) => self.queue.put_unforked(priority, work, deadline),
-            placed => placed,
-        }
-    }
-}
-
-/// Starts another worker, if the pool may have one.
-///
-/// # Errors
-/// There is no room for a thread, and the pool has none.
-fn hire(shared: &Arc<Shared>) -> io::Result<()> {
-    let Some(number) = step(|| shared.workers.try_enter(shared.most)) else {
-        return Ok(());
-    };
-    let worker = Worker {
-        shared: shared.clone(),
-        number,
-        generation: fork::generation(),
-    };
-    match launch(shared.stack_size, Box::new(worker)) {
-        Ok(lease) => {
-            drop(lease);
-            Ok(())
-        }
-        Err(error) => {
-            shared.workers.leave();
-            if shared.workers.is_empty() {
-                Err(error)
-            } else {
-                Ok(())
-            }
-        }
-    }
-}
-
-/// What a thread does for a pool: task after task, until there will be no more.
-struct Worker {
-    shared: Arc<Shared>,
-    number: usize,
-    generation: u32,
-}
-
-impl Worker {
-    /// Whether a task has forked, and this is the child. Its only thread is nobody's worker.
-    fn has_forked(&self) -> bool {
-        self.generation != fork::generation()
-    }
-}
-
-impl Job for Worker {
-    fn run(&mut self) {
-        thread::set_name(&format!("{}-{}", self.shared.name, self.number));
-        set_worker(true);
-        let Shared { queue, tally, .. } = &*self.shared;
-        while let Ok((work, begun)) = queue.take_unforked(|work| work.begin()) {
-            if begun {
-                // The panics of tasks are caught already. What is left is user code at the end of one: a waker, or the drop
-                // of a value that nobody wanted. It must not end the worker.
-                let _ = catch_unwind(AssertUnwindSafe(move || work.run(tally)));
-            } else {
-                // Relaxed: a count.
-                tally.dropped.fetch_add(1, Ordering::Relaxed);
-                let _ = catch_unwind(AssertUnwindSafe(move || drop(work)));
-            }
-            if self.has_forked() {
-                break;
-            }
-        }
-        set_worker(false);
-    }
-
-    fn ended(self: Box<Self>) {
-        if !self.has_forked() {
-            self.shared.workers.leave();
-        }
     }
 }

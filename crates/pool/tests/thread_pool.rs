@@ -323,6 +323,30 @@ fn what_was_submitted_before_the_end_of_a_pool_is_done() {
 }
 
 #[test]
+fn a_task_submitted_at_the_end_of_a_pool_is_done_or_comes_back() {
+    let pool = ThreadPool::new(1);
+    pool.shutdown();
+    assert!(matches!(pool.submit(|| 1), Err(SubmitError::ShutDown(_))));
+    assert_eq!(pool.stats().submitted, 0);
+    for _ in 0..2_000 {
+        let pool = ThreadPool::new(2);
+        let together = Barrier::new(2);
+        std::thread::scope(|scope| {
+            let submits = scope.spawn(|| {
+                together.wait();
+                pool.submit(|| 1)
+            });
+            together.wait();
+            assert!(pool.join_until(long()));
+            match submits.join().unwrap() {
+                Ok(task) => assert!(task.is_done(), "who joins has waited for it"),
+                Err(refused) => assert!(matches!(refused, SubmitError::ShutDown(_))),
+            }
+        });
+    }
+}
+
+#[test]
 fn what_waits_can_be_cancelled_together() {
     let pool = ThreadPool::new(1);
     let may_end = Arc::new(Latch::default());

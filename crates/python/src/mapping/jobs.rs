@@ -58,9 +58,9 @@ impl End {
     }
 
     /// Ends without the calls, and without a callback.
-    fn abandon(self, py: Python<'_>, state: &State) {
+    fn abandon(self, state: &State, reason: Answer) {
         state.finished();
-        self.result.get().finish(state.reason(py));
+        self.result.get().finish(reason);
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Apply {
 impl Apply {
     fn run(self, py: Python<'_>, state: &State) {
         if state.is_terminated() {
-            return self.end.abandon(py, state);
+            return self.end.abandon(state, state.reason(py));
         }
         let answer = Answer::of(py, call(py, &self.function, &self.args, &self.kwds));
         // What was given to the call is let go of before anybody hears of its end.
@@ -228,7 +228,7 @@ impl Map {
         let mut work = Some(work);
         while let Some(at_work) = &work {
             if state.is_terminated() {
-                self.abandon(py, state);
+                self.abandon(state, state.reason(py));
                 return Ok(());
             }
             let (done, ran) = at_work.run_chunk(py, self, turn)?;
@@ -272,7 +272,7 @@ impl Map {
         end.deliver(py, state, answer);
     }
 
-    fn abandon(&self, py: Python<'_>, state: &State) {
+    fn abandon(&self, state: &State, reason: Answer) {
         let work = self.work.lock().take();
         if let Some(MapWork {
             items: Items::Pulled(pulled),
@@ -284,7 +284,7 @@ impl Map {
         drop(work);
         let end = self.end.lock().take();
         if let Some((end, _)) = end {
-            end.abandon(py, state);
+            end.abandon(state, reason);
         }
     }
 }
@@ -327,7 +327,7 @@ impl Imap {
         };
         loop {
             if state.is_terminated() {
-                self.abandon(py, state);
+                self.abandon(state, state.reason(py));
                 return Ok(());
             }
             if self.gather.is_behind() {
@@ -401,13 +401,13 @@ impl Imap {
         drop(pool);
     }
 
-    fn abandon(&self, py: Python<'_>, state: &State) {
+    fn abandon(&self, state: &State, reason: Answer) {
         let work = self.work.lock().take();
         if let Some((_, pulled)) = &work {
             pulled.end();
         }
         drop(work);
-        drop(self.gather.end_with(state.reason(py)));
+        drop(self.gather.end_with(reason));
         self.end(state);
     }
 }
@@ -433,12 +433,12 @@ impl Job {
         }
     }
 
-    /// Ends without the calls: nobody will make them.
-    pub(super) fn abandon(self, py: Python<'_>, state: &State) {
+    /// Ends without the calls: nobody will make them. Their answer is the reason.
+    pub(super) fn abandon(self, state: &State, reason: Answer) {
         match self {
-            Job::Apply(apply) => apply.end.abandon(py, state),
-            Job::Map(map) => map.abandon(py, state),
-            Job::Imap(imap) => imap.abandon(py, state),
+            Job::Apply(apply) => apply.end.abandon(state, reason),
+            Job::Map(map) => map.abandon(state, reason),
+            Job::Imap(imap) => imap.abandon(state, reason),
         }
     }
 }

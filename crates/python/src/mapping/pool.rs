@@ -36,9 +36,14 @@ impl Shared {
     }
 
     fn abandon_waiting(&self, py: Python<'_>) {
+        self.answer_waiting(|| self.state.reason(py));
+    }
+
+    /// Ends the jobs that wait without their calls.
+    fn answer_waiting(&self, reason: impl Fn() -> Answer) {
         let jobs: Vec<_> = self.crew.drain().collect();
         for job in jobs {
-            job.abandon(py, &self.state);
+            job.abandon(&self.state, reason());
         }
     }
 }
@@ -279,7 +284,7 @@ fn submit(
         if let Err(job) = shared.crew.put(job)
             && number == 0
         {
-            job.abandon(py, &shared.state);
+            job.abandon(&shared.state, shared.state.reason(py));
             return Err(PyValueError::new_err("Pool not running"));
         }
     }
@@ -295,7 +300,15 @@ fn start(slf: &Bound<'_, MappingPool>, missing: u32) -> PyResult<()> {
     if missing == 0 {
         return Ok(());
     }
-    slf.call_method1("_start_workers", (missing,)).map(drop)
+    let (py, shared) = (slf.py(), &slf.get().shared);
+    let started = slf.call_method1("_start_workers", (missing,)).map(drop);
+    if let Err(error) = &started
+        && shared.crew.workers() == 0
+    {
+        // Others may have put their jobs when the worker that could not be started was counted: nobody would come for these.
+        shared.answer_waiting(|| Answer::of(py, Err(error.clone_ref(py))));
+    }
+    started
 }
 
 /// A worker's place at a pool; it does not keep the pool alive.

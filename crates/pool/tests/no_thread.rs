@@ -1,0 +1,69 @@
+//! Pools of threads whose threads can't be started. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
+use std::sync::Barrier;
+use std::time::Duration;
+
+use interlock_pool::{SubmitError, ThreadPool};
+use interlock_wait::Deadline;
+
+/// A stack that no address space has room for.
+const IMPOSSIBLE: usize = 1 << 60;
+const SUBMITTERS: usize = 3;
+
+fn pool(workers: usize, stack_size: usize) -> ThreadPool {
+    ThreadPool::builder()
+        .workers(workers)
+        .stack_size(stack_size)
+        .build()
+}
+
+/// Several threads submit a task each, at the same moment: each of these is done, or comes back because of a thread that could
+/// not be started. How many came back.
+fn submit_together(pool: &ThreadPool) -> usize {
+    let together = Barrier::new(SUBMITTERS);
+    let submit = || {
+        together.wait();
+        let refused = match pool.submit(|| 7) {
+            Ok(task) => {
+                let done = task.result_until(Deadline::after(Duration::from_secs(10)));
+                assert_eq!(done.unwrap().unwrap(), 7);
+                return 0;
+            }
+            Err(refused) => refused,
+        };
+        assert!(matches!(refused, SubmitError::NoThread(..)));
+        refused.into_inner()() / 7
+    };
+    std::thread::scope(|scope| {
+        let submitters = [(); SUBMITTERS].map(|()| scope.spawn(submit));
+        submitters.into_iter().map(|it| it.join().unwrap()).sum()
+    })
+}
+
+#[test]
+fn a_task_is_taken_only_by_a_pool_with_a_worker() {
+    for round in 0..1_000 {
+        let pool = pool(1 + round % SUBMITTERS, IMPOSSIBLE);
+        assert_eq!(submit_together(&pool), SUBMITTERS);
+        let stats = pool.stats();
+        assert_eq!((stats.submitted, stats.waiting, stats.workers), (0, 0, 0));
+        assert!(pool.join_until(Deadline::PASSED));
+    }
+}
+
+#[test]
+fn a_task_that_was_not_taken_takes_no_room() {
+    let pool = ThreadPool::builder()
+        .workers(1)
+        .stack_size(IMPOSSIBLE)
+        .max_pending(1)
+        .build();
+    for _ in 0..3 {
+        let soon = Deadline::after(Duration::from_millis(10));
+        let refused = pool.at(0).submit_until(soon, || 7);
+        assert!(matches!(refused, Err(SubmitError::NoThread(..))), "{refused:?}");
+    }
+}

@@ -247,6 +247,10 @@ class ExecutorMachine(RuleBasedStateMachine):
         assert future.cancel() is (waits or future in self.cancelled)
         if waits and future not in self.cancelled:
             self.cancelled.append(future)
+            if self.bound is not None:  # it gives up its place
+                self.waiting = [task for task in self.waiting if task[2] is not future]
+                assert future._state == "CANCELLED_AND_NOTIFIED"
+        assert self.pool.stats().waiting == len(self.waiting)
 
     @precondition(lambda self: hasattr(self, "running") and self.running is not None)
     @rule()

@@ -1,7 +1,13 @@
-"""`Queue`, `LifoQueue` and `PriorityQueue`: the engine's queue with what needs an event loop."""
+"""`Queue`, `LifoQueue` and `PriorityQueue`: the engine's queue with what needs an event loop.
+
+Each is a subclass of the standard library's class of that name, for code that asks. Nothing but that is inherited from
+there: the engine's class stands before it and has every method, since the standard methods work on attributes that
+these queues do not have.
+"""
 
 from __future__ import annotations
 
+import queue as _std
 from queue import Empty, Full
 from types import GenericAlias
 
@@ -13,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Queue(_EngineQueue):
+class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
     """A queue of at most `maxsize` items (0: any number), first in, first out.
 
     Blocks in get() while it is empty, in put() while it is full, and in join() until task_done() was called for
@@ -66,13 +72,13 @@ class Queue(_EngineQueue):
             await _until_ready(self, "join")
 
 
-class LifoQueue(Queue):
+class LifoQueue(Queue, _std.LifoQueue):  # type: ignore[misc,type-arg]
     """A `Queue` that gives out the item first that was put in last."""
 
     _order = "lifo"
 
 
-class PriorityQueue(Queue):
+class PriorityQueue(Queue, _std.PriorityQueue):  # type: ignore[misc,type-arg]
     """A `Queue` that gives out the smallest item first; items are compared with ``<``, under the queue's mutex."""
 
     _order = "heap"

@@ -1,11 +1,12 @@
 """Types of the drop-in for `queue`; its documentation is in the docstrings of the module itself."""
 
+import queue as _std
 import sys
 from collections.abc import Callable, Iterable
 from queue import Empty as Empty
 from queue import Full as Full
 from types import GenericAlias
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from _typeshed import SupportsRichComparisonT
 
@@ -23,20 +24,20 @@ __replaces__: tuple[str, ...]
 
 _T = TypeVar("_T")
 
-class Queue(Generic[_T]):
+class Queue(_std.Queue[_T]):
     maxsize: int
     queue: Any  # a deque or a list, or whatever _init() of a subclass makes
     unfinished_tasks: int
     is_shutdown: bool
     def __init__(self, maxsize: int = 0) -> None: ...
     @property
-    def mutex(self) -> Lock: ...
+    def mutex(self) -> Lock: ...  # type: ignore[override]
     @property
-    def not_empty(self) -> Condition: ...
+    def not_empty(self) -> Condition: ...  # type: ignore[override]
     @property
-    def not_full(self) -> Condition: ...
+    def not_full(self) -> Condition: ...  # type: ignore[override]
     @property
-    def all_tasks_done(self) -> Condition: ...
+    def all_tasks_done(self) -> Condition: ...  # type: ignore[override]
     def put(self, item: _T, block: bool = True, timeout: float | None = None) -> None: ...
     def put_nowait(self, item: _T) -> None: ...
     def put_many(self, items: Iterable[_T], block: bool = True, timeout: float | None = None) -> None: ...
@@ -59,8 +60,8 @@ class Queue(Generic[_T]):
     def _when_ready(self, side: str, callback: Callable[[], object]) -> Registration | None: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
 
-class LifoQueue(Queue[_T]):
+class LifoQueue(Queue[_T], _std.LifoQueue[_T]):
     queue: list[_T]
 
-class PriorityQueue(Queue[SupportsRichComparisonT]):
+class PriorityQueue(Queue[SupportsRichComparisonT], _std.PriorityQueue[SupportsRichComparisonT]):
     queue: list[SupportsRichComparisonT]

@@ -136,3 +136,33 @@ def test_modules_that_load_lazily_are_not_loaded_by_the_search(check: Check) -> 
     """,
         app=APP,
     )
+
+
+def test_queues_made_after_pass_for_the_classes_that_were_captured_before(check: Check) -> None:
+    check(
+        """
+    import queue
+    import app
+    import interlock
+
+    def asked():
+        made = queue.Queue(), queue.LifoQueue(), queue.PriorityQueue()
+        return [[isinstance(one, kind) for kind in (app.Fifo, app.Lifo, app.Heap)] for one in made]
+
+    before = asked()
+    with interlock.install():
+        assert queue.Queue is interlock.queue.Queue is not app.Fifo
+        assert asked() == before
+        made = queue.PriorityQueue()
+        assert isinstance(made, queue.Queue) and issubclass(queue.LifoQueue, queue.Queue)
+        class Hooked(queue.Queue):
+            def _put(self, item):
+                super()._put(-item)
+        hooked = Hooked()
+        hooked.put(1)
+        assert isinstance(hooked, app.Fifo) and hooked.get() == -1
+    assert queue.Queue is app.Fifo and isinstance(made, queue.PriorityQueue)
+    assert isinstance(interlock.queue.Queue(), queue.Queue) and asked() == before
+    """,
+        app="from queue import LifoQueue as Lifo, PriorityQueue as Heap, Queue as Fifo",
+    )

@@ -396,3 +396,28 @@ if sys.version_info >= (3, 12):
         check_patched("queue")
         """
         )
+
+
+@pytest.mark.parametrize("first", ["queue", "interlock.queue", "interlock._queue_classes", "asyncio"])
+def test_whoever_imports_the_queues_first_they_derive_from_the_original_ones(
+    check: Check, first: str
+) -> None:
+    check(
+        BEGIN
+        + f"""
+    interlock.install()
+    import {first}
+    import queue
+    original = {{}}
+    for name in ("Queue", "LifoQueue", "PriorityQueue"):
+        ours = getattr(queue, name)
+        assert ours is getattr(interlock.queue, name)
+        bases = [base for base in ours.__mro__[1:] if (base.__module__, base.__name__) == ("queue", name)]
+        (original[name],) = bases
+        assert vars(original[name])["_init"].__code__.co_filename == queue.__file__
+    interlock.uninstall()
+    for name, standard in original.items():
+        assert getattr(queue, name) is standard
+        assert isinstance(getattr(interlock.queue, name)(), standard)
+    """
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures as standard
+import queue as standard_queue
 from typing import assert_type
 
 import interlock
@@ -56,6 +57,18 @@ def many() -> list[str]:
     simple.put(b"x")
     assert_type(simple.get_nowait(), bytes)
     return words.get_many(2, timeout=1.0)
+
+
+def drained(line: standard_queue.Queue[int]) -> list[int]:
+    return [line.get() for _ in range(line.qsize())]
+
+
+def for_whom_the_standard_class_will_do() -> list[int]:
+    heap = queue.PriorityQueue[int]()
+    heap.put_many([2, 1])
+    also: standard_queue.PriorityQueue[int] = heap
+    assert also is heap
+    return drained(heap)
 
 
 def meet() -> bool:
@@ -117,6 +130,7 @@ def main() -> None:
     assert compute() == [0.0, 0.5, 1.0, 1.5]
     assert count(range(10)) == 45
     assert many() == ["b", "a"]
+    assert for_whom_the_standard_class_will_do() == [1, 2]
     assert meet()
     assert asyncio.run(hand_over(b"item")) == b"item"
     timer = threading.Timer(0, print)

@@ -1,0 +1,198 @@
+"""Code that asks for the standard library's class is told yes, and gets nothing else from it."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import logging.config
+import logging.handlers
+import queue as std_queue
+import sys
+import threading as std_threading
+import weakref
+from typing import Any
+
+import pytest
+from interlock import queue, threading
+
+from tests.parity.judge import Implementation, same
+
+pytestmark = pytest.mark.timeout(30)
+
+QUEUES = ["Queue", "LifoQueue", "PriorityQueue"]
+SUBCLASSES = [*((queue, std_queue, name) for name in QUEUES)]
+SUBCLASSES += [(threading, std_threading, name) for name in ("Thread", "Timer")]
+OTHERS = [(queue, std_queue, "SimpleQueue")]
+OTHERS += [
+    (threading, std_threading, name)
+    for name in ("Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore")
+]
+
+
+@pytest.mark.parametrize(("ours", "std", "name"), SUBCLASSES)
+def test_an_instance_is_one_of_the_standard_class(ours: Any, std: Any, name: str) -> None:
+    kind = getattr(ours, name)
+    thing = kind(1, int) if name == "Timer" else kind()
+    assert isinstance(thing, getattr(std, name))
+    assert issubclass(kind, getattr(std, name))
+    assert kind is not getattr(std, name)
+
+    class Derived(kind):  # type: ignore[misc,valid-type]
+        pass
+
+    assert issubclass(Derived, getattr(std, name))
+
+
+@pytest.mark.parametrize(("ours", "std", "name"), OTHERS)
+def test_these_are_none_as_the_list_of_deviations_says(ours: Any, std: Any, name: str) -> None:
+    assert not issubclass(getattr(ours, name), getattr(std, name))
+
+
+def test_what_is_not_rebuilt_is_the_same_class() -> None:
+    assert threading.local is std_threading.local
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+@pytest.mark.parametrize("base", [*QUEUES, "SimpleQueue"])
+def test_queues_are_related_as_in_the_standard_library(kind: str, base: str) -> None:
+    said = same(f"issubclass(q.{kind}, q.{base})")
+    assert issubclass(getattr(queue, kind), getattr(std_queue, base)) is said[1]
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_nothing_of_the_standard_class_shines_through(kind: str) -> None:
+    """Its methods work on attributes that our queues do not have."""
+    ours, std = getattr(queue, kind), getattr(std_queue, kind)
+    names = {name for base in std.__mro__[:-1] for name in vars(base)}
+    # A class loses the one when it is told its module (3.13), and copyreg puts the other into each class for itself.
+    for name in names - {"__firstlineno__", "__slotnames__"}:
+        first = next(base for base in ours.__mro__ if name in vars(base))
+        assert first not in std.__mro__, (name, first)
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_there_is_one_more_class_to_look_into_and_no_more_state(kind: str) -> None:
+    ours, std = getattr(queue, kind), getattr(std_queue, kind)
+    assert [base for base in ours.__mro__ if base in std.__mro__] == list(std.__mro__)
+    assert vars(ours()) == {}
+    assert sys.getsizeof(ours()) == sys.getsizeof(queue.Queue())
+
+
+def test_code_that_chooses_by_class_finds_ours(impl: Implementation) -> None:
+    @functools.singledispatch
+    def named(thing: Any) -> str:
+        return "thing"
+
+    for kind in QUEUES:
+        named.register(getattr(std_queue, kind), lambda thing, kind=kind: kind)
+    for kind in QUEUES:
+        thing = getattr(impl.queue, kind)()
+        assert named(thing) == kind
+        match thing:
+            case std_queue.PriorityQueue():
+                assert kind == "PriorityQueue"
+            case std_queue.Queue():
+                assert kind != "PriorityQueue"
+            case _:
+                pytest.fail("it is no queue")
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_several_bases(kind: str) -> None:
+    same(f"""
+        seen = []
+        class Before:
+            def __init__(self, *args): seen.append("before"); super().__init__(*args)
+            def put(self, item): seen.append(item); super().put(item)
+        class After:
+            def __init__(self, *args): seen.append("never")
+            def qsize(self): return -1
+            def other(self): return "other"
+        class Mine(Before, q.{kind}, After): pass
+        x = Mine(2)
+        x.put(5), x.qsize(), x.full(), x.maxsize, x.get(), x.other(), seen
+    """)
+
+
+@pytest.mark.parametrize(
+    "bases",
+    ["q.LifoQueue, q.PriorityQueue", "q.PriorityQueue, q.LifoQueue", "q.PriorityQueue, q.Queue"],
+)
+def test_several_queues_as_bases(bases: str) -> None:
+    same(f"""
+        class Mine({bases}): pass
+        x = Mine()
+        for number in (2, 3, 1): x.put(number)
+        [x.get() for _ in range(3)], type(x.queue).__name__
+    """)
+
+
+def test_a_hook_above_and_one_below() -> None:
+    same("""
+        class Doubled(q.LifoQueue):
+            def _put(self, item): super()._put(item * 2)
+        class Counted(Doubled):
+            def _init(self, maxsize): self.put_calls = 0; super()._init(maxsize)
+            def _put(self, item): self.put_calls += 1; super()._put(item)
+        x = Counted(3)
+        for number in range(3): x.put(number)
+        x.full(), x.get(), x.qsize(), x.put_calls, x.queue
+    """)
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_the_standard_methods_work_on_ours_if_they_are_called_by_name(kind: str) -> None:
+    """`queue.Queue.put(q, item)`, by code that has kept the class: they use the attributes, which opens the queue."""
+    ours, std = getattr(queue, kind)(2), getattr(std_queue, kind)
+    ours.put(1)
+    std.put(ours, 2)
+    assert (std.qsize(ours), std.full(ours), ours.qsize()) == (2, True, 2)
+    with pytest.raises(std_queue.Full):
+        std.put_nowait(ours, 3)
+    assert sorted([std.get(ours), ours.get()]) == [1, 2]
+    std.task_done(ours)
+    ours.task_done()
+    std.join(ours)
+    assert ours.unfinished_tasks == 0
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_a_queue_in_a_cycle_is_collected(impl: Implementation, kind: str) -> None:
+    class Derived(getattr(impl.queue, kind)):  # type: ignore[misc]
+        pass
+
+    for make in (getattr(impl.queue, kind), Derived):
+        made = make()
+        made.itself = made
+        made.put([made] if kind != "PriorityQueue" else (1, made))
+        reference = weakref.ref(made)
+        del made
+        gc.collect()
+        assert reference() is None
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the configuration of queues came with 3.12")
+@pytest.mark.parametrize("kind", QUEUES)
+def test_logging_takes_a_queue_by_its_class(kind: str) -> None:
+    made = getattr(queue, kind)()
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"queued": {"class": "logging.handlers.QueueHandler", "queue": made, "handlers": []}},
+        "loggers": {"interlock-test": {"handlers": ["queued"], "level": "INFO", "propagate": False}},
+    }
+    root, logger = logging.getLogger(), logging.getLogger("interlock-test")
+    before = root.handlers[:]
+    try:
+        logging.config.dictConfig(config)
+        (handler,) = logger.handlers
+        assert isinstance(handler, logging.handlers.QueueHandler)
+        assert handler.queue is made
+        assert handler.listener is not None
+        assert handler.listener.queue is made
+        if kind != "PriorityQueue":  # records have no order
+            logger.info("first")
+            assert made.get(timeout=5).msg == "first"
+    finally:
+        logger.handlers.clear()
+        root.handlers[:] = before

@@ -121,6 +121,23 @@ def test_a_mixin_that_overrides_after_the_fact_is_heard() -> None:
     """)
 
 
+@pytest.mark.parametrize("looked_into", [False, True])
+@pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue"])
+def test_a_queue_that_is_initialized_again_begins_anew(kind: str, looked_into: bool) -> None:
+    same(f"""
+        x = q.{kind}(2)
+        x.put(1), x.put(2)
+        if {looked_into}: x.mutex
+        if hasattr(q.Queue, "shutdown"): x.shutdown()
+        x.__init__(3)
+        before = x.qsize(), x.unfinished_tasks, x.maxsize, x.empty(), x.full()
+        x.put(5), x.put(4)
+        x._init(maxsize=7)
+        x.put(6)
+        before, x.get(), x.unfinished_tasks, x.empty()
+    """)
+
+
 def test_a_subclass_that_makes_its_own_container() -> None:
     same("""
         class Newest(q.Queue):

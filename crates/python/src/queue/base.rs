@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::items::{Items, is_number};
 use super::kind::Kind;
 use super::maxsize::Maxsize;
-use super::open::{Open, Opened, Overridden};
+use super::open::{Open, Opened, Overridden, container};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
@@ -68,6 +68,22 @@ impl Queue {
             open.adopt(py, contents)?;
         }
         self.open.get().ok_or_else(|| Failure::Empty.raise(py))
+    }
+
+    /// Whether nothing was done with it yet that is to be seen.
+    pub(super) fn is_new(&self) -> bool {
+        let engine = &self.engine;
+        self.open.get().is_none() && engine.is_empty() && engine.unfinished() == 0 && !engine.is_shut_down()
+    }
+
+    /// Forgets items, unfinished tasks and a shutdown: it is being initialized again. Who waits goes on waiting.
+    #[cold]
+    pub(super) fn begin_anew(&self, py: Python<'_>) -> PyResult<()> {
+        let open = self.open(py)?;
+        open.set_items(container(py, self.kind)?.unbind());
+        let mut counters = open.counters.lock();
+        (counters.unfinished, counters.shut_down) = (0, false);
+        Ok(())
     }
 
     #[cold]

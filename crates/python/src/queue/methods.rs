@@ -47,6 +47,9 @@ impl Queue {
         let (py, this) = (slf.py(), slf.get());
         let unlimited = || PyInt::new(py, 0).into_any();
         this.set_maxsize(&maxsize.0.map_or_else(unlimited, |given| given.into_bound(py)))?;
+        if !this.is_new() {
+            this.begin_anew(py)?;
+        }
         if this.overridden.any() {
             this.open(py)?;
             slf.call_method1("_init", (this.maxsize.get(py)?,))?;
@@ -304,7 +307,11 @@ impl Queue {
     }
 
     /// Hook: makes the container of the items.
-    fn _init(&self, py: Python<'_>, _maxsize: &Bound<'_, PyAny>) -> PyResult<()> {
+    #[expect(
+        unused_variables,
+        reason = "the name is the standard library's, and the size is known"
+    )]
+    fn _init(&self, py: Python<'_>, maxsize: &Bound<'_, PyAny>) -> PyResult<()> {
         let open = self.open(py)?;
         open.set_items(open::container(py, self.kind)?.unbind());
         Ok(())

@@ -12,6 +12,7 @@ from queue import Empty, Full
 from types import GenericAlias
 
 from interlock._interlock import Queue as _EngineQueue
+from interlock._interlock import quicken_queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
         """Return when task_done() was called for every item; suspends the calling task until then."""
         while self.unfinished_tasks:
             await _until_ready(self, "join")
+
+
+quicken_queue(Queue)
 
 
 class LifoQueue(Queue, _std.LifoQueue):  # type: ignore[misc,type-arg]

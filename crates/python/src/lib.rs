@@ -44,6 +44,8 @@ mod _interlock {
         remember_future_classes, wait_for_futures,
     };
     #[pymodule_export]
+    use crate::hot::methods::quicken_queue;
+    #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]
     use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};

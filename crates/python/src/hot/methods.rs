@@ -1,8 +1,10 @@
 //! Taking and releasing a lock that nobody else wants, putting an item where there is room, getting one that is there.
 
 use interlock_queue::PutError;
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use super::{Hot, none, receiver, yes};
 use crate::condition::Condition;
@@ -161,6 +163,26 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
     // SAFETY: the reference is ours, and the thread, in a method call, is attached. (Dropping it would do the same, but
     // PyO3, which does not know of this call, would put it off.)
     unsafe { ffi::Py_DECREF(refusal.into_inner().into_ptr()) };
+}
+
+/// Gives a class derived from the engine's queue the hot functions as methods of its own. To be called once.
+#[pyfunction]
+pub(crate) fn quicken_queue(class: &Bound<'_, PyType>) -> PyResult<()> {
+    if !class.is_subclass_of::<Queue>()? {
+        return Err(PyTypeError::new_err(
+            "the class is not derived from the engine's queue",
+        ));
+    }
+    for hot in [&QUEUE_PUT, &QUEUE_GET] {
+        // SAFETY: the class is derived from the one that they are installed in.
+        unsafe { hot.install_derived(class) }?;
+    }
+    Ok(())
+}
+
+/// Whether a class of queues that gives this for `put` or `get` has the engine's method, not one of its own.
+pub(crate) fn is_queue_method(found: &Bound<'_, PyAny>) -> bool {
+    QUEUE_PUT.is_had_as(found) || QUEUE_GET.is_had_as(found)
 }
 
 /// Puts the hot functions before the methods of the classes.

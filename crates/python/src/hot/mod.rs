@@ -26,6 +26,8 @@ struct Hot {
     function: Function,
     /// The method of the class that handles every case.
     general: PyOnceLock<Py<PyAny>>,
+    /// The hot function as a method of a derived class.
+    derived: PyOnceLock<Py<PyAny>>,
 }
 
 impl Hot {
@@ -34,14 +36,43 @@ impl Hot {
             name,
             function,
             general: PyOnceLock::new(),
+            derived: PyOnceLock::new(),
         }
     }
 
     /// Puts the hot function before the class's method, under its name and with its documentation.
     fn install(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
-        let py = class.py();
         let general = class.getattr(self.name)?;
-        let doc = documentation(&general, self.name)?;
+        let method = self.method_of(class, &general)?;
+        keep(&self.general, &general)?;
+        class.setattr(self.name, method)
+    }
+
+    /// Gives the hot function to a derived class as well. The interpreter's short way to a method in C is for instances of the
+    /// very class that the method was made for.
+    ///
+    /// # Safety
+    /// The class is derived from the one that the function is installed in.
+    unsafe fn install_derived(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
+        let method = self.method_of(class, &class.getattr(self.name)?)?;
+        keep(&self.derived, &method)?;
+        class.setattr(self.name, method)
+    }
+
+    /// Whether a class that gives this for the name of the function has the function there, not a method of its own.
+    fn is_had_as(&self, found: &Bound<'_, PyAny>) -> bool {
+        self.derived
+            .get(found.py())
+            .is_some_and(|method| found.is(method))
+    }
+
+    /// The hot function as a method of a class, with the documentation of one that does the same.
+    fn method_of<'py>(
+        &self,
+        class: &Bound<'py, PyType>,
+        general: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let doc = documentation(general, self.name)?;
         let definition = Box::leak(Box::new(ffi::PyMethodDef {
             ml_name: CString::new(self.name)?.into_raw(),
             ml_meth: ffi::PyMethodDefPointer {
@@ -53,11 +84,7 @@ impl Hot {
         // SAFETY: the definition and the strings in it are never freed, and the function has the signature of its flags.
         let method = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
         // SAFETY: the call returned a new reference, or null with an exception set.
-        let method = unsafe { Bound::from_owned_ptr_or_err(py, method) }?;
-        self.general
-            .set(py, general.unbind())
-            .map_err(|_| PyRuntimeError::new_err("a hot method is installed once"))?;
-        class.setattr(self.name, method)
+        unsafe { Bound::from_owned_ptr_or_err(class.py(), method) }
     }
 
     /// As [`Hot::install`], for a method that `with` looks up in instances of `class`, which refer to no other object.
@@ -106,6 +133,12 @@ impl Hot {
         // SAFETY: `all` holds the receiver and the arguments, all alive during the call.
         unsafe { ffi::PyObject_Vectorcall(general.as_ptr(), all.as_ptr(), 1 + positional, kwnames) }
     }
+}
+
+fn keep(place: &PyOnceLock<Py<PyAny>>, method: &Bound<'_, PyAny>) -> PyResult<()> {
+    place
+        .set(method.py(), method.clone().unbind())
+        .map_err(|_| PyRuntimeError::new_err("a hot method is installed once"))
 }
 
 /// What the general method says about itself, in the form in which a C function says it.

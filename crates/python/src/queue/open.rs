@@ -14,6 +14,7 @@ use super::kind::Kind;
 use crate::blocking;
 use crate::condition::Condition;
 use crate::errors::{self, Failure};
+use crate::hot::methods::is_queue_method;
 use crate::lock::Lock;
 
 /// Which methods a class overrides.
@@ -32,13 +33,14 @@ impl Overridden {
     /// What `class` overrides of `base`, which it is derived from.
     pub(super) fn of_class(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> PyResult<Self> {
         let differs = |name| PyResult::Ok(!class.getattr(name)?.is(base.getattr(name)?));
+        let is_own = |name| PyResult::Ok(!is_queue_method(&class.getattr(name)?) && differs(name)?);
         Ok(Overridden {
             init: differs("_init")?,
             size: differs("_qsize")?,
             put: differs("_put")?,
             get: differs("_get")?,
-            put_method: differs("put")?,
-            get_method: differs("get")?,
+            put_method: is_own("put")?,
+            get_method: is_own("get")?,
         })
     }
 

@@ -16,7 +16,11 @@ pub(crate) enum Listener<C> {
 /// its own: `more` has somebody only if `first` has.
 pub(crate) struct Listeners<C> {
     first: Option<Listener<C>>,
-    more: Vec<Listener<C>>,
+    #[expect(
+        clippy::box_collection,
+        reason = "there are millions of outcomes, and nearly all do without"
+    )]
+    more: Option<Box<Vec<Listener<C>>>>,
 }
 
 impl<C> Default for Listeners<C> {
@@ -28,7 +32,7 @@ impl<C> Default for Listeners<C> {
 impl<C> Listeners<C> {
     pub(crate) const NOBODY: Self = Listeners {
         first: None,
-        more: Vec::new(),
+        more: None,
     };
 
     #[inline]
@@ -36,7 +40,7 @@ impl<C> Listeners<C> {
         if self.first.is_none() {
             self.first = Some(listener);
         } else {
-            self.more.push(listener);
+            self.more.get_or_insert_default().push(listener);
         }
     }
 
@@ -47,18 +51,21 @@ impl<C> Listeners<C> {
 
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Listener<C>> {
-        self.first.iter().chain(&self.more)
+        self.first
+            .iter()
+            .chain(self.more.iter().flat_map(|more| more.iter()))
     }
 
     #[inline]
     pub(crate) fn into_iter(self) -> impl Iterator<Item = Listener<C>> {
-        self.first.into_iter().chain(self.more)
+        let more = self.more.into_iter().flat_map(|more| more.into_iter());
+        self.first.into_iter().chain(more)
     }
 
     /// Takes out those who fit; the others stay.
     #[inline]
     pub(crate) fn take(&mut self, fits: impl Fn(&Listener<C>) -> bool) -> Self {
-        if self.more.is_empty() && self.first.as_ref().is_some_and(&fits) {
+        if self.more.is_none() && self.first.as_ref().is_some_and(&fits) {
             return std::mem::take(self);
         }
         let mut taken = Self::NOBODY;

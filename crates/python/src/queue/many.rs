@@ -6,7 +6,7 @@ use interlock_queue::{GetError, PutError};
 use interlock_wait::Deadline;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyList};
+use pyo3::types::PyList;
 
 use super::base::Queue;
 use crate::blocking;
@@ -15,6 +15,9 @@ use crate::errors::{self, Failure};
 
 /// How many items are taken from an iterable at a time, which may have no end.
 const CHUNK: usize = 1024;
+
+/// How many items there is room for before their number is known.
+const ROOM: usize = 128;
 
 /// `Queue.put_many()`.
 pub(super) fn put(
@@ -28,7 +31,17 @@ pub(super) fn put(
     } else {
         Deadline::PASSED
     };
-    let mut items = items.try_iter()?;
+    if let Ok(list) = items.cast_exact::<PyList>() {
+        return put_each(slf, list.iter().map(Ok), deadline);
+    }
+    put_each(slf, items.try_iter()?, deadline)
+}
+
+fn put_each<'py>(
+    slf: &Bound<'py, Queue>,
+    mut items: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+    deadline: Deadline,
+) -> PyResult<()> {
     if !slf.get().is_shutdown() {
         slf.get().maxsize.is_limit(slf.py())?;
     }
@@ -49,8 +62,11 @@ pub(super) fn put(
 }
 
 /// The next items, and whether that was the end, or what the iterable raised after them.
-fn take_chunk(items: &mut Bound<'_, PyIterator>) -> (VecDeque<Py<PyAny>>, Option<PyResult<()>>) {
-    let mut chunk = VecDeque::new();
+#[inline]
+fn take_chunk<'py>(
+    items: &mut impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+) -> (VecDeque<Py<PyAny>>, Option<PyResult<()>>) {
+    let mut chunk = VecDeque::with_capacity(ROOM);
     while chunk.len() < CHUNK {
         match items.next() {
             Some(Ok(item)) => chunk.push_back(item.unbind()),

@@ -27,7 +27,7 @@ RUNS = int(os.environ.get("INTERLOCK_EXITS", "1"))
 
 HEAD = """
 from interlock.concurrent import futures
-import interlock
+import interlock, logging
 Pool, Future = futures.ThreadPoolExecutor, futures.Future
 """
 
@@ -95,6 +95,50 @@ EXITS: dict[str, tuple[str, str]] = {
                 begun.set()
         std.excepthook = lambda args: None
         threading.Thread(target=submit, daemon=True).start()
+        begun.wait()
+        """,
+        "",
+    ),
+    "a held task whose callback exits": (
+        """
+        logging.getLogger("concurrent.futures").setLevel(100)
+        held = Pool(1).after(Future()).submit(int)
+        held.add_done_callback(sys.exit)
+        std.Thread(target=lambda: held.exception if futures.wait([held]) else None).start()
+        atexit.register(lambda: print("to its end"))
+        """,
+        "to its end",
+    ),
+    "held tasks, and an executor that is gone when its initializer fails": (
+        """
+        logging.getLogger("concurrent.futures").setLevel(100)
+        go = std.Event()
+        def fail():
+            go.wait()
+            raise ValueError
+        lost, other = Pool(1, initializer=fail), Pool(1)
+        future = lost.submit(int)
+        held = other.after(future).submit(int)
+        held.add_done_callback(lambda held: print(repr(held.exception())))
+        del lost
+        go.set()
+        """,
+        "BrokenThreadPool('A thread initializer failed, the thread pool is not usable anymore')",
+    ),
+    "threads that make executors": (
+        """
+        sys.setswitchinterval(1e-6)
+        made, begun = [], std.Event()
+        def make():
+            try:
+                while len(made) < 300:
+                    made.append(Pool(1))
+                    made[-1].submit(int)
+                    begun.set()
+            except RuntimeError:
+                pass
+        for _ in range(3):
+            std.Thread(target=make).start()
         begun.wait()
         """,
         "",
@@ -247,6 +291,35 @@ def child():
 with Pool(2) as pool:
     assert [pool.submit(forked, child).result(20) for _ in range(3)] == [0, 0, 0]
 """
+    )
+
+
+@pytest.mark.parametrize("way", ["os.fork", "multiprocessing"])
+def test_a_child_does_not_wait_for_what_its_parent_holds(passes: Passes, way: str) -> None:
+    passes(
+        HEAD
+        + f"""
+import multiprocessing
+stop, pool = std.Event(), Pool(1)
+gone = Pool(1).submit(stop.wait)
+running = pool.submit(stop.wait)
+waiting = pool.submit(pow, 2, 3)
+held = pool.after(waiting, gone).submit(pow, 3, 3)
+held.add_done_callback(lambda held: print(held.result(), os.getpid() == parent))
+parent = os.getpid()
+if {way!r} == "os.fork":
+    pid = os.fork()
+    if pid == 0:
+        sys.exit(3)
+    assert reap(pid) == 3
+else:
+    child = multiprocessing.get_context("fork").Process(target=int)
+    child.start()
+    child.join(10)
+    assert child.exitcode == 0, child
+stop.set()
+""",
+        says="27 True",
     )
 
 

@@ -97,6 +97,44 @@ def test_a_worker_does_not_wait_for_room_at_its_own_executor() -> None:
         refusing.submit(lambda: [refusing.submit(int) for _ in range(2)]).result(20)
 
 
+def test_an_initializer_does_not_wait_for_room_either() -> None:
+    with ThreadPoolExecutor(1, max_pending=1, initializer=lambda: pool.submit(int)) as pool:
+        assert pool.submit(pow, 2, 3).result(20) == 8
+
+
+@pytest.mark.parametrize("looked_into", [False, True])
+def test_a_callback_that_exits_leaves_no_place_taken(gate: Gate, looked_into: bool) -> None:
+    def fail(_: Any) -> None:
+        raise SystemExit
+
+    with ThreadPoolExecutor(1, max_pending=1) as pool:
+        pool.submit(gate)
+        gate.wait_for(1)
+        waiting = pool.submit(int)
+        if looked_into:
+            assert waiting._condition
+        waiting.add_done_callback(fail)
+        with pytest.raises(SystemExit):
+            waiting.cancel()
+        assert waiting._state == "CANCELLED_AND_NOTIFIED"
+        assert pool.stats().waiting == 0
+        gate.open.set()
+
+
+@pytest.mark.parametrize("looked_into", [False, True])
+def test_a_cancelled_call_is_told_once(gate: Gate, looked_into: bool) -> None:
+    with ThreadPoolExecutor(1, max_pending=1) as pool:
+        pool.submit(gate)
+        gate.wait_for(1)
+        waiting = pool.submit(int)
+        if looked_into:
+            assert waiting._condition
+        waiting.add_done_callback(Future._cancel_at_once)  # as the clock may at that moment
+        assert waiting.cancel()
+        assert waiting._state == "CANCELLED_AND_NOTIFIED"
+        gate.open.set()
+
+
 def test_a_shutdown_ends_the_wait_for_room(gate: Gate) -> None:
     pool = ThreadPoolExecutor(1, max_pending=1)
     said: list[Any] = []

@@ -91,15 +91,15 @@ impl<W> Store for Lanes<W> {
 }
 
 impl<W> Lanes<W> {
-    /// Takes out the first task that is the one, wherever it lies.
+    /// Takes out the task that is the one, wherever it lies.
     pub(crate) fn remove(&mut self, mut is_it: impl FnMut(&W) -> bool) -> Option<W> {
-        if let Some(place) = self.ordinary.iter().position(&mut is_it) {
+        if let Some(place) = place(&self.ordinary, &mut is_it) {
             return self.ordinary.remove(place);
         }
         let found = self
             .others
             .iter()
-            .find_map(|(&priority, lane)| lane.iter().position(&mut is_it).map(|place| (priority, place)));
+            .find_map(|(&priority, lane)| place(lane, &mut is_it).map(|place| (priority, place)));
         let (priority, place) = found?;
         let lane = self.others.get_mut(&priority)?;
         let work = lane.remove(place);
@@ -120,6 +120,14 @@ impl<W> Lanes<W> {
         self.ordinary.iter().for_each(&mut *visit);
         self.others.values().flatten().for_each(visit);
     }
+}
+
+/// Where the task lies that is the one. Both ends come first: most are among the first or the last.
+fn place<W>(lane: &VecDeque<W>, mut is_it: impl FnMut(&W) -> bool) -> Option<usize> {
+    let last = lane.len().checked_sub(1)?;
+    (0..=last / 2)
+        .flat_map(|place| [place, last - place])
+        .find(|&place| lane.get(place).is_some_and(&mut is_it))
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use crate::event::{Event, Resource};
 use crate::patience::Patience;
 use crate::primitive::{Arc, global};
 use crate::probe;
-use crate::spin::{self, Spun};
+use crate::spin;
 use crate::waiter::{ThreadId, Waiter};
 use crate::wake::{Slept, Wake};
 
-/// How long a thread that listens for signals sleeps after it spun in vain, in nanoseconds.
+/// How long a thread that listens for signals sleeps at first, in nanoseconds.
 ///
-/// A signal that arrived during the spin cuts no sleep short; so the thread looks for it this much later, and then sleeps
-/// for good. (It does not do so after each wait: to sleep with a deadline costs a timer.)
+/// A signal that arrived between its last look and the sleep cuts no sleep short; so the thread looks for it this much
+/// later, and then sleeps for good.
 const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 
 /// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `patience` ends.
@@ -74,11 +74,14 @@ fn sleep_until_notified(waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Wa
 
 /// The first sleep of a wait: awake for a while if that pays, then in the kernel.
 fn first_sleep(waiter: &Waiter, deadline: Deadline, listens: bool) -> Slept {
-    match spin::until(deadline, || waiter.is_notified()) {
-        Spun::Came => Slept::Notified(waiter.notifier()),
-        Spun::InVain if listens => sleep(waiter, deadline.or_sooner(FIRST_LISTEN_NANOS)),
-        Spun::InVain | Spun::NotAtAll => sleep(waiter, deadline),
+    if spin::until(deadline, || waiter.is_notified()) {
+        return Slept::Notified(waiter.notifier());
     }
+    let until = match listens {
+        true => deadline.or_sooner(FIRST_LISTEN_NANOS),
+        false => deadline,
+    };
+    sleep(waiter, until)
 }
 
 /// One sleep in the kernel.

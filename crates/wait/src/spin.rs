@@ -40,17 +40,6 @@ pub(crate) fn forget_spinners() {
     SPINNERS.store(0, Ordering::Relaxed);
 }
 
-/// What came of a wait awake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spun {
-    /// What was waited for.
-    Came,
-    /// Nothing.
-    InVain,
-    /// There was no wait, and nothing has come.
-    NotAtAll,
-}
-
 /// What a thread has learnt about its waits.
 #[derive(Clone, Copy)]
 struct Experience {
@@ -100,16 +89,16 @@ impl Drop for Place {
     }
 }
 
-/// Spins until `done`, for as long as has paid on this thread lately, unless `deadline` comes before that.
+/// Spins until `done`, for as long as has paid on this thread lately, unless `deadline` comes before that. Whether it came.
 ///
 /// Never spins on a single processor, nor when that would leave no processor for those who have work.
-pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> Spun {
+pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
     if done() {
-        return Spun::Came;
+        return true;
     }
     if cfg!(loom) {
         // A model has no clock to learn from.
-        return Spun::NotAtAll;
+        return false;
     }
     let experience = EXPERIENCE.get();
     let place = experience
@@ -121,11 +110,11 @@ pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> Spun {
             skipped: experience.skipped.saturating_add(1),
             ..experience
         });
-        return Spun::NotAtAll;
+        return false;
     };
     let came = spin_for(nanos, done);
     EXPERIENCE.set(experience.after(came));
-    if came { Spun::Came } else { Spun::InVain }
+    came
 }
 
 /// Waits awake until `done`, for at most `nanos` nanoseconds; whether it came true.

@@ -174,3 +174,30 @@ fn ten_thousand_waiters_keep_their_order() {
     }
     assert!(line.lock().is_empty());
 }
+
+#[test]
+fn a_signal_just_before_the_first_sleep_is_heard_soon() {
+    /// Hears of a signal when it looks after a sleep, which the signal did not cut short.
+    struct Hears;
+
+    impl Host for Hears {
+        fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            assert_eq!(rest(), Slept::TimedOut);
+            true
+        }
+
+        fn hears_signals(&self) -> bool {
+            true
+        }
+    }
+
+    // So often that a thread without any luck spins no more.
+    for _ in 0..10 {
+        let line = Line::default();
+        let waiter = line_up(&line);
+        let mut host = Hears;
+        let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
+        assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Interrupted);
+        assert!(line.lock().remove(&waiter));
+    }
+}

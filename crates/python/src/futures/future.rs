@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::answer::{Answer, Engine};
-use super::opened::{Opened, Part, has_own_way, standard};
+use super::opened::{Opened, Part, begin_open, has_own_way, standard};
 use super::worker::Shared;
 use crate::convert::Timeout;
 use crate::errors::Failure;
@@ -86,11 +86,12 @@ impl Future {
             Err(Refusal::Phase(_)) => Ok(false),
             Err(Refusal::Open) => {
                 slf.get().engine.ask_to_stop();
-                let cancelled = standard(slf, "cancel", None)?.extract()?;
-                if cancelled {
+                let answer = standard(slf, "cancel", None);
+                // Also when a callback raised.
+                if slf.get().engine.phase().is_cancelled() {
                     give_up_place(slf)?;
                 }
-                Ok(cancelled)
+                answer?.extract()
             }
         }
     }
@@ -437,7 +438,7 @@ fn tell_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     match slf.get().engine.begin() {
         // Or a worker was faster.
         Ok(_) | Err(Refusal::Phase(_)) => Ok(()),
-        Err(Refusal::Open) => standard(slf, "set_running_or_notify_cancel", None).map(drop),
+        Err(Refusal::Open) => begin_open(slf).map(drop),
     }
 }
 
@@ -466,7 +467,9 @@ pub(super) fn call_back(slf: &Bound<'_, Future>, due: Due<Py<PyAny>>) -> PyResul
 fn call_if_own(slf: &Bound<'_, Future>, callback: &Py<PyAny>) {
     let callback = callback.bind(slf.py());
     if matches!(callback.get_type().hasattr("_is_always_called"), Ok(true)) {
-        if let Err(error) = call_one(slf, callback.as_unbound()) {
+        let logged = call_one(slf, callback.as_unbound())
+            .or_else(|error| log(slf, "callback_raised", error.value(slf.py()).as_any()));
+        if let Err(error) = logged {
             error.write_unraisable(slf.py(), Some(callback));
         }
     }

@@ -14,12 +14,30 @@ use pyo3::types::{PyList, PyType};
 /// `concurrent.futures.Future`, as it was before anything was replaced, and ours.
 static CLASSES: PyOnceLock<[Py<PyType>; 2]> = PyOnceLock::new();
 
-/// Tells the module which class is the standard library's, and which one `submit()` makes. To be called once, before a
-/// future is made.
+/// How to begin with the call of an open future, in Python.
+static BEGIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Tells the module which class is the standard library's, which one `submit()` makes, and how to begin with the call of an
+/// open future. To be called once, before a future is made.
 #[pyfunction]
-pub(crate) fn remember_future_classes(standard: &Bound<'_, PyType>, ours: &Bound<'_, PyType>) {
+pub(crate) fn remember_future_classes(
+    standard: &Bound<'_, PyType>,
+    ours: &Bound<'_, PyType>,
+    begin: &Bound<'_, PyAny>,
+) {
     let classes = [standard.clone().unbind(), ours.clone().unbind()];
     let _ = CLASSES.set(standard.py(), classes);
+    let _ = BEGIN.set(standard.py(), begin.clone().unbind());
+}
+
+/// Begins with the call of an open future; false if it is cancelled, which whoever watches knows then.
+#[cold]
+pub(super) fn begin_open(future: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = future.py();
+    let begin = BEGIN
+        .get(py)
+        .ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))?;
+    begin.bind(py).call1((future,))?.extract()
 }
 
 fn classes(py: Python<'_>) -> PyResult<&[Py<PyType>; 2]> {
@@ -47,7 +65,8 @@ pub(super) fn has_own_way(class: &Bound<'_, PyType>) -> PyResult<bool> {
     if !class.hasattr(hook)? {
         return Ok(false);
     }
-    Ok(!class.getattr(hook)?.is(&standard.bind(py).getattr(hook)?))
+    let way = class.getattr(hook)?;
+    Ok(!way.is(&standard.bind(py).getattr(hook)?) && !way.is(&ours.bind(py).getattr(hook)?))
 }
 
 /// The standard library's method, called for this future.

@@ -176,13 +176,7 @@ impl ThreadPool {
 
     /// Take no more tasks. Those that wait are still run, unless `drain` is true: then their futures come back.
     fn _close(&self, py: Python<'_>, drain: bool) -> Vec<Py<Future>> {
-        self.shared.queue.shutdown();
-        if !drain {
-            return Vec::new();
-        }
-        let tasks: Vec<_> = self.shared.queue.drain().collect();
-        self.shared.counts.taken_out(tasks.len() as u64);
-        tasks.into_iter().map(|task| task.future.clone_ref(py)).collect()
+        self.shared.close(py, drain)
     }
 
     #[getter]

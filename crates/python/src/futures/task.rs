@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::answer::Answer;
 use super::future::{self, Future};
+use super::opened::begin_open;
 use crate::errors::Failure;
 
 thread_local! {
@@ -79,7 +80,8 @@ impl Task {
             Ok(run) => run,
             // It was cancelled, and everybody was told.
             Err(Refusal::Phase(Phase::CancelledAndNotified)) => false,
-            Err(Refusal::Open | Refusal::Phase(_)) => Future::set_running_or_notify_cancel(&future)?,
+            Err(Refusal::Open) => begin_open(&future)?,
+            Err(Refusal::Phase(_)) => Future::set_running_or_notify_cancel(&future)?,
         };
         if !run {
             return Ok(true);

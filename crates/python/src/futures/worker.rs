@@ -8,6 +8,7 @@ use interlock_queue::GetError;
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::future::Future;
 use super::task::Task;
@@ -68,6 +69,17 @@ impl Shared {
     pub(super) fn forget_workers(&self) {
         self.queue.forget_workers();
         self.counts.forget_running(self.is_worked_for_here().into());
+    }
+
+    /// Takes no more tasks. Those that wait are still run, unless `drain` is true: then their futures come back.
+    pub(super) fn close(&self, py: Python<'_>, drain: bool) -> Vec<Py<Future>> {
+        self.queue.shutdown();
+        if !drain {
+            return Vec::new();
+        }
+        let tasks: Vec<_> = self.queue.drain().collect();
+        self.counts.taken_out(tasks.len() as u64);
+        tasks.into_iter().map(|task| task.future.clone_ref(py)).collect()
     }
 
     /// Takes back the task of a future, if it still waits; whether it did.
@@ -154,6 +166,26 @@ impl Seat {
             self.shared.counts.wait_with(submitted, patience)
         })?;
         Ok(submitted)
+    }
+
+    /// Call the initializer of a worker, which is one from then on.
+    fn initialize<'py>(
+        &self,
+        initializer: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = initializer.py();
+        let args = match args.cast::<PyTuple>() {
+            Ok(args) => args.clone(),
+            Err(_) => PyTuple::new(py, args.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+        };
+        let _here = Here::begin(&self.shared);
+        initializer.call1(args)
+    }
+
+    /// Take no more tasks, and give back the futures of those that wait.
+    fn drain(&self, py: Python<'_>) -> Vec<Py<Future>> {
+        self.shared.close(py, true)
     }
 
     /// Take no more tasks: at the exit of the interpreter.

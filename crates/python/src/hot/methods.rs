@@ -165,7 +165,7 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
     unsafe { ffi::Py_DECREF(refusal.into_inner().into_ptr()) };
 }
 
-/// Gives a class derived from the engine's queue the hot functions as methods of its own. To be called once.
+/// Gives a class derived from the engine's queue the hot functions as methods of its own.
 #[pyfunction]
 pub(crate) fn quicken_queue(class: &Bound<'_, PyType>) -> PyResult<()> {
     if !class.is_subclass_of::<Queue>()? {

@@ -10,6 +10,7 @@ mod special;
 
 use std::ffi::CString;
 
+use interlock_wait::StateLock;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -26,8 +27,8 @@ struct Hot {
     function: Function,
     /// The method of the class that handles every case.
     general: PyOnceLock<Py<PyAny>>,
-    /// The hot function as a method of a derived class.
-    derived: PyOnceLock<Py<PyAny>>,
+    /// The hot function as a method of derived classes.
+    derived: StateLock<Vec<Py<PyAny>>>,
 }
 
 impl Hot {
@@ -36,7 +37,7 @@ impl Hot {
             name,
             function,
             general: PyOnceLock::new(),
-            derived: PyOnceLock::new(),
+            derived: StateLock::new(Vec::new()),
         }
     }
 
@@ -44,7 +45,9 @@ impl Hot {
     fn install(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
         let general = class.getattr(self.name)?;
         let method = self.method_of(class, &general)?;
-        keep(&self.general, &general)?;
+        self.general
+            .set(class.py(), general.unbind())
+            .map_err(|_| PyRuntimeError::new_err("a hot method is installed once"))?;
         class.setattr(self.name, method)
     }
 
@@ -55,15 +58,13 @@ impl Hot {
     /// The class is derived from the one that the function is installed in.
     unsafe fn install_derived(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
         let method = self.method_of(class, &class.getattr(self.name)?)?;
-        keep(&self.derived, &method)?;
+        self.derived.lock().push(method.clone().unbind());
         class.setattr(self.name, method)
     }
 
     /// Whether a class that gives this for the name of the function has the function there, not a method of its own.
     fn is_had_as(&self, found: &Bound<'_, PyAny>) -> bool {
-        self.derived
-            .get(found.py())
-            .is_some_and(|method| found.is(method))
+        self.derived.lock().iter().any(|method| found.is(method))
     }
 
     /// The hot function as a method of a class, with the documentation of one that does the same.
@@ -133,12 +134,6 @@ impl Hot {
         // SAFETY: `all` holds the receiver and the arguments, all alive during the call.
         unsafe { ffi::PyObject_Vectorcall(general.as_ptr(), all.as_ptr(), 1 + positional, kwnames) }
     }
-}
-
-fn keep(place: &PyOnceLock<Py<PyAny>>, method: &Bound<'_, PyAny>) -> PyResult<()> {
-    place
-        .set(method.py(), method.clone().unbind())
-        .map_err(|_| PyRuntimeError::new_err("a hot method is installed once"))
 }
 
 /// What the general method says about itself, in the form in which a C function says it.

@@ -33,7 +33,34 @@ if not in_subinterpreter():
 
         __slots__ = ()
 
-    _interlock.remember_future_classes(_std.Future, Future)
+        def _invoke_callbacks(self) -> None:
+            """Call the callbacks of a future that somebody has looked into, as the standard library does.
+
+            When one raises what is no Exception, calls that wait for this future hear of its end all the same.
+            """
+            callbacks = iter(self._done_callbacks)
+            try:
+                _call_each(callbacks, self, Exception)
+            except BaseException:
+                own = (callback for callback in callbacks if hasattr(type(callback), "_is_always_called"))
+                _call_each(own, self, BaseException)
+                raise
+
+    def _call_each(callbacks: Iterable[Any], future: Future, logged: type[BaseException]) -> None:
+        for callback in callbacks:
+            try:
+                callback(future)
+            except logged:
+                _std.LOGGER.exception("exception calling callback for %r", future)
+
+    def _begin_opened(future: Future) -> bool:
+        """Begin with the call of a future that somebody has looked into, unless it is cancelled: that is told, once."""
+        with future._condition:
+            if future._state == _std.CANCELLED_AND_NOTIFIED:
+                return False
+            return _std.Future.set_running_or_notify_cancel(future)
+
+    _interlock.remember_future_classes(_std.Future, Future, _begin_opened)
 
     def wait(fs: Iterable[Any], timeout: float | None = None, return_when: str = _std.ALL_COMPLETED) -> Any:
         """Wait for the futures in `fs`, for at most `timeout` seconds (None: without limit).

@@ -147,7 +147,7 @@ class _Held:
     def _ended_early(self, future: Future) -> None:
         if self._claim() is not None:
             if future.cancelled():
-                future.set_running_or_notify_cancel()
+                future._cancel_at_once()
             self.executor._let_go(future)
 
     def __call__(self, future: Any) -> None:
@@ -183,8 +183,7 @@ class _Held:
         except BrokenExecutor as error:
             self._fail(error)
         except RuntimeError:  # the interpreter is about to exit
-            if self.future.cancel():
-                self.future.set_running_or_notify_cancel()
+            self.future._cancel_at_once()
         finally:
             self.executor._let_go(self.future)
 

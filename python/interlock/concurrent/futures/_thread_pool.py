@@ -26,7 +26,7 @@ from interlock.concurrent.futures._submitter import (
     checked_priority,
     checked_timeout,
 )
-from interlock.threading import Condition, Lock, Semaphore, Thread
+from interlock.threading import Condition, Lock, Semaphore, Thread, current_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         self._max_workers = max_workers
         self._set_bound(max_pending or 0, bool(block))
         self._threads: set[Thread] = set()
+        self._seats: dict[Thread, Seat] = {}
         self._broken: str | bool = False
         self._shutdown = False
         self._shutdown_lock = Lock()
@@ -99,7 +100,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             self._submit_no_more()
         if type(self)._adjust_thread_count is not ThreadPoolExecutor._adjust_thread_count:
             self._work_queue = SimpleQueue()  # its threads take from that, as in the standard library
-        _exit.executors.add(self)
+        _exit.add_executor(self)
 
     @property
     def _work_queue(self) -> Any:
@@ -157,10 +158,15 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
                 target=_work,
                 args=(seat, weakref.ref(self), self._initializer, self._initargs),
             )
-            thread.start()
+            _exit.add_worker(thread, seat)
+            try:
+                thread.start()
+            except BaseException:
+                _exit.remove_worker(thread)
+                raise
             self._threads.add(thread)
+            self._seats[thread] = seat
             self._count_workers(number + 1)
-            _exit.seats[thread] = seat
         if not number:
             # Known when it has begun: as in the standard library, it has the first call then.
             _ = thread.native_id
@@ -177,9 +183,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         with self._shutdown_lock:
             self._broken = _INITIALIZER_FAILED
             pending = self._close(True)
-        for future in pending:
-            with suppress(InvalidStateError):  # it was cancelled
-                future.set_exception(_std.BrokenThreadPool(self._broken))
+        _break(pending, _INITIALIZER_FAILED)
 
     def map(
         self,
@@ -313,7 +317,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
     def stats(self) -> Stats:
         """How many calls were submitted, run, wait, are done, and failed; the busy time of each worker in seconds."""
         submitted, running, done, failed = self._counts()
-        busy = {thread.name: seat.busy() for thread, seat in _seats_of(self)}
+        busy = {thread.name: seat.busy() for thread, seat in self._seats.copy().items()}
         return Stats(submitted, running, self._pending(), done, failed, busy)
 
 
@@ -334,10 +338,6 @@ def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
     return min(lengths) if len(lengths) == len(iterables) else None
 
 
-def _seats_of(executor: ThreadPoolExecutor) -> list[tuple[Thread, Seat]]:
-    return [(thread, _exit.seats[thread]) for thread in list(executor._threads) if thread in _exit.seats]
-
-
 def _work(
     seat: Seat,
     executor_reference: weakref.ref[ThreadPoolExecutor],
@@ -345,21 +345,32 @@ def _work(
     initargs: tuple[Any, ...],
 ) -> None:
     """The life of a worker."""
-    if initializer is not None:
-        try:
-            initializer(*initargs)
-        except BaseException:
-            LOGGER.critical("Exception in initializer:", exc_info=True)
-            executor = executor_reference()
-            if executor is not None:
-                executor._initializer_failed()
-            return
-    while True:
-        try:
-            seat.work()
-            return
-        except BaseException:
-            LOGGER.critical("Exception in worker", exc_info=True)
+    try:
+        if initializer is not None:
+            try:
+                seat.initialize(initializer, initargs)
+            except BaseException:
+                LOGGER.critical("Exception in initializer:", exc_info=True)
+                executor = executor_reference()
+                if executor is not None:
+                    executor._initializer_failed()
+                else:
+                    _break(seat.drain(), _INITIALIZER_FAILED)
+                return
+        while True:
+            try:
+                return seat.work()
+            except BaseException:
+                LOGGER.critical("Exception in worker", exc_info=True)
+    finally:
+        _exit.remove_worker(current_thread())
+
+
+def _break(futures: Iterable[Future], why: str) -> None:
+    """End futures of calls that nobody will make."""
+    for future in futures:
+        with suppress(InvalidStateError):  # it was cancelled
+            future.set_exception(_std.BrokenThreadPool(why))
 
 
 def _processors() -> int | None:
@@ -368,9 +379,14 @@ def _processors() -> int | None:
 
 
 def _after_fork() -> None:
-    """In the child of a fork there are no workers; those that are needed are started."""
-    for executor in _exit.executors:
+    """In the child of a fork there are no workers; those that are needed are started.
+
+    Nobody there waits for the parent's calls that are held, or cancels them.
+    """
+    _exit.forget_workers()
+    for executor in _exit.executors():
         executor._threads, executor._earlier_threads = set(), set()
+        executor._seats, executor._held = {}, set()
         executor._shutdown_lock._at_fork_reinit()
         executor._forget_workers()
 

@@ -19,7 +19,7 @@ use crate::task_error::SubmitError;
 /// Runs tasks on a limited number of threads.
 ///
 /// A worker is started when a task is submitted and none is idle, as long as there are fewer than the pool may have. Its
-/// thread comes from those that are kept for reuse (see [`launch`]), and stays with the pool until the pool ends. Tasks are
+/// thread comes from those that are kept for reuse (see [`launch`](crate::launch)), and stays with the pool until the pool ends. Tasks are
 /// taken in the order in which they were submitted, those with a smaller [priority](ThreadPool::at) first.
 ///
 /// A task that panics costs nothing but its result: the panic is the error of [`Task::result`], and the worker goes on.
@@ -30,7 +30,7 @@ use crate::task_error::SubmitError;
 /// **Fork.** In the child of a fork the pool is there, without workers and without tasks: those that were submitted before
 /// are run by the parent, once, and their handles here say [`Forked`](crate::TaskError::Forked) unless they were done.
 /// What is submitted in the child is run by workers of the child. Workers may be at any task when the process forks; a
-/// thread of your own that is at that moment in a call to the pool may not (see [`fork`]).
+/// thread of your own that is at that moment in a call to the pool may not (see [`fork`](interlock_wait::fork)).
 ///
 /// ```
 /// use interlock_pool::ThreadPool;

@@ -4,7 +4,6 @@ use std::sync::{OnceLock, Weak};
 
 use interlock_pool::{Due, Phase, Refusal, Waited};
 use interlock_wait::Deadline;
-use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTimeoutError};
 use pyo3::gc::PyVisit;
@@ -13,7 +12,7 @@ use pyo3::types::{PyString, PyType};
 
 use super::answer::{Answer, Engine};
 use super::opened::{Opened, Part, begin_open, has_own_way, standard};
-use super::worker::Shared;
+use super::place::Place;
 use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::made::Made;
@@ -29,7 +28,7 @@ pub(crate) struct Future {
     engine: Engine,
     opened: OnceLock<Box<Opened>>,
     /// Where its task waits, if others wait there for room.
-    place: OnceLock<Weak<Shared>>,
+    place: OnceLock<Weak<dyn Place>>,
     made: Made,
 }
 
@@ -331,8 +330,8 @@ impl Future {
     }
 
     /// Its task is about to be put there, where others may wait for room.
-    pub(super) fn waits_at(&self, shared: &Arc<Shared>) {
-        let _ = self.place.set(Arc::downgrade(shared));
+    pub(super) fn waits_at(&self, place: Weak<dyn Place>) {
+        let _ = self.place.set(place);
     }
 
     fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Ended> {
@@ -445,7 +444,7 @@ fn tell_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
 /// Makes room for another task where a cancelled one waits and there is only so much.
 fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
     match slf.get().place.get().and_then(Weak::upgrade) {
-        Some(shared) if shared.take_back(slf) => tell_cancelled(slf),
+        Some(place) if place.take_back(slf) => tell_cancelled(slf),
         _ => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ mod completed;
 mod future;
 mod map;
 mod opened;
+mod place;
 mod pool;
 mod task;
 mod worker;

@@ -105,7 +105,7 @@ impl ThreadPool {
     ) -> PyResult<()> {
         let (callable, args, kwargs, site) = call;
         if slf.get().settings.lock().bounded {
-            future.get().waits_at(&slf.get().shared);
+            future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
         }
         let task = Task {
             future,
@@ -262,7 +262,7 @@ fn put_new<'py>(
     }
     let future = hot::new_instance(future_class(py)?)?.cast_into::<Future>()?;
     if bounded {
-        future.get().waits_at(&slf.get().shared);
+        future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
     }
     let task = Task {
         future: future.clone().unbind(),

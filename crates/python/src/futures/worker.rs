@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::future::Future;
+use super::place::Place;
 use super::task::Task;
 use crate::blocking;
 
@@ -82,15 +83,6 @@ impl Shared {
         tasks.into_iter().map(|task| task.future.clone_ref(py)).collect()
     }
 
-    /// Takes back the task of a future, if it still waits; whether it did.
-    pub(super) fn take_back(&self, future: &Bound<'_, Future>) -> bool {
-        let task = self.queue.take_back(|task| task.future.is(future));
-        if task.is_some() {
-            self.counts.taken_out(1);
-        }
-        task.is_some()
-    }
-
     #[inline]
     fn run(&self, py: Python<'_>, task: Task) -> PyResult<()> {
         self.counts.began();
@@ -101,6 +93,16 @@ impl Shared {
             self.counts.failed();
         }
         ran.map(drop)
+    }
+}
+
+impl Place for Shared {
+    fn take_back(&self, future: &Bound<'_, PyAny>) -> bool {
+        let task = self.queue.take_back(|task| task.future.is(future));
+        if task.is_some() {
+            self.counts.taken_out(1);
+        }
+        task.is_some()
     }
 }
 

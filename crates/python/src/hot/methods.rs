@@ -9,7 +9,7 @@ use pyo3::types::PyType;
 use super::{Hot, none, receiver, yes};
 use crate::condition::Condition;
 use crate::lock::Lock;
-use crate::queue::{Queue, SimpleQueue};
+use crate::queue::{self, Queue, SimpleQueue};
 use crate::rlock::RLock;
 
 /// Defines the hot function of one method: its name, its class, how many arguments the common case has, and the common
@@ -175,14 +175,10 @@ pub(crate) fn quicken_queue(class: &Bound<'_, PyType>) -> PyResult<()> {
     }
     for hot in [&QUEUE_PUT, &QUEUE_GET] {
         // SAFETY: the class is derived from the one that they are installed in.
-        unsafe { hot.install_derived(class) }?;
+        let method = unsafe { hot.install_derived(class) }?;
+        queue::count_as_ours(&method);
     }
     Ok(())
-}
-
-/// Whether a class of queues that gives this for `put` or `get` has the engine's method, not one of its own.
-pub(crate) fn is_queue_method(found: &Bound<'_, PyAny>) -> bool {
-    QUEUE_PUT.is_had_as(found) || QUEUE_GET.is_had_as(found)
 }
 
 /// Puts the hot functions before the methods of the classes.

@@ -10,7 +10,6 @@ mod special;
 
 use std::ffi::CString;
 
-use interlock_wait::StateLock;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -27,8 +26,6 @@ struct Hot {
     function: Function,
     /// The method of the class that handles every case.
     general: PyOnceLock<Py<PyAny>>,
-    /// The hot function as a method of derived classes.
-    derived: StateLock<Vec<Py<PyAny>>>,
 }
 
 impl Hot {
@@ -37,7 +34,6 @@ impl Hot {
             name,
             function,
             general: PyOnceLock::new(),
-            derived: StateLock::new(Vec::new()),
         }
     }
 
@@ -51,20 +47,15 @@ impl Hot {
         class.setattr(self.name, method)
     }
 
-    /// Gives the hot function to a derived class as well. The interpreter's short way to a method in C is for instances of the
+    /// Gives the hot function to a derived class as well: the method that this makes. The interpreter's short way to a method in C is for instances of the
     /// very class that the method was made for.
     ///
     /// # Safety
     /// The class is derived from the one that the function is installed in.
-    unsafe fn install_derived(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
+    unsafe fn install_derived<'py>(&'static self, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
         let method = self.method_of(class, &class.getattr(self.name)?)?;
-        self.derived.lock().push(method.clone().unbind());
-        class.setattr(self.name, method)
-    }
-
-    /// Whether a class that gives this for the name of the function has the function there, not a method of its own.
-    fn is_had_as(&self, found: &Bound<'_, PyAny>) -> bool {
-        self.derived.lock().iter().any(|method| found.is(method))
+        class.setattr(self.name, &method)?;
+        Ok(method)
     }
 
     /// The hot function as a method of a class, with the documentation of one that does the same.

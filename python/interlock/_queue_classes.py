@@ -12,7 +12,7 @@ from queue import Empty, Full
 from types import GenericAlias
 
 from interlock._interlock import Queue as _EngineQueue
-from interlock._interlock import quicken_queue
+from interlock._interlock import own_methods
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,9 +73,6 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
             await _until_ready(self, "join")
 
 
-quicken_queue(Queue)
-
-
 class LifoQueue(Queue, _std.LifoQueue):  # type: ignore[misc,type-arg]
     """A `Queue` that gives out the item first that was put in last."""
 
@@ -86,6 +83,10 @@ class PriorityQueue(Queue, _std.PriorityQueue):  # type: ignore[misc,type-arg]
     """A `Queue` that gives out the smallest item first; items are compared with ``<``, under the queue's mutex."""
 
     _order = "heap"
+
+
+for _class in (Queue, LifoQueue, PriorityQueue):
+    own_methods(_class, "put", "get")
 
 
 async def _until_ready(queue: Queue, side: str) -> None:

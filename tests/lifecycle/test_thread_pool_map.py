@@ -250,6 +250,18 @@ def test_who_counted_on_a_worker_that_could_not_be_started_hears_of_it(
     pool.join()
 
 
+@pytest.mark.parametrize("function", [abs, lambda x: x], ids=["builtin", "Python"])
+def test_a_list_that_is_shorter_than_it_was_is_an_error(function: Any) -> None:
+    """As when another thread takes items out between the question for its length and the copy of it."""
+    pool = ThreadPool(2)
+    result = pool._map((function, False), [1, 2, 3], (5, 2), (None, None))
+    with pytest.raises(IndexError, match=r"^the iterable has become shorter$"):
+        result.get(LIMIT)
+    assert pool.map(function, [1, 2, 3]) == [1, 2, 3]
+    pool.close()
+    pool.join()
+
+
 def test_a_generator_may_wait_for_the_results_that_it_brought_about() -> None:
     room = threading.Semaphore(3)
 

@@ -11,8 +11,10 @@ from concurrent.futures import CancelledError, InvalidStateError
 from concurrent.futures.thread import BrokenThreadPool
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import interlock
+import interlock.threading
 import pytest
 from interlock.concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 
@@ -240,6 +242,36 @@ def test_a_call_that_waits_can_be_cancelled(one: ThreadPoolExecutor) -> None:
     first.set_result(1)
     one.submit(int).result(20)
     assert ran == []
+
+
+def without_new_threads() -> Any:
+    refusal = RuntimeError("can't start new thread")
+    return mock.patch.object(interlock.threading.Thread, "start", side_effect=refusal)
+
+
+def test_a_held_call_for_which_no_thread_can_be_started_fails(one: ThreadPoolExecutor) -> None:
+    first, ran = Future(), []
+    held = one.after(first).submit(ran.append, 1)
+    with without_new_threads():
+        first.set_result(None)
+    assert isinstance(held.exception(0), RuntimeError)
+    assert str(held.exception(0)) == "can't start new thread"
+    assert one.submit(pow, 2, 3).result(20) == 8
+    assert ran == []
+    assert one.stats()[:4] == (2, 0, 0, 2)
+
+
+def test_a_held_call_is_made_by_another_worker_if_no_further_one_can_be_started(gate: Gate) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(gate)
+        gate.wait_for(1)
+        first = Future()
+        held = pool.after(first).submit(pow, 2, 3)
+        with without_new_threads():
+            first.set_result(None)
+        assert not held.done()
+        gate.open.set()
+        assert held.result(20) == 8
 
 
 def test_shutdown_waits_for_held_calls(gate: Gate) -> None:

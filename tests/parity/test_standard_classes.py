@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib.util
 import logging.config
 import logging.handlers
 import queue as std_queue
 import sys
 import threading as std_threading
+import types
 import weakref
 from typing import Any
 
 import pytest
-from interlock import queue, threading
+from interlock import _interlock, _queue_classes, queue, threading
+from interlock.concurrent import futures
 
 from tests.parity.judge import Implementation, same
 
@@ -46,6 +49,53 @@ def test_an_instance_is_one_of_the_standard_class(ours: Any, std: Any, name: str
 @pytest.mark.parametrize(("ours", "std", "name"), OTHERS)
 def test_these_are_none_as_the_list_of_deviations_says(ours: Any, std: Any, name: str) -> None:
     assert not issubclass(getattr(ours, name), getattr(std, name))
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (queue.LifoQueue, ["put", "get"]),
+        (futures.Future, ["result"]),
+        (futures.ThreadPoolExecutor, ["submit"]),
+    ],
+)
+def test_methods_that_are_called_often_belong_to_the_very_class(kind: Any, names: list[str]) -> None:
+    for name in names:
+        method = vars(kind)[name]
+        assert type(method) is types.MethodDescriptorType
+        assert method.__objclass__ is kind
+        assert method.__doc__ == getattr(kind.__mro__[1], name).__doc__
+        with pytest.raises(TypeError, match="doesn't apply to"):
+            method(object())
+
+
+def test_only_an_inherited_method_in_c_can_be_made_one_of_the_very_class() -> None:
+    class Mine(futures.Future):
+        def result(self, timeout: float | None = None) -> Any:
+            return None
+
+        append = list.append
+
+    before = dict(vars(Mine))
+    with pytest.raises(TypeError, match=r"result\(\) is no method in C"):
+        _interlock.own_methods(Mine, "result")
+    with pytest.raises(TypeError, match=r"append\(\) is another class's"):
+        _interlock.own_methods(Mine, "append")
+    with pytest.raises(AttributeError, match="nothing"):
+        _interlock.own_methods(Mine, "nothing")
+    assert dict(vars(Mine)) == before
+
+
+def test_queue_classes_that_are_loaded_a_second_time_work_as_the_first() -> None:
+    again = importlib.util.module_from_spec(_queue_classes.__spec__)
+    _queue_classes.__spec__.loader.exec_module(again)
+    assert again.Queue is not queue.Queue
+    for kind in (again.Queue, again.LifoQueue, again.PriorityQueue):
+        items = kind(1)
+        items.put_nowait(1)
+        with pytest.raises(std_queue.Full):
+            items.put(2, timeout=0)
+        assert items.get_nowait() == 1
 
 
 def test_what_is_not_rebuilt_is_the_same_class() -> None:

@@ -40,6 +40,17 @@ def square(x: int) -> int:
     return x * x
 
 
+def absolute(x: int) -> int:
+    return abs(x)
+
+
+class Absolute:
+    """A function in Python that is a bound method."""
+
+    def of(self, x: int) -> int:
+        return abs(x)
+
+
 def raising(x: Any) -> Any:
     raise KeyError(x)
 
@@ -104,8 +115,10 @@ def test_imap(pool: Any, length: int, chunksize: int) -> None:
 
 
 def test_ranges_of_all_kinds(pool: Any) -> None:
-    for numbers in (range(10, 0, -3), range(2**62, 2**62 + 5), range(2**80, 2**80 + 3), range(-5, 5, 4)):
-        assert pool.map(abs, numbers) == [abs(x) for x in numbers]
+    small = (range(10, 0, -3), range(2**62, 2**62 + 5), range(-5, 5, 4), range(2**63 - 20, 2**63 - 1, 7))
+    for numbers in (*small, range(2**80, 2**80 + 3)):
+        for function in (abs, absolute, Absolute().of):
+            assert pool.map(function, numbers) == [abs(x) for x in numbers]
 
 
 def test_apply(pool: Any) -> None:

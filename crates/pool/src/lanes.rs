@@ -159,6 +159,28 @@ mod tests {
     }
 
     #[test]
+    fn a_task_is_found_wherever_it_lies_and_both_ends_are_looked_at_first() {
+        for len in 1..7_i64 {
+            for wanted in 0..len {
+                let mut lanes = Lanes::default();
+                (0..len).for_each(|number| lanes.push((0, number)));
+                let mut looked_at = Vec::new();
+                let found = lanes.remove(|&work| {
+                    looked_at.push(work);
+                    work == wanted
+                });
+                assert_eq!(found, Some(wanted));
+                assert!(looked_at.iter().all(|&work| {
+                    let to_the_nearer_end = |number: i64| number.min(len - 1 - number);
+                    to_the_nearer_end(work) <= to_the_nearer_end(wanted)
+                }));
+                let others: Vec<_> = (0..len).filter(|&number| number != wanted).collect();
+                assert_eq!(lanes.into_works().collect::<Vec<_>>(), others);
+            }
+        }
+    }
+
+    #[test]
     fn many_tasks_come_as_a_stable_sort_puts_them() {
         let mut lanes = Lanes::default();
         let mut expected: Vec<_> = (0..5000_i64)

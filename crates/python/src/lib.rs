@@ -44,7 +44,7 @@ mod _interlock {
         remember_future_classes, wait_for_futures,
     };
     #[pymodule_export]
-    use crate::hot::methods::quicken_queue;
+    use crate::hot::own_methods;
     #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]

@@ -6,13 +6,14 @@ use interlock_pool::{DEFAULT_PRIORITY, Placed};
 use interlock_queue::PutError;
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::future::Future;
 use super::map::Results;
 use super::opened::future_class;
+use super::place::Place;
 use super::task::Task;
 use super::worker::{Seat, Shared};
 use crate::convert::Timeout;
@@ -95,7 +96,7 @@ impl ThreadPool {
 
     /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `call` is the function, its
     /// arguments, and where it was submitted, for a note on the exception that it may raise. With `over`, there is always
-    /// room: never blocks.
+    /// room: never blocks; and the call is either taken, or an Exception is raised.
     fn _submit_held(
         slf: &Bound<'_, Self>,
         future: Py<Future>,
@@ -107,6 +108,7 @@ impl ThreadPool {
         if slf.get().settings.lock().bounded {
             future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
         }
+        let held = future.bind(slf.py()).clone();
         let task = Task {
             future,
             callable,
@@ -118,7 +120,7 @@ impl ThreadPool {
             return put(slf, priority, task);
         }
         match slf.get().shared.queue.put_over(priority, task) {
-            Ok(placed) => count_placed(slf, placed),
+            Ok(placed) => count_placed(slf, placed).or_else(|error| no_further_worker(slf, &held, error)),
             Err(_) => Err(refuse(slf)),
         }
     }
@@ -295,6 +297,19 @@ fn count_placed(slf: &Bound<'_, ThreadPool>, placed: Placed) -> PyResult<()> {
         slf.call_method0("_adjust_thread_count")?;
     }
     Ok(())
+}
+
+/// What an error says of a task that was put, when no further worker could be started: nothing, if there are others. If not,
+/// the task is taken back.
+#[cold]
+fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, error: PyErr) -> PyResult<()> {
+    let this = slf.get();
+    let is_done_by_others = || this.settings.lock().workers > 0 || !this.shared.take_back(future);
+    if error.is_instance_of::<PyException>(slf.py()) && is_done_by_others() {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }
 
 /// The error of a task that is not taken any more.

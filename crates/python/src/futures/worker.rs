@@ -171,16 +171,12 @@ impl Seat {
     }
 
     /// Call the initializer of a worker, which is one from then on.
+    #[pyo3(signature = (initializer, /, *args))]
     fn initialize<'py>(
         &self,
         initializer: &Bound<'py, PyAny>,
-        args: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = initializer.py();
-        let args = match args.cast::<PyTuple>() {
-            Ok(args) => args.clone(),
-            Err(_) => PyTuple::new(py, args.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
-        };
         let _here = Here::begin(&self.shared);
         initializer.call1(args)
     }

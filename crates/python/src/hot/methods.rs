@@ -1,15 +1,13 @@
 //! Taking and releasing a lock that nobody else wants, putting an item where there is room, getting one that is there.
 
 use interlock_queue::PutError;
-use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 
 use super::{Hot, none, receiver, yes};
 use crate::condition::Condition;
 use crate::lock::Lock;
-use crate::queue::{self, Queue, SimpleQueue};
+use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
 
 /// Defines the hot function of one method: its name, its class, how many arguments the common case has, and the common
@@ -163,22 +161,6 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
     // SAFETY: the reference is ours, and the thread, in a method call, is attached. (Dropping it would do the same, but
     // PyO3, which does not know of this call, would put it off.)
     unsafe { ffi::Py_DECREF(refusal.into_inner().into_ptr()) };
-}
-
-/// Gives a class derived from the engine's queue the hot functions as methods of its own.
-#[pyfunction]
-pub(crate) fn quicken_queue(class: &Bound<'_, PyType>) -> PyResult<()> {
-    if !class.is_subclass_of::<Queue>()? {
-        return Err(PyTypeError::new_err(
-            "the class is not derived from the engine's queue",
-        ));
-    }
-    for hot in [&QUEUE_PUT, &QUEUE_GET] {
-        // SAFETY: the class is derived from the one that they are installed in.
-        let method = unsafe { hot.install_derived(class) }?;
-        queue::count_as_ours(&method);
-    }
-    Ok(())
 }
 
 /// Puts the hot functions before the methods of the classes.

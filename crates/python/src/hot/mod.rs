@@ -47,17 +47,6 @@ impl Hot {
         class.setattr(self.name, method)
     }
 
-    /// Gives the hot function to a derived class as well: the method that this makes. The interpreter's short way to a method in C is for instances of the
-    /// very class that the method was made for.
-    ///
-    /// # Safety
-    /// The class is derived from the one that the function is installed in.
-    unsafe fn install_derived<'py>(&'static self, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-        let method = self.method_of(class, &class.getattr(self.name)?)?;
-        class.setattr(self.name, &method)?;
-        Ok(method)
-    }
-
     /// The hot function as a method of a class, with the documentation of one that does the same.
     fn method_of<'py>(
         &self,
@@ -125,6 +114,49 @@ impl Hot {
         // SAFETY: `all` holds the receiver and the arguments, all alive during the call.
         unsafe { ffi::PyObject_Vectorcall(general.as_ptr(), all.as_ptr(), 1 + positional, kwnames) }
     }
+}
+
+/// Gives a class descriptors of its own for methods in C that it inherits: the interpreter's short way to such a method is
+/// for instances of the very class that its descriptor was made for.
+///
+/// Raises TypeError for a method of another kind.
+#[pyfunction]
+#[pyo3(signature = (class, /, *names))]
+pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>) -> PyResult<()> {
+    for name in names {
+        let name = name.extract::<String>()?;
+        let method = class.getattr(&*name)?;
+        let Some(inherited) = descriptor(&method) else {
+            return Err(PyTypeError::new_err(format!("{name}() is no method in C")));
+        };
+        // SAFETY: both are types, and alive.
+        let derived = unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), inherited.d_common.d_type) };
+        if derived == 0 {
+            return Err(PyTypeError::new_err(format!("{name}() is another class's")));
+        }
+        // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances of
+        // a class that this one is derived from.
+        let own = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), inherited.d_method) };
+        // SAFETY: the call returned a new reference, or null with an exception set.
+        let own = unsafe { Bound::from_owned_ptr_or_err(class.py(), own) }?;
+        class.setattr(&*name, own)?;
+    }
+    Ok(())
+}
+
+/// Whether two methods are the same one, or descriptors of the same function in C.
+pub(crate) fn is_same(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
+    match (descriptor(one), descriptor(other)) {
+        (Some(one), Some(other)) => std::ptr::eq(one.d_method, other.d_method),
+        _ => one.is(other),
+    }
+}
+
+/// What is in a descriptor of a method in C.
+fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
+    let class = &raw mut ffi::PyMethodDescr_Type;
+    // SAFETY: an instance of that type, which none can be derived from, has this layout and does not change; the borrow keeps it.
+    (method.get_type_ptr() == class).then(|| unsafe { &*method.as_ptr().cast() })
 }
 
 /// What the general method says about itself, in the form in which a C function says it.

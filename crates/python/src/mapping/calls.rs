@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use interlock_wait::Deadline;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyFunction, PyList, PySequence, PyTuple, PyType};
 
 use crate::{blocking, thread_state};
 
@@ -53,11 +54,15 @@ impl Turn {
 
 /// A function, and whether an item is its argument or the tuple of its arguments.
 pub(super) struct Call {
-    pub(super) function: Py<PyAny>,
-    pub(super) star: bool,
+    function: Py<PyAny>,
+    star: bool,
 }
 
 impl Call {
+    pub(super) fn new(function: Py<PyAny>, star: bool) -> Self {
+        Call { function, star }
+    }
+
     pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
         Call {
             function: self.function.clone_ref(py),
@@ -74,6 +79,27 @@ impl Call {
         } else {
             thread_state::call_one(self.function.bind(py), item)
         }
+    }
+
+    /// Whether the calls are made faster by Python code, which needs no stack of its own for a call of more of it.
+    pub(super) fn is_for_python(&self, py: Python<'_>) -> PyResult<bool> {
+        static METHOD: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        if self.star {
+            return Ok(false);
+        }
+        let function = self.function.bind(py);
+        Ok(function.is_exact_instance_of::<PyFunction>()
+            || function.get_type().is(METHOD.import(py, "types", "MethodType")?))
+    }
+
+    /// The results for the items of a sequence, from a loop in Python.
+    pub(super) fn make_in_python<'py>(&self, items: &Bound<'py, PySequence>) -> PyResult<Bound<'py, PyList>> {
+        static EACH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = items.py();
+        let each = EACH.import(py, "interlock.multiprocessing._calls", "call_for_each")?;
+        let arguments = (&self.function, items).into_pyobject(py)?;
+        let results = thread_state::call_with(each, &arguments, None)?;
+        Ok(results.cast_into()?)
     }
 
     /// The results for the items of a chunk, each handed to `keep` with its place in the chunk.

@@ -2,7 +2,7 @@
 
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyRange, PyRangeMethods, PyTuple};
+use pyo3::types::{PyList, PyRange, PyRangeMethods, PySequence, PyTuple};
 
 use super::pulled::Pulled;
 
@@ -11,7 +11,7 @@ pub(super) enum Items {
     /// They are there: chunks are cut from the tuple.
     Tuple(Py<PyTuple>),
     /// They can be computed.
-    Range(Range),
+    Range(Py<PyRange>, Range),
     /// They are taken as they are wanted: what has its own way to give them out is asked.
     Pulled(Arc<Pulled>),
 }
@@ -28,15 +28,25 @@ impl Items {
         if let Ok(range) = iterable.cast_exact::<PyRange>()
             && let (Ok(start), Ok(_), Ok(step)) = (range.start(), range.stop(), range.step())
         {
-            return Items::Range(Range { start, step });
+            return Items::Range(range.clone().unbind(), Range { start, step });
         }
         Items::Pulled(Arc::new(Pulled::new(iterable.clone().unbind())))
+    }
+
+    /// All of them, if they are there or can be computed.
+    pub(super) fn sequence<'a, 'py>(&'a self, py: Python<'py>) -> Option<&'a Bound<'py, PySequence>> {
+        let items = match self {
+            Items::Tuple(items) => items.bind(py).as_any(),
+            Items::Range(range, _) => range.bind(py).as_any(),
+            Items::Pulled(_) => return None,
+        };
+        items.cast().ok()
     }
 
     pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
             Items::Tuple(items) => Items::Tuple(items.clone_ref(py)),
-            Items::Range(range) => Items::Range(*range),
+            Items::Range(range, numbers) => Items::Range(range.clone_ref(py), *numbers),
             Items::Pulled(pulled) => Items::Pulled(pulled.clone()),
         }
     }

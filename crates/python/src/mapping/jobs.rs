@@ -169,20 +169,35 @@ impl MapWork {
         turn: &mut Turn,
     ) -> PyResult<()> {
         let (py, call) = (values.py(), &self.call);
+        if let Some(items) = items.sequence(py)
+            && call.is_for_python(py)?
+        {
+            let results = call.make_in_python(&items.get_slice(places.start, places.end)?)?;
+            if results.len() != places.len() {
+                return Err(become_shorter());
+            }
+            return values.set_slice(places.start, places.end, &results);
+        }
         match items {
             Items::Tuple(items) => {
                 let items = items.bind(py).as_slice();
                 fill(values, places, turn, |place| match items.get(place) {
                     Some(item) => call.make(item.as_borrowed()),
-                    None => Err(PyIndexError::new_err("the iterable has become shorter")),
+                    None => Err(become_shorter()),
                 })
             }
-            Items::Range(range) => fill(values, places, turn, |place| {
+            Items::Range(_, range) => fill(values, places, turn, |place| {
                 call.make(range.item(place).into_pyobject(py)?.as_any().as_borrowed())
             }),
             Items::Pulled(_) => Ok(()),
         }
     }
+}
+
+/// Another thread has taken items out of a list between the question for its length and the copy of it.
+#[cold]
+fn become_shorter() -> PyErr {
+    PyIndexError::new_err("the iterable has become shorter")
 }
 
 /// `map_async()` and `starmap_async()`.

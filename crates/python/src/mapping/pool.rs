@@ -134,10 +134,7 @@ impl MappingPool {
             result.get().finish(Answer::Result(values.into_any().unbind()));
             return Ok(result);
         }
-        let call = Call {
-            function: call.0,
-            star: call.1,
-        };
+        let call = Call::new(call.0, call.1);
         let end = end(slf, &result, callbacks);
         let job = Map::new(call, Items::of(iterable), &values, progress, end);
         let job = Arc::new(job);
@@ -167,10 +164,7 @@ impl MappingPool {
             Gather::as_they_come()
         });
         iterator.get().gather_from(gather.clone());
-        let call = Call {
-            function: func,
-            star: false,
-        };
+        let call = Call::new(func, false);
         let pool = slf.clone().into_any().unbind();
         let job = Arc::new(Imap::new(call, iterable, chunksize, gather, pool));
         submit(slf, usize::MAX, || Some(Job::Imap(job.clone())))?;

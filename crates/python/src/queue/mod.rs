@@ -15,6 +15,5 @@ mod registration;
 mod simple;
 
 pub(crate) use base::Queue;
-pub(crate) use open::count_as_ours;
 pub(crate) use registration::Registration;
 pub(crate) use simple::SimpleQueue;

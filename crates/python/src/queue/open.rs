@@ -14,19 +14,8 @@ use super::kind::Kind;
 use crate::blocking;
 use crate::condition::Condition;
 use crate::errors::{self, Failure};
+use crate::hot::is_same;
 use crate::lock::Lock;
-
-/// Methods of derived classes that are the engine's all the same.
-static OURS: StateLock<Vec<Py<PyAny>>> = StateLock::new(Vec::new());
-
-/// Says that a class that has this method does not override the engine's.
-pub(crate) fn count_as_ours(method: &Bound<'_, PyAny>) {
-    OURS.lock().push(method.clone().unbind());
-}
-
-fn is_ours(method: &Bound<'_, PyAny>) -> bool {
-    OURS.lock().iter().any(|own| method.is(own))
-}
 
 /// Which methods a class overrides.
 #[derive(Clone, Copy)]
@@ -43,15 +32,14 @@ pub(crate) struct Overridden {
 impl Overridden {
     /// What `class` overrides of `base`, which it is derived from.
     pub(super) fn of_class(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> PyResult<Self> {
-        let differs = |name| PyResult::Ok(!class.getattr(name)?.is(base.getattr(name)?));
-        let is_own = |name| PyResult::Ok(!is_ours(&class.getattr(name)?) && differs(name)?);
+        let differs = |name| PyResult::Ok(!is_same(&class.getattr(name)?, &base.getattr(name)?));
         Ok(Overridden {
             init: differs("_init")?,
             size: differs("_qsize")?,
             put: differs("_put")?,
             get: differs("_get")?,
-            put_method: is_own("put")?,
-            get_method: is_own("get")?,
+            put_method: differs("put")?,
+            get_method: differs("get")?,
         })
     }
 

@@ -23,6 +23,18 @@ if not in_subinterpreter():
     _std_wait = _std.wait
     _std_as_completed = _std.as_completed
     _Done = _std.DoneAndNotDoneFutures
+    _METHODS = (
+        "add_done_callback",
+        "cancel",
+        "cancelled",
+        "done",
+        "exception",
+        "result",
+        "running",
+        "set_exception",
+        "set_result",
+        "set_running_or_notify_cancel",
+    )
     _WHEN = (_std.FIRST_COMPLETED, _std.FIRST_EXCEPTION, _std.ALL_COMPLETED)
 
     class Future(_interlock.Future, _std.Future):  # type: ignore[misc, type-arg]
@@ -45,6 +57,8 @@ if not in_subinterpreter():
                 own = (callback for callback in callbacks if hasattr(type(callback), "_is_always_called"))
                 _call_each(own, self, BaseException)
                 raise
+
+    _interlock.own_methods(Future, *_METHODS)
 
     def _call_each(callbacks: Iterable[Any], future: Future, logged: type[BaseException]) -> None:
         for callback in callbacks:

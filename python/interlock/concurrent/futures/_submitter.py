@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures._base import BrokenExecutor, InvalidStateError
+from concurrent.futures._base import InvalidStateError
 from contextlib import suppress
 from functools import partial
 
@@ -180,10 +180,11 @@ class _Held:
                 args = tuple(map(_resolved, args))
                 kwargs = {name: _resolved(argument) for name, argument in kwargs.items()}
             self.executor._submit_ready(self.future, self.priority, (fn, args, kwargs), self.site)
-        except BrokenExecutor as error:
-            self._fail(error)
-        except RuntimeError:  # the interpreter is about to exit
-            self.future._cancel_at_once()
+        except Exception as error:
+            if self.executor._refuses_for_exit(error):
+                self.future._cancel_at_once()
+            else:
+                self._fail(error)
         finally:
             self.executor._let_go(self.future)
 

@@ -7,13 +7,13 @@ import itertools
 import os
 import weakref
 from collections.abc import Sized
-from concurrent.futures._base import LOGGER, InvalidStateError
+from concurrent.futures._base import LOGGER, BrokenExecutor, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from interlock._interlock import Results, Seat, ThreadPool
+from interlock._interlock import Results, Seat, ThreadPool, own_methods
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._exit import Exit
 from interlock.concurrent.futures._lazily import checked_buffersize, lazily
@@ -177,6 +177,11 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             raise _std.BrokenThreadPool(self._broken)
         raise RuntimeError(_AFTER_EXIT if _exit.began and not self._shutdown else _AFTER_SHUTDOWN)
 
+    @staticmethod
+    def _refuses_for_exit(error: Exception) -> bool:
+        """Whether a call was refused, with this error, because the interpreter is about to exit."""
+        return _exit.began and isinstance(error, RuntimeError) and not isinstance(error, BrokenExecutor)
+
     def _initializer_failed(self) -> None:
         if self._own_queue is not None:
             return super()._initializer_failed()
@@ -210,7 +215,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             results = lazily(
                 partial(self.submit, fn), calls, checked_buffersize(buffersize), timeout, return_exceptions
             )
-        elif type(self).submit is ThreadPool.submit and "submit" not in vars(self):
+        elif type(self).submit is ThreadPoolExecutor.submit and "submit" not in vars(self):
             results = self._map_each(fn, calls, timeout, return_exceptions)
         else:
             results = Results([self.submit(fn, *args) for args in calls], timeout, return_exceptions)
@@ -321,6 +326,9 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         return Stats(submitted, running, self._pending(), done, failed, busy)
 
 
+own_methods(ThreadPoolExecutor, "submit")
+
+
 class Stats(NamedTuple):
     """Counts of an executor's calls at one moment; see `ThreadPoolExecutor.stats()`."""
 
@@ -348,7 +356,7 @@ def _work(
     try:
         if initializer is not None:
             try:
-                seat.initialize(initializer, initargs)
+                seat.initialize(initializer, *initargs)
             except BaseException:
                 LOGGER.critical("Exception in initializer:", exc_info=True)
                 executor = executor_reference()

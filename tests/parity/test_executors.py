@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -212,6 +213,21 @@ def test_a_class_that_overrides_submit_is_heard_by_map(make: Make) -> None:
         pool.submit = lambda fn, *args: calls.append("patched") or Heard.submit(pool, fn, *args)
         assert list(pool.map(abs, [-3])) == [3]
     assert calls == [(-1,), (-2,), "patched", (-3,)]
+
+
+def test_map_submits_by_a_method_that_is_put_into_the_class(impl: Implementation) -> None:
+    """As tracers do, for every executor of the process."""
+    kind, traced = impl.futures.ThreadPoolExecutor, []
+    submit = kind.submit
+
+    def wrapper(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        traced.append(args)
+        return submit(self, fn, *args, **kwargs)
+
+    with mock.patch.object(kind, "submit", wrapper), kind(1) as pool:
+        assert list(pool.map(abs, [-1, 2])) == [1, 2]
+    assert traced == [(-1,), (2,)]
+    assert kind.submit is submit
 
 
 def test_map_gives_results_in_order(make: Make) -> None:

@@ -215,7 +215,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             results = lazily(
                 partial(self.submit, fn), calls, checked_buffersize(buffersize), timeout, return_exceptions
             )
-        elif type(self).submit is ThreadPoolExecutor.submit and "submit" not in vars(self):
+        elif type(self).submit is _submit and "submit" not in vars(self):
             results = self._map_each(fn, calls, timeout, return_exceptions)
         else:
             results = Results([self.submit(fn, *args) for args in calls], timeout, return_exceptions)
@@ -327,6 +327,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
 
 own_methods(ThreadPoolExecutor, "submit")
+_submit = ThreadPoolExecutor.submit
+"""The method as it is, whoever puts another in its place."""
 
 
 class Stats(NamedTuple):

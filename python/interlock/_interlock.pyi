@@ -386,7 +386,7 @@ class MappingPool:
     ) -> AsyncResult[Any]: ...
     def _map(
         self,
-        call: tuple[Callable[..., Any], bool],
+        call: tuple[Callable[..., Any], bool, Callable[..., list[Any]] | None],
         iterable: Iterable[Any],
         sizes: tuple[int, int],
         callbacks: _Callbacks,

@@ -73,6 +73,9 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
             await _until_ready(self, "join")
 
 
+own_methods(Queue, "put", "get")
+
+
 class LifoQueue(Queue, _std.LifoQueue):  # type: ignore[misc,type-arg]
     """A `Queue` that gives out the item first that was put in last."""
 
@@ -83,10 +86,6 @@ class PriorityQueue(Queue, _std.PriorityQueue):  # type: ignore[misc,type-arg]
     """A `Queue` that gives out the smallest item first; items are compared with ``<``, under the queue's mutex."""
 
     _order = "heap"
-
-
-for _class in (Queue, LifoQueue, PriorityQueue):
-    own_methods(_class, "put", "get")
 
 
 async def _until_ready(queue: Queue, side: str) -> None:

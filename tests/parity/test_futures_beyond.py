@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, InvalidStateError
 from concurrent.futures.thread import BrokenThreadPool
 from functools import partial
@@ -244,9 +245,13 @@ def test_a_call_that_waits_can_be_cancelled(one: ThreadPoolExecutor) -> None:
     assert ran == []
 
 
-def without_new_threads() -> Any:
+@contextlib.contextmanager
+def without_new_threads() -> Iterator[None]:
     refusal = RuntimeError("can't start new thread")
-    return mock.patch.object(interlock.threading.Thread, "start", side_effect=refusal)
+    with contextlib.ExitStack() as patches:
+        for kind in (interlock.threading.Thread, threading.Thread):
+            patches.enter_context(mock.patch.object(kind, "start", side_effect=refusal))
+        yield
 
 
 def test_a_held_call_for_which_no_thread_can_be_started_fails(one: ThreadPoolExecutor) -> None:
@@ -272,6 +277,26 @@ def test_a_held_call_is_made_by_another_worker_if_no_further_one_can_be_started(
         assert not held.done()
         gate.open.set()
         assert held.result(20) == 8
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_held_call_of_an_executor_with_an_own_queue_harms_no_worker(
+    gate: Gate, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        pool._work_queue = queue.SimpleQueue()
+        for _ in range(workers):
+            pool.submit(gate)
+        gate.wait_for(workers)
+        first, ran = Future(), []
+        held = pool.after(first).submit(ran.append, 1)
+        with without_new_threads():
+            first.set_result(None)
+        assert held.done() is not bool(workers)
+        gate.open.set()
+        assert pool.submit(pow, 2, 3).result(20) == 8
+    assert ran == [1] * workers
+    assert not caplog.messages
 
 
 def test_shutdown_waits_for_held_calls(gate: Gate) -> None:

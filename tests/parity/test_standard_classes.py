@@ -13,6 +13,7 @@ import threading as std_threading
 import types
 import weakref
 from typing import Any
+from unittest import mock
 
 import pytest
 from interlock import _interlock, _queue_classes, queue, threading
@@ -54,7 +55,7 @@ def test_these_are_none_as_the_list_of_deviations_says(ours: Any, std: Any, name
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (queue.LifoQueue, ["put", "get"]),
+        (queue.Queue, ["put", "get"]),
         (futures.Future, ["result"]),
         (futures.ThreadPoolExecutor, ["submit"]),
     ],
@@ -84,6 +85,50 @@ def test_only_an_inherited_method_in_c_can_be_made_one_of_the_very_class() -> No
     with pytest.raises(AttributeError, match="nothing"):
         _interlock.own_methods(Mine, "nothing")
     assert dict(vars(Mine)) == before
+
+
+def test_the_other_queues_have_put_and_get_from_queue(impl: Implementation) -> None:
+    """So a class between the two, or another method in the place of one, is heard."""
+    kinds = impl.queue.LifoQueue, impl.queue.PriorityQueue
+    for kind in kinds:
+        assert not {"put", "get", "put_nowait", "get_nowait"} & set(vars(kind))
+
+        class Unique(impl.queue.Queue):  # type: ignore[name-defined,misc]
+            def put(self, item: Any, **kwargs: Any) -> None:
+                if item not in self.queue:
+                    super().put(item, **kwargs)
+
+        class Both(kind, Unique):  # type: ignore[valid-type,misc]
+            pass
+
+        items = Both()
+        for _ in range(3):
+            items.put(1)
+            items.put_nowait(1)
+        assert items.qsize() == 1
+    put, heard = impl.queue.Queue.put, []
+    with mock.patch.object(
+        impl.queue.Queue, "put", lambda self, *args: (heard.append(args), put(self, *args))
+    ):
+        for kind in kinds:
+            kind().put(1)
+    assert heard == [(1,), (1,)]
+
+
+def test_put_nowait_and_get_nowait_ask_the_methods_in_the_standard_way(impl: Implementation) -> None:
+    heard = []
+
+    class Heard(impl.queue.Queue):  # type: ignore[name-defined,misc]
+        def put(self, *args: Any, **kwargs: Any) -> None:
+            heard.append((args, kwargs))
+
+        def get(self, *args: Any, **kwargs: Any) -> None:
+            heard.append((args, kwargs))
+
+    items = Heard()
+    items.put_nowait(1)
+    items.get_nowait()
+    assert heard == [((1,), {"block": False}), ((), {"block": False})]
 
 
 def test_queue_classes_that_are_loaded_a_second_time_work_as_the_first() -> None:

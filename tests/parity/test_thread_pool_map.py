@@ -116,9 +116,11 @@ def test_imap(pool: Any, length: int, chunksize: int) -> None:
 
 def test_ranges_of_all_kinds(pool: Any) -> None:
     small = (range(10, 0, -3), range(2**62, 2**62 + 5), range(-5, 5, 4), range(2**63 - 20, 2**63 - 1, 7))
-    for numbers in (*small, range(2**80, 2**80 + 3)):
+    long = (range(-200, 1000), range(2**63, 2**63 - 3000, -3))
+    for numbers in (*small, *long, range(2**80, 2**80 + 3)):
         for function in (abs, absolute, Absolute().of):
-            assert pool.map(function, numbers) == [abs(x) for x in numbers]
+            for chunksize in (None, 1, 130):
+                assert pool.map(function, numbers, chunksize) == [abs(x) for x in numbers]
 
 
 def test_apply(pool: Any) -> None:
@@ -152,6 +154,19 @@ def test_a_result_before_and_after_it_is_there(pool: Any) -> None:
     assert not failed.successful()
     with pytest.raises(KeyError):
         failed.get()
+
+
+@pytest.mark.parametrize("size", [1, 200])
+def test_a_chunk_of_calls_that_raise_in_the_middle(pool: Any, size: int) -> None:
+    def call(x: int) -> int:
+        if x == 150:
+            raise KeyError(x)
+        return x
+
+    items = list(range(300))
+    with pytest.raises(KeyError, match=r"^150$"):
+        pool.map(call, items, size)
+    assert pool.map(call, items[:150], size) == items[:150]
 
 
 def test_errors_keep_their_traceback(pool: Any) -> None:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import multiprocessing.pool as _std
 import os
+import sys
 import threading as _std_threading
 import weakref
 from multiprocessing import util
-from types import SimpleNamespace
+from types import FunctionType, MethodType, SimpleNamespace
 
 from interlock._interlock import MappingPool, MappingSeat
+from interlock.multiprocessing._calls import call_for_each
 from interlock.threading import RLock
 
 TYPE_CHECKING = False
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["ThreadPool", "report"]
 
 _INITIALIZER_FAILED = "the initializer of every worker of the pool failed"
+
+_PYTHON_FUNCTIONS = FunctionType, MethodType
+_IN_PYTHON = 128 if sys.version_info >= (3, 12) else sys.maxsize
+"""From so many items on, a chunk is better left to a loop in Python, if the function is in Python: measured."""
 
 _pools: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
 
@@ -185,8 +191,10 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         if length == 0:
             chunksize = 0
         star = mapper is _std.starmapstar  # type: ignore[attr-defined]
+        in_python = chunksize >= _IN_PYTHON and not star and type(func) in _PYTHON_FUNCTIONS
+        call = func, star, call_for_each if in_python else None
         callbacks = callback or None, error_callback or None
-        return self._map((func, star), iterable, (length, chunksize), callbacks)
+        return self._map(call, iterable, (length, chunksize), callbacks)
 
     def imap(  # type: ignore[override]
         self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1

@@ -96,7 +96,7 @@ impl ThreadPool {
 
     /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `call` is the function, its
     /// arguments, and where it was submitted, for a note on the exception that it may raise. With `over`, there is always
-    /// room: never blocks; and the call is either taken, or an Exception is raised.
+    /// room: never blocks; and if an Exception is raised, the call is not taken.
     fn _submit_held(
         slf: &Bound<'_, Self>,
         future: Py<Future>,
@@ -299,17 +299,19 @@ fn count_placed(slf: &Bound<'_, ThreadPool>, placed: Placed) -> PyResult<()> {
     Ok(())
 }
 
-/// What an error says of a task that was put, when no further worker could be started: nothing, if there are others. If not,
-/// the task is taken back.
+/// What is left of an error by which no further worker was started for a task that was put: nothing, if there are workers,
+/// which live until nothing waits. If not, the task is taken back. (What is no Exception is for who called: the task waits.)
 #[cold]
 fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, error: PyErr) -> PyResult<()> {
     let this = slf.get();
-    let is_done_by_others = || this.settings.lock().workers > 0 || !this.shared.take_back(future);
-    if error.is_instance_of::<PyException>(slf.py()) && is_done_by_others() {
-        Ok(())
-    } else {
-        Err(error)
+    if !error.is_instance_of::<PyException>(slf.py()) {
+        return Err(error);
     }
+    let workers = this.settings.lock().workers;
+    if workers == 0 && this.shared.take_back(future) {
+        return Err(error);
+    }
+    Ok(())
 }
 
 /// The error of a task that is not taken any more.

@@ -119,7 +119,7 @@ impl Hot {
 /// Gives a class descriptors of its own for methods in C that it inherits: the interpreter's short way to such a method is
 /// for instances of the very class that its descriptor was made for.
 ///
-/// Raises TypeError for a method of another kind.
+/// Raises TypeError for a method of another kind; those named before it are the class's own then.
 #[pyfunction]
 #[pyo3(signature = (class, /, *names))]
 pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>) -> PyResult<()> {

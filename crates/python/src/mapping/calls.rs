@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use interlock_wait::Deadline;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyFunction, PyList, PySequence, PyTuple, PyType};
+use pyo3::types::{PyList, PyTuple};
 
+use super::items::Items;
 use crate::{blocking, thread_state};
 
 /// How many calls a worker makes before it looks at the clock.
@@ -52,21 +52,28 @@ impl Turn {
     }
 }
 
-/// A function, and whether an item is its argument or the tuple of its arguments.
+/// A function, whether an item is its argument or the tuple of its arguments, and what calls it for the items of a chunk, if
+/// that is for Python code to do.
 pub(super) struct Call {
     function: Py<PyAny>,
     star: bool,
+    in_python: Option<Py<PyAny>>,
 }
 
 impl Call {
-    pub(super) fn new(function: Py<PyAny>, star: bool) -> Self {
-        Call { function, star }
+    pub(super) fn new(function: Py<PyAny>, star: bool, in_python: Option<Py<PyAny>>) -> Self {
+        Call {
+            function,
+            star,
+            in_python,
+        }
     }
 
     pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
         Call {
             function: self.function.clone_ref(py),
             star: self.star,
+            in_python: self.in_python.as_ref().map(|it| it.clone_ref(py)),
         }
     }
 
@@ -81,25 +88,22 @@ impl Call {
         }
     }
 
-    /// Whether the calls are made faster by Python code, which needs no stack of its own for a call of more of it.
-    pub(super) fn is_for_python(&self, py: Python<'_>) -> PyResult<bool> {
-        static METHOD: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        if self.star {
-            return Ok(false);
-        }
-        let function = self.function.bind(py);
-        Ok(function.is_exact_instance_of::<PyFunction>()
-            || function.get_type().is(METHOD.import(py, "types", "MethodType")?))
-    }
-
-    /// The results for the items of a sequence, from a loop in Python.
-    pub(super) fn make_in_python<'py>(&self, items: &Bound<'py, PySequence>) -> PyResult<Bound<'py, PyList>> {
-        static EACH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let py = items.py();
-        let each = EACH.import(py, "interlock.multiprocessing._calls", "call_for_each")?;
-        let arguments = (&self.function, items).into_pyobject(py)?;
-        let results = thread_state::call_with(each, &arguments, None)?;
-        Ok(results.cast_into()?)
+    /// The results for the items of a chunk, from the loop in Python, if there is one.
+    pub(super) fn make_in_python<'py>(
+        &self,
+        items: &Items,
+        places: &Range<usize>,
+        py: Python<'py>,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let Some(in_python) = &self.in_python else {
+            return Ok(None);
+        };
+        let Some(chunk) = items.chunk(py, places)? else {
+            return Ok(None);
+        };
+        let arguments = (&self.function, chunk).into_pyobject(py)?;
+        let results = thread_state::call_with(in_python.bind(py), &arguments, None)?;
+        Ok(Some(results.cast_into()?))
     }
 
     /// The results for the items of a chunk, each handed to `keep` with its place in the chunk.

@@ -2,7 +2,7 @@
 
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyRange, PyRangeMethods, PySequence, PyTuple};
+use pyo3::types::{PyList, PyRange, PyRangeMethods, PySlice, PyTuple};
 
 use super::pulled::Pulled;
 
@@ -33,14 +33,20 @@ impl Items {
         Items::Pulled(Arc::new(Pulled::new(iterable.clone().unbind())))
     }
 
-    /// All of them, if they are there or can be computed.
-    pub(super) fn sequence<'a, 'py>(&'a self, py: Python<'py>) -> Option<&'a Bound<'py, PySequence>> {
-        let items = match self {
-            Items::Tuple(items) => items.bind(py).as_any(),
-            Items::Range(range, _) => range.bind(py).as_any(),
-            Items::Pulled(_) => return None,
-        };
-        items.cast().ok()
+    /// A sequence of those at some places, if they are there or can be computed.
+    pub(super) fn chunk<'py>(
+        &self,
+        py: Python<'py>,
+        places: &std::ops::Range<usize>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (start, end) = (places.start.cast_signed(), places.end.cast_signed());
+        match self {
+            Items::Tuple(items) => Ok(Some(
+                items.bind(py).get_slice(places.start, places.end).into_any(),
+            )),
+            Items::Range(range, _) => range.bind(py).get_item(PySlice::new(py, start, end, 1)).map(Some),
+            Items::Pulled(_) => Ok(None),
+        }
     }
 
     pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {

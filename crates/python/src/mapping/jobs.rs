@@ -169,10 +169,7 @@ impl MapWork {
         turn: &mut Turn,
     ) -> PyResult<()> {
         let (py, call) = (values.py(), &self.call);
-        if let Some(items) = items.sequence(py)
-            && call.is_for_python(py)?
-        {
-            let results = call.make_in_python(&items.get_slice(places.start, places.end)?)?;
+        if let Some(results) = call.make_in_python(items, &places, py)? {
             if results.len() != places.len() {
                 return Err(become_shorter());
             }

@@ -109,11 +109,12 @@ impl MappingPool {
         Ok(result)
     }
 
-    /// Have `call[0]` called for each item of an iterable, or for the arguments in each if `call[1]` is true. `sizes` are the
+    /// Have `call[0]` called for each item of an iterable, or for the arguments in each if `call[1]` is true; `call[2]`, if it is
+    /// not None, gives the results of a function for a sequence of items, and is called for each chunk. `sizes` are the
     /// length and the size of a chunk, `callbacks` those for the results and for what is raised.
     fn _map<'py>(
         slf: &Bound<'py, Self>,
-        call: (Py<PyAny>, bool),
+        call: (Py<PyAny>, bool, Option<Py<PyAny>>),
         iterable: &Bound<'py, PyAny>,
         sizes: (usize, isize),
         callbacks: Callbacks,
@@ -134,7 +135,7 @@ impl MappingPool {
             result.get().finish(Answer::Result(values.into_any().unbind()));
             return Ok(result);
         }
-        let call = Call::new(call.0, call.1);
+        let call = Call::new(call.0, call.1, call.2);
         let end = end(slf, &result, callbacks);
         let job = Map::new(call, Items::of(iterable), &values, progress, end);
         let job = Arc::new(job);
@@ -164,7 +165,7 @@ impl MappingPool {
             Gather::as_they_come()
         });
         iterator.get().gather_from(gather.clone());
-        let call = Call::new(func, false);
+        let call = Call::new(func, false, None);
         let pool = slf.clone().into_any().unbind();
         let job = Arc::new(Imap::new(call, iterable, chunksize, gather, pool));
         submit(slf, usize::MAX, || Some(Job::Imap(job.clone())))?;

@@ -6,7 +6,7 @@ use interlock_queue::{Discard, Hooked, JoinError, Queue as Engine};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyList};
+use pyo3::types::{IntoPyDict, PyDict, PyInt, PyList};
 
 use super::base::Queue;
 use super::items::Items;
@@ -90,7 +90,9 @@ impl Queue {
     #[inline]
     fn put_nowait(slf: &Bound<'_, Self>, item: Py<PyAny>) -> PyResult<()> {
         match slf.get().overridden.put_method {
-            true => slf.call_method1("put", (item, false)).map(drop),
+            true => slf
+                .call_method("put", (item,), Some(&not_blocking(slf.py())?))
+                .map(drop),
             false => Self::put(slf, item, Truth(false), None),
         }
     }
@@ -118,7 +120,9 @@ impl Queue {
     #[inline]
     fn get_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
         match slf.get().overridden.get_method {
-            true => slf.call_method1("get", (false,)).map(Bound::unbind),
+            true => slf
+                .call_method("get", (), Some(&not_blocking(slf.py())?))
+                .map(Bound::unbind),
             false => Self::get(slf, Truth(false), None),
         }
     }
@@ -361,4 +365,9 @@ impl Opened<'_, '_> {
     fn locked_size(&self) -> PyResult<usize> {
         self.with_mutex(|| self.size())
     }
+}
+
+/// The keyword argument of `put` or `get` that says so.
+fn not_blocking(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    [("block", false)].into_py_dict(py)
 }

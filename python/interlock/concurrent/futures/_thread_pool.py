@@ -139,8 +139,17 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         elif self._shutdown:
             raise RuntimeError(_AFTER_SHUTDOWN)
         else:
-            self._own_queue.put(_std._WorkItem(future, *call))
+            self._put_into_own_queue(_std._WorkItem(future, *call))
+
+    def _put_into_own_queue(self, item: Any) -> None:
+        self._own_queue.put(item)
+        try:
             self._adjust_thread_count()
+        except Exception:
+            if not self._threads:  # which would make the call
+                item.future = Future()
+                item.future.cancel()  # whoever takes it from the queue leaves it out
+                raise
 
     def _adjust_thread_count(self) -> None:
         """Start another worker; called when more calls wait than workers are idle."""
@@ -179,7 +188,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
     @staticmethod
     def _refuses_for_exit(error: Exception) -> bool:
-        """Whether a call was refused, with this error, because the interpreter is about to exit."""
+        """Whether this error is one that comes of the interpreter's exit: no more calls, and no more threads."""
         return _exit.began and isinstance(error, RuntimeError) and not isinstance(error, BrokenExecutor)
 
     def _initializer_failed(self) -> None:

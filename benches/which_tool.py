@@ -101,7 +101,7 @@ def picture(kind: Kind, measured: dict[str, Measured]) -> str:
 
 
 def pictures(python: str, rounds: int) -> str:
-    """All of them, beside one server."""
+    """All of them, beside one server, which ends when its standard input is closed."""
     others = machine.Neighbours()
     server = subprocess.Popen(
         [python, str(PROJECT / "benches" / "tool_server.py")],
@@ -113,8 +113,6 @@ def pictures(python: str, rounds: int) -> str:
         assert server.stdout is not None
         port = server.stdout.readline().strip()
         drawn = [picture(kind, measure(kind, port, python, rounds)) for kind in KINDS]
-        assert server.stdin is not None
-        server.stdin.close()
     version = sys.version.split()[0]
     said = f"`make which-tool`, {rounds} rounds, with CPython {version} on {machine.describe()}; {others}."
     how = (

@@ -43,8 +43,8 @@ REBUILT = tuple(_MODULES)
 """The standard modules that have rebuilt names, by the names under which programs know them."""
 
 _PARTS = {
-    "threading": ("interlock._thread_class",),
-    "queue": ("interlock._queue_errors", "interlock._queue_classes"),
+    "threading": ("interlock._opening", "interlock._lock_classes", "interlock._thread_class"),
+    "queue": ("interlock._queue_errors", "interlock._open_queue", "interlock._queue_classes"),
     "multiprocessing.pool": (
         "interlock.multiprocessing._results",
         "interlock.multiprocessing._thread_pool",

@@ -1,23 +1,24 @@
-"""`Queue`, `LifoQueue` and `PriorityQueue`: the engine's queue with what needs an event loop.
-
-Each is a subclass of the standard library's class of that name, for code that asks. Nothing but that is inherited from
-there: the engine's class stands before it and has every method, since the standard methods work on attributes that
-these queues do not have.
-"""
+"""`Queue`, `LifoQueue` and `PriorityQueue`: the engine's queue, derived from the standard classes, with what needs an event loop."""
 
 from __future__ import annotations
 
 import queue as _std
+from operator import methodcaller
 from queue import Empty, Full
 from types import GenericAlias
 
 from interlock._interlock import Queue as _EngineQueue
-from interlock._interlock import own_methods
+from interlock._interlock import remember_queue_classes
+from interlock._open_queue import end, functions, when_ready
+from interlock._opening import close, fresh, ways_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Future
+    from collections.abc import Callable
     from typing import Any
+
+_StdQueue = _std.Queue
 
 
 class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
@@ -25,23 +26,14 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
 
     Blocks in get() while it is empty, in put() while it is full, and in join() until task_done() was called for
     every item; Ctrl-C ends each wait and loses no item. Items live in the engine until somebody looks inside
-    (`mutex`, `queue`, `not_empty`, …) or a subclass overrides `_init`, `_qsize`, `_put` or `_get`; from then on
-    they live in a Python container, as in the standard library, whose documentation this class follows:
+    (`mutex`, `queue`, `not_empty`, …) or overrides `_init`, `_qsize`, `_put` or `_get`; from then on the queue is the
+    standard library's, whose documentation this class follows:
     https://docs.python.org/3/library/queue.html#queue-objects.
     """
 
-    _order = "fifo"
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
     __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
-
-    def __reduce_ex__(self, protocol: Any, /) -> Any:
-        """Refuse to be pickled or copied, as a standard queue does, unless a derived class says how."""
-        if type(self).__reduce__ is not object.__reduce__:
-            return self.__reduce__()
-        if type(self).__getstate__ is not object.__getstate__:
-            # Earlier protocols ask the engine's class, which refuses.
-            return super().__reduce_ex__(max(protocol, 2))
-        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     async def aput(self, item: Any) -> None:
         """Put an item into the queue, when there is room.
@@ -73,19 +65,12 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
             await _until_ready(self, "join")
 
 
-own_methods(Queue, "put", "get")
-
-
 class LifoQueue(Queue, _std.LifoQueue):  # type: ignore[misc,type-arg]
     """A `Queue` that gives out the item first that was put in last."""
-
-    _order = "lifo"
 
 
 class PriorityQueue(Queue, _std.PriorityQueue):  # type: ignore[misc,type-arg]
     """A `Queue` that gives out the smallest item first; items are compared with ``<``, under the queue's mutex."""
-
-    _order = "heap"
 
 
 async def _until_ready(queue: Queue, side: str) -> None:
@@ -103,7 +88,7 @@ async def _until_ready(queue: Queue, side: str) -> None:
                 registration.cancel()
 
     registration = None
-    registration = queue._when_ready(side, wake)
+    registration = queue._interlock_when_ready(side, wake)
     if registration is None:
         return
     try:
@@ -111,11 +96,44 @@ async def _until_ready(queue: Queue, side: str) -> None:
     except BaseException:
         registration.cancel()
         raise
-    finally:
-        # It refers to wake(), and wake() to it: what the collector cannot see must not go round.
-        registration = None
 
 
 def _resolve(future: Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _attributes_like(std: type) -> Callable[[Any, bool], dict[str, Any]]:
+    def attributes(queue: Any, somebody_waits: bool) -> dict[str, Any]:
+        made = fresh(std, queue._interlock_maxsize())
+        if queue._interlock_shut_down():
+            end(made)
+        return made
+
+    return attributes
+
+
+remember_queue_classes(_std.LifoQueue, _std.PriorityQueue)
+for _class, _like in (
+    (Queue, _std.Queue),
+    (LifoQueue, _std.LifoQueue),
+    (PriorityQueue, _std.PriorityQueue),
+):
+    close(
+        _class,
+        _like,
+        _attributes_like(_like),
+        {
+            "maxsize": methodcaller("_interlock_maxsize"),
+            "queue": None,
+            "mutex": None,
+            "not_empty": None,
+            "not_full": None,
+            "all_tasks_done": None,
+            "unfinished_tasks": methodcaller("_interlock_unfinished"),
+            "is_shutdown": methodcaller("_interlock_shut_down"),
+        },
+        ("put", "get"),
+        when_ready=when_ready,
+        **functions,
+    )

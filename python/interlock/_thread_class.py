@@ -13,7 +13,8 @@ import sys
 import threading as _std
 from _thread import get_ident, stack_size
 
-from interlock._interlock import Event, ThreadHandle
+from interlock._interlock import ThreadHandle
+from interlock._lock_classes import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -21,9 +21,6 @@ if not in_subinterpreter():
     from interlock._interlock import SimpleQueue
     from interlock._queue_classes import LifoQueue, PriorityQueue, Queue
 
-    for _class in (LifoQueue, PriorityQueue, Queue):
-        _class.__module__ = "queue"
-
     __replaces__ = ("LifoQueue", "PriorityQueue", "Queue", "ShutDown", "SimpleQueue")
 
 mirror(__name__, _std, own=__replaces__)

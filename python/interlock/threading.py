@@ -19,7 +19,8 @@ if in_subinterpreter():
     __replaces__: tuple[str, ...] = ()
 else:
     from interlock import _interlock
-    from interlock._interlock import Barrier, BoundedSemaphore, Condition, Event, RLock, Semaphore
+    from interlock._interlock import RLock
+    from interlock._lock_classes import Barrier, BoundedSemaphore, Condition, Event, Semaphore
     from interlock._thread_class import Thread, Timer, _DummyThread, _MainThread
 
     if sys.version_info >= (3, 13):

@@ -219,7 +219,7 @@
 /// ```
 pub mod queue {
     pub use interlock_queue::{
-        Contents, Counters, Discard, Either, Fifo, FifoQueue, GetError, Getting, Hooked, HookedError,
+        Contents, Discard, Either, Fifo, FifoQueue, GetError, Getting,
         JoinError, Joining, Lifo, LifoQueue, Priority, PriorityQueue, PutError, Putting, Queue, Side, Store,
         TooManyDone, Traverse,
     };

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use interlock_wait::Deadline;
-use pyo3::PyClass;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt};
@@ -168,8 +167,13 @@ impl<'py> FromPyObject<'_, 'py> for LockTimeout {
     }
 }
 
-/// The name of an object's class with its module, as the standard library writes it in a repr.
-pub(crate) fn class_name(object: &Bound<'_, impl PyClass>) -> PyResult<String> {
-    let class = object.as_any().get_type();
-    Ok(format!("{}.{}", class.module()?, class.qualname()?))
+/// The value of an integer, not of a derived class, that the machine has.
+#[inline]
+pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<isize> {
+    object.cast_exact::<PyInt>().ok()?.extract().ok()
+}
+
+/// Whether an object is a number of the interpreter's own: one that refers to nothing, and runs no code of anybody's.
+pub(crate) fn is_plain(object: &Bound<'_, PyAny>) -> bool {
+    object.is_exact_instance_of::<PyFloat>() || object.is_exact_instance_of::<PyInt>()
 }

@@ -2,7 +2,7 @@
 
 use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -59,6 +59,8 @@ pub(crate) enum Failure {
     WaitNotHeld,
     /// A condition's lock is not held in a notification.
     NotifyNotHeld,
+    /// A condition's `__init__` was not called.
+    NotInitialized,
     /// More permits were released than a bounded semaphore has.
     SemaphoreBound,
     /// A barrier is broken.
@@ -86,6 +88,9 @@ impl Failure {
             Failure::RLockNotOwned => PyRuntimeError::new_err("cannot release un-acquired lock"),
             Failure::WaitNotHeld => PyRuntimeError::new_err("cannot wait on un-acquired lock"),
             Failure::NotifyNotHeld => PyRuntimeError::new_err("cannot notify on un-acquired lock"),
+            Failure::NotInitialized => {
+                PyAttributeError::new_err("'Condition' object has no attribute '_lock'")
+            }
             Failure::SemaphoreBound => PyValueError::new_err("Semaphore released too many times"),
             Failure::BrokenBarrier => BROKEN_BARRIER.raise(py),
             Failure::Empty => EMPTY.raise(py),

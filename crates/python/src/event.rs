@@ -1,16 +1,20 @@
 //! `threading.Event`.
 
 use interlock_sync as engine;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
-use crate::convert::{Timeout, class_name};
+use crate::convert::Timeout;
+use crate::openable::{Exported, Openable, closed, standard};
+use crate::stand_in::{self, WaitsInside};
 
-/// A flag that threads wait for.
+/// What `threading.Event` consists of: a flag that threads wait for.
 ///
 /// Blocks in `wait()` until `set()`; Ctrl-C ends the wait. Whoever waits when it is set gets through, even if it is cleared
 /// at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
-#[pyclass(frozen, weakref, subclass, dict, module = "threading")]
+#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
 pub(crate) struct Event {
     engine: engine::Event,
 }
@@ -18,64 +22,100 @@ pub(crate) struct Event {
 #[pymethods]
 impl Event {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
-        Event {
-            engine: engine::Event::new(),
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let engine = engine::Event::new();
+        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(Event { engine }))
+    }
+
+    #[pyo3(signature = ())]
+    fn __init__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match closed(slf, |event| event.engine.clear())? {
+            Some(()) => Ok(()),
+            None => standard(slf, intern!(slf.py(), "__init__"), (slf,)).map(drop),
         }
     }
 
-    /// What `__new__` lets pass, for the sake of derived classes, is refused here, which they may override.
-    #[pyo3(signature = ())]
-    fn __init__(&self) {}
-
     /// Whether the event is set. Never blocks.
     #[inline]
-    fn is_set(&self) -> bool {
-        self.engine.is_set()
-    }
-
-    /// The old name of is_set().
-    #[pyo3(name = "isSet")]
-    fn is_set_by_its_old_name(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let warnings = slf.py().import("warnings")?;
-        let category = slf.py().get_type::<pyo3::exceptions::PyDeprecationWarning>();
-        warnings.call_method1(
-            "warn",
-            ("isSet() is deprecated, use is_set() instead", category, 1),
-        )?;
-        slf.call_method0("is_set")?.extract()
+    fn is_set<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match closed(slf, |event| event.engine.is_set())? {
+            Some(set) => Ok(set.into_pyobject(py)?.to_owned().into_any()),
+            None => standard(slf, intern!(py, "is_set"), (slf,)),
+        }
     }
 
     /// Set the event, and wake all threads that wait for it. Never blocks.
     #[inline]
-    fn set(&self) {
-        self.engine.set();
+    fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match closed(slf, |event| event.engine.set())? {
+            Some(()) => Ok(()),
+            None => standard(slf, intern!(slf.py(), "set"), (slf,)).map(drop),
+        }
     }
 
     /// Unset the event. Never blocks.
     #[inline]
-    fn clear(&self) {
-        self.engine.clear();
+    fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match closed(slf, |event| event.engine.clear())? {
+            Some(()) => Ok(()),
+            None => standard(slf, intern!(slf.py(), "clear"), (slf,)).map(drop),
+        }
     }
 
     /// Wait until the event is set; whether it was, within `timeout` seconds (None: without limit).
     #[pyo3(signature = (timeout = None))]
     #[inline]
-    fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        if self.engine.is_set() {
-            return Ok(true);
+    fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let waited = closed(slf, |event| {
+            if event.engine.is_set() {
+                return Ok(true);
+            }
+            let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
+            blocking::wait(py, deadline, |patience| event.engine.wait_with(patience).is_ok())
+        })?;
+        match waited {
+            Some(set) => Ok(set?.into_pyobject(py)?.to_owned().into_any()),
+            None => standard(slf, intern!(py, "wait"), (slf, timeout)),
         }
-        let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
-        blocking::wait(py, deadline, |patience| self.engine.wait_with(patience).is_ok())
     }
 
-    fn _at_fork_reinit(&self) {
-        self.engine.reset();
+    fn _at_fork_reinit(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match closed(slf, |event| event.engine.reset())? {
+            Some(()) => Ok(()),
+            None => standard(slf, intern!(slf.py(), "_at_fork_reinit"), (slf,)).map(drop),
+        }
     }
 
-    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let state = if slf.get().engine.is_set() { "set" } else { "unset" };
-        Ok(format!("<{} at {:p}: {state}>", class_name(slf)?, slf.as_ptr()))
+    /// Whether the event is set, if it is closed.
+    fn _interlock_flag(&self) -> bool {
+        self.engine.is_set()
     }
+}
+
+impl WaitsInside for Event {
+    fn waiting(&self) -> usize {
+        self.engine.waiting()
+    }
+
+    fn let_one_through(&self) -> bool {
+        self.engine.let_one_through()
+    }
+}
+
+/// Threads that wait go on waiting in the engine. In the condition of the attributes a stand-in waits for each of them.
+fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let event = object.cast::<Event>()?;
+    if !stand_in::put_into(event, attributes.get_item("_cond")?)? {
+        return Ok(Exported::Outdated);
+    }
+    attributes.set_item("_flag", event.get().engine.is_set())?;
+    Ok(Exported::Moved(Vec::new()))
 }

@@ -13,7 +13,6 @@ mod blocking;
 mod chunks;
 mod condition;
 mod convert;
-mod count;
 mod errors;
 mod event;
 mod futures;
@@ -21,9 +20,13 @@ mod hot;
 mod lock;
 mod made;
 mod mapping;
+mod openable;
 mod queue;
+mod raw;
 mod rlock;
 mod semaphore;
+mod stand_in;
+mod standard;
 mod thread;
 mod thread_state;
 
@@ -50,11 +53,17 @@ mod _interlock {
     #[pymodule_export]
     use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};
     #[pymodule_export]
-    use crate::queue::{Queue, Registration, SimpleQueue};
+    use crate::openable::{Inside, Openable};
+    #[pymodule_export]
+    use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]
     use crate::rlock::RLock;
     #[pymodule_export]
-    use crate::semaphore::{BoundedSemaphore, Semaphore};
+    use crate::semaphore::Semaphore;
+    #[pymodule_export]
+    use crate::stand_in::StandIn;
+    #[pymodule_export]
+    use crate::standard::Standard;
     #[pymodule_export]
     use crate::thread::{ThreadHandle, idle_threads};
 

@@ -1,41 +1,50 @@
 //! `threading.Semaphore` and `threading.BoundedSemaphore`.
 
 use interlock_sync as engine;
-use interlock_wait::StateLock;
+use interlock_sync::WaitError;
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
-use crate::convert::{Timeout, Truth, class_name};
-use crate::count::{self, Given, Permits};
+use crate::convert::{Timeout, Truth, plain_number};
 use crate::errors;
+use crate::openable::{Exported, Openable, begin_open, closed, function, open, standard};
+use crate::standard::Standard;
 
-/// A number of permits.
+/// What `threading.Semaphore` and `threading.BoundedSemaphore` consist of: a number of permits.
 ///
 /// Blocks in `acquire()` while there is none, until `release()`; Ctrl-C ends the wait. Follows
 /// https://docs.python.org/3/library/threading.html#semaphore-objects.
-#[pyclass(frozen, weakref, subclass, dict, module = "threading")]
+#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
 pub(crate) struct Semaphore {
     engine: engine::Semaphore,
-    /// The number that it began with, if that was no plain integer, and the permits that stand for it. The garbage collector
-    /// need not see it: a number refers to nothing.
-    odd: StateLock<Option<(Py<PyAny>, usize)>>,
 }
 
 #[pymethods]
 impl Semaphore {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(value=1)")]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
-        Semaphore {
-            engine: engine::Semaphore::new(1),
-            odd: StateLock::new(None),
-        }
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let engine = engine::Semaphore::new(1);
+        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(Semaphore { engine }))
     }
 
-    #[pyo3(signature = (value = Given::default()))]
-    fn __init__(&self, py: Python<'_>, value: Given) -> PyResult<()> {
-        self.begin(py, value, false)
+    #[pyo3(signature = (value = None))]
+    fn __init__(slf: &Bound<'_, Self>, value: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        begin(slf, value, false)
+    }
+
+    /// `__init__` of a bounded semaphore.
+    #[pyo3(signature = (value = None), text_signature = "($self, value=1)")]
+    fn _interlock_init_bounded(slf: &Bound<'_, Self>, value: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        begin(slf, value, true)
     }
 
     /// Take a permit; whether one was taken.
@@ -44,146 +53,167 @@ impl Semaphore {
     /// false. Raises ValueError for a timeout without blocking.
     #[pyo3(signature = (blocking = Truth(true), timeout = None), text_signature = "($self, blocking=True, timeout=None)")]
     #[inline]
-    fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        if !blocking.0 && timeout.is_some() {
-            return Err(PyValueError::new_err(
-                "can't specify timeout for non-blocking acquire",
-            ));
+    fn acquire<'py>(
+        slf: &Bound<'py, Self>,
+        blocking: Truth,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let mut left = None;
+        let acquired = closed(slf, |semaphore| semaphore.acquire_closed(py, blocking.0, timeout, &mut left))?;
+        let acquired = acquired.transpose()?.unwrap_or(Err(WaitError::Retired));
+        match acquired {
+            Ok(acquired) => Ok(acquired.into_pyobject(py)?.to_owned().into_any()),
+            Err(_) => {
+                let acquire = function(slf, intern!(py, "acquire"))?;
+                match left {
+                    Some(left) => acquire.call1((slf, true, left)),
+                    None => acquire.call1((slf, blocking.0, timeout)),
+                }
+            }
         }
-        if self.engine.try_acquire() {
-            return Ok(true);
-        }
-        if !blocking.0 {
-            return Ok(false);
-        }
-        blocking::wait(py, Timeout::of(timeout)?.deadline()?, |patience| {
-            self.engine.acquire_with(patience).is_ok()
-        })
     }
 
-    /// Take a permit: blocks while there is none.
+    /// Take a permit, as acquire() does.
+    #[pyo3(signature = (blocking = Truth(true), timeout = None), text_signature = "($self, blocking=True, timeout=None)")]
     #[inline]
-    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        self.acquire(py, Truth(true), None)
+    fn __enter__<'py>(
+        slf: &Bound<'py, Self>,
+        blocking: Truth,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::acquire(slf, blocking, timeout)
     }
 
     /// Give back `n` permits, and wake as many threads that wait. Never blocks.
     ///
     /// Raises ValueError if n is less than 1, or if there would be more permits than a BoundedSemaphore began with.
-    #[pyo3(signature = (n = 1))]
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
     #[inline]
-    fn release(&self, py: Python<'_>, n: isize) -> PyResult<()> {
-        match n {
-            1 => self.engine.release(),
-            2.. => self.engine.release_many(n.unsigned_abs()),
-            _ => return Err(PyValueError::new_err("n must be one or more")),
+    fn release(slf: &Bound<'_, Self>, n: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let py = slf.py();
+        let count = match n {
+            None => Some(1),
+            Some(n) => plain_number(n),
+        };
+        if let (None, Some(n)) = (count, n) {
+            // Not an integer, or a very large one: what that comes to is for the standard library to say.
+            if !n.is_none() {
+                open(slf)?;
+            }
+            return standard(slf, intern!(py, "release"), (slf, n)).map(drop);
         }
-        .map_err(errors::too_many(py))
+        let released = closed(slf, |semaphore| match count.unwrap_or(1) {
+            1 => semaphore.engine.release().map_err(errors::too_many(py)),
+            n @ 2.. => semaphore
+                .engine
+                .release_many(n.unsigned_abs())
+                .map_err(errors::too_many(py)),
+            _ => Err(PyValueError::new_err("n must be one or more")),
+        })?;
+        match (released, n) {
+            (Some(result), _) => result,
+            (None, Some(n)) => standard(slf, intern!(py, "release"), (slf, n)).map(drop),
+            (None, None) => standard(slf, intern!(py, "release"), (slf,)).map(drop),
+        }
     }
 
     /// Give back one permit.
     #[inline]
-    #[pyo3(signature = (kind, value, traceback, /))]
+    #[pyo3(signature = (t, v, tb))]
     fn __exit__(
         slf: &Bound<'_, Self>,
-        kind: &Bound<'_, PyAny>,
-        value: &Bound<'_, PyAny>,
-        traceback: &Bound<'_, PyAny>,
+        t: &Bound<'_, PyAny>,
+        v: &Bound<'_, PyAny>,
+        tb: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let _ = (kind, value, traceback);
-        slf.get().release(slf.py(), 1)
+        let _ = (t, v, tb);
+        if Standard::is_ours(&slf.get_type())? {
+            Self::release(slf, None)
+        } else {
+            slf.call_method0(intern!(slf.py(), "release")).map(drop)
+        }
     }
 
-    #[getter]
-    fn _value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.as_number(py, self.engine.permits())
+    /// How many permits there are, if the semaphore is closed.
+    fn _interlock_permits(&self) -> usize {
+        self.engine.permits()
     }
 
-    fn _at_fork_reinit(&self) {
-        self.engine.reset();
-    }
-
-    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let value = slf.get()._value(slf.py())?;
-        Ok(format!(
-            "<{} at {:p}: value={value}>",
-            class_name(slf)?,
-            slf.as_ptr()
-        ))
+    /// How many permits there may be at most, if the semaphore is closed.
+    fn _interlock_bound(&self) -> usize {
+        self.engine.bound()
     }
 }
 
 impl Semaphore {
-    /// Begins anew with the permits that `value` stands for, 1 if it was not given.
-    fn begin(&self, py: Python<'_>, value: Given, bounded: bool) -> PyResult<()> {
-        let value = value.0.map(|value| value.into_bound(py));
-        let plain = value.as_ref().map_or(Some(1), count::plain);
-        let (permits, odd) = match (plain, value) {
-            (Some(first @ 0..), _) => {
-                let first = first.unsigned_abs();
-                (Permits { first, most: first }, None)
-            }
-            (_, Some(value)) => {
-                let permits = Permits::of(&value)?;
-                let first = permits.first;
-                (permits, Some((value.unbind(), first)))
-            }
-            (_, None) => return Ok(()),
-        };
-        let before = std::mem::replace(&mut *self.odd.lock(), odd);
-        drop(before);
-        self.engine
-            .begin_with(permits.first, if bounded { permits.most } else { usize::MAX });
-        Ok(())
-    }
-
-    /// What the standard library would have counted up or down to, from the number that it began with.
-    fn as_number<'py>(&self, py: Python<'py>, permits: usize) -> PyResult<Bound<'py, PyAny>> {
-        let odd = self
-            .odd
-            .lock()
-            .as_ref()
-            .map(|(number, first)| (number.clone_ref(py), *first));
-        match odd {
-            None => Ok(permits.into_pyobject(py)?.into_any()),
-            Some((number, first)) if first == permits => Ok(number.into_bound(py)),
-            Some((number, first)) => number.bind(py).add(permits.cast_signed() - first.cast_signed()),
+    /// [`WaitError::Retired`] if it was opened meanwhile; `left` is what is left of the timeout then, in seconds.
+    #[inline]
+    fn acquire_closed(
+        &self,
+        py: Python<'_>,
+        blocking: bool,
+        timeout: Option<&Bound<'_, PyAny>>,
+        left: &mut Option<Option<f64>>,
+    ) -> PyResult<Result<bool, WaitError>> {
+        if !blocking && timeout.is_some() {
+            let message = "can't specify timeout for non-blocking acquire";
+            return Err(PyValueError::new_err(message));
         }
+        if self.engine.try_acquire() {
+            return Ok(Ok(true));
+        }
+        if !blocking {
+            return Ok(Ok(false));
+        }
+        let deadline = Timeout::of(timeout)?.deadline()?;
+        Ok(
+            match blocking::wait(py, deadline, |patience| self.engine.acquire_with(patience))? {
+                Ok(()) => Ok(true),
+                Err(WaitError::Retired) => {
+                    *left = Some(deadline.remaining().map(|left| left.as_secs_f64()));
+                    Err(WaitError::Retired)
+                }
+                Err(_) => Ok(false),
+            },
+        )
     }
 }
 
-/// A semaphore whose permits never become more than there were at first.
-///
-/// Follows https://docs.python.org/3/library/threading.html#semaphore-objects.
-#[pyclass(frozen, subclass, extends = Semaphore, module = "threading")]
-pub(crate) struct BoundedSemaphore {}
-
-#[pymethods]
-impl BoundedSemaphore {
-    #[new]
-    #[pyo3(signature = (*args, **kwargs), text_signature = "(value=1)")]
-    fn new(args: &Bound<'_, PyAny>, kwargs: Option<&Bound<'_, PyAny>>) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Semaphore::new(args, kwargs)).add_subclass(BoundedSemaphore {})
-    }
-
-    #[pyo3(signature = (value = Given::default()))]
-    fn __init__(slf: &Bound<'_, Self>, value: Given) -> PyResult<()> {
-        slf.as_super().get().begin(slf.py(), value, true)
-    }
-
-    #[getter]
-    fn _initial_value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let semaphore = slf.as_super().get();
-        match &*semaphore.odd.lock() {
-            Some((number, _)) => Ok(number.bind(slf.py()).clone()),
-            None => Ok(semaphore.engine.bound().into_pyobject(slf.py())?.into_any()),
+/// Begins with so many permits, 1 if that was not given. Anything but a plain number of permits is left to the standard library.
+fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: bool) -> PyResult<()> {
+    let py = slf.py();
+    let permits = match value {
+        None => Some(1),
+        Some(value) => plain_number(value).and_then(|value| usize::try_from(value).ok()),
+    };
+    let begun = closed(slf, |semaphore| {
+        let is_new = semaphore.engine.permits() == 1 && semaphore.engine.bound() == usize::MAX;
+        match permits.filter(|_| is_new) {
+            Some(permits) => {
+                let bound = if bounded { permits } else { usize::MAX };
+                semaphore.engine.begin_with(permits, bound);
+                true
+            }
+            None => {
+                begin_open(slf);
+                false
+            }
         }
+    })?;
+    if begun == Some(true) {
+        return Ok(());
     }
+    let init = function(slf, intern!(py, "__init__"))?;
+    match value {
+        Some(value) => init.call1((slf, value)).map(drop),
+        None => init.call1((slf,)).map(drop),
+    }
+}
 
-    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let class = class_name(slf)?;
-        let value = slf.as_super().get()._value(slf.py())?;
-        let most = Self::_initial_value(slf)?;
-        Ok(format!("<{class} at {:p}: value={value}/{most}>", slf.as_ptr()))
-    }
+fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let semaphore = object.cast::<Semaphore>()?;
+    let (permits, wakeups) = semaphore.get().engine.retire();
+    attributes.set_item("_value", permits)?;
+    Ok(Exported::Moved(vec![wakeups]))
 }

@@ -8,14 +8,12 @@
 //! - [`Either`]: one of these two, chosen at run time;
 //! - [`Priority`]: the item with the smallest number first, and first in, first out among equals.
 //!
-//! For items that are put away by somebody else's code, which may take long and fail, there is [`Hooked`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
 mod debug;
 mod error;
-mod hooked;
 mod queue;
 mod side;
 mod state;
@@ -23,7 +21,6 @@ mod store;
 mod task;
 
 pub use error::{GetError, JoinError, PutError, TooManyDone};
-pub use hooked::{Counters, Hooked, HookedError};
 pub use queue::{FifoQueue, LifoQueue, PriorityQueue, Queue};
 pub use side::Side;
 pub use state::{Contents, Discard, Handed, Pick};

@@ -340,13 +340,12 @@ impl<S: Store> Queue<S> {
         discarded
     }
 
-    /// Ends the queue: its contents move out, and every operation, also one that waits, is told so. Never blocks.
+    /// Ends the queue: its contents move out, and every operation is told so from now on; those that wait are told when the
+    /// wake-ups run, which is the caller's duty. Never blocks.
     ///
     /// `None` when that has happened before.
-    pub fn retire(&self) -> Option<Contents<S>> {
-        let (contents, wakeups) = self.state.lock().retire()?;
-        wakeups.into_iter().for_each(Wakeups::run);
-        Some(contents)
+    pub fn retire(&self) -> Option<(Contents<S>, [Wakeups; 3])> {
+        self.state.lock().retire()
     }
 
     /// Takes all items out at once, and leaves everything else as it is; for an owner that goes away. Never blocks.

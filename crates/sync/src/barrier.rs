@@ -33,11 +33,22 @@ pub struct Barrier {
 /// | `Filling` | wait, counted | the last party arrives: `Leading`; [`Barrier::abort`], a party gives up: `Broken` |
 /// | `Leading` | wait for the next round, not counted yet | [`Barrier::open`]: `Filling`, next round; `abort`: `Broken` |
 /// | `Broken` | are turned away | [`Barrier::reset`]: `Filling` |
+/// | `Retired` | are turned away; those of its last round go on elsewhere | nobody |
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Filling,
     Leading,
     Broken,
+    Retired,
+}
+
+/// What a barrier was when it was retired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retired {
+    /// How many parties wait; each of them is told that it goes on elsewhere, and with which index.
+    pub waiting: usize,
+    /// Whether the barrier was broken.
+    pub broken: bool,
 }
 
 struct State {
@@ -116,7 +127,7 @@ impl Barrier {
         let (round, index) = loop {
             let mut state = self.state.lock();
             match state.phase {
-                Phase::Broken => return Err(Broken::Broken),
+                Phase::Broken | Phase::Retired => return Err(Broken::Broken),
                 Phase::Leading => {}
                 Phase::Filling => {
                     let index = state.waiting;
@@ -140,7 +151,11 @@ impl Barrier {
                 return Err(Broken::Interrupted);
             }
         };
-        match block(&waiter, self.resource(), None, patience) {
+        let wake = block(&waiter, self.resource(), None, patience);
+        if self.is_retired_with(&round) {
+            return Err(Broken::Retired(index));
+        }
+        match wake {
             Wake::Notified if waiter.is_notified() => {}
             // The child of a fork: the other parties do not exist here.
             Wake::Notified => {
@@ -155,6 +170,23 @@ impl Barrier {
         } else {
             Ok(Arrival::Through(index))
         }
+    }
+
+    /// Whether the barrier was retired while this round was filling.
+    fn is_retired_with(&self, round: &Arc<Round>) -> bool {
+        let state = self.state.lock();
+        state.phase == Phase::Retired && Arc::ptr_eq(&state.round, round)
+    }
+
+    /// Ends the barrier: the parties that wait are told so when the wake-ups run, and nobody may use it any more. Never blocks.
+    pub fn retire(&self) -> (Retired, Wakeups) {
+        let mut state = self.state.lock();
+        let retired = Retired {
+            waiting: state.waiting,
+            broken: state.phase == Phase::Broken,
+        };
+        state.phase = Phase::Retired;
+        (retired, state.waiters.notify_all())
     }
 
     /// Ends a wait without a notification: that breaks the barrier, unless the round was over before.

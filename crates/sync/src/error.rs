@@ -10,6 +10,8 @@ pub enum WaitError {
     TimedOut,
     /// The host of the thread ended the wait.
     Interrupted,
+    /// What was waited for is handled elsewhere from now on; the caller goes on there.
+    Retired,
 }
 
 impl fmt::Display for WaitError {
@@ -17,6 +19,7 @@ impl fmt::Display for WaitError {
         f.write_str(match self {
             WaitError::TimedOut => "the deadline passed before the wait was over",
             WaitError::Interrupted => "the wait was interrupted",
+            WaitError::Retired => "what was waited for is handled elsewhere from now on",
         })
     }
 }
@@ -55,6 +58,8 @@ pub enum Broken {
     /// The host of the thread ended the wait. That broke the barrier if the party was in a round, not if it had still to
     /// wait for one.
     Interrupted,
+    /// The barrier is handled elsewhere from now on; this party, which arrived with this index, goes on waiting there.
+    Retired(usize),
 }
 
 impl fmt::Display for Broken {
@@ -62,6 +67,7 @@ impl fmt::Display for Broken {
         f.write_str(match self {
             Broken::Broken => "the barrier is broken",
             Broken::Interrupted => "the wait at the barrier was interrupted",
+            Broken::Retired(_) => "the barrier is handled elsewhere from now on",
         })
     }
 }

@@ -122,6 +122,21 @@ impl Event {
         }
     }
 
+    /// How many wait, at this moment. Never blocks.
+    pub fn waiting(&self) -> usize {
+        self.state.lock().waiters.len()
+    }
+
+    /// Lets the first in line through, whether the event is set or not; whether somebody waited. Never blocks.
+    pub fn let_one_through(&self) -> bool {
+        let mut state = self.state.lock();
+        let somebody = !state.waiters.is_empty();
+        let wakeup = state.waiters.notify_one();
+        drop(state);
+        wakeup.run();
+        somebody
+    }
+
     /// Forgets who waits: for the child of a fork, which has one thread. The flag stays as it is.
     pub fn reset(&self) {
         let forgotten = std::mem::take(&mut self.state.lock().waiters);

@@ -25,7 +25,7 @@ mod ownership;
 mod rlock;
 mod semaphore;
 
-pub use barrier::{Arrival, Barrier};
+pub use barrier::{Arrival, Barrier, Retired};
 pub use condition::{Condition, Exclusive};
 pub use error::{Broken, NotHeld, TooMany, WaitError};
 pub use event::Event;

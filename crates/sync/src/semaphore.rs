@@ -1,7 +1,7 @@
 //! A counting semaphore.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
+use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block};
 
 use crate::error::{TooMany, WaitError};
 
@@ -28,6 +28,7 @@ pub struct Semaphore {
 struct State {
     permits: usize,
     bound: usize,
+    retired: bool,
     waiters: WaitQueue,
 }
 
@@ -43,6 +44,7 @@ impl Semaphore {
             state: StateLock::new(State {
                 permits,
                 bound,
+                retired: false,
                 waiters: WaitQueue::new(),
             }),
         }
@@ -116,6 +118,9 @@ impl Semaphore {
             wakeups.run();
             return Some(Err(WaitError::Interrupted));
         }
+        if state.retired {
+            return Some(Err(WaitError::Retired));
+        }
         if notified && state.permits > 0 {
             state.permits -= 1;
             return Some(Ok(()));
@@ -169,6 +174,14 @@ impl Semaphore {
         let mut state = self.state.lock();
         state.permits = permits;
         state.bound = bound;
+    }
+
+    /// Ends the semaphore: whoever waits is told so when the wake-ups run, and nobody may use it any more. The permits that
+    /// are left come back. Never blocks.
+    pub fn retire(&self) -> (usize, Wakeups) {
+        let mut state = self.state.lock();
+        state.retired = true;
+        (state.permits, state.waiters.notify_all())
     }
 
     /// How many permits there are, at this moment. Never blocks.

@@ -99,7 +99,7 @@ pub(super) struct Opened(Py<PyList>);
 impl Opened {
     /// A condition of ours, and two empty lists.
     pub(super) fn new(py: Python<'_>) -> PyResult<Self> {
-        let condition = py.get_type::<crate::condition::Condition>().call0()?;
+        let condition = py.import("interlock.threading")?.getattr("Condition")?.call0()?;
         let waiters = PyList::empty(py).into_any();
         let callbacks = PyList::empty(py).into_any();
         PyList::new(py, [condition, waiters, callbacks]).map(|parts| Opened(parts.unbind()))

@@ -4,11 +4,46 @@ use interlock_queue::PutError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 
-use super::{Hot, none, receiver, yes};
+use super::{Hot, is_surely_closed, none, receiver, yes};
 use crate::condition::Condition;
 use crate::lock::Lock;
 use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
+
+/// Whether the common case may be tried for an object at all.
+trait ForHot {
+    /// # Safety
+    /// The object is an instance of the class.
+    unsafe fn is_for_hot(slf: *mut PyObject) -> bool;
+}
+
+/// Objects of these classes have nothing inside to look at.
+macro_rules! always {
+    ($($class:ty),*) => {$(
+        impl ForHot for $class {
+            #[inline(always)]
+            unsafe fn is_for_hot(_slf: *mut PyObject) -> bool {
+                true
+            }
+        }
+    )*};
+}
+
+/// Objects of these classes can be opened, and are for others then.
+macro_rules! if_closed {
+    ($($class:ty),*) => {$(
+        impl ForHot for $class {
+            #[inline(always)]
+            unsafe fn is_for_hot(slf: *mut PyObject) -> bool {
+                // SAFETY: the caller answers for the class, which is derived from `Openable`.
+                unsafe { is_surely_closed(slf) }
+            }
+        }
+    )*};
+}
+
+always!(Lock, RLock, SimpleQueue);
+if_closed!(Condition, Queue);
 
 /// Defines the hot function of one method: its name, its class, how many arguments the common case has, and the common
 /// case itself, an expression of the engine object that gives the result, or nothing if it does not apply.
@@ -24,7 +59,8 @@ macro_rules! hot {
         ) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
             let $this = unsafe { receiver::<$class>(slf) };
-            if nargs == $nargs && kwnames.is_null() {
+            // SAFETY: as above.
+            if nargs == $nargs && kwnames.is_null() && unsafe { <$class>::is_for_hot(slf) } {
                 if let Some(result) = $common {
                     return result;
                 }
@@ -105,8 +141,9 @@ macro_rules! hot_queue {
             nargs: Py_ssize_t,
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
-            if nargs == 1 && kwnames.is_null() {
-                // SAFETY: called as a method of the class, by the interpreter.
+            // SAFETY: called as a method of the class, by the interpreter.
+            if nargs == 1 && kwnames.is_null() && unsafe { <$class>::is_for_hot(slf) } {
+                // SAFETY: as above.
                 let this = unsafe { receiver::<$class>(slf) };
                 // SAFETY: there is one argument, which the caller holds.
                 let item = unsafe { owned(*args) };
@@ -125,8 +162,9 @@ macro_rules! hot_queue {
             nargs: Py_ssize_t,
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
-            if nargs == 0 && kwnames.is_null() {
-                // SAFETY: called as a method of the class, by the interpreter.
+            // SAFETY: called as a method of the class, by the interpreter.
+            if nargs == 0 && kwnames.is_null() && unsafe { <$class>::is_for_hot(slf) } {
+                // SAFETY: as above.
                 let this = unsafe { receiver::<$class>(slf) };
                 if let Ok(item) = this.try_get() {
                     return item.into_ptr();

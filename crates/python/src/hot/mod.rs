@@ -20,6 +20,8 @@ use pyo3::{PyClass, PyTypeInfo};
 
 use special::Function;
 
+use crate::openable::Openable;
+
 /// A method with a hot function before it.
 struct Hot {
     name: &'static str,
@@ -186,6 +188,22 @@ unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>(slf: *mut 
     let this: *const T = slf.get();
     // SAFETY: the receiver outlives the use of the reference, and a frozen class is never borrowed mutably.
     unsafe { &*this }
+}
+
+/// Whether an object that can be opened is closed, as far as one comparison tells. Never on a free-threaded build: there the
+/// check and what follows it are one step only for methods that take the object's critical section.
+///
+/// # Safety
+/// `slf` is an instance of a class derived from [`Openable`].
+#[inline(always)]
+unsafe fn is_surely_closed(slf: *mut ffi::PyObject) -> bool {
+    if cfg!(Py_GIL_DISABLED) {
+        return false;
+    }
+    // SAFETY: the caller answers for the class, and holds the object.
+    let openable = unsafe { receiver::<Openable>(slf) };
+    // SAFETY: as above.
+    openable.is_closed_for(unsafe { ffi::Py_TYPE(slf) })
 }
 
 /// A new instance of a class, made by its `__new__` without arguments; its `__init__` is not called.

@@ -1,34 +1,54 @@
 //! What `queue.Queue`, `LifoQueue` and `PriorityQueue` consist of; their methods are in `methods.rs`.
 
 use std::collections::VecDeque;
-use std::sync::OnceLock;
 
 use interlock_queue::{GetError, PutError, Queue as Engine};
 use interlock_wait::Deadline;
+use interlock_wait::primitive::global::{AtomicIsize, Ordering};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyType};
 
 use super::items::{Items, is_number};
 use super::kind::Kind;
-use super::maxsize::Maxsize;
-use super::open::{Open, Opened, Overridden, container};
-use crate::blocking;
+use super::registration::Callbacks;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
 use crate::made::Made;
+use crate::openable::{Exported, Openable, closed, open, standard};
+use crate::blocking;
 
-/// What `queue.Queue`, `LifoQueue` and `PriorityQueue` have in common; their order is the class attribute `_order`.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+/// What `queue.Queue`, `LifoQueue` and `PriorityQueue` consist of: items in the engine.
+#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
 pub(crate) struct Queue {
     pub(super) engine: Engine<Items>,
-    pub(super) maxsize: Maxsize,
+    /// As it was given.
+    maxsize: AtomicIsize,
     pub(super) kind: Kind,
-    pub(super) overridden: Overridden,
-    pub(super) open: OnceLock<Open>,
+    /// Those of tasks that wait.
+    pub(super) callbacks: Callbacks,
     pub(super) made: Made,
 }
 
 impl Queue {
-    /// Puts an item into a queue that is not open and need not be, has room and is not shut down.
+    /// An empty queue without a limit, of the kind that its class says.
+    pub(super) fn new_of(class: &Bound<'_, PyType>) -> PyResult<PyClassInitializer<Self>> {
+        let kind = Kind::of_class(class)?;
+        let queue = Queue {
+            engine: Engine::with_store(Items::new(kind), 0),
+            maxsize: AtomicIsize::new(0),
+            kind,
+            callbacks: Callbacks::default(),
+            made: Made::new(),
+        };
+        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(queue))
+    }
+
+    /// Puts an item in, for a caller that knows the queue to be closed.
+    ///
+    /// # Errors
+    /// There is no room, the queue was shut down, or the engine can't keep the item: then it is 'retired', and the queue has
+    /// to be opened.
     #[inline]
     pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
         if self.kind == Kind::Heap && !is_number(&item) {
@@ -37,169 +57,173 @@ impl Queue {
         self.engine.try_put(item)
     }
 
-    /// Whether a queue that is not open can keep all these items without being opened.
+    /// Whether the engine can keep all these items.
     pub(super) fn keeps(&self, items: &VecDeque<Py<PyAny>>) -> bool {
         self.kind != Kind::Heap || items.iter().all(is_number)
     }
 
-    /// Takes an item out of a queue that is not open.
+    /// Takes an item out, for a caller that knows the queue to be closed.
     #[inline]
     pub(crate) fn try_get(&self) -> Result<Py<PyAny>, GetError> {
         self.engine.try_get()
     }
 
-    /// The open queue, if it is open, with the object that it belongs to.
+    /// The most items there may be, as it was given.
     #[inline]
-    pub(super) fn opened<'a, 'py>(&'a self, slf: &'a Bound<'py, Self>) -> Option<Opened<'a, 'py>> {
-        self.open.get().map(|open| open.with(slf.as_any()))
+    pub(super) fn maxsize(&self) -> isize {
+        // Relaxed: the bound that counts is the engine's; this only remembers what was given.
+        self.maxsize.load(Ordering::Relaxed)
     }
 
-    /// Opens the queue, unless it is open: its items move where Python code can see them.
-    #[cold]
-    pub(super) fn open(&self, py: Python<'_>) -> PyResult<&Open> {
-        if let Some(open) = self.open.get() {
-            return Ok(open);
-        }
-        // Made with its mutex held, so that whoever finds the engine retired waits there until the items have moved.
-        let candidate = Open::new(py, self.kind, self.overridden, self.maxsize.bound())?;
-        if let Err(candidate) = self.open.set(candidate) {
-            candidate.release();
-        } else if let (Some(open), Some(contents)) = (self.open.get(), self.engine.retire()) {
-            open.adopt(py, contents)?;
-        }
-        self.open.get().ok_or_else(|| Failure::Empty.raise(py))
-    }
-
-    /// Whether nothing was done with it yet that is to be seen.
-    pub(super) fn is_new(&self) -> bool {
+    /// Begins with a limit, if nothing was done yet that is to be seen; whether it did.
+    pub(super) fn begin(&self, maxsize: isize) -> bool {
         let engine = &self.engine;
-        self.open.get().is_none() && engine.is_empty() && engine.unfinished() == 0 && !engine.is_shut_down()
+        let is_new = engine.is_empty() && engine.unfinished() == 0 && !engine.is_shut_down() && self.maxsize() == 0;
+        if is_new {
+            // Relaxed: see `maxsize`.
+            self.maxsize.store(maxsize, Ordering::Relaxed);
+            engine.set_bound(maxsize.max(0).unsigned_abs());
+        }
+        is_new
     }
 
-    /// Forgets items, unfinished tasks and a shutdown: it is being initialized again. Who waits goes on waiting.
-    #[cold]
-    pub(super) fn begin_anew(&self, py: Python<'_>) -> PyResult<()> {
-        let open = self.open(py)?;
-        open.set_items(container(py, self.kind)?.unbind());
-        let mut counters = open.counters.lock();
-        (counters.unfinished, counters.shut_down) = (0, false);
-        Ok(())
-    }
-
-    #[cold]
-    pub(super) fn put_slow(
-        slf: &Bound<'_, Self>,
-        refusal: PutError<Py<PyAny>>,
+    /// Puts an item in; blocks until there is room, if `block`. 'Retired' if the queue is open by now, or has to be.
+    pub(super) fn put_closed(
+        &self,
+        py: Python<'_>,
+        item: Py<PyAny>,
         block: bool,
-        timeout: Timeout,
-    ) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        if this.is_shutdown() {
-            return Err(Failure::ShutDown.raise(py));
-        }
-        let deadline = match timeout.non_negative_deadline() {
-            _ if !block => Deadline::PASSED,
-            Ok(deadline) => deadline,
-            Err(error) => return Self::put_at_once(slf, refusal, error),
+        timeout: Option<&Bound<'_, PyAny>>,
+        left: &mut Left,
+    ) -> PyResult<Result<(), PutError<Py<PyAny>>>> {
+        // As in the standard library, a timeout counts, and is looked at, only where there may be a wait.
+        let deadline = match timeout {
+            Some(timeout) if block && self.maxsize() > 0 && !self.engine.is_shut_down() => {
+                let timeout = Timeout::of(Some(timeout))?;
+                timeout.refuse_negative()?;
+                Some(timeout)
+            }
+            _ => None,
         };
-        let refusal = match refusal {
-            PutError::Full(item) if block => {
-                match blocking::wait(py, deadline, |patience| this.engine.put_with(item, patience))? {
-                    Ok(()) => return Ok(()),
-                    Err(refusal) => refusal,
-                }
+        match self.try_put(item) {
+            Err(PutError::Full(item)) if block => {
+                let deadline = deadline.unwrap_or(Timeout::Never).deadline()?;
+                let put = blocking::wait(py, deadline, |patience| self.engine.put_with(item, patience))?;
+                *left = Left::of(deadline);
+                Ok(put)
             }
-            refusal => refusal,
-        };
-        match refusal {
-            PutError::Retired(item) => {
-                this.open(py)?
-                    .with(slf.as_any())
-                    .put(item.into_bound(py), block, deadline)
-            }
-            PutError::ShutDown(_) => Err(Failure::ShutDown.raise(py)),
-            PutError::Full(_) | PutError::Interrupted(_) => Err(Failure::Full.raise(py)),
+            put => Ok(put),
         }
     }
 
-    /// Puts an item, with a timeout that is an error, which counts only where there would be a wait.
-    #[cold]
-    fn put_at_once(slf: &Bound<'_, Self>, refusal: PutError<Py<PyAny>>, timeout: PyErr) -> PyResult<()> {
-        let py = slf.py();
-        match refusal {
-            PutError::Retired(item) => {
-                let opened = slf.get().open(py)?.with(slf.as_any());
-                let put = opened.put(item.into_bound(py), false, Deadline::PASSED);
-                put.map_err(|error| {
-                    if errors::is_no_room(py, &error) {
-                        timeout
-                    } else {
-                        error
-                    }
-                })
-            }
-            _ => Err(timeout),
-        }
-    }
-
-    /// Takes an item out, with a timeout that is an error, which counts only where there would be a wait.
-    #[cold]
-    fn get_at_once(slf: &Bound<'_, Self>, refusal: GetError, timeout: PyErr) -> PyResult<Py<PyAny>> {
-        let py = slf.py();
-        if refusal != GetError::Retired {
-            return Err(timeout);
-        }
-        let got = slf
-            .get()
-            .open(py)?
-            .with(slf.as_any())
-            .get(false, Deadline::PASSED);
-        got.map(Bound::unbind).map_err(|error| {
-            if errors::is_no_item(py, &error) {
-                timeout
-            } else {
-                error
-            }
-        })
-    }
-
-    /// Whether the queue was shut down, and is empty.
-    pub(super) fn has_ended(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        Ok(slf.get().is_shutdown() && Self::qsize(slf)? == 0)
-    }
-
-    #[cold]
-    pub(super) fn get_slow(
-        slf: &Bound<'_, Self>,
-        refusal: GetError,
+    /// Takes an item out; blocks until there is one, if `block`. 'Retired' if the queue is open by now.
+    pub(super) fn get_closed(
+        &self,
+        py: Python<'_>,
         block: bool,
-        timeout: Timeout,
-    ) -> PyResult<Py<PyAny>> {
-        let (py, this) = (slf.py(), slf.get());
-        if Self::has_ended(slf)? {
-            return Err(Failure::ShutDown.raise(py));
-        }
-        let deadline = match timeout.non_negative_deadline() {
-            _ if !block => Deadline::NEVER,
-            Ok(deadline) => deadline,
-            Err(error) => return Self::get_at_once(slf, refusal, error),
+        timeout: Option<&Bound<'_, PyAny>>,
+        left: &mut Left,
+    ) -> PyResult<Result<Py<PyAny>, GetError>> {
+        let ended = || self.engine.is_shut_down() && self.engine.is_empty();
+        let timeout = match timeout {
+            Some(timeout) if block && !ended() => Timeout::of(Some(timeout))?,
+            _ => Timeout::Never,
         };
-        let refusal = match refusal {
-            GetError::Empty if block => {
-                match blocking::wait(py, deadline, |patience| this.engine.get_with(patience))? {
-                    Ok(item) => return Ok(item),
-                    Err(refusal) => refusal,
-                }
+        timeout.refuse_negative()?;
+        match self.engine.try_get() {
+            Err(GetError::Empty) if block => {
+                let deadline = timeout.deadline()?;
+                let got = blocking::wait(py, deadline, |patience| self.engine.get_with(patience))?;
+                *left = Left::of(deadline);
+                Ok(got)
             }
-            refusal => refusal,
-        };
-        match refusal {
-            GetError::Retired => this
-                .open(py)?
-                .with(slf.as_any())
-                .get(block, deadline)
-                .map(Bound::unbind),
-            refusal => Err(errors::no_item(py, refusal)),
+            got => Ok(got),
         }
     }
+}
+
+/// What is left of the time of a wait during which the queue was opened.
+pub(super) enum Left {
+    /// There was no wait.
+    All,
+    /// So many seconds, if there is a limit.
+    Some(Option<f64>),
+}
+
+impl Left {
+    fn of(deadline: Deadline) -> Self {
+        Left::Some(deadline.remaining().map(|left| left.as_secs_f64()))
+    }
+}
+
+/// Puts an item into a queue; see `Queue.put()`.
+#[inline]
+pub(super) fn put<'py>(
+    slf: &Bound<'py, Queue>,
+    item: &Bound<'py, PyAny>,
+    block: bool,
+    timeout: Option<&Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let py = slf.py();
+    let mut left = Left::All;
+    let kept = item.clone().unbind();
+    let put = closed(slf, |queue| queue.put_closed(py, kept, block, timeout, &mut left))?;
+    match put.transpose()? {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(PutError::ShutDown(_))) => return Err(Failure::ShutDown.raise(py)),
+        Some(Err(PutError::Full(_) | PutError::Interrupted(_))) => return Err(Failure::Full.raise(py)),
+        Some(Err(PutError::Retired(_))) => open(slf)?,
+        None => {}
+    }
+    match left {
+        Left::All => standard(slf, intern!(py, "put"), (slf, item, block, timeout)),
+        Left::Some(left) => standard(slf, intern!(py, "put"), (slf, item, true, left)),
+    }
+    .map(drop)
+}
+
+/// Takes an item out of a queue; see `Queue.get()`.
+#[inline]
+pub(super) fn get<'py>(
+    slf: &Bound<'py, Queue>,
+    block: bool,
+    timeout: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let mut left = Left::All;
+    let got = closed(slf, |queue| queue.get_closed(py, block, timeout, &mut left))?;
+    match (got.transpose()?, left) {
+        (Some(Ok(item)), _) => Ok(item.into_bound(py)),
+        (Some(Err(GetError::Retired)), Left::Some(left)) => standard(slf, intern!(py, "get"), (slf, true, left)),
+        (Some(Err(refusal)), _) => Err(errors::no_item(py, refusal)),
+        (None, _) => standard(slf, intern!(py, "get"), (slf, block, timeout)),
+    }
+}
+
+/// Moves the items into the container of the attributes, which is empty.
+fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let py = object.py();
+    let queue = object.cast::<Queue>()?.get();
+    let shut_down = intern!(py, "is_shutdown");
+    if queue.engine.is_shut_down() && !attributes.contains(shut_down)? {
+        return Ok(Exported::Outdated);
+    }
+    let Some((contents, wakeups)) = queue.engine.retire() else {
+        return Ok(Exported::Moved(Vec::new()));
+    };
+    if let Some(container) = attributes.get_item(intern!(py, "queue"))? {
+        let list = container.cast::<PyList>().ok();
+        for item in contents.items.into_vec() {
+            match list {
+                Some(list) => list.append(item)?,
+                None => container.call_method1(intern!(py, "append"), (item,)).map(drop)?,
+            }
+        }
+    }
+    attributes.set_item(intern!(py, "unfinished_tasks"), contents.unfinished)?;
+    // The standard library has it from 3.13 on.
+    if attributes.contains(shut_down)? {
+        attributes.set_item(shut_down, contents.shut_down)?;
+    }
+    Ok(Exported::Moved(wakeups.into()))
 }

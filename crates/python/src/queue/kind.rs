@@ -1,7 +1,7 @@
 //! The order in which a queue gives out its items.
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 /// The order of a queue.
@@ -12,18 +12,32 @@ pub(crate) enum Kind {
     Heap,
 }
 
+/// The standard library's `LifoQueue` and `PriorityQueue`.
+static CLASSES: PyOnceLock<[Py<PyType>; 2]> = PyOnceLock::new();
+
+/// Tell the module which classes these are. To be called once, before a queue is made.
+#[pyfunction]
+pub(crate) fn remember_queue_classes(lifo: &Bound<'_, PyType>, priority: &Bound<'_, PyType>) {
+    let _ = CLASSES.set(lifo.py(), [lifo.clone().unbind(), priority.clone().unbind()]);
+}
+
 impl Kind {
+    /// That of the standard class that a class is derived from. (What is derived from two of them has hooks of both, and is
+    /// open, unless the first one's hooks are the ones that count.)
+    #[inline]
     pub(super) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Self> {
-        match class.getattr_opt("_order")? {
-            None => Ok(Kind::Fifo),
-            Some(order) => match order.extract::<&str>()? {
-                "fifo" => Ok(Kind::Fifo),
-                "lifo" => Ok(Kind::Lifo),
-                "heap" => Ok(Kind::Heap),
-                other => Err(PyValueError::new_err(format!(
-                    "no such order of a queue: {other:?}"
-                ))),
-            },
+        let py = class.py();
+        let Some([lifo, priority]) = CLASSES.get(py) else {
+            return Ok(Kind::Fifo);
+        };
+        for base in class.mro() {
+            if base.is(lifo) {
+                return Ok(Kind::Lifo);
+            }
+            if base.is(priority) {
+                return Ok(Kind::Heap);
+            }
         }
+        Ok(Kind::Fifo)
     }
 }

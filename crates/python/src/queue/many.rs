@@ -8,10 +8,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::base::Queue;
+use super::base::{self, Queue};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
+use crate::openable::closed;
 
 /// How many items are taken from an iterable at a time, which may have no end.
 const CHUNK: usize = 1024;
@@ -42,9 +43,6 @@ fn put_each<'py>(
     mut items: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
     deadline: Deadline,
 ) -> PyResult<()> {
-    if !slf.get().is_shutdown() {
-        slf.get().maxsize.is_limit(slf.py())?;
-    }
     loop {
         let (mut chunk, end) = take_chunk(&mut items);
         let put = put_chunk(slf, &mut chunk, deadline);
@@ -77,24 +75,35 @@ fn take_chunk<'py>(
     (chunk, None)
 }
 
+/// Puts the items of a chunk into the queue; those that were put are taken out of the chunk.
 fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: Deadline) -> PyResult<()> {
-    let (py, this) = (slf.py(), slf.get());
-    if this.open.get().is_none() && this.keeps(chunk) {
-        match blocking::wait(py, deadline, |patience| {
-            this.engine.put_many_with(chunk, patience)
-        })? {
-            Ok(()) => return Ok(()),
-            Err(PutError::ShutDown(())) => return Err(Failure::ShutDown.raise(py)),
-            Err(PutError::Full(()) | PutError::Interrupted(())) => return Err(Failure::Full.raise(py)),
-            Err(PutError::Retired(())) => {}
+    let py = slf.py();
+    let put = closed(slf, |queue| {
+        if !queue.keeps(chunk) {
+            return Ok(Err(PutError::Retired(())));
         }
+        blocking::wait(py, deadline, |patience| {
+            queue.engine.put_many_with(chunk, patience)
+        })
+    })?;
+    match put.transpose()? {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(PutError::ShutDown(()))) => return Err(Failure::ShutDown.raise(py)),
+        Some(Err(PutError::Full(()) | PutError::Interrupted(()))) => return Err(Failure::Full.raise(py)),
+        Some(Err(PutError::Retired(()))) | None => {}
     }
-    let opened = this.open(py)?.with(slf.as_any());
+    let block = deadline != Deadline::PASSED;
     while let Some(item) = chunk.front() {
-        opened.put(item.bind(py).clone(), deadline != Deadline::PASSED, deadline)?;
+        base::put(slf, item.bind(py), block, left(py, deadline)?.as_ref())?;
         chunk.pop_front();
     }
     Ok(())
+}
+
+/// What is left until a deadline, in seconds, as an argument.
+fn left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let left = deadline.remaining().map(|left| left.as_secs_f64());
+    left.map(|left| Ok(left.into_pyobject(py)?.into_any())).transpose()
 }
 
 /// `Queue.get_many()`.
@@ -104,7 +113,7 @@ pub(super) fn get<'py>(
     timeout: Timeout,
     block: bool,
 ) -> PyResult<Bound<'py, PyList>> {
-    let (py, this) = (slf.py(), slf.get());
+    let py = slf.py();
     let most = usize::try_from(max).ok().filter(|&most| most > 0);
     let most = most.ok_or_else(|| PyValueError::new_err("max must be one or more"))?;
     let deadline = if block {
@@ -112,17 +121,18 @@ pub(super) fn get<'py>(
     } else {
         Deadline::PASSED
     };
-    if this.open.get().is_none() {
-        match blocking::wait(py, deadline, |patience| this.engine.get_many_with(most, patience))? {
-            Ok(items) => return PyList::new(py, items),
-            Err(GetError::Retired) => {}
-            Err(refusal) => return Err(errors::no_item(py, refusal)),
-        }
+    let got = closed(slf, |queue| {
+        blocking::wait(py, deadline, |patience| queue.engine.get_many_with(most, patience))
+    })?;
+    match got.transpose()? {
+        Some(Ok(items)) => return PyList::new(py, items),
+        Some(Err(GetError::Retired)) | None => {}
+        Some(Err(refusal)) => return Err(errors::no_item(py, refusal)),
     }
-    let opened = this.open(py)?.with(slf.as_any());
-    let got = PyList::new(py, [opened.get(block, deadline)?])?;
+    let first = base::get(slf, block, left(py, deadline)?.as_ref())?;
+    let got = PyList::new(py, [first])?;
     while got.len() < most {
-        match opened.get(false, Deadline::PASSED) {
+        match base::get(slf, false, None) {
             Ok(item) => got.append(item)?,
             Err(error) if errors::is_no_item(py, &error) => break,
             Err(error) => {

@@ -1,25 +1,20 @@
 //! The methods of `queue.Queue`, `LifoQueue` and `PriorityQueue`, but for what their classes in Python add.
 
-use std::sync::OnceLock;
-
-use interlock_queue::{Discard, Hooked, JoinError, Queue as Engine};
+use interlock_queue::{Discard, JoinError};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict, PyInt, PyList};
+use pyo3::types::{IntoPyDict, PyDict, PyList};
 
-use super::base::Queue;
-use super::items::Items;
-use super::kind::Kind;
-use super::maxsize::Maxsize;
-use super::open::{Opened, Overridden};
+use super::base::{self, Queue};
+use super::many;
 use super::registration::{Registration, parse_side};
-use super::{many, open};
 use crate::blocking;
-use crate::convert::{Timeout, Truth};
-use crate::count::Given;
+use crate::convert::{Timeout, Truth, plain_number};
 use crate::errors;
-use crate::made::Made;
+use crate::openable::{begin_open, closed, function, standard};
+use crate::standard::Standard;
 
 #[pymethods]
 impl Queue {
@@ -30,31 +25,29 @@ impl Queue {
         class: &Bound<'_, pyo3::types::PyType>,
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let kind = Kind::of_class(class)?;
-        Ok(Queue {
-            engine: Engine::with_store(Items::new(kind), 0),
-            maxsize: Maxsize::unlimited(),
-            kind,
-            overridden: Overridden::of_class(class, &class.py().get_type::<Queue>())?,
-            open: OnceLock::new(),
-            made: Made::new(),
-        })
+    ) -> PyResult<PyClassInitializer<Self>> {
+        Queue::new_of(class)
     }
 
-    #[pyo3(signature = (maxsize = Given::default()))]
-    fn __init__(slf: &Bound<'_, Self>, maxsize: Given) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        let unlimited = || PyInt::new(py, 0).into_any();
-        this.set_maxsize(&maxsize.0.map_or_else(unlimited, |given| given.into_bound(py)))?;
-        if !this.is_new() {
-            this.begin_anew(py)?;
+    /// A queue with a `maxsize` that is no plain number is open, and so is one that is initialized again.
+    #[pyo3(signature = (maxsize = None))]
+    fn __init__(slf: &Bound<'_, Self>, maxsize: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let plain = maxsize.map_or(Some(0), plain_number);
+        let begun = closed(slf, |queue| {
+            let begun = plain.is_some_and(|maxsize| queue.begin(maxsize));
+            if !begun {
+                begin_open(slf);
+            }
+            begun
+        })?;
+        if begun == Some(true) {
+            return Ok(());
         }
-        if this.overridden.any() {
-            this.open(py)?;
-            slf.call_method1("_init", (this.maxsize.get(py)?,))?;
+        let init = function(slf, intern!(slf.py(), "__init__"))?;
+        match maxsize {
+            Some(maxsize) => init.call1((slf, maxsize)).map(drop),
+            None => init.call1((slf,)).map(drop),
         }
-        Ok(())
     }
 
     /// Put an item into the queue.
@@ -63,38 +56,23 @@ impl Queue {
     /// false. Raises Full when there was no room, ShutDown when the queue was shut down, ValueError for a negative timeout.
     #[pyo3(signature = (item, block = Truth(true), timeout = None), text_signature = "($self, item, block=True, timeout=None)")]
     #[inline]
-    fn put(
-        slf: &Bound<'_, Self>,
-        item: Py<PyAny>,
+    fn put<'py>(
+        slf: &Bound<'py, Self>,
+        item: &Bound<'py, PyAny>,
         block: Truth,
-        timeout: Option<&Bound<'_, PyAny>>,
+        timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        // As in the standard library, a timeout counts, and is looked at, only where there may be a wait.
-        let this = slf.get();
-        let is_limited = || PyResult::Ok(!this.is_shutdown() && this.maxsize.is_limit(slf.py())?);
-        let timeout = match timeout {
-            Some(timeout) if block.0 && is_limited()? => Timeout::of(Some(timeout))?,
-            _ => Timeout::Never,
-        };
-        timeout.refuse_negative()?;
-        if this.open.get().is_some() {
-            is_limited()?; // or else its bound is no number, and it is refused
-        }
-        match this.try_put(item) {
-            Ok(()) => Ok(()),
-            Err(refusal) => Self::put_slow(slf, refusal, block.0, timeout),
-        }
+        base::put(slf, item, block.0, timeout)
     }
 
     /// Put an item into the queue if there is room; raises Full if there is not, ShutDown when the queue was shut down.
     #[inline]
-    fn put_nowait(slf: &Bound<'_, Self>, item: Py<PyAny>) -> PyResult<()> {
-        match slf.get().overridden.put_method {
-            true => slf
-                .call_method("put", (item,), Some(&not_blocking(slf.py())?))
-                .map(drop),
-            false => Self::put(slf, item, Truth(false), None),
+    fn put_nowait(slf: &Bound<'_, Self>, item: &Bound<'_, PyAny>) -> PyResult<()> {
+        if Standard::is_ours(&slf.get_type())? && !slf.as_super().get().is_open() {
+            return base::put(slf, item, false, None);
         }
+        let py = slf.py();
+        slf.call_method(intern!(py, "put"), (item,), Some(&not_blocking(py)?)).map(drop)
     }
 
     /// Take an item out of the queue.
@@ -104,34 +82,29 @@ impl Queue {
     /// negative timeout.
     #[pyo3(signature = (block = Truth(true), timeout = None), text_signature = "($self, block=True, timeout=None)")]
     #[inline]
-    fn get(slf: &Bound<'_, Self>, block: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        let timeout = match timeout {
-            Some(timeout) if block.0 && !Self::has_ended(slf)? => Timeout::of(Some(timeout))?,
-            _ => Timeout::Never,
-        };
-        timeout.refuse_negative()?;
-        match slf.get().engine.try_get() {
-            Ok(item) => Ok(item),
-            Err(refusal) => Self::get_slow(slf, refusal, block.0, timeout),
-        }
+    fn get<'py>(
+        slf: &Bound<'py, Self>,
+        block: Truth,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        base::get(slf, block.0, timeout)
     }
 
     /// Take an item out of the queue if there is one; raises Empty if not, ShutDown when the queue was shut down as well.
     #[inline]
-    fn get_nowait(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        match slf.get().overridden.get_method {
-            true => slf
-                .call_method("get", (), Some(&not_blocking(slf.py())?))
-                .map(Bound::unbind),
-            false => Self::get(slf, Truth(false), None),
+    fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if Standard::is_ours(&slf.get_type())? && !slf.as_super().get().is_open() {
+            return base::get(slf, false, None);
         }
+        let py = slf.py();
+        slf.call_method(intern!(py, "get"), (), Some(&not_blocking(py)?))
     }
 
     /// Put all items of an iterable into the queue, in their order, as many at a time as there is room for.
     ///
     /// Blocks as put() does, `timeout` being for all items. When it raises Full or ShutDown, or what a hook or the handler of
     /// a signal raises, the exception's `remaining` is the list of the items taken from the iterable that are not in the queue.
-    #[pyo3(signature = (items, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, items, block=True, timeout=None)")]
+    #[pyo3(signature = (items, *, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, items, *, block=True, timeout=None)")]
     fn put_many(
         slf: &Bound<'_, Self>,
         items: &Bound<'_, PyAny>,
@@ -146,12 +119,12 @@ impl Queue {
     /// Blocks as get() does, for the first item only; raises what get() raises. What a hook of a derived class or the
     /// handler of a signal raises after the first item comes out, too: the exception's `got` is then the list of the items
     /// that were taken out of the queue.
-    #[pyo3(signature = (max, timeout = Timeout::Never, block = Truth(true)), text_signature = "($self, max, timeout=None, block=True)")]
+    #[pyo3(signature = (max, *, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, max, *, block=True, timeout=None)")]
     fn get_many<'py>(
         slf: &Bound<'py, Self>,
         max: isize,
-        timeout: Timeout,
         block: Truth,
+        timeout: Timeout,
     ) -> PyResult<Bound<'py, PyList>> {
         many::get(slf, max, timeout, block.0)
     }
@@ -161,28 +134,25 @@ impl Queue {
     /// Raises ValueError if called more often than items were put.
     #[inline]
     fn task_done(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match slf.get().opened(slf) {
-            None => slf
-                .get()
-                .engine
-                .task_done()
-                .map_err(errors::too_many_done(slf.py())),
-            Some(opened) => opened.task_done(),
+        let py = slf.py();
+        match closed(slf, |queue| queue.engine.task_done())? {
+            Some(done) => done.map_err(errors::too_many_done(py)),
+            None => standard(slf, intern!(py, "task_done"), (slf,)).map(drop),
         }
     }
 
     /// Wait until task_done() was called for every item. Blocks until then.
     fn join(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let this = slf.get();
-        if this.open.get().is_none() {
-            let joined = blocking::wait(slf.py(), Timeout::Never.deadline()?, |patience| {
-                this.engine.join_with(patience)
-            })?;
-            if joined != Err(JoinError::Retired) {
-                return Ok(());
-            }
+        let py = slf.py();
+        let joined = closed(slf, |queue| {
+            blocking::wait(py, Timeout::Never.deadline()?, |patience| {
+                queue.engine.join_with(patience)
+            })
+        })?;
+        match joined.transpose()? {
+            None | Some(Err(JoinError::Retired)) => standard(slf, intern!(py, "join"), (slf,)).map(drop),
+            Some(_) => Ok(()),
         }
-        this.open(slf.py())?.with(slf.as_any()).join()
     }
 
     /// Shut the queue down: put() raises ShutDown from now on, and get() when the queue is empty.
@@ -195,150 +165,69 @@ impl Queue {
         } else {
             Discard::Nothing
         };
-        match slf.get().opened(slf) {
-            Some(opened) => opened.shutdown(discard),
-            None => {
-                // What is discarded is dropped here, under no lock.
-                drop(slf.get().engine.shutdown(discard));
-                Ok(())
-            }
+        match closed(slf, |queue| queue.engine.shutdown(discard))? {
+            // What is discarded is dropped here, under no lock.
+            Some(discarded) => drop(discarded),
+            None => drop(standard(slf, intern!(slf.py(), "shutdown"), (slf, immediate.0))?),
         }
+        Ok(())
     }
 
     /// How many items there are, about: it may have changed already.
     #[inline]
-    pub(super) fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
-        slf.get()
-            .opened(slf)
-            .map_or_else(|| Ok(slf.get().engine.len()), |opened| opened.locked_size())
+    fn qsize<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match closed(slf, |queue| queue.engine.len())? {
+            Some(size) => Ok(size.into_pyobject(py)?.into_any()),
+            None => standard(slf, intern!(py, "qsize"), (slf,)),
+        }
     }
 
     /// Whether there is no item, about: it may have changed already.
     #[inline]
-    fn empty(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        Ok(Self::qsize(slf)? == 0)
+    fn empty<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match closed(slf, |queue| queue.engine.is_empty())? {
+            Some(empty) => Ok(empty.into_pyobject(py)?.to_owned().into_any()),
+            None => standard(slf, intern!(py, "empty"), (slf,)),
+        }
     }
 
     /// Whether there is no room, about: it may have changed already.
-    fn full(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        slf.get().maxsize.is_reached(slf.py(), || Self::qsize(slf))
-    }
-
-    /// The most items there may be; 0 or less for any number.
-    #[getter(maxsize)]
-    fn maxsize(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.maxsize.get(py)
-    }
-
-    #[setter(maxsize)]
-    fn set_maxsize(&self, maxsize: &Bound<'_, PyAny>) -> PyResult<()> {
-        if !self.maxsize.set(maxsize)? {
-            // A queue whose every put() is refused: that is none for the engine.
-            self.open(maxsize.py())?;
+    fn full<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match closed(slf, |queue| queue.maxsize() > 0 && queue.engine.is_full())? {
+            Some(full) => Ok(full.into_pyobject(py)?.to_owned().into_any()),
+            None => standard(slf, intern!(py, "full"), (slf,)),
         }
-        let bound = self.maxsize.bound();
-        self.engine.set_bound(bound);
-        if let Some(open) = self.open.get() {
-            open.counters.lock().bound = bound;
-        }
-        Ok(())
     }
 
-    /// How many items were put whose task is not done.
-    #[getter]
-    fn unfinished_tasks(&self) -> usize {
-        self.open.get().map_or_else(
-            || self.engine.unfinished(),
-            |open| open.counters.lock().unfinished,
-        )
+    /// What the attributes of these names are, if the queue is closed.
+    fn _interlock_maxsize(&self) -> isize {
+        self.maxsize()
     }
 
-    #[setter(unfinished_tasks)]
-    fn set_unfinished_tasks(&self, py: Python<'_>, count: usize) -> PyResult<()> {
-        self.open(py)?.counters.lock().unfinished = count;
-        Ok(())
+    fn _interlock_unfinished(&self) -> usize {
+        self.engine.unfinished()
     }
 
-    /// Whether the queue was shut down.
-    #[getter]
-    pub(super) fn is_shutdown(&self) -> bool {
-        self.open.get().map_or_else(
-            || self.engine.is_shut_down(),
-            |open| open.counters.lock().shut_down,
-        )
-    }
-
-    #[setter(is_shutdown)]
-    fn set_is_shutdown(&self, py: Python<'_>, shut_down: bool) -> PyResult<()> {
-        self.open(py)?.counters.lock().shut_down = shut_down;
-        Ok(())
-    }
-
-    /// The lock under which everything happens, from the moment that somebody asks for it.
-    #[getter]
-    fn mutex(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.open(py)?.mutex.clone_ref(py).into_any())
-    }
-
-    /// The condition on which get() waits, on `mutex`.
-    #[getter]
-    fn not_empty(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.open(py)?.not_empty.clone_ref(py).into_any())
-    }
-
-    /// The condition on which put() waits, on `mutex`.
-    #[getter]
-    fn not_full(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.open(py)?.not_full.clone_ref(py).into_any())
-    }
-
-    /// The condition on which join() waits, on `mutex`.
-    #[getter]
-    fn all_tasks_done(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.open(py)?.all_tasks_done.clone_ref(py).into_any())
-    }
-
-    /// The container of the items, to be used with `mutex` only.
-    #[getter]
-    fn queue(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.open(py)?.items(py))
-    }
-
-    #[setter(queue)]
-    fn set_queue(&self, py: Python<'_>, items: Py<PyAny>) -> PyResult<()> {
-        self.open(py)?.set_items(items);
-        Ok(())
-    }
-
-    /// Hook: makes the container of the items.
-    #[expect(
-        unused_variables,
-        reason = "the name is the standard library's, and the size is known"
-    )]
-    fn _init(&self, py: Python<'_>, maxsize: &Bound<'_, PyAny>) -> PyResult<()> {
-        let open = self.open(py)?;
-        open.set_items(open::container(py, self.kind)?.unbind());
-        Ok(())
-    }
-
-    /// Hook: how many items there are.
-    fn _qsize(&self, py: Python<'_>) -> PyResult<usize> {
-        self.open(py)?.default_size(py)
-    }
-
-    /// Hook: puts an item into the container.
-    fn _put(&self, item: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.open(item.py())?.default_put(item)
-    }
-
-    /// Hook: takes the next item out of the container.
-    fn _get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.open(py)?.default_get(py)
+    fn _interlock_shut_down(&self) -> bool {
+        self.engine.is_shut_down()
     }
 
     /// Have `callback()` called, from whatever thread, when "get", "put" or "join" is worth trying; None if it is now.
-    fn _when_ready(slf: &Bound<'_, Self>, side: &str, callback: Py<PyAny>) -> PyResult<Option<Registration>> {
-        Registration::new(slf, parse_side(side)?, callback)
+    fn _interlock_when_ready<'py>(
+        slf: &Bound<'py, Self>,
+        side: &str,
+        callback: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let parsed = parse_side(side)?;
+        let kept = callback.clone_ref(py);
+        match closed(slf, |_| Registration::new(slf, parsed, kept))? {
+            Some(registration) => Ok(registration.into_pyobject(py)?.into_any()),
+            None => standard(slf, intern!(py, "when_ready"), (slf, side, callback)),
+        }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -351,19 +240,13 @@ impl Queue {
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item));
         });
         result?;
-        self.maxsize.traverse(&visit)?;
-        self.open.get().map_or(Ok(()), |open| open.traverse(&visit))
+        self.callbacks.traverse(&visit)
     }
 
     fn __clear__(&self) {
         // Dropped here, under no lock: the items may run code that uses this queue.
         drop(self.engine.clear());
-    }
-}
-
-impl Opened<'_, '_> {
-    fn locked_size(&self) -> PyResult<usize> {
-        self.with_mutex(|| self.size())
+        self.callbacks.forget();
     }
 }
 

@@ -1,18 +1,27 @@
-//! Waiting for a queue from an event loop.
+//! Waiting for a closed queue from an event loop.
 
 use std::task::{Wake, Waker};
 
-use interlock_queue::{Hooked, Side};
+use interlock_queue::Side;
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, Waiter};
+use interlock_wait::{StateLock, Waiter};
+use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use super::base::Queue;
-use crate::errors::Failure;
 
-/// A Python callable as the waker of a task.
-struct Callback(Py<PyAny>);
+/// A Python callable as the waker of a task. It belongs to the queue, whose garbage collection visits it.
+struct Callback(StateLock<Option<Py<PyAny>>>);
+
+impl Callback {
+    /// Lets go of the callable.
+    fn forget(&self) {
+        let callable = self.0.lock().take();
+        drop(callable);
+    }
+}
 
 impl Wake for Callback {
     fn wake(self: Arc<Self>) {
@@ -22,10 +31,48 @@ impl Wake for Callback {
     fn wake_by_ref(self: &Arc<Self>) {
         // Without an interpreter any more, there is nobody to tell.
         Python::try_attach(|py| {
-            if let Err(error) = self.0.call0(py) {
-                error.write_unraisable(py, Some(self.0.bind(py)));
+            let callable = self.0.lock().take();
+            let Some(callable) = callable else {
+                return;
+            };
+            if let Err(error) = callable.call0(py) {
+                error.write_unraisable(py, Some(callable.bind(py)));
             }
         });
+    }
+}
+
+/// The callables of the tasks that wait for a queue.
+#[derive(Default)]
+pub(super) struct Callbacks(StateLock<Vec<std::sync::Weak<Callback>>>);
+
+impl Callbacks {
+    fn add(&self, callback: &Arc<Callback>) {
+        let mut all = self.0.lock();
+        all.retain(|callback| callback.strong_count() > 0);
+        all.push(Arc::downgrade(callback));
+    }
+
+    /// For the garbage collector.
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Not visited if another thread is at work on it: that keeps the callables alive, which is always safe.
+        let Some(all) = self.0.try_lock() else {
+            return Ok(());
+        };
+        for callback in all.iter().filter_map(std::sync::Weak::upgrade) {
+            if let Some(callable) = callback.0.try_lock() {
+                visit.call(&*callable)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of the callables: the queue is garbage.
+    pub(super) fn forget(&self) {
+        let all = std::mem::take(&mut *self.0.lock());
+        for callback in all.iter().filter_map(std::sync::Weak::upgrade) {
+            callback.forget();
+        }
     }
 }
 
@@ -52,28 +99,26 @@ pub(super) fn parse_side(side: &str) -> PyResult<Side> {
 impl Registration {
     /// Give the place up; if the callback was called, whoever waits next is told instead. Never blocks.
     fn cancel(&self, py: Python<'_>) {
-        let queue = self.queue.bind(py);
-        match queue.get().opened(queue) {
-            Some(opened) => opened.unregister(self.side, &self.waiter),
-            None => queue.get().engine.unregister(self.side, &self.waiter),
-        }
+        // An open queue has called all callbacks: nobody is left in the engine's line.
+        self.queue.bind(py).get().engine.unregister(self.side, &self.waiter);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.queue)
     }
 }
 
 impl Registration {
-    /// A place in line for `side`; `None` when the operation is worth trying now.
-    pub(super) fn new(queue: &Bound<'_, Queue>, side: Side, callback: Py<PyAny>) -> PyResult<Option<Self>> {
-        let waiter = Waiter::task(Waker::from(Arc::new(Callback(callback))));
-        let waits = match queue.get().opened(queue) {
-            None => queue.get().engine.register(side, &waiter),
-            Some(opened) => opened.run(Deadline::NEVER, Failure::Empty, |patience| {
-                opened.register(side, &waiter, patience)
-            })?,
-        };
-        Ok(waits.then(|| Registration {
+    /// A place in line for `side` of a closed queue; `None` when the operation is worth trying now.
+    pub(super) fn new(queue: &Bound<'_, Queue>, side: Side, callable: Py<PyAny>) -> Option<Self> {
+        let this = queue.get();
+        let callback = Arc::new(Callback(StateLock::new(Some(callable))));
+        this.callbacks.add(&callback);
+        let waiter = Waiter::task(Waker::from(callback));
+        this.engine.register(side, &waiter).then(|| Registration {
             queue: queue.clone().unbind(),
             side,
             waiter,
-        }))
+        })
     }
 }

@@ -1,0 +1,296 @@
+//! Objects that are closed until somebody looks inside.
+//!
+//! A closed object keeps its state in the engine. From the first look at it (a private attribute, a hook that is set on the
+//! object, in its class or in a derived one) the object is open, for good: its attributes are those that the standard library's
+//! own `__init__` makes, and its methods are the standard library's functions, unmodified, over our locks.
+//!
+//! The check for it and the operation after it are one step. With a GIL they are so by themselves; on a free-threaded build
+//! each object's critical section makes them one. Opening is such a step too, so no operation meets a half-open object.
+//!
+//! What a class is derived from and what was set in it can change under the feet of its objects. A closed object remembers
+//! the version tag that the interpreter had given its class when the class was found untouched: one comparison tells whether
+//! it has to be looked at again (see `tp_version_tag` in CPython's Objects/typeobject.c).
+
+use interlock_wait::Wakeups;
+use interlock_wait::primitive::global::{AtomicU32, Ordering};
+use pyo3::PyClass;
+use pyo3::call::PyCallArgs;
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::sync::critical_section::with_critical_section;
+use pyo3::types::{PyDict, PyString, PyType};
+
+use crate::raw;
+use crate::standard::Standard;
+
+/// In place of a version tag: the class was not looked at yet. No class has this tag.
+const UNKNOWN: u32 = u32::MAX - 1;
+/// In place of a version tag: the object is open.
+const OPEN: u32 = u32::MAX;
+
+/// Moves what the engine holds of an object into its attributes, in one step: see [`Openable::export`].
+pub(crate) type Export = fn(&Bound<'_, PyAny>, &Bound<'_, PyDict>) -> PyResult<Exported>;
+
+/// What came of an attempt to move an object's state.
+pub(crate) enum Exported {
+    /// It is moved; those who waited in the engine are to be woken when the object is open.
+    Moved(Vec<Wakeups>),
+    /// The attributes were made for another state of the object, such as one in which nobody waited: they are to be made anew.
+    Outdated,
+}
+
+/// What is common to all classes whose objects can be opened.
+#[pyclass(frozen, subclass, module = "interlock._interlock")]
+pub(crate) struct Openable {
+    /// The version tag of the class when it was found untouched, or `UNKNOWN`, or `OPEN`.
+    tag: AtomicU32,
+    export: Export,
+}
+
+impl Openable {
+    /// For an object of a class; open at once if that class has insides of its own.
+    ///
+    /// `export` is called once, while no other thread is at the object, and runs no Python code and makes no object that
+    /// the garbage collector knows: both could let other code look.
+    #[inline]
+    pub(crate) fn new(class: &Bound<'_, PyType>, export: Export) -> PyResult<Self> {
+        let this = Openable {
+            tag: AtomicU32::new(UNKNOWN),
+            export,
+        };
+        this.look_at(class)?;
+        Ok(this)
+    }
+
+    /// Whether the object is closed, as far as one comparison tells: `false` may also mean that its class has changed.
+    #[inline]
+    pub(crate) fn is_closed_for(&self, class: *mut ffi::PyTypeObject) -> bool {
+        // Relaxed: written in a step that excludes this one (see above).
+        raw::version_tag(class) == self.tag.load(Ordering::Relaxed)
+    }
+
+    /// Whether the object is open by now.
+    pub(crate) fn is_open(&self) -> bool {
+        // Relaxed: as in `is_closed_for`.
+        self.tag.load(Ordering::Relaxed) == OPEN
+    }
+
+    fn mark_open(&self) {
+        // Relaxed: as in `is_closed_for`.
+        self.tag.store(OPEN, Ordering::Relaxed);
+    }
+
+    /// Looks whether a class is untouched, and remembers it; whether it is.
+    fn look_at(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
+        match Standard::untouched(class)? {
+            Some(tag) => {
+                // Relaxed: as in `is_closed_for`. A class without a tag (0) is looked at each time.
+                self.tag.store(if tag == 0 { UNKNOWN } else { tag }, Ordering::Relaxed);
+                Ok(true)
+            }
+            None => {
+                if self.tag.load(Ordering::Relaxed) == UNKNOWN {
+                    self.mark_open();
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Openable {
+    /// Open the object, unless it is open.
+    fn _interlock_open(slf: &Bound<'_, Self>) -> PyResult<()> {
+        open_any(slf.as_any(), slf.get())
+    }
+
+    /// Whether the object is open: whether its methods are the standard library's.
+    #[getter]
+    fn _interlock_is_open(slf: &Bound<'_, Self>) -> bool {
+        slf.get().is_open()
+    }
+
+    /// The attributes of the object, which is opened: `__dict__` of the classes that programs see.
+    #[getter]
+    fn _interlock_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        open_any(slf.as_any(), slf.get())?;
+        raw::instance_dict(slf)
+    }
+
+    #[setter(_interlock_dict)]
+    fn set_interlock_dict(slf: &Bound<'_, Self>, attributes: &Bound<'_, PyDict>) -> PyResult<()> {
+        open_any(slf.as_any(), slf.get())?;
+        raw::set_instance_dict(slf, attributes)
+    }
+
+    /// Set an attribute; one that the standard library's methods use opens the object: `__setattr__` of the classes that
+    /// programs see.
+    fn _interlock_setattr(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: Bound<'_, PyAny>) -> PyResult<()> {
+        if !slf.get().is_open() && Standard::uses(&slf.get_type(), name)? {
+            open_any(slf.as_any(), slf.get())?;
+        }
+        raw::generic_set_attribute(slf, name, Some(&value))
+    }
+
+    /// Delete an attribute: `__delattr__`.
+    fn _interlock_delattr(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
+        if !slf.get().is_open() && Standard::uses(&slf.get_type(), name)? {
+            open_any(slf.as_any(), slf.get())?;
+        }
+        raw::generic_set_attribute(slf, name, None)
+    }
+}
+
+/// A class whose objects can be opened.
+pub(crate) trait Opens: PyClass<Frozen = True, BaseType = Openable> + Sync {}
+
+impl<T: PyClass<Frozen = True, BaseType = Openable> + Sync> Opens for T {}
+
+/// Runs an operation of the engine on an object if it is closed; `None` if it is open.
+///
+/// The operation may wait: while the thread sleeps, others may operate on the object, and open it.
+#[inline]
+pub(crate) fn closed<'a, T: Opens, R>(
+    slf: &'a Bound<'_, T>,
+    operation: impl FnOnce(&'a T) -> R,
+) -> PyResult<Option<R>> {
+    with_critical_section(slf.as_any(), || {
+        let openable = slf.as_super().get();
+        if openable.is_closed_for(slf.as_any().get_type_ptr()) || is_closed_after_all(slf)? {
+            Ok(Some(operation(slf.get())))
+        } else {
+            Ok(None)
+        }
+    })
+}
+
+/// Whether an object is closed whose class has another version tag than the object remembers. It is opened if the class has
+/// got insides of its own.
+#[cold]
+fn is_closed_after_all<T: Opens>(slf: &Bound<'_, T>) -> PyResult<bool> {
+    let openable = slf.as_super().get();
+    if openable.is_open() {
+        return Ok(false);
+    }
+    let untouched = openable.look_at(&slf.as_any().get_type())?;
+    if !untouched {
+        open_any(slf.as_any(), openable)?;
+    }
+    Ok(untouched)
+}
+
+/// Opens an object, unless it is open.
+pub(crate) fn open<T: Opens>(slf: &Bound<'_, T>) -> PyResult<()> {
+    open_any(slf.as_any(), slf.as_super().get())
+}
+
+/// Says that an object is open which was given something for which only the standard library has a way, before it did
+/// anything; its `__init__` is the standard library's then.
+pub(crate) fn begin_open<T: Opens>(slf: &Bound<'_, T>) {
+    slf.as_super().get().mark_open();
+}
+
+#[cold]
+fn open_any(slf: &Bound<'_, PyAny>, openable: &Openable) -> PyResult<()> {
+    if openable.is_open() {
+        return Ok(());
+    }
+    let standard = Standard::of(&slf.get_type())?.ok_or_else(hidden)?;
+    let mut somebody_waits = false;
+    let wakeups = loop {
+        // Python code, so others may run; what it makes is nobody's yet.
+        let attributes = standard.get().attributes(slf, somebody_waits)?;
+        let exported = with_critical_section(slf, || {
+            // Other code could run, and look, in a collection.
+            let _no_collection = raw::NoCollection::begin();
+            if openable.is_open() {
+                return Ok(Exported::Moved(Vec::new()));
+            }
+            let exported = (openable.export)(slf, &attributes)?;
+            if matches!(exported, Exported::Moved(_)) {
+                raw::instance_dict(slf)?.update(attributes.as_mapping())?;
+                openable.mark_open();
+            }
+            PyResult::Ok(exported)
+        })?;
+        match exported {
+            Exported::Moved(wakeups) => break wakeups,
+            Exported::Outdated => somebody_waits = true,
+        }
+    };
+    wakeups.into_iter().for_each(Wakeups::run);
+    Ok(())
+}
+
+/// Calls the standard library's function of this name; the first argument is the open object.
+#[cold]
+pub(crate) fn standard<'py, T: Opens>(
+    slf: &Bound<'py, T>,
+    name: &Bound<'py, PyString>,
+    arguments: impl PyCallArgs<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    function(slf, name)?.call1(arguments)
+}
+
+/// The standard library's function of this name.
+pub(crate) fn function<'py, T: Opens>(
+    slf: &Bound<'py, T>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let standard = Standard::of(&slf.as_any().get_type())?.ok_or_else(hidden)?;
+    standard.get().function(name)
+}
+
+#[cold]
+fn hidden() -> PyErr {
+    PyRuntimeError::new_err("only objects of public classes can be opened")
+}
+
+/// An attribute that is inside: a look at it opens the object. (The attribute itself is then found before this.)
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct Inside {
+    name: Py<PyString>,
+    /// Gives the attribute of a closed object, if that is no reason to open it.
+    read: Option<Py<PyAny>>,
+}
+
+#[pymethods]
+impl Inside {
+    #[new]
+    #[pyo3(signature = (name, read = None))]
+    fn new(name: Bound<'_, PyString>, read: Option<Py<PyAny>>) -> Self {
+        Inside { name: name.unbind(), read }
+    }
+
+    fn __get__<'py>(
+        &self,
+        object: Option<&Bound<'py, Openable>>,
+        owner: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = owner.py();
+        let name = self.name.bind(py);
+        let Some(object) = object else {
+            let owner = owner.getattr("__name__")?;
+            let message = format!("type object '{owner}' has no attribute '{name}'");
+            return Err(PyAttributeError::new_err(message));
+        };
+        if let Some(read) = self.read.as_ref().filter(|_| !object.get().is_open()) {
+            return read.bind(py).call1((object,));
+        }
+        open_any(object.as_any(), object.get())?;
+        if let Some(found) = raw::instance_dict(object)?.get_item(name)? {
+            return Ok(found);
+        }
+        // What the standard library has in some objects of the class only, instead of the function of that name.
+        if let Some(function) = Standard::of(&object.get_type())?.and_then(|standard| standard.get().function(name).ok()) {
+            return function.call_method1(intern!(py, "__get__"), (object, owner));
+        }
+        let class = object.get_type().name()?;
+        let message = format!("'{class}' object has no attribute '{name}'");
+        Err(PyAttributeError::new_err(message))
+    }
+}

@@ -1,0 +1,87 @@
+//! What the interpreter knows of classes and attributes, for `openable` and `standard`.
+
+use std::ffi::c_int;
+use std::ptr::null_mut;
+
+use interlock_wait::primitive::global::{AtomicU32, Ordering};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyType};
+
+unsafe extern "C" {
+    /// What a class has under a name, by way of the interpreter's cache; a borrowed reference, or null without an exception.
+    fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
+/// The number of the state of a class, in which all changes of it and of those it is derived from count; 0 if it has none.
+#[inline]
+pub(crate) fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
+    // SAFETY: callers pass the class of an object that they hold, or one that they hold.
+    let tag = unsafe { &raw mut (*class).tp_version_tag };
+    // SAFETY: the field is aligned and lives as long as the class, and other threads write it in one piece.
+    let tag = unsafe { AtomicU32::from_ptr(tag) };
+    // Relaxed: whoever changes the class while a call of its objects runs may come before or after that call.
+    tag.load(Ordering::Relaxed)
+}
+
+/// What a class has under a name, its own or inherited.
+pub(crate) fn lookup<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: both are alive, and the thread is attached.
+    let found = unsafe { _PyType_Lookup(class.as_type_ptr(), name.as_ptr()) };
+    // SAFETY: null, or what the class holds at this moment.
+    unsafe { Bound::from_borrowed_ptr_or_opt(class.py(), found) }
+}
+
+/// The attributes of an object, as they are; one of a class in Python.
+pub(crate) fn instance_dict<'py>(object: &Bound<'py, impl Sized>) -> PyResult<Bound<'py, PyDict>> {
+    // SAFETY: the object is alive, and the thread is attached.
+    let dict = unsafe { ffi::PyObject_GenericGetDict(object.as_ptr(), null_mut()) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    let dict = unsafe { Bound::from_owned_ptr_or_err(object.py(), dict) }?;
+    Ok(dict.cast_into()?)
+}
+
+/// Replaces the attributes of an object.
+pub(crate) fn set_instance_dict(object: &Bound<'_, impl Sized>, attributes: &Bound<'_, PyDict>) -> PyResult<()> {
+    // SAFETY: both are alive, and the thread is attached.
+    let done = unsafe { ffi::PyObject_GenericSetDict(object.as_ptr(), attributes.as_ptr(), null_mut()) };
+    check(object.py(), done)
+}
+
+/// Sets an attribute as `object.__setattr__` does, or deletes it.
+pub(crate) fn generic_set_attribute(
+    object: &Bound<'_, impl Sized>,
+    name: &Bound<'_, PyString>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let value = value.map_or(null_mut(), Bound::as_ptr);
+    // SAFETY: all are alive, and the thread is attached; without a value the attribute is deleted.
+    let done = unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value) };
+    check(object.py(), done)
+}
+
+fn check(py: Python<'_>, done: c_int) -> PyResult<()> {
+    if done == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
+}
+
+/// While it lives, the calling thread begins no garbage collection, in which code of anybody's might run.
+pub(crate) struct NoCollection {
+    was_enabled: bool,
+}
+
+impl NoCollection {
+    pub(crate) fn begin() -> Self {
+        // SAFETY: the thread is attached: an object is being opened.
+        let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
+        NoCollection { was_enabled }
+    }
+}
+
+impl Drop for NoCollection {
+    fn drop(&mut self) {
+        if self.was_enabled {
+            // SAFETY: as in `begin`.
+            unsafe { ffi::PyGC_Enable() };
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What the standard library has for a class of ours, as it was when Interlock was imported.
+
+use interlock_wait::primitive::global::{AtomicU32, Ordering};
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyAttributeError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyFrozenSet, PyString, PyType};
+
+use crate::raw;
+
+/// The standard library's functions for a class of ours, and what of the class nobody may touch as long as its objects are
+/// closed. The class has it as `_interlock_standard`.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct Standard {
+    /// Functions by name.
+    functions: Py<PyDict>,
+    /// Makes the attributes of an object that is opened: called with the object, and whether threads wait for it.
+    attributes: Py<PyAny>,
+    /// Names that the standard library's functions look up in an object.
+    used: Py<PyFrozenSet>,
+    sealed: PyOnceLock<Sealed>,
+}
+
+/// A class, and what it had under its private names when it was made.
+struct Sealed {
+    class: Py<PyType>,
+    private: Vec<(Py<PyString>, Option<Py<PyAny>>)>,
+    /// The version tag of the class when it was last found untouched.
+    tag: AtomicU32,
+}
+
+#[pymethods]
+impl Standard {
+    /// `functions`: by name; `used`: the names that they look up in an object; `attributes`: makes an object's attributes.
+    #[new]
+    fn new(functions: Bound<'_, PyDict>, used: Bound<'_, PyFrozenSet>, attributes: Py<PyAny>) -> Self {
+        Standard {
+            functions: functions.unbind(),
+            attributes,
+            used: used.unbind(),
+            sealed: PyOnceLock::new(),
+        }
+    }
+
+    /// Remember what `class` has under the names `private`: once it or a derived class has something else there, its objects are
+    /// open.
+    fn seal(&self, class: &Bound<'_, PyType>, private: Vec<Bound<'_, PyString>>) {
+        let py = class.py();
+        let private = private
+            .into_iter()
+            .map(|name| {
+                let found = raw::lookup(class, &name).map(Bound::unbind);
+                (name.unbind(), found)
+            })
+            .collect();
+        let sealed = Sealed {
+            class: class.clone().unbind(),
+            private,
+            tag: AtomicU32::new(0),
+        };
+        let _ = self.sealed.set(py, sealed);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.functions)?;
+        visit.call(&self.attributes)?;
+        visit.call(&self.used)
+    }
+}
+
+impl Standard {
+    /// That of a class, or of the nearest class of ours that it is derived from.
+    pub(crate) fn of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, Standard>>> {
+        let name = pyo3::intern!(class.py(), "_interlock_standard");
+        Ok(raw::lookup(class, name).and_then(|found| found.cast_into::<Standard>().ok()))
+    }
+
+    /// The version tag of a class of closed objects, 0 if it has none; `None` if the class has insides of its own.
+    #[inline]
+    pub(crate) fn untouched(class: &Bound<'_, PyType>) -> PyResult<Option<u32>> {
+        let py = class.py();
+        // Before the look, so that a change meanwhile is seen.
+        let tag = raw::version_tag(class.as_type_ptr());
+        let Some(standard) = Self::of(class)? else {
+            return Ok(Some(tag)); // no program sees it
+        };
+        let Some(sealed) = standard.get().sealed.get(py) else {
+            return Ok(Some(tag)); // it is being made
+        };
+        let ours = class.is(&sealed.class);
+        // Relaxed: a tag is given to one state of one class, for ever.
+        if ours && tag != 0 && tag == sealed.tag.load(Ordering::Relaxed) {
+            return Ok(Some(tag));
+        }
+        let untouched = sealed.private.iter().all(|(name, had)| {
+            let has = raw::lookup(class, name.bind(py));
+            has.as_ref().map(Bound::as_ptr) == had.as_ref().map(Py::as_ptr)
+        });
+        if untouched && ours {
+            sealed.tag.store(tag, Ordering::Relaxed);
+        }
+        Ok(untouched.then_some(tag))
+    }
+
+    /// Whether the standard library's functions look up this name in an object of the class.
+    pub(crate) fn uses(class: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+        match Self::of(class)? {
+            Some(standard) => standard.get().used.bind(class.py()).contains(name),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether a class is one of ours, not one that is derived from it.
+    pub(crate) fn is_ours(class: &Bound<'_, PyType>) -> PyResult<bool> {
+        let standard = Self::of(class)?;
+        let sealed = standard.as_ref().and_then(|standard| standard.get().sealed.get(class.py()));
+        Ok(sealed.is_none_or(|sealed| class.is(&sealed.class)))
+    }
+
+    /// The attributes that the standard library would have given an object.
+    pub(crate) fn attributes<'py>(
+        &self,
+        object: &Bound<'py, PyAny>,
+        somebody_waits: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let made = self.attributes.bind(object.py()).call1((object, somebody_waits))?;
+        Ok(made.cast_into()?)
+    }
+
+    /// The function of this name.
+    pub(crate) fn function<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        let found = self.functions.bind(name.py()).get_item(name)?;
+        found.ok_or_else(|| PyAttributeError::new_err(name.clone().unbind()))
+    }
+}

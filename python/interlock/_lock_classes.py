@@ -1,0 +1,178 @@
+"""`Event`, `Semaphore`, `BoundedSemaphore`, `Condition` and `Barrier`: the engine's, derived from the standard classes."""
+
+from __future__ import annotations
+
+import threading as _std
+from operator import methodcaller
+
+from interlock import _interlock
+from interlock._opening import close, fresh, ways_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore"]
+
+_StdBarrier = _std.Barrier
+_StdBoundedSemaphore = _std.BoundedSemaphore
+_StdCondition = _std.Condition
+_StdEvent = _std.Event
+_StdSemaphore = _std.Semaphore
+
+
+class Event(_interlock.Event, _std.Event):  # type: ignore[misc]
+    """A flag that threads wait for.
+
+    Blocks in `wait()` until `set()`; Ctrl-C ends the wait. Whoever waits when it is set gets through, even if it is
+    cleared at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
+    """
+
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
+
+
+class Semaphore(_interlock.Semaphore, _std.Semaphore):  # type: ignore[misc]
+    """A number of permits.
+
+    Blocks in `acquire()` while there is none, until `release()`; Ctrl-C ends the wait. Follows
+    https://docs.python.org/3/library/threading.html#semaphore-objects.
+    """
+
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
+
+
+class BoundedSemaphore(Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
+    """A semaphore whose permits never become more than there were at first: then `release()` raises ValueError.
+
+    Follows https://docs.python.org/3/library/threading.html#semaphore-objects.
+    """
+
+    __init__ = _interlock.Semaphore._interlock_init_bounded  # type: ignore[assignment]
+    __repr__ = _std.BoundedSemaphore.__repr__
+
+
+class Condition(_interlock.Condition, _std.Condition):  # type: ignore[misc]
+    """A condition variable: lets threads wait until another one notifies them.
+
+    Blocks in `wait()`, with its lock released, until `notify()`; Ctrl-C ends the wait, after the lock was taken back.
+    Follows https://docs.python.org/3/library/threading.html#condition-objects.
+    """
+
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
+
+
+class Barrier(_interlock.Barrier, _std.Barrier):  # type: ignore[misc]
+    """A point that a number of threads pass together, again and again.
+
+    Blocks in `wait()` until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end the
+    wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
+    """
+
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
+
+
+def _event(event: Event, somebody_waits: bool) -> dict[str, Any]:
+    attributes = fresh(_StdEvent)
+    if somebody_waits:
+        attributes["_cond"]._interlock_open()  # those who wait stand in its `_waiters`
+    return attributes
+
+
+def _semaphore(semaphore: Semaphore, somebody_waits: bool) -> dict[str, Any]:
+    return fresh(_StdSemaphore)
+
+
+def _bounded_semaphore(semaphore: BoundedSemaphore, somebody_waits: bool) -> dict[str, Any]:
+    return fresh(_StdBoundedSemaphore, semaphore._interlock_bound())
+
+
+def _condition(condition: Condition, somebody_waits: bool) -> dict[str, Any]:
+    return fresh(_StdCondition, condition._interlock_lock())
+
+
+def _barrier(barrier: Barrier, somebody_waits: bool) -> dict[str, Any]:
+    return fresh(_StdBarrier, barrier._interlock_parties(), None, barrier._interlock_timeout())
+
+
+def _go_on(barrier: Any, index: int, timeout: float | None) -> int:
+    """The second half of the standard `wait()`, for a party that arrived before the barrier was opened."""
+    with barrier._cond:
+        try:
+            barrier._wait(timeout)
+            return index
+        finally:
+            barrier._count -= 1
+            barrier._exit()
+
+
+def _leave(barrier: Any) -> None:
+    """What the standard `wait()` does when something is raised in it."""
+    with barrier._cond:
+        barrier._count -= 1
+        barrier._exit()
+
+
+def _of_lock(name: str) -> Any:
+    """Reads the method of a closed condition's lock that the condition has, too."""
+
+    def read(condition: Condition) -> Any:
+        return getattr(condition._interlock_lock(), name)
+
+    return read
+
+
+_permits = methodcaller("_interlock_permits")
+
+close(
+    Event,
+    _std.Event,
+    _event,
+    {"_cond": None, "_flag": methodcaller("_interlock_flag")},
+    ("is_set", "set", "clear", "wait"),
+)
+close(
+    Semaphore,
+    _std.Semaphore,
+    _semaphore,
+    {"_cond": None, "_value": _permits},
+    ("acquire", "release", "__enter__", "__exit__"),
+)
+close(
+    BoundedSemaphore,
+    _std.BoundedSemaphore,
+    _bounded_semaphore,
+    {"_cond": None, "_value": _permits, "_initial_value": methodcaller("_interlock_bound")},
+    ("acquire", "release", "__enter__", "__exit__"),
+)
+close(
+    Condition,
+    _std.Condition,
+    _condition,
+    {
+        "_lock": methodcaller("_interlock_lock"),
+        "_waiters": None,
+        "_is_owned": None,
+        "_release_save": None,
+        "_acquire_restore": None,
+        "acquire": _of_lock("acquire"),
+        "release": _of_lock("release"),
+        "locked": _of_lock("locked"),
+    },
+    ("wait", "notify", "notify_all", "__enter__", "__exit__"),
+)
+close(
+    Barrier,
+    _std.Barrier,
+    _barrier,
+    {
+        "_cond": None,
+        "_action": None,
+        "_timeout": None,
+        "_parties": methodcaller("_interlock_parties"),
+        "_count": methodcaller("_interlock_count"),
+        "_state": methodcaller("_interlock_state"),
+    },
+    ("wait", "reset", "abort"),
+    go_on=_go_on,
+    leave=_leave,
+)

@@ -1,0 +1,129 @@
+"""Closed until somebody looks inside; open means the standard library's own code.
+
+An object of a class made here keeps its state in the engine as long as it is closed. Whoever reads or sets an attribute of
+its inside, sets a hook on it, in its class or in a derived one, or gives it something that only the standard library has a way
+for, opens it, for good: from then on its attributes are those that the standard library's `__init__` makes, and its methods are the
+standard library's functions, unmodified, over our locks. See docs/drop-in.md, and `openable.rs` for how it is done.
+
+What the standard library's functions are is looked up when Interlock is imported: after `install()` the names of the
+standard modules are ours.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import threading as _std
+from _thread import LockType as _StdLock
+from types import FunctionType
+
+from interlock._interlock import Inside, Openable, Standard, own_methods
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+__all__ = ["close", "fresh", "ways_in"]
+
+_StdRLock = type(_std.RLock())
+_StdCondition = _std.Condition
+
+
+def close(
+    cls: type,
+    std: type,
+    attributes: Callable[[Any, bool], dict[str, Any]],
+    inside: Mapping[str, Callable[[Any], Any] | None],
+    methods: Iterable[str],
+    **functions: Any,
+) -> None:
+    """Make the objects of `cls` closed until somebody looks inside. To be called once, when the class is made.
+
+    Args:
+        cls: a class that is derived from one of the engine's and from `std`, with `ways_in` in its body.
+        std: the standard library's class.
+        attributes: called with an object that is opened, and whether threads wait for it; makes its attributes, as new as those
+            of an object on which nothing was done. The engine fills them.
+        inside: the attributes that an object of `std` has, by name, each with a function that reads it of a closed object, or
+            None if reading it opens the object.
+        methods: names of the engine's methods that are to be called by the interpreter's short way.
+        functions: what an open object has under these names, where that is not the function of `std`.
+
+    Does not block.
+    """
+    found = {name: getattr(std, name) for name in dir(std) if name != "__class__"}
+    used = {name: what for name, what in found.items() if isinstance(what, FunctionType)}
+    used |= functions
+    used["__init__"] = _over_our_locks(used["__init__"])
+    public = {name for name in found if not name.startswith("__")}
+    hooks = {name for name in public if name.startswith("_") and name not in inside}
+    for name, read in inside.items():
+        setattr(cls, name, Inside(name, read))
+    standard = Standard(used, frozenset(public | inside.keys()), attributes)
+    cls._interlock_standard = standard  # type: ignore[attr-defined]
+    own_methods(cls, *methods)
+    cls.__module__ = std.__module__
+    standard.seal(cls, sorted(hooks | inside.keys()))
+
+
+def fresh(std: type, *args: Any) -> dict[str, Any]:
+    """The attributes that the standard library gives a new object of its class `std`, with our locks in them."""
+    made = object.__new__(std)
+    std.__init__(made, *args)  # type: ignore[misc]
+    return _with_our_locks(vars(made))
+
+
+def _over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        _with_our_locks(self.__dict__)
+
+    return __init__
+
+
+def _with_our_locks(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Put our locks and conditions in the place of the standard library's, which nobody has used yet.
+
+    After `install()` there are none: the standard library's own code has made ours.
+    """
+    kinds = _StdLock, _StdRLock, _StdCondition
+    replaced: dict[int, Any] = {}
+    for name, value in attributes.items():
+        if type(value) in kinds:
+            attributes[name] = _ours(value, replaced)
+    return attributes
+
+
+def _ours(standard: Any, replaced: dict[int, Any]) -> Any:
+    from interlock.threading import Condition, Lock, RLock
+
+    if id(standard) not in replaced:
+        if type(standard) is _StdCondition:
+            ours: Any = Condition(_ours(standard._lock, replaced))
+        else:
+            ours = Lock() if type(standard) is _StdLock else RLock()
+        replaced[id(standard)] = ours
+    return replaced[id(standard)]
+
+
+def _reduce_ex(self: Any, protocol: int, /) -> Any:
+    """What `object.__reduce_ex__` gives for an object of a class in Python: the class, and the attributes."""
+    cls = type(self)
+    if cls.__reduce__ is not object.__reduce__:
+        return self.__reduce__()
+    args = self.__getnewargs__() if hasattr(self, "__getnewargs__") else ()
+    if cls.__getstate__ is not object.__getstate__:
+        return copyreg.__newobj__, (cls, *args), self.__getstate__()  # type: ignore[attr-defined]
+    state: Any = self.__dict__ or None
+    slots = {
+        name: getattr(self, name)
+        for name in copyreg._slotnames(cls)  # type: ignore[attr-defined]
+        if hasattr(self, name)
+    }
+    if slots:
+        state = state, slots
+    return copyreg.__newobj__, (cls, *args), state  # type: ignore[attr-defined]
+
+
+ways_in = Openable._interlock_dict, Openable._interlock_setattr, Openable._interlock_delattr, _reduce_ex
+"""`__dict__`, `__setattr__`, `__delattr__` and `__reduce_ex__` of a class whose objects can be opened."""

@@ -47,7 +47,10 @@ class BoundedSemaphore(Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
     Follows https://docs.python.org/3/library/threading.html#semaphore-objects.
     """
 
-    __init__ = _interlock.Semaphore._interlock_init_bounded  # type: ignore[assignment]
+    def __init__(self, value=1):  # type: ignore[no-untyped-def]  # as the standard library's is shown
+        """Make a semaphore with so many permits. Raises ValueError for a number below 0."""
+        self._interlock_init_bounded(value)
+
     __repr__ = _std.BoundedSemaphore.__repr__
 
 
@@ -87,7 +90,10 @@ def _bounded_semaphore(semaphore: BoundedSemaphore, somebody_waits: bool) -> dic
 
 
 def _condition(condition: Condition, somebody_waits: bool) -> dict[str, Any]:
-    return fresh(_StdCondition, condition._interlock_lock())
+    try:
+        return fresh(_StdCondition, condition._interlock_lock())
+    except AttributeError:  # its `__init__` was not called
+        return {}
 
 
 def _barrier(barrier: Barrier, somebody_waits: bool) -> dict[str, Any]:
@@ -121,6 +127,12 @@ def _of_lock(name: str) -> Any:
     return read
 
 
+def _init_condition(condition: Any, lock: Any = None) -> None:
+    """The standard `__init__`, with a lock of ours where none is given."""
+    _std_init_condition(condition, _interlock.RLock() if lock is None else lock)
+
+
+_std_init_condition = _std.Condition.__init__
 _permits = methodcaller("_interlock_permits")
 
 close(
@@ -142,7 +154,7 @@ close(
     _std.BoundedSemaphore,
     _bounded_semaphore,
     {"_cond": None, "_value": _permits, "_initial_value": methodcaller("_interlock_bound")},
-    ("acquire", "release", "__enter__", "__exit__"),
+    ("release",),  # the others are those of `Semaphore`, or of a class in between
 )
 close(
     Condition,
@@ -159,6 +171,7 @@ close(
         "locked": _of_lock("locked"),
     },
     ("wait", "notify", "notify_all", "__enter__", "__exit__"),
+    __init__=_init_condition,
 )
 close(
     Barrier,

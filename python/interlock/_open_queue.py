@@ -9,6 +9,7 @@ import queue as _std
 import sys
 from queue import Empty
 
+from interlock._opening import over_our_locks
 from interlock._queue_errors import ShutDown
 
 TYPE_CHECKING = False
@@ -68,6 +69,7 @@ if sys.version_info >= (3, 13):
 
 else:
     _std_get = _std.Queue.get
+    _std_init = over_our_locks(_std.Queue.__init__)
 
     def _refuse(*_: object) -> NoReturn:
         raise ShutDown
@@ -95,6 +97,12 @@ else:
             queue.not_empty.notify_all()
             queue.not_full.notify_all()
 
+    def _init(queue: Any, maxsize: int = 0) -> None:
+        """The standard `__init__`, which also makes a queue that was shut down one like any other again."""
+        if queue.__dict__.pop("is_shutdown", False):
+            queue.__dict__.pop("_put", None)
+        _std_init(queue, maxsize)
+
     def _get(queue: Any, block: bool = True, timeout: float | None = None) -> Any:
         try:
             return _std_get(queue, block, timeout)
@@ -103,4 +111,9 @@ else:
                 raise ShutDown from None
             raise
 
-    functions = {"shutdown": _shutdown, "get": _get, "is_shutdown": property(lambda queue: False)}
+    functions = {
+        "__init__": _init,
+        "get": _get,
+        "is_shutdown": property(lambda queue: False),
+        "shutdown": _shutdown,
+    }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-__all__ = ["close", "fresh", "ways_in"]
+__all__ = ["close", "fresh", "over_our_locks", "ways_in"]
 
 _StdRLock = type(_std.RLock())
 _StdCondition = _std.Condition
@@ -53,17 +53,22 @@ def close(
     """
     found = {name: getattr(std, name) for name in dir(std) if name != "__class__"}
     used = {name: what for name, what in found.items() if isinstance(what, FunctionType)}
+    used["__init__"] = over_our_locks(used["__init__"])
     used |= functions
-    used["__init__"] = _over_our_locks(used["__init__"])
     public = {name for name in found if not name.startswith("__")}
     hooks = {name for name in public if name.startswith("_") and name not in inside}
     for name, read in inside.items():
-        setattr(cls, name, Inside(name, read))
+        if name not in _inherited_inside(cls):
+            setattr(cls, name, Inside(name, read))
     standard = Standard(used, frozenset(public | inside.keys()), attributes)
     cls._interlock_standard = standard  # type: ignore[attr-defined]
     own_methods(cls, *methods)
     cls.__module__ = std.__module__
     standard.seal(cls, sorted(hooks | inside.keys()))
+
+
+def _inherited_inside(cls: type) -> set[str]:
+    return {name for base in cls.__mro__ for name, what in vars(base).items() if type(what) is Inside}
 
 
 def fresh(std: type, *args: Any) -> dict[str, Any]:
@@ -73,7 +78,9 @@ def fresh(std: type, *args: Any) -> dict[str, Any]:
     return _with_our_locks(vars(made))
 
 
-def _over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
+def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
+    """The standard library's `__init__`, with our locks in the place of those that it makes."""
+
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         _with_our_locks(self.__dict__)

@@ -133,7 +133,7 @@ for _class, _like in (
             "unfinished_tasks": methodcaller("_interlock_unfinished"),
             "is_shutdown": methodcaller("_interlock_shut_down"),
         },
-        ("put", "get"),
+        ("put", "get") if _class is Queue else (),  # a class in between may have others
         when_ready=when_ready,
         **functions,
     )

@@ -188,12 +188,8 @@ def test_a_bound_that_does_not_compare_fails_where_it_is_compared(kind: str, max
 
 
 def test_many_items_are_refused_by_a_bound_that_does_not_compare() -> None:
-    for number in range(2):
-        code = f"x = q.Queue(None)\nx.put_many(range({number}))"
-        assert outcome(OURS, attempt(code, "x.qsize()"))[1] == (
-            (TypeError, "'>' not supported between instances of 'NoneType' and 'int'"),
-            0,
-        )
+    said = outcome(OURS, attempt("x = q.Queue(None)\nx.put_many([1])", "x.qsize()"))
+    assert said[1] == ((TypeError, "'>' not supported between instances of 'NoneType' and 'int'"), 0)
 
 
 def test_a_hook_is_given_the_bound_as_it_was_given() -> None:

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::blocking;
-use crate::convert::{LockTimeout, Timeout, Truth, plain_number};
+use crate::convert::{Given, LockTimeout, Timeout, Truth, plain_number};
 use crate::errors::Failure;
 use crate::lock::Lock;
 use crate::made::Made;
@@ -141,28 +141,19 @@ impl Condition {
     ///
     /// They go on when they have the lock, one after the other. Raises RuntimeError if the calling thread does not have
     /// the lock.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Given::default()), text_signature = "($self, n=1)")]
     #[inline]
-    fn notify(slf: &Bound<'_, Self>, n: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn notify<'py>(slf: &Bound<'py, Self>, n: Given<'py>) -> PyResult<()> {
         let py = slf.py();
-        let count = match n {
-            None => 1,
-            Some(n) => match plain_number(n) {
-                Some(count) => count,
-                None => {
-                    // Not an integer, or a very large one: what that comes to is for the standard library to say.
-                    open(slf)?;
-                    0
-                }
-            },
+        let Some(count) = n.0.as_ref().map_or(Some(1), plain_number) else {
+            // Not an integer, or a very large one: what that comes to is for the standard library to say.
+            open(slf)?;
+            return standard(slf, intern!(py, "notify"), (slf, n.0)).map(drop);
         };
-        match closed(slf, |condition| condition.notify_closed(py, count.max(0).unsigned_abs()))? {
-            Some(result) => result,
-            None => match n {
-                None => standard(slf, intern!(py, "notify"), (slf,)).map(drop),
-                Some(n) => standard(slf, intern!(py, "notify"), (slf, n)).map(drop),
-            },
-        }
+        let notified = closed(slf, |condition| {
+            condition.notify_closed(py, count.max(0).unsigned_abs())
+        })?;
+        notified.unwrap_or_else(|| standard(slf, intern!(py, "notify"), (slf, count)).map(drop))
     }
 
     /// Notify all threads that wait. Never blocks.

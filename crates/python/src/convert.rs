@@ -24,6 +24,19 @@ impl<'py> FromPyObject<'_, 'py> for Truth {
     }
 }
 
+/// An argument just as it was given, or none: here None is an argument like any other.
+#[derive(Default)]
+pub(crate) struct Given<'py>(pub(crate) Option<Bound<'py, PyAny>>);
+
+impl<'py> FromPyObject<'_, 'py> for Given<'py> {
+    type Error = PyErr;
+
+    #[inline]
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Given(Some(object.to_owned())))
+    }
+}
+
 /// How long the caller is willing to wait.
 #[derive(Clone, Copy)]
 pub(crate) enum Timeout {

@@ -147,11 +147,6 @@ pub(crate) fn is_no_item(py: Python<'_>, error: &PyErr) -> bool {
     EMPTY.is_class_of(py, error) || SHUT_DOWN.is_class_of(py, error)
 }
 
-/// Whether an exception says that a queue has no room.
-pub(crate) fn is_no_room(py: Python<'_>, error: &PyErr) -> bool {
-    FULL.is_class_of(py, error)
-}
-
 /// A queue's refusal to count one more task as done, as its exception.
 pub(crate) fn too_many_done(py: Python<'_>) -> impl FnOnce(TooManyDone) -> PyErr {
     move |TooManyDone| Failure::TooManyDone.raise(py)

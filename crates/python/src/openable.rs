@@ -53,8 +53,8 @@ pub(crate) struct Openable {
 impl Openable {
     /// For an object of a class; open at once if that class has insides of its own.
     ///
-    /// `export` is called once, while no other thread is at the object, and runs no Python code and makes no object that
-    /// the garbage collector knows: both could let other code look.
+    /// `export` is called once, while no other thread is at the object. It must neither detach nor run Python code: both would
+    /// let others look. (So it interns no names: the first time, `intern!` detaches.)
     #[inline]
     pub(crate) fn new(class: &Bound<'_, PyType>, export: Export) -> PyResult<Self> {
         let this = Openable {
@@ -86,6 +86,7 @@ impl Openable {
     /// Looks whether a class is untouched, and remembers it; whether it is.
     fn look_at(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
         match Standard::untouched(class)? {
+            Some(_) if self.is_open() => Ok(false), // somebody opened it meanwhile
             Some(tag) => {
                 // Relaxed: as in `is_closed_for`. A class without a tag (0) is looked at each time.
                 self.tag.store(if tag == 0 { UNKNOWN } else { tag }, Ordering::Relaxed);

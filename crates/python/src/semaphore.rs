@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
-use crate::convert::{Timeout, Truth, plain_number};
+use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
 use crate::openable::{Exported, Openable, begin_open, closed, function, open, standard};
 use crate::standard::Standard;
@@ -36,15 +36,14 @@ impl Semaphore {
         Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(Semaphore { engine }))
     }
 
-    #[pyo3(signature = (value = None))]
-    fn __init__(slf: &Bound<'_, Self>, value: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        begin(slf, value, false)
+    #[pyo3(signature = (value = Given::default()))]
+    fn __init__<'py>(slf: &Bound<'py, Self>, value: Given<'py>) -> PyResult<()> {
+        begin(slf, value.0.as_ref(), false)
     }
 
     /// `__init__` of a bounded semaphore.
-    #[pyo3(signature = (value = None), text_signature = "($self, value=1)")]
-    fn _interlock_init_bounded(slf: &Bound<'_, Self>, value: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        begin(slf, value, true)
+    fn _interlock_init_bounded(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        begin(slf, Some(value), true)
     }
 
     /// Take a permit; whether one was taken.
@@ -88,34 +87,24 @@ impl Semaphore {
     /// Give back `n` permits, and wake as many threads that wait. Never blocks.
     ///
     /// Raises ValueError if n is less than 1, or if there would be more permits than a BoundedSemaphore began with.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Given::default()), text_signature = "($self, n=1)")]
     #[inline]
-    fn release(slf: &Bound<'_, Self>, n: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn release<'py>(slf: &Bound<'py, Self>, n: Given<'py>) -> PyResult<()> {
         let py = slf.py();
-        let count = match n {
-            None => Some(1),
-            Some(n) => plain_number(n),
-        };
-        if let (None, Some(n)) = (count, n) {
+        let Some(count) = n.0.as_ref().map_or(Some(1), plain_number) else {
             // Not an integer, or a very large one: what that comes to is for the standard library to say.
-            if !n.is_none() {
-                open(slf)?;
-            }
-            return standard(slf, intern!(py, "release"), (slf, n)).map(drop);
-        }
-        let released = closed(slf, |semaphore| match count.unwrap_or(1) {
+            open(slf)?;
+            return standard(slf, intern!(py, "release"), (slf, n.0)).map(drop);
+        };
+        let released = closed(slf, |semaphore| match count {
             1 => semaphore.engine.release().map_err(errors::too_many(py)),
-            n @ 2.. => semaphore
+            2.. => semaphore
                 .engine
-                .release_many(n.unsigned_abs())
+                .release_many(count.unsigned_abs())
                 .map_err(errors::too_many(py)),
             _ => Err(PyValueError::new_err("n must be one or more")),
         })?;
-        match (released, n) {
-            (Some(result), _) => result,
-            (None, Some(n)) => standard(slf, intern!(py, "release"), (slf, n)).map(drop),
-            (None, None) => standard(slf, intern!(py, "release"), (slf,)).map(drop),
-        }
+        released.unwrap_or_else(|| standard(slf, intern!(py, "release"), (slf, count)).map(drop))
     }
 
     /// Give back one permit.
@@ -129,7 +118,7 @@ impl Semaphore {
     ) -> PyResult<()> {
         let _ = (t, v, tb);
         if Standard::is_ours(&slf.get_type())? {
-            Self::release(slf, None)
+            Self::release(slf, Given::default())
         } else {
             slf.call_method0(intern!(slf.py(), "release")).map(drop)
         }

@@ -146,14 +146,6 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
     Ok(())
 }
 
-/// Whether two methods are the same one, or descriptors of the same function in C.
-pub(crate) fn is_same(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
-    match (descriptor(one), descriptor(other)) {
-        (Some(one), Some(other)) => std::ptr::eq(one.d_method, other.d_method),
-        _ => one.is(other),
-    }
-}
-
 /// What is in a descriptor of a method in C.
 fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
     let class = &raw mut ffi::PyMethodDescr_Type;

@@ -11,7 +11,7 @@ use super::base::{self, Queue};
 use super::many;
 use super::registration::{Registration, parse_side};
 use crate::blocking;
-use crate::convert::{Timeout, Truth, plain_number};
+use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
 use crate::openable::{begin_open, closed, function, standard};
 use crate::standard::Standard;
@@ -30,9 +30,9 @@ impl Queue {
     }
 
     /// A queue with a `maxsize` that is no plain number is open, and so is one that is initialized again.
-    #[pyo3(signature = (maxsize = None))]
-    fn __init__(slf: &Bound<'_, Self>, maxsize: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let plain = maxsize.map_or(Some(0), plain_number);
+    #[pyo3(signature = (maxsize = Given::default()))]
+    fn __init__<'py>(slf: &Bound<'py, Self>, maxsize: Given<'py>) -> PyResult<()> {
+        let plain = maxsize.0.as_ref().map_or(Some(0), plain_number);
         let begun = closed(slf, |queue| {
             let begun = plain.is_some_and(|maxsize| queue.begin(maxsize));
             if !begun {
@@ -44,7 +44,7 @@ impl Queue {
             return Ok(());
         }
         let init = function(slf, intern!(slf.py(), "__init__"))?;
-        match maxsize {
+        match maxsize.0 {
             Some(maxsize) => init.call1((slf, maxsize)).map(drop),
             None => init.call1((slf,)).map(drop),
         }

@@ -62,6 +62,9 @@ def build(chosen: Chosen, maturin: Path) -> bool:
     if pip:
         command += ["--pip-path", pip]
     env = venvs.environment(chosen.venv) | {"CARGO_TARGET_DIR": str(build_dir(chosen))}
+    if chosen.build.label == "3.13t":
+        # PyO3 supports free threading from 3.14 on, and refuses 3.13t unless told to go on.
+        env["UNSAFE_PYO3_SKIP_VERSION_CHECK"] = "1"
     if subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode:
         return False
     if _lock() != lock:  # Cargo itself wrote it: that is no reason to build again
@@ -97,9 +100,9 @@ def prepare(all_interpreters: list[Chosen], *groups: str) -> list[tuple[Chosen, 
     for chosen in all_interpreters:
         venvs.make(chosen)
         if maturin is None:
-            venvs.require(chosen.venv, "build")
+            venvs.require(chosen, "build")
             maturin = ROOT / chosen.venv / "bin" / "maturin"
-        venvs.require(chosen.venv, *groups)
+        venvs.require(chosen, *groups)
         done.append((chosen, build(chosen, maturin)))
     return done
 

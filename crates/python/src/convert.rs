@@ -49,16 +49,27 @@ impl Timeout {
     /// # Errors
     /// The time is not a number, or too large for the clock.
     pub(crate) fn deadline(self) -> PyResult<Deadline> {
+        self.check()?;
+        Ok(match self {
+            Timeout::Never => Deadline::NEVER,
+            // Without a look at the clock: that is a good part of what a wait without time costs.
+            Timeout::Seconds(seconds) if seconds <= 0.0 => Deadline::PASSED,
+            Timeout::Seconds(seconds) => Deadline::after(Duration::from_secs_f64(seconds)),
+        })
+    }
+
+    /// # Errors
+    /// The time is not a number, or too large for the clock.
+    #[inline]
+    fn check(self) -> PyResult<()> {
         match self {
-            Timeout::Never => Ok(Deadline::NEVER),
             Timeout::Seconds(seconds) if seconds.is_nan() => {
                 Err(PyValueError::new_err("Invalid value NaN (not a number)"))
             }
             Timeout::Seconds(seconds) if seconds > TIMEOUT_MAX_SECONDS => {
                 Err(PyOverflowError::new_err("timeout value is too large"))
             }
-            Timeout::Seconds(seconds) if seconds <= 0.0 => Ok(Deadline::PASSED),
-            Timeout::Seconds(seconds) => Ok(Deadline::after(Duration::from_secs_f64(seconds))),
+            _ => Ok(()),
         }
     }
 
@@ -74,6 +85,16 @@ impl Timeout {
     pub(crate) fn non_negative_deadline(self) -> PyResult<Deadline> {
         self.refuse_negative()?;
         self.deadline()
+    }
+
+    /// What [`Timeout::non_negative_deadline`] says to a time that there may be no use for.
+    ///
+    /// # Errors
+    /// The time is negative, not a number, or too large for the clock.
+    #[inline]
+    pub(crate) fn check_non_negative(self) -> PyResult<()> {
+        self.refuse_negative()?;
+        self.check()
     }
 
     /// # Errors
@@ -126,30 +147,30 @@ pub(crate) struct LockTimeout(f64);
 impl LockTimeout {
     pub(crate) const UNLIMITED: LockTimeout = LockTimeout(-1.0);
 
-    /// Whether and until when to wait; `None` not at all.
+    /// Whether and how long to wait; `None` not at all.
     ///
     /// # Errors
     /// A timeout for a call that does not block, or one that is negative, or too large for the clock.
     #[cold]
-    pub(crate) fn deadline(self, py: Python<'_>, blocking: bool) -> PyResult<Option<Deadline>> {
+    pub(crate) fn checked(self, blocking: bool) -> PyResult<Option<Timeout>> {
         match (blocking, self.0) {
-            (true, -1.0) => Ok(Some(Deadline::NEVER)),
+            (true, -1.0) => Ok(Some(Timeout::Never)),
             (false, -1.0) => Ok(None),
             (_, seconds) if seconds.is_nan() || seconds.abs() > TIMEOUT_MAX_SECONDS => {
-                Timeout::Seconds(seconds.abs()).deadline().map(Some)
+                let timeout = Timeout::Seconds(seconds.abs());
+                timeout.check().map(|()| Some(timeout))
             }
             (false, _) => Err(PyValueError::new_err(
                 "can't specify a timeout for a non-blocking call",
             )),
             (true, seconds) if seconds < 0.0 => {
-                let words = if py.version_info() < (3, 13) {
-                    "positive"
-                } else {
-                    "a non-negative number"
+                let words = match cfg!(Py_3_13) {
+                    true => "a non-negative number",
+                    false => "positive",
                 };
                 Err(PyValueError::new_err(format!("timeout value must be {words}")))
             }
-            (true, seconds) => Timeout::Seconds(seconds).deadline().map(Some),
+            (true, seconds) => Ok(Some(Timeout::Seconds(seconds))),
         }
     }
 

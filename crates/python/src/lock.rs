@@ -1,12 +1,13 @@
 //! `threading.Lock`.
 
 use interlock_sync as engine;
+use interlock_wait::Deadline;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::blocking;
-use crate::convert::{LockTimeout, Truth};
+use crate::convert::{LockTimeout, Timeout, Truth};
 use crate::errors;
 
 /// A mutual-exclusion lock, which any thread may release.
@@ -32,7 +33,7 @@ impl Lock {
     #[classmethod]
     #[pyo3(signature = (), text_signature = "()")]
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
-        if class.py().version_info() < (3, 13) {
+        if cfg!(not(Py_3_13)) {
             // As in the standard library, where `threading.Lock` is a function up to 3.12.
             let name = class.fully_qualified_name()?;
             return Err(PyTypeError::new_err(format!("cannot create '{name}' instances")));
@@ -117,9 +118,13 @@ impl Lock {
 impl Lock {
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
-        match timeout.deadline(py, blocking)? {
-            None => Ok(self.engine.try_acquire()),
-            Some(deadline) => blocking::wait(py, deadline, |patience| {
+        let timeout = timeout.checked(blocking)?;
+        if self.engine.try_acquire() {
+            return Ok(true);
+        }
+        match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {
+            Deadline::PASSED => Ok(false),
+            deadline => blocking::wait(py, deadline, |patience| {
                 self.engine.acquire_with(patience).is_ok()
             }),
         }

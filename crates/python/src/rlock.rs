@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::blocking;
-use crate::convert::{LockTimeout, Truth};
+use crate::convert::{LockTimeout, Timeout, Truth};
 use crate::errors;
 
 /// A lock that its owner may acquire again, and has to release as often.
@@ -120,7 +120,7 @@ impl RLock {
 #[cold]
 fn refuse_some_day(class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
-    if py.version_info() < (3, 13) || !class.is(py.get_type::<RLock>()) {
+    if cfg!(not(Py_3_13)) || !class.is(py.get_type::<RLock>()) {
         return Ok(());
     }
     let words = "Passing arguments to RLock is deprecated and will be removed in 3.15";
@@ -133,9 +133,13 @@ fn refuse_some_day(class: &Bound<'_, PyType>) -> PyResult<()> {
 impl RLock {
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
-        match timeout.deadline(py, blocking)? {
-            None => Ok(self.engine.try_acquire()),
-            Some(deadline) => blocking::wait(py, deadline, |patience| {
+        let timeout = timeout.checked(blocking)?;
+        if self.engine.try_acquire() {
+            return Ok(true);
+        }
+        match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {
+            Deadline::PASSED => Ok(false),
+            deadline => blocking::wait(py, deadline, |patience| {
                 self.engine.acquire_with(patience).is_ok()
             }),
         }

@@ -4,7 +4,7 @@ use interlock_queue::PutError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 
-use super::{Hot, none, receiver, yes};
+use super::{Hot, no, none, receiver, yes};
 use crate::condition::Condition;
 use crate::lock::Lock;
 use crate::queue::{Queue, SimpleQueue};
@@ -48,6 +48,12 @@ hot!(LOCK_RELEASE, lock_release, "release", Lock, 0, |this| this
     .release()
     .is_ok()
     .then(none));
+hot!(LOCK_LOCKED, lock_locked, "locked", Lock, 0, |this| {
+    Some(match this.engine.is_locked() {
+        true => yes(),
+        false => no(),
+    })
+});
 hot!(LOCK_EXIT, lock_exit, "__exit__", Lock, 3, |this| this
     .engine
     .release()
@@ -165,7 +171,7 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
 
 /// Puts the hot functions before the methods of the classes.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
-    for hot in [&LOCK_ACQUIRE, &LOCK_RELEASE] {
+    for hot in [&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED] {
         hot.install(&py.get_type::<Lock>())?;
     }
     for hot in [&LOCK_ENTER, &LOCK_EXIT] {

@@ -221,6 +221,15 @@ fn yes() -> *mut ffi::PyObject {
     unsafe { ffi::Py_NewRef(yes) }
 }
 
+/// A new reference to False.
+#[inline]
+fn no() -> *mut ffi::PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    let no = unsafe { ffi::Py_False() };
+    // SAFETY: False is always there.
+    unsafe { ffi::Py_NewRef(no) }
+}
+
 /// Lets the engine rely on the interpreter's lock, where there is one. To be called while the module is imported.
 pub(crate) fn rely_on_interpreter_lock() {
     if !cfg!(Py_GIL_DISABLED) {

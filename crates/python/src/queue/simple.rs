@@ -67,9 +67,7 @@ impl SimpleQueue {
     #[inline]
     fn get(&self, py: Python<'_>, block: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         let timeout = Timeout::of(timeout.filter(|_| block.0))?;
-        if matches!(timeout, Timeout::Seconds(_)) {
-            timeout.non_negative_deadline()?;
-        }
+        timeout.check_non_negative()?;
         match self.engine.try_get() {
             Ok(item) => Ok(item),
             Err(_) => self.get_slow(py, block.0, timeout),

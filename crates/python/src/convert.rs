@@ -6,7 +6,9 @@ use interlock_wait::Deadline;
 use pyo3::PyClass;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt};
+#[cfg(Py_3_15)]
+use pyo3::types::PyTuple;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 
 /// The longest timeout, in seconds: `threading.TIMEOUT_MAX`, and the fraction of a second that the clock has beyond it.
 const TIMEOUT_MAX_SECONDS: f64 = i64::MAX as f64 / 1e9;
@@ -73,10 +75,10 @@ impl Timeout {
         }
     }
 
-    /// As [`Timeout::deadline`], for a single wait: there, what is not more than 0 is over already, also what is NaN.
+    /// As [`Timeout::deadline`], for a single wait: there, up to 3.13, what is not more than 0 is over already, also what is NaN.
     pub(crate) fn deadline_of_one_wait(self) -> PyResult<Deadline> {
         match self {
-            Timeout::Seconds(seconds) if seconds.is_nan() => Ok(Deadline::PASSED),
+            Timeout::Seconds(seconds) if cfg!(not(Py_3_14)) && seconds.is_nan() => Ok(Deadline::PASSED),
             timeout => timeout.deadline(),
         }
     }
@@ -122,6 +124,19 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
     }
 }
 
+/// Whether a timeout is a number that is right wherever a timeout is asked for.
+#[inline]
+pub(crate) fn is_plain_timeout(object: &Bound<'_, PyAny>) -> bool {
+    let seconds = match object.cast_exact::<PyFloat>() {
+        Ok(float) => Some(float.value()),
+        Err(_) => object
+            .cast_exact::<PyInt>()
+            .ok()
+            .and_then(|int| int.extract().ok()),
+    };
+    seconds.is_some_and(|seconds: f64| (0.0..=TIMEOUT_MAX_SECONDS).contains(&seconds))
+}
+
 /// A number of seconds: a float, an integer, or what turns itself into one of them.
 fn seconds(object: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
     if let Ok(float) = object.cast::<PyFloat>() {
@@ -134,7 +149,11 @@ fn seconds(object: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
     }
     let kind = object.get_type();
     if !kind.hasattr("__index__")? && !kind.hasattr("__float__")? {
-        let message = format!("'{}' object cannot be interpreted as an integer", kind.name()?);
+        let or_float = if cfg!(Py_3_14) { " or float" } else { "" };
+        let message = format!(
+            "'{}' object cannot be interpreted as an integer{or_float}",
+            kind.name()?
+        );
         return Err(PyTypeError::new_err(message));
     }
     object.extract()
@@ -193,4 +212,25 @@ impl<'py> FromPyObject<'_, 'py> for LockTimeout {
 pub(crate) fn class_name(object: &Bound<'_, impl PyClass>) -> PyResult<String> {
     let class = object.as_any().get_type();
     Ok(format!("{}.{}", class.module()?, class.qualname()?))
+}
+
+/// Whether a class derived from one of ours leaves its arguments to that, which takes none.
+#[cold]
+pub(crate) fn takes_no_arguments(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let init = class.py().get_type::<PyAny>().getattr("__init__")?;
+    Ok(class.getattr("__init__")?.is(&init))
+}
+
+/// The arguments of a lock's `__exit__`, of which there are three from 3.15 on; before, their number does not matter.
+///
+/// # Errors
+/// There are more or fewer.
+#[cfg(Py_3_15)]
+pub(crate) fn check_exception(given: &Bound<'_, PyTuple>) -> PyResult<()> {
+    match given.len() {
+        3 => Ok(()),
+        number => Err(PyTypeError::new_err(format!(
+            "__exit__ expected 3 arguments, got {number}"
+        ))),
+    }
 }

@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::blocking;
+#[cfg(Py_3_15)]
+use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth};
 use crate::errors;
 
@@ -84,6 +86,14 @@ impl Lock {
     }
 
     /// Take the lock: blocks until it is free.
+    #[cfg(Py_3_15)]
+    #[inline]
+    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
+        self.acquire(py, Truth(true), LockTimeout::UNLIMITED)
+    }
+
+    /// Take the lock: blocks until it is free.
+    #[cfg(not(Py_3_15))]
     #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
     fn __enter__(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
@@ -91,8 +101,18 @@ impl Lock {
     }
 
     /// Release the lock.
+    #[cfg(Py_3_15)]
     #[inline]
-    #[pyo3(signature = (*_exception))]
+    #[pyo3(signature = (*exception), text_signature = "($self, exc_type, exc_value, exc_tb, /)")]
+    fn __exit__(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        check_exception(exception)?;
+        self.release(py)
+    }
+
+    /// Release the lock.
+    #[cfg(not(Py_3_15))]
+    #[inline]
+    #[pyo3(signature = (*_exception), text_signature = "($self, /, *exc_info)")]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.release(py)
     }

@@ -2,10 +2,12 @@
 
 use interlock_queue::PutError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::{Hot, no, none, receiver, yes};
 use crate::condition::Condition;
+use crate::convert::is_plain_timeout;
 use crate::lock::Lock;
 use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
@@ -131,7 +133,8 @@ macro_rules! hot_queue {
             nargs: Py_ssize_t,
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
-            if nargs == 0 && kwnames.is_null() {
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            if unsafe { waits_plainly(args, nargs, kwnames) } {
                 // SAFETY: called as a method of the class, by the interpreter.
                 let this = unsafe { receiver::<$class>(slf) };
                 if let Ok(item) = this.try_get() {
@@ -146,6 +149,34 @@ macro_rules! hot_queue {
 
 hot_queue!(Queue, QUEUE_PUT, queue_put, QUEUE_GET, queue_get);
 hot_queue!(SimpleQueue, SIMPLE_PUT, simple_put, SIMPLE_GET, simple_get);
+
+/// Whether a call has no arguments, or a `timeout` alone that nobody could object to.
+///
+/// # Safety
+/// - The thread is attached.
+/// - The arguments are those of a hot function's call.
+#[inline]
+unsafe fn waits_plainly(args: *const *mut PyObject, nargs: Py_ssize_t, kwnames: *mut PyObject) -> bool {
+    if kwnames.is_null() || nargs != 0 {
+        return nargs == 0;
+    }
+    // SAFETY: it is not null, so it is a tuple, and has as many names as there are arguments by name: at least one.
+    if unsafe { ffi::PyTuple_GET_SIZE(kwnames) } != 1 {
+        return false;
+    }
+    // SAFETY: the caller is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the tuple has an item.
+    let name = unsafe { ffi::PyTuple_GET_ITEM(kwnames, 0) };
+    if name != intern!(py, "timeout").as_ptr() {
+        return false;
+    }
+    // SAFETY: there is one argument.
+    let timeout = unsafe { *args };
+    // SAFETY: the caller of the method holds its arguments.
+    let timeout = unsafe { Borrowed::from_ptr(py, timeout) };
+    is_plain_timeout(&timeout)
+}
 
 /// A reference of our own to an argument.
 ///

@@ -149,12 +149,14 @@ fn seconds(object: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
     }
     let kind = object.get_type();
     if !kind.hasattr("__index__")? && !kind.hasattr("__float__")? {
-        let or_float = if cfg!(Py_3_14) { " or float" } else { "" };
-        let message = format!(
-            "'{}' object cannot be interpreted as an integer{or_float}",
-            kind.name()?
-        );
-        return Err(PyTypeError::new_err(message));
+        let name = kind.name()?;
+        return Err(PyTypeError::new_err(if cfg!(Py_3_15) {
+            format!("must be real number, not {name}")
+        } else if cfg!(Py_3_14) {
+            format!("'{name}' object cannot be interpreted as an integer or float")
+        } else {
+            format!("'{name}' object cannot be interpreted as an integer")
+        }));
     }
     object.extract()
 }

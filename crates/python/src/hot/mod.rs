@@ -105,12 +105,20 @@ impl Hot {
             // SAFETY: it is not null, so it is a tuple.
             unsafe { ffi::PyTuple_GET_SIZE(kwnames) }.unsigned_abs()
         };
-        let mut all = Vec::with_capacity(1 + positional + named);
-        all.push(slf);
         // SAFETY: `args` points to that many arguments, the named ones last, if there are any.
         let given =
             (positional + named > 0).then(|| unsafe { std::slice::from_raw_parts(args, positional + named) });
-        all.extend_from_slice(given.unwrap_or_default());
+        let given = given.unwrap_or_default();
+        let (mut few, mut many) = ([std::ptr::null_mut(); 5], Vec::new());
+        let all = match few.get_mut(..=given.len()) {
+            Some(room) => room,
+            None => {
+                many.resize(1 + given.len(), std::ptr::null_mut());
+                many.as_mut_slice()
+            }
+        };
+        all[0] = slf;
+        all[1..].copy_from_slice(given);
         // SAFETY: `all` holds the receiver and the arguments, all alive during the call.
         unsafe { ffi::PyObject_Vectorcall(general.as_ptr(), all.as_ptr(), 1 + positional, kwnames) }
     }

@@ -124,9 +124,9 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
     }
 }
 
-/// Whether a timeout is a number that is right wherever a timeout is asked for.
+/// The seconds of a timeout that is right wherever one is asked for: a number, not negative, not too large.
 #[inline]
-pub(crate) fn is_plain_timeout(object: &Bound<'_, PyAny>) -> bool {
+pub(crate) fn plain_timeout(object: &Bound<'_, PyAny>) -> Option<f64> {
     let seconds = match object.cast_exact::<PyFloat>() {
         Ok(float) => Some(float.value()),
         Err(_) => object
@@ -134,7 +134,7 @@ pub(crate) fn is_plain_timeout(object: &Bound<'_, PyAny>) -> bool {
             .ok()
             .and_then(|int| int.extract().ok()),
     };
-    seconds.is_some_and(|seconds: f64| (0.0..=TIMEOUT_MAX_SECONDS).contains(&seconds))
+    seconds.filter(|seconds| (0.0..=TIMEOUT_MAX_SECONDS).contains(seconds))
 }
 
 /// A number of seconds: a float, an integer, or what turns itself into one of them.

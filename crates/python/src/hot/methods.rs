@@ -4,10 +4,11 @@ use interlock_queue::PutError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyString};
 
 use super::{Hot, no, none, receiver, yes};
 use crate::condition::Condition;
-use crate::convert::is_plain_timeout;
+use crate::convert::plain_timeout;
 use crate::lock::Lock;
 use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
@@ -37,10 +38,36 @@ macro_rules! hot {
     };
 }
 
-hot!(LOCK_ACQUIRE, lock_acquire, "acquire", Lock, 0, |this| this
-    .engine
-    .try_acquire()
-    .then(yes));
+/// Defines the hot `acquire` of a class.
+macro_rules! hot_acquire {
+    ($hot:ident, $function:ident, $class:ty) => {
+        static $hot: Hot = Hot::new("acquire", $function);
+
+        unsafe extern "C" fn $function(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            let asked = unsafe { asked(args, nargs, kwnames, |py| intern!(py, "blocking")) };
+            if asked != Asked::SomethingElse {
+                // SAFETY: called as a method of the class, by the interpreter.
+                let this = unsafe { receiver::<$class>(slf) };
+                if this.engine.try_acquire() {
+                    return yes();
+                }
+                if asked == Asked::ToTry {
+                    return no();
+                }
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { $hot.pass_on(slf, args, nargs, kwnames) }
+        }
+    };
+}
+
+hot_acquire!(LOCK_ACQUIRE, lock_acquire, Lock);
 hot!(LOCK_ENTER, lock_enter, "__enter__", Lock, 0, |this| this
     .engine
     .try_acquire()
@@ -62,10 +89,7 @@ hot!(LOCK_EXIT, lock_exit, "__exit__", Lock, 3, |this| this
     .is_ok()
     .then(none));
 
-hot!(RLOCK_ACQUIRE, rlock_acquire, "acquire", RLock, 0, |this| this
-    .engine
-    .try_acquire()
-    .then(yes));
+hot_acquire!(RLOCK_ACQUIRE, rlock_acquire, RLock);
 hot!(RLOCK_ENTER, rlock_enter, "__enter__", RLock, 0, |this| this
     .engine
     .try_acquire()
@@ -134,7 +158,8 @@ macro_rules! hot_queue {
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter, with these arguments.
-            if unsafe { waits_plainly(args, nargs, kwnames) } {
+            let asked = unsafe { asked(args, nargs, kwnames, |py| intern!(py, "block")) };
+            if asked != Asked::SomethingElse {
                 // SAFETY: called as a method of the class, by the interpreter.
                 let this = unsafe { receiver::<$class>(slf) };
                 if let Ok(item) = this.try_get() {
@@ -150,32 +175,59 @@ macro_rules! hot_queue {
 hot_queue!(Queue, QUEUE_PUT, queue_put, QUEUE_GET, queue_get);
 hot_queue!(SimpleQueue, SIMPLE_PUT, simple_put, SIMPLE_GET, simple_get);
 
-/// Whether a call has no arguments, or a `timeout` alone that nobody could object to.
+/// What a call that may wait is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// To wait if there is nothing to have: no arguments, or one that says so.
+    ToWait,
+    /// Not to wait: `False`, or a timeout of 0.
+    ToTry,
+    /// More arguments than one, or one that is looked at by the method itself.
+    SomethingElse,
+}
+
+/// What a call is asked for; `blocking` is the name of its first parameter, the second is `timeout`.
 ///
 /// # Safety
 /// - The thread is attached.
 /// - The arguments are those of a hot function's call.
 #[inline]
-unsafe fn waits_plainly(args: *const *mut PyObject, nargs: Py_ssize_t, kwnames: *mut PyObject) -> bool {
-    if kwnames.is_null() || nargs != 0 {
-        return nargs == 0;
-    }
-    // SAFETY: it is not null, so it is a tuple, and has as many names as there are arguments by name: at least one.
-    if unsafe { ffi::PyTuple_GET_SIZE(kwnames) } != 1 {
-        return false;
+unsafe fn asked(
+    args: *const *mut PyObject,
+    nargs: Py_ssize_t,
+    kwnames: *mut PyObject,
+    blocking: impl FnOnce(Python<'_>) -> &Bound<'_, PyString>,
+) -> Asked {
+    if nargs == 0 && kwnames.is_null() {
+        return Asked::ToWait;
     }
     // SAFETY: the caller is attached.
     let py = unsafe { Python::assume_attached() };
-    // SAFETY: the tuple has an item.
-    let name = unsafe { ffi::PyTuple_GET_ITEM(kwnames, 0) };
-    if name != intern!(py, "timeout").as_ptr() {
-        return false;
-    }
+    // SAFETY: if it is not null, it is a tuple.
+    let names = (!kwnames.is_null()).then(|| unsafe { ffi::PyTuple_GET_SIZE(kwnames) });
+    let blocking = blocking(py).as_ptr();
+    let name = match (nargs, names) {
+        (1, None) => blocking,
+        // SAFETY: the tuple has an item.
+        (0, Some(1)) => unsafe { ffi::PyTuple_GET_ITEM(kwnames, 0) },
+        _ => return Asked::SomethingElse,
+    };
     // SAFETY: there is one argument.
-    let timeout = unsafe { *args };
+    let value = unsafe { *args };
     // SAFETY: the caller of the method holds its arguments.
-    let timeout = unsafe { Borrowed::from_ptr(py, timeout) };
-    is_plain_timeout(&timeout)
+    let value = unsafe { Borrowed::from_ptr(py, value) };
+    let waits = if name == intern!(py, "timeout").as_ptr() {
+        plain_timeout(&value).map(|seconds| seconds > 0.0)
+    } else if name == blocking {
+        value.cast::<PyBool>().ok().map(|waits| waits.is_true())
+    } else {
+        None
+    };
+    match waits {
+        Some(true) => Asked::ToWait,
+        Some(false) => Asked::ToTry,
+        None => Asked::SomethingElse,
+    }
 }
 
 /// A reference of our own to an argument.

@@ -1,7 +1,7 @@
 //! The methods that programs call millions of times a second, without the general machinery of a method call.
 //!
 //! Each class has its methods from PyO3; they handle every argument and every error. For the few in [`methods`], this module puts a second function before the first: a plain C function for the common case
-//! (no keyword or a plain timeout alone, nothing to wait for), which hands every other case on to the first, arguments and all. Both
+//! (nothing to wait for; no argument, or one that is plain), which hands every other case on to the first, arguments and all. Both
 //! call the same engine; a hot function decides nothing that the first would decide differently.
 
 mod binding;

@@ -1,4 +1,4 @@
-"""What a program does beside the common case: waits without time, timeouts that are not needed, looks, making a lock."""
+"""Beside the common case: waits without time, timeouts that are not needed, looks, making a lock."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def candidates(default: str) -> Iterator[str]:
     yield default
     minors = range(OLDEST[1], NEWEST[1] + 1)
     names = ["python3", *(f"python3.{minor}{flag}" for minor in minors for flag in ("", "t"))]
-    for folder in (*os.get_exec_path(), fetched()):
+    for folder in (*os.get_exec_path(), str(fetched())):
         for name in names:
             path = os.path.join(folder, name)
             if os.access(path, os.X_OK) and not os.path.isdir(path):

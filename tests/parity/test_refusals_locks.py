@@ -105,7 +105,9 @@ REFUSALS: dict[str, tuple[str, str]] = {
 }
 
 NO_MESSAGE_OF_ITS_OWN = {
-    name for name in REFUSALS if name.startswith(("entering", "leaving an", "leaving a Lock without", "too many"))
+    name
+    for name in REFUSALS
+    if name.startswith(("entering", "leaving an", "leaving a Lock without", "too many"))
 }
 
 

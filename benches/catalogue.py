@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cases_futures
 import cases_locks
+import cases_polls
 import cases_pools
 import cases_queues
 import cases_scale
@@ -12,6 +13,7 @@ from case import Case, Probe
 
 ALL: tuple[Case | Probe, ...] = (
     *cases_locks.CASES,
+    *cases_polls.CASES,
     *cases_queues.CASES,
     *cases_threads.CASES,
     *cases_pools.CASES,

@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools import venvs
@@ -62,6 +63,9 @@ def build(chosen: Chosen, maturin: Path) -> bool:
     if pip:
         command += ["--pip-path", pip]
     env = venvs.environment(chosen.venv) | {"CARGO_TARGET_DIR": str(build_dir(chosen))}
+    if chosen.build.label == "3.13t":
+        # PyO3 supports free threading from 3.14 on, and refuses 3.13t unless told to go on.
+        env["UNSAFE_PYO3_SKIP_VERSION_CHECK"] = "1"
     if subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode:
         return False
     if _lock() != lock:  # Cargo itself wrote it: that is no reason to build again
@@ -91,17 +95,16 @@ def build_dir(chosen: Chosen) -> Path:
 def prepare(all_interpreters: list[Chosen], *groups: str) -> list[tuple[Chosen, bool]]:
     """Makes the environments, installs the groups of requirements and builds; pairs each with its success.
 
-    The compiler driver, maturin, is installed only once, in the first environment.
+    The compiler driver, maturin, is installed only once, in the first environment. One build hardly uses more than one
+    processor (its longest step optimizes the whole module at once), so there are as many at a time as processors.
     """
-    done, maturin = [], None
-    for chosen in all_interpreters:
+    for number, chosen in enumerate(all_interpreters):
         venvs.make(chosen)
-        if maturin is None:
-            venvs.require(chosen.venv, "build")
-            maturin = ROOT / chosen.venv / "bin" / "maturin"
-        venvs.require(chosen.venv, *groups)
-        done.append((chosen, build(chosen, maturin)))
-    return done
+        venvs.require(chosen, *(("build",) if number == 0 else ()), *groups)
+    maturin = ROOT / all_interpreters[0].venv / "bin" / "maturin"
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as at_once:
+        built = at_once.map(lambda chosen: build(chosen, maturin), all_interpreters)
+        return list(zip(all_interpreters, built, strict=True))
 
 
 def main() -> int:

@@ -95,12 +95,18 @@ def pyenv_versions() -> Iterator[str]:
         yield from (str(path) for path in sorted(Path(root, "versions").glob("*/bin/python3")))
 
 
+def fetched() -> Path:
+    """The folder into which `.ci/interpreters` puts those that the system's own packages do not have."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache, "interlock", "interpreters", "bin")
+
+
 def candidates(default: str) -> Iterator[str]:
-    """Commands worth asking: the default, then the names in every folder of PATH, then pyenv's versions."""
+    """Commands worth asking: the default, the names in every folder of PATH, those fetched, pyenv's versions."""
     yield default
     minors = range(OLDEST[1], NEWEST[1] + 1)
     names = ["python3", *(f"python3.{minor}{flag}" for minor in minors for flag in ("", "t"))]
-    for folder in os.get_exec_path():
+    for folder in (*os.get_exec_path(), str(fetched())):
         for name in names:
             path = os.path.join(folder, name)
             if os.access(path, os.X_OK) and not os.path.isdir(path):

@@ -1,4 +1,7 @@
-"""Runs all tests: the Rust crates once, then the Python tests on every supported interpreter."""
+"""Runs all tests: the Rust crates once, then the Python tests on every supported interpreter.
+
+Those of the house itself (`tests/tidy`) are run on the first interpreter only: no Interlock is in them.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,9 @@ RUST_LIMIT = 600.0
 """Seconds for the Rust tests, compilation included."""
 
 
+NO_HOUSE = ("--ignore=tests/tidy",)
+
+
 def rust(steps: Steps) -> None:
     """The tests of the crates that know no Python, then the models of their protocols."""
     env = {**os.environ, "CARGO_TARGET_DIR": str(target_dir())}
@@ -34,12 +40,12 @@ def rust(steps: Steps) -> None:
 
 
 def python(steps: Steps, chosen: Chosen, built: bool, extra: list[str]) -> None:
-    """The Python tests on one interpreter."""
+    """The Python tests on one interpreter, with these arguments for pytest."""
     name = f"pytest {chosen.build.label} ({chosen.venv})"
     if not built:
         steps.record(name, "the extension module could not be built", time.monotonic())
         return
-    command = [str(venvs.python_of(chosen.venv)), "-m", "pytest", *(extra or ["-q"])]
+    command = [str(venvs.python_of(chosen.venv)), "-m", "pytest", *extra]
     steps.run(name, command, venvs.environment(chosen.venv), PYTEST_LIMIT)
 
 
@@ -54,8 +60,8 @@ def main() -> int:
     prepared = prepare(found, "test")
     if not options.no_rust:
         rust(steps)
-    for chosen, built in prepared:
-        python(steps, chosen, built, options.pytest)
+    for number, (chosen, built) in enumerate(prepared):
+        python(steps, chosen, built, options.pytest or ["-q", *(NO_HOUSE if number else ())])
     return steps.finish()
 
 

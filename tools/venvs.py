@@ -70,18 +70,25 @@ def make(chosen: Chosen) -> None:
         raise SystemExit(f"{base} cannot make a virtual environment:\n{made.stdout}{made.stderr}")
 
 
-def require(venv: str, *groups: str) -> None:
-    """Installs `requirements/<group>.txt` for each group, unless that was done for the same text."""
+def requirements(group: str, label: str) -> Path:
+    """The file of this group: `requirements/<group>-<label>.txt` where an interpreter needs one of its own."""
+    own = ROOT / "requirements" / f"{group}-{label}.txt"
+    return own if own.exists() else ROOT / "requirements" / f"{group}.txt"
+
+
+def require(chosen: Chosen, *groups: str) -> None:
+    """Installs the requirements of each group, unless that was done for the same text."""
+    venv = chosen.venv
     for group in groups:
-        path = ROOT / "requirements" / f"{group}.txt"
+        path = requirements(group, chosen.build.label)
         key = hashlib.sha256(path.read_bytes()).hexdigest()
         if is_done(venv, group, key):
             continue
-        print(f"installing requirements/{group}.txt into {venv}", flush=True)
+        print(f"installing requirements/{path.name} into {venv}", flush=True)
         command = [*pip_for(venv), "install", "--quiet", "--disable-pip-version-check", "-r", str(path)]
         if subprocess.run(command, stdin=subprocess.DEVNULL).returncode:
             raise SystemExit(
-                f"requirements/{group}.txt could not be installed into {venv}; pip says why above"
+                f"requirements/{path.name} could not be installed into {venv}; pip says why above"
             )
         mark_done(venv, group, key)
 

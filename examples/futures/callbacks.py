@@ -12,7 +12,7 @@ def describe(future: Future[int]) -> str:
     if future.cancelled():
         return "cancelled"
     error = future.exception()
-    return f"raised {error!r}" if error is not None else f"returned {future.result()}"
+    return f"raised {type(error).__name__}" if error is not None else f"returned {future.result()}"
 
 
 def main() -> None:

@@ -104,14 +104,11 @@ class Carrier:
         modules = self._installed()
         if modules and "-c" in args:
             at = args.index("-c") + 1
-            program = args[at]
-            if program.startswith(_FORKSERVER):
-                rest = program.removeprefix(_FORKSERVER)
-                args = [
-                    *args[:at],
-                    f"{_FORKSERVER}exec({_join_code('join_as_fork_server', modules)!r}, {{}}); {rest}",
-                    *args[at + 1 :],
-                ]
+            # What stands before it differs from version to version.
+            before, server, after = args[at].partition(_FORKSERVER)
+            if server:
+                join = f"exec({_join_code('join_as_fork_server', modules)!r}, {{}}); "
+                args = [*args[:at], f"{before}{server}{join}{after}", *args[at + 1 :]]
         return original(path, args, passfds)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-__all__ = ["REBUILT", "install", "installed", "join_as_fork_server", "join_parent", "uninstall"]
+__all__ = ["REBUILT", "install", "installed", "join_as_fork_server", "join_parent", "served", "uninstall"]
 
 _MODULES = {
     "threading": ("threading",),
@@ -166,6 +166,11 @@ def join_as_fork_server(modules: tuple[str, ...]) -> None:
     """The same in a fork server, whose children may find that their parent has uninstalled since."""
     _carrier.is_fork_server = True
     join_parent(modules)
+
+
+def served() -> bool:
+    """Whether this process is a fork server that has joined its parent, or a child of one."""
+    return _carrier.is_fork_server
 
 
 def _turned_off() -> bool:

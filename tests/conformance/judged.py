@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import fnmatch
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -41,21 +40,17 @@ class Judged:
         return not self.lost and not self.problem
 
     @classmethod
-    def read(
-        cls, version: str, form: str, suite: str, result: Path, status: int, pattern: str = "*"
-    ) -> Judged:
-        """Read what the runner's JSON file says of the tests that match, and keep the score beside it."""
+    def read(cls, version: str, form: str, suite: str, result: Path, status: int) -> Judged:
+        """Read what the runner's JSON file says, and keep the score beside it."""
         judged = cls(version, form, suite, date=datetime.datetime.now(datetime.UTC).date().isoformat())
         rows = _rows(result)
         if rows:
             row = rows[0]
-            judged.lost = {
-                test: how for test, how in row["lost"].items() if fnmatch.fnmatchcase(test, pattern)
-            }
+            judged.lost = row["lost"]
             judged.passed_tests = row["impl"]
             judged.baseline = row["impl"] + len(judged.lost)
             judged.flaky, judged.seconds = row["flaky"], row["seconds"]
-            judged.excluded = row["excluded"] if pattern == "*" else 0
+            judged.excluded = row["excluded"]
         if not rows:
             judged.problem = f"not judged, the runner ended with status {status}"
         elif not judged.baseline:
@@ -107,7 +102,7 @@ def text(judged: Sequence[Judged]) -> str:
     return "\n".join([*lines, _sum(judged)])
 
 
-def page(judged: Sequence[Judged], order: Sequence[str], informative: Sequence[str]) -> str:
+def page(judged: Sequence[Judged], order: Sequence[str]) -> str:
     """The section of the page."""
     rows = sorted(judged, key=lambda one: (one.version, one.form, one.suite not in order, _place(one, order)))
     untested = sorted({one.version for one in judged} - {one.version for one in judged if one.baseline})
@@ -117,8 +112,8 @@ def page(judged: Sequence[Judged], order: Sequence[str], informative: Sequence[s
 CPython's own tests, taken from the interpreter under test, run on Interlock in two forms: import (the
 modules are replaced by import) and install (`interlock.install()` ran before the tests were imported).
 Counted are the tests that pass on the bare interpreter; excluded are those that look at the private inside
-of CPython's implementation. Suites that are here for information, because their subject is not one of the
-modules rebuilt: {", ".join(informative)}. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
+of CPython's implementation. Suites of modules that are not rebuilt (processes, subprocess, logging) are here because
+their code uses those that are. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
 `make conformance`."""
     if untested:
         intro += f"\nNot judged, because the interpreter comes without these tests: {', '.join(untested)}."

@@ -1,15 +1,15 @@
 """CPython's own tests, run on Interlock: every interpreter, both forms, each suite in turn.
 
-    run_all.py                                        all that is found, the default suites
+    run_all.py                                        all interpreters that are found, all suites
     run_all.py --python .venv/bin/python --form interlock-import --suite lock_tests,test_queue
     run_all.py --write PAGE                           write another page than docs/conformance.md
 
 A run of everything writes the page anew; a run of a part (--python, --form, --suite) replaces the rows that
 it judged again and keeps the others, from the results of earlier runs.
 
-The runner, its baselines and its exclusions are in the folder that CONFORMANCE_DIR names (default: the
-folder shared/conformance beside the project). An interpreter that it has no baseline of gets one first,
-from the bare interpreter. One suite runs at a time, also across several calls of this script. Results and
+The runner with its suites, baselines and exclusions is not part of this checkout: it is in the folder that
+CONFORMANCE_DIR names (default: the folder shared/conformance beside the project). An interpreter that it has no
+baseline of gets one first, from the bare interpreter; a suite that the interpreter comes without is told as such. One suite runs at a time, also across several calls of this script. Results and
 logs go to target/conformance. The exit status is 1 when a test was lost or a suite could not be judged.
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -30,24 +31,16 @@ from judged import Judged, page, text
 from sections import write_section
 
 FORMS = ("interlock-import", "interlock-install")
-SUITES = ("lock_tests", "test_threading", "test_threading_local", "test_queue", "test_thread",
-          "test_context", "test_asyncio", "test_concurrent_futures")  # fmt: skip
-THREADS = {
-    f"test_multiprocessing_{method} (threads)": "*WithThreads*" for method in ("fork", "spawn", "forkserver")
-}
-"""The parts of suites that are about threads, with the pattern of their tests' names."""
-
-INFORMATIVE = ("test_threadsignals", "test_sched", "test_logging", "users")
-DEFAULT = (*SUITES, *THREADS, *INFORMATIVE)
+RUNNER = Path(os.environ.get("CONFORMANCE_DIR") or PROJECT.parent / "shared" / "conformance").resolve()
 
 
 def main() -> int:
     """Run, print, write; return the exit status."""
-    args = parse()
-    runner = args.conformance / "run.py"
-    if not runner.exists():
-        print(f"no run.py in {args.conformance}: set CONFORMANCE_DIR to its folder", file=sys.stderr)
+    if not (RUNNER / "run.py").exists():
+        print(f"no run.py in {RUNNER}: set CONFORMANCE_DIR to the runner's folder", file=sys.stderr)
         return 2
+    suites: tuple[str, ...] = tuple(runpy.run_path(str(RUNNER / "suites.py"))["SUITES"])
+    args = parse(suites)
     interpreters, left_out = discover(args.python)
     if not interpreters or (args.python and left_out):
         print(explain_none(left_out), file=sys.stderr)
@@ -64,11 +57,11 @@ def main() -> int:
     print(text(judged))
     part = args.python or args.only
     everything = Judged.merge(Judged.stored(args.out), judged) if part else judged
-    write_section(args.write, "conformance", page(everything, DEFAULT, INFORMATIVE), "Conformance")
-    return 0 if all(one.passed or (args.lenient and one.suite in INFORMATIVE) for one in judged) else 1
+    write_section(args.write, "conformance", page(everything, suites), "Conformance")
+    return 0 if all(one.passed for one in judged) else 1
 
 
-def parse() -> argparse.Namespace:
+def parse(suites: tuple[str, ...]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -85,41 +78,31 @@ def parse() -> argparse.Namespace:
         "--suite",
         action="append",
         default=[],
-        help=f"repeatable, or with commas; default: {', '.join(DEFAULT)}",
+        help=f"repeatable, or with commas; default: {', '.join(suites)}",
     )
     parser.add_argument("--write", type=Path, metavar="PAGE", default=PROJECT / "docs" / "conformance.md")
-    parser.add_argument(
-        "--lenient",
-        action="store_true",
-        help=f"tests lost in {', '.join(INFORMATIVE)} do not change the exit status",
-    )
     parser.add_argument("--out", type=Path, default=PROJECT / "target" / "conformance", metavar="DIR")
     args = parser.parse_args()
     given = [name.strip() for names in args.suite for name in names.split(",") if name.strip()]
     args.only = bool(given or args.form)
-    args.suite = list(dict.fromkeys(given)) or list(DEFAULT)
+    args.suite = list(dict.fromkeys(given)) or list(suites)
     args.form = args.form or list(FORMS)
-    folder = os.environ.get("CONFORMANCE_DIR") or PROJECT.parent / "shared" / "conformance"
-    args.conformance = Path(folder).resolve()
     args.out = args.out.resolve()
     return args
 
 
 def run_suite(interpreter: Interpreter, form: str, suite: str, args: argparse.Namespace) -> Judged:
     """One suite in one form; its JSON and log stay in the output folder."""
-    of, pattern = suite.split()[0], THREADS.get(suite)
-    stem = f"{interpreter.label}-{form}-{of}"
+    stem = f"{interpreter.label}-{form}-{suite}"
     result = args.out / f"{stem}.json"
     result.unlink(missing_ok=True)
-    own = baseline_of(interpreter, of, args)
+    own = baseline_of(interpreter, suite, args)
     options = ["--impl", form, "--interlock", str(interpreter.site), "--json", str(result)]
-    options += ["--suite", of, "--logs", str(args.out / "logs" / stem)]
-    if pattern:
-        options += ["--match", pattern]
+    options += ["--suite", suite, "--logs", str(args.out / "logs" / stem)]
     if own is not None:
         options += ["--baseline", str(own)]
-    status = call_runner(interpreter, options, args)
-    judged = Judged.read(interpreter.label, form, suite, result, status, pattern or "*")
+    status = call_runner(interpreter, options)
+    judged = Judged.read(interpreter.label, form, suite, result, status)
     if own is not None and not judged.baseline:
         own.unlink(missing_ok=True)  # nothing was found to run, which need not be so the next time
     return judged
@@ -130,19 +113,19 @@ def baseline_of(interpreter: Interpreter, suite: str, args: argparse.Namespace) 
 
     The runner's baselines are of default builds; a free-threaded build always gets its own.
     """
-    known = args.conformance / "baseline" / f"{interpreter.version}.json"
+    known = RUNNER / "baseline" / f"{interpreter.version}.json"
     if known.exists() and not interpreter.free_threaded:
         return None
     own = Path(args.out / "baseline" / f"{interpreter.label}-{suite}.json")
     if not own.exists():
         print(f"{interpreter.label}: taking a baseline of {suite}", file=sys.stderr, flush=True)
-        call_runner(interpreter, ["--impl", "stdlib", "--suite", suite, "--save-baseline", str(own)], args)
+        call_runner(interpreter, ["--impl", "stdlib", "--suite", suite, "--save-baseline", str(own)])
     return own
 
 
-def call_runner(interpreter: Interpreter, options: list[str], args: argparse.Namespace) -> int:
+def call_runner(interpreter: Interpreter, options: list[str]) -> int:
     """Call run.py for one interpreter; its own scoreboard is not shown, its progress is."""
-    command = [sys.executable, str(args.conformance / "run.py"), "--python", interpreter.python, *options]
+    command = [sys.executable, str(RUNNER / "run.py"), "--python", interpreter.python, *options]
     print(f"{interpreter.label}: {' '.join(options[:2])}: ", end="", file=sys.stderr, flush=True)
     env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=False).returncode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.parity.judge import OURS, attempt, outcome, same
+from tests.parity.judge import OURS, STD, attempt, outcome, same
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -91,10 +91,24 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "x.broken, x.n_waiting",
     ),
     "a Barrier whose action fails": ("x = t.Barrier(1, lambda: 1 / 0)\nx.wait()", "x.broken, x.n_waiting"),
+    "entering a Lock with arguments": ("x = t.Lock()\nx.__enter__(True, 1)", "x.locked()"),
+    "leaving a Lock without an exception's parts": (
+        "x = t.Lock(); x.acquire()\nx.__exit__()",
+        "x.locked()",
+    ),
+    "entering an RLock with arguments": ("x = t.RLock()\nx.__enter__(True, 1)", "x._is_owned()"),
+    "leaving an RLock with too much": (
+        "x = t.RLock(); x.acquire()\nx.__exit__(1, 2, 3, 4)",
+        "x._is_owned()",
+    ),
     "too many arguments to acquire": ("x = t.Lock()\nx.acquire(True, 1, 2) and 1", "x.locked()"),
 }
 
-NO_MESSAGE_OF_ITS_OWN = {"too many arguments to acquire"}
+NO_MESSAGE_OF_ITS_OWN = {
+    name
+    for name in REFUSALS
+    if name.startswith(("entering", "leaving an", "leaving a Lock without", "too many"))
+}
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSALS if name not in NO_MESSAGE_OF_ITS_OWN])
@@ -104,12 +118,33 @@ def test_a_refusal_is_the_standard_librarys_and_changes_nothing(name: str) -> No
     assert said[0] == "returned", said
 
 
+@pytest.mark.parametrize("name", sorted(NO_MESSAGE_OF_ITS_OWN))
+def test_wrong_arguments_are_refused_as_in_the_standard_library_in_other_words(name: str) -> None:
+    code, after = REFUSALS[name]
+    (_, (ours, ours_after)), (_, (std, std_after)) = (outcome(i, attempt(code, after)) for i in (OURS, STD))
+    assert (ours[0], ours_after) == (std[0], std_after)
+
+
 def test_too_many_arguments_are_a_type_error() -> None:
     for impl_outcome in (
         outcome(OURS, "t.Lock().acquire(True, 1, 2)"),
         outcome(OURS, "t.Event().wait(1, 2)"),
     ):
         assert impl_outcome[0] == "raised builtins.TypeError"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_an_rlock_is_restored_to_the_count_that_was_saved(count: int) -> None:
+    """0 too: the standard library's lock is held by nobody then, for good."""
+    code = f"""
+    import _thread
+    x = t.RLock()
+    x._acquire_restore(({count}, _thread.get_ident()))
+    counted = x._recursion_count()
+    for _ in range({count}): x.release()
+    counted, x._is_owned(), x.acquire(False)
+    """
+    assert outcome(OURS, code) == ("returned", (count, False, True))
 
 
 @pytest.mark.parametrize("parties", ["0", "-1", "1.5", "None", "'2'", "True", "2.0"])

@@ -87,7 +87,7 @@ ONE_WAIT = ["Event.wait", "Condition.wait", "Condition.wait on a Lock"]
 
 
 @pytest.mark.parametrize("name", ONE_WAIT)
-def test_a_single_wait_for_a_time_that_is_not_a_number_is_over_at_once(name: str) -> None:
+def test_a_single_wait_for_a_time_that_is_not_a_number_ends_as_in_the_standard_library(name: str) -> None:
     setup, call, after = CALLS[name]
     same(attempt(f"{setup}\n{call.format(NAN)}", after))
 

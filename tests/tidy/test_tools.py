@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tools import build, clean, interpreters, steps, suite, venvs
 from tools.interpreters import Build, choose
+from tools.paths import ROOT
 from tools.tidy.__main__ import main as tidy
 
 assert all(module.__doc__ for module in (build, clean, interpreters, steps, suite, venvs))
@@ -58,6 +60,30 @@ def test_an_interpreter_that_is_too_old_is_passed_over(tmp_path: Path) -> None:
     fake.write_text(f"#!/bin/sh\necho '{facts}'\n")
     fake.chmod(0o755)
     assert interpreters.probe(str(fake)) is None
+
+
+def test_what_was_fetched_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert interpreters.fetched() == tmp_path / "interlock" / "interpreters" / "bin"
+    interpreters.fetched().mkdir(parents=True)
+    fetched = interpreters.fetched() / "python3.13t"
+    fetched.symlink_to("/bin/sh")
+    assert str(fetched) in interpreters.candidates(sys.executable)
+
+
+def test_an_interpreter_may_have_requirements_of_its_own() -> None:
+    assert venvs.requirements("test", "3.13t").name == "test-3.13t.txt"
+    assert venvs.requirements("test", "3.13").name == venvs.requirements("test", "3.14t").name == "test.txt"
+
+
+def test_what_cannot_be_got_is_told_in_a_line_and_fails_nothing(tmp_path: Path) -> None:
+    script = ROOT / ".ci" / "interpreters"
+    environment = {"PATH": "/nowhere", "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["/bin/bash", str(script), "3.99"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "interpreters: going on without CPython 3.99: this machine has no apt-get\n"
 
 
 def test_no_match_is_told_in_a_sentence() -> None:

@@ -11,6 +11,8 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, Host, Patience, Slept, ThreadId, watch};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
 
 /// How long a woken thread watches for its notifier to detach, in nanoseconds.
 const WATCH_NANOS: u32 = 10_000;
@@ -50,10 +52,39 @@ pub(crate) fn watch_notifier(notifier: Option<ThreadId>) {
     }
 }
 
-/// Begins to hear of forks. To be called before the first wait, by one thread.
-pub(crate) fn watch_forks() -> PyResult<()> {
+/// Begins to hear of forks and of the end of the interpreter. To be called before the first wait, by one thread.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     interlock_wait::fork::watch();
-    Ok(interlock_os::fork::on_child(become_main_thread)?)
+    interlock_os::fork::on_child(become_main_thread)?;
+    if cfg!(Py_3_15) {
+        let is_finalizing = py.import("sys")?.getattr("is_finalizing")?.unbind();
+        let error = py.import("builtins")?.getattr("PythonFinalizationError")?;
+        let error = error.cast_into::<PyType>()?.unbind();
+        // It is empty: this is called once.
+        let _ = FINALIZATION.set(py, Finalization { is_finalizing, error });
+    }
+    Ok(())
+}
+
+/// What tells that the interpreter comes to its end, and what is said then. Looked up early: at the end, imports fail.
+struct Finalization {
+    is_finalizing: Py<PyAny>,
+    error: Py<PyType>,
+}
+
+static FINALIZATION: PyOnceLock<Finalization> = PyOnceLock::new();
+
+/// What a wait raises, from 3.15 on, when no thread is left that could end it: the interpreter comes to its end, and lets
+/// no thread but this one run.
+fn nobody_left(py: Python<'_>) -> Option<PyErr> {
+    let finalization = FINALIZATION.get(py)?;
+    let ends = finalization
+        .is_finalizing
+        .call0(py)
+        .and_then(|ends| ends.is_truthy(py));
+    let words = "cannot acquire lock at interpreter finalization";
+    ends.is_ok_and(|ends| ends)
+        .then(|| PyErr::from_type(finalization.error.bind(py).clone(), words))
 }
 
 extern "C" fn become_main_thread() {
@@ -92,6 +123,13 @@ struct Interpreter<'py> {
 
 impl Host for Interpreter<'_> {
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        // A wait that insists comes here again, and sleeps.
+        if self.raised.is_none() {
+            self.raised = nobody_left(self.py);
+            if self.raised.is_some() {
+                return true;
+            }
+        }
         let slept = self.py.detach(|| {
             set_detached(true);
             let slept = sleep();

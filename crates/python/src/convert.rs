@@ -5,7 +5,9 @@ use std::time::Duration;
 use interlock_wait::Deadline;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt};
+#[cfg(Py_3_15)]
+use pyo3::types::PyTuple;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 
 /// The longest timeout, in seconds: `threading.TIMEOUT_MAX`, and the fraction of a second that the clock has beyond it.
 const TIMEOUT_MAX_SECONDS: f64 = i64::MAX as f64 / 1e9;
@@ -61,23 +63,34 @@ impl Timeout {
     /// # Errors
     /// The time is not a number, or too large for the clock.
     pub(crate) fn deadline(self) -> PyResult<Deadline> {
+        self.check()?;
+        Ok(match self {
+            Timeout::Never => Deadline::NEVER,
+            // Without a look at the clock: that is a good part of what a wait without time costs.
+            Timeout::Seconds(seconds) if seconds <= 0.0 => Deadline::PASSED,
+            Timeout::Seconds(seconds) => Deadline::after(Duration::from_secs_f64(seconds)),
+        })
+    }
+
+    /// # Errors
+    /// The time is not a number, or too large for the clock.
+    #[inline]
+    fn check(self) -> PyResult<()> {
         match self {
-            Timeout::Never => Ok(Deadline::NEVER),
             Timeout::Seconds(seconds) if seconds.is_nan() => {
                 Err(PyValueError::new_err("Invalid value NaN (not a number)"))
             }
             Timeout::Seconds(seconds) if seconds > TIMEOUT_MAX_SECONDS => {
                 Err(PyOverflowError::new_err("timeout value is too large"))
             }
-            Timeout::Seconds(seconds) if seconds <= 0.0 => Ok(Deadline::PASSED),
-            Timeout::Seconds(seconds) => Ok(Deadline::after(Duration::from_secs_f64(seconds))),
+            _ => Ok(()),
         }
     }
 
-    /// As [`Timeout::deadline`], for a single wait: there, what is not more than 0 is over already, also what is NaN.
+    /// As [`Timeout::deadline`], for a single wait: there, up to 3.13, what is not more than 0 is over already, also what is NaN.
     pub(crate) fn deadline_of_one_wait(self) -> PyResult<Deadline> {
         match self {
-            Timeout::Seconds(seconds) if seconds.is_nan() => Ok(Deadline::PASSED),
+            Timeout::Seconds(seconds) if cfg!(not(Py_3_14)) && seconds.is_nan() => Ok(Deadline::PASSED),
             timeout => timeout.deadline(),
         }
     }
@@ -86,6 +99,16 @@ impl Timeout {
     pub(crate) fn non_negative_deadline(self) -> PyResult<Deadline> {
         self.refuse_negative()?;
         self.deadline()
+    }
+
+    /// What [`Timeout::non_negative_deadline`] says to a time that there may be no use for.
+    ///
+    /// # Errors
+    /// The time is negative, not a number, or too large for the clock.
+    #[inline]
+    pub(crate) fn check_non_negative(self) -> PyResult<()> {
+        self.refuse_negative()?;
+        self.check()
     }
 
     /// # Errors
@@ -113,6 +136,19 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
     }
 }
 
+/// The seconds of a timeout that is right wherever one is asked for: a number, not negative, not too large.
+#[inline]
+pub(crate) fn plain_timeout(object: &Bound<'_, PyAny>) -> Option<f64> {
+    let seconds = match object.cast_exact::<PyFloat>() {
+        Ok(float) => Some(float.value()),
+        Err(_) => object
+            .cast_exact::<PyInt>()
+            .ok()
+            .and_then(|int| int.extract().ok()),
+    };
+    seconds.filter(|seconds| (0.0..=TIMEOUT_MAX_SECONDS).contains(seconds))
+}
+
 /// A number of seconds: a float, an integer, or what turns itself into one of them.
 fn seconds(object: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
     if let Ok(float) = object.cast::<PyFloat>() {
@@ -125,8 +161,14 @@ fn seconds(object: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
     }
     let kind = object.get_type();
     if !kind.hasattr("__index__")? && !kind.hasattr("__float__")? {
-        let message = format!("'{}' object cannot be interpreted as an integer", kind.name()?);
-        return Err(PyTypeError::new_err(message));
+        let name = kind.name()?;
+        return Err(PyTypeError::new_err(if cfg!(Py_3_15) {
+            format!("must be real number, not {name}")
+        } else if cfg!(Py_3_14) {
+            format!("'{name}' object cannot be interpreted as an integer or float")
+        } else {
+            format!("'{name}' object cannot be interpreted as an integer")
+        }));
     }
     object.extract()
 }
@@ -138,30 +180,30 @@ pub(crate) struct LockTimeout(f64);
 impl LockTimeout {
     pub(crate) const UNLIMITED: LockTimeout = LockTimeout(-1.0);
 
-    /// Whether and until when to wait; `None` not at all.
+    /// Whether and how long to wait; `None` not at all.
     ///
     /// # Errors
     /// A timeout for a call that does not block, or one that is negative, or too large for the clock.
     #[cold]
-    pub(crate) fn deadline(self, py: Python<'_>, blocking: bool) -> PyResult<Option<Deadline>> {
+    pub(crate) fn checked(self, blocking: bool) -> PyResult<Option<Timeout>> {
         match (blocking, self.0) {
-            (true, -1.0) => Ok(Some(Deadline::NEVER)),
+            (true, -1.0) => Ok(Some(Timeout::Never)),
             (false, -1.0) => Ok(None),
             (_, seconds) if seconds.is_nan() || seconds.abs() > TIMEOUT_MAX_SECONDS => {
-                Timeout::Seconds(seconds.abs()).deadline().map(Some)
+                let timeout = Timeout::Seconds(seconds.abs());
+                timeout.check().map(|()| Some(timeout))
             }
             (false, _) => Err(PyValueError::new_err(
                 "can't specify a timeout for a non-blocking call",
             )),
             (true, seconds) if seconds < 0.0 => {
-                let words = if py.version_info() < (3, 13) {
-                    "positive"
-                } else {
-                    "a non-negative number"
+                let words = match cfg!(Py_3_13) {
+                    true => "a non-negative number",
+                    false => "positive",
                 };
                 Err(PyValueError::new_err(format!("timeout value must be {words}")))
             }
-            (true, seconds) => Timeout::Seconds(seconds).deadline().map(Some),
+            (true, seconds) => Ok(Some(Timeout::Seconds(seconds))),
         }
     }
 
@@ -189,4 +231,25 @@ pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<isize> {
 /// Whether an object is a number of the interpreter's own: one that refers to nothing, and runs no code of anybody's.
 pub(crate) fn is_plain(object: &Bound<'_, PyAny>) -> bool {
     object.is_exact_instance_of::<PyFloat>() || object.is_exact_instance_of::<PyInt>()
+}
+
+/// Whether a class derived from one of ours leaves its arguments to that, which takes none.
+#[cold]
+pub(crate) fn takes_no_arguments(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let init = class.py().get_type::<PyAny>().getattr("__init__")?;
+    Ok(class.getattr("__init__")?.is(&init))
+}
+
+/// The arguments of a lock's `__exit__`, of which there are three from 3.15 on; before, their number does not matter.
+///
+/// # Errors
+/// There are more or fewer.
+#[cfg(Py_3_15)]
+pub(crate) fn check_exception(given: &Bound<'_, PyTuple>) -> PyResult<()> {
+    match given.len() {
+        3 => Ok(()),
+        number => Err(PyTypeError::new_err(format!(
+            "__exit__ expected 3 arguments, got {number}"
+        ))),
+    }
 }

@@ -71,7 +71,7 @@ mod _interlock {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::blocking::watch_forks()?;
+        crate::blocking::prepare(module.py())?;
         crate::thread::prepare_forks(module)?;
         crate::chunks::keep();
         crate::hot::rely_on_interpreter_lock();

@@ -1,12 +1,15 @@
 //! `threading.Lock`.
 
 use interlock_sync as engine;
+use interlock_wait::Deadline;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::blocking;
-use crate::convert::{LockTimeout, Truth};
+#[cfg(Py_3_15)]
+use crate::convert::check_exception;
+use crate::convert::{LockTimeout, Timeout, Truth};
 use crate::errors;
 
 /// A mutual-exclusion lock, which any thread may release.
@@ -32,7 +35,7 @@ impl Lock {
     #[classmethod]
     #[pyo3(signature = (), text_signature = "()")]
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
-        if class.py().version_info() < (3, 13) {
+        if cfg!(not(Py_3_13)) {
             // As in the standard library, where `threading.Lock` is a function up to 3.12.
             let name = class.fully_qualified_name()?;
             return Err(PyTypeError::new_err(format!("cannot create '{name}' instances")));
@@ -83,6 +86,14 @@ impl Lock {
     }
 
     /// Take the lock: blocks until it is free.
+    #[cfg(Py_3_15)]
+    #[inline]
+    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
+        self.acquire(py, Truth(true), LockTimeout::UNLIMITED)
+    }
+
+    /// Take the lock: blocks until it is free.
+    #[cfg(not(Py_3_15))]
     #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
     fn __enter__(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
@@ -90,8 +101,18 @@ impl Lock {
     }
 
     /// Release the lock.
+    #[cfg(Py_3_15)]
     #[inline]
-    #[pyo3(signature = (*_exception))]
+    #[pyo3(signature = (*exception), text_signature = "($self, exc_type, exc_value, exc_tb, /)")]
+    fn __exit__(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        check_exception(exception)?;
+        self.release(py)
+    }
+
+    /// Release the lock.
+    #[cfg(not(Py_3_15))]
+    #[inline]
+    #[pyo3(signature = (*_exception), text_signature = "($self, /, *exc_info)")]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.release(py)
     }
@@ -117,9 +138,13 @@ impl Lock {
 impl Lock {
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
-        match timeout.deadline(py, blocking)? {
-            None => Ok(self.engine.try_acquire()),
-            Some(deadline) => blocking::wait(py, deadline, |patience| {
+        let timeout = timeout.checked(blocking)?;
+        if self.engine.try_acquire() {
+            return Ok(true);
+        }
+        match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {
+            Deadline::PASSED => Ok(false),
+            deadline => blocking::wait(py, deadline, |patience| {
                 self.engine.acquire_with(patience).is_ok()
             }),
         }

@@ -2,12 +2,14 @@
 
 use interlock_sync as engine;
 use interlock_wait::{Deadline, ThreadId};
-use pyo3::exceptions::PyDeprecationWarning;
+use pyo3::exceptions::{PyDeprecationWarning, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::blocking;
-use crate::convert::{LockTimeout, Truth};
+#[cfg(Py_3_15)]
+use crate::convert::check_exception;
+use crate::convert::{LockTimeout, Timeout, Truth, takes_no_arguments};
 use crate::errors;
 
 /// A lock that its owner may acquire again, and has to release as often.
@@ -21,6 +23,19 @@ pub(crate) struct RLock {
 
 #[pymethods]
 impl RLock {
+    #[cfg(Py_3_15)]
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "()")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        RLock::made(class, args, kwargs)
+    }
+
+    #[cfg(not(Py_3_15))]
     #[new]
     #[classmethod]
     #[pyo3(signature = (*args, **kwargs), text_signature = "(*args, **kwargs)")]
@@ -29,10 +44,7 @@ impl RLock {
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        if !args.is_empty() || kwargs.is_some_and(|kwargs| !kwargs.is_empty()) {
-            refuse_some_day(class)?;
-        }
-        Ok(RLock::default())
+        RLock::made(class, args, kwargs)
     }
 
     /// Take the lock, once more if this thread owns it; whether it was taken.
@@ -63,6 +75,14 @@ impl RLock {
     }
 
     /// Take the lock: blocks while another thread owns it.
+    #[cfg(Py_3_15)]
+    #[inline]
+    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
+        self.acquire(py, Truth(true), LockTimeout::UNLIMITED)
+    }
+
+    /// Take the lock: blocks while another thread owns it.
+    #[cfg(not(Py_3_15))]
     #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
     fn __enter__(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
@@ -70,8 +90,18 @@ impl RLock {
     }
 
     /// Release the lock once.
+    #[cfg(Py_3_15)]
     #[inline]
-    #[pyo3(signature = (*_exception))]
+    #[pyo3(signature = (*exception), text_signature = "($self, exc_type, exc_value, exc_tb, /)")]
+    fn __exit__(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        check_exception(exception)?;
+        self.release(py)
+    }
+
+    /// Release the lock once.
+    #[cfg(not(Py_3_15))]
+    #[inline]
+    #[pyo3(signature = (*_exception), text_signature = "($self, /, *exc_info)")]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.release(py)
     }
@@ -116,11 +146,34 @@ impl RLock {
     }
 }
 
-/// What the standard library says to arguments of `RLock()`, which it ignores; those of a derived class are its own.
+/// What the standard library says to arguments of `RLock()`: nothing up to 3.12, a warning up to 3.14. Those of a derived
+/// class are its own, from 3.15 on only if it has an `__init__` of its own.
 #[cold]
-fn refuse_some_day(class: &Bound<'_, PyType>) -> PyResult<()> {
+fn refuse_arguments(
+    class: &Bound<'_, PyType>,
+    args: &Bound<'_, PyTuple>,
+    kwargs: Option<&Bound<'_, PyDict>>,
+) -> PyResult<()> {
     let py = class.py();
-    if py.version_info() < (3, 13) || !class.is(py.get_type::<RLock>()) {
+    if cfg!(Py_3_15) {
+        let named = kwargs.and_then(|kwargs| kwargs.keys().get_item(0).ok());
+        // By its Python name, `threading.RLock` is a function, whose refusal is another one.
+        let words = match (named, class.is(py.get_type::<RLock>())) {
+            (Some(name), true) => format!("RLock() got an unexpected keyword argument '{name}'"),
+            (None, true) if args.len() == 1 => {
+                "RLock() takes 0 positional arguments but 1 was given".to_owned()
+            }
+            (None, true) => format!(
+                "RLock() takes 0 positional arguments but {} were given",
+                args.len()
+            ),
+            _ if !takes_no_arguments(class)? => return Ok(()),
+            (Some(_), false) => "RLock() takes no keyword arguments".to_owned(),
+            (None, false) => "RLock() takes no positional arguments".to_owned(),
+        };
+        return Err(PyTypeError::new_err(words));
+    }
+    if cfg!(not(Py_3_13)) || !class.is(py.get_type::<RLock>()) {
         return Ok(());
     }
     let words = "Passing arguments to RLock is deprecated and will be removed in 3.15";
@@ -131,11 +184,27 @@ fn refuse_some_day(class: &Bound<'_, PyType>) -> PyResult<()> {
 }
 
 impl RLock {
+    #[inline]
+    fn made(
+        class: &Bound<'_, PyType>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        if !args.is_empty() || kwargs.is_some_and(|kwargs| !kwargs.is_empty()) {
+            refuse_arguments(class, args, kwargs)?;
+        }
+        Ok(RLock::default())
+    }
+
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
-        match timeout.deadline(py, blocking)? {
-            None => Ok(self.engine.try_acquire()),
-            Some(deadline) => blocking::wait(py, deadline, |patience| {
+        let timeout = timeout.checked(blocking)?;
+        if self.engine.try_acquire() {
+            return Ok(true);
+        }
+        match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {
+            Deadline::PASSED => Ok(false),
+            deadline => blocking::wait(py, deadline, |patience| {
                 self.engine.acquire_with(patience).is_ok()
             }),
         }

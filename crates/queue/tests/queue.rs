@@ -86,7 +86,7 @@ fn an_item_that_comes_at_the_deadline_is_got() {
         queue.put(1).unwrap();
         false
     });
-    let result = queue.get_with(&mut Patience::hosted(Deadline::PASSED, &mut host));
+    let result = queue.get_with(&mut Patience::hosted(Deadline::after(SOON), &mut host));
     assert_eq!(result, Ok(1));
 }
 

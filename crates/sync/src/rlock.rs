@@ -25,7 +25,7 @@ pub struct RLock {
 /// How often a lock was held when it was released altogether, so that it can be taken back as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// The number of acquisitions that are not released yet; 1 or more.
+    /// The number of acquisitions that are not released yet; 1 or more, if it comes from [`RLock::release_all`].
     pub count: usize,
     /// Who made them.
     pub owner: ThreadId,
@@ -81,7 +81,8 @@ impl RLock {
         }
         let mine = state.is_owned_by(me);
         if mine {
-            state.again += 1;
+            // A lock that is held so often is not released so often, so it does not matter that the count stops there.
+            state.again = state.again.saturating_add(1);
         }
         mine
     }
@@ -118,18 +119,29 @@ impl RLock {
         if !state.is_owned_by(owner) {
             return Err(NotHeld);
         }
-        let count = std::mem::take(&mut state.again) + 1;
+        let count = std::mem::take(&mut state.again).saturating_add(1);
         drop(state);
         self.release()?;
         Ok(Saved { count, owner })
     }
 
-    /// Makes a lock that the calling thread has just acquired be held `count` times.
+    /// Makes a lock that the calling thread has just acquired once be held `count` times for that.
     pub(crate) fn set_count(&self, count: usize) {
-        self.owned.lock().again = count - 1;
+        match count.checked_sub(1) {
+            Some(more) => {
+                let mut state = self.owned.lock();
+                state.again = state.again.saturating_add(more);
+            }
+            // The calling thread has just acquired it.
+            None => {
+                let _ = self.release();
+            }
+        }
     }
 
     /// Takes the lock as it was before [`RLock::release_all`]. Blocks while another thread has it.
+    ///
+    /// Acquisitions that the calling thread has made since count as well. A lock that was held 0 times is free afterwards.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
@@ -154,7 +166,7 @@ impl RLock {
     pub fn recursion_count(&self) -> usize {
         let state = self.owned.lock();
         if state.is_owned_by(ThreadId::current()) {
-            state.again + 1
+            state.again.saturating_add(1)
         } else {
             0
         }
@@ -163,7 +175,7 @@ impl RLock {
     /// The thread that owns the lock and how often it acquired it, at this moment. Never blocks.
     pub fn owner(&self) -> Option<(ThreadId, usize)> {
         let state = self.owned.lock();
-        state.owner().map(|owner| (owner, state.again + 1))
+        state.owner().map(|owner| (owner, state.again.saturating_add(1)))
     }
 
     pub(crate) fn owned(&self) -> &Owned {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Counts, Handles, Runs, eventually};
-use interlock_sync::{Lock, NotHeld, RLock, WaitError};
+use interlock_sync::{Lock, NotHeld, RLock, Saved, WaitError};
 use interlock_wait::{Deadline, Patience, ThreadId};
 
 const SOON: Duration = Duration::from_millis(20);
@@ -40,6 +40,43 @@ fn a_wait_for_a_lock_ends_at_its_deadline() {
         Ok(()),
         "a free lock needs no wait"
     );
+}
+
+#[test]
+fn an_rlock_that_is_restored_is_released_as_often_as_its_count_says() {
+    let lock = RLock::new();
+    let mut patience = Patience::endless();
+    for count in [0, 1, 3] {
+        let owner = ThreadId::current();
+        lock.restore_with(Saved { count, owner }, &mut patience).unwrap();
+        assert_eq!(lock.recursion_count(), count);
+        (0..count).for_each(|_| lock.release().unwrap());
+        assert!(!lock.is_locked() && lock.release() == Err(NotHeld));
+    }
+    lock.acquire();
+    let saved = Saved {
+        count: 2,
+        owner: ThreadId::current(),
+    };
+    lock.restore_with(saved, &mut patience).unwrap();
+    assert_eq!(lock.recursion_count(), 3, "what is held already counts as well");
+}
+
+#[test]
+fn the_count_of_an_rlock_does_not_wrap() {
+    let lock = RLock::new();
+    let saved = Saved {
+        count: usize::MAX,
+        owner: ThreadId::current(),
+    };
+    lock.restore_with(saved, &mut Patience::endless()).unwrap();
+    lock.acquire();
+    lock.acquire();
+    assert_eq!(lock.owner(), Some((ThreadId::current(), usize::MAX)));
+    lock.release().unwrap();
+    assert!(lock.is_owned());
+    assert!(lock.release_all().unwrap().count >= usize::MAX - 1);
+    assert!(!lock.is_locked());
 }
 
 #[test]

@@ -69,6 +69,19 @@ fn a_deadline_ends_a_wait_not_before_its_time() {
 }
 
 #[test]
+fn a_wait_without_time_does_not_sleep_and_finds_what_is_there() {
+    let line = Line::default();
+    let sleeps = AtomicUsize::new(0);
+    let mut host = Counts(&sleeps);
+    let mut patience = Patience::hosted(Deadline::PASSED, &mut host);
+    let waiter = line_up(&line);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::TimedOut);
+    line.lock().notify_one().run();
+    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+    assert_eq!(sleeps.load(Ordering::SeqCst), 0);
+}
+
+#[test]
 fn a_notification_at_the_deadline_is_found_by_who_leaves() {
     let line = Line::default();
     let waiter = line_up(&line);
@@ -76,7 +89,7 @@ fn a_notification_at_the_deadline_is_found_by_who_leaves() {
         line.lock().notify_one().run();
         true
     });
-    let mut patience = Patience::hosted(Deadline::PASSED, &mut host);
+    let mut patience = Patience::hosted(Deadline::after(Duration::from_millis(5)), &mut host);
     assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Interrupted);
     assert!(!line.lock().remove(&waiter) && waiter.is_notified());
 }

@@ -61,7 +61,7 @@ def run_path(path: str, args: list[str]) -> None:
         sys.exit(2)
     compiled = absolute.endswith(".pyc") or source[:2] == MAGIC_NUMBER[:2]
     loader = (SourcelessFileLoader if compiled else SourceFileLoader)("__main__", absolute)
-    _set_main(__file__=absolute, __cached__=None, __loader__=loader)
+    _set_main(**_file(absolute), __loader__=loader)
     _as_main(lambda: _execute(loader.get_code("__main__") if compiled else _compile(source, absolute)))
 
 
@@ -95,7 +95,7 @@ def run_stdin(args: list[str]) -> None:
     sys.argv[:] = ["-", *args]
     _set_path0("")
     source = sys.stdin.buffer.read()
-    _set_main(__file__="<stdin>", __cached__=None)
+    _set_main(**_file("<stdin>"))
     _as_main(lambda: _execute(_compile(source, "<stdin>")))
 
 
@@ -121,6 +121,11 @@ def _set_path0(directory: str) -> None:
     # Under -P and -I, sys.path[0] is not the launcher's directory, and the program's is not put there.
     if not sys.flags.safe_path:
         sys.path[0] = directory
+
+
+def _file(name: str) -> dict[str, Any]:
+    """What a module says of its file: up to 3.14 also that there is no compiled one."""
+    return {"__file__": name} if sys.version_info >= (3, 15) else {"__file__": name, "__cached__": None}
 
 
 def _set_main(**attributes: Any) -> None:

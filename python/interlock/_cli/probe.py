@@ -41,10 +41,11 @@ def main() -> dict[str, Any]:
 
 
 def tell_installed(connection: Any) -> None:
-    """What a child runs: say what is installed there."""
+    """What a child runs: say what is installed there, and whether it was in a fork server that it comes from."""
     import interlock
+    from interlock._install import served
 
-    connection.send(interlock.installed())
+    connection.send((interlock.installed(), served()))
     connection.close()
 
 
@@ -66,12 +67,14 @@ def _child(method: str, expected: tuple[str, ...]) -> str:
         if not receiver.poll(_CHILD_SECONDS):
             child.kill()
             return f"no answer from the child in {_CHILD_SECONDS} s"
-        answer = receiver.recv()
+        answer, by_installed_server = receiver.recv()
         child.join(_CHILD_SECONDS)
     except (OSError, EOFError) as error:
         return f"{type(error).__name__}: {error}"
     if tuple(answer) != expected:
         return f"the child has installed {answer}, its parent {expected}"
+    if method == "forkserver" and not by_installed_server:
+        return "the fork server has nothing installed, so what it preloads goes without"
     return "ok" if child.exitcode == 0 else f"the child ended with status {child.exitcode}"
 
 

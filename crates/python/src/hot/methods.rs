@@ -2,10 +2,13 @@
 
 use interlock_queue::PutError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyString};
 
-use super::{Hot, is_surely_closed, none, receiver, yes};
+use super::{Hot, is_surely_closed, no, none, receiver, yes};
 use crate::condition::Condition;
+use crate::convert::plain_timeout;
 use crate::lock::Lock;
 use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
@@ -71,10 +74,36 @@ macro_rules! hot {
     };
 }
 
-hot!(LOCK_ACQUIRE, lock_acquire, "acquire", Lock, 0, |this| this
-    .engine
-    .try_acquire()
-    .then(yes));
+/// Defines the hot `acquire` of a class.
+macro_rules! hot_acquire {
+    ($hot:ident, $function:ident, $class:ty) => {
+        static $hot: Hot = Hot::new("acquire", $function);
+
+        unsafe extern "C" fn $function(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            let asked = unsafe { asked(args, nargs, kwnames, |py| intern!(py, "blocking")) };
+            if asked != Asked::SomethingElse {
+                // SAFETY: called as a method of the class, by the interpreter.
+                let this = unsafe { receiver::<$class>(slf) };
+                if this.engine.try_acquire() {
+                    return yes();
+                }
+                if asked == Asked::ToTry {
+                    return no();
+                }
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { $hot.pass_on(slf, args, nargs, kwnames) }
+        }
+    };
+}
+
+hot_acquire!(LOCK_ACQUIRE, lock_acquire, Lock);
 hot!(LOCK_ENTER, lock_enter, "__enter__", Lock, 0, |this| this
     .engine
     .try_acquire()
@@ -84,16 +113,19 @@ hot!(LOCK_RELEASE, lock_release, "release", Lock, 0, |this| this
     .release()
     .is_ok()
     .then(none));
+hot!(LOCK_LOCKED, lock_locked, "locked", Lock, 0, |this| {
+    Some(match this.engine.is_locked() {
+        true => yes(),
+        false => no(),
+    })
+});
 hot!(LOCK_EXIT, lock_exit, "__exit__", Lock, 3, |this| this
     .engine
     .release()
     .is_ok()
     .then(none));
 
-hot!(RLOCK_ACQUIRE, rlock_acquire, "acquire", RLock, 0, |this| this
-    .engine
-    .try_acquire()
-    .then(yes));
+hot_acquire!(RLOCK_ACQUIRE, rlock_acquire, RLock);
 hot!(RLOCK_ENTER, rlock_enter, "__enter__", RLock, 0, |this| this
     .engine
     .try_acquire()
@@ -162,8 +194,10 @@ macro_rules! hot_queue {
             nargs: Py_ssize_t,
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
-            // SAFETY: called as a method of the class, by the interpreter.
-            if nargs == 0 && kwnames.is_null() && unsafe { <$class>::is_for_hot(slf) } {
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            let asked = unsafe { asked(args, nargs, kwnames, |py| intern!(py, "block")) };
+            // SAFETY: as above.
+            if asked != Asked::SomethingElse && unsafe { <$class>::is_for_hot(slf) } {
                 // SAFETY: as above.
                 let this = unsafe { receiver::<$class>(slf) };
                 if let Ok(item) = this.try_get() {
@@ -178,6 +212,61 @@ macro_rules! hot_queue {
 
 hot_queue!(Queue, QUEUE_PUT, queue_put, QUEUE_GET, queue_get);
 hot_queue!(SimpleQueue, SIMPLE_PUT, simple_put, SIMPLE_GET, simple_get);
+
+/// What a call that may wait is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// To wait if there is nothing to have: no arguments, or one that says so.
+    ToWait,
+    /// Not to wait: `False`, or a timeout of 0.
+    ToTry,
+    /// More arguments than one, or one that is looked at by the method itself.
+    SomethingElse,
+}
+
+/// What a call is asked for; `blocking` is the name of its first parameter, the second is `timeout`.
+///
+/// # Safety
+/// - The thread is attached.
+/// - The arguments are those of a hot function's call.
+#[inline]
+unsafe fn asked(
+    args: *const *mut PyObject,
+    nargs: Py_ssize_t,
+    kwnames: *mut PyObject,
+    blocking: impl FnOnce(Python<'_>) -> &Bound<'_, PyString>,
+) -> Asked {
+    if nargs == 0 && kwnames.is_null() {
+        return Asked::ToWait;
+    }
+    // SAFETY: the caller is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: if it is not null, it is a tuple.
+    let names = (!kwnames.is_null()).then(|| unsafe { ffi::PyTuple_GET_SIZE(kwnames) });
+    let blocking = blocking(py).as_ptr();
+    let name = match (nargs, names) {
+        (1, None) => blocking,
+        // SAFETY: the tuple has an item.
+        (0, Some(1)) => unsafe { ffi::PyTuple_GET_ITEM(kwnames, 0) },
+        _ => return Asked::SomethingElse,
+    };
+    // SAFETY: there is one argument.
+    let value = unsafe { *args };
+    // SAFETY: the caller of the method holds its arguments.
+    let value = unsafe { Borrowed::from_ptr(py, value) };
+    let waits = if name == intern!(py, "timeout").as_ptr() {
+        plain_timeout(&value).map(|seconds| seconds > 0.0)
+    } else if name == blocking {
+        value.cast::<PyBool>().ok().map(|waits| waits.is_true())
+    } else {
+        None
+    };
+    match waits {
+        Some(true) => Asked::ToWait,
+        Some(false) => Asked::ToTry,
+        None => Asked::SomethingElse,
+    }
+}
 
 /// A reference of our own to an argument.
 ///
@@ -203,7 +292,7 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
 
 /// Puts the hot functions before the methods of the classes.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
-    for hot in [&LOCK_ACQUIRE, &LOCK_RELEASE] {
+    for hot in [&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED] {
         hot.install(&py.get_type::<Lock>())?;
     }
     for hot in [&LOCK_ENTER, &LOCK_EXIT] {

@@ -1,7 +1,7 @@
 //! The methods that programs call millions of times a second, without the general machinery of a method call.
 //!
 //! Each class has its methods from PyO3; they handle every argument and every error. For the few in [`methods`], this module puts a second function before the first: a plain C function for the common case
-//! (no keyword, no timeout, nothing to wait for), which hands every other case on to the first, arguments and all. Both
+//! (nothing to wait for; no argument, or one that is plain), which hands every other case on to the first, arguments and all. Both
 //! call the same engine; a hot function decides nothing that the first would decide differently.
 
 mod binding;
@@ -107,12 +107,20 @@ impl Hot {
             // SAFETY: it is not null, so it is a tuple.
             unsafe { ffi::PyTuple_GET_SIZE(kwnames) }.unsigned_abs()
         };
-        let mut all = Vec::with_capacity(1 + positional + named);
-        all.push(slf);
         // SAFETY: `args` points to that many arguments, the named ones last, if there are any.
         let given =
             (positional + named > 0).then(|| unsafe { std::slice::from_raw_parts(args, positional + named) });
-        all.extend_from_slice(given.unwrap_or_default());
+        let given = given.unwrap_or_default();
+        let (mut few, mut many) = ([std::ptr::null_mut(); 5], Vec::new());
+        let all = match few.get_mut(..=given.len()) {
+            Some(room) => room,
+            None => {
+                many.resize(1 + given.len(), std::ptr::null_mut());
+                many.as_mut_slice()
+            }
+        };
+        all[0] = slf;
+        all[1..].copy_from_slice(given);
         // SAFETY: `all` holds the receiver and the arguments, all alive during the call.
         unsafe { ffi::PyObject_Vectorcall(general.as_ptr(), all.as_ptr(), 1 + positional, kwnames) }
     }
@@ -229,6 +237,15 @@ fn yes() -> *mut ffi::PyObject {
     let yes = unsafe { ffi::Py_True() };
     // SAFETY: True is always there.
     unsafe { ffi::Py_NewRef(yes) }
+}
+
+/// A new reference to False.
+#[inline]
+fn no() -> *mut ffi::PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    let no = unsafe { ffi::Py_False() };
+    // SAFETY: False is always there.
+    unsafe { ffi::Py_NewRef(no) }
 }
 
 /// Lets the engine rely on the interpreter's lock, where there is one. To be called while the module is imported.

@@ -1,6 +1,7 @@
 //! `queue.SimpleQueue`.
 
 use interlock_queue::{Fifo, GetError, PutError, Queue as Engine};
+use interlock_wait::Deadline;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::PyVisit;
@@ -8,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::blocking;
-use crate::convert::{Timeout, Truth};
+use crate::convert::{Timeout, Truth, takes_no_arguments};
 use crate::errors;
 use crate::made::Made;
 
@@ -67,9 +68,7 @@ impl SimpleQueue {
     #[inline]
     fn get(&self, py: Python<'_>, block: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         let timeout = Timeout::of(timeout.filter(|_| block.0))?;
-        if matches!(timeout, Timeout::Seconds(_)) {
-            timeout.non_negative_deadline()?;
-        }
+        timeout.check_non_negative()?;
         match self.engine.try_get() {
             Ok(item) => Ok(item),
             Err(_) => self.get_slow(py, block.0, timeout),
@@ -110,13 +109,6 @@ impl SimpleQueue {
     }
 }
 
-/// Whether a class leaves its arguments to this one, which has none.
-#[cold]
-fn takes_no_arguments(class: &Bound<'_, PyType>) -> PyResult<bool> {
-    let init = class.py().get_type::<PyAny>().getattr("__init__")?;
-    Ok(class.getattr("__init__")?.is(&init))
-}
-
 impl SimpleQueue {
     /// Puts an item in.
     #[inline]
@@ -136,6 +128,9 @@ impl SimpleQueue {
             return Err(errors::no_item(py, GetError::Empty));
         }
         let deadline = timeout.non_negative_deadline()?;
+        if deadline == Deadline::PASSED {
+            return Err(errors::no_item(py, GetError::Empty));
+        }
         let got = blocking::wait(py, deadline, |patience| self.engine.get_with(patience))?;
         got.map_err(|error| errors::no_item(py, error))
     }

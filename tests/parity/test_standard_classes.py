@@ -25,7 +25,6 @@ pytestmark = pytest.mark.timeout(30)
 
 QUEUES = ["Queue", "LifoQueue", "PriorityQueue"]
 SUBCLASSES = [*((queue, std_queue, name) for name in QUEUES)]
-SUBCLASSES += [(threading, std_threading, name) for name in ("Thread", "Timer")]
 OTHERS = [(queue, std_queue, "SimpleQueue")]
 OTHERS += [
     (threading, std_threading, name)

@@ -10,7 +10,6 @@
 
 mod barrier;
 mod blocking;
-mod chunks;
 mod condition;
 mod convert;
 mod count;
@@ -24,7 +23,6 @@ mod mapping;
 mod queue;
 mod rlock;
 mod semaphore;
-mod thread;
 mod thread_state;
 
 use pyo3::prelude::*;
@@ -55,16 +53,12 @@ mod _interlock {
     use crate::rlock::RLock;
     #[pymodule_export]
     use crate::semaphore::{BoundedSemaphore, Semaphore};
-    #[pymodule_export]
-    use crate::thread::{ThreadHandle, idle_threads};
 
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::blocking::watch_forks()?;
-        crate::thread::prepare_forks(module)?;
-        crate::chunks::keep();
         crate::hot::rely_on_interpreter_lock();
         crate::hot::methods::install(module.py())?;
         // By its Python name it is `threading.Lock` up to 3.12, where pickles look for it.

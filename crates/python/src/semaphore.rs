@@ -147,7 +147,10 @@ impl Semaphore {
         match odd {
             None => Ok(permits.into_pyobject(py)?.into_any()),
             Some((number, first)) if first == permits => Ok(number.into_bound(py)),
-            Some((number, first)) => number.bind(py).add(permits.cast_signed() - first.cast_signed()),
+            // More than half of all numbers is a number without end, and so is what it wraps to.
+            Some((number, first)) => number
+                .bind(py)
+                .add(permits.cast_signed().wrapping_sub(first.cast_signed())),
         }
     }
 }

@@ -1,71 +1,9 @@
-//! The Python thread state of a thread that the engine started.
+//! Calls of Python code on a thread that the interpreter may end meanwhile.
 
 use interlock_wait::sleep_for_ever;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyTuple};
-
-/// Runs `work` on this thread, attached to the interpreter by a thread state of its own, which ends with `work`.
-///
-/// Does nothing when there is no interpreter any more: nobody waits for what the thread would do.
-///
-/// As CPython's `PyGILState_Ensure()` and `PyGILState_Release()`, except that other threads can fork meanwhile: see `make`.
-pub(crate) fn with_fresh(work: impl FnOnce(Python<'_>)) {
-    // SAFETY: it may always be asked.
-    if unsafe { ffi::Py_IsInitialized() } == 0 {
-        return;
-    }
-    let state = make();
-    if state.is_null() {
-        return;
-    }
-    // SAFETY: the state was made for this thread, which is not attached yet.
-    unsafe { ffi::PyEval_RestoreThread(state) };
-    let ends = Ends(state);
-    // What PyO3 counts as attached; the interpreter finds this thread attached already.
-    Python::try_attach(work);
-    drop(ends);
-}
-
-/// Calls what a thread is started for, and reports what it raises: it is not supposed to.
-pub(crate) fn call_reporting(bootstrap: &Bound<'_, PyAny>) {
-    // SAFETY: the thread is attached, as `bootstrap` shows, and the callable lives as long as that borrow.
-    let result = unsafe { call(ffi::PyObject_CallNoArgs, bootstrap.as_ptr()) };
-    // SAFETY: the call returned a new reference, or null with an exception set.
-    let result = unsafe { Bound::from_owned_ptr_or_err(bootstrap.py(), result) };
-    if let Err(error) = result {
-        error.write_unraisable(bootstrap.py(), Some(bootstrap));
-    }
-}
-
-/// The end of a thread state, also when `work` panicked.
-struct Ends(*mut ffi::PyThreadState);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        // SAFETY: the thread is attached with this state. Clearing it runs Python code: the destructors of thread-local data.
-        unsafe { call(ffi::PyThreadState_Clear, self.0) };
-        // SAFETY: as above, and the state is clear.
-        unsafe { ffi::PyThreadState_DeleteCurrent() };
-    }
-}
-
-/// A thread state for this thread; null when there is no memory for it.
-///
-/// It goes into the interpreter's list of them, under a lock of the interpreter that a detached thread can hold. A child
-/// forked just then would wait for that lock up to 3.11 (<https://github.com/python/cpython/issues/84559>); later
-/// versions see to it themselves.
-fn make() -> *mut ffi::PyThreadState {
-    // SAFETY: it may always be asked.
-    let main = unsafe { ffi::PyInterpreterState_Main() };
-    // SAFETY: there is an interpreter, and its list may be added to by any thread.
-    let new = || unsafe { ffi::PyThreadState_New(main) };
-    if cfg!(Py_3_12) {
-        new()
-    } else {
-        interlock_wait::fork::unforked(new)
-    }
-}
 
 /// Ends the thread's way up the stack: see [`call`].
 struct StopUnwinding;

@@ -91,6 +91,9 @@ struct Interpreter<'py> {
 }
 
 impl Host for Interpreter<'_> {
+    // Apart from its callers: attaching has a landing pad, and a frame with one must not call Python code on a thread that the
+    // interpreter may end meanwhile (`panic = "abort"` in ARCHITECTURE.md). The main thread, which hears signals, is none.
+    #[inline(never)]
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         let slept = self.py.detach(|| {
             set_detached(true);

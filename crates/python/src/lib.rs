@@ -10,6 +10,7 @@
 
 mod barrier;
 mod blocking;
+mod call;
 mod condition;
 mod convert;
 mod count;
@@ -23,7 +24,6 @@ mod mapping;
 mod queue;
 mod rlock;
 mod semaphore;
-mod thread_state;
 
 use pyo3::prelude::*;
 

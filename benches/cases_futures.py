@@ -240,7 +240,7 @@ CASES = (
         imap_unordered,
         multiple=BURST,
     ),
-    Case("pool-start", "start a pool, one task, shut it down", 3, start_stop, peers=("pebble",)),
+    Case("pool-start", "start a pool, one task, shut it down", 1, start_stop, peers=("pebble",)),
     Case(
         "pool-feeders",
         "2 workers, 64 threads submit 200 each, each task",

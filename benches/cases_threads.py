@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from itertools import repeat
@@ -57,29 +58,38 @@ def barrier_cycle(ns: Namespace) -> Body:
     return lambda n: together(partial(meet, n), partial(meet, n))
 
 
-def thread_start(ns: Namespace) -> Body:
+def over_its_events(body: Body) -> Callable[[Namespace], Body]:
+    """A body that uses `threading.Thread`, with the events of a namespace in it, as after ``install()``."""
+
+    def prepare(ns: Namespace) -> Body:
+        def patched(n: int) -> None:
+            usual = threading.Event
+            threading.Event = ns.threading.Event  # type: ignore[misc]
+            try:
+                body(n)
+            finally:
+                threading.Event = usual  # type: ignore[misc]
+
+        return patched
+
+    return prepare
+
+
+def thread_start(n: int) -> None:
     """``t = Thread(target=nothing); t.start(); t.join()``."""
-
-    def body(n: int) -> None:
-        for _ in repeat(None, n):
-            thread = ns.threading.Thread(target=nothing)
-            thread.start()
-            thread.join()
-
-    return body
+    for _ in repeat(None, n):
+        thread = threading.Thread(target=nothing)
+        thread.start()
+        thread.join()
 
 
-def timer_cancel(ns: Namespace) -> Body:
+def timer_cancel(n: int) -> None:
     """``t = Timer(60, nothing); t.start(); t.cancel(); t.join()``."""
-
-    def body(n: int) -> None:
-        for _ in repeat(None, n):
-            timer = ns.threading.Timer(60, nothing)
-            timer.start()
-            timer.cancel()
-            timer.join()
-
-    return body
+    for _ in repeat(None, n):
+        timer = threading.Timer(60, nothing)
+        timer.start()
+        timer.cancel()
+        timer.join()
 
 
 def nothing() -> None:
@@ -114,8 +124,8 @@ CASES = (
     Case("pingpong-queue", "ping-pong of 2 threads over 2 Queues", 3, queue_ping_pong, peers=("aiologic",)),
     Case("pingpong-condition", "ping-pong of 2 threads over a Condition", 3, condition_ping_pong),
     Case("barrier-2", "Barrier of 2, each cycle", 3, barrier_cycle, peers=("aiologic",)),
-    Case("thread-start", "Thread, start + join", 4, thread_start),
-    Case("timer-cancel", "Timer, start + cancel + join", 4, timer_cancel),
+    Case("thread-start", "Thread, start + join", 1, over_its_events(thread_start)),
+    Case("timer-cancel", "Timer, start + cancel + join", 1, over_its_events(timer_cancel)),
     Case(
         "lock-contended-2",
         "one Lock, 2 threads, each increment",

@@ -16,7 +16,7 @@ from tools.paths import ROOT, target_dir
 
 DEFAULT_VENV = ".venv"
 PACKAGE = ROOT / "python" / "interlock"
-PROFILE = os.environ.get("PROFILE", "release")
+PROFILE = "extension-dev" if os.environ.get("PROFILE") == "dev" else "extension"
 """The Cargo profile; speed is part of what is tested, so tests run what is released."""
 
 _INPUTS = (

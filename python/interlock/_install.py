@@ -8,8 +8,8 @@ A module that has not been imported yet is not imported for it: it is pending, a
 run, before any other code can see it. Pending modules count as installed.
 
 A rebuilt module of this package says what it replaces in ``__replaces__``. What is more than replacing names
-(the class of the main thread) it does in ``_on_install()``, which runs after all names of all modules that are
-patched in one step have been replaced, and undoes in ``_on_uninstall()``, which runs before any is put back.
+it does in ``_on_install()``, which runs after all names of all modules that are patched in one step have been
+replaced, and undoes in ``_on_uninstall()``, which runs before any is put back.
 """
 
 from __future__ import annotations
@@ -43,13 +43,12 @@ REBUILT = tuple(_MODULES)
 """The standard modules that have rebuilt names, by the names under which programs know them."""
 
 _PARTS = {
-    "threading": ("interlock._opening", "interlock._lock_classes", "interlock._thread_class"),
+    "threading": ("interlock._opening", "interlock._lock_classes"),
     "queue": ("interlock._queue_errors", "interlock._open_queue", "interlock._queue_classes"),
     "multiprocessing.pool": (
         "interlock.multiprocessing._results",
         "interlock.multiprocessing._thread_pool",
     ),
-    "multiprocessing.dummy": ("interlock.multiprocessing._dummy_process",),
 }
 """The modules of a rebuilt one that import the standard module themselves, which may be its first import."""
 

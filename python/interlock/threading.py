@@ -1,7 +1,7 @@
-"""The drop-in for `threading`: locks, conditions, semaphores, events, barriers and threads on the engine.
+"""The drop-in for `threading`: locks, conditions, semaphores, events and barriers on the engine.
 
-Everything of https://docs.python.org/3/library/threading.html. What is not rebuilt (`local`, `excepthook`, `settrace`,
-`current_thread`, `enumerate`, …) is the standard module's own, so both names of it show the same threads.
+Everything of https://docs.python.org/3/library/threading.html. What is not rebuilt (`Thread`, `Timer`, `local`,
+`excepthook`, `settrace`, `current_thread`, …) is the standard module's own, so both names of it show the same threads.
 
 The classes call themselves `threading.X`, as the standard library's do. As there, `Lock` is a function up to 3.12, and
 a class from 3.13 on. In a subinterpreter, which cannot load the engine, this is the standard module.
@@ -21,7 +21,6 @@ else:
     from interlock import _interlock
     from interlock._interlock import RLock
     from interlock._lock_classes import Barrier, BoundedSemaphore, Condition, Event, Semaphore
-    from interlock._thread_class import Thread, Timer, _DummyThread, _MainThread
 
     if sys.version_info >= (3, 13):
         Lock = _interlock.Lock
@@ -37,24 +36,6 @@ else:
         "Lock",
         "RLock",
         "Semaphore",
-        "Thread",
-        "Timer",
     )
-
-    _std_classes = _std._MainThread, _std._DummyThread
-
-    for _class in (Thread, Timer):
-        _class.__module__ = "threading"
-
-    def _on_install() -> None:
-        """Make the threads that exist, and those of others, instances of the `Thread` that is installed."""
-        _std._main_thread.__class__ = _MainThread
-        _std._MainThread = _MainThread  # for the child of a fork, whose only thread becomes the main thread
-        _std._DummyThread = _DummyThread
-
-    def _on_uninstall() -> None:
-        _std._main_thread.__class__ = _std._MainThread = _std_classes[0]
-        _std._DummyThread = _std_classes[1]
-
 
 mirror(__name__, _std, own=__replaces__)

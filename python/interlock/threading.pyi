@@ -1,12 +1,12 @@
 """Types of the drop-in for `threading`; its documentation is in the docstrings of the module itself."""
 
 import sys
-import threading as _std
-from collections.abc import Callable, Iterable, Mapping
 from threading import TIMEOUT_MAX as TIMEOUT_MAX
 from threading import BrokenBarrierError as BrokenBarrierError
 from threading import ExceptHookArgs as ExceptHookArgs
+from threading import Thread as Thread
 from threading import ThreadError as ThreadError
+from threading import Timer as Timer
 from threading import __excepthook__ as __excepthook__
 from threading import _DummyThread as _DummyThread
 from threading import _profile_hook as _profile_hook
@@ -26,7 +26,6 @@ from threading import main_thread as main_thread
 from threading import setprofile as setprofile
 from threading import settrace as settrace
 from threading import stack_size as stack_size
-from typing import Any
 
 from interlock._interlock import Barrier as Barrier
 from interlock._interlock import BoundedSemaphore as BoundedSemaphore
@@ -39,8 +38,6 @@ from interlock._interlock import Semaphore as Semaphore
 if sys.version_info >= (3, 12):
     from threading import setprofile_all_threads as setprofile_all_threads
     from threading import settrace_all_threads as settrace_all_threads
-if sys.version_info >= (3, 14):
-    from contextvars import Context
 
 __all__ = [
     "TIMEOUT_MAX",
@@ -74,44 +71,3 @@ if sys.version_info >= (3, 12):
     __all__ += ["setprofile_all_threads", "settrace_all_threads"]
 
 __replaces__: tuple[str, ...]
-
-class Thread(_std.Thread):
-    if sys.version_info >= (3, 14):
-        def __init__(
-            self,
-            group: None = None,
-            target: Callable[..., object] | None = None,
-            name: str | None = None,
-            args: Iterable[Any] = (),
-            kwargs: Mapping[str, Any] | None = None,
-            *,
-            daemon: bool | None = None,
-            context: Context | None = None,
-        ) -> None: ...
-    else:
-        def __init__(
-            self,
-            group: None = None,
-            target: Callable[..., object] | None = None,
-            name: str | None = None,
-            args: Iterable[Any] = (),
-            kwargs: Mapping[str, Any] | None = None,
-            *,
-            daemon: bool | None = None,
-        ) -> None: ...
-
-    def start(self) -> None: ...
-    def join(self, timeout: float | None = None) -> None: ...
-    def is_alive(self) -> bool: ...
-    @property
-    def native_id(self) -> int | None: ...
-
-class Timer(Thread, _std.Timer):
-    finished: Event  # type: ignore[assignment]  # where the standard library's Timer has its own
-    def __init__(
-        self,
-        interval: float,
-        function: Callable[..., object],
-        args: Iterable[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> None: ...

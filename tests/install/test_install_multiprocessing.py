@@ -49,7 +49,6 @@ WORKS = """
         "import interlock.multiprocessing._thread_pool",
         "import interlock.multiprocessing._results",
         "import interlock.multiprocessing.dummy",
-        "import interlock.multiprocessing._dummy_process",
         "import interlock.multiprocessing.dummy.connection",
     ],
 )

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import textwrap
 import time
 import weakref
@@ -30,6 +31,9 @@ from interlock.concurrent import futures
 import interlock, logging
 Pool, Future = futures.ThreadPoolExecutor, futures.Future
 """
+
+# The first releases of 3.12 start no thread when the main thread has ended: held calls that need one are cancelled.
+STARTS_LATE = "" if (3, 12) <= sys.version_info < (3, 12, 2) else "first False second last\n"
 
 # What is under way when the main thread ends, and what the process prints.
 EXITS: dict[str, tuple[str, str]] = {
@@ -83,7 +87,7 @@ EXITS: dict[str, tuple[str, str]] = {
         watch = std.Thread(target=lambda: futures.wait([never]) and print("cancelled", never.cancelled()))
         watch.start()
         """,
-        "first False second last\ncancelled True",
+        f"{STARTS_LATE}cancelled True",
     ),
     "held tasks beside a daemon thread that submits": (
         """
@@ -269,7 +273,8 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "shutdown": (
         "pool, go = Pool(1), std.Event(); x = pool.submit(go.wait)",
         "pool.shutdown()",
-        "assert not x.done(); go.set(); pool.shutdown(); assert x.result(0)",
+        # Up to 3.12 an interrupted join() of the standard library is the last one that waits.
+        "assert not x.done(); go.set(); pool.shutdown(); assert x.result(5)",
     ),
     "shutdown with held tasks": (
         "pool, first = Pool(1), Future(); x = pool.call(pow, first, 2)",

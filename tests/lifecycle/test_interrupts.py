@@ -128,11 +128,6 @@ CALLS: dict[str, tuple[str, str, str]] = {
         "x.mutex.release(); free(x.mutex)",
     ),
     "SimpleQueue.get": ("x = queue.SimpleQueue()", "x.get()", "x.put(1); assert x.get(timeout=5) == 1"),
-    "Thread.join": (
-        "e = threading.Event(); x = threading.Thread(target=e.wait); x.start()",
-        "x.join()",
-        "assert x.is_alive(); e.set(); x.join(5); assert not x.is_alive()",
-    ),
 }
 
 SCRIPT = """{other}
@@ -197,7 +192,6 @@ REMAINING: dict[str, tuple[str, str]] = {
     "Queue.put": ("x = queue.Queue(1); x.put(0)", "raises(queue.Full, x.put, 1, True, T)"),
     "PriorityQueue.get": ("x = queue.PriorityQueue()", "raises(queue.Empty, x.get, True, T)"),
     "SimpleQueue.get": ("x = queue.SimpleQueue()", "raises(queue.Empty, x.get, True, T)"),
-    "Thread.join": ("x = threading.Thread(target=END.wait); x.start()", "x.join(T) is None and x.is_alive()"),
 }
 
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 from interlock import queue, threading
-from interlock._interlock import idle_threads
+from interlock.concurrent import futures
+from interlock.multiprocessing.pool import ThreadPool
 
 from tests.lifecycle.inside import eventually
-
-MOST_IDLE = 64
 
 
 def resident_bytes() -> int:
@@ -110,9 +109,9 @@ def test_descriptors_do_not_grow_with_threads() -> None:
 
 
 def test_kernel_threads_go_when_they_are_not_used() -> None:
-    """Of many threads at once, at most 64 are kept (which go after some seconds; see below)."""
+    """No thread is kept when a `Thread`, or a pool, has ended."""
     go = threading.Event()
-    before = threading.active_count()
+    before = kernel_threads()
     threads = [threading.Thread(target=go.wait) for _ in range(150)]
     for thread in threads:
         thread.start()
@@ -120,27 +119,10 @@ def test_kernel_threads_go_when_they_are_not_used() -> None:
     go.set()
     for thread in threads:
         thread.join()
-    assert threading.active_count() == before
-    assert idle_threads() <= MOST_IDLE
-    eventually(lambda: kernel_threads() <= before + MOST_IDLE + 5, "fewer threads")
-
-
-def test_idle_kernel_threads_end(passes: Callable[..., None]) -> None:
-    passes("""
-        from interlock._interlock import idle_threads
-        go = threading.Event()
-        threads = [threading.Thread(target=go.wait) for _ in range(20)]
-        for thread in threads:
-            thread.start()
-        go.set()
-        for thread in threads:
-            thread.join()
-        assert 0 < idle_threads() <= 64
-        eventually(lambda: len(os.listdir("/proc/self/task")) == 1, limit=20)
-        assert idle_threads() == 0
-        thread = threading.Thread(target=int)
-        thread.start(), thread.join()
-    """)
+    with futures.ThreadPoolExecutor(20) as executor, ThreadPool(20) as pool:
+        assert [*executor.map(abs, range(100))] == pool.map(abs, range(100))
+    pool.join()
+    eventually(lambda: kernel_threads() <= before, "fewer threads")
 
 
 def kernel_threads() -> int:

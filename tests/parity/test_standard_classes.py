@@ -25,7 +25,6 @@ pytestmark = pytest.mark.timeout(30)
 
 QUEUES = ["Queue", "LifoQueue", "PriorityQueue"]
 SUBCLASSES = [*((queue, std_queue, name) for name in QUEUES)]
-SUBCLASSES += [(threading, std_threading, name) for name in ("Thread", "Timer")]
 SUBCLASSES += [
     (threading, std_threading, name)
     for name in ("Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore")

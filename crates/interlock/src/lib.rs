@@ -16,7 +16,6 @@
 //! | that threads meet at a point | [`Barrier`](sync::Barrier) |
 //! | a lock without a value, released by anybody, or taken again by its owner | [`Lock`](sync::Lock), [`RLock`](sync::RLock) |
 //! | functions run by a few threads, and their results | [`ThreadPool`](pool::ThreadPool) |
-//! | threads that are kept for the next job | [`thread`] |
 //! | a primitive of your own | [`wait`] |
 //! | to hear of every wait in the process | [`observe`] |
 //!
@@ -281,35 +280,6 @@ pub mod pool {
     pub use interlock_pool::{At, Builder, Mapped, Panic, Stats, SubmitError, Task, TaskError, ThreadPool};
 }
 
-/// Operating-system threads that are kept for reuse, and waiting for them.
-///
-/// ```
-/// use std::sync::Arc;
-///
-/// use interlock::Patience;
-/// use interlock::thread::{Job, Latch, launch};
-///
-/// struct Greet(Arc<Latch>);
-///
-/// impl Job for Greet {
-///     fn run(&mut self) {
-///         println!("on a thread that may have run other jobs before");
-///     }
-///
-///     fn ended(self: Box<Self>) {
-///         self.0.open();
-///     }
-/// }
-///
-/// let ended = Arc::new(Latch::default());
-/// drop(launch(0, Box::new(Greet(ended.clone()))).unwrap());
-/// assert!(ended.wait_with(&mut Patience::endless()));
-/// ```
-pub mod thread {
-    pub use interlock_pool::{Group, Job, Latch, Lease, Started, end_idle, idle, launch};
-    pub use interlock_wait::ThreadId;
-}
-
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {
     pub use interlock_wait::{
@@ -346,7 +316,9 @@ pub mod wait {
 /// assert_eq!(waits.0.load(Ordering::Relaxed), 1);
 /// ```
 pub mod observe {
-    pub use interlock_wait::{Event, Kind, Probe, Resource, clear_probe, probed, report, set_probe};
+    pub use interlock_wait::{
+        Event, Kind, Probe, Resource, ThreadId, clear_probe, probed, report, set_probe,
+    };
 }
 
 pub use wait::{Deadline, Patience};

@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::unix::thread::JoinHandleExt;
 
 /// The calling thread's POSIX identity, as `threading.get_ident()` gives it. Unique among live threads, never 0.
 ///
@@ -11,20 +10,6 @@ use std::os::unix::thread::JoinHandleExt;
 pub fn current() -> u64 {
     // SAFETY: pthread_self has no preconditions and always succeeds.
     unsafe { libc::pthread_self() }
-}
-
-/// The calling thread's kernel identity, as `threading.get_native_id()` gives it.
-pub fn native_id() -> u32 {
-    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
-}
-
-/// Whether this process has a thread with this kernel identity (see [`native_id`]).
-///
-/// See <https://man7.org/linux/man-pages/man2/tgkill.2.html>.
-pub fn exists(native_id: u32) -> bool {
-    let process = rustix::process::getpid().as_raw_nonzero().get();
-    // SAFETY: the signal 0 is not sent; the kernel only looks whether it could be.
-    unsafe { libc::syscall(libc::SYS_tgkill, process, native_id, 0) == 0 }
 }
 
 /// Names the calling thread for the tools of the operating system; the kernel keeps the first 15 bytes.
@@ -55,7 +40,7 @@ pub fn processors() -> usize {
 /// The stack size in bytes of a thread for which none is asked: the C library's default.
 ///
 /// See <https://man7.org/linux/man-pages/man3/pthread_getattr_default_np.3.html>.
-pub fn default_stack_size() -> usize {
+fn default_stack_size() -> usize {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let mut size = 0;
     // SAFETY: the pointer is to memory for an attribute object, which this call initializes.
@@ -68,15 +53,20 @@ pub fn default_stack_size() -> usize {
     if size == 0 { 8 << 20 } else { size }
 }
 
-/// Starts a detached operating-system thread that runs `main`, with a stack of `stack_size` bytes.
-///
-/// Returns the new thread's POSIX identity (see [`current`]).
+/// Starts a detached operating-system thread that runs `main`, with a stack of `stack_size` bytes; 0 for the C library's
+/// default.
 ///
 /// # Errors
 /// The operating system has no room for another thread.
-pub fn spawn(stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Result<u64> {
-    let handle = std::thread::Builder::new().stack_size(stack_size).spawn(main)?;
-    Ok(handle.as_pthread_t())
+pub fn spawn(stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let stack_size = match stack_size {
+        0 => default_stack_size(),
+        bytes => bytes,
+    };
+    std::thread::Builder::new()
+        .stack_size(stack_size)
+        .spawn(main)
+        .map(drop)
 }
 
 #[cfg(test)]
@@ -85,28 +75,11 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn spawn_tells_the_identity_that_the_thread_sees() {
-        let (tell, hear) = mpsc::channel();
-        let ident = spawn(1 << 20, move || tell.send((current(), native_id())).unwrap()).unwrap();
-        let (seen, native) = hear.recv().unwrap();
-        assert_eq!(ident, seen);
-        assert_ne!(native, native_id());
-    }
-
-    #[test]
-    fn a_thread_exists_until_it_has_ended() {
-        let (tell, hear) = mpsc::channel();
-        let (end, wait) = mpsc::channel::<()>();
-        spawn(1 << 20, move || {
-            tell.send(native_id()).unwrap();
-            wait.recv().unwrap_err();
-        })
-        .unwrap();
-        let native = hear.recv().unwrap();
-        assert!(exists(native));
-        drop(end);
-        while exists(native) {
-            yield_now();
+    fn a_thread_that_is_spawned_runs_beside_this_one() {
+        for stack_size in [0, 1 << 20] {
+            let (tell, hear) = mpsc::channel();
+            spawn(stack_size, move || tell.send(current()).unwrap()).unwrap();
+            assert_ne!(hear.recv().unwrap(), current());
         }
     }
 

@@ -82,18 +82,10 @@ impl Group {
         }
     }
 
-    /// Counts one more thread. Never blocks.
-    pub fn enter(&self) {
-        // So that the child of a fork does not wait for its parent's threads.
-        fork::watch();
-        let mut state = self.state.lock();
-        state.renew();
-        state.running += 1;
-    }
-
     /// Counts one more thread if there are fewer than `most`, and has `start` start it, which is told how many there are with
     /// it. If that fails, it is not counted any more. The thread is to [leave](Group::leave). Never blocks, if `start` does not.
     pub fn try_start<E>(&self, most: usize, start: impl FnOnce(usize) -> Result<(), E>) -> Started<E> {
+        // So that the child of a fork does not wait for its parent's threads.
         fork::watch();
         let Some(number) = step(|| self.begin(most)) else {
             return Started::Enough;

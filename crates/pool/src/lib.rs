@@ -1,7 +1,6 @@
 //! Threads that run other people's code, and what becomes of it.
 //!
-//! - [`launch`] runs one job on an operating-system thread that is kept for reuse;
-//! - [`ThreadPool`] runs tasks on at most so many such threads, and a [`Task`] is the way to the result of one;
+//! - [`ThreadPool`] runs tasks on at most so many threads, and a [`Task`] is the way to the result of one;
 //! - [`Outcome`] is where a task and those who wait for its result meet;
 //! - [`WorkQueue`] is where the tasks of a pool wait for its workers, [`Crew`] the same with the workers counted;
 //! - [`Gather`] puts results that come in any order in line.
@@ -9,16 +8,12 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
-#[cfg(not(loom))]
-mod cache;
 mod counts;
 mod crew;
 mod delay_queue;
 mod gather;
 mod group;
 mod lanes;
-#[cfg(not(loom))]
-mod latch;
 mod listeners;
 #[cfg(not(loom))]
 mod mapped;
@@ -34,16 +29,12 @@ mod task_error;
 mod thread_pool;
 mod work_queue;
 
-#[cfg(not(loom))]
-pub use cache::{Job, Lease, end_idle, idle, launch};
 pub use counts::{Counted, Counts};
 pub use crew::Crew;
 pub use delay_queue::{DelayQueue, Ticket};
 pub use gather::Gather;
 pub use group::{Group, Started};
 pub use lanes::DEFAULT_PRIORITY;
-#[cfg(not(loom))]
-pub use latch::Latch;
 pub use listeners::Watch;
 #[cfg(not(loom))]
 pub use mapped::Mapped;

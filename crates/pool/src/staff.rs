@@ -9,9 +9,8 @@ use std::sync::Arc;
 use interlock_os::thread;
 use interlock_queue::PutError;
 use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
-use interlock_wait::{Deadline, fork};
+use interlock_wait::{Deadline, Event, ThreadId, fork, probed, report};
 
-use crate::cache::{Job, launch};
 use crate::group::{Group, Started};
 use crate::step::{set_worker, step};
 use crate::task::{Tally, Work};
@@ -201,22 +200,16 @@ impl Shared {
             };
             // Relaxed: a count. Before its task can be done.
             self.tally.first.fetch_add(u64::from(begins), Ordering::Relaxed);
-            match launch(self.stack_size, Box::new(worker)) {
-                Ok(lease) => {
-                    drop(lease);
-                    Ok(())
-                }
-                Err(error) => {
-                    // Relaxed: as above.
-                    self.tally.first.fetch_sub(u64::from(begins), Ordering::Relaxed);
-                    Err(Refusal::NoThread(error))
-                }
-            }
+            thread::spawn(self.stack_size, move || worker.live()).map_err(|error| {
+                // Relaxed: as above.
+                self.tally.first.fetch_sub(u64::from(begins), Ordering::Relaxed);
+                Refusal::NoThread(error)
+            })
         })
     }
 }
 
-/// What a thread does for a pool: task after task, until there will be no more.
+/// What a thread is started for: task after task, until there will be no more.
 struct Worker {
     shared: Arc<Shared>,
     number: usize,
@@ -230,12 +223,26 @@ impl Worker {
     fn has_forked(&self) -> bool {
         self.generation != fork::generation()
     }
-}
 
-impl Job for Worker {
-    fn run(&mut self) {
+    /// The life of the thread.
+    fn live(mut self) {
         thread::set_name(&format!("{}-{}", self.shared.name, self.number));
+        let me = ThreadId::current();
+        if probed() {
+            report(Event::ThreadBegan { thread: me });
+        }
         set_worker(true);
+        self.work();
+        set_worker(false);
+        if probed() {
+            report(Event::ThreadEnded { thread: me });
+        }
+        if !self.has_forked() {
+            fork::unforked(|| self.shared.workers.leave());
+        }
+    }
+
+    fn work(&mut self) {
         let mut first = self.first.take();
         let Shared { queue, tally, .. } = &*self.shared;
         let mut next = || match first.take() {
@@ -258,13 +265,6 @@ impl Job for Worker {
             if self.has_forked() {
                 break;
             }
-        }
-        set_worker(false);
-    }
-
-    fn ended(self: Box<Self>) {
-        if !self.has_forked() {
-            self.shared.workers.leave();
         }
     }
 }

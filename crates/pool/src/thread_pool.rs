@@ -18,9 +18,9 @@ use crate::task_error::SubmitError;
 
 /// Runs tasks on a limited number of threads.
 ///
-/// A worker is started when a task is submitted and none is idle, as long as there are fewer than the pool may have. Its
-/// thread comes from those that are kept for reuse (see [`launch`](crate::launch)), and stays with the pool until the pool ends. Tasks are
-/// taken in the order in which they were submitted, those with a smaller [priority](ThreadPool::at) first.
+/// A worker is started when a task is submitted and none is idle, as long as there are fewer than the pool may have. It
+/// stays until the pool ends. Tasks are taken in the order in which they were submitted, those with a smaller
+/// [priority](ThreadPool::at) first.
 ///
 /// A task that panics costs nothing but its result: the panic is the error of [`Task::result`], and the worker goes on.
 ///

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use interlock_pool::{Latch, TaskError, ThreadPool};
-use interlock_wait::Patience;
+use interlock_pool::{TaskError, ThreadPool};
+use interlock_sync::Event;
 
 /// Unparks a thread, and counts.
 struct Unparks(Thread, AtomicUsize);
@@ -44,26 +44,23 @@ fn run<F: Future>(future: F) -> F::Output {
 #[test]
 fn a_task_that_is_awaited_wakes_whoever_polled_last() {
     let pool = ThreadPool::new(1);
-    let may_end = Arc::new(Latch::default());
+    let may_end = Arc::new(Event::new());
     let its = may_end.clone();
-    let mut task = pin!(
-        pool.submit(move || its.wait_with(&mut Patience::endless()))
-            .unwrap()
-    );
+    let mut task = pin!(pool.submit(move || its.wait()).unwrap());
     let (early, late) = (unparks(), unparks());
-    let poll = |task: std::pin::Pin<&mut interlock_pool::Task<bool>>, waker: &Arc<Unparks>| {
+    let poll = |task: std::pin::Pin<&mut interlock_pool::Task<()>>, waker: &Arc<Unparks>| {
         task.poll(&mut Context::from_waker(&Waker::from(waker.clone())))
     };
     assert!(poll(task.as_mut(), &early).is_pending());
     assert!(poll(task.as_mut(), &early).is_pending());
     assert!(poll(task.as_mut(), &late).is_pending());
-    may_end.open();
+    may_end.set();
     pool.join();
     assert_eq!(
         (early.1.load(Ordering::SeqCst), late.1.load(Ordering::SeqCst)),
         (0, 1)
     );
-    assert!(matches!(poll(task.as_mut(), &late), Poll::Ready(Ok(true))));
+    assert!(matches!(poll(task.as_mut(), &late), Poll::Ready(Ok(()))));
     assert!(matches!(poll(task, &late), Poll::Ready(Err(TaskError::Taken))));
 }
 

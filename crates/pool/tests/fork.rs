@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use interlock_pool::{Latch, TaskError, ThreadPool};
-use interlock_wait::{Deadline, Patience};
+use interlock_pool::{TaskError, ThreadPool};
+use interlock_sync::Event;
+use interlock_wait::Deadline;
 
 /// Runs `body` in a forked child. Whether it returned true there, within twenty seconds.
 fn in_a_child(body: impl FnOnce() -> bool) -> bool {
@@ -42,13 +43,11 @@ fn the_child_of_a_fork_has_the_pool_without_its_workers_and_tasks() {
 
 fn a_child_has_workers_of_its_own() {
     let pool = ThreadPool::builder().workers(1).max_pending(2).build();
-    let may_end = Arc::new(Latch::default());
+    let may_end = Arc::new(Event::new());
     let its = may_end.clone();
     let done = pool.submit(|| 1).unwrap();
     assert!(done.wait_until(long()));
-    let running = pool
-        .submit(move || its.wait_with(&mut Patience::endless()))
-        .unwrap();
+    let running = pool.submit(move || its.wait()).unwrap();
     while pool.stats().running == 0 {
         std::thread::yield_now();
     }
@@ -83,8 +82,8 @@ fn a_child_has_workers_of_its_own() {
             && pool.join_until(long())
     });
     assert!(as_expected);
-    may_end.open();
-    assert!(running.unwrap().result().unwrap());
+    may_end.set();
+    running.unwrap().result().unwrap();
     assert!(waiting.unwrap().map(|task| task.result().unwrap()) == [2, 3]);
     assert_eq!(done.unwrap().result().unwrap(), 1);
 }

@@ -20,7 +20,7 @@ const WATCH_NANOS: u32 = 10_000;
 /// Threads whose identities fall on the same slot share it; that costs a few microseconds, not correctness.
 const SLOTS: usize = 1024;
 
-/// Whether the thread of a slot is detached in a wait of ours, or has ended.
+/// Whether the thread of a slot is detached in a wait of ours. (Of one that has ended it is said as it was last.)
 static DETACHED: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
 
 thread_local! {
@@ -35,13 +35,13 @@ fn slot(thread: ThreadId) -> &'static AtomicBool {
 }
 
 /// Says that the calling thread is detached from here on, or attached again.
-pub(crate) fn set_detached(detached: bool) {
+fn set_detached(detached: bool) {
     // Relaxed: a hint for those who watch; it orders nothing.
     slot(ThreadId::current()).store(detached, Ordering::Relaxed);
 }
 
 /// Watches for the thread that notified this one to detach, for as long as that is likely to pay.
-pub(crate) fn watch_notifier(notifier: Option<ThreadId>) {
+fn watch_notifier(notifier: Option<ThreadId>) {
     if cfg!(Py_GIL_DISABLED) {
         return;
     }
@@ -122,6 +122,9 @@ struct Interpreter<'py> {
 }
 
 impl Host for Interpreter<'_> {
+    // Apart from its callers: attaching has a landing pad, and a frame with one must not call Python code on a thread that the
+    // interpreter may end meanwhile (`panic = "abort"` in ARCHITECTURE.md). The main thread, which hears signals, is none.
+    #[inline(never)]
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         // A wait that insists comes here again, and sleeps.
         if self.raised.is_none() {

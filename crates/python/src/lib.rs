@@ -10,7 +10,7 @@
 
 mod barrier;
 mod blocking;
-mod chunks;
+mod call;
 mod condition;
 mod convert;
 mod errors;
@@ -27,8 +27,6 @@ mod rlock;
 mod semaphore;
 mod stand_in;
 mod standard;
-mod thread;
-mod thread_state;
 
 use pyo3::prelude::*;
 
@@ -64,16 +62,12 @@ mod _interlock {
     use crate::stand_in::StandIn;
     #[pymodule_export]
     use crate::standard::Standard;
-    #[pymodule_export]
-    use crate::thread::{ThreadHandle, idle_threads};
 
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::blocking::prepare(module.py())?;
-        crate::thread::prepare_forks(module)?;
-        crate::chunks::keep();
         crate::hot::rely_on_interpreter_lock();
         crate::hot::methods::install(module.py())?;
         // By its Python name it is `threading.Lock` up to 3.12, where pickles look for it.

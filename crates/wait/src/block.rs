@@ -134,14 +134,6 @@ fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
     Returned::Woken
 }
 
-/// Sleeps until the process ends: for a thread that has nothing left that it may do.
-pub fn sleep_for_ever() -> ! {
-    let word = global::AtomicU32::new(0);
-    loop {
-        futex::wait(&word, 0, None);
-    }
-}
-
 /// Sleeps for about `nanos` nanoseconds: the last resort of a thread that waits for a lock word.
 #[cfg(not(loom))]
 pub(crate) fn nap(nanos: u64) {

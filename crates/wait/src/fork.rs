@@ -6,7 +6,7 @@
 //!
 //! Lock words need no care as long as the thread that forks excludes the others from the engine, as an interpreter does:
 //! its threads run engine code only while attached, and a fork holds the interpreter (see [`Host`](crate::Host)). A thread
-//! that nothing excludes in this way, such as a worker between two jobs, does its engine work in [`unforked`]. Locks held
+//! that nothing excludes in this way, such as a worker of a Rust program's pool, does its engine work in [`unforked`]. Locks held
 //! by other threads stay held in the child, as in CPython.
 
 use std::cell::Cell;

@@ -30,7 +30,7 @@ mod waiter;
 mod wake;
 mod word_lock;
 
-pub use block::{block, sleep_for_ever};
+pub use block::block;
 pub use deadline::Deadline;
 pub use event::{Event, Kind, Resource};
 pub use observer::{clear_probe, set_probe};

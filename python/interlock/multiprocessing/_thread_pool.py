@@ -23,9 +23,8 @@ from interlock.threading import RLock
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from multiprocessing.dummy import DummyProcess
     from typing import Any
-
-    from interlock.multiprocessing._dummy_process import DummyProcess
 
 __all__ = ["ThreadPool", "report"]
 
@@ -78,13 +77,6 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         if initializer is not None:
             self._repopulate_pool()
 
-    @staticmethod
-    def Process(ctx: Any, *args: Any, **kwds: Any) -> DummyProcess:
-        """Make the thread of a worker."""
-        from interlock.multiprocessing._dummy_process import DummyProcess
-
-        return DummyProcess(*args, **kwds)
-
     # What the engine calls.
 
     def _start_workers(self, count: int) -> None:
@@ -114,10 +106,10 @@ class ThreadPool(MappingPool, _std.ThreadPool):
                     raise
 
     def _start_thread(self, target: Callable[..., object], args: tuple[Any, ...]) -> DummyProcess:
-        thread = self.Process(self._ctx, target=target, args=args)
+        thread: Any = self.Process(self._ctx, target=target, args=args)
         thread.daemon = True
         thread.start()
-        return thread
+        return thread  # type: ignore[no-any-return]
 
     def _initializer_failed(self, error: BaseException) -> None:
         with self._starting:

@@ -20,8 +20,8 @@ use super::items::Items;
 use super::pulled::{Pulled, Taken};
 use super::result::{AsyncResult, Progress};
 use super::state::{Delivery, State};
+use crate::blocking;
 use crate::futures::Answer;
-use crate::{blocking, thread_state};
 
 /// What is done at the end of a job.
 pub(super) struct End {
@@ -95,14 +95,14 @@ fn call<'py>(
         Err(_) => PyTuple::new(py, args.bind(py).try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
     };
     let kwds = match kwds.bind(py).cast::<PyDict>() {
-        Ok(kwds) if kwds.is_empty() => return thread_state::call_with(function.bind(py), &args, None),
+        Ok(kwds) if kwds.is_empty() => return function.bind(py).call1(args),
         Ok(kwds) => kwds.clone(),
         Err(_) => {
             let kwds = py.get_type::<PyDict>().call1((kwds,))?;
             kwds.cast_into::<PyDict>()?
         }
     };
-    thread_state::call_with(function.bind(py), &args, Some(&kwds))
+    function.bind(py).call(args, Some(&kwds))
 }
 
 /// What the calls of a map need.

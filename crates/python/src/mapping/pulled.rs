@@ -5,7 +5,7 @@ use interlock_wait::{Deadline, StateLock};
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
-use crate::{blocking, thread_state};
+use crate::blocking;
 
 /// What was taken from an iterable.
 pub(super) enum Taken<'py> {
@@ -59,12 +59,12 @@ impl Pulled {
             }
         }
         let turn = Release(&self.turn);
-        let (iterator, number) = match self.begin(py) {
+        let (mut iterator, number) = match self.begin(py) {
             Some(Ok(begun)) => begun,
             Some(Err(error)) => return Ok(self.end_with(0, error)),
             None => return Ok(Taken::Nothing(None)),
         };
-        let taken = take_from(&iterator, size);
+        let taken = take_from(&mut iterator, size);
         let taken = match taken {
             Ok(Some(chunk)) => {
                 self.set(Feed::Begun(iterator.unbind(), number + 1));
@@ -121,13 +121,10 @@ impl<'py> Chunk<'py> {
     }
 }
 
-fn take_from<'py>(iterator: &Bound<'py, PyIterator>, size: usize) -> PyResult<Option<Chunk<'py>>> {
-    let next = || thread_state::next_item(iterator);
+fn take_from<'py>(iterator: &mut Bound<'py, PyIterator>, size: usize) -> PyResult<Option<Chunk<'py>>> {
     if size == 1 {
-        return Ok(next()?.map(Chunk::One));
+        return Ok(iterator.next().transpose()?.map(Chunk::One));
     }
-    let items = std::iter::from_fn(|| next().transpose())
-        .take(size)
-        .collect::<PyResult<Vec<_>>>()?;
+    let items = iterator.by_ref().take(size).collect::<PyResult<Vec<_>>>()?;
     Ok((!items.is_empty()).then_some(Chunk::Many(items)))
 }

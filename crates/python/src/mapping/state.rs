@@ -7,8 +7,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::result::AsyncResult;
+use crate::call::call_one;
 use crate::futures::Answer;
-use crate::thread_state;
 
 /// What jobs know of their pool.
 pub(super) struct State {
@@ -123,7 +123,7 @@ impl Delivery {
         let called = if state.is_terminated() {
             Ok(())
         } else {
-            thread_state::call_one(self.callback.bind(py), self.answer.object().bind_borrowed(py))
+            call_one(self.callback.bind(py), self.answer.object().bind_borrowed(py))
                 .map(drop)
                 .or_else(|error| report(py, error))
         };

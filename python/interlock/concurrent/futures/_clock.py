@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading as _std_threading
 import weakref
 from concurrent.futures._base import LOGGER
 
 from interlock._interlock import Alarms
-from interlock.threading import Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def cancel_after(future: Future, timeout: float) -> None:
     alarm, wanted = _alarms.put(timeout, weakref.ref(future))
     future.add_done_callback(alarm)
     if wanted:
-        Thread(target=_cancel, name="interlock-clock", daemon=True).start()
+        _std_threading.Thread(target=_cancel, name="interlock-clock", daemon=True).start()
 
 
 def _cancel() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures.thread as _std
 import itertools
 import os
+import threading as _std_threading
 import weakref
 from collections.abc import Sized
 from concurrent.futures._base import LOGGER, BrokenExecutor, InvalidStateError
@@ -26,11 +27,12 @@ from interlock.concurrent.futures._submitter import (
     checked_priority,
     checked_timeout,
 )
-from interlock.threading import Condition, Lock, Semaphore, Thread, current_thread
+from interlock.threading import Condition, Lock, Semaphore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from threading import Thread
     from typing import Any, NoReturn
 
     from interlock.concurrent.futures._progress import _Progress
@@ -162,7 +164,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             if number >= self._max_workers:
                 return
             seat = self._seat()
-            thread = Thread(
+            thread = _std_threading.Thread(
                 name=f"{self._thread_name_prefix or self}_{number}",
                 target=_work,
                 args=(seat, weakref.ref(self), self._initializer, self._initargs),
@@ -176,9 +178,6 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             self._threads.add(thread)
             self._seats[thread] = seat
             self._count_workers(number + 1)
-        if not number:
-            # Known when it has begun: as in the standard library, it has the first call then.
-            _ = thread.native_id
 
     def _refuse(self) -> NoReturn:
         """Raise what submit() raises when there will be no more calls."""
@@ -382,7 +381,7 @@ def _work(
             except BaseException:
                 LOGGER.critical("Exception in worker", exc_info=True)
     finally:
-        _exit.remove_worker(current_thread())
+        _exit.remove_worker(_std_threading.current_thread())
 
 
 def _break(futures: Iterable[Future], why: str) -> None:

@@ -20,6 +20,7 @@ if in_subinterpreter():
 else:
     from interlock import _interlock
     from interlock._interlock import Barrier, BoundedSemaphore, Condition, Event, RLock, Semaphore
+    from interlock._standard_types import stand_for
     from interlock._thread_class import Thread, Timer, _DummyThread, _MainThread
 
     if sys.version_info >= (3, 13):
@@ -44,6 +45,13 @@ else:
 
     for _class in (Thread, Timer):
         _class.__module__ = "threading"
+
+    # Where pickles find them. In messages of errors they have the standard types' names.
+    _interlock.Lock.__module__ = RLock.__module__ = "threading"
+    _interlock.Lock.__qualname__ = "Lock"
+
+    stand_for(_interlock.Lock, _interlock.allocate_lock().__class__)
+    stand_for(RLock, RLock().__class__)
 
     def _on_install() -> None:
         """Make the threads that exist, and those of others, instances of the `Thread` that is installed."""

@@ -24,6 +24,7 @@ mod mapping;
 mod queue;
 mod rlock;
 mod semaphore;
+mod standard;
 mod thread;
 mod thread_state;
 
@@ -44,9 +45,7 @@ mod _interlock {
         remember_future_classes, wait_for_futures,
     };
     #[pymodule_export]
-    use crate::hot::own_methods;
-    #[pymodule_export]
-    use crate::lock::Lock;
+    use crate::hot::{own_methods, set_metaclass};
     #[pymodule_export]
     use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};
     #[pymodule_export]
@@ -62,11 +61,13 @@ mod _interlock {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::standard::remember(module.py())?;
         crate::blocking::watch_forks()?;
         crate::thread::prepare_forks(module)?;
         crate::chunks::keep();
         crate::hot::rely_on_interpreter_lock();
         crate::hot::methods::install(module.py())?;
+        module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
         // By its Python name it is `threading.Lock` up to 3.12, where pickles look for it.
         module.add(
             "allocate_lock",

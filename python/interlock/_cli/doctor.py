@@ -11,6 +11,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from interlock._switch import turned_off
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -44,7 +46,7 @@ def examine() -> dict[str, Any]:
     findings: dict[str, Any] = {
         "version": interlock.__version__,
         "location": str(Path(__file__).absolute().parent.parent),
-        "turned_off": os.environ.get("INTERLOCK") == "0",
+        "turned_off": turned_off(),
         "interpreter": _interpreter(),
         "engine": _engine(),
         "modules": _modules(),
@@ -174,7 +176,8 @@ def _text(findings: dict[str, Any]) -> str:
         f"captured     {_captured_text(findings['captured'])}",
     ]
     if findings["turned_off"]:
-        lines.append("switch       off: INTERLOCK=0 is set (the checks above ran without it)")
+        switch = os.environ["INTERLOCK"]
+        lines.append(f"switch       off: INTERLOCK={switch} is set (the checks above ran without it)")
     lines += [f"PROBLEM      {problem}" for problem in findings["problems"]]
     return "\n".join([*lines, "" if findings["problems"] else "all is well"]).rstrip()
 

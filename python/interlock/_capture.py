@@ -59,7 +59,7 @@ def replace_everywhere(pairs: Iterable[tuple[object, object]]) -> None:
 
 
 def replace_free_locks(makers: Mapping[type, Callable[[], object]]) -> None:
-    """In the globals of the standard library's modules, put a new lock where there is one of these types that is free."""
+    """In the globals of the standard library's modules, replace locks of these types that are free by new ones."""
     by_type = {id(kind): make for kind, make in makers.items()}  # the types are equal to the standard ones
     for name, module in _modules_of_others():
         if _is_standard(name):

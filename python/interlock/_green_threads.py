@@ -68,7 +68,7 @@ class Watch:
     def _subscribe(self) -> None:
         if not self._is_subscribed:
             self._is_subscribed = True
-            sys.modules["gevent.events"].subscribers.insert(0, self._hear)  # type: ignore[attr-defined]
+            sys.modules["gevent.events"].subscribers.insert(0, self._hear)
 
     def _hear(self, event: object) -> None:
         if type(event).__name__.startswith("GeventWillPatch"):

@@ -34,4 +34,3 @@ def stand_for(ours: type, standard: type) -> None:
 
     Kind.__name__ = Kind.__qualname__ = "type"
     set_metaclass(ours, Kind)
-

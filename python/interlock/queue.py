@@ -36,4 +36,5 @@ if not in_subinterpreter():
     def _on_uninstall() -> None:
         _queue.SimpleQueue = _std_simple  # type: ignore[misc]
 
+
 mirror(__name__, _std, own=__replaces__)

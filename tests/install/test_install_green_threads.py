@@ -78,7 +78,9 @@ BEGIN = """
 
 
 @pytest.mark.parametrize("name", PATCH)
-@pytest.mark.parametrize("first", ["interlock.install()", "{patch}", "import threading, queue, concurrent.futures.thread"])
+@pytest.mark.parametrize(
+    "first", ["interlock.install()", "{patch}", "import threading, queue, concurrent.futures.thread"]
+)
 def test_one_line_is_said_and_the_standard_library_is_back(check: Check, name: str, first: str) -> None:
     check(
         BEGIN

@@ -105,7 +105,7 @@ class Flow:
         way, q = dice.randrange(5), self.q
         if way == 0 and not self.simple:
             most = dice.randrange(1, 20)
-            got: list[Item] = q.get_many(most, dice.choice([None, 0.001]))
+            got: list[Item] = q.get_many(most, timeout=dice.choice([None, 0.001]))
             assert 1 <= len(got) <= most
             return got
         if way == 1:

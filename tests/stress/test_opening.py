@@ -18,7 +18,7 @@ def test_waiting_getters_putters_and_joiners_survive_the_opening(look: str) -> N
         got: list[object] = []
         crew = Crew(threading.Thread)
         crew.add(lambda q=q, got=got: got.append(q.get()))
-        crew.add(lambda q=q, got=got: got.extend(q.get_many(1, 50)))
+        crew.add(lambda q=q, got=got: got.extend(q.get_many(1, timeout=50)))
         crew.add(lambda full=full: full.put("second", timeout=50))
         crew.add(lambda full=full: full.join())
         for thing in (q, full):

@@ -1,4 +1,4 @@
-"""``interlock doctor``: says what is installed here and whether it works."""
+"""``interlock doctor``: checks the installation and says what it finds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "examine", "main"]
 
 _ROOT = Path(__file__).absolute().parent.parent.parent
-_DROP_INS = ("threading", "queue", "concurrent.futures", "multiprocessing", "subprocess")
+_DROP_INS = (
+    "threading",
+    "queue",
+    "concurrent.futures",
+    "multiprocessing.pool",
+    "multiprocessing.dummy",
+    "multiprocessing",
+    "subprocess",
+)
 _PROBE_SECONDS = 120
 
 
@@ -166,9 +174,7 @@ def _text(findings: dict[str, Any]) -> str:
         f"engine       {', '.join(f'{k} {v}' for k, v in engine.items())}",
     ]
     for name, module in findings["modules"].items():
-        rebuilt = ", ".join(module.get("rebuilt", ())) or "nothing"
-        passed = module.get("error") or f"{module['passed_through']} public names passed through"
-        lines += [f"{name:<19}rebuilt: {rebuilt}; {passed}"]
+        lines += [f"{name:<22}{_module_text(module)}"]
     children = ", ".join(f"{method} {answer}" for method, answer in checks["children"].items())
     lines += [
         f"install      {checks['install']}; uninstall {checks['uninstall']}",
@@ -180,6 +186,15 @@ def _text(findings: dict[str, Any]) -> str:
         lines.append(f"switch       off: INTERLOCK={switch} is set (the checks above ran without it)")
     lines += [f"PROBLEM      {problem}" for problem in findings["problems"]]
     return "\n".join([*lines, "" if findings["problems"] else "all is well"]).rstrip()
+
+
+def _module_text(module: dict[str, Any]) -> str:
+    if "error" in module:
+        return str(module["error"])
+    standard = module["passed_through"]
+    if not module["rebuilt"]:
+        return f"the standard library's ({standard} names passed through)"
+    return f"rebuilt: {', '.join(module['rebuilt'])}; names passed through: {standard}"
 
 
 def _captured_text(captured: dict[str, Any]) -> str:

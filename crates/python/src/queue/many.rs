@@ -101,8 +101,8 @@ fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: 
 pub(super) fn get<'py>(
     slf: &Bound<'py, Queue>,
     max: isize,
-    timeout: Timeout,
     block: bool,
+    timeout: Timeout,
 ) -> PyResult<Bound<'py, PyList>> {
     let (py, this) = (slf.py(), slf.get());
     let most = usize::try_from(max).ok().filter(|&most| most > 0);

@@ -131,7 +131,7 @@ impl Queue {
     ///
     /// Blocks as put() does, `timeout` being for all items. When it raises Full or ShutDown, or what a hook or the handler of
     /// a signal raises, the exception's `remaining` is the list of the items taken from the iterable that are not in the queue.
-    #[pyo3(signature = (items, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, items, block=True, timeout=None)")]
+    #[pyo3(signature = (items, *, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, items, *, block=True, timeout=None)")]
     fn put_many(
         slf: &Bound<'_, Self>,
         items: &Bound<'_, PyAny>,
@@ -146,14 +146,14 @@ impl Queue {
     /// Blocks as get() does, for the first item only; raises what get() raises. What a hook of a derived class or the
     /// handler of a signal raises after the first item comes out, too: the exception's `got` is then the list of the items
     /// that were taken out of the queue.
-    #[pyo3(signature = (max, timeout = Timeout::Never, block = Truth(true)), text_signature = "($self, max, timeout=None, block=True)")]
+    #[pyo3(signature = (max, *, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, max, *, block=True, timeout=None)")]
     fn get_many<'py>(
         slf: &Bound<'py, Self>,
         max: isize,
-        timeout: Timeout,
         block: Truth,
+        timeout: Timeout,
     ) -> PyResult<Bound<'py, PyList>> {
-        many::get(slf, max, timeout, block.0)
+        many::get(slf, max, block.0, timeout)
     }
 
     /// Say that the task of an item that was got is done; wakes join() at the last. Never blocks for long.

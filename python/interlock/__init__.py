@@ -5,8 +5,8 @@
     from interlock import queue, threading
 
 To run a whole program on it, unchanged: ``interlock run script.py``, or `install`. What is not rebuilt
-(``multiprocessing``'s processes, ``subprocess``, …) is the standard library's under the same names. Importing this package
-loads nothing else: each name below is fetched when it is first used.
+(``multiprocessing``'s processes, ``subprocess``, …) is the standard library's under the same names. Importing this
+package loads nothing else: each name below is fetched when it is first used.
 """
 
 import importlib

@@ -135,9 +135,9 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
     report = _install(wanted, strict=strict)
     if report.captured:
         warnings.warn(
-            "interlock.install() came too late for names that these modules had imported before; they go on "
-            f"with the standard library's: {describe(report.captured)}. Install before importing them, or "
-            "start the program with `interlock run`",
+            "interlock.install() was called too late: these modules already imported the standard classes and will "
+            f"keep using them: {describe(report.captured)}. Install before importing them, or start the program with "
+            "`interlock run`",
             InterlockWarning,
             stacklevel=2,
         )

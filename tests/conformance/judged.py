@@ -116,7 +116,7 @@ def page(judged: Sequence[Judged], order: Sequence[str], informative: Sequence[s
     intro = f"""\
 CPython's own tests, taken from the interpreter under test, run on Interlock in two forms: import (the
 modules are replaced by import) and install (`interlock.install()` ran before the tests were imported).
-Counted are the tests that pass on the bare interpreter; excluded are those that look at the private inside
+We count tests that pass on unmodified CPython; excluded are those that look at the private inside
 of CPython's implementation. Suites that are here for information, because their subject is not one of the
 modules rebuilt: {", ".join(informative)}. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
 `make conformance`."""

@@ -1,8 +1,8 @@
 """Runs the test suites of packages that lean on threads: plainly, then with Interlock installed, and compares.
 
 The packages, their versions and what their tests need are in `field.toml`. Each gets a folder below ``target/field``
-with its source archive and an environment of its own. There, a ``sitecustomize`` installs Interlock at the start of every
-interpreter that inherits the environment, so before pytest is imported, and in the processes that tests start.
+with its source archive and an environment of its own. There, a ``sitecustomize`` installs Interlock at the start of
+every interpreter that inherits the environment, so before pytest is imported, and in the processes that tests start.
 
 What passes plainly and not with Interlock is run once more in both ways before it counts as lost.
 """

@@ -214,6 +214,7 @@ def main() -> int:
     ).stdout.strip()
     if not tag:
         parser.error(f"Interlock is not built for {options.python}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs ends with this
     results = []
     for name in options.packages or table:
         print(f"== {name}", flush=True)

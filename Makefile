@@ -8,7 +8,7 @@ PYTHON ?= python3
 OPTIONS = --default $(PYTHON) $(addprefix --only ,$(ONLY)) $(if $(ALL),--all-builds)
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: build demo test bench bench-rust soak programs which-tool conformance lint docs clean help
+.PHONY: build demo test bench bench-rust soak programs which-tool conformance field lint docs clean help
 
 build: ; @$(PYTHON) -m tools.build $(OPTIONS)
 
@@ -27,6 +27,8 @@ programs: build ; @$(VENV_PYTHON) benches/programs.py --write docs/benchmarks.md
 which-tool: build ; @$(VENV_PYTHON) benches/which_tool.py --write docs/which_tool.md $(ARGS)
 
 conformance: ; @$(PYTHON) -m tools.build --all $(OPTIONS) && $(VENV_PYTHON) tests/conformance/run_all.py $(ARGS)
+
+field: build ; @$(VENV_PYTHON) -m tools.field $(ARGS)
 
 lint: ; @$(PYTHON) -m tools.build --default $(PYTHON) --group test --group lint && $(VENV_PYTHON) -m tools.lint
 

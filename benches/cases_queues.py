@@ -46,6 +46,52 @@ def priority(ns: Namespace) -> Body:
     return body
 
 
+def priority_of_tuples(ns: Namespace) -> Body:
+    """The same with ``(number, payload)``, as most programs put them: such a queue is open."""
+    q = ns.queue.PriorityQueue()
+    items = [(number, "payload") for number in random.Random(1).sample(range(10_000), 1_000)]
+    for item in items[:100]:
+        q.put(item)
+
+    def body(n: int) -> None:
+        for item in islice(cycle(items), n):
+            q.put(item)
+            q.get()
+
+    return body
+
+
+def opened(ns: Namespace) -> Body:
+    """``q.put(1); q.get()`` on a queue that somebody has looked into."""
+    q = ns.queue.Queue()
+    with q.mutex:
+        q.queue.clear()
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n):
+            q.put(1)
+            q.get()
+
+    return body
+
+
+def with_own_put(ns: Namespace) -> Body:
+    """``q.put(1); q.get()`` on a subclass with a ``_put()`` of its own."""
+
+    class Own(ns.queue.Queue):  # type: ignore[misc,name-defined]
+        def _put(self, item: Any) -> None:
+            self.queue.append(item)
+
+    q = Own()
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n):
+            q.put(1)
+            q.get()
+
+    return body
+
+
 def in_batches(ns: Namespace) -> Body:
     """``q.put_many(100 items); q.get_many(100)``, counted for each item."""
     q = ns.queue.Queue()
@@ -108,7 +154,10 @@ _OTHER_PEERS = ("culsans", "aiologic")
 CASES = (
     Case("queue-put-get", "Queue, put + get, one thread", 18, put_get("Queue"), peers=_FIFO_PEERS),
     Case("lifo-put-get", "LifoQueue, put + get, one thread", 18, put_get("LifoQueue"), peers=_OTHER_PEERS),
-    Case("priority-put-get", "PriorityQueue, put + get, 100 inside", 6, priority, peers=_OTHER_PEERS),
+    Case("priority-put-get", "PriorityQueue of ints, put + get, 100 inside", 6, priority, peers=_OTHER_PEERS),
+    Case("priority-tuples", "PriorityQueue of tuples, put + get, 100 inside", 1, priority_of_tuples),
+    Case("queue-opened", "Queue after q.mutex, put + get", 1, opened),
+    Case("queue-own-put", "Queue with a _put of its own, put + get", 1, with_own_put),
     Case(
         "simple-put-get",
         "SimpleQueue, put + get, one thread",
@@ -130,7 +179,7 @@ CASES = (
     ),
     Case(
         "queue-many",
-        "Queue, put_many + get_many of 100, each item",
+        "Queue, put_many + get_many of 100, each; ratio to our put + get",
         3,
         in_batches,
         single=one_by_one,

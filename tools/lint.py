@@ -1,4 +1,4 @@
-"""Runs every check that needs no test run: formats, lints, types, stubs and the rules of the house."""
+"""Runs every check that needs no test run: formats, lints, types, stubs and the project rules."""
 
 from __future__ import annotations
 

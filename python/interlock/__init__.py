@@ -1,10 +1,11 @@
-"""Interlock: Python's threading, queue and process modules on a Rust engine.
+"""Interlock: Python's threading, queue and thread pools, rebuilt in Rust.
 
 ``interlock.X`` is the drop-in for the standard module ``X``::
 
     from interlock import queue, threading
 
-Whole programs go over without a change, by ``interlock run script.py`` or by `install`. Importing this
+To run a whole program on it, unchanged: ``interlock run script.py``, or `install`. What is not rebuilt
+(``multiprocessing``'s processes, ``subprocess``, …) is the standard library's under the same names. Importing this
 package loads nothing else: each name below is fetched when it is first used.
 """
 

@@ -1,4 +1,7 @@
-"""Finds what `install` cannot reach: original objects in other modules' globals, and running threads."""
+"""Finds what `install` cannot reach: original objects in other modules' globals, and running threads.
+
+And puts other objects there, where all has to be as if `install` had not been called.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,16 @@ from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from typing import Any
 
-__all__ = ["Captured", "find_captured", "running_threads"]
+__all__ = [
+    "Captured",
+    "find_captured",
+    "replace_everywhere",
+    "replace_free_locks",
+    "running_threads",
+]
 
 Captured = dict[str, list[str]]
 
@@ -32,23 +41,57 @@ def find_captured(
     wanted: dict[int, object] = {id(obj): obj for obj in originals if callable(obj)}
     user: Captured = {}
     std: Captured = {}
-    seen: set[int] = set()
-    modules: dict[str, object] = {**sys.modules}  # anything may stand there
-    for name, module in sorted(modules.items()):
-        if not isinstance(module, ModuleType) or id(module) in seen or _is_ours(name):
-            continue
-        seen.add(id(module))
+    for name, module in _modules_of_others():
         holds = [attr for attr in _holders(module, wanted) if (name, attr) not in known]
         if holds:
-            in_std = name.partition(".")[0] in sys.stdlib_module_names
-            (std if in_std else user)[name] = sorted(holds)
+            (std if _is_standard(name) else user)[name] = sorted(holds)
     return user, std
 
 
+def replace_everywhere(pairs: Iterable[tuple[object, object]]) -> None:
+    """In the globals of all modules but ours, put the second object of each pair where the first one is."""
+    wanted = {id(old): (old, new) for old, new in pairs}
+    for _, module in _modules_of_others():
+        namespace = _namespace_of(module)
+        for attribute, value in list(namespace.items()):
+            if id(value) in wanted:
+                namespace[attribute] = wanted[id(value)][1]
+
+
+def replace_free_locks(makers: Mapping[type, Callable[[], object]]) -> None:
+    """In the globals of the standard library's modules, replace locks of these types that are free by new ones."""
+    by_type = {id(kind): make for kind, make in makers.items()}  # the types are equal to the standard ones
+    for name, module in _modules_of_others():
+        if _is_standard(name):
+            namespace: dict[str, Any] = _namespace_of(module)
+            for attribute, value in list(namespace.items()):
+                if id(type(value)) in by_type and not value.locked():
+                    namespace[attribute] = by_type[id(type(value))]()
+
+
+def _modules_of_others() -> Iterator[tuple[str, ModuleType]]:
+    """The modules that have been imported, each once and with its first name, without this package's."""
+    seen: set[int] = set()
+    modules: dict[str, object] = {**sys.modules}  # anything may stand there
+    for name, module in sorted(modules.items()):
+        if isinstance(module, ModuleType) and id(module) not in seen and not _is_ours(name):
+            seen.add(id(module))
+            yield name, module
+
+
+def _namespace_of(module: ModuleType) -> dict[str, Any]:
+    """A module's globals. Not by `vars()`: importlib's lazy modules would load at the sight of it."""
+    namespace: dict[str, Any] = object.__getattribute__(module, "__dict__")
+    return namespace
+
+
+def _is_standard(name: str) -> bool:
+    """Whether a module is the standard library's, by its name."""
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
 def _holders(module: ModuleType, wanted: dict[int, object]) -> list[str]:
-    # Not vars(): importlib's lazy modules would load at the sight of it.
-    namespace = object.__getattribute__(module, "__dict__")
-    return [attr for attr, value in list(namespace.items()) if id(value) in wanted]
+    return [attr for attr, value in list(_namespace_of(module).items()) if id(value) in wanted]
 
 
 def _is_ours(name: str) -> bool:

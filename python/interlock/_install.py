@@ -14,13 +14,14 @@ replaced, and undoes in ``_on_uninstall()``, which runs before any is put back.
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 
-from interlock._capture import find_captured, running_threads
+from interlock._capture import find_captured, replace_everywhere, replace_free_locks, running_threads
 from interlock._children import Carrier
+from interlock._green_threads import Watch, who_has_patched
 from interlock._report import InstallError, InstallReport, InterlockWarning, describe
+from interlock._switch import turned_off
 from interlock._when_imported import WhenImported, is_running, withdraw
 
 TYPE_CHECKING = False
@@ -102,7 +103,8 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
     has not been imported yet is patched as soon as it is, by whatever thread. A second call adds what is not
     installed yet. Objects made before go on to work. Processes started by ``multiprocessing`` are installed
     as well, by every start method; programs started by ``subprocess`` are not. The environment variable
-    ``INTERLOCK=0`` turns the function off.
+    ``INTERLOCK=0`` turns the function off. In a program that gevent or eventlet has patched it changes nothing, and
+    when one of them begins to patch, everything is uninstalled; a line on standard error says so.
 
     Args:
         only: names of standard modules (``{"queue"}``); all that Interlock rebuilds if left out.
@@ -123,14 +125,18 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
     outside the standard library. Does not block; call it from one thread at a time.
     """
     wanted = _selection(only)
-    if _turned_off():
+    if turned_off():
         return InstallReport(enabled=False, modules=())
+    patcher = who_has_patched()
+    if patcher is not None:
+        _say(f"{patcher} has patched this program already; it stays with the standard library")
+        return InstallReport(enabled=False, modules=(), left_to=patcher)
     report = _install(wanted, strict=strict)
     if report.captured:
         warnings.warn(
-            "interlock.install() came too late for names that these modules had imported before; they go on "
-            f"with the standard library's: {describe(report.captured)}. Install before importing them, or "
-            "start the program with `interlock run`",
+            "interlock.install() was called too late: these modules already imported the standard classes and will "
+            f"keep using them: {describe(report.captured)}. Install before importing them, or start the program with "
+            "`interlock run`",
             InterlockWarning,
             stacklevel=2,
         )
@@ -157,7 +163,7 @@ def installed() -> tuple[str, ...]:
 def join_parent(modules: tuple[str, ...]) -> None:
     """Install in a child process what its parent has, no more and no less (see `interlock._children`)."""
     _remove(tuple(name for name in installed() if name not in modules))
-    if not _turned_off():
+    if not turned_off() and who_has_patched() is None:
         _install(tuple(name for name in modules if name in REBUILT), strict=False)
 
 
@@ -172,8 +178,33 @@ def served() -> bool:
     return _carrier.is_fork_server
 
 
-def _turned_off() -> bool:
-    return os.environ.get("INTERLOCK") == "0"
+def _step_aside(patcher: str) -> None:
+    """Leave the process to gevent or eventlet, which are about to patch it: all is as if nothing had been installed.
+
+    Names that other modules have taken from us since are put back, and locks of the standard library's modules that
+    are free are made anew. Objects that the program has made stay ours.
+    """
+    if not installed():
+        return
+    _say(f"{patcher} patches this program, which therefore goes on with the standard library")
+    pairs = [
+        (change.new, change.old)
+        for patched in _active.values()
+        for change in patched.changes
+        if change.old is not _ABSENT
+    ]
+    uninstall()
+    replace_everywhere(pairs)
+    engine = sys.modules.get("interlock._interlock")
+    if engine is not None:
+        import _thread
+
+        replace_free_locks({engine.Lock: _thread.allocate_lock, engine.RLock: _thread.RLock})
+
+
+def _say(sentence: str) -> None:
+    if sys.stderr is not None:
+        print(f"interlock: {sentence}", file=sys.stderr, flush=True)
 
 
 def _selection(only: Iterable[str] | None) -> tuple[str, ...]:
@@ -210,6 +241,7 @@ def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
                 _pending[name].start()
         if added and not before:
             _carrier.start()
+            _watch.start()
     except BaseException:
         _remove(added)
         raise
@@ -346,6 +378,7 @@ def _undo(plan: dict[str, _Patched], hooked: list[_Patched]) -> None:
         _active.pop(name, None)
     if not installed():
         _carrier.stop()
+        _watch.stop()
         withdraw()
     if failure is not None:
         raise failure
@@ -358,3 +391,4 @@ def _call_hook(patched: _Patched, name: str) -> None:
 
 
 _carrier = Carrier(installed, uninstall)
+_watch = Watch(_step_aside)

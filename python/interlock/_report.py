@@ -39,7 +39,8 @@ class InstallReport(SimpleNamespace):
     """The outcome of one call of `install`; as a context manager it takes that call back at the end.
 
     Attributes:
-        enabled: False if the environment has ``INTERLOCK=0``, which turns `install` off.
+        enabled: False if `install` was turned off by ``INTERLOCK=0`` in the environment, or see ``left_to``.
+        left_to: "gevent" or "eventlet" if it has patched the process, and `install` has changed nothing; else None.
         modules: the standard modules that are installed now, those in ``pending`` included.
         added: those that this call installed.
         pending: those in ``modules`` that had not been imported when the call returned. They are patched when they are
@@ -54,6 +55,7 @@ class InstallReport(SimpleNamespace):
     """
 
     enabled: bool
+    left_to: str | None
     modules: tuple[str, ...]
     added: tuple[str, ...]
     pending: tuple[str, ...]
@@ -73,10 +75,12 @@ class InstallReport(SimpleNamespace):
         captured: Mapping[str, Sequence[str]] = _NONE,
         captured_stdlib: Mapping[str, Sequence[str]] = _NONE,
         threads: tuple[str, ...] = (),
+        left_to: str | None = None,
         undo: Callable[[tuple[str, ...]], None] = lambda added: None,
     ) -> None:
         super().__init__(
             enabled=enabled,
+            left_to=left_to,
             modules=modules,
             added=added,
             pending=pending,
@@ -98,6 +102,8 @@ class InstallReport(SimpleNamespace):
         self.__undo(self.added)
 
     def __str__(self) -> str:
+        if self.left_to is not None:
+            return f"nothing installed: {self.left_to} has patched this process"
         if not self.enabled:
             return "interlock is turned off (INTERLOCK=0)"
         lines = [f"installed: {', '.join(self.modules) or 'nothing'}"]

@@ -21,6 +21,7 @@ else:
     from interlock import _interlock
     from interlock._interlock import RLock
     from interlock._lock_classes import Barrier, BoundedSemaphore, Condition, Event, Semaphore
+    from interlock._standard_types import stand_for
 
     if sys.version_info >= (3, 13):
         Lock = _interlock.Lock
@@ -37,5 +38,12 @@ else:
         "RLock",
         "Semaphore",
     )
+
+    # Where pickles find them. In messages of errors they have the standard types' names.
+    _interlock.Lock.__module__ = RLock.__module__ = "threading"
+    _interlock.Lock.__qualname__ = "Lock"
+
+    stand_for(_interlock.Lock, _interlock.allocate_lock().__class__)
+    stand_for(RLock, RLock().__class__)
 
 mirror(__name__, _std, own=__replaces__)

@@ -147,7 +147,7 @@ go.set()
 
 
 def test_wrong_usage(launcher: Launcher) -> None:
-    for arguments in (["run"], ["run", "-m"], ["run", "-c"], ["run", "-x", "script.py"], [], ["nonsense"]):
+    for arguments in (["run"], ["run", "-m"], ["run", "-c"], ["run", "-x", "script.py"], ["nonsense"]):
         done = launcher.interlock(*arguments)
         assert (done.status, done.out) == (2, ""), arguments
         assert "usage: interlock" in done.err

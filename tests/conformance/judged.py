@@ -111,7 +111,7 @@ def page(judged: Sequence[Judged], order: Sequence[str]) -> str:
     intro = f"""\
 CPython's own tests, taken from the interpreter under test, run on Interlock in two forms: import (the
 modules are replaced by import) and install (`interlock.install()` ran before the tests were imported).
-Counted are the tests that pass on the bare interpreter; excluded are those that look at the private inside
+We count tests that pass on unmodified CPython; excluded are those that look at the private inside
 of CPython's implementation. Suites of modules that are not rebuilt (processes, subprocess, logging) are here because
 their code uses those that are. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
 `make conformance`."""

@@ -20,13 +20,16 @@ Check = Callable[..., str]
 def check(tmp_path: Path) -> Check:
     """Run a script with `python`, demand that it succeeds, and return what it printed.
 
-    Other files of the script's folder are given by keyword (``app="from threading import Lock"``), variables
+    Other files of the script's folder are given by keyword (``app="from threading import Lock"``; a slash in the name
+    makes a folder), variables
     of the environment in `env`.
     """
 
     def run(script: str, *, env: dict[str, str] | None = None, **files: str) -> str:
         for name, text in {**files, "script": script}.items():
-            (tmp_path / f"{name}.py").write_text(textwrap.dedent(text), encoding="utf-8")
+            path = tmp_path / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(textwrap.dedent(text), encoding="utf-8")
         environment = {**os.environ, **(env or {})}
         if "INTERLOCK" not in (env or {}):
             environment.pop("INTERLOCK", None)

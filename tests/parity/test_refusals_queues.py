@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import queue as std_queue
 import signal
 
@@ -134,6 +135,21 @@ def test_many_of_what_is_no_number_of_items_is_refused(kind: str) -> None:
     with pytest.raises(TypeError):
         q.put_many(5)
     assert (q.qsize(), q.unfinished_tasks) == (1, 1)
+
+
+def test_of_many_items_only_the_first_argument_has_a_place() -> None:
+    q = queue.Queue()
+    for refused in (
+        lambda: q.put_many([1], True),
+        lambda: q.get_many(1, 5),
+        lambda: q.get_many(1, None, False),
+    ):
+        with pytest.raises(TypeError, match="positional"):
+            refused()
+    for method in (queue.Queue.put_many, queue.Queue.get_many):
+        kinds = [parameter.kind.name for parameter in inspect.signature(method).parameters.values()]
+        assert kinds[2:] == ["KEYWORD_ONLY", "KEYWORD_ONLY"]
+        assert [*inspect.signature(method).parameters][2:] == ["block", "timeout"]
 
 
 def test_an_iterable_that_raises_keeps_what_came_before() -> None:

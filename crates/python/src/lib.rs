@@ -27,6 +27,7 @@ mod rlock;
 mod semaphore;
 mod stand_in;
 mod standard;
+mod standard_type;
 
 use pyo3::prelude::*;
 
@@ -45,9 +46,7 @@ mod _interlock {
         remember_future_classes, wait_for_futures,
     };
     #[pymodule_export]
-    use crate::hot::own_methods;
-    #[pymodule_export]
-    use crate::lock::Lock;
+    use crate::hot::{own_methods, set_metaclass};
     #[pymodule_export]
     use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};
     #[pymodule_export]
@@ -67,9 +66,11 @@ mod _interlock {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::standard_type::remember(module.py())?;
         crate::blocking::prepare(module.py())?;
         crate::hot::rely_on_interpreter_lock();
         crate::hot::methods::install(module.py())?;
+        module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
         // By its Python name it is `threading.Lock` up to 3.12, where pickles look for it.
         module.add(
             "allocate_lock",

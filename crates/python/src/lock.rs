@@ -11,12 +11,14 @@ use crate::blocking;
 use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth};
 use crate::errors;
+use crate::standard_type;
 
 /// A mutual-exclusion lock, which any thread may release.
 ///
 /// Blocks in `acquire()` until it is released; Ctrl-C ends the wait. Locks are handed
 /// over at least every half millisecond, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
-#[pyclass(frozen, weakref, module = "threading")]
+// Named as the standard type: messages of errors hold the name.
+#[pyclass(frozen, weakref, name = "lock", module = "_thread")]
 pub(crate) struct Lock {
     pub(crate) engine: engine::Lock,
 }
@@ -37,7 +39,7 @@ impl Lock {
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
         if cfg!(not(Py_3_13)) {
             // As in the standard library, where `threading.Lock` is a function up to 3.12.
-            let name = class.fully_qualified_name()?;
+            let name = standard_type::LOCK.class(class.py())?.fully_qualified_name()?;
             return Err(PyTypeError::new_err(format!("cannot create '{name}' instances")));
         }
         Ok(allocate_lock())
@@ -121,6 +123,17 @@ impl Lock {
         self.engine.reset();
     }
 
+    /// The standard library's type: `isinstance()` asks for this.
+    #[getter(__class__)]
+    fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyType>> {
+        standard_type::LOCK.class_of(slf)
+    }
+
+    #[setter(__class__)]
+    fn set_class(slf: &Bound<'_, Self>, class: &Bound<'_, PyAny>) -> PyResult<()> {
+        standard_type::set_class(slf, class)
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let state = if slf.get().engine.is_locked() {
             "locked"
@@ -129,7 +142,7 @@ impl Lock {
         };
         Ok(format!(
             "<{state} {} object at {:p}>",
-            slf.get_type().fully_qualified_name()?,
+            Self::class(slf)?.fully_qualified_name()?,
             slf.as_ptr()
         ))
     }

@@ -11,12 +11,14 @@ use crate::blocking;
 use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth, takes_no_arguments};
 use crate::errors;
+use crate::standard_type;
 
 /// A lock that its owner may acquire again, and has to release as often.
 ///
 /// Blocks in `acquire()` while another thread owns it; Ctrl-C ends the wait. Locks are handed
 /// over at least every half millisecond, so no thread starves. Follows https://docs.python.org/3/library/threading.html#rlock-objects.
-#[pyclass(frozen, weakref, subclass, module = "threading")]
+// Named as the standard type: messages of errors hold the name.
+#[pyclass(frozen, weakref, subclass, module = "_thread")]
 pub(crate) struct RLock {
     pub(crate) engine: engine::RLock,
 }
@@ -134,11 +136,22 @@ impl RLock {
         self.engine.reset();
     }
 
+    /// The standard library's type: `isinstance()` asks for this.
+    #[getter(__class__)]
+    fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyType>> {
+        standard_type::RLOCK.class_of(slf)
+    }
+
+    #[setter(__class__)]
+    fn set_class(slf: &Bound<'_, Self>, class: &Bound<'_, PyAny>) -> PyResult<()> {
+        standard_type::set_class(slf, class)
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let owner = slf.get().engine.owner();
         let state = if owner.is_some() { "locked" } else { "unlocked" };
         let (ident, count) = owner.map_or((0, 0), |(owner, count)| (owner.ident(), count));
-        let class = slf.get_type().fully_qualified_name()?;
+        let class = Self::class(slf)?.fully_qualified_name()?;
         Ok(format!(
             "<{state} {class} object owner={ident} count={count} at {:p}>",
             slf.as_ptr()

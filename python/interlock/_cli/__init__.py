@@ -1,4 +1,4 @@
-"""The command ``interlock``: run a program on Interlock, check the installation, show the difference.
+"""The command ``interlock``: run a program on Interlock, check the installation, compare with plain Python.
 
 ``run`` must leave as little behind as it can in the process that it hands over to the program, so each
 command is imported when it is called, and ``argparse`` only for the others.
@@ -27,8 +27,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from interlock._cli import run
 
         return run.main(args[1:])
-    options = _parser().parse_args(args)
-    status: int = options.command(options)
+    parser = _parser()
+    if not args:
+        parser.print_help()
+        return 0
+    options = parser.parse_args(args)
+    try:
+        status: int = options.command(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130  # as shells say it of SIGINT
     return status
 
 
@@ -39,12 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     from interlock._cli import demo, doctor
 
     parser = argparse.ArgumentParser(
-        prog="interlock", description="Python's threading, queue and process modules on a Rust engine."
+        prog="interlock",
+        description="Python's threading, queue and thread pools (concurrent.futures, multiprocessing.pool), "
+        "rebuilt in Rust.",
+        epilog="With INTERLOCK=0 in the environment (or off, false, no), `interlock run` runs the program on plain "
+        "Python.",
     )
     parser.add_argument("--version", action="version", version=f"interlock {interlock.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     # Listed for --help; main() never lets argparse see its arguments.
-    commands.add_parser("run", help="run an unmodified program on Interlock")
+    commands.add_parser("run", help="run an unmodified program on Interlock (interlock run --help)")
     doctor.add_parser(commands)
     demo.add_parser(commands)
     return parser

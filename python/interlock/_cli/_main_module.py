@@ -38,8 +38,11 @@ def replace_main() -> None:
         sys.modules["__mp_main__"] = main
 
 
-def run_path(path: str, args: list[str]) -> None:
-    """``python PATH ARGS``: a script, or a directory or zip file with a ``__main__``."""
+def run_path(path: str, args: list[str], hint: str = "") -> None:
+    """``python PATH ARGS``: a script, or a directory or zip file with a ``__main__``.
+
+    A file that can't be read ends the process with what ``python`` says of it, and then the hint.
+    """
     sys.argv[:] = [path, *args]
     absolute = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
     if _is_importable_from(absolute):
@@ -58,6 +61,8 @@ def run_path(path: str, args: list[str]) -> None:
             f"{sys.orig_argv[0]}: can't open file {absolute!r}: [Errno {error.errno}] {error.strerror}",
             file=sys.stderr,
         )
+        if hint:
+            print(hint, file=sys.stderr)
         sys.exit(2)
     compiled = absolute.endswith(".pyc") or source[:2] == MAGIC_NUMBER[:2]
     loader = (SourcelessFileLoader if compiled else SourceFileLoader)("__main__", absolute)

@@ -44,7 +44,7 @@ class Run:
 
 def add_parser(commands: Any) -> None:
     """Add the command ``demo`` to the command line's parser."""
-    parser = commands.add_parser("demo", help="run sample programs both ways and compare the times")
+    parser = commands.add_parser("demo", help="compare plain Python with Interlock on sample programs")
     parser.add_argument(
         "names", nargs="*", metavar="PROGRAM", help=f"any of {', '.join(_names())}; default all"
     )

@@ -1,4 +1,4 @@
-"""``interlock doctor``: says what is installed here and whether it works."""
+"""``interlock doctor``: checks the installation and says what it finds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from interlock._switch import turned_off
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "examine", "main"]
 
 _ROOT = Path(__file__).absolute().parent.parent.parent
-_DROP_INS = ("threading", "queue", "concurrent.futures", "multiprocessing", "subprocess")
+_DROP_INS = (
+    "threading",
+    "queue",
+    "concurrent.futures",
+    "multiprocessing.pool",
+    "multiprocessing.dummy",
+    "multiprocessing",
+    "subprocess",
+)
 _PROBE_SECONDS = 120
 
 
@@ -44,7 +54,7 @@ def examine() -> dict[str, Any]:
     findings: dict[str, Any] = {
         "version": interlock.__version__,
         "location": str(Path(__file__).absolute().parent.parent),
-        "turned_off": os.environ.get("INTERLOCK") == "0",
+        "turned_off": turned_off(),
         "interpreter": _interpreter(),
         "engine": _engine(),
         "modules": _modules(),
@@ -164,9 +174,7 @@ def _text(findings: dict[str, Any]) -> str:
         f"engine       {', '.join(f'{k} {v}' for k, v in engine.items())}",
     ]
     for name, module in findings["modules"].items():
-        rebuilt = ", ".join(module.get("rebuilt", ())) or "nothing"
-        passed = module.get("error") or f"{module['passed_through']} public names passed through"
-        lines += [f"{name:<19}rebuilt: {rebuilt}; {passed}"]
+        lines += [f"{name:<22}{_module_text(module)}"]
     children = ", ".join(f"{method} {answer}" for method, answer in checks["children"].items())
     lines += [
         f"install      {checks['install']}; uninstall {checks['uninstall']}",
@@ -174,9 +182,19 @@ def _text(findings: dict[str, Any]) -> str:
         f"captured     {_captured_text(findings['captured'])}",
     ]
     if findings["turned_off"]:
-        lines.append("switch       off: INTERLOCK=0 is set (the checks above ran without it)")
+        switch = os.environ["INTERLOCK"]
+        lines.append(f"switch       off: INTERLOCK={switch} is set (the checks above ran without it)")
     lines += [f"PROBLEM      {problem}" for problem in findings["problems"]]
     return "\n".join([*lines, "" if findings["problems"] else "all is well"]).rstrip()
+
+
+def _module_text(module: dict[str, Any]) -> str:
+    if "error" in module:
+        return str(module["error"])
+    standard = module["passed_through"]
+    if not module["rebuilt"]:
+        return f"the standard library's ({standard} names passed through)"
+    return f"rebuilt: {', '.join(module['rebuilt'])}; names passed through: {standard}"
 
 
 def _captured_text(captured: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ with a too large ``stacklevel``) and the modules that Interlock has imported.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from interlock._cli import _main_module
@@ -27,8 +28,9 @@ Run a Python program on Interlock, unmodified.
   -c CODE    a program given as a string
   -          a program read from standard input
 
-What follows is the program's own. Options of the interpreter go to the interpreter:
-python -X dev -m interlock run FILE. With INTERLOCK=0 in the environment the program runs plainly.
+All arguments after that belong to the program. Options of the interpreter go to the interpreter:
+python -X dev -m interlock run FILE. With INTERLOCK=0 in the environment (or off, false, no) the
+program runs on plain Python.
 """
 
 
@@ -39,10 +41,19 @@ def main(args: list[str]) -> int:
     interpreter then exits as it does for a plain program, by SIGINT after an uncaught `KeyboardInterrupt`.
     """
     if not args:
-        _refuse("a program is needed")
+        _refuse("missing FILE, -m, -c or -")
     first, rest = args[0], args[1:]
     if first in ("-h", "--help"):
         print(_HELP, end="")
+        return 0
+    if first in ("-V", "--version"):
+        import platform
+
+        import interlock
+
+        print(
+            f"interlock {interlock.__version__} on {platform.python_implementation()} {platform.python_version()}"
+        )
         return 0
     if first[:2] in ("-m", "-c"):
         operand = [first[2:]] if first[2:] else rest[:1]
@@ -60,9 +71,20 @@ def main(args: list[str]) -> int:
             f"unknown option {first}; options of the interpreter go before: python {first} -m interlock run …"
         )
     else:
+        hint = _hint(first)
         _hand_over()
-        _main_module.run_path(first, rest)
+        _main_module.run_path(first, rest, hint)
     return 0
+
+
+def _hint(path: str) -> str:
+    """What to say after the message that there is no such file; nothing is imported for it."""
+    if path.isidentifier() and not os.path.exists(path):
+        from importlib.util import find_spec
+
+        if find_spec(path) is not None:
+            return f"interlock run: {path} is a module; to run it: interlock run -m {path}"
+    return ""
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -154,6 +154,27 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
     Ok(())
 }
 
+/// Gives a class another type than `type`, of which PyO3 makes its classes.
+///
+/// Raises TypeError if the metaclass is not derived from the class's type, or its instances have another layout.
+#[pyfunction]
+#[pyo3(signature = (class, metaclass, /))]
+pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
+    let before = class.get_type();
+    for size in ["__basicsize__", "__itemsize__"] {
+        if !metaclass.is_subclass(&before)? || !metaclass.getattr(size)?.eq(before.getattr(size)?)? {
+            return Err(PyTypeError::new_err("instances of the metaclass differ in layout"));
+        }
+    }
+    let type_of_class = metaclass.clone().into_ptr().cast();
+    // SAFETY: the class is alive. Its new type is kept by the reference that was just given away, adds methods alone to
+    // the old one, and has the same layout. Whoever reads the field at this moment finds one type or the other.
+    unsafe { (*class.as_ptr()).ob_type = type_of_class };
+    // SAFETY: the class is alive.
+    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
+    Ok(())
+}
+
 /// What is in a descriptor of a method in C.
 fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
     let class = &raw mut ffi::PyMethodDescr_Type;

@@ -110,8 +110,8 @@ fn left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>
 pub(super) fn get<'py>(
     slf: &Bound<'py, Queue>,
     max: isize,
-    timeout: Timeout,
     block: bool,
+    timeout: Timeout,
 ) -> PyResult<Bound<'py, PyList>> {
     let py = slf.py();
     let most = usize::try_from(max).ok().filter(|&most| most > 0);

@@ -126,7 +126,7 @@ impl Queue {
         block: Truth,
         timeout: Timeout,
     ) -> PyResult<Bound<'py, PyList>> {
-        many::get(slf, max, timeout, block.0)
+        many::get(slf, max, block.0, timeout)
     }
 
     /// Say that the task of an item that was got is done; wakes join() at the last. Never blocks for long.

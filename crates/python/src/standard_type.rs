@@ -1,0 +1,61 @@
+//! The standard library's types that our locks answer for.
+//!
+//! Programs compare the type of a lock with `_thread.LockType`, `_thread.RLock` or the type of a lock that was made
+//! before. So `__class__` of our locks is the standard type, which is what `isinstance()` asks. The other direction is
+//! `interlock._standard_types`.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use pyo3::{PyClass, PyTypeInfo};
+
+/// A type of the standard module `_thread`.
+pub(crate) struct StandardType {
+    name: &'static str,
+    class: PyOnceLock<Py<PyType>>,
+}
+
+/// What `threading.Lock()` makes without us.
+pub(crate) static LOCK: StandardType = StandardType::new("LockType");
+
+/// What `threading.RLock()` makes without us.
+pub(crate) static RLOCK: StandardType = StandardType::new("RLock");
+
+impl StandardType {
+    const fn new(name: &'static str) -> Self {
+        StandardType {
+            name,
+            class: PyOnceLock::new(),
+        }
+    }
+
+    /// The type. To be called first while our module is imported: others replace these names later.
+    pub(crate) fn class<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {
+        self.class.import(py, "_thread", self.name)
+    }
+
+    /// `__class__` of an object of ours: the standard type, or the class that the program derived from ours.
+    pub(crate) fn class_of<'py, T: PyClass + PyTypeInfo>(
+        &self,
+        slf: &Bound<'py, T>,
+    ) -> PyResult<Bound<'py, PyType>> {
+        let class = slf.as_any().get_type();
+        if class.is(slf.py().get_type::<T>()) {
+            return self.class(slf.py()).cloned();
+        }
+        Ok(class)
+    }
+}
+
+/// Sets `__class__` as `object` does.
+pub(crate) fn set_class(slf: &Bound<'_, PyAny>, class: &Bound<'_, PyAny>) -> PyResult<()> {
+    let object = slf.py().get_type::<PyAny>();
+    let attribute = object.getattr("__dict__")?.get_item("__class__")?;
+    attribute.call_method1("__set__", (slf, class)).map(drop)
+}
+
+/// Looks the types up while our module is imported.
+pub(crate) fn remember(py: Python<'_>) -> PyResult<()> {
+    LOCK.class(py)?;
+    RLOCK.class(py).map(drop)
+}

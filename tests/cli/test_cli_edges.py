@@ -1,0 +1,119 @@
+"""The edges of the command line: no arguments, options that are none, Ctrl-C, the switch in the environment."""
+
+from __future__ import annotations
+
+import platform
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from conftest import Launcher
+
+
+def test_without_arguments_it_prints_the_help(launcher: Launcher) -> None:
+    done = launcher.interlock()
+    assert (done.status, done.err) == (0, "")
+    assert done.out == launcher.interlock("--help").out
+    assert "run an unmodified program" in done.out
+
+
+def test_run_without_a_program_says_what_is_missing(launcher: Launcher) -> None:
+    done = launcher.interlock("run")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.splitlines()[-1] == "interlock run: missing FILE, -m, -c or -"
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_run_tells_its_version(launcher: Launcher, option: str) -> None:
+    import interlock
+
+    done = launcher.interlock("run", option)
+    assert (done.status, done.err) == (0, "")
+    assert interlock.__version__ in done.out
+    assert platform.python_version() in done.out
+
+
+@pytest.mark.parametrize("option", ["-X", "--verbose", "-u"])
+def test_an_option_of_the_interpreter_is_sent_there(launcher: Launcher, option: str) -> None:
+    done = launcher.interlock("run", option, "script.py")
+    assert done.status == 2
+    assert f"python {option} -m interlock run" in done.err
+
+
+def test_the_name_of_a_module_in_place_of_a_file_gets_a_hint(launcher: Launcher) -> None:
+    launcher.write("module.py", "print('ran')")
+    launcher.write("package/__init__.py", "raise AssertionError('must not be imported')")
+    plain = launcher.run("pytest")
+    done = launcher.interlock("run", "pytest")
+    assert (done.status, done.out) == (plain.status, plain.out) == (2, "")
+    assert done.err == plain.err + "interlock run: pytest is a module; to run it: interlock run -m pytest\n"
+    for absent in ("absent", "absent.py", "package/absent", "module.absent"):
+        assert launcher.same(absent).status == 2
+    launcher.write("json", "print('a file of that name')")
+    assert launcher.same("json").out == "a file of that name\n"
+
+
+@pytest.mark.parametrize("command", ["demo", "doctor"])
+def test_ctrl_c_is_told_in_one_word(
+    launcher: Launcher, at_prompt: Callable[[Sequence[str], Path], subprocess.Popen[str]], command: str
+) -> None:
+    # The child reports that it has begun, and waits until it is ended with its parent.
+    launcher.write(
+        "slow/sitecustomize.py",
+        """
+        import os, pathlib, sys
+        if "_cli.probe" in " ".join(sys.orig_argv) or "demos" in " ".join(sys.orig_argv):
+            import time
+            pathlib.Path(os.environ["BEGUN"]).touch()
+            time.sleep(60)  # sleep: it is interrupted
+        """,
+    )
+    begun = launcher.folder / "begun"
+    code = f"""
+import os, sys
+slow = {str(launcher.folder / "slow")!r}
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [slow, os.environ.get("PYTHONPATH")]))
+os.environ["BEGUN"] = {str(begun)!r}
+from interlock.__main__ import main
+sys.exit(main([{command!r}]))
+"""
+    process = at_prompt(["-c", code], launcher.folder)
+    for _ in range(3000):
+        if begun.exists():
+            break
+        signal.sigtimedwait([], 0.01)
+    assert begun.exists()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "", "interrupted\n")
+
+
+ASK = (
+    "import sys, interlock; sys.stdout.write(f'{interlock.install().enabled} {bool(interlock.installed())}')"
+)
+
+
+@pytest.mark.parametrize("value", ["0", "off", "OFF", "false", "False", "no", " no "])
+def test_the_switch_turns_it_off(launcher: Launcher, value: str) -> None:
+    assert launcher.run("-c", ASK, env={"INTERLOCK": value}).out == "False False"
+    seen = "import interlock; print(interlock.installed())"
+    assert launcher.interlock("run", "-c", seen, env={"INTERLOCK": value}).out == "()\n"
+
+
+@pytest.mark.parametrize("value", ["1", "on", "true", "yes", "", "00", "anything"])
+def test_any_other_value_leaves_it_on(launcher: Launcher, value: str) -> None:
+    assert launcher.run("-c", ASK, env={"INTERLOCK": value}).out == "True True"
+
+
+def test_the_doctor_names_what_is_rebuilt_and_what_is_not(launcher: Launcher) -> None:
+    lines = {line.split("  ")[0].strip(): line for line in launcher.interlock("doctor").out.splitlines()}
+    assert "rebuilt: ThreadPool" in lines["multiprocessing.pool"]
+    assert "Process" in next(line for line in lines.values() if line.startswith("multiprocessing.dummy"))
+    for name in ("multiprocessing", "subprocess"):
+        assert "the standard library's" in lines[name]

@@ -1,0 +1,23 @@
+"""What runs at exit, in which order: pools end first, then atexit handlers, threads are waited for."""
+
+import atexit
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+atexit.register(print, "atexit: registered first")
+atexit.register(print, "atexit: registered last")
+pool, gate = ThreadPoolExecutor(1), threading.Event()
+pool.submit(gate.wait, 10)
+pool.submit(print, "the pool's last call")
+
+
+def last():
+    threading.main_thread().join()
+    gate.set()
+    pool.shutdown()
+    print("a thread that is no daemon", flush=True)
+
+
+threading.Thread(target=last).start()
+threading._register_atexit(print, "threading's own handler")
+print("the end of the program")

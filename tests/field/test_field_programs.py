@@ -1,0 +1,65 @@
+"""Programs as people write them: what each prints, and how it ends, is the same under plain Python and `interlock run`.
+
+Plain Python is the judge. Where Interlock is meant to differ for the better, ``NAME.expected`` beside the program holds
+what it prints then. Addresses are left out of the comparison. The programs print nothing that depends on an order that
+threads are free to choose.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PROGRAMS = sorted((Path(__file__).resolve().parent / "programs").glob("*.py"))
+LIMIT = 60.0
+
+pytestmark = pytest.mark.timeout(2 * LIMIT + 10)
+
+
+class Ended(NamedTuple):
+    """How a program ended, and what it printed."""
+
+    status: int | str
+    out: str
+    err: str
+
+
+def run(program: Path, *launcher: str) -> Ended:
+    """Run a program in a session of its own, so that what it starts can't outlive the test unnoticed."""
+    environment = {name: value for name, value in os.environ.items() if name != "INTERLOCK"}
+    try:
+        done = subprocess.run(
+            [sys.executable, *launcher, str(program)],
+            env={**environment, "PYTHONUNBUFFERED": "1"},
+            cwd=program.parent,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=LIMIT,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        return Ended("hangs", str(late.stdout), str(late.stderr))
+    return Ended(done.returncode, _without_addresses(done.stdout), done.stderr)
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r"0x[0-9a-f]+", "0x", text)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
+def test_a_program_computes_the_same(program: Path) -> None:
+    expected = program.with_suffix(".expected")
+    plain = Ended(0, expected.read_text(encoding="utf-8"), "") if expected.exists() else run(program)
+    ours = run(program, "-m", "interlock", "run")
+    assert ours[:2] == plain[:2], ours.err or plain.err
+    if plain.err == "":
+        assert ours.err == ""

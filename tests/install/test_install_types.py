@@ -1,0 +1,90 @@
+"""After `install` the types that programs know, and what was registered for them before, work for our objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+Check = Callable[..., str]
+
+ASK = """
+    import _thread, functools, queue, threading
+
+    def answers():
+        import _queue
+        lock, rlock = threading.Lock(), threading.RLock()
+        assert isinstance(lock, _thread.LockType) and isinstance(lock, type(_thread.allocate_lock()))
+        assert isinstance(rlock, _thread.RLock) and isinstance(rlock, threading._CRLock)
+        assert isinstance(_thread.allocate_lock(), type(lock)) and isinstance(_thread.RLock(), type(rlock))
+        assert isinstance(queue.SimpleQueue(), _queue.SimpleQueue) and _queue.SimpleQueue is queue.SimpleQueue
+        return repr(lock).split(" at ")[0], repr(rlock).split(" at ")[0]
+"""
+
+
+def test_the_answers_are_the_same_before_while_and_after(check: Check) -> None:
+    check(
+        ASK
+        + """
+    import interlock
+    plain = answers()
+    with interlock.install():
+        import interlock.threading
+        assert answers() == plain
+        assert type(threading.Lock()) is type(interlock.threading.Lock())
+    assert answers() == plain
+    assert type(threading.Lock()) is _thread.LockType
+    """
+    )
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_registration_for_the_standard_type_serves_our_locks(check: Check, when: str) -> None:
+    check(
+        f"""
+    import _thread, copy, copyreg, pickle
+    import interlock
+
+    def register():
+        import threading
+        copyreg.pickle(_thread.LockType, lambda lock: (threading.Lock, ()))
+        copyreg.pickle(type(threading.RLock()), lambda lock: (threading.RLock, ()))
+
+    if {when!r} == "before":
+        register()
+    interlock.install()
+    if {when!r} == "after":
+        register()
+    import threading
+    for make in threading.Lock, threading.RLock:
+        copied, loaded = copy.deepcopy(make()), pickle.loads(pickle.dumps(make()))
+        assert type(copied) is type(loaded) is type(make())
+    """
+    )
+
+
+def test_a_table_of_a_pickler_that_keeps_types_finds_ours(check: Check) -> None:
+    """As dill does: it took `LockType` from `_thread` at its import, and looks up the very type of an object."""
+    check(
+        """
+    import io, pickle
+    from _thread import LockType
+
+    class Pickler(pickle._Pickler):
+        dispatch = dict(pickle._Pickler.dispatch)
+
+    Pickler.dispatch[LockType] = lambda self, lock: self.save_reduce(make, (lock.locked(),), obj=lock)
+
+    def make(locked):
+        lock = threading.Lock()
+        return lock.acquire(False) == locked and lock or lock
+
+    import interlock
+    interlock.install()
+    import threading
+    file = io.BytesIO()
+    Pickler(file).dump([threading.Lock()])
+    (lock,) = pickle.loads(file.getvalue())
+    assert lock.locked() and type(lock) is type(threading.Lock())
+    """
+    )

@@ -96,7 +96,7 @@ def _with_our_locks(attributes: dict[str, Any]) -> dict[str, Any]:
     kinds = _StdLock, _StdRLock, _StdCondition
     replaced: dict[int, Any] = {}
     for name, value in attributes.items():
-        if type(value) in kinds:
+        if any(type(value) is kind for kind in kinds):  # not `in`: our types are equal to these
             attributes[name] = _ours(value, replaced)
     return attributes
 

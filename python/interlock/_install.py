@@ -47,9 +47,9 @@ _PARTS = {
     "queue": ("interlock._queue_errors", "interlock._open_queue", "interlock._queue_classes"),
     "multiprocessing.pool": (
         "interlock.multiprocessing._results",
+        "interlock.multiprocessing._staff",
         "interlock.multiprocessing._thread_pool",
     ),
-    "multiprocessing.dummy": ("interlock.multiprocessing._dummy_process",),
 }
 """The modules of a rebuilt one that import the standard module themselves, which may be its first import."""
 

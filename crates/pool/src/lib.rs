@@ -39,7 +39,7 @@ pub use cache::{Job, Lease, end_idle, idle, launch};
 pub use counts::{Counted, Counts};
 pub use crew::Crew;
 pub use delay_queue::{DelayQueue, Ticket};
-pub use gather::Gather;
+pub use gather::{Gather, Left};
 pub use group::{Group, Started};
 pub use lanes::DEFAULT_PRIORITY;
 #[cfg(not(loom))]

@@ -51,7 +51,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]
-    use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};
+    use crate::mapping::{AsyncResult, Gathered, MappingDelivery, MappingPool, MappingSeat};
     #[pymodule_export]
     use crate::openable::{Inside, Openable};
     #[pymodule_export]

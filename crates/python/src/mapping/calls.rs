@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use super::items::Items;
-use crate::{blocking, thread_state};
+use crate::blocking;
 
 /// How many calls a worker makes before it looks at the clock.
 const CALLS: u32 = 32;
@@ -82,9 +82,9 @@ impl Call {
     pub(super) fn make<'py>(&self, item: Borrowed<'_, 'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = item.py();
         if self.star {
-            thread_state::call_with(self.function.bind(py), &as_tuple(item)?, None)
+            self.function.bind(py).call1(as_tuple(item)?)
         } else {
-            thread_state::call_one(self.function.bind(py), item)
+            self.function.bind(py).call1((item,))
         }
     }
 
@@ -101,8 +101,7 @@ impl Call {
         let Some(chunk) = items.chunk(py, places)? else {
             return Ok(None);
         };
-        let arguments = (&self.function, chunk).into_pyobject(py)?;
-        let results = thread_state::call_with(in_python.bind(py), &arguments, None)?;
+        let results = in_python.bind(py).call1((&self.function, chunk))?;
         Ok(Some(results.cast_into()?))
     }
 

@@ -5,7 +5,7 @@ use interlock_wait::{Deadline, StateLock};
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
-use crate::{blocking, thread_state};
+use crate::blocking;
 
 /// What was taken from an iterable.
 pub(super) enum Taken<'py> {
@@ -122,7 +122,8 @@ impl<'py> Chunk<'py> {
 }
 
 fn take_from<'py>(iterator: &Bound<'py, PyIterator>, size: usize) -> PyResult<Option<Chunk<'py>>> {
-    let next = || thread_state::next_item(iterator);
+    let mut iterator = iterator.clone();
+    let mut next = || iterator.next().transpose();
     if size == 1 {
         return Ok(next()?.map(Chunk::One));
     }

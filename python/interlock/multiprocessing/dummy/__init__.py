@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
-    from interlock.multiprocessing._dummy_process import DummyProcess
     from interlock.multiprocessing.dummy.connection import Pipe
     from interlock.queue import Queue
     from interlock.threading import (
@@ -32,7 +31,6 @@ if not in_subinterpreter():
         Semaphore,
     )
 
-    Process = DummyProcess
     JoinableQueue = Queue
 
     def Manager() -> ModuleType:
@@ -55,14 +53,12 @@ if not in_subinterpreter():
         "Barrier",
         "BoundedSemaphore",
         "Condition",
-        "DummyProcess",
         "Event",
         "JoinableQueue",
         "Lock",
         "Manager",
         "Pipe",
         "Pool",
-        "Process",
         "Queue",
         "RLock",
         "Semaphore",

@@ -96,7 +96,6 @@ class Staff:
 
     def terminate(self) -> None:
         """Make no more calls."""
-        self.state = _std.TERMINATE
         self.end.cancel()
         self.seat.terminate()
 

@@ -170,9 +170,11 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         """Make no more calls: the results of those that were not made raise RuntimeError. Does not block."""
         with _Closed(self) as staff:
             if staff is not None:
-                util.debug("terminating pool")
-                return staff.terminate()  # type: ignore[no-any-return]
-        _StdThreadPool.terminate(self)
+                staff.state = _std.TERMINATE
+        if staff is None:
+            return _StdThreadPool.terminate(self)  # type: ignore[no-any-return]
+        util.debug("terminating pool")
+        staff.terminate()  # not under the lock: what the calls were given may have destructors
 
     def join(self) -> None:
         """Wait until the workers have ended. Raises ValueError unless close() or terminate() was called before."""
@@ -215,7 +217,7 @@ class _Counted:
     """`_taskqueue` or `_cache` of a closed pool: how much is in it. Whoever wants to know more opens the pool."""
 
     def __init__(self, pool: ThreadPool, name: str, **counts: Callable[[], Any]) -> None:
-        self._interlock_inside = lambda: _inside(pool, name)
+        self._interlock_inside = lambda: _opened(pool)[name]
         self._interlock_count = lambda name: None if pool._interlock_is_open else counts.get(name)
 
     def __getattr__(self, name: str) -> Any:
@@ -247,34 +249,37 @@ class _Cache(_Counted):
     __hash__ = None  # type: ignore[assignment]
 
 
-def _inside(pool: ThreadPool, name: str) -> Any:
+def _opened(pool: ThreadPool) -> Any:
     pool._interlock_open()
-    return getattr(pool, name)
+    return pool._interlock_staff().attributes
 
 
-def _read(name: str, read: Callable[[Staff], Any]) -> Callable[[ThreadPool], Any]:
+def _read(name: str, read: Callable[[ThreadPool, Staff], Any]) -> Callable[[ThreadPool], Any]:
     """Read an attribute of a closed pool; one that has not begun has none."""
 
     def reads(pool: ThreadPool) -> Any:
         staff = pool._interlock_staff()
-        return _inside(pool, name) if staff is None else read(staff)
+        if staff is None:
+            pool._interlock_open()
+            return getattr(pool, name)
+        return read(pool, staff)
 
     return reads
 
 
-def _workers(staff: Staff) -> list[Any]:
+def _workers(_: ThreadPool, staff: Staff) -> list[Any]:
     if staff.state == _std.RUN:
         staff.start_workers(staff.processes)
     return staff.workers
 
 
-def _task_queue(pool: ThreadPool) -> _Counted:
-    seat = pool._interlock_seat()
-    return _Counted(pool, "_taskqueue", qsize=seat.waiting, empty=lambda: not seat.waiting())
+def _task_queue(pool: ThreadPool, staff: Staff) -> _Counted:
+    waiting = staff.seat.waiting
+    return _Counted(pool, "_taskqueue", qsize=waiting, empty=lambda: not waiting())
 
 
-def _cache(pool: ThreadPool) -> _Counted:
-    return _Cache(pool, "_cache", __len__=pool._interlock_seat().unfinished)
+def _cache(pool: ThreadPool, staff: Staff) -> _Counted:
+    return _Cache(pool, "_cache", __len__=staff.seat.unfinished)
 
 
 def _attributes(pool: ThreadPool, _: bool) -> dict[str, Any]:
@@ -293,13 +298,13 @@ close(
     _attributes,
     {
         "_pool": _read("_pool", _workers),
-        "_state": _read("_state", lambda staff: staff.state),
-        "_processes": _read("_processes", lambda staff: staff.processes),
-        "_initializer": _read("_initializer", lambda staff: staff.initializer),
-        "_initargs": _read("_initargs", lambda staff: staff.initargs),
-        "_maxtasksperchild": _read("_maxtasksperchild", lambda _: None),
-        "_taskqueue": _task_queue,
-        "_cache": _cache,
+        "_state": _read("_state", lambda _, staff: staff.state),
+        "_processes": _read("_processes", lambda _, staff: staff.processes),
+        "_initializer": _read("_initializer", lambda _, staff: staff.initializer),
+        "_initargs": _read("_initargs", lambda _, staff: staff.initargs),
+        "_maxtasksperchild": _read("_maxtasksperchild", lambda *_: None),
+        "_taskqueue": _read("_taskqueue", _task_queue),
+        "_cache": _read("_cache", _cache),
         "_change_notifier": None,
         "_ctx": None,
         "_inqueue": None,

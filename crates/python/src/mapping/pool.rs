@@ -248,6 +248,8 @@ impl Drop for MappingPool {
         // A job keeps its pool, so there is none.
         self.shared.crew.close();
         self.shared.state.deliveries.close();
+        // The workers have these, too, and the collector would not find them there.
+        self.shared.state.clear();
     }
 }
 

@@ -96,6 +96,7 @@ def _finish(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
 
 def _finish_map(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
     """The same for a map: the chunks that were not done when it was opened come all at once."""
+    result._interlock_open()  # it may be half-way
     size = result._chunksize
     for number in range(result._number_left):
         chunk = value[number * size : (number + 1) * size] if succeeded else value

@@ -185,8 +185,7 @@ impl AsyncResult {
 
     /// The Python side of the pool, as long as the result is not there.
     pub(super) fn staff<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let pool = self.origin.lock().as_ref().map(|origin| origin.pool.clone_ref(py))?;
-        pool.get().staff(py)
+        self.pool(py)?.get().staff(py)
     }
 
     /// Hands the answer over, by way of the callback for it; the job is at its end.
@@ -225,18 +224,23 @@ impl AsyncResult {
     /// Gives the result its answer, if it has none, and wakes who waits for it.
     pub(super) fn finish(result: &Bound<'_, Self>, answer: Answer) {
         let (py, this) = (result.py(), result.get());
-        let refused = this.engine.finish(answer).err();
-        let origin = this.origin.lock().take();
         // An answer that comes too late is dropped here, under no lock. There are no callbacks in the engine.
-        let (Some((Refusal::Open, answer)), Some(origin)) = (refused, origin) else {
-            return;
-        };
-        let succeeded = matches!(answer, Answer::Result(_));
-        let finished = function(result, intern!(py, "finish"))
-            .and_then(|finish| finish.call1((result, origin.pool, succeeded, answer.object())));
-        if let Err(error) = finished {
-            error.write_unraisable(py, Some(result.as_any()));
+        if let Err((Refusal::Open, answer)) = this.engine.finish(answer) {
+            let pool = this.pool(py);
+            let succeeded = matches!(answer, Answer::Result(_));
+            let finished = function(result, intern!(py, "finish"))
+                .and_then(|finish| finish.call1((result, pool, succeeded, answer.object())));
+            if let Err(error) = finished {
+                error.write_unraisable(py, Some(result.as_any()));
+            }
         }
+        // Not before: whoever opens the result meanwhile wants it.
+        let origin = this.origin.lock().take();
+        drop(origin);
+    }
+
+    fn pool(&self, py: Python<'_>) -> Option<Py<MappingPool>> {
+        self.origin.lock().as_ref().map(|origin| origin.pool.clone_ref(py))
     }
 
     /// Whether it was done in time; if the result is open, what is left of the timeout, for the standard library's function.

@@ -20,6 +20,8 @@ enum Sitter {
 }
 
 /// A worker's place at a pool, or that of the thread that calls callbacks; it does not keep the pool alive.
+///
+/// The garbage collector is not told what it shares with the pool: that is for the pool to tell, which lets go of it at its end.
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct MappingSeat {
     shared: Arc<Shared>,

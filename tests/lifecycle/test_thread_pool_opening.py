@@ -86,7 +86,7 @@ def test_a_pool_that_is_opened_after_its_end_has_ended() -> None:
         pool.join()
         assert pool._state == ("CLOSE" if ends == "close" else "TERMINATE")
         assert not any(thread.is_alive() for thread in pool._pool)
-        assert not pool._task_handler._state == "TERMINATE"  # type: ignore[attr-defined]
+        assert pool._task_handler._state == "RUN"  # type: ignore[attr-defined]
         with pytest.raises(ValueError, match="Pool not running"):
             pool.apply(int)
         pool.join()

@@ -27,9 +27,7 @@ def test_opening_a_pool_under_load_loses_nothing(look: str, workers: int) -> Non
             return x
 
         def apply(base: int, pool=pool, called=called, got=got, call=call) -> None:
-            results = [
-                pool.apply_async(call, (base + x,), callback=called.append) for x in range(CALLS)
-            ]
+            results = [pool.apply_async(call, (base + x,), callback=called.append) for x in range(CALLS)]
             if look in ("result", "all"):
                 vars(results[CALLS // 2])
             got.extend(result.get(60) for result in results)

@@ -57,7 +57,9 @@ pub struct Left<T> {
 
 impl<T> fmt::Debug for Left<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Left").field("came", &self.came).finish_non_exhaustive()
+        f.debug_struct("Left")
+            .field("came", &self.came)
+            .finish_non_exhaustive()
     }
 }
 
@@ -334,7 +336,10 @@ mod tests {
         }
         gather.try_take().unwrap();
         let left = gather.retire().unwrap();
-        assert_eq!((left.ready, left.early.into_iter().collect()), (vec![1], vec![(3, 3)]));
+        assert_eq!(
+            (left.ready, left.early.into_iter().collect()),
+            (vec![1], vec![(3, 3)])
+        );
         assert_eq!((left.came, left.ended), (2, false));
         assert_eq!((gather.put_at(4, 4), gather.put_at(2, 2)), (Err(4), Err(2)));
         assert_eq!(gather.try_take(), Err(GetError::Retired));

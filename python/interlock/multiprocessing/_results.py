@@ -1,7 +1,7 @@
 """What the methods of a closed `ThreadPool` give back: instances of the standard library's classes, on the engine.
 
-They are closed and can be opened, as their pool, which is opened with them: an open result is in the pool's `_cache`, and
-gets its value as those of the standard library do.
+They are closed and can be opened, as their pool, which is opened with them: an open result is in the pool's `_cache`,
+and gets its value as those of the standard library do.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ results, one replaces those that ended. As long as a pool is closed, workers tak
 themselves, and hand the results over; a further thread is started when the first callback is to be called. Workers are
 started when there is something to do for them, or at once if there is an initializer.
 
-When a pool is opened the standard library's three threads are started. The workers stay the same ones: they do what the engine
-still has, and then go on as the standard library's `worker()`. So there are never more at work than the pool has, and
-nothing overtakes what came before.
+When a pool is opened the standard library's three threads are started. The workers stay the same ones: they do what
+the engine still has, and then go on as the standard library's `worker()`. So there are never more at work than the pool
+has, and nothing overtakes what came before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Staff", "report"]
 
-_StdThreadPool = _std.ThreadPool
+_StdThreadPool: Any = _std.ThreadPool
 _std_worker = _std.worker  # type: ignore[attr-defined]
 
 _INITIALIZER_FAILED = "the initializer of every worker of the pool failed"
@@ -127,8 +127,8 @@ class Staff:
     def _standard(self, pool: Any) -> dict[str, Any]:
         if self.state == _std.RUN:
             self.start_workers(self.processes)
-        machinery = _Machinery(self.workers, self.processes, self.initializer, self.initargs)
-        made = vars(machinery).copy()
+        machinery: Any = _Machinery(self.workers, self.processes, self.initializer, self.initargs)
+        made: dict[str, Any] = vars(machinery).copy()
         args = (self.seat, *machinery._terminate._args)
         machinery._terminate.cancel()  # before the object goes away
         self.end.cancel()
@@ -183,15 +183,15 @@ class _Machinery(_std.ThreadPool):
 class _Rest(_std.ApplyResult):  # type: ignore[type-arg]
     """What an opened pool still has in the engine: one result in its `_cache`, until the last of these jobs has ended.
 
-    Their callbacks are called by the standard library's thread for that, when this has waited for the engine's, so there
-    is still one at a time.
+    Their callbacks are called by the standard library's thread for that, when this has waited for the engine's: so
+    there is still one at a time.
     """
 
     left: int
     """How many ends are to come; set by the engine when the pool is open, before the first of them."""
 
     def __init__(self, pool: Any, staff: Staff, made: dict[str, Any]) -> None:
-        super().__init__(SimpleNamespace(_cache=made["_cache"]), None, None)  # type: ignore[call-arg, arg-type]
+        super().__init__(SimpleNamespace(_cache=made["_cache"]), None, None)  # type: ignore[arg-type]
         self._pool = pool
         self._staff = staff
         self.inqueue, self.outqueue = made["_inqueue"], made["_outqueue"]
@@ -223,7 +223,7 @@ class _Rest(_std.ApplyResult):  # type: ignore[type-arg]
 
 def _terminate(seat: MappingSeat, *args: Any) -> None:
     seat.terminate()
-    _StdThreadPool._terminate_pool(*args)  # type: ignore[attr-defined]
+    _StdThreadPool._terminate_pool(*args)
 
 
 def _start(target: Callable[..., object], args: tuple[Any, ...]) -> Any:

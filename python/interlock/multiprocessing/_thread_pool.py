@@ -58,12 +58,13 @@ class ThreadPool(MappingPool, _std.ThreadPool):
             self._interlock_begin_open()
         if self._interlock_staff() is not None or not self._interlock_is_closed():
             self._interlock_open()
-            return _StdThreadPool.__init__(self, processes, initializer, initargs)  # type: ignore[no-any-return]
-        staff = Staff(self, count, initializer, initargs)
-        self._interlock_begin(staff, count)
-        _pools.add(self)
-        if initializer is not None:
-            staff.start_workers(count)
+            _StdThreadPool.__init__(self, processes, initializer, initargs)
+        else:
+            staff = Staff(self, count, initializer, initargs)
+            self._interlock_begin(staff, count)
+            _pools.add(self)
+            if initializer is not None:
+                staff.start_workers(count)
 
     def __repr__(self) -> str:
         staff = self._interlock_staff()
@@ -117,7 +118,7 @@ class ThreadPool(MappingPool, _std.ThreadPool):
             if not hasattr(iterable, "__len__"):
                 iterable = list(iterable)
             length = len(iterable)
-            size = -(-length // (self._processes * 4)) if chunksize is None else chunksize
+            size = -(-length // (self._processes * 4)) if chunksize is None else chunksize  # type: ignore[attr-defined]
             if length == 0:
                 size = 0
             star = mapper is _starmapstar
@@ -217,8 +218,10 @@ class _Counted:
     """`_taskqueue` or `_cache` of a closed pool: how much is in it. Whoever wants to know more opens the pool."""
 
     def __init__(self, pool: ThreadPool, name: str, **counts: Callable[[], Any]) -> None:
-        self._interlock_inside = lambda: _opened(pool)[name]
-        self._interlock_count = lambda name: None if pool._interlock_is_open else counts.get(name)
+        self._interlock_inside: Callable[[], Any] = lambda: _opened(pool)[name]
+        self._interlock_count: Callable[[str], Any] = lambda name: (
+            None if pool._interlock_is_open else counts.get(name)
+        )
 
     def __getattr__(self, name: str) -> Any:
         return self._interlock_count(name) or getattr(self._interlock_inside(), name)
@@ -284,7 +287,7 @@ def _cache(pool: ThreadPool, staff: Staff) -> _Counted:
 
 def _attributes(pool: ThreadPool, _: bool) -> dict[str, Any]:
     staff = pool._interlock_staff()
-    return {} if staff is None else staff.open(pool)  # type: ignore[no-any-return]
+    return {} if staff is None else staff.open(pool)
 
 
 def _processors() -> int | None:

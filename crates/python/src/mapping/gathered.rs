@@ -12,7 +12,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-use super::pool::MappingPool;
 use super::stream::Stream;
 use crate::blocking;
 use crate::convert::Timeout;
@@ -84,7 +83,7 @@ impl Gathered {
     }
 
     /// The pool, as long as there are results to come.
-    fn _interlock_pool(&self, py: Python<'_>) -> Option<Py<MappingPool>> {
+    fn _interlock_pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.stream.get()?.pool(py)
     }
 

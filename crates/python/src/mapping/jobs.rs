@@ -34,12 +34,12 @@ pub(super) struct Apply {
 impl Apply {
     fn run(self, py: Python<'_>, state: &Arc<State>) {
         if state.is_terminated() {
-            return AsyncResult::abandon(self.result.bind(py), state, state.reason(py));
+            return state.abandon(self.result.bind(py), state.reason(py));
         }
         let answer = Answer::of(py, call(py, &self.function, &self.args, &self.kwds));
         // What was given to the call is let go of before anybody hears of its end.
         drop((self.function, self.args, self.kwds));
-        AsyncResult::deliver(self.result.bind(py), state, answer);
+        State::deliver(state, self.result, py, answer);
     }
 }
 
@@ -240,7 +240,7 @@ impl Map {
                 Answer::Exception(error.into_value(py).into_any())
             }
         };
-        AsyncResult::deliver(result.bind(py), state, answer);
+        State::deliver(state, result, py, answer);
     }
 
     fn abandon(&self, py: Python<'_>, state: &State, reason: Answer) {
@@ -255,7 +255,7 @@ impl Map {
         drop(work);
         let end = self.end.lock().take();
         if let Some((result, _)) = end {
-            AsyncResult::abandon(result.bind(py), state, reason);
+            state.abandon(result.bind(py), reason);
         }
     }
 }
@@ -306,12 +306,22 @@ impl Imap {
                 Taken::Chunk(number, items) => {
                     let results = PyList::empty(py);
                     let ran = call.make_all(items, turn, |_, value| results.append(value));
-                    self.put(py, state, number, Answer::of(py, ran.map(|()| results.into_any())));
+                    self.put(
+                        py,
+                        state,
+                        number,
+                        Answer::of(py, ran.map(|()| results.into_any())),
+                    );
                 }
                 Taken::Raised(number, error) => {
                     self.let_go();
                     self.stream.set_length(py, number + 1);
-                    self.put(py, state, number, Answer::Exception(error.into_value(py).into_any()));
+                    self.put(
+                        py,
+                        state,
+                        number,
+                        Answer::Exception(error.into_value(py).into_any()),
+                    );
                     return Ok(());
                 }
                 Taken::Nothing(length) => {
@@ -384,7 +394,7 @@ impl Job {
     /// Ends without the calls: nobody will make them. Their answer is the reason.
     pub(super) fn abandon(self, py: Python<'_>, state: &State, reason: Answer) {
         match self {
-            Job::Apply(apply) => AsyncResult::abandon(apply.result.bind(py), state, reason),
+            Job::Apply(apply) => state.abandon(apply.result.bind(py), reason),
             Job::Map(map) => map.abandon(py, state, reason),
             Job::Imap(imap) => imap.abandon(py, state, reason),
         }

@@ -8,6 +8,7 @@ mod pool;
 mod pulled;
 mod result;
 mod seat;
+mod shared;
 mod state;
 mod stream;
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use interlock_pool::{Crew, Gather};
+use interlock_pool::Gather;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 use pyo3::PyTraverseError;
@@ -19,42 +19,12 @@ use super::items::Items;
 use super::jobs::{Apply, Imap, Job, Map};
 use super::result::{AsyncResult, Callbacks, Origin, Progress};
 use super::seat::MappingSeat;
-use super::state::State;
+use super::shared::Shared;
 use super::stream::Stream;
 use crate::futures::Answer;
 use crate::hot;
 use crate::made::Made;
 use crate::openable::{Exported, Openable, begin_open, closed};
-
-/// What a pool and its workers share.
-///
-/// The garbage collector is not told of the jobs that wait: they have several owners, and keep the pool alive until they are
-/// done, as the standard library's do.
-pub(super) struct Shared {
-    pub(super) crew: Crew<Job>,
-    pub(super) state: Arc<State>,
-}
-
-impl Shared {
-    /// Takes no more jobs and ends those that wait without their calls.
-    pub(super) fn terminate(&self, py: Python<'_>) {
-        self.state.terminate();
-        self.crew.close();
-        self.abandon_waiting(py);
-    }
-
-    pub(super) fn abandon_waiting(&self, py: Python<'_>) {
-        self.answer_waiting(py, || self.state.reason(py));
-    }
-
-    /// Ends the jobs that wait without their calls.
-    fn answer_waiting(&self, py: Python<'_>, reason: impl Fn() -> Answer) {
-        let jobs: Vec<_> = self.crew.drain().collect();
-        for job in jobs {
-            job.abandon(py, &self.state, reason());
-        }
-    }
-}
 
 /// The engine of a pool: where the jobs of a closed pool wait for workers.
 ///
@@ -97,10 +67,7 @@ impl MappingPool {
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let pool = MappingPool {
-            shared: Arc::new(Shared {
-                crew: Crew::new(),
-                state: Arc::new(State::new()),
-            }),
+            shared: Arc::new(Shared::new()),
             staff: OnceLock::new(),
             most: AtomicU32::new(0),
             made: Made::new(),
@@ -189,7 +156,13 @@ impl MappingPool {
         result
             .get()
             .begin(origin(slf, callbacks, Some(values.clone().unbind())));
-        let job = Map::new(call, Items::of(iterable), &values, progress, result.clone().unbind());
+        let job = Map::new(
+            call,
+            Items::of(iterable),
+            &values,
+            progress,
+            result.clone().unbind(),
+        );
         let job = Arc::new(job);
         Ok(submit(slf, chunks, || Some(Job::Map(job.clone())))?.then_some(result))
     }
@@ -214,7 +187,7 @@ impl MappingPool {
             (iterator, Gather::as_they_come())
         };
         let iterator = iterator.cast_into::<Gathered>()?;
-        let stream = Arc::new(Stream::new(gather, slf.clone().unbind()));
+        let stream = Arc::new(Stream::new(gather, slf.clone().into_any().unbind()));
         iterator.get().gather_from(stream.clone());
         let call = Call::new(func, false, None);
         let job = Arc::new(Imap::new(call, iterable, chunksize, stream));
@@ -255,7 +228,7 @@ impl Drop for MappingPool {
 
 fn origin(pool: &Bound<'_, MappingPool>, callbacks: Callbacks, values: Option<Py<PyList>>) -> Origin {
     Origin {
-        pool: pool.clone().unbind(),
+        pool: pool.clone().into_any().unbind(),
         callbacks,
         values,
     }
@@ -266,7 +239,9 @@ fn origin(pool: &Bound<'_, MappingPool>, callbacks: Callbacks, values: Option<Py
 /// # Errors
 /// `close()` or `terminate()` was called, or it has not begun.
 fn check_running(slf: &Bound<'_, MappingPool>) -> PyResult<bool> {
-    let running = closed(slf, |pool| pool.staff.get().is_some() && !pool.shared.crew.is_closed())?;
+    let running = closed(slf, |pool| {
+        pool.staff.get().is_some() && !pool.shared.crew.is_closed()
+    })?;
     match running {
         Some(false) if !slf.get().shared.state.is_left() => Err(not_running()),
         Some(running) => Ok(running),
@@ -301,7 +276,11 @@ fn submit(
             && number == 0
         {
             job.abandon(py, &shared.state, shared.state.reason(py));
-            return if shared.state.is_left() { Ok(false) } else { Err(not_running()) };
+            return if shared.state.is_left() {
+                Ok(false)
+            } else {
+                Err(not_running())
+            };
         }
     }
     if shared.state.has_failed() {
@@ -320,7 +299,9 @@ fn start(slf: &Bound<'_, MappingPool>, missing: u32) -> PyResult<()> {
     let Some(staff) = this.staff(py) else {
         return Ok(());
     };
-    let started = staff.call_method1(intern!(py, "start_workers"), (missing,)).map(drop);
+    let started = staff
+        .call_method1(intern!(py, "start_workers"), (missing,))
+        .map(drop);
     if let Err(error) = &started
         && this.shared.crew.workers() == 0
     {

@@ -13,8 +13,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
-use super::pool::MappingPool;
-use super::state::{Delivery, State};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::Failure;
@@ -35,7 +33,7 @@ pub(super) type Callbacks = (Option<Py<PyAny>>, Option<Py<PyAny>>);
 /// What a result has of its pool until it is there.
 pub(super) struct Origin {
     /// A pool lives as long as it has something to do.
-    pub(super) pool: Py<MappingPool>,
+    pub(super) pool: Py<PyAny>,
     pub(super) callbacks: Callbacks,
     /// The results of a map, as far as they are there.
     pub(super) values: Option<Py<PyList>>,
@@ -125,7 +123,7 @@ impl AsyncResult {
     }
 
     /// The pool, the two callbacks, and the results of a map so far, as long as it is not done.
-    fn _interlock_origin(&self, py: Python<'_>) -> Option<(Py<MappingPool>, Callbacks, Option<Py<PyList>>)> {
+    fn _interlock_origin(&self, py: Python<'_>) -> Option<(Py<PyAny>, Callbacks, Option<Py<PyList>>)> {
         self.origin.lock().as_ref().map(|origin| {
             let (callback, error_callback) = &origin.callbacks;
             let copy = |callback: &Option<Py<PyAny>>| callback.as_ref().map(|it| it.clone_ref(py));
@@ -183,42 +181,13 @@ impl AsyncResult {
         let _ = self.progress.set(progress);
     }
 
-    /// The Python side of the pool, as long as the result is not there.
-    pub(super) fn staff<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.pool(py)?.get().staff(py)
-    }
-
-    /// Hands the answer over, by way of the callback for it; the job is at its end.
-    pub(super) fn deliver(result: &Bound<'_, Self>, state: &Arc<State>, answer: Answer) {
-        let py = result.py();
-        let callbacks = {
-            let mut origin = result.get().origin.lock();
-            origin.as_mut().map(|origin| std::mem::take(&mut origin.callbacks))
-        };
-        let (callback, error_callback) = callbacks.unwrap_or_default();
-        let (callback, other) = match answer {
-            Answer::Result(_) => (callback, error_callback),
-            Answer::Exception(_) => (error_callback, callback),
-        };
-        drop(other);
-        match callback {
-            Some(callback) if !state.is_terminated() => State::call_back(
-                state,
-                py,
-                Delivery {
-                    result: result.clone().unbind(),
-                    answer,
-                    callback,
-                },
-            ),
-            _ => Self::abandon(result, state, answer),
-        }
-    }
-
-    /// Ends without a callback.
-    pub(super) fn abandon(result: &Bound<'_, Self>, state: &State, answer: Answer) {
-        state.finished(result.py());
-        Self::finish(result, answer);
+    /// Takes out what is called at the end: whoever has it calls it.
+    pub(super) fn take_callbacks(&self) -> Callbacks {
+        let mut origin = self.origin.lock();
+        origin
+            .as_mut()
+            .map(|origin| std::mem::take(&mut origin.callbacks))
+            .unwrap_or_default()
     }
 
     /// Gives the result its answer, if it has none, and wakes who waits for it.
@@ -239,8 +208,12 @@ impl AsyncResult {
         drop(origin);
     }
 
-    fn pool(&self, py: Python<'_>) -> Option<Py<MappingPool>> {
-        self.origin.lock().as_ref().map(|origin| origin.pool.clone_ref(py))
+    /// The pool, as long as the result is not there.
+    pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.origin
+            .lock()
+            .as_ref()
+            .map(|origin| origin.pool.clone_ref(py))
     }
 
     /// Whether it was done in time; if the result is open, what is left of the timeout, for the standard library's function.
@@ -281,7 +254,11 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
         .is_none_or(|pool| pool.is_none());
     let mut origin = result.origin.lock();
     if result.engine.phase().is_done() || origin.is_none() {
-        return Ok(if is_for_one_that_is_done { Exported::Moved(Vec::new()) } else { Exported::Outdated });
+        return Ok(if is_for_one_that_is_done {
+            Exported::Moved(Vec::new())
+        } else {
+            Exported::Outdated
+        });
     }
     let callbacks = match &mut *origin {
         Some(origin) if !is_for_one_that_is_done => &mut origin.callbacks,

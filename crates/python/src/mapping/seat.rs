@@ -7,7 +7,7 @@ use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
 use super::calls::Turn;
-use super::pool::Shared;
+use super::shared::Shared;
 use crate::blocking;
 
 /// Who sits on a seat.

@@ -119,8 +119,36 @@ impl State {
         }))
     }
 
+    /// Hands an answer over, by way of the callback for it; the job is at its end.
+    pub(super) fn deliver(state: &Arc<Self>, result: Py<AsyncResult>, py: Python<'_>, answer: Answer) {
+        let (callback, error_callback) = result.get().take_callbacks();
+        let (callback, other) = match answer {
+            Answer::Result(_) => (callback, error_callback),
+            Answer::Exception(_) => (error_callback, callback),
+        };
+        drop(other);
+        match callback {
+            Some(callback) if !state.is_terminated() => Self::call_back(
+                state,
+                py,
+                Delivery {
+                    result,
+                    answer,
+                    callback,
+                },
+            ),
+            _ => state.abandon(result.bind(py), answer),
+        }
+    }
+
+    /// Ends a job without a callback.
+    pub(super) fn abandon(&self, result: &Bound<'_, AsyncResult>, answer: Answer) {
+        self.finished(result.py());
+        AsyncResult::finish(result, answer);
+    }
+
     /// Has the thread for callbacks take a delivery, or takes it along here if there can be no such thread.
-    pub(super) fn call_back(state: &Arc<Self>, py: Python<'_>, delivery: Delivery) {
+    fn call_back(state: &Arc<Self>, py: Python<'_>, delivery: Delivery) {
         let mut delivery = delivery;
         if !state.is_left() {
             let started = state.deliveries.workers() > 0 || delivery.start_handler(py).is_ok();
@@ -198,10 +226,13 @@ impl Delivery {
     }
 
     fn start_handler(&self, py: Python<'_>) -> PyResult<()> {
-        match self.result.get().staff(py) {
-            Some(staff) => staff.call_method0(intern!(py, "start_result_handler")).map(drop),
-            None => Ok(()),
-        }
+        let Some(pool) = self.result.get().pool(py) else {
+            return Ok(());
+        };
+        let staff = pool.call_method0(py, intern!(py, "_interlock_staff"))?;
+        staff
+            .call_method0(py, intern!(py, "start_result_handler"))
+            .map(drop)
     }
 }
 

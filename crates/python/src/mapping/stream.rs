@@ -6,7 +6,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::pool::MappingPool;
 use super::state::State;
 use crate::futures::Answer;
 
@@ -20,13 +19,13 @@ pub(super) struct Stream {
 
 struct End {
     /// A pool lives as long as it has something to do.
-    pool: Option<Py<MappingPool>>,
+    pool: Option<Py<PyAny>>,
     /// Of an open iterator: its number in the pool's `_cache`.
     job: Option<Py<PyAny>>,
 }
 
 impl Stream {
-    pub(super) fn new(gather: Gather<Answer>, pool: Py<MappingPool>) -> Self {
+    pub(super) fn new(gather: Gather<Answer>, pool: Py<PyAny>) -> Self {
         let end = End {
             pool: Some(pool),
             job: None,
@@ -38,7 +37,7 @@ impl Stream {
     }
 
     /// The pool, until all results are there.
-    pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<MappingPool>> {
+    pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.end.lock().pool.as_ref().map(|pool| pool.clone_ref(py))
     }
 
@@ -61,7 +60,9 @@ impl Stream {
         self.gather.set_length(length);
         drop(end);
         self.tell(py, |pool, job| {
-            let open = pool.getattr(intern!(py, "_cache"))?.call_method1(intern!(py, "get"), (job,))?;
+            let open = pool
+                .getattr(intern!(py, "_cache"))?
+                .call_method1(intern!(py, "get"), (job,))?;
             if open.is_none() {
                 return Ok(()); // nobody wants it any more
             }
@@ -70,11 +71,7 @@ impl Stream {
     }
 
     /// Tells the pool of an open iterator.
-    fn tell<'py>(
-        &self,
-        py: Python<'py>,
-        tell: impl FnOnce(Bound<'py, PyAny>, Py<PyAny>) -> PyResult<()>,
-    ) {
+    fn tell<'py>(&self, py: Python<'py>, tell: impl FnOnce(Bound<'py, PyAny>, Py<PyAny>) -> PyResult<()>) {
         let open = {
             let end = self.end.lock();
             end.pool
@@ -83,7 +80,7 @@ impl Stream {
                 .map(|(pool, job)| (pool.clone_ref(py), job.clone_ref(py)))
         };
         if let Some((pool, job)) = open
-            && let Err(error) = tell(pool.into_bound(py).into_any(), job)
+            && let Err(error) = tell(pool.into_bound(py), job)
         {
             error.write_unraisable(py, None);
         }
@@ -135,7 +132,9 @@ impl Stream {
         attributes.set_item(intern!(py, "_length"), length)?;
         if length == Some(left.came) {
             attributes.set_item(intern!(py, "_pool"), py.None())?;
-        } else if let (Some(cache), Some(job)) = (attributes.get_item("_cache")?, attributes.get_item("_job")?) {
+        } else if let (Some(cache), Some(job)) =
+            (attributes.get_item("_cache")?, attributes.get_item("_job")?)
+        {
             cache.cast::<PyDict>()?.set_item(&job, object)?;
             end.job = Some(job.unbind());
         }

@@ -48,6 +48,7 @@ _PARTS = {
     "queue": ("interlock._queue_errors", "interlock._open_queue", "interlock._queue_classes"),
     "multiprocessing.pool": (
         "interlock.multiprocessing._results",
+        "interlock.multiprocessing._staff",
         "interlock.multiprocessing._thread_pool",
     ),
 }

@@ -35,6 +35,7 @@ def close(
     attributes: Callable[[Any, bool], dict[str, Any]],
     inside: Mapping[str, Callable[[Any], Any] | None],
     methods: Iterable[str],
+    hooks: Iterable[str] = (),
     **functions: Any,
 ) -> None:
     """Make the objects of `cls` closed until somebody looks inside. To be called once, when the class is made.
@@ -47,6 +48,7 @@ def close(
         inside: the attributes that an object of `std` has, by name, each with a function that reads it of a closed object, or
             None if reading it opens the object.
         methods: names of the engine's methods that are to be called by the interpreter's short way.
+        hooks: public names that are hooks, as the private ones of `std` are.
         functions: what an open object has under these names, where that is not the function of `std`.
 
     Does not block.
@@ -56,7 +58,7 @@ def close(
     used["__init__"] = over_our_locks(used["__init__"])
     used |= functions
     public = {name for name in found if not name.startswith("__")}
-    hooks = {name for name in public if name.startswith("_") and name not in inside}
+    hooks = {name for name in public if name.startswith("_") and name not in inside}.union(hooks)
     for name, read in inside.items():
         if name not in _inherited_inside(cls):
             setattr(cls, name, Inside(name, read))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading as std_threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
+import interlock
 import pytest
 from interlock import queue, threading
+from interlock.concurrent import futures
+from interlock.multiprocessing.pool import ThreadPool
 
 
 class Node:
@@ -68,6 +72,138 @@ def finished_thread(node: Node) -> Any:
     return thread
 
 
+class Number(int):
+    """A number that may refer to something."""
+
+
+class Seconds(float):
+    """A time that may refer to something."""
+
+
+def knowing(thing: Any, node: Node) -> Any:
+    thing.node = node
+    return thing
+
+
+def opened_while_waited_for(node: Node) -> Any:
+    """An event with a stand-in for a thread that has given up."""
+    event = knowing(threading.Event(), node)
+    waiting = threading.Event()
+
+    def wait() -> None:
+        waiting.set()
+        event.wait(0.2)  # sleep: the timeout is the subject
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    waiting.wait()
+    while not event._cond._waiters:
+        pass
+    thread.join()
+    return event
+
+
+def barrier_with_timeout(node: Node) -> Any:
+    return threading.Barrier(2, timeout=knowing(Seconds(1), node))
+
+
+def future_with(node: Node) -> Any:
+    future: Any = futures.Future()
+    future.set_result(node)
+    return future
+
+
+def failed_future(node: Node) -> Any:
+    future: Any = futures.Future()
+    future.set_exception(knowing(ValueError(), node))
+    return future
+
+
+def future_that_calls(node: Node) -> Any:
+    future: Any = futures.Future()
+    future.add_done_callback(lambda _: node)
+    return future
+
+
+def open_future(node: Node) -> Any:
+    future = future_that_calls(node)
+    with future._condition:
+        return future
+
+
+def future_of(node: Node) -> Any:
+    """What a task of an executor came to."""
+    with futures.ThreadPoolExecutor(1) as executor:
+        future = executor.submit(lambda: node)
+        future.result()
+    return future
+
+
+def current_task(node: Node) -> Any:
+    with futures.ThreadPoolExecutor(1) as executor:
+        return executor.submit(lambda: (interlock.current_task(), node)).result()[0]
+
+
+def mapped(node: Node) -> Any:
+    with futures.ThreadPoolExecutor(1) as executor:
+        return executor.map(lambda _: node, range(3))
+
+
+def executor(node: Node) -> Any:
+    with futures.ThreadPoolExecutor(1, initializer=lambda: node) as executor:
+        executor.submit(int).result()
+    return executor
+
+
+def ended(pool: Any) -> Any:
+    pool.close()
+    pool.join()
+    return pool
+
+
+def pool_with(node: Node) -> Any:
+    pool = ThreadPool(1, lambda _: None, (node,))
+    assert pool.apply(int) == 0
+    return ended(pool)
+
+
+def open_pool(node: Node) -> Any:
+    pool = ThreadPool(1, lambda _: None, (node,))
+    assert pool._quick_put
+    assert pool.apply(int) == 0
+    return ended(pool)
+
+
+def fails(node: Node) -> None:
+    raise knowing(KeyError(), node)
+
+
+def failed_pool(node: Node) -> Any:
+    """A pool that keeps what its initializer raised."""
+
+    usual, std_threading.excepthook = std_threading.excepthook, lambda _: None
+    try:
+        pool = ThreadPool(1, fails, (node,))
+        with pytest.raises(RuntimeError, match="initializer"):
+            pool.apply(int)
+        return ended(pool)
+    finally:
+        std_threading.excepthook = usual
+
+
+def result_of(node: Node, call: Callable[[Any], Any]) -> Any:
+    """What a call of a pool that has ended came to."""
+    pool = ThreadPool(1)
+    result = call(pool)
+    ended(pool)
+    return result
+
+
+def looked_into(result: Any) -> Any:
+    assert vars(result)
+    return result
+
+
 # A maker takes a node and returns an object that keeps the node alive; the node then refers to that object.
 HOLDERS: dict[str, Callable[[Node], Any]] = {
     "Queue": lambda node: holding(queue.Queue(), node),
@@ -81,6 +217,40 @@ HOLDERS: dict[str, Callable[[Node], Any]] = {
     "Thread": thread_with,
     "finished Thread": finished_thread,
     "Timer": lambda node: threading.Timer(1, print, [node]),
+    "Event opened while waited for": opened_while_waited_for,
+    "Semaphore of an own number": lambda node: threading.Semaphore(knowing(Number(1), node)),
+    "BoundedSemaphore of an own number": lambda node: threading.BoundedSemaphore(knowing(Number(1), node)),
+    "Queue of an own size": lambda node: queue.Queue(knowing(Number(9), node)),
+    "Barrier of an own number": lambda node: threading.Barrier(knowing(Number(1), node)),
+    "Barrier with an own timeout": barrier_with_timeout,
+    "Future": future_with,
+    "Future that failed": failed_future,
+    "Future with a callback": future_that_calls,
+    "open Future": open_future,
+    "Future of a task": future_of,
+    "as_completed()": lambda node: futures.as_completed([future_with(node), future_with(node)]),
+    "current_task()": current_task,
+    "Executor.map()": mapped,
+    "ThreadPoolExecutor": executor,
+    "ThreadPool": pool_with,
+    "ThreadPool that is open": open_pool,
+    "ThreadPool that failed": failed_pool,
+    "ApplyResult": lambda node: result_of(node, lambda pool: pool.apply_async(lambda: node)),
+    "open ApplyResult": lambda node: looked_into(
+        result_of(node, lambda pool: pool.apply_async(lambda: node))
+    ),
+    "ApplyResult that failed": lambda node: result_of(node, lambda pool: pool.apply_async(fails, (node,))),
+    "ApplyResult with a callback": lambda node: result_of(
+        node, lambda pool: pool.apply_async(lambda: node, callback=lambda _: node)
+    ),
+    "MapResult": lambda node: result_of(node, lambda pool: pool.map_async(lambda _: node, range(3))),
+    "imap()": lambda node: result_of(node, lambda pool: pool.imap(lambda _: node, range(3))),
+    "open imap()": lambda node: looked_into(
+        result_of(node, lambda pool: pool.imap(lambda _: node, range(3)))
+    ),
+    "imap_unordered()": lambda node: result_of(
+        node, lambda pool: pool.imap_unordered(lambda _: node, range(3))
+    ),
 }
 
 # Things that are in a cycle by themselves.
@@ -96,6 +266,11 @@ ALONE: dict[str, Callable[[], Any]] = {
     "BoundedSemaphore as its own attribute": lambda: with_dict(threading.BoundedSemaphore()),
     "Barrier as its own attribute": lambda: with_dict(threading.Barrier(1)),
     "Thread as its own attribute": lambda: with_dict(threading.Thread()),
+    "Future as its own attribute": lambda: with_dict(futures.Future()),
+    "ThreadPool as its own attribute": lambda: with_dict(ended(ThreadPool(1))),
+    "ApplyResult as its own attribute": lambda: with_dict(
+        result_of(Node(), lambda pool: pool.apply_async(int))
+    ),
 }
 
 
@@ -163,6 +338,84 @@ def test_a_queue_that_a_task_waited_for_is_freed(kind: str) -> None:
     refs = asyncio.run(wait_and_go())
     gc.collect()
     assert [ref() for ref in refs] == [None, None]
+
+
+@pytest.mark.parametrize("opens", [False, True])
+@pytest.mark.parametrize("side", ["aget", "aput", "ajoin"])
+def test_a_task_that_is_left_when_its_loop_is_closed_is_collected(side: str, opens: bool) -> None:
+    for _ in range(20):
+        q: Any = queue.Queue(1)
+        if side != "aget":
+            q.put(1)
+        if opens:
+            opened(q)
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda *_: None)  # 'Task was destroyed but it is pending!'
+        task = loop.create_task(getattr(q, side)(*([2] if side == "aput" else [])))
+        loop.run_until_complete(asyncio.sleep(0))  # sleep: none, it lets the task begin
+        assert not task.done()
+        loop.close()
+        refs = [weakref.ref(thing) for thing in (q, loop, task)]
+        del q, loop, task
+        gc.collect()
+        assert [ref() for ref in refs] == [None] * 3
+
+
+@pytest.mark.parametrize("call", ["apply_async", "map_async", "imap", "imap_unordered"])
+@pytest.mark.parametrize("opens", ["nothing", "pool", "result"])
+def test_what_a_pool_has_to_do_is_not_collected(call: str, opens: str) -> None:
+    """Neither the pool nor what it was given, until it is done; then all of it is."""
+    go, node = std_threading.Event(), Node()
+
+    def waits_and_gives(node: Node) -> Callable[..., Node]:
+        return lambda *_: (go.wait(20), node)[1]
+
+    pool: Any = ThreadPool(1)
+    end = weakref.finalize(pool, int)
+    args = [()] if call == "apply_async" else [[1, 2]]
+    result = getattr(pool, call)(waits_and_gives(node), *args)
+    node.pool, node.result = pool, result  # type: ignore[attr-defined]
+    ref = weakref.ref(node)
+    if opens == "pool":
+        vars(pool)
+    elif opens == "result":
+        vars(result)
+    del node, result
+    pool.close()
+    threads = [*pool._pool, *([pool._result_handler] if opens != "nothing" else [])]
+    del pool
+    gc.collect()
+    assert end.alive
+    assert ref() is not None
+    go.set()
+    for thread in threads:
+        thread.join(20)
+    del thread, threads
+    gc.collect()
+    assert (ref(), end.alive) == (None, False)
+
+
+def test_the_same_holds_when_interlock_is_installed(passes: Callable[..., None]) -> None:
+    passes(
+        """
+        import interlock
+        interlock.install()
+        gc.disable()
+        from tests.lifecycle import test_cycles as t
+        for cases, with_node in ((t.HOLDERS, True), (t.ALONE, False)):
+            for name, make in cases.items():
+                gc.collect()
+                thing = node = t.Node()
+                if with_node:
+                    node.holder = make(node)
+                else:
+                    thing = make()
+                ref = weakref.ref(thing)
+                del thing, node
+                gc.collect()
+                assert ref() is None, name
+        """
+    )
 
 
 @pytest.mark.parametrize("name", HOLDERS)

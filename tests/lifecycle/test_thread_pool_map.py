@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from interlock import threading
+from interlock.multiprocessing import _staff
 from interlock.multiprocessing._calls import call_for_each
 from interlock.multiprocessing.pool import ThreadPool
 
@@ -236,7 +237,7 @@ def test_who_counted_on_a_worker_that_could_not_be_started_hears_of_it(
         with pytest.raises(RuntimeError, match="can't start"):
             pool.apply(int)
 
-    monkeypatch.setattr(pool, "_start_thread", fail)
+    monkeypatch.setattr(_staff, "_start", fail)
     thread = threading.Thread(target=start)
     thread.start()
     assert starting.wait(LIMIT)
@@ -255,7 +256,7 @@ def test_who_counted_on_a_worker_that_could_not_be_started_hears_of_it(
 def test_a_list_that_is_shorter_than_it_was_is_an_error(in_python: Any) -> None:
     """As when another thread takes items out between the question for its length and the copy of it."""
     pool = ThreadPool(2)
-    result = pool._map((abs, False, in_python), [1, 2, 3], (5, 2), (None, None))
+    result = pool._interlock_map((abs, False, in_python), [1, 2, 3], (5, 2), (None, None))
     with pytest.raises(IndexError, match=r"^the iterable has become shorter$"):
         result.get(LIMIT)
     assert pool.map(abs, [1, 2, 3]) == [1, 2, 3]

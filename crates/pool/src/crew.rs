@@ -137,6 +137,11 @@ impl<W> Crew<W> {
         self.tasks.shutdown();
     }
 
+    /// Whether no more tasks are taken.
+    pub fn is_closed(&self) -> bool {
+        self.tasks.is_shut_down()
+    }
+
     /// Takes out all tasks that wait. Never blocks.
     pub fn drain(&self) -> impl Iterator<Item = W> + use<W> {
         let tasks: Vec<W> = self.tasks.drain().collect();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use interlock_queue::{Discard, Fifo, GetError, PutError, Queue};
+use interlock_queue::{Discard, Fifo, GetError, PutError, Queue, Store};
 use interlock_wait::primitive::{AtomicU64, Ordering};
-use interlock_wait::{Patience, StateLock};
+use interlock_wait::{Patience, StateLock, Wakeups};
 
 /// The length as long as nobody knows it.
 const UNKNOWN: u64 = u64::MAX;
@@ -21,8 +21,7 @@ const MOMENTS: u32 = 20;
 /// Its end is known when its [length](Gather::set_length) is, and so many values were put.
 pub struct Gather<T> {
     came: Queue<Fifo<T>>,
-    /// For values in the order of their numbers.
-    order: Option<StateLock<Order<T>>>,
+    order: StateLock<Order<T>>,
     put: AtomicU64,
     length: AtomicU64,
     /// Whether somebody has added the last value out of all order: 0 or 1.
@@ -34,8 +33,34 @@ pub struct Gather<T> {
 }
 
 struct Order<T> {
+    /// Whether values are taken in the order of their numbers, and not in that of their coming.
+    by_number: bool,
+    /// How many values have come to their turn.
     next: usize,
+    /// Those whose turn has not come.
     early: BTreeMap<usize, T>,
+}
+
+/// What a gathering held that was [retired](Gather::retire).
+pub struct Left<T> {
+    /// The values that could be taken, in their order.
+    pub ready: Vec<T>,
+    /// Those whose turn had not come, by number.
+    pub early: BTreeMap<usize, T>,
+    /// How many values had come to their turn.
+    pub came: usize,
+    /// Whether no more values were taken.
+    pub ended: bool,
+    /// Who waited for a value, to be woken: there is none here.
+    pub wakeups: [Wakeups; 3],
+}
+
+impl<T> fmt::Debug for Left<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Left")
+            .field("came", &self.came)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> fmt::Debug for Gather<T> {
@@ -50,21 +75,22 @@ impl<T> fmt::Debug for Gather<T> {
 impl<T> Gather<T> {
     /// One without values, which are taken in the order of their numbers.
     pub fn in_order() -> Self {
-        Self::new(Some(StateLock::new(Order {
-            next: 0,
-            early: BTreeMap::new(),
-        })))
+        Self::new(true)
     }
 
     /// One without values, which are taken in the order of their coming.
     pub fn as_they_come() -> Self {
-        Self::new(None)
+        Self::new(false)
     }
 
-    fn new(order: Option<StateLock<Order<T>>>) -> Self {
+    fn new(by_number: bool) -> Self {
         Gather {
             came: Queue::new(0),
-            order,
+            order: StateLock::new(Order {
+                by_number,
+                next: 0,
+                early: BTreeMap::new(),
+            }),
             put: AtomicU64::new(0),
             length: AtomicU64::new(UNKNOWN),
             ended_with: AtomicU64::new(0),
@@ -73,16 +99,13 @@ impl<T> Gather<T> {
         }
     }
 
-    /// Puts the value of a number, each number once. Never blocks. Comes back after the end: then nobody wants it.
+    /// Puts the value of a number, each number once. Never blocks.
     ///
     /// # Errors
-    /// Nobody wants it.
+    /// Nobody wants it: it is the end, or the gathering was retired. The value comes back.
     #[inline]
     pub fn put_at(&self, number: usize, value: T) -> Result<(), T> {
-        let result = match &self.order {
-            None => self.came.try_put(value).map_err(PutError::into_inner),
-            Some(order) => self.put_in_order(order, number, value),
-        };
+        let result = self.put_in_order(number, value);
         // After the value itself. AcqRel pairs with `set_length`, which changes `put` too: of two changes of one word one comes
         // first, and whoever comes second sees what the first did before.
         let put = self.put.fetch_add(1, Ordering::AcqRel) + 1;
@@ -94,11 +117,11 @@ impl<T> Gather<T> {
     }
 
     /// Under the lock of the order, so that two values do not overtake each other on their way into the queue.
-    fn put_in_order(&self, order: &StateLock<Order<T>>, number: usize, value: T) -> Result<(), T> {
-        let mut order = order.lock();
-        if order.next != number {
+    fn put_in_order(&self, number: usize, value: T) -> Result<(), T> {
+        let mut order = self.order.lock();
+        if order.by_number && order.next != number {
             // After the end its turn does not come. Who discards ends first and takes the lock then, so it finds the others.
-            if self.came.is_shut_down() {
+            if self.came.is_over() {
                 return Err(value);
             }
             order.early.insert(number, value);
@@ -106,10 +129,10 @@ impl<T> Gather<T> {
         }
         let mut value = value;
         loop {
-            order.next += 1;
             if let Err(refusal) = self.came.try_put(value) {
                 return Err(refusal.into_inner());
             }
+            order.next += 1;
             let next = order.next;
             match order.early.remove(&next) {
                 Some(early) => value = early,
@@ -150,11 +173,22 @@ impl<T> Gather<T> {
     /// Takes out all values, and takes no more: nobody will come for them. The values are the caller's to drop.
     pub fn discard(&self) -> impl Sized + use<T> {
         self.end();
-        let early = self
-            .order
-            .as_ref()
-            .map(|order| std::mem::take(&mut order.lock().early));
+        let early = std::mem::take(&mut self.order.lock().early);
         (early, self.came.clear())
+    }
+
+    /// Takes out all that is there, and takes no more: what comes from now on is for somebody else to put in line. `None` if
+    /// that has happened before. Never blocks.
+    pub fn retire(&self) -> Option<Left<T>> {
+        let mut order = self.order.lock();
+        let (mut contents, wakeups) = self.came.retire()?;
+        Some(Left {
+            ready: std::iter::from_fn(|| contents.items.pop()).collect(),
+            early: std::mem::take(&mut order.early),
+            came: order.next,
+            ended: contents.shut_down,
+            wakeups,
+        })
     }
 
     /// Takes the next value if it is there. Never blocks.
@@ -217,6 +251,11 @@ impl<T> Gather<T> {
         self.put.load(Ordering::Relaxed)
     }
 
+    /// How many values have come to their turn.
+    pub fn came(&self) -> usize {
+        self.order.lock().next
+    }
+
     /// How many there will have been, if that is known.
     pub fn length(&self) -> Option<u64> {
         // Relaxed: as above.
@@ -231,15 +270,14 @@ impl<T> Gather<T> {
     /// How many values were put and not taken.
     #[inline]
     fn kept(&self) -> usize {
-        let early = self.order.as_ref().map_or(0, |order| order.lock().early.len());
-        self.came.len() + early
+        self.came.len() + self.order.lock().early.len()
     }
 
     /// Visits the values where they lie, under a lock: `visit` must only look. Those that another thread is at work on are
     /// left out. Never blocks.
     pub fn try_for_each(&self, visit: &mut dyn FnMut(&T)) {
         self.came.try_for_each(visit);
-        if let Some(order) = self.order.as_ref().and_then(StateLock::try_lock) {
+        if let Some(order) = self.order.try_lock() {
             order.early.values().for_each(visit);
         }
     }
@@ -288,6 +326,26 @@ mod tests {
         assert_eq!(gather.put_at(0, 'a'), Err('a'));
         drop(gather.discard());
         assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn what_a_retired_gathering_held_comes_out_and_what_comes_then_comes_back() {
+        let gather = Gather::in_order();
+        for number in [0, 1, 3] {
+            gather.put_at(number, number).unwrap();
+        }
+        gather.try_take().unwrap();
+        let left = gather.retire().unwrap();
+        assert_eq!(
+            (left.ready, left.early.into_iter().collect()),
+            (vec![1], vec![(3, 3)])
+        );
+        assert_eq!((left.came, left.ended), (2, false));
+        assert_eq!((gather.put_at(4, 4), gather.put_at(2, 2)), (Err(4), Err(2)));
+        assert_eq!(gather.try_take(), Err(GetError::Retired));
+        assert!(gather.retire().is_none());
+        gather.set_length(5);
+        assert_eq!((gather.length(), gather.put()), (Some(5), 5));
     }
 
     #[test]

@@ -32,7 +32,7 @@ mod work_queue;
 pub use counts::{Counted, Counts};
 pub use crew::Crew;
 pub use delay_queue::{DelayQueue, Ticket};
-pub use gather::Gather;
+pub use gather::{Gather, Left};
 pub use group::{Group, Started};
 pub use lanes::DEFAULT_PRIORITY;
 pub use listeners::Watch;

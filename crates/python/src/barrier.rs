@@ -20,7 +20,8 @@ use crate::openable::{Exported, Openable, begin_open, closed, function, standard
 #[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
 pub(crate) struct Barrier {
     engine: engine::Barrier,
-    /// Of each wait that has none of its own: a plain number. Not set before `__init__`.
+    /// Of each wait that has none of its own: a plain number, of which the garbage collector need not know. Not set before
+    /// `__init__`.
     timeout: OnceLock<Option<Py<PyAny>>>,
 }
 

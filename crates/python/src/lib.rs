@@ -48,7 +48,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::hot::{own_methods, set_metaclass};
     #[pymodule_export]
-    use crate::mapping::{AsyncResult, Gathered, MappingPool, MappingSeat};
+    use crate::mapping::{AsyncResult, Gathered, MappingDelivery, MappingPool, MappingSeat};
     #[pymodule_export]
     use crate::openable::{Inside, Openable};
     #[pymodule_export]

@@ -252,6 +252,8 @@ fn hidden() -> PyErr {
 }
 
 /// An attribute that is inside: a look at it opens the object. (The attribute itself is then found before this.)
+///
+/// The garbage collector is not told of what it has: it belongs to a class that lives as long as the module that defines it.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Inside {
     name: Py<PyString>,

@@ -23,7 +23,8 @@ pub(crate) struct Standard {
     sealed: PyOnceLock<Sealed>,
 }
 
-/// A class, and what it had under its private names when it was made.
+/// A class, and what it had under its private names when it was made. The garbage collector is not told: the class lives as
+/// long as the module that defines it.
 struct Sealed {
     class: Py<PyType>,
     private: Vec<(Py<PyString>, Option<Py<PyAny>>)>,

@@ -391,6 +391,11 @@ impl<S: Store> Queue<S> {
         self.state.lock().mode == Mode::ShutDown
     }
 
+    /// Whether no more items are taken: the queue was shut down or retired.
+    pub fn is_over(&self) -> bool {
+        self.state.lock().mode != Mode::Open
+    }
+
     /// How many items were put whose task is not done, at this moment. Never blocks.
     pub fn unfinished(&self) -> usize {
         self.state.lock().unfinished

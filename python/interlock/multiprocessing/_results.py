@@ -1,10 +1,21 @@
-"""What the methods of a `ThreadPool` give back: instances of the standard library's classes, on the engine."""
+"""What the methods of a closed `ThreadPool` give back: instances of the standard library's classes, on the engine.
+
+They are closed and can be opened, as their pool, which is opened with them: an open result is in the pool's `_cache`,
+and gets its value as those of the standard library do.
+"""
 
 from __future__ import annotations
 
 import multiprocessing.pool as _std
+from types import SimpleNamespace
 
 from interlock._interlock import AsyncResult, Gathered
+from interlock._opening import close, fresh, ways_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"]
 
@@ -12,18 +23,138 @@ __all__ = ["ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"]
 class ApplyResult(AsyncResult, _std.ApplyResult):  # type: ignore[type-arg]
     """The result of `apply_async()`, an `AsyncResult`."""
 
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
+
 
 class MapResult(AsyncResult, _std.MapResult):  # type: ignore[type-arg]
     """The result of `map_async()` and `starmap_async()`: a list."""
+
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
 
 class IMapIterator(Gathered, _std.IMapIterator):  # type: ignore[misc,type-arg]
     """The results of `imap()`, in the order of the items."""
 
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
+
 
 class IMapUnorderedIterator(Gathered, _std.IMapUnorderedIterator):  # type: ignore[misc,type-arg]
     """The results of `imap_unordered()`, as they come."""
 
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
-for _class in (ApplyResult, MapResult, IMapIterator, IMapUnorderedIterator):
-    _class.__module__ = "multiprocessing.pool"
+
+def _of_pool(pool: Any, made: dict[str, Any]) -> dict[str, Any]:
+    made["_pool"] = pool
+    if pool is not None:
+        pool._interlock_open()
+        made["_cache"] = pool._cache
+    return made
+
+
+def _of_call(std: type, result: Any, *sizes: int) -> dict[str, Any]:
+    nowhere = SimpleNamespace(_cache={})
+    answer, origin = result._interlock_answer(), result._interlock_origin()
+    if answer is None and origin is not None:
+        pool, callbacks, values = origin
+        made = _of_pool(pool, fresh(std, nowhere, *sizes, *callbacks))
+        if values is not None:
+            made["_value"] = values
+        return made
+    # It is done, and the pool is the standard one's no more, either.
+    made = _of_pool(None, fresh(std, nowhere, *sizes, None, None))
+    answer = result._interlock_answer()
+    if answer is not None:
+        made["_success"], made["_value"] = answer
+        made["_event"].set()
+    return made
+
+
+_StdApplyResult, _StdMapResult = _std.ApplyResult, _std.MapResult
+
+
+def _of_apply(result: Any, _: bool) -> dict[str, Any]:
+    return _of_call(_StdApplyResult, result)
+
+
+def _of_map(result: Any, _: bool) -> dict[str, Any]:
+    chunksize, _left = result._interlock_progress() or (0, 0)
+    return _of_call(_StdMapResult, result, chunksize, 0)
+
+
+def _of_iterator(std: type) -> Callable[[Any, bool], dict[str, Any]]:
+    def attributes(iterator: Any, _: bool) -> dict[str, Any]:
+        return _of_pool(iterator._interlock_pool(), fresh(std, SimpleNamespace(_cache={})))
+
+    return attributes
+
+
+def _finish(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
+    """Have an open result get its value; called by the engine when the call is done."""
+    pool._outqueue.put((result._job, 0, (succeeded, value)))
+
+
+def _finish_map(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
+    """The same for a map: the chunks that were not done when it was opened come all at once."""
+    result._interlock_open()  # it may be half-way
+    size = result._chunksize
+    for number in range(result._number_left):
+        chunk = value[number * size : (number + 1) * size] if succeeded else value
+        pool._outqueue.put((result._job, number, (succeeded, chunk)))
+
+
+def _of_answer(name: str, place: int) -> Callable[[Any], Any]:
+    def read(result: Any) -> Any:
+        answer = result._interlock_answer()
+        if answer is None:
+            result._interlock_open()
+            return getattr(result, name)
+        return answer[place]
+
+    return read
+
+
+def _of_progress(name: str, place: int) -> Callable[[Any], Any]:
+    def read(result: Any) -> Any:
+        progress = result._interlock_progress()
+        if progress is None:
+            result._interlock_open()
+            return getattr(result, name)
+        return progress[place]
+
+    return read
+
+
+_of_both = {
+    "_pool": None,
+    "_event": None,
+    "_job": None,
+    "_cache": None,
+    "_callback": None,
+    "_error_callback": None,
+    "_success": _of_answer("_success", 0),
+    "_value": _of_answer("_value", 1),
+}
+_of_chunks = {
+    "_chunksize": _of_progress("_chunksize", 0),
+    "_number_left": _of_progress("_number_left", 1),
+}
+close(ApplyResult, _std.ApplyResult, _of_apply, _of_both, (), finish=_finish)
+close(MapResult, _std.MapResult, _of_map, _of_both | _of_chunks, (), finish=_finish_map)
+for _class, _like in ((IMapIterator, _std.IMapIterator), (IMapUnorderedIterator, _std.IMapUnorderedIterator)):
+    close(
+        _class,
+        _like,
+        _of_iterator(_like),
+        {
+            "_pool": None,
+            "_cond": None,
+            "_job": None,
+            "_cache": None,
+            "_items": None,
+            "_unsorted": None,
+            "_length": lambda iterator: iterator._interlock_counts()[0],
+            "_index": lambda iterator: iterator._interlock_counts()[1],
+        },
+        (),
+    )

@@ -1,38 +1,34 @@
-"""`ThreadPool`: what is above the engine's `MappingPool`, which holds the jobs and the results.
-
-The standard library's pool has three threads of its own beside its workers: one feeds them, one collects their
-results, one replaces those that ended. Here workers take their jobs, and items of iterables, themselves, and hand the
-results over; a further thread is started when the first callback is to be called. Workers are started when there is
-something to do for them, or at once if there is an initializer.
-"""
+"""`ThreadPool`: the engine's as long as it is closed, the standard library's when it is open."""
 
 from __future__ import annotations
 
 import multiprocessing.pool as _std
 import os
 import sys
-import threading as _std_threading
+import warnings
 import weakref
 from multiprocessing import util
-from types import FunctionType, MethodType, SimpleNamespace
+from types import FunctionType, MethodType
 
-from interlock._interlock import MappingPool, MappingSeat
+from interlock._interlock import MappingPool
+from interlock._opening import close, ways_in
 from interlock.multiprocessing._calls import call_for_each
-from interlock.threading import RLock
+from interlock.multiprocessing._staff import Staff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from multiprocessing.dummy import DummyProcess
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
-__all__ = ["ThreadPool", "report"]
+__all__ = ["ThreadPool"]
 
-_INITIALIZER_FAILED = "the initializer of every worker of the pool failed"
+_StdThreadPool: Any = _std.ThreadPool
 
 _PYTHON_FUNCTIONS = FunctionType, MethodType
 _IN_PYTHON = 128 if sys.version_info >= (3, 12) else sys.maxsize
 """From so many items on, a chunk is better left to a loop in Python, if the function is in Python: measured."""
+
+_mapstar, _starmapstar = _std.mapstar, _std.starmapstar  # type: ignore[attr-defined]
 
 _pools: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
 
@@ -43,9 +39,7 @@ class ThreadPool(MappingPool, _std.ThreadPool):
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.ThreadPool.
     """
 
-    _ctx: Any = None
-    _maxtasksperchild = None
-    _result_handler: DummyProcess | None = None
+    __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
     def __init__(
         self,
@@ -58,96 +52,37 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         Each of them calls `initializer(*initargs)` first. Raises ValueError for a number below one, TypeError for an
         initializer that can't be called.
         """
-        self._state = _std.INIT
-        self._workers: list[DummyProcess] = []
-        self._initializer = initializer
-        self._initargs = initargs
-        self._initializers_failed = 0
-        if processes is None:
-            processes = _processors() or 1
-        if processes < 1:
-            raise ValueError("Number of processes must be at least 1")
-        if initializer is not None and not callable(initializer):
-            raise TypeError("initializer must be a callable")
-        self._processes = processes
-        self._starting = RLock()
-        self._terminate = util.Finalize(self, self._end().terminate, exitpriority=15)
-        _pools.add(self)
-        self._state = _std.RUN
-        if initializer is not None:
-            self._repopulate_pool()
-
-    # What the engine calls.
-
-    def _start_workers(self, count: int) -> None:
-        """Start `count` workers, as far as there may be so many."""
-        with self._starting:
-            for _ in range(min(count, self._processes - len(self._workers))):
-                seat = self._seat(False)
-                args = seat, weakref.ref(self), self._initializer, self._initargs
-                try:
-                    thread = self._start_thread(worker, args)
-                except BaseException:
-                    seat.leave()
-                    if self._workers:  # which do it all, if more slowly
-                        return
-                    raise
-                self._workers.append(thread)
-
-    def _start_result_handler(self) -> None:
-        """Start the thread that calls callbacks."""
-        with self._starting:
-            if self._result_handler is None:
-                seat = self._seat(True)
-                try:
-                    self._result_handler = self._start_thread(_handle_results, (seat,))
-                except BaseException:
-                    seat.leave()
-                    raise
-
-    def _start_thread(self, target: Callable[..., object], args: tuple[Any, ...]) -> DummyProcess:
-        thread: Any = self.Process(self._ctx, target=target, args=args)
-        thread.daemon = True
-        thread.start()
-        return thread  # type: ignore[no-any-return]
-
-    def _initializer_failed(self, error: BaseException) -> None:
-        with self._starting:
-            self._initializers_failed += 1
-            if self._initializers_failed < self._processes:
-                return
-        failure = RuntimeError(_INITIALIZER_FAILED)
-        failure.__cause__ = error
-        self._fail(failure)
-
-    # What others look at.
-
-    def _repopulate_pool(self) -> None:
-        """Start the workers that are missing."""
-        self._start_workers(self._processes)
-
-    @property
-    def _pool(self) -> list[DummyProcess]:
-        if self._state == _std.RUN:
-            self._repopulate_pool()
-        return self._workers
-
-    @property
-    def _taskqueue(self) -> SimpleNamespace:
-        """How many tasks wait for a worker: what programs ask of the standard library's queue of that name."""
-        return SimpleNamespace(qsize=self._waiting, empty=lambda: not self._waiting())
-
-    @property
-    def _cache(self) -> range:
-        """As long as there are jobs that are not finished; there are no results in it."""
-        return range(self._unfinished())
+        count = (_processors() or 1) if processes is None else processes
+        is_plain = type(count) is int and 0 < count < 2**31 and (initializer is None or callable(initializer))
+        if not is_plain and self._interlock_staff() is None:
+            self._interlock_begin_open()
+        if self._interlock_staff() is not None or not self._interlock_is_closed():
+            self._interlock_open()
+            _StdThreadPool.__init__(self, processes, initializer, initargs)
+        else:
+            staff = Staff(self, count, initializer, initargs)
+            self._interlock_begin(staff, count)
+            _pools.add(self)
+            if initializer is not None:
+                staff.start_workers(count)
 
     def __repr__(self) -> str:
+        staff = self._interlock_staff()
+        if staff is None or self._interlock_is_open:
+            return _StdThreadPool.__repr__(self)  # type: ignore[no-any-return]
         cls = type(self)
-        size = self._processes if self._state != _std.INIT else 0
-        return f"<{cls.__module__}.{cls.__qualname__} state={self._state} pool_size={size}>"
+        return f"<{cls.__module__}.{cls.__qualname__} state={staff.state} pool_size={staff.processes}>"
 
-    # The public methods that the standard library's others are made of.
+    def __del__(self, _warn: Any = warnings.warn, RUN: str = _std.RUN) -> None:
+        if self._interlock_is_open:
+            if "_state" in self.__dict__:
+                _StdThreadPool.__del__(self)
+            return
+        staff = self._interlock_staff()
+        if staff is not None and staff.state == RUN:
+            _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
+    # The methods that the standard library's others are made of.
 
     def apply_async(
         self,
@@ -162,8 +97,10 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         `callback` is called with the result, or `error_callback` with what was raised, one callback of the pool at a
         time.
         """
-        self._check_running()  # type: ignore[attr-defined]
-        return self._apply(func, args, kwds, (callback or None, error_callback or None))
+        result = self._interlock_apply(func, args, kwds, (callback or None, error_callback or None))
+        if result is None:
+            return _StdThreadPool.apply_async(self, func, args, kwds, callback, error_callback)
+        return result
 
     def _map_async(
         self,
@@ -174,19 +111,24 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> Any:
-        self._check_running()  # type: ignore[attr-defined]
-        if not hasattr(iterable, "__len__"):
-            iterable = list(iterable)
-        length = len(iterable)
-        if chunksize is None:
-            chunksize = -(-length // (self._processes * 4))
-        if length == 0:
-            chunksize = 0
-        star = mapper is _std.starmapstar  # type: ignore[attr-defined]
-        in_python = chunksize >= _IN_PYTHON and not star and type(func) in _PYTHON_FUNCTIONS
-        call = func, star, call_for_each if in_python else None
-        callbacks = callback or None, error_callback or None
-        return self._map(call, iterable, (length, chunksize), callbacks)
+        if mapper not in (_mapstar, _starmapstar):
+            self._interlock_open()
+        if self._interlock_is_closed():
+            self._check_running()  # type: ignore[attr-defined]
+            if not hasattr(iterable, "__len__"):
+                iterable = list(iterable)
+            length = len(iterable)
+            size = -(-length // (self._processes * 4)) if chunksize is None else chunksize  # type: ignore[attr-defined]
+            if length == 0:
+                size = 0
+            star = mapper is _starmapstar
+            in_python = size >= _IN_PYTHON and not star and type(func) in _PYTHON_FUNCTIONS
+            call = func, star, call_for_each if in_python else None
+            callbacks = callback or None, error_callback or None
+            result = self._interlock_map(call, iterable, (length, size), callbacks)
+            if result is not None:
+                return result
+        return _StdThreadPool._map_async(self, func, iterable, mapper, chunksize, callback, error_callback)
 
     def imap(  # type: ignore[override]
         self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1
@@ -196,99 +138,156 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         Does not block. Workers take `chunksize` items at a time, as they are free, whether or not anybody asks for
         results.
         """
-        self._check_running()  # type: ignore[attr-defined]
-        if chunksize < 1:
-            raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
-        results = self._imap(func, iterable, chunksize, True)
-        return results if chunksize == 1 else (item for chunk in results for item in chunk)
+        return self._interlock_imap_as("imap", func, iterable, chunksize, ":n")
 
     def imap_unordered(  # type: ignore[override]
         self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1
     ) -> Any:
         """The same as imap(), with the results as they come."""
-        self._check_running()  # type: ignore[attr-defined]
-        if chunksize < 1:
-            raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
-        results = self._imap(func, iterable, chunksize, False)
-        return results if chunksize == 1 else (item for chunk in results for item in chunk)
+        return self._interlock_imap_as("imap_unordered", func, iterable, chunksize, "!r")
+
+    def _interlock_imap_as(
+        self, name: str, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int, shown: str
+    ) -> Any:
+        if self._interlock_is_closed():
+            self._check_running()  # type: ignore[attr-defined]
+            if chunksize < 1:
+                raise ValueError(f"Chunksize must be 1+, not {{0{shown}}}".format(chunksize))
+            results = self._interlock_imap(func, iterable, chunksize, name == "imap")
+            if results is not None:
+                return results if chunksize == 1 else (item for chunk in results for item in chunk)
+        return getattr(_StdThreadPool, name)(self, func, iterable, chunksize)
 
     def close(self) -> None:
         """Take no more calls; the workers end when those that there are have been made. Does not block."""
-        util.debug("closing pool")
-        if self._state == _std.RUN:
-            self._state = _std.CLOSE
-            self._close()
+        with _Closed(self) as staff:
+            if staff is None:
+                return _StdThreadPool.close(self)  # type: ignore[no-any-return]
+            util.debug("closing pool")
+            if staff.state == _std.RUN:
+                staff.close()
 
     def terminate(self) -> None:
         """Make no more calls: the results of those that were not made raise RuntimeError. Does not block."""
+        with _Closed(self) as staff:
+            if staff is not None:
+                staff.state = _std.TERMINATE
+        if staff is None:
+            return _StdThreadPool.terminate(self)  # type: ignore[no-any-return]
         util.debug("terminating pool")
-        self._state = _std.TERMINATE
-        self._terminate()
+        staff.terminate()  # not under the lock: what the calls were given may have destructors
 
     def join(self) -> None:
         """Wait until the workers have ended. Raises ValueError unless close() or terminate() was called before."""
-        util.debug("joining pool")
-        if self._state == _std.RUN:
-            raise ValueError("Pool is still running")
-        if self._state not in (_std.CLOSE, _std.TERMINATE):
-            raise ValueError("In unknown state")
-        for thread in self._workers:
-            thread.join()
-        self._close_deliveries()
-        if self._result_handler is not None:
-            self._result_handler.join()
-
-    def _forget_threads(self) -> None:
-        """In the child of a fork, which has none of them."""
-        self._workers = []
-        self._result_handler = None
-        self._initializers_failed = 0
-        self._starting._at_fork_reinit()
-        self._after_fork()
+        staff = self._interlock_staff()
+        if staff is not None and not self._interlock_is_open:
+            util.debug("joining pool")
+            if staff.state == _std.RUN:
+                raise ValueError("Pool is still running")
+            staff.join()
+        if self._interlock_is_open:
+            _StdThreadPool.join(self)
 
 
-def worker(
-    seat: MappingSeat,
-    pool_reference: weakref.ref[ThreadPool],
-    initializer: Callable[..., object] | None,
-    initargs: Iterable[Any],
-) -> None:
-    """The life of a worker."""
-    if initializer is not None:
-        try:
-            initializer(*initargs)
-        except BaseException as error:
-            seat.leave()
-            pool = pool_reference()
-            if pool is not None:
-                pool._initializer_failed(error)
-                del pool
-            raise
-    _work(seat)
+class _Closed:
+    """For the time of a step with a pool: its staff, if it is closed and nobody opens it meanwhile, or None."""
+
+    def __init__(self, pool: ThreadPool) -> None:
+        self._pool, self._staff = pool, pool._interlock_staff()
+
+    def __enter__(self) -> Any:
+        pool, staff = self._pool, self._staff
+        if staff is None or not pool._interlock_is_closed():
+            pool._interlock_open()
+            self._staff = None
+            return None
+        staff.lock.acquire()
+        if staff.attributes is None:
+            return staff
+        staff.lock.release()
+        pool._interlock_open()
+        self._staff = None
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        if self._staff is not None:
+            self._staff.lock.release()
 
 
-def _handle_results(seat: MappingSeat) -> None:
-    """The life of the thread that calls callbacks."""
-    _work(seat)
+class _Counted:
+    """`_taskqueue` or `_cache` of a closed pool: how much is in it. Whoever wants to know more opens the pool."""
 
-
-def _work(seat: MappingSeat) -> None:
-    while True:
-        try:
-            seat.work()
-            return
-        except BaseException as error:
-            report(error)
-
-
-def report(error: BaseException) -> None:
-    """Report what a callback raised, as what a thread raises is."""
-    hook = _std_threading.excepthook
-    hook(
-        _std_threading.ExceptHookArgs(
-            (type(error), error, error.__traceback__, _std_threading.current_thread())
+    def __init__(self, pool: ThreadPool, name: str, **counts: Callable[[], Any]) -> None:
+        self._interlock_inside: Callable[[], Any] = lambda: _opened(pool)[name]
+        self._interlock_count: Callable[[str], Any] = lambda name: (
+            None if pool._interlock_is_open else counts.get(name)
         )
-    )
+
+    def __getattr__(self, name: str) -> Any:
+        return self._interlock_count(name) or getattr(self._interlock_inside(), name)
+
+    def __repr__(self) -> str:
+        return repr(self._interlock_inside())
+
+
+class _Cache(_Counted):
+    def __len__(self) -> int:
+        return self.__getattr__("__len__")()  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._interlock_inside())
+
+    def __getitem__(self, job: Any) -> Any:
+        return self._interlock_inside()[job]
+
+    def __setitem__(self, job: Any, result: Any) -> None:
+        self._interlock_inside()[job] = result
+
+    def __delitem__(self, job: Any) -> None:
+        del self._interlock_inside()[job]
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._interlock_inside() == other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _opened(pool: ThreadPool) -> Any:
+    pool._interlock_open()
+    return pool._interlock_staff().attributes
+
+
+def _read(name: str, read: Callable[[ThreadPool, Staff], Any]) -> Callable[[ThreadPool], Any]:
+    """Read an attribute of a closed pool; one that has not begun has none."""
+
+    def reads(pool: ThreadPool) -> Any:
+        staff = pool._interlock_staff()
+        if staff is None:
+            pool._interlock_open()
+            return getattr(pool, name)
+        return read(pool, staff)
+
+    return reads
+
+
+def _workers(_: ThreadPool, staff: Staff) -> list[Any]:
+    if staff.state == _std.RUN:
+        staff.start_workers(staff.processes)
+    return staff.workers
+
+
+def _task_queue(pool: ThreadPool, staff: Staff) -> _Counted:
+    waiting = staff.seat.waiting
+    return _Counted(pool, "_taskqueue", qsize=waiting, empty=lambda: not waiting())
+
+
+def _cache(pool: ThreadPool, staff: Staff) -> _Counted:
+    return _Cache(pool, "_cache", __len__=staff.seat.unfinished)
+
+
+def _attributes(pool: ThreadPool, _: bool) -> dict[str, Any]:
+    staff = pool._interlock_staff()
+    return {} if staff is None else staff.open(pool)
 
 
 def _processors() -> int | None:
@@ -296,10 +295,40 @@ def _processors() -> int | None:
     return count()
 
 
+close(
+    ThreadPool,
+    _std.ThreadPool,
+    _attributes,
+    {
+        "_pool": _read("_pool", _workers),
+        "_state": _read("_state", lambda _, staff: staff.state),
+        "_processes": _read("_processes", lambda _, staff: staff.processes),
+        "_initializer": _read("_initializer", lambda _, staff: staff.initializer),
+        "_initargs": _read("_initargs", lambda _, staff: staff.initargs),
+        "_maxtasksperchild": _read("_maxtasksperchild", lambda *_: None),
+        "_taskqueue": _read("_taskqueue", _task_queue),
+        "_cache": _read("_cache", _cache),
+        "_change_notifier": None,
+        "_ctx": None,
+        "_inqueue": None,
+        "_outqueue": None,
+        "_quick_get": None,
+        "_quick_put": None,
+        "_result_handler": None,
+        "_task_handler": None,
+        "_terminate": None,
+        "_worker_handler": None,
+    },
+    (),
+    hooks=("Process",),
+)
+
+
 def _after_fork() -> None:
     """In the child of a fork there are no workers: those that are needed are started. What waited is the parent's."""
     for pool in _pools:
-        pool._forget_threads()
+        if not pool._interlock_is_open:
+            pool._interlock_staff().forget_threads()
 
 
 os.register_at_fork(after_in_child=_after_fork)

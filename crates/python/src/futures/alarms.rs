@@ -9,6 +9,8 @@ use crate::blocking;
 use crate::convert::Timeout;
 
 /// Objects that come out when their time has come; see `interlock.concurrent.futures._clock`.
+///
+/// The garbage collector is not told of them: they are weak references without callbacks, which refer to nothing else.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Alarms {
     engine: Arc<DelayQueue<Py<PyAny>>>,

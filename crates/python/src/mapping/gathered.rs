@@ -2,75 +2,104 @@
 
 use std::sync::OnceLock;
 
-use interlock_pool::Gather;
 use interlock_queue::GetError;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::gc::PyVisit;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
 
+use super::stream::Stream;
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::futures::Answer;
 use crate::made::Made;
+use crate::openable::{Exported, Openable, closed, standard};
 
 /// An iterator over results as they come, or in their order.
 ///
 /// Its __next__() blocks until the next result is there, and raises what the call raised.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
 pub(crate) struct Gathered {
-    gather: OnceLock<Arc<Gather<Answer>>>,
+    stream: OnceLock<Arc<Stream>>,
     made: Made,
+}
+
+/// What came of a look for the next result.
+enum Next {
+    Item(Answer),
+    /// There is none any more.
+    End,
+    /// There was none in time.
+    NotThere,
+    /// The iterator was opened meanwhile; so many seconds are left.
+    Opened(Option<f64>),
 }
 
 #[pymethods]
 impl Gathered {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
-        Gathered {
-            gather: OnceLock::new(),
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let gathered = Gathered {
+            stream: OnceLock::new(),
             made: Made::new(),
-        }
+        };
+        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(gathered))
     }
 
     fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.next_until(py, || Ok(Deadline::NEVER))
+    fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::next(slf, None)
     }
 
     /// The next result, as next() gives it.
     ///
     /// Blocks for at most `timeout` seconds (None: without limit), and raises multiprocessing.TimeoutError if it is not there
     /// then.
-    #[pyo3(signature = (timeout = Timeout::Never), text_signature = "($self, timeout=None)")]
-    fn next(&self, py: Python<'_>, timeout: Timeout) -> PyResult<Py<PyAny>> {
-        let next = self.next_until(py, || timeout.deadline())?;
-        next.ok_or_else(|| PyStopIteration::new_err(()))
+    #[pyo3(signature = (timeout = None))]
+    fn next<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let next = closed(slf, |gathered| gathered.next_closed(py, timeout))?;
+        match next.transpose()? {
+            Some(Next::Item(answer)) => Ok(answer.unwrap(py)?.into_bound(py)),
+            Some(Next::End) => Err(PyStopIteration::new_err(())),
+            Some(Next::NotThere) => Err(Failure::ResultNotThere.raise(py)),
+            Some(Next::Opened(left)) => standard(slf, intern!(py, "next"), (slf, left)),
+            None => standard(slf, intern!(py, "next"), (slf, timeout)),
+        }
     }
 
-    #[getter]
-    fn _length(&self) -> Option<u64> {
-        self.gather.get()?.length()
+    /// The pool, as long as there are results to come.
+    fn _interlock_pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.stream.get()?.pool(py)
     }
 
-    #[getter]
-    fn _index(&self) -> u64 {
-        self.gather.get().map_or(0, |gather| gather.put())
+    /// How many results there will have been, if that is known, and how many came to their turn.
+    fn _interlock_counts(&self) -> (Option<u64>, usize) {
+        self.stream
+            .get()
+            .map_or((None, 0), |stream| (stream.gather.length(), stream.gather.came()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let mut result = Ok(());
         if self.made.is_made()
-            && let Some(gather) = self.gather.get()
+            && let Some(stream) = self.stream.get()
         {
-            gather.try_for_each(&mut |answer| {
+            stream.gather.try_for_each(&mut |answer| {
                 result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(answer.object()));
             });
         }
@@ -84,34 +113,36 @@ impl Gathered {
 
 impl Gathered {
     /// Says where the results come from. To be called once.
-    pub(super) fn gather_from(&self, gather: Arc<Gather<Answer>>) {
-        let _ = self.gather.set(gather);
+    pub(super) fn gather_from(&self, stream: Arc<Stream>) {
+        let _ = self.stream.set(stream);
     }
 
     #[inline]
-    fn next_until(
-        &self,
-        py: Python<'_>,
-        deadline: impl FnOnce() -> PyResult<Deadline>,
-    ) -> PyResult<Option<Py<PyAny>>> {
-        let Some(gather) = self.gather.get() else {
-            return Ok(None);
+    fn next_closed(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Next> {
+        let Some(stream) = self.stream.get() else {
+            return Ok(Next::End);
         };
-        let mut taken = gather.try_take();
+        let (mut taken, mut left) = (stream.gather.try_take(), None);
         if let Err(GetError::Empty) = taken {
-            taken = blocking::wait(py, deadline()?, |patience| gather.take_with(patience))?;
+            let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
+            taken = blocking::wait(py, deadline, |patience| stream.gather.take_with(patience))?;
+            left = Some(deadline);
         }
-        match taken {
-            Ok(answer) => answer.unwrap(py).map(Some),
-            Err(GetError::ShutDown | GetError::Retired) => Ok(None),
-            Err(GetError::Empty | GetError::Interrupted) => Err(Failure::ResultNotThere.raise(py)),
-        }
+        Ok(match taken {
+            Ok(answer) => Next::Item(answer),
+            Err(GetError::ShutDown) => Next::End,
+            Err(GetError::Retired) => {
+                let left = left.and_then(Deadline::remaining);
+                Next::Opened(left.map(|left| left.as_secs_f64()))
+            }
+            Err(GetError::Empty | GetError::Interrupted) => Next::NotThere,
+        })
     }
 
     /// Wants no more results: the calls are still made.
     fn discard(&self) {
-        if let Some(gather) = self.gather.get() {
-            drop(gather.discard());
+        if let Some(stream) = self.stream.get() {
+            drop(stream.gather.discard());
         }
     }
 }
@@ -120,4 +151,12 @@ impl Drop for Gathered {
     fn drop(&mut self) {
         self.discard();
     }
+}
+
+fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let gathered = object.cast::<Gathered>()?.get();
+    let Some(stream) = gathered.stream.get() else {
+        return Ok(Exported::Moved(Vec::new()));
+    };
+    stream.export(object, attributes).map(Exported::Moved)
 }

@@ -6,7 +6,6 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use interlock_pool::Gather;
 use interlock_sync::Event;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
@@ -19,68 +18,28 @@ use super::calls::{Call, Turn, fill};
 use super::items::Items;
 use super::pulled::{Pulled, Taken};
 use super::result::{AsyncResult, Progress};
-use super::state::{Delivery, State};
+use super::state::State;
+use super::stream::Stream;
 use crate::blocking;
 use crate::futures::Answer;
-
-/// What is done at the end of a job.
-pub(super) struct End {
-    pub(super) result: Py<AsyncResult>,
-    pub(super) callback: Option<Py<PyAny>>,
-    pub(super) error_callback: Option<Py<PyAny>>,
-    /// A pool lives as long as it has something to do.
-    pub(super) pool: Py<PyAny>,
-}
-
-impl End {
-    /// Hands the answer over, by way of the callback for it.
-    fn deliver(self, py: Python<'_>, state: &State, answer: Answer) {
-        let (callback, other) = match answer {
-            Answer::Result(_) => (self.callback, self.error_callback),
-            Answer::Exception(_) => (self.error_callback, self.callback),
-        };
-        drop(other);
-        match callback {
-            Some(callback) if !state.is_terminated() => state.call_back(
-                py,
-                Delivery {
-                    result: self.result,
-                    answer,
-                    callback,
-                    pool: self.pool,
-                },
-            ),
-            _ => {
-                state.finished();
-                self.result.get().finish(answer);
-            }
-        }
-    }
-
-    /// Ends without the calls, and without a callback.
-    fn abandon(self, state: &State, reason: Answer) {
-        state.finished();
-        self.result.get().finish(reason);
-    }
-}
 
 /// `apply_async()`.
 pub(super) struct Apply {
     pub(super) function: Py<PyAny>,
     pub(super) args: Py<PyAny>,
     pub(super) kwds: Py<PyAny>,
-    pub(super) end: End,
+    pub(super) result: Py<AsyncResult>,
 }
 
 impl Apply {
-    fn run(self, py: Python<'_>, state: &State) {
+    fn run(self, py: Python<'_>, state: &Arc<State>) {
         if state.is_terminated() {
-            return self.end.abandon(state, state.reason(py));
+            return state.abandon(self.result.bind(py), state.reason(py));
         }
         let answer = Answer::of(py, call(py, &self.function, &self.args, &self.kwds));
         // What was given to the call is let go of before anybody hears of its end.
         drop((self.function, self.args, self.kwds));
-        self.end.deliver(py, state, answer);
+        State::deliver(state, self.result, py, answer);
     }
 }
 
@@ -200,7 +159,7 @@ fn become_shorter() -> PyErr {
 /// `map_async()` and `starmap_async()`.
 pub(super) struct Map {
     work: StateLock<Option<MapWork>>,
-    end: StateLock<Option<(End, Py<PyList>)>>,
+    end: StateLock<Option<(Py<AsyncResult>, Py<PyList>)>>,
     failure: StateLock<Option<PyErr>>,
     chunk: usize,
     chunks: usize,
@@ -214,7 +173,7 @@ impl Map {
         items: Items,
         values: &Bound<'_, PyList>,
         progress: Arc<Progress>,
-        end: End,
+        result: Py<AsyncResult>,
     ) -> Self {
         let work = MapWork {
             call,
@@ -223,7 +182,7 @@ impl Map {
         };
         Map {
             work: StateLock::new(Some(work)),
-            end: StateLock::new(Some((end, values.clone().unbind()))),
+            end: StateLock::new(Some((result, values.clone().unbind()))),
             failure: StateLock::new(None),
             chunk: usize::try_from(progress.chunk).unwrap_or(0),
             // Relaxed: a count that orders nothing.
@@ -233,14 +192,14 @@ impl Map {
         }
     }
 
-    fn run(&self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
+    fn run(&self, py: Python<'_>, state: &Arc<State>, turn: &mut Turn) -> PyResult<()> {
         let Some(work) = self.work.lock().as_ref().map(|work| work.clone_ref(py)) else {
             return Ok(());
         };
         let mut work = Some(work);
         while let Some(at_work) = &work {
             if state.is_terminated() {
-                self.abandon(state, state.reason(py));
+                self.abandon(py, state, state.reason(py));
                 return Ok(());
             }
             let (done, ran) = at_work.run_chunk(py, self, turn)?;
@@ -269,9 +228,9 @@ impl Map {
         Ok(())
     }
 
-    fn finish(&self, py: Python<'_>, state: &State) {
+    fn finish(&self, py: Python<'_>, state: &Arc<State>) {
         let failure = self.failure.lock().take();
-        let Some((end, values)) = self.end.lock().take() else {
+        let Some((result, values)) = self.end.lock().take() else {
             return;
         };
         let answer = match failure {
@@ -281,10 +240,10 @@ impl Map {
                 Answer::Exception(error.into_value(py).into_any())
             }
         };
-        end.deliver(py, state, answer);
+        State::deliver(state, result, py, answer);
     }
 
-    fn abandon(&self, state: &State, reason: Answer) {
+    fn abandon(&self, py: Python<'_>, state: &State, reason: Answer) {
         let work = self.work.lock().take();
         if let Some(MapWork {
             items: Items::Pulled(pulled),
@@ -295,8 +254,8 @@ impl Map {
         }
         drop(work);
         let end = self.end.lock().take();
-        if let Some((end, _)) = end {
-            end.abandon(state, reason);
+        if let Some((result, _)) = end {
+            state.abandon(result.bind(py), reason);
         }
     }
 }
@@ -307,24 +266,16 @@ const MOMENT: Duration = Duration::from_micros(250);
 /// `imap()` and `imap_unordered()`.
 pub(super) struct Imap {
     work: StateLock<Option<(Call, Arc<Pulled>)>>,
-    gather: Arc<Gather<Answer>>,
+    stream: Arc<Stream>,
     chunk: usize,
-    pool: StateLock<Option<Py<PyAny>>>,
 }
 
 impl Imap {
-    pub(super) fn new(
-        call: Call,
-        iterable: Py<PyAny>,
-        chunk: usize,
-        gather: Arc<Gather<Answer>>,
-        pool: Py<PyAny>,
-    ) -> Self {
+    pub(super) fn new(call: Call, iterable: Py<PyAny>, chunk: usize, stream: Arc<Stream>) -> Self {
         Imap {
             work: StateLock::new(Some((call, Arc::new(Pulled::new(iterable))))),
-            gather,
+            stream,
             chunk,
-            pool: StateLock::new(Some(pool)),
         }
     }
 
@@ -339,10 +290,10 @@ impl Imap {
         };
         loop {
             if state.is_terminated() {
-                self.abandon(state, state.reason(py));
+                self.abandon(py, state, state.reason(py));
                 return Ok(());
             }
-            if self.gather.is_behind() {
+            if self.stream.gather.is_behind() {
                 self.let_catch_up(py)?;
             }
             match pulled.take(py, self.chunk)? {
@@ -350,24 +301,34 @@ impl Imap {
                     let answer = Answer::of(py, call.make(item.as_borrowed()));
                     drop(item);
                     turn.count(py);
-                    self.put(state, number, answer);
+                    self.put(py, state, number, answer);
                 }
                 Taken::Chunk(number, items) => {
                     let results = PyList::empty(py);
                     let ran = call.make_all(items, turn, |_, value| results.append(value));
-                    self.put(state, number, Answer::of(py, ran.map(|()| results.into_any())));
+                    self.put(
+                        py,
+                        state,
+                        number,
+                        Answer::of(py, ran.map(|()| results.into_any())),
+                    );
                 }
                 Taken::Raised(number, error) => {
                     self.let_go();
-                    self.gather.set_length(number + 1);
-                    self.put(state, number, Answer::Exception(error.into_value(py).into_any()));
+                    self.stream.set_length(py, number + 1);
+                    self.put(
+                        py,
+                        state,
+                        number,
+                        Answer::Exception(error.into_value(py).into_any()),
+                    );
                     return Ok(());
                 }
                 Taken::Nothing(length) => {
                     self.let_go();
                     if let Some(length) = length {
-                        self.gather.set_length(length);
-                        self.end_if_over(state);
+                        self.stream.set_length(py, length);
+                        self.stream.end_if_over(py, state);
                     }
                     return Ok(());
                 }
@@ -379,7 +340,7 @@ impl Imap {
     #[cold]
     fn let_catch_up(&self, py: Python<'_>) -> PyResult<()> {
         let (never, mut waited) = (Event::new(), Ok(()));
-        self.gather.let_catch_up(|| {
+        self.stream.gather.let_catch_up(|| {
             waited = blocking::wait(py, Deadline::after(MOMENT), |patience| {
                 let _ = never.wait_with(patience);
             });
@@ -388,16 +349,9 @@ impl Imap {
         waited
     }
 
-    fn put(&self, state: &State, number: usize, answer: Answer) {
-        // Nobody wants it any more when the iterator is gone: then it is dropped here.
-        drop(self.gather.put_at(number, answer));
-        self.end_if_over(state);
-    }
-
-    fn end_if_over(&self, state: &State) {
-        if self.gather.length() == Some(self.gather.put()) {
-            self.end(state);
-        }
+    fn put(&self, py: Python<'_>, state: &State, number: usize, answer: Answer) {
+        self.stream.put(py, number, answer);
+        self.stream.end_if_over(py, state);
     }
 
     fn let_go(&self) {
@@ -405,22 +359,14 @@ impl Imap {
         drop(work);
     }
 
-    fn end(&self, state: &State) {
-        let pool = self.pool.lock().take();
-        if pool.is_some() {
-            state.finished();
-        }
-        drop(pool);
-    }
-
-    fn abandon(&self, state: &State, reason: Answer) {
+    fn abandon(&self, py: Python<'_>, state: &State, reason: Answer) {
         let work = self.work.lock().take();
         if let Some((_, pulled)) = &work {
             pulled.end();
         }
         drop(work);
-        drop(self.gather.end_with(reason));
-        self.end(state);
+        drop(self.stream.gather.end_with(reason));
+        self.stream.end(py, state);
     }
 }
 
@@ -433,7 +379,7 @@ pub(super) enum Job {
 
 impl Job {
     /// Makes the calls. What these raise goes to the result; an error is one of the worker.
-    pub(super) fn run(self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
+    pub(super) fn run(self, py: Python<'_>, state: &Arc<State>, turn: &mut Turn) -> PyResult<()> {
         match self {
             Job::Apply(apply) => {
                 apply.run(py, state);
@@ -446,11 +392,11 @@ impl Job {
     }
 
     /// Ends without the calls: nobody will make them. Their answer is the reason.
-    pub(super) fn abandon(self, state: &State, reason: Answer) {
+    pub(super) fn abandon(self, py: Python<'_>, state: &State, reason: Answer) {
         match self {
-            Job::Apply(apply) => apply.end.abandon(state, reason),
-            Job::Map(map) => map.abandon(state, reason),
-            Job::Imap(imap) => imap.abandon(state, reason),
+            Job::Apply(apply) => state.abandon(apply.result.bind(py), reason),
+            Job::Map(map) => map.abandon(py, state, reason),
+            Job::Imap(imap) => imap.abandon(py, state, reason),
         }
     }
 }

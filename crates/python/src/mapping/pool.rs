@@ -1,65 +1,43 @@
 //! The pool of threads behind `multiprocessing.pool.ThreadPool`.
 
-use interlock_pool::{Crew, Gather};
-use interlock_queue::GetError;
-use interlock_wait::Deadline;
+use std::sync::OnceLock;
+
+use interlock_pool::Gather;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
+use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::PyVisit;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyType};
 
-use super::calls::{Call, Turn};
+use super::calls::Call;
 use super::gathered::Gathered;
 use super::items::Items;
-use super::jobs::{Apply, End, Imap, Job, Map};
-use super::result::{AsyncResult, Progress};
-use super::state::State;
+use super::jobs::{Apply, Imap, Job, Map};
+use super::result::{AsyncResult, Callbacks, Origin, Progress};
+use super::seat::MappingSeat;
+use super::shared::Shared;
+use super::stream::Stream;
 use crate::futures::Answer;
-use crate::{blocking, hot};
+use crate::hot;
+use crate::made::Made;
+use crate::openable::{Exported, Openable, begin_open, closed};
 
-/// What a pool and its workers share.
+/// The engine of a pool: where the jobs of a closed pool wait for workers.
 ///
-/// The garbage collector is not told of the jobs that wait: they have several owners, and keep the pool alive.
-struct Shared {
-    crew: Crew<Job>,
-    state: State,
-}
-
-impl Shared {
-    /// Takes no more jobs and ends those that wait without their calls.
-    fn terminate(&self, py: Python<'_>) {
-        self.state.terminate();
-        self.crew.close();
-        self.abandon_waiting(py);
-    }
-
-    fn abandon_waiting(&self, py: Python<'_>) {
-        self.answer_waiting(|| self.state.reason(py));
-    }
-
-    /// Ends the jobs that wait without their calls.
-    fn answer_waiting(&self, reason: impl Fn() -> Answer) {
-        let jobs: Vec<_> = self.crew.drain().collect();
-        for job in jobs {
-            job.abandon(&self.state, reason());
-        }
-    }
-}
-
-/// The engine of a pool: where its jobs wait for workers.
-///
-/// A pool is a subclass that starts the workers: _start_workers(count) is called when so many more would be of use,
-/// _start_result_handler() when a callback is to be called for the first time.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+/// Its staff is the part in Python, which starts the workers: staff.start_workers(count) is called when so many more would be
+/// of use, staff.start_result_handler() when a callback is to be called for the first time.
+#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
 pub(crate) struct MappingPool {
     shared: Arc<Shared>,
+    /// Not set before `__init__`, and never in a pool that is open from the beginning.
+    staff: OnceLock<Py<PyAny>>,
     most: AtomicU32,
+    made: Made,
 }
-
-/// What is called with the result, and what with the exception.
-type Callbacks = (Option<Py<PyAny>>, Option<Py<PyAny>>);
 
 static APPLY_RESULT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static MAP_RESULT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -75,51 +53,90 @@ fn new_result<'py>(
     hot::new_instance(class.import(py, "interlock.multiprocessing._results", name)?)
 }
 
+/// The result of a job that is put into a closed pool; `None`, and nothing was done, if the pool is open.
+type Submitted<'py, T> = PyResult<Option<Bound<'py, T>>>;
+
 #[pymethods]
 impl MappingPool {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        MappingPool {
-            shared: Arc::new(Shared {
-                crew: Crew::new(),
-                state: State::new(),
-            }),
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let pool = MappingPool {
+            shared: Arc::new(Shared::new()),
+            staff: OnceLock::new(),
             most: AtomicU32::new(0),
-        }
+            made: Made::new(),
+        };
+        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(pool))
+    }
+
+    /// Whether the pool is closed.
+    fn _interlock_is_closed(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        closed(slf, |_| ()).map(|closed| closed.is_some())
+    }
+
+    /// Be open, for something that only the standard library's `__init__` has a way for.
+    fn _interlock_begin_open(slf: &Bound<'_, Self>) {
+        begin_open(slf);
+    }
+
+    /// Begin as a closed pool of so many workers.
+    fn _interlock_begin(&self, staff: Py<PyAny>, processes: u32) {
+        // Relaxed: a count that orders nothing.
+        self.most.store(processes, Ordering::Relaxed);
+        let _ = self.staff.set(staff);
+    }
+
+    fn _interlock_staff<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.staff(py)
+    }
+
+    /// The seat of nobody, from which others are had; it does not keep the pool alive.
+    fn _interlock_seat(&self) -> MappingSeat {
+        MappingSeat::of_nobody(self.shared.clone())
     }
 
     /// Have `func(*args, **kwds)` called, and then one of `callbacks`: with the result, or with what was raised.
-    fn _apply<'py>(
+    fn _interlock_apply<'py>(
         slf: &Bound<'py, Self>,
         func: Py<PyAny>,
         args: Py<PyAny>,
         kwds: Py<PyAny>,
         callbacks: Callbacks,
-    ) -> PyResult<Bound<'py, AsyncResult>> {
+    ) -> Submitted<'py, AsyncResult> {
+        if !check_running(slf)? {
+            return Ok(None);
+        }
         let result = new_result(slf.py(), &APPLY_RESULT, "ApplyResult")?.cast_into::<AsyncResult>()?;
-        let end = end(slf, &result, callbacks);
+        result.get().begin(origin(slf, callbacks, None));
         let mut apply = Some(Job::Apply(Box::new(Apply {
             function: func,
             args,
             kwds,
-            end,
+            result: result.clone().unbind(),
         })));
-        submit(slf, 1, || apply.take())?;
-        Ok(result)
+        Ok(submit(slf, 1, || apply.take())?.then_some(result))
     }
 
     /// Have `call[0]` called for each item of an iterable, or for the arguments in each if `call[1]` is true; `call[2]`, if it is
     /// not None, gives the results of a function for a sequence of items, and is called for each chunk. `sizes` are the
     /// length and the size of a chunk, `callbacks` those for the results and for what is raised.
-    fn _map<'py>(
+    fn _interlock_map<'py>(
         slf: &Bound<'py, Self>,
         call: (Py<PyAny>, bool, Option<Py<PyAny>>),
         iterable: &Bound<'py, PyAny>,
         sizes: (usize, isize),
         callbacks: Callbacks,
-    ) -> PyResult<Bound<'py, AsyncResult>> {
+    ) -> Submitted<'py, AsyncResult> {
         let py = slf.py();
+        if !check_running(slf)? {
+            return Ok(None);
+        }
         let (length, chunksize) = sizes;
         let result = new_result(py, &MAP_RESULT, "MapResult")?.cast_into::<AsyncResult>()?;
         let none = PyList::new(py, [py.None()])?;
@@ -132,111 +149,70 @@ impl MappingPool {
         });
         result.get().set_progress(progress.clone());
         if chunks == 0 {
-            result.get().finish(Answer::Result(values.into_any().unbind()));
-            return Ok(result);
+            AsyncResult::finish(&result, Answer::Result(values.into_any().unbind()));
+            return Ok(Some(result));
         }
         let call = Call::new(call.0, call.1, call.2);
-        let end = end(slf, &result, callbacks);
-        let job = Map::new(call, Items::of(iterable), &values, progress, end);
+        result
+            .get()
+            .begin(origin(slf, callbacks, Some(values.clone().unbind())));
+        let job = Map::new(
+            call,
+            Items::of(iterable),
+            &values,
+            progress,
+            result.clone().unbind(),
+        );
         let job = Arc::new(job);
-        submit(slf, chunks, || Some(Job::Map(job.clone())))?;
-        Ok(result)
+        Ok(submit(slf, chunks, || Some(Job::Map(job.clone())))?.then_some(result))
     }
 
     /// Have `func` called for each item of an iterable, or for the items of each chunk if `chunksize` is above one: an
     /// iterator over the results, or over lists of them.
-    fn _imap<'py>(
+    fn _interlock_imap<'py>(
         slf: &Bound<'py, Self>,
         func: Py<PyAny>,
         iterable: Py<PyAny>,
         chunksize: usize,
         ordered: bool,
-    ) -> PyResult<Bound<'py, Gathered>> {
+    ) -> Submitted<'py, Gathered> {
         let py = slf.py();
-        let iterator = if ordered {
-            new_result(py, &ORDERED, "IMapIterator")?
+        if !check_running(slf)? {
+            return Ok(None);
+        }
+        let (iterator, gather) = if ordered {
+            (new_result(py, &ORDERED, "IMapIterator")?, Gather::in_order())
         } else {
-            new_result(py, &UNORDERED, "IMapUnorderedIterator")?
+            let iterator = new_result(py, &UNORDERED, "IMapUnorderedIterator")?;
+            (iterator, Gather::as_they_come())
         };
         let iterator = iterator.cast_into::<Gathered>()?;
-        let gather = Arc::new(if ordered {
-            Gather::in_order()
-        } else {
-            Gather::as_they_come()
-        });
-        iterator.get().gather_from(gather.clone());
+        let stream = Arc::new(Stream::new(gather, slf.clone().into_any().unbind()));
+        iterator.get().gather_from(stream.clone());
         let call = Call::new(func, false, None);
-        let pool = slf.clone().into_any().unbind();
-        let job = Arc::new(Imap::new(call, iterable, chunksize, gather, pool));
-        submit(slf, usize::MAX, || Some(Job::Imap(job.clone())))?;
-        Ok(iterator)
+        let job = Arc::new(Imap::new(call, iterable, chunksize, stream));
+        Ok(submit(slf, usize::MAX, || Some(Job::Imap(job.clone())))?.then_some(iterator))
     }
 
-    /// The seat of a new worker, or that of the thread that calls callbacks.
-    fn _seat(&self, for_callbacks: bool) -> MappingSeat {
-        let seat = MappingSeat {
-            shared: self.shared.clone(),
-            for_callbacks,
-        };
-        seat.enter();
-        seat
-    }
-
-    /// What ends the pool, and does not keep it alive.
-    fn _end(&self) -> MappingSeat {
-        MappingSeat {
-            shared: self.shared.clone(),
-            for_callbacks: false,
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.made.is_made() {
+            return Ok(());
         }
+        if let Some(staff) = self.staff.get() {
+            visit.call(staff)?;
+        }
+        self.shared.state.traverse(&visit)
     }
 
-    /// Take no more jobs. Those that wait are still done.
-    fn _close(&self) {
-        self.shared.crew.close();
+    fn __clear__(&self) {
+        self.shared.state.clear();
     }
+}
 
-    /// Call no more callbacks than those that are due now: the workers have ended.
-    fn _close_deliveries(&self) {
-        self.shared.state.deliveries.close();
-    }
-
-    /// Make no more calls: each of them raises `error` from now on.
-    fn _fail(&self, py: Python<'_>, error: Py<PyAny>) {
-        self.shared.state.fail(error);
-        self.shared.abandon_waiting(py);
-    }
-
-    /// In the child of a fork: count no workers, which do not exist, and leave the jobs to the parent.
-    fn _after_fork(&self, py: Python<'_>) {
-        let shared = &self.shared;
-        shared.crew.forget_workers();
-        shared.state.deliveries.forget_workers();
-        shared.abandon_waiting(py);
-        let deliveries: Vec<_> = shared.state.deliveries.drain().collect();
-        drop(deliveries);
-        shared.state.forget_jobs();
-    }
-
-    /// How many tickets wait for a worker.
-    fn _waiting(&self) -> usize {
-        self.shared.crew.waiting()
-    }
-
-    /// How many jobs are not finished.
-    fn _unfinished(&self) -> usize {
-        self.shared.state.unfinished()
-    }
-
-    #[getter]
-    fn _processes(&self) -> u32 {
-        // Relaxed: a count that orders nothing.
-        self.most.load(Ordering::Relaxed)
-    }
-
-    #[setter(_processes)]
-    fn put_processes(&self, processes: u32) {
-        // Relaxed: a count that orders nothing.
-        self.most.store(processes, Ordering::Relaxed);
+impl MappingPool {
+    /// The part in Python, if the pool has begun as a closed one.
+    pub(super) fn staff<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.staff.get().map(|staff| staff.bind(py).clone())
     }
 }
 
@@ -245,131 +221,111 @@ impl Drop for MappingPool {
         // A job keeps its pool, so there is none.
         self.shared.crew.close();
         self.shared.state.deliveries.close();
+        // The workers have these, too, and the collector would not find them there.
+        self.shared.state.clear();
     }
 }
 
-fn end(
-    pool: &Bound<'_, MappingPool>,
-    result: &Bound<'_, AsyncResult>,
-    (callback, error_callback): Callbacks,
-) -> End {
-    End {
-        result: result.clone().unbind(),
-        callback,
-        error_callback,
+fn origin(pool: &Bound<'_, MappingPool>, callbacks: Callbacks, values: Option<Py<PyList>>) -> Origin {
+    Origin {
         pool: pool.clone().into_any().unbind(),
+        callbacks,
+        values,
     }
 }
 
-/// Puts tickets for a job, one for each worker that may be of use, and sees to it that there are workers.
+/// Whether the pool is closed, in the sense of 'not open'.
+///
+/// # Errors
+/// `close()` or `terminate()` was called, or it has not begun.
+fn check_running(slf: &Bound<'_, MappingPool>) -> PyResult<bool> {
+    let running = closed(slf, |pool| {
+        pool.staff.get().is_some() && !pool.shared.crew.is_closed()
+    })?;
+    match running {
+        Some(false) if !slf.get().shared.state.is_left() => Err(not_running()),
+        Some(running) => Ok(running),
+        None => Ok(false),
+    }
+}
+
+#[cold]
+fn not_running() -> PyErr {
+    PyValueError::new_err("Pool not running")
+}
+
+/// Puts tickets for a job, one for each worker that may be of use, and sees to it that there are workers. False, and nothing
+/// was done, if the pool is open by now.
 fn submit(
     slf: &Bound<'_, MappingPool>,
     chunks: usize,
     mut ticket: impl FnMut() -> Option<Job>,
-) -> PyResult<()> {
+) -> PyResult<bool> {
     let (py, this) = (slf.py(), slf.get());
     let shared = &this.shared;
     // Relaxed: a count that orders nothing.
     let most = this.most.load(Ordering::Relaxed);
     let tickets = chunks.min(most as usize);
     start(slf, shared.crew.missing(tickets, most))?;
-    shared.state.begun();
+    if !shared.state.begun() {
+        return Ok(false);
+    }
     for number in 0..tickets {
         let Some(job) = ticket() else { break };
         if let Err(job) = shared.crew.put(job)
             && number == 0
         {
-            job.abandon(&shared.state, shared.state.reason(py));
-            return Err(PyValueError::new_err("Pool not running"));
+            job.abandon(py, &shared.state, shared.state.reason(py));
+            return if shared.state.is_left() {
+                Ok(false)
+            } else {
+                Err(not_running())
+            };
         }
     }
     if shared.state.has_failed() {
         shared.abandon_waiting(py);
-        return Ok(());
+        return Ok(true);
     }
     // Another thread may have counted on the same workers.
-    start(slf, shared.crew.missing(0, most))
+    start(slf, shared.crew.missing(0, most)).map(|()| true)
 }
 
 fn start(slf: &Bound<'_, MappingPool>, missing: u32) -> PyResult<()> {
     if missing == 0 {
         return Ok(());
     }
-    let (py, shared) = (slf.py(), &slf.get().shared);
-    let started = slf.call_method1("_start_workers", (missing,)).map(drop);
+    let (py, this) = (slf.py(), slf.get());
+    let Some(staff) = this.staff(py) else {
+        return Ok(());
+    };
+    let started = staff
+        .call_method1(intern!(py, "start_workers"), (missing,))
+        .map(drop);
     if let Err(error) = &started
-        && shared.crew.workers() == 0
+        && this.shared.crew.workers() == 0
     {
         // Others may have put their jobs when the worker that could not be started was counted: nobody would come for these.
-        shared.answer_waiting(|| Answer::of(py, Err(error.clone_ref(py))));
+        this.shared
+            .answer_waiting(py, || Answer::of(py, Err(error.clone_ref(py))));
     }
     started
 }
 
-/// A worker's place at a pool; it does not keep the pool alive.
-#[pyclass(frozen, weakref, module = "interlock._interlock")]
-pub(crate) struct MappingSeat {
-    shared: Arc<Shared>,
-    for_callbacks: bool,
-}
-
-#[pymethods]
-impl MappingSeat {
-    /// Do jobs, or call callbacks, until there will be no more. Blocks while there is none.
-    fn work(&self, py: Python<'_>) -> PyResult<()> {
-        let shared = &self.shared;
-        let mut turn = Turn::new();
-        if self.for_callbacks {
-            while let Some(delivery) = next(py, &shared.state.deliveries)? {
-                let ran = delivery.run(py, &shared.state);
-                shared.state.deliveries.done();
-                ran?;
-                turn.count(py);
-            }
-        } else {
-            while let Some(job) = next(py, &shared.crew)? {
-                let ran = job.run(py, &shared.state, &mut turn);
-                shared.crew.done();
-                ran?;
-            }
-        }
-        Ok(())
+/// The jobs that there are stay with the engine's workers, who go on as the standard library's when these are done.
+fn export(object: &Bound<'_, PyAny>, _attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let py = object.py();
+    let pool = object.cast::<MappingPool>()?.get();
+    let Some(staff) = pool.staff.get() else {
+        return Ok(Exported::Moved(Vec::new()));
+    };
+    let rest = staff.getattr(py, intern!(py, "rest"))?;
+    if !rest.is_none(py) {
+        let end = rest.getattr(py, intern!(py, "end"))?;
+        let left = pool.shared.state.leave_to(end);
+        rest.setattr(py, intern!(py, "left"), left + 1)?;
     }
-
-    /// Leave the seat, without having worked.
-    fn leave(&self) {
-        if self.for_callbacks {
-            self.shared.state.deliveries.leave();
-        } else {
-            self.shared.crew.leave();
-        }
-    }
-
-    /// End the pool: make no more calls, and call no more callbacks. Does not wait for those that are being made.
-    fn terminate(&self, py: Python<'_>) {
-        self.shared.terminate(py);
-    }
-}
-
-impl MappingSeat {
-    fn enter(&self) {
-        if self.for_callbacks {
-            self.shared.state.deliveries.enter();
-        } else {
-            self.shared.crew.enter();
-        }
-    }
-}
-
-/// The next of what a worker does, or nothing any more.
-#[inline]
-fn next<W>(py: Python<'_>, crew: &Crew<W>) -> PyResult<Option<W>> {
-    match crew.try_take() {
-        Ok(work) => Ok(Some(work)),
-        Err(GetError::Empty) => {
-            let taken = blocking::wait(py, Deadline::NEVER, |patience| crew.take_with(patience))?;
-            Ok(taken.ok())
-        }
-        Err(_) => Ok(None),
-    }
+    pool.shared.crew.close();
+    pool.shared.state.deliveries.close();
+    Ok(Exported::Moved(Vec::new()))
 }

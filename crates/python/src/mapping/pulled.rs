@@ -121,7 +121,8 @@ impl<'py> Chunk<'py> {
     }
 }
 
-fn take_from<'py>(iterator: &mut Bound<'py, PyIterator>, size: usize) -> PyResult<Option<Chunk<'py>>> {
+fn take_from<'py>(iterator: &Bound<'py, PyIterator>, size: usize) -> PyResult<Option<Chunk<'py>>> {
+    let mut iterator = iterator.clone();
     if size == 1 {
         return Ok(iterator.next().transpose()?.map(Chunk::One));
     }

@@ -2,21 +2,30 @@
 
 use interlock_pool::Crew;
 use interlock_wait::StateLock;
-use interlock_wait::primitive::global::{AtomicBool, AtomicUsize, Ordering};
+use interlock_wait::primitive::Arc;
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
+use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::PyVisit;
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::result::AsyncResult;
-use crate::call::call_one;
 use crate::futures::Answer;
 
 /// What jobs know of their pool.
 pub(super) struct State {
     pub(super) deliveries: Crew<Delivery>,
     terminated: AtomicBool,
-    unfinished: AtomicUsize,
+    jobs: StateLock<Jobs>,
     /// Why no call is made any more, if there is a reason of the pool's own.
     failure: StateLock<Option<Py<PyAny>>>,
+}
+
+struct Jobs {
+    unfinished: usize,
+    /// Of a pool that is open by now: called at the end of each job that it had, with the delivery that is due, or with None.
+    rest: Option<Py<PyAny>>,
 }
 
 impl State {
@@ -24,7 +33,10 @@ impl State {
         State {
             deliveries: Crew::new(),
             terminated: AtomicBool::new(false),
-            unfinished: AtomicUsize::new(0),
+            jobs: StateLock::new(Jobs {
+                unfinished: 0,
+                rest: None,
+            }),
             failure: StateLock::new(None),
         }
     }
@@ -51,31 +63,50 @@ impl State {
         self.failure.lock().is_some()
     }
 
-    /// Counts one job more.
-    pub(super) fn begun(&self) {
-        // Relaxed: for those who only want to know.
-        self.unfinished.fetch_add(1, Ordering::Relaxed);
+    /// Counts one job more; false if the pool is open, and has its jobs somewhere else.
+    pub(super) fn begun(&self) -> bool {
+        let mut jobs = self.jobs.lock();
+        if jobs.rest.is_none() {
+            jobs.unfinished += 1;
+        }
+        jobs.rest.is_none()
     }
 
-    /// Counts one job less.
-    pub(super) fn finished(&self) {
-        // Relaxed: for those who only want to know. In the child of a fork the count began again from 0.
-        let _ = self
-            .unfinished
-            // Relaxed: as above.
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
+    /// Has `rest` hear of the end of all jobs that there are: so many.
+    pub(super) fn leave_to(&self, rest: Py<PyAny>) -> usize {
+        let mut jobs = self.jobs.lock();
+        jobs.rest = Some(rest);
+        jobs.unfinished
+    }
+
+    /// Whether the pool is open.
+    pub(super) fn is_left(&self) -> bool {
+        self.jobs.lock().rest.is_some()
     }
 
     /// How many jobs are not finished.
     pub(super) fn unfinished(&self) -> usize {
-        // Relaxed: for those who only want to know.
-        self.unfinished.load(Ordering::Relaxed)
+        self.jobs.lock().unfinished
     }
 
     /// Counts no jobs.
     pub(super) fn forget_jobs(&self) {
-        // Relaxed: the child of a fork has one thread.
-        self.unfinished.store(0, Ordering::Relaxed);
+        self.jobs.lock().unfinished = 0;
+    }
+
+    /// Counts one job less.
+    pub(super) fn finished(&self, py: Python<'_>) {
+        if let Some(rest) = self.count_out(py) {
+            tell(py, &rest, None);
+        }
+    }
+
+    /// Counts one job less; what is to hear of it, if there is somebody.
+    fn count_out(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let mut jobs = self.jobs.lock();
+        // In the child of a fork the count began again from 0.
+        jobs.unfinished = jobs.unfinished.saturating_sub(1);
+        jobs.rest.as_ref().map(|rest| rest.clone_ref(py))
     }
 
     /// The answer to calls that are not made.
@@ -88,24 +119,84 @@ impl State {
         }))
     }
 
-    /// Has the thread for callbacks take a delivery, or takes it along here if there can be no such thread.
-    pub(super) fn call_back(&self, py: Python<'_>, delivery: Delivery) {
-        let started = self.deliveries.workers() > 0
-            || delivery
-                .pool
-                .bind(py)
-                .call_method0("_start_result_handler")
-                .is_ok();
-        let refused = if started {
-            self.deliveries.put(delivery).err()
-        } else {
-            Some(delivery)
+    /// Hands an answer over, by way of the callback for it; the job is at its end.
+    pub(super) fn deliver(state: &Arc<Self>, result: Py<AsyncResult>, py: Python<'_>, answer: Answer) {
+        let (callback, error_callback) = result.get().take_callbacks();
+        let (callback, other) = match answer {
+            Answer::Result(_) => (callback, error_callback),
+            Answer::Exception(_) => (error_callback, callback),
         };
-        if let Some(delivery) = refused
-            && let Err(error) = delivery.run(py, self)
-        {
-            error.write_unraisable(py, None);
+        drop(other);
+        match callback {
+            Some(callback) if !state.is_terminated() => Self::call_back(
+                state,
+                py,
+                Delivery {
+                    result,
+                    answer,
+                    callback,
+                },
+            ),
+            _ => state.abandon(result.bind(py), answer),
         }
+    }
+
+    /// Ends a job without a callback.
+    pub(super) fn abandon(&self, result: &Bound<'_, AsyncResult>, answer: Answer) {
+        self.finished(result.py());
+        AsyncResult::finish(result, answer);
+    }
+
+    /// Has the thread for callbacks take a delivery, or takes it along here if there can be no such thread.
+    fn call_back(state: &Arc<Self>, py: Python<'_>, delivery: Delivery) {
+        let mut delivery = delivery;
+        if !state.is_left() {
+            let started = state.deliveries.workers() > 0 || delivery.start_handler(py).is_ok();
+            if !started {
+                return delivery.run(py, state);
+            }
+            match state.deliveries.put(delivery) {
+                Ok(()) => return,
+                Err(refused) => delivery = refused, // the pool was opened meanwhile, or the interpreter ends
+            }
+        }
+        let rest = state.jobs.lock().rest.as_ref().map(|rest| rest.clone_ref(py));
+        match rest {
+            None => delivery.run(py, state),
+            Some(rest) => {
+                state.count_out(py);
+                let delivery = MappingDelivery {
+                    delivery: StateLock::new(Some(delivery)),
+                    state: state.clone(),
+                };
+                tell(py, &rest, Some(delivery));
+            }
+        }
+    }
+
+    /// For the garbage collector. Others than the pool have the state, too, but no Python object among them; so the pool
+    /// answers for what is in it.
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(failure) = self.failure.try_lock() {
+            visit.call(&*failure)?;
+        }
+        match self.jobs.try_lock() {
+            Some(jobs) => visit.call(&jobs.rest),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets go of what the collector is told of.
+    pub(super) fn clear(&self) {
+        let failure = self.failure.lock().take();
+        let rest = self.jobs.lock().rest.take();
+        drop((failure, rest));
+    }
+}
+
+fn tell(py: Python<'_>, rest: &Py<PyAny>, delivery: Option<MappingDelivery>) {
+    if let Err(error) = rest.call1(py, (delivery,)) {
+        error.write_unraisable(py, Some(rest.bind(py)));
     }
 }
 
@@ -114,28 +205,79 @@ pub(super) struct Delivery {
     pub(super) result: Py<AsyncResult>,
     pub(super) answer: Answer,
     pub(super) callback: Py<PyAny>,
-    pub(super) pool: Py<PyAny>,
 }
 
 impl Delivery {
     /// Calls the callback, and then wakes who waits for the result.
-    pub(super) fn run(self, py: Python<'_>, state: &State) -> PyResult<()> {
-        let called = if state.is_terminated() {
-            Ok(())
-        } else {
-            call_one(self.callback.bind(py), self.answer.object().bind_borrowed(py))
-                .map(drop)
-                .or_else(|error| report(py, error))
+    pub(super) fn run(self, py: Python<'_>, state: &State) {
+        let result = self.result.bind(py);
+        self.call(py, state);
+        state.finished(py);
+        AsyncResult::finish(result, self.answer);
+    }
+
+    fn call(&self, py: Python<'_>, state: &State) {
+        if state.is_terminated() {
+            return;
+        }
+        if let Err(error) = self.callback.bind(py).call1((self.answer.object(),)) {
+            report(py, error);
+        }
+    }
+
+    fn start_handler(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(pool) = self.result.get().pool(py) else {
+            return Ok(());
         };
-        state.finished();
-        self.result.get().finish(self.answer);
-        called
+        let staff = pool.call_method0(py, intern!(py, "_interlock_staff"))?;
+        staff
+            .call_method0(py, intern!(py, "start_result_handler"))
+            .map(drop)
     }
 }
 
 /// Has what a callback raised reported as what a thread raises is.
 #[cold]
-fn report(py: Python<'_>, error: PyErr) -> PyResult<()> {
-    let module = py.import("interlock.multiprocessing._thread_pool")?;
-    module.call_method1("report", (error,)).map(drop)
+fn report(py: Python<'_>, error: PyErr) {
+    let reported = py
+        .import("interlock.multiprocessing._staff")
+        .and_then(|module| module.call_method1("report", (error,)));
+    if let Err(error) = reported {
+        error.write_unraisable(py, None);
+    }
+}
+
+/// A delivery of a pool that is open by now: called by the thread that hands over the results.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct MappingDelivery {
+    delivery: StateLock<Option<Delivery>>,
+    state: Arc<State>,
+}
+
+#[pymethods]
+impl MappingDelivery {
+    fn __call__(&self, py: Python<'_>) {
+        let delivery = self.delivery.lock().take();
+        if let Some(delivery) = delivery {
+            delivery.call(py, &self.state);
+            AsyncResult::finish(delivery.result.bind(py), delivery.answer);
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(delivery) = self.delivery.try_lock() else {
+            return Ok(());
+        };
+        let Some(delivery) = &*delivery else {
+            return Ok(());
+        };
+        visit.call(&delivery.result)?;
+        visit.call(delivery.answer.object())?;
+        visit.call(&delivery.callback)
+    }
+
+    fn __clear__(&self) {
+        let delivery = self.delivery.lock().take();
+        drop(delivery);
+    }
 }

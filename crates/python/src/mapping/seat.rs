@@ -1,0 +1,143 @@
+//! Where the workers of a pool sit.
+
+use interlock_pool::Crew;
+use interlock_queue::GetError;
+use interlock_wait::Deadline;
+use interlock_wait::primitive::Arc;
+use pyo3::prelude::*;
+
+use super::calls::Turn;
+use super::shared::Shared;
+use crate::blocking;
+
+/// Who sits on a seat.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sitter {
+    Nobody,
+    Worker,
+    /// The thread that calls callbacks.
+    ResultHandler,
+}
+
+/// A worker's place at a pool, or that of the thread that calls callbacks; it does not keep the pool alive.
+///
+/// The garbage collector is not told what it shares with the pool: that is for the pool to tell, which lets go of it at its end.
+#[pyclass(frozen, weakref, module = "interlock._interlock")]
+pub(crate) struct MappingSeat {
+    shared: Arc<Shared>,
+    sitter: Sitter,
+}
+
+#[pymethods]
+impl MappingSeat {
+    /// The seat of a new worker.
+    fn for_worker(&self) -> Self {
+        self.shared.crew.enter();
+        MappingSeat {
+            shared: self.shared.clone(),
+            sitter: Sitter::Worker,
+        }
+    }
+
+    /// The seat of the thread that calls callbacks.
+    fn for_result_handler(&self) -> Self {
+        self.shared.state.deliveries.enter();
+        MappingSeat {
+            shared: self.shared.clone(),
+            sitter: Sitter::ResultHandler,
+        }
+    }
+
+    /// Do jobs, or call callbacks, until there will be no more. Blocks while there is none.
+    fn work(&self, py: Python<'_>) -> PyResult<()> {
+        let shared = &self.shared;
+        let mut turn = Turn::new();
+        if self.sitter == Sitter::ResultHandler {
+            while let Some(delivery) = next(py, &shared.state.deliveries)? {
+                delivery.run(py, &shared.state);
+                shared.state.deliveries.done();
+                turn.count(py);
+            }
+        } else {
+            while let Some(job) = next(py, &shared.crew)? {
+                let ran = job.run(py, &shared.state, &mut turn);
+                shared.crew.done();
+                ran?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leave the seat, without having worked.
+    fn leave(&self) {
+        match self.sitter {
+            Sitter::Nobody => {}
+            Sitter::Worker => self.shared.crew.leave(),
+            Sitter::ResultHandler => self.shared.state.deliveries.leave(),
+        }
+    }
+
+    /// Take no more jobs. Those that wait are still done.
+    fn close(&self) {
+        self.shared.crew.close();
+    }
+
+    /// Call no more callbacks than those that are due now: the workers have ended.
+    fn close_deliveries(&self) {
+        self.shared.state.deliveries.close();
+    }
+
+    /// Make no more calls, and call no more callbacks. Does not wait for those that are being made.
+    fn terminate(&self, py: Python<'_>) {
+        self.shared.terminate(py);
+    }
+
+    /// Make no more calls: each of them raises `error` from now on.
+    fn fail(&self, py: Python<'_>, error: Py<PyAny>) {
+        self.shared.state.fail(error);
+        self.shared.abandon_waiting(py);
+    }
+
+    /// In the child of a fork: count no workers, which do not exist, and leave the jobs to the parent.
+    fn after_fork(&self, py: Python<'_>) {
+        let shared = &self.shared;
+        shared.crew.forget_workers();
+        shared.state.deliveries.forget_workers();
+        shared.abandon_waiting(py);
+        let deliveries: Vec<_> = shared.state.deliveries.drain().collect();
+        drop(deliveries);
+        shared.state.forget_jobs();
+    }
+
+    /// How many tickets wait for a worker.
+    fn waiting(&self) -> usize {
+        self.shared.crew.waiting()
+    }
+
+    /// How many jobs are not finished.
+    fn unfinished(&self) -> usize {
+        self.shared.state.unfinished()
+    }
+}
+
+impl MappingSeat {
+    pub(super) fn of_nobody(shared: Arc<Shared>) -> Self {
+        MappingSeat {
+            shared,
+            sitter: Sitter::Nobody,
+        }
+    }
+}
+
+/// The next of what a worker does, or nothing any more.
+#[inline]
+fn next<W>(py: Python<'_>, crew: &Crew<W>) -> PyResult<Option<W>> {
+    match crew.try_take() {
+        Ok(work) => Ok(Some(work)),
+        Err(GetError::Empty) => {
+            let taken = blocking::wait(py, Deadline::NEVER, |patience| crew.take_with(patience))?;
+            Ok(taken.ok())
+        }
+        Err(_) => Ok(None),
+    }
+}

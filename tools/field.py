@@ -221,6 +221,7 @@ def main() -> int:
         results.append(compare(Package(name, table[name], options.python, target_dir() / "field" / tag)))
         for test in results[-1].lost:
             print(f"   lost: {test}", flush=True)
+        print(f"   {results[-1].row()}", flush=True)
     print(
         "\n| package | version | pass plainly | lost | seconds plain / Interlock | passed on a second run |"
     )

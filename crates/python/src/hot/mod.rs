@@ -161,10 +161,10 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
 #[pyo3(signature = (class, metaclass, /))]
 pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
     let before = class.get_type();
-    for size in ["__basicsize__", "__itemsize__"] {
-        if !metaclass.is_subclass(&before)? || !metaclass.getattr(size)?.eq(before.getattr(size)?)? {
-            return Err(PyTypeError::new_err("instances of the metaclass differ in layout"));
-        }
+    let as_before = |size: &str| metaclass.getattr(size)?.eq(before.getattr(size)?);
+    if !metaclass.is_subclass(&before)? || !as_before("__basicsize__")? || !as_before("__itemsize__")? {
+        let message = "the metaclass is not derived from the class's type, or adds to its layout";
+        return Err(PyTypeError::new_err(message));
     }
     let type_of_class = metaclass.clone().into_ptr().cast();
     // SAFETY: the class is alive. Its new type is kept by the reference that was just given away, adds methods alone to

@@ -112,6 +112,7 @@ class Staff:
         self.workers = []
         self.result_handler = None
         self._at_work = self._initializers_failed = 0
+        self.rest = self.attributes = None  # of one that was being opened
         self.lock._at_fork_reinit()
         self.seat.after_fork()
 

@@ -112,6 +112,7 @@ class Staff:
         self.workers = []
         self.result_handler = None
         self._at_work = self._initializers_failed = 0
+        self.rest = self.attributes = None  # of one that was being opened
         self.lock._at_fork_reinit()
         self.seat.after_fork()
 
@@ -133,12 +134,12 @@ class Staff:
         machinery._terminate.cancel()  # before the object goes away
         self.end.cancel()
         made["_terminate"] = util.Finalize(pool, _terminate, args=args, exitpriority=15)
-        made["_state"] = self.state
-        if self.state != _std.RUN:
-            made["_worker_handler"]._state = _std.CLOSE
-            made["_change_notifier"].put(None)
         if self._at_work:
             self.rest = _Rest(pool, self, made)
+        made["_state"] = self.state
+        if self.state != _std.RUN:  # the threads end when nothing is in the cache any more
+            made["_worker_handler"]._state = _std.CLOSE
+            made["_change_notifier"].put(None)
         return made
 
     # What a worker calls.

@@ -30,7 +30,8 @@ _IN_PYTHON = 128 if sys.version_info >= (3, 12) else sys.maxsize
 
 _mapstar, _starmapstar = _std.mapstar, _std.starmapstar  # type: ignore[attr-defined]
 
-_pools: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
+_pools: weakref.WeakValueDictionary[int, ThreadPool] = weakref.WeakValueDictionary()
+"""By identity: a pool of a derived class may have no hash."""
 
 
 class ThreadPool(MappingPool, _std.ThreadPool):
@@ -62,7 +63,7 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         else:
             staff = Staff(self, count, initializer, initargs)
             self._interlock_begin(staff, count)
-            _pools.add(self)
+            _pools[id(self)] = self
             if initializer is not None:
                 staff.start_workers(count)
 
@@ -326,7 +327,7 @@ close(
 
 def _after_fork() -> None:
     """In the child of a fork there are no workers: those that are needed are started. What waited is the parent's."""
-    for pool in _pools:
+    for pool in list(_pools.values()):
         if not pool._interlock_is_open:
             pool._interlock_staff().forget_threads()
 

@@ -6,7 +6,7 @@ import threading as _std
 from operator import methodcaller
 
 from interlock import _interlock
-from interlock._opening import close, fresh, ways_in
+from interlock._opening import close, conditions_are, fresh, ways_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def _init_condition(condition: Any, lock: Any = None) -> None:
 
 
 _std_init_condition = _std.Condition.__init__
+conditions_are(Condition)
 _permits = methodcaller("_interlock_permits")
 
 close(

@@ -16,14 +16,14 @@ import threading as _std
 from _thread import LockType as _StdLock
 from types import FunctionType
 
-from interlock._interlock import Inside, Openable, Standard, own_methods
+from interlock._interlock import Inside, Openable, RLock, Standard, allocate_lock, own_methods
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-__all__ = ["close", "fresh", "over_our_locks", "ways_in"]
+__all__ = ["close", "conditions_are", "fresh", "over_our_locks", "ways_in"]
 
 _StdRLock = type(_std.RLock())
 _StdCondition = _std.Condition
@@ -104,15 +104,22 @@ def _with_our_locks(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ours(standard: Any, replaced: dict[int, Any]) -> Any:
-    from interlock.threading import Condition, Lock, RLock
-
     if id(standard) not in replaced:
         if type(standard) is _StdCondition:
-            ours: Any = Condition(_ours(standard._lock, replaced))
+            ours: Any = _condition_on(_ours(standard._lock, replaced))
         else:
-            ours = Lock() if type(standard) is _StdLock else RLock()
+            ours = allocate_lock() if type(standard) is _StdLock else RLock()
         replaced[id(standard)] = ours
     return replaced[id(standard)]
+
+
+def conditions_are(cls: Callable[[Any], Any]) -> None:
+    """Say which class makes our conditions. To be called once, when that class is made."""
+    global _condition_on
+    _condition_on = cls
+
+
+_condition_on: Callable[[Any], Any]
 
 
 def _reduce_ex(self: Any, protocol: int, /) -> Any:

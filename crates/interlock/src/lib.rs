@@ -218,9 +218,8 @@
 /// ```
 pub mod queue {
     pub use interlock_queue::{
-        Contents, Discard, Either, Fifo, FifoQueue, GetError, Getting,
-        JoinError, Joining, Lifo, LifoQueue, Priority, PriorityQueue, PutError, Putting, Queue, Side, Store,
-        TooManyDone, Traverse,
+        Contents, Discard, Either, Fifo, FifoQueue, GetError, Getting, JoinError, Joining, Lifo, LifoQueue,
+        Priority, PriorityQueue, PutError, Putting, Queue, Side, Store, TooManyDone, Traverse,
     };
 }
 

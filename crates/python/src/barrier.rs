@@ -77,7 +77,12 @@ impl Barrier {
         if begun == Some(true) {
             return Ok(());
         }
-        standard(slf, intern!(slf.py(), "__init__"), (slf, parties, action, timeout)).map(drop)
+        standard(
+            slf,
+            intern!(slf.py(), "__init__"),
+            (slf, parties, action, timeout),
+        )
+        .map(drop)
     }
 
     /// Wait for the other parties; the index of arrival, from 0 to parties - 1.

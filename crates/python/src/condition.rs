@@ -17,8 +17,8 @@ use crate::lock::Lock;
 use crate::made::Made;
 use crate::openable::{Exported, Openable, begin_open, closed, open, standard};
 use crate::rlock::RLock;
-use crate::standard::Standard;
 use crate::stand_in::{WaitsInside, stand_in_line};
+use crate::standard::Standard;
 
 /// What `threading.Condition` consists of: lets threads wait until another one notifies them.
 ///
@@ -43,7 +43,9 @@ impl OwnLock {
         if let Ok(lock) = lock.cast_exact::<RLock>() {
             Some(OwnLock::RLock(lock.clone().unbind()))
         } else {
-            lock.cast_exact::<Lock>().ok().map(|lock| OwnLock::Lock(lock.clone().unbind()))
+            lock.cast_exact::<Lock>()
+                .ok()
+                .map(|lock| OwnLock::Lock(lock.clone().unbind()))
         }
     }
 
@@ -204,7 +206,11 @@ impl Condition {
         match exited {
             Some(result) => result,
             None => {
-                let all = (slf,).into_pyobject(py)?.into_sequence().concat(args.as_sequence())?.to_tuple()?;
+                let all = (slf,)
+                    .into_pyobject(py)?
+                    .into_sequence()
+                    .concat(args.as_sequence())?
+                    .to_tuple()?;
                 standard(slf, intern!(py, "__exit__"), all)
             }
         }
@@ -227,7 +233,9 @@ impl Condition {
         match closed(slf, |condition| (condition.lock(py), condition.engine.waiting()))? {
             Some((lock, waiting)) => {
                 let lock = lock?.as_any().bind(py).str()?;
-                Ok(format!("<Condition({lock}, {waiting})>").into_pyobject(py)?.into_any())
+                Ok(format!("<Condition({lock}, {waiting})>")
+                    .into_pyobject(py)?
+                    .into_any())
             }
             None => standard(slf, intern!(py, "__repr__"), (slf,)),
         }

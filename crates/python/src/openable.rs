@@ -89,7 +89,8 @@ impl Openable {
             Some(_) if self.is_open() => Ok(false), // somebody opened it meanwhile
             Some(tag) => {
                 // Relaxed: as in `is_closed_for`. A class without a tag (0) is looked at each time.
-                self.tag.store(if tag == 0 { UNKNOWN } else { tag }, Ordering::Relaxed);
+                self.tag
+                    .store(if tag == 0 { UNKNOWN } else { tag }, Ordering::Relaxed);
                 Ok(true)
             }
             None => {
@@ -130,7 +131,11 @@ impl Openable {
 
     /// Set an attribute; one that the standard library's methods use opens the object: `__setattr__` of the classes that
     /// programs see.
-    fn _interlock_setattr(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: Bound<'_, PyAny>) -> PyResult<()> {
+    fn _interlock_setattr(
+        slf: &Bound<'_, Self>,
+        name: &Bound<'_, PyString>,
+        value: Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         if !slf.get().is_open() && Standard::uses(&slf.get_type(), name)? {
             open_any(slf.as_any(), slf.get())?;
         }
@@ -266,7 +271,10 @@ impl Inside {
     #[new]
     #[pyo3(signature = (name, read = None))]
     fn new(name: Bound<'_, PyString>, read: Option<Py<PyAny>>) -> Self {
-        Inside { name: name.unbind(), read }
+        Inside {
+            name: name.unbind(),
+            read,
+        }
     }
 
     fn __get__<'py>(
@@ -289,7 +297,9 @@ impl Inside {
             return Ok(found);
         }
         // What the standard library has in some objects of the class only, instead of the function of that name.
-        if let Some(function) = Standard::of(&object.get_type())?.and_then(|standard| standard.get().function(name).ok()) {
+        if let Some(function) =
+            Standard::of(&object.get_type())?.and_then(|standard| standard.get().function(name).ok())
+        {
             return function.call_method1(intern!(py, "__get__"), (object, owner));
         }
         let class = object.get_type().name()?;

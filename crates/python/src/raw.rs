@@ -8,6 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
+// SAFETY: this is the function's declaration in CPython's Include/cpython/object.h, in all supported versions.
 unsafe extern "C" {
     /// What a class has under a name, by way of the interpreter's cache; a borrowed reference, or null without an exception.
     fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
@@ -25,7 +26,10 @@ pub(crate) fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
 }
 
 /// What a class has under a name, its own or inherited.
-pub(crate) fn lookup<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+pub(crate) fn lookup<'py>(
+    class: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
     // SAFETY: both are alive, and the thread is attached.
     let found = unsafe { _PyType_Lookup(class.as_type_ptr(), name.as_ptr()) };
     // SAFETY: null, or what the class holds at this moment.
@@ -42,7 +46,10 @@ pub(crate) fn instance_dict<'py>(object: &Bound<'py, impl Sized>) -> PyResult<Bo
 }
 
 /// Replaces the attributes of an object.
-pub(crate) fn set_instance_dict(object: &Bound<'_, impl Sized>, attributes: &Bound<'_, PyDict>) -> PyResult<()> {
+pub(crate) fn set_instance_dict(
+    object: &Bound<'_, impl Sized>,
+    attributes: &Bound<'_, PyDict>,
+) -> PyResult<()> {
     // SAFETY: both are alive, and the thread is attached.
     let done = unsafe { ffi::PyObject_GenericSetDict(object.as_ptr(), attributes.as_ptr(), null_mut()) };
     check(object.py(), done)

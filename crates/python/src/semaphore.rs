@@ -59,7 +59,9 @@ impl Semaphore {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let mut left = None;
-        let acquired = closed(slf, |semaphore| semaphore.acquire_closed(py, blocking.0, timeout, &mut left))?;
+        let acquired = closed(slf, |semaphore| {
+            semaphore.acquire_closed(py, blocking.0, timeout, &mut left)
+        })?;
         let acquired = acquired.transpose()?.unwrap_or(Err(WaitError::Retired));
         match acquired {
             Ok(acquired) => Ok(acquired.into_pyobject(py)?.to_owned().into_any()),

@@ -60,7 +60,9 @@ pub(crate) fn put_into<T: WaitsInside>(
         Some(condition) => crate::raw::instance_dict(&condition)?.get_item("_waiters")?,
         None => None,
     };
-    line.map_or(Ok(false), |line| stand_in_line(object, waiting, &line).map(|()| true))
+    line.map_or(Ok(false), |line| {
+        stand_in_line(object, waiting, &line).map(|()| true)
+    })
 }
 
 /// Puts a stand-in for each of so many threads at the end of a line, a `collections.deque`.

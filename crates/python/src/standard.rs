@@ -100,6 +100,7 @@ impl Standard {
             has.as_ref().map(Bound::as_ptr) == had.as_ref().map(Py::as_ptr)
         });
         if untouched && ours {
+            // Relaxed: as above.
             sealed.tag.store(tag, Ordering::Relaxed);
         }
         Ok(untouched.then_some(tag))
@@ -116,7 +117,9 @@ impl Standard {
     /// Whether a class is one of ours, not one that is derived from it.
     pub(crate) fn is_ours(class: &Bound<'_, PyType>) -> PyResult<bool> {
         let standard = Self::of(class)?;
-        let sealed = standard.as_ref().and_then(|standard| standard.get().sealed.get(class.py()));
+        let sealed = standard
+            .as_ref()
+            .and_then(|standard| standard.get().sealed.get(class.py()));
         Ok(sealed.is_none_or(|sealed| class.is(&sealed.class)))
     }
 
@@ -126,7 +129,10 @@ impl Standard {
         object: &Bound<'py, PyAny>,
         somebody_waits: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let made = self.attributes.bind(object.py()).call1((object, somebody_waits))?;
+        let made = self
+            .attributes
+            .bind(object.py())
+            .call1((object, somebody_waits))?;
         Ok(made.cast_into()?)
     }
 

@@ -1,7 +1,9 @@
 //! A counting semaphore.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block};
+use interlock_wait::{
+    Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block,
+};
 
 use crate::error::{TooMany, WaitError};
 

@@ -4,6 +4,7 @@
 //! (nothing to wait for; no argument, or one that is plain), which hands every other case on to the first, arguments and all. Both
 //! call the same engine; a hot function decides nothing that the first would decide differently.
 
+mod asked;
 mod binding;
 pub(crate) mod methods;
 mod special;

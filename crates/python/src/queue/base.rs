@@ -9,14 +9,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
+use super::callbacks::Callbacks;
 use super::items::{Items, is_number};
 use super::kind::Kind;
-use super::registration::Callbacks;
+use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
 use crate::made::Made;
 use crate::openable::{Exported, Openable, closed, open, standard};
-use crate::blocking;
 
 /// What `queue.Queue`, `LifoQueue` and `PriorityQueue` consist of: items in the engine.
 #[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
@@ -78,7 +78,8 @@ impl Queue {
     /// Begins with a limit, if nothing was done yet that is to be seen; whether it did.
     pub(super) fn begin(&self, maxsize: isize) -> bool {
         let engine = &self.engine;
-        let is_new = engine.is_empty() && engine.unfinished() == 0 && !engine.is_shut_down() && self.maxsize() == 0;
+        let is_new =
+            engine.is_empty() && engine.unfinished() == 0 && !engine.is_shut_down() && self.maxsize() == 0;
         if is_new {
             // Relaxed: see `maxsize`.
             self.maxsize.store(maxsize, Ordering::Relaxed);
@@ -194,7 +195,9 @@ pub(super) fn get<'py>(
     let got = closed(slf, |queue| queue.get_closed(py, block, timeout, &mut left))?;
     match (got.transpose()?, left) {
         (Some(Ok(item)), _) => Ok(item.into_bound(py)),
-        (Some(Err(GetError::Retired)), Left::Some(left)) => standard(slf, intern!(py, "get"), (slf, true, left)),
+        (Some(Err(GetError::Retired)), Left::Some(left)) => {
+            standard(slf, intern!(py, "get"), (slf, true, left))
+        }
         (Some(Err(refusal)), _) => Err(errors::no_item(py, refusal)),
         (None, _) => standard(slf, intern!(py, "get"), (slf, block, timeout)),
     }

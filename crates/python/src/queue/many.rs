@@ -103,7 +103,8 @@ fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: 
 /// What is left until a deadline, in seconds, as an argument.
 fn left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
     let left = deadline.remaining().map(|left| left.as_secs_f64());
-    left.map(|left| Ok(left.into_pyobject(py)?.into_any())).transpose()
+    left.map(|left| Ok(left.into_pyobject(py)?.into_any()))
+        .transpose()
 }
 
 /// `Queue.get_many()`.
@@ -122,7 +123,9 @@ pub(super) fn get<'py>(
         Deadline::PASSED
     };
     let got = closed(slf, |queue| {
-        blocking::wait(py, deadline, |patience| queue.engine.get_many_with(most, patience))
+        blocking::wait(py, deadline, |patience| {
+            queue.engine.get_many_with(most, patience)
+        })
     })?;
     match got.transpose()? {
         Some(Ok(items)) => return PyList::new(py, items),

@@ -72,7 +72,8 @@ impl Queue {
             return base::put(slf, item, false, None);
         }
         let py = slf.py();
-        slf.call_method(intern!(py, "put"), (item,), Some(&not_blocking(py)?)).map(drop)
+        slf.call_method(intern!(py, "put"), (item,), Some(&not_blocking(py)?))
+            .map(drop)
     }
 
     /// Take an item out of the queue.

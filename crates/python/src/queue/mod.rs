@@ -1,6 +1,7 @@
 //! `queue.Queue` and its kin: the items of a closed queue live in the engine, where nothing but a pointer moves.
 
 mod base;
+mod callbacks;
 mod items;
 mod kind;
 mod many;

@@ -1,0 +1,77 @@
+//! What tells the tasks that wait for a closed queue, and what the garbage collector has to know of it.
+
+use std::task::Wake;
+
+use interlock_wait::StateLock;
+use interlock_wait::primitive::Arc;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+
+/// A Python callable as the waker of a task. It belongs to the queue, whose garbage collection visits it.
+pub(super) struct Callback(StateLock<Option<Py<PyAny>>>);
+
+impl Callback {
+    pub(super) fn new(callable: Py<PyAny>) -> Self {
+        Callback(StateLock::new(Some(callable)))
+    }
+
+    /// Lets go of the callable.
+    fn forget(&self) {
+        let callable = self.0.lock().take();
+        drop(callable);
+    }
+}
+
+impl Wake for Callback {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Without an interpreter any more, there is nobody to tell.
+        Python::try_attach(|py| {
+            let callable = self.0.lock().take();
+            let Some(callable) = callable else {
+                return;
+            };
+            if let Err(error) = callable.call0(py) {
+                error.write_unraisable(py, Some(callable.bind(py)));
+            }
+        });
+    }
+}
+
+/// The callables of the tasks that wait for a queue.
+#[derive(Default)]
+pub(super) struct Callbacks(StateLock<Vec<std::sync::Weak<Callback>>>);
+
+impl Callbacks {
+    pub(super) fn add(&self, callback: &Arc<Callback>) {
+        let mut all = self.0.lock();
+        all.retain(|callback| callback.strong_count() > 0);
+        all.push(Arc::downgrade(callback));
+    }
+
+    /// For the garbage collector.
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Not visited if another thread is at work on it: that keeps the callables alive, which is always safe.
+        let Some(all) = self.0.try_lock() else {
+            return Ok(());
+        };
+        for callback in all.iter().filter_map(std::sync::Weak::upgrade) {
+            if let Some(callable) = callback.0.try_lock() {
+                visit.call(&*callable)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of the callables: the queue is garbage.
+    pub(super) fn forget(&self) {
+        let all = std::mem::take(&mut *self.0.lock());
+        for callback in all.iter().filter_map(std::sync::Weak::upgrade) {
+            callback.forget();
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod errors;
 mod event;
 mod futures;
 mod hot;
+mod imported;
 mod lock;
 mod made;
 mod mapping;

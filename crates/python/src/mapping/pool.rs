@@ -7,7 +7,6 @@ use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyType};
 
 use super::calls::{Call, Turn};
@@ -17,6 +16,7 @@ use super::jobs::{Apply, End, Imap, Job, Map};
 use super::result::{AsyncResult, Progress};
 use super::state::State;
 use crate::futures::Answer;
+use crate::imported::Imported;
 use crate::{blocking, hot};
 
 /// What a pool and its workers share.
@@ -61,19 +61,13 @@ pub(crate) struct MappingPool {
 /// What is called with the result, and what with the exception.
 type Callbacks = (Option<Py<PyAny>>, Option<Py<PyAny>>);
 
-static APPLY_RESULT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static MAP_RESULT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static ORDERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static UNORDERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static APPLY_RESULT: Imported<PyType> = Imported::new(RESULTS, "ApplyResult");
+static MAP_RESULT: Imported<PyType> = Imported::new(RESULTS, "MapResult");
+static ORDERED: Imported<PyType> = Imported::new(RESULTS, "IMapIterator");
+static UNORDERED: Imported<PyType> = Imported::new(RESULTS, "IMapUnorderedIterator");
 
-/// A new instance of a class of results.
-fn new_result<'py>(
-    py: Python<'py>,
-    class: &'static PyOnceLock<Py<PyType>>,
-    name: &str,
-) -> PyResult<Bound<'py, PyAny>> {
-    hot::new_instance(class.import(py, "interlock.multiprocessing._results", name)?)
-}
+/// The module of the classes of results.
+const RESULTS: &str = "interlock.multiprocessing._results";
 
 #[pymethods]
 impl MappingPool {
@@ -97,7 +91,7 @@ impl MappingPool {
         kwds: Py<PyAny>,
         callbacks: Callbacks,
     ) -> PyResult<Bound<'py, AsyncResult>> {
-        let result = new_result(slf.py(), &APPLY_RESULT, "ApplyResult")?.cast_into::<AsyncResult>()?;
+        let result = hot::new_instance(APPLY_RESULT.get(slf.py())?)?.cast_into::<AsyncResult>()?;
         let end = end(slf, &result, callbacks);
         let mut apply = Some(Job::Apply(Box::new(Apply {
             function: func,
@@ -121,7 +115,7 @@ impl MappingPool {
     ) -> PyResult<Bound<'py, AsyncResult>> {
         let py = slf.py();
         let (length, chunksize) = sizes;
-        let result = new_result(py, &MAP_RESULT, "MapResult")?.cast_into::<AsyncResult>()?;
+        let result = hot::new_instance(MAP_RESULT.get(py)?)?.cast_into::<AsyncResult>()?;
         let none = PyList::new(py, [py.None()])?;
         let values = none.as_sequence().repeat(length)?.cast_into::<PyList>()?;
         let chunk = usize::try_from(chunksize).unwrap_or(0);
@@ -154,9 +148,9 @@ impl MappingPool {
     ) -> PyResult<Bound<'py, Gathered>> {
         let py = slf.py();
         let iterator = if ordered {
-            new_result(py, &ORDERED, "IMapIterator")?
+            hot::new_instance(ORDERED.get(py)?)?
         } else {
-            new_result(py, &UNORDERED, "IMapUnorderedIterator")?
+            hot::new_instance(UNORDERED.get(py)?)?
         };
         let iterator = iterator.cast_into::<Gathered>()?;
         let gather = Arc::new(if ordered {

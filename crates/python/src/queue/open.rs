@@ -6,7 +6,6 @@ use interlock_wait::{Deadline, Patience, StateLock};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
 
 use super::items::Items;
@@ -15,6 +14,7 @@ use crate::blocking;
 use crate::condition::Condition;
 use crate::errors::{self, Failure};
 use crate::hot::is_same;
+use crate::imported::Imported;
 use crate::lock::Lock;
 
 /// Which methods a class overrides.
@@ -50,9 +50,9 @@ impl Overridden {
 
 /// An empty container for items in this order.
 pub(super) fn container(py: Python<'_>, kind: Kind) -> PyResult<Bound<'_, PyAny>> {
-    static DEQUE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static DEQUE: Imported = Imported::new("collections", "deque");
     match kind {
-        Kind::Fifo => DEQUE.import(py, "collections", "deque")?.call0(),
+        Kind::Fifo => DEQUE.get(py)?.call0(),
         Kind::Lifo | Kind::Heap => Ok(PyList::empty(py).into_any()),
     }
 }
@@ -138,25 +138,22 @@ impl Open {
     }
 
     pub(super) fn default_put(&self, item: &Bound<'_, PyAny>) -> PyResult<()> {
-        static HEAPPUSH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static HEAPPUSH: Imported = Imported::new("heapq", "heappush");
         let py = item.py();
         let items = self.items(py).into_bound(py);
         match self.kind {
-            Kind::Heap => HEAPPUSH
-                .import(py, "heapq", "heappush")?
-                .call1((items, item))
-                .map(drop),
+            Kind::Heap => HEAPPUSH.get(py)?.call1((items, item)).map(drop),
             Kind::Fifo | Kind::Lifo => items.call_method1("append", (item,)).map(drop),
         }
     }
 
     pub(super) fn default_get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        static HEAPPOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        static HEAPPOP: Imported = Imported::new("heapq", "heappop");
         let items = self.items(py).into_bound(py);
         match self.kind {
             Kind::Fifo => items.call_method0("popleft"),
             Kind::Lifo => items.call_method0("pop"),
-            Kind::Heap => HEAPPOP.import(py, "heapq", "heappop")?.call1((items,)),
+            Kind::Heap => HEAPPOP.get(py)?.call1((items,)),
         }
     }
 

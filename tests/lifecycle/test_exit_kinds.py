@@ -188,5 +188,5 @@ std.Thread(target=interrupt, daemon=True).start()
     )
     assert (done.status, done.out) == (0, ""), done.err
     said = [line for line in done.err.splitlines() if not line.startswith(("  ", "Traceback"))]
-    assert {line.partition(":")[0] for line in said} == {"Exception ignored in", "KeyboardInterrupt"}, said
+    assert all(line.startswith(("Exception ignored ", "KeyboardInterrupt")) for line in said), said
     assert said.count("KeyboardInterrupt: ") == len(WORKERS) * RUNS

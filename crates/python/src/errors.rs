@@ -4,45 +4,33 @@ use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-/// A class of the standard library, looked up once.
-struct Imported {
-    module: &'static str,
-    name: &'static str,
-    class: PyOnceLock<Py<PyType>>,
-}
+use crate::imported::Imported;
 
-impl Imported {
-    const fn new(module: &'static str, name: &'static str) -> Self {
-        Imported {
-            module,
-            name,
-            class: PyOnceLock::new(),
-        }
-    }
+/// A class of the standard library.
+type Class = Imported<PyType>;
 
+impl Class {
     fn raise(&self, py: Python<'_>) -> PyErr {
-        match self.class.import(py, self.module, self.name) {
+        match self.get(py) {
             Ok(class) => PyErr::from_type(class.clone(), ()),
             Err(error) => error,
         }
     }
 
     fn is_class_of(&self, py: Python<'_>, error: &PyErr) -> bool {
-        let class = self.class.import(py, self.module, self.name);
-        class.is_ok_and(|class| error.is_instance(py, class))
+        self.get(py).is_ok_and(|class| error.is_instance(py, class))
     }
 }
 
-static EMPTY: Imported = Imported::new("queue", "Empty");
-static FULL: Imported = Imported::new("queue", "Full");
-static SHUT_DOWN: Imported = Imported::new("interlock._queue_errors", "ShutDown");
-static CANCELLED: Imported = Imported::new("concurrent.futures", "CancelledError");
-static INVALID_STATE: Imported = Imported::new("concurrent.futures", "InvalidStateError");
-static RESULT_NOT_THERE: Imported = Imported::new("multiprocessing.context", "TimeoutError");
-static BROKEN_BARRIER: Imported = Imported::new("threading", "BrokenBarrierError");
+static EMPTY: Class = Imported::new("queue", "Empty");
+static FULL: Class = Imported::new("queue", "Full");
+static SHUT_DOWN: Class = Imported::new("interlock._queue_errors", "ShutDown");
+static CANCELLED: Class = Imported::new("concurrent.futures", "CancelledError");
+static INVALID_STATE: Class = Imported::new("concurrent.futures", "InvalidStateError");
+static RESULT_NOT_THERE: Class = Imported::new("multiprocessing.context", "TimeoutError");
+static BROKEN_BARRIER: Class = Imported::new("threading", "BrokenBarrierError");
 
 /// Whether an error is a `concurrent.futures.CancelledError`.
 pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
@@ -133,10 +121,7 @@ pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
 
 /// The refusal of a future that is done already.
 pub(crate) fn invalid_state(py: Python<'_>, message: String) -> PyErr {
-    match INVALID_STATE
-        .class
-        .import(py, INVALID_STATE.module, INVALID_STATE.name)
-    {
+    match INVALID_STATE.get(py) {
         Ok(class) => PyErr::from_type(class.clone(), message),
         Err(error) => error,
     }

@@ -10,13 +10,13 @@
 
 mod barrier;
 mod blocking;
-mod call;
 mod condition;
 mod convert;
 mod errors;
 mod event;
 mod futures;
 mod hot;
+mod imported;
 mod lock;
 mod made;
 mod mapping;

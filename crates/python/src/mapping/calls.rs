@@ -9,7 +9,7 @@ use pyo3::types::{PyList, PyTuple};
 
 use super::items::Items;
 use crate::blocking;
-use crate::call::call_one;
+use crate::raw::call_one;
 
 /// How many calls a worker makes before it looks at the clock.
 const CALLS: u32 = 32;

@@ -10,7 +10,6 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyType};
 
 use super::calls::Call;
@@ -23,6 +22,7 @@ use super::shared::Shared;
 use super::stream::Stream;
 use crate::futures::Answer;
 use crate::hot;
+use crate::imported::Imported;
 use crate::made::Made;
 use crate::openable::{Exported, Openable, begin_open, closed};
 
@@ -39,19 +39,13 @@ pub(crate) struct MappingPool {
     made: Made,
 }
 
-static APPLY_RESULT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static MAP_RESULT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static ORDERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static UNORDERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static APPLY_RESULT: Imported<PyType> = Imported::new(RESULTS, "ApplyResult");
+static MAP_RESULT: Imported<PyType> = Imported::new(RESULTS, "MapResult");
+static ORDERED: Imported<PyType> = Imported::new(RESULTS, "IMapIterator");
+static UNORDERED: Imported<PyType> = Imported::new(RESULTS, "IMapUnorderedIterator");
 
-/// A new instance of a class of results.
-fn new_result<'py>(
-    py: Python<'py>,
-    class: &'static PyOnceLock<Py<PyType>>,
-    name: &str,
-) -> PyResult<Bound<'py, PyAny>> {
-    hot::new_instance(class.import(py, "interlock.multiprocessing._results", name)?)
-}
+/// The module of the classes of results.
+const RESULTS: &str = "interlock.multiprocessing._results";
 
 /// The result of a job that is put into a closed pool; `None`, and nothing was done, if the pool is open.
 type Submitted<'py, T> = PyResult<Option<Bound<'py, T>>>;
@@ -112,7 +106,7 @@ impl MappingPool {
         if !check_running(slf)? {
             return Ok(None);
         }
-        let result = new_result(slf.py(), &APPLY_RESULT, "ApplyResult")?.cast_into::<AsyncResult>()?;
+        let result = hot::new_instance(APPLY_RESULT.get(slf.py())?)?.cast_into::<AsyncResult>()?;
         result.get().begin(origin(slf, callbacks, None));
         let mut apply = Some(Job::Apply(Box::new(Apply {
             function: func,
@@ -138,7 +132,7 @@ impl MappingPool {
             return Ok(None);
         }
         let (length, chunksize) = sizes;
-        let result = new_result(py, &MAP_RESULT, "MapResult")?.cast_into::<AsyncResult>()?;
+        let result = hot::new_instance(MAP_RESULT.get(py)?)?.cast_into::<AsyncResult>()?;
         let none = PyList::new(py, [py.None()])?;
         let values = none.as_sequence().repeat(length)?.cast_into::<PyList>()?;
         let chunk = usize::try_from(chunksize).unwrap_or(0);
@@ -181,9 +175,9 @@ impl MappingPool {
             return Ok(None);
         }
         let (iterator, gather) = if ordered {
-            (new_result(py, &ORDERED, "IMapIterator")?, Gather::in_order())
+            (hot::new_instance(ORDERED.get(py)?)?, Gather::in_order())
         } else {
-            let iterator = new_result(py, &UNORDERED, "IMapUnorderedIterator")?;
+            let iterator = hot::new_instance(UNORDERED.get(py)?)?;
             (iterator, Gather::as_they_come())
         };
         let iterator = iterator.cast_into::<Gathered>()?;

@@ -46,13 +46,15 @@ mod _interlock {
         remember_future_classes, wait_for_futures,
     };
     #[pymodule_export]
-    use crate::hot::{own_methods, set_metaclass};
+    use crate::hot::own_methods;
     #[pymodule_export]
     use crate::mapping::{AsyncResult, Gathered, MappingDelivery, MappingPool, MappingSeat};
     #[pymodule_export]
     use crate::openable::{Inside, Openable};
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
+    #[pymodule_export]
+    use crate::raw::set_metaclass;
     #[pymodule_export]
     use crate::rlock::RLock;
     #[pymodule_export]

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::ptr::null_mut;
 
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
@@ -85,6 +86,27 @@ pub(crate) fn call_one<'py>(
     let result = unsafe { ffi::PyObject_Vectorcall(function.as_ptr(), first, count, null_mut()) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(function.py(), result) }
+}
+
+/// Gives a class another type than `type`, of which PyO3 makes its classes.
+///
+/// Raises TypeError if the metaclass is not derived from the class's type, or its instances have another layout.
+#[pyfunction]
+#[pyo3(signature = (class, metaclass, /))]
+pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
+    let before = class.get_type();
+    let as_before = |size: &str| metaclass.getattr(size)?.eq(before.getattr(size)?);
+    if !metaclass.is_subclass(&before)? || !as_before("__basicsize__")? || !as_before("__itemsize__")? {
+        let message = "the metaclass is not derived from the class's type, or adds to its layout";
+        return Err(PyTypeError::new_err(message));
+    }
+    let type_of_class = metaclass.clone().into_ptr().cast();
+    // SAFETY: the class is alive. Its new type is kept by the reference that was just given away, adds methods alone to
+    // the old one, and has the same layout. Whoever reads the field at this moment finds one type or the other.
+    unsafe { (*class.as_ptr()).ob_type = type_of_class };
+    // SAFETY: the class is alive.
+    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
+    Ok(())
 }
 
 /// While it lives, the calling thread begins no garbage collection, in which code of anybody's might run.

@@ -16,12 +16,13 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyString, PyTuple, PyType};
 use pyo3::{PyClass, PyTypeInfo};
 
 use special::Function;
 
 use crate::openable::Openable;
+use crate::standard::Standard;
 
 /// A method with a hot function before it.
 struct Hot {
@@ -29,6 +30,8 @@ struct Hot {
     function: Function,
     /// The method of the class that handles every case.
     general: PyOnceLock<Py<PyAny>>,
+    /// Its name, if it is a method of objects that can be opened.
+    opens: PyOnceLock<Py<PyString>>,
 }
 
 impl Hot {
@@ -37,6 +40,7 @@ impl Hot {
             name,
             function,
             general: PyOnceLock::new(),
+            opens: PyOnceLock::new(),
         }
     }
 
@@ -44,6 +48,11 @@ impl Hot {
     fn install(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
         let general = class.getattr(self.name)?;
         let method = self.method_of(class, &general)?;
+        if class.is_subclass_of::<Openable>()? {
+            let _ = self
+                .opens
+                .set(class.py(), PyString::intern(class.py(), self.name).unbind());
+        }
         self.general
             .set(class.py(), general.unbind())
             .map_err(|_| PyRuntimeError::new_err("a hot method is installed once"))?;
@@ -82,7 +91,8 @@ impl Hot {
         class.setattr(self.name, binding::descriptor(class, method, self.function)?)
     }
 
-    /// The general method's answer to the same call.
+    /// The answer of the general method to the same call, or at once that of the standard library's function if the object
+    /// is open.
     ///
     /// # Safety
     /// - The thread is attached to the interpreter.
@@ -101,6 +111,12 @@ impl Hot {
             PyRuntimeError::new_err("a hot method is called before it is installed").restore(py);
             return std::ptr::null_mut();
         };
+        // SAFETY: the method is called for an instance of its class; those of a class that opens are `Openable`.
+        let standard = self
+            .opens
+            .get(py)
+            .and_then(|name| unsafe { standard_if_open(slf, name.bind(py)) });
+        let called = standard.as_ref().map_or(general.as_ptr(), Bound::as_ptr);
         let positional = nargs.unsigned_abs();
         let named = if kwnames.is_null() {
             0
@@ -123,7 +139,7 @@ impl Hot {
         all[0] = slf;
         all[1..].copy_from_slice(given);
         // SAFETY: `all` holds the receiver and the arguments, all alive during the call.
-        unsafe { ffi::PyObject_Vectorcall(general.as_ptr(), all.as_ptr(), 1 + positional, kwnames) }
+        unsafe { ffi::PyObject_Vectorcall(called, all.as_ptr(), 1 + positional, kwnames) }
     }
 }
 
@@ -152,27 +168,6 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
         let own = unsafe { Bound::from_owned_ptr_or_err(class.py(), own) }?;
         class.setattr(&*name, own)?;
     }
-    Ok(())
-}
-
-/// Gives a class another type than `type`, of which PyO3 makes its classes.
-///
-/// Raises TypeError if the metaclass is not derived from the class's type, or its instances have another layout.
-#[pyfunction]
-#[pyo3(signature = (class, metaclass, /))]
-pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
-    let before = class.get_type();
-    let as_before = |size: &str| metaclass.getattr(size)?.eq(before.getattr(size)?);
-    if !metaclass.is_subclass(&before)? || !as_before("__basicsize__")? || !as_before("__itemsize__")? {
-        let message = "the metaclass is not derived from the class's type, or adds to its layout";
-        return Err(PyTypeError::new_err(message));
-    }
-    let type_of_class = metaclass.clone().into_ptr().cast();
-    // SAFETY: the class is alive. Its new type is kept by the reference that was just given away, adds methods alone to
-    // the old one, and has the same layout. Whoever reads the field at this moment finds one type or the other.
-    unsafe { (*class.as_ptr()).ob_type = type_of_class };
-    // SAFETY: the class is alive.
-    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
     Ok(())
 }
 
@@ -226,6 +221,24 @@ unsafe fn is_surely_closed(slf: *mut ffi::PyObject) -> bool {
     let openable = unsafe { receiver::<Openable>(slf) };
     // SAFETY: as above.
     openable.is_closed_for(unsafe { ffi::Py_TYPE(slf) })
+}
+
+/// The standard library's function of this name, if the object is open.
+///
+/// # Safety
+/// `slf` is an instance of a class derived from [`Openable`], held by the caller, who is attached.
+unsafe fn standard_if_open<'py>(
+    slf: *mut ffi::PyObject,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: the caller answers for the class, and holds the object.
+    if !unsafe { receiver::<Openable>(slf) }.is_open() {
+        return None;
+    }
+    // SAFETY: the caller holds the object.
+    let object = unsafe { Borrowed::from_ptr(name.py(), slf) };
+    let standard = Standard::of(&object.get_type()).ok()??;
+    standard.get().function(name).ok()
 }
 
 /// A new instance of a class, made by its `__new__` without arguments; its `__init__` is not called.

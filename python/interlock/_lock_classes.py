@@ -143,6 +143,7 @@ close(
     _bounded_semaphore,
     {"_cond": None, "_value": _permits, "_initial_value": methodcaller("_interlock_bound")},
     ("acquire", "release", "__enter__", "__exit__"),
+    unbounded=_StdSemaphore.__init__,
 )
 close(
     Condition,

@@ -156,6 +156,7 @@ close(
     _bounded_semaphore,
     {"_cond": None, "_value": _permits, "_initial_value": methodcaller("_interlock_bound")},
     ("release",),  # the others are those of `Semaphore`, or of a class in between
+    unbounded=_StdSemaphore.__init__,
 )
 close(
     Condition,

@@ -195,7 +195,9 @@ fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: 
     if begun == Some(true) {
         return Ok(());
     }
-    let init = function(slf, intern!(py, "__init__"))?;
+    // Up to 3.11 a bounded semaphore's calls that of `Semaphore`, by the name that is ours after `install()`.
+    let own = if bounded { None } else { function(slf, intern!(py, "unbounded")).ok() };
+    let init = own.map_or_else(|| function(slf, intern!(py, "__init__")), Ok)?;
     match value {
         Some(value) => init.call1((slf, value)).map(drop),
         None => init.call1((slf,)).map(drop),

@@ -47,7 +47,7 @@ pub use latch::Latch;
 pub use listeners::Watch;
 #[cfg(not(loom))]
 pub use mapped::Mapped;
-pub use outcome::{Due, Outcome, Phase, Refusal, Waited};
+pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
 #[cfg(not(loom))]
 pub use staff::Stats;
 #[cfg(not(loom))]
@@ -56,4 +56,4 @@ pub use task::Task;
 pub use task_error::{Panic, SubmitError, TaskError};
 #[cfg(not(loom))]
 pub use thread_pool::{At, Builder, ThreadPool};
-pub use work_queue::{Placed, WorkQueue};
+pub use work_queue::{Placed, Retired, WorkQueue};

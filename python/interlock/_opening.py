@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-__all__ = ["close", "fresh", "ways_in"]
+__all__ = ["close", "fresh", "over_our_locks", "ways_in"]
 
 _StdRLock = type(_std.RLock())
 _StdCondition = _std.Condition
@@ -35,6 +35,7 @@ def close(
     attributes: Callable[[Any, bool], dict[str, Any]],
     inside: Mapping[str, Callable[[Any], Any] | None],
     methods: Iterable[str],
+    heeded: Iterable[str] = (),
     **functions: Any,
 ) -> None:
     """Make the objects of `cls` closed until somebody looks inside. To be called once, when the class is made.
@@ -47,6 +48,7 @@ def close(
         inside: the attributes that an object of `std` has, by name, each with a function that reads it of a closed object, or
             None if reading it opens the object.
         methods: names of the engine's methods that are to be called by the interpreter's short way.
+        heeded: public names by which the standard library comes to an object; who has something else there gets an open one.
         functions: what an open object has under these names, where that is not the function of `std`.
 
     Does not block.
@@ -54,7 +56,7 @@ def close(
     found = {name: getattr(std, name) for name in dir(std) if name != "__class__"}
     used = {name: what for name, what in found.items() if isinstance(what, FunctionType)}
     used |= functions
-    used["__init__"] = _over_our_locks(used["__init__"])
+    used["__init__"] = over_our_locks(used["__init__"])
     public = {name for name in found if not name.startswith("__")}
     hooks = {name for name in public if name.startswith("_") and name not in inside}
     for name, read in inside.items():
@@ -63,7 +65,7 @@ def close(
     cls._interlock_standard = standard  # type: ignore[attr-defined]
     own_methods(cls, *methods)
     cls.__module__ = std.__module__
-    standard.seal(cls, sorted(hooks | inside.keys()))
+    standard.seal(cls, sorted(hooks | inside.keys() | set(heeded)))
 
 
 def fresh(std: type, *args: Any) -> dict[str, Any]:
@@ -73,7 +75,9 @@ def fresh(std: type, *args: Any) -> dict[str, Any]:
     return _with_our_locks(vars(made))
 
 
-def _over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
+def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
+    """The standard library's `__init__`, over our locks."""
+
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         _with_our_locks(self.__dict__)

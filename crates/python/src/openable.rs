@@ -54,7 +54,7 @@ impl Openable {
     /// For an object of a class; open at once if that class has insides of its own.
     ///
     /// `export` is called once, while no other thread is at the object, and runs no Python code and makes no object that
-    /// the garbage collector knows: both could let other code look.
+    /// the garbage collector knows: both could let other code look. So could `intern!`: the first time, it lets go of the GIL.
     #[inline]
     pub(crate) fn new(class: &Bound<'_, PyType>, export: Export) -> PyResult<Self> {
         let this = Openable {

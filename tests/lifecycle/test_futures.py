@@ -247,7 +247,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "as_completed": (
         "x, y = Future(), Future(); c = futures.as_completed([x, y])",
         "next(c)",
-        "y.set_result(1); x.set_result(2); assert list(c) == [y, x]",
+        "y.set_result(1); x.set_result(2); assert list(c) == []; assert not x._waiters",
     ),
     "map": (
         "pool, go = Pool(1), std.Event(); m = pool.map(lambda n: go.wait(), range(3))",
@@ -269,7 +269,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "shutdown": (
         "pool, go = Pool(1), std.Event(); x = pool.submit(go.wait)",
         "pool.shutdown()",
-        "assert not x.done(); go.set(); pool.shutdown(); assert x.result(0)",
+        "assert not x.done(); go.set(); pool.shutdown(); assert x.result(5)",  # up to 3.12 an interrupted join() is the last
     ),
     "shutdown with held tasks": (
         "pool, first = Pool(1), Future(); x = pool.call(pow, first, 2)",

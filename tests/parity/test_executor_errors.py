@@ -239,22 +239,22 @@ def test_a_future_that_somebody_else_ended_stops_no_worker(caplog: pytest.LogCap
 def test_a_submit_that_meets_a_shutdown_is_run_or_refused() -> None:
     """shutdown() comes when the task is in the queue and its worker is not there yet."""
     kind = OURS.futures.ThreadPoolExecutor
-    pool, usual = kind(2), kind._adjust_thread_count
+    pool, usual = kind(2), kind._interlock_start_worker
     there, go = threading.Event(), threading.Event()
 
-    def held_up(self: Any) -> None:
+    def held_up(self: Any) -> bool:
         if self is pool and threading.current_thread() is submitter:
             there.set()
             go.wait(20)
-        usual(self)
+        return usual(self)  # type: ignore[no-any-return]
 
     futures: list[Any] = []
     submitter = threading.Thread(target=lambda: futures.append(pool.submit(pow, 2, 3)))
-    with mock.patch.object(kind, "_adjust_thread_count", held_up):
+    with mock.patch.object(kind, "_interlock_start_worker", held_up):
         submitter.start()
         assert there.wait(20)
         pool.shutdown(wait=True)
-        assert pool._pending() == 0
+        assert pool._work_queue.qsize() == 0
         go.set()
         submitter.join(20)
     assert futures[0].result(0) == 8

@@ -171,17 +171,24 @@ def test_a_bounded_queue_in_its_place(make: Make) -> None:
 
 
 def test_a_queue_may_be_put_in_its_place_when_workers_are_there(make: Make) -> None:
+    """Workers stay with the queue that they were started for, in the standard library as well."""
     pool = make(2)
-    if isinstance(pool._work_queue, queue.SimpleQueue):
-        pytest.skip("the standard library's workers would wait at the old one for ever")
     gate = Gate()
     earlier = [pool.submit(gate, n) for n in range(4)]
-    pool._work_queue = queue.Queue()
+    workers = list(pool._threads)
+    before, pool._work_queue = pool._work_queue, queue.Queue()
     gate.open.set()
-    assert pool.submit(pow, 2, 3).result(20) == 8
     assert [x.result(20) for x in earlier] == [0, 1, 2, 3]
+    pool._max_workers = 3
+    while pool._idle_semaphore.acquire(timeout=0):
+        pass  # who is idle does not look at the new queue
+    assert pool.submit(pow, 2, 3).result(20) == 8
+    pool._shutdown = True
+    before.put(None)
+    for thread in workers:
+        thread.join(20)
     pool.shutdown()
-    assert not [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]
+    assert not [thread for thread in pool._threads if thread.is_alive()]
 
 
 def test_a_class_that_starts_its_threads_itself() -> None:

@@ -155,20 +155,6 @@ def test_all_of_many_live_futures_come_once() -> None:
     assert set(came) == set(futures)
 
 
-def test_threads_share_what_comes() -> None:
-    """Several threads at one iterator: each future goes to one of them, and all of them come to the end."""
-    for _ in range(ITEMS // 5000):
-        futures = [Future() for _ in range(20)]
-        completed = as_completed(futures, 60)
-        shares: list[list[Any]] = [[], [], []]
-        crew = Crew(threading.Thread)
-        for share in shares:
-            crew.add(share.extend, completed)
-        crew.add(lambda futures=futures: [future.set_result(1) for future in futures])
-        crew.run()
-        assert Counter(future for share in shares for future in share) == Counter(futures), SAID
-
-
 def test_calls_that_wait_for_calls() -> None:
     """Chains and fans over two executors with a bound; every one is run once, after what it waits for."""
     with ThreadPoolExecutor(2, max_pending=3) as one, ThreadPoolExecutor(1) as other:

@@ -38,7 +38,7 @@ pub use lanes::DEFAULT_PRIORITY;
 pub use listeners::Watch;
 #[cfg(not(loom))]
 pub use mapped::Mapped;
-pub use outcome::{Due, Outcome, Phase, Refusal, Waited};
+pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
 #[cfg(not(loom))]
 pub use staff::Stats;
 #[cfg(not(loom))]
@@ -47,4 +47,4 @@ pub use task::Task;
 pub use task_error::{Panic, SubmitError, TaskError};
 #[cfg(not(loom))]
 pub use thread_pool::{At, Builder, ThreadPool};
-pub use work_queue::{Placed, WorkQueue};
+pub use work_queue::{Placed, Retired, WorkQueue};

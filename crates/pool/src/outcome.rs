@@ -43,7 +43,7 @@ impl Phase {
 
 struct State<T, C> {
     phase: Phase,
-    open: bool,
+    retired: bool,
     /// Whether somebody wanted to cancel the task while it was running.
     asked: bool,
     value: Option<T>,
@@ -65,13 +65,41 @@ impl<C> Due<C> {
     }
 }
 
+/// What was in an outcome that was retired.
+pub struct Contents<T, C> {
+    /// How far it was.
+    pub phase: Phase,
+    /// Its value, if it had one.
+    pub value: Option<T>,
+    listeners: Listeners<C>,
+}
+
+impl<T, C> Contents<T, C> {
+    /// Gives those who were to be told of the end to their functions, each kind in the order in which they came.
+    ///
+    /// # Errors
+    /// The first that a function returns; the others are not given any more.
+    pub fn hand_out<E>(
+        self,
+        mut callback: impl FnMut(C) -> Result<(), E>,
+        mut watch: impl FnMut(Arc<Watch>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.listeners
+            .into_iter()
+            .try_for_each(|listener| match listener {
+                Listener::Callback(it) => callback(it),
+                Listener::Watch(it, number) => watch(it, number),
+            })
+    }
+}
+
 /// Why a step was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The phase does not allow it.
     Phase(Phase),
-    /// The outcome is open: its host takes the steps.
-    Open,
+    /// The outcome is retired: its host takes the steps.
+    Retired,
 }
 
 /// How a wait for the end came to its own end.
@@ -83,8 +111,8 @@ pub enum Waited {
     TimedOut,
     /// The host of the thread ended the wait.
     Interrupted,
-    /// The outcome is open: the host knows how to wait for it.
-    Opened,
+    /// The outcome is retired: the host knows how to wait for it.
+    Retired,
 }
 
 /// What becomes of a task: its phase, its value of type `T`, and who waits for it; callbacks are of type `C`.
@@ -96,6 +124,14 @@ impl<T, C> fmt::Debug for Outcome<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outcome")
             .field("phase", &self.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, C> fmt::Debug for Contents<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contents")
+            .field("phase", &self.phase)
             .finish_non_exhaustive()
     }
 }
@@ -135,20 +171,15 @@ impl<T, C> Outcome<T, C> {
         self.state.lock().phase
     }
 
-    /// Whether its host takes the steps, from now on. Never blocks.
-    pub fn is_open(&self) -> bool {
-        self.state.lock().open
-    }
-
     /// Begins with the task: `true` when it is to be run, `false` when it was cancelled, which those who watch are told now.
     ///
     /// # Errors
-    /// It was begun or finished before, or is open.
+    /// It was begun or finished before, or is retired.
     #[inline]
     pub fn begin(&self) -> Result<bool, Refusal> {
         let mut state = self.state.lock();
-        match (state.phase, state.open) {
-            (_, true) => Err(Refusal::Open),
+        match (state.phase, state.retired) {
+            (_, true) => Err(Refusal::Retired),
             (Phase::Pending, _) => {
                 state.phase = Phase::Running;
                 Ok(true)
@@ -166,13 +197,13 @@ impl<T, C> Outcome<T, C> {
     /// Gives it its value, and wakes all who wait. Never blocks.
     ///
     /// # Errors
-    /// It is done already, or open; the value comes back.
+    /// It is done already, or retired; the value comes back.
     #[inline]
     pub fn finish(&self, value: T) -> Result<Due<C>, (Refusal, T)> {
         let mut state = self.state.lock();
-        if state.open || state.phase.is_done() {
-            let refusal = if state.open {
-                Refusal::Open
+        if state.retired || state.phase.is_done() {
+            let refusal = if state.retired {
+                Refusal::Retired
             } else {
                 Refusal::Phase(state.phase)
             };
@@ -189,11 +220,11 @@ impl<T, C> Outcome<T, C> {
     /// only asked: see [`Outcome::is_asked_to_stop`].
     ///
     /// # Errors
-    /// It is running, or finished, or open.
+    /// It is running, or finished, or retired.
     pub fn cancel(&self) -> Result<Option<Due<C>>, Refusal> {
         let mut state = self.state.lock();
-        match (state.phase, state.open) {
-            (_, true) => Err(Refusal::Open),
+        match (state.phase, state.retired) {
+            (_, true) => Err(Refusal::Retired),
             (Phase::Pending, _) => {
                 let due = state.enter(Phase::Cancelled);
                 drop(state);
@@ -207,7 +238,7 @@ impl<T, C> Outcome<T, C> {
         }
     }
 
-    /// Asks a task that is running to stop, without another step: for the host of an open outcome.
+    /// Asks a task that is running to stop, without another step: for the host of a retired outcome.
     pub fn ask_to_stop(&self) {
         self.state.lock().asked = true;
     }
@@ -226,12 +257,12 @@ impl<T, C> Outcome<T, C> {
     /// Leaves a callback.
     ///
     /// # Errors
-    /// The outcome is done ([`Refusal::Phase`]), so that the callback is due now; or it is open. The callback comes back.
+    /// The outcome is done ([`Refusal::Phase`]), so that the callback is due now; or it is retired. The callback comes back.
     #[inline]
     pub fn listen(&self, callback: C) -> Result<(), (Refusal, C)> {
         let mut state = self.state.lock();
-        if state.open {
-            Err((Refusal::Open, callback))
+        if state.retired {
+            Err((Refusal::Retired, callback))
         } else if state.phase.is_done() {
             Err((Refusal::Phase(state.phase), callback))
         } else {
@@ -240,7 +271,7 @@ impl<T, C> Outcome<T, C> {
         }
     }
 
-    /// Has `watch` hear of the end, by `number`: later, or at once if the phase is final. Also of an open outcome.
+    /// Has `watch` hear of the end, by `number`: later, or at once if the phase is final. Not of an outcome that is retired.
     #[inline]
     pub fn watch(&self, watch: &Arc<Watch>, number: usize) {
         let mut state = self.state.lock();
@@ -262,9 +293,11 @@ impl<T, C> Outcome<T, C> {
     /// Waits until it is done. Blocks until then, or until `patience` ends.
     #[inline]
     pub fn wait_with(&self, patience: &mut Patience<'_>) -> Waited {
-        if self.phase().is_done() {
+        let state = self.state.lock();
+        if state.phase.is_done() && !state.retired {
             return Waited::Done;
         }
+        drop(state);
         self.wait_slowly(patience)
     }
 
@@ -273,11 +306,11 @@ impl<T, C> Outcome<T, C> {
         loop {
             let waiter = Waiter::thread();
             let mut state = self.state.lock();
+            if state.retired {
+                return Waited::Retired;
+            }
             if state.phase.is_done() {
                 return Waited::Done;
-            }
-            if state.open {
-                return Waited::Opened;
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
@@ -299,30 +332,33 @@ impl<T, C> Outcome<T, C> {
         }
     }
 
-    /// Opens it, for good: from now on its host takes the steps, and waits end. The callbacks left so far come back.
-    pub fn open(&self) -> Due<C> {
+    /// Retires it, for good: from now on its host takes the steps. All that was in it comes out, and who waited is told when
+    /// the wake-ups run, which is the caller's duty. Never blocks. `None` when that has happened before.
+    pub fn retire(&self) -> Option<(Contents<T, C>, Wakeups)> {
         let mut state = self.state.lock();
-        state.open = true;
-        let waiters = state.waiters.notify_all();
-        let callbacks = state
-            .listeners
-            .take(|listener| matches!(listener, Listener::Callback(_)));
-        drop(state);
-        waiters.run();
-        Due(callbacks)
+        if std::mem::replace(&mut state.retired, true) {
+            return None;
+        }
+        let contents = Contents {
+            phase: state.phase,
+            value: state.value.take(),
+            listeners: std::mem::take(&mut state.listeners),
+        };
+        Some((contents, state.waiters.notify_all()))
     }
 
-    /// Sets the phase, whatever it was: for the host of an open outcome. Whoever waits or watches is told if that is due.
-    pub fn force(&self, phase: Phase) -> Due<C> {
-        let mut state = self.state.lock();
-        let due = state.enter(phase);
-        drop(state);
-        due.tell()
+    /// Whether nothing has happened to it. Never blocks.
+    pub fn is_untouched(&self) -> bool {
+        let state = self.state.lock();
+        state.phase == Phase::Pending
+            && !state.retired
+            && state.listeners.is_empty()
+            && state.waiters.is_empty()
     }
 
-    /// Sets the value, or takes it away: for a host that does so step by step. The earlier one comes back.
-    pub fn replace(&self, value: Option<T>) -> Option<T> {
-        std::mem::replace(&mut self.state.lock().value, value)
+    /// Takes the value out, for an owner that gives it away. Never blocks.
+    pub fn take_value(&self) -> Option<T> {
+        self.state.lock().value.take()
     }
 
     /// Takes out all that refers to something else, for an owner that goes away.
@@ -374,7 +410,7 @@ fn tell(watch: &Watch, number: usize) {
 impl<T, C> State<T, C> {
     const PENDING: Self = State {
         phase: Phase::Pending,
-        open: false,
+        retired: false,
         asked: false,
         value: None,
         waiters: WaitQueue::new(),

@@ -35,7 +35,7 @@ impl<T> End<T> {
 
     /// Takes the result out; `None` when the task is not done.
     fn take(&self) -> Option<Result<T, TaskError>> {
-        match step(|| self.outcome.replace(None)) {
+        match step(|| self.outcome.take_value()) {
             Some(Ok(value)) => Some(Ok(value)),
             Some(Err(panic)) => Some(Err(TaskError::Panicked(panic))),
             None => self.why_none().map(Err),

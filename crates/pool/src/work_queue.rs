@@ -3,7 +3,7 @@
 use std::fmt;
 
 use interlock_queue::{Discard, GetError, Handed, Pick, PutError, Queue, Side, Store};
-use interlock_wait::{Deadline, Kind, Patience, Resource, Waiter, Wake, block, fork};
+use interlock_wait::{Deadline, Kind, Patience, Resource, Waiter, Wake, Wakeups, block, fork};
 
 use crate::lanes::Lanes;
 
@@ -27,6 +27,17 @@ pub enum Placed {
     WorkerIsIdle,
     /// No worker waited in line: another one would be of use.
     WorkerIsWanted,
+}
+
+/// What comes out of a work queue that is retired.
+#[derive(Debug)]
+pub struct Retired<I> {
+    /// The tasks, in their order.
+    pub tasks: I,
+    /// Whether the queue had been shut down.
+    pub shut_down: bool,
+    /// Tell the workers, and whoever waits for room.
+    pub wakeups: Vec<Wakeups>,
 }
 
 impl<W> WorkQueue<W> {
@@ -210,6 +221,19 @@ impl<W> WorkQueue<W> {
     /// Takes out all tasks that wait, in their order; whoever waits for room is notified. Never blocks.
     pub fn drain(&self) -> impl Iterator<Item = W> + use<W> {
         self.tasks.take_out(Store::take).into_works()
+    }
+
+    /// Retires it, for good: its tasks come out, in their order, and whether it had been shut down. Every worker, and whoever
+    /// waits for room, is told so when the wake-ups run, which is the caller's duty. Never blocks.
+    ///
+    /// `None` when that has happened before.
+    pub fn retire(&self) -> Option<Retired<impl Iterator<Item = W> + use<W>>> {
+        let (contents, wakeups) = self.tasks.retire()?;
+        Some(Retired {
+            tasks: contents.items.into_works(),
+            shut_down: contents.shut_down,
+            wakeups: wakeups.into(),
+        })
     }
 
     /// Takes back the task that is the one, if it still waits; whoever waits for room is notified. `is_it` is called under

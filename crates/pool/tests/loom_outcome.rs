@@ -8,7 +8,7 @@ mod model;
 
 use interlock_pool::{DEFAULT_PRIORITY, Outcome, Phase, Placed, Refusal, Waited, Watch, WorkQueue};
 use interlock_queue::{GetError, Queue};
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, Patience, Wakeups};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
@@ -120,18 +120,36 @@ fn a_watch_hears_of_each_outcome_once() {
 }
 
 #[test]
-fn an_open_outcome_refuses_every_step() {
+fn a_retired_outcome_refuses_every_step() {
     model::check_bounded(3, || {
         let outcome = Arc::new(Numbers::new());
         let waits = start(&outcome, wait);
         let worker = start(&outcome, |outcome| outcome.finish(1).is_ok());
-        drop(outcome.open());
-        let phase = outcome.phase();
+        let (contents, wakeups) = outcome.retire().unwrap();
+        wakeups.run();
         let finished = worker.join().unwrap();
-        assert_eq!(outcome.phase(), phase);
-        assert_eq!(phase == Phase::Finished, finished);
+        assert_eq!(contents.phase == Phase::Finished, finished);
+        assert_eq!(contents.value.is_some(), finished);
         let waited = waits.join().unwrap();
-        assert!(waited == Waited::Opened || finished);
+        assert!(waited == Waited::Retired || (finished && waited == Waited::Done));
+    });
+}
+
+#[test]
+fn a_task_is_taken_or_comes_out_when_the_queue_is_retired() {
+    model::check_bounded(3, || {
+        let queue = Arc::new(WorkQueue::new(0));
+        let its = queue.clone();
+        let worker = thread::spawn(move || its.take_with(&mut Patience::endless()));
+        let its = queue.clone();
+        let putter = thread::spawn(move || its.try_put(DEFAULT_PRIORITY, 1).is_ok());
+        let retired = queue.retire().unwrap();
+        let came_out = retired.tasks.count();
+        retired.wakeups.into_iter().for_each(Wakeups::run);
+        let taken = worker.join().unwrap();
+        assert!(taken == Ok(1) || taken == Err(GetError::Retired));
+        let put = putter.join().unwrap();
+        assert_eq!(usize::from(put), came_out + usize::from(taken.is_ok()));
     });
 }
 

@@ -224,7 +224,7 @@ fn a_watch_hears_of_a_cancelled_outcome_from_the_worker_that_drops_it() {
 }
 
 #[test]
-fn an_open_outcome_refuses_every_step() {
+fn a_retired_outcome_refuses_every_step() {
     let outcomes = pending(20_000);
     let (_, phases) = race(
         &outcomes,
@@ -233,23 +233,24 @@ fn an_open_outcome_refuses_every_step() {
             1 => drop(outcome.finish(number)),
             _ => drop(outcome.cancel()),
         },
-        |_, outcome| {
-            drop(outcome.open());
-            outcome.phase()
-        },
+        |_, outcome| outcome.retire().map(|(contents, _)| contents.phase),
     );
     for (outcome, phase) in outcomes.iter().zip(phases) {
-        assert!(outcome.is_open());
-        assert!(matches!(outcome.begin(), Err(Refusal::Open)));
-        assert!(matches!(outcome.finish(1), Err((Refusal::Open, 1))));
-        assert!(matches!(outcome.cancel(), Err(Refusal::Open)));
-        assert!(matches!(outcome.listen(1), Err((Refusal::Open, 1))));
-        assert_eq!(outcome.phase(), phase, "no step was taken after it was opened");
+        assert!(outcome.retire().is_none());
+        assert!(matches!(outcome.begin(), Err(Refusal::Retired)));
+        assert!(matches!(outcome.finish(1), Err((Refusal::Retired, 1))));
+        assert!(matches!(outcome.cancel(), Err(Refusal::Retired)));
+        assert!(matches!(outcome.listen(1), Err((Refusal::Retired, 1))));
+        assert_eq!(
+            Some(outcome.phase()),
+            phase,
+            "no step was taken after it was retired"
+        );
     }
 }
 
 #[test]
-fn nobody_waits_in_the_engine_for_an_open_outcome() {
+fn nobody_waits_in_the_engine_for_a_retired_outcome() {
     let outcomes = pending(3_000);
     let watch: Arc<Watch> = Arc::new(Queue::new(0));
     let together = Barrier::new(2);
@@ -257,26 +258,33 @@ fn nobody_waits_in_the_engine_for_an_open_outcome() {
         scope.spawn(|| {
             for outcome in &outcomes {
                 together.wait();
-                assert_eq!(outcome.wait_with(&mut long()), Waited::Opened);
+                assert_eq!(outcome.wait_with(&mut long()), Waited::Retired);
             }
         });
         for (number, outcome) in outcomes.iter().enumerate() {
             outcome.listen(number).unwrap();
             outcome.watch(&watch, number);
             together.wait();
-            assert!(outcome.open().callbacks().eq([number]), "it is the host's now");
+            let (contents, wakeups) = outcome.retire().unwrap();
+            wakeups.run();
+            let (mut callbacks, mut watches) = (Vec::new(), Vec::new());
+            let handed = contents.hand_out(
+                |callback| Ok::<_, ()>(callbacks.push(callback)),
+                |watch, number| Ok(watches.push((watch, number))),
+            );
+            assert_eq!(
+                (handed, callbacks),
+                (Ok(()), vec![number]),
+                "it is the host's now"
+            );
+            assert!(
+                watches
+                    .iter()
+                    .all(|(it, its)| Arc::ptr_eq(it, &watch) && *its == number)
+            );
+            assert_eq!(watches.len(), 1);
         }
     });
-    for (number, outcome) in outcomes.iter().enumerate() {
-        assert_eq!(outcome.replace(Some(number)), None);
-        assert_eq!(outcome.force(Phase::Finished).callbacks().count(), 0);
-        assert_eq!(
-            watch.try_get(),
-            Ok(number),
-            "the engine tells those who watch, still"
-        );
-        assert_eq!(outcome.wait_with(&mut long()), Waited::Done);
-    }
 }
 
 /// Uses the outcome that it is a value of, or a callback for, when it is dropped.
@@ -304,9 +312,8 @@ fn values_and_callbacks_are_dropped_under_no_lock() {
         }
         drop(outcome.finish(looks()).err());
         drop(outcome.listen(looks()).err());
-        drop(outcome.replace(Some(looks())));
-        drop(outcome.replace(None));
+        drop(outcome.take_value());
         drop(outcome.clear());
-        assert_eq!(drops.load(Ordering::SeqCst), if finished { 5 } else { 4 });
+        assert_eq!(drops.load(Ordering::SeqCst), if finished { 4 } else { 3 });
     }
 }

@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use interlock_sync as engine;
 use interlock_sync::{Arrival, Broken};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -12,6 +11,7 @@ use crate::blocking;
 use crate::convert::{Timeout, is_plain, plain_number};
 use crate::errors;
 use crate::openable::{Exported, Openable, begin_open, closed, function, standard};
+use crate::raw::intern;
 
 /// What `threading.Barrier` consists of: a point that a number of threads pass together, again and again.
 ///

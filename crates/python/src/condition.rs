@@ -6,7 +6,6 @@ use interlock_sync as engine;
 use interlock_wait::{Deadline, Wake};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
@@ -16,6 +15,7 @@ use crate::errors::Failure;
 use crate::lock::Lock;
 use crate::made::Made;
 use crate::openable::{Exported, Openable, begin_open, closed, open, standard};
+use crate::raw::intern;
 use crate::rlock::RLock;
 use crate::stand_in::{WaitsInside, stand_in_line};
 use crate::standard::Standard;

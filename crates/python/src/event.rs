@@ -1,13 +1,13 @@
 //! `threading.Event`.
 
 use interlock_sync as engine;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::openable::{Exported, Openable, closed, standard};
+use crate::raw::intern;
 use crate::stand_in::{self, WaitsInside};
 
 /// What `threading.Event` consists of: a flag that threads wait for.

@@ -42,8 +42,8 @@ mod _interlock {
     use crate::event::Event;
     #[pymodule_export]
     use crate::futures::{
-        Alarm, Alarms, Completed, CurrentTask, Future, Results, Seat, ThreadPool, current_task,
-        remember_future_classes, wait_for_futures,
+        Alarm, Alarms, Completed, CurrentTask, Future, Results, Seat, ThreadPool, WaitingCalls, Watcher,
+        current_task, remember_future_class, remember_work_items, wait_for_futures,
     };
     #[pymodule_export]
     use crate::hot::own_methods;

@@ -17,13 +17,13 @@ use pyo3::PyClass;
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::raw;
+use crate::raw::intern;
 use crate::standard::Standard;
 
 /// In place of a version tag: the class was not looked at yet. No class has this tag.
@@ -54,7 +54,7 @@ impl Openable {
     /// For an object of a class; open at once if that class has insides of its own.
     ///
     /// `export` is called once, while no other thread is at the object. It must neither detach nor run Python code: both would
-    /// let others look. (So it interns no names: the first time, `intern!` detaches.)
+    /// let others look.
     #[inline]
     pub(crate) fn new(class: &Bound<'_, PyType>, export: Export) -> PyResult<Self> {
         let this = Openable {

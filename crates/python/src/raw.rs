@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::ptr::null_mut;
 
-use interlock_wait::primitive::global::{AtomicU32, Ordering};
+use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -108,6 +108,53 @@ pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyT
     unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
     Ok(())
 }
+
+/// A name of an attribute or a method, interned at the first use.
+///
+/// PyO3's `intern!` detaches from the interpreter at its first use: others could come in between two steps that are meant to
+/// be one, and a daemon thread could be ended there, in frames of std that do not bear it.
+pub(crate) struct Name {
+    text: &'static str,
+    /// The address of the string, which is never freed; 0 before the first use.
+    object: AtomicUsize,
+}
+
+impl Name {
+    pub(crate) const fn new(text: &'static str) -> Self {
+        Name {
+            text,
+            object: AtomicUsize::new(0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
+        // Acquire pairs with the Release store in `intern`: the string is whole.
+        if self.object.load(Ordering::Acquire) == 0 {
+            self.intern(py);
+        }
+        let object: *const Py<PyString> = self.object.as_ptr().cast_const().cast();
+        // SAFETY: it is not 0, and from then on the address of a string that is never freed, as is an owned reference, which
+        // is a pointer and nothing else. Whoever was first has stored the same address as all others.
+        unsafe { &*object }.bind(py)
+    }
+
+    #[cold]
+    fn intern(&self, py: Python<'_>) {
+        let object = PyString::intern(py, self.text).into_ptr();
+        // Release pairs with the Acquire load in `get`.
+        self.object.store(object.addr(), Ordering::Release);
+    }
+}
+
+/// A [`Name`], as PyO3's macro of this name has it.
+macro_rules! intern {
+    ($py:expr, $text:expr) => {{
+        static NAME: $crate::raw::Name = $crate::raw::Name::new($text);
+        NAME.get($py)
+    }};
+}
+pub(crate) use intern;
 
 /// While it lives, the calling thread begins no garbage collection, in which code of anybody's might run.
 pub(crate) struct NoCollection {

@@ -3,7 +3,6 @@
 use interlock_sync as engine;
 use interlock_sync::WaitError;
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -11,6 +10,7 @@ use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
 use crate::openable::{Exported, Openable, begin_open, closed, function, open, standard};
+use crate::raw::intern;
 use crate::standard::Standard;
 
 /// What `threading.Semaphore` and `threading.BoundedSemaphore` consist of: a number of permits.
@@ -196,7 +196,11 @@ fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: 
         return Ok(());
     }
     // Up to 3.11 a bounded semaphore's calls that of `Semaphore`, by the name that is ours after `install()`.
-    let own = if bounded { None } else { function(slf, intern!(py, "unbounded")).ok() };
+    let own = if bounded {
+        None
+    } else {
+        function(slf, intern!(py, "unbounded")).ok()
+    };
     let init = own.map_or_else(|| function(slf, intern!(py, "__init__")), Ok)?;
     match value {
         Some(value) => init.call1((slf, value)).map(drop),

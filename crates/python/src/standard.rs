@@ -9,6 +9,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFrozenSet, PyString, PyType};
 
 use crate::raw;
+use crate::raw::intern;
 
 /// The standard library's functions for a class of ours, and what of the class nobody may touch as long as its objects are
 /// closed. The class has it as `_interlock_standard`.
@@ -74,7 +75,7 @@ impl Standard {
 impl Standard {
     /// That of a class, or of the nearest class of ours that it is derived from.
     pub(crate) fn of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, Standard>>> {
-        let name = pyo3::intern!(class.py(), "_interlock_standard");
+        let name = intern!(class.py(), "_interlock_standard");
         Ok(raw::lookup(class, name).and_then(|found| found.cast_into::<Standard>().ok()))
     }
 

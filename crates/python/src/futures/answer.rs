@@ -36,6 +36,13 @@ impl Answer {
         }
     }
 
+    /// The object, whichever it is.
+    pub(super) fn into_object(self) -> Py<PyAny> {
+        match self {
+            Answer::Result(object) | Answer::Exception(object) => object,
+        }
+    }
+
     pub(crate) fn object(&self) -> &Py<PyAny> {
         match self {
             Answer::Result(object) | Answer::Exception(object) => object,

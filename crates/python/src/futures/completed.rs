@@ -1,23 +1,20 @@
 //! Waiting for many futures at once: `as_completed()` and `wait()`.
 
-use std::collections::VecDeque;
-
 use interlock_pool::Watch;
-use interlock_queue::{Discard, GetError};
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
-use pyo3::exceptions::PyTimeoutError;
+use pyo3::exceptions::{PyStopIteration, PyTimeoutError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
-use super::answer::Answer;
-use super::future::Future;
+use super::future::{self, Future};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::made::Made;
 
-/// An iterator over futures that gives each as it is done.
+/// An iterator over futures that gives each as it is done: what `as_completed()` goes through.
 ///
 /// Its __next__() blocks until the next one is; it raises TimeoutError when that does not happen in time. Follows
 /// https://docs.python.org/3/library/concurrent.futures.html#concurrent.futures.as_completed.
@@ -38,60 +35,60 @@ struct Waiting {
 
 #[pymethods]
 impl Completed {
-    #[new]
-    fn new(futures: Vec<Bound<'_, Future>>, timeout: Timeout) -> PyResult<Self> {
-        let deadline = timeout.deadline()?;
-        let watch = Arc::new(Watch::new(0));
-        for (number, future) in futures.iter().enumerate() {
-            future.get().engine().watch(&watch, number);
-        }
+    /// The iterator; None if one of the futures is open, or another library's.
+    #[staticmethod]
+    fn over(futures: &Bound<'_, PyList>, timeout: Timeout) -> PyResult<Option<Self>> {
+        let Some((futures, watch)) = watch_all(futures)? else {
+            return Ok(None);
+        };
         let total = futures.len();
         let futures = futures.into_iter().map(|future| Some(future.unbind())).collect();
-        Ok(Completed {
+        Ok(Some(Completed {
             waiting: StateLock::new(Waiting { futures, left: total }),
             watch,
             total,
-            deadline,
+            deadline: timeout.deadline()?,
             made: Made::new(),
-        })
+        }))
     }
 
     fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<Future>>> {
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Future>>> {
+        if self.waiting.lock().left == 0 {
+            return Ok(None);
+        }
         let number = match self.watch.try_get() {
             Ok(number) => number,
-            Err(_) => match self.wait(py)? {
-                Some(number) => number,
-                None => return Ok(None),
-            },
+            Err(_) => self.wait(py)?,
         };
         let mut waiting = self.waiting.lock();
-        // None if close() was called meanwhile.
         let future = waiting.futures.get_mut(number).and_then(Option::take);
-        if future.is_some() {
-            waiting.left -= 1;
-            if waiting.left == 0 {
-                drop(waiting);
-                self.end();
-            }
+        waiting.left -= 1;
+        drop(waiting);
+        let future = future.map(|future| future.into_bound(py));
+        if let Some(future) = future.as_ref().filter(|future| future.as_super().get().is_open()) {
+            future::unwatch(future, &self.watch)?;
         }
         Ok(future)
     }
 
-    /// Hear of no more futures. Never blocks.
-    fn close(&self) {
+    /// As __next__(): what a generator's send() comes to, which goes through this.
+    fn send<'py>(&self, py: Python<'py>, _value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Future>> {
+        self.__next__(py)?.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    /// Hear of no more futures. Never blocks for long.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
         let futures = {
             let mut waiting = self.waiting.lock();
             waiting.left = 0;
             std::mem::take(&mut waiting.futures)
         };
-        self.end();
-        for future in futures.iter().flatten() {
-            future.get().engine().unwatch(&self.watch);
-        }
+        let mut futures = futures.iter().flatten();
+        futures.try_for_each(|future| future::unwatch(future.bind(py), &self.watch))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -108,41 +105,43 @@ impl Completed {
             .flatten()
             .try_for_each(|future| visit.call(future))
     }
-
-    fn __clear__(&self) {
-        self.close();
-    }
 }
 
 impl Completed {
     #[cold]
-    fn wait(&self, py: Python<'_>) -> PyResult<Option<usize>> {
-        if self.waiting.lock().left == 0 {
-            return Ok(None);
-        }
+    fn wait(&self, py: Python<'_>) -> PyResult<usize> {
         let got = blocking::wait(py, self.deadline, |patience| self.watch.get_with(patience))?;
-        match got {
-            Ok(number) => Ok(Some(number)),
-            Err(GetError::ShutDown | GetError::Retired) => Ok(None),
-            Err(GetError::Empty | GetError::Interrupted) => {
-                let left = self.waiting.lock().left;
-                self.close();
-                let message = format!("{left} (of {}) futures unfinished", self.total);
-                Err(PyTimeoutError::new_err(message))
-            }
-        }
-    }
-
-    /// Lets other threads that wait for the next future know that there is none.
-    fn end(&self) {
-        self.watch.shutdown(Discard::Nothing);
+        got.map_err(|_| {
+            let left = self.waiting.lock().left;
+            let message = format!("{left} (of {}) futures unfinished", self.total);
+            PyTimeoutError::new_err(message)
+        })
     }
 }
 
-impl Drop for Completed {
-    fn drop(&mut self) {
-        self.close();
+/// The futures, and a watch that hears of the end of each; `None` if one of them is open, or another library's.
+fn watch_all<'py>(futures: &Bound<'py, PyList>) -> PyResult<Option<(Vec<Bound<'py, Future>>, Arc<Watch>)>> {
+    let Ok(futures) = futures
+        .iter()
+        .map(|future| future.cast_into::<Future>())
+        .collect::<Result<Vec<_>, _>>()
+    else {
+        return Ok(None);
+    };
+    let watch = Arc::new(Watch::new(0));
+    for (number, future) in futures.iter().enumerate() {
+        if !future::watch(future, &watch, number)? {
+            unwatch_all(&futures[..number], &watch)?;
+            return Ok(None);
+        }
     }
+    Ok(Some((futures, watch)))
+}
+
+fn unwatch_all(futures: &[Bound<'_, Future>], watch: &Arc<Watch>) -> PyResult<()> {
+    futures
+        .iter()
+        .try_for_each(|future| future::unwatch(future, watch))
 }
 
 /// What `wait()` waits for.
@@ -153,36 +152,36 @@ enum Until {
     AllCompleted,
 }
 
-/// Wait for futures; those that are done. `until` is one of the constants of `concurrent.futures`.
+/// Wait for futures; those that are done. `until` is one of the constants of `concurrent.futures`. None, at once, if one of
+/// the futures is open, or another library's.
 ///
 /// Blocks for at most `timeout` seconds (None: without limit).
 #[pyfunction]
 pub(crate) fn wait_for_futures<'py>(
     py: Python<'py>,
-    futures: Vec<Bound<'py, Future>>,
+    futures: &Bound<'py, PyList>,
     timeout: Timeout,
     until: &str,
-) -> PyResult<Vec<Bound<'py, Future>>> {
+) -> PyResult<Option<Vec<Bound<'py, Future>>>> {
     let until = match until {
         "FIRST_COMPLETED" => Until::FirstCompleted,
         "FIRST_EXCEPTION" => Until::FirstException,
         _ => Until::AllCompleted,
     };
     let deadline = timeout.deadline()?;
-    let watch = Arc::new(Watch::new(0));
-    for (number, future) in futures.iter().enumerate() {
-        future.get().engine().watch(&watch, number);
-    }
+    let Some((futures, watch)) = watch_all(futures)? else {
+        return Ok(None);
+    };
     let done = collect(py, &futures, &watch, deadline, until);
-    for future in &futures {
-        future.get().engine().unwatch(&watch);
-    }
+    unwatch_all(&futures, &watch)?;
     let mut done = done?;
     // Those that were done while the others were being left.
     while let Ok(number) = watch.try_get() {
         done.push(number);
     }
-    Ok(done.into_iter().map(|number| futures[number].clone()).collect())
+    Ok(Some(
+        done.into_iter().map(|number| futures[number].clone()).collect(),
+    ))
 }
 
 /// The numbers of the futures that are done when enough are.
@@ -194,20 +193,19 @@ fn collect(
     until: Until,
 ) -> PyResult<Vec<usize>> {
     let mut done = Vec::with_capacity(futures.len());
-    let mut came = VecDeque::new();
     while done.len() < futures.len() {
         let most = futures.len() - done.len();
-        match blocking::wait(py, deadline, |patience| watch.get_many_with(most, patience))? {
-            Ok(numbers) => came.extend(numbers),
-            Err(GetError::Empty | GetError::ShutDown | GetError::Interrupted | GetError::Retired) => break,
+        let Ok(came) = blocking::wait(py, deadline, |patience| watch.get_many_with(most, patience))? else {
+            break;
+        };
+        let mut failed = false;
+        if until == Until::FirstException {
+            for &number in &came {
+                failed = failed || future::has_failed(&futures[number])?;
+            }
         }
-        let failed = came.iter().any(|&number| {
-            let engine = futures[number].get().engine();
-            let raised = engine.value(|answer| matches!(answer, Answer::Exception(_)));
-            !engine.phase().is_cancelled() && raised == Some(true)
-        });
-        done.extend(came.drain(..));
-        if until == Until::FirstCompleted || (until == Until::FirstException && failed) {
+        done.extend(came);
+        if until == Until::FirstCompleted || failed {
             break;
         }
     }

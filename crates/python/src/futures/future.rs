@@ -2,20 +2,26 @@
 
 use std::sync::{OnceLock, Weak};
 
-use interlock_pool::{Due, Phase, Refusal, Waited};
+use interlock_pool::{Phase, Refusal, Waited, Watch};
 use interlock_wait::Deadline;
+use interlock_wait::primitive::Arc;
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::PyTraverseError;
-use pyo3::exceptions::{PyException, PyRuntimeError, PyTimeoutError};
+use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyType};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyString, PyType};
 
 use super::answer::{Answer, Engine};
-use super::opened::{Opened, Part, begin_open, has_own_way, standard};
+use super::ending::{always_called, call_back, call_one, log};
 use super::place::Place;
+use super::watcher::Watcher;
 use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::made::Made;
+use crate::openable::{Exported, Openable, closed, function, open, standard};
+use crate::raw::intern;
 use crate::{blocking, errors};
 
 /// The result of a task, before and after it is there; see
@@ -23,13 +29,30 @@ use crate::{blocking, errors};
 ///
 /// result() and exception() block until the future is done; Ctrl-C ends the wait. Each change of its state is one step: a
 /// future is finished or cancelled once.
-#[pyclass(frozen, subclass, generic, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, generic, extends = Openable, module = "interlock._interlock")]
 pub(crate) struct Future {
     engine: Engine,
-    opened: OnceLock<Box<Opened>>,
     /// Where its task waits, if others wait there for room.
     place: OnceLock<Weak<dyn Place>>,
+    /// Whether it was cancelled at once, and a worker may yet come to it.
+    told: AtomicBool,
     made: Made,
+}
+
+/// The class of the futures that `submit()` makes: `interlock.concurrent.futures.Future`.
+static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// Tells the module which class of futures `submit()` makes. To be called once, before a future is made.
+#[pyfunction]
+pub(crate) fn remember_future_class(class: &Bound<'_, PyType>) {
+    let _ = CLASS.set(class.py(), class.clone().unbind());
+}
+
+/// The class of the futures that `submit()` makes.
+#[inline]
+pub(super) fn future_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    let class = CLASS.get(py).map(|class| class.bind(py));
+    class.ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))
 }
 
 /// The names of the phases, as `_state` gives them.
@@ -55,69 +78,67 @@ impl Future {
         class: &Bound<'_, PyType>,
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
+    ) -> PyResult<PyClassInitializer<Self>> {
         let future = Future {
             engine: Engine::new(),
-            opened: OnceLock::new(),
             place: OnceLock::new(),
+            told: AtomicBool::new(false),
             made: Made::new(),
         };
-        if has_own_way(class)? {
-            future.open(class.py())?;
-        }
-        Ok(future)
+        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(future))
     }
 
-    #[expect(clippy::unused_self, reason = "everything is there since __new__")]
-    fn __init__(&self) {}
+    #[pyo3(signature = ())]
+    fn __init__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match closed(slf, |future| future.engine.is_untouched())? {
+            Some(true) => return Ok(()),
+            Some(false) => open(slf)?,
+            None => {}
+        }
+        standard(slf, intern!(slf.py(), "__init__"), (slf,)).map(drop)
+    }
 
     /// Cancel the task unless it runs or is done; whether it is cancelled now. Never blocks for long.
     ///
     /// Wakes whoever waits for the result, and calls the callbacks. A task that runs is asked to stop: see
     /// interlock.current_task().
     pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        match slf.get().engine.cancel() {
-            Ok(None) => Ok(true),
-            Ok(Some(due)) => {
+        match closed(slf, |future| future.engine.cancel())? {
+            Some(Ok(None)) => Ok(true),
+            Some(Ok(Some(due))) => {
                 let told = give_up_place(slf);
                 call_back(slf, due).and(told).map(|()| true)
             }
-            Err(Refusal::Phase(_)) => Ok(false),
-            Err(Refusal::Open) => {
-                slf.get().engine.ask_to_stop();
-                let answer = standard(slf, "cancel", None);
-                // Also when a callback raised.
-                if slf.get().engine.phase().is_cancelled() {
-                    give_up_place(slf)?;
-                }
-                answer?.extract()
-            }
+            Some(Err(Refusal::Phase(_))) => Ok(false),
+            Some(Err(Refusal::Retired)) | None => cancel_open(slf),
         }
     }
 
     /// Cancel the task, and tell whoever watches at once, instead of when a worker finds out; whether it is cancelled now.
-    fn _cancel_at_once(slf: &Bound<'_, Self>) -> PyResult<bool> {
+    fn _interlock_cancel_at_once(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let cancelled = Self::cancel(slf)?;
-        if cancelled && slf.get().engine.phase() == Phase::Cancelled {
+        if cancelled {
+            // Relaxed: whoever comes to the task later sees it, by the state of the future.
+            slf.get().told.store(true, Ordering::Relaxed);
             tell_cancelled(slf)?;
         }
         Ok(cancelled)
     }
 
     /// Whether the task was cancelled. Never blocks.
-    fn cancelled(&self) -> bool {
-        self.engine.phase().is_cancelled()
+    fn cancelled<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        ask(slf, intern!(slf.py(), "cancelled"), Phase::is_cancelled)
     }
 
     /// Whether the task is being run. Never blocks.
-    fn running(&self) -> bool {
-        self.engine.phase() == Phase::Running
+    fn running<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        ask(slf, intern!(slf.py(), "running"), |phase| phase == Phase::Running)
     }
 
     /// Whether the task is finished or cancelled. Never blocks.
     #[inline]
-    fn done(&self) -> bool {
-        self.engine.phase().is_done()
+    fn done<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        ask(slf, intern!(slf.py(), "done"), Phase::is_done)
     }
 
     /// Have `fn` called with this future when it is done: by the thread that ends it, or at once if it is done already.
@@ -125,12 +146,13 @@ impl Future {
     /// An Exception that it raises is logged and ignored.
     #[pyo3(text_signature = "($self, fn)")]
     #[inline]
-    fn add_done_callback(slf: &Bound<'_, Self>, r#fn: Py<PyAny>) -> PyResult<()> {
-        match slf.get().engine.listen(r#fn) {
-            Ok(()) => Ok(()),
-            Err((Refusal::Phase(_), callback)) => call_one(slf, &callback),
-            Err((Refusal::Open, callback)) => {
-                standard(slf, "add_done_callback", Some(callback.bind(slf.py()))).map(drop)
+    fn add_done_callback(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
+        let callback = r#fn.clone().unbind();
+        match closed(slf, |future| future.engine.listen(callback))? {
+            Some(Ok(())) => Ok(()),
+            Some(Err((Refusal::Phase(_), callback))) => call_one(slf, &callback),
+            Some(Err((Refusal::Retired, _))) | None => {
+                standard(slf, intern!(slf.py(), "add_done_callback"), (slf, r#fn)).map(drop)
             }
         }
     }
@@ -140,10 +162,13 @@ impl Future {
     /// Blocks until the future is done, for at most `timeout` seconds (None: without limit). Raises CancelledError if it
     /// was cancelled, TimeoutError if it is not done by then.
     #[pyo3(signature = (timeout = None))]
-    fn result(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        match Self::wait(slf, timeout)? {
-            Ended::Answer(answer) => answer.unwrap(slf.py()),
-            Ended::Opened(deadline) => ask_standard(slf, "result", deadline),
+    fn result<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match wait(slf, timeout)? {
+            Ended::Answer(answer) => Ok(answer.unwrap(slf.py())?.into_bound(slf.py())),
+            Ended::Open(timeout) => standard(slf, intern!(slf.py(), "result"), (slf, timeout)),
         }
     }
 
@@ -151,26 +176,37 @@ impl Future {
     ///
     /// Blocks, and raises, as result() does.
     #[pyo3(signature = (timeout = None))]
-    fn exception(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        match Self::wait(slf, timeout)? {
-            Ended::Answer(Answer::Exception(exception)) => Ok(exception),
-            Ended::Answer(Answer::Result(_)) => Ok(slf.py().None()),
-            Ended::Opened(deadline) => ask_standard(slf, "exception", deadline),
+    fn exception<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match wait(slf, timeout)? {
+            Ended::Answer(Answer::Exception(exception)) => Ok(exception.into_bound(py)),
+            Ended::Answer(Answer::Result(_)) => Ok(py.None().into_bound(py)),
+            Ended::Open(timeout) => standard(slf, intern!(py, "exception"), (slf, timeout)),
         }
     }
 
     /// For executors: begin with the task. False if it was cancelled; raises RuntimeError if it was begun before.
-    pub(super) fn set_running_or_notify_cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        match slf.get().engine.begin() {
-            Ok(run) => Ok(run),
-            Err(Refusal::Open) => standard(slf, "set_running_or_notify_cancel", None)?.extract(),
-            Err(Refusal::Phase(phase)) => {
+    pub(super) fn set_running_or_notify_cancel<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        // Relaxed: see `_interlock_cancel_at_once`.
+        if slf.get().told.load(Ordering::Relaxed) && slf.get().told.swap(false, Ordering::Relaxed) {
+            return Ok(false.into_pyobject(py)?.to_owned().into_any());
+        }
+        match closed(slf, |future| future.engine.begin())? {
+            Some(Ok(run)) => Ok(run.into_pyobject(py)?.to_owned().into_any()),
+            Some(Err(Refusal::Phase(phase))) => {
                 log(
                     slf,
                     "unexpected_state",
-                    PyString::new(slf.py(), name_of(phase)).as_any(),
+                    PyString::new(py, name_of(phase)).as_any(),
                 )?;
                 Err(PyRuntimeError::new_err("Future in unexpected state"))
+            }
+            Some(Err(Refusal::Retired)) | None => {
+                standard(slf, intern!(py, "set_running_or_notify_cancel"), (slf,))
             }
         }
     }
@@ -179,24 +215,36 @@ impl Future {
     /// future is done already.
     #[inline]
     fn set_result(slf: &Bound<'_, Self>, result: Py<PyAny>) -> PyResult<()> {
-        finish(slf, Answer::Result(result))
+        match finish(slf, Answer::Result(result))? {
+            None => Ok(()),
+            Some(answer) => {
+                let result = answer.into_object();
+                standard(slf, intern!(slf.py(), "set_result"), (slf, result)).map(drop)
+            }
+        }
     }
 
     /// For executors: finish with an exception; otherwise as set_result().
     fn set_exception(slf: &Bound<'_, Self>, exception: Py<PyAny>) -> PyResult<()> {
         let none = exception.is_none(slf.py());
-        finish(
-            slf,
-            if none { Answer::Result } else { Answer::Exception }(exception),
-        )
+        let answer = if none { Answer::Result } else { Answer::Exception };
+        match finish(slf, answer(exception))? {
+            None => Ok(()),
+            Some(answer) => {
+                let exception = answer.into_object();
+                standard(slf, intern!(slf.py(), "set_exception"), (slf, exception)).map(drop)
+            }
+        }
     }
 
-    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let (py, this) = (slf.py(), slf.get());
-        let phase = this.engine.phase();
-        let answer = match phase {
-            Phase::Finished => this.engine.value(|answer| answer.clone_ref(py)),
-            _ => None,
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let state = closed(slf, |future| {
+            let answer = future.engine.value(|answer| answer.clone_ref(py));
+            (future.engine.phase(), answer)
+        })?;
+        let Some((phase, answer)) = state else {
+            return standard(slf, intern!(py, "__repr__"), (slf,));
         };
         let end = match answer {
             Some(Answer::Result(object)) => format!(" returned {}", object.bind(py).get_type().name()?),
@@ -208,92 +256,13 @@ impl Future {
             Phase::CancelledAndNotified => "cancelled".to_owned(),
             phase => name_of(phase).to_lowercase(),
         };
-        Ok(format!(
-            "<{class} at {:#x} state={state}{end}>",
-            slf.as_ptr().addr()
-        ))
+        let text = format!("<{class} at {:#x} state={state}{end}>", slf.as_ptr().addr());
+        Ok(PyString::new(py, &text).into_any())
     }
 
-    #[getter]
-    fn _state(&self) -> &'static str {
-        name_of(self.engine.phase())
-    }
-
-    #[setter(_state)]
-    fn put_state(slf: &Bound<'_, Self>, state: &Bound<'_, PyAny>) -> PyResult<()> {
-        let this = slf.get();
-        this.open(slf.py())?;
-        let state: String = state.extract()?;
-        let known = NAMES.iter().find(|(_, name)| *name == state);
-        let (phase, _) = known.ok_or_else(|| {
-            pyo3::exceptions::PyValueError::new_err(format!("{state:?} is no state of a future"))
-        })?;
-        drop(this.engine.force(*phase));
-        Ok(())
-    }
-
-    #[getter]
-    fn _result(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.engine.value(|answer| match answer {
-            Answer::Result(object) => Some(object.clone_ref(py)),
-            Answer::Exception(_) => None,
-        })?
-    }
-
-    #[setter(_result)]
-    fn put_result(&self, py: Python<'_>, result: Py<PyAny>) {
-        if !(result.is_none(py) && self._exception(py).is_some()) {
-            drop(self.engine.replace(Some(Answer::Result(result))));
-        }
-    }
-
-    #[getter]
-    fn _exception(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.engine.value(|answer| match answer {
-            Answer::Exception(object) => Some(object.clone_ref(py)),
-            Answer::Result(_) => None,
-        })?
-    }
-
-    #[setter(_exception)]
-    fn put_exception(&self, py: Python<'_>, exception: Py<PyAny>) {
-        if exception.is_none(py) {
-            if self._exception(py).is_some() {
-                drop(self.engine.replace(None));
-            }
-        } else {
-            drop(self.engine.replace(Some(Answer::Exception(exception))));
-        }
-    }
-
-    #[getter]
-    fn _condition<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.open(py)?.get(py, Part::Condition)
-    }
-
-    #[setter(_condition)]
-    fn put_condition(&self, condition: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.open(condition.py())?.set(Part::Condition, condition)
-    }
-
-    #[getter]
-    fn _waiters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.open(py)?.get(py, Part::Waiters)
-    }
-
-    #[setter(_waiters)]
-    fn put_waiters(&self, waiters: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.open(waiters.py())?.set(Part::Waiters, waiters)
-    }
-
-    #[getter]
-    fn _done_callbacks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.open(py)?.get(py, Part::Callbacks)
-    }
-
-    #[setter(_done_callbacks)]
-    fn put_done_callbacks(&self, callbacks: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.open(callbacks.py())?.set(Part::Callbacks, callbacks)
+    /// The state, by its name, if the future is closed.
+    fn _interlock_state<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::intern(py, name_of(self.engine.phase()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -308,8 +277,7 @@ impl Future {
                 callbacks = std::mem::replace(&mut callbacks, Ok(())).and_then(|()| visit.call(callback));
             },
         );
-        result.and(callbacks)?;
-        self.opened.get().map_or(Ok(()), |opened| opened.traverse(&visit))
+        result.and(callbacks)
     }
 
     fn __clear__(&self) {
@@ -318,10 +286,10 @@ impl Future {
 }
 
 /// How a wait for a future came to its end.
-enum Ended {
+enum Ended<'py> {
     Answer(Answer),
-    /// The future was opened: the rest of the wait, until this deadline, is the standard library's.
-    Opened(Deadline),
+    /// The future is open: the wait, or what is left of it, is the standard library's, with this timeout.
+    Open(Option<Bound<'py, PyAny>>),
 }
 
 impl Future {
@@ -334,110 +302,141 @@ impl Future {
         let _ = self.place.set(place);
     }
 
-    fn wait(slf: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Ended> {
-        let deadline = match timeout {
-            // A timeout is looked at only if there is something to wait for.
-            Some(timeout) if !slf.get().done() => timeout.extract::<Timeout>()?.deadline()?,
-            _ => Deadline::NEVER,
-        };
-        Self::wait_until(slf, deadline)
-    }
-
-    /// What the task came to. Blocks until it is there, or until `deadline`.
-    ///
-    /// # Errors
-    /// It is not there in time, was cancelled, or a signal handler raised.
-    pub(super) fn answer_until(slf: &Bound<'_, Self>, deadline: Deadline) -> PyResult<Answer> {
-        match Self::wait_until(slf, deadline)? {
-            Ended::Answer(answer) => Ok(answer),
-            Ended::Opened(deadline) => {
-                let exception = ask_standard(slf, "exception", deadline)?;
-                if exception.is_none(slf.py()) {
-                    ask_standard(slf, "result", deadline).map(Answer::Result)
-                } else {
-                    Ok(Answer::Exception(exception))
-                }
-            }
-        }
-    }
-
-    fn wait_until(slf: &Bound<'_, Self>, deadline: Deadline) -> PyResult<Ended> {
-        let (py, this) = (slf.py(), slf.get());
-        if !this.engine.phase().is_done() {
-            let waited = blocking::wait(py, deadline, |patience| this.engine.wait_with(patience))?;
-            match waited {
+    /// What the task came to, for a caller that knows the future to be closed. Blocks until it is there, or until the
+    /// deadline; `None` if the future was opened meanwhile.
+    fn wait_closed(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Answer>> {
+        if !self.engine.phase().is_done() {
+            match blocking::wait(py, deadline, |patience| self.engine.wait_with(patience))? {
                 Waited::Done => {}
                 Waited::TimedOut | Waited::Interrupted => return Err(PyTimeoutError::new_err(())),
-                Waited::Opened => return Ok(Ended::Opened(deadline)),
+                Waited::Retired => return Ok(None),
             }
         }
-        if this.engine.phase().is_cancelled() {
+        if self.engine.phase().is_cancelled() {
             return Err(Failure::Cancelled.raise(py));
         }
-        let answer = this.engine.value(|answer| answer.clone_ref(py));
-        // A future that was finished by hand may have no answer; its result is None.
-        Ok(Ended::Answer(answer.unwrap_or_else(|| Answer::Result(py.None()))))
-    }
-
-    fn open(&self, py: Python<'_>) -> PyResult<&Opened> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
-        }
-        // Made before the engine is told, so that nobody finds an open engine without it.
-        let opened = Opened::new(py)?;
-        let _ = self.opened.set(Box::new(opened));
-        let due = self.engine.open();
-        let opened = self
-            .opened
-            .get()
-            .ok_or_else(|| PyRuntimeError::new_err("a future is opened once"))?;
-        let callbacks = opened.get(py, Part::Callbacks)?;
-        for callback in due.callbacks() {
-            callbacks.call_method1("append", (callback,))?;
-        }
-        Ok(opened)
+        let answer = self.engine.value(|answer| answer.clone_ref(py));
+        Ok(Some(answer.unwrap_or_else(|| Answer::Result(py.None()))))
     }
 }
 
-/// Has the standard library wait for an open future; what its `result` or `exception` gives.
-#[cold]
-fn ask_standard(slf: &Bound<'_, Future>, what: &str, deadline: Deadline) -> PyResult<Py<PyAny>> {
-    let left = deadline.remaining().map(|left| left.as_secs_f64());
-    standard(slf, what, Some(&left.into_pyobject(slf.py())?)).map(Bound::unbind)
-}
-
-/// Gives a future its answer.
+/// Waits for a future. A timeout is looked at only if there is something to wait for.
 #[inline]
-pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<()> {
-    match slf.get().engine.finish(answer) {
-        Ok(due) => call_back(slf, due),
-        Err((refusal, answer)) => finish_otherwise(slf, refusal, answer),
+fn wait<'py>(slf: &Bound<'py, Future>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Ended<'py>> {
+    let py = slf.py();
+    let mut deadline = None;
+    let answer = closed(slf, |future| {
+        let limit = match timeout {
+            Some(_) if !future.engine.phase().is_done() => Timeout::of(timeout)?.deadline()?,
+            _ => Deadline::NEVER,
+        };
+        deadline = Some(limit);
+        future.wait_closed(py, limit)
+    })?;
+    match (answer.transpose()?.flatten(), deadline) {
+        (Some(answer), _) => Ok(Ended::Answer(answer)),
+        (None, Some(deadline)) => seconds_left(py, deadline).map(Ended::Open),
+        (None, None) => Ok(Ended::Open(timeout.cloned())),
+    }
+}
+
+fn seconds_left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let left = deadline
+        .remaining()
+        .map(|left| left.as_secs_f64().into_pyobject(py));
+    Ok(left.transpose()?.map(Bound::into_any))
+}
+
+/// What the task of a future came to; the future may be another library's. Blocks until it is there, or until `deadline`.
+///
+/// # Errors
+/// It is not there in time, was cancelled, or a signal handler raised.
+pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyResult<Answer> {
+    let py = future.py();
+    if let Ok(future) = future.cast::<Future>()
+        && let Some(answer) = closed(future, |future| future.wait_closed(py, deadline))?
+            .transpose()?
+            .flatten()
+    {
+        return Ok(answer);
+    }
+    let exception = future.call_method1(intern!(py, "exception"), (seconds_left(py, deadline)?,))?;
+    if exception.is_none() {
+        let result = future.call_method1(intern!(py, "result"), (0,))?;
+        Ok(Answer::Result(result.unbind()))
+    } else {
+        Ok(Answer::Exception(exception.unbind()))
+    }
+}
+
+/// Something about the phase of a future.
+#[inline]
+fn ask<'py>(
+    slf: &Bound<'py, Future>,
+    name: &Bound<'py, PyString>,
+    is_so: impl FnOnce(Phase) -> bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    match closed(slf, |future| is_so(future.engine.phase()))? {
+        Some(so) => Ok(so.into_pyobject(slf.py())?.to_owned().into_any()),
+        None => standard(slf, name, (slf,)),
+    }
+}
+
+/// Gives a future its answer; the answer comes back if the future is open.
+#[inline]
+pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option<Answer>> {
+    let mut answer = Some(answer);
+    let finished = closed(slf, |future| {
+        answer.take().map(|answer| future.engine.finish(answer))
+    })?;
+    match finished.flatten() {
+        Some(Ok(due)) => call_back(slf, due).map(|()| None),
+        Some(Err((Refusal::Retired, answer))) => Ok(Some(answer)),
+        Some(Err((Refusal::Phase(phase), _))) => {
+            let message = format!("{}: {}", name_of(phase), slf.repr()?);
+            Err(errors::invalid_state(slf.py(), message))
+        }
+        None => Ok(answer),
+    }
+}
+
+/// Begins with the call of a future; whether it is to be made. Not if it was cancelled, which whoever watches knows then.
+///
+/// # Errors
+/// It was begun before.
+#[inline]
+pub(super) fn begin(slf: &Bound<'_, Future>) -> PyResult<bool> {
+    match closed(slf, |future| future.engine.begin())? {
+        Some(Ok(run)) => Ok(run),
+        // It was cancelled, and everybody was told.
+        Some(Err(Refusal::Phase(Phase::CancelledAndNotified))) => Ok(false),
+        Some(Err(Refusal::Phase(_))) => Future::set_running_or_notify_cancel(slf)?.is_truthy(),
+        Some(Err(Refusal::Retired)) | None => begin_open(slf),
     }
 }
 
 #[cold]
-fn finish_otherwise(slf: &Bound<'_, Future>, refusal: Refusal, answer: Answer) -> PyResult<()> {
-    let py = slf.py();
-    match (refusal, answer) {
-        (Refusal::Open, Answer::Result(object)) => {
-            standard(slf, "set_result", Some(object.bind(py))).map(drop)
-        }
-        (Refusal::Open, Answer::Exception(object)) => {
-            standard(slf, "set_exception", Some(object.bind(py))).map(drop)
-        }
-        (Refusal::Phase(phase), _) => {
-            let message = format!("{}: {}", name_of(phase), slf.repr()?);
-            Err(errors::invalid_state(py, message))
-        }
-    }
+fn begin_open(slf: &Bound<'_, Future>) -> PyResult<bool> {
+    standard(slf, intern!(slf.py(), "begin"), (slf,))?.is_truthy()
 }
 
-/// Tells whoever watches a cancelled future, in the place of a worker.
+#[cold]
+fn cancel_open(slf: &Bound<'_, Future>) -> PyResult<bool> {
+    let py = slf.py();
+    slf.get().engine.ask_to_stop();
+    let answer = standard(slf, intern!(py, "cancel"), (slf,));
+    // Also when a callback raised.
+    if slf.get().place.get().is_some() && Future::cancelled(slf)?.is_truthy()? {
+        give_up_place(slf)?;
+    }
+    answer?.is_truthy()
+}
+
+/// Tells whoever watches a cancelled future, in the place of a worker, unless one was faster.
 fn tell_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
-    match slf.get().engine.begin() {
-        // Or a worker was faster.
-        Ok(_) | Err(Refusal::Phase(_)) => Ok(()),
-        Err(Refusal::Open) => begin_open(slf).map(drop),
+    match closed(slf, |future| future.engine.begin())? {
+        Some(Ok(_) | Err(Refusal::Phase(_))) => Ok(()),
+        Some(Err(Refusal::Retired)) | None => begin_open(slf).map(drop),
     }
 }
 
@@ -449,43 +448,59 @@ fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// Calls the callbacks that are due. When one raises what is no Exception, the others are left out, as in the standard
-/// library, but for the engine's own: a call that waits for this future would wait for ever.
-#[inline]
-pub(super) fn call_back(slf: &Bound<'_, Future>, due: Due<Py<PyAny>>) -> PyResult<()> {
-    let mut callbacks = due.callbacks();
-    let result = callbacks.try_for_each(|callback| call_one(slf, &callback));
-    if result.is_err() {
-        callbacks.for_each(|callback| call_if_own(slf, &callback));
-    }
-    result
+/// Has `watch` hear of the end of a future, if that is closed; whether it is.
+pub(super) fn watch(slf: &Bound<'_, Future>, watch: &Arc<Watch>, number: usize) -> PyResult<bool> {
+    closed(slf, |future| future.engine.watch(watch, number)).map(|watched| watched.is_some())
 }
 
-/// Calls a callback if its class says that it is one of the engine's own.
-#[cold]
-fn call_if_own(slf: &Bound<'_, Future>, callback: &Py<PyAny>) {
-    let callback = callback.bind(slf.py());
-    if matches!(callback.get_type().hasattr("_is_always_called"), Ok(true)) {
-        let logged = call_one(slf, callback.as_unbound())
-            .or_else(|error| log(slf, "callback_raised", error.value(slf.py()).as_any()));
-        if let Err(error) = logged {
-            error.write_unraisable(slf.py(), Some(callback));
-        }
+/// Takes a watch back; also from a future that was opened since.
+pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<()> {
+    match closed(slf, |future| future.engine.unwatch(watch))? {
+        Some(()) => Ok(()),
+        None => function(slf, intern!(slf.py(), "unwatch"))?
+            .call1((slf, Watcher::new(watch.clone(), 0)))
+            .map(drop),
     }
 }
 
-fn call_one(slf: &Bound<'_, Future>, callback: &Py<PyAny>) -> PyResult<()> {
-    match callback.bind(slf.py()).call1((slf,)) {
-        Err(error) if error.is_instance_of::<PyException>(slf.py()) => {
-            log(slf, "callback_raised", error.value(slf.py()).as_any())
-        }
-        result => result.map(drop),
+/// Whether a future that is done came to an exception.
+pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
+    let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));
+    match closed(slf, |future| future.engine.value(is_exception))? {
+        Some(failed) => Ok(failed == Some(true)),
+        None if Future::cancelled(slf)?.is_truthy()? => Ok(false),
+        None => Ok(!standard(slf, intern!(slf.py(), "exception"), (slf,))?.is_none()),
     }
 }
 
-/// Has something about a future logged as the standard library does.
-#[cold]
-fn log(slf: &Bound<'_, Future>, what: &str, about: &Bound<'_, PyAny>) -> PyResult<()> {
-    let module = slf.py().import("interlock.concurrent.futures._log")?;
-    module.call_method1(what, (slf, about)).map(drop)
+/// Moves what the future knows into the attributes; who waits for many futures goes on to hear of this one.
+fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let py = object.py();
+    let Some((mut contents, wakeups)) = object.cast::<Future>()?.get().engine.retire() else {
+        return Ok(Exported::Moved(Vec::new()));
+    };
+    attributes.set_item("_state", PyString::intern(py, name_of(contents.phase)))?;
+    match contents.value.take() {
+        Some(Answer::Result(result)) => attributes.set_item("_result", result)?,
+        Some(Answer::Exception(exception)) => attributes.set_item("_exception", exception)?,
+        None => {}
+    }
+    let callbacks = attributes
+        .as_any()
+        .get_item("_done_callbacks")?
+        .cast_into::<PyList>()?;
+    let waiters = attributes.as_any().get_item("_waiters")?.cast_into::<PyList>()?;
+    let mut own = 0;
+    contents.hand_out(
+        |callback| {
+            let callback = callback.into_bound(py);
+            let Some(always) = always_called(&callback)? else {
+                return callbacks.append(callback);
+            };
+            own += 1;
+            callbacks.insert(own - 1, always)
+        },
+        |watch, number| waiters.append(Watcher::new(watch, number).into_pyobject(py)?),
+    )?;
+    Ok(Exported::Moved(vec![wakeups]))
 }

@@ -2,21 +2,24 @@
 
 mod alarms;
 mod answer;
+mod calls;
 mod completed;
+mod ending;
 mod future;
 mod map;
-mod opened;
 mod place;
 mod pool;
 mod task;
+mod watcher;
 mod worker;
 
 pub(crate) use alarms::{Alarm, Alarms};
 pub(crate) use answer::{Answer, Engine};
+pub(crate) use calls::WaitingCalls;
 pub(crate) use completed::{Completed, wait_for_futures};
-pub(crate) use future::Future;
+pub(crate) use future::{Future, remember_future_class};
 pub(crate) use map::Results;
-pub(crate) use opened::remember_future_classes;
 pub(crate) use pool::ThreadPool;
-pub(crate) use task::{CurrentTask, current_task};
+pub(crate) use task::{CurrentTask, current_task, remember_work_items};
+pub(crate) use watcher::Watcher;
 pub(crate) use worker::Seat;

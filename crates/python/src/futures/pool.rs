@@ -1,72 +1,123 @@
 //! The pool of threads behind `ThreadPoolExecutor`.
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 
 use interlock_pool::{DEFAULT_PRIORITY, Placed};
 use interlock_queue::PutError;
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
-use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::PyTraverseError;
+use pyo3::exceptions::{PyAttributeError, PyException};
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PySet, PyTuple, PyType};
 
-use super::future::Future;
+use super::calls::WaitingCalls;
+use super::future::{Future, future_class};
 use super::map::Results;
-use super::opened::future_class;
 use super::place::Place;
 use super::task::Task;
-use super::worker::{Seat, Shared};
+use super::worker::Shared;
 use crate::convert::Timeout;
 use crate::errors::Failure;
-use crate::{blocking, hot};
+use crate::made::Made;
+use crate::openable::{Exported, Openable, closed, function};
+use crate::raw::intern;
+use crate::{blocking, hot, raw};
 
-/// What an executor may change at any time.
+/// What an executor was made with, and whether it takes calls.
+#[derive(Clone, Copy, Default)]
 struct Settings {
-    max_workers: usize,
+    /// Whether calls that come from outside are taken.
+    takes: bool,
     /// Whether there is room for so many tasks only.
     bounded: bool,
     /// Whether submit() waits for room.
     blocks: bool,
-    /// Whether tasks are taken in the ordinary way; if not, _submit_otherwise() is asked.
-    ordinary: bool,
-    workers: usize,
+    /// Whether exceptions say where their calls were submitted.
+    notes: bool,
 }
 
-/// The engine of an executor: where its tasks wait for workers.
+/// What a closed executor works with.
+struct Staff {
+    /// Its `_threads`.
+    threads: Py<PySet>,
+    max_workers: usize,
+    /// Its `_work_queue`.
+    calls: Py<WaitingCalls>,
+}
+
+/// The engine of an executor: where its calls wait for workers.
 ///
-/// An executor is a subclass that starts the workers: _adjust_thread_count() is called when more tasks wait than workers
+/// An executor is a subclass that starts the workers: _interlock_start_worker() is called when more calls wait than workers
 /// are idle, as long as there are fewer than _max_workers of them.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
 pub(crate) struct ThreadPool {
     shared: Arc<Shared>,
     settings: StateLock<Settings>,
+    staff: OnceLock<Staff>,
+    made: Made,
 }
 
-/// A function, its arguments, and where the call was submitted.
-type Call = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>);
+/// A call as it is given to submit().
+struct Call<'py> {
+    callable: Bound<'py, PyAny>,
+    args: Bound<'py, PyTuple>,
+    kwargs: Option<Bound<'py, PyDict>>,
+}
 
 #[pymethods]
 impl ThreadPool {
     #[new]
+    #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        ThreadPool {
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let pool = ThreadPool {
             shared: Shared::new(),
-            settings: StateLock::new(Settings {
-                max_workers: 0,
-                bounded: false,
-                blocks: true,
-                ordinary: true,
-                workers: 0,
-            }),
-        }
+            settings: StateLock::default(),
+            staff: OnceLock::new(),
+            made: Made::new(),
+        };
+        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(pool))
     }
 
-    /// Have at most so many tasks wait, 0 for any number; `blocks` says whether submit() then waits for room.
-    fn _set_bound(&self, max_pending: usize, blocks: bool) {
-        self.shared.queue.set_bound(max_pending);
-        let mut settings = self.settings.lock();
-        (settings.bounded, settings.blocks) = (max_pending > 0, blocks);
+    /// Begin with these attributes, which the standard library's `__init__` has made. At most `max_pending` calls wait (0: any
+    /// number), and `blocks` says whether submit() then waits for room. False, and nothing was done, if the executor is open,
+    /// or has begun before.
+    fn _interlock_begin(
+        slf: &Bound<'_, Self>,
+        attributes: &Bound<'_, PyDict>,
+        max_pending: usize,
+        blocks: bool,
+        notes: bool,
+    ) -> PyResult<bool> {
+        let py = slf.py();
+        let found = |name| attributes.as_any().get_item(name);
+        let staff = Staff {
+            threads: found("_threads")?.cast_into::<PySet>()?.unbind(),
+            max_workers: found("_max_workers")?.extract::<MaxWorkers>()?.0,
+            calls: Py::new(py, WaitingCalls::of(slf, slf.get().shared.clone())?)?,
+        };
+        let own = raw::instance_dict(slf)?;
+        let began = closed(slf, |pool| {
+            if pool.staff.set(staff).is_err() {
+                return Ok(false);
+            }
+            pool.shared.queue.set_bound(max_pending);
+            *pool.settings.lock() = Settings {
+                takes: true,
+                bounded: max_pending > 0,
+                blocks,
+                notes,
+            };
+            own.update(attributes.as_mapping()).map(|()| true)
+        })?;
+        began.unwrap_or(Ok(false))
     }
 
     /// Have `fn(*args, **kwargs)` called by a worker; the future of its result.
@@ -80,70 +131,72 @@ impl ThreadPool {
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        put_new(slf, DEFAULT_PRIORITY, r#fn, args, kwargs)
+        let callable = r#fn;
+        let call = Call {
+            callable,
+            args,
+            kwargs,
+        };
+        match put_new(slf, DEFAULT_PRIORITY, call)? {
+            Ok(future) => Ok(future.into_any()),
+            Err(call) => submit_standard(slf, call),
+        }
     }
 
-    /// As submit(), with a priority: the smallest number first.
-    fn _submit_at<'py>(
+    /// As submit(), with a priority: the smallest number first. None if the executor does not take the call in this way: if
+    /// it is open, or takes no more calls.
+    fn _interlock_submit_at<'py>(
         slf: &Bound<'py, Self>,
         priority: i64,
-        r#fn: Bound<'py, PyAny>,
+        callable: Bound<'py, PyAny>,
         args: Bound<'py, PyTuple>,
         kwargs: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        put_new(slf, priority, r#fn, args, kwargs)
+    ) -> PyResult<Option<Bound<'py, Future>>> {
+        put_new(
+            slf,
+            priority,
+            Call {
+                callable,
+                args,
+                kwargs,
+            },
+        )
+        .map(Result::ok)
     }
 
-    /// As _submit_at(), for a future that there is already, also after _submit_no_more(). `call` is the function, its
-    /// arguments, and where it was submitted, for a note on the exception that it may raise. With `over`, there is always
-    /// room: never blocks; and if an Exception is raised, the call is not taken.
-    fn _submit_held(
+    /// As _interlock_submit_at(), for a future that there is already, for which there is always room: never blocks. `call` is
+    /// the function, its arguments, and where it was submitted, for a note on the exception that it may raise. Whether the
+    /// executor takes the call. If an Exception is raised, it does not.
+    fn _interlock_submit_held(
         slf: &Bound<'_, Self>,
-        future: Py<Future>,
+        future: Bound<'_, Future>,
         priority: i64,
-        call: Call,
-        over: bool,
-    ) -> PyResult<()> {
+        call: (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>),
+    ) -> PyResult<bool> {
         let (callable, args, kwargs, site) = call;
         if slf.get().settings.lock().bounded {
             future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
         }
-        let held = future.bind(slf.py()).clone();
+        let held = future.clone();
         let task = Task {
-            future,
+            future: future.unbind(),
             callable,
             args,
             kwargs,
             site,
         };
-        if !over {
-            return put(slf, priority, task);
+        match closed(slf, |pool| pool.shared.queue.put_over(priority, task))? {
+            Some(Ok(placed)) => match see_to(slf, placed) {
+                Ok(true) => Ok(true),
+                Ok(false) => Ok(!slf.get().shared.take_back(&held)),
+                Err(error) => no_further_worker(slf, &held, error).map(|()| true),
+            },
+            Some(Err(_)) | None => Ok(false),
         }
-        match slf.get().shared.queue.put_over(priority, task) {
-            Ok(placed) => count_placed(slf, placed).or_else(|error| no_further_worker(slf, &held, error)),
-            Err(_) => Err(refuse(slf)),
-        }
-    }
-
-    /// Leave every task to _submit_otherwise() from now on, apart from those of _submit_held().
-    fn _submit_no_more(&self) {
-        self.settings.lock().ordinary = false;
-    }
-
-    /// Take the next task out: its future, the function, and the arguments; None if there is none. Never blocks.
-    fn _take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let Ok(task) = self.shared.queue.try_take() else {
-            return Ok(None);
-        };
-        self.shared.counts.taken_out(1);
-        let kwargs = task.kwargs.unwrap_or_else(|| PyDict::new(py).unbind());
-        (task.future, task.callable, task.args, kwargs)
-            .into_pyobject(py)
-            .map(Some)
     }
 
     /// Submit `fn(*args)` for each tuple of arguments from `calls`; the results in their order.
-    fn _map_each(
+    fn _interlock_map(
         slf: &Bound<'_, Self>,
         r#fn: &Bound<'_, PyAny>,
         calls: &Bound<'_, PyAny>,
@@ -153,60 +206,76 @@ impl ThreadPool {
         let deadline = timeout.deadline()?;
         let mut futures = VecDeque::new();
         for call in calls.try_iter()? {
-            let call = call?.cast_into::<PyTuple>()?;
-            let future = put_new(slf, DEFAULT_PRIORITY, r#fn.clone(), call, None)?;
-            futures.push_back(future.cast_into()?.unbind());
+            let args = call?.cast_into::<PyTuple>()?;
+            futures.push_back(Self::submit(slf, r#fn.clone(), args, None)?.unbind());
         }
         Ok(Results::over(futures, deadline, return_exceptions))
     }
 
-    /// The seat of a new worker, which _count_workers() counts when it is there.
-    fn _seat(&self) -> Seat {
-        Seat::at(self.shared.clone())
+    /// Take no more calls from outside.
+    fn _interlock_refuse(&self) {
+        self.settings.lock().takes = false;
     }
 
-    /// There are so many workers now.
-    fn _count_workers(&self, number: usize) {
-        self.settings.lock().workers = number;
+    /// Say that the executor is shut down. Those that wait are still run, unless `drain` is true: then their futures come
+    /// back. If `holds`, calls that there are already may still come. None, and nothing was done, if the executor is open.
+    fn _interlock_shut_down(
+        slf: &Bound<'_, Self>,
+        holds: bool,
+        drain: bool,
+    ) -> PyResult<Option<Vec<Py<Future>>>> {
+        let py = slf.py();
+        let attributes = raw::instance_dict(slf)?;
+        let ended = closed(slf, |pool| {
+            attributes.set_item(intern!(py, "_shutdown"), true)?;
+            pool.settings.lock().takes = false;
+            Ok(if holds && !drain {
+                Vec::new()
+            } else {
+                pool.shared.close(py, drain)
+            })
+        })?;
+        ended.transpose()
     }
 
-    /// Count no workers: in the child of a fork, where they do not exist.
-    fn _forget_workers(&self) {
-        self.settings.lock().workers = 0;
-        self.shared.forget_workers();
+    /// Count no workers: in the child of a fork, where they do not exist. Nothing if the executor is open.
+    fn _interlock_forget_workers(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let forgot = closed(slf, |pool| {
+            pool.shared.forget_workers();
+            pool.staff.get().map(|staff| staff.threads.clone_ref(py))
+        })?;
+        if let Some(threads) = forgot.flatten() {
+            threads.bind(py).clear();
+        }
+        Ok(())
     }
 
-    /// Take no more tasks. Those that wait are still run, unless `drain` is true: then their futures come back.
-    fn _close(&self, py: Python<'_>, drain: bool) -> Vec<Py<Future>> {
-        self.shared.close(py, drain)
+    /// What waits in the executor, if that is closed: its `_work_queue`.
+    fn _interlock_calls(&self, py: Python<'_>) -> PyResult<Py<WaitingCalls>> {
+        match self.staff.get() {
+            Some(staff) => Ok(staff.calls.clone_ref(py)),
+            None => Err(PyAttributeError::new_err("_work_queue")),
+        }
     }
 
+    /// Whether exceptions say where their calls were submitted.
     #[getter]
-    fn _max_workers(&self) -> usize {
-        self.settings.lock().max_workers
+    fn _interlock_notes(&self) -> bool {
+        self.settings.lock().notes
     }
 
-    #[setter(_max_workers)]
-    fn put_max_workers(&self, max_workers: MaxWorkers) {
-        self.settings.lock().max_workers = max_workers.0;
-    }
-
-    /// How many tasks wait for a worker.
-    fn _pending(&self) -> usize {
-        self.shared.queue.len()
-    }
-
-    /// Wait until `number` tasks are done, for at most `timeout` seconds; how many are.
-    fn _wait_for_done(&self, py: Python<'_>, number: u64, timeout: Timeout) -> PyResult<u64> {
-        blocking::wait(py, timeout.deadline()?, |patience| {
-            self.shared.counts.wait_with(number, patience)
-        })
-    }
-
-    /// Counts of tasks: submitted, running, done, and failed among these.
-    fn _counts(&self) -> (u64, u64, u64, u64) {
+    /// Counts of calls: submitted, running, done, and failed among these.
+    fn _interlock_counts(&self) -> (u64, u64, u64, u64) {
         let counted = self.shared.counts.look();
         (counted.submitted, counted.running, counted.done, counted.failed)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.staff.get().filter(|_| self.made.is_made()) {
+            Some(staff) => visit.call(&staff.threads).and_then(|()| visit.call(&staff.calls)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -233,9 +302,9 @@ impl<'py> FromPyObject<'_, 'py> for MaxWorkers {
 
 impl ThreadPool {
     #[inline]
-    fn may_have_more_workers(&self) -> bool {
-        let settings = self.settings.lock();
-        settings.workers < settings.max_workers
+    fn may_have_more_workers(&self, py: Python<'_>) -> bool {
+        let staff = self.staff.get();
+        staff.is_some_and(|staff| staff.threads.bind(py).len() < staff.max_workers)
     }
 }
 
@@ -246,105 +315,144 @@ impl Drop for ThreadPool {
     }
 }
 
-/// Puts a call into the queue; the future of its result.
+/// Puts a call into the queue; the future of its result. The call comes back if the executor does not take it so: if it is
+/// open, or takes no more calls.
 #[inline]
 fn put_new<'py>(
     slf: &Bound<'py, ThreadPool>,
     priority: i64,
-    callable: Bound<'py, PyAny>,
-    args: Bound<'py, PyTuple>,
-    kwargs: Option<Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, PyAny>> {
+    call: Call<'py>,
+) -> PyResult<Result<Bound<'py, Future>, Call<'py>>> {
     let py = slf.py();
-    let settings = slf.get().settings.lock();
-    let (ordinary, bounded) = (settings.ordinary, settings.bounded);
-    drop(settings);
-    if !ordinary {
-        return slf.call_method1("_submit_otherwise", (priority, callable, args, kwargs));
+    let settings = *slf.get().settings.lock();
+    if !settings.takes {
+        return Ok(Err(call));
     }
     let future = hot::new_instance(future_class(py)?)?.cast_into::<Future>()?;
-    if bounded {
+    if settings.bounded {
         future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
     }
     let task = Task {
         future: future.clone().unbind(),
-        callable: callable.unbind(),
-        args: args.unbind(),
-        kwargs: kwargs.map(Bound::unbind),
-        site: None,
+        callable: call.callable.unbind(),
+        args: call.args.unbind(),
+        kwargs: call.kwargs.map(Bound::unbind),
+        site: settings.notes.then(|| site(py)).transpose()?,
     };
-    put(slf, priority, task)?;
-    Ok(future.into_any())
+    let refused = match put(slf, priority, task)? {
+        Ok(placed) if see_to(slf, placed)? => return Ok(Ok(future)),
+        Ok(_) => slf.get().shared.take_out(&future),
+        Err(task) => Some(task),
+    };
+    Ok(match refused {
+        Some(task) => Err(Call {
+            callable: task.callable.into_bound(py),
+            args: task.args.into_bound(py),
+            kwargs: task.kwargs.map(|kwargs| kwargs.into_bound(py)),
+        }),
+        None => Ok(future),
+    })
 }
 
-/// Puts a task into the queue, and sees to it that there is somebody to run it.
-#[inline]
-fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<()> {
-    let this = slf.get();
-    let placed = match this.shared.queue.try_put(priority, task) {
-        Ok(placed) => placed,
-        Err(refusal) => put_slowly(slf, priority, refusal)?,
-    };
-    count_placed(slf, placed)
+/// Where the code is that submits a call.
+#[cold]
+fn site(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    let notes = py.import("interlock.concurrent.futures._notes")?;
+    notes.call_method0("site").map(Bound::unbind)
 }
 
-/// Counts a task that was put, and has a worker started for it if none is idle.
+/// Puts a task into the queue. It comes back if the executor is open, or takes no more tasks.
 #[inline]
-fn count_placed(slf: &Bound<'_, ThreadPool>, placed: Placed) -> PyResult<()> {
+fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<Placed, Task>> {
+    let mut task = Some(task);
+    let placed = closed(slf, |pool| {
+        task.take().map(|task| pool.shared.queue.try_put(priority, task))
+    })?;
+    match placed.flatten() {
+        Some(Ok(placed)) => Ok(Ok(placed)),
+        Some(Err(PutError::Full(task))) => put_slowly(slf, priority, task),
+        Some(Err(refusal)) => Ok(Err(refusal.into_inner())),
+        None => task.map(Err).ok_or_else(|| Failure::Full.raise(slf.py())),
+    }
+}
+
+/// As [`put`], when there is no room.
+#[cold]
+fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<Placed, Task>> {
+    let (py, this) = (slf.py(), slf.get());
+    let put = if !this.settings.lock().blocks {
+        Err(PutError::Full(task))
+    } else if this.shared.is_worked_for_here() {
+        // Each worker might wait so, and there would never be room.
+        this.shared.queue.put_over(priority, task)
+    } else {
+        blocking::wait(py, Deadline::NEVER, |patience| {
+            this.shared.queue.put_with(priority, task, patience)
+        })?
+    };
+    match put {
+        Ok(placed) => Ok(Ok(placed)),
+        Err(PutError::Full(_) | PutError::Interrupted(_)) => Err(Failure::Full.raise(py)),
+        Err(PutError::ShutDown(task) | PutError::Retired(task)) => Ok(Err(task)),
+    }
+}
+
+/// Counts a task that was put, and has a worker started for it if none is idle. Whether there is anybody to run it, or it
+/// was moved to where others see to that.
+#[inline]
+fn see_to(slf: &Bound<'_, ThreadPool>, placed: Placed) -> PyResult<bool> {
     let this = slf.get();
     this.shared.counts.submitted();
-    if placed == Placed::WorkerIsWanted && this.may_have_more_workers() {
-        slf.call_method0("_adjust_thread_count")?;
+    if placed == Placed::WorkerIsWanted && this.may_have_more_workers(slf.py()) {
+        return slf
+            .call_method0(intern!(slf.py(), "_interlock_start_worker"))?
+            .is_truthy();
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What is left of an error by which no further worker was started for a task that was put: nothing, if there are workers,
 /// which live until nothing waits. If not, the task is taken back. (What is no Exception is for who called: the task waits.)
 #[cold]
 fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, error: PyErr) -> PyResult<()> {
-    let this = slf.get();
-    if !error.is_instance_of::<PyException>(slf.py()) {
-        return Err(error);
-    }
-    let workers = this.settings.lock().workers;
-    if workers == 0 && this.shared.take_back(future) {
+    let (py, this) = (slf.py(), slf.get());
+    let alone = this
+        .staff
+        .get()
+        .is_none_or(|staff| staff.threads.bind(py).is_empty());
+    if !error.is_instance_of::<PyException>(py) || (alone && this.shared.take_back(future)) {
         return Err(error);
     }
     Ok(())
 }
 
-/// The error of a task that is not taken any more.
+/// What the standard library's submit() makes of a call.
 #[cold]
-fn refuse(slf: &Bound<'_, ThreadPool>) -> PyErr {
-    match slf.call_method0("_refuse") {
-        Ok(_) => PyRuntimeError::new_err("cannot schedule new futures after shutdown"),
-        Err(error) => error,
-    }
+fn submit_standard<'py>(slf: &Bound<'py, ThreadPool>, call: Call<'py>) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let first = [slf.as_any().clone(), call.callable];
+    let args = PyTuple::new(py, first.into_iter().chain(call.args.iter()).collect::<Vec<_>>())?;
+    function(slf, intern!(py, "submit"))?.call(args, call.kwargs.as_ref())
 }
 
-#[cold]
-fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, refusal: PutError<Task>) -> PyResult<Placed> {
-    let (py, this) = (slf.py(), slf.get());
-    let refusal = match refusal {
-        PutError::Full(task) if this.settings.lock().blocks => {
-            let put = if this.shared.is_worked_for_here() {
-                // Each worker might wait so, and there would never be room.
-                this.shared.queue.put_over(priority, task)
-            } else {
-                blocking::wait(py, Deadline::NEVER, |patience| {
-                    this.shared.queue.put_with(priority, task, patience)
-                })?
-            };
-            match put {
-                Ok(placed) => return Ok(placed),
-                Err(refusal) => refusal,
-            }
-        }
-        refusal => refusal,
+/// Moves the calls that wait into the queue of the attributes, in their order. Workers go on with the standard library's loop.
+fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let py = object.py();
+    let pool = object.cast::<ThreadPool>()?.get();
+    pool.settings.lock().takes = false;
+    let Some(staff) = pool.staff.get() else {
+        return Ok(Exported::Moved(Vec::new())); // its `__init__` is yet to come
     };
-    match refusal {
-        PutError::Full(_) | PutError::Interrupted(_) => Err(Failure::Full.raise(py)),
-        PutError::ShutDown(_) | PutError::Retired(_) => Err(refuse(slf)),
+    let Some(retired) = pool.shared.queue.retire() else {
+        return Ok(Exported::Moved(Vec::new()));
+    };
+    let queue = attributes.as_any().get_item("_work_queue")?;
+    for task in retired.tasks {
+        queue.call_method1("put", (task.into_item(py)?,))?;
     }
+    if retired.shut_down {
+        queue.call_method1("put", (py.None(),))?;
+    }
+    staff.calls.get().move_to(&queue);
+    Ok(Exported::Moved(retired.wakeups))
 }

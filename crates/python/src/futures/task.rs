@@ -2,16 +2,18 @@
 
 use std::cell::Cell;
 
-use interlock_pool::{Phase, Refusal};
 use pyo3::PyTraverseError;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::answer::Answer;
 use super::future::{self, Future};
-use super::opened::begin_open;
 use crate::errors::Failure;
+use crate::raw::intern;
+use crate::{hot, raw};
 
 thread_local! {
     /// The future of the task that this thread runs.
@@ -69,21 +71,42 @@ pub(super) struct Task {
     pub(super) site: Option<Py<PyAny>>,
 }
 
+/// The standard library's class of calls that wait, and whether it keeps function and arguments in one attribute.
+static ITEMS: PyOnceLock<(Py<PyType>, bool)> = PyOnceLock::new();
+
+/// Tells the module of the class of calls that wait in an open executor. To be called once, before one is made.
+#[pyfunction]
+pub(crate) fn remember_work_items(class: &Bound<'_, PyType>, in_one: bool) {
+    let _ = ITEMS.set(class.py(), (class.clone().unbind(), in_one));
+}
+
 impl Task {
+    /// The task as one of the standard library's. Runs no Python code: an executor is being opened.
+    pub(super) fn into_item(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let (class, in_one) = ITEMS
+            .get(py)
+            .ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))?;
+        let item = hot::new_instance(class.bind(py))?;
+        let attributes = raw::instance_dict(&item)?;
+        let kwargs = self.kwargs.unwrap_or_else(|| PyDict::new(py).unbind());
+        attributes.set_item("future", self.future)?;
+        if *in_one {
+            attributes.set_item("task", (self.callable, self.args, kwargs))?;
+        } else {
+            attributes.set_item("fn", self.callable)?;
+            attributes.set_item("args", self.args)?;
+            attributes.set_item("kwargs", kwargs)?;
+        }
+        Ok(item)
+    }
+
     /// Makes the call and gives the future its answer, unless the future was cancelled; whether the call raised nothing.
     ///
     /// # Errors
     /// A callback of the future raised what is not for logging, or somebody else was at the future.
     pub(super) fn run(self, py: Python<'_>) -> PyResult<bool> {
         let future = self.future.into_bound(py);
-        let run = match future.get().engine().begin() {
-            Ok(run) => run,
-            // It was cancelled, and everybody was told.
-            Err(Refusal::Phase(Phase::CancelledAndNotified)) => false,
-            Err(Refusal::Open) => begin_open(&future)?,
-            Err(Refusal::Phase(_)) => Future::set_running_or_notify_cancel(&future)?,
-        };
-        if !run {
+        if !future::begin(&future)? {
             return Ok(true);
         }
         let kwargs = self.kwargs.as_ref().map(|kwargs| kwargs.bind(py));
@@ -96,7 +119,13 @@ impl Task {
         // What was given to the call is let go of before anybody hears of its end.
         drop((self.callable, self.args, self.kwargs));
         let succeeded = result.is_ok();
-        future::finish(&future, Answer::of(py, result))?;
+        match future::finish(&future, Answer::of(py, result))? {
+            None => {}
+            Some(Answer::Result(object)) => drop(future.call_method1(intern!(py, "set_result"), (object,))?),
+            Some(Answer::Exception(object)) => {
+                drop(future.call_method1(intern!(py, "set_exception"), (object,))?)
+            }
+        }
         Ok(succeeded)
     }
 }

@@ -8,7 +8,6 @@ use interlock_queue::GetError;
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::future::Future;
 use super::place::Place;
@@ -94,15 +93,20 @@ impl Shared {
         }
         ran.map(drop)
     }
-}
 
-impl Place for Shared {
-    fn take_back(&self, future: &Bound<'_, PyAny>) -> bool {
+    /// Takes out the task of a future, if it still waits.
+    pub(super) fn take_out(&self, future: &Bound<'_, PyAny>) -> Option<Task> {
         let task = self.queue.take_back(|task| task.future.is(future));
         if task.is_some() {
             self.counts.taken_out(1);
         }
-        task.is_some()
+        task
+    }
+}
+
+impl Place for Shared {
+    fn take_back(&self, future: &Bound<'_, PyAny>) -> bool {
+        self.take_out(future).is_some()
     }
 }
 
@@ -138,22 +142,27 @@ impl Clock {
 
 #[pymethods]
 impl Seat {
-    /// Run tasks until there will be no more: until the executor was shut down, or collected. Blocks while there is none.
-    fn work(&self, py: Python<'_>) -> PyResult<()> {
+    /// Run tasks until there will be no more: until the executor was shut down, or collected; or until it was opened, which
+    /// the answer says. Blocks while there is none.
+    fn work(&self, py: Python<'_>) -> PyResult<bool> {
         let _here = Here::begin(&self.shared);
         self.clock.lock().begin();
         let mut tasks = 0_u32;
         let mut turn = Instant::now();
-        while let Some(task) = self.next(py)? {
+        let end = loop {
+            let task = match self.next(py)? {
+                Ok(task) => task,
+                Err(end) => break end,
+            };
             self.shared.run(py, task)?;
             tasks = tasks.wrapping_add(1);
             if tasks.is_multiple_of(LOOK) && turn.elapsed() >= TURN {
                 blocking::give_way(py);
                 turn = Instant::now();
             }
-        }
+        };
         self.clock.lock().end();
-        Ok(())
+        Ok(end == GetError::Retired)
     }
 
     /// How long it has run tasks, in seconds.
@@ -161,34 +170,15 @@ impl Seat {
         self.clock.lock().read().as_secs_f64()
     }
 
-    /// Wait until all tasks are done that were submitted so far; how many these were. Blocks until then.
-    fn wait_until_done(&self, py: Python<'_>) -> PyResult<u64> {
-        let submitted = self.shared.counts.look().submitted;
-        blocking::wait(py, Deadline::NEVER, |patience| {
-            self.shared.counts.wait_with(submitted, patience)
-        })?;
-        Ok(submitted)
-    }
-
     /// Call the initializer of a worker, which is one from then on.
-    #[pyo3(signature = (initializer, /, *args))]
-    fn initialize<'py>(
-        &self,
-        initializer: &Bound<'py, PyAny>,
-        args: &Bound<'py, PyTuple>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn initialize<'py>(&self, initialize: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let _here = Here::begin(&self.shared);
-        initializer.call1(args)
+        initialize.call0()
     }
 
     /// Take no more tasks, and give back the futures of those that wait.
     fn drain(&self, py: Python<'_>) -> Vec<Py<Future>> {
         self.shared.close(py, true)
-    }
-
-    /// Take no more tasks: at the exit of the interpreter.
-    fn close(&self) {
-        self.shared.queue.shutdown();
     }
 }
 
@@ -200,23 +190,22 @@ impl Seat {
         }
     }
 
-    /// The next task, or none any more.
+    /// The next task, or why there is none any more.
     #[inline]
-    fn next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
+    fn next(&self, py: Python<'_>) -> PyResult<Result<Task, GetError>> {
         match self.shared.queue.try_take() {
-            Ok(task) => Ok(Some(task)),
             Err(GetError::Empty) => self.wait_for_next(py),
-            Err(_) => Ok(None),
+            taken => Ok(taken),
         }
     }
 
     #[cold]
-    fn wait_for_next(&self, py: Python<'_>) -> PyResult<Option<Task>> {
+    fn wait_for_next(&self, py: Python<'_>) -> PyResult<Result<Task, GetError>> {
         self.clock.lock().end();
         let taken = blocking::wait(py, Deadline::NEVER, |patience| {
             self.shared.queue.take_with(patience)
         })?;
         self.clock.lock().begin();
-        Ok(taken.ok())
+        Ok(taken)
     }
 }

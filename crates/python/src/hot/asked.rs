@@ -1,11 +1,11 @@
 //! What a call that may wait is asked for, told from its arguments.
 
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};
 
 use crate::convert::plain_timeout;
+use crate::raw::intern;
 
 /// What a call that may wait is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 
 use interlock_queue::PutError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::asked::{Asked, asked};
@@ -10,6 +9,7 @@ use super::{Hot, is_surely_closed, no, none, receiver, yes};
 use crate::condition::Condition;
 use crate::lock::Lock;
 use crate::queue::{Queue, SimpleQueue};
+use crate::raw::intern;
 use crate::rlock::RLock;
 
 /// Whether the common case may be tried for an object at all.

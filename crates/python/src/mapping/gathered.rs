@@ -8,7 +8,6 @@ use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::gc::PyVisit;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -19,6 +18,7 @@ use crate::errors::Failure;
 use crate::futures::Answer;
 use crate::made::Made;
 use crate::openable::{Exported, Openable, closed, standard};
+use crate::raw::intern;
 
 /// An iterator over results as they come, or in their order.
 ///

@@ -8,7 +8,6 @@ use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
@@ -25,6 +24,7 @@ use crate::hot;
 use crate::imported::Imported;
 use crate::made::Made;
 use crate::openable::{Exported, Openable, begin_open, closed};
+use crate::raw::intern;
 
 /// The engine of a pool: where the jobs of a closed pool wait for workers.
 ///

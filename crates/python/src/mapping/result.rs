@@ -9,7 +9,6 @@ use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
@@ -19,6 +18,7 @@ use crate::errors::Failure;
 use crate::futures::{Answer, Engine};
 use crate::made::Made;
 use crate::openable::{Exported, Openable, closed, function, standard};
+use crate::raw::intern;
 
 /// How far a map has come.
 pub(super) struct Progress {
@@ -194,7 +194,7 @@ impl AsyncResult {
     pub(super) fn finish(result: &Bound<'_, Self>, answer: Answer) {
         let (py, this) = (result.py(), result.get());
         // An answer that comes too late is dropped here, under no lock. There are no callbacks in the engine.
-        if let Err((Refusal::Open, answer)) = this.engine.finish(answer) {
+        if let Err((Refusal::Retired, answer)) = this.engine.finish(answer) {
             let pool = this.pool(py);
             let succeeded = matches!(answer, Answer::Result(_));
             let finished = function(result, intern!(py, "finish"))
@@ -232,7 +232,7 @@ impl AsyncResult {
         })?;
         Ok(match waited.transpose()? {
             None => Err(timeout.cloned()),
-            Some((Waited::Opened, deadline)) => match deadline.remaining() {
+            Some((Waited::Retired, deadline)) => match deadline.remaining() {
                 Some(left) => Err(Some(left.as_secs_f64().into_pyobject(py)?.into_any())),
                 None => Err(None),
             },
@@ -244,14 +244,8 @@ impl AsyncResult {
 /// An open result gets its answer as one of the standard library does: from the thread that hands over the pool's results,
 /// which finds it in the pool's `_cache`.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
-    let py = object.py();
     let result = object.cast::<AsyncResult>()?.get();
-    // Whoever waits goes on in the standard library's way, which waits until the object is open.
-    let none = result.engine.open();
-    drop(none);
-    let is_for_one_that_is_done = attributes
-        .get_item(intern!(py, "_pool"))?
-        .is_none_or(|pool| pool.is_none());
+    let is_for_one_that_is_done = attributes.get_item("_pool")?.is_none_or(|pool| pool.is_none());
     let mut origin = result.origin.lock();
     if result.engine.phase().is_done() || origin.is_none() {
         return Ok(if is_for_one_that_is_done {
@@ -276,10 +270,12 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
     if let Some(progress) = result.progress.get() {
         // Relaxed: for those who only want to know. One that is about to be done has its last chunk still before it.
         let left = progress.left.load(Ordering::Relaxed).max(1);
-        attributes.set_item(intern!(py, "_number_left"), left)?;
+        attributes.set_item("_number_left", left)?;
     }
     if let (Some(cache), Some(job)) = (attributes.get_item("_cache")?, attributes.get_item("_job")?) {
         cache.cast::<PyDict>()?.set_item(job, object)?;
     }
-    Ok(Exported::Moved(Vec::new()))
+    // Whoever waits goes on in the standard library's way. There is no answer yet, and nothing else in the engine.
+    let wakeups = result.engine.retire().map(|(_, wakeups)| wakeups);
+    Ok(Exported::Moved(wakeups.into_iter().collect()))
 }

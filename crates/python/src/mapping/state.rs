@@ -7,11 +7,11 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::result::AsyncResult;
 use crate::futures::Answer;
+use crate::raw::intern;
 
 /// What jobs know of their pool.
 pub(super) struct State {

@@ -2,12 +2,12 @@
 
 use interlock_pool::Gather;
 use interlock_wait::StateLock;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::state::State;
 use crate::futures::Answer;
+use crate::raw::intern;
 
 /// Results, and where they go when their iterator is open.
 ///

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use interlock_queue::{GetError, PutError, Queue as Engine};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::global::{AtomicIsize, Ordering};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
@@ -17,6 +16,7 @@ use crate::convert::Timeout;
 use crate::errors::{self, Failure};
 use crate::made::Made;
 use crate::openable::{Exported, Openable, closed, open, standard};
+use crate::raw::intern;
 
 /// What `queue.Queue`, `LifoQueue` and `PriorityQueue` consist of: items in the engine.
 #[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]

@@ -3,7 +3,6 @@
 use interlock_queue::{Discard, JoinError};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyList};
 
@@ -14,6 +13,7 @@ use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
 use crate::openable::{begin_open, closed, function, standard};
+use crate::raw::intern;
 use crate::standard::Standard;
 
 #[pymethods]

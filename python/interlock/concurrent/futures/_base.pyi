@@ -6,7 +6,7 @@ import logging as logging
 import threading as threading
 import time as time
 import types as types
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future as _StdFuture
 from concurrent.futures._base import ALL_COMPLETED as ALL_COMPLETED
 from concurrent.futures._base import CANCELLED as CANCELLED
@@ -79,4 +79,4 @@ def wait(
 ) -> _DoneAndNotDone[_FutureT]: ...
 def as_completed(
     fs: Iterable[_FutureT], timeout: float | None = None, *, progress: _Progress = False
-) -> Iterator[_FutureT]: ...
+) -> Generator[_FutureT]: ...

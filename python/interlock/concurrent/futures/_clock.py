@@ -33,7 +33,7 @@ def _cancel() -> None:
         future = reference()
         if future is not None:
             try:
-                future._cancel_at_once()
+                getattr(future, "_interlock_cancel_at_once", future.cancel)()
             except BaseException:  # of a callback: the others are to be cancelled all the same
                 LOGGER.critical("Exception in a callback of %r", future, exc_info=True)
         del future

@@ -1,7 +1,8 @@
-"""The results of calls of which only so many are submitted ahead."""
+"""The generators of `map()`: over calls that are all submitted, and over those of which only so many are ahead."""
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from concurrent.futures._base import CancelledError
 from itertools import islice
@@ -10,10 +11,12 @@ from time import monotonic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
     from typing import Any
 
-__all__ = ["checked_buffersize", "lazily"]
+    from interlock._interlock import Results
+
+__all__ = ["checked_buffersize", "give", "lazily"]
 
 
 def checked_buffersize(buffersize: int) -> int:
@@ -25,22 +28,37 @@ def checked_buffersize(buffersize: int) -> int:
     return buffersize
 
 
+def give(results: Results) -> Iterator[Any]:
+    """Give the results; when no more are wanted, cancel what has not begun."""
+    try:
+        yield from results
+    finally:
+        results.close()
+
+
 def lazily(
-    submit: Callable[..., Any],
+    executor: Executor,
+    fn: Callable[..., Any],
     calls: Iterator[tuple[Any, ...]],
     buffersize: int,
     timeout: float | None,
     return_exceptions: bool,
 ) -> Iterator[Any]:
-    """Submit `buffersize` calls now, and one more for each result that is taken."""
+    """Submit `buffersize` calls now, and one more for each result that is taken, as long as there is the executor."""
     deadline = None if timeout is None else monotonic() + timeout
-    futures = deque(submit(*args) for args in islice(calls, buffersize))
-    return _results(submit, calls, futures, deadline, return_exceptions)
+    futures = deque(executor.submit(fn, *args) for args in islice(calls, buffersize))
+    reference = weakref.ref(executor)
+
+    def more() -> None:
+        executor = reference()
+        if executor is not None:
+            futures.extend(executor.submit(fn, *args) for args in islice(calls, 1))
+
+    return _results(more, futures, deadline, return_exceptions)
 
 
 def _results(
-    submit: Callable[..., Any],
-    calls: Iterator[tuple[Any, ...]],
+    more: Callable[[], None],
     futures: deque[Any],
     deadline: float | None,
     return_exceptions: bool,
@@ -56,7 +74,7 @@ def _results(
                     raise
                 result = error
             futures.popleft()
-            futures.extend(submit(*args) for args in islice(calls, 1))
+            more()
             del future
             yield result
             del result

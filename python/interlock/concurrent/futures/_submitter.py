@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures._base import InvalidStateError
+from concurrent.futures._base import LOGGER, InvalidStateError
 from contextlib import suppress
 from functools import partial
 
@@ -10,6 +10,8 @@ from interlock._interlock import Future as EngineFuture
 from interlock._interlock import Results
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._clock import cancel_after
+from interlock.concurrent.futures._held import hold, let_go, refuses_for_exit, submit_ready
+from interlock.concurrent.futures._lazily import give
 from interlock.concurrent.futures._notes import site
 from interlock.concurrent.futures._passing import pass_on
 from interlock.threading import TIMEOUT_MAX, Lock
@@ -62,7 +64,11 @@ class Submitter:
         """
         if self._after:
             return self._later(fn, args, kwargs)
-        future = self._executor._submit_at(self._priority, fn, args, kwargs or None)
+        future = self._executor._interlock_submit_at(self._priority, fn, args, kwargs or None)
+        if future is None:
+            if self._priority and self._executor._interlock_is_open:
+                raise RuntimeError(f"{self._executor} goes the standard library's way, which has no priorities")
+            future = self._executor.submit(fn, *args, **kwargs)
         self._limit(future)
         return future
 
@@ -83,7 +89,7 @@ class Submitter:
     ) -> Iterator[_T]:
         """As `ThreadPoolExecutor.map()`, under these conditions."""
         futures = [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905 - as map() does
-        return Results(futures, timeout, return_exceptions)
+        return give(Results(futures, timeout, return_exceptions))
 
     def _limit(self, future: Future) -> None:
         if self._timeout is not None:
@@ -100,7 +106,7 @@ class Submitter:
         """A call that is put into the queue by the end of the last future that it waits for."""
         future: Future[_T] = Future()
         held = _Held(self._executor, future, self._priority, (fn, args, kwargs), resolve)
-        self._executor._hold(future)
+        hold(self._executor, future)
         held.wait_for(set(self._after))
         self._limit(future)
         return future
@@ -126,7 +132,7 @@ class _Held:
     ) -> None:
         self.executor, self.future, self.priority, self.resolve = executor, future, priority, resolve
         self.call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = call
-        self.site = site() if executor._notes else None
+        self.site = site() if executor._interlock_notes else None
         self.lock = Lock()
         self.left = 1  # wait_for() itself
 
@@ -135,8 +141,16 @@ class _Held:
         self.left += len(futures)
         self.future.add_done_callback(self._ended_early)
         for future in futures:
-            future.add_done_callback(self)
+            self._listen_to(future)
         self._count()
+
+    def _listen_to(self, future: Any) -> None:
+        if not getattr(future, "_interlock_is_open", False):
+            return future.add_done_callback(self)  # type: ignore[no-any-return]
+        with future._condition:
+            if not future.done():
+                return future._done_callbacks.insert(0, self.always)  # type: ignore[no-any-return]
+        self(future)
 
     def _claim(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None:
         """The call, for the first who asks."""
@@ -147,12 +161,19 @@ class _Held:
     def _ended_early(self, future: Future) -> None:
         if self._claim() is not None:
             if future.cancelled():
-                future._cancel_at_once()
-            self.executor._let_go(future)
+                future._interlock_cancel_at_once()
+            let_go(self.executor, future)
 
     def __call__(self, future: Any) -> None:
         """A future that it waits for has ended."""
         pass_on(partial(self._heed, future))
+
+    def always(self, future: Any) -> None:
+        """As a callback of an open future, before those that may raise what is no Exception, and without doing that itself."""
+        try:
+            self(future)
+        except BaseException:
+            LOGGER.exception("exception calling callback for %r", future)
 
     def _heed(self, future: Any) -> None:
         if future.cancelled():
@@ -179,14 +200,14 @@ class _Held:
             if self.resolve:
                 args = tuple(map(_resolved, args))
                 kwargs = {name: _resolved(argument) for name, argument in kwargs.items()}
-            self.executor._submit_ready(self.future, self.priority, (fn, args, kwargs), self.site)
+            submit_ready(self.executor, self.future, self.priority, (fn, args, kwargs), self.site)
         except Exception as error:
-            if self.executor._refuses_for_exit(error):
-                self.future._cancel_at_once()
+            if refuses_for_exit(error):
+                self.future._interlock_cancel_at_once()
             else:
                 self._fail(error)
         finally:
-            self.executor._let_go(self.future)
+            let_go(self.executor, self.future)
 
 
 def checked_priority(priority: int) -> int:

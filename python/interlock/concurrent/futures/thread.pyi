@@ -7,7 +7,7 @@ import queue as queue
 import threading as threading
 import types as types
 import weakref as weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future as _StdFuture
 from concurrent.futures import ThreadPoolExecutor as _StdExecutor
 from concurrent.futures.thread import BrokenThreadPool as BrokenThreadPool
@@ -46,6 +46,7 @@ class ThreadPoolExecutor(ThreadPool, _StdExecutor):
         max_pending: int | None = None,
         block: bool = True,
         notes: bool = False,
+        **ctxkwargs: Any,
     ) -> None: ...
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
     @overload
@@ -58,7 +59,7 @@ class ThreadPoolExecutor(ThreadPool, _StdExecutor):
         buffersize: int | None = None,
         return_exceptions: Literal[False] = False,
         progress: _Progress = False,
-    ) -> Iterator[_T]: ...
+    ) -> Generator[_T]: ...
     @overload
     def map(
         self,
@@ -69,7 +70,7 @@ class ThreadPoolExecutor(ThreadPool, _StdExecutor):
         buffersize: int | None = None,
         return_exceptions: bool,
         progress: _Progress = False,
-    ) -> Iterator[_T | BaseException]: ...
+    ) -> Generator[_T | BaseException]: ...
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None: ...
     def at(self, *, priority: int = 0, timeout: float | None = None) -> Submitter: ...
     def after(self, *futures: _StdFuture[Any]) -> Submitter: ...

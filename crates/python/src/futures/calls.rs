@@ -1,0 +1,133 @@
+//! What a closed executor has as `_work_queue`.
+
+use std::sync::OnceLock;
+
+use interlock_wait::primitive::Arc;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyReferenceError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+
+use super::worker::{Seat, Shared};
+use crate::blocking;
+use crate::convert::Timeout;
+use crate::made::Made;
+use crate::raw::intern;
+
+/// The calls that wait in an executor, with the methods of a queue.
+///
+/// Counting them changes nothing. Whatever else is done opens the executor, and is done to its queue.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct WaitingCalls {
+    shared: Arc<Shared>,
+    executor: Py<PyWeakrefReference>,
+    /// The queue of the executor, once that is open.
+    queue: OnceLock<Py<PyAny>>,
+    made: Made,
+}
+
+#[pymethods]
+impl WaitingCalls {
+    /// How many calls wait.
+    fn qsize<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.queue.get() {
+            Some(queue) => queue.bind(py).call_method0(intern!(py, "qsize")),
+            None => Ok(self.shared.queue.len().into_pyobject(py)?.into_any()),
+        }
+    }
+
+    /// Whether no call waits.
+    fn empty(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(!self.qsize(py)?.is_truthy()?)
+    }
+
+    /// Put something in. None, when the interpreter exits, says that there will be no more calls.
+    #[pyo3(signature = (item, *args, **kwargs))]
+    fn put<'py>(
+        &self,
+        item: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = item.py();
+        if self.queue.get().is_none() && item.is_none() {
+            let exits = py.import("concurrent.futures.thread")?.getattr("_shutdown")?;
+            if exits.is_truthy()? {
+                self.shared.queue.shutdown();
+                return Ok(py.None().into_bound(py));
+            }
+        }
+        let args = [item.clone()].into_iter().chain(args.iter()).collect::<Vec<_>>();
+        let put = self.opened(py)?.getattr(intern!(py, "put"))?;
+        put.call(PyTuple::new(py, args)?, kwargs)
+    }
+
+    fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.opened(name.py())?.getattr(name)
+    }
+
+    /// A new worker's place.
+    fn _interlock_seat(&self) -> Seat {
+        Seat::at(self.shared.clone())
+    }
+
+    /// The executor is gone: called by the weak references of its workers. (If it was closed, it has told them itself.)
+    fn _interlock_lost(&self, reference: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = reference.py();
+        match self.queue.get() {
+            Some(queue) => queue.call_method1(py, intern!(py, "put"), (py.None(),)).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The executor's queue, once that is open.
+    fn _interlock_opened(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.queue.get().map(|queue| queue.clone_ref(py))
+    }
+
+    /// Wait until `number` calls are done (None: all that were submitted so far), for at most `timeout` seconds; how many are.
+    #[pyo3(signature = (number = None, timeout = Timeout::Never))]
+    fn _interlock_wait(&self, py: Python<'_>, number: Option<u64>, timeout: Timeout) -> PyResult<u64> {
+        let counts = &self.shared.counts;
+        let number = number.unwrap_or_else(|| counts.look().submitted);
+        blocking::wait(py, timeout.deadline()?, |patience| {
+            counts.wait_with(number, patience)
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.made.is_made() {
+            return Ok(());
+        }
+        visit.call(&self.executor)?;
+        self.queue.get().map_or(Ok(()), |queue| visit.call(queue))
+    }
+}
+
+impl WaitingCalls {
+    pub(super) fn of(pool: &Bound<'_, PyAny>, shared: Arc<Shared>) -> PyResult<Self> {
+        Ok(WaitingCalls {
+            shared,
+            executor: PyWeakrefReference::new(pool)?.unbind(),
+            queue: OnceLock::new(),
+            made: Made::new(),
+        })
+    }
+
+    /// From now on the calls wait there.
+    pub(super) fn move_to(&self, queue: &Bound<'_, PyAny>) {
+        let _ = self.queue.set(queue.clone().unbind());
+    }
+
+    /// The executor's queue; opens the executor.
+    fn opened<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if self.queue.get().is_none()
+            && let Some(executor) = self.executor.bind(py).upgrade()
+        {
+            executor.call_method0(intern!(py, "_interlock_open"))?;
+        }
+        let queue = self.queue.get().map(|queue| queue.bind(py).clone());
+        queue.ok_or_else(|| PyReferenceError::new_err("the executor does not exist any more"))
+    }
+}

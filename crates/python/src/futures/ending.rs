@@ -1,0 +1,59 @@
+//! What follows when a future ends: callbacks, and what is logged of them.
+
+use interlock_pool::Due;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::raw;
+
+/// Calls the callbacks that are due. When one raises what is no Exception, the others are left out, as in the standard
+/// library, but for the engine's own: a call that waits for this future would wait for ever.
+#[inline]
+pub(super) fn call_back(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult<()> {
+    let mut callbacks = due.callbacks();
+    let result = callbacks.try_for_each(|callback| call_one(slf, &callback));
+    if result.is_err() {
+        callbacks.for_each(|callback| call_if_own(slf, &callback));
+    }
+    result
+}
+
+/// Calls a callback if its class says that it is one of the engine's own.
+#[cold]
+fn call_if_own(slf: &Bound<'_, PyAny>, callback: &Py<PyAny>) {
+    let callback = callback.bind(slf.py());
+    if matches!(callback.get_type().hasattr("_is_always_called"), Ok(true)) {
+        let logged = call_one(slf, callback.as_unbound())
+            .or_else(|error| log(slf, "callback_raised", error.value(slf.py()).as_any()));
+        if let Err(error) = logged {
+            error.write_unraisable(slf.py(), Some(callback));
+        }
+    }
+}
+
+/// What calls one of the engine's own callbacks, and logs what it raises: it stands before those that may keep it from being
+/// called. `None` for others. Runs no Python code.
+pub(super) fn always_called<'py>(callback: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = callback.py();
+    match raw::lookup(&callback.get_type(), &PyString::intern(py, "_is_always_called")) {
+        Some(_) => callback.getattr("always").map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn call_one(slf: &Bound<'_, PyAny>, callback: &Py<PyAny>) -> PyResult<()> {
+    match callback.bind(slf.py()).call1((slf,)) {
+        Err(error) if error.is_instance_of::<PyException>(slf.py()) => {
+            log(slf, "callback_raised", error.value(slf.py()).as_any())
+        }
+        result => result.map(drop),
+    }
+}
+
+/// Has something about a future logged as the standard library does.
+#[cold]
+pub(super) fn log(slf: &Bound<'_, PyAny>, what: &str, about: &Bound<'_, PyAny>) -> PyResult<()> {
+    let module = slf.py().import("interlock.concurrent.futures._log")?;
+    module.call_method1(what, (slf, about)).map(drop)
+}

@@ -1,0 +1,121 @@
+"""The workers of an executor: their start and their life. What they run, and wait for, is in the engine."""
+
+from __future__ import annotations
+
+import concurrent.futures.thread as _std
+import weakref
+from concurrent.futures._base import LOGGER, InvalidStateError
+from contextlib import suppress
+from types import SimpleNamespace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from threading import Thread
+    from typing import Any
+
+    from interlock._interlock import Seat, WaitingCalls
+    from interlock.concurrent.futures._thread_pool import ThreadPoolExecutor
+
+__all__ = ["busy", "start"]
+
+_std_worker = _std._worker
+_seats: weakref.WeakKeyDictionary[Thread, Seat] = weakref.WeakKeyDictionary()
+
+
+def start(executor: ThreadPoolExecutor, number: int) -> None:
+    """Start a worker of a closed executor, which has so many. To be called with the standard library's locks."""
+    calls = executor._interlock_calls()
+    seat = calls._interlock_seat()
+    # Of the standard module's name: programs replace it.
+    thread = _std.threading.Thread(
+        name=f"{executor._thread_name_prefix or executor}_{number}",
+        target=_work,
+        args=(weakref.ref(executor, calls._interlock_lost), _context(executor), calls, seat),
+    )
+    thread.start()
+    executor._threads.add(thread)
+    _std._threads_queues[thread] = calls  # type: ignore[assignment]
+    _seats[thread] = seat
+
+
+def busy(executor: ThreadPoolExecutor) -> dict[str, float]:
+    """The seconds for which each worker was busy."""
+    seats = ((thread, _seats.get(thread)) for thread in executor._threads.copy())
+    return {thread.name: seat.busy() for thread, seat in seats if seat is not None}
+
+
+if hasattr(_std, "WorkerContext"):
+
+    def _context(executor: ThreadPoolExecutor) -> Any:
+        return executor._create_worker_context()
+
+    def _work_openly(reference: Any, context: Any, queue: Any) -> None:
+        """Go on in the standard library's loop."""
+        begun = SimpleNamespace(initialize=lambda: None, run=context.run, finalize=context.finalize)
+        _std_worker(reference, begun, queue)  # type: ignore[call-arg,arg-type]
+
+else:
+
+    class _Context:
+        """What a worker calls before its first call, as from 3.14 on."""
+
+        def __init__(self, executor: ThreadPoolExecutor) -> None:
+            self._initializer, self._initargs = executor._initializer, executor._initargs
+
+        def initialize(self) -> None:
+            if self._initializer is not None:
+                self._initializer(*self._initargs)
+
+        def finalize(self) -> None:
+            pass
+
+    _context = _Context
+
+    def _work_openly(reference: Any, context: Any, queue: Any) -> None:
+        """Go on in the standard library's loop.
+
+        Up to 3.11 that says after each call that the worker is idle, later when it finds no call.
+        """
+        executor = reference()
+        if "get_nowait" not in _std_worker.__code__.co_names and executor is not None and queue.empty():
+            executor._idle_semaphore.release()
+        del executor
+        _std_worker(reference, queue, None, ())
+
+
+def _work(reference: Any, context: Any, calls: WaitingCalls, seat: Seat) -> None:
+    """The life of a worker."""
+    try:
+        seat.initialize(context.initialize)
+    except BaseException:
+        LOGGER.critical("Exception in initializer:", exc_info=True)
+        executor = reference()
+        if executor is not None:
+            executor._initializer_failed()
+        else:
+            _break(seat)
+        return
+    if _run(seat):
+        return _work_openly(reference, context, calls._interlock_opened())
+    context.finalize()
+    executor = reference()
+    if executor is not None:
+        executor._interlock_shut_down(False, False)  # as the standard library's do when the interpreter exits
+
+
+def _run(seat: Seat) -> bool:
+    """Make calls; whether there are more in the queue of the executor, which was opened."""
+    while True:
+        try:
+            return seat.work()
+        except BaseException:
+            LOGGER.critical("Exception in worker", exc_info=True)
+
+
+def _break(seat: Seat) -> None:
+    """End the futures of calls that nobody will make: their executor is gone, and its initializer fails."""
+    for future in seat.drain():
+        with suppress(InvalidStateError):  # it was cancelled
+            future.set_exception(
+                _std.BrokenThreadPool("A thread initializer failed, the thread pool is not usable anymore")
+            )

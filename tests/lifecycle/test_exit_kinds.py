@@ -179,7 +179,10 @@ def test_ctrl_c_while_the_exit_waits_for_a_busy_worker_ends_the_process(
         f"""{FORMS[form]}{begin}
 exec(code)
 begun.wait()
+ending = threading.Event()
+std._register_atexit(ending.set)
 def interrupt():
+    ending.wait()
     until_blocked([os.getpid()])
     os.kill(os.getpid(), signal.SIGINT)
 std.Thread(target=interrupt, daemon=True).start()

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use hosts::Stops;
 use interlock_queue::{Discard, Fifo, GetError, JoinError, PutError, Queue};
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, Patience, Wakeups};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
@@ -159,7 +159,8 @@ fn a_retired_queue_ends_every_wait_and_keeps_nothing() {
         queue.put(1).unwrap();
         let putter = start(&queue, |queue| queue.put(2));
         let joiner = start(&queue, |queue| queue.join_with(&mut Patience::endless()));
-        let contents = queue.retire().unwrap();
+        let (contents, wakeups) = queue.retire().unwrap();
+        wakeups.into_iter().for_each(Wakeups::run);
         assert_eq!(putter.join().unwrap(), Err(PutError::Retired(2)));
         assert_eq!(joiner.join().unwrap(), Err(JoinError::Retired));
         assert_eq!(contents.unfinished, 1);

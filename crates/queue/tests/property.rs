@@ -199,7 +199,7 @@ fn change<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step) -> TestCaseRe
         _ => {
             let contents = queue.retire();
             prop_assert_eq!(contents.is_some(), !twin.retired);
-            if let Some(contents) = contents {
+            if let Some((contents, _wakeups)) = contents {
                 prop_assert_eq!(contents.items.len(), twin.clear());
                 prop_assert_eq!(contents.shut_down, twin.shut_down);
             }

@@ -184,7 +184,7 @@ fn a_retired_queue_gives_up_its_contents_once() {
     let queue = Queue::<Lifo<_>>::new(0);
     queue.put('a').unwrap();
     queue.put('b').unwrap();
-    let contents = queue.retire().unwrap();
+    let (contents, _wakeups) = queue.retire().unwrap();
     assert_eq!(
         (contents.items.len(), contents.unfinished, contents.shut_down),
         (2, 2, false)

@@ -54,7 +54,8 @@ impl Openable {
     /// For an object of a class; open at once if that class has insides of its own.
     ///
     /// `export` is called once, while no other thread is at the object, and runs no Python code and makes no object that
-    /// the garbage collector knows: both could let other code look.
+    /// the garbage collector knows: both could let other code look. Nor does it use `intern!`, which lets other threads run when
+    /// it is used for the first time.
     #[inline]
     pub(crate) fn new(class: &Bound<'_, PyType>, export: Export) -> PyResult<Self> {
         let this = Openable {

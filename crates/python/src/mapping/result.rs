@@ -244,14 +244,11 @@ impl AsyncResult {
 /// An open result gets its answer as one of the standard library does: from the thread that hands over the pool's results,
 /// which finds it in the pool's `_cache`.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
-    let py = object.py();
     let result = object.cast::<AsyncResult>()?.get();
     // Whoever waits goes on in the standard library's way, which waits until the object is open.
     let none = result.engine.open();
     drop(none);
-    let is_for_one_that_is_done = attributes
-        .get_item(intern!(py, "_pool"))?
-        .is_none_or(|pool| pool.is_none());
+    let is_for_one_that_is_done = attributes.get_item("_pool")?.is_none_or(|pool| pool.is_none());
     let mut origin = result.origin.lock();
     if result.engine.phase().is_done() || origin.is_none() {
         return Ok(if is_for_one_that_is_done {
@@ -276,7 +273,7 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
     if let Some(progress) = result.progress.get() {
         // Relaxed: for those who only want to know. One that is about to be done has its last chunk still before it.
         let left = progress.left.load(Ordering::Relaxed).max(1);
-        attributes.set_item(intern!(py, "_number_left"), left)?;
+        attributes.set_item("_number_left", left)?;
     }
     if let (Some(cache), Some(job)) = (attributes.get_item("_cache")?, attributes.get_item("_job")?) {
         cache.cast::<PyDict>()?.set_item(job, object)?;

@@ -113,7 +113,7 @@ impl Stream {
         let answer = |answer: Answer| (matches!(answer, Answer::Result(_)), answer.object().clone_ref(py));
         if let Some(items) = attributes.get_item("_items")? {
             for one in left.ready {
-                items.call_method1(intern!(py, "append"), (answer(one),))?;
+                items.call_method1("append", (answer(one),))?;
             }
         }
         if let Some(unsorted) = attributes.get_item("_unsorted")? {
@@ -126,16 +126,16 @@ impl Stream {
             _ if left.ended => Some(left.came),
             length => length.and_then(|length| usize::try_from(length).ok()),
         };
-        attributes.set_item(intern!(py, "_index"), left.came)?;
-        attributes.set_item(intern!(py, "_length"), length)?;
+        attributes.set_item("_index", left.came)?;
+        attributes.set_item("_length", length)?;
         if length == Some(left.came) {
-            attributes.set_item(intern!(py, "_pool"), py.None())?;
+            attributes.set_item("_pool", py.None())?;
         } else if let (Some(cache), Some(job)) =
             (attributes.get_item("_cache")?, attributes.get_item("_job")?)
         {
             cache.cast::<PyDict>()?.set_item(&job, object)?;
             if let Some(pool) = &end.pool {
-                let results = pool.getattr(py, intern!(py, "_outqueue"))?;
+                let results = pool.getattr(py, "_outqueue")?;
                 end.open = Some([results, cache.unbind(), job.unbind()]);
             }
         }

@@ -202,25 +202,24 @@ pub(super) fn get<'py>(
 
 /// Moves the items into the container of the attributes, which is empty.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
-    let py = object.py();
     let queue = object.cast::<Queue>()?.get();
-    let shut_down = intern!(py, "is_shutdown");
+    let shut_down = "is_shutdown";
     if queue.engine.is_shut_down() && !attributes.contains(shut_down)? {
         return Ok(Exported::Outdated);
     }
     let Some((contents, wakeups)) = queue.engine.retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };
-    if let Some(container) = attributes.get_item(intern!(py, "queue"))? {
+    if let Some(container) = attributes.get_item("queue")? {
         let list = container.cast::<PyList>().ok();
         for item in contents.items.into_vec() {
             match list {
                 Some(list) => list.append(item)?,
-                None => container.call_method1(intern!(py, "append"), (item,)).map(drop)?,
+                None => container.call_method1("append", (item,)).map(drop)?,
             }
         }
     }
-    attributes.set_item(intern!(py, "unfinished_tasks"), contents.unfinished)?;
+    attributes.set_item("unfinished_tasks", contents.unfinished)?;
     // The standard library has it from 3.13 on.
     if attributes.contains(shut_down)? {
         attributes.set_item(shut_down, contents.shut_down)?;

@@ -313,11 +313,11 @@ fn export(object: &Bound<'_, PyAny>, _attributes: &Bound<'_, PyDict>) -> PyResul
     let Some(staff) = pool.staff.get() else {
         return Ok(Exported::Moved(Vec::new()));
     };
-    let rest = staff.getattr(py, intern!(py, "rest"))?;
+    let rest = staff.getattr(py, "rest")?;
     if !rest.is_none(py) {
-        let end = rest.getattr(py, intern!(py, "end"))?;
+        let end = rest.getattr(py, "end")?;
         let left = pool.shared.state.leave_to(end);
-        rest.setattr(py, intern!(py, "left"), left + 1)?;
+        rest.setattr(py, "left", left + 1)?;
     }
     pool.shared.crew.close();
     pool.shared.state.deliveries.close();

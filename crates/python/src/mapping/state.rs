@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 
 use super::result::AsyncResult;
 use crate::futures::Answer;
+use crate::made::Made;
 use crate::raw::intern;
 
 /// What jobs know of their pool.
@@ -168,6 +169,7 @@ impl State {
                 let delivery = MappingDelivery {
                     delivery: StateLock::new(Some(delivery)),
                     state: state.clone(),
+                    made: Made::new(),
                 };
                 tell(py, &rest, Some(delivery));
             }
@@ -252,6 +254,7 @@ fn report(py: Python<'_>, error: PyErr) {
 pub(crate) struct MappingDelivery {
     delivery: StateLock<Option<Delivery>>,
     state: Arc<State>,
+    made: Made,
 }
 
 #[pymethods]
@@ -265,6 +268,9 @@ impl MappingDelivery {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.made.is_made() {
+            return Ok(());
+        }
         let Some(delivery) = self.delivery.try_lock() else {
             return Ok(());
         };

@@ -20,15 +20,16 @@ pub(super) struct Stream {
 struct End {
     /// A pool lives as long as it has something to do.
     pool: Option<Py<PyAny>>,
-    /// Of an open iterator: its number in the pool's `_cache`.
-    job: Option<Py<PyAny>>,
+    /// Of an open iterator: the pool's `_outqueue` and `_cache`, and its number in the cache. They are kept apart from the pool,
+    /// which whoever puts the last result takes away while others still have to hand over theirs.
+    open: Option<[Py<PyAny>; 3]>,
 }
 
 impl Stream {
     pub(super) fn new(gather: Gather<Answer>, pool: Py<PyAny>) -> Self {
         let end = End {
             pool: Some(pool),
-            job: None,
+            open: None,
         };
         Stream {
             gather,
@@ -46,11 +47,10 @@ impl Stream {
         let Err(answer) = self.gather.put_at(number, answer) else {
             return;
         };
-        self.tell(py, |pool, job| {
+        self.tell(py, |[results, _, job]| {
             let succeeded = matches!(answer, Answer::Result(_));
             let message = (job, number, (succeeded, answer.object()));
-            let results = pool.getattr(intern!(py, "_outqueue"))?;
-            results.call_method1(intern!(py, "put"), (message,)).map(drop)
+            results.call_method1(py, intern!(py, "put"), (message,)).map(drop)
         });
     }
 
@@ -59,28 +59,26 @@ impl Stream {
         let end = self.end.lock();
         self.gather.set_length(length);
         drop(end);
-        self.tell(py, |pool, job| {
-            let open = pool
-                .getattr(intern!(py, "_cache"))?
-                .call_method1(intern!(py, "get"), (job,))?;
-            if open.is_none() {
+        self.tell(py, |[_, cache, job]| {
+            let open = cache.call_method1(py, intern!(py, "get"), (job,))?;
+            if open.is_none(py) {
                 return Ok(()); // nobody wants it any more
             }
-            open.call_method1(intern!(py, "_set_length"), (length,)).map(drop)
+            open.call_method1(py, intern!(py, "_set_length"), (length,))
+                .map(drop)
         });
     }
 
     /// Tells the pool of an open iterator.
-    fn tell<'py>(&self, py: Python<'py>, tell: impl FnOnce(Bound<'py, PyAny>, Py<PyAny>) -> PyResult<()>) {
+    fn tell(&self, py: Python<'_>, tell: impl FnOnce([Py<PyAny>; 3]) -> PyResult<()>) {
         let open = {
             let end = self.end.lock();
-            end.pool
+            end.open
                 .as_ref()
-                .zip(end.job.as_ref())
-                .map(|(pool, job)| (pool.clone_ref(py), job.clone_ref(py)))
+                .map(|open| open.each_ref().map(|one| one.clone_ref(py)))
         };
-        if let Some((pool, job)) = open
-            && let Err(error) = tell(pool.into_bound(py), job)
+        if let Some(open) = open
+            && let Err(error) = tell(open)
         {
             error.write_unraisable(py, None);
         }
@@ -115,7 +113,7 @@ impl Stream {
         let answer = |answer: Answer| (matches!(answer, Answer::Result(_)), answer.object().clone_ref(py));
         if let Some(items) = attributes.get_item("_items")? {
             for one in left.ready {
-                items.call_method1(intern!(py, "append"), (answer(one),))?;
+                items.call_method1("append", (answer(one),))?;
             }
         }
         if let Some(unsorted) = attributes.get_item("_unsorted")? {
@@ -128,15 +126,18 @@ impl Stream {
             _ if left.ended => Some(left.came),
             length => length.and_then(|length| usize::try_from(length).ok()),
         };
-        attributes.set_item(intern!(py, "_index"), left.came)?;
-        attributes.set_item(intern!(py, "_length"), length)?;
+        attributes.set_item("_index", left.came)?;
+        attributes.set_item("_length", length)?;
         if length == Some(left.came) {
-            attributes.set_item(intern!(py, "_pool"), py.None())?;
+            attributes.set_item("_pool", py.None())?;
         } else if let (Some(cache), Some(job)) =
             (attributes.get_item("_cache")?, attributes.get_item("_job")?)
         {
             cache.cast::<PyDict>()?.set_item(&job, object)?;
-            end.job = Some(job.unbind());
+            if let Some(pool) = &end.pool {
+                let results = pool.getattr(py, "_outqueue")?;
+                end.open = Some([results, cache.unbind(), job.unbind()]);
+            }
         }
         Ok(left.wakeups.into())
     }

@@ -7,6 +7,7 @@ from operator import methodcaller
 from queue import Empty, Full
 from types import GenericAlias
 
+from interlock import _lock_classes as _lock_classes  # whose conditions an open queue has
 from interlock._interlock import Queue as _EngineQueue
 from interlock._interlock import remember_queue_classes
 from interlock._open_queue import end, functions, when_ready

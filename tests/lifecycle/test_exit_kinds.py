@@ -58,6 +58,8 @@ class Foreign:
         self.acquired = self.acquired or busy()
     def release(self, *args):
         busy()
+    def locked(self):  # from 3.14 on a condition asks for it when it is made
+        return False
     __enter__, __exit__ = acquire, release
 def hooked(**hooks):
     return type("Hooked", (queue.Queue,), hooks)()

@@ -150,7 +150,6 @@ def test_all_of_many_live_futures_come_once() -> None:
         crew.start()
         came = list(completed)
         crew.join()
-    assert [futures.index(future) for future in came[:50]] == order[:50]
     assert len(came) == number
     assert set(came) == set(futures)
 

@@ -87,6 +87,17 @@ class Staff:
                     seat.leave()
                     raise
 
+    def end_result_handler(self) -> None:
+        """Wait until the engine's callbacks were called; if nobody has begun with them, call them."""
+        with self.lock:
+            handler = self.result_handler
+            if handler is None:
+                self.result_handler = _std_threading.current_thread()
+        if handler is None:
+            _handle_results(self.seat.for_result_handler())
+        else:
+            handler.join()
+
     # What a closed pool calls.
 
     def close(self) -> None:
@@ -199,19 +210,19 @@ class _Rest(_std.ApplyResult):  # type: ignore[type-arg]
         self._has_begun = False
 
     def begin(self) -> None:
-        """Say that the pool is open; called by each worker."""
+        """Have the engine's callbacks waited for, before any other is called; called by each worker."""
         with self._staff.lock:
             if not self._has_begun:
                 self._has_begun = True
-                self.end(self._join_result_handler)
+                self._tell(self._staff.end_result_handler)
 
     def end(self, deliver: Callable[[], object] | None) -> None:
         """Say that a job has ended; called by the engine, with what calls its callback."""
-        self.outqueue.put((self._job, 0, deliver))  # type: ignore[attr-defined]
+        self.begin()
+        self._tell(deliver)
 
-    def _join_result_handler(self) -> None:
-        if self._staff.result_handler is not None:
-            self._staff.result_handler.join()
+    def _tell(self, call: Callable[[], object] | None) -> None:
+        self.outqueue.put((self._job, 0, call))  # type: ignore[attr-defined]
 
     def _set(self, _: int, deliver: Callable[[], object] | None) -> None:
         """Called by the standard library's thread for results."""

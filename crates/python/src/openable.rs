@@ -5,7 +5,8 @@
 //! own `__init__` makes, and its methods are the standard library's functions, unmodified, over our locks.
 //!
 //! The check for it and the operation after it are one step. With a GIL they are so by themselves; on a free-threaded build
-//! each object's critical section makes them one. Opening is such a step too, so no operation meets a half-open object.
+//! each object's critical section makes them one. Opening is such a step too, and says so while it goes on: no operation meets
+//! a half-open object.
 //!
 //! What a class is derived from and what was set in it can change under the feet of its objects. A closed object remembers
 //! the version tag that the interpreter had given its class when the class was found untouched: one comparison tells whether
@@ -22,12 +23,15 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyDict, PyString, PyType};
 
+use crate::blocking;
 use crate::raw;
 use crate::raw::intern;
 use crate::standard::Standard;
 
 /// In place of a version tag: the class was not looked at yet. No class has this tag.
 const UNKNOWN: u32 = u32::MAX - 1;
+/// In place of a version tag: a thread is about to open the object.
+const OPENING: u32 = u32::MAX - 2;
 /// In place of a version tag: the object is open.
 const OPEN: u32 = u32::MAX;
 
@@ -68,38 +72,49 @@ impl Openable {
     /// Whether the object is closed, as far as one comparison tells: `false` may also mean that its class has changed.
     #[inline]
     pub(crate) fn is_closed_for(&self, class: *mut ffi::PyTypeObject) -> bool {
-        // Relaxed: written in a step that excludes this one (see above).
-        raw::version_tag(class) == self.tag.load(Ordering::Relaxed)
+        raw::version_tag(class) == self.tag()
     }
 
     /// Whether the object is open by now.
     pub(crate) fn is_open(&self) -> bool {
-        // Relaxed: as in `is_closed_for`.
-        self.tag.load(Ordering::Relaxed) == OPEN
+        self.tag() == OPEN
     }
 
-    fn mark_open(&self) {
-        // Relaxed: as in `is_closed_for`.
-        self.tag.store(OPEN, Ordering::Relaxed);
+    #[inline]
+    fn tag(&self) -> u32 {
+        // Acquire pairs with the Release store in `set`: who finds the object open finds its attributes.
+        self.tag.load(Ordering::Acquire)
     }
 
-    /// Looks whether a class is untouched, and remembers it; whether it is.
+    fn set(&self, tag: u32) {
+        // Release pairs with the Acquire load in `tag`.
+        self.tag.store(tag, Ordering::Release);
+    }
+
+    /// Goes from one tag to another; whether it was that one.
+    fn change(&self, from: u32, to: u32) -> bool {
+        // AcqRel pairs with both sides of `tag` and `set`; relaxed: a change that fails tells nothing.
+        self.tag
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Looks whether the class of an object that is closed, as far as is known, is untouched, and remembers it; whether it is.
     fn look_at(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
-        match Standard::untouched(class)? {
-            Some(_) if self.is_open() => Ok(false), // somebody opened it meanwhile
+        let before = self.tag();
+        Ok(match Standard::untouched(class)? {
             Some(tag) => {
-                // Relaxed: as in `is_closed_for`. A class without a tag (0) is looked at each time.
-                self.tag
-                    .store(if tag == 0 { UNKNOWN } else { tag }, Ordering::Relaxed);
-                Ok(true)
+                // A class without a tag (0) is looked at each time.
+                self.change(before, if tag == 0 { UNKNOWN } else { tag });
+                !matches!(self.tag(), OPEN | OPENING)
             }
             None => {
-                if self.tag.load(Ordering::Relaxed) == UNKNOWN {
-                    self.mark_open();
+                if before == UNKNOWN {
+                    self.change(before, OPEN);
                 }
-                Ok(false)
+                false
             }
-        }
+        })
     }
 }
 
@@ -179,14 +194,11 @@ pub(crate) fn closed<'a, T: Opens, R>(
 #[cold]
 fn is_closed_after_all<T: Opens>(slf: &Bound<'_, T>) -> PyResult<bool> {
     let openable = slf.as_super().get();
-    if openable.is_open() {
-        return Ok(false);
+    if !matches!(openable.tag(), OPEN | OPENING) && openable.look_at(&slf.as_any().get_type())? {
+        return Ok(true);
     }
-    let untouched = openable.look_at(&slf.as_any().get_type())?;
-    if !untouched {
-        open_any(slf.as_any(), openable)?;
-    }
-    Ok(untouched)
+    open_any(slf.as_any(), openable)?;
+    Ok(false)
 }
 
 /// Opens an object, unless it is open.
@@ -197,39 +209,49 @@ pub(crate) fn open<T: Opens>(slf: &Bound<'_, T>) -> PyResult<()> {
 /// Says that an object is open which was given something for which only the standard library has a way, before it did
 /// anything; its `__init__` is the standard library's then.
 pub(crate) fn begin_open<T: Opens>(slf: &Bound<'_, T>) {
-    slf.as_super().get().mark_open();
+    slf.as_super().get().set(OPEN);
 }
 
 #[cold]
 fn open_any(slf: &Bound<'_, PyAny>, openable: &Openable) -> PyResult<()> {
-    if openable.is_open() {
-        return Ok(());
-    }
-    let standard = Standard::of(&slf.get_type())?.ok_or_else(hidden)?;
     let mut somebody_waits = false;
-    let wakeups = loop {
+    while !openable.is_open() {
+        if openable.tag() == OPENING {
+            blocking::give_way(slf.py()); // it takes another thread some microseconds
+            continue;
+        }
+        let standard = Standard::of(&slf.get_type())?.ok_or_else(hidden)?;
         // Python code, so others may run; what it makes is nobody's yet.
         let attributes = standard.get().attributes(slf, somebody_waits)?;
-        let exported = with_critical_section(slf, || {
-            // Other code could run, and look, in a collection.
-            let _no_collection = raw::NoCollection::begin();
-            if openable.is_open() {
-                return Ok(Exported::Moved(Vec::new()));
-            }
-            let exported = (openable.export)(slf, &attributes)?;
-            if matches!(exported, Exported::Moved(_)) {
-                raw::instance_dict(slf)?.update(attributes.as_mapping())?;
-                openable.mark_open();
-            }
-            PyResult::Ok(exported)
-        })?;
-        match exported {
-            Exported::Moved(wakeups) => break wakeups,
+        match with_critical_section(slf, || export(slf, openable, &attributes))? {
+            Exported::Moved(wakeups) => wakeups.into_iter().for_each(Wakeups::run),
             Exported::Outdated => somebody_waits = true,
         }
-    };
-    wakeups.into_iter().for_each(Wakeups::run);
+    }
     Ok(())
+}
+
+/// Moves an object's state into attributes, and these into the object, unless another thread does that.
+///
+/// On a free-threaded build the critical section is left while this waits for a dictionary that another thread looks at. So the
+/// tag says what is going on: meanwhile nobody takes the object for a closed one.
+fn export(slf: &Bound<'_, PyAny>, openable: &Openable, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    // Other code could run, and look, in a collection.
+    let _no_collection = raw::NoCollection::begin();
+    let before = openable.tag();
+    if before == OPEN || before == OPENING || !openable.change(before, OPENING) {
+        return Ok(Exported::Moved(Vec::new()));
+    }
+    let exported = (openable.export)(slf, attributes);
+    let filled = match &exported {
+        Ok(Exported::Moved(_)) => {
+            raw::instance_dict(slf).and_then(|inside| inside.update(attributes.as_mapping()))
+        }
+        _ => Ok(()),
+    };
+    let moved = matches!(exported, Ok(Exported::Moved(_)));
+    openable.set(if moved { OPEN } else { before });
+    filled.and(exported)
 }
 
 /// Calls the standard library's function of this name; the first argument is the open object.

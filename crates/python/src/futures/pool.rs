@@ -443,16 +443,17 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
     let Some(staff) = pool.staff.get() else {
         return Ok(Exported::Moved(Vec::new())); // its `__init__` is yet to come
     };
+    let queue = attributes.as_any().get_item("_work_queue")?;
+    // Before the retirement: a worker that finds out about that goes on there.
+    staff.calls.get().move_to(&queue);
     let Some(retired) = pool.shared.queue.retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };
-    let queue = attributes.as_any().get_item("_work_queue")?;
     for task in retired.tasks {
         queue.call_method1("put", (task.into_item(py)?,))?;
     }
     if retired.shut_down {
         queue.call_method1("put", (py.None(),))?;
     }
-    staff.calls.get().move_to(&queue);
     Ok(Exported::Moved(retired.wakeups))
 }

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_StdQueue = _std.Queue
-
 
 class Queue(_EngineQueue, _std.Queue):  # type: ignore[type-arg]
     """A queue of at most `maxsize` items (0: any number), first in, first out.

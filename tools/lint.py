@@ -12,6 +12,18 @@ from tools.steps import Steps
 
 PYTHON_FOLDERS = ("python", "tools", "tests", "benches", "examples")
 
+STUBTEST = (
+    "mypy.stubtest",
+    "--concise",
+    "--mypy-config-file=pyproject.toml",
+    "--allowlist=tools/stubtest.txt",
+    "interlock._interlock",
+    "interlock.concurrent.futures",
+    "interlock.queue",
+    "interlock.threading",
+)
+"""Whether the stubs agree with the modules, as arguments of `python -m`."""
+
 
 def rust(steps: Steps, env: dict[str, str]) -> None:
     """Format and lints of all crates, and links in their documentation."""
@@ -29,20 +41,7 @@ def python(steps: Steps, env: dict[str, str]) -> None:
     steps.run("ruff check", [*run, "ruff", "check", "--quiet", *folders], env)
     steps.run("ruff format", [*run, "ruff", "format", "--quiet", "--diff", *folders], env)
     steps.run("mypy", [*run, "mypy", "--no-error-summary"], env)
-    steps.run(
-        "stubtest",
-        [
-            *run,
-            "mypy.stubtest",
-            "--concise",
-            "--mypy-config-file=pyproject.toml",
-            "interlock._interlock",
-            "interlock.concurrent.futures",
-            "interlock.queue",
-            "interlock.threading",
-        ],
-        env,
-    )
+    steps.run("stubtest", [*run, *STUBTEST], env)
 
 
 def main() -> int:

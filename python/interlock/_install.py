@@ -7,9 +7,7 @@ in its module's globals (``queue.Queue`` making a ``threading.Lock()``) gets Int
 A module that has not been imported yet is not imported for it: it is pending, and patched when its own code has
 run, before any other code can see it. Pending modules count as installed.
 
-A rebuilt module of this package says what it replaces in ``__replaces__``. What is more than replacing names
-it does in ``_on_install()``, which runs after all names of all modules that are patched in one step have been
-replaced, and undoes in ``_on_uninstall()``, which runs before any is put back.
+A rebuilt module of this package says what it replaces in ``__replaces__``.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ __all__ = ["REBUILT", "install", "installed", "join_as_fork_server", "join_paren
 
 _MODULES = {
     "threading": ("threading",),
-    "queue": ("queue",),
+    "queue": ("queue", "_queue"),
     "concurrent.futures": ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures"),
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
@@ -42,6 +40,9 @@ _MODULES = {
 
 REBUILT = tuple(_MODULES)
 """The standard modules that have rebuilt names, by the names under which programs know them."""
+
+_ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
+"""Modules that have names of another one, too: of which, and the names."""
 
 _PARTS = {
     "threading": ("interlock._opening", "interlock._lock_classes"),
@@ -65,10 +66,10 @@ class _Change:
 
 
 class _Patched:
-    """A standard module, the one that replaces names in it, and what changes."""
+    """A standard module, and what changes in it."""
 
-    def __init__(self, std: ModuleType, ours: ModuleType, changes: tuple[_Change, ...]) -> None:
-        self.std, self.ours, self.changes = std, ours, changes
+    def __init__(self, std: ModuleType, changes: tuple[_Change, ...]) -> None:
+        self.std, self.changes = std, changes
 
 
 class _Pending:
@@ -286,14 +287,17 @@ def _compare(name: str) -> dict[str, _Patched]:
 
 
 def _differences(name: str) -> _Patched:
-    __import__(_ours(name))
-    ours, std = sys.modules[_ours(name)], sys.modules[name]
+    other, also = _ALSO_IN.get(name, (name, None))
+    __import__(_ours(other))
+    ours, std = sys.modules[_ours(other)], sys.modules[name]
     changes = []
     for attribute in vars(ours)["__replaces__"]:
+        if also is not None and attribute not in also:
+            continue
         old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
         if old is not new:
             changes.append(_Change(attribute, old, new))
-    return _Patched(std, ours, tuple(changes))
+    return _Patched(std, tuple(changes))
 
 
 def _patch_pending(name: str) -> None:
@@ -337,16 +341,12 @@ def _apply(plan: dict[str, _Patched]) -> None:
     if not plan:
         return
     _active.update(plan)
-    hooked: list[_Patched] = []
     try:
         for patched in plan.values():
             for change in patched.changes:
                 setattr(patched.std, change.name, change.new)
-        for patched in plan.values():
-            hooked.append(patched)
-            _call_hook(patched, "_on_install")
     except BaseException:
-        _undo(plan, hooked)
+        _undo(plan)
         raise
 
 
@@ -357,17 +357,11 @@ def _remove(names: tuple[str, ...]) -> None:
             pending.cancel()
     modules = (module for name in names for module in _MODULES[name])
     plan = {module: _active[module] for module in modules if module in _active}
-    _undo(plan, list(plan.values()))
+    _undo(plan)
 
 
-def _undo(plan: dict[str, _Patched], hooked: list[_Patched]) -> None:
-    """Put everything back, however much of it fails; the first failure is raised at the end."""
-    failure: BaseException | None = None
-    for patched in reversed(hooked):
-        try:
-            _call_hook(patched, "_on_uninstall")
-        except BaseException as error:
-            failure = failure or error
+def _undo(plan: dict[str, _Patched]) -> None:
+    """Put everything back that is still ours."""
     for name, patched in reversed(plan.items()):
         for change in reversed(patched.changes):
             if vars(patched.std).get(change.name) is not change.new:
@@ -381,14 +375,6 @@ def _undo(plan: dict[str, _Patched], hooked: list[_Patched]) -> None:
         _carrier.stop()
         _watch.stop()
         withdraw()
-    if failure is not None:
-        raise failure
-
-
-def _call_hook(patched: _Patched, name: str) -> None:
-    hook = vars(patched.ours).get(name)
-    if hook is not None:
-        hook()
 
 
 _carrier = Carrier(installed, uninstall)

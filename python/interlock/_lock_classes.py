@@ -1,4 +1,4 @@
-"""`Event`, `Semaphore`, `BoundedSemaphore`, `Condition` and `Barrier`: the engine's, derived from the standard classes."""
+"""Events, semaphores, conditions and barriers: the engine's, derived from the standard classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _StdEvent = _std.Event
 _StdSemaphore = _std.Semaphore
 
 
-class Event(_interlock.Event, _std.Event):  # type: ignore[misc]
+class Event(_interlock.Event, _std.Event):
     """A flag that threads wait for.
 
     Blocks in `wait()` until `set()`; Ctrl-C ends the wait. Whoever waits when it is set gets through, even if it is
@@ -31,7 +31,7 @@ class Event(_interlock.Event, _std.Event):  # type: ignore[misc]
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
 
-class Semaphore(_interlock.Semaphore, _std.Semaphore):  # type: ignore[misc]
+class Semaphore(_interlock.Semaphore, _std.Semaphore):
     """A number of permits.
 
     Blocks in `acquire()` while there is none, until `release()`; Ctrl-C ends the wait. Follows
@@ -41,7 +41,7 @@ class Semaphore(_interlock.Semaphore, _std.Semaphore):  # type: ignore[misc]
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
 
-class BoundedSemaphore(Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
+class BoundedSemaphore(Semaphore, _std.BoundedSemaphore):
     """A semaphore whose permits never become more than there were at first: then `release()` raises ValueError.
 
     Follows https://docs.python.org/3/library/threading.html#semaphore-objects.
@@ -54,7 +54,7 @@ class BoundedSemaphore(Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
     __repr__ = _std.BoundedSemaphore.__repr__
 
 
-class Condition(_interlock.Condition, _std.Condition):  # type: ignore[misc]
+class Condition(_interlock.Condition, _std.Condition):
     """A condition variable: lets threads wait until another one notifies them.
 
     Blocks in `wait()`, with its lock released, until `notify()`; Ctrl-C ends the wait, after the lock was taken back.
@@ -64,11 +64,11 @@ class Condition(_interlock.Condition, _std.Condition):  # type: ignore[misc]
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
 
-class Barrier(_interlock.Barrier, _std.Barrier):  # type: ignore[misc]
+class Barrier(_interlock.Barrier, _std.Barrier):
     """A point that a number of threads pass together, again and again.
 
-    Blocks in `wait()` until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end the
-    wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
+    Blocks in `wait()` until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end
+    the wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
     """
 
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
@@ -132,7 +132,7 @@ def _init_condition(condition: Any, lock: Any = None) -> None:
     _std_init_condition(condition, _interlock.RLock() if lock is None else lock)
 
 
-_std_init_condition = _std.Condition.__init__
+_std_init_condition: Any = _std.Condition.__init__  # which takes more locks than its stub says
 conditions_are(Condition)
 _permits = methodcaller("_interlock_permits")
 

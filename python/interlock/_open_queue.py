@@ -77,7 +77,8 @@ else:
     def end(attributes: dict[str, Any]) -> None:
         """Make an open queue with these attributes one that was shut down, for functions that know nothing of that.
 
-        An item can't be put any more: the hook refuses it. A thread that waits, or is about to, is refused by the condition.
+        An item can't be put any more: the hook refuses it. A thread that waits, or is about to, is refused by the
+        condition.
         """
         attributes["is_shutdown"] = True
         attributes["_put"] = _refuse

@@ -1,9 +1,10 @@
 """Closed until somebody looks inside; open means the standard library's own code.
 
-An object of a class made here keeps its state in the engine as long as it is closed. Whoever reads or sets an attribute of
-its inside, sets a hook on it, in its class or in a derived one, or gives it something that only the standard library has a way
-for, opens it, for good: from then on its attributes are those that the standard library's `__init__` makes, and its methods are the
-standard library's functions, unmodified, over our locks. See docs/drop-in.md, and `openable.rs` for how it is done.
+An object of a class made here keeps its state in the engine as long as it is closed. Whoever reads or sets an
+attribute of its inside, sets a hook on it, in its class or in a derived one, or gives it something that only the
+standard library has a way for, opens it, for good: from then on its attributes are those that the standard library's
+`__init__` makes, and its methods are the standard library's functions, unmodified, over our locks. See
+docs/drop-in.md, and `openable.rs` for how it is done.
 
 What the standard library's functions are is looked up when Interlock is imported: after `install()` the names of the
 standard modules are ours.
@@ -43,10 +44,10 @@ def close(
     Args:
         cls: a class that is derived from one of the engine's and from `std`, with `ways_in` in its body.
         std: the standard library's class.
-        attributes: called with an object that is opened, and whether threads wait for it; makes its attributes, as new as those
-            of an object on which nothing was done. The engine fills them.
-        inside: the attributes that an object of `std` has, by name, each with a function that reads it of a closed object, or
-            None if reading it opens the object.
+        attributes: called with an object that is opened, and whether threads wait for it; makes its attributes, as new
+            as those of an object on which nothing was done. The engine fills them.
+        inside: the attributes that an object of `std` has, by name, each with a function that reads it of a closed
+            object, or None if reading it opens the object.
         methods: names of the engine's methods that are to be called by the interpreter's short way.
         hooks: public names that are hooks, as the private ones of `std` are.
         functions: what an open object has under these names, where that is not the function of `std`.
@@ -54,7 +55,7 @@ def close(
     Does not block.
     """
     found = {name: getattr(std, name) for name in dir(std) if name != "__class__"}
-    used = {name: what for name, what in found.items() if isinstance(what, FunctionType)}
+    used: dict[str, Any] = {name: what for name, what in found.items() if isinstance(what, FunctionType)}
     used["__init__"] = over_our_locks(used["__init__"])
     used |= functions
     public = {name for name in found if not name.startswith("__")}
@@ -75,7 +76,7 @@ def _inherited_inside(cls: type) -> set[str]:
 
 def fresh(std: type, *args: Any) -> dict[str, Any]:
     """The attributes that the standard library gives a new object of its class `std`, with our locks in them."""
-    made = object.__new__(std)
+    made: Any = object.__new__(std)
     std.__init__(made, *args)  # type: ignore[misc]
     return _with_our_locks(vars(made))
 
@@ -106,7 +107,7 @@ def _with_our_locks(attributes: dict[str, Any]) -> dict[str, Any]:
 def _ours(standard: Any, replaced: dict[int, Any]) -> Any:
     if id(standard) not in replaced:
         if type(standard) is _StdCondition:
-            ours: Any = _condition_on(_ours(standard._lock, replaced))
+            ours = _conditions[0](_ours(vars(standard)["_lock"], replaced))
         else:
             ours = allocate_lock() if type(standard) is _StdLock else RLock()
         replaced[id(standard)] = ours
@@ -115,16 +116,15 @@ def _ours(standard: Any, replaced: dict[int, Any]) -> Any:
 
 def conditions_are(cls: Callable[[Any], Any]) -> None:
     """Say which class makes our conditions. To be called once, when that class is made."""
-    global _condition_on
-    _condition_on = cls
+    _conditions.append(cls)
 
 
-_condition_on: Callable[[Any], Any]
+_conditions: list[Callable[[Any], Any]] = []
 
 
 def _reduce_ex(self: Any, protocol: int, /) -> Any:
     """What `object.__reduce_ex__` gives for an object of a class in Python: the class, and the attributes."""
-    cls = type(self)
+    cls: Any = type(self)
     if cls.__reduce__ is not object.__reduce__:
         return self.__reduce__()
     args = self.__getnewargs__() if hasattr(self, "__getnewargs__") else ()
@@ -141,5 +141,10 @@ def _reduce_ex(self: Any, protocol: int, /) -> Any:
     return copyreg.__newobj__, (cls, *args), state  # type: ignore[attr-defined]
 
 
-ways_in = Openable._interlock_dict, Openable._interlock_setattr, Openable._interlock_delattr, _reduce_ex
+ways_in: Any = (
+    Openable._interlock_dict,
+    Openable._interlock_setattr,
+    Openable._interlock_delattr,
+    _reduce_ex,
+)
 """`__dict__`, `__setattr__`, `__delattr__` and `__reduce_ex__` of a class whose objects can be opened."""

@@ -1,4 +1,7 @@
-"""`Queue`, `LifoQueue` and `PriorityQueue`: the engine's queue, derived from the standard classes, with what needs an event loop."""
+"""`Queue`, `LifoQueue` and `PriorityQueue`: the engine's queue, derived from the standard classes.
+
+What needs an event loop is here, too.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_StdQueue = _std.Queue
 
-
-class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
+class Queue(_EngineQueue, _std.Queue):  # type: ignore[type-arg]
     """A queue of at most `maxsize` items (0: any number), first in, first out.
 
     Blocks in get() while it is empty, in put() while it is full, and in join() until task_done() was called for
@@ -66,11 +67,11 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[misc,type-arg]
             await _until_ready(self, "join")
 
 
-class LifoQueue(Queue, _std.LifoQueue):  # type: ignore[misc,type-arg]
+class LifoQueue(Queue, _std.LifoQueue):  # type: ignore[type-arg]
     """A `Queue` that gives out the item first that was put in last."""
 
 
-class PriorityQueue(Queue, _std.PriorityQueue):  # type: ignore[misc,type-arg]
+class PriorityQueue(Queue, _std.PriorityQueue):  # type: ignore[type-arg]
     """A `Queue` that gives out the smallest item first; items are compared with ``<``, under the queue's mutex."""
 
 

@@ -7,7 +7,6 @@ threads and event loops meet at one queue.
 
 from __future__ import annotations
 
-import _queue
 import queue as _std
 from queue import Empty, Full
 
@@ -23,15 +22,5 @@ if not in_subinterpreter():
     from interlock._queue_classes import LifoQueue, PriorityQueue, Queue
 
     __replaces__ = ("LifoQueue", "PriorityQueue", "Queue", "ShutDown", "SimpleQueue")
-
-    _std_simple = _queue.SimpleQueue
-
-    def _on_install() -> None:
-        """Make the other name of `SimpleQueue` mean the same class, as it does in the standard library."""
-        _queue.SimpleQueue = SimpleQueue  # type: ignore[misc]
-
-    def _on_uninstall() -> None:
-        _queue.SimpleQueue = _std_simple  # type: ignore[misc]
-
 
 mirror(__name__, _std, own=__replaces__)

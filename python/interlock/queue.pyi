@@ -2,7 +2,7 @@
 
 import queue as _std
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from queue import Empty as Empty
 from queue import Full as Full
 from types import GenericAlias
@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from _typeshed import SupportsRichComparisonT
 
-from interlock._interlock import Condition, Lock, Registration
 from interlock._interlock import SimpleQueue as SimpleQueue
 
 __all__ = ["Empty", "Full", "LifoQueue", "PriorityQueue", "Queue", "ShutDown", "SimpleQueue"]
@@ -25,19 +24,7 @@ __replaces__: tuple[str, ...]
 _T = TypeVar("_T")
 
 class Queue(_std.Queue[_T]):
-    maxsize: int
-    queue: Any  # a deque or a list, or whatever _init() of a subclass makes
-    unfinished_tasks: int
     is_shutdown: bool
-    def __init__(self, maxsize: int = 0) -> None: ...
-    @property
-    def mutex(self) -> Lock: ...  # type: ignore[override]
-    @property
-    def not_empty(self) -> Condition: ...  # type: ignore[override]
-    @property
-    def not_full(self) -> Condition: ...  # type: ignore[override]
-    @property
-    def all_tasks_done(self) -> Condition: ...  # type: ignore[override]
     def put(self, item: _T, block: bool = True, timeout: float | None = None) -> None: ...
     def put_nowait(self, item: _T) -> None: ...
     def put_many(self, items: Iterable[_T], *, block: bool = True, timeout: float | None = None) -> None: ...
@@ -53,11 +40,6 @@ class Queue(_std.Queue[_T]):
     def qsize(self) -> int: ...
     def empty(self) -> bool: ...
     def full(self) -> bool: ...
-    def _init(self, maxsize: int) -> None: ...
-    def _qsize(self) -> int: ...
-    def _put(self, item: _T) -> None: ...
-    def _get(self) -> _T: ...
-    def _when_ready(self, side: str, callback: Callable[[], object]) -> Registration | None: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
 
 class LifoQueue(Queue[_T], _std.LifoQueue[_T]):

@@ -1,6 +1,8 @@
 """Types of the drop-in for `threading`; its documentation is in the docstrings of the module itself."""
 
 import sys
+import threading as _std
+from collections.abc import Callable
 from threading import TIMEOUT_MAX as TIMEOUT_MAX
 from threading import BrokenBarrierError as BrokenBarrierError
 from threading import ExceptHookArgs as ExceptHookArgs
@@ -27,13 +29,9 @@ from threading import setprofile as setprofile
 from threading import settrace as settrace
 from threading import stack_size as stack_size
 
-from interlock._interlock import Barrier as Barrier
-from interlock._interlock import BoundedSemaphore as BoundedSemaphore
-from interlock._interlock import Condition as Condition
-from interlock._interlock import Event as Event
 from interlock._interlock import Lock as Lock
 from interlock._interlock import RLock as RLock
-from interlock._interlock import Semaphore as Semaphore
+from interlock._interlock import _LockLike
 
 if sys.version_info >= (3, 12):
     from threading import setprofile_all_threads as setprofile_all_threads
@@ -71,3 +69,17 @@ if sys.version_info >= (3, 12):
     __all__ += ["setprofile_all_threads", "settrace_all_threads"]
 
 __replaces__: tuple[str, ...]
+
+class Event(_std.Event): ...
+class Semaphore(_std.Semaphore): ...
+class BoundedSemaphore(Semaphore, _std.BoundedSemaphore): ...
+
+class Condition(_std.Condition):
+    def __init__(self, lock: _LockLike | None = None) -> None: ...
+    @property
+    def locked(self) -> Callable[[], bool]: ...
+
+class Barrier(_std.Barrier):
+    def __init__(
+        self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None
+    ) -> None: ...

@@ -170,44 +170,6 @@ def test_what_somebody_else_put_there_since_is_left_to_them(check: Check) -> Non
     )
 
 
-def test_hooks_run_after_all_names_are_patched_and_before_any_is_put_back(check: Check) -> None:
-    output = check(
-        SNAPSHOT
-        + """
-    def say(event):
-        print(event, is_ours("threading"), is_ours("queue"))
-    original = vars(interlock.threading).get("_on_install", lambda: None)
-    vars(interlock.queue)["_on_install"] = lambda: say("install")
-    vars(interlock.queue)["_on_uninstall"] = lambda: say("uninstall")
-    interlock.install()
-    interlock.uninstall()
-    """
-    )
-    assert output.split("\n")[:2] == ["install True True", "uninstall True True"]
-
-
-def test_a_failing_hook_rolls_everything_back(check: Check) -> None:
-    check(
-        SNAPSHOT
-        + """
-    def fail():
-        raise ZeroDivisionError
-    vars(interlock.queue)["_on_install"] = fail
-    try:
-        interlock.install()
-    except ZeroDivisionError:
-        pass
-    else:
-        raise AssertionError
-    assert interlock.installed() == ()
-    assert is_original("threading") and is_original("queue")
-    vars(interlock.queue)["_on_install"] = lambda: None
-    interlock.install()
-    assert is_ours("threading") and is_ours("queue")
-    """
-    )
-
-
 def test_a_module_that_cannot_be_loaded_leaves_all_as_it_was(check: Check) -> None:
     check(
         """

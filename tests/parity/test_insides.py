@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading as std
 from typing import Any
 
 import pytest

@@ -15,7 +15,10 @@ OURS_ALONE = {
     "ThreadPoolExecutor": {"after", "at", "call", "progress", "stats"},
     "Future": set(),
 }
-"""What is documented, by class; the standard library has `is_shutdown` and `shutdown` from 3.13 on, `locked` from 3.14 on."""
+"""What is documented, by class.
+
+The standard library has `is_shutdown` and `shutdown` from 3.13 on, `locked` from 3.14 on.
+"""
 OURS_ALONE["LifoQueue"] = OURS_ALONE["PriorityQueue"] = OURS_ALONE["Queue"]
 
 ARGUMENTS: dict[str, Any] = {"Barrier": (2,), "ThreadPoolExecutor": (1,)}

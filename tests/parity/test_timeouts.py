@@ -89,6 +89,7 @@ def test_a_single_wait_for_a_time_that_is_not_a_number_ends_as_in_the_standard_l
 
 NEVER_OVER = ["Condition.wait_for", "open Queue.get"]  # both are the standard library's own loops
 
+
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in (*ONE_WAIT, *NEVER_OVER)])
 def test_a_timeout_that_is_not_a_number_is_refused(name: str) -> None:
     """The standard library does that where it converts; elsewhere it never sleeps, and never gives up."""

@@ -1,4 +1,7 @@
-"""Somebody looks inside an executor for the first time under load: no call is lost, none is made twice, none waits for ever."""
+"""Somebody looks inside an executor for the first time under load.
+
+No call is lost, none is made twice, none waits for ever.
+"""
 
 from __future__ import annotations
 

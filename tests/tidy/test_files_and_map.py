@@ -75,6 +75,17 @@ def test_a_claim_without_a_test_is_found(complaints: Run) -> None:
     assert complaints("S-claims", both) == []
 
 
+def test_a_claim_with_the_number_of_another_is_found(complaints: Run) -> None:
+    wait, sync = "crates/wait/PROTOCOL.md", "crates/sync/PROTOCOL.md"
+    claims = {wait: "C1 none is lost: `none_is_lost`\n", sync: "C1 one has it: `one_has_it`\n"}
+    tests = {
+        f"crates/{crate}/tests/loom.rs": "fn none_is_lost() {}\nfn one_has_it() {}\n"
+        for crate in ("wait", "sync")
+    }
+    assert complaints("S-claims", claims | tests) == [f"{wait}:1"]
+    assert complaints("S-claims", claims | tests | {sync: "C2 one has it: `one_has_it`\n"}) == []
+
+
 TRUE_MAP = (
     "# Map\n\n`crates/wait/src/block.rs` and `tests/`: see `block.rs`, `put/get`, `a::b`.\n\n"
     + "".join(f"- **{name}** is kept (tidy {name}).\n" for name in INVARIANTS)

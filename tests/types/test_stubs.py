@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.lint import STUBTEST
 from tools.paths import ROOT
 
 SAMPLE = Path(__file__).with_name("sample.py")
@@ -31,13 +32,7 @@ def check(program: Path, cache: Path) -> str:
 
 @needs_mypy
 def test_the_stubs_agree_with_the_modules() -> None:
-    modules = (
-        "interlock._interlock",
-        "interlock.concurrent.futures",
-        "interlock.queue",
-        "interlock.threading",
-    )
-    assert not run("-m", "mypy.stubtest", "--concise", "--mypy-config-file=pyproject.toml", *modules)
+    assert not run("-m", *STUBTEST)
 
 
 @needs_mypy

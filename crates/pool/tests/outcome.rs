@@ -269,8 +269,14 @@ fn nobody_waits_in_the_engine_for_a_retired_outcome() {
             wakeups.run();
             let (mut callbacks, mut watches) = (Vec::new(), Vec::new());
             let handed = contents.hand_out(
-                |callback| Ok::<_, ()>(callbacks.push(callback)),
-                |watch, number| Ok(watches.push((watch, number))),
+                |callback| {
+                    callbacks.push(callback);
+                    Ok::<_, ()>(())
+                },
+                |watch, number| {
+                    watches.push((watch, number));
+                    Ok(())
+                },
             );
             assert_eq!(
                 (handed, callbacks),

@@ -72,15 +72,22 @@ def blocking_is_documented(tree: Tree) -> Iterator[Finding]:
                     )
 
 
-@check("S-claims", "each claim of a PROTOCOL.md names a test that exists")
+@check("S-claims", "each claim of a PROTOCOL.md has its own number and names a test that exists")
 def claims_are_tested(tree: Tree) -> Iterator[Finding]:
-    """A line that begins with `C<n>` names its test in backticks; a function of that name is in the crate."""
+    """A line that begins with `C<n>` names its test in backticks; a function of that name is in the crate.
+
+    The numbers go through all crates.
+    """
+    seen: dict[str, str] = {}
     for path in tree.find("PROTOCOL.md", under="crates/"):
         folder = path.split("/")[1]
         names = {function.name for file in tree.rust if file.folder == folder for function in file.functions}
         text = tree.text(path)
         for match in _CLAIM.finditer(text):
             line = text.count("\n", 0, match.start(1)) + 1
+            if match[1] in seen:
+                yield Finding(path, line, f"{match[1]} is the number of a claim in {seen[match[1]]} already")
+            seen[match[1]] = path
             paragraph = text[match.start() :].split("\n\n")[0]
             paragraph = re.split(r"\n[^\w\n]*C\d+\b", paragraph)[0]
             if not names & set(re.findall(r"`(?:\w+::)*(\w+)`", paragraph)):

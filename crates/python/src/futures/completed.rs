@@ -9,7 +9,8 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::future::{self, Future};
+use super::future::Future;
+use super::waiting;
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::made::Made;
@@ -70,7 +71,7 @@ impl Completed {
         drop(waiting);
         let future = future.map(|future| future.into_bound(py));
         if let Some(future) = future.as_ref().filter(|future| future.as_super().get().is_open()) {
-            future::unwatch(future, &self.watch)?;
+            waiting::unwatch(future, &self.watch)?;
         }
         Ok(future)
     }
@@ -88,7 +89,7 @@ impl Completed {
             std::mem::take(&mut waiting.futures)
         };
         let mut futures = futures.iter().flatten();
-        futures.try_for_each(|future| future::unwatch(future.bind(py), &self.watch))
+        futures.try_for_each(|future| waiting::unwatch(future.bind(py), &self.watch))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -119,18 +120,21 @@ impl Completed {
     }
 }
 
-/// The futures, and a watch that hears of the end of each; `None` if one of them is open, or another library's.
-fn watch_all<'py>(futures: &Bound<'py, PyList>) -> PyResult<Option<(Vec<Bound<'py, Future>>, Arc<Watch>)>> {
+/// Futures, and a watch that hears of the end of each.
+type Watched<'py> = (Vec<Bound<'py, Future>>, Arc<Watch>);
+
+/// `None` if one of the futures is open, or another library's.
+fn watch_all<'py>(futures: &Bound<'py, PyList>) -> PyResult<Option<Watched<'py>>> {
     let Ok(futures) = futures
         .iter()
-        .map(|future| future.cast_into::<Future>())
+        .map(Bound::cast_into::<Future>)
         .collect::<Result<Vec<_>, _>>()
     else {
         return Ok(None);
     };
     let watch = Arc::new(Watch::new(0));
     for (number, future) in futures.iter().enumerate() {
-        if !future::watch(future, &watch, number)? {
+        if !waiting::watch(future, &watch, number)? {
             unwatch_all(&futures[..number], &watch)?;
             return Ok(None);
         }
@@ -141,7 +145,7 @@ fn watch_all<'py>(futures: &Bound<'py, PyList>) -> PyResult<Option<(Vec<Bound<'p
 fn unwatch_all(futures: &[Bound<'_, Future>], watch: &Arc<Watch>) -> PyResult<()> {
     futures
         .iter()
-        .try_for_each(|future| future::unwatch(future, watch))
+        .try_for_each(|future| waiting::unwatch(future, watch))
 }
 
 /// What `wait()` waits for.
@@ -201,7 +205,7 @@ fn collect(
         let mut failed = false;
         if until == Until::FirstException {
             for &number in &came {
-                failed = failed || future::has_failed(&futures[number])?;
+                failed = failed || waiting::has_failed(&futures[number])?;
             }
         }
         done.extend(came);

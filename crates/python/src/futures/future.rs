@@ -2,9 +2,8 @@
 
 use std::sync::{OnceLock, Weak};
 
-use interlock_pool::{Phase, Refusal, Waited, Watch};
+use interlock_pool::{Phase, Refusal, Waited};
 use interlock_wait::Deadline;
-use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
@@ -20,7 +19,7 @@ use super::watcher::Watcher;
 use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::made::Made;
-use crate::openable::{Exported, Openable, closed, function, open, standard};
+use crate::openable::{Exported, Openable, closed, open, standard};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
@@ -126,7 +125,7 @@ impl Future {
     }
 
     /// Whether the task was cancelled. Never blocks.
-    fn cancelled<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn cancelled<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         ask(slf, intern!(slf.py(), "cancelled"), Phase::is_cancelled)
     }
 
@@ -304,7 +303,7 @@ impl Future {
 
     /// What the task came to, for a caller that knows the future to be closed. Blocks until it is there, or until the
     /// deadline; `None` if the future was opened meanwhile.
-    fn wait_closed(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Answer>> {
+    pub(super) fn wait_closed(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Answer>> {
         if !self.engine.phase().is_done() {
             match blocking::wait(py, deadline, |patience| self.engine.wait_with(patience))? {
                 Waited::Done => {}
@@ -340,33 +339,12 @@ fn wait<'py>(slf: &Bound<'py, Future>, timeout: Option<&Bound<'py, PyAny>>) -> P
     }
 }
 
-fn seconds_left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
+/// What is left of the time, in seconds.
+pub(super) fn seconds_left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
     let left = deadline
         .remaining()
         .map(|left| left.as_secs_f64().into_pyobject(py));
     Ok(left.transpose()?.map(Bound::into_any))
-}
-
-/// What the task of a future came to; the future may be another library's. Blocks until it is there, or until `deadline`.
-///
-/// # Errors
-/// It is not there in time, was cancelled, or a signal handler raised.
-pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyResult<Answer> {
-    let py = future.py();
-    if let Ok(future) = future.cast::<Future>()
-        && let Some(answer) = closed(future, |future| future.wait_closed(py, deadline))?
-            .transpose()?
-            .flatten()
-    {
-        return Ok(answer);
-    }
-    let exception = future.call_method1(intern!(py, "exception"), (seconds_left(py, deadline)?,))?;
-    if exception.is_none() {
-        let result = future.call_method1(intern!(py, "result"), (0,))?;
-        Ok(Answer::Result(result.unbind()))
-    } else {
-        Ok(Answer::Exception(exception.unbind()))
-    }
 }
 
 /// Something about the phase of a future.
@@ -445,31 +423,6 @@ fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
     match slf.get().place.get().and_then(Weak::upgrade) {
         Some(place) if place.take_back(slf) => tell_cancelled(slf),
         _ => Ok(()),
-    }
-}
-
-/// Has `watch` hear of the end of a future, if that is closed; whether it is.
-pub(super) fn watch(slf: &Bound<'_, Future>, watch: &Arc<Watch>, number: usize) -> PyResult<bool> {
-    closed(slf, |future| future.engine.watch(watch, number)).map(|watched| watched.is_some())
-}
-
-/// Takes a watch back; also from a future that was opened since.
-pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<()> {
-    match closed(slf, |future| future.engine.unwatch(watch))? {
-        Some(()) => Ok(()),
-        None => function(slf, intern!(slf.py(), "unwatch"))?
-            .call1((slf, Watcher::new(watch.clone(), 0)))
-            .map(drop),
-    }
-}
-
-/// Whether a future that is done came to an exception.
-pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
-    let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));
-    match closed(slf, |future| future.engine.value(is_exception))? {
-        Some(failed) => Ok(failed == Some(true)),
-        None if Future::cancelled(slf)?.is_truthy()? => Ok(false),
-        None => Ok(!standard(slf, intern!(slf.py(), "exception"), (slf,))?.is_none()),
     }
 }
 

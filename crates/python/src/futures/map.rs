@@ -9,7 +9,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use super::answer::Answer;
-use super::future::answer_until;
+use super::waiting::answer_until;
 use crate::convert::Timeout;
 use crate::errors;
 use crate::made::Made;

@@ -10,6 +10,7 @@ mod map;
 mod place;
 mod pool;
 mod task;
+mod waiting;
 mod watcher;
 mod worker;
 

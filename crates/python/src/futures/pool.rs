@@ -39,6 +39,9 @@ struct Settings {
     notes: bool,
 }
 
+/// A call that was held: the function, its arguments, and where it was submitted, if that is noted.
+type HeldCall = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>);
+
 /// What a closed executor works with.
 struct Staff {
     /// Its `_threads`.
@@ -171,7 +174,7 @@ impl ThreadPool {
         slf: &Bound<'_, Self>,
         future: Bound<'_, Future>,
         priority: i64,
-        call: (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>),
+        call: HeldCall,
     ) -> PyResult<bool> {
         let (callable, args, kwargs, site) = call;
         if slf.get().settings.lock().bounded {

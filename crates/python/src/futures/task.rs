@@ -123,7 +123,7 @@ impl Task {
             None => {}
             Some(Answer::Result(object)) => drop(future.call_method1(intern!(py, "set_result"), (object,))?),
             Some(Answer::Exception(object)) => {
-                drop(future.call_method1(intern!(py, "set_exception"), (object,))?)
+                drop(future.call_method1(intern!(py, "set_exception"), (object,))?);
             }
         }
         Ok(succeeded)

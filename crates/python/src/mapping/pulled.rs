@@ -59,12 +59,12 @@ impl Pulled {
             }
         }
         let turn = Release(&self.turn);
-        let (mut iterator, number) = match self.begin(py) {
+        let (iterator, number) = match self.begin(py) {
             Some(Ok(begun)) => begun,
             Some(Err(error)) => return Ok(self.end_with(0, error)),
             None => return Ok(Taken::Nothing(None)),
         };
-        let taken = take_from(&mut iterator, size);
+        let taken = take_from(&iterator, size);
         let taken = match taken {
             Ok(Some(chunk)) => {
                 self.set(Feed::Begun(iterator.unbind(), number + 1));

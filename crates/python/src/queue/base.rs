@@ -91,8 +91,7 @@ impl Queue {
     /// Puts an item in; blocks until there is room, if `block`. 'Retired' if the queue is open by now, or has to be.
     pub(super) fn put_closed(
         &self,
-        py: Python<'_>,
-        item: Py<PyAny>,
+        item: &Bound<'_, PyAny>,
         block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
         left: &mut Left,
@@ -106,10 +105,11 @@ impl Queue {
             }
             _ => None,
         };
-        match self.try_put(item) {
-            Err(PutError::Full(item)) if block => {
+        match self.try_put(item.clone().unbind()) {
+            Err(PutError::Full(kept)) if block => {
+                let py = item.py();
                 let deadline = deadline.unwrap_or(Timeout::Never).deadline()?;
-                let put = blocking::wait(py, deadline, |patience| self.engine.put_with(item, patience))?;
+                let put = blocking::wait(py, deadline, |patience| self.engine.put_with(kept, patience))?;
                 *left = Left::of(deadline);
                 Ok(put)
             }
@@ -167,8 +167,7 @@ pub(super) fn put<'py>(
 ) -> PyResult<()> {
     let py = slf.py();
     let mut left = Left::All;
-    let kept = item.clone().unbind();
-    let put = closed(slf, |queue| queue.put_closed(py, kept, block, timeout, &mut left))?;
+    let put = closed(slf, |queue| queue.put_closed(item, block, timeout, &mut left))?;
     match put.transpose()? {
         Some(Ok(())) => return Ok(()),
         Some(Err(PutError::ShutDown(_))) => return Err(Failure::ShutDown.raise(py)),

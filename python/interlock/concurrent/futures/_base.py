@@ -102,8 +102,8 @@ if not in_subinterpreter():
         """Give the futures in `fs` as they are done, each once.
 
         Blocks until the next one is. Raises TimeoutError if not all are done `timeout` seconds after the first is asked
-        for (None: without limit). Futures of any library may be among them. `progress`: True to show a bar, a string as its
-        title, or a function that is called with the numbers of futures done and of all.
+        for (None: without limit). Futures of any library may be among them. `progress`: True to show a bar, a string
+        as its title, or a function that is called with the numbers of futures done and of all.
         """
         fs = list(dict.fromkeys(fs))
         number = len(fs)

@@ -1,4 +1,4 @@
-"""Calls that wait for futures: what an executor has of them, and what becomes of them at the exit of the interpreter."""
+"""Calls that wait for futures: what an executor has of them, and what becomes of them when the interpreter exits."""
 
 from __future__ import annotations
 
@@ -20,15 +20,28 @@ if TYPE_CHECKING:
 
     from interlock.concurrent.futures._thread_pool import ThreadPoolExecutor
 
-__all__ = ["Held", "executors", "held_by", "hold", "know", "let_go", "may_start", "refuses_for_exit", "submit_ready"]
+__all__ = [
+    "Held",
+    "executors",
+    "held_by",
+    "hold",
+    "know",
+    "let_go",
+    "may_start",
+    "refuses_for_exit",
+    "submit_ready",
+]
 
 _std_submit = _std.ThreadPoolExecutor.submit
 _executors: WeakValueDictionary[int, ThreadPoolExecutor] = WeakValueDictionary()
 _holders: WeakKeyDictionary[ThreadPoolExecutor, Held] = WeakKeyDictionary()
 _NO_THREADS_AT_EXIT = sys.version_info >= (3, 12)
 """Whether a call that is held until then needs a worker that is there before."""
-_finishing = False
-"""Whether the interpreter exits, and held calls are still made."""
+
+
+class _AtExit:
+    finishing = False
+    """Whether the interpreter exits, and held calls are still made."""
 
 
 class Held:
@@ -60,7 +73,10 @@ def held_by(executor: ThreadPoolExecutor) -> Held | None:
 
 
 def hold(executor: ThreadPoolExecutor, future: Any) -> None:
-    """Keep an executor from its end for a call that comes later. Raises what submit() raises if it is too late for that."""
+    """Keep an executor from its end for a call that comes later.
+
+    Raises what submit() raises if it is too late for that.
+    """
     with executor._shutdown_lock:
         ended = executor._shutdown or executor._broken or _std._shutdown
         if not ended:
@@ -98,7 +114,10 @@ def submit_ready(
 
 
 def _fulfil(future: Any, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """What the standard library's workers do with a call. Its future may have ended since: cancelled, or with submit()'s error."""
+    """What the standard library's workers do with a call.
+
+    Its future may have ended since: it was cancelled, or has the error that submit() raised.
+    """
     if future.done():
         future._interlock_cancel_at_once()  # tells of it if it was cancelled
         return
@@ -120,7 +139,7 @@ def refuses_for_exit(error: Exception) -> bool:
 
 def may_start() -> bool:
     """Whether a worker may be started at this moment."""
-    return _finishing or not _std._shutdown
+    return _AtExit.finishing or not _std._shutdown
 
 
 def _finish() -> None:
@@ -129,12 +148,11 @@ def _finish() -> None:
     When all that was submitted is done, and no held call was submitted meanwhile, those that are left wait for a
     future that no executor will end. They are cancelled. After this the standard library ends the workers.
     """
-    global _finishing
     if not _all_held():
         return
     with _std._global_shutdown_lock:
         _std._shutdown = True  # as it says first of all when it does this itself
-        _finishing = True
+        _AtExit.finishing = True
     for executor in executors():
         executor._interlock_refuse()
     before = None
@@ -145,7 +163,7 @@ def _finish() -> None:
         if done == before:
             break
         before = done
-    _finishing = False
+    _AtExit.finishing = False
     for future in _all_held():
         try:
             future._interlock_cancel_at_once()
@@ -167,7 +185,7 @@ def _after_fork() -> None:
     _holders.clear()
     for executor in executors():
         if not executor._interlock_is_open:
-            executor._shutdown_lock._at_fork_reinit()
+            executor._shutdown_lock._at_fork_reinit()  # type: ignore[attr-defined]
             executor._interlock_forget_workers()
 
 

@@ -67,7 +67,9 @@ class Submitter:
         future = self._executor._interlock_submit_at(self._priority, fn, args, kwargs or None)
         if future is None:
             if self._priority and self._executor._interlock_is_open:
-                raise RuntimeError(f"{self._executor} goes the standard library's way, which has no priorities")
+                raise RuntimeError(
+                    f"{self._executor} goes the standard library's way, which has no priorities"
+                )
             future = self._executor.submit(fn, *args, **kwargs)
         self._limit(future)
         return future
@@ -169,7 +171,7 @@ class _Held:
         pass_on(partial(self._heed, future))
 
     def always(self, future: Any) -> None:
-        """As a callback of an open future, before those that may raise what is no Exception, and without doing that itself."""
+        """As a callback of an open future, before those that may raise what is no Exception; raises none."""
         try:
             self(future)
         except BaseException:

@@ -37,7 +37,7 @@ _std_init = over_our_locks(_StdExecutor.__init__)
 _std_item, _std_worker = _std._WorkItem, _std._worker
 
 
-class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):  # type: ignore[misc]
+class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
     """Calls made by a number of threads.
 
     See https://docs.python.org/3/library/concurrent.futures.html#threadpoolexecutor.
@@ -68,11 +68,15 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):  # type: ignore[m
             raise ValueError("max_pending must be greater than 0")
         if not (self._interlock_is_open or ctxkwargs or _is_patched()):
             made = fresh(_StdExecutor, max_workers, thread_name_prefix, initializer, initargs)
-            del made["_work_queue"], made["_idle_semaphore"]  # as long as it is closed, it is not to be found without them
+            # They come when it is opened: as long as it is closed, others are found in their places.
+            del made["_work_queue"], made["_idle_semaphore"]
             if self._interlock_begin(made, max_pending or 0, bool(block), notes):
-                return know(self)
+                know(self)
+                return
         if max_pending is not None or notes:
-            raise TypeError("max_pending and notes are not for an executor that goes the standard library's way")
+            raise TypeError(
+                "max_pending and notes are not for an executor that goes the standard library's way"
+            )
         self._interlock_open()
         _std_init(self, max_workers, thread_name_prefix, initializer, initargs, **ctxkwargs)
 

@@ -1,4 +1,7 @@
-"""The workers of an executor: their start and their life. What they run, and wait for, is in the engine."""
+"""The workers of an executor: their start and their life. What they run, and wait for, is in the engine.
+
+Types are ignored where the standard library's stubs declare less than is there, or make it read-only.
+"""
 
 from __future__ import annotations
 
@@ -27,27 +30,28 @@ def start(executor: ThreadPoolExecutor, number: int) -> None:
     calls = executor._interlock_calls()
     seat = calls._interlock_seat()
     # Of the standard module's name: programs replace it.
-    thread = _std.threading.Thread(
+    thread = _std.threading.Thread(  # type: ignore[attr-defined]
         name=f"{executor._thread_name_prefix or executor}_{number}",
         target=_work,
         args=(weakref.ref(executor, calls._interlock_lost), _context(executor), calls, seat),
     )
     thread.start()
-    executor._threads.add(thread)
-    _std._threads_queues[thread] = calls  # type: ignore[assignment]
+    executor._threads.add(thread)  # type: ignore[attr-defined]
+    _std._threads_queues[thread] = calls  # type: ignore[index]
     _seats[thread] = seat
 
 
 def busy(executor: ThreadPoolExecutor) -> dict[str, float]:
     """The seconds for which each worker was busy."""
-    seats = ((thread, _seats.get(thread)) for thread in executor._threads.copy())
+    threads = executor._threads.copy()  # type: ignore[attr-defined]
+    seats = ((thread, _seats.get(thread)) for thread in threads)
     return {thread.name: seat.busy() for thread, seat in seats if seat is not None}
 
 
 if hasattr(_std, "WorkerContext"):
 
     def _context(executor: ThreadPoolExecutor) -> Any:
-        return executor._create_worker_context()
+        return executor._create_worker_context()  # type: ignore[attr-defined]
 
     def _work_openly(reference: Any, context: Any, queue: Any) -> None:
         """Go on in the standard library's loop."""
@@ -69,7 +73,8 @@ else:
         def finalize(self) -> None:
             pass
 
-    _context = _Context
+    def _context(executor: ThreadPoolExecutor) -> Any:
+        return _Context(executor)
 
     def _work_openly(reference: Any, context: Any, queue: Any) -> None:
         """Go on in the standard library's loop.
@@ -80,7 +85,7 @@ else:
         if "get_nowait" not in _std_worker.__code__.co_names and executor is not None and queue.empty():
             executor._idle_semaphore.release()
         del executor
-        _std_worker(reference, queue, None, ())
+        _std_worker(reference, queue, None, ())  # type: ignore[arg-type]
 
 
 def _work(reference: Any, context: Any, calls: WaitingCalls, seat: Seat) -> None:

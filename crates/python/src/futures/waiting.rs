@@ -1,0 +1,59 @@
+//! What those who wait for futures do with each of them, be it closed or open.
+
+use interlock_pool::Watch;
+use interlock_wait::Deadline;
+use interlock_wait::primitive::Arc;
+use pyo3::prelude::*;
+
+use super::answer::Answer;
+use super::future::{Future, seconds_left};
+use super::watcher::Watcher;
+use crate::openable::{closed, function, standard};
+use crate::raw::intern;
+
+/// What the task of a future came to; the future may be another library's. Blocks until it is there, or until `deadline`.
+///
+/// # Errors
+/// It is not there in time, was cancelled, or a signal handler raised.
+pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyResult<Answer> {
+    let py = future.py();
+    if let Ok(future) = future.cast::<Future>()
+        && let Some(answer) = closed(future, |future| future.wait_closed(py, deadline))?
+            .transpose()?
+            .flatten()
+    {
+        return Ok(answer);
+    }
+    let exception = future.call_method1(intern!(py, "exception"), (seconds_left(py, deadline)?,))?;
+    if exception.is_none() {
+        let result = future.call_method1(intern!(py, "result"), (0,))?;
+        Ok(Answer::Result(result.unbind()))
+    } else {
+        Ok(Answer::Exception(exception.unbind()))
+    }
+}
+
+/// Has `watch` hear of the end of a future, if that is closed; whether it is.
+pub(super) fn watch(slf: &Bound<'_, Future>, watch: &Arc<Watch>, number: usize) -> PyResult<bool> {
+    closed(slf, |future| future.engine().watch(watch, number)).map(|watched| watched.is_some())
+}
+
+/// Takes a watch back; also from a future that was opened since.
+pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<()> {
+    match closed(slf, |future| future.engine().unwatch(watch))? {
+        Some(()) => Ok(()),
+        None => function(slf, intern!(slf.py(), "unwatch"))?
+            .call1((slf, Watcher::new(watch.clone(), 0)))
+            .map(drop),
+    }
+}
+
+/// Whether a future that is done came to an exception.
+pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
+    let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));
+    match closed(slf, |future| future.engine().value(is_exception))? {
+        Some(failed) => Ok(failed == Some(true)),
+        None if Future::cancelled(slf)?.is_truthy()? => Ok(false),
+        None => Ok(!standard(slf, intern!(slf.py(), "exception"), (slf,))?.is_none()),
+    }
+}

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore"]
 
 _StdBarrier = _std.Barrier
-_StdBoundedSemaphore = _std.BoundedSemaphore
 _StdCondition = _std.Condition
 _StdEvent = _std.Event
 _StdSemaphore = _std.Semaphore
@@ -86,7 +85,9 @@ def _semaphore(semaphore: Semaphore, somebody_waits: bool) -> dict[str, Any]:
 
 
 def _bounded_semaphore(semaphore: BoundedSemaphore, somebody_waits: bool) -> dict[str, Any]:
-    return fresh(_StdBoundedSemaphore, semaphore._interlock_bound())
+    bound = semaphore._interlock_bound()
+    # Its own `__init__` calls that of whatever `threading.Semaphore` is by now, up to 3.11.
+    return fresh(_StdSemaphore, bound) | {"_initial_value": bound}
 
 
 def _condition(condition: Condition, somebody_waits: bool) -> dict[str, Any]:

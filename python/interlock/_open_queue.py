@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue as _std
 import sys
-from queue import Empty
+from queue import Empty, Full
 
 from interlock._opening import over_our_locks
 from interlock._queue_errors import ShutDown
@@ -68,7 +68,7 @@ if sys.version_info >= (3, 13):
         """Nothing: whether a queue was shut down is an attribute, which the engine sets."""
 
 else:
-    _std_get = _std.Queue.get
+    _std_get, _std_put = _std.Queue.get, _std.Queue.put
     _std_init = over_our_locks(_std.Queue.__init__)
 
     def _refuse(*_: object) -> NoReturn:
@@ -104,6 +104,14 @@ else:
             queue.__dict__.pop("_put", None)
         _std_init(queue, maxsize)
 
+    def _put(queue: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        try:
+            _std_put(queue, item, block, timeout)
+        except Full:
+            if queue.is_shutdown:
+                raise ShutDown from None
+            raise
+
     def _get(queue: Any, block: bool = True, timeout: float | None = None) -> Any:
         try:
             return _std_get(queue, block, timeout)
@@ -115,6 +123,7 @@ else:
     functions = {
         "__init__": _init,
         "get": _get,
+        "put": _put,
         "is_shutdown": property(lambda queue: False),
         "shutdown": _shutdown,
     }

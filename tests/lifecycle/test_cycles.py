@@ -49,7 +49,7 @@ def condition_on(node: Node) -> Any:
     class Lock:
         """A lock-like object that knows the condition's owner."""
 
-        acquire = release = staticmethod(bool)
+        acquire = release = locked = staticmethod(bool)
         _node = node
 
     return threading.Condition(Lock())

@@ -152,7 +152,7 @@ impl Barrier {
             }
         };
         let wake = block(&waiter, self.resource(), None, patience);
-        if self.is_retired_with(&round) {
+        if self.state.lock().is_retired_with(&round) {
             return Err(Broken::Retired(index));
         }
         match wake {
@@ -162,7 +162,7 @@ impl Barrier {
                 self.abort();
                 return Err(Broken::Broken);
             }
-            wake => self.give_up(&waiter, wake)?,
+            wake => self.give_up(&waiter, &round, index, wake)?,
         }
         let broken = *round.broken.lock();
         if broken {
@@ -172,15 +172,11 @@ impl Barrier {
         }
     }
 
-    /// Whether the barrier was retired while this round was filling.
-    fn is_retired_with(&self, round: &Arc<Round>) -> bool {
-        let state = self.state.lock();
-        state.phase == Phase::Retired && Arc::ptr_eq(&state.round, round)
-    }
-
-    /// Ends the barrier: the parties that wait are told so when the wake-ups run, and nobody may use it any more. Never blocks.
+    /// Ends the barrier: the parties that wait are told so when the wake-ups run, and nobody may use it any more. Not to be
+    /// called while a party leads, to whom the barrier belongs then. Never blocks.
     pub fn retire(&self) -> (Retired, Wakeups) {
         let mut state = self.state.lock();
+        debug_assert!(state.phase != Phase::Leading, "a party leads");
         let retired = Retired {
             waiting: state.waiting,
             broken: state.phase == Phase::Broken,
@@ -190,8 +186,18 @@ impl Barrier {
     }
 
     /// Ends a wait without a notification: that breaks the barrier, unless the round was over before.
-    fn give_up(&self, waiter: &Arc<Waiter>, wake: Wake) -> Result<(), Broken> {
+    fn give_up(
+        &self,
+        waiter: &Arc<Waiter>,
+        round: &Arc<Round>,
+        index: usize,
+        wake: Wake,
+    ) -> Result<(), Broken> {
         let mut state = self.state.lock();
+        // In one step with the removal: whoever retires the barrier counts this party as one that goes on elsewhere.
+        if state.is_retired_with(round) {
+            return Err(Broken::Retired(index));
+        }
         let in_time = !state.waiters.remove(waiter);
         if !in_time {
             // In one step with the removal: else the round could fill up meanwhile, counting this party.
@@ -271,6 +277,11 @@ impl Barrier {
 }
 
 impl State {
+    /// Whether the barrier was retired while this round was filling.
+    fn is_retired_with(&self, round: &Arc<Round>) -> bool {
+        self.phase == Phase::Retired && Arc::ptr_eq(&self.round, round)
+    }
+
     fn break_round(&mut self, next: Phase) -> [Wakeups; 2] {
         *self.round.broken.lock() = true;
         self.end_round(next)

@@ -3,7 +3,7 @@
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
 
-use crate::error::{NotHeld, WaitError};
+use crate::error::NotHeld;
 use crate::lock::Lock;
 use crate::ownership::{self, Owned};
 use crate::rlock::RLock;
@@ -81,10 +81,6 @@ impl sealed::Sealed for RLock {
 ///
 /// The lock is named in each call, and must be the same in all. A notified thread is moved into the line for the lock
 /// instead of being woken just to find it taken, so a notification costs one switch of threads, not two.
-///
-/// For locks of other kinds there are the parts: [`Condition::enrol`], [`Condition::wait_enrolled`] and
-/// [`Condition::notify`]. The threads of one condition wait in one of the two ways: [`Condition::notify_with`] counts on
-/// them to take the lock.
 #[derive(Default)]
 pub struct Condition {
     waiters: StateLock<WaitQueue>,
@@ -173,48 +169,16 @@ impl Condition {
         wakeups.run();
     }
 
-    /// Puts the calling thread in line for a notification. The next steps are to release the lock, and
-    /// [`Condition::wait_enrolled`].
-    pub fn enrol(&self) -> Arc<Waiter> {
+    /// Puts the calling thread in line for a notification.
+    fn enrol(&self) -> Arc<Waiter> {
         let waiter = Waiter::thread();
         self.waiters.lock().push_back(waiter.clone());
         waiter
     }
 
-    /// Puts a task in line for a notification, as `waiter`. Never blocks.
-    pub fn enrol_task(&self, waiter: &Arc<Waiter>) {
-        self.waiters.lock().push_back(waiter.clone());
-    }
-
-    /// Takes `waiter` out of the line. `false` when it is not there: it was notified. Never blocks.
-    pub fn withdraw(&self, waiter: &Arc<Waiter>) -> bool {
+    /// Takes `waiter` out of the line. `false` when it is not there: it was notified.
+    fn withdraw(&self, waiter: &Arc<Waiter>) -> bool {
         self.waiters.lock().remove(waiter)
-    }
-
-    /// Blocks until `waiter` is notified or until `patience` ends. The next step is to take the lock back.
-    ///
-    /// # Errors
-    /// The deadline passed, or the host ended the wait; a notification that came at that moment went to the next in line.
-    pub fn wait_enrolled(&self, waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Result<(), WaitError> {
-        let wake = block(waiter, self.resource(), None, patience);
-        let mut waiters = self.waiters.lock();
-        let notified = wake == Wake::Notified || !waiters.remove(waiter);
-        match wake {
-            Wake::Interrupted => {
-                let wakeups = waiters.notify(usize::from(notified));
-                drop(waiters);
-                wakeups.run();
-                Err(WaitError::Interrupted)
-            }
-            _ if notified => Ok(()),
-            _ => Err(WaitError::TimedOut),
-        }
-    }
-
-    /// Notifies the first `count` waiting threads, which then contend for the lock. Never blocks.
-    pub fn notify(&self, count: usize) {
-        let wakeups = self.waiters.lock().notify(count);
-        wakeups.run();
     }
 
     /// How many threads wait, at this moment. Never blocks.
@@ -225,7 +189,6 @@ impl Condition {
     /// Forgets who waits: for the child of a fork, which has one thread.
     pub fn reset(&self) {
         let forgotten = std::mem::take(&mut *self.waiters.lock());
-        // After the lock is released: a task's waker is user code.
         drop(forgotten);
     }
 

@@ -94,6 +94,9 @@ impl Semaphore {
     fn acquire_slow(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
         let mut waiter = Waiter::thread();
         let mut state = self.state.lock();
+        if state.retired {
+            return Err(WaitError::Retired);
+        }
         if state.permits > 0 {
             state.permits -= 1;
             return Ok(());
@@ -178,12 +181,12 @@ impl Semaphore {
         state.bound = bound;
     }
 
-    /// Ends the semaphore: whoever waits is told so when the wake-ups run, and nobody may use it any more. The permits that
-    /// are left come back. Never blocks.
+    /// Ends the semaphore: whoever waits, or comes later, is told so ([`WaitError::Retired`]); who waits, when the wake-ups
+    /// run. The permits that are left come back, and none may be released any more. Never blocks.
     pub fn retire(&self) -> (usize, Wakeups) {
         let mut state = self.state.lock();
         state.retired = true;
-        (state.permits, state.waiters.notify_all())
+        (std::mem::take(&mut state.permits), state.waiters.notify_all())
     }
 
     /// How many permits there are, at this moment. Never blocks.

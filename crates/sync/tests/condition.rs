@@ -6,12 +6,11 @@
 mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Waker;
 use std::time::Duration;
 
 use common::{Runs, eventually};
-use interlock_sync::{Condition, Lock, NotHeld, RLock, WaitError};
-use interlock_wait::{Deadline, Patience, Waiter, Wake};
+use interlock_sync::{Condition, Lock, NotHeld, RLock};
+use interlock_wait::{Deadline, Patience, Wake};
 
 #[test]
 fn a_notification_wakes_as_many_as_it_says() {
@@ -101,43 +100,6 @@ fn a_wait_needs_the_lock() {
     assert_eq!(wake, Err(NotHeld));
     let wake = condition.wait_with(&RLock::new(), &mut Patience::endless());
     assert_eq!((wake, condition.waiting()), (Err(NotHeld), 0));
-}
-
-#[test]
-fn the_parts_serve_locks_of_other_kinds() {
-    let condition = Condition::new();
-    let waiter = condition.enrol();
-    condition.notify(1);
-    assert_eq!(condition.wait_enrolled(&waiter, &mut Patience::endless()), Ok(()));
-    let waiter = condition.enrol();
-    let result = condition.wait_enrolled(&waiter, &mut Patience::until(Deadline::PASSED));
-    assert_eq!(result, Err(WaitError::TimedOut));
-
-    let (first, second) = (condition.enrol(), condition.enrol());
-    let mut host = Runs(|| {
-        condition.notify(1);
-        true
-    });
-    let result = condition.wait_enrolled(&first, &mut Patience::hosted(Deadline::NEVER, &mut host));
-    assert_eq!(result, Err(WaitError::Interrupted));
-    assert!(second.is_notified(), "the notification went to the next in line");
-}
-
-#[test]
-fn a_task_in_line_is_notified_and_not_moved() {
-    let (lock, condition) = (Lock::new(), Condition::new());
-    let task = Waiter::task(Waker::noop().clone());
-    condition.enrol_task(&task);
-    lock.acquire();
-    condition.notify_with(&lock, 1);
-    assert!(task.is_notified() && !condition.withdraw(&task));
-    lock.release().unwrap();
-    let task = Waiter::task(Waker::noop().clone());
-    condition.enrol_task(&task);
-    assert!(condition.withdraw(&task));
-    condition.enrol_task(&task);
-    condition.reset();
-    assert_eq!(condition.waiting(), 0);
 }
 
 #[test]

@@ -134,56 +134,6 @@ fn a_notification_of_a_condition_is_not_lost_on_who_is_interrupted() {
     });
 }
 
-/// As [`Tokens::take`], in parts; whether it did.
-fn take_in_parts(tokens: &Tokens, patience: &mut Patience<'_>) -> bool {
-    loop {
-        tokens.lock.acquire();
-        if tokens.there() > 0 {
-            tokens.change(|there| *there -= 1);
-            tokens.lock.release().unwrap();
-            return true;
-        }
-        let waiter = tokens.some.enrol();
-        tokens.lock.release().unwrap();
-        if tokens.some.wait_enrolled(&waiter, patience).is_err() {
-            return false;
-        }
-    }
-}
-
-fn one_leaves_in_parts(leave: fn(&Tokens) -> bool) {
-    model::check_bounded(2, move || {
-        let tokens = Arc::new(Tokens::default());
-        let give = |tokens: &Tokens| {
-            tokens.lock.acquire();
-            tokens.change(|there| *there += 1);
-            tokens.some.notify(1);
-            tokens.lock.release().unwrap();
-        };
-        let leaver = start(&tokens, move |tokens| {
-            if leave(tokens) {
-                give(tokens);
-            }
-        });
-        let taker = start(&tokens, |tokens| {
-            assert!(take_in_parts(tokens, &mut Patience::endless()));
-        });
-        give(&tokens);
-        leaver.join().unwrap();
-        taker.join().unwrap();
-        assert!(!tokens.lock.is_locked() && tokens.some.waiting() == 0);
-    });
-}
-
-#[test]
-fn a_notification_in_parts_is_not_lost_on_who_leaves() {
-    one_leaves_in_parts(|tokens| take_in_parts(tokens, &mut Patience::until(Deadline::PASSED)));
-    one_leaves_in_parts(|tokens| {
-        let mut host = Stops::at_once();
-        take_in_parts(tokens, &mut Patience::hosted(Deadline::NEVER, &mut host))
-    });
-}
-
 #[test]
 fn a_wait_without_the_lock_leaves_nothing_behind() {
     in_both_ways(|| {

@@ -76,6 +76,27 @@ fn permits_that_are_given_together_reach_as_many_waiters() {
 }
 
 #[test]
+fn a_retired_semaphore_tells_whoever_waits_and_keeps_no_permit() {
+    model::check_bounded(3, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let patient = start(&semaphore, |semaphore| {
+            semaphore.acquire_with(&mut Patience::endless())
+        });
+        let leaver = start(&semaphore, |semaphore| {
+            semaphore.acquire_with(&mut Patience::until(Deadline::PASSED))
+        });
+        semaphore.release().unwrap();
+        let (left, wakeups) = semaphore.retire();
+        wakeups.run();
+        let results = [patient, leaver].map(|thread| thread.join().unwrap());
+        let taken = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(taken + left, 1);
+        assert!(matches!(results[0], Ok(()) | Err(WaitError::Retired)));
+        assert_eq!(semaphore.permits(), 0);
+    });
+}
+
+#[test]
 fn an_event_that_is_set_lets_everybody_through() {
     model::check_bounded(3, || {
         let event = Arc::new(Event::new());
@@ -96,6 +117,33 @@ fn a_wait_for_an_event_that_times_out_leaves_nothing_behind() {
         });
         event.set();
         let _ = waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn one_is_let_through_for_each_time_that_somebody_waited() {
+    model::check_bounded(2, || {
+        let event = Arc::new(Event::new());
+        let waiters = [(); 2].map(|()| start(&event, Event::wait));
+        for _ in 0..2 {
+            while !event.let_one_through() {
+                thread::yield_now();
+            }
+        }
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        assert!(!event.let_one_through() && !event.is_set());
+    });
+}
+
+#[test]
+fn who_is_said_to_be_let_through_does_not_time_out() {
+    model::check(|| {
+        let event = Arc::new(Event::new());
+        let waiter = start(&event, |event| {
+            event.wait_with(&mut Patience::until(Deadline::PASSED))
+        });
+        let somebody = event.let_one_through();
+        assert_eq!(waiter.join().unwrap().is_ok(), somebody);
     });
 }
 
@@ -145,5 +193,44 @@ fn who_comes_early_does_not_break_the_round() {
         });
         assert_eq!(barrier.open(), Ok(()));
         assert_eq!(early.join().unwrap(), (Ok(Arrival::Leads(0)), Ok(())));
+    });
+}
+
+#[test]
+fn each_party_that_a_retired_barrier_counts_is_told_its_index() {
+    model::check_bounded(3, || {
+        let barrier = Arc::new(Barrier::new(3));
+        let patient = start(&barrier, Barrier::wait);
+        let leaver = start(&barrier, |barrier| barrier.wait_until(Deadline::PASSED));
+        let (retired, wakeups) = barrier.retire();
+        wakeups.run();
+        let mut told = Vec::new();
+        for party in [patient, leaver] {
+            match party.join().unwrap() {
+                Err(Broken::Retired(index)) => told.push(index),
+                result => assert_eq!(result, Err(Broken::Broken)),
+            }
+        }
+        told.sort_unstable();
+        assert_eq!(told, (0..retired.waiting).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn a_party_of_an_earlier_round_passes_though_the_barrier_is_retired() {
+    model::check(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let other = start(&barrier, Barrier::wait);
+        let own = barrier.wait().unwrap();
+        let other_has_opened = own == 0;
+        if other_has_opened {
+            // It has ended its part: only a party that waited may still have to look.
+            assert_eq!(other.join().unwrap(), Ok(1));
+        } else {
+            let (retired, wakeups) = barrier.retire();
+            wakeups.run();
+            assert_eq!((retired.waiting, retired.broken), (0, false));
+            assert_eq!(other.join().unwrap(), Ok(0));
+        }
     });
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{Counts, Runs, eventually};
 use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, TooMany, WaitError};
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, Host, Patience, Slept};
 
 #[test]
 fn a_semaphore_gives_out_what_it_has_and_takes_back_what_it_gave() {
@@ -98,6 +98,54 @@ fn an_event_that_is_cleared_at_once_lets_those_through_who_waited() {
     event.wait();
 }
 
+#[test]
+fn one_of_those_who_wait_for_an_event_is_let_through_at_a_time() {
+    let event = Event::new();
+    let (sleeps, through) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut host = Counts(&sleeps);
+                let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
+                assert_eq!(event.wait_with(&mut patience), Ok(()));
+                through.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        eventually(|| sleeps.load(Ordering::SeqCst) == 3);
+        for number in 1..=3 {
+            assert!(event.let_one_through());
+            eventually(|| through.load(Ordering::SeqCst) == number);
+            assert_eq!(event.waiting(), 3 - number);
+        }
+    });
+    assert!(!event.let_one_through() && !event.is_set());
+}
+
+#[test]
+fn a_retired_semaphore_ends_every_wait_and_gives_its_permits_back() {
+    let semaphore = Semaphore::new(0);
+    let sleeps = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut host = Counts(&sleeps);
+                let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
+                assert_eq!(semaphore.acquire_with(&mut patience), Err(WaitError::Retired));
+            });
+        }
+        eventually(|| sleeps.load(Ordering::SeqCst) == 3);
+        let (left, wakeups) = semaphore.retire();
+        assert_eq!(left, 0);
+        wakeups.run();
+    });
+    let semaphore = Semaphore::new(2);
+    assert!(semaphore.try_acquire());
+    assert_eq!(semaphore.retire().0, 1);
+    assert!(!semaphore.try_acquire());
+    let result = semaphore.acquire_with(&mut Patience::endless());
+    assert_eq!(result, Err(WaitError::Retired));
+}
+
 fn arrive(barrier: &Barrier, patience: &mut Patience<'_>) -> Result<usize, Broken> {
     match barrier.arrive_with(patience)? {
         Arrival::Leads(index) => barrier.open().map(|()| index),
@@ -174,5 +222,53 @@ fn a_leader_that_aborts_turns_everybody_away() {
         assert_eq!(barrier.waiting(), 0, "the round is full");
         barrier.abort();
         assert_eq!(barrier.open(), Err(Broken::Broken));
+    });
+}
+
+#[test]
+fn the_parties_that_wait_at_a_retired_barrier_are_told_their_index() {
+    let barrier = Barrier::new(3);
+    let indices = std::thread::scope(|scope| {
+        let parties = [(); 2].map(|()| scope.spawn(|| barrier.wait()));
+        eventually(|| barrier.waiting() == 2);
+        let (retired, wakeups) = barrier.retire();
+        assert_eq!((retired.waiting, retired.broken), (2, false));
+        wakeups.run();
+        parties.map(|party| party.join().unwrap())
+    });
+    assert!(indices.contains(&Err(Broken::Retired(0))) && indices.contains(&Err(Broken::Retired(1))));
+    assert_eq!(barrier.wait(), Err(Broken::Broken));
+    let broken = Barrier::new(2);
+    broken.abort();
+    let (retired, _) = broken.retire();
+    assert_eq!((retired.waiting, retired.broken), (0, true));
+}
+
+#[test]
+fn a_party_that_was_let_through_is_through_when_the_barrier_is_retired_before_it_looks() {
+    /// Retires the barrier between the end of the sleep and the look at it.
+    struct Retires<'a>(&'a Barrier);
+
+    impl Host for Retires<'_> {
+        fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            rest();
+            self.0.retire().1.run();
+            false
+        }
+
+        fn hears_signals(&self) -> bool {
+            false
+        }
+    }
+
+    let barrier = Barrier::new(2);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| {
+            let mut host = Retires(&barrier);
+            barrier.arrive_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+        });
+        eventually(|| barrier.waiting() == 1);
+        assert_eq!(barrier.wait(), Ok(1));
+        assert_eq!(waits.join().unwrap(), Ok(Arrival::Through(0)));
     });
 }

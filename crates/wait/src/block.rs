@@ -1,11 +1,15 @@
 //! The one place where a thread blocks.
 
-use interlock_os::futex::{self, Returned};
+#[cfg(not(loom))]
+use interlock_os::futex;
+use interlock_os::futex::Returned;
 
 use crate::deadline::Deadline;
 use crate::event::{Event, Resource};
 use crate::patience::Patience;
-use crate::primitive::{Arc, global};
+use crate::primitive::Arc;
+#[cfg(not(loom))]
+use crate::primitive::global;
 use crate::probe;
 use crate::spin;
 use crate::waiter::{ThreadId, Waiter};

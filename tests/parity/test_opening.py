@@ -117,7 +117,10 @@ COUNTED = {
     "_parties": ["Barrier"],
     "_count": ["Barrier"],
     "_state": ["Barrier", "Future"],
-    **dict.fromkeys(["maxsize", "unfinished_tasks", "is_shutdown"], ["Queue", "LifoQueue", "PriorityQueue"]),
+    **{
+        name: ["Queue", "LifoQueue", "PriorityQueue"]
+        for name in ("maxsize", "unfinished_tasks", "is_shutdown")
+    },
 }
 
 
@@ -154,7 +157,11 @@ def test_a_hook_on_the_class_opens_what_is_used_meanwhile_and_no_more(kind: str,
     cls, name = type(make()), KINDS[kind].hooks[0]
     whole = getattr(cls, name)
     unused, used = make(), make()
-    with mock.patch.object(cls, name, lambda self, *args: whole(self, *args)):
+
+    def hook(self: Any, *args: Any) -> Any:
+        return whole(self, *args)
+
+    with mock.patch.object(cls, name, hook):
         assert not used._interlock_is_open  # it hears of it at the next call
         use(kind, used)
         during = make()

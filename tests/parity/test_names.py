@@ -32,8 +32,8 @@ CLASSES = [(module, name) for module, names in MODULES.items() for name in names
 
 def more(ours: Any, std: Any, name: str) -> set[str]:
     """The names that one has beyond the other."""
-    beyond = set(dir(ours)) - set(dir(std)) - OURS_ALONE.get(name, set())
-    beyond -= {"__slotnames__"}  # which copyreg puts into a class whose instances were copied
+    # copyreg notes `__slotnames__` in each class that it has seen, if the class can be written to.
+    beyond = set(dir(ours)) - set(dir(std)) - OURS_ALONE.get(name, set()) - {"__slotnames__"}
     return {one for one in beyond if not one.startswith("_interlock_")}
 
 

@@ -307,6 +307,14 @@ impl Inside {
         let py = owner.py();
         let name = self.name.bind(py);
         let Some(object) = object else {
+            // Of the class it is what the standard library's class has under that name, if it has anything.
+            let function = match owner.cast::<PyType>() {
+                Ok(class) => Standard::of(class)?.and_then(|standard| standard.get().function(name).ok()),
+                Err(_) => None,
+            };
+            if let Some(function) = function {
+                return Ok(function);
+            }
             let owner = owner.getattr("__name__")?;
             let message = format!("type object '{owner}' has no attribute '{name}'");
             return Err(PyAttributeError::new_err(message));

@@ -31,8 +31,8 @@ CLASSES = [(module, name) for module, names in MODULES.items() for name in names
 
 
 def more(ours: Any, std: Any, name: str) -> set[str]:
-    """The names that one has beyond the other."""
-    beyond = set(dir(ours)) - set(dir(std)) - OURS_ALONE.get(name, set())
+    """The names that one has beyond the other, and not by being pickled before."""
+    beyond = set(dir(ours)) - set(dir(std)) - OURS_ALONE.get(name, set()) - {"__slotnames__"}
     return {one for one in beyond if not one.startswith("_interlock_")}
 
 

@@ -63,6 +63,8 @@ def test_a_timeout_ends_as_in_the_standard_library(name: str, timeout: str) -> N
     setup, call, after = CALLS[name]
     if "acquire" in name and timeout == "-1" and "Lock" in name:
         return  # that is: for ever
+    if name == "SimpleQueue.get" and timeout == "1e-9":
+        return  # the standard one waits for ever if that is over when it computes what is left of it
     same(attempt(f"{setup}\n{call.format(timeout)}", after))
 
 

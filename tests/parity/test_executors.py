@@ -137,7 +137,9 @@ def test_the_queue_can_be_looked_into(make: Make) -> None:
         futures = [pool.submit(pow, n, 2) for n in range(4)]
         assert pool._work_queue.qsize() == 4
         item = pool._work_queue.get_nowait()
-        call = item.task if hasattr(item, "task") else (item.fn, item.args, item.kwargs)  # from 3.14 on: one task
+        call = (
+            item.task if hasattr(item, "task") else (item.fn, item.args, item.kwargs)
+        )  # from 3.14 on: one task
         assert (item.future, call) == (futures[0], (pow, (0, 2), {}))
         assert pool._work_queue.get(block=True).future is futures[1]
         pool._work_queue.put(item)

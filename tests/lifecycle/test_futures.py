@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import textwrap
 import time
 import weakref
@@ -31,9 +30,6 @@ from interlock.concurrent import futures
 import interlock, logging
 Pool, Future = futures.ThreadPoolExecutor, futures.Future
 """
-
-# The first releases of 3.12 start no thread when the main thread has ended: held calls that need one are cancelled.
-STARTS_LATE = "" if (3, 12) <= sys.version_info < (3, 12, 2) else "first False second last\n"
 
 # What is under way when the main thread ends, and what the process prints.
 EXITS: dict[str, tuple[str, str]] = {
@@ -87,7 +83,7 @@ EXITS: dict[str, tuple[str, str]] = {
         watch = std.Thread(target=lambda: futures.wait([never]) and print("cancelled", never.cancelled()))
         watch.start()
         """,
-        f"{STARTS_LATE}cancelled True",
+        "first False second last\ncancelled True",
     ),
     "held tasks beside a daemon thread that submits": (
         """

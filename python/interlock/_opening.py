@@ -96,10 +96,10 @@ def _with_our_locks(attributes: dict[str, Any]) -> dict[str, Any]:
 
     After `install()` there are none: the standard library's own code has made ours.
     """
-    kinds = _StdLock, _StdRLock, _StdCondition
     replaced: dict[int, Any] = {}
     for name, value in attributes.items():
-        if any(type(value) is kind for kind in kinds):  # not `in`: our types are equal to these
+        kind = type(value)
+        if kind is _StdLock or kind is _StdRLock or kind is _StdCondition:  # not `==`: our types are equal to these
             attributes[name] = _ours(value, replaced)
     return attributes
 

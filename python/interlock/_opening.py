@@ -99,7 +99,9 @@ def _with_our_locks(attributes: dict[str, Any]) -> dict[str, Any]:
     replaced: dict[int, Any] = {}
     for name, value in attributes.items():
         kind = type(value)
-        if kind is _StdLock or kind is _StdRLock or kind is _StdCondition:  # not `==`: our types are equal to these
+        if (
+            kind is _StdLock or kind is _StdRLock or kind is _StdCondition
+        ):  # not `==`: our types are equal to these
             attributes[name] = _ours(value, replaced)
     return attributes
 

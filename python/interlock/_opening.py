@@ -1,12 +1,12 @@
 """Closed until somebody looks inside; open means the standard library's own code.
 
-An object of a class made here keeps its state in the engine as long as it is closed. Whoever reads or sets an
-attribute of its inside, sets a hook on it, in its class or in a derived one, or gives it something that only the
-standard library has a way for, opens it, for good: from then on its attributes are those that the standard library's
-`__init__` makes, and its methods are the standard library's functions, unmodified, over our locks. See
+An object of a class made here keeps its state in the engine as long as it is closed. A program opens it, for good, by
+reading or setting an attribute of its inside, by setting a hook on it, in its class or in a derived one, or by giving
+it something that only the standard library has a way for. From then on its attributes are those that the standard
+library's `__init__` makes, and its methods are the standard library's functions, unmodified, over our locks. See
 docs/drop-in.md, and `openable.rs` for how it is done.
 
-What the standard library's functions are is looked up when Interlock is imported: after `install()` the names of the
+The standard library's functions are looked up when Interlock is imported: after `install()` the names of the
 standard modules are ours.
 """
 
@@ -60,8 +60,9 @@ def close(
     used |= functions
     public = {name for name in found if not name.startswith("__")}
     hooks = {name for name in public if name.startswith("_") and name not in inside}.union(hooks)
+    inherited = _inherited_inside(cls)
     for name, read in inside.items():
-        if name not in _inherited_inside(cls):
+        if name not in inherited:
             setattr(cls, name, Inside(name, read))
     standard = Standard(used, frozenset(public | inside.keys()), attributes)
     cls._interlock_standard = standard  # type: ignore[attr-defined]

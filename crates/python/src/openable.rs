@@ -49,7 +49,7 @@ pub(crate) enum Exported {
 /// What is common to all classes whose objects can be opened.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct Openable {
-    /// The version tag of the class when it was found untouched, or `UNKNOWN`, or `OPEN`.
+    /// The version tag of the class when it was found untouched, or `UNKNOWN`, `OPENING` or `OPEN`.
     tag: AtomicU32,
     export: Export,
 }

@@ -103,24 +103,15 @@ def _finish_map(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
         pool._outqueue.put((result._job, number, (succeeded, chunk)))
 
 
-def _of_answer(name: str, place: int) -> Callable[[Any], Any]:
+def _part(look: str, name: str, place: int) -> Callable[[Any], Any]:
+    """Reads an attribute of a closed result from what its method `look` gives; opens the result if that is None."""
+
     def read(result: Any) -> Any:
-        answer = result._interlock_answer()
-        if answer is None:
+        parts = getattr(result, look)()
+        if parts is None:
             result._interlock_open()
             return getattr(result, name)
-        return answer[place]
-
-    return read
-
-
-def _of_progress(name: str, place: int) -> Callable[[Any], Any]:
-    def read(result: Any) -> Any:
-        progress = result._interlock_progress()
-        if progress is None:
-            result._interlock_open()
-            return getattr(result, name)
-        return progress[place]
+        return parts[place]
 
     return read
 
@@ -132,12 +123,12 @@ _of_both = {
     "_cache": None,
     "_callback": None,
     "_error_callback": None,
-    "_success": _of_answer("_success", 0),
-    "_value": _of_answer("_value", 1),
+    "_success": _part("_interlock_answer", "_success", 0),
+    "_value": _part("_interlock_answer", "_value", 1),
 }
 _of_chunks = {
-    "_chunksize": _of_progress("_chunksize", 0),
-    "_number_left": _of_progress("_number_left", 1),
+    "_chunksize": _part("_interlock_progress", "_chunksize", 0),
+    "_number_left": _part("_interlock_progress", "_number_left", 1),
 }
 close(ApplyResult, _std.ApplyResult, _of_apply, _of_both, (), finish=_finish)
 close(MapResult, _std.MapResult, _of_map, _of_both | _of_chunks, (), finish=_finish_map)

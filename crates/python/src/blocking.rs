@@ -14,6 +14,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use crate::errors;
+
 /// How long a woken thread watches for its notifier to detach, in nanoseconds.
 const WATCH_NANOS: u32 = 10_000;
 
@@ -111,7 +113,7 @@ fn ask_for_main_thread(py: Python<'_>) -> bool {
     let asked = py
         .import("_signal")
         .and_then(|signal| signal.call_method1("set_wakeup_fd", (NO_FILE,)));
-    asked.is_err_and(|refusal| refusal.is_instance_of::<PyOSError>(py))
+    asked.is_err_and(|refusal| errors::exception(py, refusal).is_instance_of::<PyOSError>())
 }
 
 /// A thread attached to the interpreter, as the engine's host.

@@ -2,7 +2,7 @@
 
 use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
-use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyBaseException, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -19,8 +19,9 @@ impl Class {
         }
     }
 
-    fn is_class_of(&self, py: Python<'_>, error: &PyErr) -> bool {
-        self.get(py).is_ok_and(|class| error.is_instance(py, class))
+    fn is_class_of(&self, exception: &Bound<'_, PyBaseException>) -> bool {
+        self.get(exception.py())
+            .is_ok_and(|class| exception.is_instance(class).unwrap_or(false))
     }
 }
 
@@ -32,9 +33,25 @@ static INVALID_STATE: Class = Imported::new("concurrent.futures", "InvalidStateE
 static RESULT_NOT_THERE: Class = Imported::new("multiprocessing.context", "TimeoutError");
 static BROKEN_BARRIER: Class = Imported::new("threading", "BrokenBarrierError");
 
-/// Whether an error is a `concurrent.futures.CancelledError`.
-pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
-    CANCELLED.is_class_of(py, error)
+/// The exception that an error is. `PyErr`'s own methods that look at it (clippy.toml lists them) detach, and attach anew,
+/// which ends the process if the interpreter is finalizing.
+pub(crate) fn exception(py: Python<'_>, error: PyErr) -> Bound<'_, PyBaseException> {
+    error.restore(py);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a fetched error is an exception already: nothing is made here, and nothing detaches"
+    )]
+    PyErr::fetch(py).into_value(py).into_bound(py)
+}
+
+/// The error that raises an exception that was raised before, with the traceback and the context that it has.
+pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
+    PyErr::from_value(exception.into_any())
+}
+
+/// Whether an exception is a `concurrent.futures.CancelledError`.
+pub(crate) fn is_cancelled(exception: &Bound<'_, PyBaseException>) -> bool {
+    CANCELLED.is_class_of(exception)
 }
 
 /// What the exception is of.
@@ -128,8 +145,8 @@ pub(crate) fn invalid_state(py: Python<'_>, message: String) -> PyErr {
 }
 
 /// Whether an exception says that a queue has no item.
-pub(crate) fn is_no_item(py: Python<'_>, error: &PyErr) -> bool {
-    EMPTY.is_class_of(py, error) || SHUT_DOWN.is_class_of(py, error)
+pub(crate) fn is_no_item(exception: &Bound<'_, PyBaseException>) -> bool {
+    EMPTY.is_class_of(exception) || SHUT_DOWN.is_class_of(exception)
 }
 
 /// A queue's refusal to count one more task as done, as its exception.

@@ -15,6 +15,7 @@
 mod debug;
 mod error;
 mod queue;
+mod reserve;
 mod side;
 mod state;
 mod store;

@@ -34,7 +34,7 @@ pub type PriorityQueue<T> = Queue<Priority<T>>;
 /// });
 /// ```
 pub struct Queue<S: Store> {
-    state: StateLock<State<S>>,
+    pub(crate) state: StateLock<State<S>>,
 }
 
 impl<S: Store + Default> Queue<S> {
@@ -461,7 +461,7 @@ impl<S: Store> Queue<S> {
         wakeup.run();
     }
 
-    fn resource(&self, side: Side) -> Resource {
+    pub(crate) fn resource(&self, side: Side) -> Resource {
         let kind = match side {
             Side::Get => Kind::QueueGet,
             Side::Put => Kind::QueuePut,

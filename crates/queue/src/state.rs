@@ -69,7 +69,7 @@ pub(crate) struct State<S: Store> {
     getters: WaitQueue,
     putters: WaitQueue,
     joiners: WaitQueue,
-    /// Getters that were called by [`State::call`] and have not looked yet.
+    /// Getters that were notified by [`State::call`] or [`State::reserve`], and have not looked yet.
     called: usize,
 }
 
@@ -164,6 +164,54 @@ impl<S: Store> State<S> {
         }
         self.called = 1;
         self.getters.notify_one()
+    }
+
+    /// Puts an item in, for which there is room. If a getter waits, the item is reserved for it.
+    #[inline(always)]
+    pub(crate) fn push_reserved(&mut self, item: S::Item) -> Wakeup {
+        self.items.push(item);
+        self.unfinished += 1;
+        self.reserve()
+    }
+
+    /// Reserves an item for the first getter, if there is one that is not reserved yet.
+    #[inline(always)]
+    fn reserve(&mut self) -> Wakeup {
+        if self.getters.is_empty() || self.unreserved() == 0 {
+            return Wakeup::NOBODY;
+        }
+        self.called += 1;
+        self.getters.notify_one()
+    }
+
+    /// How many items are not reserved for getters.
+    #[inline(always)]
+    pub(crate) fn unreserved(&self) -> usize {
+        self.items.len().saturating_sub(self.called)
+    }
+
+    /// Takes out an item that is not reserved, and notifies a putter.
+    #[inline(always)]
+    pub(crate) fn pop_unreserved(&mut self) -> Result<(S::Item, Wakeup), GetError> {
+        if self.unreserved() == 0 {
+            return Err(self.why_empty());
+        }
+        let (item, putter) = self.pop()?;
+        Ok((item, putter.unwrap_or_default()))
+    }
+
+    /// Takes out the item of a getter that was notified, and notifies a putter.
+    pub(crate) fn pop_reserved(&mut self) -> Result<(S::Item, Wakeup), GetError> {
+        // A shutdown notifies getters for whom nothing is reserved.
+        self.called = self.called.saturating_sub(1);
+        let (item, putter) = self.pop()?;
+        Ok((item, putter.unwrap_or_default()))
+    }
+
+    /// Reserves the item of a getter that was notified and gives up for the next.
+    pub(crate) fn give_back(&mut self) -> Wakeup {
+        self.called = self.called.saturating_sub(1);
+        self.reserve()
     }
 
     /// Takes an item out, and notifies a putter.

@@ -139,6 +139,54 @@ fn room_reaches_the_next_putter_when_one_leaves() {
     });
 }
 
+fn get_reserved(queue: &Numbers) -> Result<u32, GetError> {
+    queue.get_reserved_with(&mut Patience::endless())
+}
+
+#[test]
+fn a_reserved_item_is_got_by_nobody_else() {
+    model::check_bounded(3, || {
+        let queue = Arc::new(Numbers::new(0));
+        let getter = start(&queue, get_reserved);
+        let passer_by = start(&queue, Numbers::try_get_unreserved);
+        queue.try_put_reserved(1).unwrap();
+        if passer_by.join().unwrap() == Ok(1) {
+            queue.try_put_reserved(2).unwrap();
+        }
+        assert!(getter.join().unwrap().is_ok());
+        assert_eq!((queue.unreserved(), queue.len()), (0, 0));
+    });
+}
+
+fn one_leaves_a_reserved_item(leave: fn(&Numbers) -> Result<u32, GetError>) {
+    model::check_bounded(3, move || {
+        let queue = Arc::new(Numbers::new(0));
+        let leaver = start(&queue, move |queue| {
+            if let Ok(item) = leave(queue) {
+                queue.try_put_reserved(item).unwrap();
+            }
+        });
+        let stayer = start(&queue, get_reserved);
+        queue.try_put_reserved(7).unwrap();
+        leaver.join().unwrap();
+        assert_eq!(stayer.join().unwrap(), Ok(7));
+        assert_eq!(queue.unreserved(), 0);
+    });
+}
+
+#[test]
+fn a_reserved_item_reaches_the_next_getter_when_one_leaves() {
+    one_leaves_a_reserved_item(|queue| queue.get_reserved_with(&mut time_over()));
+    one_leaves_a_reserved_item(|queue| {
+        let mut host = Stops::at_once();
+        queue.get_reserved_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+    });
+    one_leaves_a_reserved_item(|queue| {
+        let mut host = Stops::after_a_sleep();
+        queue.get_reserved_with(&mut Patience::hosted(Deadline::PASSED, &mut host))
+    });
+}
+
 #[test]
 fn a_shutdown_ends_every_wait() {
     model::check_bounded(3, || {

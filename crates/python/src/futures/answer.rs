@@ -4,6 +4,8 @@ use interlock_pool::Outcome;
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 
+use crate::errors;
+
 /// The value of a finished future.
 pub(crate) enum Answer {
     /// What the task returned.
@@ -24,7 +26,7 @@ impl Answer {
     pub(crate) fn of(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Self {
         match result {
             Ok(object) => Answer::Result(object.unbind()),
-            Err(error) => Answer::Exception(error.into_value(py).into_any()),
+            Err(error) => Answer::Exception(errors::exception(py, error).into_any().unbind()),
         }
     }
 

@@ -5,7 +5,7 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::raw;
+use crate::{errors, raw};
 
 /// Calls the callbacks that are due. When one raises what is no Exception, the others are left out, as in the standard
 /// library, but for the engine's own: a call that waits for this future would wait for ever.
@@ -25,7 +25,7 @@ fn call_if_own(slf: &Bound<'_, PyAny>, callback: &Py<PyAny>) {
     let callback = callback.bind(slf.py());
     if matches!(callback.get_type().hasattr("_is_always_called"), Ok(true)) {
         let logged = call_one(slf, callback.as_unbound())
-            .or_else(|error| log(slf, "callback_raised", error.value(slf.py()).as_any()));
+            .or_else(|error| log(slf, "callback_raised", &errors::exception(slf.py(), error)));
         if let Err(error) = logged {
             error.write_unraisable(slf.py(), Some(callback));
         }
@@ -43,11 +43,14 @@ pub(super) fn always_called<'py>(callback: &Bound<'py, PyAny>) -> PyResult<Optio
 }
 
 pub(super) fn call_one(slf: &Bound<'_, PyAny>, callback: &Py<PyAny>) -> PyResult<()> {
-    match callback.bind(slf.py()).call1((slf,)) {
-        Err(error) if error.is_instance_of::<PyException>(slf.py()) => {
-            log(slf, "callback_raised", error.value(slf.py()).as_any())
+    let py = slf.py();
+    let called = callback.bind(py).call1((slf,));
+    match called.map_err(|error| errors::exception(py, error)) {
+        Ok(_) => Ok(()),
+        Err(exception) if exception.is_instance_of::<PyException>() => {
+            log(slf, "callback_raised", &exception)
         }
-        result => result.map(drop),
+        Err(exception) => Err(errors::again(exception)),
     }
 }
 

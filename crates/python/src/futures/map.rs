@@ -51,10 +51,13 @@ impl Results {
                 Ok(result) => return Ok(Some(result)),
                 Err(error) => error,
             },
-            Err(error) if self.return_exceptions && errors::is_cancelled(py, &error) => {
-                return Ok(Some(error.into_value(py).into_any()));
+            Err(error) => {
+                let exception = errors::exception(py, error);
+                if self.return_exceptions && errors::is_cancelled(&exception) {
+                    return Ok(Some(exception.into_any().unbind()));
+                }
+                errors::again(exception)
             }
-            Err(error) => error,
         };
         future.call_method0(intern!(py, "cancel"))?;
         Err(error)

@@ -20,7 +20,7 @@ use super::place::Place;
 use super::task::Task;
 use super::worker::Shared;
 use crate::convert::Timeout;
-use crate::errors::Failure;
+use crate::errors::{self, Failure};
 use crate::made::Made;
 use crate::openable::{Exported, Openable, closed, function};
 use crate::raw::intern;
@@ -423,8 +423,9 @@ fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, er
         .staff
         .get()
         .is_none_or(|staff| staff.threads.bind(py).is_empty());
-    if !error.is_instance_of::<PyException>(py) || (alone && this.shared.take_back(future)) {
-        return Err(error);
+    let exception = errors::exception(py, error);
+    if !exception.is_instance_of::<PyException>() || (alone && this.shared.take_back(future)) {
+        return Err(errors::again(exception));
     }
     Ok(())
 }

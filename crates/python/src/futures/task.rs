@@ -113,13 +113,14 @@ impl Task {
         let outer = CURRENT.replace(Some(future.clone().unbind()));
         let result = self.callable.bind(py).call(self.args.bind(py), kwargs);
         drop(CURRENT.replace(outer));
-        if let (Err(error), Some(site)) = (&result, &self.site) {
-            note(error, self.callable.bind(py), site.bind(py));
+        let answer = Answer::of(py, result);
+        if let (Answer::Exception(exception), Some(site)) = (&answer, &self.site) {
+            note(exception.bind(py), self.callable.bind(py), site.bind(py));
         }
         // What was given to the call is let go of before anybody hears of its end.
         drop((self.callable, self.args, self.kwargs));
-        let succeeded = result.is_ok();
-        match future::finish(&future, Answer::of(py, result))? {
+        let succeeded = matches!(answer, Answer::Result(_));
+        match future::finish(&future, answer)? {
             None => {}
             Some(Answer::Result(object)) => drop(future.call_method1(intern!(py, "set_result"), (object,))?),
             Some(Answer::Exception(object)) => {
@@ -132,10 +133,10 @@ impl Task {
 
 /// Says on the exception where it comes from. An exception that takes no note goes without.
 #[cold]
-fn note(error: &PyErr, callable: &Bound<'_, PyAny>, site: &Bound<'_, PyAny>) {
+fn note(exception: &Bound<'_, PyAny>, callable: &Bound<'_, PyAny>, site: &Bound<'_, PyAny>) {
     let py = callable.py();
     let notes = py.import("interlock.concurrent.futures._notes");
-    let noted = notes.and_then(|notes| notes.call_method1("add", (error.value(py), callable, site)));
+    let noted = notes.and_then(|notes| notes.call_method1("add", (exception, callable, site)));
     if let Err(refusal) = noted {
         refusal.write_unraisable(py, Some(callable));
     }

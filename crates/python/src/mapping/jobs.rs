@@ -237,7 +237,7 @@ impl Map {
             None => Answer::Result(values.into_any()),
             Some(error) => {
                 drop(values);
-                Answer::Exception(error.into_value(py).into_any())
+                Answer::of(py, Err(error))
             }
         };
         State::deliver(state, result, py, answer);
@@ -316,12 +316,7 @@ impl Imap {
                 Taken::Raised(number, error) => {
                     self.let_go();
                     self.stream.set_length(py, number + 1);
-                    self.put(
-                        py,
-                        state,
-                        number,
-                        Answer::Exception(error.into_value(py).into_any()),
-                    );
+                    self.put(py, state, number, Answer::of(py, Err(error)));
                     return Ok(());
                 }
                 Taken::Nothing(length) => {

@@ -20,11 +20,11 @@ use super::seat::MappingSeat;
 use super::shared::Shared;
 use super::stream::Stream;
 use crate::futures::Answer;
-use crate::hot;
 use crate::imported::Imported;
 use crate::made::Made;
 use crate::openable::{Exported, Openable, begin_open, closed};
 use crate::raw::intern;
+use crate::{errors, hot};
 
 /// The engine of a pool: where the jobs of a closed pool wait for workers.
 ///
@@ -295,15 +295,15 @@ fn start(slf: &Bound<'_, MappingPool>, missing: u32) -> PyResult<()> {
     };
     let started = staff
         .call_method1(intern!(py, "start_workers"), (missing,))
-        .map(drop);
-    if let Err(error) = &started
+        .map_err(|error| errors::exception(py, error));
+    if let Err(exception) = &started
         && this.shared.crew.workers() == 0
     {
         // Others may have put their jobs when the worker that could not be started was counted: nobody would come for these.
         this.shared
-            .answer_waiting(py, || Answer::of(py, Err(error.clone_ref(py))));
+            .answer_waiting(py, || Answer::Exception(exception.clone().into_any().unbind()));
     }
-    started
+    started.map(drop).map_err(errors::again)
 }
 
 /// The jobs that there are stay with the engine's workers, who go on as the standard library's when these are done.

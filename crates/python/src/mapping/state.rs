@@ -113,11 +113,13 @@ impl State {
     /// The answer to calls that are not made.
     pub(super) fn reason(&self, py: Python<'_>) -> Answer {
         let failure = self.failure.lock().as_ref().map(|failure| failure.clone_ref(py));
-        Answer::Exception(failure.unwrap_or_else(|| {
-            PyRuntimeError::new_err("the pool was terminated before it made this call")
-                .into_value(py)
-                .into_any()
-        }))
+        failure.map_or_else(
+            || {
+                let message = "the pool was terminated before it made this call";
+                Answer::of(py, Err(PyRuntimeError::new_err(message)))
+            },
+            Answer::Exception,
+        )
     }
 
     /// Hands an answer over, by way of the callback for it; the job is at its end.

@@ -47,9 +47,9 @@ fn put_each<'py>(
         let (mut chunk, end) = take_chunk(&mut items);
         let put = put_chunk(slf, &mut chunk, deadline);
         if let Err(error) = put {
-            let remaining = PyList::new(slf.py(), chunk)?;
-            error.value(slf.py()).setattr("remaining", remaining)?;
-            return Err(error);
+            let exception = errors::exception(slf.py(), error);
+            exception.setattr("remaining", PyList::new(slf.py(), chunk)?)?;
+            return Err(errors::again(exception));
         }
         match end {
             Some(Err(error)) => return Err(error),
@@ -137,11 +137,14 @@ pub(super) fn get<'py>(
     while got.len() < most {
         match base::get(slf, false, None) {
             Ok(item) => got.append(item)?,
-            Err(error) if errors::is_no_item(py, &error) => break,
             Err(error) => {
+                let exception = errors::exception(py, error);
+                if errors::is_no_item(&exception) {
+                    break;
+                }
                 // From a hook, or the handler of a signal: what was got must not be lost.
-                error.value(py).setattr("got", got)?;
-                return Err(error);
+                exception.setattr("got", got)?;
+                return Err(errors::again(exception));
             }
         }
     }

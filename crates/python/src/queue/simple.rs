@@ -13,6 +13,9 @@ use crate::convert::{Timeout, Truth, takes_no_arguments};
 use crate::errors;
 use crate::made::Made;
 
+/// Whether an item that is put while a getter waits is the getter's, as in the standard library from 3.13 on.
+const RESERVES: bool = cfg!(Py_3_13);
+
 /// An unbounded queue, first in first out, without tasks.
 ///
 /// Blocks in `get()` while it is empty; Ctrl-C ends the wait. put() may be called from __del__ and signal handlers. Follows
@@ -51,13 +54,13 @@ impl SimpleQueue {
     fn put(&self, item: Py<PyAny>, block: Option<&Bound<'_, PyAny>>, timeout: Option<&Bound<'_, PyAny>>) {
         let _ = (block, timeout);
         // Without a bound, and never shut down, nothing is refused.
-        let _ = self.engine.try_put(item);
+        let _ = self.try_put(item);
     }
 
     /// Put an item into the queue. Never blocks.
     #[inline]
     fn put_nowait(&self, item: Py<PyAny>) {
-        let _ = self.engine.try_put(item);
+        let _ = self.try_put(item);
     }
 
     /// Take an item out of the queue.
@@ -69,7 +72,7 @@ impl SimpleQueue {
     fn get(&self, py: Python<'_>, block: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         let timeout = Timeout::of(timeout.filter(|_| block.0))?;
         timeout.check_non_negative()?;
-        match self.engine.try_get() {
+        match self.try_get() {
             Ok(item) => Ok(item),
             Err(_) => self.get_slow(py, block.0, timeout),
         }
@@ -83,12 +86,16 @@ impl SimpleQueue {
 
     /// Whether there is no item, about: it may have changed already.
     fn empty(&self) -> bool {
-        self.engine.is_empty()
+        self.qsize() == 0
     }
 
     /// How many items there are, about: it may have changed already.
     fn qsize(&self) -> usize {
-        self.engine.len()
+        if RESERVES {
+            self.engine.unreserved()
+        } else {
+            self.engine.len()
+        }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -113,13 +120,21 @@ impl SimpleQueue {
     /// Puts an item in.
     #[inline]
     pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
-        self.engine.try_put(item)
+        if RESERVES {
+            self.engine.try_put_reserved(item)
+        } else {
+            self.engine.try_put(item)
+        }
     }
 
     /// Takes an item out if there is one.
     #[inline]
     pub(crate) fn try_get(&self) -> Result<Py<PyAny>, GetError> {
-        self.engine.try_get()
+        if RESERVES {
+            self.engine.try_get_unreserved()
+        } else {
+            self.engine.try_get()
+        }
     }
 
     #[cold]
@@ -131,7 +146,13 @@ impl SimpleQueue {
         if deadline == Deadline::PASSED {
             return Err(errors::no_item(py, GetError::Empty));
         }
-        let got = blocking::wait(py, deadline, |patience| self.engine.get_with(patience))?;
+        let got = blocking::wait(py, deadline, |patience| {
+            if RESERVES {
+                self.engine.get_reserved_with(patience)
+            } else {
+                self.engine.get_with(patience)
+            }
+        })?;
         got.map_err(|error| errors::no_item(py, error))
     }
 }

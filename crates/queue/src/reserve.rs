@@ -1,0 +1,101 @@
+//! Getting in turn: an item that is put while a getter waits is that getter's, as if it were handed over.
+
+use interlock_wait::{Patience, Waiter, Wake, Wakeup, block};
+
+use crate::error::{GetError, PutError};
+use crate::queue::Queue;
+use crate::side::Side;
+use crate::state::Mode;
+use crate::store::Store;
+
+impl<S: Store> Queue<S> {
+    /// Puts an item in if there is room. If a getter waits, the item is reserved for it. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, shut down or retired.
+    #[inline(always)]
+    pub fn try_put_reserved(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        let mut state = self.state.lock();
+        if let Err(reason) = state.room() {
+            drop(state);
+            return Err(reason.with(item));
+        }
+        let wakeup = state.push_reserved(item);
+        drop(state);
+        wakeup.run();
+        Ok(())
+    }
+
+    /// Takes out an item that is not reserved for a getter, if there is one. Never blocks.
+    ///
+    /// # Errors
+    /// There is none, or the queue is retired.
+    #[inline(always)]
+    pub fn try_get_unreserved(&self) -> Result<S::Item, GetError> {
+        let (item, wakeup) = self.state.lock().pop_unreserved()?;
+        wakeup.run();
+        Ok(item)
+    }
+
+    /// Takes an item out that is not reserved for another getter. Blocks while there is none, until `patience` ends; an item
+    /// that is put by [`Queue::try_put_reserved`] while the getter waits is its own.
+    ///
+    /// # Errors
+    /// As for [`Queue::get_with`].
+    pub fn get_reserved_with(&self, patience: &mut Patience<'_>) -> Result<S::Item, GetError> {
+        loop {
+            match self.try_get_unreserved() {
+                Err(GetError::Empty) => {}
+                result => return result,
+            }
+            match self.wait_reserving(patience) {
+                None => {}
+                Some(Wake::Notified) => match self.get_own() {
+                    // Somebody cleared the queue.
+                    Err(GetError::Empty) => {}
+                    result => return result,
+                },
+                Some(Wake::TimedOut) => return self.try_get_unreserved(),
+                Some(Wake::Interrupted) => return Err(GetError::Interrupted),
+            }
+        }
+    }
+
+    /// How many items are not reserved for getters, at this moment. Never blocks.
+    pub fn unreserved(&self) -> usize {
+        self.state.lock().unreserved()
+    }
+
+    fn get_own(&self) -> Result<S::Item, GetError> {
+        let (item, wakeup) = self.state.lock().pop_reserved()?;
+        wakeup.run();
+        Ok(item)
+    }
+
+    /// Lines up, and blocks until notified or `patience` ends; `None` if there is no need to. A getter that was notified just
+    /// when its time was over was notified.
+    #[cold]
+    fn wait_reserving(&self, patience: &mut Patience<'_>) -> Option<Wake> {
+        let waiter = Waiter::thread();
+        let mut state = self.state.lock();
+        if state.unreserved() > 0 || state.mode != Mode::Open {
+            return None;
+        }
+        state.line(Side::Get).push_back(waiter.clone());
+        drop(state);
+        let wake = block(&waiter, self.resource(Side::Get), None, patience);
+        if wake == Wake::Notified {
+            return Some(wake);
+        }
+        let mut state = self.state.lock();
+        let notified = !state.line(Side::Get).remove(&waiter);
+        let (wake, wakeup) = match wake {
+            Wake::TimedOut if notified => (Wake::Notified, Wakeup::NOBODY),
+            wake if notified => (wake, state.give_back()),
+            wake => (wake, Wakeup::NOBODY),
+        };
+        drop(state);
+        wakeup.run();
+        Some(wake)
+    }
+}

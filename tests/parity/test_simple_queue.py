@@ -1,0 +1,110 @@
+"""Whose an item is that is put into a SimpleQueue while a getter waits.
+
+From 3.13 on the standard library hands it to the getter: nobody else sees it. Before that, it is whose who comes first.
+"""
+
+from __future__ import annotations
+
+import queue as std_queue
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from interlock import queue
+
+pytestmark = pytest.mark.timeout(30)
+
+HANDS_OVER = sys.version_info >= (3, 13)
+KINDS = [std_queue.SimpleQueue, queue.SimpleQueue]
+
+
+@pytest.fixture(autouse=True)
+def no_switching() -> Iterator[None]:
+    """While a thread does not wait, no other runs: a getter that was woken can't take its item yet."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    yield
+    sys.setswitchinterval(before)
+
+
+def getter_of(waiting: Any, got: list[object]) -> threading.Thread:
+    """A thread that waits for an item."""
+    begun = threading.Event()
+
+    def get() -> None:
+        begun.set()
+        got.append(waiting.get())
+
+    thread = threading.Thread(target=get)
+    thread.start()
+    # Who has begun runs on until it waits: nobody takes the interpreter from it.
+    begun.wait()
+    return thread
+
+
+needs_a_lock = pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="threads run at once in this build"
+)
+
+
+@needs_a_lock
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_item_put_while_a_getter_waits(kind: type[Any]) -> None:
+    waiting, got = kind(), list[object]()
+    thread = getter_of(waiting, got)
+    waiting.put("first")
+    seen = waiting.qsize(), waiting.empty()
+    if HANDS_OVER:
+        assert seen == (0, True)
+        with pytest.raises(std_queue.Empty):
+            waiting.get_nowait()
+        with pytest.raises(std_queue.Empty):
+            waiting.get(timeout=0)
+    else:
+        assert seen == (1, False)
+        assert waiting.get_nowait() == "first"
+        waiting.put("second")
+    thread.join()
+    assert got == ["first" if HANDS_OVER else "second"]
+
+
+@needs_a_lock
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_put_beyond_the_getters_is_for_all(kind: type[Any]) -> None:
+    waiting, got = kind(), list[object]()
+    threads = [getter_of(waiting, got) for _ in range(2)]
+    for item in range(3):
+        waiting.put(item)
+    if HANDS_OVER:
+        assert waiting.qsize() == 1
+    assert waiting.get_nowait() in range(3)
+    for thread in threads:
+        thread.join()
+    assert len(got) == 2
+    assert waiting.empty()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_item_for_a_getter_whose_time_is_over_is_not_lost(kind: type[Any]) -> None:
+    items = kind()
+    for number in range(200):
+        got: list[object] = []
+
+        def get(got: list[object] = got) -> None:
+            try:
+                got.append(items.get(timeout=0.0005))
+            except std_queue.Empty:
+                pass
+
+        threads = [threading.Thread(target=get) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        items.put(number)
+        for thread in threads:
+            thread.join()
+        if not got:
+            got.append(items.get_nowait())
+        assert got == [number]
+        assert items.qsize() == 0

@@ -79,7 +79,11 @@ def fresh(std: type, *args: Any) -> dict[str, Any]:
     """The attributes that the standard library gives a new object of its class `std`, with our locks in them."""
     made: Any = object.__new__(std)
     std.__init__(made, *args)  # type: ignore[misc]
-    return _with_our_locks(vars(made))
+    attributes: dict[str, Any] = made.__dict__
+    names = _locks_of.get(std)
+    if names is None:
+        names = _locks_of[std] = _names_of_locks(attributes)
+    return _with_our_locks(attributes, names)
 
 
 def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
@@ -87,23 +91,25 @@ def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
-        _with_our_locks(self.__dict__)
+        _with_our_locks(self.__dict__, _names_of_locks(self.__dict__))
 
     return __init__
 
 
-def _with_our_locks(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Put our locks and conditions in the place of the standard library's, which nobody has used yet.
+def _names_of_locks(attributes: dict[str, Any]) -> tuple[str, ...]:
+    """Which of these are locks and conditions: the standard library's, or ours, which its code makes after `install()`."""
+    kinds = _StdLock, _StdRLock, _StdCondition
+    return tuple(name for name, value in attributes.items() if isinstance(value, kinds))
 
-    After `install()` there are none: the standard library's own code has made ours.
-    """
+
+def _with_our_locks(attributes: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Put our locks in the place of the standard library's that have these names, which nobody has used yet."""
     replaced: dict[int, Any] = {}
-    for name, value in attributes.items():
-        kind = type(value)
-        if (
-            kind is _StdLock or kind is _StdRLock or kind is _StdCondition
-        ):  # not `==`: our types are equal to these
-            attributes[name] = _ours(value, replaced)
+    for name in names:
+        kind = type(attributes[name])
+        # Not `==`: our types are equal to these.
+        if kind is _StdLock or kind is _StdRLock or kind is _StdCondition:
+            attributes[name] = _ours(attributes[name], replaced)
     return attributes
 
 
@@ -123,6 +129,7 @@ def conditions_are(cls: Callable[[Any], Any]) -> None:
 
 
 _conditions: list[Callable[[Any], Any]] = []
+_locks_of: dict[type, tuple[str, ...]] = {}
 
 
 def _reduce_ex(self: Any, protocol: int, /) -> Any:

@@ -8,7 +8,8 @@ import sys
 import threading as _std_threading
 from concurrent.futures._base import LOGGER, BrokenExecutor
 from contextlib import suppress
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from functools import partial
+from weakref import ref
 
 from interlock._interlock import WaitingCalls
 from interlock.threading import Condition
@@ -33,8 +34,9 @@ __all__ = [
 ]
 
 _std_submit = _std.ThreadPoolExecutor.submit
-_executors: WeakValueDictionary[int, ThreadPoolExecutor] = WeakValueDictionary()
-_holders: WeakKeyDictionary[ThreadPoolExecutor, Held] = WeakKeyDictionary()
+_executors: dict[int, ref[ThreadPoolExecutor]] = {}
+_holders: dict[int, Held] = {}
+"""What executors hold that ever held a call. This and the one before by `id()`: a subclass may not be hashable."""
 _NO_THREADS_AT_EXIT = sys.version_info >= (3, 12)
 """Whether a call that is held until then needs a worker that is there before."""
 
@@ -47,9 +49,10 @@ class _AtExit:
 class Held:
     """The futures of an executor's calls that wait for others."""
 
-    def __init__(self, lock: Any) -> None:
+    def __init__(self, executor: ThreadPoolExecutor) -> None:
         self.futures: set[Any] = set()
-        self.changed = Condition(lock)
+        self.changed = Condition(executor._shutdown_lock)
+        self._executor = ref(executor, partial(_holders.pop, id(executor)))
 
     def wait_for_none(self) -> None:
         """Blocks until no call waits for others any more."""
@@ -59,17 +62,18 @@ class Held:
 
 def know(executor: ThreadPoolExecutor) -> None:
     """Know an executor as long as it lives."""
-    _executors[id(executor)] = executor
+    key = id(executor)
+    _executors[key] = ref(executor, partial(_executors.pop, key))
 
 
 def executors() -> list[ThreadPoolExecutor]:
     """The executors that were closed when they were made, at this moment."""
-    return [executor for reference in _executors.valuerefs() if (executor := reference()) is not None]
+    return [executor for reference in [*_executors.values()] if (executor := reference()) is not None]
 
 
 def held_by(executor: ThreadPoolExecutor) -> Held | None:
     """What an executor holds, if it ever held a call."""
-    return _holders.get(executor)
+    return _holders.get(id(executor))
 
 
 def hold(executor: ThreadPoolExecutor, future: Any) -> None:
@@ -80,7 +84,10 @@ def hold(executor: ThreadPoolExecutor, future: Any) -> None:
     with executor._shutdown_lock:
         ended = executor._shutdown or executor._broken or _std._shutdown
         if not ended:
-            _holders.setdefault(executor, Held(executor._shutdown_lock)).futures.add(future)
+            held = held_by(executor)
+            if held is None:
+                held = _holders[id(executor)] = Held(executor)
+            held.futures.add(future)
     if ended:
         _std_submit(executor, int)
     elif _NO_THREADS_AT_EXIT and not executor._threads and not executor._interlock_is_open:
@@ -90,7 +97,7 @@ def hold(executor: ThreadPoolExecutor, future: Any) -> None:
 
 def let_go(executor: ThreadPoolExecutor, future: Any) -> None:
     """Forget a call that was held."""
-    held = _holders.get(executor)
+    held = held_by(executor)
     if held is None:  # in the child of a fork
         return
     with held.changed:
@@ -172,9 +179,7 @@ def _finish() -> None:
 
 
 def _all_held() -> list[Any]:
-    executors = (reference() for reference in _holders.keyrefs())
-    held = (_holders.get(executor) for executor in executors if executor is not None)
-    return [future for one in held if one is not None for future in one.futures.copy()]
+    return [future for held in [*_holders.values()] for future in held.futures.copy()]
 
 
 def _after_fork() -> None:

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from threading import Thread
     from typing import Any
 
     from interlock._interlock import Seat, WaitingCalls
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["busy", "start"]
 
 _std_worker = _std._worker
-_seats: weakref.WeakKeyDictionary[Thread, Seat] = weakref.WeakKeyDictionary()
 
 
 def start(executor: ThreadPoolExecutor, number: int) -> None:
@@ -38,13 +36,13 @@ def start(executor: ThreadPoolExecutor, number: int) -> None:
     thread.start()
     executor._threads.add(thread)  # type: ignore[attr-defined]
     _std._threads_queues[thread] = calls  # type: ignore[index]
-    _seats[thread] = seat
+    thread._interlock_seat = seat  # type: ignore[attr-defined]
 
 
 def busy(executor: ThreadPoolExecutor) -> dict[str, float]:
     """The seconds for which each worker was busy."""
     threads = executor._threads.copy()  # type: ignore[attr-defined]
-    seats = ((thread, _seats.get(thread)) for thread in threads)
+    seats = ((thread, getattr(thread, "_interlock_seat", None)) for thread in threads)
     return {thread.name: seat.busy() for thread, seat in seats if seat is not None}
 
 

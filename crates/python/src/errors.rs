@@ -3,6 +3,7 @@
 use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
 use pyo3::exceptions::{PyAttributeError, PyBaseException, PyRuntimeError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -47,6 +48,15 @@ pub(crate) fn exception(py: Python<'_>, error: PyErr) -> Bound<'_, PyBaseExcepti
 /// The error that raises an exception that was raised before, with the traceback and the context that it has.
 pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
     PyErr::from_value(exception.into_any())
+}
+
+/// Raises `queue.Empty` in the calling thread, as C code does.
+pub(crate) fn raise_empty(py: Python<'_>) {
+    match EMPTY.get(py) {
+        // SAFETY: the thread is attached, as the token shows, and the class is alive.
+        Ok(class) => unsafe { ffi::PyErr_SetNone(class.as_ptr()) },
+        Err(error) => error.restore(py),
+    }
 }
 
 /// Whether an exception is a `concurrent.futures.CancelledError`.

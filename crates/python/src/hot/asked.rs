@@ -10,11 +10,11 @@ use crate::raw::intern;
 /// What a call that may wait is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// To wait if there is nothing to have: no arguments, or one that says so.
+    /// To wait if there is nothing to have: no arguments, or plain ones that say so.
     ToWait,
     /// Not to wait: `False`, or a timeout of 0.
     ToTry,
-    /// More arguments than one, or one that is looked at by the method itself.
+    /// Arguments that the method itself looks at.
     SomethingElse,
 }
 
@@ -35,29 +35,63 @@ pub(super) unsafe fn asked(
     }
     // SAFETY: the caller is attached.
     let py = unsafe { Python::assume_attached() };
-    // SAFETY: if it is not null, it is a tuple.
-    let names = (!kwnames.is_null()).then(|| unsafe { ffi::PyTuple_GET_SIZE(kwnames) });
-    let blocking = blocking(py).as_ptr();
-    let name = match (nargs, names) {
-        (1, None) => blocking,
-        // SAFETY: the tuple has an item.
-        (0, Some(1)) => unsafe { ffi::PyTuple_GET_ITEM(kwnames, 0) },
-        _ => return Asked::SomethingElse,
+    // SAFETY: the caller answers for the arguments.
+    let Some([blocks, timeout]) = (unsafe { given(py, args, nargs, kwnames, blocking(py)) }) else {
+        return Asked::SomethingElse;
     };
-    // SAFETY: there is one argument.
-    let value = unsafe { *args };
-    // SAFETY: the caller of the method holds its arguments.
-    let value = unsafe { Borrowed::from_ptr(py, value) };
-    let waits = if name == intern!(py, "timeout").as_ptr() {
-        plain_timeout(&value).map(|seconds| seconds > 0.0)
-    } else if name == blocking {
-        value.cast::<PyBool>().ok().map(|waits| waits.is_true())
-    } else {
-        None
+    let blocks = match blocks.map(|blocks| blocks.cast::<PyBool>().map(|blocks| blocks.is_true())) {
+        None => true,
+        Some(Ok(blocks)) => blocks,
+        Some(Err(_)) => return Asked::SomethingElse,
     };
-    match waits {
-        Some(true) => Asked::ToWait,
-        Some(false) => Asked::ToTry,
-        None => Asked::SomethingElse,
+    match timeout.map(|timeout| plain_timeout(&timeout)) {
+        None if blocks => Asked::ToWait,
+        None => Asked::ToTry,
+        Some(Some(seconds)) if blocks && seconds > 0.0 => Asked::ToWait,
+        Some(Some(_)) if blocks => Asked::ToTry,
+        Some(_) => Asked::SomethingElse,
     }
+}
+
+/// The arguments, by the names of their parameters: `blocking` and `timeout`. `None` if there are others.
+///
+/// # Safety
+/// As for [`asked`].
+#[inline]
+unsafe fn given<'a, 'py>(
+    py: Python<'py>,
+    args: *const *mut PyObject,
+    nargs: Py_ssize_t,
+    kwnames: *mut PyObject,
+    blocking: &Bound<'_, PyString>,
+) -> Option<[Option<Borrowed<'a, 'py, PyAny>>; 2]> {
+    // SAFETY: if it is not null, it is a tuple.
+    let named = (!kwnames.is_null()).then(|| unsafe { ffi::PyTuple_GET_SIZE(kwnames) });
+    let (positional, named) = (nargs.unsigned_abs(), named.unwrap_or(0).unsigned_abs());
+    let mut given = [None; 2];
+    if positional + named > given.len() {
+        return None;
+    }
+    if positional + named == 0 {
+        return Some(given);
+    }
+    // SAFETY: the caller answers for the arguments, the named ones last.
+    let args = unsafe { std::slice::from_raw_parts(args, positional + named) };
+    for (index, value) in args.iter().enumerate() {
+        let parameter = if index < positional {
+            index
+        } else {
+            // SAFETY: the tuple has a name for each named argument.
+            let name = unsafe { ffi::PyTuple_GET_ITEM(kwnames, (index - positional).cast_signed()) };
+            [blocking.as_ptr(), intern!(py, "timeout").as_ptr()]
+                .iter()
+                .position(|known| *known == name)?
+        };
+        // SAFETY: the caller of the method holds its arguments.
+        let value = unsafe { Borrowed::from_ptr(py, *value) };
+        if given[parameter].replace(value).is_some() {
+            return None;
+        }
+    }
+    Some(given)
 }

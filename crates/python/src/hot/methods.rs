@@ -1,12 +1,13 @@
 //! Taking and releasing a lock that nobody else wants, putting an item where there is room, getting one that is there.
 
-use interlock_queue::PutError;
+use interlock_queue::{GetError, PutError};
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 
 use super::asked::{Asked, asked};
-use super::{Hot, is_surely_closed, no, none, receiver, yes};
+use super::{Hot, is_surely_closed, making, no, none, receiver, yes};
 use crate::condition::Condition;
+use crate::errors;
 use crate::lock::Lock;
 use crate::queue::{Queue, SimpleQueue};
 use crate::raw::intern;
@@ -199,8 +200,10 @@ macro_rules! hot_queue {
             if asked != Asked::SomethingElse && unsafe { <$class>::is_for_hot(slf) } {
                 // SAFETY: as above.
                 let this = unsafe { receiver::<$class>(slf) };
-                if let Ok(item) = this.try_get() {
-                    return item.into_ptr();
+                match this.try_get() {
+                    Ok(item) => return item.into_ptr(),
+                    Err(GetError::Empty) if asked == Asked::ToTry => return empty(),
+                    Err(_) => {}
                 }
             }
             // SAFETY: called as a method of the class, by the interpreter, with these arguments.
@@ -211,6 +214,22 @@ macro_rules! hot_queue {
 
 hot_queue!(Queue, QUEUE_PUT, queue_put, QUEUE_GET, queue_get);
 hot_queue!(SimpleQueue, SIMPLE_PUT, simple_put, SIMPLE_GET, simple_get);
+
+hot!(
+    SIMPLE_GET_NOWAIT,
+    simple_get_nowait,
+    "get_nowait",
+    SimpleQueue,
+    0,
+    |this| Some(this.try_get().map_or_else(|_| empty(), Py::into_ptr))
+);
+
+/// Raises `queue.Empty`.
+fn empty() -> *mut PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    errors::raise_empty(unsafe { Python::assume_attached() });
+    std::ptr::null_mut()
+}
 
 /// A reference of our own to an argument.
 ///
@@ -254,8 +273,8 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     for hot in [&QUEUE_PUT, &QUEUE_GET] {
         hot.install(&py.get_type::<Queue>())?;
     }
-    for hot in [&SIMPLE_PUT, &SIMPLE_GET] {
+    for hot in [&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT] {
         hot.install(&py.get_type::<SimpleQueue>())?;
     }
-    Ok(())
+    making::install(py)
 }

@@ -6,6 +6,7 @@
 
 mod asked;
 mod binding;
+mod making;
 pub(crate) mod methods;
 mod special;
 

@@ -45,14 +45,17 @@ def barrier_with_action(node: Node) -> Any:
     return threading.Barrier(1, lambda: node)
 
 
+class LockOf:
+    """A lock-like object that knows the condition's owner."""
+
+    acquire = release = locked = staticmethod(bool)
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+
 def condition_on(node: Node) -> Any:
-    class Lock:
-        """A lock-like object that knows the condition's owner."""
-
-        acquire = release = locked = staticmethod(bool)
-        _node = node
-
-    return threading.Condition(Lock())
+    return threading.Condition(LockOf(node))
 
 
 def holding(q: Any, node: Node) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from interlock.concurrent import futures
 
+from tests.builds import frees_at_once
 from tests.lifecycle.inside import until_blocked
 from tests.lifecycle.test_interrupts import MOST_SECONDS, line
 
@@ -354,6 +355,7 @@ def test_a_cycle_through_a_holder_is_collected(name: str) -> None:
     assert ref() is None
 
 
+@frees_at_once
 @pytest.mark.parametrize("library", ["futures", "concurrent.futures"])
 def test_an_exception_pins_no_more_than_in_the_standard_library(passes: Passes, library: str) -> None:
     """Without the collector: who asked for the result is let go of with the exception, and with the future."""

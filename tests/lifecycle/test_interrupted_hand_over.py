@@ -33,6 +33,7 @@ signal.signal(signal.SIGINT, hear)
 def consume():
     try:
         got.extend(iter(q.get, None))  # from the queue to the list without a step of the interpreter
+        return True
     except KeyboardInterrupt:
         interrupted[0] += 1
 def give():
@@ -46,14 +47,13 @@ for q in (queue.Queue(), queue.SimpleQueue()):
     got, rounds, interrupted = [], 60, [0]
     giver = std.Thread(target=give)
     giver.start()
-    while giver.is_alive() or not q.empty():  # the last item may be there after its giver has ended
+    over = False
+    while not over:  # the last signal comes before None is put
         try:
-            consume()
+            over = consume()
         except KeyboardInterrupt:
             pass
     giver.join()
-    while not q.empty():  # the last signal may have come when all was given
-        got += [item for item in [q.get()] if item is not None]
     assert got == list(range(rounds)), (q, got)
     assert interrupted[0]
 """,

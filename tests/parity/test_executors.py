@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from tests.builds import frees_at_once
 from tests.lifecycle.inside import eventually
 from tests.parity.judge import Gate, Implementation, same
 
@@ -306,6 +307,7 @@ def test_a_map_that_fails_halfway_submits_what_came_before(make: Make) -> None:
     assert seen == [1, 2]
 
 
+@frees_at_once
 def test_what_a_task_was_given_and_gave_is_let_go_of(make: Make) -> None:
     class Thing:
         pass
@@ -338,6 +340,7 @@ def test_what_a_task_was_given_and_gave_is_let_go_of(make: Make) -> None:
         gc.enable()
 
 
+@frees_at_once
 def test_the_exception_of_a_task_is_let_go_of(make: Make) -> None:
     class Thing:
         pass

@@ -8,6 +8,7 @@ import pickle
 import re
 import traceback
 import weakref
+from functools import partial
 from typing import Any
 
 import pytest
@@ -235,13 +236,17 @@ class Node:
     """Something to refer to."""
 
 
+def ignore(*args: object) -> None:
+    """A callback that does nothing."""
+
+
 CYCLES = {
     "its result": "x.set_result(node)",
     "its exception": "x.set_exception(Error(node))",
-    "a callback": "x.add_done_callback(lambda _, node=node: None)",
+    "a callback": "x.add_done_callback(partial(ignore, node))",
     "an attribute": "x.node = node",
-    "an open callback": "x._condition; x.add_done_callback(lambda _, node=node: None)",
-    "a callback opened later": "x.add_done_callback(lambda _, node=node: None); x._waiters",
+    "an open callback": "x._condition; x.add_done_callback(partial(ignore, node))",
+    "a callback opened later": "x.add_done_callback(partial(ignore, node)); x._waiters",
     "an open result": "x._waiters; x.set_result(node)",
     "a waiter": "x._waiters.append(node)",
 }
@@ -250,7 +255,7 @@ CYCLES = {
 @pytest.mark.parametrize("name", CYCLES)
 def test_a_cycle_is_collected(impl: Implementation, name: str) -> None:
     node, x = Node(), impl.futures.Future()
-    exec(CYCLES[name], {"x": x, "node": node, "Error": ValueError})
+    exec(CYCLES[name], {"x": x, "node": node, "Error": ValueError, "partial": partial, "ignore": ignore})
     node.x = x  # type: ignore[attr-defined]
     ref = weakref.ref(node)
     del node, x

@@ -101,6 +101,12 @@ impl WaitingCalls {
         })
     }
 
+    /// Count calls as done whose futures came back from _interlock_shut_down() or Seat.drain(), and have ended since. Who waits
+    /// for all calls to be done may go by the futures then.
+    fn _interlock_taken_out(&self, count: u64) {
+        self.shared.counts.taken_out(count);
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if !self.made.is_made() {
             return Ok(());

@@ -71,15 +71,14 @@ impl Shared {
         self.counts.forget_running(self.is_worked_for_here().into());
     }
 
-    /// Takes no more tasks. Those that wait are still run, unless `drain` is true: then their futures come back.
+    /// Takes no more tasks. Those that wait are still run, unless `drain` is true: then their futures come back, which the
+    /// caller ends. Only then are they to be counted as done.
     pub(super) fn close(&self, py: Python<'_>, drain: bool) -> Vec<Py<Future>> {
         self.queue.shutdown();
         if !drain {
             return Vec::new();
         }
-        let tasks: Vec<_> = self.queue.drain().collect();
-        self.counts.taken_out(tasks.len() as u64);
-        tasks.into_iter().map(|task| task.future.clone_ref(py)).collect()
+        self.queue.drain().map(|task| task.future.clone_ref(py)).collect()
     }
 
     #[inline]
@@ -176,7 +175,7 @@ impl Seat {
         initialize.call0()
     }
 
-    /// Take no more tasks, and give back the futures of those that wait.
+    /// Take no more tasks, and give back the futures of those that wait: as _interlock_shut_down().
     fn drain(&self, py: Python<'_>) -> Vec<Py<Future>> {
         self.shared.close(py, true)
     }

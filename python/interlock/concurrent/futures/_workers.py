@@ -96,7 +96,7 @@ def _work(reference: Any, context: Any, calls: WaitingCalls, seat: Seat) -> None
         if executor is not None:
             executor._initializer_failed()
         else:
-            _break(seat)
+            _break(seat, calls)
         return
     if _run(seat):
         return _work_openly(reference, context, calls._interlock_opened())
@@ -115,10 +115,16 @@ def _run(seat: Seat) -> bool:
             LOGGER.critical("Exception in worker", exc_info=True)
 
 
-def _break(seat: Seat) -> None:
+def _break(seat: Seat, calls: WaitingCalls) -> None:
     """End the futures of calls that nobody will make: their executor is gone, and its initializer fails."""
-    for future in seat.drain():
-        with suppress(InvalidStateError):  # it was cancelled
-            future.set_exception(
-                _std.BrokenThreadPool("A thread initializer failed, the thread pool is not usable anymore")
-            )
+    futures = seat.drain()
+    try:
+        for future in futures:
+            with suppress(InvalidStateError):  # it was cancelled
+                future.set_exception(
+                    _std.BrokenThreadPool(
+                        "A thread initializer failed, the thread pool is not usable anymore"
+                    )
+                )
+    finally:
+        calls._interlock_taken_out(len(futures))

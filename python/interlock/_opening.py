@@ -97,7 +97,7 @@ def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _names_of_locks(attributes: dict[str, Any]) -> tuple[str, ...]:
-    """Which of these are locks and conditions: the standard library's, or ours, which its code makes after `install()`."""
+    """Which are locks and conditions: the standard library's, or ours, which its own code makes after `install()`."""
     kinds = _StdLock, _StdRLock, _StdCondition
     return tuple(name for name, value in attributes.items() if isinstance(value, kinds))
 

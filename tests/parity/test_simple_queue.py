@@ -6,9 +6,11 @@ From 3.13 on the standard library hands it to the getter: nobody else sees it. B
 from __future__ import annotations
 
 import queue as std_queue
+import struct
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -90,10 +92,8 @@ def test_an_item_for_a_getter_whose_time_is_over_is_not_lost() -> None:
         got: list[object] = []
 
         def get(got: list[object] = got) -> None:
-            try:
+            with suppress(std_queue.Empty):
                 got.append(items.get(timeout=0.0005))
-            except std_queue.Empty:
-                pass
 
         threads = [threading.Thread(target=get) for _ in range(2)]
         for thread in threads:
@@ -105,3 +105,11 @@ def test_an_item_for_a_getter_whose_time_is_over_is_not_lost() -> None:
             got.append(items.get_nowait())
         assert got == [number]
         assert items.qsize() == 0
+
+
+def test_its_size_is_the_memory_that_it_takes() -> None:
+    items: Any = queue.SimpleQueue()
+    empty = sys.getsizeof(items)
+    for number in range(1000):
+        items.put(number)
+    assert sys.getsizeof(items) >= empty + 1000 * struct.calcsize("P")

@@ -42,6 +42,13 @@ impl<T> Default for Fifo<T> {
     }
 }
 
+impl<T> Fifo<T> {
+    /// How many items there is room for without taking more memory.
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
 /// A store that emptied keeps the room of at most this many items.
 const ROOM_KEPT: usize = 1024;
 

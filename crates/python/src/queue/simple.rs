@@ -12,6 +12,7 @@ use crate::blocking;
 use crate::convert::{Timeout, Truth, takes_no_arguments};
 use crate::errors;
 use crate::made::Made;
+use crate::raw::intern;
 
 /// Whether an item that is put while a getter waits is the getter's, as in the standard library from 3.13 on.
 const RESERVES: bool = cfg!(Py_3_13);
@@ -96,6 +97,16 @@ impl SimpleQueue {
         } else {
             self.engine.len()
         }
+    }
+
+    /// The memory that the queue takes, in bytes, with the room for its items.
+    fn __sizeof__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let object = slf.py().get_type::<PyAny>();
+        let own: usize = object
+            .call_method1(intern!(slf.py(), "__sizeof__"), (slf,))?
+            .extract()?;
+        let room = slf.get().engine.try_look(Fifo::capacity).unwrap_or(0);
+        Ok(own + room * size_of::<Py<PyAny>>())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -30,7 +30,7 @@ const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 /// |---|---|---|---|
 /// | `FREE` | a thread | that thread | it acquires |
 /// | a thread | `FREE` | any thread | it releases, and notifies the first in line, if any, to try |
-/// | a thread | the first in line | any thread | it releases, and `next_handover` has passed |
+/// | a thread | the first in line | any thread | it releases, `next_handover` has passed, and there are no `newcomers` |
 #[derive(Debug)]
 pub struct Ownership {
     owner: u64,
@@ -39,6 +39,8 @@ pub struct Ownership {
     waiters: WaitQueue,
     /// Not before this time is the lock handed over again.
     next_handover: Deadline,
+    /// How many of the next releases do not hand it over: those who were put in line by a condition, when no other stood there.
+    newcomers: usize,
 }
 
 impl Ownership {
@@ -52,6 +54,7 @@ impl Ownership {
             next_handover: Deadline::PASSED,
             #[cfg(loom)]
             next_handover: Deadline::MODELLED,
+            newcomers: 0,
         }
     }
 
@@ -106,7 +109,9 @@ impl Ownership {
     fn pass_on(&mut self) -> Wakeup {
         let heir = self.waiters.front().cloned();
         let wakeup = self.waiters.notify_one();
-        match heir.filter(|heir| self.next_handover.has_passed() && !heir.was_away()) {
+        let may_inherit = self.newcomers == 0;
+        self.newcomers = self.newcomers.saturating_sub(1);
+        match heir.filter(|heir| may_inherit && self.next_handover.has_passed() && !heir.was_away()) {
             Some(heir) => {
                 self.next_handover = Deadline::after(BETWEEN_HANDOVERS);
                 self.give(heir.thread_id().ident());
@@ -265,7 +270,11 @@ pub(crate) fn release_slow(owned: &Owned, kind: Kind) -> Result<(), NotHeld> {
 /// the rules, the first is woken to take it.
 pub(crate) fn requeue(owned: &Owned, count: usize, from: &mut WaitQueue) -> Wakeups {
     let mut state = owned.lock();
+    let only_newcomers = state.waiters.len() <= state.newcomers;
     let mut wakeups = from.requeue(count, &mut state.waiters);
+    if only_newcomers {
+        state.newcomers = state.waiters.len();
+    }
     if state.is_free() {
         wakeups.push(state.waiters.notify_one());
     }

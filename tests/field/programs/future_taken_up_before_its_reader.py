@@ -1,0 +1,34 @@
+"""A worker ends one call and begins with the next before the thread that reads the results can cancel it."""
+
+import sys
+import threading
+import time
+from concurrent.futures import Future
+
+
+class Mine(Future):
+    """As pools of other libraries make them."""
+
+    def cancel(self):
+        return super().cancel()
+
+
+sys.setswitchinterval(20)  # who runs goes on until it waits
+first, second = Mine(), Mine()
+reading = threading.Event()
+
+
+def work():
+    reading.wait()
+    time.sleep(0.05)
+    first.set_result("first")
+    print(first.done(), second.cancelled(), second.set_running_or_notify_cancel())
+    time.sleep(0.05)
+    second.set_result("second")
+
+
+worker = threading.Thread(target=work)
+worker.start()
+reading.set()
+print(first.result(), second.cancel(), second.result())
+worker.join()

@@ -108,3 +108,9 @@ def test_an_item_for_a_getter_whose_time_is_over_is_not_lost(kind: type[Any]) ->
             got.append(items.get_nowait())
         assert got == [number]
         assert items.qsize() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_names_itself_as_the_standard_one_does(kind: type) -> None:
+    assert repr(kind) == "<class '_queue.SimpleQueue'>"
+    assert repr(kind()).startswith("<_queue.SimpleQueue object at ")

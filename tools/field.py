@@ -111,8 +111,9 @@ class Package:
         """How each test ended, by its name, with Interlock installed ("install") or not ("plain")."""
         report = self._folder / f"{way}.xml"
         report.unlink(missing_ok=True)
-        options = ["-q", "--continue-on-collection-errors", "-o", "addopts=", "-p", "no:cacheprovider", f"--timeout={TEST_LIMIT}"]
-        options.append(f"--rootdir={self._source}")  # names in the report count from there, as the second run needs it
+        options = ["-q", "-o", "addopts=", "-p", "no:cacheprovider", f"--timeout={TEST_LIMIT}"]
+        # Names in the report count from the root, as the second run needs them.
+        options += ["--continue-on-collection-errors", f"--rootdir={self._source}"]
         options += ["--timeout-method=signal", f"--junitxml={report}", "-o", "junit_family=xunit1"]
         command = [self._python, "-m", "pytest", *options, *self._facts.get("options", [])]
         path = os.pathsep.join([str(self._folder / "site"), str(ROOT / "python")])

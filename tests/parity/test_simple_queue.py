@@ -9,6 +9,7 @@ import queue as std_queue
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -88,15 +89,15 @@ def test_what_is_put_beyond_the_getters_is_for_all(kind: type[Any]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_item_for_a_getter_whose_time_is_over_is_not_lost(kind: type[Any]) -> None:
+    if kind is std_queue.SimpleQueue and not HANDS_OVER:
+        pytest.skip("its getter may wait for ever, when the item went to another one at the end of its time")
     items = kind()
     for number in range(200):
         got: list[object] = []
 
         def get(got: list[object] = got) -> None:
-            try:
+            with suppress(std_queue.Empty):
                 got.append(items.get(timeout=0.0005))
-            except std_queue.Empty:
-                pass
 
         threads = [threading.Thread(target=get) for _ in range(2)]
         for thread in threads:

@@ -13,8 +13,10 @@ standard modules are ours.
 from __future__ import annotations
 
 import copyreg
+import sys
 import threading as _std
 from _thread import LockType as _StdLock
+from importlib import import_module
 from types import FunctionType
 
 from interlock._interlock import Inside, Openable, RLock, Standard, allocate_lock, own_methods
@@ -138,8 +140,11 @@ def _reduce_ex(self: Any, protocol: int, /) -> Any:
     if cls.__reduce__ is not object.__reduce__:
         return self.__reduce__()
     args = self.__getnewargs__() if hasattr(self, "__getnewargs__") else ()
+    make: Any = copyreg.__newobj__, (cls, *args)  # type: ignore[attr-defined]
+    if "_interlock_standard" in vars(cls):
+        make = _found_in_ours(cls, args) or make
     if cls.__getstate__ is not object.__getstate__:
-        return copyreg.__newobj__, (cls, *args), self.__getstate__()  # type: ignore[attr-defined]
+        return *make, self.__getstate__()
     state: Any = self.__dict__ or None
     slots = {
         name: getattr(self, name)
@@ -148,7 +153,24 @@ def _reduce_ex(self: Any, protocol: int, /) -> Any:
     }
     if slots:
         state = state, slots
-    return copyreg.__newobj__, (cls, *args), state  # type: ignore[attr-defined]
+    return *make, state
+
+
+def _found_in_ours(cls: type, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """What makes an instance of a class of ours, whose name in the standard module is another's: it is not installed."""
+    std = cls.__module__
+    if getattr(sys.modules.get(std), cls.__name__, None) is cls:
+        return None
+    for name in (f"interlock.{std}", f"interlock.{std}".rpartition(".")[0]):
+        if getattr(sys.modules.get(name), cls.__name__, None) is cls:
+            return _new, (name, cls.__name__, *args)
+    return None
+
+
+def _new(module: str, name: str, *args: Any) -> Any:
+    """A new instance of a class that pickles name by where it is found."""
+    cls = getattr(import_module(module), name)
+    return cls.__new__(cls, *args)
 
 
 ways_in: Any = (

@@ -25,6 +25,8 @@ else:
 
     if sys.version_info >= (3, 13):
         Lock = _interlock.Lock
+        # Where pickles find it. Earlier it is found nowhere, and keeps the standard type's name.
+        Lock.__module__, Lock.__qualname__ = "threading", "Lock"
     else:
         Lock = _interlock.allocate_lock
         Lock.__module__ = "threading"
@@ -39,9 +41,8 @@ else:
         "Semaphore",
     )
 
-    # Where pickles find them. In messages of errors they have the standard types' names.
-    _interlock.Lock.__module__ = RLock.__module__ = "threading"
-    _interlock.Lock.__qualname__ = "Lock"
+    # Where pickles find it. In messages of errors the types have the standard types' names.
+    RLock.__module__ = "threading"
 
     stand_for(_interlock.Lock, _interlock.allocate_lock().__class__)
     stand_for(RLock, RLock().__class__)

@@ -113,3 +113,9 @@ def test_its_size_is_the_memory_that_it_takes() -> None:
     for number in range(1000):
         items.put(number)
     assert sys.getsizeof(items) >= empty + 1000 * struct.calcsize("P")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_names_itself_as_the_standard_one_does(kind: type) -> None:
+    assert repr(kind) == "<class '_queue.SimpleQueue'>"
+    assert repr(kind()).startswith("<_queue.SimpleQueue object at ")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 atexit.register(print, "atexit: registered first")
 atexit.register(print, "atexit: registered last")
 pool, gate = ThreadPoolExecutor(1), threading.Event()
-pool.submit(gate.wait, 10)
+pool.submit(gate.wait, 1)
 pool.submit(print, "the pool's last call")
 
 

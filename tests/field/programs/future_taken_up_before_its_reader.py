@@ -20,10 +20,10 @@ reading = threading.Event()
 
 def work():
     reading.wait()
-    time.sleep(0.05)
+    time.sleep(0.05)  # sleep: gives the interpreter away, for the reader to wait or to cancel
     first.set_result("first")
     print(first.done(), second.cancelled(), second.set_running_or_notify_cancel())
-    time.sleep(0.05)
+    time.sleep(0.05)  # sleep: gives the interpreter away, for the reader to wait or to cancel
     second.set_result("second")
 
 

@@ -21,7 +21,7 @@ const RESERVES: bool = cfg!(Py_3_13);
 ///
 /// Blocks in `get()` while it is empty; Ctrl-C ends the wait. put() may be called from __del__ and signal handlers. Follows
 /// https://docs.python.org/3/library/queue.html#simplequeue-objects.
-#[pyclass(frozen, weakref, subclass, generic, module = "queue")]
+#[pyclass(frozen, weakref, subclass, generic, module = "_queue")]
 pub(crate) struct SimpleQueue {
     engine: Engine<Fifo<Py<PyAny>>>,
     made: Made,

@@ -14,9 +14,9 @@ from tools import venvs
 from tools.build import prepare
 from tools.interpreters import Chosen, arguments, discover
 from tools.paths import ROOT, target_dir
-from tools.steps import Steps
+from tools.steps import Step, Steps
 
-PYTEST_LIMIT = float(os.environ.get("PYTEST_LIMIT", "600"))
+PYTEST_LIMIT = float(os.environ.get("PYTEST_LIMIT", "900"))
 """Seconds for the Python tests on one interpreter; a single test has its own limit in pyproject.toml."""
 
 RUST_LIMIT = 600.0
@@ -39,14 +39,21 @@ def rust(steps: Steps) -> None:
         steps.run(f"loom {crate}", command, loom_env, RUST_LIMIT)
 
 
-def python(steps: Steps, chosen: Chosen, built: bool, extra: list[str]) -> None:
-    """The Python tests on one interpreter, with these arguments for pytest."""
-    name = f"pytest {chosen.build.label} ({chosen.venv})"
-    if not built:
-        steps.record(name, "the extension module could not be built", time.monotonic())
-        return
-    command = [str(venvs.python_of(chosen.venv)), "-m", "pytest", *extra]
-    steps.run(name, command, venvs.environment(chosen.venv), PYTEST_LIMIT)
+def python(steps: Steps, prepared: list[tuple[Chosen, bool]], extra: list[str]) -> None:
+    """The Python tests on these interpreters, with these arguments for pytest; two at a time on two cores."""
+    runs = []
+    for number, (chosen, built) in enumerate(prepared):
+        name = f"pytest {chosen.build.label} ({chosen.venv})"
+        if not built:
+            steps.record(name, "the extension module could not be built", time.monotonic())
+            continue
+        arguments = extra or ["-q", *(NO_HOUSE if number else ())]
+        command = [str(venvs.python_of(chosen.venv)), "-m", "pytest", *arguments]
+        runs.append(Step(name, command, venvs.environment(chosen.venv)))
+    if len(runs) == 1:
+        steps.run(runs[0].name, runs[0].command, runs[0].env, PYTEST_LIMIT)
+    else:
+        steps.run_together(runs, PYTEST_LIMIT, at_once=min(2, os.cpu_count() or 1))
 
 
 def main() -> int:
@@ -60,8 +67,7 @@ def main() -> int:
     prepared = prepare(found, "test")
     if not options.no_rust:
         rust(steps)
-    for number, (chosen, built) in enumerate(prepared):
-        python(steps, chosen, built, options.pytest or ["-q", *(NO_HOUSE if number else ())])
+    python(steps, prepared, options.pytest)
     return steps.finish()
 
 

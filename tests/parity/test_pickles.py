@@ -41,7 +41,10 @@ def test_what_has_a_lock_inside_is_refused(kind: str, way: str) -> None:
 @pytest.fixture
 def locks_that_pickle() -> Iterator[None]:
     """As dill does it."""
-    kinds: dict[type, object] = {type(_thread.allocate_lock()): threading.Lock, type(threading.RLock()): threading.RLock}
+    kinds: dict[type, object] = {
+        type(_thread.allocate_lock()): threading.Lock,
+        type(threading.RLock()): threading.RLock,
+    }
     for kind, make in kinds.items():
         copyreg.pickle(kind, lambda _, make=make: (make, ()))  # type: ignore[misc,arg-type]
     yield

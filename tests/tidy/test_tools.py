@@ -109,6 +109,21 @@ def test_a_step_beyond_its_limit_is_ended_with_its_children(tmp_path: Path) -> N
     assert ends(int(note.read_text()), within=10.0)
 
 
+def test_steps_that_run_together_print_one_after_the_other(capfd: pytest.CaptureFixture[str]) -> None:
+    run = steps.Steps()
+    together = [
+        steps.Step(
+            name, ["sh", "-c", f"echo {name} begins; echo {name} ends >&2; exit {code}"], {"PATH": os.defpath}
+        )
+        for name, code in [("one", 0), ("two", 3), ("three", 0)]
+    ]
+    run.run_together(together, limit=20, at_once=2)
+    said = capfd.readouterr().out
+    assert all(f"{name} begins\n{name} ends\n" in said for name in ("one", "two", "three"))
+    assert run.finish() == 1
+    assert "FAILED" in capfd.readouterr().out
+
+
 def ends(pid: int, within: float) -> bool:
     """Waits until the process is dead, for at most `within` seconds."""
     try:

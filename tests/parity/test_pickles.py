@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import _thread
 import copyreg
 import pickle
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -46,7 +46,7 @@ def locks_that_pickle() -> Iterator[None]:
         type(threading.RLock()): threading.RLock,
     }
     for kind, make in kinds.items():
-        copyreg.pickle(kind, lambda _, make=make: (make, ()))  # type: ignore[misc,arg-type]
+        copyreg.pickle(kind, lambda _, make=make: (make, ()))
     yield
     for kind in kinds:
         del copyreg.dispatch_table[kind]

@@ -41,10 +41,8 @@ def test_what_has_a_lock_inside_is_refused(kind: str, way: str) -> None:
 @pytest.fixture
 def locks_that_pickle() -> Iterator[None]:
     """As dill does it."""
-    kinds: dict[type, object] = {
-        type(_thread.allocate_lock()): threading.Lock,
-        type(threading.RLock()): threading.RLock,
-    }
+    makers: list[Any] = [threading.Lock, threading.RLock]
+    kinds = {type(make()): make for make in makers}
     for kind, make in kinds.items():
         copyreg.pickle(kind, lambda _, make=make: (make, ()))
     yield

@@ -157,7 +157,7 @@ def _reduce_ex(self: Any, protocol: int, /) -> Any:
 
 
 def _found_in_ours(cls: type, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """What makes an instance of a class of ours, whose name in the standard module is another's: it is not installed."""
+    """What makes an instance of a class of ours that the standard module does not have: it is not installed."""
     std = cls.__module__
     if getattr(sys.modules.get(std), cls.__name__, None) is cls:
         return None

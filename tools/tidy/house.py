@@ -46,7 +46,7 @@ PRIMITIVE_MODULE = "primitive.rs"
 DEMOS = "python/interlock/demos/"
 """Programs to show: they stand in the package and are written as its users write."""
 
-MAX_UNSAFE_FILES_ABOVE_OS = 8
+MAX_UNSAFE_FILES_ABOVE_OS = 9
 MAX_UNSAFE_LINES = 300
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60

@@ -3,11 +3,11 @@
 use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
 use pyo3::exceptions::{PyAttributeError, PyBaseException, PyRuntimeError, PyValueError};
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::imported::Imported;
+use crate::raw;
 
 /// A class of the standard library.
 type Class = Imported<PyType>;
@@ -53,8 +53,7 @@ pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
 /// Raises `queue.Empty` in the calling thread, as C code does.
 pub(crate) fn raise_empty(py: Python<'_>) {
     match EMPTY.get(py) {
-        // SAFETY: the thread is attached, as the token shows, and the class is alive.
-        Ok(class) => unsafe { ffi::PyErr_SetNone(class.as_ptr()) },
+        Ok(class) => raw::raise(class),
         Err(error) => error.restore(py),
     }
 }

@@ -72,6 +72,13 @@ fn check(py: Python<'_>, done: c_int) -> PyResult<()> {
     if done == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
 }
 
+/// Raises an exception of this class without arguments, as C code does: it is made when somebody looks at it.
+#[inline]
+pub(crate) fn raise(class: &Bound<'_, PyType>) {
+    // SAFETY: the class is alive, and the thread is attached, as the borrow shows.
+    unsafe { ffi::PyErr_SetNone(class.as_ptr()) };
+}
+
 /// The result of a function that is called with one argument. (PyO3's way makes five calls of it up to 3.11.)
 #[inline]
 pub(crate) fn call_one<'py>(

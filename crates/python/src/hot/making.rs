@@ -1,7 +1,6 @@
 //! Making a lock by a call of its class without arguments, without the general machinery of making an instance.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use interlock_wait::primitive::global::{AtomicUsize, Ordering};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
@@ -18,17 +17,20 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
         return Ok(());
     }
     let lock = Bound::new(py, allocate_lock())?;
-    OFFSET.store(
-        (&raw const *lock.get()).addr() - lock.as_ptr().addr(),
-        Ordering::Relaxed,
-    );
+    let offset = (&raw const *lock.get()).addr() - lock.as_ptr().addr();
+    // Relaxed: the class can be called by nobody else yet.
+    OFFSET.store(offset, Ordering::Relaxed);
     let class = py.get_type::<Lock>().as_type_ptr();
     // SAFETY: the class is alive and not called yet. Its metaclass, derived from `type`, looks for the function there.
     unsafe { (*class).tp_vectorcall = Some(make_lock) };
     Ok(())
 }
 
-/// `threading.Lock()`. Nothing can be derived from the class, so `class` is it.
+/// `threading.Lock()`. Nothing can be derived from the class, so `class`
+/// is it.
+///
+/// # Safety
+/// The arguments are those of a `vectorcallfunc`, for the class.
 unsafe extern "C" fn make_lock(
     class: *mut PyObject,
     args: *const *mut PyObject,
@@ -40,8 +42,10 @@ unsafe extern "C" fn make_lock(
         // SAFETY: it is a class whose objects have one size.
         let lock = unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) };
         if !lock.is_null() {
+            // Relaxed: it was written while the module was imported.
+            let offset = OFFSET.load(Ordering::Relaxed);
             // SAFETY: an object has room for the engine's lock there.
-            let place = unsafe { lock.byte_add(OFFSET.load(Ordering::Relaxed)) };
+            let place = unsafe { lock.byte_add(offset) };
             // SAFETY: as above; nobody has the object yet. The rest of it, the list of weak references, begins with zeros.
             unsafe { place.cast::<Lock>().write(allocate_lock()) };
         }

@@ -36,7 +36,7 @@ def start(executor: ThreadPoolExecutor, number: int) -> None:
     thread.start()
     executor._threads.add(thread)  # type: ignore[attr-defined]
     _std._threads_queues[thread] = calls  # type: ignore[index]
-    thread._interlock_seat = seat  # type: ignore[attr-defined]
+    thread._interlock_seat = seat
 
 
 def busy(executor: ThreadPoolExecutor) -> dict[str, float]:

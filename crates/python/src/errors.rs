@@ -2,37 +2,68 @@
 
 use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
-use pyo3::exceptions::{PyAttributeError, PyBaseException, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyType};
 
 use crate::imported::Imported;
-use crate::raw;
+use crate::raw::{self, Name};
 
-/// A class of the standard library.
-type Class = Imported<PyType>;
+/// A class that functions of the standard library look up in the globals of their module when they raise it: programs put
+/// another in its place.
+struct Class {
+    globals: Imported<PyDict>,
+    name: Name,
+}
 
 impl Class {
-    fn raise(&self, py: Python<'_>) -> PyErr {
-        match self.get(py) {
-            Ok(class) => PyErr::from_type(class.clone(), ()),
-            Err(error) => error,
+    const fn new(module: &'static str, name: &'static str) -> Self {
+        Class {
+            globals: Imported::new(module, "__dict__"),
+            name: Name::new(name),
         }
+    }
+
+    fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyType>> {
+        let found = self.globals.get(py)?.get_item(self.name.get(py))?;
+        found
+            .and_then(|found| found.cast_into().ok())
+            .ok_or_else(|| PyTypeError::new_err("exceptions must derive from BaseException"))
+    }
+
+    fn raise(&self, py: Python<'_>) -> PyErr {
+        self.get(py)
+            .map_or_else(|error| error, |class| PyErr::from_type(class, ()))
     }
 
     fn is_class_of(&self, exception: &Bound<'_, PyBaseException>) -> bool {
         self.get(exception.py())
-            .is_ok_and(|class| exception.is_instance(class).unwrap_or(false))
+            .is_ok_and(|class| exception.is_instance(&class).unwrap_or(false))
     }
 }
 
-static EMPTY: Class = Imported::new("queue", "Empty");
-static FULL: Class = Imported::new("queue", "Full");
-static SHUT_DOWN: Class = Imported::new("interlock._queue_errors", "ShutDown");
-static CANCELLED: Class = Imported::new("concurrent.futures", "CancelledError");
-static INVALID_STATE: Class = Imported::new("concurrent.futures", "InvalidStateError");
-static RESULT_NOT_THERE: Class = Imported::new("multiprocessing.context", "TimeoutError");
-static BROKEN_BARRIER: Class = Imported::new("threading", "BrokenBarrierError");
+static EMPTY: Class = Class::new("queue", "Empty");
+static FULL: Class = Class::new("queue", "Full");
+static SHUT_DOWN: Class = Class::new(
+    if cfg!(Py_3_13) {
+        "queue"
+    } else {
+        "interlock._queue_errors"
+    },
+    "ShutDown",
+);
+static CANCELLED: Class = Class::new("concurrent.futures._base", "CancelledError");
+static INVALID_STATE: Class = Class::new("concurrent.futures._base", "InvalidStateError");
+static RESULT_NOT_THERE: Class = Class::new("multiprocessing.pool", "TimeoutError");
+static BROKEN_BARRIER: Class = Class::new("threading", "BrokenBarrierError");
+
+/// What `SimpleQueue` raises, which is C code in the standard library, and bound for good.
+static EMPTY_FOR_GOOD: Imported<PyType> = Imported::new("_queue", "Empty");
+
+/// Looks up what is bound for good. To be called while our module is imported.
+pub(crate) fn remember(py: Python<'_>) -> PyResult<()> {
+    EMPTY_FOR_GOOD.get(py).map(drop)
+}
 
 /// The exception that an error is. `PyErr`'s own methods that look at it (clippy.toml lists them) detach, and attach anew,
 /// which ends the process if the interpreter is finalizing.
@@ -50,12 +81,18 @@ pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
     PyErr::from_value(exception.into_any())
 }
 
-/// Raises `queue.Empty` in the calling thread, as C code does.
+/// Raises what a queue raises that has no item in the calling thread, as C code does: `queue.Empty`.
 pub(crate) fn raise_empty(py: Python<'_>) {
-    match EMPTY.get(py) {
-        Ok(class) => raw::raise(class),
-        Err(error) => error.restore(py),
-    }
+    EMPTY
+        .get(py)
+        .map_or_else(|error| error.restore(py), |class| raw::raise(&class));
+}
+
+/// The same for a `SimpleQueue`.
+pub(crate) fn raise_simply_empty(py: Python<'_>) {
+    EMPTY_FOR_GOOD
+        .get(py)
+        .map_or_else(|error| error.restore(py), raw::raise);
 }
 
 /// Whether an exception is a `concurrent.futures.CancelledError`.
@@ -148,9 +185,16 @@ pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
 /// The refusal of a future that is done already.
 pub(crate) fn invalid_state(py: Python<'_>, message: String) -> PyErr {
     match INVALID_STATE.get(py) {
-        Ok(class) => PyErr::from_type(class.clone(), message),
+        Ok(class) => PyErr::from_type(class, message),
         Err(error) => error,
     }
+}
+
+/// The refusal of a `SimpleQueue` that has no item.
+pub(crate) fn no_simple_item(py: Python<'_>) -> PyErr {
+    EMPTY_FOR_GOOD
+        .get(py)
+        .map_or_else(|error| error, |class| PyErr::from_type(class.clone(), ()))
 }
 
 /// Whether an exception says that a queue has no item.

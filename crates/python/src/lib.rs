@@ -69,6 +69,7 @@ mod _interlock {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::standard_type::remember(module.py())?;
+        crate::errors::remember(module.py())?;
         crate::blocking::prepare(module.py())?;
         crate::hot::rely_on_interpreter_lock();
         crate::hot::methods::install(module.py())?;

@@ -163,7 +163,7 @@ hot!(
 
 /// Defines the hot `put` and `get` of a class.
 macro_rules! hot_queue {
-    ($class:ty, $put:ident, $put_function:ident, $get:ident, $get_function:ident) => {
+    ($class:ty, $put:ident, $put_function:ident, $get:ident, $get_function:ident, $raise_empty:path) => {
         static $put: Hot = Hot::new("put", $put_function);
         static $get: Hot = Hot::new("get", $get_function);
 
@@ -202,7 +202,7 @@ macro_rules! hot_queue {
                 let this = unsafe { receiver::<$class>(slf) };
                 match this.try_get() {
                     Ok(item) => return item.into_ptr(),
-                    Err(GetError::Empty) if asked == Asked::ToTry => return empty(),
+                    Err(GetError::Empty) if asked == Asked::ToTry => return empty($raise_empty),
                     Err(_) => {}
                 }
             }
@@ -212,8 +212,22 @@ macro_rules! hot_queue {
     };
 }
 
-hot_queue!(Queue, QUEUE_PUT, queue_put, QUEUE_GET, queue_get);
-hot_queue!(SimpleQueue, SIMPLE_PUT, simple_put, SIMPLE_GET, simple_get);
+hot_queue!(
+    Queue,
+    QUEUE_PUT,
+    queue_put,
+    QUEUE_GET,
+    queue_get,
+    errors::raise_empty
+);
+hot_queue!(
+    SimpleQueue,
+    SIMPLE_PUT,
+    simple_put,
+    SIMPLE_GET,
+    simple_get,
+    errors::raise_simply_empty
+);
 
 hot!(
     SIMPLE_GET_NOWAIT,
@@ -221,13 +235,16 @@ hot!(
     "get_nowait",
     SimpleQueue,
     0,
-    |this| Some(this.try_get().map_or_else(|_| empty(), Py::into_ptr))
+    |this| Some(
+        this.try_get()
+            .map_or_else(|_| empty(errors::raise_simply_empty), Py::into_ptr)
+    )
 );
 
-/// Raises `queue.Empty`.
-fn empty() -> *mut PyObject {
+/// The result of a call that raises what a queue without items raises.
+fn empty(raise: fn(Python<'_>)) -> *mut PyObject {
     // SAFETY: a thread that calls a method is attached.
-    errors::raise_empty(unsafe { Python::assume_attached() });
+    raise(unsafe { Python::assume_attached() });
     std::ptr::null_mut()
 }
 

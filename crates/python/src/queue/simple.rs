@@ -151,11 +151,11 @@ impl SimpleQueue {
     #[cold]
     fn get_slow(&self, py: Python<'_>, block: bool, timeout: Timeout) -> PyResult<Py<PyAny>> {
         if !block {
-            return Err(errors::no_item(py, GetError::Empty));
+            return Err(errors::no_simple_item(py));
         }
         let deadline = timeout.non_negative_deadline()?;
         if deadline == Deadline::PASSED {
-            return Err(errors::no_item(py, GetError::Empty));
+            return Err(errors::no_simple_item(py));
         }
         let got = blocking::wait(py, deadline, |patience| {
             if RESERVES {
@@ -164,6 +164,6 @@ impl SimpleQueue {
                 self.engine.get_with(patience)
             }
         })?;
-        got.map_err(|error| errors::no_item(py, error))
+        got.map_err(|_| errors::no_simple_item(py))
     }
 }

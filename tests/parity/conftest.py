@@ -8,6 +8,7 @@ import pytest
 from interlock.concurrent.futures import ThreadPoolExecutor
 
 from tests.parity.judge import IMPLEMENTATIONS, Gate, Implementation
+from tests.stress.crew import restless
 
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda impl: impl.name)
@@ -29,6 +30,13 @@ def no_threads_left() -> object:
         thread.join(10)
         assert not thread.is_alive(), f"{thread} was left"
     return None
+
+
+@pytest.fixture
+def no_turns() -> Iterator[None]:
+    """A thread keeps the interpreter until it waits."""
+    with restless(1000):
+        yield
 
 
 @pytest.fixture

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-
 import pytest
 
+from tests.builds import has_a_lock
 from tests.parity.crew import Crew
 from tests.parity.judge import Implementation
 
-pytestmark = [
-    pytest.mark.timeout(30),
-    pytest.mark.skipif(
-        not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="the notified thread may be faster there"
-    ),
-]
-
-
-@pytest.fixture
-def no_turns() -> Iterator[None]:
-    """A thread keeps the interpreter until it waits."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(20)
-    yield
-    sys.setswitchinterval(before)
+pytestmark = [pytest.mark.timeout(30), has_a_lock]
 
 
 @pytest.mark.parametrize("kind", ["Lock", "RLock"])

@@ -1,4 +1,4 @@
-"""Who puts another class in the place of an exception in a standard module has that one raised while it is there."""
+"""While another class stands in the place of an exception in a standard module, that class is raised."""
 
 from __future__ import annotations
 

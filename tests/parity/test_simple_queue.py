@@ -1,6 +1,6 @@
 """Whose an item is that is put into a SimpleQueue while a getter waits.
 
-From 3.13 on the standard library hands it to the getter: nobody else sees it. Before that, it is whose who comes first.
+From 3.13 on the standard library hands it to the getter, unseen by others. Before that, the first to run takes it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import queue as std_queue
 import struct
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -18,19 +17,11 @@ from interlock import queue
 
 from tests.builds import has_a_lock
 
-pytestmark = pytest.mark.timeout(30)
+# A getter that was woken can't take its item before the thread that put it waits.
+pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("no_turns")]
 
 HANDS_OVER = sys.version_info >= (3, 13)
 KINDS = [std_queue.SimpleQueue, queue.SimpleQueue]
-
-
-@pytest.fixture(autouse=True)
-def no_switching() -> Iterator[None]:
-    """While a thread does not wait, no other runs: a getter that was woken can't take its item yet."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1000)
-    yield
-    sys.setswitchinterval(before)
 
 
 def getter_of(waiting: Any, got: list[object]) -> threading.Thread:
@@ -43,7 +34,7 @@ def getter_of(waiting: Any, got: list[object]) -> threading.Thread:
 
     thread = threading.Thread(target=get)
     thread.start()
-    # Who has begun runs on until it waits: nobody takes the interpreter from it.
+    # The getter has begun and runs on until it waits: no other thread takes the interpreter from it.
     begun.wait()
     return thread
 

@@ -41,7 +41,7 @@ def eventually(state: Callable[[], object], what: str, limit: float = LIMIT) -> 
 
 @contextmanager
 def restless(interval: float = 1e-5) -> Iterator[None]:
-    """Have the interpreter switch threads far more often than usual."""
+    """Have the interpreter switch threads at this interval, in seconds: far more often than usual, or hardly ever."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(interval)
     try:

@@ -39,7 +39,7 @@ pub struct Ownership {
     waiters: WaitQueue,
     /// Not before this time is the lock handed over again.
     next_handover: Deadline,
-    /// How many of the next releases do not hand it over: those who were put in line by a condition, when no other stood there.
+    /// How many of the next releases do not hand it over: one for each waiter that a condition moved into an empty line.
     newcomers: usize,
 }
 

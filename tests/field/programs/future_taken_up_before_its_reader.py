@@ -13,7 +13,7 @@ class Mine(Future):
         return super().cancel()
 
 
-sys.setswitchinterval(20)  # who runs goes on until it waits
+sys.setswitchinterval(20)  # a thread that runs goes on until it waits
 first, second = Mine(), Mine()
 reading = threading.Event()
 

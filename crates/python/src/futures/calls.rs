@@ -101,8 +101,8 @@ impl WaitingCalls {
         })
     }
 
-    /// Count calls as done whose futures came back from _interlock_shut_down() or Seat.drain(), and have ended since. Who waits
-    /// for all calls to be done may go by the futures then.
+    /// Count calls as done whose futures came back from _interlock_shut_down() or Seat.drain(), and have ended since. A
+    /// thread that waits for all calls to be done relies on that.
     fn _interlock_taken_out(&self, count: u64) {
         self.shared.counts.taken_out(count);
     }

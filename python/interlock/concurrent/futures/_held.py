@@ -36,7 +36,7 @@ __all__ = [
 _std_submit = _std.ThreadPoolExecutor.submit
 _executors: dict[int, ref[ThreadPoolExecutor]] = {}
 _holders: dict[int, Held] = {}
-"""What executors hold that ever held a call. This and the one before by `id()`: a subclass may not be hashable."""
+"""What executors hold that ever held a call. Both go by `id()`: a subclass may not be hashable."""
 _NO_THREADS_AT_EXIT = sys.version_info >= (3, 12)
 """Whether a call that is held until then needs a worker that is there before."""
 

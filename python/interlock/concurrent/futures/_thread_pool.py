@@ -135,11 +135,12 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             taken = self._interlock_shut_down(bool(holding), cancel_futures)
         if taken is None:
             return _StdExecutor.shutdown(self, wait, cancel_futures=cancel_futures)
-        try:
-            for future in (*(holding if cancel_futures else ()), *taken):
-                future._interlock_cancel_at_once()
-        finally:
-            self._interlock_calls()._interlock_taken_out(len(taken))
+        if cancel_futures:
+            try:
+                for future in (*holding, *taken):
+                    future._interlock_cancel_at_once()
+            finally:
+                self._interlock_calls()._interlock_taken_out(len(taken))
         if not wait:
             return
         if held is not None:

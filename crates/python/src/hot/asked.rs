@@ -65,18 +65,13 @@ unsafe fn given<'a, 'py>(
     kwnames: *mut PyObject,
     blocking: &Bound<'_, PyString>,
 ) -> Option<[Option<Borrowed<'a, 'py, PyAny>>; 2]> {
-    // SAFETY: if it is not null, it is a tuple.
-    let named = (!kwnames.is_null()).then(|| unsafe { ffi::PyTuple_GET_SIZE(kwnames) });
-    let (positional, named) = (nargs.unsigned_abs(), named.unwrap_or(0).unsigned_abs());
+    let positional = nargs.unsigned_abs();
+    // SAFETY: the caller answers for the arguments.
+    let args = unsafe { all_arguments(args, positional, kwnames) };
     let mut given = [None; 2];
-    if positional + named > given.len() {
+    if args.len() > given.len() {
         return None;
     }
-    if positional + named == 0 {
-        return Some(given);
-    }
-    // SAFETY: the caller answers for the arguments, the named ones last.
-    let args = unsafe { std::slice::from_raw_parts(args, positional + named) };
     for (index, value) in args.iter().enumerate() {
         let parameter = if index < positional {
             index
@@ -94,4 +89,27 @@ unsafe fn given<'a, 'py>(
         }
     }
     Some(given)
+}
+
+/// All arguments of a call, the named ones last.
+///
+/// # Safety
+/// The arguments are those of a vectorcall, and the slice is used only during the call.
+#[inline]
+pub(super) unsafe fn all_arguments<'a>(
+    args: *const *mut PyObject,
+    positional: usize,
+    kwnames: *mut PyObject,
+) -> &'a [*mut PyObject] {
+    let named = if kwnames.is_null() {
+        0
+    } else {
+        // SAFETY: it is not null, so it is a tuple.
+        unsafe { ffi::PyTuple_GET_SIZE(kwnames) }.unsigned_abs()
+    };
+    if positional + named == 0 {
+        return &[]; // there need be no array then
+    }
+    // SAFETY: `args` points to that many arguments.
+    unsafe { std::slice::from_raw_parts(args, positional + named) }
 }

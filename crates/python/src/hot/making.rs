@@ -6,6 +6,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::asked::all_arguments;
 use crate::lock::{Lock, allocate_lock};
 
 /// Where the engine's lock lies in an object.
@@ -26,8 +27,7 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// `threading.Lock()`. Nothing can be derived from the class, so `class`
-/// is it.
+/// `threading.Lock()`. Nothing can be derived from the class, so `class` is it.
 ///
 /// # Safety
 /// The arguments are those of a `vectorcallfunc`, for the class.
@@ -82,9 +82,8 @@ unsafe fn make_generally<'py>(
     let names = names.map(|names| unsafe { names.cast_unchecked::<PyTuple>() });
     // SAFETY: this looks at the number alone.
     let positional = unsafe { ffi::PyVectorcall_NARGS(nargsf) }.unsigned_abs();
-    let named = names.as_ref().map_or(0, |names| names.len());
-    // SAFETY: there are so many, the named ones last, and more than none.
-    let given = unsafe { std::slice::from_raw_parts(args, positional + named) };
+    // SAFETY: the caller answers for the arguments.
+    let given = unsafe { all_arguments(args, positional, kwnames) };
     // SAFETY: the caller holds the arguments.
     let mut given = given
         .iter()

@@ -119,16 +119,8 @@ impl Hot {
             .and_then(|name| unsafe { standard_if_open(slf, name.bind(py)) });
         let called = standard.as_ref().map_or(general.as_ptr(), Bound::as_ptr);
         let positional = nargs.unsigned_abs();
-        let named = if kwnames.is_null() {
-            0
-        } else {
-            // SAFETY: it is not null, so it is a tuple.
-            unsafe { ffi::PyTuple_GET_SIZE(kwnames) }.unsigned_abs()
-        };
-        // SAFETY: `args` points to that many arguments, the named ones last, if there are any.
-        let given =
-            (positional + named > 0).then(|| unsafe { std::slice::from_raw_parts(args, positional + named) });
-        let given = given.unwrap_or_default();
+        // SAFETY: the caller answers for the arguments.
+        let given = unsafe { asked::all_arguments(args, positional, kwnames) };
         let (mut few, mut many) = ([std::ptr::null_mut(); 5], Vec::new());
         let all = match few.get_mut(..=given.len()) {
             Some(room) => room,

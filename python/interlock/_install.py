@@ -18,6 +18,7 @@ import warnings
 from interlock._capture import find_captured, replace_everywhere, replace_free_locks, running_threads
 from interlock._children import Carrier
 from interlock._green_threads import Watch, who_has_patched
+from interlock._originals import is_original
 from interlock._report import InstallError, InstallReport, InterlockWarning, describe
 from interlock._switch import turned_off
 from interlock._when_imported import WhenImported, is_running, withdraw
@@ -100,9 +101,9 @@ _pending: dict[str, _Pending] = {}
 def install(*, only: Iterable[str] | None = None, strict: bool = False) -> InstallReport:
     """Put Interlock in the place of the standard library in this process and its children.
 
-    Replaces, in the real modules, every name that Interlock rebuilds. Call it first thing, before other
-    modules are imported and threads started; ``interlock run`` does. Imports none of the standard modules: one that
-    has not been imported yet is patched as soon as it is, by whatever thread. A second call adds what is not
+    Replaces, in the real modules, every name that Interlock rebuilds and nobody has replaced before. Call it first
+    thing, before other modules are imported and threads started; ``interlock run`` does. Imports none of the standard
+    modules: one that has not been imported yet is patched as soon as it is, by whatever thread. A second call adds what is not
     installed yet. Objects made before go on to work. Processes started by ``multiprocessing`` are installed
     as well, by every start method; programs started by ``subprocess`` are not. The environment variable
     ``INTERLOCK=0`` turns the function off. In a program that gevent or eventlet has patched it changes nothing, and
@@ -137,8 +138,8 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
     if report.captured:
         warnings.warn(
             "interlock.install() was called too late: these modules already imported the standard classes and will "
-            f"keep using them: {describe(report.captured)}. Install before importing them, or start the program with "
-            "`interlock run`",
+            f"keep using them: {describe(report.captured)}. Install before importing them. `interlock run` does, "
+            "unless what runs before every program imports them",
             InterlockWarning,
             stacklevel=2,
         )
@@ -295,7 +296,8 @@ def _differences(name: str) -> _Patched:
         if also is not None and attribute not in also:
             continue
         old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
-        if old is not new:
+        # What somebody has put there before is left there, as what somebody puts there later.
+        if old is not new and (old is _ABSENT or is_original(old)):
             changes.append(_Change(attribute, old, new))
     return _Patched(std, tuple(changes))
 

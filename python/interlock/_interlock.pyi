@@ -120,11 +120,19 @@ class Standard:
 
     def __new__(
         cls,
+        like: type[Any],
+        look: Callable[[], None],
         functions: dict[str, Any],
         used: frozenset[str],
         attributes: Callable[[Any, bool], dict[str, Any]],
     ) -> Self: ...
-    def seal(self, class_: type[Any], private: Sequence[str]) -> None: ...
+    def seal(
+        self,
+        class_: type[Any],
+        private: Sequence[str],
+        called: Sequence[str],
+        methods: Sequence[tuple[str, bool]],
+    ) -> None: ...
 
 @final
 class Inside:
@@ -269,7 +277,7 @@ class ThreadPool(Openable):
         calls: Iterable[tuple[Any, ...]],
         timeout: float | None,
         return_exceptions: bool,
-    ) -> Results[_T]: ...
+    ) -> Results[_T] | None: ...
     def _interlock_refuse(self) -> None: ...
     def _interlock_shut_down(self, holds: bool, drain: bool) -> list[Future[Any]] | None: ...
     def _interlock_forget_workers(self) -> None: ...

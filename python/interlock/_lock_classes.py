@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import threading as _std
 from operator import methodcaller
 
 from interlock import _interlock
 from interlock._opening import close, conditions_are, fresh, ways_in
+from interlock._originals import originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading as _std
     from typing import Any
+else:
+    import threading
+
+    _std = originals(threading, "Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore")
 
 __all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore"]
 
@@ -150,6 +155,7 @@ close(
     _semaphore,
     {"_cond": None, "_value": _permits},
     ("acquire", "release", "__enter__", "__exit__"),
+    called=("release",),
 )
 close(
     BoundedSemaphore,
@@ -157,6 +163,7 @@ close(
     _bounded_semaphore,
     {"_cond": None, "_value": _permits, "_initial_value": methodcaller("_interlock_bound")},
     ("release",),  # the others are those of `Semaphore`, or of a class in between
+    called=("release",),
     unbounded=_StdSemaphore.__init__,
 )
 close(
@@ -174,6 +181,7 @@ close(
         "locked": _of_lock("locked"),
     },
     ("wait", "notify", "notify_all", "__enter__", "__exit__"),
+    called=("notify",),
     __init__=_init_condition,
 )
 close(

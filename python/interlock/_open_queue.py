@@ -10,6 +10,7 @@ import sys
 from queue import Empty, Full
 
 from interlock._opening import over_our_locks
+from interlock._originals import originals
 from interlock._queue_errors import ShutDown
 
 TYPE_CHECKING = False
@@ -68,8 +69,9 @@ if sys.version_info >= (3, 13):
         """Nothing: whether a queue was shut down is an attribute, which the engine sets."""
 
 else:
-    _std_get, _std_put = _std.Queue.get, _std.Queue.put
-    _std_init = over_our_locks(_std.Queue.__init__)
+    _StdQueue: Any = originals(_std, "Queue").Queue
+    _std_get, _std_put = _StdQueue.get, _StdQueue.put
+    _std_init = over_our_locks(_StdQueue.__init__)
 
     def _refuse(*_: object) -> NoReturn:
         raise ShutDown

@@ -16,10 +16,11 @@ import copyreg
 import sys
 import threading as _std
 from _thread import LockType as _StdLock
+from _thread import RLock as _StdRLock
 from importlib import import_module
-from types import FunctionType
 
 from interlock._interlock import Inside, Openable, RLock, Standard, allocate_lock, own_methods
+from interlock._originals import changed_methods, methods_of, originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["close", "conditions_are", "fresh", "over_our_locks", "ways_in"]
 
-_StdRLock = type(_std.RLock())
-_StdCondition = _std.Condition
+_StdCondition: Any = originals(_std, "Condition").Condition
 
 
 def close(
@@ -39,6 +39,7 @@ def close(
     inside: Mapping[str, Callable[[Any], Any] | None],
     methods: Iterable[str],
     hooks: Iterable[str] = (),
+    called: Iterable[str] = (),
     **functions: Any,
 ) -> None:
     """Make the objects of `cls` closed until somebody looks inside. To be called once, when the class is made.
@@ -52,25 +53,43 @@ def close(
             object, or None if reading it opens the object.
         methods: names of the engine's methods that are to be called by the interpreter's short way.
         hooks: public names that are hooks, as the private ones of `std` are.
+        called: public names that the methods of `std` look up in an object and the engine's do not, unless its class is
+            a derived one.
         functions: what an open object has under these names, where that is not the function of `std`.
 
     Does not block.
     """
-    found = {name: getattr(std, name) for name in dir(std) if name != "__class__"}
-    used: dict[str, Any] = {name: what for name, what in found.items() if isinstance(what, FunctionType)}
-    used["__init__"] = over_our_locks(used["__init__"])
-    used |= functions
-    public = {name for name in found if not name.startswith("__")}
+    used: dict[str, Any] = {}
+
+    def look() -> None:
+        """Find the functions of `std`, once more whenever somebody has changed it."""
+        found = {name: getattr(std, name) for name in methods_of(std)}
+        used.update((name, what) for name, what in found.items() if not isinstance(what, property))
+        used["__init__"] = over_our_locks(found["__init__"])
+        used.update(functions)
+
+    public = {name for name in dir(std) if not name.startswith("__")}
     hooks = {name for name in public if name.startswith("_") and name not in inside}.union(hooks)
     inherited = _inherited_inside(cls)
     for name, read in inside.items():
         if name not in inherited:
             setattr(cls, name, Inside(name, read))
-    standard = Standard(used, frozenset(public | inside.keys()), attributes)
+    _keep_own(cls, std)
+    standard = Standard(std, look, used, frozenset(public | inside.keys()), attributes)
     cls._interlock_standard = standard  # type: ignore[attr-defined]
     own_methods(cls, *methods)
     cls.__module__ = std.__module__
-    standard.seal(cls, sorted(hooks | inside.keys()))
+    changed = changed_methods(std)
+    own = [(name, name not in changed) for name in sorted(methods_of(std))]
+    standard.seal(cls, sorted(hooks | inside.keys()), sorted(called), own)
+
+
+def _keep_own(cls: type, std: type) -> None:
+    """Give `cls` what it inherits of the methods that `std` defines itself: changes in a base leave them alone."""
+    if any("_interlock_standard" in vars(base) for base in cls.__mro__[1:]):
+        for name in vars(std):
+            if not name.startswith("__") and name not in vars(cls):
+                setattr(cls, name, next(vars(base)[name] for base in cls.__mro__ if name in vars(base)))
 
 
 def _inherited_inside(cls: type) -> set[str]:

@@ -5,7 +5,6 @@ What needs an event loop is here, too.
 
 from __future__ import annotations
 
-import queue as _std
 from operator import methodcaller
 from queue import Empty, Full
 from types import GenericAlias
@@ -15,12 +14,18 @@ from interlock._interlock import Queue as _EngineQueue
 from interlock._interlock import remember_queue_classes
 from interlock._open_queue import end, functions, when_ready
 from interlock._opening import close, fresh, ways_in
+from interlock._originals import originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import queue as _std
     from asyncio import Future
     from collections.abc import Callable
     from typing import Any
+else:
+    import queue
+
+    _std = originals(queue, "LifoQueue", "PriorityQueue", "Queue")
 
 
 class Queue(_EngineQueue, _std.Queue):  # type: ignore[type-arg]
@@ -136,6 +141,7 @@ for _class, _like in (
             "is_shutdown": methodcaller("_interlock_shut_down"),
         },
         ("put", "get") if _class is Queue else (),  # a class in between may have others
+        called=("put", "get"),
         when_ready=when_ready,
         **functions,
     )

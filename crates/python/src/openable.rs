@@ -201,6 +201,15 @@ fn is_closed_after_all<T: Opens>(slf: &Bound<'_, T>) -> PyResult<bool> {
     Ok(false)
 }
 
+/// Whether a method of an object may do the work of another method by itself: not if the class, or a derived one, has got
+/// another method of that name, nor if the object is open.
+#[inline]
+pub(crate) fn goes_own_way<T: Opens>(slf: &Bound<'_, T>) -> PyResult<bool> {
+    let class = slf.as_any().get_type();
+    let is_closed = slf.as_super().get().is_closed_for(class.as_type_ptr());
+    Ok(Standard::is_ours(&class)? && (is_closed || is_closed_after_all(slf)?))
+}
+
 /// Opens an object, unless it is open.
 pub(crate) fn open<T: Opens>(slf: &Bound<'_, T>) -> PyResult<()> {
     open_any(slf.as_any(), slf.as_super().get())

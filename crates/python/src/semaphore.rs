@@ -9,9 +9,8 @@ use pyo3::types::{PyDict, PyType};
 use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
-use crate::openable::{Exported, Openable, begin_open, closed, function, open, standard};
+use crate::openable::{Exported, Openable, begin_open, closed, function, goes_own_way, open, standard};
 use crate::raw::intern;
-use crate::standard::Standard;
 
 /// What `threading.Semaphore` and `threading.BoundedSemaphore` consist of: a number of permits.
 ///
@@ -119,7 +118,7 @@ impl Semaphore {
         tb: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let _ = (t, v, tb);
-        if Standard::is_ours(&slf.get_type())? {
+        if goes_own_way(slf)? {
             Self::release(slf, Given::default())
         } else {
             slf.call_method0(intern!(slf.py(), "release")).map(drop)

@@ -1,4 +1,4 @@
-//! What the standard library has for a class of ours, as it was when Interlock was imported.
+//! What the standard library has for a class of ours.
 
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
 use pyo3::PyTraverseError;
@@ -15,8 +15,14 @@ use crate::raw::intern;
 /// closed. The class has it as `_interlock_standard`.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Standard {
+    /// The standard library's class.
+    like: Py<PyType>,
+    /// Finds its functions, and puts them into `functions`.
+    look: Py<PyAny>,
     /// Functions by name.
     functions: Py<PyDict>,
+    /// The version tag of `like` when they were found.
+    found_at: AtomicU32,
     /// Makes the attributes of an object that is opened: called with the object, and whether threads wait for it.
     attributes: Py<PyAny>,
     /// Names that the standard library's functions look up in an object.
@@ -24,48 +30,87 @@ pub(crate) struct Standard {
     sealed: PyOnceLock<Sealed>,
 }
 
-/// A class, and what it had under its private names when it was made. The garbage collector is not told: the class lives as
-/// long as the module that defines it.
+/// A class, and what nobody may touch. The garbage collector is not told: the class lives as long as the module that defines it.
 struct Sealed {
     class: Py<PyType>,
-    private: Vec<(Py<PyString>, Option<Py<PyAny>>)>,
-    /// The version tag of the class when it was last found untouched.
+    /// What the class had under its private names when it was made.
+    private: Vec<Had>,
+    /// What it had under the public names that methods of the class itself, not of a derived one, take for its own.
+    called: Vec<Had>,
+    /// What the standard library's class, whose methods the class takes the place of, has by itself.
+    methods: Vec<Had>,
+    /// The version tag of the class when it was last found untouched. It changes with that of every base.
     tag: AtomicU32,
+}
+
+/// What a class had under a name.
+type Had = (Py<PyString>, Option<Py<PyAny>>);
+
+fn has_still(class: &Bound<'_, PyType>, all: &[Had]) -> bool {
+    all.iter().all(|(name, had)| {
+        let has = raw::lookup(class, name.bind(class.py()));
+        has.as_ref().map(Bound::as_ptr) == had.as_ref().map(Py::as_ptr)
+    })
 }
 
 #[pymethods]
 impl Standard {
-    /// `functions`: by name; `used`: the names that they look up in an object; `attributes`: makes an object's attributes.
+    /// `look` is called now, and again when `like` has changed. `used`: the names that its functions look up in an object;
+    /// `attributes`: makes an object's attributes.
     #[new]
-    fn new(functions: Bound<'_, PyDict>, used: Bound<'_, PyFrozenSet>, attributes: Py<PyAny>) -> Self {
-        Standard {
-            functions: functions.unbind(),
+    fn new(
+        like: Py<PyType>,
+        look: Bound<'_, PyAny>,
+        functions: Py<PyDict>,
+        used: Py<PyFrozenSet>,
+        attributes: Py<PyAny>,
+    ) -> PyResult<Self> {
+        look.call0()?;
+        Ok(Standard {
+            like,
+            look: look.unbind(),
+            functions,
+            found_at: AtomicU32::new(0),
             attributes,
-            used: used.unbind(),
+            used,
             sealed: PyOnceLock::new(),
-        }
+        })
     }
 
-    /// Remember what `class` has under the names `private`: once it or a derived class has something else there, its objects are
-    /// open.
-    fn seal(&self, class: &Bound<'_, PyType>, private: Vec<Bound<'_, PyString>>) {
+    /// Remember what `class` has under the names `private`, and the standard class under the names in `methods`: once one of
+    /// them, or a derived class, has something else there, objects of the class are open. A name in `methods` comes with
+    /// whether the method is the standard library's own; if one is not, objects are open from the start. The names `called`
+    /// count for the class itself only: its methods reckon with those of a derived class.
+    fn seal(
+        &self,
+        class: &Bound<'_, PyType>,
+        private: Vec<Bound<'_, PyString>>,
+        called: Vec<Bound<'_, PyString>>,
+        methods: Vec<(Bound<'_, PyString>, bool)>,
+    ) {
         let py = class.py();
-        let private = private
-            .into_iter()
-            .map(|name| {
-                let found = raw::lookup(class, &name).map(Bound::unbind);
-                (name.unbind(), found)
-            })
-            .collect();
+        let had = |class: &Bound<'_, PyType>, name: Bound<'_, PyString>| {
+            let found = raw::lookup(class, &name).map(Bound::unbind);
+            (name.unbind(), found)
+        };
+        let like = self.like.bind(py);
+        let methods = methods.into_iter().map(|(name, is_original)| {
+            let (name, found) = had(like, name);
+            (name, found.filter(|_| is_original))
+        });
         let sealed = Sealed {
+            methods: methods.collect(),
+            private: private.into_iter().map(|name| had(class, name)).collect(),
+            called: called.into_iter().map(|name| had(class, name)).collect(),
             class: class.clone().unbind(),
-            private,
             tag: AtomicU32::new(0),
         };
         let _ = self.sealed.set(py, sealed);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.like)?;
+        visit.call(&self.look)?;
         visit.call(&self.functions)?;
         visit.call(&self.attributes)?;
         visit.call(&self.used)
@@ -96,10 +141,10 @@ impl Standard {
         if ours && tag != 0 && tag == sealed.tag.load(Ordering::Relaxed) {
             return Ok(Some(tag));
         }
-        let untouched = sealed.private.iter().all(|(name, had)| {
-            let has = raw::lookup(class, name.bind(py));
-            has.as_ref().map(Bound::as_ptr) == had.as_ref().map(Py::as_ptr)
-        });
+        let like = standard.get().like.bind(py);
+        let untouched = has_still(class, &sealed.private)
+            && (!ours || has_still(class, &sealed.called))
+            && has_still(like, &sealed.methods);
         if untouched && ours {
             // Relaxed: as above.
             sealed.tag.store(tag, Ordering::Relaxed);
@@ -139,7 +184,23 @@ impl Standard {
 
     /// The function of this name.
     pub(crate) fn function<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        let found = self.functions.bind(name.py()).get_item(name)?;
+        let py = name.py();
+        let like = self.like.bind(py);
+        // Relaxed: a tag is given to one state of one class, for ever.
+        if raw::version_tag(like.as_type_ptr()) != self.found_at.load(Ordering::Relaxed) {
+            self.look_again(like, name)?;
+        }
+        let found = self.functions.bind(py).get_item(name)?;
         found.ok_or_else(|| PyAttributeError::new_err(name.clone().unbind()))
+    }
+
+    #[cold]
+    fn look_again(&self, like: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> PyResult<()> {
+        raw::lookup(like, name); // which gives the class a tag
+        let tag = raw::version_tag(like.as_type_ptr());
+        self.look.call0(like.py())?;
+        // Relaxed: as in `function`.
+        self.found_at.store(tag, Ordering::Relaxed);
+        Ok(())
     }
 }

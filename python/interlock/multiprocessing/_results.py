@@ -6,16 +6,21 @@ and gets its value as those of the standard library do.
 
 from __future__ import annotations
 
-import multiprocessing.pool as _std
 from types import SimpleNamespace
 
 from interlock._interlock import AsyncResult, Gathered
 from interlock._opening import close, fresh, ways_in
+from interlock._originals import originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import multiprocessing.pool as _std
     from collections.abc import Callable
     from typing import Any
+else:
+    from multiprocessing import pool
+
+    _std = originals(pool, "ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult")
 
 __all__ = ["ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"]
 

@@ -12,24 +12,30 @@ has, and nothing overtakes what came before.
 
 from __future__ import annotations
 
-import multiprocessing.pool as _std
 import threading as _std_threading
 from multiprocessing import util
 from types import SimpleNamespace
 
+from interlock._originals import originals
 from interlock.threading import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import multiprocessing.pool as _std
     from collections.abc import Callable, Iterable
     from typing import Any
 
     from interlock._interlock import MappingSeat
+else:
+    from multiprocessing import pool
+
+    _std = originals(pool, "ApplyResult", "ThreadPool")
 
 __all__ = ["Staff", "report"]
 
 _StdThreadPool: Any = _std.ThreadPool
 _std_worker = _std.worker  # type: ignore[attr-defined]
+_std_set: Any = _std.ApplyResult._set  # type: ignore[attr-defined]
 
 _INITIALIZER_FAILED = "the initializer of every worker of the pool failed"
 
@@ -230,7 +236,7 @@ class _Rest(_std.ApplyResult):  # type: ignore[type-arg]
             deliver()
         self.left -= 1
         if not self.left:
-            super()._set(0, (True, None))  # type: ignore[misc]
+            _std_set(self, 0, (True, None))
 
 
 def _terminate(seat: MappingSeat, *args: Any) -> None:

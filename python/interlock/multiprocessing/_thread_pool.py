@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing.pool as _std
 import os
 import sys
 import warnings
@@ -12,13 +11,19 @@ from types import FunctionType, MethodType
 
 from interlock._interlock import MappingPool
 from interlock._opening import close, ways_in
+from interlock._originals import originals
 from interlock.multiprocessing._calls import call_for_each
 from interlock.multiprocessing._staff import Staff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import multiprocessing.pool as _std
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
+else:
+    from multiprocessing import pool
+
+    _std = originals(pool, "ThreadPool")
 
 __all__ = ["ThreadPool"]
 

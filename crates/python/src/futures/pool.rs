@@ -22,8 +22,9 @@ use super::worker::Shared;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
 use crate::made::Made;
-use crate::openable::{Exported, Openable, closed, function};
+use crate::openable::{Exported, Openable, closed, function, standard};
 use crate::raw::intern;
+use crate::standard::Standard;
 use crate::{blocking, hot, raw};
 
 /// What an executor was made with, and whether it takes calls.
@@ -198,21 +199,25 @@ impl ThreadPool {
         }
     }
 
-    /// Submit `fn(*args)` for each tuple of arguments from `calls`; the results in their order.
+    /// Submit `fn(*args)` for each tuple of arguments from `calls`; the results in their order. None, and nothing was done, if
+    /// somebody has changed the class of the futures.
     fn _interlock_map(
         slf: &Bound<'_, Self>,
         r#fn: &Bound<'_, PyAny>,
         calls: &Bound<'_, PyAny>,
         timeout: Timeout,
         return_exceptions: bool,
-    ) -> PyResult<Results> {
+    ) -> PyResult<Option<Results>> {
+        if Standard::untouched(future_class(slf.py())?)?.is_none() {
+            return Ok(None);
+        }
         let deadline = timeout.deadline()?;
         let mut futures = VecDeque::new();
         for call in calls.try_iter()? {
             let args = call?.cast_into::<PyTuple>()?;
             futures.push_back(Self::submit(slf, r#fn.clone(), args, None)?.unbind());
         }
-        Ok(Results::over(futures, deadline, return_exceptions))
+        Ok(Some(Results::over(futures, deadline, return_exceptions)))
     }
 
     /// Take no more calls from outside.
@@ -332,6 +337,9 @@ fn put_new<'py>(
         return Ok(Err(call));
     }
     let future = hot::new_instance(future_class(py)?)?.cast_into::<Future>()?;
+    if future.as_super().get().is_open() {
+        standard(&future, intern!(py, "__init__"), (&future,))?; // somebody has changed the class
+    }
     if settings.bounded {
         future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
     }

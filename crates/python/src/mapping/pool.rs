@@ -22,7 +22,7 @@ use super::stream::Stream;
 use crate::futures::Answer;
 use crate::imported::Imported;
 use crate::made::Made;
-use crate::openable::{Exported, Openable, begin_open, closed};
+use crate::openable::{Exported, Openable, Opens, begin_open, closed, open};
 use crate::raw::intern;
 use crate::{errors, hot};
 
@@ -106,7 +106,9 @@ impl MappingPool {
         if !check_running(slf)? {
             return Ok(None);
         }
-        let result = hot::new_instance(APPLY_RESULT.get(slf.py())?)?.cast_into::<AsyncResult>()?;
+        let Some(result) = new_closed::<AsyncResult>(slf, APPLY_RESULT.get(slf.py())?)? else {
+            return Ok(None);
+        };
         result.get().begin(origin(slf, callbacks, None));
         let mut apply = Some(Job::Apply(Box::new(Apply {
             function: func,
@@ -132,7 +134,9 @@ impl MappingPool {
             return Ok(None);
         }
         let (length, chunksize) = sizes;
-        let result = hot::new_instance(MAP_RESULT.get(py)?)?.cast_into::<AsyncResult>()?;
+        let Some(result) = new_closed::<AsyncResult>(slf, MAP_RESULT.get(py)?)? else {
+            return Ok(None);
+        };
         let none = PyList::new(py, [py.None()])?;
         let values = none.as_sequence().repeat(length)?.cast_into::<PyList>()?;
         let chunk = usize::try_from(chunksize).unwrap_or(0);
@@ -174,13 +178,14 @@ impl MappingPool {
         if !check_running(slf)? {
             return Ok(None);
         }
-        let (iterator, gather) = if ordered {
-            (hot::new_instance(ORDERED.get(py)?)?, Gather::in_order())
+        let (class, gather) = if ordered {
+            (ORDERED.get(py)?, Gather::in_order())
         } else {
-            let iterator = hot::new_instance(UNORDERED.get(py)?)?;
-            (iterator, Gather::as_they_come())
+            (UNORDERED.get(py)?, Gather::as_they_come())
         };
-        let iterator = iterator.cast_into::<Gathered>()?;
+        let Some(iterator) = new_closed::<Gathered>(slf, class)? else {
+            return Ok(None);
+        };
         let stream = Arc::new(Stream::new(gather, slf.clone().into_any().unbind()));
         iterator.get().gather_from(stream.clone());
         let call = Call::new(func, false, None);
@@ -226,6 +231,20 @@ fn origin(pool: &Bound<'_, MappingPool>, callbacks: Callbacks, values: Option<Py
         callbacks,
         values,
     }
+}
+
+/// A new instance of a class of results; `None` if somebody has changed the class, whose instances are open from the start.
+/// Then the pool is opened, as the standard library's code makes them.
+fn new_closed<'py, T: Opens>(
+    slf: &Bound<'py, MappingPool>,
+    class: &Bound<'py, PyType>,
+) -> PyResult<Option<Bound<'py, T>>> {
+    let made = hot::new_instance(class)?.cast_into::<T>()?;
+    if made.as_super().get().is_open() {
+        open(slf)?;
+        return Ok(None);
+    }
+    Ok(Some(made))
 }
 
 /// Whether the pool is closed, in the sense of 'not open'.

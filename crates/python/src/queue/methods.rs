@@ -12,9 +12,8 @@ use super::registration::{Registration, parse_side};
 use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
-use crate::openable::{begin_open, closed, function, standard};
+use crate::openable::{begin_open, closed, function, goes_own_way, standard};
 use crate::raw::intern;
-use crate::standard::Standard;
 
 #[pymethods]
 impl Queue {
@@ -68,7 +67,7 @@ impl Queue {
     /// Put an item into the queue if there is room; raises Full if there is not, ShutDown when the queue was shut down.
     #[inline]
     fn put_nowait(slf: &Bound<'_, Self>, item: &Bound<'_, PyAny>) -> PyResult<()> {
-        if Standard::is_ours(&slf.get_type())? && !slf.as_super().get().is_open() {
+        if goes_own_way(slf)? {
             return base::put(slf, item, false, None);
         }
         let py = slf.py();
@@ -94,7 +93,7 @@ impl Queue {
     /// Take an item out of the queue if there is one; raises Empty if not, ShutDown when the queue was shut down as well.
     #[inline]
     fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        if Standard::is_ours(&slf.get_type())? && !slf.as_super().get().is_open() {
+        if goes_own_way(slf)? {
             return base::get(slf, false, None);
         }
         let py = slf.py();

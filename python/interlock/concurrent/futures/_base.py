@@ -21,8 +21,11 @@ if not in_subinterpreter():
 
     from interlock import _interlock
     from interlock._opening import close, fresh, ways_in
+    from interlock._originals import originals
     from interlock.concurrent.futures._progress import shown
 
+    if not TYPE_CHECKING:
+        _std = originals(_std, "Future")
     _StdFuture = _std.Future
     _std_wait = _std.wait
     _std_as_completed = _std.as_completed
@@ -77,6 +80,7 @@ if not in_subinterpreter():
             "set_running_or_notify_cancel",
         ),
         ("cancel", "set_exception", "set_result", "set_running_or_notify_cancel"),
+        called=("result",),
         begin=_begin,
         unwatch=_unwatch,
     )

@@ -12,6 +12,7 @@ from functools import partial
 from weakref import ref
 
 from interlock._interlock import WaitingCalls
+from interlock._originals import originals
 from interlock.threading import Condition
 
 TYPE_CHECKING = False
@@ -33,7 +34,7 @@ __all__ = [
     "submit_ready",
 ]
 
-_std_submit = _std.ThreadPoolExecutor.submit
+_std_submit = originals(_std, "ThreadPoolExecutor").ThreadPoolExecutor.submit
 _executors: dict[int, ref[ThreadPoolExecutor]] = {}
 _holders: dict[int, Held] = {}
 """What executors hold that ever held a call. Both go by `id()`: a subclass may not be hashable."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures.thread as _std
 from collections.abc import Sized
 from operator import methodcaller
 from typing import NamedTuple
 
 from interlock._interlock import Results, ThreadPool, remember_work_items
 from interlock._opening import close, fresh, over_our_locks, ways_in
+from interlock._originals import originals
 from interlock.concurrent.futures._held import held_by, know, may_start
 from interlock.concurrent.futures._lazily import checked_buffersize, give, lazily
 from interlock.concurrent.futures._progress import bar, shown
@@ -22,11 +22,16 @@ from interlock.concurrent.futures._workers import busy, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import concurrent.futures.thread as _std
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from interlock.concurrent.futures._base import Future
     from interlock.concurrent.futures._progress import _Progress
+else:
+    from concurrent.futures import thread
+
+    _std = originals(thread, "ThreadPoolExecutor")
 
 __all__ = ["ThreadPoolExecutor"]
 
@@ -113,15 +118,19 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         given and of all (None: not known). `chunksize` is for executors with processes.
         """
         calls = zip(*iterables)  # noqa: B905 - as map() does
+        ours = None
         if buffersize is not None:
             checked_buffersize(buffersize)
             results = lazily(self, fn, calls, buffersize, timeout, return_exceptions)
-        elif not self._interlock_is_open and type(self).submit is _submit:
-            results = give(self._interlock_map(fn, calls, timeout, return_exceptions))
-        elif return_exceptions:
-            results = give(Results([self.submit(fn, *args) for args in calls], timeout, True))
         else:
-            results = _StdExecutor.map(self, fn, *iterables, timeout=timeout, chunksize=chunksize)
+            if not self._interlock_is_open and type(self).submit is _submit:
+                ours = self._interlock_map(fn, calls, timeout, return_exceptions)
+            if ours is None and return_exceptions:
+                ours = Results([self.submit(fn, *args) for args in calls], timeout, True)
+            if ours is not None:
+                results = give(ours)
+            else:
+                results = _StdExecutor.map(self, fn, *iterables, timeout=timeout, chunksize=chunksize)
         return shown(results, progress, _length(iterables)) if progress else results
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

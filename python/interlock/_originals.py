@@ -1,0 +1,105 @@
+"""The standard library's own classes, and what somebody did to them before Interlock came.
+
+Agents that start before the program (`ddtrace-run`, `opentelemetry-instrument`, a ``sitecustomize``) wrap methods of
+the standard classes, or put something else in the place of a class. Both keep their meaning. An object of a class with
+a wrapped method is open, so that it goes through the wrapper (`_opening.py`). A replaced name is left to whoever
+replaced it (`_install.py`), and our classes are derived from the class that had it.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["changed_methods", "is_original", "methods_of", "originals"]
+
+_HOMES = frozenset(
+    {
+        "_queue",
+        "_thread",
+        "concurrent.futures._base",
+        "concurrent.futures.thread",
+        "multiprocessing.dummy",
+        "multiprocessing.dummy.connection",
+        "multiprocessing.pool",
+        "queue",
+        "threading",
+    }
+)
+"""The modules that define what Interlock rebuilds."""
+
+
+def is_original(what: object) -> bool:
+    """Whether a class or function is the standard library's own."""
+    if isinstance(what, FunctionType):
+        home = what.__globals__.get("__name__")
+        # A wrapper that is put into the function itself is a constant of its code, or leaves notes on it.
+        as_compiled = not (what.__dict__ or any(map(callable, what.__code__.co_consts)))
+        return home in _HOMES and vars(sys.modules[home]) is what.__globals__ and as_compiled
+    return isinstance(what, (type, BuiltinFunctionType)) and what.__module__ in _HOMES
+
+
+def originals(module: ModuleType, *names: str) -> Any:
+    """`module`, with its own classes under these names, whatever is there now.
+
+    Raises ImportError if somebody has replaced a class and nothing of it can be found.
+    """
+    replaced = [name for name in names if not is_original(getattr(module, name))]
+    return (
+        _Originals(module, {name: _find(module.__name__, name) for name in replaced}) if replaced else module
+    )
+
+
+class _Originals(SimpleNamespace):
+    """A module with other classes under some names. The rest is looked up in the module when it is wanted."""
+
+    def __init__(self, module: ModuleType, classes: dict[str, type]) -> None:
+        super().__init__(_interlock_module=module, **classes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._interlock_module, name)
+
+
+def _find(module: str, name: str) -> type:
+    """The class of this name that a module defined, among all classes that there are."""
+    classes: list[type] = [object]
+    for cls in classes:
+        if cls.__module__ == module and cls.__qualname__ == name:
+            return cls
+        classes += type.__subclasses__(cls)
+    raise ImportError(
+        f"somebody has replaced {module}.{name}, and the class itself can't be found", name=module
+    )
+
+
+def methods_of(std: type) -> set[str]:
+    """The names of the methods and properties of a standard class, inherited ones too, but not those of `object`."""
+    kinds = FunctionType, staticmethod, classmethod, property
+    return {
+        name
+        for cls in std.__mro__
+        if cls is not object
+        for name, what in vars(cls).items()
+        if isinstance(what, kinds) or not _is_unchanged(what)
+    }
+
+
+def changed_methods(std: type) -> set[str]:
+    """The names of those methods of a standard class that are not the standard library's own."""
+    classes = [vars(cls) for cls in std.__mro__ if cls is not object]
+    found = {name: next(names[name] for names in classes if name in names) for name in methods_of(std)}
+    return {name for name, what in found.items() if not _is_unchanged(what)}
+
+
+def _is_unchanged(what: Any) -> bool:
+    if isinstance(what, property):
+        return all(map(_is_unchanged, (what.fget, what.fset, what.fdel)))
+    if isinstance(what, (staticmethod, classmethod)):
+        what = what.__func__
+    if isinstance(what, FunctionType):
+        return is_original(what)
+    return not callable(what) or (type(what).__module__ == "builtins" and not isinstance(what, MethodType))

@@ -103,8 +103,8 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
 
     Replaces, in the real modules, every name that Interlock rebuilds and nobody has replaced before. Call it first
     thing, before other modules are imported and threads started; ``interlock run`` does. Imports none of the standard
-    modules: one that has not been imported yet is patched as soon as it is, by whatever thread. A second call adds what is not
-    installed yet. Objects made before go on to work. Processes started by ``multiprocessing`` are installed
+    modules: one that has not been imported yet is patched as soon as it is, by whatever thread. A second call adds
+    what is not installed yet. Objects made before go on to work. Processes started by ``multiprocessing`` are installed
     as well, by every start method; programs started by ``subprocess`` are not. The environment variable
     ``INTERLOCK=0`` turns the function off. In a program that gevent or eventlet has patched it changes nothing, and
     when one of them begins to patch, everything is uninstalled; a line on standard error says so.

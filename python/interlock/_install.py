@@ -46,11 +46,11 @@ _ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
 """Modules that have names of another one, too: of which, and the names."""
 
 _PARTS = {
-    "threading": ("interlock._opening", "interlock._lock_classes"),
-    "queue": ("interlock._queue_errors", "interlock._open_queue", "interlock._queue_classes"),
+    "threading": ("interlock._native", "interlock._lock_classes"),
+    "queue": ("interlock._queue_errors", "interlock._materialized_queue", "interlock._queue_classes"),
     "multiprocessing.pool": (
         "interlock.multiprocessing._results",
-        "interlock.multiprocessing._staff",
+        "interlock.multiprocessing._core",
         "interlock.multiprocessing._thread_pool",
     ),
 }

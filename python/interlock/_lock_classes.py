@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import methodcaller
 
 from interlock import _interlock
-from interlock._opening import close, conditions_are, fresh, ways_in
+from interlock._native import conditions_are, fresh, make_native, ways_in
 from interlock._originals import originals
 
 TYPE_CHECKING = False
@@ -81,7 +81,7 @@ class Barrier(_interlock.Barrier, _std.Barrier):
 def _event(event: Event, somebody_waits: bool) -> dict[str, Any]:
     attributes = fresh(_StdEvent)
     if somebody_waits:
-        attributes["_cond"]._interlock_open()  # those who wait stand in its `_waiters`
+        attributes["_cond"]._interlock_materialize()  # those who wait stand in its `_waiters`
     return attributes
 
 
@@ -142,14 +142,14 @@ _std_init_condition: Any = _std.Condition.__init__  # which takes more locks tha
 conditions_are(Condition)
 _permits = methodcaller("_interlock_permits")
 
-close(
+make_native(
     Event,
     _std.Event,
     _event,
     {"_cond": None, "_flag": methodcaller("_interlock_flag")},
     ("is_set", "set", "clear", "wait"),
 )
-close(
+make_native(
     Semaphore,
     _std.Semaphore,
     _semaphore,
@@ -157,7 +157,7 @@ close(
     ("acquire", "release", "__enter__", "__exit__"),
     called=("release",),
 )
-close(
+make_native(
     BoundedSemaphore,
     _std.BoundedSemaphore,
     _bounded_semaphore,
@@ -166,7 +166,7 @@ close(
     called=("release",),
     unbounded=_StdSemaphore.__init__,
 )
-close(
+make_native(
     Condition,
     _std.Condition,
     _condition,
@@ -184,7 +184,7 @@ close(
     called=("notify",),
     __init__=_init_condition,
 )
-close(
+make_native(
     Barrier,
     _std.Barrier,
     _barrier,

@@ -2,7 +2,7 @@
 
 Agents that start before the program (`ddtrace-run`, `opentelemetry-instrument`, a ``sitecustomize``) wrap methods of
 the standard classes, or put something else in the place of a class. Both keep their meaning. An object of a class with
-a wrapped method is open, so that it goes through the wrapper (`_opening.py`). A replaced name is left to whoever
+a wrapped method is open, so that it goes through the wrapper (`_native.py`). A replaced name is left to whoever
 replaced it (`_install.py`), and our classes are derived from the class that had it.
 """
 

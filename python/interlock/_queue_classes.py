@@ -12,8 +12,8 @@ from types import GenericAlias
 from interlock import _lock_classes as _lock_classes  # whose conditions an open queue has
 from interlock._interlock import Queue as _EngineQueue
 from interlock._interlock import remember_queue_classes
-from interlock._open_queue import end, functions, when_ready
-from interlock._opening import close, fresh, ways_in
+from interlock._materialized_queue import end, functions, when_ready
+from interlock._native import fresh, make_native, ways_in
 from interlock._originals import originals
 
 TYPE_CHECKING = False
@@ -126,7 +126,7 @@ for _class, _like in (
     (LifoQueue, _std.LifoQueue),
     (PriorityQueue, _std.PriorityQueue),
 ):
-    close(
+    make_native(
         _class,
         _like,
         _attributes_like(_like),

@@ -170,7 +170,7 @@ AFTER = """
         arguments = (1,) if name in ("Barrier", "ThreadPoolExecutor", "ThreadPool") else ()
         made = getattr(module, name)(*arguments)
         assert name in replaced.made, name
-        assert not hasattr(made, "_interlock_is_open"), name
+        assert not hasattr(made, "_interlock_is_materialized"), name
         assert name not in report.names.get(module.__name__, ()), name
     for module, names in report.names.items():
         print(module, *names)

@@ -11,8 +11,8 @@ Check = Callable[..., str]
 WORKS = """
     import multiprocessing.dummy, multiprocessing.pool, queue, threading
     from multiprocessing.pool import ThreadPool
-    from interlock._interlock import MappingPool
-    assert ThreadPool is interlock.multiprocessing.pool.ThreadPool and issubclass(ThreadPool, MappingPool)
+    from interlock._interlock import MultiprocessingPool
+    assert ThreadPool is interlock.multiprocessing.pool.ThreadPool and issubclass(ThreadPool, MultiprocessingPool)
     assert multiprocessing.pool.Pool is ThreadPool.__mro__[-2] and ThreadPool.__module__ == "multiprocessing.pool"
     with multiprocessing.dummy.Pool(2) as pool:
         assert type(pool) is ThreadPool and pool.map(abs, [-1, -2]) == [1, 2]
@@ -49,7 +49,7 @@ WORKS = """
         "import interlock.multiprocessing._thread_pool",
         "import interlock.multiprocessing._results",
         "import interlock.multiprocessing.dummy",
-        "import interlock.multiprocessing._staff",
+        "import interlock.multiprocessing._core",
         "import interlock.multiprocessing.dummy.connection",
     ],
 )

@@ -204,7 +204,7 @@ def test_a_subclass_may_use_the_names_that_others_would_take() -> None:
         __hash__ = None  # type: ignore[assignment]
 
     with Own() as pool:
-        assert not pool._interlock_is_open
+        assert not pool._interlock_is_materialized
         assert pool.map(abs, [-1, -2]) == [1, 2]
         assert (pool._workers, pool._end, pool._unfinished()) == ("_workers", "_end", "mine")  # type: ignore[attr-defined]
     pool.join()

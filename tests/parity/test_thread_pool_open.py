@@ -284,6 +284,6 @@ def test_reading_how_many_there_are_leaves_a_pool_as_it_is() -> None:
         assert counts == (2, 0, True, 0)
         assert not pool._cache
         assert (pool._state, pool._processes) == ("RUN", 2)
-        assert not pool._interlock_is_open
+        assert not pool._interlock_is_materialized
         assert eventually(lambda: list(pool._cache) == [])
-        assert pool._interlock_is_open
+        assert pool._interlock_is_materialized

@@ -19,7 +19,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("name", ["flow", "opening", "locks", "meetings", "async", "futures"])
+@pytest.mark.parametrize("name", ["flow", "materializing", "locks", "meetings", "async", "futures"])
 def test_one_core_is_enough(name: str) -> None:
     items = int(os.environ.get("INTERLOCK_STRESS", "100000"))
     done = subprocess.run(

@@ -91,7 +91,7 @@
 //! | `try_get`, `try_acquire`, … | never |
 //! | `get`, `acquire`, … | as long as it takes |
 //! | `get_until`, `acquire_until`, … | until a [`Deadline`], made once from a [`Duration`](std::time::Duration) |
-//! | `get_with`, `acquire_with`, … | as long as a [`Patience`] lasts: a deadline, and a [`Host`](wait::Host) that may end the wait |
+//! | `get_with`, `acquire_with`, … | as long as a [`WaitContext`] lasts: a deadline, and a [`Host`](wait::Host) that may end the wait |
 //!
 //! No wait ends by chance: a thread wakes for a notification, at its deadline, or because its host says so.
 //!
@@ -154,8 +154,8 @@
 //! lose no wake-up, are in `PROTOCOL.md` of the crate `interlock-wait`. A gate that opens once:
 //!
 //! ```
-//! use interlock::Patience;
-//! use interlock::observe::{Kind, Resource};
+//! use interlock::WaitContext;
+//! use interlock::observe::{ResourceKind, Resource};
 //! use interlock::wait::{WaitQueue, Waiter, WordLock, block};
 //!
 //! #[derive(Default)]
@@ -179,8 +179,8 @@
 //!         }
 //!         state.1.push_back(waiter.clone());
 //!         drop(state);
-//!         let resource = Resource { kind: Kind::Event, address: self.0.address() };
-//!         block(&waiter, resource, None, &mut Patience::endless());
+//!         let resource = Resource { kind: ResourceKind::Event, address: self.0.address() };
+//!         block(&waiter, resource, None, &mut WaitContext::endless());
 //!     }
 //! }
 //!
@@ -218,7 +218,7 @@
 /// ```
 pub mod queue {
     pub use interlock_queue::{
-        Contents, Discard, Either, Fifo, FifoQueue, GetError, Getting, JoinError, Joining, Lifo, LifoQueue,
+        Contents, Deque, Discard, Fifo, FifoQueue, GetError, Getting, JoinError, Joining, Lifo, LifoQueue,
         Priority, PriorityQueue, PutError, Putting, Queue, Side, Store, TooManyDone, Traverse,
     };
 }
@@ -282,7 +282,7 @@ pub mod pool {
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {
     pub use interlock_wait::{
-        Deadline, Host, Patience, Slept, StateLock, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock,
+        Deadline, Host, Slept, StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock,
         WordLockGuard, block, fork,
     };
 }
@@ -294,15 +294,15 @@ pub mod wait {
 /// use std::sync::atomic::{AtomicU32, Ordering};
 ///
 /// use interlock::Deadline;
-/// use interlock::observe::{Event, Probe, clear_probe, set_probe};
+/// use interlock::observe::{TraceEvent, Probe, clear_probe, set_probe};
 /// use interlock::sync::Semaphore;
 ///
 /// #[derive(Default)]
 /// struct CountsWaits(AtomicU32);
 ///
 /// impl Probe for CountsWaits {
-///     fn event(&self, event: Event) {
-///         if let Event::WillWait { .. } = event {
+///     fn event(&self, event: TraceEvent) {
+///         if let TraceEvent::WillWait { .. } = event {
 ///             self.0.fetch_add(1, Ordering::Relaxed);
 ///         }
 ///     }
@@ -316,11 +316,11 @@ pub mod wait {
 /// ```
 pub mod observe {
     pub use interlock_wait::{
-        Event, Kind, Probe, Resource, ThreadId, clear_probe, probed, report, set_probe,
+        Probe, Resource, ResourceKind, ThreadId, TraceEvent, clear_probe, probed, report, set_probe,
     };
 }
 
-pub use wait::{Deadline, Patience};
+pub use wait::{Deadline, WaitContext};
 
 /// The Rust programs of the README are run as tests.
 #[cfg(doctest)]

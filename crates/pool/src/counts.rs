@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, WordLockGuard, block};
+use interlock_wait::{
+    Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, WordLockGuard, block,
+};
 
 /// Counts of a pool's tasks at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,13 +87,13 @@ impl Counts {
         self.0.lock().counted
     }
 
-    /// Waits until `number` tasks are done. Blocks until then, or until `patience` ends; how many are.
-    pub fn wait_with(&self, number: u64, patience: &mut Patience<'_>) -> u64 {
+    /// Waits until `number` tasks are done. Blocks until then, or until `context` ends the wait; how many are.
+    pub fn wait_with(&self, number: u64, context: &mut WaitContext<'_>) -> u64 {
         loop {
             let waiter = Waiter::thread();
             let mut state = self.0.lock();
             let done = state.counted.done;
-            if done >= number || patience.deadline().has_passed() {
+            if done >= number || context.deadline().has_passed() {
                 return done;
             }
             state.awaited = if state.waiters.is_empty() {
@@ -102,10 +104,10 @@ impl Counts {
             state.waiters.push_back(waiter.clone());
             drop(state);
             let resource = Resource {
-                kind: Kind::Outcome,
+                kind: ResourceKind::Outcome,
                 address: self.0.address(),
             };
-            if block(&waiter, resource, None, patience) != Wake::Notified {
+            if block(&waiter, resource, None, context) != Wake::Notified {
                 let mut state = self.0.lock();
                 state.waiters.remove(&waiter);
                 return state.counted.done;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
+use interlock_wait::{
+    Deadline, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block,
+};
 
 /// Items with a deadline each, which one thread takes as these pass. See `PROTOCOL.md` beside this crate.
 pub struct DelayQueue<T> {
@@ -84,8 +86,8 @@ impl<T> DelayQueue<T> {
     }
 
     /// Takes the item whose deadline passed first. Blocks until there is one; `None` when there is no item at all, and the
-    /// caller is the taker no more, or when `patience` ended.
-    pub fn take_with(&self, patience: &mut Patience<'_>) -> Option<T> {
+    /// caller is the taker no more, or when `context` ended the wait.
+    pub fn take_with(&self, context: &mut WaitContext<'_>) -> Option<T> {
         loop {
             let waiter = Waiter::thread();
             let mut state = self.state.lock();
@@ -100,14 +102,14 @@ impl<T> DelayQueue<T> {
             state.taker.push_back(waiter.clone());
             drop(state);
             let resource = Resource {
-                kind: Kind::Outcome,
+                kind: ResourceKind::Outcome,
                 address: self.state.address(),
             };
-            let wake = block(&waiter, resource, None, &mut patience.bounded(deadline));
+            let wake = block(&waiter, resource, None, &mut context.bounded(deadline));
             if wake != Wake::Notified {
                 self.state.lock().taker.remove(&waiter);
             }
-            if wake == Wake::Interrupted || patience.deadline().has_passed() {
+            if wake == Wake::Interrupted || context.deadline().has_passed() {
                 return None;
             }
         }

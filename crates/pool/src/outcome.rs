@@ -5,7 +5,9 @@
 use std::fmt;
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block};
+use interlock_wait::{
+    Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeups, block,
+};
 
 use crate::listeners::{Listener, Listeners, Watch};
 
@@ -290,19 +292,19 @@ impl<T, C> Outcome<T, C> {
         drop(taken);
     }
 
-    /// Waits until it is done. Blocks until then, or until `patience` ends.
+    /// Waits until it is done. Blocks until then, or until `context` ends the wait.
     #[inline]
-    pub fn wait_with(&self, patience: &mut Patience<'_>) -> Waited {
+    pub fn wait_with(&self, context: &mut WaitContext<'_>) -> Waited {
         let state = self.state.lock();
         if state.phase.is_done() && !state.retired {
             return Waited::Done;
         }
         drop(state);
-        self.wait_slowly(patience)
+        self.wait_slowly(context)
     }
 
     #[cold]
-    fn wait_slowly(&self, patience: &mut Patience<'_>) -> Waited {
+    fn wait_slowly(&self, context: &mut WaitContext<'_>) -> Waited {
         loop {
             let waiter = Waiter::thread();
             let mut state = self.state.lock();
@@ -315,10 +317,10 @@ impl<T, C> Outcome<T, C> {
             state.waiters.push_back(waiter.clone());
             drop(state);
             let resource = Resource {
-                kind: Kind::Outcome,
+                kind: ResourceKind::Outcome,
                 address: self.state.address(),
             };
-            let wake = block(&waiter, resource, None, patience);
+            let wake = block(&waiter, resource, None, context);
             if wake == Wake::Notified {
                 continue;
             }

@@ -15,11 +15,11 @@ pub(crate) fn set_worker(is_worker: bool) {
     IS_WORKER.set(is_worker);
 }
 
-/// Runs a step of the engine. On a worker, whom its user does not know of, in [`fork::unforked`]: so who forks finds no
+/// Runs a step of the engine. On a worker, whom its user does not know of, in [`fork::fork_guarded`]: so who forks finds no
 /// lock held by one. Who forks while threads of his own are at work here, knows what he does.
 pub(crate) fn step<R>(work: impl FnOnce() -> R) -> R {
     if IS_WORKER.get() {
-        fork::unforked(work)
+        fork::fork_guarded(work)
     } else {
         work()
     }

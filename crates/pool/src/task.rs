@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use interlock_wait::primitive::global::{AtomicU64, Ordering};
-use interlock_wait::{Deadline, Patience, WordLock, fork};
+use interlock_wait::{Deadline, WaitContext, WordLock, fork};
 
 use crate::outcome::{Outcome, Phase, Waited};
 use crate::step::step;
@@ -263,7 +263,7 @@ impl<T: Send + 'static> Task<T> {
         let end = self.ends.end();
         end.is_foreign()
             || end.is_done()
-            || end.outcome.wait_with(&mut Patience::until(deadline)) == Waited::Done
+            || end.outcome.wait_with(&mut WaitContext::until(deadline)) == Waited::Done
     }
 
     /// Whether there is a result, or will never be one, at this moment. Never blocks.

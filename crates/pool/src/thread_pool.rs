@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use interlock_os::thread;
 use interlock_wait::primitive::global::Ordering;
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, WaitContext};
 
-use crate::lanes::DEFAULT_PRIORITY;
+use crate::core::{Shared, Stats};
 use crate::mapped::Mapped;
-use crate::staff::{Shared, Stats};
+use crate::priority_buckets::DEFAULT_PRIORITY;
 use crate::step::step;
 use crate::task::{Packet, Task};
 use crate::task_error::SubmitError;
@@ -205,7 +205,7 @@ impl ThreadPool {
     /// task is done and every worker has left.
     pub fn join_until(&self, deadline: Deadline) -> bool {
         self.shutdown();
-        self.shared.workers.wait_with(&mut Patience::until(deadline))
+        self.shared.workers.wait_with(&mut WaitContext::until(deadline))
     }
 
     /// How many tasks there are of each kind, at this moment. Never blocks.

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use interlock_queue::{Discard, GetError, Handed, Pick, PutError, Queue, Side, Store};
-use interlock_wait::{Deadline, Kind, Patience, Resource, Waiter, Wake, Wakeups, block, fork};
+use interlock_queue::{Discard, GetError, Pick, PutError, PutOutcome, Queue, Side, Store};
+use interlock_wait::{Deadline, Resource, ResourceKind, WaitContext, Waiter, Wake, Wakeups, block, fork};
 
-use crate::lanes::Lanes;
+use crate::priority_buckets::PriorityBuckets;
 
 /// The tasks that wait for a worker, and the workers that wait for a task. See `PROTOCOL.md` beside this crate.
 pub struct WorkQueue<W> {
-    tasks: Queue<Lanes<W>>,
+    tasks: Queue<PriorityBuckets<W>>,
 }
 
 impl<W> fmt::Debug for WorkQueue<W> {
@@ -18,15 +18,6 @@ impl<W> fmt::Debug for WorkQueue<W> {
             .field("waiting", &self.len())
             .finish_non_exhaustive()
     }
-}
-
-/// What became of a task that was put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placed {
-    /// A worker waited in line. It is notified of this task and of no other.
-    WorkerIsIdle,
-    /// No worker waited in line: another one would be of use.
-    WorkerIsWanted,
 }
 
 /// What comes out of a work queue that is retired.
@@ -55,21 +46,23 @@ impl<W> WorkQueue<W> {
     /// # Errors
     /// The queue is full or shut down; the task comes back.
     #[inline]
-    pub fn try_put(&self, priority: i64, work: W) -> Result<Placed, PutError<W>> {
-        placed(self.tasks.try_hand((priority, work)))
+    pub fn try_put(&self, priority: i64, work: W) -> Result<PutOutcome, PutError<W>> {
+        self.tasks.try_hand((priority, work)).map_err(without_priority)
     }
 
-    /// As [`WorkQueue::try_put`], for workers that take by [`WorkQueue::take_unforked`]. These are woken one after the other:
+    /// As [`WorkQueue::try_put`], for workers that take by [`WorkQueue::take_fork_guarded`]. These are woken one after the other:
     /// each wakes the next when it has come, if there is still a task. Never blocks.
     ///
     /// # Errors
     /// As for [`WorkQueue::try_put`].
     #[inline]
-    pub fn try_lay(&self, priority: i64, work: W) -> Result<Placed, PutError<W>> {
-        placed(self.tasks.try_lay((priority, work)))
+    pub fn push_wake_one(&self, priority: i64, work: W) -> Result<PutOutcome, PutError<W>> {
+        self.tasks
+            .push_wake_one((priority, work))
+            .map_err(without_priority)
     }
 
-    /// Puts a task in. Blocks while the queue is full, until `patience` ends.
+    /// Puts a task in. Blocks while the queue is full, until `context` ends the wait.
     ///
     /// # Errors
     /// The queue stayed full, is shut down, or the host ended the wait; the task comes back.
@@ -77,17 +70,19 @@ impl<W> WorkQueue<W> {
         &self,
         priority: i64,
         work: W,
-        patience: &mut Patience<'_>,
-    ) -> Result<Placed, PutError<W>> {
-        placed(self.tasks.hand_with((priority, work), patience))
+        context: &mut WaitContext<'_>,
+    ) -> Result<PutOutcome, PutError<W>> {
+        self.tasks
+            .hand_with((priority, work), context)
+            .map_err(without_priority)
     }
 
     /// Puts a task in, whether there is room or not. Never blocks.
     ///
     /// # Errors
     /// The queue is shut down; the task comes back.
-    pub fn put_over(&self, priority: i64, work: W) -> Result<Placed, PutError<W>> {
-        placed(self.tasks.hand_over((priority, work)))
+    pub fn put_over(&self, priority: i64, work: W) -> Result<PutOutcome, PutError<W>> {
+        self.tasks.hand_over((priority, work)).map_err(without_priority)
     }
 
     /// Changes the bound: at most `bound` waiting tasks, 0 for any number. Tasks over it stay. Never blocks.
@@ -104,11 +99,11 @@ impl<W> WorkQueue<W> {
         self.tasks.try_get().map(|(_, work)| work)
     }
 
-    /// Takes a task. Blocks while there is none, until `patience` ends.
+    /// Takes a task. Blocks while there is none, until `context` ends the wait.
     ///
     /// # Errors
     /// There was none for that long; there will never be one again; the host ended the wait.
-    pub fn take_with(&self, patience: &mut Patience<'_>) -> Result<W, GetError> {
+    pub fn take_with(&self, context: &mut WaitContext<'_>) -> Result<W, GetError> {
         loop {
             match self.try_take() {
                 Err(GetError::Empty) => {}
@@ -119,7 +114,7 @@ impl<W> WorkQueue<W> {
             if !self.tasks.register_first(Side::Get, &waiter) {
                 continue;
             }
-            let wake = block(&waiter, self.resource(Kind::QueueGet), None, patience);
+            let wake = block(&waiter, self.resource(ResourceKind::QueueGet), None, context);
             if wake != Wake::Notified {
                 self.tasks.unregister(Side::Get, &waiter);
             }
@@ -132,15 +127,15 @@ impl<W> WorkQueue<W> {
     }
 
     /// Takes a task, on a thread that nothing keeps from running while another one forks, and has `begin` look at it in the
-    /// same step of [`fork::unforked`]. Blocks while there is none.
+    /// same step of [`fork::fork_guarded`]. Blocks while there is none.
     ///
     /// # Errors
     /// There will never be one again.
-    pub fn take_unforked<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
+    pub fn take_fork_guarded<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
         let mut how = Pick::Uncalled;
         loop {
-            let taken = fork::unforked(|| {
-                let (_, work) = self.tasks.try_pick(how)?;
+            let taken = fork::fork_guarded(|| {
+                let (_, work) = self.tasks.pop_wake_next(how)?;
                 let begun = begin(&work);
                 Ok((work, begun))
             });
@@ -149,10 +144,10 @@ impl<W> WorkQueue<W> {
             }
             how = Pick::Uncalled;
             let waiter = Waiter::thread();
-            if fork::unforked(|| self.tasks.register_first(Side::Get, &waiter)) {
+            if fork::fork_guarded(|| self.tasks.register_first(Side::Get, &waiter)) {
                 // It never gives up, so there is nothing to take back.
-                let resource = self.resource(Kind::QueueGet);
-                block(&waiter, resource, None, &mut Patience::endless());
+                let resource = self.resource(ResourceKind::QueueGet);
+                block(&waiter, resource, None, &mut WaitContext::endless());
                 how = Pick::Called;
             }
         }
@@ -163,29 +158,29 @@ impl<W> WorkQueue<W> {
     ///
     /// # Errors
     /// The queue stayed full, or is shut down; the task comes back.
-    pub fn put_unforked(
+    pub fn put_fork_guarded(
         &self,
         priority: i64,
         mut work: W,
         deadline: Deadline,
-    ) -> Result<Placed, PutError<W>> {
+    ) -> Result<PutOutcome, PutError<W>> {
         loop {
-            match fork::unforked(|| self.try_lay(priority, work)) {
+            match fork::fork_guarded(|| self.push_wake_one(priority, work)) {
                 Err(PutError::Full(refused)) if !deadline.has_passed() => work = refused,
                 placed => return placed,
             }
             let waiter = Waiter::thread();
-            if !fork::unforked(|| self.tasks.register(Side::Put, &waiter)) {
+            if !fork::fork_guarded(|| self.tasks.register(Side::Put, &waiter)) {
                 continue;
             }
-            let resource = self.resource(Kind::QueuePut);
-            if block(&waiter, resource, None, &mut Patience::until(deadline)) != Wake::Notified {
-                fork::unforked(|| self.tasks.unregister(Side::Put, &waiter));
+            let resource = self.resource(ResourceKind::QueuePut);
+            if block(&waiter, resource, None, &mut WaitContext::until(deadline)) != Wake::Notified {
+                fork::fork_guarded(|| self.tasks.unregister(Side::Put, &waiter));
             }
         }
     }
 
-    fn resource(&self, kind: Kind) -> Resource {
+    fn resource(&self, kind: ResourceKind) -> Resource {
         Resource {
             kind,
             address: std::ptr::from_ref(&self.tasks).addr(),
@@ -239,7 +234,7 @@ impl<W> WorkQueue<W> {
     /// Takes back the task that is the one, if it still waits; whoever waits for room is notified. `is_it` is called under
     /// the lock and must only look, at one task after the other. Never blocks.
     pub fn take_back(&self, is_it: impl FnMut(&W) -> bool) -> Option<W> {
-        self.tasks.take_out(|lanes| lanes.remove(is_it))
+        self.tasks.take_out(|buckets| buckets.remove(is_it))
     }
 
     /// Forgets the workers of the process that this one was forked from. The tasks stay.
@@ -250,17 +245,7 @@ impl<W> WorkQueue<W> {
     /// Visits each waiting task where it lies, under the lock: `visit` must only look. Nothing happens when another thread
     /// is at work on the queue. Never blocks.
     pub fn try_for_each(&self, visit: &mut dyn FnMut(&W)) {
-        self.tasks.try_look(|lanes| lanes.for_each(visit));
-    }
-}
-
-/// What became of a task, by what became of it in the queue.
-#[inline]
-fn placed<W>(handed: Result<Handed, PutError<(i64, W)>>) -> Result<Placed, PutError<W>> {
-    match handed {
-        Ok(Handed::ToGetter) => Ok(Placed::WorkerIsIdle),
-        Ok(Handed::ToNobody) => Ok(Placed::WorkerIsWanted),
-        Err(error) => Err(without_priority(error)),
+        self.tasks.try_look(|buckets| buckets.for_each(visit));
     }
 }
 

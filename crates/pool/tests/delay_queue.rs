@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use interlock_pool::DelayQueue;
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, WaitContext};
 
 fn take(queue: &DelayQueue<u32>) -> Option<u32> {
-    queue.take_with(&mut Patience::endless())
+    queue.take_with(&mut WaitContext::endless())
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn an_item_that_was_taken_back_does_not_come() {
 fn who_has_no_patience_takes_nothing_and_stays_the_taker() {
     let queue = DelayQueue::new();
     let (ticket, _) = queue.put(Deadline::NEVER, 1);
-    assert_eq!(queue.take_with(&mut Patience::until(Deadline::PASSED)), None);
+    assert_eq!(queue.take_with(&mut WaitContext::until(Deadline::PASSED)), None);
     assert!(!queue.put(Deadline::NEVER, 2).1);
     assert_eq!(queue.reset(), [1, 2]);
     assert_eq!(queue.take_back(ticket), None);

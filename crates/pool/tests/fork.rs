@@ -95,7 +95,7 @@ fn a_pool_at_work_can_be_forked() {
     let feeders: Vec<_> = (0..2)
         .map(|_| {
             let (its, stop) = (pool.clone(), stop.clone());
-            let feed = move || {
+            let source = move || {
                 while !stop.load(Ordering::SeqCst) {
                     drop(its.submit(|| ()).unwrap());
                     while its.stats().waiting > 50 {
@@ -103,7 +103,7 @@ fn a_pool_at_work_can_be_forked() {
                     }
                 }
             };
-            pool.submit(feed).unwrap()
+            pool.submit(source).unwrap()
         })
         .collect();
     for _ in 0..100 {

@@ -7,7 +7,7 @@
 mod model;
 
 use interlock_pool::DelayQueue;
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, WaitContext};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
@@ -16,7 +16,7 @@ type Numbers = DelayQueue<u32>;
 /// A taker that takes until nothing is left.
 fn takes_all(queue: &Arc<Numbers>) -> JoinHandle<Vec<u32>> {
     let queue = queue.clone();
-    thread::spawn(move || std::iter::from_fn(|| queue.take_with(&mut Patience::endless())).collect())
+    thread::spawn(move || std::iter::from_fn(|| queue.take_with(&mut WaitContext::endless())).collect())
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn an_earlier_item_wakes_the_taker() {
         queue.put(Deadline::NEVER, 1);
         let taker = {
             let queue = queue.clone();
-            thread::spawn(move || queue.take_with(&mut Patience::endless()))
+            thread::spawn(move || queue.take_with(&mut WaitContext::endless()))
         };
         assert!(!queue.put(Deadline::PASSED, 2).1);
         assert_eq!(taker.join().unwrap(), Some(2));

@@ -6,9 +6,9 @@
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
 
-use interlock_pool::{DEFAULT_PRIORITY, Outcome, Phase, Placed, Refusal, Waited, Watch, WorkQueue};
-use interlock_queue::{GetError, Queue};
-use interlock_wait::{Deadline, Patience, Wakeups};
+use interlock_pool::{DEFAULT_PRIORITY, Outcome, Phase, Refusal, Waited, Watch, WorkQueue};
+use interlock_queue::{GetError, PutOutcome, Queue};
+use interlock_wait::{Deadline, WaitContext, Wakeups};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
@@ -20,7 +20,7 @@ fn start<T: 'static>(outcome: &Arc<Numbers>, body: impl FnOnce(&Numbers) -> T + 
 }
 
 fn wait(outcome: &Numbers) -> Waited {
-    outcome.wait_with(&mut Patience::endless())
+    outcome.wait_with(&mut WaitContext::endless())
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn who_leaves_takes_nothing_from_the_others() {
         let outcome = Arc::new(Numbers::new());
         let stays = start(&outcome, wait);
         let leaves = start(&outcome, |outcome| {
-            outcome.wait_with(&mut Patience::until(Deadline::PASSED))
+            outcome.wait_with(&mut WaitContext::until(Deadline::PASSED))
         });
         assert!(outcome.finish(1).is_ok());
         assert_eq!(stays.join().unwrap(), Waited::Done);
@@ -140,7 +140,7 @@ fn a_task_is_taken_or_comes_out_when_the_queue_is_retired() {
     model::check_bounded(3, || {
         let queue = Arc::new(WorkQueue::new(0));
         let its = queue.clone();
-        let worker = thread::spawn(move || its.take_with(&mut Patience::endless()));
+        let worker = thread::spawn(move || its.take_with(&mut WaitContext::endless()));
         let its = queue.clone();
         let putter = thread::spawn(move || its.try_put(DEFAULT_PRIORITY, 1).is_ok());
         let retired = queue.retire().unwrap();
@@ -155,7 +155,7 @@ fn a_task_is_taken_or_comes_out_when_the_queue_is_retired() {
 
 /// One worker takes a task, and is busy from then on; two are put.
 fn two_tasks_for_a_worker(
-    put: fn(&WorkQueue<u32>, u32) -> Placed,
+    put: fn(&WorkQueue<u32>, u32) -> PutOutcome,
     take: fn(&WorkQueue<u32>) -> Result<u32, GetError>,
 ) {
     model::check_bounded(3, move || {
@@ -165,24 +165,27 @@ fn two_tasks_for_a_worker(
         let placed = [1, 2].map(|work| put(&queue, work));
         assert!(worker.join().unwrap().is_ok());
         assert_eq!(queue.len(), 1);
-        let idle = placed.iter().filter(|&&it| it == Placed::WorkerIsIdle).count();
+        let idle = placed
+            .iter()
+            .filter(|&&it| it == PutOutcome::GetterNotified)
+            .count();
         assert!(idle <= 1, "for the task that nobody takes, somebody was wanted");
     });
 }
 
-fn lay(queue: &WorkQueue<u32>, work: u32) -> Placed {
-    queue.try_lay(DEFAULT_PRIORITY, work).unwrap()
+fn lay(queue: &WorkQueue<u32>, work: u32) -> PutOutcome {
+    queue.push_wake_one(DEFAULT_PRIORITY, work).unwrap()
 }
 
 fn pick(queue: &WorkQueue<u32>) -> Result<u32, GetError> {
-    queue.take_unforked(|_| ()).map(|(work, ())| work)
+    queue.take_fork_guarded(|_| ()).map(|(work, ())| work)
 }
 
 #[test]
 fn a_worker_is_wanted_when_none_is_idle() {
     two_tasks_for_a_worker(
         |queue, work| queue.try_put(DEFAULT_PRIORITY, work).unwrap(),
-        |queue| queue.take_with(&mut Patience::endless()),
+        |queue| queue.take_with(&mut WaitContext::endless()),
     );
     two_tasks_for_a_worker(lay, pick);
 }
@@ -223,7 +226,7 @@ fn what_was_put_before_the_end_is_done() {
         let queue = Arc::new(WorkQueue::new(0));
         let workers = [(); 2].map(|()| {
             let queue = queue.clone();
-            thread::spawn(move || queue.take_with(&mut Patience::endless()))
+            thread::spawn(move || queue.take_with(&mut WaitContext::endless()))
         });
         assert!(queue.try_put(DEFAULT_PRIORITY, 1).is_ok());
         queue.shutdown();

@@ -7,9 +7,9 @@
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
 
-use interlock_pool::{Counts, Crew, DEFAULT_PRIORITY, Gather, Group, Started, WorkQueue};
+use interlock_pool::{CountedQueue, Counts, DEFAULT_PRIORITY, ReorderBuffer, Started, WaitGroup, WorkQueue};
 use interlock_queue::GetError;
-use interlock_wait::{Deadline, Host, Patience, Slept};
+use interlock_wait::{Deadline, Host, Slept, WaitContext};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread::{self, JoinHandle};
@@ -33,11 +33,11 @@ impl Host for GivesUp {
 }
 
 fn wait_for(number: u64) -> impl FnOnce(&Counts) -> u64 {
-    move |counts| counts.wait_with(number, &mut Patience::endless())
+    move |counts| counts.wait_with(number, &mut WaitContext::endless())
 }
 
 fn give_up_on(number: u64) -> impl FnOnce(&Counts) -> u64 {
-    move |counts| counts.wait_with(number, &mut Patience::hosted(Deadline::NEVER, &mut GivesUp))
+    move |counts| counts.wait_with(number, &mut WaitContext::hosted(Deadline::NEVER, &mut GivesUp))
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn a_task_is_in_one_place_in_each_look() {
 }
 
 /// All that is still to come.
-fn take_all(gather: &Gather<usize>) -> Vec<usize> {
-    let next = || gather.take_with(&mut Patience::endless());
+fn take_all(gather: &ReorderBuffer<usize>) -> Vec<usize> {
+    let next = || gather.take_with(&mut WaitContext::endless());
     let mut taken = Vec::new();
     loop {
         match next() {
@@ -96,13 +96,13 @@ fn take_all(gather: &Gather<usize>) -> Vec<usize> {
     }
 }
 
-fn put(number: usize) -> impl FnOnce(&Gather<usize>) -> bool {
+fn put(number: usize) -> impl FnOnce(&ReorderBuffer<usize>) -> bool {
     move |gather| gather.put_at(number, number).is_ok()
 }
 
 #[test]
 fn the_end_is_noticed_by_whoever_comes_second() {
-    for new in [Gather::as_they_come, Gather::in_order] {
+    for new in [ReorderBuffer::as_they_come, ReorderBuffer::in_order] {
         model::check_bounded(3, move || {
             let gather = Arc::new(new());
             let puts = [0, 1].map(|number| start(&gather, put(number)));
@@ -119,7 +119,7 @@ fn the_end_is_noticed_by_whoever_comes_second() {
 #[test]
 fn values_are_taken_in_the_order_of_their_numbers_each_once() {
     model::check_bounded(3, || {
-        let gather = Arc::new(Gather::in_order());
+        let gather = Arc::new(ReorderBuffer::in_order());
         gather.set_length(3);
         let first = start(&gather, |gather| put(1)(gather) && put(0)(gather));
         let second = start(&gather, put(2));
@@ -130,7 +130,7 @@ fn values_are_taken_in_the_order_of_their_numbers_each_once() {
 
 #[test]
 fn there_is_one_last_value_and_no_other_is_lost() {
-    for new in [Gather::as_they_come, Gather::in_order] {
+    for new in [ReorderBuffer::as_they_come, ReorderBuffer::in_order] {
         model::check_bounded(3, move || {
             let gather = Arc::new(new());
             let puts = start(&gather, put(0));
@@ -147,7 +147,7 @@ fn there_is_one_last_value_and_no_other_is_lost() {
 
 #[test]
 fn what_is_put_while_all_is_discarded_stays_nowhere() {
-    for new in [Gather::as_they_come, Gather::in_order] {
+    for new in [ReorderBuffer::as_they_come, ReorderBuffer::in_order] {
         model::check_bounded(3, move || {
             let gather = Arc::new(new());
             let value = std::sync::Arc::new(());
@@ -164,14 +164,14 @@ fn what_is_put_while_all_is_discarded_stays_nowhere() {
 }
 
 /// Puts a task, and counts the workers that are missing afterwards.
-fn put_and_enter(crew: &Crew<u32>) {
-    crew.put(7).unwrap();
-    (0..crew.missing(0, 3)).for_each(|_| crew.enter());
+fn put_and_enter(tasks: &CountedQueue<u32>) {
+    tasks.put(7).unwrap();
+    (0..tasks.missing(0, 3)).for_each(|_| tasks.enter());
 }
 
 /// A worker that takes a task, and is at it from then on.
-fn take_one(crew: &Crew<u32>) {
-    crew.take_with(&mut Patience::endless()).unwrap();
+fn take_one(tasks: &CountedQueue<u32>) {
+    tasks.take_with(&mut WaitContext::endless()).unwrap();
 }
 
 #[test]
@@ -179,15 +179,17 @@ fn for_each_task_that_is_not_done_there_is_a_worker_or_one_is_missing() {
     // One thread submits two, two submit one each.
     for together in [1, 2] {
         model::check_bounded(3, move || {
-            let crew = Arc::new(Crew::new());
-            crew.enter();
-            let worker = start(&crew, take_one);
-            let other = start(&crew, move |crew| (1..together).for_each(|_| put_and_enter(crew)));
-            (together..=2).for_each(|_| put_and_enter(&crew));
+            let tasks = Arc::new(CountedQueue::new());
+            tasks.enter();
+            let worker = start(&tasks, take_one);
+            let other = start(&tasks, move |tasks| {
+                (1..together).for_each(|_| put_and_enter(tasks))
+            });
+            (together..=2).for_each(|_| put_and_enter(&tasks));
             worker.join().unwrap();
             other.join().unwrap();
-            assert_eq!(crew.waiting(), 1);
-            assert!(crew.workers() >= 2, "one more than the one that is at a task");
+            assert_eq!(tasks.waiting(), 1);
+            assert!(tasks.workers() >= 2, "one more than the one that is at a task");
         });
     }
 }
@@ -195,37 +197,37 @@ fn for_each_task_that_is_not_done_there_is_a_worker_or_one_is_missing() {
 #[test]
 fn a_worker_that_is_done_is_there_for_the_next_task() {
     model::check_bounded(4, || {
-        let crew = Arc::new(Crew::new());
-        put_and_enter(&crew);
-        let worker = start(&crew, |crew| {
-            take_one(crew);
-            crew.done();
-            take_one(crew);
+        let tasks = Arc::new(CountedQueue::new());
+        put_and_enter(&tasks);
+        let worker = start(&tasks, |tasks| {
+            take_one(tasks);
+            tasks.done();
+            take_one(tasks);
         });
-        put_and_enter(&crew);
+        put_and_enter(&tasks);
         worker.join().unwrap();
-        crew.done();
-        assert_eq!(crew.missing(crew.workers() as usize, 3), 0, "all are free");
+        tasks.done();
+        assert_eq!(tasks.missing(tasks.workers() as usize, 3), 0, "all are free");
     });
 }
 
 #[test]
 fn a_task_is_taken_or_taken_out_or_refused_and_then_every_worker_ends() {
     model::check_bounded(3, || {
-        let crew = Arc::new(Crew::new());
-        let worker = start(&crew, |crew| {
-            let next = || crew.take_with(&mut Patience::endless());
+        let tasks = Arc::new(CountedQueue::new());
+        let worker = start(&tasks, |tasks| {
+            let next = || tasks.take_with(&mut WaitContext::endless());
             std::iter::from_fn(|| next().ok())
-                .inspect(|_| crew.done())
+                .inspect(|_| tasks.done())
                 .count()
         });
-        let puts = start(&crew, |crew| [1, 2].map(|task| crew.put(task).is_ok()));
-        crew.close();
-        let taken_out = crew.drain().count();
+        let puts = start(&tasks, |tasks| [1, 2].map(|task| tasks.put(task).is_ok()));
+        tasks.close();
+        let taken_out = tasks.drain().count();
         let put = puts.join().unwrap().into_iter().filter(|&put| put).count();
         assert_eq!(worker.join().unwrap() + taken_out, put);
         assert_eq!(
-            (crew.missing(0, 3), crew.missing(1, 3)),
+            (tasks.missing(0, 3), tasks.missing(1, 3)),
             (0, 1),
             "nothing is left to do"
         );
@@ -234,7 +236,7 @@ fn a_task_is_taken_or_taken_out_or_refused_and_then_every_worker_ends() {
 
 /// A pool as a [`ThreadPool`](interlock_pool) is one, with threads of which some can't be started.
 struct Pool {
-    workers: Group,
+    workers: WaitGroup,
     tasks: WorkQueue<u32>,
     attempts: AtomicU32,
     /// A bit for each attempt to start a thread: whether it fails.
@@ -244,7 +246,7 @@ struct Pool {
 impl Pool {
     fn new(fail: u32) -> Self {
         Pool {
-            workers: Group::new(),
+            workers: WaitGroup::new(),
             tasks: WorkQueue::new(0),
             attempts: AtomicU32::new(0),
             fail,
@@ -268,7 +270,7 @@ impl Pool {
             match started {
                 // It begins with this task.
                 Started::Yes => return true,
-                _ if self.workers.has_any() => return self.tasks.try_lay(DEFAULT_PRIORITY, 7).is_ok(),
+                _ if self.workers.has_any() => return self.tasks.push_wake_one(DEFAULT_PRIORITY, 7).is_ok(),
                 Started::Failed(()) => return false,
                 Started::Enough => {}
             }
@@ -301,7 +303,7 @@ fn a_task_submitted_at_the_end_of_a_pool_is_done_or_comes_back() {
         let pool = Arc::new(Pool::new(0));
         let submits = start(&pool, |pool| pool.submit(1));
         pool.tasks.shutdown();
-        let has_ended = pool.workers.wait_with(&mut Patience::until(Deadline::PASSED));
+        let has_ended = pool.workers.wait_with(&mut WaitContext::until(Deadline::PASSED));
         // The worker of a task that was taken has not left yet: who joins waits for it.
         let taken = submits.join().unwrap();
         assert!(!(has_ended && taken));
@@ -311,7 +313,7 @@ fn a_task_submitted_at_the_end_of_a_pool_is_done_or_comes_back() {
 #[test]
 fn a_thread_that_ends_before_it_is_known_that_it_was_started_is_not_waited_for() {
     model::check_bounded(3, || {
-        let group = Arc::new(Group::new());
+        let group = Arc::new(WaitGroup::new());
         let starts = start(&group, |group| {
             let started = group.try_start(1, |_| {
                 // The thread has run, and ended.
@@ -321,7 +323,7 @@ fn a_thread_that_ends_before_it_is_known_that_it_was_started_is_not_waited_for()
             assert!(matches!(started, Started::Yes));
         });
         assert!(!group.has_any(), "it has left, or has not been started");
-        assert!(group.wait_with(&mut Patience::endless()));
+        assert!(group.wait_with(&mut WaitContext::endless()));
         starts.join().unwrap();
         assert!(group.is_empty() && !group.has_any());
     });
@@ -330,11 +332,11 @@ fn a_thread_that_ends_before_it_is_known_that_it_was_started_is_not_waited_for()
 #[test]
 fn who_waits_for_the_end_hears_of_a_thread_that_could_not_be_started() {
     model::check(|| {
-        let group = Arc::new(Group::new());
+        let group = Arc::new(WaitGroup::new());
         let fails = start(&group, |group| {
             assert!(matches!(group.try_start(1, |_| Err(())), Started::Failed(())));
         });
-        assert!(group.wait_with(&mut Patience::endless()));
+        assert!(group.wait_with(&mut WaitContext::endless()));
         fails.join().unwrap();
     });
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use interlock_pool::{Outcome, Phase, Refusal, Waited, Watch};
 use interlock_queue::Queue;
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, WaitContext};
 
 type Numbers = Outcome<usize, usize>;
 
@@ -21,8 +21,8 @@ fn pending(count: usize) -> Vec<Numbers> {
 }
 
 /// A wait that a lost notification does not make endless.
-fn long() -> Patience<'static> {
-    Patience::until(Deadline::after(Duration::from_secs(20)))
+fn long() -> WaitContext<'static> {
+    WaitContext::until(Deadline::after(Duration::from_secs(20)))
 }
 
 /// Runs both bodies on each chunk of outcomes at the same time, on two threads: the first from the front, the second from
@@ -140,7 +140,7 @@ fn nobody_sleeps_past_the_end() {
         }
     });
     let never = Numbers::new();
-    let mut no_patience = Patience::until(Deadline::PASSED);
+    let mut no_patience = WaitContext::until(Deadline::PASSED);
     assert_eq!(never.wait_with(&mut no_patience), Waited::TimedOut);
     drop(never.finish(1).unwrap());
     assert_eq!(never.wait_with(&mut no_patience), Waited::Done);

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use interlock_pool::{DEFAULT_PRIORITY, Placed, WorkQueue};
-use interlock_queue::{GetError, PutError};
-use interlock_wait::{Deadline, Event, Kind, Patience, Probe, Resource, clear_probe, set_probe};
+use interlock_pool::{DEFAULT_PRIORITY, WorkQueue};
+use interlock_queue::{GetError, PutError, PutOutcome};
+use interlock_wait::{
+    Deadline, Probe, Resource, ResourceKind, TraceEvent, WaitContext, clear_probe, set_probe,
+};
 
 /// How tasks are put, and how workers take them.
 struct Way {
-    put: fn(&WorkQueue<usize>, usize) -> Result<Placed, PutError<usize>>,
+    put: fn(&WorkQueue<usize>, usize) -> Result<PutOutcome, PutError<usize>>,
     take: fn(&WorkQueue<usize>) -> Result<usize, GetError>,
 }
 
@@ -21,23 +23,23 @@ struct Way {
 const WAYS: [Way; 2] = [
     Way {
         put: |queue, work| queue.try_put(DEFAULT_PRIORITY, work),
-        take: |queue| queue.take_with(&mut Patience::endless()),
+        take: |queue| queue.take_with(&mut WaitContext::endless()),
     },
     Way {
-        put: |queue, work| queue.try_lay(DEFAULT_PRIORITY, work),
-        take: |queue| queue.take_unforked(|_| ()).map(|(work, ())| work),
+        put: |queue, work| queue.push_wake_one(DEFAULT_PRIORITY, work),
+        take: |queue| queue.take_fork_guarded(|_| ()).map(|(work, ())| work),
     },
 ];
 
-fn put(queue: &WorkQueue<usize>, work: usize) -> Placed {
+fn put(queue: &WorkQueue<usize>, work: usize) -> PutOutcome {
     queue.try_put(DEFAULT_PRIORITY, work).unwrap()
 }
 
 #[test]
 fn a_worker_is_wanted_when_none_is_idle() {
     let queue = WorkQueue::new(0);
-    assert_eq!(put(&queue, 1), Placed::WorkerIsWanted);
-    assert_eq!(put(&queue, 2), Placed::WorkerIsWanted);
+    assert_eq!(put(&queue, 1), PutOutcome::NoGetter);
+    assert_eq!(put(&queue, 2), PutOutcome::NoGetter);
     assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]);
     for Way { put, take } in WAYS {
         let (tell, hear) = mpsc::channel();
@@ -49,7 +51,7 @@ fn a_worker_is_wanted_when_none_is_idle() {
                 }
             });
             // Until it stands in line.
-            while put(&queue, 7) == Ok(Placed::WorkerIsWanted) {
+            while put(&queue, 7) == Ok(PutOutcome::NoGetter) {
                 std::thread::yield_now();
                 let _ = queue.try_take();
             }
@@ -67,7 +69,7 @@ fn workers_that_are_woken_one_after_the_other_all_wake() {
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
-                while queue.take_unforked(|_| ()).is_ok() {
+                while queue.take_fork_guarded(|_| ()).is_ok() {
                     let round = took.fetch_add(1, Ordering::SeqCst) / WORKERS + 1;
                     while may_go_on.load(Ordering::SeqCst) < round {
                         std::thread::yield_now();
@@ -76,7 +78,7 @@ fn workers_that_are_woken_one_after_the_other_all_wake() {
             });
         }
         for round in 1..=1_000 {
-            (0..WORKERS).for_each(|work| assert!(queue.try_lay(DEFAULT_PRIORITY, work).is_ok()));
+            (0..WORKERS).for_each(|work| assert!(queue.push_wake_one(DEFAULT_PRIORITY, work).is_ok()));
             // Each runs until all run.
             while took.load(Ordering::SeqCst) < round * WORKERS {
                 std::thread::yield_now();
@@ -104,11 +106,11 @@ fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
             for round in 1..=20_000 {
                 // Until it stands in line, or has taken a task before it did.
                 while took.load(Ordering::SeqCst) < round {
-                    if put(&queue, 1) == Ok(Placed::WorkerIsIdle) {
+                    if put(&queue, 1) == Ok(PutOutcome::GetterNotified) {
                         // At different points of its way back: it has, or will have, one of the two, and nobody is there
                         // for the other.
                         (0..round % 1000).for_each(|_| std::hint::spin_loop());
-                        assert_eq!(put(&queue, 2), Ok(Placed::WorkerIsWanted));
+                        assert_eq!(put(&queue, 2), Ok(PutOutcome::NoGetter));
                         break;
                     }
                     std::thread::yield_now();
@@ -156,12 +158,12 @@ fn a_full_queue_gives_the_task_back_or_waits_for_room() {
     let queue = WorkQueue::new(1);
     put(&queue, 1);
     assert_eq!(queue.try_put(0, 2), Err(PutError::Full(2)));
-    let mut no_patience = Patience::until(Deadline::PASSED);
+    let mut no_patience = WaitContext::until(Deadline::PASSED);
     assert_eq!(queue.put_with(0, 2, &mut no_patience), Err(PutError::Full(2)));
     std::thread::scope(|scope| {
-        let putter = scope.spawn(|| queue.put_with(0, 2, &mut Patience::endless()));
-        assert_eq!(queue.take_unforked(|_| ()), Ok((1, ())));
-        assert_eq!(queue.take_unforked(|_| ()), Ok((2, ())));
+        let putter = scope.spawn(|| queue.put_with(0, 2, &mut WaitContext::endless()));
+        assert_eq!(queue.take_fork_guarded(|_| ()), Ok((1, ())));
+        assert_eq!(queue.take_fork_guarded(|_| ()), Ok((2, ())));
         assert!(putter.join().unwrap().is_ok());
     });
 }
@@ -170,9 +172,9 @@ fn a_full_queue_gives_the_task_back_or_waits_for_room() {
 struct WaitsForRoom(AtomicUsize);
 
 impl Probe for WaitsForRoom {
-    fn event(&self, event: Event) {
-        let room = Kind::QueuePut;
-        if matches!(event, Event::WillWait { resource: Resource { kind, .. }, .. } if kind == room) {
+    fn event(&self, event: TraceEvent) {
+        let room = ResourceKind::QueuePut;
+        if matches!(event, TraceEvent::WillWait { resource: Resource { kind, .. }, .. } if kind == room) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -196,7 +198,7 @@ fn make_room(how: &str, waits: &WaitsForRoom) -> WorkQueue<usize> {
     put(&queue, 2);
     std::thread::scope(|scope| {
         let before = waits.0.load(Ordering::SeqCst);
-        let putter = scope.spawn(|| queue.put_with(0, 3, &mut Patience::endless()));
+        let putter = scope.spawn(|| queue.put_with(0, 3, &mut WaitContext::endless()));
         while waits.0.load(Ordering::SeqCst) == before {
             std::thread::yield_now();
         }
@@ -204,7 +206,7 @@ fn make_room(how: &str, waits: &WaitsForRoom) -> WorkQueue<usize> {
             "drain" => assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]),
             _ => assert_eq!(queue.take_back(|&work| work == 2), Some(2)),
         }
-        assert_eq!(putter.join().unwrap(), Ok(Placed::WorkerIsWanted));
+        assert_eq!(putter.join().unwrap(), Ok(PutOutcome::NoGetter));
     });
     queue
 }
@@ -216,7 +218,7 @@ fn the_smallest_number_is_taken_first() {
         queue.try_put(priority, work).unwrap();
     }
     queue.shutdown();
-    let taken: Vec<_> = std::iter::from_fn(|| queue.take_unforked(|&work| work).ok())
+    let taken: Vec<_> = std::iter::from_fn(|| queue.take_fork_guarded(|&work| work).ok())
         .map(|(_, work)| work)
         .collect();
     assert_eq!(taken, [1, 2, 3, 4, 5, 6]);

@@ -10,14 +10,14 @@ use pyo3::types::{PyDict, PyType};
 use crate::blocking;
 use crate::convert::{Timeout, is_plain, plain_number};
 use crate::errors;
-use crate::openable::{Exported, Openable, begin_open, closed, function, standard};
+use crate::native::{Exported, Native, begin_materialized, function, native, standard};
 use crate::raw::intern;
 
 /// What `threading.Barrier` consists of: a point that a number of threads pass together, again and again.
 ///
 /// Blocks in `wait()` until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end the
 /// wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
-#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Barrier {
     engine: engine::Barrier,
     /// Of each wait that has none of its own: a plain number, of which the garbage collector need not know. Not set before
@@ -46,7 +46,7 @@ impl Barrier {
             engine: engine::Barrier::new(1),
             timeout: OnceLock::new(),
         };
-        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(barrier))
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(barrier))
     }
 
     /// A barrier with an action is open: the action is Python code that runs under its lock.
@@ -64,13 +64,13 @@ impl Barrier {
             _ => None,
         };
         let own = timeout.map(|timeout| timeout.clone().unbind());
-        let begun = closed(slf, |barrier| match plain {
+        let begun = native(slf, |barrier| match plain {
             Some(parties) if barrier.timeout.set(own).is_ok() => {
                 barrier.engine.begin_with(parties);
                 true
             }
             _ => {
-                begin_open(slf);
+                begin_materialized(slf);
                 false
             }
         })?;
@@ -92,7 +92,7 @@ impl Barrier {
     #[pyo3(signature = (timeout = None))]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match closed(slf, |barrier| barrier.wait_closed(py, timeout))?.transpose()? {
+        match native(slf, |barrier| barrier.wait_closed(py, timeout))?.transpose()? {
             None => standard(slf, intern!(py, "wait"), (slf, timeout)),
             Some(Waited::Through(index)) => Ok(index.into_pyobject(py)?.into_any()),
             Some(Waited::GoesOn(index, left, raised)) => {
@@ -110,7 +110,7 @@ impl Barrier {
 
     /// Make the barrier empty and whole; threads that wait get BrokenBarrierError. Never blocks.
     fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match closed(slf, |barrier| barrier.engine.reset())? {
+        match native(slf, |barrier| barrier.engine.reset())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "reset"), (slf,)).map(drop),
         }
@@ -118,7 +118,7 @@ impl Barrier {
 
     /// Break the barrier: threads that wait, and that come, get BrokenBarrierError until reset(). Never blocks.
     fn abort(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match closed(slf, |barrier| barrier.engine.abort())? {
+        match native(slf, |barrier| barrier.engine.abort())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "abort"), (slf,)).map(drop),
         }
@@ -152,8 +152,8 @@ impl Barrier {
         let own = self._interlock_timeout().map(|own| own.bind(py));
         let deadline = Timeout::of(timeout.or(own))?.deadline()?;
         let mut retired = None;
-        let arrived = blocking::wait(py, deadline, |patience| {
-            let arrived = self.engine.arrive_with(patience);
+        let arrived = blocking::wait(py, deadline, |context| {
+            let arrived = self.engine.arrive_with(context);
             if let Err(Broken::Retired(index)) = arrived {
                 retired = Some(index);
             }

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
-use interlock_wait::{Deadline, Host, Patience, Slept, ThreadId, watch};
+use interlock_wait::{Deadline, Host, Slept, ThreadId, WaitContext, watch};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -183,7 +183,7 @@ pub(crate) fn give_way(py: Python<'_>) {
 pub(crate) fn wait<R>(
     py: Python<'_>,
     deadline: Deadline,
-    operation: impl FnOnce(&mut Patience<'_>) -> R,
+    operation: impl FnOnce(&mut WaitContext<'_>) -> R,
 ) -> PyResult<R> {
     if handles_signals(py) {
         py.check_signals()?;
@@ -198,13 +198,13 @@ pub(crate) fn wait<R>(
 pub(crate) fn go_on_waiting<R>(
     py: Python<'_>,
     deadline: Deadline,
-    operation: impl FnOnce(&mut Patience<'_>) -> R,
+    operation: impl FnOnce(&mut WaitContext<'_>) -> R,
 ) -> PyResult<R> {
     let mut interpreter = Interpreter {
         py,
         handles_signals: handles_signals(py),
         raised: None,
     };
-    let result = operation(&mut Patience::hosted(deadline, &mut interpreter));
+    let result = operation(&mut WaitContext::hosted(deadline, &mut interpreter));
     interpreter.raised.map_or(Ok(result), Err)
 }

@@ -12,9 +12,9 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use crate::blocking;
 use crate::convert::{Given, LockTimeout, Timeout, Truth, plain_number};
 use crate::errors::Failure;
+use crate::initialized::Initialized;
 use crate::lock::Lock;
-use crate::made::Made;
-use crate::openable::{Exported, Openable, begin_open, closed, open, standard};
+use crate::native::{Exported, Native, begin_materialized, materialize, native, standard};
 use crate::raw::intern;
 use crate::rlock::RLock;
 use crate::stand_in::{WaitsInside, stand_in_line};
@@ -24,11 +24,11 @@ use crate::standard::Standard;
 ///
 /// Blocks in `wait()`, with its lock released, until `notify()`; Ctrl-C ends the wait, after the lock was taken back.
 /// Follows https://docs.python.org/3/library/threading.html#condition-objects.
-#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Condition {
     engine: engine::Condition,
     lock: OnceLock<OwnLock>,
-    made: Made,
+    initialized: Initialized,
 }
 
 /// The lock of a closed condition: ours, which the engine can give up and take back in one step. A condition over anything
@@ -95,9 +95,9 @@ impl Condition {
         let condition = Condition {
             engine: engine::Condition::new(),
             lock: OnceLock::new(),
-            made: Made::new(),
+            initialized: Initialized::new(),
         };
-        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(condition))
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(condition))
     }
 
     #[pyo3(signature = (lock = None))]
@@ -107,10 +107,10 @@ impl Condition {
             Some(lock) => OwnLock::of(lock),
             None => Some(OwnLock::RLock(Py::new(py, RLock::default())?)),
         };
-        let begun = closed(slf, |condition| {
+        let begun = native(slf, |condition| {
             let begun = own.is_some_and(|own| condition.lock.set(own).is_ok());
             if !begun {
-                begin_open(slf);
+                begin_materialized(slf);
             }
             begun
         })?;
@@ -127,7 +127,7 @@ impl Condition {
     #[pyo3(signature = (timeout = None))]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let waited = closed(slf, |condition| {
+        let waited = native(slf, |condition| {
             if !condition.lock(py)?.is_owned() {
                 return Err(Failure::WaitNotHeld.raise(py));
             }
@@ -149,10 +149,10 @@ impl Condition {
         let py = slf.py();
         let Some(count) = n.0.as_ref().map_or(Some(1), plain_number) else {
             // Not an integer, or a very large one: what that comes to is for the standard library to say.
-            open(slf)?;
+            materialize(slf)?;
             return standard(slf, intern!(py, "notify"), (slf, n.0)).map(drop);
         };
-        let notified = closed(slf, |condition| {
+        let notified = native(slf, |condition| {
             condition.notify_closed(py, count.max(0).unsigned_abs())
         })?;
         notified.unwrap_or_else(|| standard(slf, intern!(py, "notify"), (slf, count)).map(drop))
@@ -164,11 +164,11 @@ impl Condition {
     fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         if !Standard::is_ours(&slf.get_type())? {
-            if let Some(waiting) = closed(slf, |condition| condition.engine.waiting())? {
+            if let Some(waiting) = native(slf, |condition| condition.engine.waiting())? {
                 return slf.call_method1(intern!(py, "notify"), (waiting,)).map(drop);
             }
         }
-        match closed(slf, |condition| condition.notify_closed(py, usize::MAX))? {
+        match native(slf, |condition| condition.notify_closed(py, usize::MAX))? {
             Some(result) => result,
             None => standard(slf, intern!(py, "notify_all"), (slf,)).map(drop),
         }
@@ -178,7 +178,7 @@ impl Condition {
     #[inline]
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let entered = closed(slf, |condition| {
+        let entered = native(slf, |condition| {
             let taken = match condition.lock(py)? {
                 OwnLock::RLock(lock) => lock.get().acquire(py, Truth(true), LockTimeout::UNLIMITED)?,
                 OwnLock::Lock(lock) => lock.get().acquire(py, Truth(true), LockTimeout::UNLIMITED)?,
@@ -196,7 +196,7 @@ impl Condition {
     #[pyo3(signature = (*args))]
     fn __exit__<'py>(slf: &Bound<'py, Self>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let exited = closed(slf, |condition| {
+        let exited = native(slf, |condition| {
             match condition.lock(py)? {
                 OwnLock::RLock(lock) => lock.get().release(py)?,
                 OwnLock::Lock(lock) => lock.get().release(py)?,
@@ -218,7 +218,7 @@ impl Condition {
 
     fn _at_fork_reinit(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let reset = closed(slf, |condition| {
+        let reset = native(slf, |condition| {
             condition.engine.reset();
             condition.lock(py)?.as_any().call_method0(py, "_at_fork_reinit")
         })?;
@@ -230,7 +230,7 @@ impl Condition {
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match closed(slf, |condition| (condition.lock(py), condition.engine.waiting()))? {
+        match native(slf, |condition| (condition.lock(py), condition.engine.waiting()))? {
             Some((lock, waiting)) => {
                 let lock = lock?.as_any().bind(py).str()?;
                 Ok(format!("<Condition({lock}, {waiting})>")
@@ -247,7 +247,7 @@ impl Condition {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let lock = self.made.is_made().then(|| self.lock.get()).flatten();
+        let lock = self.initialized.is_set().then(|| self.lock.get()).flatten();
         lock.map_or(Ok(()), |lock| visit.call(lock.as_any()))
     }
 }
@@ -299,9 +299,9 @@ impl Condition {
     }
 
     fn wait_until(&self, py: Python<'_>, deadline: Deadline) -> PyResult<bool> {
-        let waited = blocking::wait(py, deadline, |patience| match self.lock(py) {
-            Ok(OwnLock::RLock(lock)) => Ok(self.engine.wait_with(&lock.get().engine, patience)),
-            Ok(OwnLock::Lock(lock)) => Ok(self.engine.wait_with(&lock.get().engine, patience)),
+        let waited = blocking::wait(py, deadline, |context| match self.lock(py) {
+            Ok(OwnLock::RLock(lock)) => Ok(self.engine.wait_with(&lock.get().engine, context)),
+            Ok(OwnLock::Lock(lock)) => Ok(self.engine.wait_with(&lock.get().engine, context)),
             Err(error) => Err(error),
         })??;
         waited

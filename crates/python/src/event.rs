@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
 use crate::convert::Timeout;
-use crate::openable::{Exported, Openable, closed, standard};
+use crate::native::{Exported, Native, native, standard};
 use crate::raw::intern;
 use crate::stand_in::{self, WaitsInside};
 
@@ -14,7 +14,7 @@ use crate::stand_in::{self, WaitsInside};
 ///
 /// Blocks in `wait()` until `set()`; Ctrl-C ends the wait. Whoever waits when it is set gets through, even if it is cleared
 /// at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
-#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Event {
     engine: engine::Event,
 }
@@ -30,12 +30,12 @@ impl Event {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let engine = engine::Event::new();
-        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(Event { engine }))
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(Event { engine }))
     }
 
     #[pyo3(signature = ())]
     fn __init__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match closed(slf, |event| event.engine.clear())? {
+        match native(slf, |event| event.engine.clear())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "__init__"), (slf,)).map(drop),
         }
@@ -45,7 +45,7 @@ impl Event {
     #[inline]
     fn is_set<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match closed(slf, |event| event.engine.is_set())? {
+        match native(slf, |event| event.engine.is_set())? {
             Some(set) => Ok(set.into_pyobject(py)?.to_owned().into_any()),
             None => standard(slf, intern!(py, "is_set"), (slf,)),
         }
@@ -54,7 +54,7 @@ impl Event {
     /// Set the event, and wake all threads that wait for it. Never blocks.
     #[inline]
     fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match closed(slf, |event| event.engine.set())? {
+        match native(slf, |event| event.engine.set())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "set"), (slf,)).map(drop),
         }
@@ -63,7 +63,7 @@ impl Event {
     /// Unset the event. Never blocks.
     #[inline]
     fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match closed(slf, |event| event.engine.clear())? {
+        match native(slf, |event| event.engine.clear())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "clear"), (slf,)).map(drop),
         }
@@ -74,12 +74,12 @@ impl Event {
     #[inline]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let waited = closed(slf, |event| {
+        let waited = native(slf, |event| {
             if event.engine.is_set() {
                 return Ok(true);
             }
             let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
-            blocking::wait(py, deadline, |patience| event.engine.wait_with(patience).is_ok())
+            blocking::wait(py, deadline, |context| event.engine.wait_with(context).is_ok())
         })?;
         match waited {
             Some(set) => Ok(set?.into_pyobject(py)?.to_owned().into_any()),
@@ -88,7 +88,7 @@ impl Event {
     }
 
     fn _at_fork_reinit(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match closed(slf, |event| event.engine.reset())? {
+        match native(slf, |event| event.engine.reset())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "_at_fork_reinit"), (slf,)).map(drop),
         }

@@ -14,13 +14,13 @@ mod condition;
 mod convert;
 mod errors;
 mod event;
+mod fastcall;
 mod futures;
-mod hot;
 mod imported;
+mod initialized;
 mod lock;
-mod made;
-mod mapping;
-mod openable;
+mod multiprocessing_pool;
+mod native;
 mod queue;
 mod raw;
 mod rlock;
@@ -41,16 +41,18 @@ mod _interlock {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
+    use crate::fastcall::own_methods;
+    #[pymodule_export]
     use crate::futures::{
-        Alarm, Alarms, Completed, CurrentTask, Future, Results, Seat, ThreadPool, WaitingCalls, Watcher,
+        Alarm, Alarms, Completed, CurrentTask, Future, Results, ThreadPool, WaitingCalls, Watcher, Worker,
         current_task, remember_future_class, remember_work_items, wait_for_futures,
     };
     #[pymodule_export]
-    use crate::hot::own_methods;
+    use crate::multiprocessing_pool::{
+        AsyncResult, MultiprocessingDelivery, MultiprocessingPool, PoolHandle, ResultIterator,
+    };
     #[pymodule_export]
-    use crate::mapping::{AsyncResult, Gathered, MappingDelivery, MappingPool, MappingSeat};
-    #[pymodule_export]
-    use crate::openable::{Inside, Openable};
+    use crate::native::{Internal, Native};
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]
@@ -71,8 +73,8 @@ mod _interlock {
         crate::standard_type::remember(module.py())?;
         crate::errors::remember(module.py())?;
         crate::blocking::prepare(module.py())?;
-        crate::hot::rely_on_interpreter_lock();
-        crate::hot::methods::install(module.py())?;
+        crate::fastcall::rely_on_interpreter_lock();
+        crate::fastcall::methods::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
         // By its Python name it is `threading.Lock` up to 3.12, where pickles look for it.
         module.add(

@@ -157,9 +157,7 @@ impl Lock {
         }
         match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {
             Deadline::PASSED => Ok(false),
-            deadline => blocking::wait(py, deadline, |patience| {
-                self.engine.acquire_with(patience).is_ok()
-            }),
+            deadline => blocking::wait(py, deadline, |context| self.engine.acquire_with(context).is_ok()),
         }
     }
 }

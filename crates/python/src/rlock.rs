@@ -126,9 +126,9 @@ impl RLock {
             count: saved.0,
             owner: ThreadId::from_ident(saved.1),
         };
-        blocking::go_on_waiting(py, Deadline::NEVER, |patience| {
+        blocking::go_on_waiting(py, Deadline::NEVER, |context| {
             // A wait that insists ends in success only.
-            let _ = self.engine.restore_with(saved, &mut patience.insisting());
+            let _ = self.engine.restore_with(saved, &mut context.insisting());
         })
     }
 
@@ -217,9 +217,7 @@ impl RLock {
         }
         match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {
             Deadline::PASSED => Ok(false),
-            deadline => blocking::wait(py, deadline, |patience| {
-                self.engine.acquire_with(patience).is_ok()
-            }),
+            deadline => blocking::wait(py, deadline, |context| self.engine.acquire_with(context).is_ok()),
         }
     }
 }

@@ -9,14 +9,16 @@ use pyo3::types::{PyDict, PyType};
 use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
-use crate::openable::{Exported, Openable, begin_open, closed, function, goes_own_way, open, standard};
+use crate::native::{
+    Exported, Native, begin_materialized, function, goes_own_way, materialize, native, standard,
+};
 use crate::raw::intern;
 
 /// What `threading.Semaphore` and `threading.BoundedSemaphore` consist of: a number of permits.
 ///
 /// Blocks in `acquire()` while there is none, until `release()`; Ctrl-C ends the wait. Follows
 /// https://docs.python.org/3/library/threading.html#semaphore-objects.
-#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Semaphore {
     engine: engine::Semaphore,
 }
@@ -32,7 +34,7 @@ impl Semaphore {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let engine = engine::Semaphore::new(1);
-        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(Semaphore { engine }))
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(Semaphore { engine }))
     }
 
     #[pyo3(signature = (value = Given::default()))]
@@ -58,7 +60,7 @@ impl Semaphore {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let mut left = None;
-        let acquired = closed(slf, |semaphore| {
+        let acquired = native(slf, |semaphore| {
             semaphore.acquire_closed(py, blocking.0, timeout, &mut left)
         })?;
         let acquired = acquired.transpose()?.unwrap_or(Err(WaitError::Retired));
@@ -94,10 +96,10 @@ impl Semaphore {
         let py = slf.py();
         let Some(count) = n.0.as_ref().map_or(Some(1), plain_number) else {
             // Not an integer, or a very large one: what that comes to is for the standard library to say.
-            open(slf)?;
+            materialize(slf)?;
             return standard(slf, intern!(py, "release"), (slf, n.0)).map(drop);
         };
-        let released = closed(slf, |semaphore| match count {
+        let released = native(slf, |semaphore| match count {
             1 => semaphore.engine.release().map_err(errors::too_many(py)),
             2.. => semaphore
                 .engine
@@ -158,7 +160,7 @@ impl Semaphore {
         }
         let deadline = Timeout::of(timeout)?.deadline()?;
         Ok(
-            match blocking::wait(py, deadline, |patience| self.engine.acquire_with(patience))? {
+            match blocking::wait(py, deadline, |context| self.engine.acquire_with(context))? {
                 Ok(()) => Ok(true),
                 Err(WaitError::Retired) => {
                     *left = Some(deadline.remaining().map(|left| left.as_secs_f64()));
@@ -177,7 +179,7 @@ fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: 
         None => Some(1),
         Some(value) => plain_number(value).and_then(|value| usize::try_from(value).ok()),
     };
-    let begun = closed(slf, |semaphore| {
+    let begun = native(slf, |semaphore| {
         let is_new = semaphore.engine.permits() == 1 && semaphore.engine.bound() == usize::MAX;
         match permits.filter(|_| is_new) {
             Some(permits) => {
@@ -186,7 +188,7 @@ fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: 
                 true
             }
             None => {
-                begin_open(slf);
+                begin_materialized(slf);
                 false
             }
         }

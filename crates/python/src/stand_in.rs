@@ -13,10 +13,10 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
-use crate::openable::Openable;
+use crate::native::Native;
 
 /// An object in which threads may wait when it is opened.
-pub(crate) trait WaitsInside: PyClass<Frozen = True, BaseType = Openable> + Sync {
+pub(crate) trait WaitsInside: PyClass<Frozen = True, BaseType = Native> + Sync {
     /// How many threads wait.
     fn waiting(&self) -> usize;
     /// Notifies the first of them; whether there was one.

@@ -5,7 +5,6 @@
 //!
 //! - [`Fifo`]: first in, first out;
 //! - [`Lifo`]: last in, first out;
-//! - [`Either`]: one of these two, chosen at run time;
 //! - [`Priority`]: the item with the smallest number first, and first in, first out among equals.
 //!
 
@@ -24,6 +23,6 @@ mod task;
 pub use error::{GetError, JoinError, PutError, TooManyDone};
 pub use queue::{FifoQueue, LifoQueue, PriorityQueue, Queue};
 pub use side::Side;
-pub use state::{Contents, Discard, Handed, Pick};
-pub use store::{Either, Fifo, Lifo, Priority, Store, Traverse};
+pub use state::{Contents, Discard, Pick, PutOutcome};
+pub use store::{Deque, Fifo, Lifo, Priority, Store, Traverse};
 pub use task::{Getting, Joining, Putting};

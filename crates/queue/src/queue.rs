@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, Waiter, Wake, Wakeup, Wakeups, block};
+use interlock_wait::{
+    Deadline, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeup, Wakeups, block,
+};
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
-use crate::state::{Contents, Discard, Handed, Mode, NoRoom, Pick, State};
+use crate::state::{Contents, Discard, Mode, NoRoom, Pick, PutOutcome, State};
 use crate::store::{Fifo, Lifo, Priority, Store, Traverse};
 
 /// A queue of items in the order in which they were put: Python's `queue.Queue`.
@@ -76,7 +78,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue is full, shut down or retired.
     #[inline]
-    pub fn try_hand(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+    pub fn try_hand(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
         self.hand(item, |_| true)
     }
 
@@ -84,53 +86,57 @@ impl<S: Store> Queue<S> {
     ///
     /// # Errors
     /// The queue is shut down or retired.
-    pub fn hand_over(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+    pub fn hand_over(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
         self.hand(item, |reason| !matches!(reason, NoRoom::Full))
     }
 
     /// Puts an item in, unless a reason against it `counts`.
     #[inline(always)]
-    fn hand(&self, item: S::Item, counts: impl FnOnce(&NoRoom) -> bool) -> Result<Handed, PutError<S::Item>> {
+    fn hand(
+        &self,
+        item: S::Item,
+        counts: impl FnOnce(&NoRoom) -> bool,
+    ) -> Result<PutOutcome, PutError<S::Item>> {
         let mut state = self.state.lock();
         if let Some(reason) = state.room().err().filter(counts) {
             drop(state);
             return Err(reason.with(item));
         }
-        let handed = state.handed();
+        let outcome = state.put_outcome();
         let wakeup = state.push(item);
         drop(state);
         if let Some(wakeup) = wakeup {
             wakeup.run();
         }
-        Ok(handed)
+        Ok(outcome)
     }
 
-    /// Puts an item in if there is room, for getters that [pick](Queue::try_pick), and says whether there is one for it. They
+    /// Puts an item in if there is room, for getters that [pick](Queue::pop_wake_next), and says whether there is one for it. They
     /// are woken one after the other: each wakes the next when it has come, if there is still an item. Never blocks.
     ///
     /// # Errors
     /// The queue is full, shut down or retired.
     #[inline]
-    pub fn try_lay(&self, item: S::Item) -> Result<Handed, PutError<S::Item>> {
+    pub fn push_wake_one(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
         let mut state = self.state.lock();
         if let Err(reason) = state.room() {
             drop(state);
             return Err(reason.with(item));
         }
-        let (handed, wakeup) = state.lay(item);
+        let (outcome, wakeup) = state.push_wake_one(item);
         drop(state);
         wakeup.run();
-        Ok(handed)
+        Ok(outcome)
     }
 
-    /// Takes out an item that was [laid](Queue::try_lay) there, if there is one. A getter that picks waits by
+    /// Takes out an item that was [laid](Queue::push_wake_one) there, if there is one. A getter that picks waits by
     /// [`Queue::register_first`], and never gives up. Never blocks.
     ///
     /// # Errors
     /// The queue is empty, or retired.
     #[inline]
-    pub fn try_pick(&self, how: Pick) -> Result<S::Item, GetError> {
-        let (item, wakeups) = self.state.lock().pick(how)?;
+    pub fn pop_wake_next(&self, how: Pick) -> Result<S::Item, GetError> {
+        let (item, wakeups) = self.state.lock().pop_wake_next(how)?;
         wakeups.into_iter().for_each(Wakeup::run);
         Ok(item)
     }
@@ -140,7 +146,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue is shut down or retired.
     pub fn put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
-        self.put_with(item, &mut Patience::endless())
+        self.put_with(item, &mut WaitContext::endless())
     }
 
     /// Puts an item in. Blocks while the queue is full, until `deadline`.
@@ -148,38 +154,42 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue stayed full, or was shut down or retired; the item is in the error.
     pub fn put_until(&self, item: S::Item, deadline: Deadline) -> Result<(), PutError<S::Item>> {
-        self.put_with(item, &mut Patience::until(deadline))
+        self.put_with(item, &mut WaitContext::until(deadline))
     }
 
-    /// Puts an item in. Blocks while the queue is full, until `patience` ends.
+    /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
     ///
     /// # Errors
     /// The queue stayed full, was shut down or retired, or the host ended the wait; the item is in the error.
-    pub fn put_with(&self, item: S::Item, patience: &mut Patience<'_>) -> Result<(), PutError<S::Item>> {
-        self.put_by(Self::try_put, item, patience)
+    pub fn put_with(&self, item: S::Item, context: &mut WaitContext<'_>) -> Result<(), PutError<S::Item>> {
+        self.put_by(Self::try_put, item, context)
     }
 
     /// As [`Queue::put_with`], and says whether a getter waited for the item. Blocks while the queue is full, until
-    /// `patience` ends.
+    /// `context` ends the wait.
     ///
     /// # Errors
     /// As for [`Queue::put_with`].
-    pub fn hand_with(&self, item: S::Item, patience: &mut Patience<'_>) -> Result<Handed, PutError<S::Item>> {
-        self.put_by(Self::try_hand, item, patience)
+    pub fn hand_with(
+        &self,
+        item: S::Item,
+        context: &mut WaitContext<'_>,
+    ) -> Result<PutOutcome, PutError<S::Item>> {
+        self.put_by(Self::try_hand, item, context)
     }
 
     fn put_by<R>(
         &self,
         attempt: impl Fn(&Self, S::Item) -> Result<R, PutError<S::Item>>,
         mut item: S::Item,
-        patience: &mut Patience<'_>,
+        context: &mut WaitContext<'_>,
     ) -> Result<R, PutError<S::Item>> {
         loop {
             match attempt(self, item) {
                 Err(PutError::Full(refused)) => item = refused,
                 result => return result,
             }
-            match self.wait(Side::Put, patience) {
+            match self.wait(Side::Put, context) {
                 Wake::Notified => {}
                 Wake::TimedOut => return attempt(self, item),
                 Wake::Interrupted => return Err(PutError::Interrupted(item)),
@@ -188,21 +198,21 @@ impl<S: Store> Queue<S> {
     }
 
     /// Puts items in, in their order, as many at a time as there is room for. Blocks while the queue is full, until
-    /// `patience` ends. What was put is gone from `items`; what was not is still there.
+    /// `context` ends the wait. What was put is gone from `items`; what was not is still there.
     ///
     /// # Errors
     /// As for [`Queue::put_with`].
     pub fn put_many_with(
         &self,
         items: &mut VecDeque<S::Item>,
-        patience: &mut Patience<'_>,
+        context: &mut WaitContext<'_>,
     ) -> Result<(), PutError<()>> {
         loop {
             match self.try_put_many(items) {
                 Err(PutError::Full(())) => {}
                 result => return result,
             }
-            match self.wait(Side::Put, patience) {
+            match self.wait(Side::Put, context) {
                 Wake::Notified => {}
                 Wake::TimedOut => return self.try_put_many(items),
                 Wake::Interrupted => return Err(PutError::Interrupted(())),
@@ -236,7 +246,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue is shut down and empty, or retired.
     pub fn get(&self) -> Result<S::Item, GetError> {
-        self.get_with(&mut Patience::endless())
+        self.get_with(&mut WaitContext::endless())
     }
 
     /// Takes an item out. Blocks while the queue is empty, until `deadline`.
@@ -244,20 +254,20 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue stayed empty, is shut down and empty, or is retired.
     pub fn get_until(&self, deadline: Deadline) -> Result<S::Item, GetError> {
-        self.get_with(&mut Patience::until(deadline))
+        self.get_with(&mut WaitContext::until(deadline))
     }
 
-    /// Takes an item out. Blocks while the queue is empty, until `patience` ends.
+    /// Takes an item out. Blocks while the queue is empty, until `context` ends the wait.
     ///
     /// # Errors
     /// The queue stayed empty, is shut down and empty, is retired, or the host ended the wait.
-    pub fn get_with(&self, patience: &mut Patience<'_>) -> Result<S::Item, GetError> {
+    pub fn get_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError> {
         loop {
             match self.try_get() {
                 Err(GetError::Empty) => {}
                 result => return result,
             }
-            match self.wait(Side::Get, patience) {
+            match self.wait(Side::Get, context) {
                 Wake::Notified => {}
                 Wake::TimedOut => return self.try_get(),
                 Wake::Interrupted => return Err(GetError::Interrupted),
@@ -271,12 +281,16 @@ impl<S: Store> Queue<S> {
         std::iter::from_fn(|| self.get().ok())
     }
 
-    /// Takes out at least one and at most `most` items (1 or more). Blocks while the queue is empty, until `patience` ends.
+    /// Takes out at least one and at most `most` items (1 or more). Blocks while the queue is empty, until `context` ends the wait.
     ///
     /// # Errors
     /// As for [`Queue::get_with`].
-    pub fn get_many_with(&self, most: usize, patience: &mut Patience<'_>) -> Result<Vec<S::Item>, GetError> {
-        let mut got = vec![self.get_with(patience)?];
+    pub fn get_many_with(
+        &self,
+        most: usize,
+        context: &mut WaitContext<'_>,
+    ) -> Result<Vec<S::Item>, GetError> {
+        let mut got = vec![self.get_with(context)?];
         let mut state = self.state.lock();
         let wakeups = state.pop_many(most.saturating_sub(1), &mut got);
         drop(state);
@@ -300,7 +314,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue was retired.
     pub fn join(&self) -> Result<(), JoinError> {
-        self.join_with(&mut Patience::endless())
+        self.join_with(&mut WaitContext::endless())
     }
 
     /// Waits until the task of every item is done. Blocks until then, or until `deadline`.
@@ -308,14 +322,14 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The deadline passed, or the queue was retired.
     pub fn join_until(&self, deadline: Deadline) -> Result<(), JoinError> {
-        self.join_with(&mut Patience::until(deadline))
+        self.join_with(&mut WaitContext::until(deadline))
     }
 
-    /// Waits until the task of every item is done. Blocks until then, or until `patience` ends.
+    /// Waits until the task of every item is done. Blocks until then, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, the host ended the wait, or the queue was retired.
-    pub fn join_with(&self, patience: &mut Patience<'_>) -> Result<(), JoinError> {
+    pub fn join_with(&self, context: &mut WaitContext<'_>) -> Result<(), JoinError> {
         loop {
             let state = self.state.lock();
             match state.mode {
@@ -323,7 +337,7 @@ impl<S: Store> Queue<S> {
                 _ if state.unfinished == 0 => return Ok(()),
                 _ => drop(state),
             }
-            match self.wait(Side::Join, patience) {
+            match self.wait(Side::Join, context) {
                 Wake::Notified => {}
                 Wake::TimedOut if self.state.lock().unfinished == 0 => {}
                 Wake::TimedOut => return Err(JoinError::TimedOut),
@@ -413,11 +427,11 @@ impl<S: Store> Queue<S> {
         drop(forgotten);
     }
 
-    /// Lines up on one side unless the operation would not have to wait, and blocks until notified or `patience` ends.
+    /// Lines up on one side unless the operation would not have to wait, and blocks until notified or `context` ends the wait.
     ///
     /// `Notified` says no more than: try again.
     #[cold]
-    fn wait(&self, side: Side, patience: &mut Patience<'_>) -> Wake {
+    fn wait(&self, side: Side, context: &mut WaitContext<'_>) -> Wake {
         let waiter = Waiter::thread();
         let mut state = self.state.lock();
         if state.is_ready(side) {
@@ -425,7 +439,7 @@ impl<S: Store> Queue<S> {
         }
         state.line(side).push_back(waiter.clone());
         drop(state);
-        let wake = block(&waiter, self.resource(side), None, patience);
+        let wake = block(&waiter, self.resource(side), None, context);
         if wake != Wake::Notified {
             let wakeup = self.state.lock().leave(side, &waiter);
             wakeup.run();
@@ -463,9 +477,9 @@ impl<S: Store> Queue<S> {
 
     pub(crate) fn resource(&self, side: Side) -> Resource {
         let kind = match side {
-            Side::Get => Kind::QueueGet,
-            Side::Put => Kind::QueuePut,
-            Side::Join => Kind::QueueJoin,
+            Side::Get => ResourceKind::QueueGet,
+            Side::Put => ResourceKind::QueuePut,
+            Side::Join => ResourceKind::QueueJoin,
         };
         Resource {
             kind,

@@ -1,6 +1,6 @@
 //! Getting in turn: an item that is put while a getter waits is that getter's, as if it were handed over.
 
-use interlock_wait::{Patience, Waiter, Wake, Wakeup, block};
+use interlock_wait::{WaitContext, Waiter, Wake, Wakeup, block};
 
 use crate::error::{GetError, PutError};
 use crate::queue::Queue;
@@ -37,18 +37,18 @@ impl<S: Store> Queue<S> {
         Ok(item)
     }
 
-    /// Takes an item out that is not reserved for another getter. Blocks while there is none, until `patience` ends; an item
+    /// Takes an item out that is not reserved for another getter. Blocks while there is none, until `context` ends the wait; an item
     /// that is put by [`Queue::try_put_reserved`] while the getter waits is its own.
     ///
     /// # Errors
     /// As for [`Queue::get_with`].
-    pub fn get_reserved_with(&self, patience: &mut Patience<'_>) -> Result<S::Item, GetError> {
+    pub fn get_reserved_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError> {
         loop {
             match self.try_get_unreserved() {
                 Err(GetError::Empty) => {}
                 result => return result,
             }
-            match self.wait_reserving(patience) {
+            match self.wait_reserving(context) {
                 None => {}
                 Some(Wake::Notified) => match self.get_own() {
                     // Somebody cleared the queue.
@@ -72,10 +72,10 @@ impl<S: Store> Queue<S> {
         Ok(item)
     }
 
-    /// Lines up, and blocks until notified or `patience` ends; `None` if there is no need to. A getter that was notified just
+    /// Lines up, and blocks until notified or `context` ends the wait; `None` if there is no need to. A getter that was notified just
     /// when its time was over was notified.
     #[cold]
-    fn wait_reserving(&self, patience: &mut Patience<'_>) -> Option<Wake> {
+    fn wait_reserving(&self, context: &mut WaitContext<'_>) -> Option<Wake> {
         let waiter = Waiter::thread();
         let mut state = self.state.lock();
         if state.unreserved() > 0 || state.mode != Mode::Open {
@@ -83,7 +83,7 @@ impl<S: Store> Queue<S> {
         }
         state.line(Side::Get).push_back(waiter.clone());
         drop(state);
-        let wake = block(&waiter, self.resource(Side::Get), None, patience);
+        let wake = block(&waiter, self.resource(Side::Get), None, context);
         if wake == Wake::Notified {
             return Some(wake);
         }

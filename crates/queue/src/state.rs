@@ -29,16 +29,16 @@ pub enum Discard {
     Items,
 }
 
-/// Whom an item was put for (see [`Queue::try_hand`](crate::Queue::try_hand)).
+/// Whether a getter waited for an item that was put (see [`Queue::try_hand`](crate::Queue::try_hand)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handed {
+pub enum PutOutcome {
     /// A getter waited. It is notified of this item, and left the line: no later item is announced to it.
-    ToGetter,
-    /// Nobody waited in line.
-    ToNobody,
+    GetterNotified,
+    /// No getter waited in line. Where workers are the getters, another one would be of use.
+    NoGetter,
 }
 
-/// Who picks an item (see [`Queue::try_pick`](crate::Queue::try_pick)).
+/// Who picks an item (see [`Queue::pop_wake_next`](crate::Queue::pop_wake_next)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
     /// A getter that comes of itself.
@@ -127,28 +127,28 @@ impl<S: Store> State<S> {
 
     /// Whom an item is for that is put in now.
     #[inline]
-    pub(crate) fn handed(&self) -> Handed {
+    pub(crate) fn put_outcome(&self) -> PutOutcome {
         if self.getters.is_empty() {
-            Handed::ToNobody
+            PutOutcome::NoGetter
         } else {
-            Handed::ToGetter
+            PutOutcome::GetterNotified
         }
     }
 
     /// Puts an item in, for which there is room, and calls a getter if none is on its way.
-    pub(crate) fn lay(&mut self, item: S::Item) -> (Handed, Wakeup) {
+    pub(crate) fn push_wake_one(&mut self, item: S::Item) -> (PutOutcome, Wakeup) {
         self.items.push(item);
         self.unfinished += 1;
-        let handed = if self.items.len() > self.getters.len() + self.called {
-            Handed::ToNobody
+        let outcome = if self.items.len() > self.getters.len() + self.called {
+            PutOutcome::NoGetter
         } else {
-            Handed::ToGetter
+            PutOutcome::GetterNotified
         };
-        (handed, self.call())
+        (outcome, self.call())
     }
 
     /// Takes an item out, and calls the next getter if there is another item, and none is on its way. Also notifies a putter.
-    pub(crate) fn pick(&mut self, how: Pick) -> Result<(S::Item, [Wakeup; 2]), GetError> {
+    pub(crate) fn pop_wake_next(&mut self, how: Pick) -> Result<(S::Item, [Wakeup; 2]), GetError> {
         if how == Pick::Called {
             // A shutdown notifies getters whom nobody called.
             self.called = self.called.saturating_sub(1);

@@ -32,27 +32,38 @@ pub trait Traverse: Store {
     fn for_each(&self, visit: &mut dyn FnMut(&Self::Item));
 }
 
-/// First in, first out.
+/// Items in the order in which they were put in; the last one comes out first if `LIFO`, the first one if not.
 #[derive(Debug)]
-pub struct Fifo<T>(VecDeque<T>);
+pub struct Deque<T, const LIFO: bool>(VecDeque<T>);
 
-impl<T> Default for Fifo<T> {
-    fn default() -> Self {
-        Fifo(VecDeque::new())
+/// First in, first out.
+pub type Fifo<T> = Deque<T, false>;
+
+/// Last in, first out.
+pub type Lifo<T> = Deque<T, true>;
+
+impl<T, const LIFO: bool> Deque<T, LIFO> {
+    /// An empty store.
+    pub const fn new() -> Self {
+        Deque(VecDeque::new())
     }
-}
 
-impl<T> Fifo<T> {
     /// How many items there is room for without taking more memory.
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }
 }
 
+impl<T, const LIFO: bool> Default for Deque<T, LIFO> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A store that emptied keeps the room of at most this many items.
 const ROOM_KEPT: usize = 1024;
 
-impl<T> Store for Fifo<T> {
+impl<T, const LIFO: bool> Store for Deque<T, LIFO> {
     type Item = T;
 
     #[inline]
@@ -62,7 +73,11 @@ impl<T> Store for Fifo<T> {
 
     #[inline]
     fn pop(&mut self) -> Option<T> {
-        let item = self.0.pop_front();
+        let item = if LIFO {
+            self.0.pop_back()
+        } else {
+            self.0.pop_front()
+        };
         if self.0.is_empty() && self.0.capacity() > ROOM_KEPT {
             self.0 = VecDeque::new();
         }
@@ -79,127 +94,23 @@ impl<T> Store for Fifo<T> {
     }
 }
 
-impl<T> Traverse for Fifo<T> {
+impl<T, const LIFO: bool> Traverse for Deque<T, LIFO> {
     fn for_each(&self, visit: &mut dyn FnMut(&T)) {
-        self.0.iter().for_each(visit);
-    }
-}
-
-/// Last in, first out.
-#[derive(Debug)]
-pub struct Lifo<T>(Vec<T>);
-
-impl<T> Default for Lifo<T> {
-    fn default() -> Self {
-        Lifo(Vec::new())
-    }
-}
-
-impl<T> Store for Lifo<T> {
-    type Item = T;
-
-    #[inline]
-    fn push(&mut self, item: T) {
-        self.0.push(item);
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<T> {
-        let item = self.0.pop();
-        if self.0.is_empty() && self.0.capacity() > ROOM_KEPT {
-            self.0 = Vec::new();
-        }
-        item
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn take(&mut self) -> Self {
-        std::mem::take(self)
-    }
-}
-
-impl<T> Traverse for Lifo<T> {
-    fn for_each(&self, visit: &mut dyn FnMut(&T)) {
-        self.0.iter().rev().for_each(visit);
-    }
-}
-
-/// First in, first out, or last in, first out, as chosen when it is made.
-#[derive(Debug)]
-pub struct Either<T> {
-    items: VecDeque<T>,
-    last_first: bool,
-}
-
-impl<T> Either<T> {
-    /// An empty store, first in, first out.
-    pub const fn fifo() -> Self {
-        Either {
-            items: VecDeque::new(),
-            last_first: false,
-        }
-    }
-
-    /// An empty store, last in, first out.
-    pub const fn lifo() -> Self {
-        Either {
-            items: VecDeque::new(),
-            last_first: true,
-        }
-    }
-}
-
-impl<T> Store for Either<T> {
-    type Item = T;
-
-    #[inline]
-    fn push(&mut self, item: T) {
-        self.items.push_back(item);
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<T> {
-        let item = if self.last_first {
-            self.items.pop_back()
+        if LIFO {
+            self.0.iter().rev().for_each(visit);
         } else {
-            self.items.pop_front()
-        };
-        if self.items.is_empty() && self.items.capacity() > ROOM_KEPT {
-            self.items = VecDeque::new();
-        }
-        item
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    fn take(&mut self) -> Self {
-        Either {
-            items: std::mem::take(&mut self.items),
-            last_first: self.last_first,
+            self.0.iter().for_each(visit);
         }
     }
 }
 
-impl<T> Traverse for Either<T> {
-    fn for_each(&self, visit: &mut dyn FnMut(&T)) {
-        self.items.iter().for_each(visit);
-    }
-}
-
-impl<T> IntoIterator for Either<T> {
+impl<T, const LIFO: bool> IntoIterator for Deque<T, LIFO> {
     type Item = T;
     type IntoIter = std::collections::vec_deque::IntoIter<T>;
 
     /// The items, in the order in which they were put in.
     fn into_iter(self) -> Self::IntoIter {
-        self.items.into_iter()
+        self.0.into_iter()
     }
 }
 
@@ -288,16 +199,8 @@ mod tests {
 
     #[test]
     fn each_store_has_its_order() {
-        for (in_turn, last_first) in [
-            (
-                drain(Fifo::default(), [1, 2, 3]),
-                drain(Lifo::default(), [1, 2, 3]),
-            ),
-            (drain(Either::fifo(), [1, 2, 3]), drain(Either::lifo(), [1, 2, 3])),
-        ] {
-            assert_eq!(in_turn, [1, 2, 3]);
-            assert_eq!(last_first, [3, 2, 1]);
-        }
+        assert_eq!(drain(Fifo::new(), [1, 2, 3]), [1, 2, 3]);
+        assert_eq!(drain(Lifo::new(), [1, 2, 3]), [3, 2, 1]);
         let items = [(2, 'a'), (1, 'b'), (2, 'c'), (-1, 'd')];
         assert_eq!(
             drain(Priority::default(), items),

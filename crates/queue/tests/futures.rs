@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use interlock_queue::{Discard, Fifo, GetError, PutError, Queue};
-use interlock_wait::Patience;
+use interlock_wait::WaitContext;
 
 /// Wakes the thread that runs the task.
 struct Unparks(Thread);
@@ -148,7 +148,7 @@ fn a_notification_passes_from_a_dropped_task_to_a_thread() {
     let mut getting = Box::pin(queue.get_async());
     assert!(counts.poll(getting.as_mut()).is_pending());
     std::thread::scope(|scope| {
-        let getter = scope.spawn(|| queue.get_with(&mut Patience::endless()));
+        let getter = scope.spawn(|| queue.get_with(&mut WaitContext::endless()));
         queue.put(7).unwrap();
         drop(getting);
         assert_eq!(getter.join().unwrap(), Ok(7));

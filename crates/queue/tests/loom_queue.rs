@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use hosts::Stops;
 use interlock_queue::{Discard, Fifo, GetError, JoinError, PutError, Queue};
-use interlock_wait::{Deadline, Patience, Wakeups};
+use interlock_wait::{Deadline, WaitContext, Wakeups};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
@@ -43,7 +43,9 @@ fn as_many_getters_go_on_as_items_are_put() {
         let queue = Arc::new(Numbers::new(0));
         let getters = [(); 2].map(|()| start(&queue, Numbers::get));
         let mut items = std::collections::VecDeque::from([1, 2]);
-        queue.put_many_with(&mut items, &mut Patience::endless()).unwrap();
+        queue
+            .put_many_with(&mut items, &mut WaitContext::endless())
+            .unwrap();
         let mut got: Vec<_> = getters.map(|getter| getter.join().unwrap().unwrap()).into();
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
@@ -51,16 +53,16 @@ fn as_many_getters_go_on_as_items_are_put() {
 }
 
 /// Ways to try to get an item, or to put one, that may come to nothing.
-fn time_over() -> Patience<'static> {
-    Patience::until(Deadline::PASSED)
+fn time_over() -> WaitContext<'static> {
+    WaitContext::until(Deadline::PASSED)
 }
 
 fn get_interrupted(queue: &Numbers) -> Result<u32, GetError> {
-    queue.get_with(&mut Patience::hosted(Deadline::NEVER, &mut Stops::at_once()))
+    queue.get_with(&mut WaitContext::hosted(Deadline::NEVER, &mut Stops::at_once()))
 }
 
 fn get_interrupted_in_a_sleep(queue: &Numbers) -> Result<u32, GetError> {
-    queue.get_with(&mut Patience::hosted(
+    queue.get_with(&mut WaitContext::hosted(
         Deadline::PASSED,
         &mut Stops::after_a_sleep(),
     ))
@@ -126,7 +128,7 @@ fn room_reaches_the_next_putter_when_one_leaves() {
     one_putter_leaves(|queue| queue.put_with(1, &mut time_over()).is_ok());
     one_putter_leaves(|queue| {
         let mut host = Stops::at_once();
-        let result = queue.put_with(1, &mut Patience::hosted(Deadline::NEVER, &mut host));
+        let result = queue.put_with(1, &mut WaitContext::hosted(Deadline::NEVER, &mut host));
         assert!(matches!(result, Ok(()) | Err(PutError::Interrupted(1))));
         result.is_ok()
     });
@@ -140,7 +142,7 @@ fn room_reaches_the_next_putter_when_one_leaves() {
 }
 
 fn get_reserved(queue: &Numbers) -> Result<u32, GetError> {
-    queue.get_reserved_with(&mut Patience::endless())
+    queue.get_reserved_with(&mut WaitContext::endless())
 }
 
 #[test]
@@ -179,11 +181,11 @@ fn a_reserved_item_reaches_the_next_getter_when_one_leaves() {
     one_leaves_a_reserved_item(|queue| queue.get_reserved_with(&mut time_over()));
     one_leaves_a_reserved_item(|queue| {
         let mut host = Stops::at_once();
-        queue.get_reserved_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+        queue.get_reserved_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
     });
     one_leaves_a_reserved_item(|queue| {
         let mut host = Stops::after_a_sleep();
-        queue.get_reserved_with(&mut Patience::hosted(Deadline::PASSED, &mut host))
+        queue.get_reserved_with(&mut WaitContext::hosted(Deadline::PASSED, &mut host))
     });
 }
 
@@ -192,7 +194,7 @@ fn a_shutdown_ends_every_wait() {
     model::check_bounded(3, || {
         let queue = Arc::new(Numbers::new(1));
         let getter = start(&queue, Numbers::get);
-        let joiner = start(&queue, |queue| queue.join_with(&mut Patience::endless()));
+        let joiner = start(&queue, |queue| queue.join_with(&mut WaitContext::endless()));
         queue.shutdown(Discard::Items);
         assert_eq!(getter.join().unwrap(), Err(GetError::ShutDown));
         assert_eq!(joiner.join().unwrap(), Ok(()));
@@ -206,7 +208,7 @@ fn a_retired_queue_ends_every_wait_and_keeps_nothing() {
         let queue = Arc::new(Numbers::new(1));
         queue.put(1).unwrap();
         let putter = start(&queue, |queue| queue.put(2));
-        let joiner = start(&queue, |queue| queue.join_with(&mut Patience::endless()));
+        let joiner = start(&queue, |queue| queue.join_with(&mut WaitContext::endless()));
         let (contents, wakeups) = queue.retire().unwrap();
         wakeups.into_iter().for_each(Wakeups::run);
         assert_eq!(putter.join().unwrap(), Err(PutError::Retired(2)));
@@ -224,7 +226,7 @@ fn who_joins_goes_on_when_every_task_is_done() {
             queue.get().unwrap();
             queue.task_done().unwrap();
         });
-        queue.join_with(&mut Patience::endless()).unwrap();
+        queue.join_with(&mut WaitContext::endless()).unwrap();
         assert_eq!(queue.unfinished(), 0);
         worker.join().unwrap();
     });

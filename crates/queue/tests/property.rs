@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use interlock_queue::{Discard, Either, Fifo, GetError, Lifo, Priority, PutError, Queue, Store};
-use interlock_wait::{Deadline, Patience};
+use interlock_queue::{Discard, Fifo, GetError, Lifo, Priority, PutError, Queue, Store};
+use interlock_wait::{Deadline, WaitContext};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
@@ -145,7 +145,7 @@ fn put<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step, items: &Items<S>
         }
         Step::PutMany(numbers) => {
             let mut left: VecDeque<_> = numbers.iter().copied().map(items.make).collect();
-            let result = queue.put_many_with(&mut left, &mut Patience::until(Deadline::PASSED));
+            let result = queue.put_many_with(&mut left, &mut WaitContext::until(Deadline::PASSED));
             let put = numbers
                 .iter()
                 .take_while(|&&number| twin.put(number).is_ok())
@@ -159,7 +159,7 @@ fn put<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step, items: &Items<S>
 }
 
 fn get<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step, items: &Items<S>) -> TestCaseResult {
-    let mut over = Patience::until(Deadline::PASSED);
+    let mut over = WaitContext::until(Deadline::PASSED);
     match step {
         Step::Get => prop_assert_eq!(queue.get_with(&mut over).map(items.number), twin.get()),
         Step::GetMany(most) => {
@@ -222,15 +222,13 @@ proptest! {
     #[test]
     fn a_fifo_queue_is_its_twin(steps in steps(), bound in 0..5usize) {
         let twin = || Twin::new(Order::First, bound);
-        compare(Fifo::default(), twin(), steps.clone(), &Items { make: |item| item, number: |item| item })?;
-        compare(Either::fifo(), twin(), steps, &Items { make: |item| item, number: |item| item })?;
+        compare(Fifo::default(), twin(), steps, &Items { make: |item| item, number: |item| item })?;
     }
 
     #[test]
     fn a_lifo_queue_is_its_twin(steps in steps(), bound in 0..5usize) {
         let twin = || Twin::new(Order::Last, bound);
-        compare(Lifo::default(), twin(), steps.clone(), &Items { make: |item| item, number: |item| item })?;
-        compare(Either::lifo(), twin(), steps, &Items { make: |item| item, number: |item| item })?;
+        compare(Lifo::default(), twin(), steps, &Items { make: |item| item, number: |item| item })?;
     }
 
     #[test]

@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use common::{Counts, Runs, eventually};
 use interlock_queue::{
-    Discard, Either, Fifo, FifoQueue, GetError, JoinError, Lifo, LifoQueue, Priority, PriorityQueue,
-    PutError, Queue, Store, TooManyDone, Traverse,
+    Discard, Fifo, FifoQueue, GetError, JoinError, Lifo, LifoQueue, Priority, PriorityQueue, PutError, Queue,
+    Store, TooManyDone, Traverse,
 };
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, WaitContext};
 
 const SOON: Duration = Duration::from_millis(5);
 
-fn soon() -> Patience<'static> {
-    Patience::until(Deadline::after(SOON))
+fn soon() -> WaitContext<'static> {
+    WaitContext::until(Deadline::after(SOON))
 }
 
 fn drain<S: Store>(queue: &Queue<S>) -> Vec<S::Item> {
@@ -33,16 +33,13 @@ fn each_store_gives_its_order() {
         Queue::<Lifo<_>>::new(0),
         Queue::<Priority<_>>::new(0),
     );
-    let either = Queue::with_store(Either::lifo(), 0);
     for item in 0..4 {
         fifo.put(item).unwrap();
         lifo.put(item).unwrap();
-        either.put(item).unwrap();
         priority.put((item % 2, item)).unwrap();
     }
     assert_eq!(drain(&fifo), [0, 1, 2, 3]);
     assert_eq!(drain(&lifo), [3, 2, 1, 0]);
-    assert_eq!(drain(&either), [3, 2, 1, 0]);
     assert_eq!(drain(&priority), [(0, 0), (0, 2), (1, 1), (1, 3)]);
 }
 
@@ -61,7 +58,7 @@ fn a_full_queue_gives_the_item_back_at_the_deadline() {
     assert_eq!(PutError::Full("second").into_inner(), "second");
     let mut host = Runs(|| true);
     assert_eq!(
-        queue.put_with("second", &mut Patience::hosted(Deadline::NEVER, &mut host)),
+        queue.put_with("second", &mut WaitContext::hosted(Deadline::NEVER, &mut host)),
         Err(PutError::Interrupted("second"))
     );
     assert_eq!(queue.get(), Ok("first"));
@@ -75,7 +72,7 @@ fn an_empty_queue_says_so_at_the_deadline() {
     assert_eq!(queue.get_with(&mut soon()), Err(GetError::Empty));
     assert!(began.elapsed() >= SOON);
     let mut host = Runs(|| true);
-    let result = queue.get_with(&mut Patience::hosted(Deadline::NEVER, &mut host));
+    let result = queue.get_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
     assert_eq!(result, Err(GetError::Interrupted));
 }
 
@@ -86,7 +83,7 @@ fn an_item_that_comes_at_the_deadline_is_got() {
         queue.put(1).unwrap();
         false
     });
-    let result = queue.get_with(&mut Patience::hosted(Deadline::after(SOON), &mut host));
+    let result = queue.get_with(&mut WaitContext::hosted(Deadline::after(SOON), &mut host));
     assert_eq!(result, Ok(1));
 }
 
@@ -99,7 +96,7 @@ fn a_shutdown_keeps_items_or_discards_them() {
     std::thread::scope(|scope| {
         let putter = scope.spawn(|| {
             let mut host = Counts(&sleeps);
-            queue.put_with(3, &mut Patience::hosted(Deadline::NEVER, &mut host))
+            queue.put_with(3, &mut WaitContext::hosted(Deadline::NEVER, &mut host))
         });
         eventually(|| sleeps.load(Ordering::SeqCst) == 1);
         assert!(queue.shutdown(Discard::Nothing).is_none());
@@ -120,11 +117,13 @@ fn tasks_are_counted_from_put_to_done() {
     let queue = Queue::<Fifo<_>>::new(0);
     assert_eq!(queue.task_done(), Err(TooManyDone));
     let mut items = VecDeque::from([1, 2, 3]);
-    queue.put_many_with(&mut items, &mut Patience::endless()).unwrap();
+    queue
+        .put_many_with(&mut items, &mut WaitContext::endless())
+        .unwrap();
     assert_eq!((items.len(), queue.unfinished()), (0, 3));
     assert_eq!(queue.join_with(&mut soon()), Err(JoinError::TimedOut));
     std::thread::scope(|scope| {
-        let joiner = scope.spawn(|| queue.join_with(&mut Patience::endless()));
+        let joiner = scope.spawn(|| queue.join_with(&mut WaitContext::endless()));
         for _ in 0..3 {
             assert!(!joiner.is_finished());
             queue.get().unwrap();
@@ -153,8 +152,11 @@ fn many_items_are_put_as_far_as_there_is_room_and_got_as_far_as_they_are_there()
         Err(PutError::Full(()))
     );
     assert_eq!(items, [3, 4]);
-    assert_eq!(queue.get_many_with(2, &mut Patience::endless()).unwrap(), [0, 1]);
-    assert_eq!(queue.get_many_with(9, &mut Patience::endless()).unwrap(), [2]);
+    assert_eq!(
+        queue.get_many_with(2, &mut WaitContext::endless()).unwrap(),
+        [0, 1]
+    );
+    assert_eq!(queue.get_many_with(9, &mut WaitContext::endless()).unwrap(), [2]);
     assert_eq!(queue.get_many_with(9, &mut soon()), Err(GetError::Empty));
 }
 
@@ -169,7 +171,7 @@ fn a_greater_bound_lets_putters_through() {
             scope.spawn(move || {
                 let mut host = Counts(sleeps);
                 queue
-                    .put_with(item, &mut Patience::hosted(Deadline::NEVER, &mut host))
+                    .put_with(item, &mut WaitContext::hosted(Deadline::NEVER, &mut host))
                     .unwrap();
             });
         }
@@ -192,7 +194,10 @@ fn a_retired_queue_gives_up_its_contents_once() {
     assert!(queue.retire().is_none());
     assert_eq!(queue.try_put('c'), Err(PutError::Retired('c')));
     assert_eq!(queue.get(), Err(GetError::Retired));
-    assert_eq!(queue.join_with(&mut Patience::endless()), Err(JoinError::Retired));
+    assert_eq!(
+        queue.join_with(&mut WaitContext::endless()),
+        Err(JoinError::Retired)
+    );
 }
 
 #[test]
@@ -235,7 +240,7 @@ fn items_are_dropped_under_no_lock() {
     assert!(queue.put(item()).is_ok() && queue.put(item()).is_ok());
     // Refused for want of room, at once and after a wait.
     drop(queue.try_put(item()));
-    drop(queue.put_with(item(), &mut Patience::until(Deadline::PASSED)));
+    drop(queue.put_with(item(), &mut WaitContext::until(Deadline::PASSED)));
     // Got, cleared, discarded, and refused after that.
     drop(queue.get());
     drop(queue.clear());
@@ -279,13 +284,13 @@ fn eight_threads_lose_nothing_and_make_nothing() {
             });
         }
         eventually(|| sum.load(Ordering::Relaxed) == ITEMS * (ITEMS - 1) / 2);
-        queue.join_with(&mut Patience::endless()).unwrap();
+        queue.join_with(&mut WaitContext::endless()).unwrap();
         queue.shutdown(Discard::Nothing);
     });
 }
 
-fn impatience(number: usize) -> Patience<'static> {
-    Patience::until(match number % 4 {
+fn impatience(number: usize) -> WaitContext<'static> {
+    WaitContext::until(match number % 4 {
         0 => Deadline::after(Duration::from_micros(30)),
         1 => Deadline::PASSED,
         _ => Deadline::NEVER,

@@ -2,7 +2,8 @@
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Kind, Patience, Resource, StateLock, ThreadId, WaitQueue, Waiter, Wake, Wakeups, block,
+    Deadline, Resource, ResourceKind, StateLock, ThreadId, WaitContext, WaitQueue, Waiter, Wake, Wakeups,
+    block,
 };
 
 use crate::error::Broken;
@@ -110,19 +111,19 @@ impl Barrier {
     /// # Errors
     /// [`Broken::Broken`]: the deadline passed, or the barrier is broken, or was broken or reset while this party waited.
     pub fn wait_until(&self, deadline: Deadline) -> Result<usize, Broken> {
-        match self.arrive_with(&mut Patience::until(deadline))? {
+        match self.arrive_with(&mut WaitContext::until(deadline))? {
             Arrival::Through(index) => Ok(index),
             Arrival::Leads(index) => self.open().map(|()| index),
         }
     }
 
-    /// Arrives, and waits for the other parties until `patience` ends, which breaks the barrier. The last to arrive does
+    /// Arrives, and waits for the other parties until `context` ends the wait, which breaks the barrier. The last to arrive does
     /// not wait: it leads, and opens the barrier when it is ready.
     ///
     /// # Errors
     /// The barrier is broken, or was broken or reset while this party waited; or the deadline passed, or the host ended the
     /// wait, and the barrier is broken now (unless the host ended the wait before this party was in a round).
-    pub fn arrive_with(&self, patience: &mut Patience<'_>) -> Result<Arrival, Broken> {
+    pub fn arrive_with(&self, context: &mut WaitContext<'_>) -> Result<Arrival, Broken> {
         let waiter = Waiter::thread();
         let (round, index) = loop {
             let mut state = self.state.lock();
@@ -146,12 +147,12 @@ impl Barrier {
             let early = Waiter::thread();
             state.early.push_back(early.clone());
             drop(state);
-            if block(&early, self.resource(), None, &mut patience.endlessly()) == Wake::Interrupted {
+            if block(&early, self.resource(), None, &mut context.endlessly()) == Wake::Interrupted {
                 self.state.lock().early.remove(&early);
                 return Err(Broken::Interrupted);
             }
         };
-        let wake = block(&waiter, self.resource(), None, patience);
+        let wake = block(&waiter, self.resource(), None, context);
         if self.state.lock().is_retired_with(&round) {
             return Err(Broken::Retired(index));
         }
@@ -270,7 +271,7 @@ impl Barrier {
 
     fn resource(&self) -> Resource {
         Resource {
-            kind: Kind::Barrier,
+            kind: ResourceKind::Barrier,
             address: self.state.address(),
         }
     }

@@ -1,7 +1,7 @@
 //! A condition variable.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
+use interlock_wait::{Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block};
 
 use crate::error::NotHeld;
 use crate::lock::Lock;
@@ -9,7 +9,7 @@ use crate::ownership::{self, Owned};
 use crate::rlock::RLock;
 
 mod sealed {
-    use interlock_wait::Kind;
+    use interlock_wait::ResourceKind;
 
     use crate::error::NotHeld;
     use crate::ownership::Owned;
@@ -22,7 +22,7 @@ mod sealed {
         /// Says how often the lock, taken back, is held.
         fn restore(&self, count: usize);
         fn owned(&self) -> &Owned;
-        fn kind(&self) -> Kind;
+        fn kind(&self) -> ResourceKind;
     }
 }
 
@@ -47,8 +47,8 @@ impl sealed::Sealed for Lock {
         Lock::owned(self)
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Lock
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Lock
     }
 }
 
@@ -69,8 +69,8 @@ impl sealed::Sealed for RLock {
         RLock::owned(self)
     }
 
-    fn kind(&self) -> Kind {
-        Kind::RLock
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::RLock
     }
 }
 
@@ -96,12 +96,12 @@ impl Condition {
 
     /// Releases `lock` altogether, waits for a notification, and takes the lock back as it was.
     ///
-    /// Blocks until notified or until `patience` ends, and then until the lock is free; the second wait can't be ended
+    /// Blocks until notified or until `context` ends the wait, and then until the lock is free; the second wait can't be ended
     /// early, so that the caller has the lock in any case. How the first wait ended is returned.
     ///
     /// # Errors
     /// The caller does not have the lock; nothing happened.
-    pub fn wait_with<L: Exclusive>(&self, lock: &L, patience: &mut Patience<'_>) -> Result<Wake, NotHeld> {
+    pub fn wait_with<L: Exclusive>(&self, lock: &L, context: &mut WaitContext<'_>) -> Result<Wake, NotHeld> {
         // Before anybody can notify this thread, which may hand the lock to it.
         if !lock.is_held() {
             return Err(NotHeld);
@@ -114,10 +114,10 @@ impl Condition {
                 return Err(error);
             }
         };
-        let wake = block(&waiter, self.resource(), None, patience);
+        let wake = block(&waiter, self.resource(), None, context);
         // If it does not stand here any more, it was notified: and stands in the line for the lock, or had its turn there.
         let notified = wake == Wake::Notified || !self.withdraw(&waiter);
-        let mut insisting = patience.insisting();
+        let mut insisting = context.insisting();
         // A wait that insists ends in success only.
         let _ = if notified {
             ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut insisting)
@@ -126,7 +126,7 @@ impl Condition {
         };
         lock.restore(count);
         // The host may have asked for the end while the lock was taken back.
-        let wake = if patience.is_stopped() {
+        let wake = if context.is_stopped() {
             Wake::Interrupted
         } else {
             wake
@@ -148,9 +148,9 @@ impl Condition {
         if self.withdraw(&waiter) {
             return;
         }
-        let mut patience = Patience::endless();
+        let mut context = WaitContext::endless();
         // A wait that insists ends in success only.
-        let _ = ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut patience);
+        let _ = ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut context);
         lock.restore(1);
         self.notify_with(lock, 1);
         // The calling thread has just taken it.
@@ -194,7 +194,7 @@ impl Condition {
 
     fn resource(&self) -> Resource {
         Resource {
-            kind: Kind::Condition,
+            kind: ResourceKind::Condition,
             address: self.waiters.address(),
         }
     }

@@ -1,6 +1,8 @@
 //! A flag to wait for.
 
-use interlock_wait::{Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, block};
+use interlock_wait::{
+    Deadline, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block,
+};
 
 use crate::error::WaitError;
 
@@ -75,19 +77,19 @@ impl Event {
     /// Waits for the event. Blocks until it is set.
     pub fn wait(&self) {
         // An endless wait without a host ends in success only.
-        let _ = self.wait_with(&mut Patience::endless());
+        let _ = self.wait_with(&mut WaitContext::endless());
     }
 
-    /// Waits for the event. Blocks until it is set, or until `patience` ends.
+    /// Waits for the event. Blocks until it is set, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait.
     #[inline]
-    pub fn wait_with(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+    pub fn wait_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         if self.is_set() {
             Ok(())
         } else {
-            self.wait_slow(patience)
+            self.wait_slow(context)
         }
     }
 
@@ -96,11 +98,11 @@ impl Event {
     /// # Errors
     /// [`WaitError::TimedOut`]: the deadline passed.
     pub fn wait_until(&self, deadline: Deadline) -> Result<(), WaitError> {
-        self.wait_with(&mut Patience::until(deadline))
+        self.wait_with(&mut WaitContext::until(deadline))
     }
 
     #[cold]
-    fn wait_slow(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+    fn wait_slow(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         loop {
             let waiter = Waiter::thread();
             let mut state = self.state.lock();
@@ -109,7 +111,7 @@ impl Event {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, self.resource(), None, patience);
+            let wake = block(&waiter, self.resource(), None, context);
             // Everybody is notified: who leaves owes nothing to the others.
             let notified = wake == Wake::Notified || !self.state.lock().waiters.remove(&waiter);
             match wake {
@@ -145,7 +147,7 @@ impl Event {
 
     fn resource(&self) -> Resource {
         Resource {
-            kind: Kind::Event,
+            kind: ResourceKind::Event,
             address: self.state.address(),
         }
     }

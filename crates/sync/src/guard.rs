@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use interlock_wait::Patience;
+use interlock_wait::WaitContext;
 
 use crate::error::WaitError;
 use crate::lock::Lock;
@@ -103,13 +103,13 @@ impl Lock {
         self.try_acquire().then(|| Guard::new(self))
     }
 
-    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread, or until `patience` ends.
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
     #[inline]
-    pub fn guard_with(&self, patience: &mut Patience<'_>) -> Result<Guard<'_, Self>, WaitError> {
-        self.acquire_with(patience).map(|()| Guard::new(self))
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }
 
@@ -128,13 +128,13 @@ impl RLock {
     }
 
     /// Takes the lock, once more if this thread has it, until the guard is dropped. Blocks until it is released to this
-    /// thread, or until `patience` ends.
+    /// thread, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
     #[inline]
-    pub fn guard_with(&self, patience: &mut Patience<'_>) -> Result<Guard<'_, Self>, WaitError> {
-        self.acquire_with(patience).map(|()| Guard::new(self))
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }
 
@@ -152,12 +152,12 @@ impl Semaphore {
         self.try_acquire().then(|| Guard::new(self))
     }
 
-    /// Takes a permit until the guard is dropped. Blocks until there is one, or until `patience` ends.
+    /// Takes a permit until the guard is dropped. Blocks until there is one, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; no permit was taken.
     #[inline]
-    pub fn guard_with(&self, patience: &mut Patience<'_>) -> Result<Guard<'_, Self>, WaitError> {
-        self.acquire_with(patience).map(|()| Guard::new(self))
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }

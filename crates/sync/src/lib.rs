@@ -5,7 +5,7 @@
 //! by any thread, an [`Event`] set wakes everybody who waits at that moment, a [`Barrier`] breaks when a party gives up.
 //!
 //! Methods named `try_…` never wait. Methods named `…_until` wait until a [`Deadline`](interlock_wait::Deadline), methods
-//! named `…_with` as long as a [`Patience`](interlock_wait::Patience) lasts. What is acquired is released by a call, or by
+//! named `…_with` as long as a [`WaitContext`](interlock_wait::WaitContext) lasts. What is acquired is released by a call, or by
 //! the end of a [`Guard`].
 //!
 //! New beside Python's: [`Mutex`], a lock with a value in it.

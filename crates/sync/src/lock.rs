@@ -1,6 +1,6 @@
 //! A mutual-exclusion lock.
 
-use interlock_wait::{Deadline, Kind, Patience, StateLock, ThreadId};
+use interlock_wait::{Deadline, ResourceKind, StateLock, ThreadId, WaitContext};
 
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
@@ -39,25 +39,25 @@ impl Lock {
     #[inline]
     pub fn try_acquire(&self) -> bool {
         self.owned.lock().take_unwatched(ThreadId::current())
-            || ownership::try_acquire_slow(&self.owned, Kind::Lock)
+            || ownership::try_acquire_slow(&self.owned, ResourceKind::Lock)
     }
 
     /// Takes the lock. Blocks until it is released to this thread; for ever if this thread has it.
     pub fn acquire(&self) {
         // An endless wait without a host ends in success only.
-        let _ = self.acquire_with(&mut Patience::endless());
+        let _ = self.acquire_with(&mut WaitContext::endless());
     }
 
-    /// Takes the lock. Blocks until it is released to this thread, or until `patience` ends.
+    /// Takes the lock. Blocks until it is released to this thread, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
     #[inline]
-    pub fn acquire_with(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+    pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         if self.owned.lock().take_unwatched(ThreadId::current()) {
             return Ok(());
         }
-        ownership::acquire_slow(&self.owned, Kind::Lock, patience)
+        ownership::acquire_slow(&self.owned, ResourceKind::Lock, context)
     }
 
     /// Takes the lock. Blocks until it is released to this thread, or until `deadline`.
@@ -65,7 +65,7 @@ impl Lock {
     /// # Errors
     /// [`WaitError::TimedOut`]: the deadline passed; the lock was not taken.
     pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
-        self.acquire_with(&mut Patience::until(deadline))
+        self.acquire_with(&mut WaitContext::until(deadline))
     }
 
     /// Releases the lock, whichever thread has it, and wakes the first in line. Never blocks.
@@ -80,7 +80,7 @@ impl Lock {
             return Ok(());
         }
         drop(state);
-        ownership::release_slow(&self.owned, Kind::Lock)
+        ownership::release_slow(&self.owned, ResourceKind::Lock)
     }
 
     /// Whether some thread has the lock, at this moment. Never blocks.

@@ -6,7 +6,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use interlock_wait::{Deadline, Patience, Wake, WordLock, WordLockGuard};
+use interlock_wait::{Deadline, WaitContext, Wake, WordLock, WordLockGuard};
 
 use crate::condition::Condition;
 use crate::error::WaitError;
@@ -64,15 +64,15 @@ impl<T> Mutex<T> {
     /// # Errors
     /// [`WaitError::TimedOut`]: the deadline passed.
     pub fn lock_until(&self, deadline: Deadline) -> Result<MutexGuard<'_, T>, WaitError> {
-        self.lock_with(&mut Patience::until(deadline))
+        self.lock_with(&mut WaitContext::until(deadline))
     }
 
-    /// Takes the value until the guard is dropped. Blocks until no other thread has it, or until `patience` ends.
+    /// Takes the value until the guard is dropped. Blocks until no other thread has it, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait.
-    pub fn lock_with(&self, patience: &mut Patience<'_>) -> Result<MutexGuard<'_, T>, WaitError> {
-        self.lock.guard_with(patience).map(|held| self.open(held))
+    pub fn lock_with(&self, context: &mut WaitContext<'_>) -> Result<MutexGuard<'_, T>, WaitError> {
+        self.lock.guard_with(context).map(|held| self.open(held))
     }
 
     /// Whether some thread has the value, at this moment. Never blocks.
@@ -118,12 +118,12 @@ pub struct MutexGuard<'a, T> {
 
 impl<T> MutexGuard<'_, T> {
     /// Gives the value up, waits for a notification, and takes the value back.
-    fn wait_with(self, condition: &Condition, patience: &mut Patience<'_>) -> (Self, Wake) {
+    fn wait_with(self, condition: &Condition, context: &mut WaitContext<'_>) -> (Self, Wake) {
         let MutexGuard { value, held, mutex } = self;
         drop(value);
         // Nobody but the guard can release the lock of a mutex, so it is held.
         let wake = condition
-            .wait_with(&mutex.lock, patience)
+            .wait_with(&mutex.lock, context)
             .unwrap_or(Wake::Notified);
         (mutex.open(held), wake)
     }
@@ -152,7 +152,7 @@ impl Condition {
     /// Blocks until notified, and then until the mutex is free. What was waited for may be over by then: see
     /// [`Condition::wait_while`]. A notification is no state: nobody hears of one that came before.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        guard.wait_with(self, &mut Patience::endless()).0
+        guard.wait_with(self, &mut WaitContext::endless()).0
     }
 
     /// Gives the mutex up, waits for a notification until `deadline`, and takes the mutex back. How the wait ended comes
@@ -164,7 +164,7 @@ impl Condition {
         guard: MutexGuard<'a, T>,
         deadline: Deadline,
     ) -> (MutexGuard<'a, T>, Wake) {
-        guard.wait_with(self, &mut Patience::until(deadline))
+        guard.wait_with(self, &mut WaitContext::until(deadline))
     }
 
     /// Waits while `busy` says so of the value: looks at it now, and after each notification. It is false in the end.

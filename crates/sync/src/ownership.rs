@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Event, Kind, Patience, Resource, StateLock, ThreadId, WaitQueue, Waiter, Wake, Wakeup, Wakeups,
-    block, probed, report,
+    Deadline, Resource, ResourceKind, StateLock, ThreadId, TraceEvent, WaitContext, WaitQueue, Waiter, Wake,
+    Wakeup, Wakeups, block, probed, report,
 };
 
 use crate::error::{NotHeld, WaitError};
@@ -111,7 +111,7 @@ impl Ownership {
         let wakeup = self.waiters.notify_one();
         let may_inherit = self.newcomers == 0;
         self.newcomers = self.newcomers.saturating_sub(1);
-        match heir.filter(|heir| may_inherit && self.next_handover.has_passed() && !heir.was_away()) {
+        match heir.filter(|heir| may_inherit && self.next_handover.has_passed() && !heir.was_in_handler()) {
             Some(heir) => {
                 self.next_handover = Deadline::after(BETWEEN_HANDOVERS);
                 self.give(heir.thread_id().ident());
@@ -140,7 +140,7 @@ impl Ownership {
 /// The state of a lock under its word lock, and what is done with it when the fast paths do not apply.
 pub(crate) type Owned = StateLock<Ownership>;
 
-pub(crate) fn resource(owned: &Owned, kind: Kind) -> Resource {
+pub(crate) fn resource(owned: &Owned, kind: ResourceKind) -> Resource {
     Resource {
         kind,
         address: owned.address(),
@@ -149,14 +149,14 @@ pub(crate) fn resource(owned: &Owned, kind: Kind) -> Resource {
 
 /// Takes the lock if it is free, watched or not. Never waits.
 #[cold]
-pub(crate) fn try_acquire_slow(owned: &Owned, kind: Kind) -> bool {
+pub(crate) fn try_acquire_slow(owned: &Owned, kind: ResourceKind) -> bool {
     let me = ThreadId::current();
     let mut state = owned.lock();
     let taken = state.take(me);
     let watched = state.is_watched();
     drop(state);
     if taken && watched {
-        report(Event::Acquired {
+        report(TraceEvent::Acquired {
             thread: me,
             resource: resource(owned, kind),
         });
@@ -164,9 +164,13 @@ pub(crate) fn try_acquire_slow(owned: &Owned, kind: Kind) -> bool {
     taken
 }
 
-/// Takes the lock, waiting for it as long as `patience` lasts.
+/// Takes the lock, waiting for it as long as `context` allows.
 #[cold]
-pub(crate) fn acquire_slow(owned: &Owned, kind: Kind, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+pub(crate) fn acquire_slow(
+    owned: &Owned,
+    kind: ResourceKind,
+    context: &mut WaitContext<'_>,
+) -> Result<(), WaitError> {
     let me = ThreadId::current();
     let waiter = Waiter::thread();
     let mut state = owned.lock();
@@ -177,10 +181,10 @@ pub(crate) fn acquire_slow(owned: &Owned, kind: Kind, patience: &mut Patience<'_
     let watched = state.is_watched();
     drop(state);
     if !taken {
-        return acquire_enrolled(owned, kind, waiter, patience);
+        return acquire_enrolled(owned, kind, waiter, context);
     }
     if watched {
-        report(Event::Acquired {
+        report(TraceEvent::Acquired {
             thread: me,
             resource: resource(owned, kind),
         });
@@ -191,18 +195,18 @@ pub(crate) fn acquire_slow(owned: &Owned, kind: Kind, patience: &mut Patience<'_
 /// Takes the lock for the calling thread, whose `waiter` stands in the line, or stood there until it was notified.
 pub(crate) fn acquire_enrolled(
     owned: &Owned,
-    kind: Kind,
+    kind: ResourceKind,
     mut waiter: Arc<Waiter>,
-    patience: &mut Patience<'_>,
+    context: &mut WaitContext<'_>,
 ) -> Result<(), WaitError> {
     let me = ThreadId::current();
     let resource = resource(owned, kind);
     loop {
         let holder = owned.lock().owner();
-        let wake = block(&waiter, resource, holder, patience);
+        let wake = block(&waiter, resource, holder, context);
         match settle(owned, me, wake, &mut waiter) {
             Some(Ok(())) if probed() => {
-                report(Event::Acquired { thread: me, resource });
+                report(TraceEvent::Acquired { thread: me, resource });
                 return Ok(());
             }
             Some(result) => return result,
@@ -235,7 +239,7 @@ fn settle(
         }
         Wake::Interrupted => Some(Err(WaitError::Interrupted)),
         Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
-        // Handed over, or free, or somebody was faster: that one notifies the next in line when it releases.
+        // PutOutcome over, or free, or somebody was faster: that one notifies the next in line when it releases.
         Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => Some(Ok(())),
         Wake::TimedOut => Some(Err(WaitError::TimedOut)),
         Wake::Notified => {
@@ -248,7 +252,7 @@ fn settle(
 
 /// Releases the lock, whoever has it.
 #[cold]
-pub(crate) fn release_slow(owned: &Owned, kind: Kind) -> Result<(), NotHeld> {
+pub(crate) fn release_slow(owned: &Owned, kind: ResourceKind) -> Result<(), NotHeld> {
     let mut state = owned.lock();
     let Some(owner) = state.owner() else {
         return Err(NotHeld);
@@ -257,7 +261,7 @@ pub(crate) fn release_slow(owned: &Owned, kind: Kind) -> Result<(), NotHeld> {
     let wakeup = state.pass_on();
     drop(state);
     if watched || probed() {
-        report(Event::Released {
+        report(TraceEvent::Released {
             thread: owner,
             resource: resource(owned, kind),
         });

@@ -1,6 +1,6 @@
 //! A reentrant lock.
 
-use interlock_wait::{Deadline, Kind, Patience, StateLock, ThreadId};
+use interlock_wait::{Deadline, ResourceKind, StateLock, ThreadId, WaitContext};
 
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
@@ -42,26 +42,26 @@ impl RLock {
     /// Takes the lock once more, or for the first time if nobody has it; whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
-        self.take_again() || ownership::try_acquire_slow(&self.owned, Kind::RLock)
+        self.take_again() || ownership::try_acquire_slow(&self.owned, ResourceKind::RLock)
     }
 
     /// Takes the lock, once more if this thread has it. Blocks while another thread has it.
     pub fn acquire(&self) {
         // An endless wait without a host ends in success only.
-        let _ = self.acquire_with(&mut Patience::endless());
+        let _ = self.acquire_with(&mut WaitContext::endless());
     }
 
-    /// Takes the lock, once more if this thread has it. Blocks until it is released to this thread, or until `patience`
+    /// Takes the lock, once more if this thread has it. Blocks until it is released to this thread, or until `context`
     /// ends.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
     #[inline]
-    pub fn acquire_with(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+    pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         if self.take_again() {
             return Ok(());
         }
-        ownership::acquire_slow(&self.owned, Kind::RLock, patience)
+        ownership::acquire_slow(&self.owned, ResourceKind::RLock, context)
     }
 
     /// Takes the lock, once more if this thread has it. Blocks until it is released to this thread, or until `deadline`.
@@ -69,7 +69,7 @@ impl RLock {
     /// # Errors
     /// [`WaitError::TimedOut`]: the deadline passed; the lock was not taken.
     pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
-        self.acquire_with(&mut Patience::until(deadline))
+        self.acquire_with(&mut WaitContext::until(deadline))
     }
 
     #[inline]
@@ -106,7 +106,7 @@ impl RLock {
             return Ok(());
         }
         drop(state);
-        ownership::release_slow(&self.owned, Kind::RLock)
+        ownership::release_slow(&self.owned, ResourceKind::RLock)
     }
 
     /// Releases the lock altogether, however often it was acquired. Never blocks.
@@ -145,8 +145,8 @@ impl RLock {
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
-    pub fn restore_with(&self, saved: Saved, patience: &mut Patience<'_>) -> Result<(), WaitError> {
-        self.acquire_with(patience)?;
+    pub fn restore_with(&self, saved: Saved, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
+        self.acquire_with(context)?;
         self.set_count(saved.count);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Kind, Patience, Resource, StateLock, WaitQueue, Waiter, Wake, Wakeups, block,
+    Deadline, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeups, block,
 };
 
 use crate::error::{TooMany, WaitError};
@@ -66,19 +66,19 @@ impl Semaphore {
     /// Takes a permit. Blocks until there is one.
     pub fn acquire(&self) {
         // An endless wait without a host ends in success only.
-        let _ = self.acquire_with(&mut Patience::endless());
+        let _ = self.acquire_with(&mut WaitContext::endless());
     }
 
-    /// Takes a permit. Blocks until there is one, or until `patience` ends.
+    /// Takes a permit. Blocks until there is one, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; no permit was taken.
     #[inline]
-    pub fn acquire_with(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+    pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         if self.try_acquire() {
             Ok(())
         } else {
-            self.acquire_slow(patience)
+            self.acquire_slow(context)
         }
     }
 
@@ -87,11 +87,11 @@ impl Semaphore {
     /// # Errors
     /// [`WaitError::TimedOut`]: the deadline passed; no permit was taken.
     pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
-        self.acquire_with(&mut Patience::until(deadline))
+        self.acquire_with(&mut WaitContext::until(deadline))
     }
 
     #[cold]
-    fn acquire_slow(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
+    fn acquire_slow(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         let mut waiter = Waiter::thread();
         let mut state = self.state.lock();
         if state.retired {
@@ -104,7 +104,7 @@ impl Semaphore {
         state.waiters.push_back(waiter.clone());
         drop(state);
         loop {
-            let wake = block(&waiter, self.resource(), None, patience);
+            let wake = block(&waiter, self.resource(), None, context);
             if let Some(result) = self.settle(wake, &mut waiter) {
                 return result;
             }
@@ -207,7 +207,7 @@ impl Semaphore {
 
     fn resource(&self) -> Resource {
         Resource {
-            kind: Kind::Semaphore,
+            kind: ResourceKind::Semaphore,
             address: self.state.address(),
         }
     }

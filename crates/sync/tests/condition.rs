@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{Runs, eventually};
 use interlock_sync::{Condition, Lock, NotHeld, RLock};
-use interlock_wait::{Deadline, Patience, Wake};
+use interlock_wait::{Deadline, WaitContext, Wake};
 
 #[test]
 fn a_notification_wakes_as_many_as_it_says() {
@@ -20,7 +20,7 @@ fn a_notification_wakes_as_many_as_it_says() {
         for _ in 0..5 {
             scope.spawn(|| {
                 lock.acquire();
-                let wake = condition.wait_with(&lock, &mut Patience::endless());
+                let wake = condition.wait_with(&lock, &mut WaitContext::endless());
                 assert_eq!(wake, Ok(Wake::Notified));
                 woken.fetch_add(1, Ordering::SeqCst);
                 lock.release().unwrap();
@@ -47,7 +47,7 @@ fn a_notification_without_the_lock_wakes_too() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             lock.acquire();
-            condition.wait_with(&lock, &mut Patience::endless()).unwrap();
+            condition.wait_with(&lock, &mut WaitContext::endless()).unwrap();
             lock.release().unwrap();
         });
         eventually(|| condition.waiting() == 1);
@@ -61,7 +61,7 @@ fn a_wait_that_times_out_has_the_lock_again() {
     lock.acquire();
     lock.acquire();
     let deadline = Deadline::after(Duration::from_millis(5));
-    let wake = condition.wait_with(&lock, &mut Patience::until(deadline));
+    let wake = condition.wait_with(&lock, &mut WaitContext::until(deadline));
     assert_eq!((wake, condition.waiting()), (Ok(Wake::TimedOut), 0));
     assert_eq!(lock.recursion_count(), 2);
 }
@@ -76,7 +76,7 @@ fn a_wait_that_is_interrupted_has_the_lock_again_and_passes_its_notification_on(
             if condition.waiting() == 1 {
                 scope.spawn(|| {
                     lock.acquire();
-                    condition.wait_with(&lock, &mut Patience::endless()).unwrap();
+                    condition.wait_with(&lock, &mut WaitContext::endless()).unwrap();
                     lock.release().unwrap();
                 });
                 eventually(|| condition.waiting() == 2);
@@ -85,7 +85,7 @@ fn a_wait_that_is_interrupted_has_the_lock_again_and_passes_its_notification_on(
             true
         });
         // The lock is free while the host runs, so that the notification wakes at once: and this wait ends as it wants.
-        let wake = condition.wait_with(&lock, &mut Patience::hosted(Deadline::NEVER, &mut host));
+        let wake = condition.wait_with(&lock, &mut WaitContext::hosted(Deadline::NEVER, &mut host));
         assert_eq!(wake, Ok(Wake::Interrupted));
         assert!(lock.is_locked());
         lock.release().unwrap();
@@ -96,9 +96,9 @@ fn a_wait_that_is_interrupted_has_the_lock_again_and_passes_its_notification_on(
 #[test]
 fn a_wait_needs_the_lock() {
     let condition = Condition::new();
-    let wake = condition.wait_with(&Lock::new(), &mut Patience::endless());
+    let wake = condition.wait_with(&Lock::new(), &mut WaitContext::endless());
     assert_eq!(wake, Err(NotHeld));
-    let wake = condition.wait_with(&RLock::new(), &mut Patience::endless());
+    let wake = condition.wait_with(&RLock::new(), &mut WaitContext::endless());
     assert_eq!((wake, condition.waiting()), (Err(NotHeld), 0));
 }
 
@@ -118,7 +118,9 @@ fn eight_threads_pass_tokens_round() {
                         } else {
                             Deadline::after(Duration::from_micros(20))
                         };
-                        condition.wait_with(lock, &mut Patience::until(deadline)).unwrap();
+                        condition
+                            .wait_with(lock, &mut WaitContext::until(deadline))
+                            .unwrap();
                     }
                     turn.fetch_add(1, Ordering::Relaxed);
                     condition.notify_with(lock, usize::MAX);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::Runs;
 use interlock_sync::{Event, Lock, RLock, Semaphore, WaitError};
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, WaitContext};
 
 fn soon() -> Deadline {
     Deadline::after(Duration::from_millis(5))
@@ -39,17 +39,17 @@ fn a_guard_releases_what_it_stands_for() {
 fn a_guard_that_could_not_be_had_releases_nothing() {
     let (lock, permits) = (Lock::new(), Semaphore::new(0));
     let kept = lock.guard();
-    let result = lock.guard_with(&mut Patience::until(soon()));
+    let result = lock.guard_with(&mut WaitContext::until(soon()));
     assert_eq!(result.err(), Some(WaitError::TimedOut));
     let mut host = Runs(|| true);
-    let result = permits.guard_with(&mut Patience::hosted(Deadline::NEVER, &mut host));
+    let result = permits.guard_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
     assert_eq!(result.err(), Some(WaitError::Interrupted));
     assert_eq!(lock.acquire_until(soon()), Err(WaitError::TimedOut));
     assert_eq!(permits.acquire_until(soon()), Err(WaitError::TimedOut));
     assert!(lock.is_locked());
     assert_eq!(permits.permits(), 0);
     drop(kept);
-    assert!(lock.guard_with(&mut Patience::until(Deadline::PASSED)).is_ok());
+    assert!(lock.guard_with(&mut WaitContext::until(Deadline::PASSED)).is_ok());
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn a_reentrant_guard_of_another_thread_is_waited_for() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             assert_eq!(lock.acquire_until(soon()), Err(WaitError::TimedOut));
-            let result = lock.guard_with(&mut Patience::until(soon()));
+            let result = lock.guard_with(&mut WaitContext::until(soon()));
             assert_eq!(result.err(), Some(WaitError::TimedOut));
         });
     });
-    assert!(lock.guard_with(&mut Patience::until(Deadline::PASSED)).is_ok());
+    assert!(lock.guard_with(&mut WaitContext::until(Deadline::PASSED)).is_ok());
     drop(kept);
     assert!(!lock.is_locked());
 }

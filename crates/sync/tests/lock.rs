@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{Counts, Handles, Runs, eventually};
 use interlock_sync::{Lock, NotHeld, RLock, Saved, WaitError};
-use interlock_wait::{Deadline, Patience, ThreadId};
+use interlock_wait::{Deadline, ThreadId, WaitContext};
 
 const SOON: Duration = Duration::from_millis(20);
 
@@ -29,14 +29,14 @@ fn a_wait_for_a_lock_ends_at_its_deadline() {
     let lock = Lock::new();
     lock.acquire();
     let began = Instant::now();
-    let result = lock.acquire_with(&mut Patience::until(Deadline::after(SOON)));
+    let result = lock.acquire_with(&mut WaitContext::until(Deadline::after(SOON)));
     assert_eq!(result, Err(WaitError::TimedOut));
     assert!(began.elapsed() >= SOON);
-    let result = lock.acquire_with(&mut Patience::until(Deadline::PASSED));
+    let result = lock.acquire_with(&mut WaitContext::until(Deadline::PASSED));
     assert_eq!(result, Err(WaitError::TimedOut));
     lock.release().unwrap();
     assert_eq!(
-        lock.acquire_with(&mut Patience::until(Deadline::PASSED)),
+        lock.acquire_with(&mut WaitContext::until(Deadline::PASSED)),
         Ok(()),
         "a free lock needs no wait"
     );
@@ -45,10 +45,10 @@ fn a_wait_for_a_lock_ends_at_its_deadline() {
 #[test]
 fn an_rlock_that_is_restored_is_released_as_often_as_its_count_says() {
     let lock = RLock::new();
-    let mut patience = Patience::endless();
+    let mut context = WaitContext::endless();
     for count in [0, 1, 3] {
         let owner = ThreadId::current();
-        lock.restore_with(Saved { count, owner }, &mut patience).unwrap();
+        lock.restore_with(Saved { count, owner }, &mut context).unwrap();
         assert_eq!(lock.recursion_count(), count);
         (0..count).for_each(|_| lock.release().unwrap());
         assert!(!lock.is_locked() && lock.release() == Err(NotHeld));
@@ -58,7 +58,7 @@ fn an_rlock_that_is_restored_is_released_as_often_as_its_count_says() {
         count: 2,
         owner: ThreadId::current(),
     };
-    lock.restore_with(saved, &mut patience).unwrap();
+    lock.restore_with(saved, &mut context).unwrap();
     assert_eq!(lock.recursion_count(), 3, "what is held already counts as well");
 }
 
@@ -69,7 +69,7 @@ fn the_count_of_an_rlock_does_not_wrap() {
         count: usize::MAX,
         owner: ThreadId::current(),
     };
-    lock.restore_with(saved, &mut Patience::endless()).unwrap();
+    lock.restore_with(saved, &mut WaitContext::endless()).unwrap();
     lock.acquire();
     lock.acquire();
     assert_eq!(lock.owner(), Some((ThreadId::current(), usize::MAX)));
@@ -88,7 +88,7 @@ fn a_release_wakes_who_waits() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut host = Counts(&sleeps);
-                lock.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+                lock.acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
                     .unwrap();
                 lock.release().unwrap();
             });
@@ -104,7 +104,7 @@ fn an_interrupted_waiter_takes_nothing_and_leaves_the_line() {
     let lock = Lock::new();
     lock.acquire();
     let mut host = Runs(|| true);
-    let result = lock.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host));
+    let result = lock.acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
     assert_eq!(result, Err(WaitError::Interrupted));
     lock.release().unwrap();
     assert!(!lock.is_locked());
@@ -118,7 +118,7 @@ fn who_takes_a_lock_again_and_again_keeps_nobody_from_it() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut host = Counts(&sleeps);
-            lock.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+            lock.acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
                 .unwrap();
             taken.store(true, Ordering::SeqCst);
             lock.release().unwrap();
@@ -149,8 +149,8 @@ fn a_signal_handler_has_the_lock_that_its_thread_waits_for() {
                 lock.release().unwrap();
                 false
             });
-            let mut patience = Patience::hosted(Deadline::after(SOON), &mut host);
-            lock.acquire_with(&mut patience).unwrap();
+            let mut context = WaitContext::hosted(Deadline::after(SOON), &mut host);
+            lock.acquire_with(&mut context).unwrap();
             lock.release().unwrap();
             handled
         });
@@ -183,7 +183,7 @@ fn a_reentrant_lock_counts_for_its_owner_alone() {
             assert!(!lock.try_acquire() && !lock.is_owned() && lock.is_locked());
             assert_eq!((lock.release(), lock.recursion_count()), (Err(NotHeld), 0));
             assert_eq!(lock.release_all(), Err(NotHeld));
-            let result = lock.acquire_with(&mut Patience::until(Deadline::PASSED));
+            let result = lock.acquire_with(&mut WaitContext::until(Deadline::PASSED));
             assert_eq!(result, Err(WaitError::TimedOut));
         });
     });
@@ -192,7 +192,7 @@ fn a_reentrant_lock_counts_for_its_owner_alone() {
         (saved.count, saved.owner, lock.is_locked()),
         (3, ThreadId::current(), false)
     );
-    lock.restore_with(saved, &mut Patience::endless()).unwrap();
+    lock.restore_with(saved, &mut WaitContext::endless()).unwrap();
     assert_eq!(lock.owner(), Some((ThreadId::current(), 3)));
 }
 
@@ -213,7 +213,7 @@ fn eight_threads_share_a_lock() {
                         1 => Deadline::PASSED,
                         _ => Deadline::NEVER,
                     };
-                    if lock.acquire_with(&mut Patience::until(deadline)).is_err() {
+                    if lock.acquire_with(&mut WaitContext::until(deadline)).is_err() {
                         continue;
                     }
                     reentrant.acquire();

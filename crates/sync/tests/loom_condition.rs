@@ -11,7 +11,7 @@ mod model;
 use hosts::Stops;
 use interlock_sync::{Condition, Lock, NotHeld, RLock};
 use interlock_wait::model::set_deadlines_passed;
-use interlock_wait::{Deadline, Patience, Wake};
+use interlock_wait::{Deadline, WaitContext, Wake};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
@@ -47,7 +47,7 @@ impl Tokens {
     fn take(&self) {
         self.lock.acquire();
         while self.there() == 0 {
-            let wake = self.some.wait_with(&self.lock, &mut Patience::endless());
+            let wake = self.some.wait_with(&self.lock, &mut WaitContext::endless());
             assert_eq!(wake, Ok(Wake::Notified));
         }
         self.change(|there| *there -= 1);
@@ -55,9 +55,9 @@ impl Tokens {
     }
 
     /// Waits once, and leaves whatever there is to others.
-    fn look(&self, patience: &mut Patience<'_>) {
+    fn look(&self, context: &mut WaitContext<'_>) {
         self.lock.acquire();
-        if self.there() == 0 && self.some.wait_with(&self.lock, patience) == Ok(Wake::Notified) {
+        if self.there() == 0 && self.some.wait_with(&self.lock, context) == Ok(Wake::Notified) {
             self.some.notify_with(&self.lock, 1);
         }
         self.lock.release().unwrap();
@@ -119,18 +119,18 @@ fn one_leaves(leave: fn(&Tokens)) {
 
 #[test]
 fn a_notification_of_a_condition_is_not_lost_on_who_times_out() {
-    one_leaves(|tokens| tokens.look(&mut Patience::until(Deadline::PASSED)));
+    one_leaves(|tokens| tokens.look(&mut WaitContext::until(Deadline::PASSED)));
 }
 
 #[test]
 fn a_notification_of_a_condition_is_not_lost_on_who_is_interrupted() {
     one_leaves(|tokens| {
         let mut host = Stops::at_once();
-        tokens.look(&mut Patience::hosted(Deadline::NEVER, &mut host));
+        tokens.look(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
     });
     one_leaves(|tokens| {
         let mut host = Stops::after_a_sleep();
-        tokens.look(&mut Patience::hosted(Deadline::PASSED, &mut host));
+        tokens.look(&mut WaitContext::hosted(Deadline::PASSED, &mut host));
     });
 }
 
@@ -140,7 +140,7 @@ fn a_wait_without_the_lock_leaves_nothing_behind() {
         model::check_bounded(4, || {
             let shared = Arc::new((RLock::new(), Condition::new()));
             let stranger = start(&shared, |(lock, condition)| {
-                let wake = condition.wait_with(lock, &mut Patience::endless());
+                let wake = condition.wait_with(lock, &mut WaitContext::endless());
                 assert_eq!(wake, Err(NotHeld));
             });
             let (lock, condition) = &*shared;
@@ -170,7 +170,7 @@ fn a_wait_whose_lock_another_thread_releases_leaves_nothing_behind() {
             });
             let wake = tokens
                 .some
-                .wait_with(&tokens.lock, &mut Patience::until(Deadline::PASSED));
+                .wait_with(&tokens.lock, &mut WaitContext::until(Deadline::PASSED));
             if wake.is_ok() {
                 let _ = tokens.lock.release();
             }
@@ -192,7 +192,7 @@ fn a_reentrant_lock_is_taken_back_as_it_was() {
                 lock.acquire();
                 // SAFETY: the lock is held, here and below.
                 while !set.with(|set| unsafe { *set }) {
-                    condition.wait_with(lock, &mut Patience::endless()).unwrap();
+                    condition.wait_with(lock, &mut WaitContext::endless()).unwrap();
                 }
                 assert_eq!(lock.recursion_count(), 2);
                 lock.release_all().unwrap();

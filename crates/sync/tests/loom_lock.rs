@@ -11,7 +11,7 @@ mod model;
 use hosts::Stops;
 use interlock_sync::{Lock, RLock, WaitError};
 use interlock_wait::model::set_deadlines_passed;
-use interlock_wait::{Deadline, Host, Patience, Slept};
+use interlock_wait::{Deadline, Host, Slept, WaitContext};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
@@ -25,8 +25,8 @@ struct Guarded {
 
 impl Guarded {
     /// Adds one under the lock, if it can be had.
-    fn add(&self, patience: &mut Patience<'_>) -> Result<(), WaitError> {
-        self.lock.acquire_with(patience)?;
+    fn add(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
+        self.lock.acquire_with(context)?;
         self.add_with_lock();
         Ok(())
     }
@@ -55,7 +55,7 @@ fn three_threads(leave: fn(&Guarded) -> Result<(), WaitError>) {
         let guarded = Arc::new(Guarded::default());
         assert!(guarded.lock.try_acquire());
         let leaver = start(&guarded, leave);
-        let stayer = start(&guarded, |guarded| guarded.add(&mut Patience::endless()));
+        let stayer = start(&guarded, |guarded| guarded.add(&mut WaitContext::endless()));
         guarded.add_with_lock();
         let added = leaver.join().unwrap().is_ok();
         assert_eq!(stayer.join().unwrap(), Ok(()));
@@ -64,21 +64,21 @@ fn three_threads(leave: fn(&Guarded) -> Result<(), WaitError>) {
 }
 
 fn stays(guarded: &Guarded) -> Result<(), WaitError> {
-    guarded.add(&mut Patience::endless())
+    guarded.add(&mut WaitContext::endless())
 }
 
 fn times_out(guarded: &Guarded) -> Result<(), WaitError> {
-    guarded.add(&mut Patience::until(Deadline::PASSED))
+    guarded.add(&mut WaitContext::until(Deadline::PASSED))
 }
 
 fn is_interrupted(guarded: &Guarded) -> Result<(), WaitError> {
     let mut host = Stops::at_once();
-    guarded.add(&mut Patience::hosted(Deadline::NEVER, &mut host))
+    guarded.add(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
 }
 
 fn is_interrupted_in_a_sleep(guarded: &Guarded) -> Result<(), WaitError> {
     let mut host = Stops::after_a_sleep();
-    guarded.add(&mut Patience::hosted(Deadline::PASSED, &mut host))
+    guarded.add(&mut WaitContext::hosted(Deadline::PASSED, &mut host))
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
     impl Host for Handler {
         fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
             if !matches!(rest(), Slept::Notified(_)) {
-                assert_eq!(self.0.add(&mut Patience::endless()), Ok(()));
+                assert_eq!(self.0.add(&mut WaitContext::endless()), Ok(()));
             }
             false
         }
@@ -135,7 +135,7 @@ fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
                 let guarded = guarded.clone();
                 thread::spawn(move || {
                     let mut host = Handler(guarded.clone());
-                    let _ = guarded.add(&mut Patience::hosted(Deadline::PASSED, &mut host));
+                    let _ = guarded.add(&mut WaitContext::hosted(Deadline::PASSED, &mut host));
                 })
             };
             guarded.add_with_lock();

@@ -11,7 +11,7 @@ mod model;
 
 use hosts::Stops;
 use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, WaitError};
-use interlock_wait::{Deadline, Patience};
+use interlock_wait::{Deadline, WaitContext};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
@@ -53,14 +53,14 @@ fn one_leaves(leave: fn(&Semaphore) -> Result<(), WaitError>) {
 
 #[test]
 fn a_permit_goes_to_the_next_when_its_waiter_leaves() {
-    one_leaves(|semaphore| semaphore.acquire_with(&mut Patience::until(Deadline::PASSED)));
+    one_leaves(|semaphore| semaphore.acquire_with(&mut WaitContext::until(Deadline::PASSED)));
     one_leaves(|semaphore| {
         let mut host = Stops::at_once();
-        semaphore.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+        semaphore.acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
     });
     one_leaves(|semaphore| {
         let mut host = Stops::after_a_sleep();
-        semaphore.acquire_with(&mut Patience::hosted(Deadline::PASSED, &mut host))
+        semaphore.acquire_with(&mut WaitContext::hosted(Deadline::PASSED, &mut host))
     });
 }
 
@@ -80,10 +80,10 @@ fn a_retired_semaphore_tells_whoever_waits_and_keeps_no_permit() {
     model::check_bounded(3, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let patient = start(&semaphore, |semaphore| {
-            semaphore.acquire_with(&mut Patience::endless())
+            semaphore.acquire_with(&mut WaitContext::endless())
         });
         let leaver = start(&semaphore, |semaphore| {
-            semaphore.acquire_with(&mut Patience::until(Deadline::PASSED))
+            semaphore.acquire_with(&mut WaitContext::until(Deadline::PASSED))
         });
         semaphore.release().unwrap();
         let (left, wakeups) = semaphore.retire();
@@ -111,7 +111,7 @@ fn a_wait_for_an_event_that_times_out_leaves_nothing_behind() {
     model::check_bounded(5, || {
         let event = Arc::new(Event::new());
         let waiter = start(&event, |event| {
-            let first = event.wait_with(&mut Patience::until(Deadline::PASSED));
+            let first = event.wait_with(&mut WaitContext::until(Deadline::PASSED));
             event.wait();
             first
         });
@@ -140,7 +140,7 @@ fn who_is_said_to_be_let_through_does_not_time_out() {
     model::check(|| {
         let event = Arc::new(Event::new());
         let waiter = start(&event, |event| {
-            event.wait_with(&mut Patience::until(Deadline::PASSED))
+            event.wait_with(&mut WaitContext::until(Deadline::PASSED))
         });
         let somebody = event.let_one_through();
         assert_eq!(waiter.join().unwrap().is_ok(), somebody);
@@ -161,8 +161,8 @@ fn the_parties_of_a_barrier_pass_together() {
 
 #[test]
 fn a_party_that_gives_up_stops_all_or_none() {
-    fn arrive(barrier: &Barrier, patience: &mut Patience<'_>) -> Result<usize, Broken> {
-        match barrier.arrive_with(patience)? {
+    fn arrive(barrier: &Barrier, context: &mut WaitContext<'_>) -> Result<usize, Broken> {
+        match barrier.arrive_with(context)? {
             Arrival::Leads(index) => barrier.open().map(|()| index),
             Arrival::Through(index) => Ok(index),
         }
@@ -171,7 +171,7 @@ fn a_party_that_gives_up_stops_all_or_none() {
     model::check(|| {
         let barrier = Arc::new(Barrier::new(2));
         let other = start(&barrier, |barrier| {
-            arrive(barrier, &mut Patience::until(Deadline::PASSED))
+            arrive(barrier, &mut WaitContext::until(Deadline::PASSED))
         });
         let result = barrier.wait();
         assert_eq!(result.is_ok(), other.join().unwrap().is_ok());
@@ -184,11 +184,11 @@ fn who_comes_early_does_not_break_the_round() {
     model::check(|| {
         let barrier = Arc::new(Barrier::new(1));
         assert_eq!(
-            barrier.arrive_with(&mut Patience::endless()),
+            barrier.arrive_with(&mut WaitContext::endless()),
             Ok(Arrival::Leads(0))
         );
         let early = start(&barrier, |barrier| {
-            let arrival = barrier.arrive_with(&mut Patience::until(Deadline::PASSED));
+            let arrival = barrier.arrive_with(&mut WaitContext::until(Deadline::PASSED));
             (arrival, barrier.open())
         });
         assert_eq!(barrier.open(), Ok(()));

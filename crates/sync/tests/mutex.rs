@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{Runs, eventually};
 use interlock_sync::{Barrier, Condition, Event, Lock, Mutex, RLock, Semaphore, WaitError};
-use interlock_wait::{Deadline, Patience, Wake};
+use interlock_wait::{Deadline, WaitContext, Wake};
 
 fn soon() -> Deadline {
     Deadline::after(Duration::from_millis(5))
@@ -38,7 +38,7 @@ fn a_wait_for_a_value_ends_at_its_deadline() {
     assert!(mutex.try_lock().is_none() && mutex.is_locked());
     assert_eq!(mutex.lock_until(soon()).err(), Some(WaitError::TimedOut));
     let mut host = Runs(|| true);
-    let result = mutex.lock_with(&mut Patience::hosted(Deadline::NEVER, &mut host));
+    let result = mutex.lock_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
     assert_eq!(result.err(), Some(WaitError::Interrupted));
     drop(kept);
     assert!(mutex.lock_until(Deadline::PASSED).is_ok_and(|value| *value == 1));

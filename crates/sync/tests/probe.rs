@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use common::{Counts, eventually};
 use interlock_sync::{Condition, Event as Flag, Lock, RLock, Semaphore};
 use interlock_wait::{
-    Deadline, Event, Kind, Patience, Probe, Resource, ThreadId, Wake, clear_probe, probed, report, set_probe,
+    Deadline, Probe, Resource, ResourceKind, ThreadId, TraceEvent, WaitContext, Wake, clear_probe, probed,
+    report, set_probe,
 };
 
 /// A process has one observer: these tests take turns.
@@ -35,10 +36,10 @@ impl Drop for Turn {
 
 /// Writes down everything.
 #[derive(Default)]
-struct Log(Mutex<Vec<Event>>);
+struct Log(Mutex<Vec<TraceEvent>>);
 
 impl Log {
-    fn of(&self, thread: ThreadId) -> Vec<Event> {
+    fn of(&self, thread: ThreadId) -> Vec<TraceEvent> {
         let events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         events
             .iter()
@@ -49,29 +50,29 @@ impl Log {
 }
 
 impl Probe for Log {
-    fn event(&self, event: Event) {
+    fn event(&self, event: TraceEvent) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 }
 
-fn thread_of(event: &Event) -> ThreadId {
+fn thread_of(event: &TraceEvent) -> ThreadId {
     match *event {
-        Event::WillWait { thread, .. }
-        | Event::Woke { thread, .. }
-        | Event::Acquired { thread, .. }
-        | Event::Released { thread, .. }
-        | Event::ThreadBegan { thread }
-        | Event::ThreadEnded { thread } => thread,
+        TraceEvent::WillWait { thread, .. }
+        | TraceEvent::Woke { thread, .. }
+        | TraceEvent::Acquired { thread, .. }
+        | TraceEvent::Released { thread, .. }
+        | TraceEvent::ThreadBegan { thread }
+        | TraceEvent::ThreadEnded { thread } => thread,
     }
 }
 
-fn kind_of(event: &Event) -> Option<Kind> {
+fn kind_of(event: &TraceEvent) -> Option<ResourceKind> {
     match *event {
-        Event::WillWait { resource, .. }
-        | Event::Woke { resource, .. }
-        | Event::Acquired { resource, .. }
-        | Event::Released { resource, .. } => Some(resource.kind),
-        Event::ThreadBegan { .. } | Event::ThreadEnded { .. } => None,
+        TraceEvent::WillWait { resource, .. }
+        | TraceEvent::Woke { resource, .. }
+        | TraceEvent::Acquired { resource, .. }
+        | TraceEvent::Released { resource, .. } => Some(resource.kind),
+        TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => None,
     }
 }
 
@@ -102,16 +103,16 @@ fn a_lock_that_is_made_while_somebody_observes_tells_every_acquisition() {
     );
 }
 
-fn describe(event: &Event) -> String {
+fn describe(event: &TraceEvent) -> String {
     let word = match event {
-        Event::WillWait { .. } => "waits for",
-        Event::Woke {
+        TraceEvent::WillWait { .. } => "waits for",
+        TraceEvent::Woke {
             wake: Wake::Notified, ..
         } => "woke from",
-        Event::Woke { .. } => "gave up",
-        Event::Acquired { .. } => "acquired",
-        Event::Released { .. } => "released",
-        Event::ThreadBegan { .. } | Event::ThreadEnded { .. } => "thread",
+        TraceEvent::Woke { .. } => "gave up",
+        TraceEvent::Acquired { .. } => "acquired",
+        TraceEvent::Released { .. } => "released",
+        TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => "thread",
     };
     kind_of(event).map_or(word.to_owned(), |kind| format!("{word} {kind:?}"))
 }
@@ -119,16 +120,16 @@ fn describe(event: &Event) -> String {
 #[test]
 fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
     let log = Arc::new(Log::default());
-    // Made before anybody observes: told when it is contended.
+    // Initialized before anybody observes: told when it is contended.
     let lock = Lock::new();
     let _turn = Turn::observed_by(log.clone());
     let sleeps = AtomicUsize::new(0);
     lock.acquire();
     let waiter = std::thread::scope(|scope| {
         let waiter = scope.spawn(|| {
-            let _ = lock.acquire_with(&mut Patience::until(Deadline::PASSED));
+            let _ = lock.acquire_with(&mut WaitContext::until(Deadline::PASSED));
             let mut host = Counts(&sleeps);
-            lock.acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+            lock.acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
                 .unwrap();
             ThreadId::current()
         });
@@ -149,7 +150,7 @@ fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
         ]
     );
     let me = Some(ThreadId::current());
-    assert!(matches!(told[0], Event::WillWait { holder, .. } if holder == me));
+    assert!(matches!(told[0], TraceEvent::WillWait { holder, .. } if holder == me));
     assert_eq!(
         log.of(ThreadId::current())
             .iter()
@@ -164,7 +165,7 @@ fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
 fn each_wait_tells_its_kind() {
     let log = Arc::new(Log::default());
     let _turn = Turn::observed_by(log.clone());
-    let mut over = Patience::until(Deadline::PASSED);
+    let mut over = WaitContext::until(Deadline::PASSED);
     let lock = Lock::new();
     lock.acquire();
     let _ = Condition::new().wait_with(&lock, &mut over);
@@ -173,10 +174,17 @@ fn each_wait_tells_its_kind() {
     let kinds: Vec<_> = log
         .of(ThreadId::current())
         .iter()
-        .filter(|event| matches!(event, Event::WillWait { .. }))
+        .filter(|event| matches!(event, TraceEvent::WillWait { .. }))
         .filter_map(kind_of)
         .collect();
-    assert_eq!(kinds, [Kind::Condition, Kind::Semaphore, Kind::Event]);
+    assert_eq!(
+        kinds,
+        [
+            ResourceKind::Condition,
+            ResourceKind::Semaphore,
+            ResourceKind::Event
+        ]
+    );
 }
 
 #[test]
@@ -185,7 +193,7 @@ fn an_observer_that_is_taken_away_hears_nothing_and_is_dropped() {
     drop(Turn::observed_by(log.clone()));
     let thread = ThreadId::from_ident(2);
     if !probed() {
-        report(Event::ThreadBegan { thread });
+        report(TraceEvent::ThreadBegan { thread });
         assert!(log.of(thread).is_empty());
     }
     eventually(|| Arc::strong_count(&log) == 1);
@@ -229,10 +237,10 @@ impl WaitForGraph {
 }
 
 impl Probe for WaitForGraph {
-    fn event(&self, event: Event) {
+    fn event(&self, event: TraceEvent) {
         let mut graph = self.lock();
         match event {
-            Event::WillWait {
+            TraceEvent::WillWait {
                 thread,
                 resource,
                 holder,
@@ -244,10 +252,10 @@ impl Probe for WaitForGraph {
                 let circle = graph.circle(thread);
                 graph.circles.extend(circle);
             }
-            Event::Woke { thread, .. } => drop(graph.waits.remove(&thread)),
-            Event::Acquired { thread, resource } => drop(graph.owners.insert(resource, thread)),
-            Event::Released { resource, .. } => drop(graph.owners.remove(&resource)),
-            Event::ThreadBegan { .. } | Event::ThreadEnded { .. } => {}
+            TraceEvent::Woke { thread, .. } => drop(graph.waits.remove(&thread)),
+            TraceEvent::Acquired { thread, resource } => drop(graph.owners.insert(resource, thread)),
+            TraceEvent::Released { resource, .. } => drop(graph.owners.remove(&resource)),
+            TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => {}
         }
     }
 }
@@ -269,7 +277,7 @@ fn an_observer_sees_a_deadlock_as_it_closes() {
                 // Until somebody has seen the circle.
                 eventually(|| {
                     let soon = Deadline::after(std::time::Duration::from_millis(20));
-                    let got = right.acquire_with(&mut Patience::until(soon)).is_ok();
+                    let got = right.acquire_with(&mut WaitContext::until(soon)).is_ok();
                     if got {
                         right.release().unwrap();
                     }

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use common::{Counts, Runs, eventually};
 use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, TooMany, WaitError};
-use interlock_wait::{Deadline, Host, Patience, Slept};
+use interlock_wait::{Deadline, Host, Slept, WaitContext};
 
 #[test]
 fn a_semaphore_gives_out_what_it_has_and_takes_back_what_it_gave() {
     let semaphore = Semaphore::bounded(2, 2);
     assert!(semaphore.try_acquire() && semaphore.try_acquire() && !semaphore.try_acquire());
-    let result = semaphore.acquire_with(&mut Patience::until(Deadline::PASSED));
+    let result = semaphore.acquire_with(&mut WaitContext::until(Deadline::PASSED));
     assert_eq!(result, Err(WaitError::TimedOut));
     assert_eq!(semaphore.release_many(3), Err(TooMany));
     assert_eq!(semaphore.release_many(2), Ok(()));
@@ -34,7 +34,7 @@ fn permits_wake_as_many_as_there_are() {
             scope.spawn(|| {
                 let mut host = Counts(&sleeps);
                 semaphore
-                    .acquire_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+                    .acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
                     .unwrap();
                 through.fetch_add(1, Ordering::SeqCst);
             });
@@ -61,7 +61,7 @@ fn eight_threads_never_have_more_permits_than_there_are() {
                         0 => Deadline::after(Duration::from_micros(20)),
                         _ => Deadline::NEVER,
                     };
-                    if semaphore.acquire_with(&mut Patience::until(deadline)).is_ok() {
+                    if semaphore.acquire_with(&mut WaitContext::until(deadline)).is_ok() {
                         assert!(inside.fetch_add(1, Ordering::SeqCst) < 3);
                         inside.fetch_sub(1, Ordering::SeqCst);
                         semaphore.release().unwrap();
@@ -81,8 +81,8 @@ fn an_event_that_is_cleared_at_once_lets_those_through_who_waited() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut host = Counts(&sleeps);
-                let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-                assert_eq!(event.wait_with(&mut patience), Ok(()));
+                let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+                assert_eq!(event.wait_with(&mut context), Ok(()));
             });
         }
         eventually(|| sleeps.load(Ordering::SeqCst) == 4);
@@ -90,9 +90,9 @@ fn an_event_that_is_cleared_at_once_lets_those_through_who_waited() {
         event.clear();
     });
     assert!(!event.is_set());
-    let result = event.wait_with(&mut Patience::until(Deadline::PASSED));
+    let result = event.wait_with(&mut WaitContext::until(Deadline::PASSED));
     assert_eq!(result, Err(WaitError::TimedOut));
-    let result = event.wait_with(&mut Patience::hosted(Deadline::NEVER, &mut Runs(|| true)));
+    let result = event.wait_with(&mut WaitContext::hosted(Deadline::NEVER, &mut Runs(|| true)));
     assert_eq!(result, Err(WaitError::Interrupted));
     event.set();
     event.wait();
@@ -106,8 +106,8 @@ fn one_of_those_who_wait_for_an_event_is_let_through_at_a_time() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut host = Counts(&sleeps);
-                let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-                assert_eq!(event.wait_with(&mut patience), Ok(()));
+                let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+                assert_eq!(event.wait_with(&mut context), Ok(()));
                 through.fetch_add(1, Ordering::SeqCst);
             });
         }
@@ -129,8 +129,8 @@ fn a_retired_semaphore_ends_every_wait_and_gives_its_permits_back() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut host = Counts(&sleeps);
-                let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-                assert_eq!(semaphore.acquire_with(&mut patience), Err(WaitError::Retired));
+                let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+                assert_eq!(semaphore.acquire_with(&mut context), Err(WaitError::Retired));
             });
         }
         eventually(|| sleeps.load(Ordering::SeqCst) == 3);
@@ -142,12 +142,12 @@ fn a_retired_semaphore_ends_every_wait_and_gives_its_permits_back() {
     assert!(semaphore.try_acquire());
     assert_eq!(semaphore.retire().0, 1);
     assert!(!semaphore.try_acquire());
-    let result = semaphore.acquire_with(&mut Patience::endless());
+    let result = semaphore.acquire_with(&mut WaitContext::endless());
     assert_eq!(result, Err(WaitError::Retired));
 }
 
-fn arrive(barrier: &Barrier, patience: &mut Patience<'_>) -> Result<usize, Broken> {
-    match barrier.arrive_with(patience)? {
+fn arrive(barrier: &Barrier, context: &mut WaitContext<'_>) -> Result<usize, Broken> {
+    match barrier.arrive_with(context)? {
         Arrival::Leads(index) => barrier.open().map(|()| index),
         Arrival::Through(index) => Ok(index),
     }
@@ -181,7 +181,7 @@ fn a_party_that_gives_up_breaks_the_barrier_until_it_is_reset() {
         scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
         eventually(|| barrier.waiting() == 1);
         let deadline = Deadline::after(Duration::from_millis(5));
-        let result = arrive(&barrier, &mut Patience::until(deadline));
+        let result = arrive(&barrier, &mut WaitContext::until(deadline));
         assert_eq!(result, Err(Broken::Broken));
     });
     assert!(barrier.is_broken());
@@ -190,7 +190,7 @@ fn a_party_that_gives_up_breaks_the_barrier_until_it_is_reset() {
     assert!(!barrier.is_broken());
     let result = arrive(
         &barrier,
-        &mut Patience::hosted(Deadline::NEVER, &mut Runs(|| true)),
+        &mut WaitContext::hosted(Deadline::NEVER, &mut Runs(|| true)),
     );
     assert_eq!((result, barrier.is_broken()), (Err(Broken::Interrupted), true));
 }
@@ -216,7 +216,7 @@ fn a_leader_that_aborts_turns_everybody_away() {
         scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
         eventually(|| barrier.waiting() == 1);
         assert_eq!(
-            barrier.arrive_with(&mut Patience::endless()),
+            barrier.arrive_with(&mut WaitContext::endless()),
             Ok(Arrival::Leads(1))
         );
         assert_eq!(barrier.waiting(), 0, "the round is full");
@@ -265,7 +265,7 @@ fn a_party_that_was_let_through_is_through_when_the_barrier_is_retired_before_it
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| {
             let mut host = Retires(&barrier);
-            barrier.arrive_with(&mut Patience::hosted(Deadline::NEVER, &mut host))
+            barrier.arrive_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
         });
         eventually(|| barrier.waiting() == 1);
         assert_eq!(barrier.wait(), Ok(1));

@@ -5,13 +5,13 @@ use interlock_os::futex;
 use interlock_os::futex::Returned;
 
 use crate::deadline::Deadline;
-use crate::event::{Event, Resource};
-use crate::patience::Patience;
 use crate::primitive::Arc;
 #[cfg(not(loom))]
 use crate::primitive::global;
 use crate::probe;
 use crate::spin;
+use crate::trace_event::{Resource, TraceEvent};
+use crate::wait_context::WaitContext;
 use crate::waiter::{ThreadId, Waiter};
 use crate::wake::{Slept, Wake};
 
@@ -21,7 +21,7 @@ use crate::wake::{Slept, Wake};
 /// later, and then sleeps for good.
 const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 
-/// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `patience` ends.
+/// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `context` ends the wait.
 ///
 /// This is the only function of Interlock that blocks. The caller holds no internal lock. `holder` is who has the
 /// resource, as far as that is known, for the probe. When the result is not [`Wake::Notified`], the waiter may still
@@ -31,18 +31,18 @@ pub fn block(
     waiter: &Arc<Waiter>,
     resource: Resource,
     holder: Option<ThreadId>,
-    patience: &mut Patience<'_>,
+    context: &mut WaitContext<'_>,
 ) -> Wake {
     if probe::probed() {
-        probe::report(Event::WillWait {
+        probe::report(TraceEvent::WillWait {
             thread: waiter.thread_id(),
             resource,
             holder,
         });
     }
-    let wake = sleep_until_notified(waiter, patience);
+    let wake = sleep_until_notified(waiter, context);
     if probe::probed() {
-        probe::report(Event::Woke {
+        probe::report(TraceEvent::Woke {
             thread: waiter.thread_id(),
             resource,
             wake,
@@ -51,9 +51,9 @@ pub fn block(
     wake
 }
 
-fn sleep_until_notified(waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Wake {
-    let deadline = patience.deadline();
-    let listens = patience.hears_signals();
+fn sleep_until_notified(waiter: &Arc<Waiter>, context: &mut WaitContext<'_>) -> Wake {
+    let deadline = context.deadline();
+    let listens = context.hears_signals();
     let mut first = true;
     loop {
         if !waiter.is_of_this_process() {
@@ -66,7 +66,7 @@ fn sleep_until_notified(waiter: &Arc<Waiter>, patience: &mut Patience<'_>) -> Wa
                 false => Wake::TimedOut,
             };
         }
-        let stop = patience.sleep(&mut || match std::mem::take(&mut first) {
+        let stop = context.sleep(&mut || match std::mem::take(&mut first) {
             true => first_sleep(waiter, deadline, listens),
             false => sleep(waiter, deadline),
         });
@@ -116,7 +116,7 @@ fn sleep(waiter: &Waiter, until: Deadline) -> Slept {
             Returned::TimedOut => Slept::TimedOut,
             Returned::Interrupted => Slept::Interrupted,
         };
-        if waiter.look_away() {
+        if waiter.enter_handler() {
             return slept;
         }
     }

@@ -6,7 +6,7 @@ use interlock_os::clock;
 
 /// A point on the monotonic clock, or never.
 ///
-/// Made once, where a timeout enters the engine; below that border there are no durations, so that a wait which is
+/// Initialized once, where a timeout enters the engine; below that border there are no durations, so that a wait which is
 /// interrupted and goes on does not start its time again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(u64);

@@ -2,14 +2,14 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::patience::Patience;
+use crate::wait_context::WaitContext;
 use crate::wait_queue::WaitQueue;
 use crate::waiter::{Waiter, Wakeup, Wakeups};
 use crate::word_lock::{WordLock, WordLockGuard};
 
-impl Debug for Patience<'_> {
+impl Debug for WaitContext<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("Patience")
+        f.debug_struct("WaitContext")
             .field("remaining", &self.deadline().remaining())
             .finish_non_exhaustive()
     }

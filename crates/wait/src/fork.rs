@@ -6,7 +6,7 @@
 //!
 //! Lock words need no care as long as the thread that forks excludes the others from the engine, as an interpreter does:
 //! its threads run engine code only while attached, and a fork holds the interpreter (see [`Host`](crate::Host)). A thread
-//! that nothing excludes in this way, such as a worker of a Rust program's pool, does its engine work in [`unforked`]. Locks held
+//! that nothing excludes in this way, such as a worker of a Rust program's pool, does its engine work in [`fork_guarded`]. Locks held
 //! by other threads stay held in the child, as in CPython.
 
 use std::cell::Cell;
@@ -21,13 +21,13 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 static WATCHING: Once = Once::new();
 
 /// Threads that fork or do not want a fork now. State table: a multiple of `FORK`, for the threads that fork, plus the
-/// number of threads in [`unforked`]. That number grows only while nobody forks; who forks waits until it is 0.
+/// number of threads in [`fork_guarded`]. That number grows only while nobody forks; who forks waits until it is 0.
 static GATE: AtomicU32 = AtomicU32::new(0);
 const INSIDE: u32 = 1;
 const FORK: u32 = 1 << 16;
 
 thread_local! {
-    /// Whether this thread is in [`unforked`].
+    /// Whether this thread is in [`fork_guarded`].
     static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -49,7 +49,7 @@ pub fn watch() {
 /// For engine code of a thread that nothing else keeps from running while another forks: else the child might find a lock
 /// word held by a thread that does not exist there. A fork on another thread gives way until `work` is done, so `work` is
 /// short and waits for nothing.
-pub fn unforked<R>(work: impl FnOnce() -> R) -> R {
+pub fn fork_guarded<R>(work: impl FnOnce() -> R) -> R {
     if IS_INSIDE.get() {
         return work();
     }
@@ -68,7 +68,7 @@ pub fn unforked<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// The end of [`unforked`], however it ends.
+/// The end of [`fork_guarded`], however it ends.
 struct Leave;
 
 impl Drop for Leave {
@@ -90,7 +90,7 @@ extern "C" fn before() {
 }
 
 extern "C" fn after() {
-    // Release pairs with the Acquire in `unforked`.
+    // Release pairs with the Acquire in `fork_guarded`.
     GATE.fetch_sub(FORK, Ordering::Release);
 }
 

@@ -5,7 +5,7 @@
 //! work together, and why no wake-up is lost, is written down in `PROTOCOL.md` beside this crate; its claims have a model
 //! test each.
 //!
-//! A wait is bounded by a [`Patience`]: a [`Deadline`] and, for a thread that something hosts (an interpreter), a [`Host`]
+//! A wait is bounded by a [`WaitContext`]: a [`Deadline`] and, for a thread that something hosts (an interpreter), a [`Host`]
 //! that lets go of the thread while it sleeps and hears the signals that come meanwhile. What
 //! happens is told to the registered [`Probe`], if there is one.
 
@@ -16,15 +16,15 @@ mod backoff;
 mod block;
 mod deadline;
 mod debug;
-mod event;
 pub mod fork;
 #[cfg(loom)]
 pub mod model;
 mod observer;
-mod patience;
 pub mod primitive;
 mod probe;
 mod spin;
+mod trace_event;
+mod wait_context;
 mod wait_queue;
 mod waiter;
 mod wake;
@@ -32,11 +32,11 @@ mod word_lock;
 
 pub use block::block;
 pub use deadline::Deadline;
-pub use event::{Event, Kind, Resource};
 pub use observer::{clear_probe, set_probe};
-pub use patience::{Host, Patience};
 pub use probe::{Probe, probed, report};
 pub use spin::watch;
+pub use trace_event::{Resource, ResourceKind, TraceEvent};
+pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;
 pub use waiter::{ThreadId, Waiter, Wakeup, Wakeups};
 pub use wake::{Slept, Wake};

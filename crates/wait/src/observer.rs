@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::event::Event;
 use crate::probe::{self, Probe};
+use crate::trace_event::TraceEvent;
 #[cfg(not(loom))]
 use crate::word_lock::WordLock;
 
@@ -32,7 +32,7 @@ fn exchange(probe: Option<Arc<dyn Probe>>) {
 }
 
 #[cfg(not(loom))]
-fn tell(event: Event) {
+fn tell(event: TraceEvent) {
     let observer = OBSERVER.lock().clone();
     if let Some(observer) = observer {
         observer.event(event);
@@ -43,5 +43,5 @@ fn tell(event: Event) {
 #[cfg(loom)]
 fn exchange(probe: Option<Arc<dyn Probe>>) {
     drop(probe);
-    probe::switch(false, |_: Event| {});
+    probe::switch(false, |_: TraceEvent| {});
 }

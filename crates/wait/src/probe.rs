@@ -10,22 +10,22 @@
 
 use std::sync::OnceLock;
 
-use crate::event::Event;
 use crate::primitive::global::{AtomicBool, Ordering};
+use crate::trace_event::TraceEvent;
 
 /// An observer of events.
 pub trait Probe: Send + Sync {
     /// Hears of `event`, on the thread that it happens to, under no internal lock. Must not wait for that thread.
-    fn event(&self, event: Event);
+    fn event(&self, event: TraceEvent);
 }
 
 static PROBED: AtomicBool = AtomicBool::new(false);
 
 /// What passes an event on to the registered observer; set when the first one is registered.
-static TELL: OnceLock<fn(Event)> = OnceLock::new();
+static TELL: OnceLock<fn(TraceEvent)> = OnceLock::new();
 
 /// Switches reports on, which `tell` passes on from now on, or off.
-pub(crate) fn switch(on: bool, tell: fn(Event)) {
+pub(crate) fn switch(on: bool, tell: fn(TraceEvent)) {
     TELL.get_or_init(|| tell);
     // Relaxed: who reads the switch early or late misses, or vainly looks for, an observer that comes or goes just now.
     PROBED.store(on, Ordering::Relaxed);
@@ -40,7 +40,7 @@ pub fn probed() -> bool {
 
 /// Tells the observer, if there is one.
 #[cold]
-pub fn report(event: Event) {
+pub fn report(event: TraceEvent) {
     if let Some(tell) = TELL.get() {
         tell(event);
     }

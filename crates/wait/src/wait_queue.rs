@@ -74,7 +74,7 @@ impl WaitQueue {
 
     /// Notifies the first in line, if there is one. The caller runs the [`Wakeup`] after it released the lock.
     ///
-    /// If that one is away, perhaps in the handler of a signal for who knows how long, the next is notified as well: the
+    /// If that thread may be in the handler of a signal, for who knows how long, the next is notified as well: the
     /// handler may itself wait for what the notification is about. So whoever is notified looks whether there is something
     /// for it.
     #[inline]
@@ -90,9 +90,9 @@ impl WaitQueue {
     fn notify_first(&mut self) -> Wakeup {
         let mut wakeup = Wakeup::NOBODY;
         while let Some(first) = self.line().waiters.pop_front() {
-            let away;
-            (wakeup, away) = Waiter::notify(first);
-            if !away {
+            let in_handler;
+            (wakeup, in_handler) = Waiter::notify(first);
+            if !in_handler {
                 break;
             }
         }
@@ -100,7 +100,7 @@ impl WaitQueue {
         wakeup
     }
 
-    /// Notifies the first `count` in line, or as many as there are; who is away is notified too, and does not count.
+    /// Notifies the first `count` in line, or as many as there are; one that may be in a signal handler is notified too, and does not count.
     pub fn notify(&mut self, count: usize) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {

@@ -34,11 +34,11 @@ impl ThreadId {
 /// Its thread is awake, and about to sleep: it has not slept yet.
 const WAITING: u32 = 0;
 /// Its thread woke without a notification and is elsewhere: perhaps in user code, the handler of a signal.
-const AWAY: u32 = 2;
+const IN_HANDLER: u32 = 2;
 /// A notifier took it from its queue. Final, but for the next.
 const NOTIFIED: u32 = 3;
 /// A notifier took it from its queue while its thread was elsewhere. Final.
-const NOTIFIED_AWAY: u32 = 4;
+const NOTIFIED_IN_HANDLER: u32 = 4;
 
 /// One wait: what stands in a [`WaitQueue`](crate::WaitQueue).
 ///
@@ -47,13 +47,13 @@ const NOTIFIED_AWAY: u32 = 4;
 /// | from | to | who | when |
 /// |---|---|---|---|
 /// | – | `WAITING` | the waiting thread | it is made |
-/// | `WAITING`, `AWAY` | `ASLEEP` | the waiting thread | before it sleeps |
-/// | `ASLEEP` | `AWAY` | the waiting thread | a sleep ended without a notification: its time is over, or a signal came |
-/// | `WAITING`, `ASLEEP`, `AWAY` | `NOTIFIED` | a notifier, under the lock of the queue | it takes the waiter out of the queue |
-/// | `NOTIFIED` | `NOTIFIED_AWAY` | the same notifier, at once | the state was `AWAY` |
+/// | `WAITING`, `IN_HANDLER` | `ASLEEP` | the waiting thread | before it sleeps |
+/// | `ASLEEP` | `IN_HANDLER` | the waiting thread | a sleep ended without a notification: its time is over, or a signal came |
+/// | `WAITING`, `ASLEEP`, `IN_HANDLER` | `NOTIFIED` | a notifier, under the lock of the queue | it takes the waiter out of the queue |
+/// | `NOTIFIED` | `NOTIFIED_IN_HANDLER` | the same notifier, at once | the state was `IN_HANDLER` |
 ///
-/// So a thread that is `AWAY` owns nothing that it does not know of: nobody hands a lock to it (see
-/// [`Waiter::was_away`]), and the user code that it may be in can take the lock that it waits for.
+/// So a thread that is `IN_HANDLER` owns nothing that it does not know of: nobody hands a lock to it (see
+/// [`Waiter::was_in_handler`]), and the user code that it may be in can take the lock that it waits for.
 pub struct Waiter {
     state: AtomicU32,
     generation: u32,
@@ -103,9 +103,9 @@ impl Waiter {
 
     /// Whether a notifier has taken this wait out of its queue while its thread was elsewhere, perhaps in user code. For
     /// that notifier, who still holds the lock of the queue: it must not give the thread anything that this code may want.
-    pub fn was_away(&self) -> bool {
+    pub fn was_in_handler(&self) -> bool {
         // Relaxed: the calling thread wrote it.
-        self.state.load(Ordering::Relaxed) == NOTIFIED_AWAY
+        self.state.load(Ordering::Relaxed) == NOTIFIED_IN_HANDLER
     }
 
     /// Whether a notifier has taken this wait out of its queue.
@@ -129,13 +129,13 @@ impl Waiter {
 
     /// Says that the thread is about to sleep; `false` when it is notified and must not.
     pub(crate) fn fall_asleep(&self) -> bool {
-        self.change(WAITING, Self::ASLEEP) || self.change(AWAY, Self::ASLEEP)
+        self.change(WAITING, Self::ASLEEP) || self.change(IN_HANDLER, Self::ASLEEP)
     }
 
     /// Says that the thread woke without a notification, and may do something else before it sleeps again; `false` when it
     /// is notified after all.
-    pub(crate) fn look_away(&self) -> bool {
-        self.change(Self::ASLEEP, AWAY)
+    pub(crate) fn enter_handler(&self) -> bool {
+        self.change(Self::ASLEEP, IN_HANDLER)
     }
 
     /// A step of the waiting thread; `false` when the state is not `from`: when the waiter is notified.
@@ -161,7 +161,7 @@ impl Waiter {
     }
 
     /// Marks as notified a waiter just taken from its queue, whose lock the caller holds. What is left to do comes back, and
-    /// whether the thread was away.
+    /// whether the thread may have been in a signal handler.
     pub(crate) fn notify(waiter: Arc<Self>) -> (Wakeup, bool) {
         // Relaxed: published by the swap below, to `notifier`.
         waiter
@@ -169,12 +169,12 @@ impl Waiter {
             .store(ThreadId::current().ident(), Ordering::Relaxed);
         // AcqRel pairs with `is_notified` (the notifier's writes are seen) and with `change`.
         let was = waiter.state.swap(NOTIFIED, Ordering::AcqRel);
-        if was == AWAY {
+        if was == IN_HANDLER {
             // Release pairs with `is_notified`, as the swap does.
-            waiter.state.store(NOTIFIED_AWAY, Ordering::Release);
+            waiter.state.store(NOTIFIED_IN_HANDLER, Ordering::Release);
         }
         let sleeps = waiter.task.is_some() || was == Self::ASLEEP;
-        (Wakeup(sleeps.then_some(waiter)), was == AWAY)
+        (Wakeup(sleeps.then_some(waiter)), was == IN_HANDLER)
     }
 
     fn wake(&self) {

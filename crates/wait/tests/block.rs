@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use common::{Counts, Runs, eventually};
 use hosts::Stops;
 use interlock_wait::{
-    Deadline, Host, Kind, Patience, Resource, Slept, ThreadId, WaitQueue, Waiter, Wake, WordLock, block,
+    Deadline, Host, Resource, ResourceKind, Slept, ThreadId, WaitContext, WaitQueue, Waiter, Wake, WordLock,
+    block,
 };
 
 const RESOURCE: Resource = Resource {
-    kind: Kind::Event,
+    kind: ResourceKind::Event,
     address: 0,
 };
 
@@ -38,8 +39,8 @@ fn a_notification_ends_a_wait_that_has_begun_and_one_that_has_not() {
         scope.spawn(|| {
             let waiter = line_up(&line);
             let mut host = Counts(&sleeps);
-            let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-            assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+            let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+            assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Notified);
         });
         eventually(|| sleeps.load(Ordering::SeqCst) == 1);
         line.lock().notify_one().run();
@@ -47,7 +48,7 @@ fn a_notification_ends_a_wait_that_has_begun_and_one_that_has_not() {
     let waiter = line_up(&line);
     line.lock().notify_one().run();
     assert_eq!(
-        block(&waiter, RESOURCE, None, &mut Patience::endless()),
+        block(&waiter, RESOURCE, None, &mut WaitContext::endless()),
         Wake::Notified
     );
 }
@@ -58,14 +59,14 @@ fn a_deadline_ends_a_wait_not_before_its_time() {
     for timeout in [Duration::ZERO, Duration::from_millis(5)] {
         let waiter = line_up(&line);
         let began = Instant::now();
-        let mut patience = Patience::until(Deadline::after(timeout));
-        assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::TimedOut);
+        let mut context = WaitContext::until(Deadline::after(timeout));
+        assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::TimedOut);
         assert!(began.elapsed() >= timeout);
         assert!(line.lock().remove(&waiter));
     }
     let waiter = line_up(&line);
-    let mut patience = Patience::until(Deadline::PASSED);
-    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::TimedOut);
+    let mut context = WaitContext::until(Deadline::PASSED);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::TimedOut);
 }
 
 #[test]
@@ -73,11 +74,11 @@ fn a_wait_without_time_does_not_sleep_and_finds_what_is_there() {
     let line = Line::default();
     let sleeps = AtomicUsize::new(0);
     let mut host = Counts(&sleeps);
-    let mut patience = Patience::hosted(Deadline::PASSED, &mut host);
+    let mut context = WaitContext::hosted(Deadline::PASSED, &mut host);
     let waiter = line_up(&line);
-    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::TimedOut);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::TimedOut);
     line.lock().notify_one().run();
-    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Notified);
     assert_eq!(sleeps.load(Ordering::SeqCst), 0);
 }
 
@@ -89,8 +90,8 @@ fn a_notification_at_the_deadline_is_found_by_who_leaves() {
         line.lock().notify_one().run();
         true
     });
-    let mut patience = Patience::hosted(Deadline::after(Duration::from_millis(5)), &mut host);
-    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Interrupted);
+    let mut context = WaitContext::hosted(Deadline::after(Duration::from_millis(5)), &mut host);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Interrupted);
     assert!(!line.lock().remove(&waiter) && waiter.is_notified());
 }
 
@@ -99,8 +100,8 @@ fn a_host_ends_a_wait_unless_the_wait_insists() {
     let line = Line::default();
     let waiter = line_up(&line);
     let mut host = Stops::at_once();
-    let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Interrupted);
+    let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Interrupted);
 
     let mut wants_to_stop = 0;
     let mut host = Runs(|| {
@@ -110,9 +111,9 @@ fn a_host_ends_a_wait_unless_the_wait_insists() {
         }
         true
     });
-    let mut patience = Patience::hosted(Deadline::PASSED, &mut host);
+    let mut context = WaitContext::hosted(Deadline::PASSED, &mut host);
     assert_eq!(
-        block(&waiter, RESOURCE, None, &mut patience.insisting()),
+        block(&waiter, RESOURCE, None, &mut context.insisting()),
         Wake::Notified
     );
     assert_eq!(wants_to_stop, 3);
@@ -143,8 +144,8 @@ fn a_host_learns_who_notified() {
         notifier.join().unwrap()
     });
     let mut host = Learns(None);
-    let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-    assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+    let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+    assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Notified);
     assert_eq!(host.0, Some(Slept::Notified(Some(notifier))));
 }
 
@@ -209,8 +210,8 @@ fn a_signal_just_before_the_first_sleep_is_heard_soon() {
         let line = Line::default();
         let waiter = line_up(&line);
         let mut host = Hears;
-        let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-        assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Interrupted);
+        let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+        assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Interrupted);
         assert!(line.lock().remove(&waiter));
     }
 }

@@ -7,10 +7,12 @@ mod common;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::{Counts, eventually};
-use interlock_wait::{Deadline, Kind, Patience, Resource, WaitQueue, Waiter, Wake, WordLock, block, fork};
+use interlock_wait::{
+    Deadline, Resource, ResourceKind, WaitContext, WaitQueue, Waiter, Wake, WordLock, block, fork,
+};
 
 const RESOURCE: Resource = Resource {
-    kind: Kind::Event,
+    kind: ResourceKind::Event,
     address: 0,
 };
 
@@ -45,8 +47,8 @@ fn a_forked_child_finds_every_queue_empty() {
             let waiter = Waiter::thread();
             line.lock().push_back(waiter.clone());
             let mut host = Counts(&sleeps);
-            let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-            assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+            let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+            assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Notified);
         });
         eventually(|| sleeps.load(Ordering::SeqCst) == 1);
         let foreign = Waiter::thread();
@@ -62,7 +64,7 @@ fn a_forked_child_finds_every_queue_empty() {
             queue.notify_one().run();
             drop(queue);
             // A wait that began in the parent ends: its queue is not there any more.
-            let ends = block(&foreign, RESOURCE, None, &mut Patience::endless()) == Wake::Notified;
+            let ends = block(&foreign, RESOURCE, None, &mut WaitContext::endless()) == Wake::Notified;
             empty
                 && not_there
                 && alone
@@ -85,7 +87,7 @@ fn a_fork_waits_for_engine_work_that_nothing_excludes() {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !over.load(Ordering::SeqCst) {
-                    fork::unforked(|| {
+                    fork::fork_guarded(|| {
                         let mut line = shared.lock();
                         line.push_back(Waiter::thread());
                         line.notify_one().run();
@@ -103,7 +105,7 @@ fn a_fork_waits_for_engine_work_that_nothing_excludes() {
 
 #[test]
 fn work_that_excludes_forks_may_fork_itself_and_be_nested() {
-    let forked = fork::unforked(|| fork::unforked(|| in_a_child(|| fork::unforked(|| true))));
+    let forked = fork::fork_guarded(|| fork::fork_guarded(|| in_a_child(|| fork::fork_guarded(|| true))));
     assert!(forked);
-    assert!(in_a_child(|| fork::unforked(|| true)));
+    assert!(in_a_child(|| fork::fork_guarded(|| true)));
 }

@@ -10,14 +10,15 @@ use std::task::{Wake as Task, Waker};
 
 use hosts::Stops;
 use interlock_wait::{
-    Deadline, Host, Kind, Patience, Resource, Slept, ThreadId, WaitQueue, Waiter, Wake, WordLock, block,
+    Deadline, Host, Resource, ResourceKind, Slept, ThreadId, WaitContext, WaitQueue, Waiter, Wake, WordLock,
+    block,
 };
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
 const RESOURCE: Resource = Resource {
-    kind: Kind::Event,
+    kind: ResourceKind::Event,
     address: 0,
 };
 
@@ -40,8 +41,8 @@ impl Tokens {
         wakeup.run();
     }
 
-    /// Takes a token; whether it did before `patience` ended.
-    fn take(&self, patience: &mut Patience<'_>) -> bool {
+    /// Takes a token; whether it did before `context` ended the wait.
+    fn take(&self, context: &mut WaitContext<'_>) -> bool {
         loop {
             let waiter = Waiter::thread();
             let mut state = self.0.lock();
@@ -51,7 +52,7 @@ impl Tokens {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, RESOURCE, None, patience);
+            let wake = block(&waiter, RESOURCE, None, context);
             let mut state = self.0.lock();
             let left = wake != Wake::Notified && state.waiters.remove(&waiter);
             assert_ne!(left, waiter.is_notified());
@@ -81,7 +82,7 @@ fn a_wake_up_is_not_lost() {
         let tokens = Arc::new(Tokens::default());
         let taker = {
             let tokens = tokens.clone();
-            start(move || tokens.take(&mut Patience::endless()))
+            start(move || tokens.take(&mut WaitContext::endless()))
         };
         tokens.give();
         assert!(taker.join().unwrap());
@@ -104,7 +105,7 @@ fn a_notification_reaches_one_waiter() {
             })
         });
         assert_eq!(
-            block(&waiters[1], RESOURCE, None, &mut Patience::endless()),
+            block(&waiters[1], RESOURCE, None, &mut WaitContext::endless()),
             Wake::Notified
         );
         // The second in line is notified second.
@@ -121,7 +122,7 @@ fn as_many_as_are_notified_go_on() {
         let tokens = Arc::new(Tokens::default());
         let takers = [(); 2].map(|()| {
             let tokens = tokens.clone();
-            start(move || tokens.take(&mut Patience::endless()))
+            start(move || tokens.take(&mut WaitContext::endless()))
         });
         tokens.give();
         tokens.give();
@@ -165,8 +166,8 @@ fn who_is_notified_sees_what_was_done_before() {
         };
         // The second thread of the model.
         let mut host = Sees(ThreadId::from_ident(ThreadId::current().ident() + 2));
-        let mut patience = Patience::hosted(Deadline::NEVER, &mut host);
-        assert_eq!(block(&waiter, RESOURCE, None, &mut patience), Wake::Notified);
+        let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+        assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Notified);
         // SAFETY: as above: the notifier has written.
         assert_eq!(plain.with(|plain| unsafe { *plain }), 1);
         assert_eq!(notifier.join().unwrap(), host.0);
@@ -186,7 +187,7 @@ fn who_leaves_in_time_is_not_notified() {
                 wakeup.run();
             })
         };
-        let wake = block(&waiter, RESOURCE, None, &mut Patience::until(Deadline::PASSED));
+        let wake = block(&waiter, RESOURCE, None, &mut WaitContext::until(Deadline::PASSED));
         let left = wake != Wake::Notified && queue.lock().remove(&waiter);
         assert_ne!(left, waiter.is_notified());
         notifier.join().unwrap();
@@ -209,7 +210,7 @@ fn one_leaves(take: fn(&Tokens) -> bool) {
         };
         let stayer = {
             let tokens = tokens.clone();
-            start(move || tokens.take(&mut Patience::endless()))
+            start(move || tokens.take(&mut WaitContext::endless()))
         };
         tokens.give();
         leaver.join().unwrap();
@@ -221,18 +222,18 @@ fn one_leaves(take: fn(&Tokens) -> bool) {
 
 #[test]
 fn who_leaves_passes_its_notification_on() {
-    one_leaves(|tokens| tokens.take(&mut Patience::until(Deadline::PASSED)));
+    one_leaves(|tokens| tokens.take(&mut WaitContext::until(Deadline::PASSED)));
 }
 
 #[test]
 fn who_is_interrupted_passes_its_notification_on() {
     one_leaves(|tokens| {
         let mut host = Stops::at_once();
-        tokens.take(&mut Patience::hosted(Deadline::NEVER, &mut host))
+        tokens.take(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
     });
     one_leaves(|tokens| {
         let mut host = Stops::after_a_sleep();
-        tokens.take(&mut Patience::hosted(Deadline::PASSED, &mut host))
+        tokens.take(&mut WaitContext::hosted(Deadline::PASSED, &mut host))
     });
 }
 
@@ -242,8 +243,8 @@ struct Lines {
     second: WordLock<(WaitQueue, bool)>,
 }
 
-/// Moves a thread that waits for `patience` at most; it has to have its turn in the second line when it goes on.
-fn a_waiter_is_requeued(patience: fn() -> Patience<'static>) {
+/// Moves a thread that waits for `context` at most; it has to have its turn in the second line when it goes on.
+fn a_waiter_is_requeued(context: fn() -> WaitContext<'static>) {
     model::check_bounded(4, move || {
         let lines = Arc::new(Lines {
             first: WordLock::default(),
@@ -267,12 +268,12 @@ fn a_waiter_is_requeued(patience: fn() -> Patience<'static>) {
                 wakeup.run();
             })
         };
-        let wake = block(&waiter, RESOURCE, None, &mut patience());
+        let wake = block(&waiter, RESOURCE, None, &mut context());
         let left = wake != Wake::Notified && lines.first.lock().remove(&waiter);
         if !left {
             // Wherever it stands: it was notified, or will be.
             assert_eq!(
-                block(&waiter, RESOURCE, None, &mut Patience::endless()),
+                block(&waiter, RESOURCE, None, &mut WaitContext::endless()),
                 Wake::Notified
             );
             assert!(lines.second.lock().1);
@@ -284,16 +285,16 @@ fn a_waiter_is_requeued(patience: fn() -> Patience<'static>) {
 
 #[test]
 fn a_requeued_waiter_sleeps_until_its_turn() {
-    a_waiter_is_requeued(Patience::endless);
+    a_waiter_is_requeued(WaitContext::endless);
 }
 
 #[test]
 fn a_waiter_that_is_requeued_while_it_leaves_has_its_turn() {
-    a_waiter_is_requeued(|| Patience::until(Deadline::PASSED));
+    a_waiter_is_requeued(|| WaitContext::until(Deadline::PASSED));
 }
 
 #[test]
-fn nothing_is_given_to_a_thread_that_is_away() {
+fn nothing_is_given_to_a_thread_in_a_signal_handler() {
     struct Handler(Arc<WordLock<(WaitQueue, bool)>>);
 
     impl Host for Handler {
@@ -320,7 +321,7 @@ fn nothing_is_given_to_a_thread_that_is_away() {
                 let mut state = line.lock();
                 let notifies = !state.0.is_empty();
                 let wakeup = state.0.notify_one();
-                state.1 = notifies && !waiter.was_away();
+                state.1 = notifies && !waiter.was_in_handler();
                 drop(state);
                 wakeup.run();
             })
@@ -330,7 +331,7 @@ fn nothing_is_given_to_a_thread_that_is_away() {
             &waiter,
             RESOURCE,
             None,
-            &mut Patience::hosted(Deadline::PASSED, &mut host),
+            &mut WaitContext::hosted(Deadline::PASSED, &mut host),
         );
         let mut state = line.lock();
         let left = wake != Wake::Notified && state.0.remove(&waiter);
@@ -341,7 +342,7 @@ fn nothing_is_given_to_a_thread_that_is_away() {
 }
 
 #[test]
-fn a_notification_does_not_rest_with_who_is_away() {
+fn a_notification_does_not_rest_with_a_thread_in_a_signal_handler() {
     struct Handler {
         tokens: Arc<Tokens>,
         has_run: bool,
@@ -351,7 +352,7 @@ fn a_notification_does_not_rest_with_who_is_away() {
         fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
             if !matches!(rest(), Slept::Notified(_)) && !std::mem::replace(&mut self.has_run, true) {
                 // User code that waits for the very thing that its thread waits for.
-                assert!(self.tokens.take(&mut Patience::endless()));
+                assert!(self.tokens.take(&mut WaitContext::endless()));
             }
             false
         }
@@ -371,7 +372,7 @@ fn a_notification_does_not_rest_with_who_is_away() {
             tokens: tokens.clone(),
             has_run: false,
         };
-        let took = tokens.take(&mut Patience::hosted(Deadline::PASSED, &mut host));
+        let took = tokens.take(&mut WaitContext::hosted(Deadline::PASSED, &mut host));
         giver.join().unwrap();
         assert_ne!(took, host.has_run);
         assert!(tokens.0.lock().there == 0);

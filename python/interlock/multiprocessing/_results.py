@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from interlock._interlock import AsyncResult, Gathered
-from interlock._opening import close, fresh, ways_in
+from interlock._interlock import AsyncResult, ResultIterator
+from interlock._native import fresh, make_native, ways_in
 from interlock._originals import originals
 
 TYPE_CHECKING = False
@@ -37,13 +37,13 @@ class MapResult(AsyncResult, _std.MapResult):  # type: ignore[type-arg]
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
 
-class IMapIterator(Gathered, _std.IMapIterator):  # type: ignore[misc,type-arg]
+class IMapIterator(ResultIterator, _std.IMapIterator):  # type: ignore[misc,type-arg]
     """The results of `imap()`, in the order of the items."""
 
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
 
-class IMapUnorderedIterator(Gathered, _std.IMapUnorderedIterator):  # type: ignore[misc,type-arg]
+class IMapUnorderedIterator(ResultIterator, _std.IMapUnorderedIterator):  # type: ignore[misc,type-arg]
     """The results of `imap_unordered()`, as they come."""
 
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
@@ -52,7 +52,7 @@ class IMapUnorderedIterator(Gathered, _std.IMapUnorderedIterator):  # type: igno
 def _of_pool(pool: Any, made: dict[str, Any]) -> dict[str, Any]:
     made["_pool"] = pool
     if pool is not None:
-        pool._interlock_open()
+        pool._interlock_materialize()
         made["_cache"] = pool._cache
     return made
 
@@ -101,7 +101,7 @@ def _finish(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
 
 def _finish_map(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
     """The same for a map: the chunks that were not done when it was opened come all at once."""
-    result._interlock_open()  # it may be half-way
+    result._interlock_materialize()  # it may be half-way
     size = result._chunksize
     for number in range(result._number_left):
         chunk = value[number * size : (number + 1) * size] if succeeded else value
@@ -114,7 +114,7 @@ def _part(look: str, name: str, place: int) -> Callable[[Any], Any]:
     def read(result: Any) -> Any:
         parts = getattr(result, look)()
         if parts is None:
-            result._interlock_open()
+            result._interlock_materialize()
             return getattr(result, name)
         return parts[place]
 
@@ -135,10 +135,10 @@ _of_chunks = {
     "_chunksize": _part("_interlock_progress", "_chunksize", 0),
     "_number_left": _part("_interlock_progress", "_number_left", 1),
 }
-close(ApplyResult, _std.ApplyResult, _of_apply, _of_both, (), finish=_finish)
-close(MapResult, _std.MapResult, _of_map, _of_both | _of_chunks, (), finish=_finish_map)
+make_native(ApplyResult, _std.ApplyResult, _of_apply, _of_both, (), finish=_finish)
+make_native(MapResult, _std.MapResult, _of_map, _of_both | _of_chunks, (), finish=_finish_map)
 for _class, _like in ((IMapIterator, _std.IMapIterator), (IMapUnorderedIterator, _std.IMapUnorderedIterator)):
-    close(
+    make_native(
         _class,
         _like,
         _of_iterator(_like),

@@ -9,11 +9,11 @@ import weakref
 from multiprocessing import util
 from types import FunctionType, MethodType
 
-from interlock._interlock import MappingPool
-from interlock._opening import close, ways_in
+from interlock._interlock import MultiprocessingPool
+from interlock._native import make_native, ways_in
 from interlock._originals import originals
 from interlock.multiprocessing._calls import call_for_each
-from interlock.multiprocessing._staff import Staff
+from interlock.multiprocessing._core import PoolCore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _pools: weakref.WeakValueDictionary[int, ThreadPool] = weakref.WeakValueDictiona
 """By identity: a pool of a derived class may have no hash."""
 
 
-class ThreadPool(MappingPool, _std.ThreadPool):
+class ThreadPool(MultiprocessingPool, _std.ThreadPool):
     """A pool of threads with the interface of a pool of processes.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.ThreadPool.
@@ -60,32 +60,32 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         """
         count = (_processors() or 1) if processes is None else processes
         is_plain = type(count) is int and 0 < count < 2**31 and (initializer is None or callable(initializer))
-        if not is_plain and self._interlock_staff() is None:
-            self._interlock_begin_open()
-        if self._interlock_staff() is not None or not self._interlock_is_closed():
-            self._interlock_open()
+        if not is_plain and self._interlock_core() is None:
+            self._interlock_begin_materialized()
+        if self._interlock_core() is not None or not self._interlock_is_native():
+            self._interlock_materialize()
             _StdThreadPool.__init__(self, processes, initializer, initargs)
         else:
-            staff = Staff(self, count, initializer, initargs)
-            self._interlock_begin(staff, count)
+            core = PoolCore(self, count, initializer, initargs)
+            self._interlock_begin(core, count)
             _pools[id(self)] = self
             if initializer is not None:
-                staff.start_workers(count)
+                core.start_workers(count)
 
     def __repr__(self) -> str:
-        staff = self._interlock_staff()
-        if staff is None or self._interlock_is_open:
+        core = self._interlock_core()
+        if core is None or self._interlock_is_materialized:
             return _StdThreadPool.__repr__(self)  # type: ignore[no-any-return]
         cls = type(self)
-        return f"<{cls.__module__}.{cls.__qualname__} state={staff.state} pool_size={staff.processes}>"
+        return f"<{cls.__module__}.{cls.__qualname__} state={core.state} pool_size={core.processes}>"
 
     def __del__(self, _warn: Any = warnings.warn, RUN: str = _std.RUN) -> None:
-        if self._interlock_is_open:
+        if self._interlock_is_materialized:
             if "_state" in self.__dict__:
                 _StdThreadPool.__del__(self)
             return
-        staff = self._interlock_staff()
-        if staff is not None and staff.state == RUN:
+        core = self._interlock_core()
+        if core is not None and core.state == RUN:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
     # The methods that the standard library's others are made of.
@@ -118,8 +118,8 @@ class ThreadPool(MappingPool, _std.ThreadPool):
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> Any:
         if mapper not in (_mapstar, _starmapstar):
-            self._interlock_open()
-        if self._interlock_is_closed():
+            self._interlock_materialize()
+        if self._interlock_is_native():
             self._check_running()  # type: ignore[attr-defined]
             if not hasattr(iterable, "__len__"):
                 iterable = list(iterable)
@@ -155,7 +155,7 @@ class ThreadPool(MappingPool, _std.ThreadPool):
     def _interlock_imap_as(
         self, name: str, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int, shown: str
     ) -> Any:
-        if self._interlock_is_closed():
+        if self._interlock_is_native():
             self._check_running()  # type: ignore[attr-defined]
             if chunksize < 1:
                 raise ValueError(f"Chunksize must be 1+, not {{0{shown}}}".format(chunksize))
@@ -166,58 +166,58 @@ class ThreadPool(MappingPool, _std.ThreadPool):
 
     def close(self) -> None:
         """Take no more calls; the workers end when those that there are have been made. Does not block."""
-        with _Closed(self) as staff:
-            if staff is None:
+        with _Closed(self) as core:
+            if core is None:
                 return _StdThreadPool.close(self)  # type: ignore[no-any-return]
             util.debug("closing pool")
-            if staff.state == _std.RUN:
-                staff.close()
+            if core.state == _std.RUN:
+                core.close()
 
     def terminate(self) -> None:
         """Make no more calls: the results of those that were not made raise RuntimeError. Does not block."""
-        with _Closed(self) as staff:
-            if staff is not None:
-                staff.state = _std.TERMINATE
-        if staff is None:
+        with _Closed(self) as core:
+            if core is not None:
+                core.state = _std.TERMINATE
+        if core is None:
             return _StdThreadPool.terminate(self)  # type: ignore[no-any-return]
         util.debug("terminating pool")
-        staff.terminate()  # not under the lock: what the calls were given may have destructors
+        core.terminate()  # not under the lock: what the calls were given may have destructors
 
     def join(self) -> None:
         """Wait until the workers have ended. Raises ValueError unless close() or terminate() was called before."""
-        staff = self._interlock_staff()
-        if staff is not None and not self._interlock_is_open:
+        core = self._interlock_core()
+        if core is not None and not self._interlock_is_materialized:
             util.debug("joining pool")
-            if staff.state == _std.RUN:
+            if core.state == _std.RUN:
                 raise ValueError("Pool is still running")
-            staff.join()
-        if self._interlock_is_open:
+            core.join()
+        if self._interlock_is_materialized:
             _StdThreadPool.join(self)
 
 
 class _Closed:
-    """For the time of a step with a pool: its staff, if it is closed and nobody opens it meanwhile, or None."""
+    """For the time of a step with a pool: its core, if it is closed and nobody opens it meanwhile, or None."""
 
     def __init__(self, pool: ThreadPool) -> None:
-        self._pool, self._staff = pool, pool._interlock_staff()
+        self._pool, self._core = pool, pool._interlock_core()
 
     def __enter__(self) -> Any:
-        pool, staff = self._pool, self._staff
-        if staff is None or not pool._interlock_is_closed():
-            pool._interlock_open()
-            self._staff = None
+        pool, core = self._pool, self._core
+        if core is None or not pool._interlock_is_native():
+            pool._interlock_materialize()
+            self._core = None
             return None
-        staff.lock.acquire()
-        if staff.attributes is None:
-            return staff
-        staff.lock.release()
-        pool._interlock_open()
-        self._staff = None
+        core.lock.acquire()
+        if core.attributes is None:
+            return core
+        core.lock.release()
+        pool._interlock_materialize()
+        self._core = None
         return None
 
     def __exit__(self, *_: object) -> None:
-        if self._staff is not None:
-            self._staff.lock.release()
+        if self._core is not None:
+            self._core.lock.release()
 
 
 class _Counted:
@@ -226,7 +226,7 @@ class _Counted:
     def __init__(self, pool: ThreadPool, name: str, **counts: Callable[[], Any]) -> None:
         self._interlock_inside: Callable[[], Any] = lambda: _opened(pool)[name]
         self._interlock_count: Callable[[str], Any] = lambda name: (
-            None if pool._interlock_is_open else counts.get(name)
+            None if pool._interlock_is_materialized else counts.get(name)
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -259,41 +259,41 @@ class _Cache(_Counted):
 
 
 def _opened(pool: ThreadPool) -> Any:
-    pool._interlock_open()
-    return pool._interlock_staff().attributes
+    pool._interlock_materialize()
+    return pool._interlock_core().attributes
 
 
-def _read(name: str, read: Callable[[ThreadPool, Staff], Any]) -> Callable[[ThreadPool], Any]:
+def _read(name: str, read: Callable[[ThreadPool, PoolCore], Any]) -> Callable[[ThreadPool], Any]:
     """Read an attribute of a closed pool; one that has not begun has none."""
 
     def reads(pool: ThreadPool) -> Any:
-        staff = pool._interlock_staff()
-        if staff is None:
-            pool._interlock_open()
+        core = pool._interlock_core()
+        if core is None:
+            pool._interlock_materialize()
             return getattr(pool, name)
-        return read(pool, staff)
+        return read(pool, core)
 
     return reads
 
 
-def _workers(_: ThreadPool, staff: Staff) -> list[Any]:
-    if staff.state == _std.RUN:
-        staff.start_workers(staff.processes)
-    return staff.workers
+def _workers(_: ThreadPool, core: PoolCore) -> list[Any]:
+    if core.state == _std.RUN:
+        core.start_workers(core.processes)
+    return core.workers
 
 
-def _task_queue(pool: ThreadPool, staff: Staff) -> _Counted:
-    waiting = staff.seat.waiting
+def _task_queue(pool: ThreadPool, core: PoolCore) -> _Counted:
+    waiting = core.handle.waiting
     return _Counted(pool, "_taskqueue", qsize=waiting, empty=lambda: not waiting())
 
 
-def _cache(pool: ThreadPool, staff: Staff) -> _Counted:
-    return _Cache(pool, "_cache", __len__=staff.seat.unfinished)
+def _cache(pool: ThreadPool, core: PoolCore) -> _Counted:
+    return _Cache(pool, "_cache", __len__=core.handle.unfinished)
 
 
 def _attributes(pool: ThreadPool, _: bool) -> dict[str, Any]:
-    staff = pool._interlock_staff()
-    return {} if staff is None else staff.open(pool)
+    core = pool._interlock_core()
+    return {} if core is None else core.open(pool)
 
 
 def _processors() -> int | None:
@@ -301,16 +301,16 @@ def _processors() -> int | None:
     return count()
 
 
-close(
+make_native(
     ThreadPool,
     _std.ThreadPool,
     _attributes,
     {
         "_pool": _read("_pool", _workers),
-        "_state": _read("_state", lambda _, staff: staff.state),
-        "_processes": _read("_processes", lambda _, staff: staff.processes),
-        "_initializer": _read("_initializer", lambda _, staff: staff.initializer),
-        "_initargs": _read("_initargs", lambda _, staff: staff.initargs),
+        "_state": _read("_state", lambda _, core: core.state),
+        "_processes": _read("_processes", lambda _, core: core.processes),
+        "_initializer": _read("_initializer", lambda _, core: core.initializer),
+        "_initargs": _read("_initargs", lambda _, core: core.initargs),
         "_maxtasksperchild": _read("_maxtasksperchild", lambda *_: None),
         "_taskqueue": _read("_taskqueue", _task_queue),
         "_cache": _read("_cache", _cache),
@@ -333,8 +333,8 @@ close(
 def _after_fork() -> None:
     """In the child of a fork there are no workers: those that are needed are started. What waited is the parent's."""
     for pool in list(_pools.values()):
-        if not pool._interlock_is_open:
-            pool._interlock_staff().forget_threads()
+        if not pool._interlock_is_materialized:
+            pool._interlock_core().forget_threads()
 
 
 os.register_at_fork(after_in_child=_after_fork)

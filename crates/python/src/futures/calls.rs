@@ -14,10 +14,10 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
-use super::worker::{Seat, Shared};
+use super::worker::{Shared, Worker};
 use crate::blocking;
 use crate::convert::Timeout;
-use crate::made::Made;
+use crate::initialized::Initialized;
 use crate::raw::intern;
 
 /// The calls that wait in an executor, with the methods of a queue.
@@ -29,7 +29,7 @@ pub(crate) struct WaitingCalls {
     executor: Py<PyWeakrefReference>,
     /// The queue of the executor, once that is open.
     queue: OnceLock<Py<PyAny>>,
-    made: Made,
+    initialized: Initialized,
 }
 
 #[pymethods]
@@ -73,8 +73,8 @@ impl WaitingCalls {
     }
 
     /// A new worker's place.
-    fn _interlock_seat(&self) -> Seat {
-        Seat::at(self.shared.clone())
+    fn _interlock_worker(&self) -> Worker {
+        Worker::at(self.shared.clone())
     }
 
     /// The executor is gone: called by the weak references of its workers. (If it was closed, it has told them itself.)
@@ -87,7 +87,7 @@ impl WaitingCalls {
     }
 
     /// The executor's queue, once that is open.
-    fn _interlock_opened(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    fn _interlock_materialized(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.queue.get().map(|queue| queue.clone_ref(py))
     }
 
@@ -96,19 +96,19 @@ impl WaitingCalls {
     fn _interlock_wait(&self, py: Python<'_>, number: Option<u64>, timeout: Timeout) -> PyResult<u64> {
         let counts = &self.shared.counts;
         let number = number.unwrap_or_else(|| counts.look().submitted);
-        blocking::wait(py, timeout.deadline()?, |patience| {
-            counts.wait_with(number, patience)
+        blocking::wait(py, timeout.deadline()?, |context| {
+            counts.wait_with(number, context)
         })
     }
 
-    /// Count calls as done whose futures came back from _interlock_shut_down() or Seat.drain(), and have ended since. A
+    /// Count calls as done whose futures came back from _interlock_shut_down() or Worker.drain(), and have ended since. A
     /// thread that waits for all calls to be done relies on that.
     fn _interlock_taken_out(&self, count: u64) {
         self.shared.counts.taken_out(count);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !self.made.is_made() {
+        if !self.initialized.is_set() {
             return Ok(());
         }
         visit.call(&self.executor)?;
@@ -122,7 +122,7 @@ impl WaitingCalls {
             shared,
             executor: PyWeakrefReference::new(pool)?.unbind(),
             queue: OnceLock::new(),
-            made: Made::new(),
+            initialized: Initialized::new(),
         })
     }
 
@@ -136,7 +136,7 @@ impl WaitingCalls {
         if self.queue.get().is_none()
             && let Some(executor) = self.executor.bind(py).upgrade()
         {
-            executor.call_method0(intern!(py, "_interlock_open"))?;
+            executor.call_method0(intern!(py, "_interlock_materialize"))?;
         }
         let queue = self.queue.get().map(|queue| queue.bind(py).clone());
         queue.ok_or_else(|| PyReferenceError::new_err("the executor does not exist any more"))

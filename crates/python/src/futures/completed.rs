@@ -13,7 +13,7 @@ use super::future::Future;
 use super::waiting;
 use crate::blocking;
 use crate::convert::Timeout;
-use crate::made::Made;
+use crate::initialized::Initialized;
 
 /// An iterator over futures that gives each as it is done: what `as_completed()` goes through.
 ///
@@ -25,7 +25,7 @@ pub(crate) struct Completed {
     watch: Arc<Watch>,
     total: usize,
     deadline: Deadline,
-    made: Made,
+    initialized: Initialized,
 }
 
 /// The futures that were not given yet, at the numbers that their watch knows them by.
@@ -49,7 +49,7 @@ impl Completed {
             watch,
             total,
             deadline: timeout.deadline()?,
-            made: Made::new(),
+            initialized: Initialized::new(),
         }))
     }
 
@@ -70,7 +70,10 @@ impl Completed {
         waiting.left -= 1;
         drop(waiting);
         let future = future.map(|future| future.into_bound(py));
-        if let Some(future) = future.as_ref().filter(|future| future.as_super().get().is_open()) {
+        if let Some(future) = future
+            .as_ref()
+            .filter(|future| future.as_super().get().is_materialized())
+        {
             waiting::unwatch(future, &self.watch)?;
         }
         Ok(future)
@@ -93,7 +96,7 @@ impl Completed {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !self.made.is_made() {
+        if !self.initialized.is_set() {
             return Ok(());
         }
         // Not visited if another thread is at work on it: that keeps the futures alive, which is always safe.
@@ -111,7 +114,7 @@ impl Completed {
 impl Completed {
     #[cold]
     fn wait(&self, py: Python<'_>) -> PyResult<usize> {
-        let got = blocking::wait(py, self.deadline, |patience| self.watch.get_with(patience))?;
+        let got = blocking::wait(py, self.deadline, |context| self.watch.get_with(context))?;
         got.map_err(|_| {
             let left = self.waiting.lock().left;
             let message = format!("{left} (of {}) futures unfinished", self.total);
@@ -199,7 +202,7 @@ fn collect(
     let mut done = Vec::with_capacity(futures.len());
     while done.len() < futures.len() {
         let most = futures.len() - done.len();
-        let Ok(came) = blocking::wait(py, deadline, |patience| watch.get_many_with(most, patience))? else {
+        let Ok(came) = blocking::wait(py, deadline, |context| watch.get_many_with(most, context))? else {
             break;
         };
         let mut failed = false;

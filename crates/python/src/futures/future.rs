@@ -18,8 +18,8 @@ use super::place::Place;
 use super::watcher::Watcher;
 use crate::convert::Timeout;
 use crate::errors::Failure;
-use crate::made::Made;
-use crate::openable::{Exported, Openable, closed, open, standard};
+use crate::initialized::Initialized;
+use crate::native::{Exported, Native, materialize, native, standard};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
@@ -28,14 +28,14 @@ use crate::{blocking, errors};
 ///
 /// result() and exception() block until the future is done; Ctrl-C ends the wait. Each change of its state is one step: a
 /// future is finished or cancelled once.
-#[pyclass(frozen, subclass, generic, extends = Openable, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, generic, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Future {
     engine: Engine,
     /// Where its task waits, if others wait there for room.
     place: OnceLock<Weak<dyn Place>>,
     /// Whether it was cancelled at once, and a worker may yet come to it.
     told: AtomicBool,
-    made: Made,
+    initialized: Initialized,
 }
 
 /// The class of the futures that `submit()` makes: `interlock.concurrent.futures.Future`.
@@ -82,16 +82,16 @@ impl Future {
             engine: Engine::new(),
             place: OnceLock::new(),
             told: AtomicBool::new(false),
-            made: Made::new(),
+            initialized: Initialized::new(),
         };
-        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(future))
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(future))
     }
 
     #[pyo3(signature = ())]
     fn __init__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match closed(slf, |future| future.engine.is_untouched())? {
+        match native(slf, |future| future.engine.is_untouched())? {
             Some(true) => return Ok(()),
-            Some(false) => open(slf)?,
+            Some(false) => materialize(slf)?,
             None => {}
         }
         standard(slf, intern!(slf.py(), "__init__"), (slf,)).map(drop)
@@ -102,7 +102,7 @@ impl Future {
     /// Wakes whoever waits for the result, and calls the callbacks. A task that runs is asked to stop: see
     /// interlock.current_task().
     pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        match closed(slf, |future| future.engine.cancel())? {
+        match native(slf, |future| future.engine.cancel())? {
             Some(Ok(None)) => Ok(true),
             Some(Ok(Some(due))) => {
                 let told = give_up_place(slf);
@@ -147,7 +147,7 @@ impl Future {
     #[inline]
     fn add_done_callback(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
         let callback = r#fn.clone().unbind();
-        match closed(slf, |future| future.engine.listen(callback))? {
+        match native(slf, |future| future.engine.listen(callback))? {
             Some(Ok(())) => Ok(()),
             Some(Err((Refusal::Phase(_), callback))) => call_one(slf, &callback),
             Some(Err((Refusal::Retired, _))) | None => {
@@ -194,7 +194,7 @@ impl Future {
         if slf.get().told.load(Ordering::Relaxed) && slf.get().told.swap(false, Ordering::Relaxed) {
             return Ok(false.into_pyobject(py)?.to_owned().into_any());
         }
-        match closed(slf, |future| future.engine.begin())? {
+        match native(slf, |future| future.engine.begin())? {
             Some(Ok(run)) => Ok(run.into_pyobject(py)?.to_owned().into_any()),
             Some(Err(Refusal::Phase(phase))) => {
                 log(
@@ -238,7 +238,7 @@ impl Future {
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let state = closed(slf, |future| {
+        let state = native(slf, |future| {
             let answer = future.engine.value(|answer| answer.clone_ref(py));
             (future.engine.phase(), answer)
         })?;
@@ -265,7 +265,7 @@ impl Future {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !self.made.is_made() {
+        if !self.initialized.is_set() {
             return Ok(());
         }
         let mut result = Ok(());
@@ -305,7 +305,7 @@ impl Future {
     /// deadline; `None` if the future was opened meanwhile.
     pub(super) fn wait_closed(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Answer>> {
         if !self.engine.phase().is_done() {
-            match blocking::wait(py, deadline, |patience| self.engine.wait_with(patience))? {
+            match blocking::wait(py, deadline, |context| self.engine.wait_with(context))? {
                 Waited::Done => {}
                 Waited::TimedOut | Waited::Interrupted => return Err(PyTimeoutError::new_err(())),
                 Waited::Retired => return Ok(None),
@@ -324,7 +324,7 @@ impl Future {
 fn wait<'py>(slf: &Bound<'py, Future>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Ended<'py>> {
     let py = slf.py();
     let mut deadline = None;
-    let answer = closed(slf, |future| {
+    let answer = native(slf, |future| {
         let limit = match timeout {
             Some(_) if !future.engine.phase().is_done() => Timeout::of(timeout)?.deadline()?,
             _ => Deadline::NEVER,
@@ -354,7 +354,7 @@ fn ask<'py>(
     name: &Bound<'py, PyString>,
     is_so: impl FnOnce(Phase) -> bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    match closed(slf, |future| is_so(future.engine.phase()))? {
+    match native(slf, |future| is_so(future.engine.phase()))? {
         Some(so) => Ok(so.into_pyobject(slf.py())?.to_owned().into_any()),
         None => standard(slf, name, (slf,)),
     }
@@ -364,7 +364,7 @@ fn ask<'py>(
 #[inline]
 pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option<Answer>> {
     let mut answer = Some(answer);
-    let finished = closed(slf, |future| {
+    let finished = native(slf, |future| {
         answer.take().map(|answer| future.engine.finish(answer))
     })?;
     match finished.flatten() {
@@ -384,17 +384,17 @@ pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option
 /// It was begun before.
 #[inline]
 pub(super) fn begin(slf: &Bound<'_, Future>) -> PyResult<bool> {
-    match closed(slf, |future| future.engine.begin())? {
+    match native(slf, |future| future.engine.begin())? {
         Some(Ok(run)) => Ok(run),
         // It was cancelled, and everybody was told.
         Some(Err(Refusal::Phase(Phase::CancelledAndNotified))) => Ok(false),
         Some(Err(Refusal::Phase(_))) => Future::set_running_or_notify_cancel(slf)?.is_truthy(),
-        Some(Err(Refusal::Retired)) | None => begin_open(slf),
+        Some(Err(Refusal::Retired)) | None => begin_materialized(slf),
     }
 }
 
 #[cold]
-fn begin_open(slf: &Bound<'_, Future>) -> PyResult<bool> {
+fn begin_materialized(slf: &Bound<'_, Future>) -> PyResult<bool> {
     standard(slf, intern!(slf.py(), "begin"), (slf,))?.is_truthy()
 }
 
@@ -412,9 +412,9 @@ fn cancel_open(slf: &Bound<'_, Future>) -> PyResult<bool> {
 
 /// Tells whoever watches a cancelled future, in the place of a worker, unless one was faster.
 fn tell_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
-    match closed(slf, |future| future.engine.begin())? {
+    match native(slf, |future| future.engine.begin())? {
         Some(Ok(_) | Err(Refusal::Phase(_))) => Ok(()),
-        Some(Err(Refusal::Retired)) | None => begin_open(slf).map(drop),
+        Some(Err(Refusal::Retired)) | None => begin_materialized(slf).map(drop),
     }
 }
 

@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::waiting::answer_until;
 use crate::convert::Timeout;
 use crate::errors;
-use crate::made::Made;
+use crate::initialized::Initialized;
 use crate::raw::intern;
 
 /// An iterator over the results of futures, in their order: what the generators of `map()` go through.
@@ -24,7 +24,7 @@ pub(crate) struct Results {
     coming: StateLock<VecDeque<Py<PyAny>>>,
     deadline: Deadline,
     return_exceptions: bool,
-    made: Made,
+    initialized: Initialized,
 }
 
 #[pymethods]
@@ -78,7 +78,7 @@ impl Results {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !self.made.is_made() {
+        if !self.initialized.is_set() {
             return Ok(());
         }
         // Not visited if another thread is at work on it: that keeps the futures alive, which is always safe.
@@ -99,7 +99,7 @@ impl Results {
             coming: StateLock::new(futures),
             deadline,
             return_exceptions,
-            made: Made::new(),
+            initialized: Initialized::new(),
         }
     }
 }

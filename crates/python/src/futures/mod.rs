@@ -1,6 +1,5 @@
 //! `concurrent.futures`: futures and the pool of threads.
 
-mod alarms;
 mod answer;
 mod calls;
 mod completed;
@@ -10,11 +9,11 @@ mod map;
 mod place;
 mod pool;
 mod task;
+mod timers;
 mod waiting;
 mod watcher;
 mod worker;
 
-pub(crate) use alarms::{Alarm, Alarms};
 pub(crate) use answer::{Answer, Engine};
 pub(crate) use calls::WaitingCalls;
 pub(crate) use completed::{Completed, wait_for_futures};
@@ -22,5 +21,6 @@ pub(crate) use future::{Future, remember_future_class};
 pub(crate) use map::Results;
 pub(crate) use pool::ThreadPool;
 pub(crate) use task::{CurrentTask, current_task, remember_work_items};
+pub(crate) use timers::{Alarm, Alarms};
 pub(crate) use watcher::Watcher;
-pub(crate) use worker::Seat;
+pub(crate) use worker::Worker;

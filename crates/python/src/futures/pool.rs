@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
-use interlock_pool::{DEFAULT_PRIORITY, Placed};
-use interlock_queue::PutError;
+use interlock_pool::DEFAULT_PRIORITY;
+use interlock_queue::{PutError, PutOutcome};
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
@@ -21,11 +21,11 @@ use super::task::Task;
 use super::worker::Shared;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
-use crate::made::Made;
-use crate::openable::{Exported, Openable, closed, function, standard};
+use crate::initialized::Initialized;
+use crate::native::{Exported, Native, function, native, standard};
 use crate::raw::intern;
 use crate::standard::Standard;
-use crate::{blocking, hot, raw};
+use crate::{blocking, fastcall, raw};
 
 /// What an executor was made with, and whether it takes calls.
 #[derive(Clone, Copy, Default)]
@@ -44,7 +44,7 @@ struct Settings {
 type HeldCall = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>);
 
 /// What a closed executor works with.
-struct Staff {
+struct PoolCore {
     /// Its `_threads`.
     threads: Py<PySet>,
     max_workers: usize,
@@ -56,12 +56,12 @@ struct Staff {
 ///
 /// An executor is a subclass that starts the workers: _interlock_start_worker() is called when more calls wait than workers
 /// are idle, as long as there are fewer than _max_workers of them.
-#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct ThreadPool {
     shared: Arc<Shared>,
     settings: StateLock<Settings>,
-    staff: OnceLock<Staff>,
-    made: Made,
+    core: OnceLock<PoolCore>,
+    initialized: Initialized,
 }
 
 /// A call as it is given to submit().
@@ -84,10 +84,10 @@ impl ThreadPool {
         let pool = ThreadPool {
             shared: Shared::new(),
             settings: StateLock::default(),
-            staff: OnceLock::new(),
-            made: Made::new(),
+            core: OnceLock::new(),
+            initialized: Initialized::new(),
         };
-        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(pool))
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
     }
 
     /// Begin with these attributes, which the standard library's `__init__` has made. At most `max_pending` calls wait (0: any
@@ -102,14 +102,14 @@ impl ThreadPool {
     ) -> PyResult<bool> {
         let py = slf.py();
         let found = |name| attributes.as_any().get_item(name);
-        let staff = Staff {
+        let core = PoolCore {
             threads: found("_threads")?.cast_into::<PySet>()?.unbind(),
             max_workers: found("_max_workers")?.extract::<MaxWorkers>()?.0,
             calls: Py::new(py, WaitingCalls::of(slf, slf.get().shared.clone())?)?,
         };
         let own = raw::instance_dict(slf)?;
-        let began = closed(slf, |pool| {
-            if pool.staff.set(staff).is_err() {
+        let began = native(slf, |pool| {
+            if pool.core.set(core).is_err() {
                 return Ok(false);
             }
             pool.shared.queue.set_bound(max_pending);
@@ -189,7 +189,7 @@ impl ThreadPool {
             kwargs,
             site,
         };
-        match closed(slf, |pool| pool.shared.queue.put_over(priority, task))? {
+        match native(slf, |pool| pool.shared.queue.put_over(priority, task))? {
             Some(Ok(placed)) => match see_to(slf, placed) {
                 Ok(true) => Ok(true),
                 Ok(false) => Ok(!slf.get().shared.take_back(&held)),
@@ -234,7 +234,7 @@ impl ThreadPool {
     ) -> PyResult<Option<Vec<Py<Future>>>> {
         let py = slf.py();
         let attributes = raw::instance_dict(slf)?;
-        let ended = closed(slf, |pool| {
+        let ended = native(slf, |pool| {
             attributes.set_item(intern!(py, "_shutdown"), true)?;
             pool.settings.lock().takes = false;
             Ok(if holds && !drain {
@@ -249,9 +249,9 @@ impl ThreadPool {
     /// Count no workers: in the child of a fork, where they do not exist. Nothing if the executor is open.
     fn _interlock_forget_workers(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let forgot = closed(slf, |pool| {
+        let forgot = native(slf, |pool| {
             pool.shared.forget_workers();
-            pool.staff.get().map(|staff| staff.threads.clone_ref(py))
+            pool.core.get().map(|core| core.threads.clone_ref(py))
         })?;
         if let Some(threads) = forgot.flatten() {
             threads.bind(py).clear();
@@ -261,8 +261,8 @@ impl ThreadPool {
 
     /// What waits in the executor, if that is closed: its `_work_queue`.
     fn _interlock_calls(&self, py: Python<'_>) -> PyResult<Py<WaitingCalls>> {
-        match self.staff.get() {
-            Some(staff) => Ok(staff.calls.clone_ref(py)),
+        match self.core.get() {
+            Some(core) => Ok(core.calls.clone_ref(py)),
             None => Err(PyAttributeError::new_err("_work_queue")),
         }
     }
@@ -280,8 +280,8 @@ impl ThreadPool {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.staff.get().filter(|_| self.made.is_made()) {
-            Some(staff) => visit.call(&staff.threads).and_then(|()| visit.call(&staff.calls)),
+        match self.core.get().filter(|_| self.initialized.is_set()) {
+            Some(core) => visit.call(&core.threads).and_then(|()| visit.call(&core.calls)),
             None => Ok(()),
         }
     }
@@ -311,8 +311,8 @@ impl<'py> FromPyObject<'_, 'py> for MaxWorkers {
 impl ThreadPool {
     #[inline]
     fn may_have_more_workers(&self, py: Python<'_>) -> bool {
-        let staff = self.staff.get();
-        staff.is_some_and(|staff| staff.threads.bind(py).len() < staff.max_workers)
+        let core = self.core.get();
+        core.is_some_and(|core| core.threads.bind(py).len() < core.max_workers)
     }
 }
 
@@ -336,8 +336,8 @@ fn put_new<'py>(
     if !settings.takes {
         return Ok(Err(call));
     }
-    let future = hot::new_instance(future_class(py)?)?.cast_into::<Future>()?;
-    if future.as_super().get().is_open() {
+    let future = fastcall::new_instance(future_class(py)?)?.cast_into::<Future>()?;
+    if future.as_super().get().is_materialized() {
         standard(&future, intern!(py, "__init__"), (&future,))?; // somebody has changed the class
     }
     if settings.bounded {
@@ -374,9 +374,9 @@ fn site(py: Python<'_>) -> PyResult<Py<PyAny>> {
 
 /// Puts a task into the queue. It comes back if the executor is open, or takes no more tasks.
 #[inline]
-fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<Placed, Task>> {
+fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<PutOutcome, Task>> {
     let mut task = Some(task);
-    let placed = closed(slf, |pool| {
+    let placed = native(slf, |pool| {
         task.take().map(|task| pool.shared.queue.try_put(priority, task))
     })?;
     match placed.flatten() {
@@ -389,7 +389,7 @@ fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Resul
 
 /// As [`put`], when there is no room.
 #[cold]
-fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<Placed, Task>> {
+fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<PutOutcome, Task>> {
     let (py, this) = (slf.py(), slf.get());
     let put = if !this.settings.lock().blocks {
         Err(PutError::Full(task))
@@ -397,8 +397,8 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResul
         // Each worker might wait so, and there would never be room.
         this.shared.queue.put_over(priority, task)
     } else {
-        blocking::wait(py, Deadline::NEVER, |patience| {
-            this.shared.queue.put_with(priority, task, patience)
+        blocking::wait(py, Deadline::NEVER, |context| {
+            this.shared.queue.put_with(priority, task, context)
         })?
     };
     match put {
@@ -411,10 +411,10 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResul
 /// Counts a task that was put, and has a worker started for it if none is idle. Whether there is anybody to run it, or it
 /// was moved to where others see to that.
 #[inline]
-fn see_to(slf: &Bound<'_, ThreadPool>, placed: Placed) -> PyResult<bool> {
+fn see_to(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bool> {
     let this = slf.get();
     this.shared.counts.submitted();
-    if placed == Placed::WorkerIsWanted && this.may_have_more_workers(slf.py()) {
+    if placed == PutOutcome::NoGetter && this.may_have_more_workers(slf.py()) {
         return slf
             .call_method0(intern!(slf.py(), "_interlock_start_worker"))?
             .is_truthy();
@@ -428,9 +428,9 @@ fn see_to(slf: &Bound<'_, ThreadPool>, placed: Placed) -> PyResult<bool> {
 fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, error: PyErr) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
     let alone = this
-        .staff
+        .core
         .get()
-        .is_none_or(|staff| staff.threads.bind(py).is_empty());
+        .is_none_or(|core| core.threads.bind(py).is_empty());
     let exception = errors::exception(py, error);
     if !exception.is_instance_of::<PyException>() || (alone && this.shared.take_back(future)) {
         return Err(errors::again(exception));
@@ -452,12 +452,12 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
     let py = object.py();
     let pool = object.cast::<ThreadPool>()?.get();
     pool.settings.lock().takes = false;
-    let Some(staff) = pool.staff.get() else {
+    let Some(core) = pool.core.get() else {
         return Ok(Exported::Moved(Vec::new())); // its `__init__` is yet to come
     };
     let queue = attributes.as_any().get_item("_work_queue")?;
     // Before the retirement: a worker that finds out about that goes on there.
-    staff.calls.get().move_to(&queue);
+    core.calls.get().move_to(&queue);
     let Some(retired) = pool.shared.queue.retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };

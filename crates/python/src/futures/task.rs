@@ -13,7 +13,7 @@ use super::answer::Answer;
 use super::future::{self, Future};
 use crate::errors::Failure;
 use crate::raw::intern;
-use crate::{hot, raw};
+use crate::{fastcall, raw};
 
 thread_local! {
     /// The future of the task that this thread runs.
@@ -86,7 +86,7 @@ impl Task {
         let (class, in_one) = ITEMS
             .get(py)
             .ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))?;
-        let item = hot::new_instance(class.bind(py))?;
+        let item = fastcall::new_instance(class.bind(py))?;
         let attributes = raw::instance_dict(&item)?;
         let kwargs = self.kwargs.unwrap_or_else(|| PyDict::new(py).unbind());
         attributes.set_item("future", self.future)?;

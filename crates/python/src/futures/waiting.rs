@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::answer::Answer;
 use super::future::{Future, seconds_left};
 use super::watcher::Watcher;
-use crate::openable::{closed, function, standard};
+use crate::native::{function, native, standard};
 use crate::raw::intern;
 
 /// What the task of a future came to; the future may be another library's. Blocks until it is there, or until `deadline`.
@@ -18,7 +18,7 @@ use crate::raw::intern;
 pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyResult<Answer> {
     let py = future.py();
     if let Ok(future) = future.cast::<Future>()
-        && let Some(answer) = closed(future, |future| future.wait_closed(py, deadline))?
+        && let Some(answer) = native(future, |future| future.wait_closed(py, deadline))?
             .transpose()?
             .flatten()
     {
@@ -35,12 +35,12 @@ pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyR
 
 /// Has `watch` hear of the end of a future, if that is closed; whether it is.
 pub(super) fn watch(slf: &Bound<'_, Future>, watch: &Arc<Watch>, number: usize) -> PyResult<bool> {
-    closed(slf, |future| future.engine().watch(watch, number)).map(|watched| watched.is_some())
+    native(slf, |future| future.engine().watch(watch, number)).map(|watched| watched.is_some())
 }
 
 /// Takes a watch back; also from a future that was opened since.
 pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<()> {
-    match closed(slf, |future| future.engine().unwatch(watch))? {
+    match native(slf, |future| future.engine().unwatch(watch))? {
         Some(()) => Ok(()),
         None => function(slf, intern!(slf.py(), "unwatch"))?
             .call1((slf, Watcher::new(watch.clone(), 0)))
@@ -51,7 +51,7 @@ pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<(
 /// Whether a future that is done came to an exception.
 pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
     let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));
-    match closed(slf, |future| future.engine().value(is_exception))? {
+    match native(slf, |future| future.engine().value(is_exception))? {
         Some(failed) => Ok(failed == Some(true)),
         None if Future::cancelled(slf)?.is_truthy()? => Ok(false),
         None => Ok(!standard(slf, intern!(slf.py(), "exception"), (slf,))?.is_none()),

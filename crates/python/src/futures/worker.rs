@@ -111,7 +111,7 @@ impl Place for Shared {
 
 /// A worker's place at an executor; it does not keep the executor alive.
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
-pub(crate) struct Seat {
+pub(crate) struct Worker {
     shared: Arc<Shared>,
     clock: StateLock<Clock>,
 }
@@ -140,7 +140,7 @@ impl Clock {
 }
 
 #[pymethods]
-impl Seat {
+impl Worker {
     /// Run tasks until there will be no more: until the executor was shut down, or collected; or until it was opened, which
     /// the answer says. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<bool> {
@@ -181,9 +181,9 @@ impl Seat {
     }
 }
 
-impl Seat {
+impl Worker {
     pub(super) fn at(shared: Arc<Shared>) -> Self {
-        Seat {
+        Worker {
             shared,
             clock: StateLock::default(),
         }
@@ -201,8 +201,8 @@ impl Seat {
     #[cold]
     fn wait_for_next(&self, py: Python<'_>) -> PyResult<Result<Task, GetError>> {
         self.clock.lock().end();
-        let taken = blocking::wait(py, Deadline::NEVER, |patience| {
-            self.shared.queue.take_with(patience)
+        let taken = blocking::wait(py, Deadline::NEVER, |context| {
+            self.shared.queue.take_with(context)
         })?;
         self.clock.lock().begin();
         Ok(taken)

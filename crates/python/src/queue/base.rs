@@ -14,12 +14,12 @@ use super::kind::Kind;
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
-use crate::made::Made;
-use crate::openable::{Exported, Openable, closed, open, standard};
+use crate::initialized::Initialized;
+use crate::native::{Exported, Native, materialize, native, standard};
 use crate::raw::intern;
 
 /// What `queue.Queue`, `LifoQueue` and `PriorityQueue` consist of: items in the engine.
-#[pyclass(frozen, subclass, extends = Openable, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Queue {
     pub(super) engine: Engine<Items>,
     /// As it was given.
@@ -27,7 +27,7 @@ pub(crate) struct Queue {
     pub(super) kind: Kind,
     /// Those of tasks that wait.
     pub(super) callbacks: Callbacks,
-    pub(super) made: Made,
+    pub(super) initialized: Initialized,
 }
 
 impl Queue {
@@ -39,9 +39,9 @@ impl Queue {
             maxsize: AtomicIsize::new(0),
             kind,
             callbacks: Callbacks::default(),
-            made: Made::new(),
+            initialized: Initialized::new(),
         };
-        Ok(PyClassInitializer::from(Openable::new(class, export)?).add_subclass(queue))
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(queue))
     }
 
     /// Puts an item in, for a caller that knows the queue to be closed.
@@ -109,7 +109,7 @@ impl Queue {
             Err(PutError::Full(kept)) if block => {
                 let py = item.py();
                 let deadline = deadline.unwrap_or(Timeout::Never).deadline()?;
-                let put = blocking::wait(py, deadline, |patience| self.engine.put_with(kept, patience))?;
+                let put = blocking::wait(py, deadline, |context| self.engine.put_with(kept, context))?;
                 *left = Left::of(deadline);
                 Ok(put)
             }
@@ -134,7 +134,7 @@ impl Queue {
         match self.engine.try_get() {
             Err(GetError::Empty) if block => {
                 let deadline = timeout.deadline()?;
-                let got = blocking::wait(py, deadline, |patience| self.engine.get_with(patience))?;
+                let got = blocking::wait(py, deadline, |context| self.engine.get_with(context))?;
                 *left = Left::of(deadline);
                 Ok(got)
             }
@@ -167,12 +167,12 @@ pub(super) fn put<'py>(
 ) -> PyResult<()> {
     let py = slf.py();
     let mut left = Left::All;
-    let put = closed(slf, |queue| queue.put_closed(item, block, timeout, &mut left))?;
+    let put = native(slf, |queue| queue.put_closed(item, block, timeout, &mut left))?;
     match put.transpose()? {
         Some(Ok(())) => return Ok(()),
         Some(Err(PutError::ShutDown(_))) => return Err(Failure::ShutDown.raise(py)),
         Some(Err(PutError::Full(_) | PutError::Interrupted(_))) => return Err(Failure::Full.raise(py)),
-        Some(Err(PutError::Retired(_))) => open(slf)?,
+        Some(Err(PutError::Retired(_))) => materialize(slf)?,
         None => {}
     }
     match left {
@@ -191,7 +191,7 @@ pub(super) fn get<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     let mut left = Left::All;
-    let got = closed(slf, |queue| queue.get_closed(py, block, timeout, &mut left))?;
+    let got = native(slf, |queue| queue.get_closed(py, block, timeout, &mut left))?;
     match (got.transpose()?, left) {
         (Some(Ok(item)), _) => Ok(item.into_bound(py)),
         (Some(Err(GetError::Retired)), Left::Some(left)) => {

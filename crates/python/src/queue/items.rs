@@ -1,6 +1,6 @@
 //! What a closed queue keeps its items in.
 
-use interlock_queue::{Either, Priority, Store, Traverse};
+use interlock_queue::{Fifo, Lifo, Priority, Store, Traverse};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
@@ -10,15 +10,16 @@ use super::kind::Kind;
 /// The items of a closed queue. Those of a `PriorityQueue` are integers, which the engine can put in order by itself;
 /// to keep anything else, whose `__lt__` may do anything, the queue has to be opened.
 pub(crate) enum Items {
-    Line(Either<Py<PyAny>>),
+    Fifo(Fifo<Py<PyAny>>),
+    Lifo(Lifo<Py<PyAny>>),
     Numbers(Priority<Py<PyAny>>),
 }
 
 impl Items {
     pub(super) fn new(kind: Kind) -> Self {
         match kind {
-            Kind::Fifo => Items::Line(Either::fifo()),
-            Kind::Lifo => Items::Line(Either::lifo()),
+            Kind::Fifo => Items::Fifo(Fifo::new()),
+            Kind::Lifo => Items::Lifo(Lifo::new()),
             Kind::Heap => Items::Numbers(Priority::default()),
         }
     }
@@ -26,7 +27,8 @@ impl Items {
     /// The items, in an order in which a container of the queue's kind may hold them.
     pub(super) fn into_vec(self) -> Vec<Py<PyAny>> {
         match self {
-            Items::Line(line) => line.into_iter().collect(),
+            Items::Fifo(items) => items.into_iter().collect(),
+            Items::Lifo(items) => items.into_iter().collect(),
             Items::Numbers(mut numbers) => std::iter::from_fn(|| numbers.pop())
                 .map(|(_, item)| item)
                 .collect(),
@@ -58,7 +60,8 @@ impl Store for Items {
     #[inline]
     fn push(&mut self, item: Py<PyAny>) {
         match self {
-            Items::Line(line) => line.push(item),
+            Items::Fifo(items) => items.push(item),
+            Items::Lifo(items) => items.push(item),
             Items::Numbers(numbers) => {
                 // SAFETY: engine code runs attached, and whoever puts an item is in a method call.
                 let py = unsafe { Python::assume_attached() };
@@ -72,7 +75,8 @@ impl Store for Items {
     #[inline]
     fn pop(&mut self) -> Option<Py<PyAny>> {
         match self {
-            Items::Line(line) => line.pop(),
+            Items::Fifo(items) => items.pop(),
+            Items::Lifo(items) => items.pop(),
             Items::Numbers(numbers) => numbers.pop().map(|(_, item)| item),
         }
     }
@@ -80,14 +84,16 @@ impl Store for Items {
     #[inline]
     fn len(&self) -> usize {
         match self {
-            Items::Line(line) => line.len(),
+            Items::Fifo(items) => items.len(),
+            Items::Lifo(items) => items.len(),
             Items::Numbers(numbers) => numbers.len(),
         }
     }
 
     fn take(&mut self) -> Self {
         match self {
-            Items::Line(line) => Items::Line(line.take()),
+            Items::Fifo(items) => Items::Fifo(items.take()),
+            Items::Lifo(items) => Items::Lifo(items.take()),
             Items::Numbers(numbers) => Items::Numbers(numbers.take()),
         }
     }
@@ -96,7 +102,8 @@ impl Store for Items {
 impl Traverse for Items {
     fn for_each(&self, visit: &mut dyn FnMut(&Py<PyAny>)) {
         match self {
-            Items::Line(line) => line.for_each(visit),
+            Items::Fifo(items) => items.for_each(visit),
+            Items::Lifo(items) => items.for_each(visit),
             // Integers refer to nothing.
             Items::Numbers(_) => {}
         }

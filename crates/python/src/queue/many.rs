@@ -12,7 +12,7 @@ use super::base::{self, Queue};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
-use crate::openable::closed;
+use crate::native::native;
 
 /// How many items are taken from an iterable at a time, which may have no end.
 const CHUNK: usize = 1024;
@@ -78,13 +78,11 @@ fn take_chunk<'py>(
 /// Puts the items of a chunk into the queue; those that were put are taken out of the chunk.
 fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: Deadline) -> PyResult<()> {
     let py = slf.py();
-    let put = closed(slf, |queue| {
+    let put = native(slf, |queue| {
         if !queue.keeps(chunk) {
             return Ok(Err(PutError::Retired(())));
         }
-        blocking::wait(py, deadline, |patience| {
-            queue.engine.put_many_with(chunk, patience)
-        })
+        blocking::wait(py, deadline, |context| queue.engine.put_many_with(chunk, context))
     })?;
     match put.transpose()? {
         Some(Ok(())) => return Ok(()),
@@ -122,10 +120,8 @@ pub(super) fn get<'py>(
     } else {
         Deadline::PASSED
     };
-    let got = closed(slf, |queue| {
-        blocking::wait(py, deadline, |patience| {
-            queue.engine.get_many_with(most, patience)
-        })
+    let got = native(slf, |queue| {
+        blocking::wait(py, deadline, |context| queue.engine.get_many_with(most, context))
     })?;
     match got.transpose()? {
         Some(Ok(items)) => return PyList::new(py, items),

@@ -12,7 +12,7 @@ use super::registration::{Registration, parse_side};
 use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
-use crate::openable::{begin_open, closed, function, goes_own_way, standard};
+use crate::native::{begin_materialized, function, goes_own_way, native, standard};
 use crate::raw::intern;
 
 #[pymethods]
@@ -32,10 +32,10 @@ impl Queue {
     #[pyo3(signature = (maxsize = Given::default()))]
     fn __init__<'py>(slf: &Bound<'py, Self>, maxsize: Given<'py>) -> PyResult<()> {
         let plain = maxsize.0.as_ref().map_or(Some(0), plain_number);
-        let begun = closed(slf, |queue| {
+        let begun = native(slf, |queue| {
             let begun = plain.is_some_and(|maxsize| queue.begin(maxsize));
             if !begun {
-                begin_open(slf);
+                begin_materialized(slf);
             }
             begun
         })?;
@@ -135,7 +135,7 @@ impl Queue {
     #[inline]
     fn task_done(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        match closed(slf, |queue| queue.engine.task_done())? {
+        match native(slf, |queue| queue.engine.task_done())? {
             Some(done) => done.map_err(errors::too_many_done(py)),
             None => standard(slf, intern!(py, "task_done"), (slf,)).map(drop),
         }
@@ -144,9 +144,9 @@ impl Queue {
     /// Wait until task_done() was called for every item. Blocks until then.
     fn join(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let joined = closed(slf, |queue| {
-            blocking::wait(py, Timeout::Never.deadline()?, |patience| {
-                queue.engine.join_with(patience)
+        let joined = native(slf, |queue| {
+            blocking::wait(py, Timeout::Never.deadline()?, |context| {
+                queue.engine.join_with(context)
             })
         })?;
         match joined.transpose()? {
@@ -165,7 +165,7 @@ impl Queue {
         } else {
             Discard::Nothing
         };
-        match closed(slf, |queue| queue.engine.shutdown(discard))? {
+        match native(slf, |queue| queue.engine.shutdown(discard))? {
             // What is discarded is dropped here, under no lock.
             Some(discarded) => drop(discarded),
             None => drop(standard(slf, intern!(slf.py(), "shutdown"), (slf, immediate.0))?),
@@ -177,7 +177,7 @@ impl Queue {
     #[inline]
     fn qsize<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match closed(slf, |queue| queue.engine.len())? {
+        match native(slf, |queue| queue.engine.len())? {
             Some(size) => Ok(size.into_pyobject(py)?.into_any()),
             None => standard(slf, intern!(py, "qsize"), (slf,)),
         }
@@ -187,7 +187,7 @@ impl Queue {
     #[inline]
     fn empty<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match closed(slf, |queue| queue.engine.is_empty())? {
+        match native(slf, |queue| queue.engine.is_empty())? {
             Some(empty) => Ok(empty.into_pyobject(py)?.to_owned().into_any()),
             None => standard(slf, intern!(py, "empty"), (slf,)),
         }
@@ -196,7 +196,7 @@ impl Queue {
     /// Whether there is no room, about: it may have changed already.
     fn full<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match closed(slf, |queue| queue.maxsize() > 0 && queue.engine.is_full())? {
+        match native(slf, |queue| queue.maxsize() > 0 && queue.engine.is_full())? {
             Some(full) => Ok(full.into_pyobject(py)?.to_owned().into_any()),
             None => standard(slf, intern!(py, "full"), (slf,)),
         }
@@ -224,14 +224,14 @@ impl Queue {
         let py = slf.py();
         let parsed = parse_side(side)?;
         let kept = callback.clone_ref(py);
-        match closed(slf, |_| Registration::new(slf, parsed, kept))? {
+        match native(slf, |_| Registration::new(slf, parsed, kept))? {
             Some(registration) => Ok(registration.into_pyobject(py)?.into_any()),
             None => standard(slf, intern!(py, "when_ready"), (slf, side, callback)),
         }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !self.made.is_made() {
+        if !self.initialized.is_set() {
             return Ok(());
         }
         let mut result = Ok(());

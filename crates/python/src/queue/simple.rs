@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use crate::blocking;
 use crate::convert::{Timeout, Truth, takes_no_arguments};
 use crate::errors;
-use crate::made::Made;
+use crate::initialized::Initialized;
 use crate::raw::intern;
 
 /// Whether an item that is put while a getter waits is the getter's, as in the standard library from 3.13 on.
@@ -24,7 +24,7 @@ const RESERVES: bool = cfg!(Py_3_13);
 #[pyclass(frozen, weakref, subclass, generic, module = "_queue")]
 pub(crate) struct SimpleQueue {
     engine: Engine<Fifo<Py<PyAny>>>,
-    made: Made,
+    initialized: Initialized,
 }
 
 #[pymethods]
@@ -45,7 +45,7 @@ impl SimpleQueue {
         }
         Ok(SimpleQueue {
             engine: Engine::new(0),
-            made: Made::new(),
+            initialized: Initialized::new(),
         })
     }
 
@@ -110,7 +110,7 @@ impl SimpleQueue {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !self.made.is_made() {
+        if !self.initialized.is_set() {
             return Ok(());
         }
         let mut result = Ok(());
@@ -157,11 +157,11 @@ impl SimpleQueue {
         if deadline == Deadline::PASSED {
             return Err(errors::no_simple_item(py));
         }
-        let got = blocking::wait(py, deadline, |patience| {
+        let got = blocking::wait(py, deadline, |context| {
             if RESERVES {
-                self.engine.get_reserved_with(patience)
+                self.engine.get_reserved_with(context)
             } else {
-                self.engine.get_with(patience)
+                self.engine.get_with(context)
             }
         })?;
         got.map_err(|_| errors::no_simple_item(py))

@@ -20,7 +20,7 @@ if not in_subinterpreter():
     from operator import methodcaller
 
     from interlock import _interlock
-    from interlock._opening import close, fresh, ways_in
+    from interlock._native import fresh, make_native, ways_in
     from interlock._originals import originals
     from interlock.concurrent.futures._progress import shown
 
@@ -55,7 +55,7 @@ if not in_subinterpreter():
             if watcher in future._waiters:
                 future._waiters.remove(watcher)
 
-    close(
+    make_native(
         Future,
         _std.Future,
         _attributes,

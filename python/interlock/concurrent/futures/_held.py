@@ -91,7 +91,7 @@ def hold(executor: ThreadPoolExecutor, future: Any) -> None:
             held.futures.add(future)
     if ended:
         _std_submit(executor, int)
-    elif _NO_THREADS_AT_EXIT and not executor._threads and not executor._interlock_is_open:
+    elif _NO_THREADS_AT_EXIT and not executor._threads and not executor._interlock_is_materialized:
         with suppress(RuntimeError):  # it may still be possible when the call comes
             executor._interlock_start_worker()
 
@@ -190,7 +190,7 @@ def _after_fork() -> None:
     """
     _holders.clear()
     for executor in executors():
-        if not executor._interlock_is_open:
+        if not executor._interlock_is_materialized:
             executor._shutdown_lock._at_fork_reinit()  # type: ignore[attr-defined]
             executor._interlock_forget_workers()
 

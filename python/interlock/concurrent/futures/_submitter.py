@@ -66,7 +66,7 @@ class Submitter:
             return self._later(fn, args, kwargs)
         future = self._executor._interlock_submit_at(self._priority, fn, args, kwargs or None)
         if future is None:
-            if self._priority and self._executor._interlock_is_open:
+            if self._priority and self._executor._interlock_is_materialized:
                 raise RuntimeError(
                     f"{self._executor} goes the standard library's way, which has no priorities"
                 )
@@ -147,7 +147,7 @@ class _Held:
         self._count()
 
     def _listen_to(self, future: Any) -> None:
-        if not getattr(future, "_interlock_is_open", False):
+        if not getattr(future, "_interlock_is_materialized", False):
             return future.add_done_callback(self)  # type: ignore[no-any-return]
         with future._condition:
             if not future.done():

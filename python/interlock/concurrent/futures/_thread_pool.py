@@ -7,7 +7,7 @@ from operator import methodcaller
 from typing import NamedTuple
 
 from interlock._interlock import Results, ThreadPool, remember_work_items
-from interlock._opening import close, fresh, over_our_locks, ways_in
+from interlock._native import fresh, make_native, over_our_locks, ways_in
 from interlock._originals import originals
 from interlock.concurrent.futures._held import held_by, know, may_start
 from interlock.concurrent.futures._lazily import checked_buffersize, give, lazily
@@ -71,7 +71,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """
         if max_pending is not None and max_pending <= 0:
             raise ValueError("max_pending must be greater than 0")
-        if not (self._interlock_is_open or ctxkwargs or _is_patched()):
+        if not (self._interlock_is_materialized or ctxkwargs or _is_patched()):
             made = fresh(_StdExecutor, max_workers, thread_name_prefix, initializer, initargs)
             # They come when it is opened: as long as it is closed, others are found in their places.
             del made["_work_queue"], made["_idle_semaphore"]
@@ -82,13 +82,13 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             raise TypeError(
                 "max_pending and notes are not for an executor that goes the standard library's way"
             )
-        self._interlock_open()
+        self._interlock_materialize()
         _std_init(self, max_workers, thread_name_prefix, initializer, initargs, **ctxkwargs)
 
     def _interlock_start_worker(self) -> bool:
         """Start another worker; called when more calls wait than workers are idle. Whether there is one at all."""
         with self._shutdown_lock, _std._global_shutdown_lock:
-            if self._interlock_is_open:
+            if self._interlock_is_materialized:
                 self._adjust_thread_count()
                 return True
             number = len(self._threads)
@@ -123,7 +123,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             checked_buffersize(buffersize)
             results = lazily(self, fn, calls, buffersize, timeout, return_exceptions)
         else:
-            if not self._interlock_is_open and type(self).submit is _submit:
+            if not self._interlock_is_materialized and type(self).submit is _submit:
                 ours = self._interlock_map(fn, calls, timeout, return_exceptions)
             if ours is None and return_exceptions:
                 ours = Results([self.submit(fn, *args) for args in calls], timeout, True)
@@ -211,7 +211,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
 
 def _counts(executor: ThreadPoolExecutor) -> tuple[int, int, int, int]:
-    if executor._interlock_is_open:
+    if executor._interlock_is_materialized:
         raise RuntimeError(f"{executor} goes the standard library's way, and does not count its calls")
     return executor._interlock_counts()
 
@@ -227,7 +227,7 @@ def _attributes(executor: ThreadPoolExecutor, somebody_waits: bool) -> dict[str,
 
 
 remember_work_items(_std_item, "task" in _std_item.__init__.__code__.co_varnames)
-close(
+make_native(
     ThreadPoolExecutor,
     _std.ThreadPoolExecutor,
     _attributes,

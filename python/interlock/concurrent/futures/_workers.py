@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from interlock._interlock import Seat, WaitingCalls
+    from interlock._interlock import WaitingCalls, Worker
     from interlock.concurrent.futures._thread_pool import ThreadPoolExecutor
 
 __all__ = ["busy", "start"]
@@ -26,24 +26,24 @@ _std_worker = _std._worker
 def start(executor: ThreadPoolExecutor, number: int) -> None:
     """Start a worker of a closed executor, which has so many. To be called with the standard library's locks."""
     calls = executor._interlock_calls()
-    seat = calls._interlock_seat()
+    worker = calls._interlock_worker()
     # Of the standard module's name: programs replace it.
     thread = _std.threading.Thread(  # type: ignore[attr-defined]
         name=f"{executor._thread_name_prefix or executor}_{number}",
         target=_work,
-        args=(weakref.ref(executor, calls._interlock_lost), _context(executor), calls, seat),
+        args=(weakref.ref(executor, calls._interlock_lost), _context(executor), calls, worker),
     )
     thread.start()
     executor._threads.add(thread)  # type: ignore[attr-defined]
     _std._threads_queues[thread] = calls  # type: ignore[index]
-    thread._interlock_seat = seat
+    thread._interlock_worker = worker
 
 
 def busy(executor: ThreadPoolExecutor) -> dict[str, float]:
     """The seconds for which each worker was busy."""
     threads = executor._threads.copy()  # type: ignore[attr-defined]
-    seats = ((thread, getattr(thread, "_interlock_seat", None)) for thread in threads)
-    return {thread.name: seat.busy() for thread, seat in seats if seat is not None}
+    workers = ((thread, getattr(thread, "_interlock_worker", None)) for thread in threads)
+    return {thread.name: worker.busy() for thread, worker in workers if worker is not None}
 
 
 if hasattr(_std, "WorkerContext"):
@@ -51,7 +51,7 @@ if hasattr(_std, "WorkerContext"):
     def _context(executor: ThreadPoolExecutor) -> Any:
         return executor._create_worker_context()  # type: ignore[attr-defined]
 
-    def _work_openly(reference: Any, context: Any, queue: Any) -> None:
+    def _work_materialized(reference: Any, context: Any, queue: Any) -> None:
         """Go on in the standard library's loop."""
         begun = SimpleNamespace(initialize=lambda: None, run=context.run, finalize=context.finalize)
         _std_worker(reference, begun, queue)  # type: ignore[call-arg,arg-type]
@@ -74,7 +74,7 @@ else:
     def _context(executor: ThreadPoolExecutor) -> Any:
         return _Context(executor)
 
-    def _work_openly(reference: Any, context: Any, queue: Any) -> None:
+    def _work_materialized(reference: Any, context: Any, queue: Any) -> None:
         """Go on in the standard library's loop.
 
         Up to 3.11 that says after each call that the worker is idle, later when it finds no call.
@@ -86,38 +86,38 @@ else:
         _std_worker(reference, queue, None, ())  # type: ignore[arg-type]
 
 
-def _work(reference: Any, context: Any, calls: WaitingCalls, seat: Seat) -> None:
+def _work(reference: Any, context: Any, calls: WaitingCalls, worker: Worker) -> None:
     """The life of a worker."""
     try:
-        seat.initialize(context.initialize)
+        worker.initialize(context.initialize)
     except BaseException:
         LOGGER.critical("Exception in initializer:", exc_info=True)
         executor = reference()
         if executor is not None:
             executor._initializer_failed()
         else:
-            _break(seat, calls)
+            _break(worker, calls)
         return
-    if _run(seat):
-        return _work_openly(reference, context, calls._interlock_opened())
+    if _run(worker):
+        return _work_materialized(reference, context, calls._interlock_materialized())
     context.finalize()
     executor = reference()
     if executor is not None:
         executor._interlock_shut_down(False, False)  # as the standard library's do when the interpreter exits
 
 
-def _run(seat: Seat) -> bool:
+def _run(worker: Worker) -> bool:
     """Make calls; whether there are more in the queue of the executor, which was opened."""
     while True:
         try:
-            return seat.work()
+            return worker.work()
         except BaseException:
             LOGGER.critical("Exception in worker", exc_info=True)
 
 
-def _break(seat: Seat, calls: WaitingCalls) -> None:
+def _break(worker: Worker, calls: WaitingCalls) -> None:
     """End the futures of calls that nobody will make: their executor is gone, and its initializer fails."""
-    futures = seat.drain()
+    futures = worker.drain()
     try:
         for future in futures:
             with suppress(InvalidStateError):  # it was cancelled

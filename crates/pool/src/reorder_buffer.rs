@@ -1,0 +1,375 @@
+//! Results that come in any order, for one who takes them one after the other. Claims: `PROTOCOL.md` beside this crate.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use interlock_queue::{Discard, Fifo, GetError, PutError, Queue, Store};
+use interlock_wait::primitive::{AtomicU64, Ordering};
+use interlock_wait::{StateLock, WaitContext, Wakeups};
+
+/// The length as long as nobody knows it.
+const UNKNOWN: u64 = u64::MAX;
+
+/// With so many values that can be taken, whoever takes them is behind.
+const MANY: usize = 8192;
+
+/// For how many moments at a time whoever is behind is waited for.
+const MOMENTS: u32 = 20;
+
+/// Numbered values, put by many threads, taken in the order of their numbers, or in that of their coming.
+///
+/// Its end is known when its [length](ReorderBuffer::set_length) is, and so many values were put.
+pub struct ReorderBuffer<T> {
+    came: Queue<Fifo<T>>,
+    order: StateLock<Order<T>>,
+    put: AtomicU64,
+    length: AtomicU64,
+    /// Whether somebody has added the last value out of all order: 0 or 1.
+    ended_with: AtomicU64,
+    /// How many were taken, about.
+    taken: AtomicU64,
+    /// How many had been taken when nobody seemed to take any more.
+    idle_at: AtomicU64,
+}
+
+struct Order<T> {
+    /// Whether values are taken in the order of their numbers, and not in that of their coming.
+    by_number: bool,
+    /// How many values have come to their turn.
+    next: usize,
+    /// Those whose turn has not come.
+    early: BTreeMap<usize, T>,
+}
+
+/// What a gathering held that was [retired](ReorderBuffer::retire).
+pub struct Left<T> {
+    /// The values that could be taken, in their order.
+    pub ready: Vec<T>,
+    /// Those whose turn had not come, by number.
+    pub early: BTreeMap<usize, T>,
+    /// How many values had come to their turn.
+    pub came: usize,
+    /// Whether no more values were taken.
+    pub ended: bool,
+    /// Who waited for a value, to be woken: there is none here.
+    pub wakeups: [Wakeups; 3],
+}
+
+impl<T> fmt::Debug for Left<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Left")
+            .field("came", &self.came)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for ReorderBuffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReorderBuffer")
+            .field("put", &self.put())
+            .field("length", &self.length())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> ReorderBuffer<T> {
+    /// One without values, which are taken in the order of their numbers.
+    pub fn in_order() -> Self {
+        Self::new(true)
+    }
+
+    /// One without values, which are taken in the order of their coming.
+    pub fn as_they_come() -> Self {
+        Self::new(false)
+    }
+
+    fn new(by_number: bool) -> Self {
+        ReorderBuffer {
+            came: Queue::new(0),
+            order: StateLock::new(Order {
+                by_number,
+                next: 0,
+                early: BTreeMap::new(),
+            }),
+            put: AtomicU64::new(0),
+            length: AtomicU64::new(UNKNOWN),
+            ended_with: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            idle_at: AtomicU64::new(UNKNOWN),
+        }
+    }
+
+    /// Puts the value of a number, each number once. Never blocks.
+    ///
+    /// # Errors
+    /// Nobody wants it: it is the end, or the gathering was retired. The value comes back.
+    #[inline]
+    pub fn put_at(&self, number: usize, value: T) -> Result<(), T> {
+        let result = self.put_in_order(number, value);
+        // After the value itself. AcqRel pairs with `set_length`, which changes `put` too: of two changes of one word one comes
+        // first, and whoever comes second sees what the first did before.
+        let put = self.put.fetch_add(1, Ordering::AcqRel) + 1;
+        // Relaxed: see above.
+        if put == self.length.load(Ordering::Relaxed) {
+            self.end();
+        }
+        result
+    }
+
+    /// Under the lock of the order, so that two values do not overtake each other on their way into the queue.
+    fn put_in_order(&self, number: usize, value: T) -> Result<(), T> {
+        let mut order = self.order.lock();
+        if order.by_number && order.next != number {
+            // After the end its turn does not come. Who discards ends first and takes the lock then, so it finds the others.
+            if self.came.is_over() {
+                return Err(value);
+            }
+            order.early.insert(number, value);
+            return Ok(());
+        }
+        let mut value = value;
+        loop {
+            if let Err(refusal) = self.came.try_put(value) {
+                return Err(refusal.into_inner());
+            }
+            order.next += 1;
+            let next = order.next;
+            match order.early.remove(&next) {
+                Some(early) => value = early,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Says how many values there will have been. To be called once. Never blocks.
+    pub fn set_length(&self, length: usize) {
+        // Relaxed: published by the next step.
+        self.length.store(length as u64, Ordering::Relaxed);
+        // AcqRel pairs with `put_at`. It adds nothing, but has a place in the order of those that do, which a load has not.
+        if self.put.fetch_add(0, Ordering::AcqRel) == length as u64 {
+            self.end();
+        }
+    }
+
+    /// Takes no more values. Those that can be taken in their order still can.
+    pub fn end(&self) {
+        self.came.shutdown(Discard::Nothing);
+    }
+
+    /// Adds a last value out of all order, and takes no more. A value that comes in the same moment may be taken after it.
+    ///
+    /// # Errors
+    /// It had ended before, or another one is the last; the value comes back.
+    pub fn end_with(&self, value: T) -> Result<(), T> {
+        // Relaxed: it only has to be one. The values are under the lock of the queue.
+        if self.ended_with.swap(1, Ordering::Relaxed) != 0 {
+            return Err(value);
+        }
+        let result = self.came.try_put(value).map_err(PutError::into_inner);
+        self.end();
+        result
+    }
+
+    /// Takes out all values, and takes no more: nobody will come for them. The values are the caller's to drop.
+    pub fn discard(&self) -> impl Sized + use<T> {
+        self.end();
+        let early = std::mem::take(&mut self.order.lock().early);
+        (early, self.came.clear())
+    }
+
+    /// Takes out all that is there, and takes no more: what comes from now on is for somebody else to put in line. `None` if
+    /// that has happened before. Never blocks.
+    pub fn retire(&self) -> Option<Left<T>> {
+        let mut order = self.order.lock();
+        let (mut contents, wakeups) = self.came.retire()?;
+        Some(Left {
+            ready: std::iter::from_fn(|| contents.items.pop()).collect(),
+            early: std::mem::take(&mut order.early),
+            came: order.next,
+            ended: contents.shut_down,
+            wakeups,
+        })
+    }
+
+    /// Takes the next value if it is there. Never blocks.
+    ///
+    /// # Errors
+    /// It is not there, or there will be no more.
+    #[inline]
+    pub fn try_take(&self) -> Result<T, GetError> {
+        let value = self.came.try_get()?;
+        self.count();
+        Ok(value)
+    }
+
+    /// Takes the next value. Blocks until it is there, or until `context` ends the wait.
+    ///
+    /// # Errors
+    /// It did not come in that time; there will be no more; the host ended the wait.
+    pub fn take_with(&self, context: &mut WaitContext<'_>) -> Result<T, GetError> {
+        let value = self.came.get_with(context)?;
+        self.count();
+        Ok(value)
+    }
+
+    #[inline]
+    fn count(&self) {
+        // Relaxed, and not one step: it only has to change.
+        // Relaxed: a count that orders nothing.
+        let taken = self.taken.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        self.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether there is somebody who takes values, and is behind. Then it makes sense to put no more for a moment.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        // Relaxed: a guess.
+        self.kept() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken,
+    /// or after some moments. Who takes nothing in all of them is not waited for again before it has taken something.
+    pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
+        // Relaxed: a guess; it orders nothing.
+        let taken = self.taken.load(Ordering::Relaxed);
+        for _ in 0..MOMENTS {
+            if self.kept() <= MANY / 2 || !moment() {
+                return;
+            }
+        }
+        // Relaxed: as above.
+        if self.taken.load(Ordering::Relaxed) == taken {
+            // Relaxed: as above.
+            self.idle_at.store(taken, Ordering::Relaxed);
+        }
+    }
+
+    /// How many values were put so far.
+    pub fn put(&self) -> u64 {
+        // Relaxed: for those who only want to know.
+        self.put.load(Ordering::Relaxed)
+    }
+
+    /// How many values have come to their turn.
+    pub fn came(&self) -> usize {
+        self.order.lock().next
+    }
+
+    /// How many there will have been, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        // Relaxed: as above.
+        Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
+    }
+
+    /// How many values can be taken at this moment.
+    pub fn ready(&self) -> usize {
+        self.came.len()
+    }
+
+    /// How many values were put and not taken.
+    #[inline]
+    fn kept(&self) -> usize {
+        self.came.len() + self.order.lock().early.len()
+    }
+
+    /// Visits the values where they lie, under a lock: `visit` must only look. Those that another thread is at work on are
+    /// left out. Never blocks.
+    pub fn try_for_each(&self, visit: &mut dyn FnMut(&T)) {
+        self.came.try_for_each(visit);
+        if let Some(order) = self.order.try_lock() {
+            order.early.values().for_each(visit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all<T>(gather: &ReorderBuffer<T>) -> Vec<T> {
+        std::iter::from_fn(|| gather.try_take().ok()).collect()
+    }
+
+    #[test]
+    fn values_are_taken_in_the_order_of_their_numbers() {
+        let gather = ReorderBuffer::in_order();
+        for (number, value) in [(2, 'c'), (1, 'b')] {
+            gather.put_at(number, value).unwrap();
+        }
+        assert_eq!(gather.try_take(), Err(GetError::Empty));
+        gather.put_at(0, 'a').unwrap();
+        assert_eq!(all(&gather), ['a', 'b', 'c']);
+        gather.set_length(3);
+        assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn or_in_that_of_their_coming() {
+        let gather = ReorderBuffer::as_they_come();
+        gather.set_length(2);
+        gather.put_at(1, 'b').unwrap();
+        assert_eq!(all(&gather), ['b']);
+        assert_eq!(gather.try_take(), Err(GetError::Empty));
+        gather.put_at(0, 'a').unwrap();
+        assert_eq!(all(&gather), ['a']);
+        assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn the_end_may_come_early() {
+        let gather = ReorderBuffer::in_order();
+        gather.put_at(1, 'b').unwrap();
+        assert_eq!(gather.end_with('!'), Ok(()));
+        assert_eq!(gather.end_with('?'), Err('?'));
+        assert_eq!(all(&gather), ['!']);
+        assert_eq!(gather.put_at(0, 'a'), Err('a'));
+        drop(gather.discard());
+        assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+
+    #[test]
+    fn what_a_retired_gathering_held_comes_out_and_what_comes_then_comes_back() {
+        let gather = ReorderBuffer::in_order();
+        for number in [0, 1, 3] {
+            gather.put_at(number, number).unwrap();
+        }
+        gather.try_take().unwrap();
+        let left = gather.retire().unwrap();
+        assert_eq!(
+            (left.ready, left.early.into_iter().collect()),
+            (vec![1], vec![(3, 3)])
+        );
+        assert_eq!((left.came, left.ended), (2, false));
+        assert_eq!((gather.put_at(4, 4), gather.put_at(2, 2)), (Err(4), Err(2)));
+        assert_eq!(gather.try_take(), Err(GetError::Retired));
+        assert!(gather.retire().is_none());
+        gather.set_length(5);
+        assert_eq!((gather.length(), gather.put()), (Some(5), 5));
+    }
+
+    #[test]
+    fn who_takes_can_catch_up_and_who_does_not_is_not_waited_for() {
+        let gather = ReorderBuffer::as_they_come();
+        for number in 0..=MANY {
+            assert!(!gather.is_behind());
+            gather.put_at(number, number).unwrap();
+        }
+        assert!(gather.is_behind());
+        gather.let_catch_up(|| true);
+        assert!(!gather.is_behind());
+        gather.try_take().unwrap();
+        gather.put_at(0, 0).unwrap();
+        assert!(gather.is_behind());
+        gather.let_catch_up(|| (0..1000).all(|_| gather.try_take().is_ok()));
+        assert!((MANY / 2 - 1000..=MANY / 2).contains(&gather.ready()));
+        assert!(!gather.is_behind());
+    }
+
+    #[test]
+    fn nothing_is_the_end_of_nothing() {
+        let gather = ReorderBuffer::<char>::in_order();
+        gather.set_length(0);
+        assert_eq!(gather.try_take(), Err(GetError::ShutDown));
+    }
+}

@@ -1,0 +1,105 @@
+//! Making a lock by a call of its class without arguments, without the general machinery of making an instance.
+
+use interlock_wait::primitive::global::{AtomicUsize, Ordering};
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::arguments::all_arguments;
+use crate::lock::{Lock, allocate_lock};
+
+/// Where the engine's lock lies in an object.
+static OFFSET: AtomicUsize = AtomicUsize::new(0);
+
+/// Puts the short way of making a [`Lock`] before the general one. Up to 3.12 the class can't be called: a function makes locks.
+pub(super) fn install(py: Python<'_>) -> PyResult<()> {
+    if cfg!(not(Py_3_13)) {
+        return Ok(());
+    }
+    let lock = Bound::new(py, allocate_lock())?;
+    let offset = (&raw const *lock.get()).addr() - lock.as_ptr().addr();
+    // Relaxed: the class can be called by nobody else yet.
+    OFFSET.store(offset, Ordering::Relaxed);
+    let class = py.get_type::<Lock>().as_type_ptr();
+    // SAFETY: the class is alive and not called yet. Its metaclass, derived from `type`, looks for the function there.
+    unsafe { (*class).tp_vectorcall = Some(make_lock) };
+    Ok(())
+}
+
+/// `threading.Lock()`. Nothing can be derived from the class, so `class` is it.
+///
+/// # Safety
+/// The arguments are those of a `vectorcallfunc`, for the class.
+unsafe extern "C" fn make_lock(
+    class: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: this looks at the number alone.
+    if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 0 && kwnames.is_null() {
+        // SAFETY: it is a class whose objects have one size.
+        let lock = unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) };
+        if !lock.is_null() {
+            // Relaxed: it was written while the module was imported.
+            let offset = OFFSET.load(Ordering::Relaxed);
+            // SAFETY: an object has room for the engine's lock there.
+            let place = unsafe { lock.byte_add(offset) };
+            // SAFETY: as above; nobody has the object yet. The rest of it, the list of weak references, begins with zeros.
+            unsafe { place.cast::<Lock>().write(allocate_lock()) };
+        }
+        return lock;
+    }
+    // SAFETY: a thread that calls a class is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: these are the arguments of a call of the class.
+    let made = unsafe { make_generally(py, class, args, nargsf, kwnames) };
+    made.map_or_else(
+        |error| {
+            error.restore(py);
+            std::ptr::null_mut()
+        },
+        Bound::into_ptr,
+    )
+}
+
+/// As `type.__call__` makes an instance.
+///
+/// # Safety
+/// The arguments are those of a `vectorcallfunc`, for a class.
+#[cold]
+unsafe fn make_generally<'py>(
+    py: Python<'py>,
+    class: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: if it is not null, it is an object that the caller holds.
+    let names = unsafe { Borrowed::from_ptr_or_opt(py, kwnames) };
+    // SAFETY: it is a tuple.
+    let names = names.map(|names| unsafe { names.cast_unchecked::<PyTuple>() });
+    // SAFETY: this looks at the number alone.
+    let positional = unsafe { ffi::PyVectorcall_NARGS(nargsf) }.unsigned_abs();
+    // SAFETY: the caller answers for the arguments.
+    let given = unsafe { all_arguments(args, positional, kwnames) };
+    // SAFETY: the caller holds the arguments.
+    let mut given = given
+        .iter()
+        .map(|given| unsafe { Borrowed::from_ptr(py, *given) });
+    let kwargs = PyDict::new(py);
+    let args = PyTuple::new(py, given.by_ref().take(positional).collect::<Vec<_>>())?;
+    for (name, value) in names.iter().flat_map(|names| names.iter_borrowed()).zip(given) {
+        kwargs.set_item(name, value)?;
+    }
+    // SAFETY: an object has a type.
+    let metaclass = unsafe { ffi::Py_TYPE(class) };
+    // SAFETY: it is alive.
+    let call = unsafe { (*metaclass).tp_call };
+    let call = call.ok_or_else(|| PyTypeError::new_err("the class can't be called"))?;
+    // SAFETY: class and arguments are alive.
+    let made = unsafe { call(class, args.as_ptr(), kwargs.as_ptr()) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, made) }
+}

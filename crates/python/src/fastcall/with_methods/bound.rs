@@ -1,0 +1,233 @@
+//! The free list of bound methods, and the descriptor that takes them from it.
+//!
+//! The garbage collector knows nothing of such a bound method. So only receivers that refer to no other object get one,
+//! instances of just the class; those of derived classes get the ordinary one.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::{offset_of, size_of};
+use std::ptr::null_mut;
+
+use interlock_wait::StateLock;
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use super::descriptor::{self as special, BoundSpecial, Special, bind_ordinarily};
+
+/// How many unused bound methods are kept.
+const MOST_KEPT: usize = 64;
+
+/// Memory for [`BoundSpecial`]s.
+struct Kept([*mut c_void; MOST_KEPT], usize);
+
+// SAFETY: the memory belongs to the list alone.
+unsafe impl Send for Kept {}
+
+static KEPT: StateLock<Kept> = StateLock::new(Kept([null_mut(); MOST_KEPT], 0));
+
+/// The types of the descriptors and of the bound methods.
+struct Types {
+    special: Py<PyType>,
+    bound: Py<PyType>,
+}
+
+static TYPES: PyOnceLock<Types> = PyOnceLock::new();
+
+/// A descriptor that puts `function` before `method`, for instances of `class`.
+pub(crate) fn descriptor<'py>(
+    class: &Bound<'py, PyType>,
+    method: Bound<'py, PyAny>,
+    function: ffi::PyCFunctionFastWithKeywords,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    // SAFETY: the method is alive, and its type with it.
+    let bind = unsafe { (*method.get_type_ptr()).tp_descr_get };
+    let bind = bind.ok_or_else(|| PyTypeError::new_err("a method can be bound"))?;
+    let special = TYPES.get_or_try_init(py, || Types::new(py))?.special.bind(py);
+    // SAFETY: the type allocates its instances in this way.
+    let object = unsafe { ffi::PyType_GenericAlloc(special.as_type_ptr(), 0) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?;
+    // SAFETY: the type's basic size is that of `Special`, and nobody else has seen the object.
+    let this = unsafe { &mut *object.as_ptr().cast::<Special>() };
+    this.function = function;
+    this.class = class.as_type_ptr();
+    this.bind = bind;
+    this.method = method.into_ptr();
+    // For good: bound methods point to it.
+    std::mem::forget(object.clone());
+    Ok(object)
+}
+
+impl Types {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let special = make_type(
+            py,
+            c"interlock._interlock.special_method",
+            size_of::<Special>(),
+            ffi::Py_TPFLAGS_DEFAULT,
+            &mut [
+                slot(ffi::Py_tp_descr_get, bind as *mut c_void),
+                slot(ffi::Py_tp_call, special::special_call as *mut c_void),
+                slot(ffi::Py_tp_getattro, special::special_attribute as *mut c_void),
+                slot(ffi::Py_tp_repr, special::special_repr as *mut c_void),
+                ffi::PyType_Slot::default(),
+            ],
+        )?;
+        let mut members = [
+            ffi::PyMemberDef {
+                name: c"__vectorcalloffset__".as_ptr(),
+                type_code: ffi::Py_T_PYSSIZET,
+                offset: offset_of!(BoundSpecial, vectorcall).cast_signed(),
+                flags: ffi::Py_READONLY,
+                ..ffi::PyMemberDef::default()
+            },
+            ffi::PyMemberDef::default(),
+        ];
+        let bound = make_type(
+            py,
+            c"interlock._interlock.bound_special_method",
+            size_of::<BoundSpecial>(),
+            ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_VECTORCALL,
+            &mut [
+                slot(ffi::Py_tp_dealloc, give_back as *mut c_void),
+                slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
+                slot(ffi::Py_tp_members, members.as_mut_ptr().cast()),
+                slot(ffi::Py_tp_getattro, special::bound_attribute as *mut c_void),
+                slot(ffi::Py_tp_repr, special::bound_repr as *mut c_void),
+                slot(ffi::Py_tp_hash, special::bound_hash as *mut c_void),
+                slot(ffi::Py_tp_richcompare, special::bound_compare as *mut c_void),
+                ffi::PyType_Slot::default(),
+            ],
+        )?;
+        Ok(Types { special, bound })
+    }
+}
+
+fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
+    ffi::PyType_Slot { slot, pfunc }
+}
+
+fn make_type(
+    py: Python<'_>,
+    name: &'static CStr,
+    size: usize,
+    flags: std::ffi::c_ulong,
+    slots: &mut [ffi::PyType_Slot],
+) -> PyResult<Py<PyType>> {
+    let mut spec = ffi::PyType_Spec {
+        name: name.as_ptr(),
+        basicsize: c_int::try_from(size)?,
+        itemsize: 0,
+        flags: u32::try_from(flags | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION)?,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the name lives for ever, the slots end with a zero, and their functions have the signatures of their slots.
+    let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?;
+    Ok(class.cast_into::<PyType>()?.unbind())
+}
+
+/// What a lookup in `receiver` gives, or in the class alone if there is none.
+///
+/// # Safety
+/// Called as a slot of the type.
+unsafe extern "C" fn bind(
+    slf: *mut PyObject,
+    receiver: *mut PyObject,
+    class: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: called as a slot of the type.
+    let this = unsafe { special::descriptor(slf) };
+    // SAFETY: the receiver, if there is one, is an object that the caller holds.
+    if receiver.is_null() || unsafe { ffi::Py_TYPE(receiver) } != this.class {
+        // SAFETY: as in this call; that of a class gives the descriptor itself.
+        return unsafe { bind_ordinarily(slf, receiver, class) };
+    }
+    // SAFETY: called by the interpreter, so the thread is attached.
+    let types = TYPES.get(unsafe { Python::assume_attached() });
+    // The descriptor is an instance of one of the types, so they are there.
+    let class = types.map_or(null_mut(), |types| types.bound.as_ptr().cast());
+    let Some(memory) = memory() else {
+        // SAFETY: the thread is attached.
+        return unsafe { ffi::PyErr_NoMemory() };
+    };
+    // SAFETY: the memory has the size of an instance.
+    unsafe { ffi::PyObject_Init(memory.cast(), class) };
+    // SAFETY: the caller holds the receiver.
+    let receiver = unsafe { ffi::Py_NewRef(receiver) };
+    let object = memory.cast::<BoundSpecial>();
+    // SAFETY: the head is written.
+    let head = unsafe { object.cast::<PyObject>().read() };
+    // SAFETY: nobody else has seen the object.
+    unsafe {
+        object.write(BoundSpecial {
+            head,
+            vectorcall: call,
+            special: slf,
+            receiver,
+        });
+    }
+    object.cast()
+}
+
+/// Memory for a bound method: kept, or new.
+#[inline]
+fn memory() -> Option<*mut c_void> {
+    let mut kept = KEPT.lock();
+    if let Some(last) = kept.1.checked_sub(1) {
+        kept.1 = last;
+        return Some(kept.0[last]);
+    }
+    drop(kept);
+    // SAFETY: the thread is attached; all callers are slots of the types.
+    let memory = unsafe { ffi::PyObject_Malloc(size_of::<BoundSpecial>()) };
+    (!memory.is_null()).then_some(memory)
+}
+
+/// The end of a bound method: its memory is kept for the next.
+///
+/// # Safety
+/// Called as a slot of the type.
+unsafe extern "C" fn give_back(slf: *mut PyObject) {
+    // SAFETY: called as a slot of the type, at the end of the object.
+    let receiver = unsafe { special::bound(slf) }.receiver;
+    // SAFETY: as above.
+    let class = unsafe { ffi::Py_TYPE(slf) };
+    let mut kept = KEPT.lock();
+    let place = kept.1;
+    if place < MOST_KEPT {
+        kept.0[place] = slf.cast();
+        kept.1 += 1;
+        drop(kept);
+    } else {
+        drop(kept);
+        // SAFETY: the memory was allocated by `memory`, and nobody refers to the object any more.
+        unsafe { ffi::PyObject_Free(slf.cast()) };
+    }
+    // SAFETY: the reference was the object's. This may free the receiver, so it comes when all else is done.
+    unsafe { ffi::Py_DECREF(receiver) };
+    // SAFETY: an instance of a type made at run time holds a reference to it.
+    unsafe { ffi::Py_DECREF(class.cast()) };
+}
+
+/// # Safety
+/// Called as the function of a bound method.
+unsafe extern "C" fn call(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: called as the function of a bound method, which the caller holds.
+    let this = unsafe { special::bound(slf) };
+    // SAFETY: nothing but arithmetic.
+    let nargs = unsafe { ffi::PyVectorcall_NARGS(nargsf) };
+    // SAFETY: the descriptor is never freed.
+    let function = unsafe { special::descriptor(this.special) }.function;
+    // SAFETY: the receiver is an instance of the function's class, and the arguments are the caller's.
+    unsafe { function(this.receiver, args, nargs, kwnames) }
+}

@@ -1,0 +1,397 @@
+//! What a pool of threads is asked to do.
+//!
+//! A map is one job with a ticket for each worker that may be of use. Who has a ticket takes chunks until there are none. What
+//! the calls need is let go of as soon as the last chunk was taken, whoever still has a ticket.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use interlock_sync::Event;
+use interlock_wait::primitive::Arc;
+use interlock_wait::primitive::global::{AtomicUsize, Ordering};
+use interlock_wait::{Deadline, StateLock};
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::calls::{Call, Turn, fill};
+use super::items::Items;
+use super::result::{AsyncResult, Progress};
+use super::shared_iterator::{SharedIterator, Taken};
+use super::state::State;
+use super::stream::Stream;
+use crate::blocking;
+use crate::futures::Answer;
+
+/// `apply_async()`.
+pub(super) struct Apply {
+    pub(super) function: Py<PyAny>,
+    pub(super) args: Py<PyAny>,
+    pub(super) kwds: Py<PyAny>,
+    pub(super) result: Py<AsyncResult>,
+}
+
+impl Apply {
+    fn run(self, py: Python<'_>, state: &Arc<State>) {
+        if state.is_terminated() {
+            return state.abandon(self.result.bind(py), state.reason(py));
+        }
+        let answer = Answer::of(py, call(py, &self.function, &self.args, &self.kwds));
+        // What was given to the call is let go of before anybody hears of its end.
+        drop((self.function, self.args, self.kwds));
+        State::deliver(state, self.result, py, answer);
+    }
+}
+
+fn call<'py>(
+    py: Python<'py>,
+    function: &Py<PyAny>,
+    args: &Py<PyAny>,
+    kwds: &Py<PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let args = match args.bind(py).cast::<PyTuple>() {
+        Ok(args) => args.clone(),
+        Err(_) => PyTuple::new(py, args.bind(py).try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+    };
+    let kwds = match kwds.bind(py).cast::<PyDict>() {
+        Ok(kwds) if kwds.is_empty() => return function.bind(py).call1(args),
+        Ok(kwds) => kwds.clone(),
+        Err(_) => {
+            let kwds = py.get_type::<PyDict>().call1((kwds,))?;
+            kwds.cast_into::<PyDict>()?
+        }
+    };
+    function.bind(py).call(args, Some(&kwds))
+}
+
+/// What the calls of a map need.
+struct MapWork {
+    call: Call,
+    items: Items,
+    values: Py<PyList>,
+}
+
+impl MapWork {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        MapWork {
+            call: self.call.clone_ref(py),
+            items: self.items.clone_ref(py),
+            values: self.values.clone_ref(py),
+        }
+    }
+
+    /// Makes the calls of one more chunk; how many chunks are done by that, and what was raised.
+    fn run_chunk(&self, py: Python<'_>, job: &Map, turn: &mut Turn) -> PyResult<(usize, PyResult<()>)> {
+        let (chunk, chunks, values) = (job.chunk, job.chunks, self.values.bind(py));
+        let pulled = match &self.items {
+            Items::SharedIterator(pulled) => pulled,
+            fixed => {
+                // Relaxed: each number is given out once, that is all.
+                let number = job.taken.fetch_add(1, Ordering::Relaxed);
+                if number >= chunks {
+                    return Ok((0, Ok(())));
+                }
+                let first = number * chunk;
+                let places = first..(first + chunk).min(values.len());
+                return Ok((1, self.run_fixed(fixed, values, places, turn)));
+            }
+        };
+        Ok(match pulled.take(py, chunk)? {
+            Taken::Chunk(number, items) if number < chunks => {
+                // Relaxed: a count that orders nothing.
+                job.taken.store(number + 1, Ordering::Relaxed);
+                let first = number * chunk;
+                let ran = self.call.make_all(items, turn, |place, value| {
+                    values.set_item(first + place, value).or(Ok(())) // more than it said it had
+                });
+                (1, ran)
+            }
+            Taken::Item(number, item) if number < chunks => {
+                // Relaxed: a count that orders nothing.
+                job.taken.store(number + 1, Ordering::Relaxed);
+                let value = self.call.make(item.as_borrowed());
+                turn.count(py);
+                (1, value.and_then(|value| values.set_item(number, value)))
+            }
+            Taken::Raised(number, error) => (chunks.saturating_sub(number), Err(error)),
+            Taken::Nothing(Some(number)) => (chunks.saturating_sub(number), Ok(())),
+            Taken::Chunk(..) | Taken::Item(..) | Taken::Nothing(None) => (0, Ok(())),
+        })
+    }
+
+    /// Makes the calls for some places of what is fixed.
+    fn run_fixed(
+        &self,
+        items: &Items,
+        values: &Bound<'_, PyList>,
+        places: Range<usize>,
+        turn: &mut Turn,
+    ) -> PyResult<()> {
+        let (py, call) = (values.py(), &self.call);
+        if let Some(results) = call.make_in_python(items, &places, py)? {
+            if results.len() != places.len() {
+                return Err(become_shorter());
+            }
+            return values.set_slice(places.start, places.end, &results);
+        }
+        match items {
+            Items::Tuple(items) => {
+                let items = items.bind(py).as_slice();
+                fill(values, places, turn, |place| match items.get(place) {
+                    Some(item) => call.make(item.as_borrowed()),
+                    None => Err(become_shorter()),
+                })
+            }
+            Items::Range(_, range) => fill(values, places, turn, |place| {
+                call.make(range.item(place).into_pyobject(py)?.as_any().as_borrowed())
+            }),
+            Items::SharedIterator(_) => Ok(()),
+        }
+    }
+}
+
+/// Another thread has taken items out of a list between the question for its length and the copy of it.
+#[cold]
+fn become_shorter() -> PyErr {
+    PyIndexError::new_err("the iterable has become shorter")
+}
+
+/// `map_async()` and `starmap_async()`.
+pub(super) struct Map {
+    work: StateLock<Option<MapWork>>,
+    end: StateLock<Option<(Py<AsyncResult>, Py<PyList>)>>,
+    failure: StateLock<Option<PyErr>>,
+    chunk: usize,
+    chunks: usize,
+    taken: AtomicUsize,
+    progress: Arc<Progress>,
+}
+
+impl Map {
+    pub(super) fn new(
+        call: Call,
+        items: Items,
+        values: &Bound<'_, PyList>,
+        progress: Arc<Progress>,
+        result: Py<AsyncResult>,
+    ) -> Self {
+        let work = MapWork {
+            call,
+            items,
+            values: values.clone().unbind(),
+        };
+        Map {
+            work: StateLock::new(Some(work)),
+            end: StateLock::new(Some((result, values.clone().unbind()))),
+            failure: StateLock::new(None),
+            chunk: usize::try_from(progress.chunk).unwrap_or(0),
+            // Relaxed: a count that orders nothing.
+            chunks: progress.left.load(Ordering::Relaxed),
+            taken: AtomicUsize::new(0),
+            progress,
+        }
+    }
+
+    fn run(&self, py: Python<'_>, state: &Arc<State>, turn: &mut Turn) -> PyResult<()> {
+        let Some(work) = self.work.lock().as_ref().map(|work| work.clone_ref(py)) else {
+            return Ok(());
+        };
+        let mut work = Some(work);
+        while let Some(at_work) = &work {
+            if state.is_terminated() {
+                self.abandon(py, state, state.reason(py));
+                return Ok(());
+            }
+            let (done, ran) = at_work.run_chunk(py, self, turn)?;
+            // Relaxed: a count that orders nothing.
+            if done != 1 || self.taken.load(Ordering::Relaxed) >= self.chunks {
+                // What was given to the calls is let go of before anybody hears of their end.
+                let given = self.work.lock().take();
+                drop((given, work.take()));
+            }
+            if let Err(error) = ran {
+                let mut failure = self.failure.lock();
+                let later = if failure.is_none() {
+                    *failure = Some(error);
+                    None
+                } else {
+                    Some(error)
+                };
+                drop(failure);
+                drop(later);
+            }
+            // Pairs with itself: who ends it sees what the others did.
+            if done > 0 && self.progress.left.fetch_sub(done, Ordering::AcqRel) == done {
+                self.finish(py, state);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, py: Python<'_>, state: &Arc<State>) {
+        let failure = self.failure.lock().take();
+        let Some((result, values)) = self.end.lock().take() else {
+            return;
+        };
+        let answer = match failure {
+            None => Answer::Result(values.into_any()),
+            Some(error) => {
+                drop(values);
+                Answer::of(py, Err(error))
+            }
+        };
+        State::deliver(state, result, py, answer);
+    }
+
+    fn abandon(&self, py: Python<'_>, state: &State, reason: Answer) {
+        let work = self.work.lock().take();
+        if let Some(MapWork {
+            items: Items::SharedIterator(pulled),
+            ..
+        }) = &work
+        {
+            pulled.end();
+        }
+        drop(work);
+        let end = self.end.lock().take();
+        if let Some((result, _)) = end {
+            state.abandon(result.bind(py), reason);
+        }
+    }
+}
+
+/// For how long a worker waits at a time for one who is behind with taking results.
+const MOMENT: Duration = Duration::from_micros(250);
+
+/// `imap()` and `imap_unordered()`.
+pub(super) struct Imap {
+    work: StateLock<Option<(Call, Arc<SharedIterator>)>>,
+    stream: Arc<Stream>,
+    chunk: usize,
+}
+
+impl Imap {
+    pub(super) fn new(call: Call, iterable: Py<PyAny>, chunk: usize, stream: Arc<Stream>) -> Self {
+        Imap {
+            work: StateLock::new(Some((call, Arc::new(SharedIterator::new(iterable))))),
+            stream,
+            chunk,
+        }
+    }
+
+    fn run(&self, py: Python<'_>, state: &State, turn: &mut Turn) -> PyResult<()> {
+        let Some((call, pulled)) = self
+            .work
+            .lock()
+            .as_ref()
+            .map(|(call, pulled)| (call.clone_ref(py), pulled.clone()))
+        else {
+            return Ok(());
+        };
+        loop {
+            if state.is_terminated() {
+                self.abandon(py, state, state.reason(py));
+                return Ok(());
+            }
+            if self.stream.gather.is_behind() {
+                self.let_catch_up(py)?;
+            }
+            match pulled.take(py, self.chunk)? {
+                Taken::Item(number, item) => {
+                    let answer = Answer::of(py, call.make(item.as_borrowed()));
+                    drop(item);
+                    turn.count(py);
+                    self.put(py, state, number, answer);
+                }
+                Taken::Chunk(number, items) => {
+                    let results = PyList::empty(py);
+                    let ran = call.make_all(items, turn, |_, value| results.append(value));
+                    self.put(
+                        py,
+                        state,
+                        number,
+                        Answer::of(py, ran.map(|()| results.into_any())),
+                    );
+                }
+                Taken::Raised(number, error) => {
+                    self.let_go();
+                    self.stream.set_length(py, number + 1);
+                    self.put(py, state, number, Answer::of(py, Err(error)));
+                    return Ok(());
+                }
+                Taken::Nothing(length) => {
+                    self.let_go();
+                    if let Some(length) = length {
+                        self.stream.set_length(py, length);
+                        self.stream.end_if_over(py, state);
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Waits for a moment, or some, for the one who takes the results: so they do not pile up while threads take turns.
+    #[cold]
+    fn let_catch_up(&self, py: Python<'_>) -> PyResult<()> {
+        let (never, mut waited) = (Event::new(), Ok(()));
+        self.stream.gather.let_catch_up(|| {
+            waited = blocking::wait(py, Deadline::after(MOMENT), |context| {
+                let _ = never.wait_with(context);
+            });
+            waited.is_ok()
+        });
+        waited
+    }
+
+    fn put(&self, py: Python<'_>, state: &State, number: usize, answer: Answer) {
+        self.stream.put(py, number, answer);
+        self.stream.end_if_over(py, state);
+    }
+
+    fn let_go(&self) {
+        let work = self.work.lock().take();
+        drop(work);
+    }
+
+    fn abandon(&self, py: Python<'_>, state: &State, reason: Answer) {
+        let work = self.work.lock().take();
+        if let Some((_, pulled)) = &work {
+            pulled.end();
+        }
+        drop(work);
+        drop(self.stream.gather.end_with(reason));
+        self.stream.end(py, state);
+    }
+}
+
+/// A job, or a ticket for one.
+pub(super) enum Job {
+    Apply(Box<Apply>),
+    Map(Arc<Map>),
+    Imap(Arc<Imap>),
+}
+
+impl Job {
+    /// Makes the calls. What these raise goes to the result; an error is one of the worker.
+    pub(super) fn run(self, py: Python<'_>, state: &Arc<State>, turn: &mut Turn) -> PyResult<()> {
+        match self {
+            Job::Apply(apply) => {
+                apply.run(py, state);
+                turn.count(py);
+                Ok(())
+            }
+            Job::Map(map) => map.run(py, state, turn),
+            Job::Imap(imap) => imap.run(py, state, turn),
+        }
+    }
+
+    /// Ends without the calls: nobody will make them. Their answer is the reason.
+    pub(super) fn abandon(self, py: Python<'_>, state: &State, reason: Answer) {
+        match self {
+            Job::Apply(apply) => state.abandon(apply.result.bind(py), reason),
+            Job::Map(map) => map.abandon(py, state, reason),
+            Job::Imap(imap) => imap.abandon(py, state, reason),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `multiprocessing.pool.ThreadPool`: calls for the items of an iterable, made by threads.
+
+mod calls;
+mod handle;
+mod items;
+mod jobs;
+mod pool;
+mod result;
+mod result_iterator;
+mod shared;
+mod shared_iterator;
+mod state;
+mod stream;
+
+pub(crate) use handle::PoolHandle;
+pub(crate) use pool::MultiprocessingPool;
+pub(crate) use result::AsyncResult;
+pub(crate) use result_iterator::ResultIterator;
+pub(crate) use state::MultiprocessingDelivery;

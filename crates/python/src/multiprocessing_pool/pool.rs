@@ -1,0 +1,344 @@
+//! The pool of threads behind `multiprocessing.pool.ThreadPool`.
+
+use std::sync::OnceLock;
+
+use interlock_pool::ReorderBuffer;
+use interlock_wait::primitive::Arc;
+use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyValueError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyType};
+
+use super::calls::Call;
+use super::handle::PoolHandle;
+use super::items::Items;
+use super::jobs::{Apply, Imap, Job, Map};
+use super::result::{AsyncResult, Callbacks, Origin, Progress};
+use super::result_iterator::ResultIterator;
+use super::shared::Shared;
+use super::stream::Stream;
+use crate::futures::Answer;
+use crate::imported::Imported;
+use crate::initialized::Initialized;
+use crate::native::{Exported, Native, NativeClass, begin_materialized, materialize, native};
+use crate::raw::intern;
+use crate::{errors, fastcall};
+
+/// The engine of a pool: where the jobs of a closed pool wait for workers.
+///
+/// Its core is the part in Python, which starts the workers: core.start_workers(count) is called when so many more would be
+/// of use, core.start_result_handler() when a callback is to be called for the first time.
+#[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
+pub(crate) struct MultiprocessingPool {
+    shared: Arc<Shared>,
+    /// Not set before `__init__`, and never in a pool that is open from the beginning.
+    core: OnceLock<Py<PyAny>>,
+    most: AtomicU32,
+    initialized: Initialized,
+}
+
+static APPLY_RESULT: Imported<PyType> = Imported::new(RESULTS, "ApplyResult");
+static MAP_RESULT: Imported<PyType> = Imported::new(RESULTS, "MapResult");
+static ORDERED: Imported<PyType> = Imported::new(RESULTS, "IMapIterator");
+static UNORDERED: Imported<PyType> = Imported::new(RESULTS, "IMapUnorderedIterator");
+
+/// The module of the classes of results.
+const RESULTS: &str = "interlock.multiprocessing._results";
+
+/// The result of a job that is put into a closed pool; `None`, and nothing was done, if the pool is open.
+type Submitted<'py, T> = PyResult<Option<Bound<'py, T>>>;
+
+#[pymethods]
+impl MultiprocessingPool {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let pool = MultiprocessingPool {
+            shared: Arc::new(Shared::new()),
+            core: OnceLock::new(),
+            most: AtomicU32::new(0),
+            initialized: Initialized::new(),
+        };
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
+    }
+
+    /// Whether the pool is closed.
+    fn _interlock_is_native(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        native(slf, |_| ()).map(|closed| closed.is_some())
+    }
+
+    /// Be open, for something that only the standard library's `__init__` has a way for.
+    fn _interlock_begin_materialized(slf: &Bound<'_, Self>) {
+        begin_materialized(slf);
+    }
+
+    /// Begin as a closed pool of so many workers.
+    fn _interlock_begin(&self, core: Py<PyAny>, processes: u32) {
+        // Relaxed: a count that orders nothing.
+        self.most.store(processes, Ordering::Relaxed);
+        let _ = self.core.set(core);
+    }
+
+    fn _interlock_core<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.core(py)
+    }
+
+    /// A handle for the pool itself, from which workers get theirs; it does not keep the pool alive.
+    fn _interlock_handle(&self) -> PoolHandle {
+        PoolHandle::of_owner(self.shared.clone())
+    }
+
+    /// Have `func(*args, **kwds)` called, and then one of `callbacks`: with the result, or with what was raised.
+    fn _interlock_apply<'py>(
+        slf: &Bound<'py, Self>,
+        func: Py<PyAny>,
+        args: Py<PyAny>,
+        kwds: Py<PyAny>,
+        callbacks: Callbacks,
+    ) -> Submitted<'py, AsyncResult> {
+        if !check_running(slf)? {
+            return Ok(None);
+        }
+        let Some(result) = new_closed::<AsyncResult>(slf, APPLY_RESULT.get(slf.py())?)? else {
+            return Ok(None);
+        };
+        result.get().begin(origin(slf, callbacks, None));
+        let mut apply = Some(Job::Apply(Box::new(Apply {
+            function: func,
+            args,
+            kwds,
+            result: result.clone().unbind(),
+        })));
+        Ok(submit(slf, 1, || apply.take())?.then_some(result))
+    }
+
+    /// Have `call[0]` called for each item of an iterable, or for the arguments in each if `call[1]` is true; `call[2]`, if it is
+    /// not None, gives the results of a function for a sequence of items, and is called for each chunk. `sizes` are the
+    /// length and the size of a chunk, `callbacks` those for the results and for what is raised.
+    fn _interlock_map<'py>(
+        slf: &Bound<'py, Self>,
+        call: (Py<PyAny>, bool, Option<Py<PyAny>>),
+        iterable: &Bound<'py, PyAny>,
+        sizes: (usize, isize),
+        callbacks: Callbacks,
+    ) -> Submitted<'py, AsyncResult> {
+        let py = slf.py();
+        if !check_running(slf)? {
+            return Ok(None);
+        }
+        let (length, chunksize) = sizes;
+        let Some(result) = new_closed::<AsyncResult>(slf, MAP_RESULT.get(py)?)? else {
+            return Ok(None);
+        };
+        let none = PyList::new(py, [py.None()])?;
+        let values = none.as_sequence().repeat(length)?.cast_into::<PyList>()?;
+        let chunk = usize::try_from(chunksize).unwrap_or(0);
+        let chunks = if chunk == 0 { 0 } else { length.div_ceil(chunk) };
+        let progress = Arc::new(Progress {
+            chunk: chunksize,
+            left: AtomicUsize::new(chunks),
+        });
+        result.get().set_progress(progress.clone());
+        if chunks == 0 {
+            AsyncResult::finish(&result, Answer::Result(values.into_any().unbind()));
+            return Ok(Some(result));
+        }
+        let call = Call::new(call.0, call.1, call.2);
+        result
+            .get()
+            .begin(origin(slf, callbacks, Some(values.clone().unbind())));
+        let job = Map::new(
+            call,
+            Items::of(iterable),
+            &values,
+            progress,
+            result.clone().unbind(),
+        );
+        let job = Arc::new(job);
+        Ok(submit(slf, chunks, || Some(Job::Map(job.clone())))?.then_some(result))
+    }
+
+    /// Have `func` called for each item of an iterable, or for the items of each chunk if `chunksize` is above one: an
+    /// iterator over the results, or over lists of them.
+    fn _interlock_imap<'py>(
+        slf: &Bound<'py, Self>,
+        func: Py<PyAny>,
+        iterable: Py<PyAny>,
+        chunksize: usize,
+        ordered: bool,
+    ) -> Submitted<'py, ResultIterator> {
+        let py = slf.py();
+        if !check_running(slf)? {
+            return Ok(None);
+        }
+        let (class, gather) = if ordered {
+            (ORDERED.get(py)?, ReorderBuffer::in_order())
+        } else {
+            (UNORDERED.get(py)?, ReorderBuffer::as_they_come())
+        };
+        let Some(iterator) = new_closed::<ResultIterator>(slf, class)? else {
+            return Ok(None);
+        };
+        let stream = Arc::new(Stream::new(gather, slf.clone().into_any().unbind()));
+        iterator.get().gather_from(stream.clone());
+        let call = Call::new(func, false, None);
+        let job = Arc::new(Imap::new(call, iterable, chunksize, stream));
+        Ok(submit(slf, usize::MAX, || Some(Job::Imap(job.clone())))?.then_some(iterator))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.initialized.is_set() {
+            return Ok(());
+        }
+        if let Some(core) = self.core.get() {
+            visit.call(core)?;
+        }
+        self.shared.state.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.shared.state.clear();
+    }
+}
+
+impl MultiprocessingPool {
+    /// The part in Python, if the pool has begun as a closed one.
+    pub(super) fn core<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.core.get().map(|core| core.bind(py).clone())
+    }
+}
+
+impl Drop for MultiprocessingPool {
+    fn drop(&mut self) {
+        // A job keeps its pool, so there is none.
+        self.shared.tasks.close();
+        self.shared.state.deliveries.close();
+        // The workers have these, too, and the collector would not find them there.
+        self.shared.state.clear();
+    }
+}
+
+fn origin(pool: &Bound<'_, MultiprocessingPool>, callbacks: Callbacks, values: Option<Py<PyList>>) -> Origin {
+    Origin {
+        pool: pool.clone().into_any().unbind(),
+        callbacks,
+        values,
+    }
+}
+
+/// A new instance of a class of results; `None` if somebody has changed the class, whose instances are open from the start.
+/// Then the pool is opened, as the standard library's code makes them.
+fn new_closed<'py, T: NativeClass>(
+    slf: &Bound<'py, MultiprocessingPool>,
+    class: &Bound<'py, PyType>,
+) -> PyResult<Option<Bound<'py, T>>> {
+    let made = fastcall::new_instance(class)?.cast_into::<T>()?;
+    if made.as_super().get().is_materialized() {
+        materialize(slf)?;
+        return Ok(None);
+    }
+    Ok(Some(made))
+}
+
+/// Whether the pool is closed, in the sense of 'not open'.
+///
+/// # Errors
+/// `close()` or `terminate()` was called, or it has not begun.
+fn check_running(slf: &Bound<'_, MultiprocessingPool>) -> PyResult<bool> {
+    let running = native(slf, |pool| {
+        pool.core.get().is_some() && !pool.shared.tasks.is_closed()
+    })?;
+    match running {
+        Some(false) if !slf.get().shared.state.is_left() => Err(not_running()),
+        Some(running) => Ok(running),
+        None => Ok(false),
+    }
+}
+
+#[cold]
+fn not_running() -> PyErr {
+    PyValueError::new_err("Pool not running")
+}
+
+/// Puts tickets for a job, one for each worker that may be of use, and sees to it that there are workers. False, and nothing
+/// was done, if the pool is open by now.
+fn submit(
+    slf: &Bound<'_, MultiprocessingPool>,
+    chunks: usize,
+    mut ticket: impl FnMut() -> Option<Job>,
+) -> PyResult<bool> {
+    let (py, this) = (slf.py(), slf.get());
+    let shared = &this.shared;
+    // Relaxed: a count that orders nothing.
+    let most = this.most.load(Ordering::Relaxed);
+    let tickets = chunks.min(most as usize);
+    start(slf, shared.tasks.missing(tickets, most))?;
+    if !shared.state.begun() {
+        return Ok(false);
+    }
+    for number in 0..tickets {
+        let Some(job) = ticket() else { break };
+        if let Err(job) = shared.tasks.put(job)
+            && number == 0
+        {
+            job.abandon(py, &shared.state, shared.state.reason(py));
+            return if shared.state.is_left() {
+                Ok(false)
+            } else {
+                Err(not_running())
+            };
+        }
+    }
+    if shared.state.has_failed() {
+        shared.abandon_waiting(py);
+        return Ok(true);
+    }
+    // Another thread may have counted on the same workers.
+    start(slf, shared.tasks.missing(0, most)).map(|()| true)
+}
+
+fn start(slf: &Bound<'_, MultiprocessingPool>, missing: u32) -> PyResult<()> {
+    if missing == 0 {
+        return Ok(());
+    }
+    let (py, this) = (slf.py(), slf.get());
+    let Some(core) = this.core(py) else {
+        return Ok(());
+    };
+    let started = core
+        .call_method1(intern!(py, "start_workers"), (missing,))
+        .map_err(|error| errors::exception(py, error));
+    if let Err(exception) = &started
+        && this.shared.tasks.workers() == 0
+    {
+        // Others may have put their jobs when the worker that could not be started was counted: nobody would come for these.
+        this.shared
+            .answer_waiting(py, || Answer::Exception(exception.clone().into_any().unbind()));
+    }
+    started.map(drop).map_err(errors::again)
+}
+
+/// The jobs that there are stay with the engine's workers, who go on as the standard library's when these are done.
+fn export(object: &Bound<'_, PyAny>, _attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let py = object.py();
+    let pool = object.cast::<MultiprocessingPool>()?.get();
+    let Some(core) = pool.core.get() else {
+        return Ok(Exported::Moved(Vec::new()));
+    };
+    let rest = core.getattr(py, "rest")?;
+    if !rest.is_none(py) {
+        let end = rest.getattr(py, "end")?;
+        let left = pool.shared.state.leave_to(end);
+        rest.setattr(py, "left", left + 1)?;
+    }
+    pool.shared.tasks.close();
+    pool.shared.state.deliveries.close();
+    Ok(Exported::Moved(Vec::new()))
+}

@@ -1,0 +1,281 @@
+//! `multiprocessing.pool.AsyncResult` and `MapResult`.
+
+use std::sync::OnceLock;
+
+use interlock_pool::{Refusal, Waited};
+use interlock_wait::primitive::Arc;
+use interlock_wait::primitive::global::{AtomicUsize, Ordering};
+use interlock_wait::{Deadline, StateLock};
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyValueError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyType};
+
+use crate::blocking;
+use crate::convert::Timeout;
+use crate::errors::Failure;
+use crate::futures::{Answer, Engine};
+use crate::initialized::Initialized;
+use crate::native::{Exported, Native, function, native, standard};
+use crate::raw::intern;
+
+/// How far a map has come.
+pub(super) struct Progress {
+    pub(super) chunk: isize,
+    /// How many chunks are not done.
+    pub(super) left: AtomicUsize,
+}
+
+/// What is called with the result, and what with the exception.
+pub(super) type Callbacks = (Option<Py<PyAny>>, Option<Py<PyAny>>);
+
+/// What a result has of its pool until it is there.
+pub(super) struct Origin {
+    /// A pool lives as long as it has something to do.
+    pub(super) pool: Py<PyAny>,
+    pub(super) callbacks: Callbacks,
+    /// The results of a map, as far as they are there.
+    pub(super) values: Option<Py<PyList>>,
+}
+
+/// The result of a call that a pool makes; see
+/// https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.AsyncResult.
+///
+/// wait() and get() block until the call is done and its callback has returned; Ctrl-C ends the wait.
+#[pyclass(frozen, subclass, generic, extends = Native, module = "interlock._interlock")]
+pub(crate) struct AsyncResult {
+    engine: Engine,
+    progress: OnceLock<Arc<Progress>>,
+    origin: StateLock<Option<Origin>>,
+    initialized: Initialized,
+}
+
+#[pymethods]
+impl AsyncResult {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let result = AsyncResult {
+            engine: Engine::new(),
+            progress: OnceLock::new(),
+            origin: StateLock::new(None),
+            initialized: Initialized::new(),
+        };
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(result))
+    }
+
+    /// Whether the call is done. Never blocks.
+    fn ready<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match native(slf, |result| result.engine.phase().is_done())? {
+            Some(ready) => Ok(ready.into_pyobject(py)?.to_owned().into_any()),
+            None => standard(slf, intern!(py, "ready"), (slf,)),
+        }
+    }
+
+    /// Whether the call returned, and did not raise. Raises ValueError if it is not done. Never blocks.
+    fn successful<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let succeeded = |answer: &Answer| matches!(answer, Answer::Result(_));
+        match native(slf, |result| result.engine.value(succeeded))? {
+            Some(Some(succeeded)) => Ok(succeeded.into_pyobject(py)?.to_owned().into_any()),
+            Some(None) => Err(PyValueError::new_err(format!("{} not ready", slf.repr()?))),
+            None => standard(slf, intern!(py, "successful"), (slf,)),
+        }
+    }
+
+    /// Wait until the call is done. Blocks for at most `timeout` seconds (None: without limit).
+    #[pyo3(signature = (timeout = None))]
+    fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match Self::wait_closed(slf, timeout)? {
+            Ok(_) => Ok(py.None().into_bound(py)),
+            Err(timeout) => standard(slf, intern!(py, "wait"), (slf, timeout)),
+        }
+    }
+
+    /// What the call returned; raises what it raised.
+    ///
+    /// Blocks until it is done. Raises multiprocessing.TimeoutError if it is not within `timeout` seconds (None: no limit).
+    #[pyo3(signature = (timeout = None))]
+    fn get<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match Self::wait_closed(slf, timeout)? {
+            Ok(true) => match slf.get().engine.value(|answer| answer.clone_ref(py)) {
+                Some(answer) => Ok(answer.unwrap(py)?.into_bound(py)),
+                None => Ok(py.None().into_bound(py)), // the garbage collector has taken it
+            },
+            Ok(false) => Err(Failure::ResultNotThere.raise(py)),
+            Err(timeout) => standard(slf, intern!(py, "get"), (slf, timeout)),
+        }
+    }
+
+    /// Whether the call succeeded, and its result or its exception, if it is done.
+    fn _interlock_answer(&self, py: Python<'_>) -> Option<(bool, Py<PyAny>)> {
+        self.engine
+            .value(|answer| (matches!(answer, Answer::Result(_)), answer.object().clone_ref(py)))
+    }
+
+    /// The pool, the two callbacks, and the results of a map so far, as long as it is not done.
+    fn _interlock_origin(&self, py: Python<'_>) -> Option<(Py<PyAny>, Callbacks, Option<Py<PyList>>)> {
+        self.origin.lock().as_ref().map(|origin| {
+            let (callback, error_callback) = &origin.callbacks;
+            let copy = |callback: &Option<Py<PyAny>>| callback.as_ref().map(|it| it.clone_ref(py));
+            (
+                origin.pool.clone_ref(py),
+                (copy(callback), copy(error_callback)),
+                origin.values.as_ref().map(|values| values.clone_ref(py)),
+            )
+        })
+    }
+
+    /// The size of a chunk of a map, and how many are not done.
+    fn _interlock_progress(&self) -> Option<(isize, usize)> {
+        let progress = self.progress.get()?;
+        // Relaxed: for those who only want to know.
+        Some((progress.chunk, progress.left.load(Ordering::Relaxed)))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.initialized.is_set() {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        self.engine
+            .try_visit(|answer| result = visit.call(answer.object()), |_| ());
+        result?;
+        // The pool's job has the result, too, which so is never garbage as long as it has an origin, but in that job.
+        let Some(origin) = self.origin.try_lock() else {
+            return Ok(());
+        };
+        let Some(origin) = &*origin else {
+            return Ok(());
+        };
+        visit.call(&origin.pool)?;
+        visit.call(&origin.callbacks.0)?;
+        visit.call(&origin.callbacks.1)?;
+        visit.call(&origin.values)
+    }
+
+    fn __clear__(&self) {
+        drop(self.engine.clear());
+        let origin = self.origin.lock().take();
+        drop(origin);
+    }
+}
+
+impl AsyncResult {
+    /// Says whose result this is. To be called before others see it.
+    pub(super) fn begin(&self, origin: Origin) {
+        *self.origin.lock() = Some(origin);
+    }
+
+    /// Says that this is the result of a map.
+    pub(super) fn set_progress(&self, progress: Arc<Progress>) {
+        let _ = self.progress.set(progress);
+    }
+
+    /// Takes out what is called at the end: whoever has it calls it.
+    pub(super) fn take_callbacks(&self) -> Callbacks {
+        let mut origin = self.origin.lock();
+        origin
+            .as_mut()
+            .map(|origin| std::mem::take(&mut origin.callbacks))
+            .unwrap_or_default()
+    }
+
+    /// Gives the result its answer, if it has none, and wakes who waits for it.
+    pub(super) fn finish(result: &Bound<'_, Self>, answer: Answer) {
+        let (py, this) = (result.py(), result.get());
+        // An answer that comes too late is dropped here, under no lock. There are no callbacks in the engine.
+        if let Err((Refusal::Retired, answer)) = this.engine.finish(answer) {
+            let pool = this.pool(py);
+            let succeeded = matches!(answer, Answer::Result(_));
+            let finished = function(result, intern!(py, "finish"))
+                .and_then(|finish| finish.call1((result, pool, succeeded, answer.object())));
+            if let Err(error) = finished {
+                error.write_unraisable(py, Some(result.as_any()));
+            }
+        }
+        // Not before: whoever opens the result meanwhile wants it.
+        let origin = this.origin.lock().take();
+        drop(origin);
+    }
+
+    /// The pool, as long as the result is not there.
+    pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.origin
+            .lock()
+            .as_ref()
+            .map(|origin| origin.pool.clone_ref(py))
+    }
+
+    /// Whether it was done in time; if the result is open, what is left of the timeout, for the standard library's function.
+    fn wait_closed<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Result<bool, Option<Bound<'py, PyAny>>>> {
+        let py = slf.py();
+        let waited = native(slf, |result| {
+            if result.engine.phase().is_done() {
+                return Ok((Waited::Done, Deadline::NEVER));
+            }
+            let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
+            let waited = blocking::wait(py, deadline, |context| result.engine.wait_with(context))?;
+            PyResult::Ok((waited, deadline))
+        })?;
+        Ok(match waited.transpose()? {
+            None => Err(timeout.cloned()),
+            Some((Waited::Retired, deadline)) => match deadline.remaining() {
+                Some(left) => Err(Some(left.as_secs_f64().into_pyobject(py)?.into_any())),
+                None => Err(None),
+            },
+            Some((waited, _)) => Ok(waited == Waited::Done),
+        })
+    }
+}
+
+/// An open result gets its answer as one of the standard library does: from the thread that hands over the pool's results,
+/// which finds it in the pool's `_cache`.
+fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
+    let result = object.cast::<AsyncResult>()?.get();
+    let is_for_one_that_is_done = attributes.get_item("_pool")?.is_none_or(|pool| pool.is_none());
+    let mut origin = result.origin.lock();
+    if result.engine.phase().is_done() || origin.is_none() {
+        return Ok(if is_for_one_that_is_done {
+            Exported::Moved(Vec::new())
+        } else {
+            Exported::Outdated
+        });
+    }
+    let callbacks = match &mut *origin {
+        Some(origin) if !is_for_one_that_is_done => &mut origin.callbacks,
+        _ => return Ok(Exported::Outdated),
+    };
+    for (callback, name) in [(&callbacks.0, "_callback"), (&callbacks.1, "_error_callback")] {
+        let given = attributes.get_item(name)?.filter(|given| !given.is_none());
+        if given.as_ref().map(Bound::as_ptr) != callback.as_ref().map(Py::as_ptr) {
+            return Ok(Exported::Outdated); // it is being called at this moment
+        }
+    }
+    // From now on the attributes have them, so the reference that goes here is not the last one.
+    *callbacks = (None, None);
+    drop(origin);
+    if let Some(progress) = result.progress.get() {
+        // Relaxed: for those who only want to know. One that is about to be done has its last chunk still before it.
+        let left = progress.left.load(Ordering::Relaxed).max(1);
+        attributes.set_item("_number_left", left)?;
+    }
+    if let (Some(cache), Some(job)) = (attributes.get_item("_cache")?, attributes.get_item("_job")?) {
+        cache.cast::<PyDict>()?.set_item(job, object)?;
+    }
+    // Whoever waits goes on in the standard library's way. There is no answer yet, and nothing else in the engine.
+    let wakeups = result.engine.retire().map(|(_, wakeups)| wakeups);
+    Ok(Exported::Moved(wakeups.into_iter().collect()))
+}

@@ -1,0 +1,48 @@
+//! What a pool and its workers share.
+
+use interlock_pool::CountedQueue;
+use interlock_wait::primitive::Arc;
+use pyo3::prelude::*;
+
+use super::jobs::Job;
+use super::state::State;
+use crate::futures::Answer;
+
+/// What a pool and its workers share.
+///
+/// The garbage collector is not told of the jobs that wait: they have several owners, and keep the pool alive until they are
+/// done, as the standard library's do.
+pub(super) struct Shared {
+    pub(super) tasks: CountedQueue<Job>,
+    pub(super) state: Arc<State>,
+}
+
+impl Shared {
+    /// Takes no more jobs and ends those that wait without their calls.
+    pub(super) fn terminate(&self, py: Python<'_>) {
+        self.state.terminate();
+        self.tasks.close();
+        self.abandon_waiting(py);
+    }
+
+    pub(super) fn abandon_waiting(&self, py: Python<'_>) {
+        self.answer_waiting(py, || self.state.reason(py));
+    }
+
+    /// Ends the jobs that wait without their calls.
+    pub(super) fn answer_waiting(&self, py: Python<'_>, reason: impl Fn() -> Answer) {
+        let jobs: Vec<_> = self.tasks.drain().collect();
+        for job in jobs {
+            job.abandon(py, &self.state, reason());
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Shared {
+            tasks: CountedQueue::new(),
+            state: Arc::new(State::new()),
+        }
+    }
+}

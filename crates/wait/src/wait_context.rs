@@ -1,0 +1,122 @@
+//! How long a wait may last, and what may end it early.
+
+use crate::deadline::Deadline;
+use crate::wake::Slept;
+
+/// What hosts the calling thread, such as an interpreter that other threads need while this one sleeps.
+///
+/// Engine code runs while the thread is attached to its host; only the sleep itself happens detached.
+pub trait Host {
+    /// Detaches, runs `sleep`, attaches again. Whether the wait must end: a signal handler asked for that.
+    ///
+    /// Called under no internal lock, so that what the handlers of signals do may use the very object that is waited on.
+    /// Run them only after a `sleep` that came back without a notification: a notified thread may own the lock already
+    /// that it waits for.
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool;
+
+    /// Whether signals are handled on this thread, so that it must not sleep through one.
+    fn hears_signals(&self) -> bool;
+
+    /// Whether a signal handler has asked for the end of the operation, in whichever of its sleeps.
+    ///
+    /// For a host that ends no waits, never.
+    fn has_stopped(&self) -> bool {
+        false
+    }
+}
+
+/// How long the caller of one operation is willing to wait, and what hosts it meanwhile.
+///
+/// One value serves one operation, through however many sleeps that takes.
+pub struct WaitContext<'a> {
+    deadline: Deadline,
+    host: Option<&'a mut dyn Host>,
+    insists: bool,
+}
+
+impl WaitContext<'static> {
+    /// A thread without a host, which waits until notified or until `deadline`; signals do not end the wait.
+    pub fn until(deadline: Deadline) -> Self {
+        WaitContext {
+            deadline,
+            host: None,
+            insists: false,
+        }
+    }
+
+    /// A thread without a host, which waits until notified, however long that takes.
+    pub fn endless() -> Self {
+        Self::until(Deadline::NEVER)
+    }
+}
+
+impl<'a> WaitContext<'a> {
+    /// A thread that waits until notified, until `deadline`, or until `host` ends the wait.
+    pub fn hosted(deadline: Deadline, host: &'a mut dyn Host) -> Self {
+        WaitContext {
+            deadline,
+            host: Some(host),
+            insists: false,
+        }
+    }
+
+    /// The deadline of the operation.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// The same thread, for a step of the operation that ends at `deadline` if not before. Never blocks.
+    pub fn bounded(&mut self, deadline: Deadline) -> WaitContext<'_> {
+        WaitContext {
+            deadline: self.deadline.min(deadline),
+            insists: self.insists,
+            host: self.reborrow(),
+        }
+    }
+
+    /// The same thread, for a step of the operation that may take as long as it takes, but that the host may end.
+    pub fn endlessly(&mut self) -> WaitContext<'_> {
+        WaitContext {
+            deadline: Deadline::NEVER,
+            insists: self.insists,
+            host: self.reborrow(),
+        }
+    }
+
+    /// The same thread, for a step that must not be left half done, such as taking back the lock of a condition: no
+    /// deadline, and the host can't end the wait. Signals are still heard.
+    pub fn insisting(&mut self) -> WaitContext<'_> {
+        WaitContext {
+            deadline: Deadline::NEVER,
+            host: self.reborrow(),
+            insists: true,
+        }
+    }
+
+    fn reborrow(&mut self) -> Option<&mut dyn Host> {
+        self.host.as_mut().map(|host| &mut **host as &mut dyn Host)
+    }
+
+    /// Whether the host has asked for the end of the operation, if only in a step that could not be ended.
+    ///
+    /// An operation that comes to such a step looks afterwards, so that it does nothing that its caller would not hear of.
+    pub fn is_stopped(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| host.has_stopped())
+    }
+
+    /// Whether the thread has to look after signals.
+    pub(crate) fn hears_signals(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| host.hears_signals())
+    }
+
+    /// Runs one sleep where the host wants it; whether the wait must end.
+    pub(crate) fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        match &mut self.host {
+            Some(host) => host.sleep(sleep) && !self.insists,
+            None => {
+                sleep();
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+"""What an open queue does that the standard library's functions do not: event loops, and `shutdown()` up to 3.12.
+
+Both go through what the standard library's functions go through: the queue's conditions, their waiters, and hooks.
+"""
+
+from __future__ import annotations
+
+import queue as _std
+import sys
+from queue import Empty, Full
+
+from interlock._native import over_our_locks
+from interlock._originals import originals
+from interlock._queue_errors import ShutDown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+__all__ = ["end", "functions", "when_ready"]
+
+
+class _Registration:
+    """A task in the line of a condition, in the place of the lock on which a thread would wait."""
+
+    def __init__(self, queue: Any, condition: Any, callback: Callable[[], object]) -> None:
+        self._queue = queue
+        self._condition = condition
+        self._callback = callback
+
+    def release(self) -> None:
+        """Tell the task; called by the condition's notify()."""
+        self._callback()
+
+    def cancel(self) -> None:
+        """Give the place up; if the task was told, whoever waits next is told instead."""
+        with self._queue.mutex:
+            try:
+                self._condition._waiters.remove(self)
+            except ValueError:
+                self._condition.notify()
+
+
+def when_ready(queue: Any, side: str, callback: Callable[[], object]) -> _Registration | None:
+    """Have `callback()` called when "get", "put" or "join" is worth trying; None if it is now."""
+    with queue.mutex:
+        if queue.is_shutdown and side != "join":
+            return None
+        if side == "get":
+            condition, ready = queue.not_empty, queue._qsize() > 0
+        elif side == "put":
+            condition, ready = queue.not_full, not 0 < queue.maxsize <= queue._qsize()
+        else:
+            condition, ready = queue.all_tasks_done, not queue.unfinished_tasks
+        if ready:
+            return None
+        registration = _Registration(queue, condition, callback)
+        condition._waiters.append(registration)
+        return registration
+
+
+functions: dict[str, Any] = {}
+"""What an open queue has on this version of Python where the standard library has nothing."""
+
+if sys.version_info >= (3, 13):
+
+    def end(attributes: dict[str, Any]) -> None:
+        """Nothing: whether a queue was shut down is an attribute, which the engine sets."""
+
+else:
+    _StdQueue: Any = originals(_std, "Queue").Queue
+    _std_get, _std_put = _StdQueue.get, _StdQueue.put
+    _std_init = over_our_locks(_StdQueue.__init__)
+
+    def _refuse(*_: object) -> NoReturn:
+        raise ShutDown
+
+    def end(attributes: dict[str, Any]) -> None:
+        """Make an open queue with these attributes one that was shut down, for functions that know nothing of that.
+
+        An item can't be put any more: the hook refuses it. A thread that waits, or is about to, is refused by the
+        condition.
+        """
+        attributes["is_shutdown"] = True
+        attributes["_put"] = _refuse
+        for name in ("not_empty", "not_full"):
+            attributes[name].wait = _refuse
+
+    def _shutdown(queue: Any, immediate: bool = False) -> None:
+        with queue.mutex:
+            end(queue.__dict__)
+            if immediate:
+                while queue._qsize():
+                    queue._get()
+                    if queue.unfinished_tasks > 0:
+                        queue.unfinished_tasks -= 1
+                if not queue.unfinished_tasks:
+                    queue.all_tasks_done.notify_all()
+            queue.not_empty.notify_all()
+            queue.not_full.notify_all()
+
+    def _init(queue: Any, maxsize: int = 0) -> None:
+        """The standard `__init__`, which also makes a queue that was shut down one like any other again."""
+        if queue.__dict__.pop("is_shutdown", False):
+            queue.__dict__.pop("_put", None)
+        _std_init(queue, maxsize)
+
+    def _put(queue: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        try:
+            _std_put(queue, item, block, timeout)
+        except Full:
+            if queue.is_shutdown:
+                raise ShutDown from None
+            raise
+
+    def _get(queue: Any, block: bool = True, timeout: float | None = None) -> Any:
+        try:
+            return _std_get(queue, block, timeout)
+        except Empty:
+            if queue.is_shutdown:
+                raise ShutDown from None
+            raise
+
+    functions = {
+        "__init__": _init,
+        "get": _get,
+        "put": _put,
+        "is_shutdown": property(lambda queue: False),
+        "shutdown": _shutdown,
+    }

@@ -1,0 +1,45 @@
+"""The rule of opening in the installed form: what the snippets of the parity tests say under `install()`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.parity.judge import STD, outcome
+from tests.parity.materializings import SNIPPETS
+
+Check = Callable[..., str]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.timeout(240)
+def test_what_is_said_under_install_is_what_plain_python_says(check: Check) -> None:
+    printed = check(
+        """
+        import interlock
+
+        assert interlock.install().enabled
+
+        import json
+        import threading
+
+        from cases import SNIPPETS
+        from tests.parity.judge import STD, outcome
+
+        assert threading.Event is interlock.threading.Event
+        print(json.dumps({name: repr(outcome(STD, code)) for name, code in SNIPPETS.items()}))
+        """,
+        env={"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        cases=f"SNIPPETS = {SNIPPETS!r}",
+    )
+    ours = json.loads(printed.splitlines()[-1])
+    std = {name: repr(outcome(STD, code)) for name, code in SNIPPETS.items()}
+    different = {name: (ours.get(name), said) for name, said in std.items() if ours.get(name) != said}
+    assert not different, "\n".join(
+        f"{name}: Interlock: {a}, plain: {b}" for name, (a, b) in different.items()
+    )

@@ -1,16 +1,19 @@
 //! Sleeping on a word and waking its sleepers.
 //!
-//! See <https://man7.org/linux/man-pages/man2/futex.2.html>. Words are process-private.
+//! See <https://man7.org/linux/man-pages/man2/futex.2.html>. Words are private to the process, except where a function's
+//! name says `shared`.
 
 use std::num::NonZeroU32;
+use std::ptr;
 use std::sync::atomic::AtomicU32;
 
 use rustix::io::Errno;
-use rustix::thread::futex::{self, Flags};
+use rustix::thread::futex::{self, Flags, WaitFlags, WaitPtr, WaitvFlags};
+use rustix::time::ClockId;
 
 use crate::clock;
 
-/// Why [`wait`] came back.
+/// Why a wait came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
     /// The word differed, somebody woke us, or the kernel felt like it: look at the word again.
@@ -25,15 +28,66 @@ pub enum Returned {
 ///
 /// `deadline` is an absolute time in nanoseconds on the monotonic clock; `None` is never.
 pub fn wait(word: &AtomicU32, expected: u32, deadline: Option<u64>) -> Returned {
+    returned(wait_on(word, Flags::PRIVATE, expected, deadline))
+}
+
+fn wait_on(word: &AtomicU32, flags: Flags, expected: u32, deadline: Option<u64>) -> Result<(), Errno> {
     let until = deadline.map(clock::timespec);
-    match futex::wait_bitset(word, Flags::PRIVATE, expected, until.as_ref(), NonZeroU32::MAX) {
+    futex::wait_bitset(word, flags, expected, until.as_ref(), NonZeroU32::MAX)
+}
+
+fn returned(result: Result<(), Errno>) -> Returned {
+    match result {
         Ok(()) | Err(Errno::AGAIN) => Returned::Woken,
         Err(Errno::TIMEDOUT) => Returned::TimedOut,
         Err(Errno::INTR) => Returned::Interrupted,
         Err(error) => {
-            unreachable!("futex wait failed: {error}; the kernel refused a private word and a valid time")
+            unreachable!("futex wait failed: {error}; the kernel refused a live word and a valid time")
         }
     }
+}
+
+/// A word in memory that processes share, and the value at which a thread sleeps on it.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedWord<'a> {
+    /// The word.
+    pub word: &'a AtomicU32,
+    /// A thread sleeps as long as the word has this value.
+    pub expected: u32,
+}
+
+/// The most words that [`wait_any_shared`] takes.
+pub const MOST_SHARED_WORDS: usize = 128;
+
+/// As [`wait`], on a word in memory that processes share.
+pub fn wait_shared(shared: SharedWord<'_>, deadline: Option<u64>) -> Returned {
+    returned(wait_on(shared.word, Flags::empty(), shared.expected, deadline))
+}
+
+/// Sleeps while all `words`, at most [`MOST_SHARED_WORDS`], have their expected values, until woken on one of them, until a
+/// signal handler ran, or until `deadline` (as for [`wait`]). `None` if the kernel can't: `futex_waitv` came with Linux 5.16,
+/// and some sandboxes refuse it.
+///
+/// See <https://www.kernel.org/doc/html/latest/userspace-api/futex2.html>.
+pub fn wait_any_shared(words: &[SharedWord<'_>], deadline: Option<u64>) -> Option<Returned> {
+    let mut waits = [futex::Wait::new(); MOST_SHARED_WORDS];
+    for (wait, shared) in waits.iter_mut().zip(words) {
+        wait.val = u64::from(shared.expected);
+        wait.uaddr = WaitPtr::new(ptr::from_ref(shared.word).cast_mut().cast());
+        wait.flags = WaitFlags::SIZE_U32;
+    }
+    let until = deadline.map(clock::timespec);
+    let waits = &waits[..words.len()];
+    match futex::waitv(waits, WaitvFlags::empty(), until.as_ref(), ClockId::Monotonic) {
+        Err(Errno::NOSYS | Errno::PERM) => None,
+        result => Some(returned(result.map(drop))),
+    }
+}
+
+/// Wakes at most `most` threads, of whatever process, that sleep on `word`. Never blocks.
+pub fn wake_shared(word: &AtomicU32, most: u32) {
+    // The only possible failure is a word that is no longer mapped: then nobody sleeps on it.
+    let _ = futex::wake(word, Flags::empty(), most);
 }
 
 /// Wakes at most one thread that sleeps on `word`. Never blocks.

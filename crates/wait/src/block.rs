@@ -1,8 +1,8 @@
 //! The one place where a thread blocks.
 
-#[cfg(not(loom))]
-use interlock_os::futex;
 use interlock_os::futex::Returned;
+#[cfg(not(loom))]
+use interlock_os::futex::{self, SharedWord};
 
 use crate::deadline::Deadline;
 use crate::primitive::Arc;
@@ -33,17 +33,29 @@ pub fn block(
     holder: Option<ThreadId>,
     context: &mut WaitContext<'_>,
 ) -> Wake {
+    traced(waiter.thread_id(), resource, holder, || {
+        until_notified(&**waiter, context)
+    })
+}
+
+/// Runs `wait`, of a thread for a resource, and tells the observer of its begin and end.
+pub(crate) fn traced(
+    thread: ThreadId,
+    resource: Resource,
+    holder: Option<ThreadId>,
+    wait: impl FnOnce() -> Wake,
+) -> Wake {
     if probe::probed() {
         probe::report(TraceEvent::WillWait {
-            thread: waiter.thread_id(),
+            thread,
             resource,
             holder,
         });
     }
-    let wake = sleep_until_notified(waiter, context);
+    let wake = wait();
     if probe::probed() {
         probe::report(TraceEvent::Woke {
-            thread: waiter.thread_id(),
+            thread,
             resource,
             wake,
         });
@@ -51,26 +63,41 @@ pub fn block(
     wake
 }
 
-fn sleep_until_notified(waiter: &Arc<Waiter>, context: &mut WaitContext<'_>) -> Wake {
+/// What a thread sleeps on: its waiter's word, or words in shared memory.
+pub(crate) trait Sleeps: Sync {
+    /// Whether the thread need not sleep any more.
+    fn is_notified(&self) -> bool;
+
+    /// Whether the wait began in this process, or lives on in a forked one.
+    fn is_of_this_process(&self) -> bool;
+
+    /// Who notified, if that is known.
+    fn notifier(&self) -> Option<ThreadId>;
+
+    /// One sleep in the kernel.
+    fn sleep(&self, until: Deadline) -> Slept;
+}
+
+pub(crate) fn until_notified(sleeper: &impl Sleeps, context: &mut WaitContext<'_>) -> Wake {
     let deadline = context.deadline();
     let listens = context.hears_signals();
     let mut first = true;
     loop {
-        if !waiter.is_of_this_process() {
+        if !sleeper.is_of_this_process() {
             // A signal handler forked, and this is the child, in which our queue is empty: let the caller look again.
             return Wake::Notified;
         }
         if first && is_over(deadline) {
-            return match waiter.is_notified() {
+            return match sleeper.is_notified() {
                 true => Wake::Notified,
                 false => Wake::TimedOut,
             };
         }
         let stop = context.sleep(&mut || match std::mem::take(&mut first) {
-            true => first_sleep(waiter, deadline, listens),
-            false => sleep(waiter, deadline),
+            true => first_sleep(sleeper, deadline, listens),
+            false => sleeper.sleep(deadline),
         });
-        if waiter.is_notified() && !stop {
+        if sleeper.is_notified() && !stop {
             return Wake::Notified;
         }
         if stop {
@@ -82,6 +109,17 @@ fn sleep_until_notified(waiter: &Arc<Waiter>, context: &mut WaitContext<'_>) -> 
     }
 }
 
+/// The first sleep of a wait: awake for a while if that pays, then in the kernel.
+fn first_sleep(sleeper: &impl Sleeps, deadline: Deadline, listens: bool) -> Slept {
+    if spin::until(deadline, || sleeper.is_notified()) {
+        return Slept::Notified(sleeper.notifier());
+    }
+    sleeper.sleep(match listens {
+        true => deadline.or_sooner(FIRST_LISTEN_NANOS),
+        false => deadline,
+    })
+}
+
 /// Whether a wait has no time at all, so that its host need not detach, nor the kernel be asked.
 ///
 /// A model's deadline may pass at any moment of a sleep, so a model always goes to sleep.
@@ -89,35 +127,36 @@ fn is_over(deadline: Deadline) -> bool {
     cfg!(not(loom)) && deadline.has_passed()
 }
 
-/// The first sleep of a wait: awake for a while if that pays, then in the kernel.
-fn first_sleep(waiter: &Waiter, deadline: Deadline, listens: bool) -> Slept {
-    if spin::until(deadline, || waiter.is_notified()) {
-        return Slept::Notified(waiter.notifier());
+impl Sleeps for Waiter {
+    fn is_notified(&self) -> bool {
+        Waiter::is_notified(self)
     }
-    let until = match listens {
-        true => deadline.or_sooner(FIRST_LISTEN_NANOS),
-        false => deadline,
-    };
-    sleep(waiter, until)
-}
 
-/// One sleep in the kernel.
-fn sleep(waiter: &Waiter, until: Deadline) -> Slept {
-    if !waiter.fall_asleep() {
-        return Slept::Notified(waiter.notifier());
+    fn is_of_this_process(&self) -> bool {
+        Waiter::is_of_this_process(self)
     }
-    loop {
-        let returned = sleep_in_kernel(waiter, until);
-        if waiter.is_notified() {
-            return Slept::Notified(waiter.notifier());
+
+    fn notifier(&self) -> Option<ThreadId> {
+        Waiter::notifier(self)
+    }
+
+    fn sleep(&self, until: Deadline) -> Slept {
+        if !self.fall_asleep() {
+            return Slept::Notified(self.notifier());
         }
-        let slept = match returned {
-            Returned::Woken => continue,
-            Returned::TimedOut => Slept::TimedOut,
-            Returned::Interrupted => Slept::Interrupted,
-        };
-        if waiter.enter_handler() {
-            return slept;
+        loop {
+            let returned = sleep_in_kernel(self, until);
+            if Waiter::is_notified(self) {
+                return Slept::Notified(self.notifier());
+            }
+            let slept = match returned {
+                Returned::Woken => continue,
+                Returned::TimedOut => Slept::TimedOut,
+                Returned::Interrupted => Slept::Interrupted,
+            };
+            if self.enter_handler() {
+                return slept;
+            }
         }
     }
 }
@@ -126,6 +165,18 @@ fn sleep(waiter: &Waiter, until: Deadline) -> Slept {
 #[cfg(not(loom))]
 fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
     futex::wait(waiter.word(), Waiter::ASLEEP, until.nanos())
+}
+
+/// Sleeps while a shared word is as expected; returns early for whatever reason the kernel finds.
+#[cfg(not(loom))]
+pub(crate) fn sleep_on_shared_word(word: SharedWord<'_>, until: Deadline) -> Returned {
+    futex::wait_shared(word, until.nanos())
+}
+
+/// The same for several words; `None` if the kernel can't.
+#[cfg(not(loom))]
+pub(crate) fn sleep_on_shared_words(words: &[SharedWord<'_>], until: Deadline) -> Option<Returned> {
+    futex::wait_any_shared(words, until.nanos())
 }
 
 /// A model's kernel: it has no clock, so a wait with a deadline may time out at any moment, and does at once.

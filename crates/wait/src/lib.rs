@@ -22,6 +22,8 @@ pub mod model;
 mod observer;
 pub mod primitive;
 mod probe;
+#[cfg(not(loom))]
+mod shared;
 mod spin;
 mod trace_event;
 mod wait_context;
@@ -34,6 +36,8 @@ pub use block::block;
 pub use deadline::Deadline;
 pub use observer::{clear_probe, set_probe};
 pub use probe::{Probe, probed, report};
+#[cfg(not(loom))]
+pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_only, wake_shared};
 pub use spin::watch;
 pub use trace_event::{Resource, ResourceKind, TraceEvent};
 pub use wait_context::{Host, WaitContext};

@@ -59,19 +59,14 @@ impl Shared {
     fn live(&self) {
         // SAFETY: these are plain data, initialized next.
         let mut attributes = unsafe { std::mem::zeroed() };
-        // SAFETY: nobody else has the attributes.
-        assert_eq!(unsafe { libc::pthread_mutexattr_init(&raw mut attributes) }, 0);
         let (shared, robust) = (libc::PTHREAD_PROCESS_SHARED, libc::PTHREAD_MUTEX_ROBUST);
+        // SAFETY: nobody else has the attributes.
+        let made = unsafe { libc::pthread_mutexattr_init(&raw mut attributes) };
         // SAFETY: as above; they are initialized.
-        assert_eq!(
-            unsafe { libc::pthread_mutexattr_setpshared(&raw mut attributes, shared) },
-            0
-        );
+        let is_shared = unsafe { libc::pthread_mutexattr_setpshared(&raw mut attributes, shared) };
         // SAFETY: as above.
-        assert_eq!(
-            unsafe { libc::pthread_mutexattr_setrobust(&raw mut attributes, robust) },
-            0
-        );
+        let is_robust = unsafe { libc::pthread_mutexattr_setrobust(&raw mut attributes, robust) };
+        assert_eq!((made, is_shared, is_robust), (0, 0, 0));
         // SAFETY: the mapping is live.
         let life = unsafe { &raw mut (*self.0).life };
         // SAFETY: the mutex is in zeroed memory that lives, and no other thread uses it yet.

@@ -9,7 +9,6 @@ To run a whole program on it, unchanged: ``interlock run script.py``, or `instal
 package loads nothing else: each name below is fetched when it is first used.
 """
 
-import importlib
 import sys
 
 if sys.platform != "linux":
@@ -55,11 +54,16 @@ _HOMES = {
 }
 
 
+def _import(name: str) -> "Any":
+    """The module of this name in the package, imported without loading `importlib`."""
+    return __import__(f"{__name__}.{name}", fromlist=("",))
+
+
 def __getattr__(name: str) -> "Any":
     if name in _DROP_INS:
-        return importlib.import_module(f"{__name__}.{name}")
+        return _import(name)
     if name in _HOMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        value = getattr(_import(_HOMES[name]), name)
     elif name == "__version__":
         value = _version()
     else:

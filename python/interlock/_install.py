@@ -13,12 +13,10 @@ A rebuilt module of this package says what it replaces in ``__replaces__``.
 from __future__ import annotations
 
 import sys
-import warnings
 
 from interlock._capture import find_captured, replace_everywhere, replace_free_locks, running_threads
 from interlock._children import Carrier
 from interlock._green_threads import Watch, who_has_patched
-from interlock._originals import is_original
 from interlock._report import InstallError, InstallReport, InterlockWarning, describe
 from interlock._switch import turned_off
 from interlock._when_imported import WhenImported, is_running, withdraw
@@ -136,6 +134,8 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
         return InstallReport(enabled=False, modules=(), left_to=patcher)
     report = _install(wanted, strict=strict)
     if report.captured:
+        import warnings  # here, with what else most programs never need: start-up counts
+
         warnings.warn(
             "interlock.install() was called too late: these modules already imported the standard classes and will "
             f"keep using them: {describe(report.captured)}. Install before importing them. `interlock run` does, "
@@ -288,6 +288,8 @@ def _compare(name: str) -> dict[str, _Patched]:
 
 
 def _differences(name: str) -> _Patched:
+    from interlock._originals import is_original
+
     other, also = _ALSO_IN.get(name, (name, None))
     __import__(_ours(other))
     ours, std = sys.modules[_ours(other)], sys.modules[name]

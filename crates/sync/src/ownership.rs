@@ -239,7 +239,7 @@ fn settle(
         }
         Wake::Interrupted => Some(Err(WaitError::Interrupted)),
         Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
-        // PutOutcome over, or free, or somebody was faster: that one notifies the next in line when it releases.
+        // Handed over, or free, or taken by a faster thread: that one notifies the next in line when it releases.
         Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => Some(Ok(())),
         Wake::TimedOut => Some(Err(WaitError::TimedOut)),
         Wake::Notified => {

@@ -10,7 +10,6 @@ import builtins
 import os
 import sys
 from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
-from importlib.util import MAGIC_NUMBER
 from types import ModuleType
 
 TYPE_CHECKING = False
@@ -64,6 +63,8 @@ def run_path(path: str, args: list[str], hint: str = "") -> None:
         if hint:
             print(hint, file=sys.stderr)
         sys.exit(2)
+    from importlib.util import MAGIC_NUMBER  # here: only a script needs it
+
     compiled = absolute.endswith(".pyc") or source[:2] == MAGIC_NUMBER[:2]
     loader = (SourcelessFileLoader if compiled else SourceFileLoader)("__main__", absolute)
     _set_main(**_file(absolute), __loader__=loader)

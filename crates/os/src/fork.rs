@@ -1,23 +1,24 @@
-//! Hearing of forks.
+//! Fork handlers.
 
 use std::io;
 
-/// Has `child` called in the child of every fork from now on, by its only thread, before anything else runs there.
+/// Registers `child` to run in the child process of every later fork, on its only thread, before anything else runs
+/// there.
 ///
 /// `child` may only do what a signal handler may: store to atomics. See
 /// <https://man7.org/linux/man-pages/man3/pthread_atfork.3.html>.
 ///
 /// # Errors
-/// There is no memory to remember it.
+/// The C library has no memory to register the handler.
 pub fn on_child(child: extern "C" fn()) -> io::Result<()> {
     register(None, None, Some(child))
 }
 
-/// As [`on_child`], and has `before` called by the thread that forks, before each fork, and `after` by the same thread
-/// after it, in the parent.
+/// Like [`on_child`], and also registers `before` and `after`. The forking thread runs `before` ahead of each fork, and
+/// `after` once the fork is done, in the parent.
 ///
 /// # Errors
-/// There is no memory to remember it.
+/// The C library has no memory to register the handler.
 pub fn around(before: extern "C" fn(), after: extern "C" fn(), child: extern "C" fn()) -> io::Result<()> {
     register(Some(before), Some(after), Some(child))
 }

@@ -1,4 +1,4 @@
-//! Sleeping on a word and waking its sleepers.
+//! Sleep on a word and wake its sleepers.
 //!
 //! See <https://man7.org/linux/man-pages/man2/futex.2.html>. Words are private to the process, except where a function's
 //! name says `shared`.
@@ -13,10 +13,14 @@ use rustix::time::ClockId;
 
 use crate::clock;
 
+<<<<<<< HEAD
 /// Why a wait came back.
+=======
+/// Why [`wait`] returned.
+>>>>>>> prose-rust
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
-    /// The word differed, somebody woke us, or the kernel felt like it: look at the word again.
+    /// The word differed, another thread woke this one, or the wake-up was spurious: check the word again.
     Woken,
     /// The deadline passed.
     TimedOut,
@@ -24,9 +28,9 @@ pub enum Returned {
     Interrupted,
 }
 
-/// Sleeps while `*word == expected`, until woken, until a signal handler ran, or until `deadline`.
+/// Sleeps while `*word == expected`, until another thread wakes it, a signal handler has run, or `deadline` passes.
 ///
-/// `deadline` is an absolute time in nanoseconds on the monotonic clock; `None` is never.
+/// `deadline` is an absolute time in nanoseconds on the monotonic clock; `None` means no deadline.
 pub fn wait(word: &AtomicU32, expected: u32, deadline: Option<u64>) -> Returned {
     returned(wait_on(word, Flags::PRIVATE, expected, deadline))
 }
@@ -92,10 +96,10 @@ pub fn wake_shared(word: &AtomicU32, most: u32) {
 
 /// Wakes at most one thread that sleeps on `word`. Never blocks.
 ///
-/// The word need not be live any more when the call is made: at worst, a stranger that sleeps on a new word at the same
-/// address looks at its word once more.
+/// The word need not be live any more. At worst, a thread that sleeps on a new word at the same address checks its word
+/// once more.
 pub fn wake_one(word: &AtomicU32) {
-    // The only possible failure is a word that is no longer mapped: then nobody sleeps on it.
+    // This fails only if the word is no longer mapped, and then no thread sleeps on it.
     let _ = futex::wake(word, Flags::PRIVATE, 1);
 }
 
@@ -105,7 +109,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     #[test]
-    fn a_word_that_differs_is_not_slept_on() {
+    fn wait_returns_at_once_if_the_word_differs() {
         assert_eq!(wait(&AtomicU32::new(1), 0, None), Returned::Woken);
     }
 
@@ -115,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wake_ends_a_sleep() {
+    fn wake_one_ends_a_sleep() {
         let word = AtomicU32::new(0);
         std::thread::scope(|s| {
             s.spawn(|| {

@@ -1,12 +1,12 @@
 //! The border between Interlock and the kernel.
 //!
-//! Every system call and every platform condition of the workspace lives here, so that the crates above are ordinary
-//! Rust. It holds mechanism only: no policy, no queue, no retry that a caller could not see.
+//! All system calls and platform conditions of the workspace live here, so the crates above are ordinary Rust. This
+//! crate has mechanism only: no policy, no queue, no hidden retry.
 //!
 //! - [`futex`]: sleep on a word, wake its sleepers;
 //! - [`clock`]: the monotonic clock, in nanoseconds;
-//! - [`fork`]: hearing of forks;
-//! - [`thread`]: who the calling thread is, making threads, naming them, giving way.
+//! - [`fork`]: fork handlers;
+//! - [`thread`]: identify the calling thread, start and name threads, yield the processor.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("Interlock supports Linux only: it is built on futexes and pidfds");

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-/// The calling thread's POSIX identity, as `threading.get_ident()` gives it. Unique among live threads, never 0.
+/// The calling thread's POSIX identity, as `threading.get_ident()` returns it. Unique among live threads, never 0.
 ///
 /// See <https://man7.org/linux/man-pages/man3/pthread_self.3.html>.
 #[inline]
@@ -12,9 +12,9 @@ pub fn current() -> u64 {
     unsafe { libc::pthread_self() }
 }
 
-/// Names the calling thread for the tools of the operating system; the kernel keeps the first 15 bytes.
+/// Names the calling thread for the operating system's tools. The kernel keeps 15 bytes.
 ///
-/// A name cut inside a character is cut before it; a NUL ends the name.
+/// A longer name is cut at a character boundary. A NUL ends the name.
 pub fn set_name(name: &str) {
     let mut end = name.len().min(15);
     while !name.is_char_boundary(end) {
@@ -22,12 +22,12 @@ pub fn set_name(name: &str) {
     }
     let bytes = name[..end].split('\0').next().unwrap_or_default();
     if let Ok(name) = CString::new(bytes) {
-        // A refused name costs nothing but the name.
+        // If the kernel refuses it, the thread keeps its old name.
         let _ = rustix::thread::set_name(&name);
     }
 }
 
-/// Lets another runnable thread have this processor. Never sleeps.
+/// Yields this processor to another runnable thread. Never sleeps.
 pub fn yield_now() {
     std::thread::yield_now();
 }
@@ -37,7 +37,7 @@ pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The stack size in bytes of a thread for which none is asked: the C library's default.
+/// The default stack size of a thread, in bytes, as the C library sets it.
 ///
 /// See <https://man7.org/linux/man-pages/man3/pthread_getattr_default_np.3.html>.
 fn default_stack_size() -> usize {
@@ -53,11 +53,11 @@ fn default_stack_size() -> usize {
     if size == 0 { 8 << 20 } else { size }
 }
 
-/// Starts a detached operating-system thread that runs `main`, with a stack of `stack_size` bytes; 0 for the C library's
-/// default.
+/// Starts a detached operating-system thread that runs `main` on a stack of `stack_size` bytes. 0 asks for the C
+/// library's default size.
 ///
 /// # Errors
-/// The operating system has no room for another thread.
+/// The operating system cannot start another thread.
 pub fn spawn(stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let stack_size = match stack_size {
         0 => default_stack_size(),
@@ -75,16 +75,16 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn a_thread_that_is_spawned_runs_beside_this_one() {
+    fn a_spawned_thread_is_another_thread() {
         for stack_size in [0, 1 << 20] {
-            let (tell, hear) = mpsc::channel();
-            spawn(stack_size, move || tell.send(current()).unwrap()).unwrap();
-            assert_ne!(hear.recv().unwrap(), current());
+            let (sender, receiver) = mpsc::channel();
+            spawn(stack_size, move || sender.send(current()).unwrap()).unwrap();
+            assert_ne!(receiver.recv().unwrap(), current());
         }
     }
 
     #[test]
-    fn a_long_name_is_cut_before_a_character() {
+    fn a_long_name_is_cut_at_a_character_boundary() {
         std::thread::spawn(|| {
             set_name("ääääääääää");
             assert_eq!(rustix::thread::name().unwrap().to_bytes(), "äääääää".as_bytes());

@@ -13,22 +13,23 @@ use crate::errors;
 use crate::native::{Exported, Native, begin_materialized, function, native, standard};
 use crate::raw::intern;
 
-/// What `threading.Barrier` consists of: a point that a number of threads pass together, again and again.
+/// The engine's part of `threading.Barrier`: a point that several threads pass together, again and again.
 ///
-/// Blocks in `wait()` until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end the
-/// wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
+/// `wait()` blocks until all parties have arrived; Ctrl-C, a timeout, `abort()` and `reset()` end the wait. Follows
+/// https://docs.python.org/3/library/threading.html#barrier-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Barrier {
     engine: engine::Barrier,
-    /// Of each wait that has none of its own: a plain number, of which the garbage collector need not know. Not set before
+    /// The default timeout of a wait: a plain number, which the garbage collector need not visit. Not set before
     /// `__init__`.
     timeout: OnceLock<Option<Py<PyAny>>>,
 }
 
-/// How a wait at a closed barrier ended.
+/// How a wait at a native barrier ended.
 enum Waited {
     Through(usize),
-    /// The barrier was opened meanwhile; the party has this index, and so many seconds left.
+    /// The barrier was materialized during the wait. The party has this index and this many seconds left, and a signal
+    /// handler may have raised.
     GoesOn(usize, Option<f64>, PyResult<()>),
 }
 
@@ -49,7 +50,7 @@ impl Barrier {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(barrier))
     }
 
-    /// A barrier with an action is open: the action is Python code that runs under its lock.
+    /// A barrier with an action is materialized: the action is Python code that runs under its lock.
     #[pyo3(signature = (parties, action = None, timeout = None))]
     fn __init__(
         slf: &Bound<'_, Self>,
@@ -85,14 +86,15 @@ impl Barrier {
         .map(drop)
     }
 
-    /// Wait for the other parties; the index of arrival, from 0 to parties - 1.
+    /// Wait for the other parties, and return the index of arrival, from 0 to parties - 1.
     ///
-    /// Blocks until all are there, for at most `timeout` seconds (None: those given to Barrier, if any). Raises
-    /// BrokenBarrierError if the barrier is or was broken or reset meanwhile; a timeout and an interruption break it.
+    /// Blocks until all have arrived, for at most `timeout` seconds (None: the timeout of the barrier, if any). Raises
+    /// BrokenBarrierError if the barrier is broken, or is broken or reset during the wait. A timeout or an interrupt
+    /// breaks it.
     #[pyo3(signature = (timeout = None))]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match native(slf, |barrier| barrier.wait_closed(py, timeout))?.transpose()? {
+        match native(slf, |barrier| barrier.wait_native(py, timeout))?.transpose()? {
             None => standard(slf, intern!(py, "wait"), (slf, timeout)),
             Some(Waited::Through(index)) => Ok(index.into_pyobject(py)?.into_any()),
             Some(Waited::GoesOn(index, left, raised)) => {
@@ -108,7 +110,7 @@ impl Barrier {
         }
     }
 
-    /// Make the barrier empty and whole; threads that wait get BrokenBarrierError. Never blocks.
+    /// Make the barrier empty and unbroken. Waiting threads get BrokenBarrierError. Never blocks.
     fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
         match native(slf, |barrier| barrier.engine.reset())? {
             Some(()) => Ok(()),
@@ -116,7 +118,7 @@ impl Barrier {
         }
     }
 
-    /// Break the barrier: threads that wait, and that come, get BrokenBarrierError until reset(). Never blocks.
+    /// Break the barrier: until reset(), threads that wait or arrive get BrokenBarrierError. Never blocks.
     fn abort(slf: &Bound<'_, Self>) -> PyResult<()> {
         match native(slf, |barrier| barrier.engine.abort())? {
             Some(()) => Ok(()),
@@ -124,7 +126,7 @@ impl Barrier {
         }
     }
 
-    /// What the attributes of these names are, if the barrier is closed.
+    /// The attributes of these names, if the barrier is native.
     fn _interlock_parties(&self) -> usize {
         self.engine.parties()
     }
@@ -142,13 +144,13 @@ impl Barrier {
     }
 }
 
-/// What the standard library's `_state` is of a barrier that fills up.
+/// The standard library's `_state` of a barrier that is filling.
 const FILLING: i32 = 0;
-/// What it is of one that is broken.
+/// The standard library's `_state` of a broken barrier.
 const BROKEN: i32 = -2;
 
 impl Barrier {
-    fn wait_closed(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Waited> {
+    fn wait_native(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Waited> {
         let own = self._interlock_timeout().map(|own| own.bind(py));
         let deadline = Timeout::of(timeout.or(own))?.deadline()?;
         let mut retired = None;
@@ -173,7 +175,8 @@ impl Barrier {
     }
 }
 
-/// The parties that wait go on with the second half of the standard library's `wait()`, which counts on `_count` and `_state`.
+/// Waiting parties continue with the second half of the standard library's `wait()`, which relies on `_count` and
+/// `_state`.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let barrier = object.cast::<Barrier>()?;
     let (retired, wakeups) = barrier.get().engine.retire();

@@ -1,9 +1,9 @@
 //! The one place that detaches from the interpreter.
 //!
-//! A waiting thread detaches for the sleep alone; everything before and after happens attached. On a build with a GIL, a
-//! woken thread that attached at once would only go to sleep again, on the interpreter's own lock, because the thread
-//! that woke it still runs. Most often that thread is about to wait itself. So the woken one first watches for a few
-//! microseconds whether its notifier detaches.
+//! A waiting thread detaches only while it sleeps; everything before and after runs attached. On a build with a GIL, a
+//! woken thread that attached at once would just go back to sleep, on the interpreter's lock, because its notifier
+//! still runs. The notifier is usually about to wait itself. So the woken thread first watches for a few microseconds
+//! whether the notifier detaches.
 
 use std::cell::Cell;
 
@@ -19,30 +19,31 @@ use crate::errors;
 /// How long a woken thread watches for its notifier to detach, in nanoseconds.
 const WATCH_NANOS: u32 = 10_000;
 
-/// Threads whose identities fall on the same slot share it; that costs a few microseconds, not correctness.
+/// Threads whose identities hash to the same slot share it. A collision costs a few microseconds, but is harmless.
 const SLOTS: usize = 1024;
 
-/// Whether the thread of a slot is detached in a wait of ours. (Of one that has ended it is said as it was last.)
+/// Whether the thread of a slot is detached in one of our waits. (The slot of a thread that has ended keeps its last
+/// value.)
 static DETACHED: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
 
 thread_local! {
-    /// Whether Python handles signals on this thread, once somebody asked.
+    /// Whether Python handles signals on this thread. `None` before the first query.
     static HANDLES_SIGNALS: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
 fn slot(thread: ThreadId) -> &'static AtomicBool {
-    // Identities are addresses of thread stacks: their low bits are all alike.
+    // Identities are addresses of thread stacks, so their low bits hardly differ.
     let hash = (thread.ident() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     &DETACHED[(hash >> 54) as usize % SLOTS]
 }
 
-/// Says that the calling thread is detached from here on, or attached again.
+/// Records that the calling thread is now detached, or attached again.
 fn set_detached(detached: bool) {
-    // Relaxed: a hint for those who watch; it orders nothing.
+    // Relaxed: a hint for watching threads; it orders nothing.
     slot(ThreadId::current()).store(detached, Ordering::Relaxed);
 }
 
-/// Watches for the thread that notified this one to detach, for as long as that is likely to pay.
+/// Watches for the notifier to detach, for as long as that is likely to pay off.
 fn watch_notifier(notifier: Option<ThreadId>) {
     if cfg!(Py_GIL_DISABLED) {
         return;
@@ -54,7 +55,8 @@ fn watch_notifier(notifier: Option<ThreadId>) {
     }
 }
 
-/// Begins to hear of forks and of the end of the interpreter. To be called before the first wait, by one thread.
+/// Registers the fork handlers, and prepares for the end of the interpreter. One thread must call this before the first
+/// wait.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     interlock_wait::fork::watch();
     interlock_os::fork::on_child(become_main_thread)?;
@@ -62,13 +64,14 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
         let is_finalizing = py.import("sys")?.getattr("is_finalizing")?.unbind();
         let error = py.import("builtins")?.getattr("PythonFinalizationError")?;
         let error = error.cast_into::<PyType>()?.unbind();
-        // It is empty: this is called once.
+        // This cannot fail: it is called once, when the cell is empty.
         let _ = FINALIZATION.set(py, Finalization { is_finalizing, error });
     }
     Ok(())
 }
 
-/// What tells that the interpreter comes to its end, and what is said then. Looked up early: at the end, imports fail.
+/// The function that tells whether the interpreter is finalizing, and the exception to raise then. Looked up early,
+/// because imports fail during finalization.
 struct Finalization {
     is_finalizing: Py<PyAny>,
     error: Py<PyType>,
@@ -76,9 +79,9 @@ struct Finalization {
 
 static FINALIZATION: PyOnceLock<Finalization> = PyOnceLock::new();
 
-/// What a wait raises, from 3.15 on, when no thread is left that could end it: the interpreter comes to its end, and lets
-/// no thread but this one run.
-fn nobody_left(py: Python<'_>) -> Option<PyErr> {
+/// The exception that a wait raises, from 3.15 on, if no other thread can end it: the interpreter is finalizing and
+/// lets only this thread run.
+fn no_thread_left(py: Python<'_>) -> Option<PyErr> {
     let finalization = FINALIZATION.get(py)?;
     let ends = finalization
         .is_finalizing
@@ -103,10 +106,12 @@ fn handles_signals(py: Python<'_>) -> bool {
     })
 }
 
-/// `threading.main_thread()` would not do: up to 3.12 it is whichever thread imported that module first.
+/// Asks the interpreter. `threading.main_thread()` is no help: up to 3.12 it is the thread that imported the module
+/// first.
 ///
-/// What can tell is a function that is for the main thread only. It refuses other threads with a ValueError, and in the main
-/// thread this file, which no process can have, with an OSError: <https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd>.
+/// This calls a function that only the main thread may call. It raises ValueError in other threads. In the main thread
+/// it raises OSError, because no process can have this file descriptor:
+/// <https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd>.
 #[cold]
 fn ask_for_main_thread(py: Python<'_>) -> bool {
     const NO_FILE: i32 = i32::MAX;
@@ -124,13 +129,14 @@ struct Interpreter<'py> {
 }
 
 impl Host for Interpreter<'_> {
-    // Apart from its callers: attaching has a landing pad, and a frame with one must not call Python code on a thread that the
-    // interpreter may end meanwhile (`panic = "abort"` in ARCHITECTURE.md). The main thread, which hears signals, is none.
+    // Not inlined into its callers: attaching has a landing pad, and a frame with one must not call Python code on a
+    // thread that the interpreter may end meanwhile (`panic = "abort"` in ARCHITECTURE.md). It never ends the main
+    // thread, which handles signals.
     #[inline(never)]
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-        // A wait that insists comes here again, and sleeps.
+        // A wait that insists comes here again after an exception, and then it sleeps.
         if self.raised.is_none() {
-            self.raised = nobody_left(self.py);
+            self.raised = no_thread_left(self.py);
             if self.raised.is_some() {
                 return true;
             }
@@ -162,24 +168,24 @@ impl Host for Interpreter<'_> {
     }
 }
 
-/// Lets another thread have the interpreter, if one wants it. For loops that run no bytecode.
+/// Yields the interpreter to another thread that wants it. For loops that run no bytecode.
 pub(crate) fn give_way(py: Python<'_>) {
     let mut interpreter = Interpreter {
         py,
         handles_signals: false,
         raised: None,
     };
-    // Signals are left to the bytecode that comes next.
+    // The next bytecode handles signals.
     let _ = interpreter.sleep(&mut || Slept::TimedOut);
 }
 
 /// Runs an operation of the engine that may wait until `deadline`; the calling thread detaches while it sleeps.
 ///
-/// Signal handlers run as they would between two bytecodes, also the handler of a signal that came just before: who calls
-/// in a loop without bytecodes would hear of it too late, or never.
+/// Signal handlers run as they would between two bytecodes. That includes the handler of a signal that came just
+/// before: in a loop without bytecodes it would otherwise run too late, or never.
 ///
 /// # Errors
-/// A signal handler raised, such as `KeyboardInterrupt`. What the operation then left undone is the engine's promise.
+/// A signal handler raised, such as `KeyboardInterrupt`. The engine says what an interrupted operation leaves undone.
 pub(crate) fn wait<R>(
     py: Python<'_>,
     deadline: Deadline,
@@ -191,10 +197,10 @@ pub(crate) fn wait<R>(
     go_on_waiting(py, deadline, operation)
 }
 
-/// As [`wait`], for an operation whose first step is done: it runs in any case.
+/// Like [`wait`], for an operation whose first step is already done: it always runs.
 ///
 /// # Errors
-/// A signal handler raised meanwhile.
+/// A signal handler raised during the operation.
 pub(crate) fn go_on_waiting<R>(
     py: Python<'_>,
     deadline: Deadline,

@@ -20,10 +20,10 @@ use crate::rlock::RLock;
 use crate::stand_in::{WaitsInside, stand_in_line};
 use crate::standard::Standard;
 
-/// What `threading.Condition` consists of: lets threads wait until another one notifies them.
+/// The engine's part of `threading.Condition`: lets threads wait until another one notifies them.
 ///
-/// Blocks in `wait()`, with its lock released, until `notify()`; Ctrl-C ends the wait, after the lock was taken back.
-/// Follows https://docs.python.org/3/library/threading.html#condition-objects.
+/// `wait()` releases the lock and blocks until `notify()`. Ctrl-C ends the wait once the lock is taken back. Follows
+/// https://docs.python.org/3/library/threading.html#condition-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Condition {
     engine: engine::Condition,
@@ -31,8 +31,8 @@ pub(crate) struct Condition {
     initialized: Initialized,
 }
 
-/// The lock of a closed condition: ours, which the engine can give up and take back in one step. A condition over anything
-/// else is open.
+/// The lock of a native condition: one of ours, which the engine can release and take back in one step. A condition
+/// over any other lock is materialized.
 enum OwnLock {
     Lock(Py<Lock>),
     RLock(Py<RLock>),
@@ -56,7 +56,7 @@ impl OwnLock {
         }
     }
 
-    /// Whether the calling thread has the lock, as far as its kind can tell.
+    /// Whether the calling thread holds the lock, as far as that kind of lock can tell.
     #[inline]
     fn is_owned(&self) -> bool {
         match self {
@@ -120,10 +120,10 @@ impl Condition {
         standard(slf, intern!(py, "__init__"), (slf, lock)).map(drop)
     }
 
-    /// Wait until notified; whether that happened within `timeout` seconds (None: without limit).
+    /// Wait until notified, and return whether that happened within `timeout` seconds (None: without limit).
     ///
-    /// Releases the lock while it waits, and has it again when it returns or raises. Raises RuntimeError if the calling
-    /// thread does not have the lock.
+    /// Releases the lock while it waits, and takes it back before it returns or raises. Raises RuntimeError if the
+    /// calling thread does not hold the lock.
     #[pyo3(signature = (timeout = None))]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -141,26 +141,26 @@ impl Condition {
 
     /// Notify `n` threads that wait, or as many as there are. Never blocks.
     ///
-    /// They go on when they have the lock, one after the other. Raises RuntimeError if the calling thread does not have
-    /// the lock.
+    /// They continue one after the other, each once it has the lock. Raises RuntimeError if the calling thread does not
+    /// hold the lock.
     #[pyo3(signature = (n = Given::default()), text_signature = "($self, n=1)")]
     #[inline]
     fn notify<'py>(slf: &Bound<'py, Self>, n: Given<'py>) -> PyResult<()> {
         let py = slf.py();
         let Some(count) = n.0.as_ref().map_or(Some(1), plain_number) else {
-            // Not an integer, or a very large one: what that comes to is for the standard library to say.
+            // Not an exact `int`, or a very large one: the standard library decides what it means.
             materialize(slf)?;
             return standard(slf, intern!(py, "notify"), (slf, n.0)).map(drop);
         };
         let notified = native(slf, |condition| {
-            condition.notify_closed(py, count.max(0).unsigned_abs())
+            condition.notify_native(py, count.max(0).unsigned_abs())
         })?;
         notified.unwrap_or_else(|| standard(slf, intern!(py, "notify"), (slf, count)).map(drop))
     }
 
     /// Notify all threads that wait. Never blocks.
     ///
-    /// Raises RuntimeError if the calling thread does not have the lock.
+    /// Raises RuntimeError if the calling thread does not hold the lock.
     fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         if !Standard::is_ours(&slf.get_type())? {
@@ -168,7 +168,7 @@ impl Condition {
                 return slf.call_method1(intern!(py, "notify"), (waiting,)).map(drop);
             }
         }
-        match native(slf, |condition| condition.notify_closed(py, usize::MAX))? {
+        match native(slf, |condition| condition.notify_native(py, usize::MAX))? {
             Some(result) => result,
             None => standard(slf, intern!(py, "notify_all"), (slf,)).map(drop),
         }
@@ -241,7 +241,7 @@ impl Condition {
         }
     }
 
-    /// The lock, if the condition is closed.
+    /// The lock, if the condition is native.
     fn _interlock_lock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(self.lock(py)?.as_any().clone_ref(py))
     }
@@ -253,19 +253,19 @@ impl Condition {
 }
 
 impl Condition {
-    /// Takes the lock if it is free; whether it did.
+    /// Takes the lock if it is free, and returns whether it did.
     #[inline]
     pub(crate) fn try_enter(&self) -> bool {
         self.lock.get().is_some_and(OwnLock::try_enter)
     }
 
-    /// Releases the lock if it is held; whether it did.
+    /// Releases the lock if it is held, and returns whether it did.
     #[inline]
     pub(crate) fn try_exit(&self) -> bool {
         self.lock.get().is_some_and(OwnLock::try_exit)
     }
 
-    /// Notifies one thread if the lock is held; whether it did.
+    /// Notifies one thread if the lock is held, and returns whether it was.
     #[inline]
     pub(crate) fn try_notify(&self) -> bool {
         self.lock.get().is_some_and(|lock| {
@@ -285,7 +285,7 @@ impl Condition {
         }
     }
 
-    fn notify_closed(&self, py: Python<'_>, count: usize) -> PyResult<()> {
+    fn notify_native(&self, py: Python<'_>, count: usize) -> PyResult<()> {
         let lock = self.lock(py)?;
         if !lock.is_owned() {
             return Err(Failure::NotifyNotHeld.raise(py));
@@ -315,7 +315,7 @@ impl WaitsInside for Condition {
         self.engine.waiting()
     }
 
-    /// Called with the lock held, as the standard library's `notify()` is.
+    /// The caller holds the lock, as in the standard library's `notify()`.
     fn let_one_through(&self) -> bool {
         let somebody = self.engine.waiting() > 0;
         if let Some(lock) = self.lock.get() {
@@ -325,7 +325,7 @@ impl WaitsInside for Condition {
     }
 }
 
-/// Threads that wait go on waiting in the engine; a stand-in for each stands in `_waiters`.
+/// Waiting threads go on waiting in the engine, and `_waiters` gets a stand-in for each.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let condition = object.cast::<Condition>()?;
     if let Some(line) = attributes.get_item("_waiters")? {

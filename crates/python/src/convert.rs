@@ -1,4 +1,4 @@
-//! Arguments as Python gives them.
+//! Conversion of Python arguments.
 
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 
-/// The longest timeout, in seconds: `threading.TIMEOUT_MAX`, and the fraction of a second that the clock has beyond it.
+/// The longest timeout, in seconds: `threading.TIMEOUT_MAX` plus the fraction of a second by which the clock goes
+/// beyond it.
 const TIMEOUT_MAX_SECONDS: f64 = i64::MAX as f64 / 1e9;
 
-/// An argument of which only the truth matters, such as `blocking`.
+/// An argument of which only the truth value matters, such as `blocking`.
 pub(crate) struct Truth(pub(crate) bool);
 
 impl<'py> FromPyObject<'_, 'py> for Truth {
@@ -26,7 +27,8 @@ impl<'py> FromPyObject<'_, 'py> for Truth {
     }
 }
 
-/// An argument just as it was given, or none: here None is an argument like any other.
+/// An argument just as the caller passed it, or nothing if it was left out. Python's None is an argument like any
+/// other.
 #[derive(Default)]
 pub(crate) struct Given<'py>(pub(crate) Option<Bound<'py, PyAny>>);
 
@@ -39,26 +41,26 @@ impl<'py> FromPyObject<'_, 'py> for Given<'py> {
     }
 }
 
-/// How long the caller is willing to wait.
+/// How long a wait may last.
 #[derive(Clone, Copy)]
 pub(crate) enum Timeout {
     /// For ever.
     Never,
-    /// So many seconds; may be negative.
+    /// This many seconds; may be negative.
     Seconds(f64),
 }
 
 impl Timeout {
-    /// A timeout as it was given, which the standard library looks at only where there is something to wait for.
+    /// Reads a timeout argument. Like the standard library, call this only once there is something to wait for.
     ///
     /// # Errors
-    /// It is no number.
+    /// The argument is not a number.
     #[inline]
     pub(crate) fn of(given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         given.map_or(Ok(Timeout::Never), PyAnyMethods::extract)
     }
 
-    /// The point in time at which the wait ends; a negative time is over already.
+    /// The deadline of the wait. A negative time has already passed.
     ///
     /// # Errors
     /// The time is not a number, or too large for the clock.
@@ -66,7 +68,7 @@ impl Timeout {
         self.check()?;
         Ok(match self {
             Timeout::Never => Deadline::NEVER,
-            // Without a look at the clock: that is a good part of what a wait without time costs.
+            // Without reading the clock, which is a large part of the cost of a wait with a zero timeout.
             Timeout::Seconds(seconds) if seconds <= 0.0 => Deadline::PASSED,
             Timeout::Seconds(seconds) => Deadline::after(Duration::from_secs_f64(seconds)),
         })
@@ -87,7 +89,8 @@ impl Timeout {
         }
     }
 
-    /// As [`Timeout::deadline`], for a single wait: there, up to 3.13, what is not more than 0 is over already, also what is NaN.
+    /// Like [`Timeout::deadline`], for a single wait. Up to 3.13, such a wait treats NaN as a time that has already
+    /// passed.
     pub(crate) fn deadline_of_one_wait(self) -> PyResult<Deadline> {
         match self {
             Timeout::Seconds(seconds) if cfg!(not(Py_3_14)) && seconds.is_nan() => Ok(Deadline::PASSED),
@@ -95,13 +98,13 @@ impl Timeout {
         }
     }
 
-    /// As [`Timeout::deadline`], but a negative time is an error.
+    /// Like [`Timeout::deadline`], but a negative time is an error.
     pub(crate) fn non_negative_deadline(self) -> PyResult<Deadline> {
         self.refuse_negative()?;
         self.deadline()
     }
 
-    /// What [`Timeout::non_negative_deadline`] says to a time that there may be no use for.
+    /// Makes the checks of [`Timeout::non_negative_deadline`] for a timeout that may turn out to be unneeded.
     ///
     /// # Errors
     /// The time is negative, not a number, or too large for the clock.
@@ -136,7 +139,7 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
     }
 }
 
-/// The seconds of a timeout that is right wherever one is asked for: a number, not negative, not too large.
+/// The seconds of a timeout that is valid everywhere: a number, not negative and not too large.
 #[inline]
 pub(crate) fn plain_timeout(object: &Bound<'_, PyAny>) -> Option<f64> {
     let seconds = match object.cast_exact::<PyFloat>() {
@@ -149,7 +152,7 @@ pub(crate) fn plain_timeout(object: &Bound<'_, PyAny>) -> Option<f64> {
     seconds.filter(|seconds| (0.0..=TIMEOUT_MAX_SECONDS).contains(seconds))
 }
 
-/// A number of seconds: a float, an integer, or what turns itself into one of them.
+/// A number of seconds: a float, an integer, or an object that converts to one of them.
 fn seconds(object: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
     if let Ok(float) = object.cast::<PyFloat>() {
         return Ok(float.value());
@@ -180,10 +183,10 @@ pub(crate) struct LockTimeout(f64);
 impl LockTimeout {
     pub(crate) const UNLIMITED: LockTimeout = LockTimeout(-1.0);
 
-    /// Whether and how long to wait; `None` not at all.
+    /// How long to wait; `None` if the call must not block.
     ///
     /// # Errors
-    /// A timeout for a call that does not block, or one that is negative, or too large for the clock.
+    /// There is a timeout although the call does not block, or it is negative or too large for the clock.
     #[cold]
     pub(crate) fn checked(self, blocking: bool) -> PyResult<Option<Timeout>> {
         match (blocking, self.0) {
@@ -207,7 +210,7 @@ impl LockTimeout {
         }
     }
 
-    /// Whether this is the plain blocking call that needs no check.
+    /// Whether there is no limit, so that a blocking call needs no check.
     #[inline]
     pub(crate) fn is_unlimited(self) -> bool {
         self.0 == -1.0
@@ -222,28 +225,28 @@ impl<'py> FromPyObject<'_, 'py> for LockTimeout {
     }
 }
 
-/// The value of an integer, not of a derived class, that the machine has.
+/// The value of an exact `int` that fits into a machine word.
 #[inline]
 pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<isize> {
     object.cast_exact::<PyInt>().ok()?.extract().ok()
 }
 
-/// Whether an object is a number of the interpreter's own: one that refers to nothing, and runs no code of anybody's.
+/// Whether an object is an exact `float` or `int`: it refers to no other object and runs no user code.
 pub(crate) fn is_plain(object: &Bound<'_, PyAny>) -> bool {
     object.is_exact_instance_of::<PyFloat>() || object.is_exact_instance_of::<PyInt>()
 }
 
-/// Whether a class derived from one of ours leaves its arguments to that, which takes none.
+/// Whether a class derived from one of ours has no `__init__` of its own, so that it takes no arguments.
 #[cold]
 pub(crate) fn takes_no_arguments(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let init = class.py().get_type::<PyAny>().getattr("__init__")?;
     Ok(class.getattr("__init__")?.is(&init))
 }
 
-/// The arguments of a lock's `__exit__`, of which there are three from 3.15 on; before, their number does not matter.
+/// Checks the arguments of a lock's `__exit__`: from 3.15 on there must be three. Before, their number does not matter.
 ///
 /// # Errors
-/// There are more or fewer.
+/// There are more or fewer than three.
 #[cfg(Py_3_15)]
 pub(crate) fn check_exception(given: &Bound<'_, PyTuple>) -> PyResult<()> {
     match given.len() {

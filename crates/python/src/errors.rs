@@ -1,4 +1,4 @@
-//! The one table from what can go wrong in the engine to the exceptions that the standard library raises for it.
+//! The table that maps errors of the engine to the standard library's exceptions.
 
 use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
@@ -9,8 +9,8 @@ use pyo3::types::{PyDict, PyType};
 use crate::imported::Imported;
 use crate::raw::{self, Name};
 
-/// A class that functions of the standard library look up in the globals of their module when they raise it: programs put
-/// another in its place.
+/// An exception class that the standard library looks up in the globals of a module each time it raises it. Programs
+/// may put another class in its place.
 struct Class {
     globals: Imported<PyDict>,
     name: Name,
@@ -57,40 +57,40 @@ static INVALID_STATE: Class = Class::new("concurrent.futures._base", "InvalidSta
 static RESULT_NOT_THERE: Class = Class::new("multiprocessing.pool", "TimeoutError");
 static BROKEN_BARRIER: Class = Class::new("threading", "BrokenBarrierError");
 
-/// What `SimpleQueue` raises, which is C code in the standard library, and bound for good.
-static EMPTY_FOR_GOOD: Imported<PyType> = Imported::new("_queue", "Empty");
+/// The exception that `SimpleQueue` raises. In the standard library that is C code, which binds the class once.
+static EMPTY_BOUND_ONCE: Imported<PyType> = Imported::new("_queue", "Empty");
 
-/// Looks up what is bound for good. To be called while our module is imported.
+/// Looks up the classes that are bound once. Called while our module is imported.
 pub(crate) fn remember(py: Python<'_>) -> PyResult<()> {
-    EMPTY_FOR_GOOD.get(py).map(drop)
+    EMPTY_BOUND_ONCE.get(py).map(drop)
 }
 
-/// The exception that an error is. `PyErr`'s own methods that look at it (clippy.toml lists them) detach, and attach anew,
-/// which ends the process if the interpreter is finalizing.
+/// The exception object of an error. `PyErr`'s own methods that read it (clippy.toml lists them) detach and attach
+/// again, which ends the process if the interpreter is finalizing.
 pub(crate) fn exception(py: Python<'_>, error: PyErr) -> Bound<'_, PyBaseException> {
     error.restore(py);
     #[expect(
         clippy::disallowed_methods,
-        reason = "a fetched error is an exception already: nothing is made here, and nothing detaches"
+        reason = "a fetched error is an exception already: this creates nothing and does not detach"
     )]
     PyErr::fetch(py).into_value(py).into_bound(py)
 }
 
-/// The error that raises an exception that was raised before, with the traceback and the context that it has.
+/// The error that raises an exception again, with the traceback and the context that it already has.
 pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
     PyErr::from_value(exception.into_any())
 }
 
-/// Raises what a queue raises that has no item in the calling thread, as C code does: `queue.Empty`.
+/// Sets `queue.Empty` as the current exception of the calling thread, as C code does.
 pub(crate) fn raise_empty(py: Python<'_>) {
     EMPTY
         .get(py)
         .map_or_else(|error| error.restore(py), |class| raw::raise(&class));
 }
 
-/// The same for a `SimpleQueue`.
+/// Does the same for a `SimpleQueue`.
 pub(crate) fn raise_simply_empty(py: Python<'_>) {
-    EMPTY_FOR_GOOD
+    EMPTY_BOUND_ONCE
         .get(py)
         .map_or_else(|error| error.restore(py), raw::raise);
 }
@@ -100,9 +100,9 @@ pub(crate) fn is_cancelled(exception: &Bound<'_, PyBaseException>) -> bool {
     CANCELLED.is_class_of(exception)
 }
 
-/// What the exception is of.
+/// A failure of the engine that Python code sees as an exception.
 pub(crate) enum Failure {
-    /// A lock was released that nobody has.
+    /// A lock was released that no thread holds.
     LockNotHeld,
     /// A reentrant lock was released that the thread does not own.
     RLockNotOwned,
@@ -112,7 +112,7 @@ pub(crate) enum Failure {
     NotifyNotHeld,
     /// A condition's `__init__` was not called.
     NotInitialized,
-    /// More permits were released than a bounded semaphore has.
+    /// A release would exceed the bound of a semaphore.
     SemaphoreBound,
     /// A barrier is broken.
     BrokenBarrier,
@@ -122,11 +122,11 @@ pub(crate) enum Failure {
     Full,
     /// A queue is shut down.
     ShutDown,
-    /// More tasks were said to be done than there were.
+    /// `task_done()` was called more times than there were tasks.
     TooManyDone,
     /// A future was cancelled.
     Cancelled,
-    /// The result of a pool's call is not there in time.
+    /// The result of a pool's call did not come in time.
     ResultNotThere,
 }
 
@@ -154,27 +154,27 @@ impl Failure {
     }
 }
 
-/// A lock's refusal, as its exception.
+/// Converts the error of a lock.
 pub(crate) fn not_held(py: Python<'_>) -> impl FnOnce(NotHeld) -> PyErr {
     move |NotHeld| Failure::LockNotHeld.raise(py)
 }
 
-/// A reentrant lock's refusal, as its exception.
+/// Converts the error of a reentrant lock.
 pub(crate) fn not_owned(py: Python<'_>) -> impl FnOnce(NotHeld) -> PyErr {
     move |NotHeld| Failure::RLockNotOwned.raise(py)
 }
 
-/// A semaphore's refusal, as its exception.
+/// Converts the error of a semaphore.
 pub(crate) fn too_many(py: Python<'_>) -> impl FnOnce(TooMany) -> PyErr {
     move |TooMany| Failure::SemaphoreBound.raise(py)
 }
 
-/// A barrier's refusal, as its exception.
+/// Converts the error of a barrier.
 pub(crate) fn broken(py: Python<'_>) -> impl FnOnce(Broken) -> PyErr {
     move |_| Failure::BrokenBarrier.raise(py)
 }
 
-/// A queue's refusal of an item, as its exception.
+/// Converts the error of a queue that has no item.
 pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
     match error {
         GetError::ShutDown => Failure::ShutDown.raise(py),
@@ -182,7 +182,7 @@ pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
     }
 }
 
-/// The refusal of a future that is done already.
+/// The exception of a future that is already done.
 pub(crate) fn invalid_state(py: Python<'_>, message: String) -> PyErr {
     match INVALID_STATE.get(py) {
         Ok(class) => PyErr::from_type(class, message),
@@ -190,19 +190,19 @@ pub(crate) fn invalid_state(py: Python<'_>, message: String) -> PyErr {
     }
 }
 
-/// The refusal of a `SimpleQueue` that has no item.
+/// The exception of a `SimpleQueue` that has no item.
 pub(crate) fn no_simple_item(py: Python<'_>) -> PyErr {
-    EMPTY_FOR_GOOD
+    EMPTY_BOUND_ONCE
         .get(py)
         .map_or_else(|error| error, |class| PyErr::from_type(class.clone(), ()))
 }
 
-/// Whether an exception says that a queue has no item.
+/// Whether an exception means that a queue has no item.
 pub(crate) fn is_no_item(exception: &Bound<'_, PyBaseException>) -> bool {
     EMPTY.is_class_of(exception) || SHUT_DOWN.is_class_of(exception)
 }
 
-/// A queue's refusal to count one more task as done, as its exception.
+/// Converts the error of a queue whose tasks are all done already.
 pub(crate) fn too_many_done(py: Python<'_>) -> impl FnOnce(TooManyDone) -> PyErr {
     move |TooManyDone| Failure::TooManyDone.raise(py)
 }

@@ -10,10 +10,10 @@ use crate::native::{Exported, Native, native, standard};
 use crate::raw::intern;
 use crate::stand_in::{self, WaitsInside};
 
-/// What `threading.Event` consists of: a flag that threads wait for.
+/// The engine's part of `threading.Event`: a flag that threads wait for.
 ///
-/// Blocks in `wait()` until `set()`; Ctrl-C ends the wait. Whoever waits when it is set gets through, even if it is cleared
-/// at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
+/// `wait()` blocks until `set()`; Ctrl-C ends the wait. All threads that wait when the event is set get through, even
+/// if it is cleared at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Event {
     engine: engine::Event,
@@ -60,7 +60,7 @@ impl Event {
         }
     }
 
-    /// Unset the event. Never blocks.
+    /// Clear the event. Never blocks.
     #[inline]
     fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
         match native(slf, |event| event.engine.clear())? {
@@ -69,7 +69,7 @@ impl Event {
         }
     }
 
-    /// Wait until the event is set; whether it was, within `timeout` seconds (None: without limit).
+    /// Wait until the event is set, and return whether it was within `timeout` seconds (None: without limit).
     #[pyo3(signature = (timeout = None))]
     #[inline]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
@@ -94,7 +94,7 @@ impl Event {
         }
     }
 
-    /// Whether the event is set, if it is closed.
+    /// Whether the event is set, if it is native.
     fn _interlock_flag(&self) -> bool {
         self.engine.is_set()
     }
@@ -110,7 +110,7 @@ impl WaitsInside for Event {
     }
 }
 
-/// Threads that wait go on waiting in the engine. In the condition of the attributes a stand-in waits for each of them.
+/// Waiting threads go on waiting in the engine. The condition among the attributes gets a stand-in for each.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let event = object.cast::<Event>()?;
     if !stand_in::put_into(event, attributes.get_item("_cond")?)? {

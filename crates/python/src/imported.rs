@@ -4,11 +4,11 @@ use pyo3::PyTypeCheck;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-/// What a name of a Python module stands for, looked up at the first use.
+/// The object behind a name of a Python module, looked up at the first use.
 ///
-/// An import runs Python code, and the interpreter may end the thread in it. PyO3's `PyOnceLock::import` has it run in an
-/// initialization of std, whose frames have landing pads: see `panic = "abort"` in ARCHITECTURE.md. So the import comes first
-/// here, in a frame of its own, and who comes second throws away what it found.
+/// An import runs Python code, and the interpreter may end the thread during it. PyO3's `PyOnceLock::import` runs it
+/// inside an initialization of std, whose frames have landing pads: see `panic = "abort"` in ARCHITECTURE.md. So this
+/// imports first, in a separate frame. If two threads look the name up at once, the second discards its result.
 pub(crate) struct Imported<T = PyAny> {
     module: &'static str,
     name: &'static str,
@@ -27,7 +27,7 @@ impl<T: PyTypeCheck> Imported<T> {
     /// The object.
     ///
     /// # Errors
-    /// The module or the name is not there, or stands for something else.
+    /// The module or the name does not exist, or the object has another type.
     #[inline]
     pub(crate) fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, T>> {
         match self.found.get(py) {

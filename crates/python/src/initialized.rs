@@ -1,15 +1,15 @@
-//! Objects that the garbage collector sees before they exist.
+//! Objects that the garbage collector sees before they are initialized.
 //!
-//! The interpreter tracks an object as soon as its memory is allocated, and may run a collection before the contents are
-//! written: then `__traverse__` is called on zeroed memory.
+//! The interpreter tracks an object as soon as it has allocated the memory, and may run a collection before the fields
+//! are written. Then it calls `__traverse__` on zeroed memory.
 
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 
-/// A field that says whether the fields beside it are written. In zeroed memory it says no.
+/// A field that tells whether the fields beside it are written. In zeroed memory the answer is no.
 pub(crate) struct Initialized(AtomicBool);
 
 impl Initialized {
-    /// Says yes, as soon as it is in its place.
+    /// A value that answers yes once it is written to its place.
     pub(crate) fn new() -> Self {
         Initialized(AtomicBool::new(true))
     }

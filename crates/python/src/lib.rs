@@ -1,11 +1,11 @@
 //! The extension module `interlock._interlock`: Python's view of the engine.
 //!
-//! A method here converts its arguments, calls the engine, and converts the result. What waits goes through
+//! A method here converts its arguments, calls the engine, and converts the result. Every wait goes through
 //! `blocking::wait`, the one place that detaches from the interpreter.
 
 #![allow(
     rustdoc::bare_urls,
-    reason = "what documents a Python class is read in Python, as plain text"
+    reason = "Python shows the documentation of a class as plain text"
 )]
 
 mod barrier;
@@ -76,7 +76,7 @@ mod _interlock {
         crate::fastcall::rely_on_interpreter_lock();
         crate::fastcall::methods::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
-        // By its Python name it is `threading.Lock` up to 3.12, where pickles look for it.
+        // Up to 3.12, this function is `threading.Lock` in Python, and pickles look it up by that name.
         module.add(
             "allocate_lock",
             wrap_pyfunction!(crate::lock::allocate_lock, module)?,

@@ -15,15 +15,15 @@ use crate::standard_type;
 
 /// A mutual-exclusion lock, which any thread may release.
 ///
-/// Blocks in `acquire()` until it is released; Ctrl-C ends the wait. Locks are handed
-/// over at least every half millisecond, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
-// Named as the standard type: messages of errors hold the name.
+/// `acquire()` blocks until the lock is free; Ctrl-C ends the wait. A contended lock is handed over at least every half
+/// millisecond, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
+// It has the name of the standard type, because error messages contain the name.
 #[pyclass(frozen, weakref, name = "lock", module = "_thread")]
 pub(crate) struct Lock {
     pub(crate) engine: engine::Lock,
 }
 
-/// Make a new lock, which nobody has: `threading.Lock()`.
+/// Create a new, unlocked lock: `threading.Lock()`.
 #[pyfunction(name = "Lock")]
 pub(crate) fn allocate_lock() -> Lock {
     Lock {
@@ -38,17 +38,18 @@ impl Lock {
     #[pyo3(signature = (), text_signature = "()")]
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
         if cfg!(not(Py_3_13)) {
-            // As in the standard library, where `threading.Lock` is a function up to 3.12.
+            // Up to 3.12, `threading.Lock` is a function in the standard library, and the type cannot be called.
             let name = standard_type::LOCK.class(class.py())?.fully_qualified_name()?;
             return Err(PyTypeError::new_err(format!("cannot create '{name}' instances")));
         }
         Ok(allocate_lock())
     }
 
-    /// Take the lock; whether it was taken.
+    /// Take the lock, and return whether that succeeded.
     ///
     /// Blocks until the lock is free, for at most `timeout` seconds (-1: without limit), or not at all if `blocking` is
-    /// false. Raises ValueError for a negative timeout or one without blocking, OverflowError for one beyond TIMEOUT_MAX.
+    /// false. Raises ValueError for a negative timeout or one without blocking, OverflowError for one beyond
+    /// TIMEOUT_MAX.
     #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
     pub(crate) fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
@@ -58,7 +59,7 @@ impl Lock {
         self.acquire_slow(py, blocking.0, timeout)
     }
 
-    /// Release the lock, whichever thread has it, and wake one thread that waits for it. Never blocks.
+    /// Release the lock, whichever thread holds it, and wake one thread that waits for it. Never blocks.
     ///
     /// Raises RuntimeError if the lock is not locked.
     #[inline]
@@ -66,7 +67,7 @@ impl Lock {
         self.engine.release().map_err(errors::not_held(py))
     }
 
-    /// Whether some thread has the lock.
+    /// Whether any thread holds the lock.
     fn locked(&self) -> bool {
         self.engine.is_locked()
     }
@@ -123,7 +124,7 @@ impl Lock {
         self.engine.reset();
     }
 
-    /// The standard library's type: `isinstance()` asks for this.
+    /// The standard library's type, for `isinstance()`.
     #[getter(__class__)]
     fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyType>> {
         standard_type::LOCK.class_of(slf)

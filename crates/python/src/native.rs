@@ -1,16 +1,17 @@
-//! Objects that are closed until somebody looks inside.
+//! Objects that are native until a program looks inside.
 //!
-//! A closed object keeps its state in the engine. From the first look at it (a private attribute, a hook that is set on the
-//! object, in its class or in a derived one) the object is open, for good: its attributes are those that the standard library's
-//! own `__init__` makes, and its methods are the standard library's functions, unmodified, over our locks.
+//! A native object keeps its state in the engine. The first access to its internals (a private attribute, or a hook set
+//! on the object, in its class or in a derived one) materializes it for good. From then on its attributes are those
+//! that the standard library's `__init__` creates, and its methods are the standard library's functions, unmodified,
+//! over our locks.
 //!
-//! The check for it and the operation after it are one step. With a GIL they are so by themselves; on a free-threaded build
-//! each object's critical section makes them one. Opening is such a step too, and says so while it goes on: no operation meets
-//! a half-open object.
+//! The check whether an object is native and the operation after it are one step. With a GIL this is so anyway; on a
+//! free-threaded build each object's critical section makes it so. Materializing is such a step too, and marks the
+//! object while it lasts, so no operation sees a half-materialized object.
 //!
-//! What a class is derived from and what was set in it can change under the feet of its objects. A closed object remembers
-//! the version tag that the interpreter had given its class when the class was found untouched: one comparison tells whether
-//! it has to be looked at again (see `tp_version_tag` in CPython's Objects/typeobject.c).
+//! The bases and attributes of a class can change while it has objects. A native object remembers the version tag that
+//! the interpreter had given its class when the class was found untouched. One comparison tells whether the class has
+//! to be checked again (see `tp_version_tag` in CPython's Objects/typeobject.c).
 
 use interlock_wait::Wakeups;
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
@@ -28,25 +29,26 @@ use crate::raw;
 use crate::raw::intern;
 use crate::standard::Standard;
 
-/// In place of a version tag: the class was not looked at yet. No class has this tag.
+/// In place of a version tag: the class has not been checked yet. No class has this tag.
 const UNKNOWN: u32 = u32::MAX - 1;
-/// In place of a version tag: a thread is about to open the object.
+/// In place of a version tag: a thread is materializing the object.
 const MATERIALIZING: u32 = u32::MAX - 2;
-/// In place of a version tag: the object is open.
+/// In place of a version tag: the object is materialized.
 const MATERIALIZED: u32 = u32::MAX;
 
-/// Moves what the engine holds of an object into its attributes, in one step: see [`Native::export`].
+/// Moves an object's state from the engine into its attributes, in one step: see [`Native::export`].
 pub(crate) type Export = fn(&Bound<'_, PyAny>, &Bound<'_, PyDict>) -> PyResult<Exported>;
 
-/// What came of an attempt to move an object's state.
+/// The result of an attempt to move an object's state.
 pub(crate) enum Exported {
-    /// It is moved; those who waited in the engine are to be woken when the object is open.
+    /// The state is moved. Run the wake-ups of the threads that waited in the engine once the object is materialized.
     Moved(Vec<Wakeups>),
-    /// The attributes were made for another state of the object, such as one in which nobody waited: they are to be made anew.
+    /// The attributes do not fit the object's present state, for instance because a thread waits now. Create them
+    /// again.
     Outdated,
 }
 
-/// What is common to all classes whose objects can be opened.
+/// The common base of all classes whose objects can be materialized.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct Native {
     /// The version tag of the class when it was found untouched, or `UNKNOWN`, `MATERIALIZING` or `MATERIALIZED`.
@@ -55,34 +57,35 @@ pub(crate) struct Native {
 }
 
 impl Native {
-    /// For an object of a class; open at once if that class has insides of its own.
+    /// The state of a new object of `class`, materialized at once if that class changes or overrides internals.
     ///
-    /// `export` is called once, while no other thread is at the object. It must neither detach nor run Python code: both would
-    /// let others look.
+    /// `export` runs while no other thread uses the object. It must neither detach nor run Python code, because either
+    /// would let other threads in.
     #[inline]
     pub(crate) fn new(class: &Bound<'_, PyType>, export: Export) -> PyResult<Self> {
         let this = Native {
             tag: AtomicU32::new(UNKNOWN),
             export,
         };
-        this.look_at(class)?;
+        this.check_class(class)?;
         Ok(this)
     }
 
-    /// Whether the object is closed, as far as one comparison tells: `false` may also mean that its class has changed.
+    /// Whether the object is native, as far as one comparison tells. `false` may also mean that its class has changed.
     #[inline]
     pub(crate) fn is_native_for(&self, class: *mut ffi::PyTypeObject) -> bool {
         raw::version_tag(class) == self.tag()
     }
 
-    /// Whether the object is open by now.
+    /// Whether the object is materialized by now.
     pub(crate) fn is_materialized(&self) -> bool {
         self.tag() == MATERIALIZED
     }
 
     #[inline]
     fn tag(&self) -> u32 {
-        // Acquire pairs with the Release store in `set`: who finds the object open finds its attributes.
+        // Acquire pairs with the Release store in `set`: a thread that finds the object materialized finds its
+        // attributes.
         self.tag.load(Ordering::Acquire)
     }
 
@@ -91,7 +94,7 @@ impl Native {
         self.tag.store(tag, Ordering::Release);
     }
 
-    /// Goes from one tag to another; whether it was that one.
+    /// Changes the tag from `from` to `to`. Returns whether it was `from`.
     fn change(&self, from: u32, to: u32) -> bool {
         // AcqRel pairs with both sides of `tag` and `set`; relaxed: a change that fails tells nothing.
         self.tag
@@ -99,12 +102,13 @@ impl Native {
             .is_ok()
     }
 
-    /// Looks whether the class of an object that is closed, as far as is known, is untouched, and remembers it; whether it is.
-    fn look_at(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
+    /// Checks that the class of an object that is not known to be materialized is untouched, and remembers its tag.
+    /// Returns whether the object is native.
+    fn check_class(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
         let before = self.tag();
         Ok(match Standard::untouched(class)? {
             Some(tag) => {
-                // A class without a tag (0) is looked at each time.
+                // A class without a tag (0) is checked each time.
                 self.change(before, if tag == 0 { UNKNOWN } else { tag });
                 !matches!(self.tag(), MATERIALIZED | MATERIALIZING)
             }
@@ -120,18 +124,18 @@ impl Native {
 
 #[pymethods]
 impl Native {
-    /// Open the object, unless it is open.
+    /// Materialize the object, unless it is materialized already.
     fn _interlock_materialize(slf: &Bound<'_, Self>) -> PyResult<()> {
         materialize_any(slf.as_any(), slf.get())
     }
 
-    /// Whether the object is open: whether its methods are the standard library's.
+    /// Whether the object is materialized, so that its methods are the standard library's.
     #[getter]
     fn _interlock_is_materialized(slf: &Bound<'_, Self>) -> bool {
         slf.get().is_materialized()
     }
 
-    /// The attributes of the object, which is opened: `__dict__` of the classes that programs see.
+    /// The attributes of the object, which this materializes. This is `__dict__` of the public classes.
     #[getter]
     fn _interlock_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         materialize_any(slf.as_any(), slf.get())?;
@@ -144,8 +148,8 @@ impl Native {
         raw::set_instance_dict(slf, attributes)
     }
 
-    /// Set an attribute; one that the standard library's methods use opens the object: `__setattr__` of the classes that
-    /// programs see.
+    /// Set an attribute. Materializes the object if the standard library's methods use the attribute. This is
+    /// `__setattr__` of the public classes.
     fn _interlock_setattr(
         slf: &Bound<'_, Self>,
         name: &Bound<'_, PyString>,
@@ -157,7 +161,7 @@ impl Native {
         raw::generic_set_attribute(slf, name, Some(&value))
     }
 
-    /// Delete an attribute: `__delattr__`.
+    /// Delete an attribute. Materializes the object as setting one does. This is `__delattr__` of the public classes.
     fn _interlock_delattr(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
         if !slf.get().is_materialized() && Standard::uses(&slf.get_type(), name)? {
             materialize_any(slf.as_any(), slf.get())?;
@@ -166,14 +170,14 @@ impl Native {
     }
 }
 
-/// A class whose objects can be opened.
+/// A class whose objects can be materialized.
 pub(crate) trait NativeClass: PyClass<Frozen = True, BaseType = Native> + Sync {}
 
 impl<T: PyClass<Frozen = True, BaseType = Native> + Sync> NativeClass for T {}
 
-/// Runs an operation of the engine on an object if it is closed; `None` if it is open.
+/// Runs an operation of the engine on an object if it is native. Returns `None` if it is materialized.
 ///
-/// The operation may wait: while the thread sleeps, others may operate on the object, and open it.
+/// The operation may wait. While the thread sleeps, other threads may use the object and materialize it.
 #[inline]
 pub(crate) fn native<'a, T: NativeClass, R>(
     slf: &'a Bound<'_, T>,
@@ -189,63 +193,65 @@ pub(crate) fn native<'a, T: NativeClass, R>(
     })
 }
 
-/// Whether an object is closed whose class has another version tag than the object remembers. It is opened if the class has
-/// got insides of its own.
+/// Whether an object is native although its class no longer has the version tag that the object remembers. Materializes
+/// it if the class now changes or overrides internals.
 #[cold]
 fn is_native_after_all<T: NativeClass>(slf: &Bound<'_, T>) -> PyResult<bool> {
     let native = slf.as_super().get();
-    if !matches!(native.tag(), MATERIALIZED | MATERIALIZING) && native.look_at(&slf.as_any().get_type())? {
+    if !matches!(native.tag(), MATERIALIZED | MATERIALIZING)
+        && native.check_class(&slf.as_any().get_type())?
+    {
         return Ok(true);
     }
     materialize_any(slf.as_any(), native)?;
     Ok(false)
 }
 
-/// Whether a method of an object may do the work of another method by itself: not if the class, or a derived one, has got
-/// another method of that name, nor if the object is open.
+/// Whether a method may do the work of another method itself instead of calling it. It may not if the other method may
+/// be overridden in the class or a derived one, or if the object is materialized.
 #[inline]
 pub(crate) fn goes_own_way<T: NativeClass>(slf: &Bound<'_, T>) -> PyResult<bool> {
     let class = slf.as_any().get_type();
-    let is_closed = slf.as_super().get().is_native_for(class.as_type_ptr());
-    Ok(Standard::is_ours(&class)? && (is_closed || is_native_after_all(slf)?))
+    let is_native = slf.as_super().get().is_native_for(class.as_type_ptr());
+    Ok(Standard::is_ours(&class)? && (is_native || is_native_after_all(slf)?))
 }
 
-/// NativeClass an object, unless it is open.
+/// Materializes an object, unless it is materialized already.
 pub(crate) fn materialize<T: NativeClass>(slf: &Bound<'_, T>) -> PyResult<()> {
     materialize_any(slf.as_any(), slf.as_super().get())
 }
 
-/// Says that an object is open which was given something for which only the standard library has a way, before it did
-/// anything; its `__init__` is the standard library's then.
+/// Marks an unused object as materialized, because it was given an argument that only the standard library can handle.
+/// The caller then runs the standard library's `__init__`.
 pub(crate) fn begin_materialized<T: NativeClass>(slf: &Bound<'_, T>) {
     slf.as_super().get().set(MATERIALIZED);
 }
 
 #[cold]
 fn materialize_any(slf: &Bound<'_, PyAny>, native: &Native) -> PyResult<()> {
-    let mut somebody_waits = false;
+    let mut threads_wait = false;
     while !native.is_materialized() {
         if native.tag() == MATERIALIZING {
-            blocking::give_way(slf.py()); // it takes another thread some microseconds
+            blocking::give_way(slf.py()); // another thread takes a few microseconds to finish
             continue;
         }
-        let standard = Standard::of(&slf.get_type())?.ok_or_else(hidden)?;
-        // Python code, so others may run; what it makes is nobody's yet.
-        let attributes = standard.get().attributes(slf, somebody_waits)?;
+        let standard = Standard::of(&slf.get_type())?.ok_or_else(not_public)?;
+        // This runs Python code, so other threads may run. They cannot see the new attributes yet.
+        let attributes = standard.get().attributes(slf, threads_wait)?;
         match with_critical_section(slf, || export(slf, native, &attributes))? {
             Exported::Moved(wakeups) => wakeups.into_iter().for_each(Wakeups::run),
-            Exported::Outdated => somebody_waits = true,
+            Exported::Outdated => threads_wait = true,
         }
     }
     Ok(())
 }
 
-/// Moves an object's state into attributes, and these into the object, unless another thread does that.
+/// Moves an object's state into attributes, and these into the object, unless another thread does so.
 ///
-/// On a free-threaded build the critical section is left while this waits for a dictionary that another thread looks at. So the
-/// tag says what is going on: meanwhile nobody takes the object for a closed one.
+/// On a free-threaded build, the interpreter suspends the critical section while this waits for a dictionary that
+/// another thread uses. So the tag marks the object meanwhile, and no thread takes it for a native one.
 fn export(slf: &Bound<'_, PyAny>, native: &Native, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
-    // Other code could run, and look, in a collection.
+    // A collection could run other code, which could look at the object.
     let _no_collection = raw::NoCollection::begin();
     let before = native.tag();
     if before == MATERIALIZED || before == MATERIALIZING || !native.change(before, MATERIALIZING) {
@@ -263,7 +269,7 @@ fn export(slf: &Bound<'_, PyAny>, native: &Native, attributes: &Bound<'_, PyDict
     filled.and(exported)
 }
 
-/// Calls the standard library's function of this name; the first argument is the open object.
+/// Calls the standard library's function of this name. The first argument is the materialized object.
 #[cold]
 pub(crate) fn standard<'py, T: NativeClass>(
     slf: &Bound<'py, T>,
@@ -278,22 +284,24 @@ pub(crate) fn function<'py, T: NativeClass>(
     slf: &Bound<'py, T>,
     name: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let standard = Standard::of(&slf.as_any().get_type())?.ok_or_else(hidden)?;
+    let standard = Standard::of(&slf.as_any().get_type())?.ok_or_else(not_public)?;
     standard.get().function(name)
 }
 
 #[cold]
-fn hidden() -> PyErr {
-    PyRuntimeError::new_err("only objects of public classes can be opened")
+fn not_public() -> PyErr {
+    PyRuntimeError::new_err("only objects of public classes can be materialized")
 }
 
-/// An attribute that is inside: a look at it opens the object. (The attribute itself is then found before this.)
+/// An internal attribute: reading it materializes the object. (From then on, lookup finds the attribute itself before
+/// this.)
 ///
-/// The garbage collector is not told of what it has: it belongs to a class that lives as long as the module that defines it.
+/// The garbage collector does not see its references: it belongs to a class that lives as long as the module that
+/// defines it.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Internal {
     name: Py<PyString>,
-    /// Gives the attribute of a closed object, if that is no reason to open it.
+    /// Reads the attribute of a native object, if that need not materialize it.
     read: Option<Py<PyAny>>,
 }
 
@@ -316,7 +324,7 @@ impl Internal {
         let py = owner.py();
         let name = self.name.bind(py);
         let Some(object) = object else {
-            // Of the class it is what the standard library's class has under that name, if it has anything.
+            // Read from the class, it is the standard library's function of that name, if there is one.
             let function = match owner.cast::<PyType>() {
                 Ok(class) => Standard::of(class)?.and_then(|standard| standard.get().function(name).ok()),
                 Err(_) => None,
@@ -335,7 +343,7 @@ impl Internal {
         if let Some(found) = raw::instance_dict(object)?.get_item(name)? {
             return Ok(found);
         }
-        // What the standard library has in some objects of the class only, instead of the function of that name.
+        // The object has no such attribute, as in the standard library: then it is the function of that name.
         if let Some(function) =
             Standard::of(&object.get_type())?.and_then(|standard| standard.get().function(name).ok())
         {

@@ -1,4 +1,4 @@
-//! What PyO3 has no way, or a longer one, to ask the interpreter for: classes, attributes, a plain call.
+//! Access to classes, attributes and a plain call, for which PyO3 has no API, or only a slower one.
 
 use std::ffi::c_int;
 use std::ptr::null_mut;
@@ -11,33 +11,34 @@ use pyo3::types::{PyDict, PyString, PyType};
 
 // SAFETY: this is the function's declaration in CPython's Include/cpython/object.h, in all supported versions.
 unsafe extern "C" {
-    /// What a class has under a name, by way of the interpreter's cache; a borrowed reference, or null without an exception.
+    /// The attribute of a class, found through the interpreter's cache. A borrowed reference, or null without an
+    /// exception.
     fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
 }
 
-/// The number of the state of a class, in which all changes of it and of those it is derived from count; 0 if it has none.
+/// The version tag of a class. Each change of the class or of one of its bases changes it; 0 if the class has none.
 #[inline]
 pub(crate) fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
     // SAFETY: callers pass the class of an object that they hold, or one that they hold.
     let tag = unsafe { &raw mut (*class).tp_version_tag };
     // SAFETY: the field is aligned and lives as long as the class, and other threads write it in one piece.
     let tag = unsafe { AtomicU32::from_ptr(tag) };
-    // Relaxed: whoever changes the class while a call of its objects runs may come before or after that call.
+    // Relaxed: a change of the class during a call on its objects may take effect before or after that call.
     tag.load(Ordering::Relaxed)
 }
 
-/// What a class has under a name, its own or inherited.
+/// The attribute of a class under a name, its own or an inherited one.
 pub(crate) fn lookup<'py>(
     class: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
 ) -> Option<Bound<'py, PyAny>> {
     // SAFETY: both are alive, and the thread is attached.
     let found = unsafe { _PyType_Lookup(class.as_type_ptr(), name.as_ptr()) };
-    // SAFETY: null, or what the class holds at this moment.
+    // SAFETY: null, or a reference that the class holds at this moment.
     unsafe { Bound::from_borrowed_ptr_or_opt(class.py(), found) }
 }
 
-/// The attributes of an object, as they are; one of a class in Python.
+/// The `__dict__` of an object whose class is a Python class.
 pub(crate) fn instance_dict<'py>(object: &Bound<'py, impl Sized>) -> PyResult<Bound<'py, PyDict>> {
     // SAFETY: the object is alive, and the thread is attached.
     let dict = unsafe { ffi::PyObject_GenericGetDict(object.as_ptr(), null_mut()) };
@@ -46,7 +47,7 @@ pub(crate) fn instance_dict<'py>(object: &Bound<'py, impl Sized>) -> PyResult<Bo
     Ok(dict.cast_into()?)
 }
 
-/// Replaces the attributes of an object.
+/// Replaces the `__dict__` of an object.
 pub(crate) fn set_instance_dict(
     object: &Bound<'_, impl Sized>,
     attributes: &Bound<'_, PyDict>,
@@ -56,7 +57,7 @@ pub(crate) fn set_instance_dict(
     check(object.py(), done)
 }
 
-/// Sets an attribute as `object.__setattr__` does, or deletes it.
+/// Sets an attribute as `object.__setattr__` does, or deletes it if there is no value.
 pub(crate) fn generic_set_attribute(
     object: &Bound<'_, impl Sized>,
     name: &Bound<'_, PyString>,
@@ -72,20 +73,20 @@ fn check(py: Python<'_>, done: c_int) -> PyResult<()> {
     if done == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
 }
 
-/// Raises an exception of this class without arguments, as C code does: it is made when somebody looks at it.
+/// Raises an exception of this class without arguments, as C code does: the object is created only when it is needed.
 #[inline]
 pub(crate) fn raise(class: &Bound<'_, PyType>) {
     // SAFETY: the class is alive, and the thread is attached, as the borrow shows.
     unsafe { ffi::PyErr_SetNone(class.as_ptr()) };
 }
 
-/// The result of a function that is called with one argument. (PyO3's way makes five calls of it up to 3.11.)
+/// Calls a function with one argument. (Up to 3.11, PyO3's way takes five calls.)
 #[inline]
 pub(crate) fn call_one<'py>(
     function: &Bound<'py, PyAny>,
     argument: Borrowed<'_, 'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    // The place before the argument is the callee's to use.
+    // The callee may use the place before the argument.
     let mut arguments = [null_mut(), argument.as_ptr()];
     let first = arguments.as_mut_ptr().wrapping_add(1);
     let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
@@ -95,7 +96,7 @@ pub(crate) fn call_one<'py>(
     unsafe { Bound::from_owned_ptr_or_err(function.py(), result) }
 }
 
-/// Gives a class another type than `type`, of which PyO3 makes its classes.
+/// Sets the metaclass of a class. PyO3 creates its classes with the metaclass `type`.
 ///
 /// Raises TypeError if the metaclass is not derived from the class's type, or its instances have another layout.
 #[pyfunction]
@@ -108,8 +109,9 @@ pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyT
         return Err(PyTypeError::new_err(message));
     }
     let type_of_class = metaclass.clone().into_ptr().cast();
-    // SAFETY: the class is alive. Its new type is kept by the reference that was just given away, adds methods alone to
-    // the old one, and has the same layout. Whoever reads the field at this moment finds one type or the other.
+    // SAFETY: the class is alive. The reference that was just given away keeps its new type alive, which only adds
+    // methods to the old one and has the same layout. A thread that reads the field at this moment finds one type or
+    // the other.
     unsafe { (*class.as_ptr()).ob_type = type_of_class };
     // SAFETY: the class is alive.
     unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
@@ -118,8 +120,8 @@ pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyT
 
 /// A name of an attribute or a method, interned at the first use.
 ///
-/// PyO3's `intern!` detaches from the interpreter at its first use: others could come in between two steps that are meant to
-/// be one, and a daemon thread could be ended there, in frames of std that do not bear it.
+/// PyO3's `intern!` detaches from the interpreter at its first use. Other threads could come between two steps that
+/// must be one, and the interpreter could end a daemon thread there, in frames of std that cannot be unwound.
 pub(crate) struct Name {
     text: &'static str,
     /// The address of the string, which is never freed; 0 before the first use.
@@ -141,8 +143,8 @@ impl Name {
             self.intern(py);
         }
         let object: *const Py<PyString> = self.object.as_ptr().cast_const().cast();
-        // SAFETY: it is not 0, and from then on the address of a string that is never freed, as is an owned reference, which
-        // is a pointer and nothing else. Whoever was first has stored the same address as all others.
+        // SAFETY: it is not 0, so it is the address of a string that is never freed. An owned reference has the same
+        // form: it is a pointer and nothing else. All threads that intern the string store the same address.
         unsafe { &*object }.bind(py)
     }
 
@@ -154,7 +156,7 @@ impl Name {
     }
 }
 
-/// A [`Name`], as PyO3's macro of this name has it.
+/// A [`Name`] in place, like PyO3's macro of the same name.
 macro_rules! intern {
     ($py:expr, $text:expr) => {{
         static NAME: $crate::raw::Name = $crate::raw::Name::new($text);
@@ -163,14 +165,14 @@ macro_rules! intern {
 }
 pub(crate) use intern;
 
-/// While it lives, the calling thread begins no garbage collection, in which code of anybody's might run.
+/// While this lives, the calling thread starts no garbage collection, which might run user code.
 pub(crate) struct NoCollection {
     was_enabled: bool,
 }
 
 impl NoCollection {
     pub(crate) fn begin() -> Self {
-        // SAFETY: the thread is attached: an object is being opened.
+        // SAFETY: the thread is attached: it is materializing an object.
         let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
         NoCollection { was_enabled }
     }

@@ -13,11 +13,12 @@ use crate::convert::{LockTimeout, Timeout, Truth, takes_no_arguments};
 use crate::errors;
 use crate::standard_type;
 
-/// A lock that its owner may acquire again, and has to release as often.
+/// A lock that its owner may acquire again, and must release as many times.
 ///
-/// Blocks in `acquire()` while another thread owns it; Ctrl-C ends the wait. Locks are handed
-/// over at least every half millisecond, so no thread starves. Follows https://docs.python.org/3/library/threading.html#rlock-objects.
-// Named as the standard type: messages of errors hold the name.
+/// `acquire()` blocks while another thread owns the lock; Ctrl-C ends the wait. A contended lock is handed over at
+/// least every half millisecond, so no thread starves. Follows
+/// https://docs.python.org/3/library/threading.html#rlock-objects.
+// It has the name of the standard type, because error messages contain the name.
 #[pyclass(frozen, weakref, subclass, module = "_thread")]
 pub(crate) struct RLock {
     pub(crate) engine: engine::RLock,
@@ -34,7 +35,7 @@ impl RLock {
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        RLock::made(class, args, kwargs)
+        RLock::create(class, args, kwargs)
     }
 
     #[cfg(not(Py_3_15))]
@@ -46,14 +47,14 @@ impl RLock {
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        RLock::made(class, args, kwargs)
+        RLock::create(class, args, kwargs)
     }
 
-    /// Take the lock, once more if this thread owns it; whether it was taken.
+    /// Take the lock, once more if this thread owns it, and return whether that succeeded.
     ///
     /// Blocks while another thread owns the lock, for at most `timeout` seconds (-1: without limit), or not at all if
-    /// `blocking` is false. Raises ValueError for a negative timeout or one without blocking, OverflowError for one beyond
-    /// TIMEOUT_MAX.
+    /// `blocking` is false. Raises ValueError for a negative timeout or one without blocking, OverflowError for one
+    /// beyond TIMEOUT_MAX.
     #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
     pub(crate) fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
@@ -63,7 +64,7 @@ impl RLock {
         self.acquire_slow(py, blocking.0, timeout)
     }
 
-    /// Release the lock once; at the last time, wake one thread that waits for it. Never blocks.
+    /// Release the lock once. The last release wakes one thread that waits for it. Never blocks.
     ///
     /// Raises RuntimeError if the calling thread does not own the lock.
     #[inline]
@@ -71,7 +72,7 @@ impl RLock {
         self.engine.release().map_err(errors::not_owned(py))
     }
 
-    /// Whether some thread owns the lock.
+    /// Whether any thread owns the lock.
     fn locked(&self) -> bool {
         self.engine.is_locked()
     }
@@ -127,7 +128,7 @@ impl RLock {
             owner: ThreadId::from_ident(saved.1),
         };
         blocking::go_on_waiting(py, Deadline::NEVER, |context| {
-            // A wait that insists ends in success only.
+            // A wait that insists always succeeds.
             let _ = self.engine.restore_with(saved, &mut context.insisting());
         })
     }
@@ -136,7 +137,7 @@ impl RLock {
         self.engine.reset();
     }
 
-    /// The standard library's type: `isinstance()` asks for this.
+    /// The standard library's type, for `isinstance()`.
     #[getter(__class__)]
     fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyType>> {
         standard_type::RLOCK.class_of(slf)
@@ -159,8 +160,8 @@ impl RLock {
     }
 }
 
-/// What the standard library says to arguments of `RLock()`: nothing up to 3.12, a warning up to 3.14. Those of a derived
-/// class are its own, from 3.15 on only if it has an `__init__` of its own.
+/// Treats arguments of `RLock()` as the standard library does: ignores them up to 3.12, warns up to 3.14, and refuses
+/// them from 3.15 on. A derived class may take any arguments; from 3.15 on, only if it has an `__init__` of its own.
 #[cold]
 fn refuse_arguments(
     class: &Bound<'_, PyType>,
@@ -170,7 +171,7 @@ fn refuse_arguments(
     let py = class.py();
     if cfg!(Py_3_15) {
         let named = kwargs.and_then(|kwargs| kwargs.keys().get_item(0).ok());
-        // By its Python name, `threading.RLock` is a function, whose refusal is another one.
+        // `threading.RLock` is a Python function, whose error message differs from that of the type.
         let words = match (named, class.is(py.get_type::<RLock>())) {
             (Some(name), true) => format!("RLock() got an unexpected keyword argument '{name}'"),
             (None, true) if args.len() == 1 => {
@@ -198,7 +199,7 @@ fn refuse_arguments(
 
 impl RLock {
     #[inline]
-    fn made(
+    fn create(
         class: &Bound<'_, PyType>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,

@@ -14,9 +14,9 @@ use crate::native::{
 };
 use crate::raw::intern;
 
-/// What `threading.Semaphore` and `threading.BoundedSemaphore` consist of: a number of permits.
+/// The engine's part of `threading.Semaphore` and `threading.BoundedSemaphore`: a counter of permits.
 ///
-/// Blocks in `acquire()` while there is none, until `release()`; Ctrl-C ends the wait. Follows
+/// `acquire()` blocks while there is no permit, until `release()`; Ctrl-C ends the wait. Follows
 /// https://docs.python.org/3/library/threading.html#semaphore-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Semaphore {
@@ -47,7 +47,7 @@ impl Semaphore {
         begin(slf, Some(value), true)
     }
 
-    /// Take a permit; whether one was taken.
+    /// Take a permit, and return whether that succeeded.
     ///
     /// Blocks while there is none, for at most `timeout` seconds (None: without limit), or not at all if `blocking` is
     /// false. Raises ValueError for a timeout without blocking.
@@ -61,7 +61,7 @@ impl Semaphore {
         let py = slf.py();
         let mut left = None;
         let acquired = native(slf, |semaphore| {
-            semaphore.acquire_closed(py, blocking.0, timeout, &mut left)
+            semaphore.acquire_native(py, blocking.0, timeout, &mut left)
         })?;
         let acquired = acquired.transpose()?.unwrap_or(Err(WaitError::Retired));
         match acquired {
@@ -87,7 +87,7 @@ impl Semaphore {
         Self::acquire(slf, blocking, timeout)
     }
 
-    /// Give back `n` permits, and wake as many threads that wait. Never blocks.
+    /// Give back `n` permits, and wake as many waiting threads. Never blocks.
     ///
     /// Raises ValueError if n is less than 1, or if there would be more permits than a BoundedSemaphore began with.
     #[pyo3(signature = (n = Given::default()), text_signature = "($self, n=1)")]
@@ -95,7 +95,7 @@ impl Semaphore {
     fn release<'py>(slf: &Bound<'py, Self>, n: Given<'py>) -> PyResult<()> {
         let py = slf.py();
         let Some(count) = n.0.as_ref().map_or(Some(1), plain_number) else {
-            // Not an integer, or a very large one: what that comes to is for the standard library to say.
+            // Not an exact `int`, or a very large one: the standard library decides what it means.
             materialize(slf)?;
             return standard(slf, intern!(py, "release"), (slf, n.0)).map(drop);
         };
@@ -127,21 +127,22 @@ impl Semaphore {
         }
     }
 
-    /// How many permits there are, if the semaphore is closed.
+    /// How many permits there are, if the semaphore is native.
     fn _interlock_permits(&self) -> usize {
         self.engine.permits()
     }
 
-    /// How many permits there may be at most, if the semaphore is closed.
+    /// The most permits that there may be, if the semaphore is native.
     fn _interlock_bound(&self) -> usize {
         self.engine.bound()
     }
 }
 
 impl Semaphore {
-    /// [`WaitError::Retired`] if it was opened meanwhile; `left` is what is left of the timeout then, in seconds.
+    /// [`WaitError::Retired`] if the semaphore was materialized during the wait. `left` is then the rest of the
+    /// timeout, in seconds.
     #[inline]
-    fn acquire_closed(
+    fn acquire_native(
         &self,
         py: Python<'_>,
         blocking: bool,
@@ -172,7 +173,8 @@ impl Semaphore {
     }
 }
 
-/// Begins with so many permits, 1 if that was not given. Anything but a plain number of permits is left to the standard library.
+/// Initializes a semaphore with `value` permits, 1 if the caller passed none. The standard library handles any value
+/// but a plain number.
 fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: bool) -> PyResult<()> {
     let py = slf.py();
     let permits = match value {
@@ -196,7 +198,8 @@ fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: 
     if begun == Some(true) {
         return Ok(());
     }
-    // Up to 3.11 a bounded semaphore's calls that of `Semaphore`, by the name that is ours after `install()`.
+    // Up to 3.11, the `__init__` of a bounded semaphore calls that of `Semaphore` by its name, which is ours after
+    // `install()`.
     let own = if bounded {
         None
     } else {

@@ -1,10 +1,10 @@
-//! What stands in an open condition's line for a thread that waits in the engine.
+//! Stand-ins, which represent threads that wait in the engine in the line of a materialized condition.
 //!
-//! When an object is opened on which threads wait, they go on waiting where they are. The standard library's `notify()` takes
-//! the first in the list `_waiters` and calls its `release()`: that of a stand-in lets a thread in the engine go on. Both
-//! lines are in the same order, and threads that come later stand behind the stand-ins. A thread that gives up in the engine
-//! leaves its stand-in behind; there is then one too many, whose `release()` raises RuntimeError, as that of an unlocked lock
-//! does, and `notify()` goes on to the next.
+//! When an object is materialized while threads wait, they go on waiting in the engine. The standard library's
+//! `notify()` takes the first entry of the list `_waiters` and calls its `release()`. The `release()` of a stand-in
+//! lets a thread in the engine continue. Both lines have the same order, and later threads line up behind the
+//! stand-ins. A thread that gives up in the engine leaves its stand-in behind, so there is one too many. Its
+//! `release()` raises RuntimeError, as that of an unlocked lock does, and `notify()` goes on to the next entry.
 
 use pyo3::PyClass;
 use pyo3::PyTraverseError;
@@ -15,15 +15,15 @@ use pyo3::pyclass::boolean_struct::True;
 
 use crate::native::Native;
 
-/// An object in which threads may wait when it is opened.
+/// An object on which threads may wait in the engine when it is materialized.
 pub(crate) trait WaitsInside: PyClass<Frozen = True, BaseType = Native> + Sync {
     /// How many threads wait.
     fn waiting(&self) -> usize;
-    /// Notifies the first of them; whether there was one.
+    /// Notifies the first of them, and returns whether there was one.
     fn let_one_through(&self) -> bool;
 }
 
-/// Stands for a thread that waits in the engine for an object that is open by now.
+/// Represents a thread that waits in the engine for an object that has been materialized.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct StandIn {
     object: Py<PyAny>,
@@ -32,7 +32,7 @@ pub(crate) struct StandIn {
 
 #[pymethods]
 impl StandIn {
-    /// Let the thread go on. Raises RuntimeError if it has given up.
+    /// Let the thread continue. Raises RuntimeError if it has given up.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         if (self.let_one_through)(self.object.bind(py))? {
             Ok(())
@@ -46,8 +46,8 @@ impl StandIn {
     }
 }
 
-/// Puts a stand-in for each thread that waits in `object` into the line of an open condition. False, and nothing was done, if
-/// threads wait and the condition is closed, or missing. Runs no Python code.
+/// Puts a stand-in for each thread that waits in `object` into the line of a materialized condition. If threads wait
+/// but the condition is native or missing, does nothing and returns false. Runs no Python code.
 pub(crate) fn put_into<T: WaitsInside>(
     object: &Bound<'_, T>,
     condition: Option<Bound<'_, PyAny>>,
@@ -65,7 +65,7 @@ pub(crate) fn put_into<T: WaitsInside>(
     })
 }
 
-/// Puts a stand-in for each of so many threads at the end of a line, a `collections.deque`.
+/// Appends a stand-in for each of `waiting` threads to a line, which is a `collections.deque`.
 pub(crate) fn stand_in_line<T: WaitsInside>(
     object: &Bound<'_, T>,
     waiting: usize,

@@ -1,4 +1,4 @@
-//! What the standard library has for a class of ours.
+//! The standard library's counterpart of a class of ours.
 
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
 use pyo3::PyTraverseError;
@@ -11,8 +11,8 @@ use pyo3::types::{PyDict, PyFrozenSet, PyString, PyType};
 use crate::raw;
 use crate::raw::intern;
 
-/// The standard library's functions for a class of ours, and what of the class nobody may touch as long as its objects are
-/// closed. The class has it as `_interlock_standard`.
+/// The standard library's functions for a class of ours, and the attributes of the class that must not change while its
+/// objects are native. The class holds it as `_interlock_standard`.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Standard {
     /// The standard library's class.
@@ -21,32 +21,34 @@ pub(crate) struct Standard {
     look: Py<PyAny>,
     /// Functions by name.
     functions: Py<PyDict>,
-    /// The version tag of `like` when they were found.
+    /// The version tag of `like` when the functions were found.
     found_at: AtomicU32,
-    /// Makes the attributes of an object that is opened: called with the object, and whether threads wait for it.
+    /// Creates the attributes of an object that is materialized. Called with the object and whether threads wait for
+    /// it.
     attributes: Py<PyAny>,
     /// Names that the standard library's functions look up in an object.
     used: Py<PyFrozenSet>,
     sealed: PyOnceLock<Sealed>,
 }
 
-/// A class, and what nobody may touch. The garbage collector is not told: the class lives as long as the module that defines it.
+/// A class and the attributes that must not change. The garbage collector does not see these references: the class
+/// lives as long as the module that defines it.
 struct Sealed {
     class: Py<PyType>,
-    /// What the class had under its private names when it was made.
+    /// The private attributes of the class when it was created.
     private: Vec<Had>,
-    /// What it had under the public names that methods of the class itself, not of a derived one, take for its own.
+    /// Its public methods that other methods rely on to be unchanged, in the class itself but not in derived classes.
     called: Vec<Had>,
-    /// What the standard library's class, whose methods the class takes the place of, has by itself.
+    /// The methods of the standard library's class that the class replaces.
     methods: Vec<Had>,
-    /// The version tag of the class when it was last found untouched. It changes with that of every base.
+    /// The version tag of the class when it was last found untouched. A change of any base changes it too.
     tag: AtomicU32,
 }
 
-/// What a class had under a name.
+/// A name, and the attribute that a class had under it.
 type Had = (Py<PyString>, Option<Py<PyAny>>);
 
-fn has_still(class: &Bound<'_, PyType>, all: &[Had]) -> bool {
+fn still_has(class: &Bound<'_, PyType>, all: &[Had]) -> bool {
     all.iter().all(|(name, had)| {
         let has = raw::lookup(class, name.bind(class.py()));
         has.as_ref().map(Bound::as_ptr) == had.as_ref().map(Py::as_ptr)
@@ -55,8 +57,8 @@ fn has_still(class: &Bound<'_, PyType>, all: &[Had]) -> bool {
 
 #[pymethods]
 impl Standard {
-    /// `look` is called now, and again when `like` has changed. `used`: the names that its functions look up in an object;
-    /// `attributes`: makes an object's attributes.
+    /// `look` is called now, and again after `like` has changed. `used` has the names that its functions look up in an
+    /// object. `attributes` creates an object's attributes.
     #[new]
     fn new(
         like: Py<PyType>,
@@ -77,10 +79,11 @@ impl Standard {
         })
     }
 
-    /// Remember what `class` has under the names `private`, and the standard class under the names in `methods`: once one of
-    /// them, or a derived class, has something else there, objects of the class are open. A name in `methods` comes with
-    /// whether the method is the standard library's own; if one is not, objects are open from the start. The names `called`
-    /// count for the class itself only: its methods reckon with those of a derived class.
+    /// Remember the attributes of `class` named in `private`, and those of the standard class named in `methods`. Once
+    /// one of these differs, in the class or a derived one, the objects are materialized. Each name in `methods` comes
+    /// with whether the method is the standard library's own; if one is not, objects are materialized from the start.
+    /// The names in `called` count for the class itself only, because its methods allow for overrides in a derived
+    /// class.
     fn seal(
         &self,
         class: &Bound<'_, PyType>,
@@ -118,23 +121,24 @@ impl Standard {
 }
 
 impl Standard {
-    /// That of a class, or of the nearest class of ours that it is derived from.
+    /// The counterpart of a class, or of the nearest class of ours that it is derived from.
     pub(crate) fn of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, Standard>>> {
         let name = intern!(class.py(), "_interlock_standard");
         Ok(raw::lookup(class, name).and_then(|found| found.cast_into::<Standard>().ok()))
     }
 
-    /// The version tag of a class of closed objects, 0 if it has none; `None` if the class has insides of its own.
+    /// The version tag of a class whose objects can be native, 0 if it has none. `None` if the class was changed, or
+    /// overrides internals.
     #[inline]
     pub(crate) fn untouched(class: &Bound<'_, PyType>) -> PyResult<Option<u32>> {
         let py = class.py();
-        // Before the look, so that a change meanwhile is seen.
+        // Read before the checks, so that a change during them is noticed.
         let tag = raw::version_tag(class.as_type_ptr());
         let Some(standard) = Self::of(class)? else {
-            return Ok(Some(tag)); // no program sees it
+            return Ok(Some(tag)); // no program can see this class
         };
         let Some(sealed) = standard.get().sealed.get(py) else {
-            return Ok(Some(tag)); // it is being made
+            return Ok(Some(tag)); // the class is still being created
         };
         let ours = class.is(&sealed.class);
         // Relaxed: a tag is given to one state of one class, for ever.
@@ -142,9 +146,9 @@ impl Standard {
             return Ok(Some(tag));
         }
         let like = standard.get().like.bind(py);
-        let untouched = has_still(class, &sealed.private)
-            && (!ours || has_still(class, &sealed.called))
-            && has_still(like, &sealed.methods);
+        let untouched = still_has(class, &sealed.private)
+            && (!ours || still_has(class, &sealed.called))
+            && still_has(like, &sealed.methods);
         if untouched && ours {
             // Relaxed: as above.
             sealed.tag.store(tag, Ordering::Relaxed);
@@ -160,7 +164,7 @@ impl Standard {
         }
     }
 
-    /// Whether a class is one of ours, not one that is derived from it.
+    /// Whether a class is one of ours, and not derived from one.
     pub(crate) fn is_ours(class: &Bound<'_, PyType>) -> PyResult<bool> {
         let standard = Self::of(class)?;
         let sealed = standard
@@ -169,7 +173,7 @@ impl Standard {
         Ok(sealed.is_none_or(|sealed| class.is(&sealed.class)))
     }
 
-    /// The attributes that the standard library would have given an object.
+    /// The attributes that the standard library would give an object.
     pub(crate) fn attributes<'py>(
         &self,
         object: &Bound<'py, PyAny>,
@@ -196,7 +200,7 @@ impl Standard {
 
     #[cold]
     fn look_again(&self, like: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> PyResult<()> {
-        raw::lookup(like, name); // which gives the class a tag
+        raw::lookup(like, name); // the lookup gives the class a tag
         let tag = raw::version_tag(like.as_type_ptr());
         self.look.call0(like.py())?;
         // Relaxed: as in `function`.

@@ -1,8 +1,8 @@
-//! The standard library's types that our locks answer for.
+//! The standard library's types that our locks pass for.
 //!
-//! Programs compare the type of a lock with `_thread.LockType`, `_thread.RLock` or the type of a lock that was made
-//! before. So `__class__` of our locks is the standard type, which is what `isinstance()` asks. The other direction is
-//! `interlock._standard_types`.
+//! Programs compare the type of a lock with `_thread.LockType`, `_thread.RLock` or the type of a lock that was created
+//! earlier. So `__class__` of our locks is the standard type, and `isinstance()` consults that. The other direction is
+//! in `interlock._standard_types`.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -15,10 +15,10 @@ pub(crate) struct StandardType {
     class: PyOnceLock<Py<PyType>>,
 }
 
-/// What `threading.Lock()` makes without us.
+/// The type of the standard library's `threading.Lock()`.
 pub(crate) static LOCK: StandardType = StandardType::new("LockType");
 
-/// What `threading.RLock()` makes without us.
+/// The type of the standard library's `threading.RLock()`.
 pub(crate) static RLOCK: StandardType = StandardType::new("RLock");
 
 impl StandardType {
@@ -29,12 +29,12 @@ impl StandardType {
         }
     }
 
-    /// The type. To be called first while our module is imported: others replace these names later.
+    /// The type. First called while our module is imported, because other code may replace these names later.
     pub(crate) fn class<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {
         self.class.import(py, "_thread", self.name)
     }
 
-    /// `__class__` of an object of ours: the standard type, or the class that the program derived from ours.
+    /// `__class__` of one of our objects: the standard type, or the class that a program derived from ours.
     pub(crate) fn class_of<'py, T: PyClass + PyTypeInfo>(
         &self,
         slf: &Bound<'py, T>,
@@ -47,7 +47,7 @@ impl StandardType {
     }
 }
 
-/// Sets `__class__` as `object` does.
+/// Sets `__class__` the way `object` does.
 pub(crate) fn set_class(slf: &Bound<'_, PyAny>, class: &Bound<'_, PyAny>) -> PyResult<()> {
     let object = slf.py().get_type::<PyAny>();
     let attribute = object.getattr("__dict__")?.get_item("__class__")?;

@@ -1,4 +1,4 @@
-//! How queues and their futures look in debug output: numbers, no items. None of it waits.
+//! Debug output of queues and their futures: counts, but no items. Formatting never waits.
 
 use std::fmt::{Debug, Formatter, Result};
 

@@ -1,18 +1,18 @@
-//! What can go wrong with a queue, one variant for each decision that a caller can take.
+//! Errors of a queue, one variant for each decision that a caller can make.
 
 use std::error::Error;
 use std::fmt;
 
-/// An item was not put. It is in the error.
+/// The item was not put. The error returns it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum PutError<T> {
-    /// The queue was full, for as long as the caller was willing to wait.
+    /// The queue was full, and still was at the deadline.
     Full(T),
-    /// The queue was shut down: it takes no more items.
+    /// The queue was shut down, and takes no more items.
     ShutDown(T),
     /// The host of the thread ended the wait.
     Interrupted(T),
-    /// The queue was retired: its items live elsewhere now.
+    /// The queue was retired: its items are elsewhere now.
     Retired(T),
 }
 
@@ -51,16 +51,16 @@ impl<T> fmt::Display for PutError<T> {
 
 impl<T> Error for PutError<T> {}
 
-/// No item was got.
+/// The caller got no item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GetError {
-    /// The queue was empty, for as long as the caller was willing to wait.
+    /// The queue was empty, and still was at the deadline.
     Empty,
     /// The queue was shut down, and is empty.
     ShutDown,
     /// The host of the thread ended the wait.
     Interrupted,
-    /// The queue was retired: its items live elsewhere now.
+    /// The queue was retired: its items are elsewhere now.
     Retired,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for GetError {
 
 impl Error for GetError {}
 
-/// The wait for the end of all tasks ended before them.
+/// A wait for all tasks ended before the tasks were done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinError {
     /// The deadline passed.
@@ -100,7 +100,7 @@ impl fmt::Display for JoinError {
 
 impl Error for JoinError {}
 
-/// More tasks were said to be done than items had been put.
+/// `task_done` was called more times than items had been put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyDone;
 

@@ -1,12 +1,11 @@
 //! Queues between threads, and between threads and tasks: Python's `queue` for any Rust program.
 //!
-//! One [`Queue`] serves every order of items: what differs is its [`Store`]. Items are moved in and out and never looked
-//! at: nothing is cloned, compared or dropped under the queue's lock. An item that could not be put comes back in the error.
+//! One [`Queue`] type serves every order of items; its [`Store`] sets the order. A queue only moves items in and out:
+//! it never clones, compares or drops one under its lock. If an item could not be put, the error returns it.
 //!
 //! - [`Fifo`]: first in, first out;
 //! - [`Lifo`]: last in, first out;
 //! - [`Priority`]: the item with the smallest number first, and first in, first out among equals.
-//!
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]

@@ -1,4 +1,4 @@
-//! A queue of items, bounded or not, that can be joined and shut down.
+//! A queue of items, with or without a bound, that threads can join and shut down.
 
 use std::collections::VecDeque;
 
@@ -12,16 +12,16 @@ use crate::side::Side;
 use crate::state::{Contents, Discard, Mode, NoRoom, Pick, PutOutcome, State};
 use crate::store::{Fifo, Lifo, Priority, Store, Traverse};
 
-/// A queue of items in the order in which they were put: Python's `queue.Queue`.
+/// A queue that gives out items in the order in which they were put: Python's `queue.Queue`.
 pub type FifoQueue<T> = Queue<Fifo<T>>;
 
 /// A queue that gives out the latest item first: Python's `queue.LifoQueue`.
 pub type LifoQueue<T> = Queue<Lifo<T>>;
 
-/// A queue of numbers with an item each, that gives out the smallest number first: Python's `queue.PriorityQueue`.
+/// A queue of pairs of a number and an item that gives out the smallest number first: Python's `queue.PriorityQueue`.
 pub type PriorityQueue<T> = Queue<Priority<T>>;
 
-/// A queue between threads and tasks: Python's `queue.Queue`, `LifoQueue` and, by number, `PriorityQueue`.
+/// A queue between threads and tasks: Python's `Queue`, `LifoQueue` and, with numbers as priorities, `PriorityQueue`.
 ///
 /// ```
 /// use interlock_queue::{Discard, FifoQueue};
@@ -40,14 +40,14 @@ pub struct Queue<S: Store> {
 }
 
 impl<S: Store + Default> Queue<S> {
-    /// An empty queue for at most `bound` items; 0 for any number.
+    /// An empty queue for at most `bound` items; 0 means no bound.
     pub fn new(bound: usize) -> Self {
         Self::with_store(S::default(), bound)
     }
 }
 
 impl<S: Store> Queue<S> {
-    /// A queue of what is in `items`, each of which is a task to be done, for at most `bound` items; 0 for any number.
+    /// A queue that holds `items`, with an unfinished task for each, and takes at most `bound` items; 0 means no bound.
     pub fn with_store(items: S, bound: usize) -> Self {
         Queue {
             state: StateLock::new(State::new(items, bound)),
@@ -73,7 +73,7 @@ impl<S: Store> Queue<S> {
         Ok(())
     }
 
-    /// As [`Queue::try_put`], and says whether a getter waited for the item. Never blocks.
+    /// Like [`Queue::try_put`], but returns whether a getter was waiting for the item. Never blocks.
     ///
     /// # Errors
     /// The queue is full, shut down or retired.
@@ -82,7 +82,7 @@ impl<S: Store> Queue<S> {
         self.hand(item, |_| true)
     }
 
-    /// As [`Queue::try_hand`], whether there is room or not. Never blocks.
+    /// Like [`Queue::try_hand`], but ignores the bound. Never blocks.
     ///
     /// # Errors
     /// The queue is shut down or retired.
@@ -90,7 +90,7 @@ impl<S: Store> Queue<S> {
         self.hand(item, |reason| !matches!(reason, NoRoom::Full))
     }
 
-    /// Puts an item in, unless a reason against it `counts`.
+    /// Puts an item in, unless there is a reason not to that `counts`.
     #[inline(always)]
     fn hand(
         &self,
@@ -111,8 +111,9 @@ impl<S: Store> Queue<S> {
         Ok(outcome)
     }
 
-    /// Puts an item in if there is room, for getters that [pick](Queue::pop_wake_next), and says whether there is one for it. They
-    /// are woken one after the other: each wakes the next when it has come, if there is still an item. Never blocks.
+    /// Puts an item in if there is room, for getters that use [`Queue::pop_wake_next`], and returns whether there is a
+    /// getter for it. Getters wake one after the other: each wakes the next when it comes, if there is still an item.
+    /// Never blocks.
     ///
     /// # Errors
     /// The queue is full, shut down or retired.
@@ -129,8 +130,8 @@ impl<S: Store> Queue<S> {
         Ok(outcome)
     }
 
-    /// Takes out an item that was [laid](Queue::push_wake_one) there, if there is one. A getter that picks waits by
-    /// [`Queue::register_first`], and never gives up. Never blocks.
+    /// Takes out an item that was put by [`Queue::push_wake_one`], if there is one. A getter that uses this method
+    /// waits with [`Queue::register_first`] and never gives up. Never blocks.
     ///
     /// # Errors
     /// The queue is empty, or retired.
@@ -152,7 +153,7 @@ impl<S: Store> Queue<S> {
     /// Puts an item in. Blocks while the queue is full, until `deadline`.
     ///
     /// # Errors
-    /// The queue stayed full, or was shut down or retired; the item is in the error.
+    /// The queue stayed full, or was shut down or retired; the error returns the item.
     pub fn put_until(&self, item: S::Item, deadline: Deadline) -> Result<(), PutError<S::Item>> {
         self.put_with(item, &mut WaitContext::until(deadline))
     }
@@ -160,16 +161,15 @@ impl<S: Store> Queue<S> {
     /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
     ///
     /// # Errors
-    /// The queue stayed full, was shut down or retired, or the host ended the wait; the item is in the error.
+    /// The queue stayed full, was shut down or retired, or the host ended the wait; the error returns the item.
     pub fn put_with(&self, item: S::Item, context: &mut WaitContext<'_>) -> Result<(), PutError<S::Item>> {
         self.put_by(Self::try_put, item, context)
     }
 
-    /// As [`Queue::put_with`], and says whether a getter waited for the item. Blocks while the queue is full, until
-    /// `context` ends the wait.
+    /// Like [`Queue::put_with`], but returns whether a getter was waiting. Blocks as that does.
     ///
     /// # Errors
-    /// As for [`Queue::put_with`].
+    /// The same as for [`Queue::put_with`].
     pub fn hand_with(
         &self,
         item: S::Item,
@@ -197,11 +197,11 @@ impl<S: Store> Queue<S> {
         }
     }
 
-    /// Puts items in, in their order, as many at a time as there is room for. Blocks while the queue is full, until
-    /// `context` ends the wait. What was put is gone from `items`; what was not is still there.
+    /// Puts items in, in order, as many at a time as there is room for. Blocks while the queue is full, until `context`
+    /// ends the wait. Items that were put are removed from `items`; the others stay there.
     ///
     /// # Errors
-    /// As for [`Queue::put_with`].
+    /// The same as for [`Queue::put_with`].
     pub fn put_many_with(
         &self,
         items: &mut VecDeque<S::Item>,
@@ -275,16 +275,16 @@ impl<S: Store> Queue<S> {
         }
     }
 
-    /// The items as they come, until the queue is shut down and empty, or retired. Several threads may do this at once: each
-    /// item goes to one of them. Blocks, in each step, while the queue is empty.
+    /// Yields items as they come, until the queue is shut down and empty, or retired. Several threads may iterate at
+    /// once: each item goes to one of them. Each step blocks while the queue is empty.
     pub fn iter(&self) -> impl Iterator<Item = S::Item> + '_ {
         std::iter::from_fn(|| self.get().ok())
     }
 
-    /// Takes out at least one and at most `most` items (1 or more). Blocks while the queue is empty, until `context` ends the wait.
+    /// Takes out 1 to `most` items (`most` >= 1). Blocks while the queue is empty, until `context` ends the wait.
     ///
     /// # Errors
-    /// As for [`Queue::get_with`].
+    /// The same as for [`Queue::get_with`].
     pub fn get_many_with(
         &self,
         most: usize,
@@ -298,7 +298,7 @@ impl<S: Store> Queue<S> {
         Ok(got)
     }
 
-    /// Says that the task of one item that was got is done. When none is left, wakes all who join. Never blocks.
+    /// Marks the task of one item as done. If it was the last task, wakes all joiners. Never blocks.
     ///
     /// # Errors
     /// More tasks would be done than items had been put.
@@ -346,54 +346,52 @@ impl<S: Store> Queue<S> {
         }
     }
 
-    /// Shuts the queue down: nothing can be put any more; what is in it can still be got, unless `Discard` takes it out:
-    /// then it comes back, and its tasks count as done. Never blocks.
+    /// Shuts the queue down: it takes no more items. Getters can still take the items that are in it. With
+    /// [`Discard::Items`], this returns those items instead, and counts their tasks as done. Never blocks.
     pub fn shutdown(&self, discard: Discard) -> Option<S> {
         let (discarded, wakeups) = self.state.lock().shut_down(discard);
         wakeups.into_iter().for_each(Wakeups::run);
         discarded
     }
 
-    /// Ends the queue: its contents move out, and every operation is told so from now on; those that wait are told when the
-    /// wake-ups run, which is the caller's duty. Never blocks.
-    ///
-    /// `None` when that has happened before.
+    /// Retires the queue and returns its contents; `None` if it was retired before. Later puts, gets and joins fail.
+    /// The caller must run the returned wake-ups, which end the waits. Never blocks.
     pub fn retire(&self) -> Option<(Contents<S>, [Wakeups; 3])> {
         self.state.lock().retire()
     }
 
-    /// Takes all items out at once, and leaves everything else as it is; for an owner that goes away. Never blocks.
+    /// Takes all items out at once and changes nothing else; for an owner that is being destroyed. Never blocks.
     pub fn clear(&self) -> S {
         self.state.lock().items.take()
     }
 
-    /// Takes items out by `take`, which is called under the queue's lock and must do no more than that; as many of those
-    /// who wait for room are notified. What `take` returned. Never blocks.
+    /// Lets `take` take items out, notifies as many putters, and returns the result of `take`. It runs under the
+    /// queue's lock and must do nothing else. Never blocks.
     pub fn take_out<R>(&self, take: impl FnOnce(&mut S) -> R) -> R {
         let (taken, wakeups) = self.state.lock().take_out(take);
         wakeups.run();
         taken
     }
 
-    /// Looks at the items where they lie, under the queue's lock: `look` must do no more than that. `None`, and nothing
-    /// happened, when another thread is at work on the queue. Never blocks.
+    /// Calls `look` with the items, under the queue's lock, and returns its result. `look` must only read. Returns
+    /// `None` without calling it if another thread is using the queue. Never blocks.
     pub fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R> {
         self.state.try_lock().map(|state| look(&state.items))
     }
 
-    /// How many items there are, at this moment. Never blocks.
+    /// How many items there are at this moment. Never blocks.
     #[inline]
     pub fn len(&self) -> usize {
         self.state.lock().items.len()
     }
 
-    /// Whether there is no item, at this moment. Never blocks.
+    /// Whether there is no item at this moment. Never blocks.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether there is no room for another item, at this moment. Never blocks.
+    /// Whether there is no room for another item at this moment. Never blocks.
     #[inline]
     pub fn is_full(&self) -> bool {
         let state = self.state.lock();
@@ -405,31 +403,31 @@ impl<S: Store> Queue<S> {
         self.state.lock().mode == Mode::ShutDown
     }
 
-    /// Whether no more items are taken: the queue was shut down or retired.
+    /// Whether the queue takes no more items because it was shut down or retired.
     pub fn is_over(&self) -> bool {
         self.state.lock().mode != Mode::Open
     }
 
-    /// How many items were put whose task is not done, at this moment. Never blocks.
+    /// How many items were put whose task is not done at this moment. Never blocks.
     pub fn unfinished(&self) -> usize {
         self.state.lock().unfinished
     }
 
-    /// Changes the bound: at most `bound` items from now on, 0 for any number. Items over it stay. Never blocks.
+    /// Changes the bound to at most `bound` items; 0 means no bound. Items above the bound stay. Never blocks.
     pub fn set_bound(&self, bound: usize) {
         let wakeups = self.state.lock().set_bound(bound);
         wakeups.run();
     }
 
-    /// Forgets who waits: for the child of a fork, which has one thread. Items stay.
+    /// Forgets the waiters: for the child of a fork, which has only one thread. Items stay.
     pub fn reset_waiters(&self) {
         let forgotten = self.state.lock().forget_waiters();
         drop(forgotten);
     }
 
-    /// Lines up on one side unless the operation would not have to wait, and blocks until notified or `context` ends the wait.
+    /// Lines up on one side, unless it need not wait, and blocks until notified or until `context` ends the wait.
     ///
-    /// `Notified` says no more than: try again.
+    /// `Notified` means only: try again.
     #[cold]
     fn wait(&self, side: Side, context: &mut WaitContext<'_>) -> Wake {
         let waiter = Waiter::thread();
@@ -447,8 +445,8 @@ impl<S: Store> Queue<S> {
         wake
     }
 
-    /// Lines a task up on one side: `waiter` is notified when the operation is worth trying. `false`, and nothing
-    /// happened, when it is worth trying now. Never blocks.
+    /// Puts a task's waiter in line on one side, to be notified when the operation is worth trying. If it is worth
+    /// trying now, returns `false` and does nothing. Never blocks.
     pub fn register(&self, side: Side, waiter: &Arc<Waiter>) -> bool {
         let mut state = self.state.lock();
         let wait = !state.is_ready(side);
@@ -458,8 +456,8 @@ impl<S: Store> Queue<S> {
         wait
     }
 
-    /// As [`Queue::register`], but at the head of the line: for waiters of which any will do. Who came last is the likeliest
-    /// to be awake. Never blocks.
+    /// Like [`Queue::register`], but at the head of the line: for getters that are interchangeable. The last one to
+    /// come is the most likely to be awake. Never blocks.
     pub fn register_first(&self, side: Side, waiter: &Arc<Waiter>) -> bool {
         let mut state = self.state.lock();
         let wait = !state.is_ready(side);
@@ -469,7 +467,7 @@ impl<S: Store> Queue<S> {
         wait
     }
 
-    /// Takes a task out of its line; a notification that it had is passed on to the next. Never blocks.
+    /// Takes a task's waiter out of its line. If it was notified, passes the notification to the next. Never blocks.
     pub fn unregister(&self, side: Side, waiter: &Arc<Waiter>) {
         let wakeup = self.state.lock().leave(side, waiter);
         wakeup.run();
@@ -489,8 +487,8 @@ impl<S: Store> Queue<S> {
 }
 
 impl<S: Traverse> Queue<S> {
-    /// Visits each item where it lies, under the queue's lock: `visit` must only look. `false`, and nothing happened, when
-    /// another thread is at work on the queue. Never blocks.
+    /// Visits each item in place, under the queue's lock. `visit` must only read. If another thread is using the queue,
+    /// returns `false` and visits none. Never blocks.
     pub fn try_for_each(&self, visit: &mut dyn FnMut(&S::Item)) -> bool {
         self.state
             .try_lock()

@@ -1,4 +1,4 @@
-//! Getting in turn: an item that is put while a getter waits is that getter's, as if it were handed over.
+//! Reserved items: an item that is put while a getter waits belongs to a waiting getter, as if handed over.
 
 use interlock_wait::{WaitContext, Waiter, Wake, Wakeup, block};
 
@@ -29,7 +29,7 @@ impl<S: Store> Queue<S> {
     /// Takes out an item that is not reserved for a getter, if there is one. Never blocks.
     ///
     /// # Errors
-    /// There is none, or the queue is retired.
+    /// There is no such item, or the queue is retired.
     #[inline(always)]
     pub fn try_get_unreserved(&self) -> Result<S::Item, GetError> {
         let (item, wakeup) = self.state.lock().pop_unreserved()?;
@@ -37,11 +37,11 @@ impl<S: Store> Queue<S> {
         Ok(item)
     }
 
-    /// Takes an item out that is not reserved for another getter. Blocks while there is none, until `context` ends the wait; an item
-    /// that is put by [`Queue::try_put_reserved`] while the getter waits is its own.
+    /// Takes out an item that is not reserved for another getter. Blocks while there is none, until `context` ends the
+    /// wait. While the getter waits, [`Queue::try_put_reserved`] can reserve an item for it.
     ///
     /// # Errors
-    /// As for [`Queue::get_with`].
+    /// The same as for [`Queue::get_with`].
     pub fn get_reserved_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError> {
         loop {
             match self.try_get_unreserved() {
@@ -51,7 +51,7 @@ impl<S: Store> Queue<S> {
             match self.wait_reserving(context) {
                 None => {}
                 Some(Wake::Notified) => match self.get_own() {
-                    // Somebody cleared the queue.
+                    // Another thread cleared the queue.
                     Err(GetError::Empty) => {}
                     result => return result,
                 },
@@ -61,7 +61,7 @@ impl<S: Store> Queue<S> {
         }
     }
 
-    /// How many items are not reserved for getters, at this moment. Never blocks.
+    /// How many items are not reserved for getters at this moment. Never blocks.
     pub fn unreserved(&self) -> usize {
         self.state.lock().unreserved()
     }
@@ -72,8 +72,8 @@ impl<S: Store> Queue<S> {
         Ok(item)
     }
 
-    /// Lines up, and blocks until notified or `context` ends the wait; `None` if there is no need to. A getter that was notified just
-    /// when its time was over was notified.
+    /// Lines up, and blocks until notified or until `context` ends the wait. `None` if there is no need to wait. A
+    /// getter that was notified at the very moment of its deadline counts as notified.
     #[cold]
     fn wait_reserving(&self, context: &mut WaitContext<'_>) -> Option<Wake> {
         let waiter = Waiter::thread();

@@ -1,6 +1,6 @@
-//! What is waited for at a queue.
+//! The three lines of a queue.
 
-/// What somebody waits for at a queue.
+/// What the waiters in one line of a queue wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// An item.

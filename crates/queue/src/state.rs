@@ -1,4 +1,4 @@
-//! What a queue's lock guards: the items, what is counted, and who waits.
+//! The state under a queue's lock: the items, the counts and the lines of waiters.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use crate::error::{GetError, PutError, TooManyDone};
 use crate::side::Side;
 use crate::store::Store;
 
-/// What was in a queue when it was retired.
+/// The contents of a queue when it was retired.
 #[derive(Debug)]
 pub struct Contents<S> {
     /// The items.
@@ -23,34 +23,34 @@ pub struct Contents<S> {
 /// What [`Queue::shutdown`](crate::Queue::shutdown) does with the items in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discard {
-    /// They stay, and can be got.
+    /// They stay, and getters can still take them.
     Nothing,
-    /// They are taken out, and their tasks count as done.
+    /// The shutdown takes them out, and their tasks count as done.
     Items,
 }
 
-/// Whether a getter waited for an item that was put (see [`Queue::try_hand`](crate::Queue::try_hand)).
+/// Whether a getter was waiting when an item was put (see [`Queue::try_hand`](crate::Queue::try_hand)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
-    /// A getter waited. It is notified of this item, and left the line: no later item is announced to it.
+    /// A getter was waiting. It was notified of this item and has left the line, so it gets no later notification.
     GetterNotified,
-    /// No getter waited in line. Where workers are the getters, another one would be of use.
+    /// No getter was waiting. If workers are the getters, another worker would help.
     NoGetter,
 }
 
-/// Who picks an item (see [`Queue::pop_wake_next`](crate::Queue::pop_wake_next)).
+/// Which getter takes an item (see [`Queue::pop_wake_next`](crate::Queue::pop_wake_next)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
-    /// A getter that comes of itself.
+    /// A getter that came without a notification.
     Uncalled,
-    /// A getter that stood in line and was notified.
+    /// A getter that was in line and was notified.
     Called,
 }
 
-/// What a queue still does.
+/// Which operations a queue still accepts.
 ///
 /// State table of `mode`: `Open` → `ShutDown` (by [`State::shut_down`]); `Open`, `ShutDown` → `Retired` (by
-/// [`State::retire`]). A queue is never opened again.
+/// [`State::retire`]). A queue never returns to `Open`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Open,
@@ -58,22 +58,22 @@ pub(crate) enum Mode {
     Retired,
 }
 
-/// The state of a queue. Each method is one step under the lock; the wake-ups that it returns run after it.
+/// The state of a queue. Each method is one step under the lock. The caller runs the returned wake-ups after the step.
 pub(crate) struct State<S: Store> {
     pub(crate) items: S,
-    /// The most items there may be; `usize::MAX` when there is no bound.
+    /// The most items that the queue takes; `usize::MAX` if there is no bound.
     pub(crate) limit: usize,
-    /// Items put whose task is not done yet.
+    /// How many items were put whose task is not done yet.
     pub(crate) unfinished: usize,
     pub(crate) mode: Mode,
     getters: WaitQueue,
     putters: WaitQueue,
     joiners: WaitQueue,
-    /// Getters that were notified by [`State::call`] or [`State::reserve`], and have not looked yet.
+    /// How many getters [`State::call`] or [`State::reserve`] has notified that have not come for their item yet.
     called: usize,
 }
 
-/// Why nothing can be put in.
+/// Why no item can be put in.
 pub(crate) enum NoRoom {
     Full,
     ShutDown,
@@ -81,7 +81,7 @@ pub(crate) enum NoRoom {
 }
 
 impl NoRoom {
-    /// The error that gives `item` back.
+    /// The error that returns `item`.
     pub(crate) fn with<T>(self, item: T) -> PutError<T> {
         match self {
             NoRoom::Full => PutError::Full(item),
@@ -92,7 +92,7 @@ impl NoRoom {
 }
 
 impl<S: Store> State<S> {
-    /// A queue of what is in `items`, with a task to be done for each, for at most `bound` items; 0 for any number.
+    /// A queue that holds `items`, with an unfinished task for each, and takes at most `bound` items; 0 means no bound.
     pub(crate) fn new(items: S, bound: usize) -> Self {
         State {
             unfinished: items.len(),
@@ -117,7 +117,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Puts an item in, for which there is room, and notifies a getter.
+    /// Puts an item in and notifies a getter. The caller has checked that there is room.
     #[inline(always)]
     pub(crate) fn push(&mut self, item: S::Item) -> Option<Wakeup> {
         self.items.push(item);
@@ -125,7 +125,7 @@ impl<S: Store> State<S> {
         (!self.getters.is_unused()).then(|| self.getters.notify_one())
     }
 
-    /// Whom an item is for that is put in now.
+    /// The outcome of a put at this moment.
     #[inline]
     pub(crate) fn put_outcome(&self) -> PutOutcome {
         if self.getters.is_empty() {
@@ -135,7 +135,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Puts an item in, for which there is room, and calls a getter if none is on its way.
+    /// Puts an item in, and calls a getter unless one is on its way. The caller has checked that there is room.
     pub(crate) fn push_wake_one(&mut self, item: S::Item) -> (PutOutcome, Wakeup) {
         self.items.push(item);
         self.unfinished += 1;
@@ -147,17 +147,19 @@ impl<S: Store> State<S> {
         (outcome, self.call())
     }
 
-    /// Takes an item out, and calls the next getter if there is another item, and none is on its way. Also notifies a putter.
+    /// Takes an item out and notifies a putter. Also calls the next getter, if there is another item and none is on its
+    /// way.
     pub(crate) fn pop_wake_next(&mut self, how: Pick) -> Result<(S::Item, [Wakeup; 2]), GetError> {
         if how == Pick::Called {
-            // A shutdown notifies getters whom nobody called.
+            // A shutdown also notifies getters that were not called.
             self.called = self.called.saturating_sub(1);
         }
         let (item, putter) = self.pop()?;
         Ok((item, [self.call(), putter.unwrap_or_default()]))
     }
 
-    /// Calls the first getter, if there is an item for it and none is on its way: that one calls the next, if need be.
+    /// Calls the first getter, if there is an item for it and no getter is on its way. That getter calls the next if
+    /// needed.
     fn call(&mut self) -> Wakeup {
         if self.called > 0 || self.items.is_empty() || self.getters.is_empty() {
             return Wakeup::NOBODY;
@@ -166,7 +168,7 @@ impl<S: Store> State<S> {
         self.getters.notify_one()
     }
 
-    /// Puts an item in, for which there is room. If a getter waits, the item is reserved for it.
+    /// Puts an item in, and reserves it for a getter if one waits. The caller has checked that there is room.
     #[inline(always)]
     pub(crate) fn push_reserved(&mut self, item: S::Item) -> Wakeup {
         self.items.push(item);
@@ -174,7 +176,7 @@ impl<S: Store> State<S> {
         self.reserve()
     }
 
-    /// Reserves an item for the first getter, if there is one that is not reserved yet.
+    /// Reserves an item for the first getter in line, if there is an item that is not yet reserved.
     #[inline(always)]
     fn reserve(&mut self) -> Wakeup {
         if self.getters.is_empty() || self.unreserved() == 0 {
@@ -202,13 +204,13 @@ impl<S: Store> State<S> {
 
     /// Takes out the item of a getter that was notified, and notifies a putter.
     pub(crate) fn pop_reserved(&mut self) -> Result<(S::Item, Wakeup), GetError> {
-        // A shutdown notifies getters for whom nothing is reserved.
+        // A shutdown also notifies getters without a reserved item.
         self.called = self.called.saturating_sub(1);
         let (item, putter) = self.pop()?;
         Ok((item, putter.unwrap_or_default()))
     }
 
-    /// Reserves the item of a getter that was notified and gives up for the next.
+    /// Passes the reserved item of a notified getter that gives up to the next getter.
     pub(crate) fn give_back(&mut self) -> Wakeup {
         self.called = self.called.saturating_sub(1);
         self.reserve()
@@ -235,7 +237,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Who waits on one side.
+    /// The line of waiters on one side.
     pub(crate) fn line(&mut self, side: Side) -> &mut WaitQueue {
         match side {
             Side::Get => &mut self.getters,
@@ -244,7 +246,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Whether an operation on this side would not have to wait now.
+    /// Whether an operation on this side could go on without waiting.
     pub(crate) fn is_ready(&self, side: Side) -> bool {
         match side {
             Side::Get => !self.items.is_empty() || self.mode != Mode::Open,
@@ -253,7 +255,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Takes `waiter` out of its line. If it was notified, what was announced to it is announced to the next in line.
+    /// Takes `waiter` out of its line. If it was notified, passes the notification to the next in line.
     pub(crate) fn leave(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeup {
         let notified = !self.line(side).remove(waiter);
         if notified && side != Side::Join && self.is_ready(side) {
@@ -263,7 +265,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Puts items in as long as there are some and there is room, and notifies as many getters.
+    /// Puts items in while there is room, and notifies as many getters.
     pub(crate) fn push_many(&mut self, items: &mut VecDeque<S::Item>) -> (Result<(), NoRoom>, Wakeups) {
         let before = items.len();
         let mut result = Ok(());
@@ -291,7 +293,7 @@ impl<S: Store> State<S> {
         self.putters.notify(count)
     }
 
-    /// Takes items out by `take`, and notifies as many putters.
+    /// Lets `take` take items out, and notifies as many putters.
     pub(crate) fn take_out<R>(&mut self, take: impl FnOnce(&mut S) -> R) -> (R, Wakeups) {
         let before = self.items.len();
         let taken = take(&mut self.items);
@@ -299,7 +301,7 @@ impl<S: Store> State<S> {
         (taken, wakeups)
     }
 
-    /// Counts one task as done, and notifies the joiners when it was the last.
+    /// Counts one task as done. If it was the last, notifies the joiners.
     #[inline]
     pub(crate) fn finish_one(&mut self) -> Result<Wakeups, TooManyDone> {
         self.unfinished = self.unfinished.checked_sub(1).ok_or(TooManyDone)?;
@@ -310,8 +312,8 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Takes no more items from here on. Those that are in it come back if they are to be discarded; their tasks count as
-    /// done.
+    /// Stops the queue from taking items. With [`Discard::Items`], returns the items that were in it, and counts their
+    /// tasks as done.
     pub(crate) fn shut_down(&mut self, discard: Discard) -> (Option<S>, [Wakeups; 3]) {
         if self.mode == Mode::Open {
             self.mode = Mode::ShutDown;
@@ -331,7 +333,7 @@ impl<S: Store> State<S> {
         )
     }
 
-    /// Ends the queue; `None` if that has happened before.
+    /// Retires the queue and returns its contents. `None` if it was retired before.
     pub(crate) fn retire(&mut self) -> Option<(Contents<S>, [Wakeups; 3])> {
         let shut_down = match self.mode {
             Mode::Retired => return None,
@@ -351,14 +353,15 @@ impl<S: Store> State<S> {
         Some((contents, wakeups))
     }
 
-    /// Changes the bound, and notifies as many putters as there is room for.
+    /// Changes the bound, and notifies one putter for each free place.
     pub(crate) fn set_bound(&mut self, bound: usize) -> Wakeups {
         self.limit = limit(bound);
         let room = self.limit.saturating_sub(self.items.len());
         self.putters.notify(room)
     }
 
-    /// Forgets who waits. The lines come back, to be dropped after the lock is released: a task's waker is user code.
+    /// Forgets the waiters. Returns their lines, which the caller drops after it releases the lock: a task's waker is
+    /// user code.
     pub(crate) fn forget_waiters(&mut self) -> [WaitQueue; 3] {
         self.called = 0;
         [&mut self.getters, &mut self.putters, &mut self.joiners].map(std::mem::take)

@@ -1,11 +1,11 @@
-//! The order in which a queue gives its items out.
+//! The orders in which a queue gives out its items.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// A container of items with an order. Its methods run under the queue's lock, so they must not look at an item.
+/// An ordered container of items. Its methods run under the queue's lock, so they must not call code of an item.
 pub trait Store {
-    /// What is stored.
+    /// The type of an item.
     type Item;
 
     /// Puts an item in.
@@ -26,13 +26,13 @@ pub trait Store {
     }
 }
 
-/// A store whose items can be visited where they lie.
+/// A store whose items can be visited in place.
 pub trait Traverse: Store {
     /// Visits each item once.
     fn for_each(&self, visit: &mut dyn FnMut(&Self::Item));
 }
 
-/// Items in the order in which they were put in; the last one comes out first if `LIFO`, the first one if not.
+/// Items in the order in which they were put in. The last one comes out first if `LIFO`, otherwise the first one.
 #[derive(Debug)]
 pub struct Deque<T, const LIFO: bool>(VecDeque<T>);
 
@@ -48,7 +48,7 @@ impl<T, const LIFO: bool> Deque<T, LIFO> {
         Deque(VecDeque::new())
     }
 
-    /// How many items there is room for without taking more memory.
+    /// How many items fit without a new allocation.
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }
@@ -60,7 +60,7 @@ impl<T, const LIFO: bool> Default for Deque<T, LIFO> {
     }
 }
 
-/// A store that emptied keeps the room of at most this many items.
+/// An emptied store keeps its allocation if that has room for at most this many items.
 const ROOM_KEPT: usize = 1024;
 
 impl<T, const LIFO: bool> Store for Deque<T, LIFO> {
@@ -114,8 +114,8 @@ impl<T, const LIFO: bool> IntoIterator for Deque<T, LIFO> {
     }
 }
 
-/// The smallest number first; first in, first out among equal numbers. An item is a number and a payload, and only the
-/// number is compared.
+/// The smallest number first; first in, first out among equal numbers. An item is a number and a payload. Only the
+/// numbers are compared.
 #[derive(Debug)]
 pub struct Priority<T> {
     heap: BinaryHeap<Ranked<T>>,
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn each_store_has_its_order() {
+    fn each_store_gives_its_order() {
         assert_eq!(drain(Fifo::new(), [1, 2, 3]), [1, 2, 3]);
         assert_eq!(drain(Lifo::new(), [1, 2, 3]), [3, 2, 1]);
         let items = [(2, 'a'), (1, 'b'), (2, 'c'), (-1, 'd')];

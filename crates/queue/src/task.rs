@@ -1,4 +1,4 @@
-//! Waiting for a queue without blocking: futures for tasks.
+//! Futures, with which tasks wait for a queue without blocking a thread.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use crate::queue::Queue;
 use crate::side::Side;
 use crate::store::Store;
 
-/// A place in a queue's line for a task, given up when dropped.
+/// A task's place in a line of a queue. Dropping it leaves the line.
 struct Registration<'a, S: Store> {
     queue: &'a Queue<S>,
     side: Side,
@@ -28,7 +28,7 @@ impl<'a, S: Store> Registration<'a, S> {
         }
     }
 
-    /// Lines up; `false` when the operation is worth trying at once.
+    /// Lines up. Returns `false` if the operation is worth trying at once.
     fn line_up(&mut self, waker: &Waker) -> bool {
         self.leave();
         let waiter = Waiter::task(waker.clone());
@@ -128,14 +128,14 @@ impl<S: Store> Future for Joining<'_, S> {
 }
 
 impl<S: Store> Queue<S> {
-    /// Takes an item out, when there is one. Dropping the future loses no item.
+    /// Takes an item out once there is one. Dropping the future loses no item.
     pub fn get_async(&self) -> Getting<'_, S> {
         Getting {
             place: Registration::new(self, Side::Get),
         }
     }
 
-    /// Puts an item in, when there is room.
+    /// Puts an item in once there is room. Dropping the future drops the item.
     pub fn put_async(&self, item: S::Item) -> Putting<'_, S> {
         Putting {
             place: Registration::new(self, Side::Put),
@@ -143,7 +143,7 @@ impl<S: Store> Queue<S> {
         }
     }
 
-    /// Waits until the task of every item is done.
+    /// Waits until the task of every item is done, or the queue is retired.
     pub fn join_async(&self) -> Joining<'_, S> {
         Joining {
             place: Registration::new(self, Side::Join),

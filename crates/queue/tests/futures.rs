@@ -1,4 +1,4 @@
-//! Tasks at a queue, with the smallest executor there is; threads at the same queue.
+//! Tasks that wait for a queue, run by a minimal executor, beside threads at the same queue.
 
 #![cfg(not(loom))]
 
@@ -54,7 +54,7 @@ impl Counts {
 }
 
 #[test]
-fn tasks_and_threads_meet_at_one_queue() {
+fn tasks_and_threads_share_a_queue() {
     let (there, back) = (Queue::<Fifo<u32>>::new(2), Queue::<Fifo<u32>>::new(2));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -89,7 +89,7 @@ fn a_pending_future_is_woken_once_for_each_item() {
 }
 
 #[test]
-fn the_last_waker_is_the_one_that_is_woken() {
+fn a_put_wakes_the_latest_waker() {
     let queue = Queue::<Fifo<u8>>::new(0);
     let (first, last) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
     let mut getting = pin!(queue.get_async());
@@ -131,7 +131,7 @@ fn dropping_a_pending_put_makes_room_for_the_next() {
 }
 
 #[test]
-fn a_future_that_is_dropped_unnotified_leaves_the_line() {
+fn a_future_dropped_before_its_notification_leaves_the_line() {
     let queue = Queue::<Fifo<u8>>::new(0);
     let counts = Arc::new(Counts::default());
     let mut getting = Box::pin(queue.get_async());

@@ -1,4 +1,4 @@
-//! `Queue`, in every order of its threads. The names are those of the claims in `PROTOCOL.md`.
+//! Loom models of `Queue`. `PROTOCOL.md` names the tests beside its claims.
 
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
@@ -26,7 +26,7 @@ fn start<T: 'static>(queue: &Arc<Numbers>, body: impl FnOnce(&Numbers) -> T + 's
 }
 
 #[test]
-fn items_are_got_once_and_in_their_order() {
+fn each_item_is_taken_once_and_in_order() {
     model::check_bounded(4, || {
         let queue = Arc::new(Numbers::new(1));
         let getter = start(&queue, |queue| [queue.get(), queue.get()]);
@@ -38,7 +38,7 @@ fn items_are_got_once_and_in_their_order() {
 }
 
 #[test]
-fn as_many_getters_go_on_as_items_are_put() {
+fn as_many_getters_continue_as_items_are_put() {
     model::check_bounded(3, || {
         let queue = Arc::new(Numbers::new(0));
         let getters = [(); 2].map(|()| start(&queue, Numbers::get));
@@ -52,7 +52,7 @@ fn as_many_getters_go_on_as_items_are_put() {
     });
 }
 
-/// Ways to try to get an item, or to put one, that may come to nothing.
+/// A wait that times out at once.
 fn time_over() -> WaitContext<'static> {
     WaitContext::until(Deadline::PASSED)
 }
@@ -77,7 +77,7 @@ fn get_as_a_task(queue: &Numbers) -> Result<u32, GetError> {
     }
 }
 
-/// One getter leaves, another stays; one item is put, and put back by the leaver if it has it.
+/// One getter may leave, another stays. There is one item. If the first getter takes it, it puts it back.
 fn one_getter_leaves(leave: fn(&Numbers) -> Result<u32, GetError>) {
     model::check_bounded(3, move || {
         let queue = Arc::new(Numbers::new(0));
@@ -105,7 +105,7 @@ fn an_item_reaches_the_next_getter_when_a_task_is_dropped() {
     one_getter_leaves(get_as_a_task);
 }
 
-/// One putter leaves, another stays; there is room for one item, and made again by the leaver if it used it.
+/// One putter may leave, another stays. There is room for one item. If the first putter uses it, it makes room again.
 fn one_putter_leaves(leave: fn(&Numbers) -> bool) {
     model::check_bounded(3, move || {
         let queue = Arc::new(Numbers::new(1));
@@ -146,7 +146,7 @@ fn get_reserved(queue: &Numbers) -> Result<u32, GetError> {
 }
 
 #[test]
-fn a_reserved_item_is_got_by_nobody_else() {
+fn only_a_waiting_getter_takes_a_reserved_item() {
     model::check_bounded(3, || {
         let queue = Arc::new(Numbers::new(0));
         let getter = start(&queue, get_reserved);
@@ -218,7 +218,7 @@ fn a_retired_queue_ends_every_wait_and_keeps_nothing() {
 }
 
 #[test]
-fn who_joins_goes_on_when_every_task_is_done() {
+fn a_joiner_continues_when_every_task_is_done() {
     model::check_bounded(4, || {
         let queue = Arc::new(Numbers::new(0));
         queue.put(1).unwrap();

@@ -1,4 +1,4 @@
-//! Any sequence of operations does what it does to a naive twin.
+//! A queue and a naive twin behave the same under any sequence of operations.
 
 #![cfg(not(loom))]
 
@@ -45,7 +45,7 @@ enum Order {
     Smallest,
 }
 
-/// A queue as one would write it without a thought of threads or speed. An item is its number and when it was put.
+/// The simplest correct queue, without threads and slow. An item is a number, with the count of earlier puts.
 struct Twin {
     order: Order,
     items: Vec<(i64, usize)>,
@@ -69,7 +69,7 @@ impl Twin {
         }
     }
 
-    /// Takes everything out; how much that was.
+    /// Takes all items out, and returns how many there were.
     fn clear(&mut self) -> usize {
         self.items.drain(..).count()
     }
@@ -113,13 +113,13 @@ impl Twin {
     }
 }
 
-/// How numbers are made items, and items numbers.
+/// Converts numbers to items and back.
 struct Items<S: Store> {
     make: fn(i64) -> S::Item,
     number: fn(S::Item) -> i64,
 }
 
-/// Takes `steps` with a queue and with its twin.
+/// Runs `steps` on a queue and on its twin.
 fn compare<S: Store>(store: S, mut twin: Twin, steps: Vec<Step>, items: &Items<S>) -> TestCaseResult {
     let queue = Queue::with_store(store, twin.bound);
     for step in steps {
@@ -176,7 +176,7 @@ fn get<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step, items: &Items<S>
     Ok(())
 }
 
-/// The steps that put and get nothing.
+/// Runs the steps that neither put nor get.
 fn change<S: Store>(queue: &Queue<S>, twin: &mut Twin, step: Step) -> TestCaseResult {
     match step {
         Step::Done => {
@@ -220,19 +220,19 @@ fn error_with<T>(error: PutError<T>, number: fn(T) -> i64) -> PutError<i64> {
 
 proptest! {
     #[test]
-    fn a_fifo_queue_is_its_twin(steps in steps(), bound in 0..5usize) {
+    fn a_fifo_queue_behaves_like_its_twin(steps in steps(), bound in 0..5usize) {
         let twin = || Twin::new(Order::First, bound);
         compare(Fifo::default(), twin(), steps, &Items { make: |item| item, number: |item| item })?;
     }
 
     #[test]
-    fn a_lifo_queue_is_its_twin(steps in steps(), bound in 0..5usize) {
+    fn a_lifo_queue_behaves_like_its_twin(steps in steps(), bound in 0..5usize) {
         let twin = || Twin::new(Order::Last, bound);
         compare(Lifo::default(), twin(), steps, &Items { make: |item| item, number: |item| item })?;
     }
 
     #[test]
-    fn a_priority_queue_is_its_twin(steps in steps(), bound in 0..5usize) {
+    fn a_priority_queue_behaves_like_its_twin(steps in steps(), bound in 0..5usize) {
         let items = Items { make: |number| (number, ()), number: |(number, ())| number };
         compare(Priority::default(), Twin::new(Order::Smallest, bound), steps, &items)?;
     }

@@ -44,7 +44,7 @@ fn each_store_gives_its_order() {
 }
 
 #[test]
-fn a_full_queue_gives_the_item_back_at_the_deadline() {
+fn a_full_queue_returns_the_item_at_the_deadline() {
     let queue = Queue::<Fifo<_>>::new(1);
     queue.put("first").unwrap();
     assert!(queue.is_full());
@@ -65,7 +65,7 @@ fn a_full_queue_gives_the_item_back_at_the_deadline() {
 }
 
 #[test]
-fn an_empty_queue_says_so_at_the_deadline() {
+fn an_empty_queue_reports_empty_at_the_deadline() {
     let queue = Queue::<Fifo<u8>>::new(0);
     assert_eq!(queue.try_get(), Err(GetError::Empty));
     let began = Instant::now();
@@ -77,7 +77,7 @@ fn an_empty_queue_says_so_at_the_deadline() {
 }
 
 #[test]
-fn an_item_that_comes_at_the_deadline_is_got() {
+fn a_getter_takes_an_item_that_comes_at_the_deadline() {
     let queue = Queue::<Fifo<_>>::new(0);
     let mut host = Runs(|| {
         queue.put(1).unwrap();
@@ -109,7 +109,11 @@ fn a_shutdown_keeps_items_or_discards_them() {
     );
     let discarded = queue.shutdown(Discard::Items).unwrap();
     assert_eq!((discarded.len(), queue.get()), (1, Err(GetError::ShutDown)));
-    assert_eq!(queue.unfinished(), 1, "the item that was got is a task still");
+    assert_eq!(
+        queue.unfinished(),
+        1,
+        "the item that was taken is still an unfinished task"
+    );
 }
 
 #[test]
@@ -134,7 +138,7 @@ fn tasks_are_counted_from_put_to_done() {
 }
 
 #[test]
-fn a_store_with_items_in_it_is_a_queue_of_tasks() {
+fn the_items_of_a_given_store_count_as_unfinished_tasks() {
     let mut store = Fifo::default();
     store.push(1);
     let queue = Queue::with_store(store, 0);
@@ -144,7 +148,7 @@ fn a_store_with_items_in_it_is_a_queue_of_tasks() {
 }
 
 #[test]
-fn many_items_are_put_as_far_as_there_is_room_and_got_as_far_as_they_are_there() {
+fn put_many_stops_when_the_queue_is_full_and_get_many_when_it_is_empty() {
     let queue = Queue::<Fifo<_>>::new(3);
     let mut items: VecDeque<_> = (0..5).collect();
     assert_eq!(
@@ -161,7 +165,7 @@ fn many_items_are_put_as_far_as_there_is_room_and_got_as_far_as_they_are_there()
 }
 
 #[test]
-fn a_greater_bound_lets_putters_through() {
+fn a_larger_bound_lets_putters_through() {
     let queue = Queue::<Fifo<_>>::new(1);
     queue.put(0).unwrap();
     let sleeps = AtomicUsize::new(0);
@@ -182,7 +186,7 @@ fn a_greater_bound_lets_putters_through() {
 }
 
 #[test]
-fn a_retired_queue_gives_up_its_contents_once() {
+fn a_retired_queue_returns_its_contents_once() {
     let queue = Queue::<Lifo<_>>::new(0);
     queue.put('a').unwrap();
     queue.put('b').unwrap();
@@ -201,7 +205,7 @@ fn a_retired_queue_gives_up_its_contents_once() {
 }
 
 #[test]
-fn items_can_be_visited_where_they_lie_unless_somebody_is_at_work() {
+fn items_can_be_visited_in_place_unless_the_queue_is_in_use() {
     let queue = Queue::<Fifo<_>>::new(0);
     queue.put(1).unwrap();
     queue.put(2).unwrap();
@@ -221,7 +225,7 @@ fn items_can_be_visited_where_they_lie_unless_somebody_is_at_work() {
     assert!(queue.is_empty());
 }
 
-/// An item that uses its queue when it is dropped: that works only under no lock.
+/// An item whose `drop` uses its queue, which works only if the queue's lock is free.
 struct UsesTheQueue(&'static Queue<Fifo<UsesTheQueue>>);
 
 static DROPS: AtomicUsize = AtomicUsize::new(0);
@@ -238,10 +242,10 @@ fn items_are_dropped_under_no_lock() {
     let queue: &'static Queue<Fifo<UsesTheQueue>> = Box::leak(Box::new(Queue::new(2)));
     let item = || UsesTheQueue(queue);
     assert!(queue.put(item()).is_ok() && queue.put(item()).is_ok());
-    // Refused for want of room, at once and after a wait.
+    // Refused because the queue is full: at once, and after a wait.
     drop(queue.try_put(item()));
     drop(queue.put_with(item(), &mut WaitContext::until(Deadline::PASSED)));
-    // Got, cleared, discarded, and refused after that.
+    // Taken, cleared, discarded, and refused after the shutdown.
     drop(queue.get());
     drop(queue.clear());
     assert!(queue.put(item()).is_ok());
@@ -251,7 +255,7 @@ fn items_are_dropped_under_no_lock() {
 }
 
 #[test]
-fn eight_threads_lose_nothing_and_make_nothing() {
+fn eight_threads_lose_no_item_and_duplicate_none() {
     const ITEMS: usize = 4_000;
     let queue = Queue::<Fifo<usize>>::new(3);
     let sum = AtomicUsize::new(0);
@@ -260,9 +264,9 @@ fn eight_threads_lose_nothing_and_make_nothing() {
             let queue = &queue;
             scope.spawn(move || {
                 for item in (producer..ITEMS).step_by(4) {
-                    // Some are impatient, and try again.
+                    // Some puts time out and are repeated.
                     let mut rest = item;
-                    while let Err(PutError::Full(refused)) = queue.put_with(rest, &mut impatience(item)) {
+                    while let Err(PutError::Full(refused)) = queue.put_with(rest, &mut some_deadline(item)) {
                         rest = refused;
                     }
                 }
@@ -272,7 +276,7 @@ fn eight_threads_lose_nothing_and_make_nothing() {
             let (queue, sum) = (&queue, &sum);
             scope.spawn(move || {
                 for round in 0.. {
-                    match queue.get_with(&mut impatience(consumer + round)) {
+                    match queue.get_with(&mut some_deadline(consumer + round)) {
                         Ok(item) => {
                             sum.fetch_add(item, Ordering::Relaxed);
                             queue.task_done().unwrap();
@@ -289,7 +293,7 @@ fn eight_threads_lose_nothing_and_make_nothing() {
     });
 }
 
-fn impatience(number: usize) -> WaitContext<'static> {
+fn some_deadline(number: usize) -> WaitContext<'static> {
     WaitContext::until(match number % 4 {
         0 => Deadline::after(Duration::from_micros(30)),
         1 => Deadline::PASSED,
@@ -323,7 +327,7 @@ fn iterators_share_the_items_until_a_shutdown() {
 }
 
 #[test]
-fn debug_output_shows_numbers_and_no_items() {
+fn debug_output_shows_counts_and_no_items() {
     let queue = PriorityQueue::<&str>::new(0);
     queue.put((1, "secret")).unwrap();
     let shown = format!("{queue:?}");
@@ -332,7 +336,7 @@ fn debug_output_shows_numbers_and_no_items() {
 }
 
 #[test]
-fn what_is_put_over_needs_no_room_and_counts_for_the_others() {
+fn hand_over_ignores_the_bound_but_its_items_count_towards_it() {
     let queue = FifoQueue::new(1);
     queue.hand_over(1).unwrap();
     queue.hand_over(2).unwrap();

@@ -1,4 +1,4 @@
-//! A point that a number of threads pass together.
+//! A point that several threads pass together.
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
@@ -10,8 +10,8 @@ use crate::error::Broken;
 
 /// A point that a fixed number of parties pass together, again and again: Python's `threading.Barrier`.
 ///
-/// The last party to arrive may do something before it lets the others through: see [`Barrier::arrive_with`]. When a
-/// party gives up, the barrier breaks: all waiting parties are told, and whoever arrives, until [`Barrier::reset`].
+/// The last party to arrive may act before it lets the others through: see [`Barrier::arrive_with`]. When a party gives
+/// up, the barrier breaks: all waiting parties fail, and so do those that arrive later, until [`Barrier::reset`].
 ///
 /// ```
 /// use interlock_sync::Barrier;
@@ -33,8 +33,8 @@ pub struct Barrier {
 /// |---|---|---|
 /// | `Filling` | wait, counted | the last party arrives: `Leading`; [`Barrier::abort`], a party gives up: `Broken` |
 /// | `Leading` | wait for the next round, not counted yet | [`Barrier::open`]: `Filling`, next round; `abort`: `Broken` |
-/// | `Broken` | are turned away | [`Barrier::reset`]: `Filling` |
-/// | `Retired` | are turned away; those of its last round go on elsewhere | nobody |
+/// | `Broken` | fail | [`Barrier::reset`]: `Filling` |
+/// | `Retired` | fail; the parties of its last round continue elsewhere | never |
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Filling,
@@ -43,10 +43,10 @@ enum Phase {
     Retired,
 }
 
-/// What a barrier was when it was retired.
+/// The state of a barrier at the moment it was retired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retired {
-    /// How many parties wait; each of them is told that it goes on elsewhere, and with which index.
+    /// How many parties wait. Each gets [`Broken::Retired`] with its index, and continues elsewhere.
     pub waiting: usize,
     /// Whether the barrier was broken.
     pub broken: bool,
@@ -55,7 +55,7 @@ pub struct Retired {
 struct State {
     parties: usize,
     phase: Phase,
-    /// Who leads, in `Leading`.
+    /// The party that leads, in `Leading`.
     leader: Option<ThreadId>,
     round: Arc<Round>,
     waiting: usize,
@@ -63,20 +63,20 @@ struct State {
     early: WaitQueue,
 }
 
-/// What the parties of one round share: whether it ended by being broken or reset.
+/// Shared by the parties of one round: whether it was broken or reset.
 #[derive(Default)]
 struct Round {
     broken: StateLock<bool>,
 }
 
-/// What a party that arrived has to do.
+/// How a party got through, and what it must do next.
 #[must_use = "the party that leads has to open the barrier"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// All parties are there. The caller was the last, with this index, and has to call [`Barrier::open`], or
-    /// [`Barrier::abort`] if what it does before fails.
+    /// All parties have arrived. The caller was the last, with this index, and must call [`Barrier::open`], or
+    /// [`Barrier::abort`] if its action before that fails.
     Leads(usize),
-    /// The barrier was opened; the caller arrived with this index, counted from 0.
+    /// The leader opened the barrier. The caller arrived with this index, counted from 0.
     Through(usize),
 }
 
@@ -97,7 +97,8 @@ impl Barrier {
         }
     }
 
-    /// Arrives, and waits for the other parties. The index of arrival, from 0; the last opens the barrier for all.
+    /// Arrives and waits for the other parties; the last to arrive opens the barrier for all. Returns the index of
+    /// arrival, counted from 0. Blocks until all parties have arrived.
     ///
     /// # Errors
     /// The barrier is broken, or was broken or reset while this party waited.
@@ -105,8 +106,8 @@ impl Barrier {
         self.wait_until(Deadline::NEVER)
     }
 
-    /// Arrives, and waits for the other parties until `deadline`, which breaks the barrier. The index of arrival, from 0;
-    /// the last opens the barrier for all.
+    /// Arrives and waits for the other parties; the last to arrive opens the barrier for all. Returns the index of
+    /// arrival, counted from 0. Blocks until all parties have arrived, or until `deadline`, which breaks the barrier.
     ///
     /// # Errors
     /// [`Broken::Broken`]: the deadline passed, or the barrier is broken, or was broken or reset while this party waited.
@@ -117,12 +118,13 @@ impl Barrier {
         }
     }
 
-    /// Arrives, and waits for the other parties until `context` ends the wait, which breaks the barrier. The last to arrive does
-    /// not wait: it leads, and opens the barrier when it is ready.
+    /// Arrives and waits for the other parties. Blocks until the leader opens the barrier, or until `context` ends the
+    /// wait, which breaks the barrier. The last party to arrive does not wait: it leads, and opens the barrier when it
+    /// is ready.
     ///
     /// # Errors
-    /// The barrier is broken, or was broken or reset while this party waited; or the deadline passed, or the host ended the
-    /// wait, and the barrier is broken now (unless the host ended the wait before this party was in a round).
+    /// The barrier is broken, or was broken or reset while this party waited. Or the deadline passed or the host ended the
+    /// wait, which broke the barrier (unless the host ended the wait before this party was in a round).
     pub fn arrive_with(&self, context: &mut WaitContext<'_>) -> Result<Arrival, Broken> {
         let waiter = Waiter::thread();
         let (round, index) = loop {
@@ -142,8 +144,8 @@ impl Barrier {
                     break (state.round.clone(), index);
                 }
             }
-            // The round is full and its leader not done: wait for the next. The deadline is for a round that this party is
-            // in, and no round counts on it yet.
+            // The round is full and its leader is not done: wait for the next round. The deadline applies only once
+            // this party is in a round, and no round counts on it yet.
             let early = Waiter::thread();
             state.early.push_back(early.clone());
             drop(state);
@@ -158,7 +160,7 @@ impl Barrier {
         }
         match wake {
             Wake::Notified if waiter.is_notified() => {}
-            // The child of a fork: the other parties do not exist here.
+            // This is the child of a fork: the other parties do not exist here.
             Wake::Notified => {
                 self.abort();
                 return Err(Broken::Broken);
@@ -173,8 +175,9 @@ impl Barrier {
         }
     }
 
-    /// Ends the barrier: the parties that wait are told so when the wake-ups run, and nobody may use it any more. Not to be
-    /// called while a party leads, to whom the barrier belongs then. Never blocks.
+    /// Retires the barrier. Running the returned wake-ups ends the wait of each party with [`Broken::Retired`]. No
+    /// thread may use the barrier after this. Must not be called while a party leads: the barrier belongs to the leader
+    /// then. Never blocks.
     pub fn retire(&self) -> (Retired, Wakeups) {
         let mut state = self.state.lock();
         debug_assert!(state.phase != Phase::Leading, "a party leads");
@@ -186,7 +189,7 @@ impl Barrier {
         (retired, state.waiters.notify_all())
     }
 
-    /// Ends a wait without a notification: that breaks the barrier, unless the round was over before.
+    /// Ends a wait without a notification. This breaks the barrier, unless the round had already ended.
     fn give_up(
         &self,
         waiter: &Arc<Waiter>,
@@ -195,13 +198,13 @@ impl Barrier {
         wake: Wake,
     ) -> Result<(), Broken> {
         let mut state = self.state.lock();
-        // In one step with the removal: whoever retires the barrier counts this party as one that goes on elsewhere.
+        // In one step with the removal: `retire` counts this party as one that continues elsewhere.
         if state.is_retired_with(round) {
             return Err(Broken::Retired(index));
         }
         let in_time = !state.waiters.remove(waiter);
         if !in_time {
-            // In one step with the removal: else the round could fill up meanwhile, counting this party.
+            // In one step with the removal: otherwise the round could fill up in between, and count this party.
             let wakeups = state.break_round(Phase::Broken);
             drop(state);
             wakeups.into_iter().for_each(Wakeups::run);
@@ -213,10 +216,10 @@ impl Barrier {
         }
     }
 
-    /// Lets all waiting parties through and begins the next round: the duty of the party that leads. Never blocks.
+    /// Lets all waiting parties through and begins the next round. The leader must call this. Never blocks.
     ///
     /// # Errors
-    /// The barrier was broken or reset meanwhile.
+    /// The barrier was broken or reset in the meantime.
     pub fn open(&self) -> Result<(), Broken> {
         let mut state = self.state.lock();
         // After a reset, another party may lead the next round.
@@ -229,12 +232,12 @@ impl Barrier {
         Ok(())
     }
 
-    /// Breaks the barrier: all who wait are told so, and all who arrive, until it is reset. Never blocks.
+    /// Breaks the barrier: waiting parties fail, and so do those that arrive later, until it is reset. Never blocks.
     pub fn abort(&self) {
         self.break_round(Phase::Broken);
     }
 
-    /// Makes the barrier empty and whole; those who wait are told that it broke. Never blocks.
+    /// Makes the barrier empty and unbroken. Waiting parties fail with [`Broken::Broken`]. Never blocks.
     pub fn reset(&self) {
         self.break_round(Phase::Filling);
     }
@@ -244,17 +247,17 @@ impl Barrier {
         wakeups.into_iter().for_each(Wakeups::run);
     }
 
-    /// How many parties the barrier is for.
+    /// How many parties pass the barrier together.
     pub fn parties(&self) -> usize {
         self.state.lock().parties
     }
 
-    /// Begins anew with `parties` parties; for a barrier that nobody uses yet. Never blocks.
+    /// Sets the number of parties of a barrier that no thread uses yet. Never blocks.
     pub fn begin_with(&self, parties: usize) {
         self.state.lock().parties = parties;
     }
 
-    /// How many parties wait in the round that is filling, at this moment. Never blocks.
+    /// How many parties wait in the round that is filling at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         let state = self.state.lock();
         if state.phase == Phase::Filling {
@@ -264,7 +267,7 @@ impl Barrier {
         }
     }
 
-    /// Whether the barrier is broken, at this moment. Never blocks.
+    /// Whether the barrier is broken at this moment. Never blocks.
     pub fn is_broken(&self) -> bool {
         self.state.lock().phase == Phase::Broken
     }

@@ -17,16 +17,16 @@ mod sealed {
     pub trait Sealed {
         /// Whether the calling thread may release the lock.
         fn is_held(&self) -> bool;
-        /// Releases the lock altogether; how often it was held.
+        /// Releases the lock completely, and returns how many times it was held.
         fn surrender(&self) -> Result<usize, NotHeld>;
-        /// Says how often the lock, taken back, is held.
+        /// Sets how many times the lock, just taken back, is held.
         fn restore(&self, count: usize);
         fn owned(&self) -> &Owned;
         fn kind(&self) -> ResourceKind;
     }
 }
 
-/// A lock that a [`Condition`] can give up and take back: [`Lock`] and [`RLock`].
+/// A lock that a [`Condition`] can release and take back: [`Lock`] or [`RLock`].
 pub trait Exclusive: sealed::Sealed {}
 
 impl Exclusive for Lock {}
@@ -74,35 +74,36 @@ impl sealed::Sealed for RLock {
     }
 }
 
-/// Lets threads wait until another says that something changed: Python's `threading.Condition`, without its lock.
+/// Lets threads wait until another thread signals a change: Python's `threading.Condition`, without its lock.
 ///
-/// With the value in a [`Mutex`](crate::Mutex): [`Condition::wait_while`], [`Condition::notify_one`] and others. With a
-/// plain lock: [`Condition::wait_with`] and [`Condition::notify_with`].
+/// If a [`Mutex`](crate::Mutex) holds the value, use [`Condition::wait_while`], [`Condition::notify_one`] and their
+/// siblings. With a plain lock, use [`Condition::wait_with`] and [`Condition::notify_with`].
 ///
-/// The lock is named in each call, and must be the same in all. A notified thread is moved into the line for the lock
-/// instead of being woken just to find it taken, so a notification costs one switch of threads, not two.
+/// Each call takes the lock as an argument; it must be the same lock in all calls. A notification moves the waiter into
+/// the line for the lock, instead of waking it only to find the lock taken, so it costs one switch of threads, not two.
 #[derive(Default)]
 pub struct Condition {
     waiters: StateLock<WaitQueue>,
 }
 
 impl Condition {
-    /// A condition on which nobody waits.
+    /// A condition without waiters.
     pub fn new() -> Self {
         Condition {
             waiters: StateLock::new(WaitQueue::new()),
         }
     }
 
-    /// Releases `lock` altogether, waits for a notification, and takes the lock back as it was.
+    /// Releases `lock` completely, waits for a notification, takes the lock back as it was, and returns how the wait
+    /// ended.
     ///
-    /// Blocks until notified or until `context` ends the wait, and then until the lock is free; the second wait can't be ended
-    /// early, so that the caller has the lock in any case. How the first wait ended is returned.
+    /// Blocks until notified or until `context` ends the wait, and then until the lock is free. Nothing ends the second
+    /// wait early, so the caller always has the lock afterwards.
     ///
     /// # Errors
-    /// The caller does not have the lock; nothing happened.
+    /// The caller does not hold the lock; nothing has changed.
     pub fn wait_with<L: Exclusive>(&self, lock: &L, context: &mut WaitContext<'_>) -> Result<Wake, NotHeld> {
-        // Before anybody can notify this thread, which may hand the lock to it.
+        // Check before another thread can notify this one: a notification may hand the lock to it.
         if !lock.is_held() {
             return Err(NotHeld);
         }
@@ -115,17 +116,17 @@ impl Condition {
             }
         };
         let wake = block(&waiter, self.resource(), None, context);
-        // If it does not stand here any more, it was notified: and stands in the line for the lock, or had its turn there.
+        // A waiter that is no longer here was notified: it is in the line for the lock, or has had its turn there.
         let notified = wake == Wake::Notified || !self.withdraw(&waiter);
         let mut insisting = context.insisting();
-        // A wait that insists ends in success only.
+        // A wait that insists always succeeds.
         let _ = if notified {
             ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut insisting)
         } else {
             ownership::acquire_slow(lock.owned(), lock.kind(), &mut insisting)
         };
         lock.restore(count);
-        // The host may have asked for the end while the lock was taken back.
+        // The host may have asked to end the wait while this thread took the lock back.
         let wake = if context.is_stopped() {
             Wake::Interrupted
         } else {
@@ -133,7 +134,7 @@ impl Condition {
         };
         match wake {
             Wake::Interrupted if notified => {
-                // The caller will not act on the notification: it goes to the next in line.
+                // The caller will not act on the notification, so pass it to the next in line.
                 self.notify_with(lock, 1);
                 Ok(Wake::Interrupted)
             }
@@ -142,22 +143,23 @@ impl Condition {
         }
     }
 
-    /// Ends a wait that should not have begun: another thread released the lock in the meantime. Who had it then may have
-    /// moved `waiter` into its line; then it is its turn there that ends the wait, and the notification goes to the next.
+    /// Undoes the start of a wait: another thread released the lock after the caller checked it. A notifier may already
+    /// have moved `waiter` into the lock's line. Then this waits for its turn there, and passes the notification to the
+    /// next.
     fn take_back<L: Exclusive>(&self, lock: &L, waiter: Arc<Waiter>) {
         if self.withdraw(&waiter) {
             return;
         }
         let mut context = WaitContext::endless();
-        // A wait that insists ends in success only.
+        // An endless wait without a host always succeeds.
         let _ = ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut context);
         lock.restore(1);
         self.notify_with(lock, 1);
-        // The calling thread has just taken it.
+        // This cannot fail: the calling thread has just taken the lock.
         let _ = lock.surrender();
     }
 
-    /// Notifies the first `count` waiting threads; they take `lock`, which the caller has, one after the other when it is
+    /// Notifies the first `count` waiters. They take `lock`, which the caller holds, one after the other as it is
     /// released. Never blocks.
     pub fn notify_with<L: Exclusive>(&self, lock: &L, count: usize) {
         let mut waiters = self.waiters.lock();
@@ -176,17 +178,17 @@ impl Condition {
         waiter
     }
 
-    /// Takes `waiter` out of the line. `false` when it is not there: it was notified.
+    /// Takes `waiter` out of the line. Returns `false` if it was not there because it has been notified.
     fn withdraw(&self, waiter: &Arc<Waiter>) -> bool {
         self.waiters.lock().remove(waiter)
     }
 
-    /// How many threads wait, at this moment. Never blocks.
+    /// How many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.waiters.lock().len()
     }
 
-    /// Forgets who waits: for the child of a fork, which has one thread.
+    /// Forgets the waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
         let forgotten = std::mem::take(&mut *self.waiters.lock());
         drop(forgotten);

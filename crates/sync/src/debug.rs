@@ -1,4 +1,4 @@
-//! How the primitives look in debug output: their state at this moment. None of it waits.
+//! Debug output of the primitives: their state at this moment. Formatting never waits.
 
 use std::fmt::{Debug, Formatter, Result};
 
@@ -60,7 +60,7 @@ impl Debug for Barrier {
 }
 
 impl<T: Debug> Debug for Mutex<T> {
-    /// The value, unless somebody has it.
+    /// The value, or `<locked>` if a thread holds it.
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let mut output = f.debug_struct("Mutex");
         match self.try_lock() {

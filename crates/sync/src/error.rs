@@ -1,16 +1,16 @@
-//! What can go wrong, one type for each decision that a caller can take.
+//! Errors, one type for each decision that a caller can make.
 
 use std::error::Error;
 use std::fmt;
 
-/// A wait ended without what was waited for. Nothing was acquired, nothing was changed.
+/// A wait ended without success. Nothing was acquired and nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitError {
     /// The deadline passed.
     TimedOut,
     /// The host of the thread ended the wait.
     Interrupted,
-    /// What was waited for is handled elsewhere from now on; the caller goes on there.
+    /// The object was retired: its state is elsewhere from now on, and the caller has to continue there.
     Retired,
 }
 
@@ -19,14 +19,14 @@ impl fmt::Display for WaitError {
         f.write_str(match self {
             WaitError::TimedOut => "the deadline passed before the wait was over",
             WaitError::Interrupted => "the wait was interrupted",
-            WaitError::Retired => "what was waited for is handled elsewhere from now on",
+            WaitError::Retired => "the object was retired; its state is elsewhere from now on",
         })
     }
 }
 
 impl Error for WaitError {}
 
-/// A lock was released that is not held, or an [`RLock`](crate::RLock) by a thread that does not own it.
+/// The lock is not held, or the calling thread does not own the [`RLock`](crate::RLock), so it cannot be released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotHeld;
 
@@ -38,7 +38,7 @@ impl fmt::Display for NotHeld {
 
 impl Error for NotHeld {}
 
-/// More was given back than had been taken: more permits released than a bounded semaphore has.
+/// A release would give a semaphore more permits than its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
@@ -50,15 +50,16 @@ impl fmt::Display for TooMany {
 
 impl Error for TooMany {}
 
-/// Why nobody gets through a barrier.
+/// Why a party did not pass a barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
     /// The barrier is broken, or was broken or reset while this party waited.
     Broken,
-    /// The host of the thread ended the wait. That broke the barrier if the party was in a round, not if it had still to
-    /// wait for one.
+    /// The host of the thread ended the wait. That broke the barrier if the party was in a round, but not if it was
+    /// still waiting for one.
     Interrupted,
-    /// The barrier is handled elsewhere from now on; this party, which arrived with this index, goes on waiting there.
+    /// The barrier was retired: its state is elsewhere from now on. This party, which arrived with this index, has to
+    /// go on waiting there.
     Retired(usize),
 }
 
@@ -67,7 +68,7 @@ impl fmt::Display for Broken {
         f.write_str(match self {
             Broken::Broken => "the barrier is broken",
             Broken::Interrupted => "the wait at the barrier was interrupted",
-            Broken::Retired(_) => "the barrier is handled elsewhere from now on",
+            Broken::Retired(_) => "the barrier was retired; its state is elsewhere from now on",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A flag to wait for.
+//! A flag that threads wait for.
 
 use interlock_wait::{
     Deadline, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block,
@@ -8,7 +8,7 @@ use crate::error::WaitError;
 
 /// A flag that threads wait for: Python's `threading.Event`.
 ///
-/// Whoever waits when it is set gets through, even if it is cleared at once.
+/// All threads that wait when it is set get through, even if it is cleared at once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,13 +49,13 @@ impl Event {
         }
     }
 
-    /// Whether the event is set, at this moment. Never blocks.
+    /// Whether the event is set at this moment. Never blocks.
     #[inline]
     pub fn is_set(&self) -> bool {
         self.state.lock().set
     }
 
-    /// Sets the event, and wakes all who wait for it. Never blocks.
+    /// Sets the event and wakes all threads that wait for it. Never blocks.
     #[inline]
     pub fn set(&self) {
         let mut state = self.state.lock();
@@ -68,7 +68,7 @@ impl Event {
         wakeups.run();
     }
 
-    /// Unsets the event. Never blocks.
+    /// Clears the event. Never blocks.
     #[inline]
     pub fn clear(&self) {
         self.state.lock().set = false;
@@ -76,7 +76,7 @@ impl Event {
 
     /// Waits for the event. Blocks until it is set.
     pub fn wait(&self) {
-        // An endless wait without a host ends in success only.
+        // An endless wait without a host always succeeds.
         let _ = self.wait_with(&mut WaitContext::endless());
     }
 
@@ -112,11 +112,11 @@ impl Event {
             state.waiters.push_back(waiter.clone());
             drop(state);
             let wake = block(&waiter, self.resource(), None, context);
-            // Everybody is notified: who leaves owes nothing to the others.
+            // `set` notifies all waiters, so a waiter that leaves has no notification to pass on.
             let notified = wake == Wake::Notified || !self.state.lock().waiters.remove(&waiter);
             match wake {
                 Wake::Interrupted => return Err(WaitError::Interrupted),
-                // The child of a fork, whose queue is empty: line up in this one.
+                // This is the child of a fork, whose queue is empty: line up again.
                 Wake::Notified if !waiter.is_notified() => {}
                 _ if notified => return Ok(()),
                 _ => return Err(WaitError::TimedOut),
@@ -124,12 +124,13 @@ impl Event {
         }
     }
 
-    /// How many wait, at this moment. Never blocks.
+    /// How many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.state.lock().waiters.len()
     }
 
-    /// Lets the first in line through, whether the event is set or not; whether somebody waited. Never blocks.
+    /// Lets the first waiter in line through, whether the event is set or not. Returns whether a thread waited. Never
+    /// blocks.
     pub fn let_one_through(&self) -> bool {
         let mut state = self.state.lock();
         let somebody = !state.waiters.is_empty();
@@ -139,7 +140,7 @@ impl Event {
         somebody
     }
 
-    /// Forgets who waits: for the child of a fork, which has one thread. The flag stays as it is.
+    /// Forgets the waiters: for the child of a fork, which has only one thread. The flag stays as it is.
     pub fn reset(&self) {
         let forgotten = std::mem::take(&mut self.state.lock().waiters);
         drop(forgotten);

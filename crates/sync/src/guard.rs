@@ -1,4 +1,4 @@
-//! Locks and permits that go back at the end of a scope.
+//! Guards that release a lock or a permit at the end of a scope.
 
 use std::marker::PhantomData;
 
@@ -11,15 +11,15 @@ use crate::semaphore::Semaphore;
 
 mod sealed {
     pub trait Sealed {
-        /// A type that other threads may have if they may have the guard.
+        /// A type that is `Send` if the guard may move to another thread.
         type Travels;
 
-        /// Releases what the guard stands for.
+        /// Releases the lock or the permit.
         fn give_back(&self);
     }
 }
 
-/// What a [`Guard`] can stand for: [`Lock`], [`RLock`] and a permit of a [`Semaphore`].
+/// A type that a [`Guard`] can release: [`Lock`], [`RLock`], or [`Semaphore`] (one permit).
 pub trait Guarded: sealed::Sealed {}
 
 impl Guarded for Lock {}
@@ -30,7 +30,7 @@ impl sealed::Sealed for Lock {
     type Travels = ();
 
     fn give_back(&self) {
-        // Anybody may have released it meanwhile; then there is nothing to do.
+        // This fails if another call has released it already; then there is nothing to do.
         let _ = self.release();
     }
 }
@@ -40,7 +40,7 @@ impl sealed::Sealed for RLock {
     type Travels = *const ();
 
     fn give_back(&self) {
-        // Its owner may have released it once too often; then there is nothing to do.
+        // This fails if the owner has released it once too often; then there is nothing to do.
         let _ = self.release();
     }
 }
@@ -49,16 +49,16 @@ impl sealed::Sealed for Semaphore {
     type Travels = ();
 
     fn give_back(&self) {
-        // Somebody may have released more than was acquired; a bound holds all the same.
+        // This fails if another call has released too many permits and the bound is reached.
         let _ = self.release();
     }
 }
 
-/// A lock, or a permit, that is released when this is dropped, also while a panic unwinds. Dropping it never blocks.
+/// Holds a lock or a permit, and releases it when dropped, also while a panic unwinds. Dropping it never blocks.
 ///
-/// [`std::mem::forget`] keeps the lock or the permit; it is then released by a call, as after `acquire`.
+/// After [`std::mem::forget`], release the lock or the permit with a call, as after `acquire`.
 ///
-/// That of a [`Lock`] or a [`Semaphore`] may be moved to another thread and dropped there. That of an [`RLock`] may not:
+/// The guard of a [`Lock`] or a [`Semaphore`] may be moved to another thread and dropped there. An [`RLock`]'s may not:
 ///
 /// ```compile_fail,E0277
 /// use interlock_sync::RLock;
@@ -90,20 +90,22 @@ impl<L: Guarded> Drop for Guard<'_, L> {
 }
 
 impl Lock {
-    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread; for ever if this thread has it.
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread; for ever if this thread
+    /// already holds it.
     #[inline]
     pub fn guard(&self) -> Guard<'_, Self> {
         self.acquire();
         Guard::new(self)
     }
 
-    /// Takes the lock until the guard is dropped, if nobody has it. Never blocks.
+    /// Takes the lock until the guard is dropped, if it is free. Never blocks.
     #[inline]
     pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
         self.try_acquire().then(|| Guard::new(self))
     }
 
-    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread, or until `context` ends the wait.
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread, or until `context` ends
+    /// the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
@@ -114,21 +116,22 @@ impl Lock {
 }
 
 impl RLock {
-    /// Takes the lock, once more if this thread has it, until the guard is dropped. Blocks while another thread has it.
+    /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks while another thread holds
+    /// it.
     #[inline]
     pub fn guard(&self) -> Guard<'_, Self> {
         self.acquire();
         Guard::new(self)
     }
 
-    /// Takes the lock once more, or for the first time if nobody has it, until the guard is dropped. Never blocks.
+    /// Takes the lock until the guard is dropped, if it is free or this thread holds it already. Never blocks.
     #[inline]
     pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
         self.try_acquire().then(|| Guard::new(self))
     }
 
-    /// Takes the lock, once more if this thread has it, until the guard is dropped. Blocks until it is released to this
-    /// thread, or until `context` ends the wait.
+    /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks until it is released to
+    /// this thread, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.

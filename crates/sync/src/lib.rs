@@ -1,14 +1,14 @@
 //! The synchronization primitives of Python's `threading`, for any Rust program.
 //!
-//! Each is a few plain fields under a [`StateLock`](interlock_wait::StateLock), with wait queues among them; all blocking
-//! happens in [`interlock_wait::block`]. The semantics are those of Python's standard library: a [`Lock`] may be released
-//! by any thread, an [`Event`] set wakes everybody who waits at that moment, a [`Barrier`] breaks when a party gives up.
+//! Each is a few plain fields and wait queues under a [`StateLock`](interlock_wait::StateLock). All blocking happens in
+//! [`interlock_wait::block`]. The semantics are those of Python's standard library: any thread may release a [`Lock`],
+//! setting an [`Event`] wakes all threads that wait at that moment, and a [`Barrier`] breaks when a party gives up.
 //!
-//! Methods named `try_…` never wait. Methods named `…_until` wait until a [`Deadline`](interlock_wait::Deadline), methods
-//! named `…_with` as long as a [`WaitContext`](interlock_wait::WaitContext) lasts. What is acquired is released by a call, or by
-//! the end of a [`Guard`].
+//! Methods named `try_…` never wait. Methods named `…_until` wait until a [`Deadline`](interlock_wait::Deadline),
+//! methods named `…_with` until their [`WaitContext`](interlock_wait::WaitContext) ends the wait. Release a lock or
+//! permit with a call, or let a [`Guard`] release it.
 //!
-//! New beside Python's: [`Mutex`], a lock with a value in it.
+//! Python's `threading` has no counterpart to [`Mutex`], a lock with a value in it.
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]

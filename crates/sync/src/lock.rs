@@ -5,10 +5,10 @@ use interlock_wait::{Deadline, ResourceKind, StateLock, ThreadId, WaitContext};
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
 
-/// A lock that one thread at a time has, and that any thread may release: Python's `threading.Lock`.
+/// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///
-/// It guards nothing by itself: a [`Mutex`](crate::Mutex) is a lock with a value in it. It is eventually fair: a release
-/// hands it to the first in line, whoever else wants it, unless that has happened in the last half millisecond.
+/// It guards no value of its own: for that, see [`Mutex`](crate::Mutex). It is eventually fair: unless it was handed
+/// over in the last half millisecond, a release hands it to the first waiter, even if other threads try to take it.
 ///
 /// ```
 /// use interlock_sync::Lock;
@@ -28,23 +28,23 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// A lock that nobody has.
+    /// A free lock.
     pub fn new() -> Self {
         Lock {
             owned: StateLock::new(Ownership::watched_if_probed()),
         }
     }
 
-    /// Takes the lock if nobody has it; whether it did. Never blocks.
+    /// Takes the lock if it is free, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
         self.owned.lock().take_unwatched(ThreadId::current())
             || ownership::try_acquire_slow(&self.owned, ResourceKind::Lock)
     }
 
-    /// Takes the lock. Blocks until it is released to this thread; for ever if this thread has it.
+    /// Takes the lock. Blocks until it is released to this thread; for ever if this thread already holds it.
     pub fn acquire(&self) {
-        // An endless wait without a host ends in success only.
+        // An endless wait without a host always succeeds.
         let _ = self.acquire_with(&mut WaitContext::endless());
     }
 
@@ -68,10 +68,10 @@ impl Lock {
         self.acquire_with(&mut WaitContext::until(deadline))
     }
 
-    /// Releases the lock, whichever thread has it, and wakes the first in line. Never blocks.
+    /// Releases the lock, whichever thread holds it, and wakes the first waiter in line. Never blocks.
     ///
     /// # Errors
-    /// Nobody has the lock.
+    /// No thread holds the lock.
     #[inline]
     pub fn release(&self) -> Result<(), NotHeld> {
         let mut state = self.owned.lock();
@@ -83,13 +83,13 @@ impl Lock {
         ownership::release_slow(&self.owned, ResourceKind::Lock)
     }
 
-    /// Whether some thread has the lock, at this moment. Never blocks.
+    /// Whether any thread holds the lock at this moment. Never blocks.
     #[inline]
     pub fn is_locked(&self) -> bool {
         !self.owned.lock().is_free()
     }
 
-    /// The thread that acquired the lock, at this moment. Never blocks.
+    /// The thread that holds the lock at this moment. Never blocks.
     pub fn owner(&self) -> Option<ThreadId> {
         self.owned.lock().owner()
     }
@@ -98,7 +98,7 @@ impl Lock {
         &self.owned
     }
 
-    /// Makes the lock free and forgets who waits for it: for the child of a fork, which has one thread.
+    /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
         let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_probed());
         drop(forgotten);

@@ -1,8 +1,9 @@
 //! A lock with a value in it.
 //!
-//! A [`Mutex`] is a [`Lock`], on which threads wait, and a word lock around the value, on which nobody ever does: only who
-//! has the `Lock` comes to it. So this crate needs no unsafe code for it; the price is one atomic pair. It is the one word
-//! lock that is held while user code runs. That is harmless for the same reason.
+//! A [`Mutex`] is a [`Lock`], on which threads wait, and a word lock around the value. No
+//! thread ever waits on the word lock, because only the holder of the `Lock` takes it. It spares this crate unsafe
+//! code, at the price of one atomic pair. It is the only word lock that is held while user code runs, which is harmless
+//! for the same reason.
 
 use std::ops::{Deref, DerefMut};
 
@@ -13,10 +14,10 @@ use crate::error::WaitError;
 use crate::guard::Guard;
 use crate::lock::Lock;
 
-/// A value that one thread at a time has, under a [`Lock`].
+/// A value that one thread at a time can use, under a [`Lock`].
 ///
-/// Not poisoned by a panic: the lock is released while it unwinds, and the value stays as it is. Waiting for a change of the
-/// value is what a [`Condition`] is for: see [`Condition::wait_while`].
+/// A panic does not poison it: unwinding releases the lock, and the value stays as it is. To wait until the value
+/// changes, use a [`Condition`]: see [`Condition::wait_while`].
 ///
 /// ```
 /// use interlock_sync::Mutex;
@@ -39,7 +40,7 @@ pub struct Mutex<T> {
 }
 
 impl<T> Mutex<T> {
-    /// A mutex around `value` that nobody has.
+    /// A free mutex around `value`.
     pub fn new(value: T) -> Self {
         Mutex {
             lock: Lock::new(),
@@ -47,19 +48,20 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Takes the value until the guard is dropped. Blocks until no other thread has it; for ever if this thread has it.
+    /// Takes the value until the guard is dropped. Blocks until no other thread holds it; for ever if this thread
+    /// already holds it.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.open(self.lock.guard())
+        self.guard_value(self.lock.guard())
     }
 
-    /// Takes the value until the guard is dropped, if nobody has it. Never blocks.
+    /// Takes the value until the guard is dropped, if no thread holds it. Never blocks.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.lock.try_guard().map(|held| self.open(held))
+        self.lock.try_guard().map(|held| self.guard_value(held))
     }
 
-    /// Takes the value until the guard is dropped. Blocks until no other thread has it, or until `deadline`.
+    /// Takes the value until the guard is dropped. Blocks until no other thread holds it, or until `deadline`.
     ///
     /// # Errors
     /// [`WaitError::TimedOut`]: the deadline passed.
@@ -67,20 +69,21 @@ impl<T> Mutex<T> {
         self.lock_with(&mut WaitContext::until(deadline))
     }
 
-    /// Takes the value until the guard is dropped. Blocks until no other thread has it, or until `context` ends the wait.
+    /// Takes the value until the guard is dropped. Blocks until no other thread holds it, or until `context` ends the
+    /// wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait.
     pub fn lock_with(&self, context: &mut WaitContext<'_>) -> Result<MutexGuard<'_, T>, WaitError> {
-        self.lock.guard_with(context).map(|held| self.open(held))
+        self.lock.guard_with(context).map(|held| self.guard_value(held))
     }
 
-    /// Whether some thread has the value, at this moment. Never blocks.
+    /// Whether any thread holds the value at this moment. Never blocks.
     pub fn is_locked(&self) -> bool {
         self.lock.is_locked()
     }
 
-    /// The value, by the right of the only owner. Never blocks.
+    /// The value. The exclusive reference makes locking unnecessary. Never blocks.
     #[cfg(not(loom))]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -92,7 +95,7 @@ impl<T> Mutex<T> {
     }
 
     #[inline]
-    fn open<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
+    fn guard_value<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
         MutexGuard {
             value: self.value.lock(),
             held,
@@ -110,22 +113,22 @@ impl<T> From<T> for Mutex<T> {
 /// The value of a [`Mutex`], until dropped. Dropping it never blocks.
 #[must_use = "the mutex is free again as soon as the guard is dropped"]
 pub struct MutexGuard<'a, T> {
-    // Dropped in this order: nobody who gets the lock finds the value taken.
+    // The fields drop in this order: a thread that gets the lock never finds the value taken.
     value: WordLockGuard<'a, T>,
     held: Guard<'a, Lock>,
     mutex: &'a Mutex<T>,
 }
 
 impl<T> MutexGuard<'_, T> {
-    /// Gives the value up, waits for a notification, and takes the value back.
+    /// Releases the value, waits for a notification, and takes the value back.
     fn wait_with(self, condition: &Condition, context: &mut WaitContext<'_>) -> (Self, Wake) {
         let MutexGuard { value, held, mutex } = self;
         drop(value);
-        // Nobody but the guard can release the lock of a mutex, so it is held.
+        // Only the guard can release the lock of a mutex, so it is held and this cannot fail.
         let wake = condition
             .wait_with(&mutex.lock, context)
             .unwrap_or(Wake::Notified);
-        (mutex.open(held), wake)
+        (mutex.guard_value(held), wake)
     }
 }
 
@@ -145,18 +148,18 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// With a [`Mutex`], whose guard goes into a wait and comes back from it.
+/// Methods for use with a [`Mutex`]. A wait takes its guard and returns it.
 impl Condition {
-    /// Gives the mutex up, waits for a notification, and takes the mutex back.
+    /// Releases the mutex, waits for a notification, and takes the mutex back.
     ///
-    /// Blocks until notified, and then until the mutex is free. What was waited for may be over by then: see
-    /// [`Condition::wait_while`]. A notification is no state: nobody hears of one that came before.
+    /// Blocks until notified, and then until the mutex is free. By then the value may have changed again: see
+    /// [`Condition::wait_while`]. Notifications are not stored: one that came before the wait does not end it.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         guard.wait_with(self, &mut WaitContext::endless()).0
     }
 
-    /// Gives the mutex up, waits for a notification until `deadline`, and takes the mutex back. How the wait ended comes
-    /// with the guard: [`Wake::Notified`] or [`Wake::TimedOut`].
+    /// Releases the mutex, waits for a notification until `deadline`, and takes the mutex back. Returns the guard and
+    /// how the wait ended: [`Wake::Notified`] or [`Wake::TimedOut`].
     ///
     /// Blocks until notified or until `deadline`, and then until the mutex is free, however long that takes.
     pub fn wait_until<'a, T>(
@@ -167,9 +170,10 @@ impl Condition {
         guard.wait_with(self, &mut WaitContext::until(deadline))
     }
 
-    /// Waits while `busy` says so of the value: looks at it now, and after each notification. It is false in the end.
+    /// Waits while `busy` is true of the value. Calls `busy` at once and after each notification, and returns when it
+    /// is false.
     ///
-    /// Blocks, without the mutex, until a notification; `busy` runs with it.
+    /// Blocks until a notification. The mutex is released while it blocks, and held while `busy` runs.
     ///
     /// ```
     /// use interlock_sync::{Condition, Mutex};
@@ -193,10 +197,11 @@ impl Condition {
         self.wait_while_until(guard, Deadline::NEVER, busy).0
     }
 
-    /// Waits while `busy` says so of the value, until `deadline`: looks at it now, after each notification, and when the
-    /// time is over. Whether it is still busy comes with the guard: [`WaitError::TimedOut`].
+    /// Waits while `busy` is true of the value, until `deadline`. Calls `busy` at once, after each notification, and at
+    /// the deadline. Returns the guard, with [`WaitError::TimedOut`] if `busy` is still true.
     ///
-    /// Blocks, without the mutex, until a notification or until `deadline`; `busy` runs with it.
+    /// Blocks until a notification or until `deadline`. The mutex is released while it blocks, and held while `busy`
+    /// runs.
     pub fn wait_while_until<'a, T>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -213,13 +218,14 @@ impl Condition {
         (guard, Ok(()))
     }
 
-    /// Notifies the first thread that waits with the mutex of `guard`; it goes on when the mutex is free. Never blocks.
+    /// Notifies the first thread that waits with the mutex of `guard`. It continues when the mutex is free. Never
+    /// blocks.
     pub fn notify_one<T>(&self, guard: &MutexGuard<'_, T>) {
         self.notify_with(&guard.mutex.lock, 1);
     }
 
-    /// Notifies all threads that wait with the mutex of `guard`; they go on one after the other, as the mutex becomes free.
-    /// Never blocks.
+    /// Notifies all threads that wait with the mutex of `guard`. They continue one after the other, as the mutex
+    /// becomes free. Never blocks.
     pub fn notify_all<T>(&self, guard: &MutexGuard<'_, T>) {
         self.notify_with(&guard.mutex.lock, usize::MAX);
     }

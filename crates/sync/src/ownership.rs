@@ -1,9 +1,10 @@
-//! Who has a lock, and who is in line for it: what [`Lock`](crate::Lock) and [`RLock`](crate::RLock) are made of.
+//! The owner of a lock and the line for it: the common part of [`Lock`](crate::Lock) and [`RLock`](crate::RLock).
 //!
-//! A released lock is free for whoever comes first, and the first in line is woken to try: that keeps the processor busy
-//! with the thread that runs. To keep that thread from starving the others, a lock that has not been handed over for
-//! [`BETWEEN_HANDOVERS`] is not freed but given to the first in line: eventual fairness. Not more often, because a hand-over
-//! makes the thread that runs wait when it comes back, and costs a switch of threads.
+//! A release frees the lock for any thread and wakes the first waiter in line to try. This lets the running thread take
+//! the lock again without a switch of threads. To keep that thread from starving the others, a release hands the lock
+//! to the first waiter if the last hand-over was at least [`BETWEEN_HANDOVERS`] ago: eventual fairness. Hand-overs are
+//! not more frequent, because each makes the running thread wait when it wants the lock again, and costs a switch of
+//! threads.
 
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ use interlock_wait::{
 
 use crate::error::{NotHeld, WaitError};
 
-/// Nobody has the lock.
+/// The lock is free.
 const FREE: u64 = 0;
-/// Set beside the owner's identity, which is the address of something aligned: an observer wants to hear of every
-/// acquisition, so the fast paths, which look for `FREE` or an identity alone, do not apply.
+/// A flag beside the owner's identity, which is an aligned address and leaves this bit free. An observer wants to see
+/// every acquisition, so the fast paths must not apply: they compare the word with `FREE` or with a bare identity.
 const WATCHED: u64 = 1;
 
-/// How long after one hand-over the next may come.
+/// The least time between two hand-overs.
 const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 
 /// The state of a lock. State table of `owner` (beside it, `WATCHED` may be set):
@@ -34,12 +35,13 @@ const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 #[derive(Debug)]
 pub struct Ownership {
     owner: u64,
-    /// How often the owner has acquired the lock again, and not released it yet.
+    /// How many times the owner has acquired the lock again and not yet released it.
     pub(crate) again: usize,
     waiters: WaitQueue,
-    /// Not before this time is the lock handed over again.
+    /// The earliest time of the next hand-over.
     next_handover: Deadline,
-    /// How many of the next releases do not hand it over: one for each waiter that a condition moved into an empty line.
+    /// How many of the next releases must not hand the lock over: one for each waiter that a condition moved into an
+    /// empty line.
     newcomers: usize,
 }
 
@@ -58,7 +60,7 @@ impl Ownership {
         }
     }
 
-    /// A free lock, watched if an observer is registered now.
+    /// A free lock, watched if an observer is registered at this moment.
     pub(crate) fn watched_if_probed() -> Self {
         Ownership {
             owner: if probed() { WATCHED } else { FREE },
@@ -80,7 +82,7 @@ impl Ownership {
         (!self.is_free()).then(|| ThreadId::from_ident(self.owner & !WATCHED))
     }
 
-    /// Takes the lock for `thread` if nobody has it and nobody watches. The fast path of every acquisition.
+    /// Takes the lock for `thread` if it is free and not watched. The fast path of every acquisition.
     #[inline]
     pub(crate) fn take_unwatched(&mut self, thread: ThreadId) -> bool {
         if self.owner == FREE {
@@ -103,9 +105,9 @@ impl Ownership {
         self.again = 0;
     }
 
-    /// Frees the lock, or hands it to the first in line when that has not happened for long; the first in line is notified.
+    /// Notifies the first waiter in line, and frees the lock or, if a hand-over is due, hands it to that waiter.
     ///
-    /// A thread that is in the handler of a signal meanwhile is only notified: the handler may want the lock.
+    /// A thread that is running a signal handler is only notified: the handler may want the lock.
     fn pass_on(&mut self) -> Wakeup {
         let heir = self.waiters.front().cloned();
         let wakeup = self.waiters.notify_one();
@@ -125,7 +127,7 @@ impl Ownership {
         self.owner & WATCHED != 0
     }
 
-    /// Whether freeing the lock takes no more than saying so. The fast path of every release.
+    /// Whether a release only has to mark the lock free. The fast path of every release.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.owner & WATCHED == 0 && self.waiters.is_empty()
@@ -137,7 +139,7 @@ impl Ownership {
     }
 }
 
-/// The state of a lock under its word lock, and what is done with it when the fast paths do not apply.
+/// The state of a lock under its word lock. The functions below are the slow paths.
 pub(crate) type Owned = StateLock<Ownership>;
 
 pub(crate) fn resource(owned: &Owned, kind: ResourceKind) -> Resource {
@@ -164,7 +166,7 @@ pub(crate) fn try_acquire_slow(owned: &Owned, kind: ResourceKind) -> bool {
     taken
 }
 
-/// Takes the lock, waiting for it as long as `context` allows.
+/// Takes the lock. Waits for it until `context` ends the wait.
 #[cold]
 pub(crate) fn acquire_slow(
     owned: &Owned,
@@ -192,7 +194,7 @@ pub(crate) fn acquire_slow(
     Ok(())
 }
 
-/// Takes the lock for the calling thread, whose `waiter` stands in the line, or stood there until it was notified.
+/// Takes the lock for the calling thread, whose `waiter` is in the line or was in it until it was notified.
 pub(crate) fn acquire_enrolled(
     owned: &Owned,
     kind: ResourceKind,
@@ -215,7 +217,7 @@ pub(crate) fn acquire_enrolled(
     }
 }
 
-/// What a waiter does when it woke: it has the lock, or it gives up, or (`None`) it lines up again, at the head.
+/// Decides what a waiter that woke does: it has the lock, it gives up, or (`None`) it lines up again at the head.
 fn settle(
     owned: &Owned,
     me: ThreadId,
@@ -226,7 +228,7 @@ fn settle(
     let notified = wake == Wake::Notified || !state.waiters.remove(waiter);
     match wake {
         Wake::Interrupted if notified => {
-            // What a notified waiter owes that leaves: the lock, if it was handed over, and the word to the next in line.
+            // A notified waiter that leaves passes on the lock, if it was handed over, and the notification.
             let handed = state.is_owned_by(me);
             let wakeup = if handed || state.is_free() {
                 state.pass_on()
@@ -239,7 +241,7 @@ fn settle(
         }
         Wake::Interrupted => Some(Err(WaitError::Interrupted)),
         Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
-        // Handed over, or free, or taken by a faster thread: that one notifies the next in line when it releases.
+        // The lock was handed over, is free, or another thread took it first, whose release notifies the next in line.
         Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => Some(Ok(())),
         Wake::TimedOut => Some(Err(WaitError::TimedOut)),
         Wake::Notified => {
@@ -250,7 +252,7 @@ fn settle(
     }
 }
 
-/// Releases the lock, whoever has it.
+/// Releases the lock, whichever thread owns it.
 #[cold]
 pub(crate) fn release_slow(owned: &Owned, kind: ResourceKind) -> Result<(), NotHeld> {
     let mut state = owned.lock();
@@ -270,8 +272,8 @@ pub(crate) fn release_slow(owned: &Owned, kind: ResourceKind) -> Result<(), NotH
     Ok(())
 }
 
-/// Puts the first `count` of `from` in line for the lock. They sleep on until it is released; if it is free, contrary to
-/// the rules, the first is woken to take it.
+/// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released. If it
+/// is free, which is against the rules, wakes the first in line to take it.
 pub(crate) fn requeue(owned: &Owned, count: usize, from: &mut WaitQueue) -> Wakeups {
     let mut state = owned.lock();
     let only_newcomers = state.waiters.len() <= state.newcomers;

@@ -5,7 +5,7 @@ use interlock_wait::{Deadline, ResourceKind, StateLock, ThreadId, WaitContext};
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
 
-/// A lock that its owner may acquire again, and has to release as often: Python's `threading.RLock`.
+/// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
 /// ```
 /// use interlock_sync::RLock;
@@ -22,37 +22,37 @@ pub struct RLock {
     owned: Owned,
 }
 
-/// How often a lock was held when it was released altogether, so that it can be taken back as it was.
+/// The state of a lock before [`RLock::release_all`], from which [`RLock::restore_with`] takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// The number of acquisitions that are not released yet; 1 or more, if it comes from [`RLock::release_all`].
+    /// The number of acquisitions not yet released; at least 1 if it comes from [`RLock::release_all`].
     pub count: usize,
-    /// Who made them.
+    /// The thread that made them.
     pub owner: ThreadId,
 }
 
 impl RLock {
-    /// A lock that nobody has.
+    /// A free lock.
     pub fn new() -> Self {
         RLock {
             owned: StateLock::new(Ownership::watched_if_probed()),
         }
     }
 
-    /// Takes the lock once more, or for the first time if nobody has it; whether it did. Never blocks.
+    /// Takes the lock if it is free or this thread holds it already, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
         self.take_again() || ownership::try_acquire_slow(&self.owned, ResourceKind::RLock)
     }
 
-    /// Takes the lock, once more if this thread has it. Blocks while another thread has it.
+    /// Takes the lock, once more if this thread holds it. Blocks while another thread holds it.
     pub fn acquire(&self) {
-        // An endless wait without a host ends in success only.
+        // An endless wait without a host always succeeds.
         let _ = self.acquire_with(&mut WaitContext::endless());
     }
 
-    /// Takes the lock, once more if this thread has it. Blocks until it is released to this thread, or until `context`
-    /// ends.
+    /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until
+    /// `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
@@ -64,7 +64,8 @@ impl RLock {
         ownership::acquire_slow(&self.owned, ResourceKind::RLock, context)
     }
 
-    /// Takes the lock, once more if this thread has it. Blocks until it is released to this thread, or until `deadline`.
+    /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until
+    /// `deadline`.
     ///
     /// # Errors
     /// [`WaitError::TimedOut`]: the deadline passed; the lock was not taken.
@@ -81,13 +82,13 @@ impl RLock {
         }
         let mine = state.is_owned_by(me);
         if mine {
-            // A lock that is held so often is not released so often, so it does not matter that the count stops there.
+            // No program acquires a lock so many times and releases each, so the count may stop at its maximum.
             state.again = state.again.saturating_add(1);
         }
         mine
     }
 
-    /// Releases the lock once; at the last time it is free, and the first in line is woken. Never blocks.
+    /// Releases the lock once. The last release frees it and wakes the first waiter in line. Never blocks.
     ///
     /// # Errors
     /// The calling thread does not own the lock.
@@ -109,7 +110,7 @@ impl RLock {
         ownership::release_slow(&self.owned, ResourceKind::RLock)
     }
 
-    /// Releases the lock altogether, however often it was acquired. Never blocks.
+    /// Releases the lock completely, however many times it was acquired, and returns its former state. Never blocks.
     ///
     /// # Errors
     /// The calling thread does not own the lock.
@@ -125,23 +126,23 @@ impl RLock {
         Ok(Saved { count, owner })
     }
 
-    /// Makes a lock that the calling thread has just acquired once be held `count` times for that.
+    /// Replaces the one acquisition that the calling thread has just made by `count`.
     pub(crate) fn set_count(&self, count: usize) {
         match count.checked_sub(1) {
             Some(more) => {
                 let mut state = self.owned.lock();
                 state.again = state.again.saturating_add(more);
             }
-            // The calling thread has just acquired it.
+            // This cannot fail: the calling thread has just acquired the lock.
             None => {
                 let _ = self.release();
             }
         }
     }
 
-    /// Takes the lock as it was before [`RLock::release_all`]. Blocks while another thread has it.
+    /// Takes the lock as it was before [`RLock::release_all`]. Blocks while another thread holds it.
     ///
-    /// Acquisitions that the calling thread has made since count as well. A lock that was held 0 times is free afterwards.
+    /// Acquisitions that the calling thread has made since then count too. If the saved count is 0, this adds none.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
@@ -157,12 +158,12 @@ impl RLock {
         self.owned.lock().is_owned_by(ThreadId::current())
     }
 
-    /// Whether some thread owns the lock, at this moment. Never blocks.
+    /// Whether any thread owns the lock at this moment. Never blocks.
     pub fn is_locked(&self) -> bool {
         !self.owned.lock().is_free()
     }
 
-    /// How often the calling thread has acquired the lock and not released it yet; 0 if it does not own it.
+    /// How many times the calling thread has acquired the lock and not yet released it; 0 if it does not own it.
     pub fn recursion_count(&self) -> usize {
         let state = self.owned.lock();
         if state.is_owned_by(ThreadId::current()) {
@@ -172,7 +173,7 @@ impl RLock {
         }
     }
 
-    /// The thread that owns the lock and how often it acquired it, at this moment. Never blocks.
+    /// The thread that owns the lock at this moment, and how many times it has acquired it. Never blocks.
     pub fn owner(&self) -> Option<(ThreadId, usize)> {
         let state = self.owned.lock();
         state.owner().map(|owner| (owner, state.again.saturating_add(1)))
@@ -182,7 +183,7 @@ impl RLock {
         &self.owned
     }
 
-    /// Makes the lock free and forgets who waits for it: for the child of a fork, which has one thread.
+    /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
         let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_probed());
         drop(forgotten);

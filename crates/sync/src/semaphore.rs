@@ -7,7 +7,7 @@ use interlock_wait::{
 
 use crate::error::{TooMany, WaitError};
 
-/// A number of permits: Python's `threading.Semaphore`, and with a bound its `threading.BoundedSemaphore`.
+/// A counter of permits: Python's `threading.Semaphore`, or with a bound `threading.BoundedSemaphore`.
 ///
 /// ```
 /// use interlock_sync::Semaphore;
@@ -35,12 +35,12 @@ struct State {
 }
 
 impl Semaphore {
-    /// A semaphore with `permits` permits, which may grow without bound.
+    /// A semaphore with `permits` permits and no bound.
     pub fn new(permits: usize) -> Self {
         Self::bounded(permits, usize::MAX)
     }
 
-    /// A semaphore with `permits` permits, which never has more than `bound`.
+    /// A semaphore with `permits` permits that never has more than `bound`.
     pub fn bounded(permits: usize, bound: usize) -> Self {
         Semaphore {
             state: StateLock::new(State {
@@ -52,7 +52,7 @@ impl Semaphore {
         }
     }
 
-    /// Takes a permit if there is one; whether it did. Never blocks.
+    /// Takes a permit if there is one, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
         let mut state = self.state.lock();
@@ -65,7 +65,7 @@ impl Semaphore {
 
     /// Takes a permit. Blocks until there is one.
     pub fn acquire(&self) {
-        // An endless wait without a host ends in success only.
+        // An endless wait without a host always succeeds.
         let _ = self.acquire_with(&mut WaitContext::endless());
     }
 
@@ -111,12 +111,12 @@ impl Semaphore {
         }
     }
 
-    /// What a waiter does when it woke: it has a permit, or it gives up, or (`None`) it lines up again, at the head.
+    /// Decides what a waiter that woke does: it takes a permit, it gives up, or (`None`) it lines up again at the head.
     fn settle(&self, wake: Wake, waiter: &mut Arc<Waiter>) -> Option<Result<(), WaitError>> {
         let mut state = self.state.lock();
         let notified = wake == Wake::Notified || !state.waiters.remove(waiter);
         if wake == Wake::Interrupted {
-            // A permit that was announced to us is announced to the next in line.
+            // If this waiter was notified of a permit, pass the notification to the next in line.
             let owes = usize::from(notified && state.permits > 0);
             let wakeups = state.waiters.notify(owes);
             drop(state);
@@ -138,10 +138,10 @@ impl Semaphore {
         None
     }
 
-    /// Gives back one permit, and wakes the first in line for it. Never blocks.
+    /// Releases one permit and wakes the first waiter in line. Never blocks.
     ///
     /// # Errors
-    /// That would be more than the bound; nothing was given back.
+    /// The semaphore would exceed its bound; nothing was released.
     #[inline]
     pub fn release(&self) -> Result<(), TooMany> {
         let mut state = self.state.lock();
@@ -155,10 +155,10 @@ impl Semaphore {
         Ok(())
     }
 
-    /// Gives back `count` permits at once, and wakes as many in line. Never blocks.
+    /// Releases `count` permits at once and wakes up to as many waiters. Never blocks.
     ///
     /// # Errors
-    /// That would be more than the bound; nothing was given back.
+    /// The semaphore would exceed its bound; nothing was released.
     pub fn release_many(&self, count: usize) -> Result<(), TooMany> {
         let mut state = self.state.lock();
         let bound = state.bound;
@@ -174,32 +174,34 @@ impl Semaphore {
         Ok(())
     }
 
-    /// Begins anew with `permits` permits and the bound `bound`; for a semaphore that nobody uses yet. Never blocks.
+    /// Sets the number of permits and the bound of a semaphore that no thread uses yet. Never blocks.
     pub fn begin_with(&self, permits: usize, bound: usize) {
         let mut state = self.state.lock();
         state.permits = permits;
         state.bound = bound;
     }
 
-    /// Ends the semaphore: whoever waits, or comes later, is told so ([`WaitError::Retired`]); who waits, when the wake-ups
-    /// run. The permits that are left come back, and none may be released any more. Never blocks.
+    /// Retires the semaphore, and returns the permits that are left. Running the returned wake-ups ends the wait of
+    /// each waiter with [`WaitError::Retired`]; a later wait ends the same way. No thread may release a permit after
+    /// this. Never blocks.
     pub fn retire(&self) -> (usize, Wakeups) {
         let mut state = self.state.lock();
         state.retired = true;
         (std::mem::take(&mut state.permits), state.waiters.notify_all())
     }
 
-    /// How many permits there are, at this moment. Never blocks.
+    /// How many permits there are at this moment. Never blocks.
     pub fn permits(&self) -> usize {
         self.state.lock().permits
     }
 
-    /// How many permits there can be at most. Never blocks.
+    /// The most permits that there can be. Never blocks.
     pub fn bound(&self) -> usize {
         self.state.lock().bound
     }
 
-    /// Forgets who waits: for the child of a fork, which has one thread. Permits that other threads hold stay taken.
+    /// Forgets the waiters: for the child of a fork, which has only one thread. Permits that other threads held stay
+    /// taken.
     pub fn reset(&self) {
         let forgotten = std::mem::take(&mut self.state.lock().waiters);
         drop(forgotten);

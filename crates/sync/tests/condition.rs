@@ -1,4 +1,5 @@
-//! `Condition`: notified waiters take the lock one after the other, and a notification reaches somebody who uses it.
+//! `Condition`: notified waiters take the lock one after the other, and each notification reaches a waiter that uses
+//! it.
 
 #![cfg(not(loom))]
 
@@ -13,7 +14,7 @@ use interlock_sync::{Condition, Lock, NotHeld, RLock};
 use interlock_wait::{Deadline, WaitContext, Wake};
 
 #[test]
-fn a_notification_wakes_as_many_as_it_says() {
+fn a_notification_wakes_as_many_waiters_as_asked() {
     let (lock, condition) = (Lock::new(), Condition::new());
     let woken = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -33,7 +34,7 @@ fn a_notification_wakes_as_many_as_it_says() {
             assert_eq!(
                 woken.load(Ordering::SeqCst),
                 5 - waiting,
-                "nobody wakes to a taken lock"
+                "no waiter wakes while the lock is held"
             );
             lock.release().unwrap();
             eventually(|| woken.load(Ordering::SeqCst) == 5 - waiting.saturating_sub(count));
@@ -72,7 +73,7 @@ fn a_wait_that_is_interrupted_has_the_lock_again_and_passes_its_notification_on(
     std::thread::scope(|scope| {
         lock.acquire();
         let mut host = Runs(|| {
-            // In the moment between the wait's beginning and its end, another lines up and both are told one thing.
+            // While this thread is in its wait, a second waiter lines up, and one notification is sent.
             if condition.waiting() == 1 {
                 scope.spawn(|| {
                     lock.acquire();
@@ -84,7 +85,8 @@ fn a_wait_that_is_interrupted_has_the_lock_again_and_passes_its_notification_on(
             }
             true
         });
-        // The lock is free while the host runs, so that the notification wakes at once: and this wait ends as it wants.
+        // The lock is free while the host runs, so the notification wakes this waiter at once. The host then ends its
+        // wait.
         let wake = condition.wait_with(&lock, &mut WaitContext::hosted(Deadline::NEVER, &mut host));
         assert_eq!(wake, Ok(Wake::Interrupted));
         assert!(lock.is_locked());

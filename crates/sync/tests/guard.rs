@@ -1,4 +1,4 @@
-//! Guards: what is acquired is released at the end of a scope, and no earlier.
+//! Guards: they release a lock or permit at the end of a scope, and no earlier.
 
 #![cfg(not(loom))]
 
@@ -17,7 +17,7 @@ fn soon() -> Deadline {
 }
 
 #[test]
-fn a_guard_releases_what_it_stands_for() {
+fn a_guard_releases_its_lock_or_permit() {
     let (lock, reentrant, permits) = (Lock::new(), RLock::new(), Semaphore::bounded(1, 1));
     {
         let _guards = (
@@ -36,7 +36,7 @@ fn a_guard_releases_what_it_stands_for() {
 }
 
 #[test]
-fn a_guard_that_could_not_be_had_releases_nothing() {
+fn a_failed_acquisition_releases_nothing() {
     let (lock, permits) = (Lock::new(), Semaphore::new(0));
     let kept = lock.guard();
     let result = lock.guard_with(&mut WaitContext::until(soon()));
@@ -53,7 +53,7 @@ fn a_guard_that_could_not_be_had_releases_nothing() {
 }
 
 #[test]
-fn a_reentrant_guard_of_another_thread_is_waited_for() {
+fn a_thread_waits_for_a_reentrant_guard_of_another_thread() {
     let lock = RLock::new();
     let kept = lock.guard();
     std::thread::scope(|scope| {
@@ -69,7 +69,7 @@ fn a_reentrant_guard_of_another_thread_is_waited_for() {
 }
 
 #[test]
-fn a_panic_releases_what_a_guard_stands_for() {
+fn a_panic_releases_the_lock_of_a_guard() {
     let lock = Lock::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _guard = lock.guard();
@@ -79,7 +79,7 @@ fn a_panic_releases_what_a_guard_stands_for() {
 }
 
 #[test]
-fn a_permit_and_a_lock_can_be_taken_along_to_another_thread() {
+fn guards_of_a_permit_and_a_lock_can_move_to_another_thread() {
     let (lock, permits, taken) = (Lock::new(), Semaphore::new(1), Event::new());
     std::thread::scope(|scope| {
         let guards = (lock.guard(), permits.guard());
@@ -94,12 +94,12 @@ fn a_permit_and_a_lock_can_be_taken_along_to_another_thread() {
 }
 
 #[test]
-fn a_guard_that_is_forgotten_leaves_the_release_to_a_call() {
+fn a_forgotten_guard_does_not_release() {
     let lock = Lock::new();
     std::mem::forget(lock.guard());
     assert!(lock.is_locked());
     assert_eq!(lock.release(), Ok(()));
-    // And one whose lock was released by a call does nothing.
+    // A guard whose lock has been released by a call does nothing.
     let guard = lock.guard();
     assert_eq!(lock.release(), Ok(()));
     drop(guard);

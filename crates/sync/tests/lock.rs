@@ -1,4 +1,4 @@
-//! `Lock` and `RLock`: who has it, who gets it next, and what ends a wait.
+//! `Lock` and `RLock`: ownership, the order of waiters, and the ends of a wait.
 
 #![cfg(not(loom))]
 
@@ -15,7 +15,7 @@ use interlock_wait::{Deadline, ThreadId, WaitContext};
 const SOON: Duration = Duration::from_millis(20);
 
 #[test]
-fn a_lock_is_had_by_one_thread_and_released_by_any() {
+fn one_thread_holds_a_lock_and_any_thread_may_release_it() {
     let lock = Lock::new();
     assert!(lock.try_acquire() && !lock.try_acquire() && lock.is_locked());
     assert_eq!(lock.owner(), Some(ThreadId::current()));
@@ -43,7 +43,7 @@ fn a_wait_for_a_lock_ends_at_its_deadline() {
 }
 
 #[test]
-fn an_rlock_that_is_restored_is_released_as_often_as_its_count_says() {
+fn a_restored_rlock_takes_as_many_releases_as_its_count() {
     let lock = RLock::new();
     let mut context = WaitContext::endless();
     for count in [0, 1, 3] {
@@ -59,7 +59,7 @@ fn an_rlock_that_is_restored_is_released_as_often_as_its_count_says() {
         owner: ThreadId::current(),
     };
     lock.restore_with(saved, &mut context).unwrap();
-    assert_eq!(lock.recursion_count(), 3, "what is held already counts as well");
+    assert_eq!(lock.recursion_count(), 3, "earlier acquisitions count too");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_count_of_an_rlock_does_not_wrap() {
 }
 
 #[test]
-fn a_release_wakes_who_waits() {
+fn a_release_wakes_a_waiter() {
     let lock = Lock::new();
     let sleeps = AtomicUsize::new(0);
     lock.acquire();
@@ -111,7 +111,7 @@ fn an_interrupted_waiter_takes_nothing_and_leaves_the_line() {
 }
 
 #[test]
-fn who_takes_a_lock_again_and_again_keeps_nobody_from_it() {
+fn a_thread_that_keeps_taking_a_lock_does_not_starve_a_waiter() {
     let lock = Lock::new();
     let (sleeps, taken) = (AtomicUsize::new(0), AtomicBool::new(false));
     lock.acquire();
@@ -135,7 +135,7 @@ fn who_takes_a_lock_again_and_again_keeps_nobody_from_it() {
 }
 
 #[test]
-fn a_signal_handler_has_the_lock_that_its_thread_waits_for() {
+fn a_signal_handler_gets_the_lock_that_its_thread_waits_for() {
     let lock = Lock::new();
     lock.acquire();
     let handled = std::thread::scope(|scope| {
@@ -143,7 +143,7 @@ fn a_signal_handler_has_the_lock_that_its_thread_waits_for() {
             let mut handled = false;
             let mut host = Handles(|| {
                 handled = true;
-                // The lock was never handed over: this release would do so, but for the handler.
+                // A hand-over is due: this release would do it if the waiter were not in a signal handler.
                 lock.release().unwrap();
                 assert!(lock.try_acquire());
                 lock.release().unwrap();
@@ -172,7 +172,7 @@ fn a_reset_lock_is_free() {
 }
 
 #[test]
-fn a_reentrant_lock_counts_for_its_owner_alone() {
+fn a_reentrant_lock_counts_for_its_owner_only() {
     let lock = RLock::new();
     for count in 1..=3 {
         assert!(lock.try_acquire());
@@ -207,7 +207,7 @@ fn eight_threads_share_a_lock() {
             let (lock, reentrant, inside) = (&lock, &reentrant, &inside);
             scope.spawn(move || {
                 for round in 0..ROUNDS {
-                    // Some of them are impatient.
+                    // Some acquisitions time out.
                     let deadline = match (index + round) % 4 {
                         0 => Deadline::after(Duration::from_micros(50)),
                         1 => Deadline::PASSED,

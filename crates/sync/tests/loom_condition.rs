@@ -1,4 +1,4 @@
-//! `Condition`, in every order of its threads. The names are those of the claims in `PROTOCOL.md`.
+//! Loom models of `Condition`. `PROTOCOL.md` names the tests beside its claims.
 
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
@@ -16,7 +16,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-/// Tokens under a lock, with a condition for who wants one.
+/// Tokens under a lock, with a condition for threads that wait for one.
 #[derive(Default)]
 struct Tokens {
     lock: Lock,
@@ -25,9 +25,9 @@ struct Tokens {
 }
 
 impl Tokens {
-    /// Changes the number of tokens; the caller has the lock.
+    /// Changes the number of tokens. The caller holds the lock.
     fn change(&self, change: impl FnOnce(&mut u32)) {
-        // SAFETY: the lock is held; that this suffices is what the model is about.
+        // SAFETY: the lock is held; the model checks that this suffices.
         self.there.with_mut(|there| change(unsafe { &mut *there }));
     }
 
@@ -54,7 +54,7 @@ impl Tokens {
         self.lock.release().unwrap();
     }
 
-    /// Waits once, and leaves whatever there is to others.
+    /// Waits at most once, and passes a notification on without taking a token.
     fn look(&self, context: &mut WaitContext<'_>) {
         self.lock.acquire();
         if self.there() == 0 && self.some.wait_with(&self.lock, context) == Ok(Wake::Notified) {
@@ -69,7 +69,7 @@ fn start<S: 'static>(shared: &Arc<S>, body: impl FnOnce(&S) + 'static) -> JoinHa
     thread::spawn(move || body(&shared))
 }
 
-fn in_both_ways(model: impl Fn()) {
+fn with_and_without_hand_over(model: impl Fn()) {
     for hands_over in [false, true] {
         set_deadlines_passed(hands_over);
         model();
@@ -78,7 +78,7 @@ fn in_both_ways(model: impl Fn()) {
 
 #[test]
 fn a_notified_waiter_takes_the_lock_in_its_turn() {
-    in_both_ways(|| {
+    with_and_without_hand_over(|| {
         model::check_bounded(4, || {
             let tokens = Arc::new(Tokens::default());
             let taker = start(&tokens, Tokens::take);
@@ -91,7 +91,7 @@ fn a_notified_waiter_takes_the_lock_in_its_turn() {
 
 #[test]
 fn waiters_that_are_notified_together_take_the_lock_one_after_the_other() {
-    in_both_ways(|| {
+    with_and_without_hand_over(|| {
         model::check_bounded(2, || {
             let tokens = Arc::new(Tokens::default());
             let takers = [(); 2].map(|()| start(&tokens, Tokens::take));
@@ -102,9 +102,9 @@ fn waiters_that_are_notified_together_take_the_lock_one_after_the_other() {
     });
 }
 
-/// One thread waits for a while, one until it has the only token.
+/// Of two threads, one runs `leave` and gives up, the other waits until it has the only token.
 fn one_leaves(leave: fn(&Tokens)) {
-    in_both_ways(|| {
+    with_and_without_hand_over(|| {
         model::check_bounded(2, move || {
             let tokens = Arc::new(Tokens::default());
             let leaver = start(&tokens, leave);
@@ -118,12 +118,12 @@ fn one_leaves(leave: fn(&Tokens)) {
 }
 
 #[test]
-fn a_notification_of_a_condition_is_not_lost_on_who_times_out() {
+fn a_notification_is_not_lost_when_a_waiter_times_out() {
     one_leaves(|tokens| tokens.look(&mut WaitContext::until(Deadline::PASSED)));
 }
 
 #[test]
-fn a_notification_of_a_condition_is_not_lost_on_who_is_interrupted() {
+fn a_notification_is_not_lost_when_a_waiter_is_interrupted() {
     one_leaves(|tokens| {
         let mut host = Stops::at_once();
         tokens.look(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
@@ -136,7 +136,7 @@ fn a_notification_of_a_condition_is_not_lost_on_who_is_interrupted() {
 
 #[test]
 fn a_wait_without_the_lock_leaves_nothing_behind() {
-    in_both_ways(|| {
+    with_and_without_hand_over(|| {
         model::check_bounded(4, || {
             let shared = Arc::new((RLock::new(), Condition::new()));
             let stranger = start(&shared, |(lock, condition)| {
@@ -157,11 +157,11 @@ fn a_wait_without_the_lock_leaves_nothing_behind() {
 
 #[test]
 fn a_wait_whose_lock_another_thread_releases_leaves_nothing_behind() {
-    in_both_ways(|| {
+    with_and_without_hand_over(|| {
         model::check_bounded(3, || {
             let tokens = Arc::new(Tokens::default());
             tokens.lock.acquire();
-            // Releases what it has not acquired, if it comes in time.
+            // Releases a lock that it has not acquired, if it is fast enough.
             let thief = start(&tokens, |tokens| {
                 let _ = tokens.lock.release();
                 tokens.lock.acquire();
@@ -184,7 +184,7 @@ fn a_wait_whose_lock_another_thread_releases_leaves_nothing_behind() {
 
 #[test]
 fn a_reentrant_lock_is_taken_back_as_it_was() {
-    in_both_ways(|| {
+    with_and_without_hand_over(|| {
         model::check_bounded(3, || {
             let shared = Arc::new((RLock::new(), Condition::new(), UnsafeCell::new(false)));
             let waiter = start(&shared, |(lock, condition, set)| {

@@ -1,4 +1,4 @@
-//! `Lock` and `RLock`, in every order of their threads. The names are those of the claims in `PROTOCOL.md`.
+//! Loom models of `Lock` and `RLock`. `PROTOCOL.md` names the tests beside its claims.
 
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
@@ -16,7 +16,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-/// A lock and plain memory: loom fails when two threads are at it at once, or one does not see what the other did.
+/// A lock and plain memory. Loom fails if two threads use it at once, or if one does not see the other's writes.
 #[derive(Default)]
 struct Guarded {
     lock: Lock,
@@ -24,7 +24,7 @@ struct Guarded {
 }
 
 impl Guarded {
-    /// Adds one under the lock, if it can be had.
+    /// Adds one under the lock, if the lock can be acquired.
     fn add(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         self.lock.acquire_with(context)?;
         self.add_with_lock();
@@ -32,7 +32,7 @@ impl Guarded {
     }
 
     fn add_with_lock(&self) {
-        // SAFETY: the lock is held; that this suffices is what the model is about.
+        // SAFETY: the lock is held; the model checks that this suffices.
         self.plain.with_mut(|plain| unsafe { *plain += 1 });
         self.lock.release().unwrap();
     }
@@ -49,7 +49,7 @@ fn start<T: 'static>(guarded: &Arc<Guarded>, body: impl FnOnce(&Guarded) -> T + 
     thread::spawn(move || body(&guarded))
 }
 
-/// Two threads and the one that has the lock at first; `leave` is what one of the two does.
+/// This thread holds the lock at first. One of two other threads runs `leave`, the other waits for the lock.
 fn three_threads(leave: fn(&Guarded) -> Result<(), WaitError>) {
     model::check_bounded(3, move || {
         let guarded = Arc::new(Guarded::default());
@@ -93,14 +93,14 @@ fn a_lock_that_is_handed_over_has_one_owner() {
 }
 
 #[test]
-fn a_release_is_not_lost_on_who_times_out() {
+fn a_release_is_not_lost_when_a_waiter_times_out() {
     three_threads(times_out);
     set_deadlines_passed(true);
     three_threads(times_out);
 }
 
 #[test]
-fn a_release_is_not_lost_on_who_is_interrupted() {
+fn a_release_is_not_lost_when_a_waiter_is_interrupted() {
     for leave in [is_interrupted, is_interrupted_in_a_sleep] {
         set_deadlines_passed(false);
         three_threads(leave);
@@ -155,7 +155,7 @@ fn a_reentrant_lock_excludes_and_is_released_as_often_as_it_was_acquired() {
                 lock.acquire();
                 lock.acquire();
                 lock.release().unwrap();
-                // SAFETY: the lock is held once still; that this suffices is what the model is about.
+                // SAFETY: the lock is still held once; the model checks that this suffices.
                 plain.with_mut(|plain| unsafe { *plain += 1 });
                 lock.release().unwrap();
             };

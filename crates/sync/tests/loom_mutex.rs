@@ -1,4 +1,4 @@
-//! `Mutex`, in every order of its threads. The names are those of the claims in `PROTOCOL.md`.
+//! Loom models of `Mutex`. `PROTOCOL.md` names the tests beside its claims.
 
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
@@ -12,14 +12,14 @@ use interlock_wait::model::set_deadlines_passed;
 use loom::sync::Arc;
 use loom::thread;
 
-/// A value that loom watches, with a condition for who wants another.
+/// A value that loom tracks, with a condition for threads that wait until it changes.
 #[derive(Default)]
 struct Shared {
     value: Mutex<u32>,
     changed: Condition,
 }
 
-/// Runs `other` beside `body` on one value that begins as 0; what the value is at the end.
+/// Runs `other` beside `body` on one value that begins as 0, and expects `result` at the end.
 fn two_threads(body: fn(&Shared), other: fn(&Shared), result: u32) {
     for hands_over in [false, true] {
         set_deadlines_passed(hands_over);
@@ -41,13 +41,13 @@ fn add(shared: &Shared) {
     *shared.value.lock() += 1;
 }
 
-fn look_if_there_is_no_wait(shared: &Shared) {
+fn look_if_unlocked(shared: &Shared) {
     if let Some(mut value) = shared.value.try_lock() {
         *value += 0;
     }
 }
 
-fn add_and_tell(shared: &Shared) {
+fn add_and_notify(shared: &Shared) {
     let mut value = shared.value.lock();
     *value += 1;
     shared.changed.notify_one(&value);
@@ -58,7 +58,7 @@ fn wait_and_add(shared: &Shared) {
     *shared.changed.wait_while(value, |value| *value == 0) += 1;
 }
 
-fn wait_in_vain_and_add(shared: &Shared) {
+fn time_out_and_add(shared: &Shared) {
     let value = shared.value.lock();
     let (mut value, _) = shared
         .changed
@@ -67,13 +67,13 @@ fn wait_in_vain_and_add(shared: &Shared) {
 }
 
 #[test]
-fn the_value_of_a_mutex_is_had_by_one_thread_at_a_time() {
+fn one_thread_at_a_time_holds_the_value_of_a_mutex() {
     two_threads(add, add, 2);
-    two_threads(add, look_if_there_is_no_wait, 1);
+    two_threads(add, look_if_unlocked, 1);
 }
 
 #[test]
-fn who_waits_for_a_change_of_the_value_gives_it_up_and_has_it_again() {
-    two_threads(add_and_tell, wait_and_add, 2);
-    two_threads(add_and_tell, wait_in_vain_and_add, 2);
+fn a_wait_for_a_change_releases_the_value_and_takes_it_back() {
+    two_threads(add_and_notify, wait_and_add, 2);
+    two_threads(add_and_notify, time_out_and_add, 2);
 }

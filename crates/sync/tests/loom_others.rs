@@ -1,5 +1,4 @@
-//! `Semaphore`, `Event` and `Barrier`, in every order of their threads. The names are those of the claims in
-//! `PROTOCOL.md`.
+//! Loom models of `Semaphore`, `Event` and `Barrier`. `PROTOCOL.md` names the tests beside its claims.
 
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
@@ -35,7 +34,7 @@ fn permits_are_neither_lost_nor_made() {
     });
 }
 
-/// One thread leaves early, another stays; two permits are given, and whoever got one has it for good.
+/// One thread may leave early, another waits for a permit. If the first takes a permit, this thread releases another.
 fn one_leaves(leave: fn(&Semaphore) -> Result<(), WaitError>) {
     model::check_bounded(3, move || {
         let semaphore = Arc::new(Semaphore::new(0));
@@ -65,7 +64,7 @@ fn a_permit_goes_to_the_next_when_its_waiter_leaves() {
 }
 
 #[test]
-fn permits_that_are_given_together_reach_as_many_waiters() {
+fn permits_released_together_reach_as_many_waiters() {
     model::check_bounded(3, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let others = [(); 2].map(|()| start(&semaphore, Semaphore::acquire));
@@ -76,10 +75,10 @@ fn permits_that_are_given_together_reach_as_many_waiters() {
 }
 
 #[test]
-fn a_retired_semaphore_tells_whoever_waits_and_keeps_no_permit() {
+fn a_retired_semaphore_ends_each_wait_and_keeps_no_permit() {
     model::check_bounded(3, || {
         let semaphore = Arc::new(Semaphore::new(0));
-        let patient = start(&semaphore, |semaphore| {
+        let stayer = start(&semaphore, |semaphore| {
             semaphore.acquire_with(&mut WaitContext::endless())
         });
         let leaver = start(&semaphore, |semaphore| {
@@ -88,7 +87,7 @@ fn a_retired_semaphore_tells_whoever_waits_and_keeps_no_permit() {
         semaphore.release().unwrap();
         let (left, wakeups) = semaphore.retire();
         wakeups.run();
-        let results = [patient, leaver].map(|thread| thread.join().unwrap());
+        let results = [stayer, leaver].map(|thread| thread.join().unwrap());
         let taken = results.iter().filter(|result| result.is_ok()).count();
         assert_eq!(taken + left, 1);
         assert!(matches!(results[0], Ok(()) | Err(WaitError::Retired)));
@@ -97,7 +96,7 @@ fn a_retired_semaphore_tells_whoever_waits_and_keeps_no_permit() {
 }
 
 #[test]
-fn an_event_that_is_set_lets_everybody_through() {
+fn setting_an_event_lets_all_waiters_through() {
     model::check_bounded(3, || {
         let event = Arc::new(Event::new());
         let waiters = [(); 2].map(|()| start(&event, Event::wait));
@@ -121,7 +120,7 @@ fn a_wait_for_an_event_that_times_out_leaves_nothing_behind() {
 }
 
 #[test]
-fn one_is_let_through_for_each_time_that_somebody_waited() {
+fn let_one_through_returns_true_once_for_each_waiter() {
     model::check_bounded(2, || {
         let event = Arc::new(Event::new());
         let waiters = [(); 2].map(|()| start(&event, Event::wait));
@@ -136,7 +135,7 @@ fn one_is_let_through_for_each_time_that_somebody_waited() {
 }
 
 #[test]
-fn who_is_said_to_be_let_through_does_not_time_out() {
+fn a_waiter_that_was_let_through_does_not_time_out() {
     model::check(|| {
         let event = Arc::new(Event::new());
         let waiter = start(&event, |event| {
@@ -180,7 +179,7 @@ fn a_party_that_gives_up_stops_all_or_none() {
 }
 
 #[test]
-fn who_comes_early_does_not_break_the_round() {
+fn an_early_party_does_not_break_the_round() {
     model::check(|| {
         let barrier = Arc::new(Barrier::new(1));
         assert_eq!(
@@ -197,15 +196,15 @@ fn who_comes_early_does_not_break_the_round() {
 }
 
 #[test]
-fn each_party_that_a_retired_barrier_counts_is_told_its_index() {
+fn each_party_that_a_retired_barrier_counts_gets_its_index() {
     model::check_bounded(3, || {
         let barrier = Arc::new(Barrier::new(3));
-        let patient = start(&barrier, Barrier::wait);
+        let stayer = start(&barrier, Barrier::wait);
         let leaver = start(&barrier, |barrier| barrier.wait_until(Deadline::PASSED));
         let (retired, wakeups) = barrier.retire();
         wakeups.run();
         let mut told = Vec::new();
-        for party in [patient, leaver] {
+        for party in [stayer, leaver] {
             match party.join().unwrap() {
                 Err(Broken::Retired(index)) => told.push(index),
                 result => assert_eq!(result, Err(Broken::Broken)),
@@ -217,14 +216,14 @@ fn each_party_that_a_retired_barrier_counts_is_told_its_index() {
 }
 
 #[test]
-fn a_party_of_an_earlier_round_passes_though_the_barrier_is_retired() {
+fn a_party_of_an_earlier_round_passes_a_retired_barrier() {
     model::check(|| {
         let barrier = Arc::new(Barrier::new(2));
         let other = start(&barrier, Barrier::wait);
         let own = barrier.wait().unwrap();
         let other_has_opened = own == 0;
         if other_has_opened {
-            // It has ended its part: only a party that waited may still have to look.
+            // The other party led and is done. Only a party that waited may still have to check the outcome.
             assert_eq!(other.join().unwrap(), Ok(1));
         } else {
             let (retired, wakeups) = barrier.retire();

@@ -17,7 +17,7 @@ fn soon() -> Deadline {
 }
 
 #[test]
-fn a_value_is_had_by_one_thread_at_a_time() {
+fn one_thread_at_a_time_holds_the_value() {
     let mutex = Mutex::new(0_u64);
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -47,7 +47,7 @@ fn a_wait_for_a_value_ends_at_its_deadline() {
 }
 
 #[test]
-fn a_panic_releases_the_value_and_leaves_it_as_it_is() {
+fn a_panic_releases_the_value_and_does_not_change_it() {
     let mutex = Mutex::new(1);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         *mutex.lock() = 2;
@@ -59,7 +59,7 @@ fn a_panic_releases_the_value_and_leaves_it_as_it_is() {
 }
 
 #[test]
-fn a_wait_gives_the_value_up_and_takes_it_back() {
+fn a_wait_releases_the_value_and_takes_it_back() {
     let (mutex, changed) = (Mutex::new(0), Condition::new());
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| *changed.wait(mutex.lock()));
@@ -74,7 +74,7 @@ fn a_wait_gives_the_value_up_and_takes_it_back() {
 }
 
 #[test]
-fn all_who_wait_for_a_value_go_on_when_it_is_there() {
+fn all_waiters_continue_once_the_value_is_there() {
     let (mutex, changed) = (Mutex::new(0), Condition::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -84,7 +84,7 @@ fn all_who_wait_for_a_value_go_on_when_it_is_there() {
             });
         }
         eventually(|| changed.waiting() == 4);
-        // A notification without a change ends no wait.
+        // A notification without a change does not end a wait.
         changed.notify_all(&mutex.lock());
         eventually(|| changed.waiting() == 4);
         let mut value = mutex.lock();
@@ -95,7 +95,7 @@ fn all_who_wait_for_a_value_go_on_when_it_is_there() {
 }
 
 #[test]
-fn a_wait_for_a_change_ends_at_its_deadline_and_has_the_value() {
+fn a_wait_for_a_change_ends_at_its_deadline_and_takes_the_value_back() {
     let (mutex, changed) = (Mutex::new(0), Condition::new());
     let (mut value, wake) = changed.wait_until(mutex.lock(), soon());
     assert_eq!(wake, Wake::TimedOut);

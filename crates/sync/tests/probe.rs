@@ -1,4 +1,4 @@
-//! What an observer hears, and that it suffices to see a deadlock close.
+//! The events that an observer gets. They suffice to detect a deadlock when it forms.
 
 #![cfg(not(loom))]
 
@@ -16,7 +16,7 @@ use interlock_wait::{
     report, set_probe,
 };
 
-/// A process has one observer: these tests take turns.
+/// A process has one observer, so these tests take turns.
 struct Turn(#[allow(dead_code, reason = "held until dropped")] MutexGuard<'static, ()>);
 
 impl Turn {
@@ -34,7 +34,7 @@ impl Drop for Turn {
     }
 }
 
-/// Writes down everything.
+/// Records all events.
 #[derive(Default)]
 struct Log(Mutex<Vec<TraceEvent>>);
 
@@ -77,7 +77,7 @@ fn kind_of(event: &TraceEvent) -> Option<ResourceKind> {
 }
 
 #[test]
-fn a_lock_that_is_made_while_somebody_observes_tells_every_acquisition() {
+fn a_lock_created_while_observed_reports_every_acquisition() {
     let log = Arc::new(Log::default());
     let _turn = Turn::observed_by(log.clone());
     let (lock, reentrant) = (Lock::new(), RLock::new());
@@ -89,9 +89,9 @@ fn a_lock_that_is_made_while_somebody_observes_tells_every_acquisition() {
     reentrant.release().unwrap();
     reentrant.release().unwrap();
     lock.release().unwrap();
-    let told: Vec<_> = log.of(ThreadId::current()).iter().map(describe).collect();
+    let reported: Vec<_> = log.of(ThreadId::current()).iter().map(describe).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "acquired Lock",
             "released Lock",
@@ -118,9 +118,9 @@ fn describe(event: &TraceEvent) -> String {
 }
 
 #[test]
-fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
+fn a_contended_lock_reports_its_holder_and_how_the_wait_ended() {
     let log = Arc::new(Log::default());
-    // Initialized before anybody observes: told when it is contended.
+    // Created before there is an observer: the lock reports only if it is contended.
     let lock = Lock::new();
     let _turn = Turn::observed_by(log.clone());
     let sleeps = AtomicUsize::new(0);
@@ -137,8 +137,8 @@ fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
         lock.release().unwrap();
         waiter.join().unwrap()
     });
-    let told = log.of(waiter);
-    let described: Vec<_> = told.iter().map(describe).collect();
+    let events = log.of(waiter);
+    let described: Vec<_> = events.iter().map(describe).collect();
     assert_eq!(
         described,
         [
@@ -150,7 +150,7 @@ fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
         ]
     );
     let me = Some(ThreadId::current());
-    assert!(matches!(told[0], TraceEvent::WillWait { holder, .. } if holder == me));
+    assert!(matches!(events[0], TraceEvent::WillWait { holder, .. } if holder == me));
     assert_eq!(
         log.of(ThreadId::current())
             .iter()
@@ -162,7 +162,7 @@ fn a_contended_lock_tells_who_waits_for_whom_and_how_it_ended() {
 }
 
 #[test]
-fn each_wait_tells_its_kind() {
+fn each_wait_reports_its_kind() {
     let log = Arc::new(Log::default());
     let _turn = Turn::observed_by(log.clone());
     let mut over = WaitContext::until(Deadline::PASSED);
@@ -188,7 +188,7 @@ fn each_wait_tells_its_kind() {
 }
 
 #[test]
-fn an_observer_that_is_taken_away_hears_nothing_and_is_dropped() {
+fn a_cleared_observer_gets_no_more_events_and_is_dropped() {
     let log = Arc::new(Log::default());
     drop(Turn::observed_by(log.clone()));
     let thread = ThreadId::from_ident(2);
@@ -199,10 +199,10 @@ fn an_observer_that_is_taken_away_hears_nothing_and_is_dropped() {
     eventually(|| Arc::strong_count(&log) == 1);
 }
 
-/// A deadlock detector: who waits for what, and who has it.
+/// A deadlock detector: which thread waits for which resource, and which thread owns it.
 ///
-/// It hears of each edge on the thread that makes it, before that thread sleeps; so the thread whose edge closes a circle
-/// finds the whole circle.
+/// Each edge is reported by the thread that adds it, before that thread sleeps. So the thread whose edge closes a cycle
+/// finds the whole cycle.
 #[derive(Default)]
 struct WaitForGraph {
     graph: Mutex<Graph>,
@@ -212,19 +212,20 @@ struct WaitForGraph {
 struct Graph {
     waits: HashMap<ThreadId, Resource>,
     owners: HashMap<Resource, ThreadId>,
-    circles: Vec<Vec<ThreadId>>,
+    cycles: Vec<Vec<ThreadId>>,
 }
 
 impl Graph {
-    /// The threads from `start` on, each waiting for what the next has, if they come back to `start`.
-    fn circle(&self, start: ThreadId) -> Option<Vec<ThreadId>> {
-        let mut circle = vec![start];
+    /// The cycle of threads from `start` back to `start`, if there is one. Each waits for a resource that the next one
+    /// owns.
+    fn cycle(&self, start: ThreadId) -> Option<Vec<ThreadId>> {
+        let mut cycle = vec![start];
         loop {
-            let resource = self.waits.get(circle.last()?)?;
+            let resource = self.waits.get(cycle.last()?)?;
             match self.owners.get(resource)? {
-                owner if *owner == start => return Some(circle),
-                owner if circle.contains(owner) => return None,
-                owner => circle.push(*owner),
+                owner if *owner == start => return Some(cycle),
+                owner if cycle.contains(owner) => return None,
+                owner => cycle.push(*owner),
             }
         }
     }
@@ -249,8 +250,8 @@ impl Probe for WaitForGraph {
                 if let Some(holder) = holder {
                     graph.owners.insert(resource, holder);
                 }
-                let circle = graph.circle(thread);
-                graph.circles.extend(circle);
+                let cycle = graph.cycle(thread);
+                graph.cycles.extend(cycle);
             }
             TraceEvent::Woke { thread, .. } => drop(graph.waits.remove(&thread)),
             TraceEvent::Acquired { thread, resource } => drop(graph.owners.insert(resource, thread)),
@@ -261,7 +262,7 @@ impl Probe for WaitForGraph {
 }
 
 #[test]
-fn an_observer_sees_a_deadlock_as_it_closes() {
+fn an_observer_can_detect_a_deadlock_when_it_forms() {
     let graph = Arc::new(WaitForGraph::default());
     let _turn = Turn::observed_by(graph.clone());
     let locks = [(); 3].map(|()| Lock::new());
@@ -274,14 +275,14 @@ fn an_observer_sees_a_deadlock_as_it_closes() {
                 left.acquire();
                 begun.fetch_add(1, Ordering::SeqCst);
                 eventually(|| begun.load(Ordering::SeqCst) == 3);
-                // Until somebody has seen the circle.
+                // Until a thread has found the cycle.
                 eventually(|| {
                     let soon = Deadline::after(std::time::Duration::from_millis(20));
                     let got = right.acquire_with(&mut WaitContext::until(soon)).is_ok();
                     if got {
                         right.release().unwrap();
                     }
-                    got || !graph.lock().circles.is_empty()
+                    got || !graph.lock().cycles.is_empty()
                 });
                 left.release().unwrap();
                 ThreadId::current()
@@ -293,8 +294,8 @@ fn an_observer_sees_a_deadlock_as_it_closes() {
             .collect()
     });
     let graph = graph.lock();
-    let circle = &graph.circles[0];
-    assert_eq!(circle.len(), 3);
-    assert!(threads.iter().all(|thread| circle.contains(thread)));
+    let cycle = &graph.cycles[0];
+    assert_eq!(cycle.len(), 3);
+    assert!(threads.iter().all(|thread| cycle.contains(thread)));
     assert!(graph.waits.is_empty());
 }

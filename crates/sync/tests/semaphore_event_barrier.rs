@@ -13,7 +13,7 @@ use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, TooMany, WaitEr
 use interlock_wait::{Deadline, Host, Slept, WaitContext};
 
 #[test]
-fn a_semaphore_gives_out_what_it_has_and_takes_back_what_it_gave() {
+fn a_semaphore_respects_its_permits_and_its_bound() {
     let semaphore = Semaphore::bounded(2, 2);
     assert!(semaphore.try_acquire() && semaphore.try_acquire() && !semaphore.try_acquire());
     let result = semaphore.acquire_with(&mut WaitContext::until(Deadline::PASSED));
@@ -26,7 +26,7 @@ fn a_semaphore_gives_out_what_it_has_and_takes_back_what_it_gave() {
 }
 
 #[test]
-fn permits_wake_as_many_as_there_are() {
+fn released_permits_wake_as_many_waiters() {
     let semaphore = Semaphore::new(0);
     let (sleeps, through) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -49,7 +49,7 @@ fn permits_wake_as_many_as_there_are() {
 }
 
 #[test]
-fn eight_threads_never_have_more_permits_than_there_are() {
+fn eight_threads_never_hold_more_permits_than_there_are() {
     let semaphore = Semaphore::bounded(3, 3);
     let inside = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -74,7 +74,7 @@ fn eight_threads_never_have_more_permits_than_there_are() {
 }
 
 #[test]
-fn an_event_that_is_cleared_at_once_lets_those_through_who_waited() {
+fn an_event_that_is_cleared_at_once_still_lets_its_waiters_through() {
     let event = Event::new();
     let sleeps = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -99,7 +99,7 @@ fn an_event_that_is_cleared_at_once_lets_those_through_who_waited() {
 }
 
 #[test]
-fn one_of_those_who_wait_for_an_event_is_let_through_at_a_time() {
+fn let_one_through_ends_one_wait_at_a_time() {
     let event = Event::new();
     let (sleeps, through) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -122,7 +122,7 @@ fn one_of_those_who_wait_for_an_event_is_let_through_at_a_time() {
 }
 
 #[test]
-fn a_retired_semaphore_ends_every_wait_and_gives_its_permits_back() {
+fn a_retired_semaphore_ends_every_wait_and_returns_its_permits() {
     let semaphore = Semaphore::new(0);
     let sleeps = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -196,7 +196,7 @@ fn a_party_that_gives_up_breaks_the_barrier_until_it_is_reset() {
 }
 
 #[test]
-fn a_reset_turns_away_those_who_wait() {
+fn a_reset_fails_the_waiting_parties() {
     let barrier = Barrier::new(2);
     std::thread::scope(|scope| {
         scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
@@ -210,7 +210,7 @@ fn a_reset_turns_away_those_who_wait() {
 }
 
 #[test]
-fn a_leader_that_aborts_turns_everybody_away() {
+fn a_leader_that_aborts_fails_all_parties() {
     let barrier = Barrier::new(2);
     std::thread::scope(|scope| {
         scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
@@ -226,7 +226,7 @@ fn a_leader_that_aborts_turns_everybody_away() {
 }
 
 #[test]
-fn the_parties_that_wait_at_a_retired_barrier_are_told_their_index() {
+fn parties_waiting_at_a_retired_barrier_get_their_index() {
     let barrier = Barrier::new(3);
     let indices = std::thread::scope(|scope| {
         let parties = [(); 2].map(|()| scope.spawn(|| barrier.wait()));
@@ -245,8 +245,8 @@ fn the_parties_that_wait_at_a_retired_barrier_are_told_their_index() {
 }
 
 #[test]
-fn a_party_that_was_let_through_is_through_when_the_barrier_is_retired_before_it_looks() {
-    /// Retires the barrier between the end of the sleep and the look at it.
+fn a_released_party_passes_even_if_the_barrier_is_retired_before_it_runs() {
+    /// Retires the barrier after the sleep ends, before the party checks why it woke.
     struct Retires<'a>(&'a Barrier);
 
     impl Host for Retires<'_> {

@@ -1,4 +1,4 @@
-//! What a call that may wait is asked for, told from its arguments.
+//! Reads the arguments of a call that may wait.
 
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
@@ -7,18 +7,18 @@ use pyo3::types::{PyBool, PyString};
 use crate::convert::plain_timeout;
 use crate::raw::intern;
 
-/// What a call that may wait is asked for.
+/// What the arguments of a call ask for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// To wait if there is nothing to have: no arguments, or plain ones that say so.
+    /// To wait if the call cannot succeed at once: no arguments, or plain ones that say so.
     ToWait,
     /// Not to wait: `False`, or a timeout of 0.
     ToTry,
-    /// Arguments that the method itself looks at.
+    /// Arguments that the general method must check.
     SomethingElse,
 }
 
-/// What a call is asked for; `blocking` is the name of its first parameter, the second is `timeout`.
+/// What a call is asked for. `blocking` returns the name of its first parameter; the second is `timeout`.
 ///
 /// # Safety
 /// - The thread is attached.
@@ -53,10 +53,10 @@ pub(super) unsafe fn asked(
     }
 }
 
-/// The arguments, by the names of their parameters: `blocking` and `timeout`. `None` if there are others.
+/// The arguments `blocking` and `timeout`, in this order. `None` if there are any others.
 ///
 /// # Safety
-/// As for [`asked`].
+/// The same as for [`asked`].
 #[inline]
 unsafe fn given<'a, 'py>(
     py: Python<'py>,
@@ -108,7 +108,7 @@ pub(super) unsafe fn all_arguments<'a>(
         unsafe { ffi::PyTuple_GET_SIZE(kwnames) }.unsigned_abs()
     };
     if positional + named == 0 {
-        return &[]; // there need be no array then
+        return &[]; // `args` may be null then
     }
     // SAFETY: `args` points to that many arguments.
     unsafe { std::slice::from_raw_parts(args, positional + named) }

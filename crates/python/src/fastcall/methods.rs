@@ -1,4 +1,5 @@
-//! Taking and releasing a lock that nobody else wants, putting an item where there is room, getting one that is there.
+//! The fast functions: take and release an uncontended lock, put an item if there is room, and get an item if there is
+//! one.
 
 use interlock_queue::{GetError, PutError};
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
@@ -13,31 +14,31 @@ use crate::queue::{Queue, SimpleQueue};
 use crate::raw::intern;
 use crate::rlock::RLock;
 
-/// Whether the common case may be tried for an object at all.
-trait ForHot {
+/// Whether a fast function may try the common case for an object.
+trait FastFor {
     /// # Safety
     /// The object is an instance of the class.
-    unsafe fn is_for_hot(slf: *mut PyObject) -> bool;
+    unsafe fn is_fast_for(slf: *mut PyObject) -> bool;
 }
 
-/// Objects of these classes have nothing inside to look at.
+/// Objects of these classes cannot be materialized.
 macro_rules! always {
     ($($class:ty),*) => {$(
-        impl ForHot for $class {
+        impl FastFor for $class {
             #[inline(always)]
-            unsafe fn is_for_hot(_slf: *mut PyObject) -> bool {
+            unsafe fn is_fast_for(_slf: *mut PyObject) -> bool {
                 true
             }
         }
     )*};
 }
 
-/// Objects of these classes can be opened, and are for others then.
-macro_rules! if_closed {
+/// Objects of these classes can be materialized. Then the general method must handle them.
+macro_rules! if_native {
     ($($class:ty),*) => {$(
-        impl ForHot for $class {
+        impl FastFor for $class {
             #[inline(always)]
-            unsafe fn is_for_hot(slf: *mut PyObject) -> bool {
+            unsafe fn is_fast_for(slf: *mut PyObject) -> bool {
                 // SAFETY: the caller answers for the class, which is derived from `Native`.
                 unsafe { is_surely_native(slf) }
             }
@@ -46,10 +47,10 @@ macro_rules! if_closed {
 }
 
 always!(Lock, RLock, SimpleQueue);
-if_closed!(Condition, Queue);
+if_native!(Condition, Queue);
 
-/// Defines the fast function of one method: its name, its class, how many arguments the common case has, and the common
-/// case itself, an expression of the engine object that gives the result, or nothing if it does not apply.
+/// Defines the fast function of one method from its name, its class, the number of arguments in the common case, and
+/// the common case itself: an expression of the engine object that gives the result, or `None` if it does not apply.
 macro_rules! fast {
     ($fast:ident, $function:ident, $name:literal, $class:ty, $nargs:literal, |$this:ident| $common:expr) => {
         static $fast: FastMethod = FastMethod::new($name, $function);
@@ -63,7 +64,7 @@ macro_rules! fast {
             // SAFETY: called as a method of the class, by the interpreter.
             let $this = unsafe { receiver::<$class>(slf) };
             // SAFETY: as above.
-            if nargs == $nargs && kwnames.is_null() && unsafe { <$class>::is_for_hot(slf) } {
+            if nargs == $nargs && kwnames.is_null() && unsafe { <$class>::is_fast_for(slf) } {
                 if let Some(result) = $common {
                     return result;
                 }
@@ -75,7 +76,7 @@ macro_rules! fast {
 }
 
 /// Defines the fast `acquire` of a class.
-macro_rules! hot_acquire {
+macro_rules! fast_acquire {
     ($fast:ident, $function:ident, $class:ty) => {
         static $fast: FastMethod = FastMethod::new("acquire", $function);
 
@@ -103,7 +104,7 @@ macro_rules! hot_acquire {
     };
 }
 
-hot_acquire!(LOCK_ACQUIRE, lock_acquire, Lock);
+fast_acquire!(LOCK_ACQUIRE, lock_acquire, Lock);
 fast!(LOCK_ENTER, lock_enter, "__enter__", Lock, 0, |this| this
     .engine
     .try_acquire()
@@ -125,7 +126,7 @@ fast!(LOCK_EXIT, lock_exit, "__exit__", Lock, 3, |this| this
     .is_ok()
     .then(none));
 
-hot_acquire!(RLOCK_ACQUIRE, rlock_acquire, RLock);
+fast_acquire!(RLOCK_ACQUIRE, rlock_acquire, RLock);
 fast!(RLOCK_ENTER, rlock_enter, "__enter__", RLock, 0, |this| this
     .engine
     .try_acquire()
@@ -162,7 +163,7 @@ fast!(
 );
 
 /// Defines the fast `put` and `get` of a class.
-macro_rules! hot_queue {
+macro_rules! fast_queue {
     ($class:ty, $put:ident, $put_function:ident, $get:ident, $get_function:ident, $raise_empty:path) => {
         static $put: FastMethod = FastMethod::new("put", $put_function);
         static $get: FastMethod = FastMethod::new("get", $get_function);
@@ -174,7 +175,7 @@ macro_rules! hot_queue {
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
-            if nargs == 1 && kwnames.is_null() && unsafe { <$class>::is_for_hot(slf) } {
+            if nargs == 1 && kwnames.is_null() && unsafe { <$class>::is_fast_for(slf) } {
                 // SAFETY: as above.
                 let this = unsafe { receiver::<$class>(slf) };
                 // SAFETY: there is one argument, which the caller holds.
@@ -197,7 +198,7 @@ macro_rules! hot_queue {
             // SAFETY: called as a method of the class, by the interpreter, with these arguments.
             let asked = unsafe { asked(args, nargs, kwnames, |py| intern!(py, "block")) };
             // SAFETY: as above.
-            if asked != Asked::SomethingElse && unsafe { <$class>::is_for_hot(slf) } {
+            if asked != Asked::SomethingElse && unsafe { <$class>::is_fast_for(slf) } {
                 // SAFETY: as above.
                 let this = unsafe { receiver::<$class>(slf) };
                 match this.try_get() {
@@ -212,7 +213,7 @@ macro_rules! hot_queue {
     };
 }
 
-hot_queue!(
+fast_queue!(
     Queue,
     QUEUE_PUT,
     queue_put,
@@ -220,7 +221,7 @@ hot_queue!(
     queue_get,
     errors::raise_empty
 );
-hot_queue!(
+fast_queue!(
     SimpleQueue,
     SIMPLE_PUT,
     simple_put,
@@ -241,57 +242,57 @@ fast!(
     )
 );
 
-/// The result of a call that raises what a queue without items raises.
+/// The result of a call on an empty queue: raises its exception.
 fn empty(raise: fn(Python<'_>)) -> *mut PyObject {
     // SAFETY: a thread that calls a method is attached.
     raise(unsafe { Python::assume_attached() });
     std::ptr::null_mut()
 }
 
-/// A reference of our own to an argument.
+/// A new reference to an argument.
 ///
 /// # Safety
-/// The thread is attached, and somebody holds the object.
+/// The thread is attached, and another reference keeps the object alive.
 #[inline]
 unsafe fn owned(item: *mut PyObject) -> Py<PyAny> {
     // SAFETY: the caller is attached.
     let py = unsafe { Python::assume_attached() };
-    // SAFETY: somebody holds the object, so it is alive.
+    // SAFETY: another reference keeps the object alive.
     let item = unsafe { ffi::Py_NewRef(item) };
     // SAFETY: the new reference is ours.
     unsafe { Bound::from_owned_ptr(py, item) }.unbind()
 }
 
-/// Gives back the reference to an item that was not put: the caller of the method still holds the item.
+/// Drops our reference to an item that was not put. The caller of the method still holds the item.
 #[cold]
 fn give_up(refusal: PutError<Py<PyAny>>) {
     // SAFETY: the reference is ours, and the thread, in a method call, is attached. (Dropping it would do the same, but
-    // PyO3, which does not know of this call, would put it off.)
+    // later: PyO3 does not know that the thread is attached, and would defer it.)
     unsafe { ffi::Py_DECREF(refusal.into_inner().into_ptr()) };
 }
 
 /// Puts the fast functions before the methods of the classes.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
-    for hot in [&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED] {
-        hot.install(&py.get_type::<Lock>())?;
+    for fast in [&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED] {
+        fast.install(&py.get_type::<Lock>())?;
     }
-    for hot in [&LOCK_ENTER, &LOCK_EXIT] {
-        hot.install_special(&py.get_type::<Lock>())?;
+    for fast in [&LOCK_ENTER, &LOCK_EXIT] {
+        fast.install_special(&py.get_type::<Lock>())?;
     }
-    for hot in [&RLOCK_ACQUIRE, &RLOCK_RELEASE] {
-        hot.install(&py.get_type::<RLock>())?;
+    for fast in [&RLOCK_ACQUIRE, &RLOCK_RELEASE] {
+        fast.install(&py.get_type::<RLock>())?;
     }
-    for hot in [&RLOCK_ENTER, &RLOCK_EXIT] {
-        hot.install_special(&py.get_type::<RLock>())?;
+    for fast in [&RLOCK_ENTER, &RLOCK_EXIT] {
+        fast.install_special(&py.get_type::<RLock>())?;
     }
-    for hot in [&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY] {
-        hot.install(&py.get_type::<Condition>())?;
+    for fast in [&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY] {
+        fast.install(&py.get_type::<Condition>())?;
     }
-    for hot in [&QUEUE_PUT, &QUEUE_GET] {
-        hot.install(&py.get_type::<Queue>())?;
+    for fast in [&QUEUE_PUT, &QUEUE_GET] {
+        fast.install(&py.get_type::<Queue>())?;
     }
-    for hot in [&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT] {
-        hot.install(&py.get_type::<SimpleQueue>())?;
+    for fast in [&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT] {
+        fast.install(&py.get_type::<SimpleQueue>())?;
     }
     new_lock::install(py)
 }

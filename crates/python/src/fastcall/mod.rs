@@ -1,8 +1,10 @@
-//! The methods that programs call millions of times a second, without the general machinery of a method call.
+//! Fast functions for methods that programs call millions of times a second, without the general machinery of a method
+//! call.
 //!
-//! Each class has its methods from PyO3; they handle every argument and every error. For the few in [`methods`], this module puts a second function before the first: a plain C function for the common case
-//! (nothing to wait for; no argument, or one that is plain), which hands every other case on to the first, arguments and all. Both
-//! call the same engine; a fast function decides nothing that the first would decide differently.
+//! Each class has its methods from PyO3, which handle every argument and every error. For the few methods in
+//! [`methods`], this module puts a fast function before the PyO3 method: a plain C function for the common case
+//! (nothing to wait for; no argument, or a plain one). It passes every other case on to the method, with all arguments.
+//! Both call the same engine, and a fast function never decides anything differently from the method.
 
 mod arguments;
 pub(crate) mod methods;
@@ -23,14 +25,14 @@ use pyo3::{PyClass, PyTypeInfo};
 use crate::native::Native;
 use crate::standard::Standard;
 
-/// A method with a fast function before it.
+/// A method that has a fast function before it.
 struct FastMethod {
     name: &'static str,
     function: ffi::PyCFunctionFastWithKeywords,
     /// The method of the class that handles every case.
     general: PyOnceLock<Py<PyAny>>,
-    /// Its name, if it is a method of objects that can be opened.
-    opens: PyOnceLock<Py<PyString>>,
+    /// The name, if it is a method of objects that can be materialized.
+    materialized_name: PyOnceLock<Py<PyString>>,
 }
 
 impl FastMethod {
@@ -39,7 +41,7 @@ impl FastMethod {
             name,
             function,
             general: PyOnceLock::new(),
-            opens: PyOnceLock::new(),
+            materialized_name: PyOnceLock::new(),
         }
     }
 
@@ -49,7 +51,7 @@ impl FastMethod {
         let method = self.method_of(class, &general)?;
         if class.is_subclass_of::<Native>()? {
             let _ = self
-                .opens
+                .materialized_name
                 .set(class.py(), PyString::intern(class.py(), self.name).unbind());
         }
         self.general
@@ -58,7 +60,7 @@ impl FastMethod {
         class.setattr(self.name, method)
     }
 
-    /// The fast function as a method of a class, with the documentation of one that does the same.
+    /// The fast function as a method of a class, with the documentation of the general method.
     fn method_of<'py>(
         &self,
         class: &Bound<'py, PyType>,
@@ -73,13 +75,15 @@ impl FastMethod {
             ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
             ml_doc: doc.into_raw(),
         }));
-        // SAFETY: the definition and the strings in it are never freed, and the function has the signature of its flags.
+        // SAFETY: the definition and the strings in it are never freed, and the function has the signature of its
+        // flags.
         let method = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
         // SAFETY: the call returned a new reference, or null with an exception set.
         unsafe { Bound::from_owned_ptr_or_err(class.py(), method) }
     }
 
-    /// As [`FastMethod::install`], for a method that `with` looks up in instances of `class`, which refer to no other object.
+    /// Like [`FastMethod::install`], for a method that `with` looks up. Instances of `class` must not refer to other
+    /// objects.
     fn install_special(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
         self.install(class)?;
         #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
@@ -91,8 +95,8 @@ impl FastMethod {
         Ok(())
     }
 
-    /// The answer of the general method to the same call, or at once that of the standard library's function if the object
-    /// is open.
+    /// Passes a call on to the general method and returns its result. If the object is materialized, calls the standard
+    /// library's function directly.
     ///
     /// # Safety
     /// - The thread is attached to the interpreter.
@@ -111,9 +115,9 @@ impl FastMethod {
             PyRuntimeError::new_err("a fast method is called before it is installed").restore(py);
             return std::ptr::null_mut();
         };
-        // SAFETY: the method is called for an instance of its class; those of a class that opens are `Native`.
+        // SAFETY: the receiver is an instance of the method's class. It is `Native` if the class can be materialized.
         let standard = self
-            .opens
+            .materialized_name
             .get(py)
             .and_then(|name| unsafe { standard_if_materialized(slf, name.bind(py)) });
         let called = standard.as_ref().map_or(general.as_ptr(), Bound::as_ptr);
@@ -135,10 +139,10 @@ impl FastMethod {
     }
 }
 
-/// Gives a class descriptors of its own for methods in C that it inherits: the interpreter's short way to such a method is
-/// for instances of the very class that its descriptor was made for.
+/// Gives a class its own descriptors for C methods that it inherits, because the interpreter's fast path to such a
+/// method is only for instances of the very class that the descriptor was created for.
 ///
-/// Raises TypeError for a method of another kind; those named before it are the class's own then.
+/// Raises TypeError for a method of another kind. The methods named before it have their own descriptors then.
 #[pyfunction]
 #[pyo3(signature = (class, /, *names))]
 pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>) -> PyResult<()> {
@@ -153,8 +157,8 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
         if derived == 0 {
             return Err(PyTypeError::new_err(format!("{name}() is another class's")));
         }
-        // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances of
-        // a class that this one is derived from.
+        // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances
+        // of a class that this one is derived from.
         let own = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), inherited.d_method) };
         // SAFETY: the call returned a new reference, or null with an exception set.
         let own = unsafe { Bound::from_owned_ptr_or_err(class.py(), own) }?;
@@ -163,14 +167,15 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
     Ok(())
 }
 
-/// What is in a descriptor of a method in C.
+/// The contents of the descriptor of a C method; `None` for other objects.
 fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
     let class = &raw mut ffi::PyMethodDescr_Type;
-    // SAFETY: an instance of that type, which none can be derived from, has this layout and does not change; the borrow keeps it.
+    // SAFETY: an instance of that type, which cannot be subclassed, has this layout and does not change; the borrow
+    // keeps it.
     (method.get_type_ptr() == class).then(|| unsafe { &*method.as_ptr().cast() })
 }
 
-/// What the general method says about itself, in the form in which a C function says it.
+/// The documentation of the general method, in the form that a C function has.
 fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
     let signature: Option<String> = general.getattr("__text_signature__")?.extract()?;
     let doc: Option<String> = general.getattr("__doc__")?.extract()?;
@@ -199,8 +204,9 @@ unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>(slf: *mut 
     unsafe { &*this }
 }
 
-/// Whether an object that can be opened is closed, as far as one comparison tells. Never on a free-threaded build: there the
-/// check and what follows it are one step only for methods that take the object's critical section.
+/// Whether an object that can be materialized is native, as far as one comparison tells. Always false on a
+/// free-threaded build: there, the check and the operation after it are one step only in methods that take the object's
+/// critical section.
 ///
 /// # Safety
 /// `slf` is an instance of a class derived from [`Native`].
@@ -215,7 +221,7 @@ unsafe fn is_surely_native(slf: *mut ffi::PyObject) -> bool {
     native.is_native_for(unsafe { ffi::Py_TYPE(slf) })
 }
 
-/// The standard library's function of this name, if the object is open.
+/// The standard library's function of this name, if the object is materialized.
 ///
 /// # Safety
 /// `slf` is an instance of a class derived from [`Native`], held by the caller, who is attached.
@@ -233,7 +239,7 @@ unsafe fn standard_if_materialized<'py>(
     standard.get().function(name).ok()
 }
 
-/// A new instance of a class, made by its `__new__` without arguments; its `__init__` is not called.
+/// Creates an instance of a class with its `__new__`, without arguments. Does not call `__init__`.
 #[inline]
 pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
     static NOTHING: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
@@ -275,12 +281,12 @@ fn no() -> *mut ffi::PyObject {
     unsafe { ffi::Py_NewRef(no) }
 }
 
-/// Lets the engine rely on the interpreter's lock, where there is one. To be called while the module is imported.
+/// Lets the engine rely on the interpreter's lock, if there is one. Called while the module is imported.
 pub(crate) fn rely_on_interpreter_lock() {
     if !cfg!(Py_GIL_DISABLED) {
         // SAFETY: engine code of this module runs attached, which on this build means with the interpreter's lock, and
-        // that lock orders what threads do one after the other; the module is being imported, so nothing is in use.
-        // (Threads between two runs, which are not attached, use what `interlock_pool` has for itself.)
+        // that lock orders the steps of all threads; the module is being imported, so nothing is in use yet.
+        // (Threads between two runs are not attached. They only use state that `interlock_pool` guards by itself.)
         unsafe { interlock_wait::host_excludes_threads() };
     }
 }

@@ -1,4 +1,4 @@
-//! Making a lock by a call of its class without arguments, without the general machinery of making an instance.
+//! Creates a lock when a program calls its class without arguments, without the general machinery of instantiation.
 
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
 use pyo3::exceptions::PyTypeError;
@@ -9,44 +9,47 @@ use pyo3::types::{PyDict, PyTuple};
 use super::arguments::all_arguments;
 use crate::lock::{Lock, allocate_lock};
 
-/// Where the engine's lock lies in an object.
+/// The offset of the engine's lock in an object.
 static OFFSET: AtomicUsize = AtomicUsize::new(0);
 
-/// Puts the short way of making a [`Lock`] before the general one. Up to 3.12 the class can't be called: a function makes locks.
+/// Puts the fast path of creating a [`Lock`] before the general one. Up to 3.12 the class cannot be called: a function
+/// creates locks.
 pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     if cfg!(not(Py_3_13)) {
         return Ok(());
     }
     let lock = Bound::new(py, allocate_lock())?;
     let offset = (&raw const *lock.get()).addr() - lock.as_ptr().addr();
-    // Relaxed: the class can be called by nobody else yet.
+    // Relaxed: no other thread can call the class yet.
     OFFSET.store(offset, Ordering::Relaxed);
     let class = py.get_type::<Lock>().as_type_ptr();
-    // SAFETY: the class is alive and not called yet. Its metaclass, derived from `type`, looks for the function there.
-    unsafe { (*class).tp_vectorcall = Some(make_lock) };
+    // SAFETY: the class is alive, and no call of it has happened yet. Its metaclass, derived from `type`, reads the
+    // function from there.
+    unsafe { (*class).tp_vectorcall = Some(create_lock) };
     Ok(())
 }
 
-/// `threading.Lock()`. Nothing can be derived from the class, so `class` is it.
+/// `threading.Lock()`. The class cannot be subclassed, so `class` is the class itself.
 ///
 /// # Safety
 /// The arguments are those of a `vectorcallfunc`, for the class.
-unsafe extern "C" fn make_lock(
+unsafe extern "C" fn create_lock(
     class: *mut PyObject,
     args: *const *mut PyObject,
     nargsf: usize,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: this looks at the number alone.
+    // SAFETY: this only reads the number.
     if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 0 && kwnames.is_null() {
         // SAFETY: it is a class whose objects have one size.
         let lock = unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) };
         if !lock.is_null() {
-            // Relaxed: it was written while the module was imported.
+            // Relaxed: `install` wrote it while the module was imported.
             let offset = OFFSET.load(Ordering::Relaxed);
             // SAFETY: an object has room for the engine's lock there.
             let place = unsafe { lock.byte_add(offset) };
-            // SAFETY: as above; nobody has the object yet. The rest of it, the list of weak references, begins with zeros.
+            // SAFETY: as above; no other code has the object yet. The rest, the list of weak references, is zeroed,
+            // which is valid.
             unsafe { place.cast::<Lock>().write(allocate_lock()) };
         }
         return lock;
@@ -54,8 +57,8 @@ unsafe extern "C" fn make_lock(
     // SAFETY: a thread that calls a class is attached.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: these are the arguments of a call of the class.
-    let made = unsafe { make_generally(py, class, args, nargsf, kwnames) };
-    made.map_or_else(
+    let created = unsafe { create_generally(py, class, args, nargsf, kwnames) };
+    created.map_or_else(
         |error| {
             error.restore(py);
             std::ptr::null_mut()
@@ -64,12 +67,12 @@ unsafe extern "C" fn make_lock(
     )
 }
 
-/// As `type.__call__` makes an instance.
+/// Creates an instance as `type.__call__` does.
 ///
 /// # Safety
 /// The arguments are those of a `vectorcallfunc`, for a class.
 #[cold]
-unsafe fn make_generally<'py>(
+unsafe fn create_generally<'py>(
     py: Python<'py>,
     class: *mut PyObject,
     args: *const *mut PyObject,
@@ -80,7 +83,7 @@ unsafe fn make_generally<'py>(
     let names = unsafe { Borrowed::from_ptr_or_opt(py, kwnames) };
     // SAFETY: it is a tuple.
     let names = names.map(|names| unsafe { names.cast_unchecked::<PyTuple>() });
-    // SAFETY: this looks at the number alone.
+    // SAFETY: this only reads the number.
     let positional = unsafe { ffi::PyVectorcall_NARGS(nargsf) }.unsigned_abs();
     // SAFETY: the caller answers for the arguments.
     let given = unsafe { all_arguments(args, positional, kwnames) };
@@ -99,7 +102,7 @@ unsafe fn make_generally<'py>(
     let call = unsafe { (*metaclass).tp_call };
     let call = call.ok_or_else(|| PyTypeError::new_err("the class can't be called"))?;
     // SAFETY: class and arguments are alive.
-    let made = unsafe { call(class, args.as_ptr(), kwargs.as_ptr()) };
+    let created = unsafe { call(class, args.as_ptr(), kwargs.as_ptr()) };
     // SAFETY: the call returned a new reference, or null with an exception set.
-    unsafe { Bound::from_owned_ptr_or_err(py, made) }
+    unsafe { Bound::from_owned_ptr_or_err(py, created) }
 }

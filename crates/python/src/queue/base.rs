@@ -1,4 +1,4 @@
-//! What `queue.Queue`, `LifoQueue` and `PriorityQueue` consist of; their methods are in `methods.rs`.
+//! The engine's part of `queue.Queue`, `LifoQueue` and `PriorityQueue`. Their methods are in `methods.rs`.
 
 use std::collections::VecDeque;
 
@@ -18,20 +18,20 @@ use crate::initialized::Initialized;
 use crate::native::{Exported, Native, materialize, native, standard};
 use crate::raw::intern;
 
-/// What `queue.Queue`, `LifoQueue` and `PriorityQueue` consist of: items in the engine.
+/// The engine's part of `queue.Queue`, `LifoQueue` and `PriorityQueue`: it holds the items.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Queue {
     pub(super) engine: Engine<Items>,
-    /// As it was given.
+    /// The argument `maxsize`.
     maxsize: AtomicIsize,
     pub(super) kind: Kind,
-    /// Those of tasks that wait.
+    /// The callbacks of tasks that wait.
     pub(super) callbacks: Callbacks,
     pub(super) initialized: Initialized,
 }
 
 impl Queue {
-    /// An empty queue without a limit, of the kind that its class says.
+    /// An empty queue without a bound, of the kind of its class.
     pub(super) fn new_of(class: &Bound<'_, PyType>) -> PyResult<PyClassInitializer<Self>> {
         let kind = Kind::of_class(class)?;
         let queue = Queue {
@@ -44,11 +44,11 @@ impl Queue {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(queue))
     }
 
-    /// Puts an item in, for a caller that knows the queue to be closed.
+    /// Puts an item in. The caller knows that the queue is native.
     ///
     /// # Errors
-    /// There is no room, the queue was shut down, or the engine can't keep the item: then it is 'retired', and the queue has
-    /// to be opened.
+    /// There is no room, the queue was shut down, or the engine cannot hold the item: that is `Retired`, and the caller has to
+    /// materialize the queue.
     #[inline]
     pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
         if self.kind == Kind::Heap && !is_number(&item) {
@@ -57,25 +57,25 @@ impl Queue {
         self.engine.try_put(item)
     }
 
-    /// Whether the engine can keep all these items.
+    /// Whether the engine can hold all these items.
     pub(super) fn keeps(&self, items: &VecDeque<Py<PyAny>>) -> bool {
         self.kind != Kind::Heap || items.iter().all(is_number)
     }
 
-    /// Takes an item out, for a caller that knows the queue to be closed.
+    /// Takes an item out. The caller knows that the queue is native.
     #[inline]
     pub(crate) fn try_get(&self) -> Result<Py<PyAny>, GetError> {
         self.engine.try_get()
     }
 
-    /// The most items there may be, as it was given.
+    /// The argument `maxsize`.
     #[inline]
     pub(super) fn maxsize(&self) -> isize {
-        // Relaxed: the bound that counts is the engine's; this only remembers what was given.
+        // Relaxed: the bound in effect is the engine's; this only remembers the argument.
         self.maxsize.load(Ordering::Relaxed)
     }
 
-    /// Begins with a limit, if nothing was done yet that is to be seen; whether it did.
+    /// Sets the bound if the queue looks unused, and returns whether it did.
     pub(super) fn begin(&self, maxsize: isize) -> bool {
         let engine = &self.engine;
         let is_new =
@@ -88,15 +88,16 @@ impl Queue {
         is_new
     }
 
-    /// Puts an item in; blocks until there is room, if `block`. 'Retired' if the queue is open by now, or has to be.
-    pub(super) fn put_closed(
+    /// Puts an item in. If `block`, blocks until there is room. `Retired` if the queue is materialized by now, or has
+    /// to be.
+    pub(super) fn put_native(
         &self,
         item: &Bound<'_, PyAny>,
         block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
         left: &mut Left,
     ) -> PyResult<Result<(), PutError<Py<PyAny>>>> {
-        // As in the standard library, a timeout counts, and is looked at, only where there may be a wait.
+        // As in the standard library, a timeout is checked only if there may be a wait.
         let deadline = match timeout {
             Some(timeout) if block && self.maxsize() > 0 && !self.engine.is_shut_down() => {
                 let timeout = Timeout::of(Some(timeout))?;
@@ -117,8 +118,8 @@ impl Queue {
         }
     }
 
-    /// Takes an item out; blocks until there is one, if `block`. 'Retired' if the queue is open by now.
-    pub(super) fn get_closed(
+    /// Takes an item out. If `block`, blocks until there is one. `Retired` if the queue is materialized by now.
+    pub(super) fn get_native(
         &self,
         py: Python<'_>,
         block: bool,
@@ -143,11 +144,11 @@ impl Queue {
     }
 }
 
-/// What is left of the time of a wait during which the queue was opened.
+/// The rest of the timeout of a wait during which the queue was materialized.
 pub(super) enum Left {
     /// There was no wait.
     All,
-    /// So many seconds, if there is a limit.
+    /// This many seconds, or no limit.
     Some(Option<f64>),
 }
 
@@ -167,7 +168,7 @@ pub(super) fn put<'py>(
 ) -> PyResult<()> {
     let py = slf.py();
     let mut left = Left::All;
-    let put = native(slf, |queue| queue.put_closed(item, block, timeout, &mut left))?;
+    let put = native(slf, |queue| queue.put_native(item, block, timeout, &mut left))?;
     match put.transpose()? {
         Some(Ok(())) => return Ok(()),
         Some(Err(PutError::ShutDown(_))) => return Err(Failure::ShutDown.raise(py)),
@@ -191,7 +192,7 @@ pub(super) fn get<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     let mut left = Left::All;
-    let got = native(slf, |queue| queue.get_closed(py, block, timeout, &mut left))?;
+    let got = native(slf, |queue| queue.get_native(py, block, timeout, &mut left))?;
     match (got.transpose()?, left) {
         (Some(Ok(item)), _) => Ok(item.into_bound(py)),
         (Some(Err(GetError::Retired)), Left::Some(left)) => {
@@ -202,7 +203,7 @@ pub(super) fn get<'py>(
     }
 }
 
-/// Moves the items into the container of the attributes, which is empty.
+/// Moves the items into the empty container among the attributes.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let queue = object.cast::<Queue>()?.get();
     let shut_down = "is_shutdown";
@@ -222,7 +223,7 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
         }
     }
     attributes.set_item("unfinished_tasks", contents.unfinished)?;
-    // The standard library has it from 3.13 on.
+    // The standard library has this attribute from 3.13 on.
     if attributes.contains(shut_down)? {
         attributes.set_item(shut_down, contents.shut_down)?;
     }

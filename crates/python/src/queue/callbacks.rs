@@ -1,4 +1,4 @@
-//! What tells the tasks that wait for a closed queue, and what the garbage collector has to know of it.
+//! The callbacks of tasks that wait for a native queue, which the garbage collector has to see.
 
 use std::task::Wake;
 
@@ -8,7 +8,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
-/// A Python callable as the waker of a task. It belongs to the queue, whose garbage collection visits it.
+/// A Python callable as the waker of a task. It belongs to the queue, whose `__traverse__` visits it.
 pub(super) struct Callback(StateLock<Option<Py<PyAny>>>);
 
 impl Callback {
@@ -16,7 +16,7 @@ impl Callback {
         Callback(StateLock::new(Some(callable)))
     }
 
-    /// Lets go of the callable.
+    /// Releases the callable.
     fn forget(&self) {
         let callable = self.0.lock().take();
         drop(callable);
@@ -29,7 +29,7 @@ impl Wake for Callback {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Without an interpreter any more, there is nobody to tell.
+        // Once the interpreter is gone, there is no task to wake.
         Python::try_attach(|py| {
             let callable = self.0.lock().take();
             let Some(callable) = callable else {
@@ -53,9 +53,9 @@ impl Callbacks {
         all.push(Arc::downgrade(callback));
     }
 
-    /// For the garbage collector.
+    /// Visits the callables for the garbage collector.
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // Not visited if another thread is at work on it: that keeps the callables alive, which is always safe.
+        // If another thread is using them, they are not visited. That keeps them alive, which is always safe.
         let Some(all) = self.0.try_lock() else {
             return Ok(());
         };
@@ -67,7 +67,7 @@ impl Callbacks {
         Ok(())
     }
 
-    /// Lets go of the callables: the queue is garbage.
+    /// Releases the callables, because the queue is garbage.
     pub(super) fn forget(&self) {
         let all = std::mem::take(&mut *self.0.lock());
         for callback in all.iter().filter_map(std::sync::Weak::upgrade) {

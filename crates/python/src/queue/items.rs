@@ -1,4 +1,4 @@
-//! What a closed queue keeps its items in.
+//! The store of a native queue.
 
 use interlock_queue::{Fifo, Lifo, Priority, Store, Traverse};
 use pyo3::ffi;
@@ -7,8 +7,8 @@ use pyo3::types::PyInt;
 
 use super::kind::Kind;
 
-/// The items of a closed queue. Those of a `PriorityQueue` are integers, which the engine can put in order by itself;
-/// to keep anything else, whose `__lt__` may do anything, the queue has to be opened.
+/// The items of a native queue. Those of a `PriorityQueue` are integers, which the engine can order by itself. For any
+/// other item, whose `__lt__` may run any code, the queue has to be materialized.
 pub(crate) enum Items {
     Fifo(Fifo<Py<PyAny>>),
     Lifo(Lifo<Py<PyAny>>),
@@ -24,7 +24,7 @@ impl Items {
         }
     }
 
-    /// The items, in an order in which a container of the queue's kind may hold them.
+    /// The items, in a valid order for the container of such a queue.
     pub(super) fn into_vec(self) -> Vec<Py<PyAny>> {
         match self {
             Items::Fifo(items) => items.into_iter().collect(),
@@ -36,15 +36,15 @@ impl Items {
     }
 }
 
-/// Whether an item is an integer that the engine can put in order.
+/// Whether an item is an integer that the engine can order.
 #[inline]
 pub(super) fn is_number(item: &Py<PyAny>) -> bool {
-    // SAFETY: whoever puts an item is in a method call, so the thread is attached.
+    // SAFETY: the putter is in a method call, so the thread is attached.
     let py = unsafe { Python::assume_attached() };
     number(item.bind(py)).is_some()
 }
 
-/// The value of an object that is an integer, not of a derived class, and not too large. Runs no code of anybody's.
+/// The value of an exact `int` that is not too large. Runs no user code.
 #[inline]
 fn number(item: &Bound<'_, PyAny>) -> Option<i64> {
     let int = item.cast_exact::<PyInt>().ok()?;
@@ -63,9 +63,9 @@ impl Store for Items {
             Items::Fifo(items) => items.push(item),
             Items::Lifo(items) => items.push(item),
             Items::Numbers(numbers) => {
-                // SAFETY: engine code runs attached, and whoever puts an item is in a method call.
+                // SAFETY: engine code runs attached, and the putter is in a method call.
                 let py = unsafe { Python::assume_attached() };
-                // The queue refuses what is no such number before it comes here.
+                // `Queue` refuses any other item before it gets here.
                 let number = number(item.bind(py)).unwrap_or_default();
                 numbers.push((number, item));
             }
@@ -104,7 +104,7 @@ impl Traverse for Items {
         match self {
             Items::Fifo(items) => items.for_each(visit),
             Items::Lifo(items) => items.for_each(visit),
-            // Integers refer to nothing.
+            // Integers refer to no other objects.
             Items::Numbers(_) => {}
         }
     }

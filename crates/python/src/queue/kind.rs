@@ -15,15 +15,15 @@ pub(crate) enum Kind {
 /// The standard library's `LifoQueue` and `PriorityQueue`.
 static CLASSES: PyOnceLock<[Py<PyType>; 2]> = PyOnceLock::new();
 
-/// Tell the module which classes these are. To be called once, before a queue is made.
+/// Tell the module which classes these are. Called once, before a queue is created.
 #[pyfunction]
 pub(crate) fn remember_queue_classes(lifo: &Bound<'_, PyType>, priority: &Bound<'_, PyType>) {
     let _ = CLASSES.set(lifo.py(), [lifo.clone().unbind(), priority.clone().unbind()]);
 }
 
 impl Kind {
-    /// That of the standard class that a class is derived from. (What is derived from two of them has hooks of both, and is
-    /// open, unless the first one's hooks are the ones that count.)
+    /// The kind of the standard class that a class is derived from. (A class that is derived from two of them has the
+    /// hooks of both. Its objects are materialized, unless the hooks of the first are those in effect.)
     #[inline]
     pub(super) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Self> {
         let py = class.py();

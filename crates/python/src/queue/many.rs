@@ -1,4 +1,4 @@
-//! Putting and getting many items at once.
+//! `put_many()` and `get_many()`.
 
 use std::collections::VecDeque;
 
@@ -14,10 +14,10 @@ use crate::convert::Timeout;
 use crate::errors::{self, Failure};
 use crate::native::native;
 
-/// How many items are taken from an iterable at a time, which may have no end.
+/// How many items to take from an iterable at a time; it may be endless.
 const CHUNK: usize = 1024;
 
-/// How many items there is room for before their number is known.
+/// The initial capacity for items, before their number is known.
 const ROOM: usize = 128;
 
 /// `Queue.put_many()`.
@@ -59,7 +59,7 @@ fn put_each<'py>(
     }
 }
 
-/// The next items, and whether that was the end, or what the iterable raised after them.
+/// The next items. `Some(Ok)` after the last ones, `Some(Err)` if the iterable raised after them.
 #[inline]
 fn take_chunk<'py>(
     items: &mut impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
@@ -75,7 +75,7 @@ fn take_chunk<'py>(
     (chunk, None)
 }
 
-/// Puts the items of a chunk into the queue; those that were put are taken out of the chunk.
+/// Puts the items of a chunk into the queue, and removes from the chunk those that were put.
 fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: Deadline) -> PyResult<()> {
     let py = slf.py();
     let put = native(slf, |queue| {
@@ -98,7 +98,7 @@ fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: 
     Ok(())
 }
 
-/// What is left until a deadline, in seconds, as an argument.
+/// The time left until a deadline, in seconds, as an argument.
 fn left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
     let left = deadline.remaining().map(|left| left.as_secs_f64());
     left.map(|left| Ok(left.into_pyobject(py)?.into_any()))
@@ -138,7 +138,7 @@ pub(super) fn get<'py>(
                 if errors::is_no_item(&exception) {
                     break;
                 }
-                // From a hook, or the handler of a signal: what was got must not be lost.
+                // A hook or a signal handler raised: the items taken so far must not be lost.
                 exception.setattr("got", got)?;
                 return Err(errors::again(exception));
             }

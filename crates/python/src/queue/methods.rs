@@ -1,4 +1,4 @@
-//! The methods of `queue.Queue`, `LifoQueue` and `PriorityQueue`, but for what their classes in Python add.
+//! The methods of `queue.Queue`, `LifoQueue` and `PriorityQueue`, except those that their Python classes add.
 
 use interlock_queue::{Discard, JoinError};
 use pyo3::PyTraverseError;
@@ -28,7 +28,7 @@ impl Queue {
         Queue::new_of(class)
     }
 
-    /// A queue with a `maxsize` that is no plain number is open, and so is one that is initialized again.
+    /// A queue whose `maxsize` is not a plain number is materialized, and so is one that is initialized again.
     #[pyo3(signature = (maxsize = Given::default()))]
     fn __init__<'py>(slf: &Bound<'py, Self>, maxsize: Given<'py>) -> PyResult<()> {
         let plain = maxsize.0.as_ref().map_or(Some(0), plain_number);
@@ -52,7 +52,7 @@ impl Queue {
     /// Put an item into the queue.
     ///
     /// Blocks while the queue is full, for at most `timeout` seconds (None: without limit), or not at all if `block` is
-    /// false. Raises Full when there was no room, ShutDown when the queue was shut down, ValueError for a negative timeout.
+    /// false. Raises Full if there was no room, ShutDown if the queue was shut down, ValueError for a negative timeout.
     #[pyo3(signature = (item, block = Truth(true), timeout = None), text_signature = "($self, item, block=True, timeout=None)")]
     #[inline]
     fn put<'py>(
@@ -64,7 +64,7 @@ impl Queue {
         base::put(slf, item, block.0, timeout)
     }
 
-    /// Put an item into the queue if there is room; raises Full if there is not, ShutDown when the queue was shut down.
+    /// Put an item into the queue if there is room. Raises Full if there is not, ShutDown if the queue was shut down.
     #[inline]
     fn put_nowait(slf: &Bound<'_, Self>, item: &Bound<'_, PyAny>) -> PyResult<()> {
         if goes_own_way(slf)? {
@@ -77,8 +77,8 @@ impl Queue {
 
     /// Take an item out of the queue.
     ///
-    /// Blocks while the queue is empty, for at most `timeout` seconds (None: without limit), or not at all if `block` is
-    /// false. Raises Empty when there was none, ShutDown when the queue is empty and was shut down, ValueError for a
+    /// Blocks while the queue is empty, for at most `timeout` seconds (None: without limit), or not at all if `block`
+    /// is false. Raises Empty if there was none, ShutDown if the queue is empty and was shut down, ValueError for a
     /// negative timeout.
     #[pyo3(signature = (block = Truth(true), timeout = None), text_signature = "($self, block=True, timeout=None)")]
     #[inline]
@@ -90,7 +90,8 @@ impl Queue {
         base::get(slf, block.0, timeout)
     }
 
-    /// Take an item out of the queue if there is one; raises Empty if not, ShutDown when the queue was shut down as well.
+    /// Take an item out of the queue if there is one. Raises Empty if not, or ShutDown if the queue was shut down as
+    /// well.
     #[inline]
     fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         if goes_own_way(slf)? {
@@ -100,10 +101,11 @@ impl Queue {
         slf.call_method(intern!(py, "get"), (), Some(&not_blocking(py)?))
     }
 
-    /// Put all items of an iterable into the queue, in their order, as many at a time as there is room for.
+    /// Put all items of an iterable into the queue, in order, as many at a time as there is room for.
     ///
-    /// Blocks as put() does, `timeout` being for all items. When it raises Full or ShutDown, or what a hook or the handler of
-    /// a signal raises, the exception's `remaining` is the list of the items taken from the iterable that are not in the queue.
+    /// Blocks as put() does; `timeout` covers all items. If it raises Full or ShutDown, or if a hook or a signal
+    /// handler raises, the exception's `remaining` lists the items that were taken from the iterable but are not in the
+    /// queue.
     #[pyo3(signature = (items, *, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, items, *, block=True, timeout=None)")]
     fn put_many(
         slf: &Bound<'_, Self>,
@@ -114,11 +116,11 @@ impl Queue {
         many::put(slf, items, block.0, timeout)
     }
 
-    /// Take at least one item and at most `max` items (1 or more) out of the queue, as a list.
+    /// Take at least one item and at most `max` items (1 or more) out of the queue, and return them as a list.
     ///
-    /// Blocks as get() does, for the first item only; raises what get() raises. What a hook of a derived class or the
-    /// handler of a signal raises after the first item comes out, too: the exception's `got` is then the list of the items
-    /// that were taken out of the queue.
+    /// Blocks as get() does, but only for the first item, and raises the same exceptions. If a hook of a derived class
+    /// or a signal handler raises after the first item, the exception's `got` lists the items that were taken out of
+    /// the queue.
     #[pyo3(signature = (max, *, block = Truth(true), timeout = Timeout::Never), text_signature = "($self, max, *, block=True, timeout=None)")]
     fn get_many<'py>(
         slf: &Bound<'py, Self>,
@@ -129,9 +131,9 @@ impl Queue {
         many::get(slf, max, block.0, timeout)
     }
 
-    /// Say that the task of an item that was got is done; wakes join() at the last. Never blocks for long.
+    /// Mark the task of an item as done. The last one wakes join(). Never blocks for long.
     ///
-    /// Raises ValueError if called more often than items were put.
+    /// Raises ValueError if called more times than items were put.
     #[inline]
     fn task_done(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
@@ -141,7 +143,7 @@ impl Queue {
         }
     }
 
-    /// Wait until task_done() was called for every item. Blocks until then.
+    /// Block until task_done() was called for every item.
     fn join(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let joined = native(slf, |queue| {
@@ -155,9 +157,10 @@ impl Queue {
         }
     }
 
-    /// Shut the queue down: put() raises ShutDown from now on, and get() when the queue is empty.
+    /// Shut the queue down: from now on put() raises ShutDown, and so does get() once the queue is empty.
     ///
-    /// If `immediate`, the queue is emptied at once, and the tasks of its items count as done. Wakes all who wait.
+    /// If `immediate` is true, empties the queue at once and counts the tasks of its items as done. Wakes all waiting
+    /// threads.
     #[pyo3(signature = (immediate = Truth(false)), text_signature = "($self, immediate=False)")]
     fn shutdown(slf: &Bound<'_, Self>, immediate: Truth) -> PyResult<()> {
         let discard = if immediate.0 {
@@ -166,14 +169,14 @@ impl Queue {
             Discard::Nothing
         };
         match native(slf, |queue| queue.engine.shutdown(discard))? {
-            // What is discarded is dropped here, under no lock.
+            // Discarded items are dropped here, without a lock.
             Some(discarded) => drop(discarded),
             None => drop(standard(slf, intern!(slf.py(), "shutdown"), (slf, immediate.0))?),
         }
         Ok(())
     }
 
-    /// How many items there are, about: it may have changed already.
+    /// About how many items there are: the number may have changed already.
     #[inline]
     fn qsize<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -183,7 +186,7 @@ impl Queue {
         }
     }
 
-    /// Whether there is no item, about: it may have changed already.
+    /// Whether there is no item: this may have changed already.
     #[inline]
     fn empty<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -193,7 +196,7 @@ impl Queue {
         }
     }
 
-    /// Whether there is no room, about: it may have changed already.
+    /// Whether there is no room: this may have changed already.
     fn full<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         match native(slf, |queue| queue.maxsize() > 0 && queue.engine.is_full())? {
@@ -202,7 +205,7 @@ impl Queue {
         }
     }
 
-    /// What the attributes of these names are, if the queue is closed.
+    /// The attributes of these names, if the queue is native.
     fn _interlock_maxsize(&self) -> isize {
         self.maxsize()
     }
@@ -215,7 +218,8 @@ impl Queue {
         self.engine.is_shut_down()
     }
 
-    /// Have `callback()` called, from whatever thread, when "get", "put" or "join" is worth trying; None if it is now.
+    /// Call `callback()`, from any thread, when "get", "put" or "join" is worth trying. Returns None if it is worth
+    /// trying now.
     fn _interlock_when_ready<'py>(
         slf: &Bound<'py, Self>,
         side: &str,
@@ -235,7 +239,7 @@ impl Queue {
             return Ok(());
         }
         let mut result = Ok(());
-        // Items that another thread is at work on are not visited: that keeps them alive, which is always safe.
+        // If another thread is using the queue, the items are not visited. That keeps them alive, which is always safe.
         self.engine.try_for_each(&mut |item| {
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item));
         });
@@ -244,13 +248,13 @@ impl Queue {
     }
 
     fn __clear__(&self) {
-        // Dropped here, under no lock: the items may run code that uses this queue.
+        // Dropped here without a lock, because the items may run code that uses this queue.
         drop(self.engine.clear());
         self.callbacks.forget();
     }
 }
 
-/// The keyword argument of `put` or `get` that says so.
+/// The keyword argument that keeps `put` or `get` from blocking.
 fn not_blocking(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     [("block", false)].into_py_dict(py)
 }

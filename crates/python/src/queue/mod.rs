@@ -1,4 +1,4 @@
-//! `queue.Queue` and its kin: the items of a closed queue live in the engine, where nothing but a pointer moves.
+//! `queue.Queue` and its relatives. The items of a native queue are in the engine, which only moves pointers.
 
 mod base;
 mod callbacks;

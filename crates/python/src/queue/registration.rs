@@ -1,4 +1,4 @@
-//! Waiting for a closed queue from an event loop.
+//! Waiting for a native queue from an event loop.
 
 use std::task::Waker;
 
@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use super::base::Queue;
 use super::callbacks::Callback;
 
-/// A place in a queue's line, to be given up with cancel() if the callback was not called, or is not acted on.
+/// A place in a queue's line. Call cancel() if the callback was not called, or will not be acted on.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Registration {
     queue: Py<Queue>,
@@ -34,9 +34,9 @@ pub(super) fn parse_side(side: &str) -> PyResult<Side> {
 
 #[pymethods]
 impl Registration {
-    /// Give the place up; if the callback was called, whoever waits next is told instead. Never blocks.
+    /// Give up the place. If the callback was called, the next in line is notified instead. Never blocks.
     fn cancel(&self, py: Python<'_>) {
-        // An open queue has called all callbacks: nobody is left in the engine's line.
+        // A materialized queue has called all callbacks, so the engine's line is empty.
         self.queue
             .bind(py)
             .get()
@@ -50,7 +50,7 @@ impl Registration {
 }
 
 impl Registration {
-    /// A place in line for `side` of a closed queue; `None` when the operation is worth trying now.
+    /// A place in line for `side` of a native queue. `None` if the operation is worth trying now.
     pub(super) fn new(queue: &Bound<'_, Queue>, side: Side, callable: Py<PyAny>) -> Option<Self> {
         let this = queue.get();
         let callback = Arc::new(Callback::new(callable));

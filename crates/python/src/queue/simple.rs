@@ -14,13 +14,13 @@ use crate::errors;
 use crate::initialized::Initialized;
 use crate::raw::intern;
 
-/// Whether an item that is put while a getter waits is the getter's, as in the standard library from 3.13 on.
+/// Whether an item that is put while a getter waits belongs to that getter, as in the standard library from 3.13 on.
 const RESERVES: bool = cfg!(Py_3_13);
 
 /// An unbounded queue, first in first out, without tasks.
 ///
-/// Blocks in `get()` while it is empty; Ctrl-C ends the wait. put() may be called from __del__ and signal handlers. Follows
-/// https://docs.python.org/3/library/queue.html#simplequeue-objects.
+/// `get()` blocks while the queue is empty; Ctrl-C ends the wait. __del__ methods and signal handlers may call put().
+/// Follows https://docs.python.org/3/library/queue.html#simplequeue-objects.
 #[pyclass(frozen, weakref, subclass, generic, module = "_queue")]
 pub(crate) struct SimpleQueue {
     engine: Engine<Fifo<Py<PyAny>>>,
@@ -49,12 +49,12 @@ impl SimpleQueue {
         })
     }
 
-    /// Put an item into the queue. Never blocks: `block` and `timeout` are there for likeness with Queue.put().
+    /// Put an item into the queue. Never blocks: `block` and `timeout` exist only for compatibility with Queue.put().
     #[pyo3(signature = (item, block = None, timeout = None), text_signature = "($self, item, block=True, timeout=None)")]
     #[inline]
     fn put(&self, item: Py<PyAny>, block: Option<&Bound<'_, PyAny>>, timeout: Option<&Bound<'_, PyAny>>) {
         let _ = (block, timeout);
-        // Without a bound, and never shut down, nothing is refused.
+        // This cannot fail: the queue has no bound and is never shut down.
         let _ = self.try_put(item);
     }
 
@@ -66,8 +66,8 @@ impl SimpleQueue {
 
     /// Take an item out of the queue.
     ///
-    /// Blocks while the queue is empty, for at most `timeout` seconds (None: without limit), or not at all if `block` is
-    /// false. Raises Empty when there was none, ValueError for a negative timeout.
+    /// Blocks while the queue is empty, for at most `timeout` seconds (None: without limit), or not at all if `block`
+    /// is false. Raises Empty if there was none, ValueError for a negative timeout.
     #[pyo3(signature = (block = Truth(true), timeout = None), text_signature = "($self, block=True, timeout=None)")]
     #[inline]
     fn get(&self, py: Python<'_>, block: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
@@ -79,18 +79,18 @@ impl SimpleQueue {
         }
     }
 
-    /// Take an item out of the queue if there is one; raises Empty if there is not.
+    /// Take an item out of the queue if there is one. Raises Empty if not.
     #[inline]
     fn get_nowait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.get(py, Truth(false), None)
     }
 
-    /// Whether there is no item, about: it may have changed already.
+    /// Whether there is no item: this may have changed already.
     fn empty(&self) -> bool {
         self.qsize() == 0
     }
 
-    /// How many items there are, about: it may have changed already.
+    /// About how many items there are: the number may have changed already.
     fn qsize(&self) -> usize {
         if RESERVES {
             self.engine.unreserved()
@@ -99,7 +99,7 @@ impl SimpleQueue {
         }
     }
 
-    /// The memory that the queue takes, in bytes, with the room for its items.
+    /// The memory of the queue in bytes, including the room for its items.
     fn __sizeof__(slf: &Bound<'_, Self>) -> PyResult<usize> {
         let object = slf.py().get_type::<PyAny>();
         let own: usize = object
@@ -114,7 +114,7 @@ impl SimpleQueue {
             return Ok(());
         }
         let mut result = Ok(());
-        // Items that another thread is at work on are not visited: that keeps them alive, which is always safe.
+        // If another thread is using the queue, the items are not visited. That keeps them alive, which is always safe.
         self.engine.try_for_each(&mut |item| {
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item));
         });
@@ -122,7 +122,7 @@ impl SimpleQueue {
     }
 
     fn __clear__(&self) {
-        // Dropped here, under no lock: the items may run code that uses this queue.
+        // Dropped here without a lock, because the items may run code that uses this queue.
         drop(self.engine.clear());
     }
 }

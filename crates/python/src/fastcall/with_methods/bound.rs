@@ -1,7 +1,7 @@
 //! The free list of bound methods, and the descriptor that takes them from it.
 //!
-//! The garbage collector knows nothing of such a bound method. So only receivers that refer to no other object get one,
-//! instances of just the class; those of derived classes get the ordinary one.
+//! The garbage collector does not track such a bound method. So only receivers that refer to no other object get one:
+//! direct instances of the class. Instances of derived classes get the ordinary bound method.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{offset_of, size_of};
@@ -16,7 +16,7 @@ use pyo3::types::PyType;
 
 use super::descriptor::{self as special, BoundSpecial, Special, bind_ordinarily};
 
-/// How many unused bound methods are kept.
+/// The most unused bound methods in the free list.
 const MOST_KEPT: usize = 64;
 
 /// Memory for [`BoundSpecial`]s.
@@ -50,13 +50,13 @@ pub(crate) fn descriptor<'py>(
     let object = unsafe { ffi::PyType_GenericAlloc(special.as_type_ptr(), 0) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?;
-    // SAFETY: the type's basic size is that of `Special`, and nobody else has seen the object.
+    // SAFETY: the type's basic size is that of `Special`, and no other code has seen the object.
     let this = unsafe { &mut *object.as_ptr().cast::<Special>() };
     this.function = function;
     this.class = class.as_type_ptr();
     this.bind = bind;
     this.method = method.into_ptr();
-    // For good: bound methods point to it.
+    // Never freed, because bound methods point to it.
     std::mem::forget(object.clone());
     Ok(object)
 }
@@ -124,14 +124,14 @@ fn make_type(
         flags: u32::try_from(flags | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION)?,
         slots: slots.as_mut_ptr(),
     };
-    // SAFETY: the name lives for ever, the slots end with a zero, and their functions have the signatures of their slots.
+    // SAFETY: the name is static, the slots end with a zero, and their functions have the signatures of their slots.
     let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?;
     Ok(class.cast_into::<PyType>()?.unbind())
 }
 
-/// What a lookup in `receiver` gives, or in the class alone if there is none.
+/// The result of a lookup in `receiver`, or in the class if there is no receiver.
 ///
 /// # Safety
 /// Called as a slot of the type.
@@ -144,12 +144,12 @@ unsafe extern "C" fn bind(
     let this = unsafe { special::descriptor(slf) };
     // SAFETY: the receiver, if there is one, is an object that the caller holds.
     if receiver.is_null() || unsafe { ffi::Py_TYPE(receiver) } != this.class {
-        // SAFETY: as in this call; that of a class gives the descriptor itself.
+        // SAFETY: the arguments are those of this call. A lookup in the class gives the descriptor itself.
         return unsafe { bind_ordinarily(slf, receiver, class) };
     }
     // SAFETY: called by the interpreter, so the thread is attached.
     let types = TYPES.get(unsafe { Python::assume_attached() });
-    // The descriptor is an instance of one of the types, so they are there.
+    // The descriptor is an instance of one of the types, so the types exist.
     let class = types.map_or(null_mut(), |types| types.bound.as_ptr().cast());
     let Some(memory) = memory() else {
         // SAFETY: the thread is attached.
@@ -162,7 +162,7 @@ unsafe extern "C" fn bind(
     let object = memory.cast::<BoundSpecial>();
     // SAFETY: the head is written.
     let head = unsafe { object.cast::<PyObject>().read() };
-    // SAFETY: nobody else has seen the object.
+    // SAFETY: no other code has seen the object.
     unsafe {
         object.write(BoundSpecial {
             head,
@@ -174,7 +174,7 @@ unsafe extern "C" fn bind(
     object.cast()
 }
 
-/// Memory for a bound method: kept, or new.
+/// Memory for a bound method, from the free list or newly allocated.
 #[inline]
 fn memory() -> Option<*mut c_void> {
     let mut kept = KEPT.lock();
@@ -188,7 +188,7 @@ fn memory() -> Option<*mut c_void> {
     (!memory.is_null()).then_some(memory)
 }
 
-/// The end of a bound method: its memory is kept for the next.
+/// Deallocates a bound method: keeps its memory for the next one if the free list has room.
 ///
 /// # Safety
 /// Called as a slot of the type.
@@ -205,12 +205,12 @@ unsafe extern "C" fn give_back(slf: *mut PyObject) {
         drop(kept);
     } else {
         drop(kept);
-        // SAFETY: the memory was allocated by `memory`, and nobody refers to the object any more.
+        // SAFETY: `memory` allocated it, and no reference to the object is left.
         unsafe { ffi::PyObject_Free(slf.cast()) };
     }
-    // SAFETY: the reference was the object's. This may free the receiver, so it comes when all else is done.
+    // SAFETY: the reference was the object's. This may free the receiver, so it comes last but for the type.
     unsafe { ffi::Py_DECREF(receiver) };
-    // SAFETY: an instance of a type made at run time holds a reference to it.
+    // SAFETY: an instance of a type that was created at run time holds a reference to it.
     unsafe { ffi::Py_DECREF(class.cast()) };
 }
 

@@ -1,6 +1,6 @@
 //! The class attributes `__enter__` and `__exit__` of locks, and their bound methods, as objects.
 //!
-//! Whoever looks at one of them sees the ordinary method behind it: attributes, representation and equality are its.
+//! They look like the ordinary method behind them: attributes, representation and equality are those of the method.
 
 use std::ffi::c_int;
 use std::ptr::null_mut;
@@ -18,11 +18,11 @@ pub(super) struct Special {
     pub(super) class: *mut PyTypeObject,
     /// The ordinary method descriptor.
     pub(super) method: *mut PyObject,
-    /// What makes it a bound method.
+    /// Binds the ordinary method to a receiver.
     pub(super) bind: ffi::descrgetfunc,
 }
 
-/// What a lookup in an instance gives.
+/// The bound method that a lookup in an instance gives.
 #[repr(C)]
 pub(super) struct BoundSpecial {
     pub(super) head: PyObject,
@@ -52,10 +52,10 @@ pub(super) unsafe fn bound<'a>(slf: *mut PyObject) -> &'a BoundSpecial {
     unsafe { &*slf.cast::<BoundSpecial>() }
 }
 
-/// What the ordinary descriptor gives for a receiver, or for its class alone.
+/// The result of the ordinary descriptor for a receiver, or this descriptor itself for a lookup in the class.
 ///
 /// # Safety
-/// As that of a `tp_descr_get`.
+/// The same as for a `tp_descr_get`.
 #[cold]
 pub(super) unsafe fn bind_ordinarily(
     slf: *mut PyObject,
@@ -89,7 +89,7 @@ unsafe fn ordinary<'py>(slf: *mut PyObject) -> PyResult<Bound<'py, PyAny>> {
     unsafe { Bound::from_owned_ptr_or_err(py, ordinary) }
 }
 
-/// An answer for the interpreter: the object, or null with the exception set.
+/// A result for the interpreter: the object, or null with the exception set.
 fn answer(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> *mut PyObject {
     result.map_or_else(
         |error| {

@@ -1,4 +1,4 @@
-"""Types of the extension module; its documentation is in the docstrings of the module itself."""
+"""Types of the extension module; the docstrings of the module document it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import GenericAlias, TracebackType

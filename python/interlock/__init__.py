@@ -4,9 +4,9 @@
 
     from interlock import queue, threading
 
-To run a whole program on it, unchanged: ``interlock run script.py``, or `install`. What is not rebuilt
-(``multiprocessing``'s processes, ``subprocess``, …) is the standard library's under the same names. Importing this
-package loads nothing else: each name below is fetched when it is first used.
+To run a whole program on it, unchanged, use ``interlock run script.py``, or call `install`. Everything else
+(``multiprocessing``'s processes, ``subprocess``, …) is the standard library's, under the same names. Importing this
+package loads nothing else: each name below is loaded when it is first used.
 """
 
 import sys
@@ -77,7 +77,7 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    """The installed distribution's version; this source tree's if there is no such thing."""
+    """The version of the installed distribution, or of this source tree if none is installed."""
     from importlib import metadata
 
     try:

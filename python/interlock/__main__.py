@@ -1,4 +1,4 @@
-"""``python -m interlock``: the same as the command ``interlock``."""
+"""``python -m interlock`` does the same as the command ``interlock``."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """Finds what `install` cannot reach: original objects in other modules' globals, and running threads.
 
-And puts other objects there, where all has to be as if `install` had not been called.
+It also puts objects back into those globals when Interlock has to undo everything that `install` did.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Captured = dict[str, list[str]]
 def find_captured(
     originals: Iterable[object], known: Collection[tuple[str, str]]
 ) -> tuple[Captured, Captured]:
-    """Look through ``sys.modules`` once for globals that are one of ``originals``, by identity.
+    """Search ``sys.modules`` once for globals that are identical to one of ``originals``.
 
     Args:
-        originals: the objects to look for; those that are not callable (plain constants) are left out.
-        known: (module name, attribute) pairs that hold an original by right.
+        originals: the objects to look for; the search ignores those that are not callable (plain constants).
+        known: (module name, attribute) pairs that are supposed to hold an original.
 
     Returns:
         Two mappings of module name to attribute names: modules outside the standard library, modules in it.
 
-    Only module globals are seen: not class attributes, default arguments, closures or instances.
+    It searches module globals only, not class attributes, default arguments, closures or instances.
     """
     wanted: dict[int, object] = {id(obj): obj for obj in originals if callable(obj)}
     user: Captured = {}
@@ -49,7 +49,7 @@ def find_captured(
 
 
 def replace_everywhere(pairs: Iterable[tuple[object, object]]) -> None:
-    """In the globals of all modules but ours, put the second object of each pair where the first one is."""
+    """In the globals of all modules but ours, replace the first object of each pair with the second."""
     wanted = {id(old): (old, new) for old, new in pairs}
     for _, module in _modules_of_others():
         namespace = _namespace_of(module)
@@ -59,7 +59,7 @@ def replace_everywhere(pairs: Iterable[tuple[object, object]]) -> None:
 
 
 def replace_free_locks(makers: Mapping[type, Callable[[], object]]) -> None:
-    """In the globals of the standard library's modules, replace locks of these types that are free by new ones."""
+    """In the globals of the standard library's modules, replace unlocked locks of these types with new ones."""
     by_type = {id(kind): make for kind, make in makers.items()}  # the types are equal to the standard ones
     for name, module in _modules_of_others():
         if _is_standard(name):
@@ -70,9 +70,9 @@ def replace_free_locks(makers: Mapping[type, Callable[[], object]]) -> None:
 
 
 def _modules_of_others() -> Iterator[tuple[str, ModuleType]]:
-    """The modules that have been imported, each once and with its first name, without this package's."""
+    """Yield every imported module outside this package once, with the first name it is known by."""
     seen: set[int] = set()
-    modules: dict[str, object] = {**sys.modules}  # anything may stand there
+    modules: dict[str, object] = {**sys.modules}  # programs may put any object there
     for name, module in sorted(modules.items()):
         if isinstance(module, ModuleType) and id(module) not in seen and not _is_ours(name):
             seen.add(id(module))
@@ -80,13 +80,13 @@ def _modules_of_others() -> Iterator[tuple[str, ModuleType]]:
 
 
 def _namespace_of(module: ModuleType) -> dict[str, Any]:
-    """A module's globals. Not by `vars()`: importlib's lazy modules would load at the sight of it."""
+    """Return a module's globals, without `vars()`, which would make importlib's lazy modules load."""
     namespace: dict[str, Any] = object.__getattribute__(module, "__dict__")
     return namespace
 
 
 def _is_standard(name: str) -> bool:
-    """Whether a module is the standard library's, by its name."""
+    """Whether the module with this name belongs to the standard library."""
     return name.partition(".")[0] in sys.stdlib_module_names
 
 
@@ -101,7 +101,8 @@ def _is_ours(name: str) -> bool:
 def running_threads() -> tuple[str, ...]:
     """Names of the running threads, without the main thread and the calling one. Does not block for long.
 
-    While `threading` has not been imported (it is not, for this) there are none: only it starts threads with names.
+    The result is empty if nobody has imported `threading` yet (this function does not): only `threading` starts
+    threads with names.
     """
     threading: Any = sys.modules.get("threading")
     if threading is None:

@@ -1,16 +1,15 @@
 """Carries the installation to the child processes of ``multiprocessing``.
 
-A forked child inherits it. A child that starts as a new interpreter is told in two places, each of them
-before it imports the program's main module:
+A forked child inherits it. A child that starts as a new interpreter installs Interlock before it imports the
+program's main module. Two places tell it to:
 
-* spawn, forkserver: the preparation data, the first thing that a child unpickles, holds an object whose
-  unpickling installs. It says what is installed at the moment when the child is started, whenever the fork
-  server was.
-* the fork server itself, which may import the main module for all its children: its command line. What a
-  child then inherits is taken back there if the parent has uninstalled since.
+* The preparation data (spawn, forkserver), which a child unpickles first, hold an object that installs when it is
+  unpickled. They name what is installed when the parent starts the child, no matter when the fork server started.
+* The command line of the fork server, because the server may import the main module for all its children. If the
+  parent has uninstalled since, the child undoes the installation that it inherits.
 
-Both run `_JOIN`, which needs nothing in the child but this package, and finds it where the parent did.
-Other programs started through ``subprocess`` are left alone, whatever they run.
+Both run `_JOIN`, which needs only this package in the child and finds it where the parent found it.
+Interlock leaves other programs started through ``subprocess`` alone.
 """
 
 from __future__ import annotations
@@ -48,9 +47,9 @@ _KEY = "interlock"  # in the preparation data
 
 
 class Carrier:
-    """Makes the children that are started from now on install what ``installed()`` names at that moment.
+    """Makes every child process install what ``installed()`` names when the child is started.
 
-    In a fork server (`is_fork_server`), a child whose parent has nothing installed calls ``uninstall()``.
+    A child of a fork server (`is_fork_server`) calls ``uninstall()`` if its parent has nothing installed.
     """
 
     def __init__(self, installed: Callable[[], tuple[str, ...]], uninstall: Callable[[], None]) -> None:
@@ -61,11 +60,11 @@ class Carrier:
         self._watch = WhenImported("multiprocessing.spawn", self._patch)
 
     def start(self) -> None:
-        """Begin. ``multiprocessing`` is not imported for it."""
+        """Begin. Does not import ``multiprocessing``."""
         self._watch.start()
 
     def stop(self) -> None:
-        """End, and put back what was patched, unless somebody has patched it since."""
+        """End, and undo the patches, except where somebody else has patched since."""
         self._watch.cancel()
         while self._patched:
             module, name, original, wrapper = self._patched.pop()
@@ -81,7 +80,7 @@ class Carrier:
             self._wrap(spawn, "prepare", self._prepare)
 
     def _wrap(self, module: Any, name: str, around: Callable[..., Any]) -> None:
-        import functools  # here, for the sake of programs that start no children
+        import functools  # here, so that programs without child processes do not load it
 
         original = getattr(module, name)
         wrapper = functools.wraps(original)(functools.partial(around, original))
@@ -104,7 +103,7 @@ class Carrier:
         modules = self._installed()
         if modules and "-c" in args:
             at = args.index("-c") + 1
-            # What stands before it differs from version to version.
+            # The text before it differs from version to version.
             before, server, after = args[at].partition(_FORKSERVER)
             if server:
                 join = f"exec({_join_code('join_as_fork_server', modules)!r}, {{}}); "
@@ -123,6 +122,6 @@ class _Joining:
 
 
 def _join_code(join: str, modules: tuple[str, ...]) -> str:
-    """The program that makes a new interpreter join its parent in using ``modules``."""
+    """Return the code that makes a new interpreter install ``modules``, as its parent did."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return _JOIN.format(root=root, join=join, modules=modules)

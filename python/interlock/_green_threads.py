@@ -1,12 +1,12 @@
 """Notices when gevent or eventlet patches the standard library, so that Interlock can step aside.
 
-Both put green threads in the place of the names that `install` replaces, and change what is inside of the standard
-classes. Neither works on classes of ours, so they have to find the standard library's. What is watched:
+Both put green threads under the names that `install` replaces, and change the internals of the standard classes.
+Neither works with our classes, so both have to find the standard library's. This module hooks in as follows:
 
-* gevent tells subscribers before it patches anything. The list of them is in ``gevent.events``, which it imports then
-  at the latest.
-* eventlet tells nobody, so its `monkey_patch` is wrapped, under every name that it has when ``eventlet.patcher`` has
-  been imported.
+* gevent notifies its subscribers before it patches anything. The list of subscribers is in ``gevent.events``, which
+  gevent imports before it patches.
+* eventlet notifies nobody. So this module wraps its `monkey_patch` when ``eventlet.patcher`` has been imported,
+  under every name that refers to it then.
 
 Programs that use neither, or use them without patching, keep Interlock.
 """
@@ -38,7 +38,7 @@ def who_has_patched() -> str | None:
 
 
 class Watch:
-    """Calls ``step_aside(name)`` each time when one of the libraries begins to patch."""
+    """Calls ``step_aside(name)`` whenever one of the libraries begins to patch."""
 
     def __init__(self, step_aside: Callable[[str], None]) -> None:
         self._step_aside = step_aside
@@ -50,13 +50,13 @@ class Watch:
         self._is_on = False
 
     def start(self) -> None:
-        """Begin. Neither library is imported for it."""
+        """Begin. Imports neither library."""
         self._is_on = True
         for watch in self._watches:
             watch.start()
 
     def stop(self) -> None:
-        """End. What was put into the libraries stays there and does nothing: they may be going through it just now."""
+        """End. The hooks stay in the libraries, which may be calling them right now, but do nothing from now on."""
         self._is_on = False
         for watch in self._watches:
             watch.cancel()
@@ -76,7 +76,7 @@ class Watch:
 
     def _wrap(self) -> None:
         if self._is_wrapped:
-            return  # in an installation before
+            return  # by an earlier installation
         import functools
 
         self._is_wrapped = True

@@ -1,13 +1,13 @@
 """`install` and `uninstall`: Interlock in place of the standard library, for a whole process.
 
-The attributes of the real standard modules are replaced; ``sys.modules`` is not touched, so every ``import
+`install` replaces attributes of the real standard modules. It does not touch ``sys.modules``, so every ``import
 threading``, before or after, sees the same module object. Code of the standard library that looks a name up
 in its module's globals (``queue.Queue`` making a ``threading.Lock()``) gets Interlock's, too.
 
-A module that has not been imported yet is not imported for it: it is pending, and patched when its own code has
-run, before any other code can see it. Pending modules count as installed.
+`install` imports no standard module. One that the program has not imported yet is pending: Interlock patches it as
+soon as its own code has run, before any other code can see it. Pending modules count as installed.
 
-A rebuilt module of this package says what it replaces in ``__replaces__``.
+The modules of this package list the names that they replace in ``__replaces__``.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _MODULES = {
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
 }
-"""What is rebuilt, and the modules that are patched when it has been imported, in this order."""
+"""Each replaced module, and the modules that `install` patches once it has been imported, in this order."""
 
 REBUILT = tuple(_MODULES)
-"""The standard modules that have rebuilt names, by the names under which programs know them."""
+"""The standard modules in which Interlock replaces names, as programs import them."""
 
 _ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
-"""Modules that have names of another one, too: of which, and the names."""
+"""Modules that repeat names of another module: that module, and the names."""
 
 _PARTS = {
     "threading": ("interlock._native", "interlock._lock_classes"),
@@ -52,7 +52,7 @@ _PARTS = {
         "interlock.multiprocessing._thread_pool",
     ),
 }
-"""The modules of a rebuilt one that import the standard module themselves, which may be its first import."""
+"""Those of our modules that import the standard module themselves, and may be the first to do so."""
 
 _ABSENT = object()
 
@@ -65,17 +65,17 @@ class _Change:
 
 
 class _Patched:
-    """A standard module, and what changes in it."""
+    """A standard module and its changes."""
 
     def __init__(self, std: ModuleType, changes: tuple[_Change, ...]) -> None:
         self.std, self.changes = std, changes
 
 
 class _Pending:
-    """A standard module that is going to be patched when it has been imported.
+    """A standard module that Interlock will patch once the program has imported it.
 
-    Our module, or a part of it, may be what imports it, and is not complete then: so the end of each of these imports
-    is a time to try.
+    Our own module, or a part of it, may be the importer, and is then still incomplete. So the end of each of these
+    imports is an occasion to try.
     """
 
     def __init__(self, name: str) -> None:
@@ -83,7 +83,7 @@ class _Pending:
         self._watches = [WhenImported(module, lambda: _patch_pending(name)) for module in modules]
 
     def start(self) -> None:
-        # Backwards: the others are needed only if the first finds our module half-way.
+        # Backwards: the others are needed only if the first one finds our module half imported.
         for watch in reversed(self._watches):
             watch.start()
 
@@ -97,33 +97,33 @@ _pending: dict[str, _Pending] = {}
 
 
 def install(*, only: Iterable[str] | None = None, strict: bool = False) -> InstallReport:
-    """Put Interlock in the place of the standard library in this process and its children.
+    """Replace the standard library's classes with Interlock's in this process and its children.
 
-    Replaces, in the real modules, every name that Interlock rebuilds and nobody has replaced before. Call it first
-    thing, before other modules are imported and threads started; ``interlock run`` does. Imports none of the standard
-    modules: one that has not been imported yet is patched as soon as it is, by whatever thread. A second call adds
-    what is not installed yet. Objects made before go on to work. Processes started by ``multiprocessing`` are installed
-    as well, by every start method; programs started by ``subprocess`` are not. The environment variable
-    ``INTERLOCK=0`` turns the function off. In a program that gevent or eventlet has patched it changes nothing, and
-    when one of them begins to patch, everything is uninstalled; a line on standard error says so.
+    Replaces, in the real modules, every name that Interlock provides and nobody else has replaced before. Call it first
+    thing, before the program imports other modules and starts threads, as ``interlock run`` does. It imports none of
+    the standard modules: one that is not imported yet is patched as soon as any thread imports it. A second call adds
+    the modules that are not installed yet. Objects made before continue to work. Processes started by
+    ``multiprocessing`` use Interlock too, with every start method; programs started by ``subprocess`` do not. The
+    environment variable ``INTERLOCK=0`` turns the function off. It changes nothing in a program that gevent or eventlet
+    has patched. When one of them begins to patch, Interlock uninstalls everything and prints a line on standard error.
 
     Args:
-        only: names of standard modules (``{"queue"}``); all that Interlock rebuilds if left out.
-        strict: raise `InstallError` if a module outside the standard library has taken original objects
-            before, or threads are running, instead of going on without them.
+        only: names of standard modules (``{"queue"}``); every module that Interlock replaces if left out.
+        strict: raise `InstallError` if a module outside the standard library has already imported original objects,
+            or threads are running, instead of going on without them.
 
     Returns:
-        A report of what was installed and what could not be reached. ``with install(): …`` uninstalls at the
-        end what that call has installed.
+        A report that says what was installed and what could not be reached. ``with install(): …`` uninstalls at the
+        end what that call installed.
 
     Raises:
-        ValueError: ``only`` names a module that Interlock does not rebuild.
+        ValueError: ``only`` names a module that Interlock does not replace.
         InstallError: see ``strict``.
-        ImportError: Interlock's own modules cannot be loaded. What fails only in the loading is raised by the import
-            of a pending module, which is no longer installed then.
+        ImportError: Interlock's own modules cannot be loaded. If a module of ours fails only while it loads for a
+            pending module, the import of that module raises the error, and the module is no longer installed.
 
-    After an exception nothing has changed. Warns once, with `InterlockWarning`, if names were captured
-    outside the standard library. Does not block; call it from one thread at a time.
+    After an exception nothing has changed. Warns once, with `InterlockWarning`, if modules outside the standard
+    library have already imported original names. Does not block; call it from one thread at a time.
     """
     wanted = _selection(only)
     if turned_off():
@@ -139,7 +139,7 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
         warnings.warn(
             "interlock.install() was called too late: these modules already imported the standard classes and will "
             f"keep using them: {describe(report.captured)}. Install before importing them. `interlock run` does, "
-            "unless what runs before every program imports them",
+            "unless code that runs before every program imports them",
             InterlockWarning,
             stacklevel=2,
         )
@@ -147,31 +147,31 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
 
 
 def uninstall() -> None:
-    """Put the standard library back, in this process; processes started from now on have it, too.
+    """Restore the standard library in this process and in processes started from now on.
 
-    Objects made by Interlock go on to work. A name that somebody else has replaced since is left to them.
+    Objects made by Interlock continue to work. A name that somebody else has replaced since keeps their replacement.
     Does nothing if nothing is installed. Does not block.
     """
     _remove(REBUILT)
 
 
 def installed() -> tuple[str, ...]:
-    """The standard modules that are patched in this process, or will be when they are imported.
+    """Return the standard modules that are patched in this process, or will be when they are imported.
 
-    Empty if Interlock is not installed.
+    Empty if Interlock is not installed. Does not block.
     """
     return tuple(name for name in REBUILT if name in _active or name in _pending)
 
 
 def join_parent(modules: tuple[str, ...]) -> None:
-    """Install in a child process what its parent has, no more and no less (see `interlock._children`)."""
+    """Install in a child process exactly what its parent has installed (see `interlock._children`)."""
     _remove(tuple(name for name in installed() if name not in modules))
     if not turned_off() and who_has_patched() is None:
         _install(tuple(name for name in modules if name in REBUILT), strict=False)
 
 
 def join_as_fork_server(modules: tuple[str, ...]) -> None:
-    """The same in a fork server, whose children may find that their parent has uninstalled since."""
+    """Do the same in a fork server, whose children may find that their parent has uninstalled since."""
     _carrier.is_fork_server = True
     join_parent(modules)
 
@@ -182,14 +182,14 @@ def served() -> bool:
 
 
 def _step_aside(patcher: str) -> None:
-    """Leave the process to gevent or eventlet, which are about to patch it: all is as if nothing had been installed.
+    """Leave the process to gevent or eventlet, which is about to patch it, as if nothing had been installed.
 
-    Names that other modules have taken from us since are put back, and locks of the standard library's modules that
-    are free are made anew. Objects that the program has made stay ours.
+    Restores the names that other modules have imported from us since, and replaces unlocked locks in the standard
+    library's modules with new ones. Objects that the program has made stay ours.
     """
     if not installed():
         return
-    _say(f"{patcher} patches this program, which therefore goes on with the standard library")
+    _say(f"{patcher} patches this program, so it continues with the standard library")
     pairs = [
         (change.new, change.old)
         for patched in _active.values()
@@ -216,17 +216,17 @@ def _selection(only: Iterable[str] | None) -> tuple[str, ...]:
     wanted = {only} if isinstance(only, str) else set(only)
     unknown = sorted(map(str, wanted.difference(REBUILT)))
     if unknown:
-        raise ValueError(f"interlock does not rebuild {', '.join(unknown)}; it rebuilds {', '.join(REBUILT)}")
+        raise ValueError(f"interlock does not replace {', '.join(unknown)}; it replaces {', '.join(REBUILT)}")
     return tuple(name for name in REBUILT if name in wanted)
 
 
 def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
     _find_engine()
     for name in tuple(_pending):
-        _patch_pending(name)  # if it was imported past our finder, which somebody had taken away
+        _patch_pending(name)  # in case it was imported while somebody had removed our finder
     before = installed()
     added = tuple(name for name in wanted if name not in before)
-    # First what can raise. The import of one module may be that of another one.
+    # Whatever can raise comes first. Importing one module may import another one of them.
     plan: dict[str, _Patched] = {}
     for name in added:
         if name in sys.modules:
@@ -271,7 +271,7 @@ def _ours(name: str) -> str:
 
 
 def _find_engine() -> None:
-    """Raise ImportError now if a pending module cannot be patched later for lack of an extension module."""
+    """Raise ImportError now if there is no extension module with which to patch a pending module later."""
     engine = "interlock._interlock"
     if engine in sys.modules:
         missing = sys.modules[engine] is None
@@ -283,7 +283,7 @@ def _find_engine() -> None:
 
 
 def _compare(name: str) -> dict[str, _Patched]:
-    """What changes in a module and its parts. A name that the standard module of this version lacks is added."""
+    """The changes to a module and its parts. Names that this version's standard module lacks are added."""
     return {module: _differences(module) for module in _MODULES[name]}
 
 
@@ -298,20 +298,20 @@ def _differences(name: str) -> _Patched:
         if also is not None and attribute not in also:
             continue
         old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
-        # What somebody has put there before is left there, as what somebody puts there later.
+        # Somebody else's replacement stays, whether it came before or comes later.
         if old is not new and (old is _ABSENT or is_original(old)):
             changes.append(_Change(attribute, old, new))
     return _Patched(std, tuple(changes))
 
 
 def _patch_pending(name: str) -> None:
-    """Patch a pending module if it has been imported; called when it has, or our module has."""
+    """Patch a pending module if it has been imported; called when it, or our module, has been."""
     if sys.modules.get(name) is None or any(is_running(part) for part in _PARTS.get(name, ())):
-        return  # the end of the part's import is another occasion
+        return  # we are called again at the end of the part's import
     try:
-        __import__(_ours(name))  # patches it itself, when it is imported by this
+        __import__(_ours(name))  # if this is its first import, the end of that import patches it
         if not _is_complete(sys.modules[_ours(name)]):
-            return  # this thread, or one that waits for this one, is importing it: its end is another occasion
+            return  # this thread, or one that waits for this one, is importing it: we are called again at its end
         pending = _pending.pop(name, None)
         if pending is not None:
             pending.cancel()
@@ -334,14 +334,14 @@ def _captured(plan: dict[str, _Patched]) -> tuple[dict[str, list[str]], dict[str
 def _refusal(user: dict[str, list[str]], threads: tuple[str, ...]) -> str:
     parts = []
     if user:
-        parts.append(f"names captured before by {describe(user)}")
+        parts.append(f"original names already imported by {describe(user)}")
     if threads:
         parts.append(f"threads already running: {', '.join(threads)}")
     return f"install(strict=True) changed nothing: {'; '.join(parts)}"
 
 
 def _apply(plan: dict[str, _Patched]) -> None:
-    """All of it, or, when something raises, nothing."""
+    """Apply all changes, or none of them if one raises."""
     if not plan:
         return
     _active.update(plan)
@@ -365,7 +365,7 @@ def _remove(names: tuple[str, ...]) -> None:
 
 
 def _undo(plan: dict[str, _Patched]) -> None:
-    """Put everything back that is still ours."""
+    """Restore every name that is still ours."""
     for name, patched in reversed(plan.items()):
         for change in reversed(patched.changes):
             if vars(patched.std).get(change.name) is not change.new:

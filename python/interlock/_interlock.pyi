@@ -1,4 +1,4 @@
-"""Types of the extension module; its documentation is in the docstrings of the module itself."""
+"""Types of the extension module; the docstrings of the module document it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import GenericAlias, TracebackType
@@ -57,7 +57,7 @@ _FutureT = TypeVar("_FutureT", bound=Future)
 
 @type_check_only
 class _LockLike(Protocol):
-    """What a `Condition` asks of its lock."""
+    """The methods that a `Condition` calls on its lock."""
 
     def acquire(self, blocking: bool = ..., timeout: float = ..., /) -> bool: ...
     def release(self) -> object: ...
@@ -72,7 +72,7 @@ class _LockLike(Protocol):
 
 @type_check_only
 class _Kind(type):
-    """By which a class is equal to the standard library's."""
+    """A metaclass that makes a class equal to the standard library's."""
 
 @final
 class Lock(metaclass=_Kind):
@@ -105,7 +105,7 @@ class RLock(metaclass=_Kind):
 
 @disjoint_base
 class Native:
-    """What is closed until somebody looks inside. Classes that programs see have these under the names of Python."""
+    """An object that is native until somebody looks inside. Public classes have these under their Python names."""
 
     _interlock_dict: dict[str, Any]
     @property
@@ -116,7 +116,7 @@ class Native:
 
 @final
 class Standard:
-    """What the standard library has for a class."""
+    """The standard library's functions and attributes for one class."""
 
     def __new__(
         cls,
@@ -136,18 +136,18 @@ class Standard:
 
 @final
 class Internal:
-    """An attribute that is inside."""
+    """An internal attribute."""
 
     def __new__(cls, name: str, read: Callable[[Any], Any] | None = None) -> Self: ...
     def __get__(self, instance: object, owner: type[Any] | None = None, /) -> Any: ...
 
 @final
 class StandIn:
-    """Stands in an open condition's line for a thread that waits in the engine."""
+    """Represents a thread that waits in the engine, in the line of a materialized condition."""
 
     def release(self) -> None: ...
 
-# The bases of what is in `interlock.threading`, whose other methods are the standard library's.
+# The bases of the classes in `interlock.threading`, whose other methods are the standard library's.
 
 @disjoint_base
 class Condition(Native):
@@ -198,7 +198,7 @@ class Barrier(Native):
 
 @disjoint_base
 class Queue(Native):
-    """The base of `interlock.queue.Queue`, where the type of the items is declared."""
+    """The base of `interlock.queue.Queue`, which declares the type of the items."""
 
     def __init__(self, maxsize: int = 0) -> None: ...
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None: ...
@@ -237,7 +237,7 @@ _Call: TypeAlias = tuple[Callable[..., Any], Iterable[Any], Mapping[str, Any] | 
 
 @disjoint_base
 class Future(Native, Generic[_R]):
-    """The base of `interlock.concurrent.futures.Future`, which is what programs see."""
+    """The base of `interlock.concurrent.futures.Future`, the class that programs see."""
 
     def __init__(self) -> None: ...
     def cancel(self) -> bool: ...
@@ -288,7 +288,7 @@ class ThreadPool(Native):
 
 @final
 class WaitingCalls:
-    """What a closed executor has as `_work_queue`; it also has every method of the queue of the opened one."""
+    """The `_work_queue` of a native executor; it also has every method of a materialized executor's queue."""
 
     def qsize(self) -> int: ...
     def empty(self) -> bool: ...

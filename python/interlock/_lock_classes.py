@@ -1,4 +1,4 @@
-"""Events, semaphores, conditions and barriers: the engine's, derived from the standard classes."""
+"""Events, semaphores, conditions and barriers: classes of the engine, derived from the standard classes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _StdSemaphore = _std.Semaphore
 class Event(_interlock.Event, _std.Event):
     """A flag that threads wait for.
 
-    Blocks in `wait()` until `set()`; Ctrl-C ends the wait. Whoever waits when it is set gets through, even if it is
-    cleared at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
+    Blocks in `wait()` until a thread calls `set()`; Ctrl-C ends the wait. `set()` lets every waiter through, even if
+    `clear()` follows at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
     """
 
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
@@ -38,7 +38,7 @@ class Event(_interlock.Event, _std.Event):
 class Semaphore(_interlock.Semaphore, _std.Semaphore):
     """A number of permits.
 
-    Blocks in `acquire()` while there is none, until `release()`; Ctrl-C ends the wait. Follows
+    `acquire()` blocks while no permit is left, until a thread calls `release()`; Ctrl-C ends the wait. Follows
     https://docs.python.org/3/library/threading.html#semaphore-objects.
     """
 
@@ -46,13 +46,13 @@ class Semaphore(_interlock.Semaphore, _std.Semaphore):
 
 
 class BoundedSemaphore(Semaphore, _std.BoundedSemaphore):
-    """A semaphore whose permits never become more than there were at first: then `release()` raises ValueError.
+    """A semaphore that never has more permits than at first: `release()` raises ValueError instead.
 
     Follows https://docs.python.org/3/library/threading.html#semaphore-objects.
     """
 
     def __init__(self, value=1):  # type: ignore[no-untyped-def]  # as the standard library's is shown
-        """Make a semaphore with so many permits. Raises ValueError for a number below 0."""
+        """Make a semaphore with `value` permits. Raises ValueError for a number below 0."""
         self._interlock_init_bounded(value)
 
     __repr__ = _std.BoundedSemaphore.__repr__
@@ -61,18 +61,18 @@ class BoundedSemaphore(Semaphore, _std.BoundedSemaphore):
 class Condition(_interlock.Condition, _std.Condition):
     """A condition variable: lets threads wait until another one notifies them.
 
-    Blocks in `wait()`, with its lock released, until `notify()`; Ctrl-C ends the wait, after the lock was taken back.
-    Follows https://docs.python.org/3/library/threading.html#condition-objects.
+    `wait()` releases the lock and blocks until `notify()`; Ctrl-C ends the wait, after the waiter has reacquired the
+    lock. Follows https://docs.python.org/3/library/threading.html#condition-objects.
     """
 
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
 
 class Barrier(_interlock.Barrier, _std.Barrier):
-    """A point that a number of threads pass together, again and again.
+    """A point that a fixed number of threads pass together, again and again.
 
-    Blocks in `wait()` until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end
-    the wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
+    `wait()` blocks until as many threads wait as there are parties; Ctrl-C, a timeout, `abort()` and `reset()` end the
+    wait. Follows https://docs.python.org/3/library/threading.html#barrier-objects.
     """
 
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
@@ -81,7 +81,7 @@ class Barrier(_interlock.Barrier, _std.Barrier):
 def _event(event: Event, somebody_waits: bool) -> dict[str, Any]:
     attributes = fresh(_StdEvent)
     if somebody_waits:
-        attributes["_cond"]._interlock_materialize()  # those who wait stand in its `_waiters`
+        attributes["_cond"]._interlock_materialize()  # its `_waiters` list the waiting threads
     return attributes
 
 
@@ -91,14 +91,14 @@ def _semaphore(semaphore: Semaphore, somebody_waits: bool) -> dict[str, Any]:
 
 def _bounded_semaphore(semaphore: BoundedSemaphore, somebody_waits: bool) -> dict[str, Any]:
     bound = semaphore._interlock_bound()
-    # Its own `__init__` calls that of whatever `threading.Semaphore` is by now, up to 3.11.
+    # Up to 3.11, its own `__init__` calls that of the class that `threading.Semaphore` is now.
     return fresh(_StdSemaphore, bound) | {"_initial_value": bound}
 
 
 def _condition(condition: Condition, somebody_waits: bool) -> dict[str, Any]:
     try:
         return fresh(_StdCondition, condition._interlock_lock())
-    except AttributeError:  # its `__init__` was not called
+    except AttributeError:  # nobody called its `__init__`
         return {}
 
 
@@ -107,7 +107,7 @@ def _barrier(barrier: Barrier, somebody_waits: bool) -> dict[str, Any]:
 
 
 def _go_on(barrier: Any, index: int, timeout: float | None) -> int:
-    """The second half of the standard `wait()`, for a party that arrived before the barrier was opened."""
+    """The second half of the standard `wait()`, for a party that arrived before the barrier was materialized."""
     with barrier._cond:
         try:
             barrier._wait(timeout)
@@ -118,14 +118,14 @@ def _go_on(barrier: Any, index: int, timeout: float | None) -> int:
 
 
 def _leave(barrier: Any) -> None:
-    """What the standard `wait()` does when something is raised in it."""
+    """Leave the barrier, as the standard `wait()` does when an exception ends it."""
     with barrier._cond:
         barrier._count -= 1
         barrier._exit()
 
 
 def _of_lock(name: str) -> Any:
-    """Reads the method of a closed condition's lock that the condition has, too."""
+    """Return a function that reads a method of a native condition's lock; the condition has that method, too."""
 
     def read(condition: Condition) -> Any:
         return getattr(condition._interlock_lock(), name)
@@ -134,11 +134,11 @@ def _of_lock(name: str) -> Any:
 
 
 def _init_condition(condition: Any, lock: Any = None) -> None:
-    """The standard `__init__`, with a lock of ours where none is given."""
+    """The standard `__init__`, with a lock of ours by default."""
     _std_init_condition(condition, _interlock.RLock() if lock is None else lock)
 
 
-_std_init_condition: Any = _std.Condition.__init__  # which takes more locks than its stub says
+_std_init_condition: Any = _std.Condition.__init__  # takes more kinds of locks than its stub says
 conditions_are(Condition)
 _permits = methodcaller("_interlock_permits")
 

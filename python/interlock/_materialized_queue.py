@@ -1,6 +1,6 @@
-"""What an open queue does that the standard library's functions do not: event loops, and `shutdown()` up to 3.12.
+"""What a materialized queue adds to the standard library's functions: event loops, and `shutdown()` up to 3.12.
 
-Both go through what the standard library's functions go through: the queue's conditions, their waiters, and hooks.
+Both use what the standard library's functions use: the queue's conditions, their waiters, and hooks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["end", "functions", "when_ready"]
 
 
 class _Registration:
-    """A task in the line of a condition, in the place of the lock on which a thread would wait."""
+    """A task in the line of a condition; it takes the place of the lock that a waiting thread would put there."""
 
     def __init__(self, queue: Any, condition: Any, callback: Callable[[], object]) -> None:
         self._queue = queue
@@ -30,11 +30,11 @@ class _Registration:
         self._callback = callback
 
     def release(self) -> None:
-        """Tell the task; called by the condition's notify()."""
+        """Notify the task; the condition's notify() calls this."""
         self._callback()
 
     def cancel(self) -> None:
-        """Give the place up; if the task was told, whoever waits next is told instead."""
+        """Leave the line. If the task was already notified, notify the next waiter instead."""
         with self._queue.mutex:
             try:
                 self._condition._waiters.remove(self)
@@ -43,7 +43,7 @@ class _Registration:
 
 
 def when_ready(queue: Any, side: str, callback: Callable[[], object]) -> _Registration | None:
-    """Have `callback()` called when "get", "put" or "join" is worth trying; None if it is now."""
+    """Register `callback()`, to be called when "get", "put" or "join" is worth trying; None if it is now."""
     with queue.mutex:
         if queue.is_shutdown and side != "join":
             return None
@@ -61,12 +61,12 @@ def when_ready(queue: Any, side: str, callback: Callable[[], object]) -> _Regist
 
 
 functions: dict[str, Any] = {}
-"""What an open queue has on this version of Python where the standard library has nothing."""
+"""The functions of a materialized queue that the standard library of this Python version lacks."""
 
 if sys.version_info >= (3, 13):
 
     def end(attributes: dict[str, Any]) -> None:
-        """Nothing: whether a queue was shut down is an attribute, which the engine sets."""
+        """Do nothing: the engine sets the attribute that says that a queue was shut down."""
 
 else:
     _StdQueue: Any = originals(_std, "Queue").Queue
@@ -77,10 +77,9 @@ else:
         raise ShutDown
 
     def end(attributes: dict[str, Any]) -> None:
-        """Make an open queue with these attributes one that was shut down, for functions that know nothing of that.
+        """Shut down a materialized queue with these attributes, for standard functions that know no shutdown.
 
-        An item can't be put any more: the hook refuses it. A thread that waits, or is about to, is refused by the
-        condition.
+        From then on the hook `_put` refuses every item, and the conditions refuse a thread that waits or is about to.
         """
         attributes["is_shutdown"] = True
         attributes["_put"] = _refuse
@@ -101,7 +100,7 @@ else:
             queue.not_full.notify_all()
 
     def _init(queue: Any, maxsize: int = 0) -> None:
-        """The standard `__init__`, which also makes a queue that was shut down one like any other again."""
+        """The standard `__init__`; it also makes a queue that was shut down usable again."""
         if queue.__dict__.pop("is_shutdown", False):
             queue.__dict__.pop("_put", None)
         _std_init(queue, maxsize)

@@ -1,13 +1,13 @@
-"""Closed until somebody looks inside; open means the standard library's own code.
+"""Native objects keep their state in the engine; materialized ones run the standard library's own code.
 
-An object of a class made here keeps its state in the engine as long as it is closed. A program opens it, for good, by
-reading or setting an attribute of its inside, by setting a hook on it, in its class or in a derived one, or by giving
-it something that only the standard library has a way for. From then on its attributes are those that the standard
-library's `__init__` makes, and its methods are the standard library's functions, unmodified, over our locks. See
-docs/drop-in.md, and `openable.rs` for how it is done.
+An object of a class made here is native at first. A program materializes it, for good, when it reads or sets one of its
+internal attributes, sets a hook on the object, its class or a derived class, or gives it something that only the
+standard library's code can handle. From then on the object has the attributes that the standard library's `__init__`
+makes, and its methods are the standard library's functions, unmodified, over our locks. See docs/drop-in.md, and
+`native.rs` for the implementation.
 
-The standard library's functions are looked up when Interlock is imported: after `install()` the names of the
-standard modules are ours.
+Interlock looks the standard library's functions up when it is imported: after `install()` the names of the standard
+modules are ours.
 """
 
 from __future__ import annotations
@@ -42,27 +42,27 @@ def make_native(
     called: Iterable[str] = (),
     **functions: Any,
 ) -> None:
-    """Make the objects of `cls` closed until somebody looks inside. To be called once, when the class is made.
+    """Make the objects of `cls` native until somebody looks inside. Call it once, right after defining the class.
 
     Args:
-        cls: a class that is derived from one of the engine's and from `std`, with `ways_in` in its body.
+        cls: a class derived from one of the engine's classes and from `std`, with `ways_in` in its body.
         std: the standard library's class.
-        attributes: called with an object that is opened, and whether threads wait for it; makes its attributes, as new
-            as those of an object on which nothing was done. The engine fills them.
-        inside: the attributes that an object of `std` has, by name, each with a function that reads it of a closed
-            object, or None if reading it opens the object.
-        methods: names of the engine's methods that are to be called by the interpreter's short way.
+        attributes: called with an object that is being materialized, and whether threads wait for it; makes the
+            attributes of a new, unused object. The engine fills them.
+        inside: the attributes that an object of `std` has, by name, each with a function that reads it from a native
+            object, or None if reading it materializes the object.
+        methods: names of the engine's methods that the interpreter should call by its fast path.
         hooks: public names that are hooks, as the private ones of `std` are.
-        called: public names that the methods of `std` look up in an object and the engine's do not, unless its class is
-            a derived one.
-        functions: what an open object has under these names, where that is not the function of `std`.
+        called: public names that the methods of `std` look up on the object. The engine's methods look them up only if
+            the object's class is a derived one.
+        functions: what a materialized object has under these names instead of the function of `std`.
 
     Does not block.
     """
     used: dict[str, Any] = {}
 
     def look() -> None:
-        """Find the functions of `std`, once more whenever somebody has changed it."""
+        """Look up the functions of `std`, and again whenever somebody has changed it."""
         found = {name: getattr(std, name) for name in methods_of(std)}
         used.update((name, what) for name, what in found.items() if not isinstance(what, property))
         used["__init__"] = over_our_locks(found["__init__"])
@@ -85,7 +85,7 @@ def make_native(
 
 
 def _keep_own(cls: type, std: type) -> None:
-    """Give `cls` what it inherits of the methods that `std` defines itself: changes in a base leave them alone."""
+    """Copy the inherited methods that `std` defines itself into `cls`, so that changes in a base do not affect them."""
     if any("_interlock_standard" in vars(base) for base in cls.__mro__[1:]):
         for name in vars(std):
             if not name.startswith("__") and name not in vars(cls):
@@ -97,7 +97,7 @@ def _inherited_internals(cls: type) -> set[str]:
 
 
 def fresh(std: type, *args: Any) -> dict[str, Any]:
-    """The attributes that the standard library gives a new object of its class `std`, with our locks in them."""
+    """Return the attributes that the standard library gives a new object of its class `std`, with our locks."""
     made: Any = object.__new__(std)
     std.__init__(made, *args)  # type: ignore[misc]
     attributes: dict[str, Any] = made.__dict__
@@ -108,7 +108,7 @@ def fresh(std: type, *args: Any) -> dict[str, Any]:
 
 
 def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
-    """The standard library's `__init__`, with our locks in the place of those that it makes."""
+    """Return the standard library's `__init__` with our locks instead of those that it makes."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
@@ -118,17 +118,17 @@ def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _names_of_locks(attributes: dict[str, Any]) -> tuple[str, ...]:
-    """Which are locks and conditions: the standard library's, or ours, which its own code makes after `install()`."""
+    """Names of the attributes that are locks and conditions, including ours, which `std` makes after `install()`."""
     kinds = _StdLock, _StdRLock, _StdCondition
     return tuple(name for name, value in attributes.items() if isinstance(value, kinds))
 
 
 def _with_our_locks(attributes: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Put our locks in the place of the standard library's that have these names, which nobody has used yet."""
+    """Replace the standard library's locks under these names, which nobody has used yet, with ours."""
     replaced: dict[int, Any] = {}
     for name in names:
         kind = type(attributes[name])
-        # Not `==`: our types are equal to these.
+        # Not `==`, because our types are equal to the standard ones.
         if kind is _StdLock or kind is _StdRLock or kind is _StdCondition:
             attributes[name] = _ours(attributes[name], replaced)
     return attributes
@@ -145,7 +145,7 @@ def _ours(standard: Any, replaced: dict[int, Any]) -> Any:
 
 
 def conditions_are(cls: Callable[[Any], Any]) -> None:
-    """Say which class makes our conditions. To be called once, when that class is made."""
+    """Set the class that makes our conditions. Call it once, right after defining that class."""
     _conditions.append(cls)
 
 
@@ -154,7 +154,7 @@ _locks_of: dict[type, tuple[str, ...]] = {}
 
 
 def _reduce_ex(self: Any, protocol: int, /) -> Any:
-    """What `object.__reduce_ex__` gives for an object of a class in Python: the class, and the attributes."""
+    """Return what `object.__reduce_ex__` returns for an object of a class in Python: the class and the attributes."""
     cls: Any = type(self)
     if cls.__reduce__ is not object.__reduce__:
         return self.__reduce__()
@@ -176,7 +176,7 @@ def _reduce_ex(self: Any, protocol: int, /) -> Any:
 
 
 def _found_in_ours(cls: type, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """What makes an instance of a class of ours that the standard module does not have: it is not installed."""
+    """Return how to make an instance of a class of ours, or None if the standard module has it (it is installed)."""
     std = cls.__module__
     if getattr(sys.modules.get(std), cls.__name__, None) is cls:
         return None
@@ -187,7 +187,7 @@ def _found_in_ours(cls: type, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _new(module: str, name: str, *args: Any) -> Any:
-    """A new instance of a class that pickles name by where it is found."""
+    """Make an instance of a class that a pickle names by module and name."""
     cls = getattr(import_module(module), name)
     return cls.__new__(cls, *args)
 
@@ -198,4 +198,4 @@ ways_in: Any = (
     Native._interlock_delattr,
     _reduce_ex,
 )
-"""`__dict__`, `__setattr__`, `__delattr__` and `__reduce_ex__` of a class whose objects can be opened."""
+"""`__dict__`, `__setattr__`, `__delattr__` and `__reduce_ex__` of a class whose objects can be materialized."""

@@ -1,9 +1,9 @@
-"""The standard library's own classes, and what somebody did to them before Interlock came.
+"""The standard library's own classes, and changes that others made to them before Interlock was imported.
 
 Agents that start before the program (`ddtrace-run`, `opentelemetry-instrument`, a ``sitecustomize``) wrap methods of
-the standard classes, or put something else in the place of a class. Both keep their meaning. An object of a class with
-a wrapped method is open, so that it goes through the wrapper (`_native.py`). A replaced name is left to whoever
-replaced it (`_install.py`), and our classes are derived from the class that had it.
+the standard classes, or replace a class. Both continue to have effect. An object of a class with a wrapped method is
+materialized, so that it calls the wrapper (`_native.py`). A replaced name keeps its replacement (`_install.py`), and
+our classes derive from the original class of that name.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ _HOMES = frozenset(
         "threading",
     }
 )
-"""The modules that define what Interlock rebuilds."""
+"""The modules that define what Interlock replaces."""
 
 
 def is_original(what: object) -> bool:
     """Whether a class or function is the standard library's own."""
     if isinstance(what, FunctionType):
         home = what.__globals__.get("__name__")
-        # A wrapper that is put into the function itself is a constant of its code, or leaves notes on it.
+        # An agent that wraps a function by changing its code adds a constant to the code or attributes to the function.
         as_compiled = not (what.__dict__ or any(map(callable, what.__code__.co_consts)))
         return home in _HOMES and vars(sys.modules[home]) is what.__globals__ and as_compiled
     return isinstance(what, (type, BuiltinFunctionType)) and what.__module__ in _HOMES
 
 
 def originals(module: ModuleType, *names: str) -> Any:
-    """`module`, with its own classes under these names, whatever is there now.
+    """Return `module` with its original classes under these names, even where somebody has replaced them.
 
-    Raises ImportError if somebody has replaced a class and nothing of it can be found.
+    Raises ImportError if somebody has replaced a class and the original can't be found.
     """
     replaced = [name for name in names if not is_original(getattr(module, name))]
     return (
@@ -55,7 +55,7 @@ def originals(module: ModuleType, *names: str) -> Any:
 
 
 class _Originals(SimpleNamespace):
-    """A module with other classes under some names. The rest is looked up in the module when it is wanted."""
+    """A module with other classes under some names. Every other name is looked up in the module on access."""
 
     def __init__(self, module: ModuleType, classes: dict[str, type]) -> None:
         super().__init__(_interlock_module=module, **classes)
@@ -65,7 +65,7 @@ class _Originals(SimpleNamespace):
 
 
 def _find(module: str, name: str) -> type:
-    """The class of this name that a module defined, among all classes that there are."""
+    """Find the class of this name that a module defined, among all existing classes."""
     classes: list[type] = [object]
     for cls in classes:
         if cls.__module__ == module and cls.__qualname__ == name:
@@ -77,7 +77,7 @@ def _find(module: str, name: str) -> type:
 
 
 def methods_of(std: type) -> set[str]:
-    """The names of the methods and properties of a standard class, inherited ones too, but not those of `object`."""
+    """Return the names of a standard class's methods and properties, inherited ones too, except those of `object`."""
     kinds = FunctionType, staticmethod, classmethod, property
     return {
         name
@@ -89,7 +89,7 @@ def methods_of(std: type) -> set[str]:
 
 
 def changed_methods(std: type) -> set[str]:
-    """The names of those methods of a standard class that are not the standard library's own."""
+    """Return the names of the methods of a standard class that are no longer the standard library's own."""
     classes = [vars(cls) for cls in std.__mro__ if cls is not object]
     found = {name: next(names[name] for names in classes if name in names) for name in methods_of(std)}
     return {name for name, what in found.items() if not _is_unchanged(what)}

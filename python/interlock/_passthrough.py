@@ -1,17 +1,16 @@
 """Whole standard modules under Interlock's names.
 
-`mirror` turns a module of this package into the view of a standard module in which some names are rebuilt.
-The rebuilt names live here; every other attribute, public or private, is read from the standard module, and
-written to and deleted from it, so there is one state. `threading._active`, `threading.excepthook` or a name
-that a test patches is the same thing under both names.
+`mirror` turns a module of this package into a view of a standard module with some names replaced. The replaced names
+live here. Reading, writing or deleting any other attribute, public or private, acts on the standard module, so there
+is one state: `threading._active`, `threading.excepthook` or a name that a test patches is the same under both names.
 
-Files exist only for what is rebuilt and for the top of each package. The other submodules
-(``interlock.multiprocessing.pool``, …) come from a finder at the end of ``sys.meta_path``: the name of a
-plain module is bound to the standard module itself, and a subpackage (``multiprocessing.dummy``) is mirrored,
-so that the import system never runs standard code a second time under a second name. A file of ours is found
-before the finder is asked: to rebuild a submodule, add its file.
+There are files only for modules with replaced names and for the top of each package. A finder at the end of
+``sys.meta_path`` provides the other submodules (``interlock.multiprocessing.queues``, …). It binds the name of a plain
+module to the standard module itself, and mirrors a subpackage, so that the import system never runs standard code a
+second time under a second name. Python finds a file of ours before it asks the finder, so to replace names of another
+submodule, add its file.
 
-Reading a mirrored name is one property in C (some 30 ns); the hook for missing names is written in Python and
+Reading a mirrored name costs one property in C (some 30 ns). The hook for missing names is written in Python and
 runs only for names that the standard module got later.
 """
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["mirror"]
 
-# What belongs to a module as a module, and is never the standard module's.
+# Attributes that every module has for itself; these are never the standard module's.
 _MACHINERY = frozenset(
     {
         "__all__",
@@ -60,12 +59,12 @@ _mirrored_packages: dict[str, str] = {}  # our name -> the standard library's
 
 
 def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
-    """Make the module ``name`` the view of ``std`` in which the names ``own`` are its own.
+    """Make the module ``name`` a view of ``std`` with its own versions of the names in ``own``.
 
     Call it as the last statement of the module: ``mirror(__name__, _std, own=__replaces__)``. Afterwards
 
-    * a name in ``own`` is read, written and deleted here and nowhere else;
-    * every other attribute is the standard module's, for reading, writing and deleting (helpers defined in
+    * reading, writing and deleting a name in ``own`` affects this module only;
+    * reading, writing and deleting any other attribute acts on the standard module (helpers defined in
       the module stay visible to its own functions, and as attributes if ``std`` has no such name);
     * ``__all__`` is the standard module's list, plus the public names of ``own`` that it lacks;
     * ``dir()`` lists the standard module's names and ``own``; ``vars()`` has only what is here.
@@ -73,7 +72,7 @@ def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
     Args:
         name: the module's ``__name__``; it is in ``sys.modules``.
         std: the standard module.
-        own: the rebuilt names, all of them defined in the module by now.
+        own: the replaced names; the module has defined all of them by now.
 
     Raises:
         NameError: a name in ``own`` is not defined in the module.
@@ -87,7 +86,7 @@ def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
         raise NameError(f"{name} declares {', '.join(undefined)} as its own and does not define it")
     namespace = vars(module)
     if "__path__" in namespace:
-        namespace["__file__"] = std.__file__  # where most of its modules are: programs look beside it
+        namespace["__file__"] = std.__file__  # programs look for the package's modules beside it
         _mirrored_packages[name] = std.__name__
         if _Finder not in sys.meta_path:
             sys.meta_path.append(_Finder)
@@ -98,7 +97,7 @@ def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
 
 
 def _reader(name: str, std: ModuleType, own: frozenset[str]) -> Any:
-    """The module's ``__getattr__``: called for what is neither here nor a property of the class."""
+    """The module's ``__getattr__``, for names that are neither in the module nor properties of its class."""
 
     def __getattr__(attribute: str) -> Any:
         if attribute in own or attribute in _MACHINERY:
@@ -112,7 +111,7 @@ def _reader(name: str, std: ModuleType, own: frozenset[str]) -> Any:
 
 
 def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[ModuleType]:
-    """A module class for this one module: what it does not own goes to ``std``."""
+    """A module class for this one module; attributes that the module does not own are those of ``std``."""
     local = set(own)  # and the submodules that are not the standard library's
 
     class Mirror(ModuleType):
@@ -138,7 +137,7 @@ def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[Modul
     for attribute, value in vars(std).items():
         if attribute in own or attribute in _MACHINERY:
             continue
-        # A submodule is fetched by the reader, under its name in this package.
+        # The reader imports a submodule, under its name in this package.
         if not _is_submodule(std.__name__, attribute, value):
             setattr(Mirror, attribute, property(attrgetter(f"__interlock_std__.{attribute}")))
     return Mirror
@@ -168,7 +167,7 @@ class _Finder:
 
 
 class _Loader:
-    """Gives ``interlock.X`` for a standard ``X``: the same module, or a mirror of a package."""
+    """Loads ``interlock.X`` for a standard ``X``: the same module, or a mirror of a package."""
 
     def __init__(self, std_name: str) -> None:
         self.std_name = std_name
@@ -182,5 +181,5 @@ class _Loader:
             module.__doc__ = std.__doc__
             mirror(module.__name__, std)
         else:
-            # The import system takes what it finds here afterwards, and leaves std.__spec__ alone.
+            # The import system afterwards takes the module that it finds here, and leaves std.__spec__ alone.
             sys.modules[module.__name__] = std

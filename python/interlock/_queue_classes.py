@@ -1,6 +1,6 @@
 """`Queue`, `LifoQueue` and `PriorityQueue`: the engine's queue, derived from the standard classes.
 
-What needs an event loop is here, too.
+Their methods for event loops are here, too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from operator import methodcaller
 from queue import Empty, Full
 from types import GenericAlias
 
-from interlock import _lock_classes as _lock_classes  # whose conditions an open queue has
+from interlock import _lock_classes as _lock_classes  # a materialized queue uses its conditions
 from interlock._interlock import Queue as _EngineQueue
 from interlock._interlock import remember_queue_classes
 from interlock._materialized_queue import end, functions, when_ready
@@ -31,10 +31,10 @@ else:
 class Queue(_EngineQueue, _std.Queue):  # type: ignore[type-arg]
     """A queue of at most `maxsize` items (0: any number), first in, first out.
 
-    Blocks in get() while it is empty, in put() while it is full, and in join() until task_done() was called for
-    every item; Ctrl-C ends each wait and loses no item. Items live in the engine until somebody looks inside
-    (`mutex`, `queue`, `not_empty`, …) or overrides `_init`, `_qsize`, `_put` or `_get`; from then on the queue is the
-    standard library's, whose documentation this class follows:
+    get() blocks while the queue is empty, put() while it is full, and join() until task_done() was called for every
+    item; Ctrl-C ends each wait and loses no item. The queue is native, with its items in the engine, until somebody
+    looks inside (`mutex`, `queue`, `not_empty`, …) or overrides `_init`, `_qsize`, `_put` or `_get`; from then on it is
+    materialized and runs the standard library's code. Follows
     https://docs.python.org/3/library/queue.html#queue-objects.
     """
 
@@ -43,10 +43,10 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[type-arg]
     __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
 
     async def aput(self, item: Any) -> None:
-        """Put an item into the queue, when there is room.
+        """Put an item into the queue as soon as there is room.
 
         Suspends the calling task, never its event loop, while the queue is full. If the task is cancelled, the item
-        is not in the queue. Raises ShutDown when the queue was shut down.
+        is not in the queue. Raises ShutDown if the queue was shut down.
         """
         while True:
             try:
@@ -55,10 +55,10 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[type-arg]
                 await _until_ready(self, "put")
 
     async def aget(self) -> Any:
-        """Take an item out of the queue, when there is one.
+        """Take an item out of the queue as soon as there is one.
 
         Suspends the calling task, never its event loop, while the queue is empty. If the task is cancelled, no item
-        is lost. Raises ShutDown when the queue was shut down and is empty.
+        is lost. Raises ShutDown if the queue was shut down and is empty.
         """
         while True:
             try:
@@ -67,22 +67,22 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[type-arg]
                 await _until_ready(self, "get")
 
     async def ajoin(self) -> None:
-        """Return when task_done() was called for every item; suspends the calling task until then."""
+        """Suspend the calling task until task_done() was called for every item."""
         while self.unfinished_tasks:
             await _until_ready(self, "join")
 
 
 class LifoQueue(Queue, _std.LifoQueue):  # type: ignore[type-arg]
-    """A `Queue` that gives out the item first that was put in last."""
+    """A `Queue` that returns the newest item first."""
 
 
 class PriorityQueue(Queue, _std.PriorityQueue):  # type: ignore[type-arg]
-    """A `Queue` that gives out the smallest item first; items are compared with ``<``, under the queue's mutex."""
+    """A `Queue` that returns the smallest item first; it compares items with ``<``, under its mutex."""
 
 
 async def _until_ready(queue: Queue, side: str) -> None:
     """Return when it is worth trying again to "get" from, "put" into or "join" the queue."""
-    from asyncio import get_running_loop  # here, so that programs without an event loop do not pay for it
+    from asyncio import get_running_loop  # here, so that programs without an event loop do not load it
 
     loop = get_running_loop()
     ready: Future[None] = loop.create_future()
@@ -90,7 +90,7 @@ async def _until_ready(queue: Queue, side: str) -> None:
     def wake() -> None:
         try:
             loop.call_soon_threadsafe(_resolve, ready)
-        except RuntimeError:  # the loop is closed, and its task gone: whoever waits next is told instead
+        except RuntimeError:  # the loop is closed and its task gone: notify the next waiter instead
             if registration is not None:
                 registration.cancel()
 
@@ -140,7 +140,7 @@ for _class, _like in (
             "unfinished_tasks": methodcaller("_interlock_unfinished"),
             "is_shutdown": methodcaller("_interlock_shut_down"),
         },
-        ("put", "get") if _class is Queue else (),  # a class in between may have others
+        ("put", "get") if _class is Queue else (),  # a class in between may override them
         called=("put", "get"),
         when_ready=when_ready,
         **functions,

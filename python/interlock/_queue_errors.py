@@ -1,4 +1,4 @@
-"""`queue.ShutDown` on every version: the standard library's where it has one (3.13 and later)."""
+"""`queue.ShutDown` on every version: the standard library's where there is one (3.13 and later)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING or not hasattr(_std, "ShutDown"):
 
     class ShutDown(Exception):
-        """Raised by put() and get() of a queue that was shut down."""
+        """put() and get() raise this when the queue was shut down."""
 
         __module__ = "queue"
 

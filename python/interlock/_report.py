@@ -1,4 +1,4 @@
-"""What `interlock.install` tells: its report, its warning and its error."""
+"""The report, the warning and the error of `interlock.install`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class InterlockWarning(RuntimeWarning):
-    """Part of the program goes on with the standard library where it could use Interlock."""
+    """Part of the program keeps using the standard library where it could use Interlock."""
 
 
 class InstallError(RuntimeError):
     """`install(strict=True)` could not reach everything; nothing was changed.
 
     Attributes:
-        captured: user modules and the original objects that they took, as in `InstallReport`.
+        captured: modules that had already imported original objects, and the names, as in `InstallReport`.
         threads: names of the threads that were running.
     """
 
@@ -36,20 +36,20 @@ class InstallError(RuntimeError):
 
 
 class InstallReport(SimpleNamespace):
-    """The outcome of one call of `install`; as a context manager it takes that call back at the end.
+    """The result of one call of `install`; used as a context manager, it undoes that call at the end.
 
     Attributes:
-        enabled: False if `install` was turned off by ``INTERLOCK=0`` in the environment, or see ``left_to``.
+        enabled: False if ``INTERLOCK=0`` in the environment turned `install` off, or see ``left_to``.
         left_to: "gevent" or "eventlet" if it has patched the process, and `install` has changed nothing; else None.
-        modules: the standard modules that are installed now, those in ``pending`` included.
-        added: those that this call installed.
-        pending: those in ``modules`` that had not been imported when the call returned. They are patched when they are
-            imported, before any other code can see them.
+        modules: the standard modules that are installed now, including those in ``pending``.
+        added: the modules that this call installed.
+        pending: the modules in ``modules`` that nobody had imported when the call returned. Interlock patches each when
+            it is imported, before any other code can see it.
         names: the patched names of each module in ``added`` that is not pending.
-        captured: the modules outside the standard library that had taken original objects before
-            (``from threading import Lock``), each with the names that it holds them under. These names stay
-            as they are: install earlier to have them replaced.
-        captured_stdlib: the same for the standard library's own modules. They go on to work, on the
+        captured: the modules outside the standard library that had already imported original objects
+            (``from threading import Lock``), each with the names under which it holds them. These names keep
+            the originals; to have them replaced, install earlier.
+        captured_stdlib: the same for the standard library's own modules, which continue to work with the
             standard library's objects.
         threads: names of the threads, other than the main and the calling one, that were running.
     """
@@ -92,13 +92,13 @@ class InstallReport(SimpleNamespace):
         self.__undo = undo
 
     def __enter__(self) -> Self:
-        """Return the report. The modules are installed already."""
+        """Return this report. The modules are already installed."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Take back what this call installed; what was installed before it stays. Does not block."""
+        """Undo what this call installed; what was installed before stays. Does not block."""
         self.__undo(self.added)
 
     def __str__(self) -> str:
@@ -110,16 +110,16 @@ class InstallReport(SimpleNamespace):
         if self.pending:
             lines.append(f"patched when imported: {', '.join(self.pending)}")
         if self.captured:
-            lines.append(f"captured before: {describe(self.captured)}")
+            lines.append(f"already imported: {describe(self.captured)}")
         if self.captured_stdlib:
-            lines.append(f"captured in the standard library: {describe(self.captured_stdlib)}")
+            lines.append(f"already imported in the standard library: {describe(self.captured_stdlib)}")
         if self.threads:
             lines.append(f"threads already running: {', '.join(self.threads)}")
         return "\n".join(lines)
 
 
 def describe(captured: Mapping[str, Sequence[str]], limit: int = 10) -> str:
-    """Name the modules and their names in one line, the first ``limit`` of them."""
+    """List the modules with their names in one line, at most ``limit`` of them."""
     parts = [f"{module} ({', '.join(names)})" for module, names in captured.items()]
     if len(parts) > limit:
         parts[limit:] = [f"and {len(parts) - limit} more"]

@@ -1,10 +1,10 @@
 """Makes the types of our locks equal to the standard library's.
 
-`isinstance(ours, standard)` holds by itself, since `__class__` of our locks is the standard type (``standard.rs``).
-The rest of what programs do with types asks the class: `isinstance(theirs, ours)`, dispatch by type
-(`functools.singledispatch`), and tables in which pickling looks up a type (`copyreg.dispatch_table`, dill's). So each
-class gets a metaclass by which it is equal to the standard type, with the same hash, and counts its instances and its
-subclasses as its own. No name of `_thread` is replaced for it: the import system looks its locks up there.
+`isinstance(ours, standard)` holds anyway, since `__class__` of our locks is the standard type (``standard.rs``).
+Other operations ask the class: `isinstance(theirs, ours)`, dispatch by type (`functools.singledispatch`), and tables
+in which pickling looks up a type (`copyreg.dispatch_table`, dill's). So each class gets a metaclass that makes it equal
+to the standard type, with the same hash, and that counts the standard type's instances and subclasses as its own. This
+replaces no name in `_thread`, because the import system looks up its locks there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["stand_for"]
 
 
 def stand_for(ours: type, standard: type) -> None:
-    """Make ``ours`` equal to ``standard``. Classes derived from ``ours`` are ordinary ones."""
+    """Make ``ours`` equal to ``standard``. Classes derived from ``ours`` stay ordinary classes."""
 
     class Kind(type(ours)):  # type: ignore[misc]
         __slots__ = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def in_subinterpreter() -> bool:
-    """Whether the calling code runs in another interpreter than the main one. Does not block."""
+    """Whether the calling code runs in an interpreter other than the main one. Does not block."""
     try:
         import _interpreters  # type: ignore[import-not-found]  # from 3.13 on
     except ImportError:
@@ -16,5 +16,5 @@ def in_subinterpreter() -> bool:
 
 
 def _number(interpreter: object) -> int:
-    """The number of an interpreter, whatever this version hands out for it."""
+    """The number of an interpreter, from the int, object or tuple that this version returns for it."""
     return int(interpreter[0] if isinstance(interpreter, tuple) else interpreter)  # type: ignore[arg-type]

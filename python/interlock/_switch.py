@@ -10,5 +10,5 @@ _OFF = frozenset({"0", "off", "false", "no"})
 
 
 def turned_off() -> bool:
-    """Whether ``INTERLOCK`` is 0, off, false or no, in upper or lower case. Every other value leaves Interlock on."""
+    """Whether ``INTERLOCK`` is 0, off, false or no, in upper or lower case. Any other value leaves Interlock on."""
     return os.environ.get("INTERLOCK", "").strip().lower() in _OFF

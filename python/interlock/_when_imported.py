@@ -1,4 +1,4 @@
-"""Runs something when a module has been imported, without importing it."""
+"""Calls a function when a module has been imported, without importing the module."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["WhenImported", "is_running", "withdraw"]
 
 
 class WhenImported:
-    """Calls ``then()`` once after the module ``name`` was imported: now, if it has been already.
+    """Calls ``then()`` once after the module ``name`` was imported, or at once if it already was.
 
-    It is called in the thread that imports the module, when the module's code has run; other threads that import
-    it wait until ``then`` has returned. What ``then`` raises comes out of the import statement, as if the module
-    itself had raised it. From the first watch on, one finder stands first on ``sys.meta_path``; it lets the others
-    find the module and asks its loader to report. The module and its ``__spec__`` stay the ordinary ones.
+    The thread that imports the module calls ``then`` right after the module's code has run; other threads that import
+    the module wait until ``then`` has returned. The import statement raises what ``then`` raises, as if the module
+    itself had raised it. From the first watch on, one finder is first on ``sys.meta_path``; it lets the others find
+    the module and asks the loader to report. The module and its ``__spec__`` stay the ordinary ones.
     """
 
     def __init__(self, name: str, then: Callable[[], None]) -> None:
@@ -29,7 +29,7 @@ class WhenImported:
         self._then = then
 
     def start(self) -> None:
-        """Watch, or call ``then`` if the module is there."""
+        """Start watching, or call ``then`` if the module was already imported."""
         with _import_lock:
             _watches.setdefault(self._name, []).append(self)
             if _Finder not in sys.meta_path:
@@ -39,7 +39,7 @@ class WhenImported:
             self._tell()
 
     def cancel(self) -> bool:
-        """Stop watching. Returns False, and does nothing, if the module has been seen or was not watched."""
+        """Stop watching. Returns False, and does nothing, if the module was already imported or was not watched."""
         with _import_lock:
             watches = _watches.get(self._name, [])
             if self not in watches:
@@ -57,8 +57,8 @@ class WhenImported:
 def withdraw() -> None:
     """Take the finder off ``sys.meta_path`` if nothing is watched.
 
-    Not when the last watch ends: that is in an import, and whoever goes through the list then, in another thread or in
-    another finder's method, would miss a finder.
+    The end of the last watch would be too early: it happens during an import, and another thread or another finder that
+    iterates over the list at that moment would skip a finder.
     """
     with _import_lock:
         if not _watches and _Finder in sys.meta_path:
@@ -66,7 +66,7 @@ def withdraw() -> None:
 
 
 def is_running(name: str) -> bool:
-    """Whether the code of a module that is or was watched runs at this moment: the module is not complete."""
+    """Whether the code of a module that is or was watched is running, so that the module is incomplete."""
     return name in _running
 
 
@@ -75,7 +75,7 @@ _watches: dict[str, list[WhenImported]] = {}  # by the name of the module; chang
 
 
 class _ImportLock:
-    """The lock under which the import system asks its finders. It is reentrant, and right in a forked child."""
+    """The lock that the import system holds while it asks its finders. It is reentrant, and survives a fork."""
 
     def __enter__(self) -> None:
         _imp.acquire_lock()
@@ -88,7 +88,7 @@ _import_lock = _ImportLock()
 
 
 class _Finder:
-    """Finds the modules that are watched, through the other finders (import system protocol)."""
+    """Finds watched modules through the other finders (import system protocol)."""
 
     @staticmethod
     def find_spec(
@@ -107,12 +107,12 @@ class _Finder:
 
 
 def _tell_after_loading(spec: ModuleSpec) -> None:
-    if hasattr(spec.loader, "exec_module"):  # else it has no code of its own
+    if hasattr(spec.loader, "exec_module"):  # otherwise the module has no code of its own
         spec.loader = _Relay(spec)  # type: ignore[assignment]
 
 
 class _Relay:
-    """Stands for a module's loader until it loads the module: a loader may be shared by many modules."""
+    """Replaces a module's loader until the module is loaded; the loader itself may serve many modules."""
 
     def __init__(self, spec: ModuleSpec) -> None:
         self._spec = spec

@@ -1,8 +1,8 @@
 """The drop-in for `queue`: `Queue`, `LifoQueue`, `PriorityQueue` and `SimpleQueue` on the engine.
 
-Everything of https://docs.python.org/3/library/queue.html, with `Queue.shutdown()` on every version, and more:
-`put_many()` and `get_many()` move many items in one step, and `aput()`, `aget()`, `ajoin()` are awaited, so that
-threads and event loops meet at one queue.
+It has everything in https://docs.python.org/3/library/queue.html, with `Queue.shutdown()` on every version, and more:
+`put_many()` and `get_many()` move many items in one step, and tasks await `aput()`, `aget()` and `ajoin()`, so threads
+and event loops can share a queue.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Types of the drop-in for `queue`; its documentation is in the docstrings of the module itself."""
+"""Types of the drop-in for `queue`; the docstrings of the module document it."""
 
 import queue as _std
 import sys

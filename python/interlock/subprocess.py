@@ -1,7 +1,6 @@
-"""The drop-in for `subprocess`, passed through whole: nothing in it is rebuilt yet.
+"""The drop-in for `subprocess`: the standard module itself, since Interlock replaces nothing in it yet.
 
-The import system takes the module that it finds under this name after this code has run, so
-``interlock.subprocess`` is the standard module itself.
+The import system takes the module that it finds under this name after this code has run.
 """
 
 import subprocess as _std

@@ -1,10 +1,10 @@
 """The drop-in for `threading`: locks, conditions, semaphores, events and barriers on the engine.
 
-Everything of https://docs.python.org/3/library/threading.html. What is not rebuilt (`Thread`, `Timer`, `local`,
-`excepthook`, `settrace`, `current_thread`, …) is the standard module's own, so both names of it show the same threads.
+It has everything in https://docs.python.org/3/library/threading.html. All other names (`Thread`, `Timer`, `local`,
+`excepthook`, `settrace`, `current_thread`, …) are the standard module's own, so both modules show the same threads.
 
-The classes call themselves `threading.X`, as the standard library's do. As there, `Lock` is a function up to 3.12, and
-a class from 3.13 on. In a subinterpreter, which cannot load the engine, this is the standard module.
+The classes call themselves `threading.X`, as the standard ones do. `Lock` is a function up to 3.12 and a class from
+3.13 on, as in the standard library. A subinterpreter cannot load the engine; there this is the standard module.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ else:
 
     if sys.version_info >= (3, 13):
         Lock = _interlock.Lock
-        # Where pickles find it. Earlier it is found nowhere, and keeps the standard type's name.
+        # Pickles find it there. Up to 3.12 they find it nowhere, and it keeps the standard type's name.
         Lock.__module__, Lock.__qualname__ = "threading", "Lock"
     else:
         Lock = _interlock.allocate_lock
@@ -41,7 +41,7 @@ else:
         "Semaphore",
     )
 
-    # Where pickles find it. In messages of errors the types have the standard types' names.
+    # Pickles find it there. Error messages use the standard types' names.
     RLock.__module__ = "threading"
 
     stand_for(_interlock.Lock, _interlock.allocate_lock().__class__)

@@ -1,4 +1,4 @@
-"""Types of the drop-in for `threading`; its documentation is in the docstrings of the module itself."""
+"""Types of the drop-in for `threading`; the docstrings of the module document it."""
 
 import sys
 import threading as _std

@@ -34,7 +34,7 @@ def test_the_text_says_the_same(launcher: Launcher) -> None:
     done = launcher.interlock("doctor")
     assert done.status == 0
     assert done.out.endswith("all is well\n")
-    for word in ("spawn ok", "install      ok", platform.python_version(), "queue", "captured"):
+    for word in ("spawn ok", "install      ok", platform.python_version(), "queue", "imported"):
         assert word in done.out
 
 

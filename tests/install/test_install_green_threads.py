@@ -91,7 +91,7 @@ def test_one_line_is_said_and_the_standard_library_is_back(check: Check, name: s
     {PATCH[name]}
     assert interlock.installed() and told() == []
     patch()
-    assert told() == ["interlock: {name} patches this program, which therefore goes on with the standard library"]
+    assert told() == ["interlock: {name} patches this program, so it continues with the standard library"]
     check_plain()
     patch()
     assert told() == []
@@ -229,5 +229,5 @@ def test_a_program_started_by_the_patching_module(check: Check) -> None:
     )
     assert output.splitlines()[0].startswith("() gevent.monkey")
     assert output.splitlines()[1:] == [
-        "interlock: gevent patches this program, which therefore goes on with the standard library"
+        "interlock: gevent patches this program, so it continues with the standard library"
     ]

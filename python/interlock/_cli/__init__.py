@@ -1,7 +1,7 @@
 """The command ``interlock``: run a program on Interlock, check the installation, compare with plain Python.
 
-``run`` must leave as little behind as it can in the process that it hands over to the program, so each
-command is imported when it is called, and ``argparse`` only for the others.
+``run`` hands its process over to the program and must leave as little behind as possible. So each command is imported
+only when it is called, and ``argparse`` only for the other commands.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: ``sys.argv[1:]``) and return the exit status.
 
     ``interlock run`` executes the program in this process: it does not return if the program exits, and
-    lets the program's exceptions through.
+    raises the program's exceptions.
     """
     args = list(sys.argv[1:] if argv is None else argv)
     if args[:1] == ["run"]:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = options.command(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130  # as shells say it of SIGINT
+        return 130  # as shells report SIGINT
     return status
 
 
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"interlock {interlock.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    # Listed for --help; main() never lets argparse see its arguments.
+    # Only for --help; main() never passes its arguments to argparse.
     commands.add_parser("run", help="run an unmodified program on Interlock (interlock run --help)")
     doctor.add_parser(commands)
     demo.add_parser(commands)

@@ -1,7 +1,7 @@
-"""Executes a program in ``__main__`` the way the interpreter's own start-up code does (Modules/main.c).
+"""Executes a program in ``__main__`` as the interpreter's own start-up code does (Modules/main.c).
 
 Each ``run_*`` function sets ``sys.argv``, ``sys.path[0]`` and the attributes of ``__main__``, then executes
-the program through `_as_main`. A module, a directory and a zip file go through ``runpy``, as in ``python``.
+the program through `_as_main`. Like ``python``, it uses ``runpy`` for a module, a directory and a zip file.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["replace_main", "run_code", "run_module", "run_path", "run_stdin"]
 
-_launcher: list[ModuleType] = []  # keeps the module alive in which the launcher itself is running
+_launcher: list[ModuleType] = []  # keeps the launcher's own module alive
 
 
 def replace_main() -> None:
-    """Put a new ``__main__`` in the place of the launcher's, as the interpreter makes it at start-up."""
+    """Replace the launcher's ``__main__`` with a new one, made as the interpreter makes it at start-up."""
     main = ModuleType("__main__")
     namespace = vars(main)
     namespace["__loader__"] = BuiltinImporter
@@ -33,14 +33,14 @@ def replace_main() -> None:
     namespace["__builtins__"] = builtins
     _launcher.append(sys.modules["__main__"])
     sys.modules["__main__"] = main
-    if "__mp_main__" in sys.modules:  # multiprocessing's other name for it
+    if "__mp_main__" in sys.modules:  # multiprocessing's other name for ``__main__``
         sys.modules["__mp_main__"] = main
 
 
 def run_path(path: str, args: list[str], hint: str = "") -> None:
     """``python PATH ARGS``: a script, or a directory or zip file with a ``__main__``.
 
-    A file that can't be read ends the process with what ``python`` says of it, and then the hint.
+    If the file can't be read, prints the message of ``python`` and the hint, and ends the process.
     """
     sys.argv[:] = [path, *args]
     absolute = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
@@ -106,14 +106,14 @@ def run_stdin(args: list[str]) -> None:
 
 
 def _run_by_runpy(name: str, alter_argv: bool) -> None:
-    """What the interpreter itself calls for these: the only door to the real ``__main__``."""
+    """Call the function that the interpreter calls for these; no other one runs code in the real ``__main__``."""
     import runpy
 
     runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
 
 
 def _is_importable_from(path: str) -> bool:
-    """Whether an import hook takes it for an entry of ``sys.path``: a directory, a zip file."""
+    """Whether an import hook accepts the path as an entry of ``sys.path``: a directory, a zip file."""
     for hook in sys.path_hooks:
         try:
             hook(path)
@@ -124,13 +124,13 @@ def _is_importable_from(path: str) -> bool:
 
 
 def _set_path0(directory: str) -> None:
-    # Under -P and -I, sys.path[0] is not the launcher's directory, and the program's is not put there.
+    # Under -P and -I, sys.path[0] is not the launcher's directory, and python does not put the program's there.
     if not sys.flags.safe_path:
         sys.path[0] = directory
 
 
 def _file(name: str) -> dict[str, Any]:
-    """What a module says of its file: up to 3.14 also that there is no compiled one."""
+    """Return the attributes for a module's file; up to 3.14 they include that there is no compiled file."""
     return {"__file__": name} if sys.version_info >= (3, 15) else {"__file__": name, "__cached__": None}
 
 
@@ -163,11 +163,11 @@ def _remember_source(code: CodeType, source: str) -> None:
 
 
 def _as_main(program: Callable[[], None]) -> None:
-    """Execute, and let the interpreter report what comes out, as if our frames were not there.
+    """Execute the program, and let the interpreter report an exception as if our frames were not there.
 
-    The exception goes on its way to the interpreter, which knows how to end the process (its exit status,
-    death by SIGINT). On the way out each frame is added to the traceback, so the frames are taken off at the
-    last moment: by a `sys.excepthook` that stands for one call in front of the program's.
+    The exception propagates to the interpreter, which knows how to end the process (its exit status, death by
+    SIGINT). On the way, each of our frames is added to the traceback. So we remove them at the last moment, in a
+    `sys.excepthook` that replaces the program's for one call.
     """
     try:
         program()
@@ -190,7 +190,7 @@ def _report_without_us() -> None:
         except SystemExit:
             raise
         except BaseException as failure:
-            # What the interpreter prints in this case.
+            # The interpreter prints the same in this case.
             if failure.__traceback__ is not None:
                 failure.__traceback__ = failure.__traceback__.tb_next
             print("Error in sys.excepthook:", file=sys.stderr)
@@ -202,7 +202,7 @@ def _report_without_us() -> None:
 
 
 def _without_us(traceback: TracebackType | None) -> TracebackType | None:
-    """The traceback from where `_as_main` called the program: runpy's frames, if any, and the program's."""
+    """Return the traceback from where `_as_main` called the program: runpy's frames, if any, and the program's."""
     while traceback is not None and traceback.tb_frame.f_code is not _as_main.__code__:
         traceback = traceback.tb_next
     while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:

@@ -1,9 +1,9 @@
-"""``interlock demo``: ordinary programs, run by plain Python and by Interlock in turn.
+"""``interlock demo``: runs ordinary programs on plain Python and on Interlock in turn.
 
-The programs are the scripts in ``interlock/demos``. They import the standard library only and are run
-unmodified, each run in a process of its own, plain and Interlock interleaved. A script prints its result on
-standard output and, as JSON on standard error, the seconds that its work took; the start of the interpreter
-is not part of them.
+The programs are the scripts in ``interlock/demos``. They import only the standard library. The demo runs them
+unmodified, each time in a process of its own, alternating between plain Python and Interlock. A script prints its
+result on standard output and, as JSON on standard error, the seconds that its work took, without the start of the
+interpreter.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ __all__ = ["DEMOS", "add_parser", "main"]
 DEMOS = Path(__file__).absolute().parent.parent / "demos"
 """The folder of the programs."""
 
-_ROOT = Path(__file__).absolute().parent.parent.parent  # what has to be on sys.path to import this package
+_ROOT = Path(__file__).absolute().parent.parent.parent  # the folder to put on sys.path to import this package
 _WAYS = {"plain": [], "interlock": ["-m", "interlock", "run"]}
 
 
 class DemoError(Exception):
-    """A run failed, took too long, or its result differs from the others'."""
+    """A run failed, took too long, or had a different result."""
 
 
 class Run:
-    """One run of one program: what it printed, its own seconds and those of the whole process."""
+    """One run of one program: its output, the seconds of its work and those of the whole process."""
 
     def __init__(self, result: str, work: float, process: float) -> None:
         self.result, self.work, self.process = result, work, process
@@ -60,7 +60,7 @@ def add_parser(commands: Any) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run the programs and print the table. 0 if all results agree, 1 if not, 2 for a wrong name.
+    """Run the programs and print the table. Return 0 if all results agree, 1 if not, 2 for a wrong argument.
 
     Blocks until the last program has ended; each run has a time limit.
     """

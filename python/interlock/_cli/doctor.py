@@ -1,4 +1,4 @@
-"""``interlock doctor``: checks the installation and says what it finds."""
+"""``interlock doctor``: checks the installation and reports the findings."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def add_parser(commands: Any) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the findings; 0 if everything works, 1 if not. Blocks for a few seconds at most."""
+    """Print the findings; return 0 if everything works, 1 if not. Blocks for a few seconds at most."""
     findings = examine()
     print(json.dumps(findings, indent=1) if options.json else _text(findings))
     return 1 if findings["problems"] else 0
 
 
 def examine() -> dict[str, Any]:
-    """Look at the interpreter, the modules and the engine, and try an installation in another process."""
+    """Examine the interpreter, the modules and the engine, and try an installation in another process."""
     import interlock
 
     findings: dict[str, Any] = {
@@ -94,7 +94,7 @@ def _engine() -> dict[str, Any]:
 
 
 def _modules() -> dict[str, Any]:
-    """For each drop-in module: the names that are rebuilt; everything else is the standard library's."""
+    """Return for each drop-in module the names that it replaces, and the number of those that it leaves unchanged."""
     found: dict[str, Any] = {}
     for name in _DROP_INS:
         try:
@@ -109,7 +109,7 @@ def _modules() -> dict[str, Any]:
 
 
 def _captured() -> dict[str, Any]:
-    """What modules that every process here loads (by .pth files, say) take before anybody can install."""
+    """Find modules that every process loads (by .pth files, say), and that import names before anybody can install."""
     code = "import json, interlock; r = interlock.install(); print(json.dumps([r.captured, r.threads]))"
     answer = _python(["-W", "ignore", "-c", code])
     if isinstance(answer, str):
@@ -126,7 +126,7 @@ def _probe() -> dict[str, Any]:
 
 
 def _python(arguments: list[str]) -> Any:
-    """What a new interpreter prints as JSON, or what went wrong as text."""
+    """Return what a new interpreter prints as JSON, or an error as text."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path}
     environment.pop("INTERLOCK", None)
@@ -155,7 +155,7 @@ def _problems(findings: dict[str, Any]) -> list[str]:
         f"interlock.{n} cannot be imported: {m['error']}" for n, m in modules.items() if "error" in m
     ]
     problems += [f"{name}: {checks[name]}" for name in ("install", "uninstall") if checks[name] != "ok"]
-    problems += [f"child by {m}: {answer}" for m, answer in checks["children"].items() if answer != "ok"]
+    problems += [f"child with {m}: {answer}" for m, answer in checks["children"].items() if answer != "ok"]
     return problems
 
 
@@ -179,7 +179,7 @@ def _text(findings: dict[str, Any]) -> str:
     lines += [
         f"install      {checks['install']}; uninstall {checks['uninstall']}",
         f"children     {children or 'not tried'}",
-        f"captured     {_captured_text(findings['captured'])}",
+        f"imported     {_captured_text(findings['captured'])}",
     ]
     if findings["turned_off"]:
         switch = os.environ["INTERLOCK"]
@@ -193,8 +193,8 @@ def _module_text(module: dict[str, Any]) -> str:
         return str(module["error"])
     standard = module["passed_through"]
     if not module["rebuilt"]:
-        return f"the standard library's ({standard} names passed through)"
-    return f"rebuilt: {', '.join(module['rebuilt'])}; names passed through: {standard}"
+        return f"the standard library's (all {standard} names unchanged)"
+    return f"replaced: {', '.join(module['rebuilt'])}; names unchanged: {standard}"
 
 
 def _captured_text(captured: dict[str, Any]) -> str:
@@ -202,4 +202,4 @@ def _captured_text(captured: dict[str, Any]) -> str:
         return str(captured["error"])
     names = ", ".join(f"{module} ({', '.join(held)})" for module, held in captured["names"].items())
     threads = f"; threads running at start: {', '.join(captured['threads'])}" if captured["threads"] else ""
-    return (names or "nothing before a program starts") + threads
+    return (names or "no standard names before a program starts") + threads

@@ -1,8 +1,8 @@
 """The checks of ``interlock doctor`` that could hang or crash, run in a process of their own.
 
-``python -m interlock._cli.probe`` installs Interlock, starts a child by every start method and uninstalls.
-It prints one JSON object: ``{"install": …, "children": {method: …}, "uninstall": …}`` where "ok" is good and
-anything else says what went wrong.
+``python -m interlock._cli.probe`` installs Interlock, starts a child with every start method and uninstalls.
+It prints one JSON object: ``{"install": …, "children": {method: …}, "uninstall": …}``. Each value is "ok" or says what
+went wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> dict[str, Any]:
     before = interlock.installed()
     for name in before:
         importlib.import_module(name)
-    patched = interlock.install()  # changes nothing; what was pending no longer is
+    patched = interlock.install()  # changes nothing, but no module is pending any more
     complete = report.enabled and not patched.pending and before == report.modules == patched.modules
     found: dict[str, Any] = {
         "install": "ok" if complete else f"{report}\n{patched}",
@@ -41,7 +41,7 @@ def main() -> dict[str, Any]:
 
 
 def tell_installed(connection: Any) -> None:
-    """What a child runs: say what is installed there, and whether it was in a fork server that it comes from."""
+    """Run in a child: report what is installed there, and whether the child comes from an installed fork server."""
     import interlock
     from interlock._install import served
 
@@ -74,7 +74,7 @@ def _child(method: str, expected: tuple[str, ...]) -> str:
     if tuple(answer) != expected:
         return f"the child has installed {answer}, its parent {expected}"
     if method == "forkserver" and not by_installed_server:
-        return "the fork server has nothing installed, so what it preloads goes without"
+        return "the fork server has nothing installed, so the modules that it preloads do not use Interlock"
     return "ok" if child.exitcode == 0 else f"the child ended with status {child.exitcode}"
 
 

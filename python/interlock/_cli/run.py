@@ -1,8 +1,8 @@
 """``interlock run``: execute a program as ``python`` would, with Interlock installed first.
 
-What the program sees is what ``python`` shows it: ``__main__``, ``sys.argv``, ``sys.path[0]``, exit statuses
-and the text of tracebacks. What it can see of us are our frames below its own (``sys._getframe``, a warning
-with a too large ``stacklevel``) and the modules that Interlock has imported.
+The program sees the same as under ``python``: ``__main__``, ``sys.argv``, ``sys.path[0]``, exit statuses and the
+text of tracebacks. It can notice us only by our frames below its own (``sys._getframe``, a warning with a too large
+``stacklevel``) and by the modules that Interlock has imported.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ Run a Python program on Interlock, unmodified.
   -c CODE    a program given as a string
   -          a program read from standard input
 
-All arguments after that belong to the program. Options of the interpreter go to the interpreter:
-python -X dev -m interlock run FILE. With INTERLOCK=0 in the environment (or off, false, no) the
+All arguments after that belong to the program. Pass interpreter options to python itself:
+python -X dev -m interlock run FILE. With INTERLOCK=0 in the environment (or off, false, no), the
 program runs on plain Python.
 """
 
 
 def main(args: list[str]) -> int:
-    """Run the program named by ``args``; return 0 when it ends by itself.
+    """Run the program named by ``args``; return 0 when it ends normally.
 
-    Blocks as long as the program runs. Raises what the program raises, `SystemExit` included; the
-    interpreter then exits as it does for a plain program, by SIGINT after an uncaught `KeyboardInterrupt`.
+    Blocks as long as the program runs. Raises what the program raises, including `SystemExit`; the interpreter
+    then exits as it does for a plain program, with SIGINT after an uncaught `KeyboardInterrupt`.
     """
     if not args:
         _refuse("missing FILE, -m, -c or -")
@@ -68,7 +68,7 @@ def main(args: list[str]) -> int:
         _main_module.run_stdin(rest)
     elif first.startswith("-"):
         _refuse(
-            f"unknown option {first}; options of the interpreter go before: python {first} -m interlock run …"
+            f"unknown option {first}; interpreter options go before -m: python {first} -m interlock run …"
         )
     else:
         hint = _hint(first)
@@ -78,7 +78,7 @@ def main(args: list[str]) -> int:
 
 
 def _hint(path: str) -> str:
-    """What to say after the message that there is no such file; nothing is imported for it."""
+    """Return a hint to print after 'no such file', if there is a module of that name. Does not import the module."""
     if path.isidentifier() and not os.path.exists(path):
         from importlib.util import find_spec
 
@@ -93,7 +93,7 @@ def _refuse(reason: str) -> NoReturn:
 
 
 def _hand_over() -> None:
-    """Make way for the program: a ``__main__`` of its own, then the installation, before any of its code."""
+    """Prepare the process for the program: give it a ``__main__`` of its own, and install Interlock."""
     _main_module.replace_main()
     from interlock._install import install
 

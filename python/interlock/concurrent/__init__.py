@@ -1,4 +1,4 @@
-"""The drop-in for `concurrent`, passed through whole: nothing in it is rebuilt yet."""
+"""The drop-in for `concurrent`; Interlock replaces nothing in this package itself yet."""
 
 import concurrent as _std
 

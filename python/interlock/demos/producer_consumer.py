@@ -21,7 +21,7 @@ def produce(numbers: range, records: queue.Queue[bytes | None]) -> None:
 
 
 def consume(records: queue.Queue[bytes | None], sums: queue.Queue[int | None]) -> None:
-    """Turn records into checksums, up to the first None."""
+    """Turn records into checksums until a None arrives."""
     while True:
         record = records.get()
         if record is None:
@@ -31,14 +31,14 @@ def consume(records: queue.Queue[bytes | None], sums: queue.Queue[int | None]) -
 
 
 def collect(sums: queue.Queue[int | None], result: dict[str, int]) -> None:
-    """Add the checksums up, up to the first None."""
+    """Add up the checksums until a None arrives."""
     while (value := sums.get()) is not None:
         result["count"] += 1
         result["sum"] += value
 
 
 def main(scale: float) -> None:
-    """Run the pipeline until every record is through."""
+    """Run the pipeline until it has processed every record."""
     total = max(PRODUCERS, int(180_000 * scale))
     records: queue.Queue[bytes | None] = queue.Queue(maxsize=64)
     sums: queue.Queue[int | None] = queue.Queue()

@@ -10,7 +10,7 @@ import time
 
 
 class Server:
-    """Answers requests, so many at once, each in a thread of its own."""
+    """Answers up to `at_once` requests at the same time, each in a thread of its own."""
 
     def __init__(self, at_once: int) -> None:
         self.slots = threading.BoundedSemaphore(at_once)
@@ -22,7 +22,7 @@ class Server:
         self.total = 0
 
     def accept(self, request: int) -> None:
-        """Start a thread for a request; wait for a free slot first."""
+        """Wait for a free slot, then start a thread for the request."""
         self.slots.acquire()
         with self.lock:
             self.active += 1
@@ -42,7 +42,7 @@ class Server:
                 self.idle.notify_all()
 
     def answer(self, request: int) -> int:
-        """Compute, or find in the cache."""
+        """Compute the answer, or find it in the cache."""
         key = request % 97
         with self.lock:
             if key not in self.cache:
@@ -56,7 +56,7 @@ class Server:
 
 
 def main(scale: float) -> None:
-    """Serve so many requests."""
+    """Serve 2,500 requests times `scale`."""
     server = Server(at_once=8)
     for request in range(max(1, int(2_500 * scale))):
         server.accept(request)

@@ -1,4 +1,4 @@
-"""A pool of workers that take jobs from a priority queue, and a ThreadPoolExecutor that does small tasks.
+"""A pool of workers that take jobs from a priority queue, and a ThreadPoolExecutor that runs small tasks.
 
 Usage: worker_pool.py [SCALE]. Prints one result line, and the seconds of work as JSON on stderr.
 """
@@ -14,7 +14,7 @@ WORKERS = 4
 
 
 class Pool:
-    """Threads that work off a priority queue."""
+    """Threads that process the jobs in a priority queue."""
 
     def __init__(self) -> None:
         self.jobs: queue.PriorityQueue[tuple[int, int | None]] = queue.PriorityQueue()
@@ -58,7 +58,7 @@ def executor_sum(count: int) -> int:
 
 
 def main(scale: float) -> None:
-    """Give both kinds of pool their work."""
+    """Run both kinds of pool."""
     first = pool_sum(max(1, int(120_000 * scale)))
     second = executor_sum(max(1, int(30_000 * scale)))
     print(f"pool {first}, executor {second}")

@@ -1,4 +1,4 @@
-"""The drop-in for `multiprocessing`, passed through whole: nothing in it is rebuilt yet."""
+"""The drop-in for `multiprocessing`; Interlock replaces nothing in this package itself yet."""
 
 import multiprocessing as _std
 

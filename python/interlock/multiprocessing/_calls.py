@@ -1,4 +1,4 @@
-"""Calls of Python functions by a loop in Python, which goes into them without a piece of the C stack for each."""
+"""Calls Python functions in a loop written in Python, so that a call needs no frame on the C stack."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["call_for_each"]
 
 
 def call_for_each(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """Give the results of `function` for the items."""
+    """Return the results of `function` for the items."""
     return [function(item) for item in items]

@@ -1,13 +1,13 @@
-"""Who works for a closed `ThreadPool`, and how they go on when it is opened.
+"""The threads of a native `ThreadPool`, and how they continue when it is materialized.
 
 The standard library's pool has three threads of its own beside its workers: one feeds them, one collects their
-results, one replaces those that ended. As long as a pool is closed, workers take their jobs, and items of iterables,
-themselves, and hand the results over; a further thread is started when the first callback is to be called. Workers are
-started when there is something to do for them, or at once if there is an initializer.
+results, one replaces those that ended. In a native pool, workers take jobs and items of iterables themselves, and
+deliver the results; the pool starts one more thread when it has to call the first callback. It starts workers when
+there is work for them, or at once if there is an initializer.
 
-When a pool is opened the standard library's three threads are started. The workers stay the same ones: they do what
-the engine still has, and then go on as the standard library's `worker()`. So there are never more at work than the pool
-has, and nothing overtakes what came before.
+When a pool is materialized, it starts the standard library's three threads. The workers stay the same: they do the jobs
+that the engine still has, and then continue in the standard library's `worker()`. So the pool never has too many
+workers, and later jobs never overtake earlier ones.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _INITIALIZER_FAILED = "the initializer of every worker of the pool failed"
 
 
 class PoolCore:
-    """The threads of a pool. They don't know the pool, which so can be freed while they wait."""
+    """The threads of a pool. They have no reference to the pool, so it can be freed while they wait."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class PoolCore:
         initializer: Callable[..., object] | None,
         initargs: Iterable[Any],
     ) -> None:
-        """Nobody, for a pool of `processes` workers."""
+        """Make the core of a pool of `processes` workers, without any thread yet."""
         self.state = _std.RUN
         self.processes = processes
         self.initializer = initializer
@@ -65,10 +65,10 @@ class PoolCore:
         self._at_work = 0
         self._initializers_failed = 0
 
-    # What the engine calls.
+    # Called by the engine.
 
     def start_workers(self, count: int) -> None:
-        """Start `count` workers, as far as there may be so many."""
+        """Start `count` workers, or fewer if the pool would have too many."""
         with self.lock:
             for _ in range(min(count, self.processes - len(self.workers))):
                 handle = self.handle.for_worker()
@@ -76,7 +76,7 @@ class PoolCore:
                     thread = _start(worker, (handle, self))
                 except BaseException:
                     handle.leave()
-                    if self.workers:  # which do it all, if more slowly
+                    if self.workers:  # these will do all the work, if more slowly
                         return
                     raise
                 self._at_work += 1
@@ -94,7 +94,7 @@ class PoolCore:
                     raise
 
     def end_result_handler(self) -> None:
-        """Wait until the engine's callbacks were called; if nobody has begun with them, call them."""
+        """Wait until the engine's callbacks have been called; if no thread has begun, call them here."""
         with self.lock:
             handler = self.result_handler
             if handler is None:
@@ -104,10 +104,10 @@ class PoolCore:
         else:
             handler.join()
 
-    # What a closed pool calls.
+    # Called by a native pool.
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Accept no more calls."""
         self.state = _std.CLOSE
         self.handle.close()
 
@@ -125,18 +125,18 @@ class PoolCore:
             self.result_handler.join()
 
     def forget_threads(self) -> None:
-        """In the child of a fork, which has none of them."""
+        """Forget the parent's threads, in a forked child."""
         self.workers = []
         self.result_handler = None
         self._at_work = self._initializers_failed = 0
-        self.rest = self.attributes = None  # of one that was being opened
+        self.rest = self.attributes = None  # in case the parent was materializing the pool
         self.lock._at_fork_reinit()
         self.handle.after_fork()
 
-    # What a pool that is opened calls.
+    # Called when the pool is materialized.
 
-    def open(self, pool: Any) -> dict[str, Any]:
-        """Start the standard library's threads beside the workers: the attributes of a standard pool."""
+    def materialize(self, pool: Any) -> dict[str, Any]:
+        """Start the standard library's threads beside the workers, and return the attributes of a standard pool."""
         with self.lock:
             if self.attributes is None:
                 self.attributes = self._standard(pool)
@@ -148,21 +148,21 @@ class PoolCore:
         machinery: Any = _Machinery(self.workers, self.processes, self.initializer, self.initargs)
         made: dict[str, Any] = vars(machinery).copy()
         args = (self.handle, *machinery._terminate._args)
-        machinery._terminate.cancel()  # before the object goes away
+        machinery._terminate.cancel()  # before the object is freed
         self.end.cancel()
         made["_terminate"] = util.Finalize(pool, _terminate, args=args, exitpriority=15)
         if self._at_work:
             self.rest = _Rest(pool, self, made)
         made["_state"] = self.state
-        if self.state != _std.RUN:  # the threads end when nothing is in the cache any more
+        if self.state != _std.RUN:  # the threads end when the cache is empty
             made["_worker_handler"]._state = _std.CLOSE
             made["_change_notifier"].put(None)
         return made
 
-    # What a worker calls.
+    # Called by a worker.
 
     def initializer_failed(self, error: BaseException) -> None:
-        """Say that a worker has ended before it began."""
+        """Record that the initializer of a worker failed, and fail the pool if that happened to every worker."""
         with self.lock:
             self._at_work -= 1
             self._initializers_failed += 1
@@ -173,7 +173,7 @@ class PoolCore:
         self.handle.fail(failure)
 
     def go_on(self) -> None:
-        """Do what is to be done by a worker for whom the engine has nothing any more."""
+        """Continue as a standard worker if the pool was materialized, once the engine has no more work."""
         with self.lock:
             self._at_work -= 1
             rest = self.rest
@@ -184,7 +184,7 @@ class PoolCore:
 
 
 class _Machinery(_std.ThreadPool):
-    """A pool that makes the attributes of another one, with the workers of that."""
+    """A pool that exists only to make the attributes of another pool, and uses that pool's workers."""
 
     def __init__(self, workers: list[Any], *args: Any) -> None:
         self._workers = workers
@@ -195,18 +195,18 @@ class _Machinery(_std.ThreadPool):
         self._pool = self._workers
 
     def __del__(self) -> None:
-        """Nothing: the threads are the other's."""
+        """Do nothing: the threads belong to the other pool."""
 
 
 class _Rest(_std.ApplyResult):  # type: ignore[type-arg]
-    """What an opened pool still has in the engine: one result in its `_cache`, until the last of these jobs has ended.
+    """The jobs that a materialized pool still has in the engine: one result in its `_cache` until the last has ended.
 
-    Their callbacks are called by the standard library's thread for that, when this has waited for the engine's: so
-    there is still one at a time.
+    The standard library's result thread calls their callbacks, after it has waited for the engine's callbacks to be
+    called. So there is still only one callback at a time.
     """
 
     left: int
-    """How many ends are to come; set by the engine when the pool is open, before the first of them."""
+    """How many jobs have still to end; the engine sets it when the pool is materialized, before the first one ends."""
 
     def __init__(self, pool: Any, core: PoolCore, made: dict[str, Any]) -> None:
         super().__init__(SimpleNamespace(_cache=made["_cache"]), None, None)  # type: ignore[arg-type]
@@ -216,14 +216,14 @@ class _Rest(_std.ApplyResult):  # type: ignore[type-arg]
         self._has_begun = False
 
     def begin(self) -> None:
-        """Have the engine's callbacks waited for, before any other is called; called by each worker."""
+        """Make the result thread wait for the engine's callbacks before it calls any other; each worker calls this."""
         with self._core.lock:
             if not self._has_begun:
                 self._has_begun = True
                 self._tell(self._core.end_result_handler)
 
     def end(self, deliver: Callable[[], object] | None) -> None:
-        """Say that a job has ended; called by the engine, with what calls its callback."""
+        """Report that a job has ended; the engine calls this, with a function that calls the job's callback."""
         self.begin()
         self._tell(deliver)
 
@@ -231,7 +231,7 @@ class _Rest(_std.ApplyResult):  # type: ignore[type-arg]
         self.outqueue.put((self._job, 0, call))  # type: ignore[attr-defined]
 
     def _set(self, _: int, deliver: Callable[[], object] | None) -> None:
-        """Called by the standard library's thread for results."""
+        """Handle the end of one job; the standard library's result thread calls this."""
         if deliver is not None:
             deliver()
         self.left -= 1
@@ -252,7 +252,7 @@ def _start(target: Callable[..., object], args: tuple[Any, ...]) -> Any:
 
 
 def worker(handle: PoolHandle, core: PoolCore) -> None:
-    """The life of a worker."""
+    """Run a worker from its initializer to its end."""
     if core.initializer is not None:
         try:
             core.initializer(*core.initargs)
@@ -265,7 +265,7 @@ def worker(handle: PoolHandle, core: PoolCore) -> None:
 
 
 def _handle_results(handle: PoolHandle) -> None:
-    """The life of the thread that calls callbacks."""
+    """Run the thread that calls callbacks."""
     _work(handle)
 
 
@@ -279,7 +279,7 @@ def _work(handle: PoolHandle) -> None:
 
 
 def report(error: BaseException) -> None:
-    """Report what a callback raised, as what a thread raises is."""
+    """Report an exception from a callback through `threading.excepthook`, like one that ends a thread."""
     hook = _std_threading.excepthook
     hook(
         _std_threading.ExceptHookArgs(

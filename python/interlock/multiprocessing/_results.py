@@ -1,7 +1,7 @@
-"""What the methods of a closed `ThreadPool` give back: instances of the standard library's classes, on the engine.
+"""The results that a native `ThreadPool` returns: instances of the standard library's classes, on the engine.
 
-They are closed and can be opened, as their pool, which is opened with them: an open result is in the pool's `_cache`,
-and gets its value as those of the standard library do.
+They are native like their pool. Materializing a result materializes its pool as well: the result is then in the pool's
+`_cache`, and gets its value as the standard library's results do.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class IMapIterator(ResultIterator, _std.IMapIterator):  # type: ignore[misc,type
 
 
 class IMapUnorderedIterator(ResultIterator, _std.IMapUnorderedIterator):  # type: ignore[misc,type-arg]
-    """The results of `imap_unordered()`, as they come."""
+    """The results of `imap_unordered()`, as they arrive."""
 
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
@@ -66,7 +66,7 @@ def _of_call(std: type, result: Any, *sizes: int) -> dict[str, Any]:
         if values is not None:
             made["_value"] = values
         return made
-    # It is done, and the pool is the standard one's no more, either.
+    # The call is done. A standard result has no pool any more then, either.
     made = _of_pool(None, fresh(std, nowhere, *sizes, None, None))
     answer = result._interlock_answer()
     if answer is not None:
@@ -95,13 +95,13 @@ def _of_iterator(std: type) -> Callable[[Any, bool], dict[str, Any]]:
 
 
 def _finish(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
-    """Have an open result get its value; called by the engine when the call is done."""
+    """Deliver the value of a materialized result; the engine calls this when the call is done."""
     pool._outqueue.put((result._job, 0, (succeeded, value)))
 
 
 def _finish_map(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
-    """The same for a map: the chunks that were not done when it was opened come all at once."""
-    result._interlock_materialize()  # it may be half-way
+    """Do the same for a map: deliver at once all chunks that were not done when the result was materialized."""
+    result._interlock_materialize()  # another thread may be materializing it
     size = result._chunksize
     for number in range(result._number_left):
         chunk = value[number * size : (number + 1) * size] if succeeded else value
@@ -109,7 +109,10 @@ def _finish_map(result: Any, pool: Any, succeeded: bool, value: Any) -> None:
 
 
 def _part(look: str, name: str, place: int) -> Callable[[Any], Any]:
-    """Reads an attribute of a closed result from what its method `look` gives; opens the result if that is None."""
+    """Return a reader of a native result's attribute. It takes the attribute from what the method `look` returns.
+
+    If that is None, reading materializes the result.
+    """
 
     def read(result: Any) -> Any:
         parts = getattr(result, look)()

@@ -1,4 +1,4 @@
-"""`ThreadPool`: the engine's as long as it is closed, the standard library's when it is open."""
+"""`ThreadPool`: the engine runs it while it is native, the standard library's code once it is materialized."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _StdThreadPool: Any = _std.ThreadPool
 
 _PYTHON_FUNCTIONS = FunctionType, MethodType
 _IN_PYTHON = 128 if sys.version_info >= (3, 12) else sys.maxsize
-"""From so many items on, a chunk is better left to a loop in Python, if the function is in Python: measured."""
+"""From this many items on, a loop in Python is faster for a chunk, if the function is in Python (measured)."""
 
 _mapstar, _starmapstar = _std.mapstar, _std.starmapstar  # type: ignore[attr-defined]
 
 _pools: weakref.WeakValueDictionary[int, ThreadPool] = weakref.WeakValueDictionary()
-"""By identity: a pool of a derived class may have no hash."""
+"""Pools by their identity, because a pool of a derived class may not be hashable."""
 
 
 class ThreadPool(MultiprocessingPool, _std.ThreadPool):
@@ -55,7 +55,7 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
     ) -> None:
         """Make a pool of `processes` threads (None: as many as processors).
 
-        Each of them calls `initializer(*initargs)` first. Raises ValueError for a number below one, TypeError for an
+        Each thread first calls `initializer(*initargs)`. Raises ValueError for a number below one, TypeError for an
         initializer that can't be called.
         """
         count = (_processors() or 1) if processes is None else processes
@@ -88,7 +88,7 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
         if core is not None and core.state == RUN:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
-    # The methods that the standard library's others are made of.
+    # The methods on which the standard library's other methods are built.
 
     def apply_async(
         self,
@@ -98,9 +98,9 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> Any:
-        """Have a worker call `func(*args, **kwds)`: its `AsyncResult`. Does not block.
+        """Let a worker call `func(*args, **kwds)`, and return an `AsyncResult`. Does not block.
 
-        `callback` is called with the result, or `error_callback` with what was raised, one callback of the pool at a
+        A thread of the pool calls `callback` with the result, or `error_callback` with the exception, one callback at a
         time.
         """
         result = self._interlock_apply(func, args, kwds, (callback or None, error_callback or None))
@@ -139,17 +139,16 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
     def imap(  # type: ignore[override]
         self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1
     ) -> Any:
-        """Have workers call `func` for each item: an iterator over the results in the order of the items.
+        """Let workers call `func` for each item, and return an iterator over the results in the order of the items.
 
-        Does not block. Workers take `chunksize` items at a time, as they are free, whether or not anybody asks for
-        results.
+        Does not block. Free workers take `chunksize` items at a time, whether or not anybody asks for results.
         """
         return self._interlock_imap_as("imap", func, iterable, chunksize, ":n")
 
     def imap_unordered(  # type: ignore[override]
         self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1
     ) -> Any:
-        """The same as imap(), with the results as they come."""
+        """Do the same as imap(), but return the results as they arrive."""
         return self._interlock_imap_as("imap_unordered", func, iterable, chunksize, "!r")
 
     def _interlock_imap_as(
@@ -165,8 +164,8 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
         return getattr(_StdThreadPool, name)(self, func, iterable, chunksize)
 
     def close(self) -> None:
-        """Take no more calls; the workers end when those that there are have been made. Does not block."""
-        with _Closed(self) as core:
+        """Accept no more calls; the workers end when all calls are done. Does not block."""
+        with _WhileNative(self) as core:
             if core is None:
                 return _StdThreadPool.close(self)  # type: ignore[no-any-return]
             util.debug("closing pool")
@@ -174,17 +173,17 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
                 core.close()
 
     def terminate(self) -> None:
-        """Make no more calls: the results of those that were not made raise RuntimeError. Does not block."""
-        with _Closed(self) as core:
+        """Start no more calls; results of calls that were not made raise RuntimeError. Does not block."""
+        with _WhileNative(self) as core:
             if core is not None:
                 core.state = _std.TERMINATE
         if core is None:
             return _StdThreadPool.terminate(self)  # type: ignore[no-any-return]
         util.debug("terminating pool")
-        core.terminate()  # not under the lock: what the calls were given may have destructors
+        core.terminate()  # not under the lock, because arguments of the calls may have destructors
 
     def join(self) -> None:
-        """Wait until the workers have ended. Raises ValueError unless close() or terminate() was called before."""
+        """Block until the workers have ended. Raises ValueError unless close() or terminate() was called before."""
         core = self._interlock_core()
         if core is not None and not self._interlock_is_materialized:
             util.debug("joining pool")
@@ -195,8 +194,8 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
             _StdThreadPool.join(self)
 
 
-class _Closed:
-    """For the time of a step with a pool: its core, if it is closed and nobody opens it meanwhile, or None."""
+class _WhileNative:
+    """Keeps a native pool native during a `with` block. Gives the pool's core, or None if it is materialized."""
 
     def __init__(self, pool: ThreadPool) -> None:
         self._pool, self._core = pool, pool._interlock_core()
@@ -221,10 +220,10 @@ class _Closed:
 
 
 class _Counted:
-    """`_taskqueue` or `_cache` of a closed pool: how much is in it. Whoever wants to know more opens the pool."""
+    """`_taskqueue` or `_cache` of a native pool. It tells how much is in it; any other use materializes the pool."""
 
     def __init__(self, pool: ThreadPool, name: str, **counts: Callable[[], Any]) -> None:
-        self._interlock_inside: Callable[[], Any] = lambda: _opened(pool)[name]
+        self._interlock_inside: Callable[[], Any] = lambda: _materialized(pool)[name]
         self._interlock_count: Callable[[str], Any] = lambda name: (
             None if pool._interlock_is_materialized else counts.get(name)
         )
@@ -258,13 +257,13 @@ class _Cache(_Counted):
     __hash__ = None  # type: ignore[assignment]
 
 
-def _opened(pool: ThreadPool) -> Any:
+def _materialized(pool: ThreadPool) -> Any:
     pool._interlock_materialize()
     return pool._interlock_core().attributes
 
 
 def _read(name: str, read: Callable[[ThreadPool, PoolCore], Any]) -> Callable[[ThreadPool], Any]:
-    """Read an attribute of a closed pool; one that has not begun has none."""
+    """Return a reader of a native pool's attribute; a pool whose `__init__` was not called has no attributes."""
 
     def reads(pool: ThreadPool) -> Any:
         core = pool._interlock_core()
@@ -293,7 +292,7 @@ def _cache(pool: ThreadPool, core: PoolCore) -> _Counted:
 
 def _attributes(pool: ThreadPool, _: bool) -> dict[str, Any]:
     core = pool._interlock_core()
-    return {} if core is None else core.open(pool)
+    return {} if core is None else core.materialize(pool)
 
 
 def _processors() -> int | None:
@@ -331,7 +330,7 @@ make_native(
 
 
 def _after_fork() -> None:
-    """In the child of a fork there are no workers: those that are needed are started. What waited is the parent's."""
+    """In a forked child, forget the parent's workers and waiting calls; pools start new workers when needed."""
     for pool in list(_pools.values()):
         if not pool._interlock_is_materialized:
             pool._interlock_core().forget_threads()

@@ -1,4 +1,4 @@
-"""The drop-in for `multiprocessing.pool`: `ThreadPool` on the engine. `Pool` is passed through."""
+"""The drop-in for `multiprocessing.pool`: `ThreadPool` on the engine. `Pool` is the standard library's."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The drop-in for `concurrent.futures`: `Future`, `ThreadPoolExecutor`, `wait` and `as_completed` on the engine.
 
-Everything of https://docs.python.org/3/library/concurrent.futures.html. `ProcessPoolExecutor` is passed through.
+It has everything in https://docs.python.org/3/library/concurrent.futures.html. `ProcessPoolExecutor` is the standard
+library's.
 """
 
 from __future__ import annotations

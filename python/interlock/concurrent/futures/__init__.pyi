@@ -1,4 +1,4 @@
-"""Types of the drop-in for `concurrent.futures`; its documentation is in the docstrings of the module itself."""
+"""Types of the drop-in for `concurrent.futures`; the docstrings of the module document it."""
 
 import sys
 from concurrent.futures import ALL_COMPLETED as ALL_COMPLETED

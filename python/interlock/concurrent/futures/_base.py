@@ -32,7 +32,7 @@ if not in_subinterpreter():
     _Done = _std.DoneAndNotDoneFutures
 
     class Future(_interlock.Future, _std.Future):  # type: ignore[misc, type-arg]
-        """The result of a call, before and after it is there.
+        """The result of a call, which may not have arrived yet.
 
         See https://docs.python.org/3/library/concurrent.futures.html#future-objects.
         """
@@ -43,14 +43,14 @@ if not in_subinterpreter():
         return fresh(_StdFuture)
 
     def _begin(future: Future) -> bool:
-        """Begin with the call of an open future, unless it is cancelled: that is told, once."""
+        """Start the call of a materialized future; if it was cancelled, report that instead, once."""
         with future._condition:
             if future._state == _std.CANCELLED_AND_NOTIFIED:
                 return False
             return future.set_running_or_notify_cancel()
 
     def _unwatch(future: Future, watcher: _interlock.Watcher) -> None:
-        """Take a watcher back that was in the engine when the future was opened."""
+        """Remove a watcher that was in the engine when the future was materialized."""
         with future._condition:
             if watcher in future._waiters:
                 future._waiters.remove(watcher)
@@ -90,7 +90,7 @@ if not in_subinterpreter():
         """Wait for the futures in `fs`, for at most `timeout` seconds (None: without limit).
 
         Returns a named pair of sets, `done` and `not_done`. `return_when` is FIRST_COMPLETED, FIRST_EXCEPTION or
-        ALL_COMPLETED. Blocks until so many are done; futures of any library may be among them.
+        ALL_COMPLETED. Blocks until as many futures are done; `fs` may contain futures of any library.
         """
         futures = set(fs)
         done = None
@@ -103,18 +103,18 @@ if not in_subinterpreter():
     def as_completed(
         fs: Iterable[Any], timeout: float | None = None, *, progress: _Progress = False
     ) -> Iterator[Any]:
-        """Give the futures in `fs` as they are done, each once.
+        """Yield each of the futures in `fs` once, as they complete.
 
-        Blocks until the next one is. Raises TimeoutError if not all are done `timeout` seconds after the first is asked
-        for (None: without limit). Futures of any library may be among them. `progress`: True to show a bar, a string
-        as its title, or a function that is called with the numbers of futures done and of all.
+        Blocks until the next one is done. Raises TimeoutError if not all are done `timeout` seconds after the caller
+        asks for the first (None: without limit). `fs` may contain futures of any library. `progress`: True to show a
+        bar, a string as its title, or a function to call with the numbers of futures done and of all.
         """
         fs = list(dict.fromkeys(fs))
         number = len(fs)
         done: Any = _interlock.Completed.over(fs, timeout)
         if done is None:
             done = _std_as_completed(fs, timeout)
-        del fs  # each future is let go of when it was given
+        del fs  # so that each future is released once it was yielded
         try:
             yield from shown(done, progress, number) if progress else done
         finally:

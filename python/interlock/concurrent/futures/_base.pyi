@@ -1,6 +1,6 @@
-"""Types of the futures and of waiting for them; their documentation is in the docstrings of the module itself."""
+"""Types of futures and the functions that wait for them; the docstrings of the module document them."""
 
-# The standard module has no `__all__`, so what it imports is among its public names.
+# The standard module has no `__all__`, so its imports are public names, too.
 import collections as collections
 import logging as logging
 import threading as threading
@@ -69,7 +69,7 @@ class Future(_interlock.Future[_T], _StdFuture[_T]):
 
 @type_check_only
 class _DoneAndNotDone(NamedTuple, Generic[_FutureT]):
-    """The pair of the standard library, of futures of the class that went in."""
+    """The standard library's pair, typed for the class of futures that the caller passed in."""
 
     done: set[_FutureT]
     not_done: set[_FutureT]

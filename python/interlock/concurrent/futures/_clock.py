@@ -1,4 +1,4 @@
-"""Futures that are cancelled when their time is over."""
+"""Time limits of futures: one thread cancels those whose time is over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ os.register_at_fork(after_in_child=_alarms.reset)
 
 
 def cancel_after(future: Future, timeout: float) -> None:
-    """Cancel `future` in `timeout` seconds, or ask its task to stop if it runs then. Never blocks."""
+    """Cancel `future` in `timeout` seconds, or ask its call to stop if it is running then. Never blocks."""
     alarm, wanted = _alarms.put(timeout, weakref.ref(future))
     future.add_done_callback(alarm)
     if wanted:
@@ -28,12 +28,12 @@ def cancel_after(future: Future, timeout: float) -> None:
 
 
 def _cancel() -> None:
-    """Cancel what is due, until nothing is left."""
+    """Cancel futures as they fall due, until none is left."""
     while (reference := _alarms.next()) is not None:
         future = reference()
         if future is not None:
             try:
                 getattr(future, "_interlock_cancel_at_once", future.cancel)()
-            except BaseException:  # of a callback: the others are to be cancelled all the same
+            except BaseException:  # from a callback; the other futures must be cancelled all the same
                 LOGGER.critical("Exception in a callback of %r", future, exc_info=True)
         del future

@@ -1,4 +1,4 @@
-"""Calls that wait for futures: what an executor has of them, and what becomes of them when the interpreter exits."""
+"""Held calls, which wait for futures: how an executor keeps them, and how they end when the interpreter exits."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ __all__ = [
 _std_submit = originals(_std, "ThreadPoolExecutor").ThreadPoolExecutor.submit
 _executors: dict[int, ref[ThreadPoolExecutor]] = {}
 _holders: dict[int, Held] = {}
-"""What executors hold that ever held a call. Both go by `id()`: a subclass may not be hashable."""
+"""The held calls of each executor that ever had one. Both tables use `id()`: a subclass may not be hashable."""
 _NO_THREADS_AT_EXIT = sys.version_info >= (3, 12)
-"""Whether a call that is held until then needs a worker that is there before."""
+"""Whether threads can't be started at exit, so that a call held until then needs a worker started before."""
 
 
 class _AtExit:
     finishing = False
-    """Whether the interpreter exits, and held calls are still made."""
+    """Whether the interpreter is exiting and workers still make held calls."""
 
 
 class Held:
-    """The futures of an executor's calls that wait for others."""
+    """The futures of an executor's held calls."""
 
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         self.futures: set[Any] = set()
@@ -56,31 +56,31 @@ class Held:
         self._executor = ref(executor, partial(_holders.pop, id(executor)))
 
     def wait_for_none(self) -> None:
-        """Blocks until no call waits for others any more."""
+        """Block until the executor has no held calls any more."""
         with self.changed:
             self.changed.wait_for(lambda: not self.futures)
 
 
 def know(executor: ThreadPoolExecutor) -> None:
-    """Know an executor as long as it lives."""
+    """Remember an executor as long as it lives."""
     key = id(executor)
     _executors[key] = ref(executor, partial(_executors.pop, key))
 
 
 def executors() -> list[ThreadPoolExecutor]:
-    """The executors that were closed when they were made, at this moment."""
+    """Return the living executors that were native when they were made."""
     return [executor for reference in [*_executors.values()] if (executor := reference()) is not None]
 
 
 def held_by(executor: ThreadPoolExecutor) -> Held | None:
-    """What an executor holds, if it ever held a call."""
+    """Return an executor's held calls, or None if it never held one."""
     return _holders.get(id(executor))
 
 
 def hold(executor: ThreadPoolExecutor, future: Any) -> None:
-    """Keep an executor from its end for a call that comes later.
+    """Keep an executor from ending before a call that will be submitted later.
 
-    Raises what submit() raises if it is too late for that.
+    Raises what submit() raises if the executor or the interpreter has already shut down.
     """
     with executor._shutdown_lock:
         ended = executor._shutdown or executor._broken or _std._shutdown
@@ -92,14 +92,14 @@ def hold(executor: ThreadPoolExecutor, future: Any) -> None:
     if ended:
         _std_submit(executor, int)
     elif _NO_THREADS_AT_EXIT and not executor._threads and not executor._interlock_is_materialized:
-        with suppress(RuntimeError):  # it may still be possible when the call comes
+        with suppress(RuntimeError):  # it may be possible again when the call is submitted
             executor._interlock_start_worker()
 
 
 def let_go(executor: ThreadPoolExecutor, future: Any) -> None:
     """Forget a call that was held."""
     held = held_by(executor)
-    if held is None:  # in the child of a fork
+    if held is None:  # in a forked child
         return
     with held.changed:
         held.futures.discard(future)
@@ -116,18 +116,18 @@ def submit_ready(
     call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
     site: str | None,
 ) -> None:
-    """Submit a call that has been held, which is to end `future`; there is always room for it."""
+    """Submit a held call, which will complete `future`; there is always room for it."""
     if not executor._interlock_submit_held(future, priority, (*call, site)):
         executor.submit(_fulfil, future, *call)
 
 
 def _fulfil(future: Any, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """What the standard library's workers do with a call.
+    """Run a call as the standard library's workers do.
 
-    Its future may have ended since: it was cancelled, or has the error that submit() raised.
+    Its future may already be done: it was cancelled, or has the error that submit() raised.
     """
     if future.done():
-        future._interlock_cancel_at_once()  # tells of it if it was cancelled
+        future._interlock_cancel_at_once()  # reports the cancellation if it was cancelled
         return
     if not future.set_running_or_notify_cancel():
         return
@@ -135,31 +135,31 @@ def _fulfil(future: Any, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: 
         result = fn(*args, **kwargs)
     except BaseException as error:
         future.set_exception(error)
-        del future  # which the traceback of its exception would refer to
+        del future  # the traceback of its exception would refer to it
     else:
         future.set_result(result)
 
 
 def refuses_for_exit(error: Exception) -> bool:
-    """Whether this error is one that comes of the interpreter's exit: no more calls, and no more threads."""
+    """Whether the error says that no more calls or threads can start because the interpreter is exiting."""
     return _std._shutdown and isinstance(error, RuntimeError) and not isinstance(error, BrokenExecutor)
 
 
 def may_start() -> bool:
-    """Whether a worker may be started at this moment."""
+    """Whether an executor may start a worker now."""
     return _AtExit.finishing or not _std._shutdown
 
 
 def _finish() -> None:
-    """At the exit: make the calls that wait for others, as long as there are any to wait for.
+    """At exit, let workers make held calls for as long as the futures that they wait for complete.
 
-    When all that was submitted is done, and no held call was submitted meanwhile, those that are left wait for a
-    future that no executor will end. They are cancelled. After this the standard library ends the workers.
+    When all submitted calls are done and no held call was submitted meanwhile, the remaining ones wait for futures
+    that no executor will complete. Cancel them. After this the standard library ends the workers.
     """
     if not _all_held():
         return
     with _std._global_shutdown_lock:
-        _std._shutdown = True  # as it says first of all when it does this itself
+        _std._shutdown = True  # the standard library does this first, too
         _AtExit.finishing = True
     for executor in executors():
         executor._interlock_refuse()
@@ -175,7 +175,7 @@ def _finish() -> None:
     for future in _all_held():
         try:
             future._interlock_cancel_at_once()
-        except BaseException:  # of a callback: the threads are to end all the same
+        except BaseException:  # from a callback; the threads must end all the same
             LOGGER.critical("Exception in a callback of %r", future, exc_info=True)
 
 
@@ -184,9 +184,9 @@ def _all_held() -> list[Any]:
 
 
 def _after_fork() -> None:
-    """In the child of a fork there are no workers; those that are needed are started.
+    """In a forked child there are no workers: forget the parent's, so that executors start new ones when needed.
 
-    Nobody there waits for the parent's calls that are held, or cancels them.
+    The child does not wait for the parent's held calls, and does not cancel them.
     """
     _holders.clear()
     for executor in executors():

@@ -1,4 +1,4 @@
-"""The generators of `map()`: over calls that are all submitted, and over those of which only so many are ahead."""
+"""The generators behind `map()`: one for calls that are all submitted, and one that submits a few calls ahead."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["checked_buffersize", "give", "lazily"]
 
 
 def checked_buffersize(buffersize: int) -> int:
-    """The number, or TypeError or ValueError, as `Executor.map()` of 3.14 raises them."""
+    """Return the number. Raises TypeError and ValueError as `Executor.map()` of 3.14 does."""
     if not isinstance(buffersize, int):
         raise TypeError("buffersize must be an integer or None")
     if buffersize < 1:
@@ -29,7 +29,7 @@ def checked_buffersize(buffersize: int) -> int:
 
 
 def give(results: Results) -> Iterator[Any]:
-    """Give the results; when no more are wanted, cancel what has not begun."""
+    """Yield the results; when the caller wants no more, cancel the calls that have not begun."""
     try:
         yield from results
     finally:
@@ -44,7 +44,7 @@ def lazily(
     timeout: float | None,
     return_exceptions: bool,
 ) -> Iterator[Any]:
-    """Submit `buffersize` calls now, and one more for each result that is taken, as long as there is the executor."""
+    """Submit `buffersize` calls now, and one more for each result that the caller takes, while the executor exists."""
     deadline = None if timeout is None else monotonic() + timeout
     futures = deque(executor.submit(fn, *args) for args in islice(calls, buffersize))
     reference = weakref.ref(executor)
@@ -84,7 +84,7 @@ def _results(
 
 
 def _comes_from(future: Future[Any], error: BaseException) -> bool:
-    """Whether the call raised it, or was cancelled; not the wait."""
+    """Whether the error comes from the call, which raised it or was cancelled, and not from the wait."""
     if future.cancelled():
         return isinstance(error, CancelledError)
     return future.done() and future.exception() is error

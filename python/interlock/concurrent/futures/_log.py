@@ -1,4 +1,4 @@
-"""What a future has to say when something goes wrong that its user can't be told: in the standard library's log."""
+"""Messages in the standard library's log, for errors that a future cannot report to its user."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["callback_raised", "unexpected_state"]
 
 
 def callback_raised(future: Future[Any], error: Exception) -> None:
-    """A callback of `future` raised `error`."""
+    """Log that a callback of `future` raised `error`."""
     LOGGER.error("exception calling callback for %r", future, exc_info=error)
 
 
 def unexpected_state(future: Future[Any], state: str) -> None:
-    """An executor began with `future` for the second time."""
+    """Log that an executor started `future` a second time."""
     LOGGER.critical("Future %s in unexpected state: %s", id(future), state)

@@ -1,4 +1,4 @@
-"""Notes on exceptions: which call raised, where it was submitted, and which thread ran it."""
+"""Notes on exceptions: which call raised, where the program submitted it, and which thread ran it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HERE = __name__.rpartition(".")[0]
 
 
 def site() -> str:
-    """Where the code outside this package is that submits a call: file and line."""
+    """Return the file and line of the code outside this package that submits a call."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_HERE):
         frame = frame.f_back
@@ -23,6 +23,6 @@ def site() -> str:
 
 
 def add(error: BaseException, function: Callable[..., object], submitted: str) -> None:
-    """Add the note to `error`. Its type and message stay as they are."""
+    """Add the note to `error`, without changing its type or message."""
     name = getattr(function, "__qualname__", None) or repr(function)
     error.add_note(f"In {name}(), submitted at {submitted}, run by {current_thread().name}.")

@@ -1,4 +1,4 @@
-"""Passing on what became of a future to the calls that wait for it, and to those that wait for these, without end."""
+"""Tells dependent calls that a future has ended, and their dependents in turn, however long the chain is."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["pass_on"]
 
 _DEEPEST = 20
-"""How deep calls nest; a longer chain goes on when these have returned."""
+"""How deep calls nest; a longer chain continues after these have returned."""
 
 
 class _Passing(local):
-    """What one thread is at."""
+    """How deep one thread's calls are nested, and the calls that it has put off."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -28,7 +28,7 @@ _passing = _Passing()
 
 
 def pass_on(end: Callable[[], object]) -> None:
-    """Call `end`, which may come here again: now, or, if that is too deep already, when the outermost call returns."""
+    """Call `end`, which may come here again: now, or, if calls are nested too deep, when the outermost one returns."""
     here = _passing
     if here.depth == _DEEPEST:
         here.later.append(end)
@@ -46,5 +46,5 @@ def _go_on(later: deque[Callable[[], object]]) -> None:
     while later:
         try:
             later.popleft()()
-        except BaseException:  # of a callback: the others are to hear of it all the same
+        except BaseException:  # from a callback; the others must be told all the same
             LOGGER.critical("Exception in a callback", exc_info=True)

@@ -1,4 +1,4 @@
-"""How far a number of tasks has come, shown on the terminal or told to a function."""
+"""Progress of a number of tasks, as a bar on the terminal or through a function."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _REFRESH = 0.1
 
 
 def bar(progress: _Progress, total: int | None) -> Callable[[int], None]:
-    """A function to be called with the number of tasks that are done, and with -1 at the end.
+    """Return a function that the caller calls with the number of tasks done so far, and with -1 at the end.
 
     `progress`: True for a bar of tqdm, or a plain line if tqdm is not installed; a string for the same with a title;
-    or a function, which is called with the number of tasks done and of all (None: not known) whenever one is done.
+    or a function to call with the number of tasks done and of all (None: not known) whenever one is done.
     """
     if callable(progress):
         tell = progress
@@ -44,7 +44,7 @@ def bar(progress: _Progress, total: int | None) -> Callable[[int], None]:
 
 
 def _plain(title: str, total: int | None) -> Callable[[int], None]:
-    """A line on standard error that is written over and over."""
+    """Show progress by rewriting one line on standard error."""
     begin = last = monotonic()
     latest = 0
 
@@ -66,7 +66,7 @@ def _plain(title: str, total: int | None) -> Callable[[int], None]:
 
 
 def shown(results: Iterator[Any], progress: _Progress, total: int | None) -> Iterator[Any]:
-    """The same results, with a bar that moves as they come."""
+    """Yield the same results, and move a bar as they arrive."""
     show = bar(progress, total)
     try:
         for done, result in enumerate(results, 1):

@@ -30,9 +30,9 @@ __all__ = ["Submitter"]
 
 
 class Submitter:
-    """An executor together with conditions: what `Executor.at()` and `Executor.after()` return.
+    """An executor together with conditions for calls, as returned by `ThreadPoolExecutor.at()` and `after()`.
 
-    It has the methods that submit, and `at()` and `after()` to add conditions. It can be used any number of times.
+    It has the methods that submit, and `at()` and `after()` to add conditions. You can use it any number of times.
     """
 
     __slots__ = ("_after", "_executor", "_priority", "_timeout")
@@ -46,21 +46,21 @@ class Submitter:
         self._after = after
 
     def at(self, *, priority: int | None = None, timeout: float | None = None) -> Submitter:
-        """These conditions and more; see `ThreadPoolExecutor.at()`."""
+        """Add conditions to these; see `ThreadPoolExecutor.at()`."""
         priority = self._priority if priority is None else checked_priority(priority)
         timeout = self._timeout if timeout is None else checked_timeout(timeout)
         return Submitter(self._executor, priority, timeout, self._after)
 
     def after(self, *futures: Any) -> Submitter:
-        """These conditions and more; see `ThreadPoolExecutor.after()`."""
+        """Add conditions to these; see `ThreadPoolExecutor.after()`."""
         return Submitter(
             self._executor, self._priority, self._timeout, self._after + checked_futures(futures)
         )
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Have `fn(*args, **kwargs)` called under these conditions; the future of its result.
+        """Submit `fn(*args, **kwargs)` under these conditions and return the future of its result.
 
-        Blocks, and raises, as `ThreadPoolExecutor.submit()` does.
+        Blocks and raises as `ThreadPoolExecutor.submit()` does.
         """
         if self._after:
             return self._later(fn, args, kwargs)
@@ -68,14 +68,14 @@ class Submitter:
         if future is None:
             if self._priority and self._executor._interlock_is_materialized:
                 raise RuntimeError(
-                    f"{self._executor} goes the standard library's way, which has no priorities"
+                    f"{self._executor} runs the standard library's code, which has no priorities"
                 )
             future = self._executor.submit(fn, *args, **kwargs)
         self._limit(future)
         return future
 
     def call(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
-        """As submit(), and futures among the arguments are replaced by their results.
+        """Submit like submit(), and replace futures among the arguments by their results.
 
         See `ThreadPoolExecutor.call()`.
         """
@@ -89,7 +89,7 @@ class Submitter:
         timeout: float | None = None,
         return_exceptions: bool = False,
     ) -> Iterator[_T]:
-        """As `ThreadPoolExecutor.map()`, under these conditions."""
+        """Do the same as `ThreadPoolExecutor.map()`, under these conditions."""
         futures = [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905 - as map() does
         return give(Results(futures, timeout, return_exceptions))
 
@@ -105,7 +105,7 @@ class Submitter:
         *,
         resolve: bool = False,
     ) -> Future[_T]:
-        """A call that is put into the queue by the end of the last future that it waits for."""
+        """Hold a call until the last of the futures that it waits for has ended, and then submit it."""
         future: Future[_T] = Future()
         held = _Held(self._executor, future, self._priority, (fn, args, kwargs), resolve)
         hold(self._executor, future)
@@ -117,12 +117,12 @@ class Submitter:
 class _Held:
     """A call that waits for futures.
 
-    Its own future may end before: cancelled, or because one that it waits for failed. Whoever claims the call sees to
-    what follows: putting it into the queue, or, if its future has ended, telling those who watch that.
+    Its own future may end first: cancelled, or because a future that it waits for failed. The thread that claims the
+    call does the rest: it submits the call, or, if the call's future has ended, tells its watchers.
     """
 
     _is_always_called = True
-    """Also when an earlier callback of the same future raised what is no Exception."""
+    """Tells the engine to call it even if an earlier callback raised an exception that is not an `Exception`."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class _Held:
         self.left = 1  # wait_for() itself
 
     def wait_for(self, futures: set[Any]) -> None:
-        """Go on when all have ended."""
+        """Submit the call when all these futures have ended."""
         self.left += len(futures)
         self.future.add_done_callback(self._ended_early)
         for future in futures:
@@ -155,7 +155,7 @@ class _Held:
         self(future)
 
     def _claim(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None:
-        """The call, for the first who asks."""
+        """Return the call to the first thread that asks, and None to all others."""
         with self.lock:
             call, self.call = self.call, None
         return call
@@ -167,11 +167,14 @@ class _Held:
             let_go(self.executor, future)
 
     def __call__(self, future: Any) -> None:
-        """A future that it waits for has ended."""
+        """Handle the end of a future that the call waits for."""
         pass_on(partial(self._heed, future))
 
     def always(self, future: Any) -> None:
-        """As a callback of an open future, before those that may raise what is no Exception; raises none."""
+        """Do the same as the first callback of a materialized future.
+
+        It never raises; the callbacks after it may raise an exception that is not an `Exception`.
+        """
         try:
             self(future)
         except BaseException:
@@ -213,7 +216,7 @@ class _Held:
 
 
 def checked_priority(priority: int) -> int:
-    """The priority, or TypeError or OverflowError."""
+    """Return the priority. Raises TypeError or OverflowError."""
     if not isinstance(priority, int):
         raise TypeError(f"priority must be an integer, not {type(priority).__name__}")
     if not -(1 << 63) <= priority < 1 << 63:
@@ -222,7 +225,7 @@ def checked_priority(priority: int) -> int:
 
 
 def checked_timeout(timeout: float) -> float:
-    """The timeout in seconds, or TypeError or ValueError."""
+    """Return the timeout in seconds. Raises TypeError, ValueError or OverflowError."""
     if timeout < 0:
         raise ValueError("timeout must not be negative")
     if timeout != timeout:
@@ -233,7 +236,7 @@ def checked_timeout(timeout: float) -> float:
 
 
 def checked_futures(futures: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The futures, or TypeError."""
+    """Return the futures. Raises TypeError."""
     for future in futures:
         if not _is_future(future):
             raise TypeError(f"not a future: {future!r}")

@@ -1,4 +1,4 @@
-"""`ThreadPoolExecutor`: the engine's `ThreadPool`, which holds the calls, derived from the standard class."""
+"""`ThreadPoolExecutor`, derived from the engine's `ThreadPool`, which has the calls, and from the standard class."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ else:
 __all__ = ["ThreadPoolExecutor"]
 
 _REFRESH = 0.05
-"""Seconds between two looks of `progress()`."""
+"""Seconds between two checks by `progress()`."""
 _StdExecutor = _std.ThreadPoolExecutor
 _std_init = over_our_locks(_StdExecutor.__init__)
 _std_item, _std_worker = _std._WorkItem, _std._worker
 
 
 class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
-    """Calls made by a number of threads.
+    """An executor that runs calls in a number of threads.
 
     See https://docs.python.org/3/library/concurrent.futures.html#threadpoolexecutor.
     """
@@ -64,29 +64,29 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
     ) -> None:
         """Make an executor with at most `max_workers` threads (None: 4 more than processors, at most 32).
 
-        Each thread calls `initializer(*initargs)` first. At most `max_pending` calls wait for a thread (None: any
-        number): then submit() blocks, or raises queue.Full if `block` is false. With `notes`, an exception that a
-        call raises has a note that says which call, submitted where, run by which thread. Raises ValueError for a
-        number below one, TypeError for an initializer that can't be called.
+        Each thread first calls `initializer(*initargs)`. At most `max_pending` calls wait for a thread (None: any
+        number); when so many do, submit() blocks, or raises queue.Full if `block` is false. With `notes`, an exception
+        raised by a call gets a note that names the call, where it was submitted and the thread that ran it. Raises
+        ValueError for a number below one, TypeError for an initializer that can't be called.
         """
         if max_pending is not None and max_pending <= 0:
             raise ValueError("max_pending must be greater than 0")
         if not (self._interlock_is_materialized or ctxkwargs or _is_patched()):
             made = fresh(_StdExecutor, max_workers, thread_name_prefix, initializer, initargs)
-            # They come when it is opened: as long as it is closed, others are found in their places.
+            # It gets these when it is materialized; a native executor has substitutes for them.
             del made["_work_queue"], made["_idle_semaphore"]
             if self._interlock_begin(made, max_pending or 0, bool(block), notes):
                 know(self)
                 return
         if max_pending is not None or notes:
             raise TypeError(
-                "max_pending and notes are not for an executor that goes the standard library's way"
+                "an executor that runs the standard library's code does not support max_pending and notes"
             )
         self._interlock_materialize()
         _std_init(self, max_workers, thread_name_prefix, initializer, initargs, **ctxkwargs)
 
     def _interlock_start_worker(self) -> bool:
-        """Start another worker; called when more calls wait than workers are idle. Whether there is one at all."""
+        """Start another worker, when more calls wait than workers are idle. Returns whether there is any worker."""
         with self._shutdown_lock, _std._global_shutdown_lock:
             if self._interlock_is_materialized:
                 self._adjust_thread_count()
@@ -109,13 +109,13 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         return_exceptions: bool = False,
         progress: _Progress = False,
     ) -> Iterator[Any]:
-        """An iterator over the results of `fn` for the items of the iterables, in their order, as the built-in `map`.
+        """Return an iterator over the results of `fn` for the items of the iterables, in order, like built-in `map`.
 
-        All calls are submitted at once, or at most `buffersize` before the first of their results was asked for:
-        then the iterables may have no end. The iterator's __next__() blocks until the next result is there, and raises
-        what the call raised (or gives it, if `return_exceptions`), or TimeoutError `timeout` seconds after map().
-        `progress`: True to show a bar, a string as its title, or a function that is called with the numbers of results
-        given and of all (None: not known). `chunksize` is for executors with processes.
+        It submits all calls at once, or, with `buffersize`, at most so many ahead of the results that the caller has
+        taken; then the iterables may be endless. The iterator's __next__() blocks until the next result arrives. It
+        raises what the call raised (or returns it, if `return_exceptions`), or TimeoutError `timeout` seconds after
+        map(). `progress`: True to show a bar, a string as its title, or a function to call with the numbers of results
+        returned and of all (None: not known). `chunksize` has an effect only in executors with processes.
         """
         calls = zip(*iterables)  # noqa: B905 - as map() does
         ours = None
@@ -134,9 +134,9 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         return shown(results, progress, _length(iterables)) if progress else results
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls, and let the threads end when those that wait are done, or cancelled if `cancel_futures`.
+        """Accept no more calls, and end the threads when all waiting calls are done.
 
-        Blocks until the threads have ended, if `wait`.
+        If `cancel_futures`, cancels the waiting calls. If `wait`, blocks until the threads have ended.
         """
         held = held_by(self)
         with self._shutdown_lock:
@@ -155,8 +155,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         if held is not None:
             held.wait_for_none()
         if self._work_queue.qsize() and not self._threads:
-            self._interlock_start_worker()  # who submitted is about to do that
-        for _ in range(2):  # a late submit() may start one meanwhile
+            self._interlock_start_worker()  # the submitting thread is about to do the same
+        for _ in range(2):  # a late submit() may start a thread meanwhile
             with self._shutdown_lock:
                 threads = list(self._threads)
             for thread in threads:
@@ -165,33 +165,33 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
     # Beyond the standard library.
 
     def at(self, *, priority: int = 0, timeout: float | None = None) -> Submitter:
-        """This executor, to submit calls under conditions.
+        """Return a `Submitter` that submits calls to this executor with a priority or a time limit.
 
-        `priority`: calls with a smaller number are made first; the default is 0. `timeout` (seconds): a call that has
-        not begun by then is cancelled, and one that runs is told so: see `interlock.current_task()`.
+        `priority`: workers take calls with a smaller number first; the default is 0. `timeout` (seconds): a call that
+        has not begun by then is cancelled, and a running call is asked to stop: see `interlock.current_task()`.
         """
         timeout = None if timeout is None else checked_timeout(timeout)
         return Submitter(self, checked_priority(priority), timeout, ())
 
     def after(self, *futures: Any) -> Submitter:
-        """This executor, to submit calls that begin when all these futures are done.
+        """Return a `Submitter` whose calls begin when all these futures are done.
 
-        No thread waits for them. If one fails or is cancelled, so does the call.
+        No thread waits for them. If one fails or is cancelled, the call fails or is cancelled, too.
         """
         return Submitter(self, 0, None, checked_futures(futures))
 
     def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """As submit(), and futures among the arguments are replaced by their results, for which no thread waits.
+        """Submit like submit(), and replace futures among the arguments by their results, without blocking a thread.
 
-        If one of them fails or is cancelled, so does the call.
+        If one of them fails or is cancelled, the call fails or is cancelled, too.
         """
         return Submitter(self, 0, None, ()).call(fn, *args, **kwargs)
 
     def progress(self, progress: _Progress = True) -> None:
         """Show how many of the calls submitted so far are done, until all are.
 
-        `progress`: True to show a bar, a string as its title, or a function that is called with the numbers of calls
-        done and of all. Blocks until all these calls are done.
+        `progress`: True to show a bar, a string as its title, or a function to call with the numbers of calls done and
+        of all. Blocks until all these calls are done.
         """
         total = _counts(self)[0]
         show = bar(progress, total)
@@ -205,24 +205,24 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             show(-1)
 
     def stats(self) -> Stats:
-        """How many calls were submitted, run, wait, are done, and failed; the busy time of each worker in seconds."""
+        """Count the calls submitted, running, waiting, done and failed, and the busy seconds of each worker."""
         submitted, running, done, failed = _counts(self)
         return Stats(submitted, running, self._work_queue.qsize(), done, failed, busy(self))
 
 
 def _counts(executor: ThreadPoolExecutor) -> tuple[int, int, int, int]:
     if executor._interlock_is_materialized:
-        raise RuntimeError(f"{executor} goes the standard library's way, and does not count its calls")
+        raise RuntimeError(f"{executor} runs the standard library's code, which does not count calls")
     return executor._interlock_counts()
 
 
 def _is_patched() -> bool:
-    """Whether somebody has put other work items or another loop of workers into the standard module."""
+    """Whether somebody has replaced the work items or the workers' loop in the standard module."""
     return _std._WorkItem is not _std_item or _std._worker is not _std_worker
 
 
 def _attributes(executor: ThreadPoolExecutor, somebody_waits: bool) -> dict[str, Any]:
-    """What a closed executor has not. The module's names are looked up as in the standard library's `__init__`."""
+    """The attributes that a native executor lacks, looked up in the module as the standard `__init__` does."""
     return {"_work_queue": _std.queue.SimpleQueue(), "_idle_semaphore": _std.threading.Semaphore(0)}
 
 
@@ -239,7 +239,7 @@ make_native(
     ("BROKEN", "prepare_context"),
 )
 _submit = ThreadPoolExecutor.submit
-"""The method as it is, whoever puts another in its place."""
+"""The method as we defined it, even if somebody replaces it."""
 
 
 class Stats(NamedTuple):
@@ -254,6 +254,6 @@ class Stats(NamedTuple):
 
 
 def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
-    """How many calls map() makes, if that is known before."""
+    """Return how many calls map() makes, or None if it can't know."""
     lengths = [len(iterable) for iterable in iterables if isinstance(iterable, Sized)]
     return min(lengths) if len(lengths) == len(iterables) else None

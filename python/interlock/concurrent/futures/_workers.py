@@ -1,6 +1,6 @@
-"""The workers of an executor: their start and their life. What they run, and wait for, is in the engine.
+"""The workers of an executor: how they start, run and end. The engine has the calls that they run and wait for.
 
-Types are ignored where the standard library's stubs declare less than is there, or make it read-only.
+The type checker is told to ignore lines where the standard library's stubs lack a name or make it read-only.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _std_worker = _std._worker
 
 
 def start(executor: ThreadPoolExecutor, number: int) -> None:
-    """Start a worker of a closed executor, which has so many. To be called with the standard library's locks."""
+    """Start a worker of a native executor that has `number` of them. The caller holds the standard library's locks."""
     calls = executor._interlock_calls()
     worker = calls._interlock_worker()
-    # Of the standard module's name: programs replace it.
+    # Looked up in the standard module, because programs replace it there.
     thread = _std.threading.Thread(  # type: ignore[attr-defined]
         name=f"{executor._thread_name_prefix or executor}_{number}",
         target=_work,
@@ -40,7 +40,7 @@ def start(executor: ThreadPoolExecutor, number: int) -> None:
 
 
 def busy(executor: ThreadPoolExecutor) -> dict[str, float]:
-    """The seconds for which each worker was busy."""
+    """Return the seconds for which each worker was busy."""
     threads = executor._threads.copy()  # type: ignore[attr-defined]
     workers = ((thread, getattr(thread, "_interlock_worker", None)) for thread in threads)
     return {thread.name: worker.busy() for thread, worker in workers if worker is not None}
@@ -52,14 +52,14 @@ if hasattr(_std, "WorkerContext"):
         return executor._create_worker_context()  # type: ignore[attr-defined]
 
     def _work_materialized(reference: Any, context: Any, queue: Any) -> None:
-        """Go on in the standard library's loop."""
+        """Continue in the standard library's loop."""
         begun = SimpleNamespace(initialize=lambda: None, run=context.run, finalize=context.finalize)
         _std_worker(reference, begun, queue)  # type: ignore[call-arg,arg-type]
 
 else:
 
     class _Context:
-        """What a worker calls before its first call, as from 3.14 on."""
+        """Runs the initializer of a worker, like the context that the standard library has from 3.14 on."""
 
         def __init__(self, executor: ThreadPoolExecutor) -> None:
             self._initializer, self._initargs = executor._initializer, executor._initargs
@@ -75,9 +75,9 @@ else:
         return _Context(executor)
 
     def _work_materialized(reference: Any, context: Any, queue: Any) -> None:
-        """Go on in the standard library's loop.
+        """Continue in the standard library's loop.
 
-        Up to 3.11 that says after each call that the worker is idle, later when it finds no call.
+        Up to 3.11 that loop marks the worker as idle after each call; later versions do when they find no call.
         """
         executor = reference()
         if "get_nowait" not in _std_worker.__code__.co_names and executor is not None and queue.empty():
@@ -87,7 +87,7 @@ else:
 
 
 def _work(reference: Any, context: Any, calls: WaitingCalls, worker: Worker) -> None:
-    """The life of a worker."""
+    """Run a worker from its initializer to its end."""
     try:
         worker.initialize(context.initialize)
     except BaseException:
@@ -103,11 +103,13 @@ def _work(reference: Any, context: Any, calls: WaitingCalls, worker: Worker) -> 
     context.finalize()
     executor = reference()
     if executor is not None:
-        executor._interlock_shut_down(False, False)  # as the standard library's do when the interpreter exits
+        executor._interlock_shut_down(
+            False, False
+        )  # as the standard library's workers do when the interpreter exits
 
 
 def _run(worker: Worker) -> bool:
-    """Make calls; whether there are more in the queue of the executor, which was opened."""
+    """Make calls. Returns True if the executor was materialized and its queue may have more of them."""
     while True:
         try:
             return worker.work()
@@ -116,7 +118,7 @@ def _run(worker: Worker) -> bool:
 
 
 def _break(worker: Worker, calls: WaitingCalls) -> None:
-    """End the futures of calls that nobody will make: their executor is gone, and its initializer fails."""
+    """Fail the futures of calls that no worker will make: their executor is gone, and its initializer failed."""
     futures = worker.drain()
     try:
         for future in futures:

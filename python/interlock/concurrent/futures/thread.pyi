@@ -1,6 +1,6 @@
-"""Types of the drop-in for `concurrent.futures.thread`; its documentation is in the docstrings of the class itself."""
+"""Types of the drop-in for `concurrent.futures.thread`; the docstrings of the class document it."""
 
-# The standard module has no `__all__`, so what it imports is among its public names.
+# The standard module has no `__all__`, so its imports are public names, too.
 import itertools as itertools
 import os as os
 import queue as queue

@@ -34,7 +34,7 @@ if not in_subinterpreter():
     JoinableQueue = Queue
 
     def Manager() -> ModuleType:
-        """This module, which has all that a manager has."""
+        """Return this module, which has everything that a manager has."""
         return sys.modules[__name__]
 
     def Pool(

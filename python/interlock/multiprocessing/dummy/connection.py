@@ -1,4 +1,4 @@
-"""The drop-in for `multiprocessing.dummy.connection`: pipes and listeners over queues of the engine."""
+"""The drop-in for `multiprocessing.dummy.connection`: pipes and listeners that use the engine's queues."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if not in_subinterpreter():
     from interlock.queue import Queue
 
     class Listener(_std.Listener):
-        """Takes connections from other threads; `address` is what `Client()` is given."""
+        """Accepts connections from other threads, which pass its `address` to `Client()`."""
 
         def __init__(self, address: Any = None, family: Any = None, backlog: int = 1) -> None:
-            """Make a listener for at most `backlog` connections that wait to be accepted."""
+            """Make a listener that lets at most `backlog` connections wait until it accepts them."""
             self._backlog_queue: Any = Queue(backlog)
 
     def Client(address: Any) -> _std.Connection:
@@ -31,7 +31,7 @@ if not in_subinterpreter():
         return _std.Connection(incoming, outgoing)
 
     def Pipe(duplex: bool = True) -> tuple[_std.Connection, _std.Connection]:
-        """Two connected connections, both of which send and receive."""
+        """Return the two ends of a pipe; both can send and receive."""
         a: Queue[Any] = Queue()
         b: Queue[Any] = Queue()
         return _std.Connection(a, b), _std.Connection(b, a)

@@ -1,5 +1,7 @@
 //! Hearing of forks.
 
+#![expect(unsafe_code, reason = "the C library registers fork handlers")]
+
 use std::io;
 
 /// Has `child` called in the child of every fork from now on, by its only thread, before anything else runs there.

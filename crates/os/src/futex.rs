@@ -2,6 +2,11 @@
 //!
 //! See <https://man7.org/linux/man-pages/man2/futex.2.html>. Words are process-private.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "I8: the word that the kernel sleeps on, named below the one door"
+)]
+
 use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU32;
 

@@ -8,6 +8,8 @@
 //! - [`fork`]: hearing of forks;
 //! - [`thread`]: who the calling thread is, making threads, naming them, giving way.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("Interlock supports Linux only: it is built on futexes and pidfds");
 

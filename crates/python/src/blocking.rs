@@ -127,6 +127,7 @@ impl Host for Interpreter<'_> {
     // Apart from its callers: attaching has a landing pad, and a frame with one must not call Python code on a thread that the
     // interpreter may end meanwhile (`panic = "abort"` in ARCHITECTURE.md). The main thread, which hears signals, is none.
     #[inline(never)]
+    #[expect(clippy::disallowed_methods, reason = "I2: the one place that detaches")]
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         // A wait that insists comes here again, and sleeps.
         if self.raised.is_none() {

@@ -3,6 +3,7 @@
 //! A method here converts its arguments, calls the engine, and converts the result. What waits goes through
 //! `blocking::wait`, the one place that detaches from the interpreter.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![allow(
     rustdoc::bare_urls,
     reason = "what documents a Python class is read in Python, as plain text"

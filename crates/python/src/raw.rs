@@ -1,5 +1,10 @@
 //! What PyO3 has no way, or a longer one, to ask the interpreter for: classes, attributes, a plain call.
 
+#![expect(
+    unsafe_code,
+    reason = "classes, attributes and a plain call, as the interpreter has them"
+)]
+
 use std::ffi::c_int;
 use std::ptr::null_mut;
 

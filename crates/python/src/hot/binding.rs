@@ -7,6 +7,8 @@
 //! A bound method of this kind is nothing that the garbage collector knows. That is why only receivers that refer to
 //! no other object get one, instances of just the class; those of derived classes get the ordinary one.
 
+#![expect(unsafe_code, reason = "bound methods come from a free list")]
+
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{offset_of, size_of};
 use std::ptr::null_mut;

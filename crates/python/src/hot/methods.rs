@@ -1,5 +1,7 @@
 //! Taking and releasing a lock that nobody else wants, putting an item where there is room, getting one that is there.
 
+#![expect(unsafe_code, reason = "hot functions are plain C functions")]
+
 use interlock_queue::{GetError, PutError};
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;

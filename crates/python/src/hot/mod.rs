@@ -4,6 +4,8 @@
 //! (nothing to wait for; no argument, or one that is plain), which hands every other case on to the first, arguments and all. Both
 //! call the same engine; a hot function decides nothing that the first would decide differently.
 
+#![expect(unsafe_code, reason = "hot functions are plain C functions")]
+
 mod asked;
 mod binding;
 mod making;

@@ -2,6 +2,8 @@
 //!
 //! Whoever looks at one of them sees the ordinary method behind it: attributes, representation and equality are its.
 
+#![expect(unsafe_code, reason = "these objects are classes made in C")]
+
 use std::ffi::c_int;
 use std::ptr::null_mut;
 

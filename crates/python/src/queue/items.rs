@@ -1,5 +1,7 @@
 //! What a closed queue keeps its items in.
 
+#![expect(unsafe_code, reason = "an integer is read where the interpreter keeps it")]
+
 use interlock_queue::{Either, Priority, Store, Traverse};
 use pyo3::ffi;
 use pyo3::prelude::*;

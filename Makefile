@@ -1,39 +1,38 @@
-# Tasks of the project. Each makes what it needs (.venv, the extension module); the logic is in tools/*.py.
+# Tasks of the project. Each makes what it needs: environments in .nox, the extension module; noxfile.py says how.
 #
 #   make test PYTHON=python3.12        another default interpreter
 #   make test ONLY=3.13                one interpreter; ALL=1 takes every build of each version
 #   make test ARGS="-k barrier"        arguments for pytest (for the others: for the script that is run)
 
 PYTHON ?= python3
-OPTIONS = --default $(PYTHON) $(addprefix --only ,$(ONLY)) $(if $(ALL),--all-builds)
-VENV_PYTHON = .venv/bin/python
+export PYTHON ONLY ALL PROFILE
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+NOX = @.nox/tools/bin/python -m nox
+CACHES = __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: build demo test bench bench-rust soak programs which-tool conformance field lint docs clean help
+.PHONY: build demo test models bench bench-rust soak programs which-tool conformance field lint docs clean help
 
-build: ; @$(PYTHON) -m tools.build $(OPTIONS)
+build test lint: .nox/tools/done
+build: ; $(NOX) --parallel 2 --tags build
 
-demo: build ; @.venv/bin/interlock demo $(ARGS)
+test: ; $(NOX) --parallel 2 --tags test -- $(ARGS)
 
-test: ; @$(PYTHON) -m tools.suite $(OPTIONS) -- $(ARGS)
+lint: ; $(NOX) --tags lint
 
-bench: ; @$(PYTHON) -m tools.build --all $(OPTIONS) --group bench && $(VENV_PYTHON) benches/run.py --write docs/benchmarks.md $(ARGS)
+models demo bench soak programs which-tool conformance field docs: .nox/tools/done ; $(NOX) --session $@ -- $(ARGS)
 
 bench-rust: ; @cargo bench -p interlock $(if $(ARGS),-- $(ARGS))
 
-soak: ; @$(PYTHON) -m tools.build --default $(PYTHON) --group soak && $(VENV_PYTHON) benches/soak.py --write docs/benchmarks.md $(ARGS)
+clean:
+	@rm -rf .nox .venv-programs dist python/interlock/_interlock*.so "$(TARGET)"
+	@find . -path ./.git -prune -o -type d \( -false $(addprefix -o -name ,$(CACHES)) \) -prune -exec rm -rf {} +
 
-programs: build ; @$(VENV_PYTHON) benches/programs.py --write docs/benchmarks.md $(ARGS)
+help: ; @sed -n '1,/^$$/p; s/^\([a-z -]*\):.*/make \1/p' Makefile
 
-which-tool: build ; @$(VENV_PYTHON) benches/which_tool.py --write docs/which_tool.md $(ARGS)
-
-conformance: ; @$(PYTHON) -m tools.build --all $(OPTIONS) && $(VENV_PYTHON) tests/conformance/run_all.py $(ARGS)
-
-field: build ; @$(VENV_PYTHON) -m tools.field $(ARGS)
-
-lint: ; @$(PYTHON) -m tools.build --default $(PYTHON) --group test --group lint && $(VENV_PYTHON) -m tools.lint
-
-docs: ; @$(PYTHON) -m tools.build --default $(PYTHON) --group docs && $(VENV_PYTHON) -m tools.docs
-
-clean: ; @$(PYTHON) -m tools.clean
-
-help: ; @sed -n '1,/^$$/p; s/^\([a-z-]*\):.*/make \1/p' Makefile
+# The environment of nox itself, by the first interpreter that can make one.
+.nox/tools/done: requirements/tools.txt
+	@rm -rf .nox/tools
+	@for python in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14 python3.15; do \
+	  "$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done && "$$python" -m venv .nox/tools || { echo "no Python from 3.11 on with its venv package is on PATH"; exit 1; }
+	@.nox/tools/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/tools.txt && touch $@

@@ -87,7 +87,7 @@ def candidates() -> Iterator[str]:
 
 
 def _everywhere() -> Iterable[str]:
-    yield from map(str, sorted(PROJECT.glob(".venv*/bin/python")))
+    yield from map(str, sorted(PROJECT.glob(".nox/build-*/bin/python")))
     yield sys.executable
     for minor in range(OLDEST[1], 30):
         for name in (f"python3.{minor}", f"python3.{minor}t"):
@@ -144,7 +144,7 @@ def explain_none(left_out: Sequence[str]) -> str:
     """What to say when no interpreter can be measured."""
     lines = ["interlock cannot be imported in any interpreter that was looked at:"]
     lines += [f"  {line}" for line in left_out] or ["  (none found)"]
-    lines.append("install it into a virtual environment .venv* of the project, or give --python / --path")
+    lines.append("build it (`make bench` does), or give --python / --path")
     return "\n".join(lines)
 
 

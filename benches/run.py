@@ -1,7 +1,7 @@
 """Measures Interlock beside the standard library and its peers, in every interpreter that has it.
 
-    run.py                                   every .venv*/bin/python of the project, PATH, pyenv, the system
-    run.py --python .venv/bin/python --case 'lock-*' --rounds 25
+    run.py                                   every environment of the project, PATH, pyenv, the system
+    run.py --python .nox/build-3-13/bin/python --case 'lock-*' --rounds 25
     run.py --quick
     run.py --write docs/benchmarks.md --json FILE
 

@@ -1,7 +1,7 @@
 """Two PyPI servers under load, under plain Python and under ``interlock run``.
 
     soak.py                             60 seconds each, with the first interpreter that has all it takes
-    soak.py --seconds 10 --server cheroot --python .venv/bin/python
+    soak.py --seconds 10 --server cheroot --python .nox/build-3-13/bin/python
     soak.py --write docs/benchmarks.md
 
 The interpreter needs interlock, cheroot and waitress; the load comes from wrk, or from hey. Both forms of a

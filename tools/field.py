@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.paths import ROOT, target_dir
-
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
 TABLE = Path(__file__).with_suffix(".toml")
 RUNNER = ("pytest==9.2.0", "pytest-timeout==2.4.0")
 TEST_LIMIT = 60
@@ -223,7 +223,7 @@ def main() -> int:
     results = []
     for name in options.packages or table:
         print(f"== {name}", flush=True)
-        results.append(compare(Package(name, table[name], options.python, target_dir() / "field" / tag)))
+        results.append(compare(Package(name, table[name], options.python, TARGET / "field" / tag)))
         for test in results[-1].lost:
             print(f"   lost: {test}", flush=True)
         for test in results[-1].unsteady:

@@ -1,7 +1,7 @@
 """CPython's own tests, run on Interlock: every interpreter, both forms, each suite in turn.
 
     run_all.py                                        all interpreters that are found, all suites
-    run_all.py --python .venv/bin/python --form interlock-import --suite lock_tests,test_queue
+    run_all.py --python .nox/build-3-13/bin/python --form interlock-import --suite lock_tests,test_queue
     run_all.py --write PAGE                           write another page than docs/conformance.md
 
 A run of everything writes the page anew; a run of a part (--python, --form, --suite) replaces the rows that

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.paths import ROOT
-
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/futures.md", "docs/guide.md", "README.md")
 TIMEOUT = 60
 

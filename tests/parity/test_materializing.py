@@ -143,7 +143,9 @@ def test_each_look_inside_opens_that_object_alone(kind: str, make: Made) -> None
 
 
 @pytest.mark.parametrize(
-    "look", [vars, dir, copy.copy, lambda x: x.__dict__, lambda x: x.__reduce_ex__(4)], ids=repr
+    "look",
+    [vars, dir, copy.copy, lambda x: x.__dict__, lambda x: x.__reduce_ex__(4)],
+    ids=["vars", "dir", "copy", "__dict__", "__reduce_ex__"],
 )
 def test_a_look_at_the_whole_opens(make: Made, look: Callable[[Any], Any]) -> None:
     x = make()

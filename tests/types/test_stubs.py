@@ -1,4 +1,4 @@
-"""The stubs say what is there, and typed programs pass with them."""
+"""Typed programs pass with the stubs. (That these say what is there, `make lint` asks.)"""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.lint import STUBTEST
-from tools.paths import ROOT
-
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = Path(__file__).with_name("sample.py")
 
 needs_mypy = pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
@@ -28,11 +26,6 @@ def run(*arguments: str) -> str:
 
 def check(program: Path, cache: Path) -> str:
     return run("-m", "mypy", "--strict", "--no-error-summary", f"--cache-dir={cache}", str(program))
-
-
-@needs_mypy
-def test_the_stubs_agree_with_the_modules() -> None:
-    assert not run("-m", *STUBTEST)
 
 
 @needs_mypy

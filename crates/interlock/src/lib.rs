@@ -200,6 +200,7 @@
 //! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]). The workers of
 //!   a [`ThreadPool`](pool::ThreadPool) are no reason for that: they see to it themselves.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
 
 /// Queues between threads and tasks.

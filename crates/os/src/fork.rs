@@ -1,5 +1,7 @@
 //! Fork handlers.
 
+#![expect(unsafe_code, reason = "the C library registers fork handlers")]
+
 use std::io;
 
 /// Registers `child` to run in the child process of every later fork, on its only thread, before anything else runs

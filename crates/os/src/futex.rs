@@ -3,6 +3,11 @@
 //! See <https://man7.org/linux/man-pages/man2/futex.2.html>. Words are private to the process, except where a function's
 //! name says `shared`.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "I8: the word that the kernel sleeps on, named below the one door"
+)]
+
 use std::num::NonZeroU32;
 use std::ptr;
 use std::sync::atomic::AtomicU32;
@@ -13,11 +18,7 @@ use rustix::time::ClockId;
 
 use crate::clock;
 
-<<<<<<< HEAD
-/// Why a wait came back.
-=======
-/// Why [`wait`] returned.
->>>>>>> prose-rust
+/// Why a wait returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
     /// The word differed, another thread woke this one, or the wake-up was spurious: check the word again.

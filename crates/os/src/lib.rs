@@ -8,6 +8,8 @@
 //! - [`fork`]: fork handlers;
 //! - [`thread`]: identify the calling thread, start and name threads, yield the processor.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("Interlock supports Linux only: it is built on futexes and pidfds");
 

@@ -1,5 +1,10 @@
 //! Threads as the operating system sees them.
 
+#![expect(
+    unsafe_code,
+    reason = "the C library tells a thread's identity and starts threads with a stack of a given size"
+)]
+
 use std::ffi::CString;
 use std::io;
 

@@ -5,6 +5,7 @@
 //! - [`WorkQueue`] is where the tasks of a pool wait for its workers, [`CountedQueue`] the same with the workers counted;
 //! - [`ReorderBuffer`] puts results that come in any order in line.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 

@@ -1,5 +1,6 @@
 //! Pools in the child of a fork. One test, because what it forks is the process of all.
 
+#![allow(unsafe_code, reason = "a test forks")]
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 

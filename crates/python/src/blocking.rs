@@ -133,6 +133,7 @@ impl Host for Interpreter<'_> {
     // thread that the interpreter may end meanwhile (`panic = "abort"` in ARCHITECTURE.md). It never ends the main
     // thread, which handles signals.
     #[inline(never)]
+    #[expect(clippy::disallowed_methods, reason = "I2: the one place that detaches")]
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         // A wait that insists comes here again after an exception, and then it sleeps.
         if self.raised.is_none() {

@@ -3,6 +3,7 @@
 //! A method here converts its arguments, calls the engine, and converts the result. Every wait goes through
 //! `blocking::wait`, the one place that detaches from the interpreter.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![allow(
     rustdoc::bare_urls,
     reason = "Python shows the documentation of a class as plain text"

@@ -1,5 +1,10 @@
 //! Access to classes, attributes and a plain call, for which PyO3 has no API, or only a slower one.
 
+#![expect(
+    unsafe_code,
+    reason = "classes, attributes and a plain call, as the interpreter has them"
+)]
+
 use std::ffi::c_int;
 use std::ptr::null_mut;
 

@@ -7,6 +7,7 @@
 //! - [`Lifo`]: last in, first out;
 //! - [`Priority`]: the item with the smallest number first, and first in, first out among equals.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 

@@ -1,6 +1,7 @@
 //! Loom models of `Condition`. `PROTOCOL.md` names the tests beside its claims.
 
 #![cfg(loom)]
+#![expect(unsafe_code, reason = "loom's cells are reached by pointers")]
 #![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
 
 #[path = "../../wait/tests/hosts/mod.rs"]

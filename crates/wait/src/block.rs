@@ -163,6 +163,7 @@ impl Sleeps for Waiter {
 
 /// Sleeps while nobody notified; returns early for whatever reason the kernel finds.
 #[cfg(not(loom))]
+#[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
     futex::wait(waiter.word(), Waiter::ASLEEP, until.nanos())
 }
@@ -191,6 +192,7 @@ fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
 
 /// Sleeps for about `nanos` nanoseconds: the last resort of a thread that waits for a lock word.
 #[cfg(not(loom))]
+#[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 pub(crate) fn nap(nanos: u64) {
     let word = global::AtomicU32::new(0);
     futex::wait(&word, 0, Deadline::NEVER.or_sooner(nanos).nanos());

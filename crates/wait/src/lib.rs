@@ -9,6 +9,7 @@
 //! that lets go of the thread while it sleeps and hears the signals that come meanwhile. What
 //! happens is told to the registered [`Probe`], if there is one.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![warn(missing_debug_implementations)]
 
 #[cfg(not(loom))]

@@ -6,6 +6,8 @@
 //!
 //! States of the word: `FREE` (0), `HELD` (1).
 
+#![expect(unsafe_code, reason = "the value behind the lock under all locks")]
+
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 

@@ -1,5 +1,6 @@
 //! Real forks, of a process with threads that wait and threads at work on the engine.
 
+#![allow(unsafe_code, reason = "a test forks")]
 #![cfg(not(loom))]
 
 mod common;

@@ -1,6 +1,7 @@
 //! Waiting and notifying, in every order of their threads. The names are those of the claims in `PROTOCOL.md`.
 
 #![cfg(loom)]
+#![expect(unsafe_code, reason = "loom's cells are reached by pointers")]
 #![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
 
 mod hosts;

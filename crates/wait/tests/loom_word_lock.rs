@@ -1,6 +1,7 @@
 //! The word lock, in every order of its threads.
 
 #![cfg(loom)]
+#![expect(unsafe_code, reason = "loom's cells are reached by pointers")]
 #![allow(clippy::unwrap_used, reason = "a model may fail loudly, its helpers too")]
 
 mod model;

@@ -1,6 +1,10 @@
 //! Threads of two processes on words that both see.
 
 #![cfg(not(loom))]
+#![expect(
+    unsafe_code,
+    reason = "memory is shared, and a process is forked and killed, by calls of the C library"
+)]
 
 mod common;
 

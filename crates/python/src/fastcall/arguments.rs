@@ -1,5 +1,7 @@
 //! Reads the arguments of a call that may wait.
 
+#![expect(unsafe_code, reason = "the interpreter passes arguments as an array in C")]
+
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};

@@ -1,6 +1,8 @@
 //! The fast functions: take and release an uncontended lock, put an item if there is room, and get an item if there is
 //! one.
 
+#![expect(unsafe_code, reason = "hot functions are plain C functions")]
+
 use interlock_queue::{GetError, PutError};
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;

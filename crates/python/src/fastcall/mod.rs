@@ -6,6 +6,8 @@
 //! (nothing to wait for; no argument, or a plain one). It passes every other case on to the method, with all arguments.
 //! Both call the same engine, and a fast function never decides anything differently from the method.
 
+#![expect(unsafe_code, reason = "fast functions are plain C functions")]
+
 mod arguments;
 pub(crate) mod methods;
 mod new_lock;

@@ -1,5 +1,7 @@
 //! Creates a lock when a program calls its class without arguments, without the general machinery of instantiation.
 
+#![expect(unsafe_code, reason = "a lock is made where its class is called")]
+
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};

@@ -1,5 +1,7 @@
 //! The store of a native queue.
 
+#![expect(unsafe_code, reason = "an integer is read where the interpreter keeps it")]
+
 use interlock_queue::{Fifo, Lifo, Priority, Store, Traverse};
 use pyo3::ffi;
 use pyo3::prelude::*;

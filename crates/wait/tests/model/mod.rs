@@ -1,4 +1,7 @@
 //! How a model is run: in every order of its threads' steps, or in every one with a few preemptions. Prints how many.
+//!
+//! `MODEL_BOUND` allows each model that many preemptions at most (`make test` does, `make models` does not);
+//! `LOOM_MAX_PREEMPTIONS` asks for another number than a model has, also for more.
 
 #![allow(dead_code, reason = "each file of models uses what it needs")]
 
@@ -11,14 +14,18 @@ pub(crate) fn check(body: impl Fn() + Send + Sync + 'static) {
 }
 
 /// As [`check`], but with at most `preemptions` threads taken off the processor while they could have gone on, for models
-/// with too many orders. `LOOM_MAX_PREEMPTIONS` asks for another number.
+/// with too many orders.
 pub(crate) fn check_bounded(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     run(Some(preemptions), body);
 }
 
 fn run(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = model.preemption_bound.or(preemptions);
+    let bound: Option<usize> = std::env::var("MODEL_BOUND")
+        .ok()
+        .and_then(|number| number.parse().ok());
+    let bounded = [bound, preemptions].into_iter().flatten().min();
+    model.preemption_bound = model.preemption_bound.or(bounded);
     model.max_branches = 100_000;
     let orders = Arc::new(AtomicUsize::new(0));
     let counted = orders.clone();

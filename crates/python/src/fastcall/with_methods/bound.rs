@@ -3,6 +3,8 @@
 //! The garbage collector does not track such a bound method. So only receivers that refer to no other object get one:
 //! direct instances of the class. Instances of derived classes get the ordinary bound method.
 
+#![expect(unsafe_code, reason = "bound methods come from a free list")]
+
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{offset_of, size_of};
 use std::ptr::null_mut;

@@ -2,6 +2,8 @@
 //!
 //! They look like the ordinary method behind them: attributes, representation and equality are those of the method.
 
+#![expect(unsafe_code, reason = "these objects are classes made in C")]
+
 use std::ffi::c_int;
 use std::ptr::null_mut;
 

@@ -1,0 +1,216 @@
+"""What the Makefile runs: one environment for each interpreter, and the tasks as sessions in them.
+
+`build-3.13` makes the environment `.nox/build-3-13`, with what the tests need and the extension module, which Cargo
+builds anew where something changed. Every other session runs in such an environment. The Makefile passes on PYTHON (the
+default interpreter), ONLY (labels, such as 3.13t), ALL (every build), and PROFILE (`dev`: with debug assertions).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+from tools.interpreters import find
+
+ROOT = Path(__file__).parent
+TOOLS = Path(sys.executable).parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
+PROFILE = "extension-dev" if os.environ.get("PROFILE") == "dev" else "extension"
+"""The Cargo profile; speed is part of what is tested, so tests run what is released."""
+
+PYTEST_LIMIT = os.environ.get("PYTEST_LIMIT", "900")
+"""Seconds for the Python tests on one interpreter; a single test has its own limit in pyproject.toml."""
+
+MODEL_BOUND = "1"
+"""How many threads the models of `make test` take off the processor; `make models` tries every order."""
+
+ENGINE = ("--workspace", "--exclude", "interlock-python")
+MODELLED = sorted({f"-pinterlock-{path.parts[-3]}" for path in ROOT.glob("crates/*/tests/loom*")})
+FOLDERS = ("python", "tools", "tests", "benches", "examples", "noxfile.py")
+STUBBED = ("_interlock", "concurrent.futures", "queue", "threading")
+
+ONLY = os.environ.get("ONLY", "").split()
+PYTHONS = find(os.environ.get("PYTHON") or "python3", bool(os.environ.get("ALL")), ONLY)
+DEFAULT = next(iter(PYTHONS))
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = True
+os.environ["NOX_ENABLE_STALENESS_CHECK"] = "1"  # an environment of another interpreter is made anew
+
+Command = Sequence[str | Path]
+
+CARGO_DOC = ("env", "RUSTDOCFLAGS=-D warnings", "cargo", "doc", "--quiet", "--no-deps")
+SCRIPTS: dict[str, tuple[Command, str, Sequence[str]]] = {
+    "demo": (("interlock", "demo"), "", [DEFAULT]),
+    "field": (("python", "-m", "tools.field"), "", [DEFAULT]),
+    "programs": (("python", "benches/programs.py", "--write", "docs/benchmarks.md"), "", [DEFAULT]),
+    "which-tool": (("python", "benches/which_tool.py", "--write", "docs/which_tool.md"), "", [DEFAULT]),
+    "soak": (("python", "benches/soak.py", "--write", "docs/benchmarks.md"), "soak", [DEFAULT]),
+    "bench": (("python", "benches/run.py", "--write", "docs/benchmarks.md"), "bench", list(PYTHONS)),
+    "conformance": (("python", "tests/conformance/run_all.py"), "", list(PYTHONS)),
+}
+"""Tasks that are one script: the command, its requirements, and the interpreters that it needs."""
+
+
+def build(session: nox.Session) -> None:
+    """Makes the environment and builds the extension module into it."""
+    label = session.name.removeprefix("build-")
+    groups = ["test", *(["lint"] if label == DEFAULT and not label.endswith("t") else [])]
+    session.install(*(part for group in groups for part in ("-r", str(requirements(group, label)))))
+    env = {"CARGO_TARGET_DIR": str(TARGET / "python" / label)}
+    if label == "3.13t":
+        # PyO3 supports free threading from 3.14 on, and refuses 3.13t unless told to go on.
+        env["UNSAFE_PYO3_SKIP_VERSION_CHECK"] = "1"
+    session.run(str(TOOLS / "maturin"), "develop", "--quiet", "--profile", PROFILE, env=env, external=True)
+
+
+def requirements(group: str, label: str) -> Path:
+    """The file of this group: `requirements/<group>-<label>.txt` where an interpreter needs one of its own."""
+    own = ROOT / "requirements" / f"{group}-{label}.txt"
+    return own if own.exists() else own.with_name(f"{group}.txt")
+
+
+def environment(label: str) -> dict[str, str]:
+    """The process environment in which that of the interpreter is the active one."""
+    folder = ROOT / ".nox" / f"build-{label.replace('.', '-')}"
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {"VIRTUAL_ENV": str(folder), "PATH": path, "PYO3_PYTHON": str(folder / "bin" / "python")}
+
+
+def each(session: nox.Session, env: dict[str, str], commands: Iterable[Command]) -> None:
+    """Runs every command, also after one that failed; then fails, if one did."""
+    failed = []
+    for command in commands:
+        try:
+            session.run(*map(str, command), env=env, external=True)
+        except CommandFailed:
+            failed.append(str(command[0]))
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
+
+
+def test(session: nox.Session) -> None:
+    """The Python tests on one interpreter; those of the house itself on the default one: no Interlock is in them."""
+    label = session.name.removeprefix("test-")
+    chosen = session.posargs or ["-q", *(["--ignore=tests/tidy"] if label != DEFAULT else [])]
+    limit = ("timeout", "--kill-after=10", PYTEST_LIMIT)
+    each(session, environment(label), [(*limit, "python", "-m", "pytest", *chosen)])
+
+
+for label, python in PYTHONS.items():
+    own = f"build-{label}"
+    tags = ["build"] if ONLY or label == DEFAULT else []
+    nox.session(build, name=own, python=python, allow_parallel=True, tags=tags)
+    nox.session(
+        test, name=f"test-{label}", venv_backend="none", requires=[own], allow_parallel=True, tags=["test"]
+    )
+
+
+@nox.session(venv_backend="none", tags=["test"])
+def rust(session: nox.Session) -> None:
+    """The tests of the crates that know no Python, and the examples in their documentation."""
+    quiet = ("--cargo-quiet", "--status-level=fail")
+    if shutil.which("cargo-nextest"):
+        runs: list[Command] = [
+            ("cargo", "nextest", "run", *quiet, *ENGINE),
+            ("cargo", "test", "--quiet", "--doc", *ENGINE),
+        ]
+    else:
+        session.log("cargo-nextest is not on this machine: plain `cargo test` runs the tests")
+        runs = [("cargo", "test", "--quiet", *ENGINE)]
+    each(session, {"CARGO_TARGET_DIR": str(TARGET)}, runs)
+
+
+def models(session: nox.Session, bound: str | None) -> None:
+    """The models of the protocols, by loom."""
+    flags = f"{os.environ.get('RUSTFLAGS', '')} --cfg loom".strip()
+    env = {"RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(TARGET / "loom")} | (
+        {"MODEL_BOUND": bound} if bound else {}
+    )
+    each(session, env, [("cargo", "test", "--quiet", "--release", *MODELLED, "--test", "loom*")])
+
+
+@nox.session(name="models-bounded", venv_backend="none", tags=["test"])
+def models_bounded(session: nox.Session) -> None:
+    """The models with few preemptions, which finds most mistakes in little time."""
+    models(session, MODEL_BOUND)
+
+
+@nox.session(name="models", venv_backend="none")
+def models_whole(session: nox.Session) -> None:
+    """The models in every order of their threads."""
+    models(session, None)
+
+
+def inside(
+    name: str, commands: Callable[[nox.Session], list[Command]], group: str, labels: Sequence[str], *tags: str
+) -> None:
+    """Registers commands as a session in the default environment; these interpreters get the group of requirements."""
+
+    def run(session: nox.Session) -> None:
+        for label in labels if group else ():
+            pip = ("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+            session.run(*pip, "-r", str(requirements(group, label)), env=environment(label), external=True)
+        env = environment(DEFAULT) | {"CARGO_TARGET_DIR": str(TARGET), "MYPYPATH": str(ROOT / "python")}
+        each(session, env, commands(session))
+
+    run.__doc__ = commands.__doc__
+    needs = [f"build-{label}" for label in labels]
+    nox.session(run, name=name, venv_backend="none", requires=needs, tags=list(tags))
+
+
+def lint_python(session: nox.Session) -> list[Command]:
+    """Lints, format, types, imports, and the stubs against the module that was built."""
+    checked = [f"interlock.{name}" for name in STUBBED]
+    stubtest = (
+        "mypy.stubtest",
+        "--concise",
+        "--mypy-config-file=pyproject.toml",
+        "--allowlist=tools/stubtest.txt",
+    )
+    return [
+        ("ruff", "check", "--quiet", *FOLDERS),
+        ("ruff", "format", "--quiet", "--diff", *FOLDERS),
+        ("mypy", "--no-error-summary"),
+        ("lint-imports", "--no-cache"),
+        ("python", "-m", *stubtest, *checked),
+        ("python", "-m", "tools.tidy"),
+    ]
+
+
+def lint_rust(session: nox.Session) -> list[Command]:
+    """Format, lints, links in the documentation; edges, licences and advisories where cargo-deny is there."""
+    deny = [("cargo", "deny", "--log-level=error", "check")] if shutil.which("cargo-deny") else []
+    if not deny:
+        session.log(
+            "cargo-deny is not here: no look at licences and advisories; tools/tidy.py checks the edges"
+        )
+    return [
+        ("cargo", "fmt", "--all", "--check"),
+        ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"),
+        (*CARGO_DOC, "--workspace", "--document-private-items"),
+        *deny,
+    ]
+
+
+def docs(session: nox.Session) -> list[Command]:
+    """The reference in `target/docs`: `rust/doc` by cargo doc, `python` by pdoc."""
+    return [
+        (*CARGO_DOC, *ENGINE, "--target-dir", TARGET / "docs" / "rust"),
+        ("python", "-m", "pdoc", "-o", TARGET / "docs" / "python", "interlock"),
+    ]
+
+
+inside("lint-python", lint_python, "", [DEFAULT], "lint")
+inside("lint-rust", lint_rust, "", [DEFAULT], "lint")
+inside("docs", docs, "docs", [DEFAULT])
+for name, (command, group, labels) in SCRIPTS.items():
+    inside(name, lambda session, command=command: [(*command, *session.posargs)], group, labels)

@@ -7,8 +7,9 @@ use pyo3::types::PyString;
 
 use crate::{errors, raw};
 
-/// Calls the callbacks that are due. If one raises an exception that is no Exception, skips the others, as the standard
-/// library does, except for the engine's own: without these, a call that waits for this future would wait for ever.
+/// Calls the callbacks that are due. If one raises an exception that is not an `Exception`, skips the others, as the
+/// standard library does, except for the engine's own: without these, a call that waits for this future would wait for
+/// ever.
 #[inline]
 pub(super) fn call_back(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult<()> {
     let mut callbacks = due.callbacks();

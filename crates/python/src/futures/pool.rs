@@ -426,7 +426,7 @@ fn ensure_worker(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bo
 
 /// Handles an error that kept a worker from being started for a task that was put. If there are other workers, ignores
 /// the error: they run until no task waits. If there are none, takes the task back and raises the error. (An error that
-/// is no Exception is always raised to the caller, and the task keeps waiting.)
+/// is not an `Exception` is always raised to the caller, and the task keeps waiting.)
 #[cold]
 fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, error: PyErr) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());

@@ -174,7 +174,7 @@ impl Future {
 
     /// Return the exception that the task raised, or None.
     ///
-    /// Blocks as result() does, and raises the same errors of the wait.
+    /// Blocks as result() does, and raises CancelledError and TimeoutError as result() does.
     #[pyo3(signature = (timeout = None))]
     fn exception<'py>(
         slf: &Bound<'py, Self>,

@@ -275,7 +275,7 @@ impl ThreadPool {
         self.settings.lock().notes
     }
 
-    /// The numbers of calls that were submitted, are running, are done, and of those that are done the failed ones.
+    /// The numbers of calls submitted, running, done, and failed. Failed calls count as done too.
     fn _interlock_counts(&self) -> (u64, u64, u64, u64) {
         let counted = self.shared.counts.look();
         (counted.submitted, counted.running, counted.done, counted.failed)

@@ -35,7 +35,7 @@ pub(crate) struct MultiprocessingPool {
     shared: Arc<Shared>,
     /// Not set before `__init__`, and never in a pool that is materialized from the start.
     core: OnceLock<Py<PyAny>>,
-    /// The number of workers.
+    /// The most workers.
     most: AtomicU32,
     initialized: Initialized,
 }

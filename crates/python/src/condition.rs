@@ -317,11 +317,11 @@ impl WaitsInside for Condition {
 
     /// The caller holds the lock, as in the standard library's `notify()`.
     fn let_one_through(&self) -> bool {
-        let somebody = self.engine.waiting() > 0;
+        let waited = self.engine.waiting() > 0;
         if let Some(lock) = self.lock.get() {
             self.notify_with(lock, 1);
         }
-        somebody
+        waited
     }
 }
 

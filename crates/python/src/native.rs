@@ -343,7 +343,8 @@ impl Internal {
         if let Some(found) = raw::instance_dict(object)?.get_item(name)? {
             return Ok(found);
         }
-        // The object has no such attribute, as in the standard library: then it is the function of that name.
+        // Some objects of the standard library's class have such an attribute in place of the function. This one has
+        // not.
         if let Some(function) =
             Standard::of(&object.get_type())?.and_then(|standard| standard.get().function(name).ok())
         {

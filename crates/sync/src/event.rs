@@ -133,11 +133,11 @@ impl Event {
     /// blocks.
     pub fn let_one_through(&self) -> bool {
         let mut state = self.state.lock();
-        let somebody = !state.waiters.is_empty();
+        let waited = !state.waiters.is_empty();
         let wakeup = state.waiters.notify_one();
         drop(state);
         wakeup.run();
-        somebody
+        waited
     }
 
     /// Forgets the waiters: for the child of a fork, which has only one thread. The flag stays as it is.

@@ -126,7 +126,7 @@ impl RLock {
         Ok(Saved { count, owner })
     }
 
-    /// Replaces the one acquisition that the calling thread has just made by `count`.
+    /// Counts the one acquisition that the calling thread has just made as `count` acquisitions.
     pub(crate) fn set_count(&self, count: usize) {
         match count.checked_sub(1) {
             Some(more) => {

@@ -141,8 +141,8 @@ fn a_waiter_that_was_let_through_does_not_time_out() {
         let waiter = start(&event, |event| {
             event.wait_with(&mut WaitContext::until(Deadline::PASSED))
         });
-        let somebody = event.let_one_through();
-        assert_eq!(waiter.join().unwrap().is_ok(), somebody);
+        let let_through = event.let_one_through();
+        assert_eq!(waiter.join().unwrap().is_ok(), let_through);
     });
 }
 
@@ -203,15 +203,15 @@ fn each_party_that_a_retired_barrier_counts_gets_its_index() {
         let leaver = start(&barrier, |barrier| barrier.wait_until(Deadline::PASSED));
         let (retired, wakeups) = barrier.retire();
         wakeups.run();
-        let mut told = Vec::new();
+        let mut indices = Vec::new();
         for party in [stayer, leaver] {
             match party.join().unwrap() {
-                Err(Broken::Retired(index)) => told.push(index),
+                Err(Broken::Retired(index)) => indices.push(index),
                 result => assert_eq!(result, Err(Broken::Broken)),
             }
         }
-        told.sort_unstable();
-        assert_eq!(told, (0..retired.waiting).collect::<Vec<_>>());
+        indices.sort_unstable();
+        assert_eq!(indices, (0..retired.waiting).collect::<Vec<_>>());
     });
 }
 

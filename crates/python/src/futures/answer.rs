@@ -1,4 +1,4 @@
-//! What a task comes to.
+//! The answer of a task: its result or its exception.
 
 use interlock_pool::Outcome;
 use pyo3::exceptions::PyBaseException;
@@ -8,9 +8,9 @@ use crate::errors;
 
 /// The value of a finished future.
 pub(crate) enum Answer {
-    /// What the task returned.
+    /// The task's return value.
     Result(Py<PyAny>),
-    /// What it raised.
+    /// The exception that the task raised.
     Exception(Py<PyAny>),
 }
 
@@ -22,7 +22,7 @@ impl Answer {
         }
     }
 
-    /// The answer as a call gives it.
+    /// The answer from the result of a call.
     pub(crate) fn of(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Self {
         match result {
             Ok(object) => Answer::Result(object.unbind()),
@@ -30,7 +30,7 @@ impl Answer {
         }
     }
 
-    /// As `Future.result()` gives it: the object, or the exception raised.
+    /// The result, or the exception as an error, as `Future.result()` needs it.
     pub(crate) fn unwrap(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
             Answer::Result(object) => Ok(object),
@@ -38,7 +38,7 @@ impl Answer {
         }
     }
 
-    /// The object, whichever it is.
+    /// The result or the exception, as an object.
     pub(super) fn into_object(self) -> Py<PyAny> {
         match self {
             Answer::Result(object) | Answer::Exception(object) => object,
@@ -52,7 +52,7 @@ impl Answer {
     }
 }
 
-/// The error that `raise object` gives: with what is being handled at the moment as its context.
+/// The error of `raise object`, whose context is the exception that is being handled at the moment.
 fn raised(object: Bound<'_, PyAny>) -> PyErr {
     if object.is_instance_of::<PyBaseException>() {
         PyErr::from_type(object.get_type(), object.unbind())

@@ -1,8 +1,8 @@
-//! What a closed executor has as `_work_queue`.
+//! The `_work_queue` of a native executor.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "what PyO3 makes of __getattr__ looks at errors of the interpreter, which are exceptions already"
+    reason = "the code that PyO3 generates for __getattr__ reads errors that are exceptions already"
 )]
 
 use std::sync::OnceLock;
@@ -22,12 +22,12 @@ use crate::raw::intern;
 
 /// The calls that wait in an executor, with the methods of a queue.
 ///
-/// Counting them changes nothing. Whatever else is done opens the executor, and is done to its queue.
+/// Counting the calls changes nothing. Any other operation materializes the executor, and is then done on its queue.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct WaitingCalls {
     shared: Arc<Shared>,
     executor: Py<PyWeakrefReference>,
-    /// The queue of the executor, once that is open.
+    /// The queue of the executor, once it is materialized.
     queue: OnceLock<Py<PyAny>>,
     initialized: Initialized,
 }
@@ -47,7 +47,7 @@ impl WaitingCalls {
         Ok(!self.qsize(py)?.is_truthy()?)
     }
 
-    /// Put something in. None, when the interpreter exits, says that there will be no more calls.
+    /// Put an item in. At interpreter exit, None means that there will be no more calls.
     #[pyo3(signature = (item, *args, **kwargs))]
     fn put<'py>(
         &self,
@@ -64,20 +64,21 @@ impl WaitingCalls {
             }
         }
         let args = [item.clone()].into_iter().chain(args.iter()).collect::<Vec<_>>();
-        let put = self.opened(py)?.getattr(intern!(py, "put"))?;
+        let put = self.materialized_queue(py)?.getattr(intern!(py, "put"))?;
         put.call(PyTuple::new(py, args)?, kwargs)
     }
 
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        self.opened(name.py())?.getattr(name)
+        self.materialized_queue(name.py())?.getattr(name)
     }
 
-    /// A new worker's place.
+    /// The handle of a new worker.
     fn _interlock_worker(&self) -> Worker {
         Worker::at(self.shared.clone())
     }
 
-    /// The executor is gone: called by the weak references of its workers. (If it was closed, it has told them itself.)
+    /// Called by the weak references of the workers when the executor is gone. (A native executor has notified them
+    /// itself.)
     fn _interlock_lost(&self, reference: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = reference.py();
         match self.queue.get() {
@@ -86,12 +87,13 @@ impl WaitingCalls {
         }
     }
 
-    /// The executor's queue, once that is open.
+    /// The executor's queue, once the executor is materialized.
     fn _interlock_materialized(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.queue.get().map(|queue| queue.clone_ref(py))
     }
 
-    /// Wait until `number` calls are done (None: all that were submitted so far), for at most `timeout` seconds; how many are.
+    /// Wait until `number` calls are done (None: all that were submitted so far), for at most `timeout` seconds (None:
+    /// without limit). Returns how many are done.
     #[pyo3(signature = (number = None, timeout = Timeout::Never))]
     fn _interlock_wait(&self, py: Python<'_>, number: Option<u64>, timeout: Timeout) -> PyResult<u64> {
         let counts = &self.shared.counts;
@@ -101,8 +103,8 @@ impl WaitingCalls {
         })
     }
 
-    /// Count calls as done whose futures came back from _interlock_shut_down() or Worker.drain(), and have ended since. A
-    /// thread that waits for all calls to be done relies on that.
+    /// Count `count` calls as done whose futures _interlock_shut_down() or Worker.drain() returned, and which the
+    /// caller has ended since. Threads that wait until all calls are done rely on this.
     fn _interlock_taken_out(&self, count: u64) {
         self.shared.counts.taken_out(count);
     }
@@ -126,13 +128,13 @@ impl WaitingCalls {
         })
     }
 
-    /// From now on the calls wait there.
+    /// Makes `queue` the place where calls wait from now on.
     pub(super) fn move_to(&self, queue: &Bound<'_, PyAny>) {
         let _ = self.queue.set(queue.clone().unbind());
     }
 
-    /// The executor's queue; opens the executor.
-    fn opened<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// The executor's queue. Materializes the executor.
+    fn materialized_queue<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if self.queue.get().is_none()
             && let Some(executor) = self.executor.bind(py).upgrade()
         {

@@ -15,9 +15,9 @@ use crate::blocking;
 use crate::convert::Timeout;
 use crate::initialized::Initialized;
 
-/// An iterator over futures that gives each as it is done: what `as_completed()` goes through.
+/// An iterator that yields futures as they are done. `as_completed()` uses it.
 ///
-/// Its __next__() blocks until the next one is; it raises TimeoutError when that does not happen in time. Follows
+/// Its __next__() blocks until the next one is done, and raises TimeoutError if that does not happen in time. Follows
 /// https://docs.python.org/3/library/concurrent.futures.html#concurrent.futures.as_completed.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Completed {
@@ -28,7 +28,7 @@ pub(crate) struct Completed {
     initialized: Initialized,
 }
 
-/// The futures that were not given yet, at the numbers that their watch knows them by.
+/// The futures that were not yielded yet. The index of each is its number in the watch.
 struct Waiting {
     futures: Vec<Option<Py<Future>>>,
     left: usize,
@@ -36,7 +36,7 @@ struct Waiting {
 
 #[pymethods]
 impl Completed {
-    /// The iterator; None if one of the futures is open, or another library's.
+    /// Create the iterator. Returns None if one of the futures is materialized, or another library's.
     #[staticmethod]
     fn over(futures: &Bound<'_, PyList>, timeout: Timeout) -> PyResult<Option<Self>> {
         let Some((futures, watch)) = watch_all(futures)? else {
@@ -79,12 +79,12 @@ impl Completed {
         Ok(future)
     }
 
-    /// As __next__(): what a generator's send() comes to, which goes through this.
+    /// The same as __next__(), for the send() of a generator that delegates to this.
     fn send<'py>(&self, py: Python<'py>, _value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Future>> {
         self.__next__(py)?.ok_or_else(|| PyStopIteration::new_err(()))
     }
 
-    /// Hear of no more futures. Never blocks for long.
+    /// Stop watching the futures. Never blocks for long.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let futures = {
             let mut waiting = self.waiting.lock();
@@ -99,7 +99,7 @@ impl Completed {
         if !self.initialized.is_set() {
             return Ok(());
         }
-        // Not visited if another thread is at work on it: that keeps the futures alive, which is always safe.
+        // If another thread is using them, the futures are not visited. That keeps them alive, which is always safe.
         let Some(waiting) = self.waiting.try_lock() else {
             return Ok(());
         };
@@ -123,10 +123,10 @@ impl Completed {
     }
 }
 
-/// Futures, and a watch that hears of the end of each.
+/// Futures, and a watch that is notified of the end of each.
 type Watched<'py> = (Vec<Bound<'py, Future>>, Arc<Watch>);
 
-/// `None` if one of the futures is open, or another library's.
+/// Watches all futures. `None` if one of them is materialized, or another library's.
 fn watch_all<'py>(futures: &Bound<'py, PyList>) -> PyResult<Option<Watched<'py>>> {
     let Ok(futures) = futures
         .iter()
@@ -151,7 +151,7 @@ fn unwatch_all(futures: &[Bound<'_, Future>], watch: &Arc<Watch>) -> PyResult<()
         .try_for_each(|future| waiting::unwatch(future, watch))
 }
 
-/// What `wait()` waits for.
+/// When `wait()` returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     FirstCompleted,
@@ -159,8 +159,8 @@ enum Until {
     AllCompleted,
 }
 
-/// Wait for futures; those that are done. `until` is one of the constants of `concurrent.futures`. None, at once, if one of
-/// the futures is open, or another library's.
+/// Wait for futures, and return those that are done. `until` is one of the constants of `concurrent.futures`. Returns
+/// None at once if one of the futures is materialized, or another library's.
 ///
 /// Blocks for at most `timeout` seconds (None: without limit).
 #[pyfunction]
@@ -182,7 +182,7 @@ pub(crate) fn wait_for_futures<'py>(
     let done = collect(py, &futures, &watch, deadline, until);
     unwatch_all(&futures, &watch)?;
     let mut done = done?;
-    // Those that were done while the others were being left.
+    // Add the futures that were done in the meantime, before the watch was removed.
     while let Ok(number) = watch.try_get() {
         done.push(number);
     }
@@ -191,7 +191,7 @@ pub(crate) fn wait_for_futures<'py>(
     ))
 }
 
-/// The numbers of the futures that are done when enough are.
+/// Waits until enough futures are done, and returns the numbers of those that are.
 fn collect(
     py: Python<'_>,
     futures: &[Bound<'_, Future>],

@@ -1,4 +1,4 @@
-//! What follows when a future ends: callbacks, and what is logged of them.
+//! The callbacks of a future that ends, and the log messages about them.
 
 use interlock_pool::Due;
 use pyo3::exceptions::PyException;
@@ -7,8 +7,9 @@ use pyo3::types::PyString;
 
 use crate::{errors, raw};
 
-/// Calls the callbacks that are due. When one raises what is no Exception, the others are left out, as in the standard
-/// library, but for the engine's own: a call that waits for this future would wait for ever.
+/// Calls the callbacks that are due. If one raises an exception that is not an `Exception`, skips the others, as the
+/// standard library does, except for the engine's own: without these, a call that waits for this future would wait for
+/// ever.
 #[inline]
 pub(super) fn call_back(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult<()> {
     let mut callbacks = due.callbacks();
@@ -19,7 +20,7 @@ pub(super) fn call_back(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult
     result
 }
 
-/// Calls a callback if its class says that it is one of the engine's own.
+/// Calls a callback if its class marks it as one of the engine's own.
 #[cold]
 fn call_if_own(slf: &Bound<'_, PyAny>, callback: &Py<PyAny>) {
     let callback = callback.bind(slf.py());
@@ -32,8 +33,8 @@ fn call_if_own(slf: &Bound<'_, PyAny>, callback: &Py<PyAny>) {
     }
 }
 
-/// What calls one of the engine's own callbacks, and logs what it raises: it stands before those that may keep it from being
-/// called. `None` for others. Runs no Python code.
+/// For one of the engine's own callbacks, a callable that calls it and logs its exception. It is put before the other
+/// callbacks, which might keep it from being called. `None` for any other callback. Runs no Python code.
 pub(super) fn always_called<'py>(callback: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = callback.py();
     match raw::lookup(&callback.get_type(), &PyString::intern(py, "_is_always_called")) {
@@ -54,7 +55,7 @@ pub(super) fn call_one(slf: &Bound<'_, PyAny>, callback: &Py<PyAny>) -> PyResult
     }
 }
 
-/// Has something about a future logged as the standard library does.
+/// Logs something about a future as the standard library does.
 #[cold]
 pub(super) fn log(slf: &Bound<'_, PyAny>, what: &str, about: &Bound<'_, PyAny>) -> PyResult<()> {
     let module = slf.py().import("interlock.concurrent.futures._log")?;

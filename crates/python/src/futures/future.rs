@@ -23,38 +23,38 @@ use crate::native::{Exported, Native, materialize, native, standard};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
-/// The result of a task, before and after it is there; see
+/// The result of a task, which may not be finished yet; see
 /// https://docs.python.org/3/library/concurrent.futures.html#future-objects.
 ///
-/// result() and exception() block until the future is done; Ctrl-C ends the wait. Each change of its state is one step: a
-/// future is finished or cancelled once.
+/// result() and exception() block until the future is done; Ctrl-C ends the wait. Each change of its state is one step,
+/// so a future is finished or cancelled only once.
 #[pyclass(frozen, subclass, generic, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Future {
     engine: Engine,
-    /// Where its task waits, if others wait there for room.
+    /// The place where its task waits, if submitters wait there for room.
     place: OnceLock<Weak<dyn Place>>,
-    /// Whether it was cancelled at once, and a worker may yet come to it.
-    told: AtomicBool,
+    /// Whether `_interlock_cancel_at_once()` has notified the watchers, and a worker may still dequeue the task.
+    notified_early: AtomicBool,
     initialized: Initialized,
 }
 
-/// The class of the futures that `submit()` makes: `interlock.concurrent.futures.Future`.
+/// The class of the futures that `submit()` returns: `interlock.concurrent.futures.Future`.
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-/// Tells the module which class of futures `submit()` makes. To be called once, before a future is made.
+/// Tells the module which class of futures `submit()` returns. Called once, before a future is created.
 #[pyfunction]
 pub(crate) fn remember_future_class(class: &Bound<'_, PyType>) {
     let _ = CLASS.set(class.py(), class.clone().unbind());
 }
 
-/// The class of the futures that `submit()` makes.
+/// The class of the futures that `submit()` returns.
 #[inline]
 pub(super) fn future_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     let class = CLASS.get(py).map(|class| class.bind(py));
     class.ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))
 }
 
-/// The names of the phases, as `_state` gives them.
+/// The names of the phases, as in `_state`.
 const NAMES: [(Phase, &str); 5] = [
     (Phase::Pending, "PENDING"),
     (Phase::Running, "RUNNING"),
@@ -81,7 +81,7 @@ impl Future {
         let future = Future {
             engine: Engine::new(),
             place: OnceLock::new(),
-            told: AtomicBool::new(false),
+            notified_early: AtomicBool::new(false),
             initialized: Initialized::new(),
         };
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(future))
@@ -97,29 +97,30 @@ impl Future {
         standard(slf, intern!(slf.py(), "__init__"), (slf,)).map(drop)
     }
 
-    /// Cancel the task unless it runs or is done; whether it is cancelled now. Never blocks for long.
+    /// Cancel the task unless it is running or done, and return whether it is cancelled now. Never blocks for long.
     ///
-    /// Wakes whoever waits for the result, and calls the callbacks. A task that runs is asked to stop: see
+    /// Wakes the threads that wait for the result, and calls the callbacks. Asks a running task to stop: see
     /// interlock.current_task().
     pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
         match native(slf, |future| future.engine.cancel())? {
             Some(Ok(None)) => Ok(true),
             Some(Ok(Some(due))) => {
-                let told = give_up_place(slf);
-                call_back(slf, due).and(told).map(|()| true)
+                let notified = give_up_place(slf);
+                call_back(slf, due).and(notified).map(|()| true)
             }
             Some(Err(Refusal::Phase(_))) => Ok(false),
-            Some(Err(Refusal::Retired)) | None => cancel_open(slf),
+            Some(Err(Refusal::Retired)) | None => cancel_materialized(slf),
         }
     }
 
-    /// Cancel the task, and tell whoever watches at once, instead of when a worker finds out; whether it is cancelled now.
+    /// Cancel the task, and notify watchers at once instead of when a worker dequeues it. Returns whether it is
+    /// cancelled now.
     fn _interlock_cancel_at_once(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let cancelled = Self::cancel(slf)?;
         if cancelled {
-            // Relaxed: whoever comes to the task later sees it, by the state of the future.
-            slf.get().told.store(true, Ordering::Relaxed);
-            tell_cancelled(slf)?;
+            // Relaxed: a worker that dequeues the task later sees this, through the state of the future.
+            slf.get().notified_early.store(true, Ordering::Relaxed);
+            notify_cancelled(slf)?;
         }
         Ok(cancelled)
     }
@@ -129,7 +130,7 @@ impl Future {
         ask(slf, intern!(slf.py(), "cancelled"), Phase::is_cancelled)
     }
 
-    /// Whether the task is being run. Never blocks.
+    /// Whether the task is running. Never blocks.
     fn running<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         ask(slf, intern!(slf.py(), "running"), |phase| phase == Phase::Running)
     }
@@ -140,9 +141,9 @@ impl Future {
         ask(slf, intern!(slf.py(), "done"), Phase::is_done)
     }
 
-    /// Have `fn` called with this future when it is done: by the thread that ends it, or at once if it is done already.
+    /// Call `fn` with this future when it is done: in the thread that finishes it, or at once if it is done already.
     ///
-    /// An Exception that it raises is logged and ignored.
+    /// If `fn` raises an Exception, it is logged and ignored.
     #[pyo3(text_signature = "($self, fn)")]
     #[inline]
     fn add_done_callback(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -156,10 +157,10 @@ impl Future {
         }
     }
 
-    /// What the task returned, or raised.
+    /// Return the result of the task, or raise its exception.
     ///
-    /// Blocks until the future is done, for at most `timeout` seconds (None: without limit). Raises CancelledError if it
-    /// was cancelled, TimeoutError if it is not done by then.
+    /// Blocks until the future is done, for at most `timeout` seconds (None: without limit). Raises CancelledError if
+    /// it was cancelled, TimeoutError if it is not done by then.
     #[pyo3(signature = (timeout = None))]
     fn result<'py>(
         slf: &Bound<'py, Self>,
@@ -167,13 +168,13 @@ impl Future {
     ) -> PyResult<Bound<'py, PyAny>> {
         match wait(slf, timeout)? {
             Ended::Answer(answer) => Ok(answer.unwrap(slf.py())?.into_bound(slf.py())),
-            Ended::Open(timeout) => standard(slf, intern!(slf.py(), "result"), (slf, timeout)),
+            Ended::Materialized(timeout) => standard(slf, intern!(slf.py(), "result"), (slf, timeout)),
         }
     }
 
-    /// What the task raised, or None.
+    /// Return the exception that the task raised, or None.
     ///
-    /// Blocks, and raises, as result() does.
+    /// Blocks as result() does, and raises CancelledError and TimeoutError as result() does.
     #[pyo3(signature = (timeout = None))]
     fn exception<'py>(
         slf: &Bound<'py, Self>,
@@ -183,15 +184,17 @@ impl Future {
         match wait(slf, timeout)? {
             Ended::Answer(Answer::Exception(exception)) => Ok(exception.into_bound(py)),
             Ended::Answer(Answer::Result(_)) => Ok(py.None().into_bound(py)),
-            Ended::Open(timeout) => standard(slf, intern!(py, "exception"), (slf, timeout)),
+            Ended::Materialized(timeout) => standard(slf, intern!(py, "exception"), (slf, timeout)),
         }
     }
 
-    /// For executors: begin with the task. False if it was cancelled; raises RuntimeError if it was begun before.
+    /// For executors: mark the task as running. Returns False if it was cancelled. Raises RuntimeError if it was
+    /// started before.
     pub(super) fn set_running_or_notify_cancel<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         // Relaxed: see `_interlock_cancel_at_once`.
-        if slf.get().told.load(Ordering::Relaxed) && slf.get().told.swap(false, Ordering::Relaxed) {
+        let early = &slf.get().notified_early;
+        if early.load(Ordering::Relaxed) && early.swap(false, Ordering::Relaxed) {
             return Ok(false.into_pyobject(py)?.to_owned().into_any());
         }
         match native(slf, |future| future.engine.begin())? {
@@ -210,8 +213,8 @@ impl Future {
         }
     }
 
-    /// For executors: finish with a result. Wakes whoever waits, and calls the callbacks. Raises InvalidStateError if the
-    /// future is done already.
+    /// For executors: finish with a result. Wakes the waiting threads and calls the callbacks. Raises InvalidStateError
+    /// if the future is done already.
     #[inline]
     fn set_result(slf: &Bound<'_, Self>, result: Py<PyAny>) -> PyResult<()> {
         match finish(slf, Answer::Result(result))? {
@@ -223,7 +226,7 @@ impl Future {
         }
     }
 
-    /// For executors: finish with an exception; otherwise as set_result().
+    /// For executors: finish with an exception. Otherwise like set_result().
     fn set_exception(slf: &Bound<'_, Self>, exception: Py<PyAny>) -> PyResult<()> {
         let none = exception.is_none(slf.py());
         let answer = if none { Answer::Result } else { Answer::Exception };
@@ -259,7 +262,7 @@ impl Future {
         Ok(PyString::new(py, &text).into_any())
     }
 
-    /// The state, by its name, if the future is closed.
+    /// The name of the state, if the future is native.
     fn _interlock_state<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
         PyString::intern(py, name_of(self.engine.phase()))
     }
@@ -284,11 +287,11 @@ impl Future {
     }
 }
 
-/// How a wait for a future came to its end.
+/// How a wait for a future ended.
 enum Ended<'py> {
     Answer(Answer),
-    /// The future is open: the wait, or what is left of it, is the standard library's, with this timeout.
-    Open(Option<Bound<'py, PyAny>>),
+    /// The future is materialized: the standard library's function does the wait, or the rest of it, with this timeout.
+    Materialized(Option<Bound<'py, PyAny>>),
 }
 
 impl Future {
@@ -296,14 +299,14 @@ impl Future {
         &self.engine
     }
 
-    /// Its task is about to be put there, where others may wait for room.
+    /// Records the place where its task is about to be put, where submitters may wait for room.
     pub(super) fn waits_at(&self, place: Weak<dyn Place>) {
         let _ = self.place.set(place);
     }
 
-    /// What the task came to, for a caller that knows the future to be closed. Blocks until it is there, or until the
-    /// deadline; `None` if the future was opened meanwhile.
-    pub(super) fn wait_closed(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Answer>> {
+    /// Waits for the answer of the task. The caller knows that the future is native. Blocks until the future is done,
+    /// or until the deadline. `None` if the future was materialized during the wait.
+    pub(super) fn wait_native(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Answer>> {
         if !self.engine.phase().is_done() {
             match blocking::wait(py, deadline, |context| self.engine.wait_with(context))? {
                 Waited::Done => {}
@@ -319,7 +322,7 @@ impl Future {
     }
 }
 
-/// Waits for a future. A timeout is looked at only if there is something to wait for.
+/// Waits for a future. Checks a timeout only if there is something to wait for.
 #[inline]
 fn wait<'py>(slf: &Bound<'py, Future>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Ended<'py>> {
     let py = slf.py();
@@ -330,16 +333,16 @@ fn wait<'py>(slf: &Bound<'py, Future>, timeout: Option<&Bound<'py, PyAny>>) -> P
             _ => Deadline::NEVER,
         };
         deadline = Some(limit);
-        future.wait_closed(py, limit)
+        future.wait_native(py, limit)
     })?;
     match (answer.transpose()?.flatten(), deadline) {
         (Some(answer), _) => Ok(Ended::Answer(answer)),
-        (None, Some(deadline)) => seconds_left(py, deadline).map(Ended::Open),
-        (None, None) => Ok(Ended::Open(timeout.cloned())),
+        (None, Some(deadline)) => seconds_left(py, deadline).map(Ended::Materialized),
+        (None, None) => Ok(Ended::Materialized(timeout.cloned())),
     }
 }
 
-/// What is left of the time, in seconds.
+/// The time left until a deadline, in seconds.
 pub(super) fn seconds_left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
     let left = deadline
         .remaining()
@@ -347,7 +350,7 @@ pub(super) fn seconds_left(py: Python<'_>, deadline: Deadline) -> PyResult<Optio
     Ok(left.transpose()?.map(Bound::into_any))
 }
 
-/// Something about the phase of a future.
+/// Answers a question about the phase of a future.
 #[inline]
 fn ask<'py>(
     slf: &Bound<'py, Future>,
@@ -360,7 +363,7 @@ fn ask<'py>(
     }
 }
 
-/// Gives a future its answer; the answer comes back if the future is open.
+/// Finishes a future with its answer. Returns the answer if the future is materialized.
 #[inline]
 pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option<Answer>> {
     let mut answer = Some(answer);
@@ -378,15 +381,16 @@ pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option
     }
 }
 
-/// Begins with the call of a future; whether it is to be made. Not if it was cancelled, which whoever watches knows then.
+/// Marks the task of a future as running, and returns whether to run it. If it was cancelled, notifies the watchers and
+/// returns `false`.
 ///
 /// # Errors
-/// It was begun before.
+/// The task was started before.
 #[inline]
 pub(super) fn begin(slf: &Bound<'_, Future>) -> PyResult<bool> {
     match native(slf, |future| future.engine.begin())? {
         Some(Ok(run)) => Ok(run),
-        // It was cancelled, and everybody was told.
+        // It was cancelled, and all watchers have been notified.
         Some(Err(Refusal::Phase(Phase::CancelledAndNotified))) => Ok(false),
         Some(Err(Refusal::Phase(_))) => Future::set_running_or_notify_cancel(slf)?.is_truthy(),
         Some(Err(Refusal::Retired)) | None => begin_materialized(slf),
@@ -399,34 +403,34 @@ fn begin_materialized(slf: &Bound<'_, Future>) -> PyResult<bool> {
 }
 
 #[cold]
-fn cancel_open(slf: &Bound<'_, Future>) -> PyResult<bool> {
+fn cancel_materialized(slf: &Bound<'_, Future>) -> PyResult<bool> {
     let py = slf.py();
     slf.get().engine.ask_to_stop();
     let answer = standard(slf, intern!(py, "cancel"), (slf,));
-    // Also when a callback raised.
+    // Also if a callback raised.
     if slf.get().place.get().is_some() && Future::cancelled(slf)?.is_truthy()? {
         give_up_place(slf)?;
     }
     answer?.is_truthy()
 }
 
-/// Tells whoever watches a cancelled future, in the place of a worker, unless one was faster.
-fn tell_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
+/// Notifies the watchers of a cancelled future in place of a worker, unless a worker has done so first.
+fn notify_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     match native(slf, |future| future.engine.begin())? {
         Some(Ok(_) | Err(Refusal::Phase(_))) => Ok(()),
         Some(Err(Refusal::Retired)) | None => begin_materialized(slf).map(drop),
     }
 }
 
-/// Makes room for another task where a cancelled one waits and there is only so much.
+/// Takes a cancelled task out of a bounded queue, so that there is room for another.
 fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
     match slf.get().place.get().and_then(Weak::upgrade) {
-        Some(place) if place.take_back(slf) => tell_cancelled(slf),
+        Some(place) if place.take_back(slf) => notify_cancelled(slf),
         _ => Ok(()),
     }
 }
 
-/// Moves what the future knows into the attributes; who waits for many futures goes on to hear of this one.
+/// Moves the state of the future into the attributes. Threads that watch many futures are still notified of this one.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
     let Some((mut contents, wakeups)) = object.cast::<Future>()?.get().engine.retire() else {

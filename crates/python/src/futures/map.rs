@@ -15,10 +15,10 @@ use crate::errors;
 use crate::initialized::Initialized;
 use crate::raw::intern;
 
-/// An iterator over the results of futures, in their order: what the generators of `map()` go through.
+/// An iterator over the results of futures, in order. The generators of `map()` use it.
 ///
-/// Its __next__() blocks until the next result is there; it raises what the call raised, and TimeoutError when the
-/// result is not there in time. Then its call is cancelled.
+/// Its __next__() blocks until the next result is ready. It raises the exception of the call, or TimeoutError if the
+/// result is not ready in time. In either case it cancels the call.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Results {
     coming: StateLock<VecDeque<Py<PyAny>>>,
@@ -63,12 +63,12 @@ impl Results {
         Err(error)
     }
 
-    /// As __next__(): what a generator's send() comes to, which goes through this.
+    /// The same as __next__(), for the send() of a generator that delegates to this.
     fn send(&self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.__next__(py)?.ok_or_else(|| PyStopIteration::new_err(()))
     }
 
-    /// Cancel the calls that have not begun, and give no more results. Never blocks.
+    /// Cancel the calls that have not started, and yield no more results. Never blocks.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let coming = std::mem::take(&mut *self.coming.lock());
         let cancel = intern!(py, "cancel");
@@ -81,7 +81,7 @@ impl Results {
         if !self.initialized.is_set() {
             return Ok(());
         }
-        // Not visited if another thread is at work on it: that keeps the futures alive, which is always safe.
+        // If another thread is using them, the futures are not visited. That keeps them alive, which is always safe.
         let Some(coming) = self.coming.try_lock() else {
             return Ok(());
         };

@@ -1,4 +1,4 @@
-//! `concurrent.futures`: futures and the pool of threads.
+//! `concurrent.futures`: futures and the thread pool.
 
 mod answer;
 mod calls;

@@ -1,4 +1,4 @@
-//! The pool of threads behind `ThreadPoolExecutor`.
+//! The thread pool behind `ThreadPoolExecutor`.
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
@@ -27,23 +27,23 @@ use crate::raw::intern;
 use crate::standard::Standard;
 use crate::{blocking, fastcall, raw};
 
-/// What an executor was made with, and whether it takes calls.
+/// The settings of an executor, and whether it takes calls.
 #[derive(Clone, Copy, Default)]
 struct Settings {
-    /// Whether calls that come from outside are taken.
+    /// Whether it takes calls from outside.
     takes: bool,
-    /// Whether there is room for so many tasks only.
+    /// Whether the number of waiting tasks is bounded.
     bounded: bool,
     /// Whether submit() waits for room.
     blocks: bool,
-    /// Whether exceptions say where their calls were submitted.
+    /// Whether exceptions name the place where their calls were submitted.
     notes: bool,
 }
 
-/// A call that was held: the function, its arguments, and where it was submitted, if that is noted.
+/// A call that was held back: the function, its arguments, and the place where it was submitted, if that is noted.
 type HeldCall = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>);
 
-/// What a closed executor works with.
+/// The parts of a native executor.
 struct PoolCore {
     /// Its `_threads`.
     threads: Py<PySet>,
@@ -52,10 +52,10 @@ struct PoolCore {
     calls: Py<WaitingCalls>,
 }
 
-/// The engine of an executor: where its calls wait for workers.
+/// The engine of an executor, in which calls wait for workers.
 ///
-/// An executor is a subclass that starts the workers: _interlock_start_worker() is called when more calls wait than workers
-/// are idle, as long as there are fewer than _max_workers of them.
+/// An executor is a subclass that starts the workers. This calls _interlock_start_worker() if more calls wait than
+/// workers are idle, and there are fewer than _max_workers of them.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct ThreadPool {
     shared: Arc<Shared>,
@@ -64,7 +64,7 @@ pub(crate) struct ThreadPool {
     initialized: Initialized,
 }
 
-/// A call as it is given to submit().
+/// A call as passed to submit().
 struct Call<'py> {
     callable: Bound<'py, PyAny>,
     args: Bound<'py, PyTuple>,
@@ -90,9 +90,9 @@ impl ThreadPool {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
     }
 
-    /// Begin with these attributes, which the standard library's `__init__` has made. At most `max_pending` calls wait (0: any
-    /// number), and `blocks` says whether submit() then waits for room. False, and nothing was done, if the executor is open,
-    /// or has begun before.
+    /// Initialize with these attributes, which the standard library's `__init__` has created. At most `max_pending`
+    /// calls can wait (0: any number); `blocks` says whether submit() then waits for room. Returns False and does
+    /// nothing if the executor is materialized or was initialized before.
     fn _interlock_begin(
         slf: &Bound<'_, Self>,
         attributes: &Bound<'_, PyDict>,
@@ -124,10 +124,10 @@ impl ThreadPool {
         began.unwrap_or(Ok(false))
     }
 
-    /// Have `fn(*args, **kwargs)` called by a worker; the future of its result.
+    /// Run `fn(*args, **kwargs)` in a worker, and return the future of its result.
     ///
-    /// Never blocks, unless the executor was made with `max_pending` and that many calls wait: then until a worker takes one
-    /// of them, or one is cancelled. A worker of the executor itself never waits here. Raises RuntimeError after shutdown().
+    /// Blocks only if the executor has `max_pending` and that many calls wait: then until a worker takes one of them,
+    /// or one is cancelled. A worker of the executor itself never waits here. Raises RuntimeError after shutdown().
     #[pyo3(signature = (r#fn, /, *args, **kwargs), text_signature = "($self, fn, /, *args, **kwargs)")]
     fn submit<'py>(
         slf: &Bound<'py, Self>,
@@ -147,8 +147,8 @@ impl ThreadPool {
         }
     }
 
-    /// As submit(), with a priority: the smallest number first. None if the executor does not take the call in this way: if
-    /// it is open, or takes no more calls.
+    /// Like submit(), with a priority; the smallest number runs first. Returns None if the executor is materialized or
+    /// takes no more calls.
     fn _interlock_submit_at<'py>(
         slf: &Bound<'py, Self>,
         priority: i64,
@@ -168,9 +168,9 @@ impl ThreadPool {
         .map(Result::ok)
     }
 
-    /// As _interlock_submit_at(), for a future that there is already, for which there is always room: never blocks. `call` is
-    /// the function, its arguments, and where it was submitted, for a note on the exception that it may raise. Whether the
-    /// executor takes the call. If an Exception is raised, it does not.
+    /// Like _interlock_submit_at(), for a future that exists already. Ignores the bound, so it never blocks. `call` has
+    /// the function, its arguments, and the place where it was submitted, for a note on an exception. Returns whether
+    /// the executor takes the call. If this raises an Exception, the executor does not take it.
     fn _interlock_submit_held(
         slf: &Bound<'_, Self>,
         future: Bound<'_, Future>,
@@ -190,7 +190,7 @@ impl ThreadPool {
             site,
         };
         match native(slf, |pool| pool.shared.queue.put_over(priority, task))? {
-            Some(Ok(placed)) => match see_to(slf, placed) {
+            Some(Ok(placed)) => match ensure_worker(slf, placed) {
                 Ok(true) => Ok(true),
                 Ok(false) => Ok(!slf.get().shared.take_back(&held)),
                 Err(error) => no_further_worker(slf, &held, error).map(|()| true),
@@ -199,8 +199,8 @@ impl ThreadPool {
         }
     }
 
-    /// Submit `fn(*args)` for each tuple of arguments from `calls`; the results in their order. None, and nothing was done, if
-    /// somebody has changed the class of the futures.
+    /// Submit `fn(*args)` for each tuple of arguments from `calls`, and return an iterator over the results in order.
+    /// Returns None and does nothing if a program has changed the class of the futures.
     fn _interlock_map(
         slf: &Bound<'_, Self>,
         r#fn: &Bound<'_, PyAny>,
@@ -220,13 +220,14 @@ impl ThreadPool {
         Ok(Some(Results::over(futures, deadline, return_exceptions)))
     }
 
-    /// Take no more calls from outside.
+    /// Stop taking calls from outside.
     fn _interlock_refuse(&self) {
         self.settings.lock().takes = false;
     }
 
-    /// Say that the executor is shut down. Those that wait are still run, unless `drain` is true: then their futures come
-    /// back. If `holds`, calls that there are already may still come. None, and nothing was done, if the executor is open.
+    /// Shut the executor down. Workers still run the waiting calls, unless `drain` is true: then this returns their
+    /// futures. If `holds`, calls that are held back may still be submitted. Returns None and does nothing if the
+    /// executor is materialized.
     fn _interlock_shut_down(
         slf: &Bound<'_, Self>,
         holds: bool,
@@ -246,7 +247,8 @@ impl ThreadPool {
         ended.transpose()
     }
 
-    /// Count no workers: in the child of a fork, where they do not exist. Nothing if the executor is open.
+    /// Forget the workers: for the child of a fork, where they do not exist. Does nothing if the executor is
+    /// materialized.
     fn _interlock_forget_workers(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let forgot = native(slf, |pool| {
@@ -259,7 +261,7 @@ impl ThreadPool {
         Ok(())
     }
 
-    /// What waits in the executor, if that is closed: its `_work_queue`.
+    /// The calls that wait in a native executor: its `_work_queue`.
     fn _interlock_calls(&self, py: Python<'_>) -> PyResult<Py<WaitingCalls>> {
         match self.core.get() {
             Some(core) => Ok(core.calls.clone_ref(py)),
@@ -267,13 +269,13 @@ impl ThreadPool {
         }
     }
 
-    /// Whether exceptions say where their calls were submitted.
+    /// Whether exceptions name the place where their calls were submitted.
     #[getter]
     fn _interlock_notes(&self) -> bool {
         self.settings.lock().notes
     }
 
-    /// Counts of calls: submitted, running, done, and failed among these.
+    /// The numbers of calls submitted, running, done, and failed. Failed calls count as done too.
     fn _interlock_counts(&self) -> (u64, u64, u64, u64) {
         let counted = self.shared.counts.look();
         (counted.submitted, counted.running, counted.done, counted.failed)
@@ -287,7 +289,7 @@ impl ThreadPool {
     }
 }
 
-/// A number of workers. The standard library compares with whatever number it is given: 2.5 allows for three.
+/// A number of workers. The standard library accepts any number and compares with it: 2.5 allows three workers.
 struct MaxWorkers(usize);
 
 impl<'py> FromPyObject<'_, 'py> for MaxWorkers {
@@ -318,13 +320,13 @@ impl ThreadPool {
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        // The workers do what waits, and end.
+        // The workers run the waiting tasks, and end.
         self.shared.queue.shutdown();
     }
 }
 
-/// Puts a call into the queue; the future of its result. The call comes back if the executor does not take it so: if it is
-/// open, or takes no more calls.
+/// Puts a call into the queue and returns the future of its result. Returns the call if the executor is materialized or
+/// takes no more calls.
 #[inline]
 fn put_new<'py>(
     slf: &Bound<'py, ThreadPool>,
@@ -338,7 +340,7 @@ fn put_new<'py>(
     }
     let future = fastcall::new_instance(future_class(py)?)?.cast_into::<Future>()?;
     if future.as_super().get().is_materialized() {
-        standard(&future, intern!(py, "__init__"), (&future,))?; // somebody has changed the class
+        standard(&future, intern!(py, "__init__"), (&future,))?; // a program has changed the class
     }
     if settings.bounded {
         future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
@@ -351,7 +353,7 @@ fn put_new<'py>(
         site: settings.notes.then(|| site(py)).transpose()?,
     };
     let refused = match put(slf, priority, task)? {
-        Ok(placed) if see_to(slf, placed)? => return Ok(Ok(future)),
+        Ok(placed) if ensure_worker(slf, placed)? => return Ok(Ok(future)),
         Ok(_) => slf.get().shared.take_out(&future),
         Err(task) => Some(task),
     };
@@ -365,14 +367,14 @@ fn put_new<'py>(
     })
 }
 
-/// Where the code is that submits a call.
+/// The place in the code that submits a call.
 #[cold]
 fn site(py: Python<'_>) -> PyResult<Py<PyAny>> {
     let notes = py.import("interlock.concurrent.futures._notes")?;
     notes.call_method0("site").map(Bound::unbind)
 }
 
-/// Puts a task into the queue. It comes back if the executor is open, or takes no more tasks.
+/// Puts a task into the queue. Returns the task if the executor is materialized or takes no more tasks.
 #[inline]
 fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<PutOutcome, Task>> {
     let mut task = Some(task);
@@ -387,14 +389,14 @@ fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Resul
     }
 }
 
-/// As [`put`], when there is no room.
+/// Like [`put`], if there is no room.
 #[cold]
 fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<PutOutcome, Task>> {
     let (py, this) = (slf.py(), slf.get());
     let put = if !this.settings.lock().blocks {
         Err(PutError::Full(task))
-    } else if this.shared.is_worked_for_here() {
-        // Each worker might wait so, and there would never be room.
+    } else if this.shared.current_thread_is_worker() {
+        // If workers waited here, all of them might, and there would never be room.
         this.shared.queue.put_over(priority, task)
     } else {
         blocking::wait(py, Deadline::NEVER, |context| {
@@ -408,10 +410,10 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResul
     }
 }
 
-/// Counts a task that was put, and has a worker started for it if none is idle. Whether there is anybody to run it, or it
-/// was moved to where others see to that.
+/// Counts a task that was put, and starts a worker for it if none is idle. Returns whether the task will be run: by a
+/// worker, or in the standard library's queue if the executor was materialized.
 #[inline]
-fn see_to(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bool> {
+fn ensure_worker(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bool> {
     let this = slf.get();
     this.shared.counts.submitted();
     if placed == PutOutcome::NoGetter && this.may_have_more_workers(slf.py()) {
@@ -422,8 +424,9 @@ fn see_to(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bool> {
     Ok(true)
 }
 
-/// What is left of an error by which no further worker was started for a task that was put: nothing, if there are workers,
-/// which live until nothing waits. If not, the task is taken back. (What is no Exception is for who called: the task waits.)
+/// Handles an error that kept a worker from being started for a task that was put. If there are other workers, ignores
+/// the error: they run until no task waits. If there are none, takes the task back and raises the error. (An error that
+/// is not an `Exception` is always raised to the caller, and the task keeps waiting.)
 #[cold]
 fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, error: PyErr) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
@@ -438,7 +441,7 @@ fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, er
     Ok(())
 }
 
-/// What the standard library's submit() makes of a call.
+/// Submits a call with the standard library's submit().
 #[cold]
 fn submit_standard<'py>(slf: &Bound<'py, ThreadPool>, call: Call<'py>) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
@@ -447,16 +450,17 @@ fn submit_standard<'py>(slf: &Bound<'py, ThreadPool>, call: Call<'py>) -> PyResu
     function(slf, intern!(py, "submit"))?.call(args, call.kwargs.as_ref())
 }
 
-/// Moves the calls that wait into the queue of the attributes, in their order. Workers go on with the standard library's loop.
+/// Moves the waiting calls into the queue among the attributes, in order. Workers continue with the standard library's
+/// loop.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
     let pool = object.cast::<ThreadPool>()?.get();
     pool.settings.lock().takes = false;
     let Some(core) = pool.core.get() else {
-        return Ok(Exported::Moved(Vec::new())); // its `__init__` is yet to come
+        return Ok(Exported::Moved(Vec::new())); // its `__init__` has not run yet
     };
     let queue = attributes.as_any().get_item("_work_queue")?;
-    // Before the retirement: a worker that finds out about that goes on there.
+    // Before retiring the queue: a worker that finds it retired continues with the new one.
     core.calls.get().move_to(&queue);
     let Some(retired) = pool.shared.queue.retire() else {
         return Ok(Exported::Moved(Vec::new()));

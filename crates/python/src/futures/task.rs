@@ -1,4 +1,4 @@
-//! What a pool is asked to do.
+//! The tasks of an executor.
 
 use std::cell::Cell;
 
@@ -20,7 +20,7 @@ thread_local! {
     static CURRENT: Cell<Option<Py<Future>>> = const { Cell::new(None) };
 }
 
-/// The task that the calling thread runs for an executor; None if it runs none.
+/// The task that the calling thread is running for an executor; None if there is none.
 #[pyfunction]
 pub(crate) fn current_task(py: Python<'_>) -> Option<CurrentTask> {
     let future = CURRENT.take();
@@ -29,13 +29,13 @@ pub(crate) fn current_task(py: Python<'_>) -> Option<CurrentTask> {
     task
 }
 
-/// A task, as the code that it runs sees it.
+/// A task, as seen by the code that it runs.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct CurrentTask(Py<Future>);
 
 #[pymethods]
 impl CurrentTask {
-    /// Whether the task should stop: its future's cancel() was called, or its time is over.
+    /// Whether the task should stop, because its future's cancel() was called or its time is over.
     #[getter]
     fn cancelled(&self) -> bool {
         self.0.get().engine().is_asked_to_stop()
@@ -61,27 +61,28 @@ impl CurrentTask {
     }
 }
 
-/// A call, and the future of its result.
+/// A call and its future.
 pub(super) struct Task {
     pub(super) future: Py<Future>,
     pub(super) callable: Py<PyAny>,
     pub(super) args: Py<PyTuple>,
     pub(super) kwargs: Option<Py<PyDict>>,
-    /// Where it was submitted, if its exception is to say so.
+    /// The place in the code that submitted it, if its exception is to name that.
     pub(super) site: Option<Py<PyAny>>,
 }
 
-/// The standard library's class of calls that wait, and whether it keeps function and arguments in one attribute.
+/// The standard library's class of waiting calls, and whether it keeps function and arguments in one attribute.
 static ITEMS: PyOnceLock<(Py<PyType>, bool)> = PyOnceLock::new();
 
-/// Tells the module of the class of calls that wait in an open executor. To be called once, before one is made.
+/// Tells the module the class of calls that wait in a materialized executor. Called once, before one is created.
 #[pyfunction]
 pub(crate) fn remember_work_items(class: &Bound<'_, PyType>, in_one: bool) {
     let _ = ITEMS.set(class.py(), (class.clone().unbind(), in_one));
 }
 
 impl Task {
-    /// The task as one of the standard library's. Runs no Python code: an executor is being opened.
+    /// Converts the task to one of the standard library's. Runs no Python code, because an executor is being
+    /// materialized.
     pub(super) fn into_item(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         let (class, in_one) = ITEMS
             .get(py)
@@ -100,10 +101,10 @@ impl Task {
         Ok(item)
     }
 
-    /// Makes the call and gives the future its answer, unless the future was cancelled; whether the call raised nothing.
+    /// Makes the call and finishes the future, unless it was cancelled. Returns `false` if the call raised.
     ///
     /// # Errors
-    /// A callback of the future raised what is not for logging, or somebody else was at the future.
+    /// A callback of the future raised an exception that is not just logged, or other code has changed its state.
     pub(super) fn run(self, py: Python<'_>) -> PyResult<bool> {
         let future = self.future.into_bound(py);
         if !future::begin(&future)? {
@@ -117,7 +118,7 @@ impl Task {
         if let (Answer::Exception(exception), Some(site)) = (&answer, &self.site) {
             note(exception.bind(py), self.callable.bind(py), site.bind(py));
         }
-        // What was given to the call is let go of before anybody hears of its end.
+        // Release the arguments of the call before its future is done.
         drop((self.callable, self.args, self.kwargs));
         let succeeded = matches!(answer, Answer::Result(_));
         match future::finish(&future, answer)? {
@@ -131,7 +132,8 @@ impl Task {
     }
 }
 
-/// Says on the exception where it comes from. An exception that takes no note goes without.
+/// Adds a note to an exception that names the place that submitted the call. If that fails, the exception stays as it
+/// is.
 #[cold]
 fn note(exception: &Bound<'_, PyAny>, callable: &Bound<'_, PyAny>, site: &Bound<'_, PyAny>) {
     let py = callable.py();

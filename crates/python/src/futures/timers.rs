@@ -8,15 +8,15 @@ use pyo3::prelude::*;
 use crate::blocking;
 use crate::convert::Timeout;
 
-/// Objects that come out when their time has come; see `interlock.concurrent.futures._clock`.
+/// Objects with a deadline, which come out when it has passed; see `interlock.concurrent.futures._clock`.
 ///
-/// The garbage collector is not told of them: they are weak references without callbacks, which refer to nothing else.
+/// The garbage collector does not see them: they are weak references without callbacks, which refer to nothing else.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Alarms {
     engine: Arc<DelayQueue<Py<PyAny>>>,
 }
 
-/// An object among the alarms, which is forgotten when this is called: a callback of a future.
+/// The handle of an object among the alarms. Calling it, as a callback of a future, forgets the object.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Alarm {
     engine: Arc<DelayQueue<Py<PyAny>>>,
@@ -32,14 +32,15 @@ impl Alarms {
         }
     }
 
-    /// Have next() give `item` in `timeout` seconds; its alarm, and whether somebody has to call next() now. Never blocks.
+    /// Let next() return `item` in `timeout` seconds. Returns its alarm, and whether a thread has to call next() now.
+    /// Never blocks.
     fn put(&self, timeout: Timeout, item: Py<PyAny>) -> PyResult<(Alarm, bool)> {
         let (ticket, wanted) = self.engine.put(timeout.deadline()?, item);
         let engine = self.engine.clone();
         Ok((Alarm { engine, ticket }, wanted))
     }
 
-    /// The item whose time has come first. Blocks until there is one; None when there is no item at all.
+    /// Return the item whose time came first. Blocks until there is one. Returns None if there is no item at all.
     fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         blocking::wait(py, Deadline::NEVER, |context| self.engine.take_with(context))
     }
@@ -49,7 +50,7 @@ impl Alarms {
         self.engine.len()
     }
 
-    /// Forget all items: in the child of a fork, where nobody takes them.
+    /// Forget all items: for the child of a fork, where no thread takes them.
     fn reset(&self) {
         drop(self.engine.reset());
     }
@@ -57,7 +58,7 @@ impl Alarms {
 
 #[pymethods]
 impl Alarm {
-    /// Forget the object, unless it came out.
+    /// Forget the object, unless next() has returned it.
     fn __call__(&self, _future: &Bound<'_, PyAny>) {
         drop(self.engine.take_back(self.ticket));
     }

@@ -1,4 +1,4 @@
-//! What those who wait for futures do with each of them, be it closed or open.
+//! Operations of code that waits for futures, whether they are native or materialized.
 
 use interlock_pool::Watch;
 use interlock_wait::Deadline;
@@ -11,14 +11,14 @@ use super::watcher::Watcher;
 use crate::native::{function, native, standard};
 use crate::raw::intern;
 
-/// What the task of a future came to; the future may be another library's. Blocks until it is there, or until `deadline`.
+/// Waits for the answer of a future, which may be another library's. Blocks until it is done, or until `deadline`.
 ///
 /// # Errors
-/// It is not there in time, was cancelled, or a signal handler raised.
+/// The future was not done in time, it was cancelled, or a signal handler raised.
 pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyResult<Answer> {
     let py = future.py();
     if let Ok(future) = future.cast::<Future>()
-        && let Some(answer) = native(future, |future| future.wait_closed(py, deadline))?
+        && let Some(answer) = native(future, |future| future.wait_native(py, deadline))?
             .transpose()?
             .flatten()
     {
@@ -33,12 +33,12 @@ pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyR
     }
 }
 
-/// Has `watch` hear of the end of a future, if that is closed; whether it is.
+/// Registers `watch` for the end of a future if the future is native, and returns whether it is.
 pub(super) fn watch(slf: &Bound<'_, Future>, watch: &Arc<Watch>, number: usize) -> PyResult<bool> {
     native(slf, |future| future.engine().watch(watch, number)).map(|watched| watched.is_some())
 }
 
-/// Takes a watch back; also from a future that was opened since.
+/// Removes a watch from a future, even if the future has been materialized since.
 pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<()> {
     match native(slf, |future| future.engine().unwatch(watch))? {
         Some(()) => Ok(()),
@@ -48,7 +48,7 @@ pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<(
     }
 }
 
-/// Whether a future that is done came to an exception.
+/// Whether a future that is done has an exception.
 pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
     let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));
     match native(slf, |future| future.engine().value(is_exception))? {

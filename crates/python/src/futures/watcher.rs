@@ -1,10 +1,10 @@
-//! What stands in an open future's `_waiters` for somebody who waits for many futures in the engine.
+//! The entry in a materialized future's `_waiters` for a thread that waits for many futures in the engine.
 
 use interlock_pool::Watch;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
-/// Tells a watch of a future's end when the standard library's functions tell a waiter.
+/// Notifies a watch when the standard library's functions notify a waiter of a future's end.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Watcher {
     watch: Arc<Watch>,
@@ -14,18 +14,18 @@ pub(crate) struct Watcher {
 #[pymethods]
 impl Watcher {
     fn add_result(&self, _future: &Bound<'_, PyAny>) {
-        self.tell();
+        self.notify();
     }
 
     fn add_exception(&self, _future: &Bound<'_, PyAny>) {
-        self.tell();
+        self.notify();
     }
 
     fn add_cancelled(&self, _future: &Bound<'_, PyAny>) {
-        self.tell();
+        self.notify();
     }
 
-    /// Watchers for the same watch are one: so it can be taken out of the list by another one.
+    /// Watchers of the same watch are equal, so that another one can be used to remove it from the list.
     fn __eq__(&self, other: &Bound<'_, Watcher>) -> bool {
         Arc::ptr_eq(&self.watch, &other.get().watch)
     }
@@ -40,8 +40,8 @@ impl Watcher {
         Watcher { watch, number }
     }
 
-    fn tell(&self) {
-        // A watch that nobody looks at any more may be shut down.
+    fn notify(&self) {
+        // This may fail: a watch that is no longer in use may be shut down.
         let _ = self.watch.try_put(self.number);
     }
 }

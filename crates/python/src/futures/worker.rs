@@ -1,4 +1,4 @@
-//! The workers of an executor, and what they share with it.
+//! The workers of an executor, and the state that they share with it.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -14,9 +14,10 @@ use super::place::Place;
 use super::task::Task;
 use crate::blocking;
 
-/// How many tasks a worker runs between two looks at the clock.
-const LOOK: u32 = 256;
-/// How long a worker runs before it lets other threads run, if its tasks don't: the interpreter's own switch interval.
+/// How many tasks a worker runs before it reads the clock.
+const TASKS_PER_CLOCK_READ: u32 = 256;
+/// How long a worker runs before it yields to other threads, if its tasks do not: the interpreter's own switch
+/// interval.
 const TURN: Duration = Duration::from_millis(5);
 
 thread_local! {
@@ -24,7 +25,7 @@ thread_local! {
     static HERE: Cell<*const Shared> = const { Cell::new(std::ptr::null()) };
 }
 
-/// Says, as long as it lives, that this thread works for an executor.
+/// Marks this thread as a worker of an executor while it lives.
 struct Here {
     outer: *const Shared,
 }
@@ -43,10 +44,10 @@ impl Drop for Here {
     }
 }
 
-/// What an executor, its workers and its futures share.
+/// The state that an executor, its workers and its futures share.
 ///
-/// The garbage collector is not told of the tasks that wait: they have several owners, and are not garbage when one of
-/// these is.
+/// The garbage collector does not see the waiting tasks: they have several owners, and are not garbage when one owner
+/// is.
 pub(super) struct Shared {
     pub(super) queue: WorkQueue<Task>,
     pub(super) counts: Counts,
@@ -61,18 +62,18 @@ impl Shared {
     }
 
     /// Whether the calling thread is one of the workers.
-    pub(super) fn is_worked_for_here(&self) -> bool {
+    pub(super) fn current_thread_is_worker(&self) -> bool {
         std::ptr::eq(HERE.get(), self)
     }
 
-    /// In the child of a fork: there are no other workers than the thread that forked, if it is one.
+    /// For the child of a fork, where the only worker left is the thread that forked, if it is one.
     pub(super) fn forget_workers(&self) {
         self.queue.forget_workers();
-        self.counts.forget_running(self.is_worked_for_here().into());
+        self.counts.forget_running(self.current_thread_is_worker().into());
     }
 
-    /// Takes no more tasks. Those that wait are still run, unless `drain` is true: then their futures come back, which the
-    /// caller ends. Only then are they to be counted as done.
+    /// Stops taking tasks. Workers still run the waiting tasks, unless `drain` is true: then this returns their
+    /// futures. The caller must end these, and count them as done only after that.
     pub(super) fn close(&self, py: Python<'_>, drain: bool) -> Vec<Py<Future>> {
         self.queue.shutdown();
         if !drain {
@@ -93,7 +94,7 @@ impl Shared {
         ran.map(drop)
     }
 
-    /// Takes out the task of a future, if it still waits.
+    /// Takes the task of a future out of the queue, if it still waits.
     pub(super) fn take_out(&self, future: &Bound<'_, PyAny>) -> Option<Task> {
         let task = self.queue.take_back(|task| task.future.is(future));
         if task.is_some() {
@@ -109,7 +110,7 @@ impl Place for Shared {
     }
 }
 
-/// A worker's place at an executor; it does not keep the executor alive.
+/// A worker's handle to an executor. It does not keep the executor alive.
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
@@ -124,7 +125,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// It may be running already: an error of a task's end leaves work() on the way.
+    /// The clock may be running already: an error at the end of a task leaves work() early.
     fn begin(&mut self) {
         self.since.get_or_insert_with(Instant::now);
     }
@@ -141,8 +142,8 @@ impl Clock {
 
 #[pymethods]
 impl Worker {
-    /// Run tasks until there will be no more: until the executor was shut down, or collected; or until it was opened, which
-    /// the answer says. Blocks while there is none.
+    /// Run tasks until there will be no more: until the executor is shut down, collected or materialized. Returns
+    /// whether it was materialized. Blocks while there is no task.
     fn work(&self, py: Python<'_>) -> PyResult<bool> {
         let _here = Here::begin(&self.shared);
         self.clock.lock().begin();
@@ -155,7 +156,7 @@ impl Worker {
             };
             self.shared.run(py, task)?;
             tasks = tasks.wrapping_add(1);
-            if tasks.is_multiple_of(LOOK) && turn.elapsed() >= TURN {
+            if tasks.is_multiple_of(TASKS_PER_CLOCK_READ) && turn.elapsed() >= TURN {
                 blocking::give_way(py);
                 turn = Instant::now();
             }
@@ -164,18 +165,18 @@ impl Worker {
         Ok(end == GetError::Retired)
     }
 
-    /// How long it has run tasks, in seconds.
+    /// How long this worker has run tasks, in seconds.
     fn busy(&self) -> f64 {
         self.clock.lock().read().as_secs_f64()
     }
 
-    /// Call the initializer of a worker, which is one from then on.
+    /// Call the initializer of a worker. During the call, the thread counts as a worker of the executor.
     fn initialize<'py>(&self, initialize: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let _here = Here::begin(&self.shared);
         initialize.call0()
     }
 
-    /// Take no more tasks, and give back the futures of those that wait: as _interlock_shut_down().
+    /// Stop taking tasks, and return the futures of those that wait, as _interlock_shut_down() does.
     fn drain(&self, py: Python<'_>) -> Vec<Py<Future>> {
         self.shared.close(py, true)
     }
@@ -189,7 +190,7 @@ impl Worker {
         }
     }
 
-    /// The next task, or why there is none any more.
+    /// The next task, or the reason why there will be none.
     #[inline]
     fn next(&self, py: Python<'_>) -> PyResult<Result<Task, GetError>> {
         match self.shared.queue.try_take() {

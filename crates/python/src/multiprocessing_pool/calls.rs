@@ -1,4 +1,4 @@
-//! How a function is called for an item, or for all items of a chunk.
+//! Calls of a function for an item, or for all items of a chunk.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -11,23 +11,24 @@ use super::items::Items;
 use crate::blocking;
 use crate::raw::call_one;
 
-/// How many calls a worker makes before it looks at the clock.
+/// How many calls a worker makes before it reads the clock.
 const CALLS: u32 = 32;
 
-/// For how long a worker makes calls before it lets other threads run, if the calls don't: the interpreter's own interval.
+/// How long a worker makes calls before it yields to other threads, if the calls do not: the interpreter's own
+/// interval.
 const TURN: Duration = Duration::from_millis(5);
 
-/// Counts the calls of a worker.
+/// Counts the calls of a worker, and makes it yield to other threads from time to time.
 ///
-/// Python functions give way by themselves; builtin ones don't. To give way costs a system call when others wait, and most
-/// often they come too late: so it is the clock that decides.
+/// Python functions yield by themselves, but builtin ones do not. Yielding costs a system call if other threads wait,
+/// and they usually come too late. So the clock decides when to yield.
 pub(super) struct Turn {
     calls: u32,
     end: Deadline,
 }
 
 impl Turn {
-    /// A turn that begins now.
+    /// A turn that starts now.
     pub(super) fn new() -> Self {
         Turn {
             calls: 0,
@@ -40,12 +41,12 @@ impl Turn {
         self.calls += 1;
         if self.calls == CALLS {
             self.calls = 0;
-            self.look(py);
+            self.check_clock(py);
         }
     }
 
     #[cold]
-    fn look(&mut self, py: Python<'_>) {
+    fn check_clock(&mut self, py: Python<'_>) {
         if self.end.has_passed() {
             blocking::give_way(py);
             self.end = Deadline::after(TURN);
@@ -53,8 +54,8 @@ impl Turn {
     }
 }
 
-/// A function, whether an item is its argument or the tuple of its arguments, and what calls it for the items of a chunk, if
-/// that is for Python code to do.
+/// A function; whether an item is its argument or the tuple of its arguments; and the Python callable that calls it for
+/// all items of a chunk, if there is one.
 pub(super) struct Call {
     function: Py<PyAny>,
     star: bool,
@@ -78,7 +79,7 @@ impl Call {
         }
     }
 
-    /// The function's result for one item.
+    /// Calls the function for one item.
     #[inline]
     pub(super) fn make<'py>(&self, item: Borrowed<'_, 'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = item.py();
@@ -89,7 +90,7 @@ impl Call {
         }
     }
 
-    /// The results for the items of a chunk, from the loop in Python, if there is one.
+    /// Calls the function for all items of a chunk in the Python loop, if there is one.
     pub(super) fn make_in_python<'py>(
         &self,
         items: &Items,
@@ -106,7 +107,7 @@ impl Call {
         Ok(Some(results.cast_into()?))
     }
 
-    /// The results for the items of a chunk, each handed to `keep` with its place in the chunk.
+    /// Calls the function for all items of a chunk, and passes each result to `keep` with its place in the chunk.
     pub(super) fn make_all<'py>(
         &self,
         items: Vec<Bound<'py, PyAny>>,
@@ -121,7 +122,7 @@ impl Call {
     }
 }
 
-/// Writes what `make` gives for each of some places to these places of a list.
+/// Writes the result of `make` for each place to that place of a list.
 #[inline]
 pub(super) fn fill<'py>(
     results: &Bound<'py, PyList>,

@@ -1,4 +1,4 @@
-//! What the threads of a pool have of its engine.
+//! The handles that the threads of a pool have to its engine.
 
 use interlock_pool::CountedQueue;
 use interlock_queue::GetError;
@@ -10,19 +10,20 @@ use super::calls::Turn;
 use super::shared::Shared;
 use crate::blocking;
 
-/// Who uses a handle.
+/// The user of a handle.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Owner,
     Worker,
-    /// The thread that calls callbacks.
+    /// The thread that runs callbacks.
     ResultHandler,
 }
 
-/// What a worker, the thread that calls callbacks, or the Python part of the pool has of the engine. It does not keep the pool
-/// alive.
+/// The handle of a worker, of the thread that runs callbacks, or of the Python part of the pool to the engine. It does
+/// not keep the pool alive.
 ///
-/// The garbage collector is not told what it shares with the pool: that is for the pool to tell, which lets go of it at its end.
+/// The garbage collector does not see the shared state through it. The pool reports that state, and clears it at its
+/// end.
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct PoolHandle {
     shared: Arc<Shared>,
@@ -31,7 +32,7 @@ pub(crate) struct PoolHandle {
 
 #[pymethods]
 impl PoolHandle {
-    /// The handle of a new worker, which counts from now on.
+    /// The handle of a new worker, which is counted from now on.
     fn for_worker(&self) -> Self {
         self.shared.tasks.enter();
         PoolHandle {
@@ -40,7 +41,7 @@ impl PoolHandle {
         }
     }
 
-    /// The handle of the thread that calls callbacks.
+    /// The handle of the thread that runs callbacks.
     fn for_result_handler(&self) -> Self {
         self.shared.state.deliveries.enter();
         PoolHandle {
@@ -49,7 +50,7 @@ impl PoolHandle {
         }
     }
 
-    /// Do jobs, or call callbacks, until there will be no more. Blocks while there is none.
+    /// Do jobs, or run callbacks, until there will be no more. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
         let shared = &self.shared;
         let mut turn = Turn::new();
@@ -69,7 +70,7 @@ impl PoolHandle {
         Ok(())
     }
 
-    /// Count no longer as a worker, without having worked.
+    /// Stop counting as a worker, without having worked.
     fn leave(&self) {
         match self.role {
             Role::Owner => {}
@@ -78,28 +79,28 @@ impl PoolHandle {
         }
     }
 
-    /// Take no more jobs. Those that wait are still done.
+    /// Stop taking jobs. Workers still do those that wait.
     fn close(&self) {
         self.shared.tasks.close();
     }
 
-    /// Call no more callbacks than those that are due now: the workers have ended.
+    /// Run no more callbacks than those that are due now, because the workers have ended.
     fn close_deliveries(&self) {
         self.shared.state.deliveries.close();
     }
 
-    /// Make no more calls, and call no more callbacks. Does not wait for those that are being made.
+    /// Make no more calls and run no more callbacks. Does not wait for running ones.
     fn terminate(&self, py: Python<'_>) {
         self.shared.terminate(py);
     }
 
-    /// Make no more calls: each of them raises `error` from now on.
+    /// Make no more calls. From now on, each of them raises `error`.
     fn fail(&self, py: Python<'_>, error: Py<PyAny>) {
         self.shared.state.fail(error);
         self.shared.abandon_waiting(py);
     }
 
-    /// In the child of a fork: count no workers, which do not exist, and leave the jobs to the parent.
+    /// For the child of a fork: forget the workers, which do not exist there, and leave the jobs to the parent.
     fn after_fork(&self, py: Python<'_>) {
         let shared = &self.shared;
         shared.tasks.forget_workers();
@@ -130,7 +131,7 @@ impl PoolHandle {
     }
 }
 
-/// The next of what a worker does, or nothing any more.
+/// The next task of a worker, or `None` if there will be no more.
 #[inline]
 fn next<W>(py: Python<'_>, tasks: &CountedQueue<W>) -> PyResult<Option<W>> {
     match tasks.try_take() {

@@ -1,4 +1,4 @@
-//! Where the items of a map come from.
+//! The items of a map.
 
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
@@ -8,16 +8,16 @@ use super::shared_iterator::SharedIterator;
 
 /// The items of an iterable that has a length.
 pub(super) enum Items {
-    /// They are there: chunks are cut from the tuple.
+    /// A tuple, from which chunks are sliced.
     Tuple(Py<PyTuple>),
-    /// They can be computed.
+    /// A range, from which items are computed.
     Range(Py<PyRange>, Range),
-    /// They are taken as they are wanted: what has its own way to give them out is asked.
+    /// Any other iterable, from which workers take items as they need them.
     SharedIterator(Arc<SharedIterator>),
 }
 
 impl Items {
-    /// Those of a list are fixed now.
+    /// The items of `iterable`. Those of a list are copied now.
     pub(super) fn of(iterable: &Bound<'_, PyAny>) -> Self {
         if let Ok(list) = iterable.cast_exact::<PyList>() {
             return Items::Tuple(list.to_tuple().unbind());
@@ -33,7 +33,7 @@ impl Items {
         Items::SharedIterator(Arc::new(SharedIterator::new(iterable.clone().unbind())))
     }
 
-    /// A sequence of those at some places, if they are there or can be computed.
+    /// A sequence of the items at some places. `None` for a shared iterator.
     pub(super) fn chunk<'py>(
         &self,
         py: Python<'py>,
@@ -66,7 +66,7 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// The number at a place. The last one lies before the end of the range, which is a small number, too.
+    /// The number at a place. It cannot overflow for valid places: the end of the range is a small number too.
     #[inline]
     pub(super) fn item(self, place: usize) -> isize {
         self.start

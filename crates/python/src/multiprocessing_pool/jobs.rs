@@ -1,7 +1,8 @@
-//! What a pool of threads is asked to do.
+//! The jobs of a pool.
 //!
-//! A map is one job with a ticket for each worker that may be of use. Who has a ticket takes chunks until there are none. What
-//! the calls need is let go of as soon as the last chunk was taken, whoever still has a ticket.
+//! A map is one job with a ticket for each worker that can help. A worker with a ticket takes chunks until there are
+//! none. The function and the arguments are released as soon as the last chunk is taken, even if workers still hold
+//! tickets.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -37,7 +38,7 @@ impl Apply {
             return state.abandon(self.result.bind(py), state.reason(py));
         }
         let answer = Answer::of(py, call(py, &self.function, &self.args, &self.kwds));
-        // What was given to the call is let go of before anybody hears of its end.
+        // Release the arguments of the call before its result is delivered.
         drop((self.function, self.args, self.kwds));
         State::deliver(state, self.result, py, answer);
     }
@@ -64,7 +65,7 @@ fn call<'py>(
     function.bind(py).call(args, Some(&kwds))
 }
 
-/// What the calls of a map need.
+/// The function, the arguments and the results of a map.
 struct MapWork {
     call: Call,
     items: Items,
@@ -80,13 +81,13 @@ impl MapWork {
         }
     }
 
-    /// Makes the calls of one more chunk; how many chunks are done by that, and what was raised.
+    /// Makes the calls of one more chunk. Returns how many chunks that finished, and the exception if there was one.
     fn run_chunk(&self, py: Python<'_>, job: &Map, turn: &mut Turn) -> PyResult<(usize, PyResult<()>)> {
         let (chunk, chunks, values) = (job.chunk, job.chunks, self.values.bind(py));
         let pulled = match &self.items {
             Items::SharedIterator(pulled) => pulled,
             fixed => {
-                // Relaxed: each number is given out once, that is all.
+                // Relaxed: each number only has to be given out once.
                 let number = job.taken.fetch_add(1, Ordering::Relaxed);
                 if number >= chunks {
                     return Ok((0, Ok(())));
@@ -102,7 +103,7 @@ impl MapWork {
                 job.taken.store(number + 1, Ordering::Relaxed);
                 let first = number * chunk;
                 let ran = self.call.make_all(items, turn, |place, value| {
-                    values.set_item(first + place, value).or(Ok(())) // more than it said it had
+                    values.set_item(first + place, value).or(Ok(())) // there are more items than its length said
                 });
                 (1, ran)
             }
@@ -119,7 +120,7 @@ impl MapWork {
         })
     }
 
-    /// Makes the calls for some places of what is fixed.
+    /// Makes the calls for some places of a tuple or a range.
     fn run_fixed(
         &self,
         items: &Items,
@@ -130,7 +131,7 @@ impl MapWork {
         let (py, call) = (values.py(), &self.call);
         if let Some(results) = call.make_in_python(items, &places, py)? {
             if results.len() != places.len() {
-                return Err(become_shorter());
+                return Err(has_shrunk());
             }
             return values.set_slice(places.start, places.end, &results);
         }
@@ -139,7 +140,7 @@ impl MapWork {
                 let items = items.bind(py).as_slice();
                 fill(values, places, turn, |place| match items.get(place) {
                     Some(item) => call.make(item.as_borrowed()),
-                    None => Err(become_shorter()),
+                    None => Err(has_shrunk()),
                 })
             }
             Items::Range(_, range) => fill(values, places, turn, |place| {
@@ -150,9 +151,9 @@ impl MapWork {
     }
 }
 
-/// Another thread has taken items out of a list between the question for its length and the copy of it.
+/// Another thread has removed items from a list after we read its length and before we copied it.
 #[cold]
-fn become_shorter() -> PyErr {
+fn has_shrunk() -> PyErr {
     PyIndexError::new_err("the iterable has become shorter")
 }
 
@@ -205,7 +206,7 @@ impl Map {
             let (done, ran) = at_work.run_chunk(py, self, turn)?;
             // Relaxed: a count that orders nothing.
             if done != 1 || self.taken.load(Ordering::Relaxed) >= self.chunks {
-                // What was given to the calls is let go of before anybody hears of their end.
+                // Release the function and the arguments before the result is delivered.
                 let given = self.work.lock().take();
                 drop((given, work.take()));
             }
@@ -220,7 +221,7 @@ impl Map {
                 drop(failure);
                 drop(later);
             }
-            // Pairs with itself: who ends it sees what the others did.
+            // AcqRel pairs with itself: the worker that finishes the job sees what the others did.
             if done > 0 && self.progress.left.fetch_sub(done, Ordering::AcqRel) == done {
                 self.finish(py, state);
             }
@@ -260,7 +261,7 @@ impl Map {
     }
 }
 
-/// For how long a worker waits at a time for one who is behind with taking results.
+/// How long a worker pauses at a time if the reader of the results is behind.
 const MOMENT: Duration = Duration::from_micros(250);
 
 /// `imap()` and `imap_unordered()`.
@@ -293,7 +294,7 @@ impl Imap {
                 self.abandon(py, state, state.reason(py));
                 return Ok(());
             }
-            if self.stream.gather.is_behind() {
+            if self.stream.buffer.is_behind() {
                 self.let_catch_up(py)?;
             }
             match pulled.take(py, self.chunk)? {
@@ -314,13 +315,13 @@ impl Imap {
                     );
                 }
                 Taken::Raised(number, error) => {
-                    self.let_go();
+                    self.release_work();
                     self.stream.set_length(py, number + 1);
                     self.put(py, state, number, Answer::of(py, Err(error)));
                     return Ok(());
                 }
                 Taken::Nothing(length) => {
-                    self.let_go();
+                    self.release_work();
                     if let Some(length) = length {
                         self.stream.set_length(py, length);
                         self.stream.end_if_over(py, state);
@@ -331,11 +332,12 @@ impl Imap {
         }
     }
 
-    /// Waits for a moment, or some, for the one who takes the results: so they do not pile up while threads take turns.
+    /// Pauses for a few moments so that the reader of the results can catch up. Otherwise results would pile up while
+    /// threads take turns.
     #[cold]
     fn let_catch_up(&self, py: Python<'_>) -> PyResult<()> {
         let (never, mut waited) = (Event::new(), Ok(()));
-        self.stream.gather.let_catch_up(|| {
+        self.stream.buffer.let_catch_up(|| {
             waited = blocking::wait(py, Deadline::after(MOMENT), |context| {
                 let _ = never.wait_with(context);
             });
@@ -349,7 +351,7 @@ impl Imap {
         self.stream.end_if_over(py, state);
     }
 
-    fn let_go(&self) {
+    fn release_work(&self) {
         let work = self.work.lock().take();
         drop(work);
     }
@@ -360,7 +362,7 @@ impl Imap {
             pulled.end();
         }
         drop(work);
-        drop(self.stream.gather.end_with(reason));
+        drop(self.stream.buffer.end_with(reason));
         self.stream.end(py, state);
     }
 }
@@ -373,7 +375,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// Makes the calls. What these raise goes to the result; an error is one of the worker.
+    /// Makes the calls. Their exceptions go to the result. An error that this returns is the worker's own.
     pub(super) fn run(self, py: Python<'_>, state: &Arc<State>, turn: &mut Turn) -> PyResult<()> {
         match self {
             Job::Apply(apply) => {
@@ -386,7 +388,7 @@ impl Job {
         }
     }
 
-    /// Ends without the calls: nobody will make them. Their answer is the reason.
+    /// Ends the job without its calls, which will not be made. Their answer is `reason`.
     pub(super) fn abandon(self, py: Python<'_>, state: &State, reason: Answer) {
         match self {
             Job::Apply(apply) => state.abandon(apply.result.bind(py), reason),

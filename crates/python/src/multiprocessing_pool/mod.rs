@@ -1,4 +1,4 @@
-//! `multiprocessing.pool.ThreadPool`: calls for the items of an iterable, made by threads.
+//! `multiprocessing.pool.ThreadPool`: threads that call functions for the items of iterables.
 
 mod calls;
 mod handle;

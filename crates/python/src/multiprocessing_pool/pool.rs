@@ -1,4 +1,4 @@
-//! The pool of threads behind `multiprocessing.pool.ThreadPool`.
+//! The thread pool behind `multiprocessing.pool.ThreadPool`.
 
 use std::sync::OnceLock;
 
@@ -26,15 +26,16 @@ use crate::native::{Exported, Native, NativeClass, begin_materialized, materiali
 use crate::raw::intern;
 use crate::{errors, fastcall};
 
-/// The engine of a pool: where the jobs of a closed pool wait for workers.
+/// The engine of a pool, in which the jobs of a native pool wait for workers.
 ///
-/// Its core is the part in Python, which starts the workers: core.start_workers(count) is called when so many more would be
-/// of use, core.start_result_handler() when a callback is to be called for the first time.
+/// Its core is the part in Python, which starts threads. This calls core.start_workers(count) if that many more workers
+/// would help, and core.start_result_handler() before the first callback.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct MultiprocessingPool {
     shared: Arc<Shared>,
-    /// Not set before `__init__`, and never in a pool that is open from the beginning.
+    /// Not set before `__init__`, and never in a pool that is materialized from the start.
     core: OnceLock<Py<PyAny>>,
+    /// The most workers.
     most: AtomicU32,
     initialized: Initialized,
 }
@@ -44,10 +45,10 @@ static MAP_RESULT: Imported<PyType> = Imported::new(RESULTS, "MapResult");
 static ORDERED: Imported<PyType> = Imported::new(RESULTS, "IMapIterator");
 static UNORDERED: Imported<PyType> = Imported::new(RESULTS, "IMapUnorderedIterator");
 
-/// The module of the classes of results.
+/// The module with the classes of results.
 const RESULTS: &str = "interlock.multiprocessing._results";
 
-/// The result of a job that is put into a closed pool; `None`, and nothing was done, if the pool is open.
+/// The result of a job that was put into a native pool. `None` if the pool is materialized; then nothing was done.
 type Submitted<'py, T> = PyResult<Option<Bound<'py, T>>>;
 
 #[pymethods]
@@ -69,17 +70,17 @@ impl MultiprocessingPool {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
     }
 
-    /// Whether the pool is closed.
+    /// Whether the pool is native.
     fn _interlock_is_native(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        native(slf, |_| ()).map(|closed| closed.is_some())
+        native(slf, |_| ()).map(|native| native.is_some())
     }
 
-    /// Be open, for something that only the standard library's `__init__` has a way for.
+    /// Mark the pool as materialized, because only the standard library's `__init__` can handle an argument.
     fn _interlock_begin_materialized(slf: &Bound<'_, Self>) {
         begin_materialized(slf);
     }
 
-    /// Begin as a closed pool of so many workers.
+    /// Initialize as a native pool with `processes` workers.
     fn _interlock_begin(&self, core: Py<PyAny>, processes: u32) {
         // Relaxed: a count that orders nothing.
         self.most.store(processes, Ordering::Relaxed);
@@ -90,12 +91,12 @@ impl MultiprocessingPool {
         self.core(py)
     }
 
-    /// A handle for the pool itself, from which workers get theirs; it does not keep the pool alive.
+    /// The handle of the pool itself, from which workers get theirs. It does not keep the pool alive.
     fn _interlock_handle(&self) -> PoolHandle {
         PoolHandle::of_owner(self.shared.clone())
     }
 
-    /// Have `func(*args, **kwds)` called, and then one of `callbacks`: with the result, or with what was raised.
+    /// Call `func(*args, **kwds)` in a worker, and then one of `callbacks`, with the result or with the exception.
     fn _interlock_apply<'py>(
         slf: &Bound<'py, Self>,
         func: Py<PyAny>,
@@ -106,7 +107,7 @@ impl MultiprocessingPool {
         if !check_running(slf)? {
             return Ok(None);
         }
-        let Some(result) = new_closed::<AsyncResult>(slf, APPLY_RESULT.get(slf.py())?)? else {
+        let Some(result) = new_native::<AsyncResult>(slf, APPLY_RESULT.get(slf.py())?)? else {
             return Ok(None);
         };
         result.get().begin(origin(slf, callbacks, None));
@@ -119,9 +120,9 @@ impl MultiprocessingPool {
         Ok(submit(slf, 1, || apply.take())?.then_some(result))
     }
 
-    /// Have `call[0]` called for each item of an iterable, or for the arguments in each if `call[1]` is true; `call[2]`, if it is
-    /// not None, gives the results of a function for a sequence of items, and is called for each chunk. `sizes` are the
-    /// length and the size of a chunk, `callbacks` those for the results and for what is raised.
+    /// Call `call[0]` in workers for each item of an iterable. If `call[1]` is true, an item is a tuple of arguments.
+    /// If `call[2]` is not None, it is called for each chunk, with the function and a sequence of items, and returns
+    /// the results. `sizes` are the length and the chunk size, `callbacks` those for the results and for an exception.
     fn _interlock_map<'py>(
         slf: &Bound<'py, Self>,
         call: (Py<PyAny>, bool, Option<Py<PyAny>>),
@@ -134,7 +135,7 @@ impl MultiprocessingPool {
             return Ok(None);
         }
         let (length, chunksize) = sizes;
-        let Some(result) = new_closed::<AsyncResult>(slf, MAP_RESULT.get(py)?)? else {
+        let Some(result) = new_native::<AsyncResult>(slf, MAP_RESULT.get(py)?)? else {
             return Ok(None);
         };
         let none = PyList::new(py, [py.None()])?;
@@ -165,8 +166,8 @@ impl MultiprocessingPool {
         Ok(submit(slf, chunks, || Some(Job::Map(job.clone())))?.then_some(result))
     }
 
-    /// Have `func` called for each item of an iterable, or for the items of each chunk if `chunksize` is above one: an
-    /// iterator over the results, or over lists of them.
+    /// Call `func` in workers for each item of an iterable. Returns an iterator over the results, or over lists of
+    /// them, one for each chunk, if `chunksize` is above 1.
     fn _interlock_imap<'py>(
         slf: &Bound<'py, Self>,
         func: Py<PyAny>,
@@ -178,16 +179,16 @@ impl MultiprocessingPool {
         if !check_running(slf)? {
             return Ok(None);
         }
-        let (class, gather) = if ordered {
+        let (class, buffer) = if ordered {
             (ORDERED.get(py)?, ReorderBuffer::in_order())
         } else {
             (UNORDERED.get(py)?, ReorderBuffer::as_they_come())
         };
-        let Some(iterator) = new_closed::<ResultIterator>(slf, class)? else {
+        let Some(iterator) = new_native::<ResultIterator>(slf, class)? else {
             return Ok(None);
         };
-        let stream = Arc::new(Stream::new(gather, slf.clone().into_any().unbind()));
-        iterator.get().gather_from(stream.clone());
+        let stream = Arc::new(Stream::new(buffer, slf.clone().into_any().unbind()));
+        iterator.get().set_stream(stream.clone());
         let call = Call::new(func, false, None);
         let job = Arc::new(Imap::new(call, iterable, chunksize, stream));
         Ok(submit(slf, usize::MAX, || Some(Job::Imap(job.clone())))?.then_some(iterator))
@@ -209,7 +210,7 @@ impl MultiprocessingPool {
 }
 
 impl MultiprocessingPool {
-    /// The part in Python, if the pool has begun as a closed one.
+    /// The part in Python, if the pool was initialized as a native one.
     pub(super) fn core<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.core.get().map(|core| core.bind(py).clone())
     }
@@ -217,10 +218,10 @@ impl MultiprocessingPool {
 
 impl Drop for MultiprocessingPool {
     fn drop(&mut self) {
-        // A job keeps its pool, so there is none.
+        // A job keeps its pool alive, so there is none left.
         self.shared.tasks.close();
         self.shared.state.deliveries.close();
-        // The workers have these, too, and the collector would not find them there.
+        // The workers share this state, and the collector would not find the objects there.
         self.shared.state.clear();
     }
 }
@@ -233,30 +234,30 @@ fn origin(pool: &Bound<'_, MultiprocessingPool>, callbacks: Callbacks, values: O
     }
 }
 
-/// A new instance of a class of results; `None` if somebody has changed the class, whose instances are open from the start.
-/// Then the pool is opened, as the standard library's code makes them.
-fn new_closed<'py, T: NativeClass>(
+/// A new instance of a class of results. If a program has changed the class, its instances are materialized from the
+/// start. Then this materializes the pool, so that the standard library's code creates them, and returns `None`.
+fn new_native<'py, T: NativeClass>(
     slf: &Bound<'py, MultiprocessingPool>,
     class: &Bound<'py, PyType>,
 ) -> PyResult<Option<Bound<'py, T>>> {
-    let made = fastcall::new_instance(class)?.cast_into::<T>()?;
-    if made.as_super().get().is_materialized() {
+    let result = fastcall::new_instance(class)?.cast_into::<T>()?;
+    if result.as_super().get().is_materialized() {
         materialize(slf)?;
         return Ok(None);
     }
-    Ok(Some(made))
+    Ok(Some(result))
 }
 
-/// Whether the pool is closed, in the sense of 'not open'.
+/// Whether the pool is native and takes jobs.
 ///
 /// # Errors
-/// `close()` or `terminate()` was called, or it has not begun.
+/// `close()` or `terminate()` was called, or the pool was not initialized.
 fn check_running(slf: &Bound<'_, MultiprocessingPool>) -> PyResult<bool> {
     let running = native(slf, |pool| {
         pool.core.get().is_some() && !pool.shared.tasks.is_closed()
     })?;
     match running {
-        Some(false) if !slf.get().shared.state.is_left() => Err(not_running()),
+        Some(false) if !slf.get().shared.state.is_materialized() => Err(not_running()),
         Some(running) => Ok(running),
         None => Ok(false),
     }
@@ -267,8 +268,8 @@ fn not_running() -> PyErr {
     PyValueError::new_err("Pool not running")
 }
 
-/// Puts tickets for a job, one for each worker that may be of use, and sees to it that there are workers. False, and nothing
-/// was done, if the pool is open by now.
+/// Puts tickets for a job, one for each worker that can help, and makes sure that there are workers. Returns false and
+/// does nothing if the pool is materialized by now.
 fn submit(
     slf: &Bound<'_, MultiprocessingPool>,
     chunks: usize,
@@ -289,7 +290,7 @@ fn submit(
             && number == 0
         {
             job.abandon(py, &shared.state, shared.state.reason(py));
-            return if shared.state.is_left() {
+            return if shared.state.is_materialized() {
                 Ok(false)
             } else {
                 Err(not_running())
@@ -300,7 +301,7 @@ fn submit(
         shared.abandon_waiting(py);
         return Ok(true);
     }
-    // Another thread may have counted on the same workers.
+    // Another thread may have relied on the same workers.
     start(slf, shared.tasks.missing(0, most)).map(|()| true)
 }
 
@@ -318,14 +319,16 @@ fn start(slf: &Bound<'_, MultiprocessingPool>, missing: u32) -> PyResult<()> {
     if let Err(exception) = &started
         && this.shared.tasks.workers() == 0
     {
-        // Others may have put their jobs when the worker that could not be started was counted: nobody would come for these.
+        // Other threads may have put jobs while the worker that could not be started was counted. No worker would take
+        // these.
         this.shared
             .answer_waiting(py, || Answer::Exception(exception.clone().into_any().unbind()));
     }
     started.map(drop).map_err(errors::again)
 }
 
-/// The jobs that there are stay with the engine's workers, who go on as the standard library's when these are done.
+/// The present jobs stay with the engine's workers. Once these are done, the workers continue as the standard library's
+/// workers.
 fn export(object: &Bound<'_, PyAny>, _attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
     let pool = object.cast::<MultiprocessingPool>()?.get();

@@ -20,26 +20,26 @@ use crate::initialized::Initialized;
 use crate::native::{Exported, Native, function, native, standard};
 use crate::raw::intern;
 
-/// How far a map has come.
+/// The progress of a map.
 pub(super) struct Progress {
     pub(super) chunk: isize,
     /// How many chunks are not done.
     pub(super) left: AtomicUsize,
 }
 
-/// What is called with the result, and what with the exception.
+/// The callback for the result, and the callback for the exception.
 pub(super) type Callbacks = (Option<Py<PyAny>>, Option<Py<PyAny>>);
 
-/// What a result has of its pool until it is there.
+/// The pool of a result, its callbacks and partial results, kept until the result is finished.
 pub(super) struct Origin {
-    /// A pool lives as long as it has something to do.
+    /// Keeps the pool alive while it has something to do.
     pub(super) pool: Py<PyAny>,
     pub(super) callbacks: Callbacks,
-    /// The results of a map, as far as they are there.
+    /// The results of a map so far.
     pub(super) values: Option<Py<PyList>>,
 }
 
-/// The result of a call that a pool makes; see
+/// The result of a call in a pool; see
 /// https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.AsyncResult.
 ///
 /// wait() and get() block until the call is done and its callback has returned; Ctrl-C ends the wait.
@@ -79,7 +79,7 @@ impl AsyncResult {
         }
     }
 
-    /// Whether the call returned, and did not raise. Raises ValueError if it is not done. Never blocks.
+    /// Whether the call returned without an exception. Raises ValueError if it is not done. Never blocks.
     fn successful<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let succeeded = |answer: &Answer| matches!(answer, Answer::Result(_));
@@ -94,19 +94,20 @@ impl AsyncResult {
     #[pyo3(signature = (timeout = None))]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match Self::wait_closed(slf, timeout)? {
+        match Self::wait_native(slf, timeout)? {
             Ok(_) => Ok(py.None().into_bound(py)),
             Err(timeout) => standard(slf, intern!(py, "wait"), (slf, timeout)),
         }
     }
 
-    /// What the call returned; raises what it raised.
+    /// Return the result of the call, or raise its exception.
     ///
-    /// Blocks until it is done. Raises multiprocessing.TimeoutError if it is not within `timeout` seconds (None: no limit).
+    /// Blocks until the call is done. Raises multiprocessing.TimeoutError if that takes more than `timeout` seconds
+    /// (None: no limit).
     #[pyo3(signature = (timeout = None))]
     fn get<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match Self::wait_closed(slf, timeout)? {
+        match Self::wait_native(slf, timeout)? {
             Ok(true) => match slf.get().engine.value(|answer| answer.clone_ref(py)) {
                 Some(answer) => Ok(answer.unwrap(py)?.into_bound(py)),
                 None => Ok(py.None().into_bound(py)), // the garbage collector has taken it
@@ -135,10 +136,10 @@ impl AsyncResult {
         })
     }
 
-    /// The size of a chunk of a map, and how many are not done.
+    /// The chunk size of a map, and how many chunks are not done.
     fn _interlock_progress(&self) -> Option<(isize, usize)> {
         let progress = self.progress.get()?;
-        // Relaxed: for those who only want to know.
+        // Relaxed: only for information.
         Some((progress.chunk, progress.left.load(Ordering::Relaxed)))
     }
 
@@ -150,7 +151,8 @@ impl AsyncResult {
         self.engine
             .try_visit(|answer| result = visit.call(answer.object()), |_| ());
         result?;
-        // The pool's job has the result, too, which so is never garbage as long as it has an origin, but in that job.
+        // The pool's job holds the result too. So while the result has an origin, it is garbage only together with that
+        // job.
         let Some(origin) = self.origin.try_lock() else {
             return Ok(());
         };
@@ -171,17 +173,17 @@ impl AsyncResult {
 }
 
 impl AsyncResult {
-    /// Says whose result this is. To be called before others see it.
+    /// Sets the origin. Called before other code sees the result.
     pub(super) fn begin(&self, origin: Origin) {
         *self.origin.lock() = Some(origin);
     }
 
-    /// Says that this is the result of a map.
+    /// Marks this as the result of a map.
     pub(super) fn set_progress(&self, progress: Arc<Progress>) {
         let _ = self.progress.set(progress);
     }
 
-    /// Takes out what is called at the end: whoever has it calls it.
+    /// Takes out the callbacks. The caller must call the right one.
     pub(super) fn take_callbacks(&self) -> Callbacks {
         let mut origin = self.origin.lock();
         origin
@@ -190,10 +192,10 @@ impl AsyncResult {
             .unwrap_or_default()
     }
 
-    /// Gives the result its answer, if it has none, and wakes who waits for it.
+    /// Sets the answer of the result if it has none, and wakes the threads that wait for it.
     pub(super) fn finish(result: &Bound<'_, Self>, answer: Answer) {
         let (py, this) = (result.py(), result.get());
-        // An answer that comes too late is dropped here, under no lock. There are no callbacks in the engine.
+        // An answer that comes too late is dropped here, without a lock. The engine has no callbacks of this result.
         if let Err((Refusal::Retired, answer)) = this.engine.finish(answer) {
             let pool = this.pool(py);
             let succeeded = matches!(answer, Answer::Result(_));
@@ -203,12 +205,12 @@ impl AsyncResult {
                 error.write_unraisable(py, Some(result.as_any()));
             }
         }
-        // Not before: whoever opens the result meanwhile wants it.
+        // Not earlier: a thread that materializes the result in the meantime needs it.
         let origin = this.origin.lock().take();
         drop(origin);
     }
 
-    /// The pool, as long as the result is not there.
+    /// The pool, until the result is finished.
     pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.origin
             .lock()
@@ -216,8 +218,9 @@ impl AsyncResult {
             .map(|origin| origin.pool.clone_ref(py))
     }
 
-    /// Whether it was done in time; if the result is open, what is left of the timeout, for the standard library's function.
-    fn wait_closed<'py>(
+    /// Waits until the call is done, and returns whether it was done in time. If the result is materialized, returns
+    /// the rest of the timeout, for the standard library's function.
+    fn wait_native<'py>(
         slf: &Bound<'py, Self>,
         timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Result<bool, Option<Bound<'py, PyAny>>>> {
@@ -241,41 +244,41 @@ impl AsyncResult {
     }
 }
 
-/// An open result gets its answer as one of the standard library does: from the thread that hands over the pool's results,
+/// A materialized result gets its answer as one of the standard library does: from the pool's result handler thread,
 /// which finds it in the pool's `_cache`.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let result = object.cast::<AsyncResult>()?.get();
-    let is_for_one_that_is_done = attributes.get_item("_pool")?.is_none_or(|pool| pool.is_none());
+    let are_for_a_done_result = attributes.get_item("_pool")?.is_none_or(|pool| pool.is_none());
     let mut origin = result.origin.lock();
     if result.engine.phase().is_done() || origin.is_none() {
-        return Ok(if is_for_one_that_is_done {
+        return Ok(if are_for_a_done_result {
             Exported::Moved(Vec::new())
         } else {
             Exported::Outdated
         });
     }
     let callbacks = match &mut *origin {
-        Some(origin) if !is_for_one_that_is_done => &mut origin.callbacks,
+        Some(origin) if !are_for_a_done_result => &mut origin.callbacks,
         _ => return Ok(Exported::Outdated),
     };
     for (callback, name) in [(&callbacks.0, "_callback"), (&callbacks.1, "_error_callback")] {
         let given = attributes.get_item(name)?.filter(|given| !given.is_none());
         if given.as_ref().map(Bound::as_ptr) != callback.as_ref().map(Py::as_ptr) {
-            return Ok(Exported::Outdated); // it is being called at this moment
+            return Ok(Exported::Outdated); // the callback is being called at this moment
         }
     }
-    // From now on the attributes have them, so the reference that goes here is not the last one.
+    // The attributes hold the callbacks from now on, so this does not drop the last reference.
     *callbacks = (None, None);
     drop(origin);
     if let Some(progress) = result.progress.get() {
-        // Relaxed: for those who only want to know. One that is about to be done has its last chunk still before it.
+        // Relaxed: only for information. A result that is not done counts at least one chunk as not done.
         let left = progress.left.load(Ordering::Relaxed).max(1);
         attributes.set_item("_number_left", left)?;
     }
     if let (Some(cache), Some(job)) = (attributes.get_item("_cache")?, attributes.get_item("_job")?) {
         cache.cast::<PyDict>()?.set_item(job, object)?;
     }
-    // Whoever waits goes on in the standard library's way. There is no answer yet, and nothing else in the engine.
+    // Waiting threads continue in the standard library's way. The engine holds no answer yet, and nothing else.
     let wakeups = result.engine.retire().map(|(_, wakeups)| wakeups);
     Ok(Exported::Moved(wakeups.into_iter().collect()))
 }

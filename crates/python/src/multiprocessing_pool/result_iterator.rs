@@ -20,24 +20,24 @@ use crate::initialized::Initialized;
 use crate::native::{Exported, Native, native, standard};
 use crate::raw::intern;
 
-/// An iterator over results as they come, or in their order.
+/// An iterator over results, in order or as they come.
 ///
-/// Its __next__() blocks until the next result is there, and raises what the call raised.
+/// Its __next__() blocks until the next result is ready, and raises the exception of a failed call.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct ResultIterator {
     stream: OnceLock<Arc<Stream>>,
     initialized: Initialized,
 }
 
-/// What came of a look for the next result.
+/// The outcome of an attempt to take the next result.
 enum Next {
     Item(Answer),
-    /// There is none any more.
+    /// There are no more results.
     End,
-    /// There was none in time.
+    /// No result came in time.
     NotThere,
-    /// The iterator was opened meanwhile; so many seconds are left.
-    Opened(Option<f64>),
+    /// The iterator was materialized during the wait. This many seconds are left.
+    Materialized(Option<f64>),
 }
 
 #[pymethods]
@@ -50,11 +50,11 @@ impl ResultIterator {
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let gathered = ResultIterator {
+        let iterator = ResultIterator {
             stream: OnceLock::new(),
             initialized: Initialized::new(),
         };
-        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(gathered))
+        Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(iterator))
     }
 
     fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -65,33 +65,33 @@ impl ResultIterator {
         Self::next(slf, None)
     }
 
-    /// The next result, as next() gives it.
+    /// Return the next result, as the builtin next() does.
     ///
-    /// Blocks for at most `timeout` seconds (None: without limit), and raises multiprocessing.TimeoutError if it is not there
-    /// then.
+    /// Blocks for at most `timeout` seconds (None: without limit), and raises multiprocessing.TimeoutError if the
+    /// result is not ready by then.
     #[pyo3(signature = (timeout = None))]
     fn next<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let next = native(slf, |gathered| gathered.next_closed(py, timeout))?;
+        let next = native(slf, |iterator| iterator.next_native(py, timeout))?;
         match next.transpose()? {
             Some(Next::Item(answer)) => Ok(answer.unwrap(py)?.into_bound(py)),
             Some(Next::End) => Err(PyStopIteration::new_err(())),
             Some(Next::NotThere) => Err(Failure::ResultNotThere.raise(py)),
-            Some(Next::Opened(left)) => standard(slf, intern!(py, "next"), (slf, left)),
+            Some(Next::Materialized(left)) => standard(slf, intern!(py, "next"), (slf, left)),
             None => standard(slf, intern!(py, "next"), (slf, timeout)),
         }
     }
 
-    /// The pool, as long as there are results to come.
+    /// The pool, while there are results to come.
     fn _interlock_pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.stream.get()?.pool(py)
     }
 
-    /// How many results there will have been, if that is known, and how many came to their turn.
+    /// The total number of results, if it is known, and how many have come to their turn.
     fn _interlock_counts(&self) -> (Option<u64>, usize) {
         self.stream
             .get()
-            .map_or((None, 0), |stream| (stream.gather.length(), stream.gather.came()))
+            .map_or((None, 0), |stream| (stream.buffer.length(), stream.buffer.came()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -99,7 +99,7 @@ impl ResultIterator {
         if self.initialized.is_set()
             && let Some(stream) = self.stream.get()
         {
-            stream.gather.try_for_each(&mut |answer| {
+            stream.buffer.try_for_each(&mut |answer| {
                 result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(answer.object()));
             });
         }
@@ -112,20 +112,20 @@ impl ResultIterator {
 }
 
 impl ResultIterator {
-    /// Says where the results come from. To be called once.
-    pub(super) fn gather_from(&self, stream: Arc<Stream>) {
+    /// Sets the stream of results. Called once.
+    pub(super) fn set_stream(&self, stream: Arc<Stream>) {
         let _ = self.stream.set(stream);
     }
 
     #[inline]
-    fn next_closed(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Next> {
+    fn next_native(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Next> {
         let Some(stream) = self.stream.get() else {
             return Ok(Next::End);
         };
-        let (mut taken, mut left) = (stream.gather.try_take(), None);
+        let (mut taken, mut left) = (stream.buffer.try_take(), None);
         if let Err(GetError::Empty) = taken {
             let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
-            taken = blocking::wait(py, deadline, |context| stream.gather.take_with(context))?;
+            taken = blocking::wait(py, deadline, |context| stream.buffer.take_with(context))?;
             left = Some(deadline);
         }
         Ok(match taken {
@@ -133,16 +133,16 @@ impl ResultIterator {
             Err(GetError::ShutDown) => Next::End,
             Err(GetError::Retired) => {
                 let left = left.and_then(Deadline::remaining);
-                Next::Opened(left.map(|left| left.as_secs_f64()))
+                Next::Materialized(left.map(|left| left.as_secs_f64()))
             }
             Err(GetError::Empty | GetError::Interrupted) => Next::NotThere,
         })
     }
 
-    /// Wants no more results: the calls are still made.
+    /// Discards all results. The pool still makes the calls.
     fn discard(&self) {
         if let Some(stream) = self.stream.get() {
-            drop(stream.gather.discard());
+            drop(stream.buffer.discard());
         }
     }
 }
@@ -154,8 +154,8 @@ impl Drop for ResultIterator {
 }
 
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
-    let gathered = object.cast::<ResultIterator>()?.get();
-    let Some(stream) = gathered.stream.get() else {
+    let iterator = object.cast::<ResultIterator>()?.get();
+    let Some(stream) = iterator.stream.get() else {
         return Ok(Exported::Moved(Vec::new()));
     };
     stream.export(object, attributes).map(Exported::Moved)

@@ -1,4 +1,4 @@
-//! What a pool and its workers share.
+//! The state that a pool and its workers share.
 
 use interlock_pool::CountedQueue;
 use interlock_wait::primitive::Arc;
@@ -8,17 +8,17 @@ use super::jobs::Job;
 use super::state::State;
 use crate::futures::Answer;
 
-/// What a pool and its workers share.
+/// The state that a pool and its workers share.
 ///
-/// The garbage collector is not told of the jobs that wait: they have several owners, and keep the pool alive until they are
-/// done, as the standard library's do.
+/// The garbage collector does not see the waiting jobs: they have several owners, and keep the pool alive until they
+/// are done, as in the standard library.
 pub(super) struct Shared {
     pub(super) tasks: CountedQueue<Job>,
     pub(super) state: Arc<State>,
 }
 
 impl Shared {
-    /// Takes no more jobs and ends those that wait without their calls.
+    /// Stops taking jobs, and ends the waiting jobs without making their calls.
     pub(super) fn terminate(&self, py: Python<'_>) {
         self.state.terminate();
         self.tasks.close();
@@ -29,7 +29,7 @@ impl Shared {
         self.answer_waiting(py, || self.state.reason(py));
     }
 
-    /// Ends the jobs that wait without their calls.
+    /// Ends the waiting jobs without making their calls.
     pub(super) fn answer_waiting(&self, py: Python<'_>, reason: impl Fn() -> Answer) {
         let jobs: Vec<_> = self.tasks.drain().collect();
         for job in jobs {

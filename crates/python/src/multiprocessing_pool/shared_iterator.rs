@@ -1,4 +1,4 @@
-//! An iterable that several workers take from, one at a time.
+//! An iterable from which several workers take items, one worker at a time.
 
 use interlock_sync::Lock;
 use interlock_wait::{Deadline, StateLock};
@@ -7,15 +7,15 @@ use pyo3::types::PyIterator;
 
 use crate::blocking;
 
-/// What was taken from an iterable.
+/// The result of taking from an iterable.
 pub(super) enum Taken<'py> {
     /// The items of a chunk, and its number. There is at least one.
     Chunk(usize, Vec<Bound<'py, PyAny>>),
     /// The only item of a chunk of one, and its number.
     Item(usize, Bound<'py, PyAny>),
-    /// What the iterable raised, in place of the chunk of that number; nothing follows.
+    /// The exception that the iterable raised, in place of the chunk of that number. Nothing follows.
     Raised(usize, PyErr),
-    /// There is nothing more. The first to hear it is told how many chunks there were.
+    /// There are no more items. The first worker to get this also gets the number of chunks.
     Nothing(Option<usize>),
 }
 
@@ -25,9 +25,9 @@ enum Source {
     Over,
 }
 
-/// An iterable, and how far it was taken.
+/// An iterable, and how many chunks were taken from it.
 ///
-/// Its code runs under `turn`, a lock that others wait for detached. Under the lock of `source` nothing runs.
+/// Its code runs under `turn`, a lock for which other workers wait detached. No code runs under the lock of `source`.
 pub(super) struct SharedIterator {
     turn: Lock,
     source: StateLock<Source>,
@@ -37,7 +37,7 @@ struct Release<'a>(&'a Lock);
 
 impl Drop for Release<'_> {
     fn drop(&mut self) {
-        // Held since it was made.
+        // This cannot fail: the lock is held from the start.
         let _ = self.0.release();
     }
 }
@@ -92,7 +92,7 @@ impl SharedIterator {
 
     fn set(&self, source: Source) {
         let before = std::mem::replace(&mut *self.source.lock(), source);
-        // Dropped under no lock but the turn.
+        // Dropped without a lock, except for the turn.
         drop(before);
     }
 

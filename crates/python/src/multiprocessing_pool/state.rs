@@ -1,4 +1,4 @@
-//! The state of a pool that its jobs look at, and the callbacks that are due.
+//! The state of a pool that its jobs use, and the callbacks that are due.
 
 use interlock_pool::CountedQueue;
 use interlock_wait::StateLock;
@@ -14,18 +14,19 @@ use crate::futures::Answer;
 use crate::initialized::Initialized;
 use crate::raw::intern;
 
-/// What jobs know of their pool.
+/// The part of a pool that its jobs know.
 pub(super) struct State {
     pub(super) deliveries: CountedQueue<Delivery>,
     terminated: AtomicBool,
     jobs: StateLock<Jobs>,
-    /// Why no call is made any more, if there is a reason of the pool's own.
+    /// The reason why no more calls are made, if the pool itself failed.
     failure: StateLock<Option<Py<PyAny>>>,
 }
 
 struct Jobs {
     unfinished: usize,
-    /// Of a pool that is open by now: called at the end of each job that it had, with the delivery that is due, or with None.
+    /// For a pool that has been materialized: called at the end of each earlier job, with the delivery that is due or
+    /// with None.
     rest: Option<Py<PyAny>>,
 }
 
@@ -42,10 +43,10 @@ impl State {
         }
     }
 
-    /// Whether no more calls are to be made.
+    /// Whether workers must make no more calls.
     #[inline]
     pub(super) fn is_terminated(&self) -> bool {
-        // Relaxed: whoever sees it late makes one call more.
+        // Relaxed: a worker that sees this late makes one more call.
         self.terminated.load(Ordering::Relaxed)
     }
 
@@ -54,7 +55,7 @@ impl State {
         self.terminated.store(true, Ordering::Relaxed);
     }
 
-    /// Makes `error` the reason why no calls are made.
+    /// Makes `error` the reason why no more calls are made.
     pub(super) fn fail(&self, error: Py<PyAny>) {
         let before = self.failure.lock().replace(error);
         drop(before);
@@ -64,7 +65,7 @@ impl State {
         self.failure.lock().is_some()
     }
 
-    /// Counts one job more; false if the pool is open, and has its jobs somewhere else.
+    /// Counts one more job. Returns false if the pool is materialized and has its jobs elsewhere.
     pub(super) fn begun(&self) -> bool {
         let mut jobs = self.jobs.lock();
         if jobs.rest.is_none() {
@@ -73,15 +74,15 @@ impl State {
         jobs.rest.is_none()
     }
 
-    /// Has `rest` hear of the end of all jobs that there are: so many.
+    /// Registers `rest` for the end of all present jobs, and returns how many there are.
     pub(super) fn leave_to(&self, rest: Py<PyAny>) -> usize {
         let mut jobs = self.jobs.lock();
         jobs.rest = Some(rest);
         jobs.unfinished
     }
 
-    /// Whether the pool is open.
-    pub(super) fn is_left(&self) -> bool {
+    /// Whether the pool is materialized.
+    pub(super) fn is_materialized(&self) -> bool {
         self.jobs.lock().rest.is_some()
     }
 
@@ -90,27 +91,27 @@ impl State {
         self.jobs.lock().unfinished
     }
 
-    /// Counts no jobs.
+    /// Sets the number of jobs to 0.
     pub(super) fn forget_jobs(&self) {
         self.jobs.lock().unfinished = 0;
     }
 
-    /// Counts one job less.
+    /// Counts one job as finished.
     pub(super) fn finished(&self, py: Python<'_>) {
         if let Some(rest) = self.count_out(py) {
-            tell(py, &rest, None);
+            notify(py, &rest, None);
         }
     }
 
-    /// Counts one job less; what is to hear of it, if there is somebody.
+    /// Counts one job as finished, and returns the callable to notify, if there is one.
     fn count_out(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         let mut jobs = self.jobs.lock();
-        // In the child of a fork the count began again from 0.
+        // In the child of a fork the count started again from 0.
         jobs.unfinished = jobs.unfinished.saturating_sub(1);
         jobs.rest.as_ref().map(|rest| rest.clone_ref(py))
     }
 
-    /// The answer to calls that are not made.
+    /// The answer of calls that are not made.
     pub(super) fn reason(&self, py: Python<'_>) -> Answer {
         let failure = self.failure.lock().as_ref().map(|failure| failure.clone_ref(py));
         failure.map_or_else(
@@ -122,7 +123,7 @@ impl State {
         )
     }
 
-    /// Hands an answer over, by way of the callback for it; the job is at its end.
+    /// Ends a job: runs the callback for its answer, then delivers the answer.
     pub(super) fn deliver(state: &Arc<Self>, result: Py<AsyncResult>, py: Python<'_>, answer: Answer) {
         let (callback, error_callback) = result.get().take_callbacks();
         let (callback, other) = match answer {
@@ -150,17 +151,17 @@ impl State {
         AsyncResult::finish(result, answer);
     }
 
-    /// Has the thread for callbacks take a delivery, or takes it along here if there can be no such thread.
+    /// Passes a delivery to the thread that runs callbacks, or runs it here if there can be no such thread.
     fn call_back(state: &Arc<Self>, py: Python<'_>, delivery: Delivery) {
         let mut delivery = delivery;
-        if !state.is_left() {
+        if !state.is_materialized() {
             let started = state.deliveries.workers() > 0 || delivery.start_handler(py).is_ok();
             if !started {
                 return delivery.run(py, state);
             }
             match state.deliveries.put(delivery) {
                 Ok(()) => return,
-                Err(refused) => delivery = refused, // the pool was opened meanwhile, or the interpreter ends
+                Err(refused) => delivery = refused, // the pool was materialized, or the interpreter is exiting
             }
         }
         let rest = state.jobs.lock().rest.as_ref().map(|rest| rest.clone_ref(py));
@@ -173,13 +174,13 @@ impl State {
                     state: state.clone(),
                     initialized: Initialized::new(),
                 };
-                tell(py, &rest, Some(delivery));
+                notify(py, &rest, Some(delivery));
             }
         }
     }
 
-    /// For the garbage collector. Others than the pool have the state, too, but no Python object among them; so the pool
-    /// answers for what is in it.
+    /// Visits the contents for the garbage collector. The pool is the only Python object that holds the state, so it
+    /// reports the contents as its own.
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(failure) = self.failure.try_lock() {
             visit.call(&*failure)?;
@@ -190,7 +191,7 @@ impl State {
         }
     }
 
-    /// Lets go of what the collector is told of.
+    /// Releases the objects that `traverse` visits.
     pub(super) fn clear(&self) {
         let failure = self.failure.lock().take();
         let rest = self.jobs.lock().rest.take();
@@ -198,13 +199,13 @@ impl State {
     }
 }
 
-fn tell(py: Python<'_>, rest: &Py<PyAny>, delivery: Option<MultiprocessingDelivery>) {
+fn notify(py: Python<'_>, rest: &Py<PyAny>, delivery: Option<MultiprocessingDelivery>) {
     if let Err(error) = rest.call1(py, (delivery,)) {
         error.write_unraisable(py, Some(rest.bind(py)));
     }
 }
 
-/// An answer on its way through a callback.
+/// An answer whose callback has to run first.
 pub(super) struct Delivery {
     pub(super) result: Py<AsyncResult>,
     pub(super) answer: Answer,
@@ -212,7 +213,7 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// Calls the callback, and then wakes who waits for the result.
+    /// Calls the callback, then wakes the threads that wait for the result.
     pub(super) fn run(self, py: Python<'_>, state: &State) {
         let result = self.result.bind(py);
         self.call(py, state);
@@ -239,7 +240,7 @@ impl Delivery {
     }
 }
 
-/// Has what a callback raised reported as what a thread raises is.
+/// Reports an exception of a callback like an uncaught exception of a thread.
 #[cold]
 fn report(py: Python<'_>, error: PyErr) {
     let reported = py
@@ -250,7 +251,7 @@ fn report(py: Python<'_>, error: PyErr) {
     }
 }
 
-/// A delivery of a pool that is open by now: called by the thread that hands over the results.
+/// A delivery of a pool that has been materialized. The standard library's result handler thread calls it.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct MultiprocessingDelivery {
     delivery: StateLock<Option<Delivery>>,

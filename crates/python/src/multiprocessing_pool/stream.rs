@@ -9,84 +9,87 @@ use super::state::State;
 use crate::futures::Answer;
 use crate::raw::intern;
 
-/// Results, and where they go when their iterator is open.
+/// Results, and where they go if their iterator is materialized.
 ///
-/// The garbage collector is not told of the pool: the job that puts results here has it, too, and lets go of it at its end.
+/// The garbage collector does not see the reference to the pool: the job that puts results here holds the pool too, and
+/// releases it at its end.
 pub(super) struct Stream {
-    pub(super) gather: ReorderBuffer<Answer>,
+    pub(super) buffer: ReorderBuffer<Answer>,
     end: StateLock<End>,
 }
 
 struct End {
-    /// A pool lives as long as it has something to do.
+    /// Keeps the pool alive while it has something to do.
     pool: Option<Py<PyAny>>,
-    /// Of an open iterator: the pool's `_outqueue` and `_cache`, and its number in the cache. They are kept apart from the pool,
-    /// which whoever puts the last result takes away while others still have to hand over theirs.
-    open: Option<[Py<PyAny>; 3]>,
+    /// For a materialized iterator: the pool's `_outqueue` and `_cache`, and the iterator's number in the cache. They
+    /// are kept apart from the pool, because the worker that puts the last result takes the pool away while other
+    /// workers still have to deliver theirs.
+    outlet: Option<[Py<PyAny>; 3]>,
 }
 
 impl Stream {
-    pub(super) fn new(gather: ReorderBuffer<Answer>, pool: Py<PyAny>) -> Self {
+    pub(super) fn new(buffer: ReorderBuffer<Answer>, pool: Py<PyAny>) -> Self {
         let end = End {
             pool: Some(pool),
-            open: None,
+            outlet: None,
         };
         Stream {
-            gather,
+            buffer,
             end: StateLock::new(end),
         }
     }
 
-    /// The pool, until all results are there.
+    /// The pool, until all results have been put.
     pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.end.lock().pool.as_ref().map(|pool| pool.clone_ref(py))
     }
 
-    /// Hands over a result. Owner wants it any more when the iterator is gone: then it is dropped here.
+    /// Delivers a result. If the iterator is gone, drops it here.
     pub(super) fn put(&self, py: Python<'_>, number: usize, answer: Answer) {
-        let Err(answer) = self.gather.put_at(number, answer) else {
+        let Err(answer) = self.buffer.put_at(number, answer) else {
             return;
         };
-        self.tell(py, |[results, _, job]| {
+        self.send(py, |[results, _, job]| {
             let succeeded = matches!(answer, Answer::Result(_));
             let message = (job, number, (succeeded, answer.object()));
             results.call_method1(py, intern!(py, "put"), (message,)).map(drop)
         });
     }
 
-    /// Says how many results there will have been.
+    /// Sets the total number of results.
     pub(super) fn set_length(&self, py: Python<'_>, length: usize) {
         let end = self.end.lock();
-        self.gather.set_length(length);
+        self.buffer.set_length(length);
         drop(end);
-        self.tell(py, |[_, cache, job]| {
-            let open = cache.call_method1(py, intern!(py, "get"), (job,))?;
-            if open.is_none(py) {
-                return Ok(()); // nobody wants it any more
+        self.send(py, |[_, cache, job]| {
+            let iterator = cache.call_method1(py, intern!(py, "get"), (job,))?;
+            if iterator.is_none(py) {
+                return Ok(()); // the iterator is gone
             }
-            open.call_method1(py, intern!(py, "_set_length"), (length,))
+            iterator
+                .call_method1(py, intern!(py, "_set_length"), (length,))
                 .map(drop)
         });
     }
 
-    /// Tells the pool of an open iterator.
-    fn tell(&self, py: Python<'_>, tell: impl FnOnce([Py<PyAny>; 3]) -> PyResult<()>) {
-        let open = {
+    /// Calls `send` with the outlet, if the iterator is materialized.
+    fn send(&self, py: Python<'_>, send: impl FnOnce([Py<PyAny>; 3]) -> PyResult<()>) {
+        let outlet = {
             let end = self.end.lock();
-            end.open
+            end.outlet
                 .as_ref()
-                .map(|open| open.each_ref().map(|one| one.clone_ref(py)))
+                .map(|outlet| outlet.each_ref().map(|one| one.clone_ref(py)))
         };
-        if let Some(open) = open
-            && let Err(error) = tell(open)
+        if let Some(outlet) = outlet
+            && let Err(error) = send(outlet)
         {
             error.write_unraisable(py, None);
         }
     }
 
-    /// Ends the job, if all results are there.
+    /// Ends the job if all results have been put.
     pub(super) fn end_if_over(&self, py: Python<'_>, state: &State) {
-        if self.gather.length() == Some(self.gather.put()) {
+        if self.buffer.length() == Some(self.buffer.put()) {
             self.end(py, state);
         }
     }
@@ -99,7 +102,8 @@ impl Stream {
         drop(pool);
     }
 
-    /// Moves what is there into the attributes of an iterator that is opened, and hands over the rest in the standard way.
+    /// Moves the results that are here into the attributes of an iterator that is materialized. The rest goes the
+    /// standard library's way.
     pub(super) fn export(
         &self,
         object: &Bound<'_, PyAny>,
@@ -107,7 +111,7 @@ impl Stream {
     ) -> PyResult<Vec<interlock_wait::Wakeups>> {
         let py = object.py();
         let mut end = self.end.lock();
-        let Some(left) = self.gather.retire() else {
+        let Some(left) = self.buffer.retire() else {
             return Ok(Vec::new());
         };
         let answer = |answer: Answer| (matches!(answer, Answer::Result(_)), answer.object().clone_ref(py));
@@ -121,8 +125,8 @@ impl Stream {
                 unsorted.set_item(number, answer(one))?;
             }
         }
-        let length = match self.gather.length() {
-            // Ended before its time, by a last result that says so: nothing follows.
+        let length = match self.buffer.length() {
+            // Ended early, with a last result out of order: nothing follows.
             _ if left.ended => Some(left.came),
             length => length.and_then(|length| usize::try_from(length).ok()),
         };
@@ -136,7 +140,7 @@ impl Stream {
             cache.cast::<PyDict>()?.set_item(&job, object)?;
             if let Some(pool) = &end.pool {
                 let results = pool.getattr(py, "_outqueue")?;
-                end.open = Some([results, cache.unbind(), job.unbind()]);
+                end.outlet = Some([results, cache.unbind(), job.unbind()]);
             }
         }
         Ok(left.wakeups.into())

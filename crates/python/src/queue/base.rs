@@ -47,8 +47,8 @@ impl Queue {
     /// Puts an item in. The caller knows that the queue is native.
     ///
     /// # Errors
-    /// There is no room, the queue was shut down, or the engine cannot hold the item: that is `Retired`, and the caller has to
-    /// materialize the queue.
+    /// There is no room, the queue was shut down, or the engine cannot hold the item. The last is `Retired`, and the
+    /// caller has to materialize the queue.
     #[inline]
     pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
         if self.kind == Kind::Heap && !is_number(&item) {

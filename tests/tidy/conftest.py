@@ -19,7 +19,7 @@ Files = dict[str, str]
 
 @pytest.fixture
 def plant(tmp_path: Path) -> Callable[[Files], Tree]:
-    """Writes files into an empty checkout; a crate named by one of them gets its manifest."""
+    """Write files into an empty checkout; crates that they name get a manifest."""
 
     def write(files: Files) -> Tree:
         for path, text in files.items():
@@ -34,7 +34,7 @@ def plant(tmp_path: Path) -> Callable[[Files], Tree]:
 
 @pytest.fixture
 def complaints(plant: Callable[[Files], Tree]) -> Callable[[str, Files], list[str]]:
-    """Runs one check on made-up files and gives the places that it complains of, as `path:line`."""
+    """Run one check on made-up files, and return the places of its complaints as `path:line`."""
 
     def run(check: str, files: Files) -> list[str]:
         return sorted(f"{finding.path}:{finding.line}" for finding in CHECKS[check].find(plant(files)))

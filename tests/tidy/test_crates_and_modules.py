@@ -1,4 +1,4 @@
-"""Directions and circles: between crates, modules of a crate, and Python modules."""
+"""Rules about directions and cycles between crates, modules of a crate, and Python modules."""
 
 from __future__ import annotations
 

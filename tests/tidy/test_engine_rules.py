@@ -1,4 +1,4 @@
-"""Each rule about Rust code finds what breaks it, where it is, and leaves alone what keeps it."""
+"""Each rule about Rust code finds code that breaks it, with its place, and accepts code that follows it."""
 
 from __future__ import annotations
 

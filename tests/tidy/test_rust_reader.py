@@ -1,4 +1,4 @@
-"""The little reader of Rust: what it blanks, which functions and paths it sees."""
+"""The small reader of Rust: what it blanks, and which functions and paths it sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripts behind the Makefile, as far as they need no build."""
+"""The scripts behind the Makefile, where they need no build."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_steps_that_run_together_print_one_after_the_other(capfd: pytest.Capture
 
 
 def ends(pid: int, within: float) -> bool:
-    """Waits until the process is dead, for at most `within` seconds."""
+    """Wait until the process is dead, for at most `within` seconds."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The stubs say what is there, and typed programs pass with them."""
+"""The stubs match the modules, and typed programs pass with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ needs_mypy = pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason
 
 
 def run(*arguments: str) -> str:
-    """The output of Python with these arguments, if it fails."""
+    """Run Python with these arguments, and return its output if it fails."""
     env = {**os.environ, "MYPYPATH": str(ROOT / "python")}
     command = [sys.executable, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100)
@@ -74,7 +74,7 @@ def test_the_sample_runs() -> None:
 
 
 def test_signatures_can_be_read() -> None:
-    """Those of the classes, too, which have constructors that take anything (see `__new__` in the engine's module)."""
+    """Including those of classes whose constructors accept anything (see `__new__` in the engine's module)."""
     read = "import inspect; from interlock import queue as q, threading as t; "
     wanted = {
         "t.Barrier": "(parties, action=None, timeout=None)",

@@ -1,4 +1,4 @@
-"""What a measured workload is: a case (timed, interleaved) or a probe (one number for each process)."""
+"""The kinds of workloads: a case is timed, in interleaved samples; a probe gives one number per process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from namespaces import Namespace
 
 Body = Callable[[int], object]
-"""Runs the operation under test as many times as its argument says."""
+"""Runs the operation under test as often as its argument says."""
 
 Prepare = Callable[[Namespace], Body]
 """Makes the objects of one namespace and returns the body that uses them."""
@@ -21,12 +21,12 @@ SINGLE = "one by one"
 
 @dataclass(frozen=True)
 class Case:
-    """A workload measured in nanoseconds for each operation.
+    """A workload measured in nanoseconds per operation.
 
-    ``prepare`` is called once for each namespace; all namespaces run the same body. ``target`` is the
-    ratio baseline / Interlock to reach. ``multiple`` divides the number of operations of a sample (the
-    number of threads that share them). ``sample_ms`` is the length of a sample where the usual one is
-    too short to show what the case is about.
+    The worker calls ``prepare`` once for each namespace; all namespaces run the same body. ``target`` is the
+    ratio baseline / Interlock to reach. The number of operations in a sample is a multiple of ``multiple`` (for
+    instance the number of threads that share them). ``sample_ms`` is the length of a sample, if the usual one is too
+    short for this case.
     """
 
     name: str
@@ -36,18 +36,18 @@ class Case:
     peers: tuple[str, ...] = ()
     multiple: int = 1
     least: int = 1
-    """No sample has fewer operations: where several threads compete, a short sample measures their start."""
+    """The fewest operations in a sample: if several threads compete, a shorter sample would measure their start."""
 
     sample_ms: float | None = None
     single: Prepare | None = None
-    """For a batch operation: the same work one by one, on Interlock, is the baseline instead of std."""
+    """For a batch operation, the baseline instead of std: the same work one by one, on Interlock."""
 
     unit: str = "ns"
     judge: Judge = "ratio"
 
     @property
     def baseline(self) -> str:
-        """The subject that Interlock is compared with."""
+        """The subject with which Interlock is compared."""
         return SINGLE if self.single else "std"
 
     def subjects(self) -> list[tuple[str, str, Prepare]]:
@@ -61,10 +61,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Probe:
-    """A workload that yields one number for each process: memory, scale, fairness.
+    """A workload that yields one number per process: memory, scale, fairness.
 
     ``run`` takes the namespace and whether the run is a quick one. ``judge`` says what ``target`` is: a
-    ratio std / Interlock, or a bound on Interlock's own number. ``rounds`` processes are run for each
+    ratio std / Interlock, or a bound on Interlock's own number. There are ``rounds`` processes for each
     namespace, in turn.
     """
 

@@ -1,4 +1,4 @@
-"""Futures and pools of threads: submitting, mapping, waiting, and what a task costs while it waits."""
+"""Futures and thread pools: submitting, mapping, waiting, and the memory of a waiting task."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def nothing(_item: object = None) -> None:
 
 
 def submit_all(ns: Namespace) -> Body:
-    """20,000 times submit(), then every result()."""
+    """Call submit() 20,000 times, then every result()."""
     pool = ns.futures.ThreadPoolExecutor(WORKERS)
     run_all: Any = getattr(pool, "run_all", None)
 
@@ -41,7 +41,7 @@ def submit_all(ns: Namespace) -> Body:
 
 
 def burst(pool: Any, n: int) -> None:
-    """So many calls, then their results."""
+    """Submit `n` calls, then take their results."""
     futures = [pool.submit(nothing) for _ in repeat(None, n)]
     for future in futures:
         future.result()
@@ -75,7 +75,7 @@ def submit_each(ns: Namespace) -> Body:
 
 
 def completed_finished(ns: Namespace) -> Body:
-    """as_completed() over 10,000 futures that are done."""
+    """as_completed() over 10,000 finished futures."""
     futures = [ns.futures.Future() for _ in repeat(None, MANY)]
     for future in futures:
         future.set_result(None)
@@ -83,7 +83,7 @@ def completed_finished(ns: Namespace) -> Body:
 
 
 def completed_live(ns: Namespace) -> Body:
-    """as_completed() over 10,000 futures of calls submitted just before; submitting is part of it."""
+    """as_completed() over the futures of 10,000 calls submitted just before, including the time to submit them."""
     pool = ns.futures.ThreadPoolExecutor(WORKERS)
     return partial(
         run_through, ns.futures.as_completed, lambda: [pool.submit(nothing) for _ in repeat(None, MANY)]
@@ -91,7 +91,7 @@ def completed_live(ns: Namespace) -> Body:
 
 
 def run_through(as_completed: Callable[..., Any], make: Callable[[], list[Any]], n: int) -> None:
-    """Take every one of the futures, as they are done."""
+    """Take all futures as they complete."""
     for _ in repeat(None, n // MANY):
         count = 0
         for _future in as_completed(make()):
@@ -150,7 +150,7 @@ def start_stop(ns: Namespace) -> Body:
 
 
 def many_feeders(ns: Namespace) -> Body:
-    """64 threads submit 200 calls each to 2 workers and take the results, as often as it takes."""
+    """64 threads repeatedly submit 200 calls each to 2 workers and take the results."""
     pool = ns.futures.ThreadPoolExecutor(2)
 
     def feed(rounds: int) -> None:
@@ -166,7 +166,7 @@ def waiting_tasks(ns: Namespace, quick: bool) -> float:
     pool = ns.futures.ThreadPoolExecutor(1)
     gate = threading.Event()
     began = threading.Event()
-    for _ in repeat(None, 1_000):  # what the first ones of their kind allocate is not counted
+    for _ in repeat(None, 1_000):  # so that first-time allocations are not counted
         pool.submit(nothing).result()
     pool.submit(began.set)
     pool.submit(gate.wait)
@@ -182,9 +182,9 @@ def waiting_tasks(ns: Namespace, quick: bool) -> float:
 
 
 def memory_growth(ns: Namespace, quick: bool) -> float:
-    """The most that the resident set grew over 10 million calls (standard library: 1 million), in KiB.
+    """The largest growth of the resident set over 10 million calls (standard library: 1 million), in KiB.
 
-    At most 1,000 of them wait: Interlock's pool is told so, the standard library's gets no more at a time.
+    At most 1,000 of them wait: Interlock's pool has that limit; the standard library's gets 1,000 calls at a time.
     """
     own = ns.name == "interlock"
     total = 10_000_000 if own else 1_000_000
@@ -203,14 +203,14 @@ def memory_growth(ns: Namespace, quick: bool) -> float:
 
 
 def stream(pool: Any, calls: int) -> None:
-    """Submit them all, and wait until they are done."""
+    """Submit all calls, and wait until they are done."""
     for _ in repeat(None, calls - 1):
         pool.submit(nothing)
     pool.submit(nothing).result()
 
 
 def portions(pool: Any, calls: int) -> None:
-    """Submit them, a thousand at a time."""
+    """Submit the calls, a thousand at a time."""
     for _ in repeat(None, calls // 1_000):
         burst(pool, 1_000)
 
@@ -251,5 +251,7 @@ CASES = (
         sample_ms=200,
     ),
     Probe("pool-waiting", "200,000 waiting tasks, each", 2, waiting_tasks, "bytes", "ratio", rounds=3),
-    Probe("pool-flat", "bounded pool, 10 million tasks, growth", 1024, memory_growth, "KiB", "at most"),
+    Probe(
+        "pool-flat", "bounded pool, 10 million tasks, memory growth", 1024, memory_growth, "KiB", "at most"
+    ),
 )

@@ -1,4 +1,4 @@
-"""Beside the common case: waits without time, timeouts that are not needed, looks, making a lock."""
+"""Less common cases: waits with a zero timeout, unneeded timeouts, queries, and creating a lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from namespaces import Namespace
 
 
 def calling(make: Callable[[Namespace], Callable[[], object]]) -> Prepare:
-    """Calls what ``make`` returns."""
+    """Call the function that ``make`` returns, again and again."""
 
     def prepare(ns: Namespace) -> Body:
         call = make(ns)
@@ -26,14 +26,14 @@ def calling(make: Callable[[Namespace], Callable[[], object]]) -> Prepare:
 
 
 def held_lock(ns: Namespace) -> Callable[[], object]:
-    """``lock.acquire(timeout=0)`` of a lock that somebody has."""
+    """``lock.acquire(timeout=0)`` on a held lock."""
     lock = ns.threading.Lock()
     lock.acquire()
     return lambda: lock.acquire(timeout=0)
 
 
 def unset_event(ns: Namespace) -> Callable[[], object]:
-    """``event.wait(0)`` of an event that is not set."""
+    """``event.wait(0)`` on an event that is not set."""
     event = ns.threading.Event()
     return lambda: event.wait(0)
 
@@ -46,23 +46,23 @@ def quiet_condition(ns: Namespace) -> Callable[[], object]:
 
 
 def used_up_semaphore(ns: Namespace) -> Callable[[], object]:
-    """``semaphore.acquire(timeout=0)`` of one without permits."""
+    """``semaphore.acquire(timeout=0)`` on a semaphore without permits."""
     semaphore = ns.threading.Semaphore(0)
     return lambda: semaphore.acquire(timeout=0)
 
 
 def empty_queue(ns: Namespace) -> Body:
-    """``queue.get(timeout=0)`` of an empty one."""
+    """``queue.get(timeout=0)`` on an empty queue."""
     return refused(ns.queue.Queue().get, ns.queue.Empty, timeout=0)
 
 
 def pending_future(ns: Namespace) -> Body:
-    """``future.result(0)`` of one that has none."""
+    """``future.result(0)`` on an unfinished future."""
     return refused(ns.futures.Future().result, ns.futures.TimeoutError, timeout=0)
 
 
 def refused(call: Callable[..., object], error: type[Exception], **arguments: Any) -> Body:
-    """A call that raises each time."""
+    """Make a call that raises each time."""
 
     def body(n: int) -> None:
         for _ in repeat(None, n):
@@ -77,7 +77,7 @@ def refused(call: Callable[..., object], error: type[Exception], **arguments: An
 
 
 def timeout_not_needed(ns: Namespace) -> Body:
-    """``queue.put(1); queue.get(timeout=1)`` of a SimpleQueue."""
+    """``queue.put(1); queue.get(timeout=1)`` on a SimpleQueue."""
     q = ns.queue.SimpleQueue()
 
     def body(n: int) -> None:
@@ -94,8 +94,8 @@ CASES = (
     Case("condition-poll", "Condition, wait(0)", 1.0, calling(quiet_condition)),
     Case("semaphore-poll", "Semaphore, acquire(timeout=0), no permit", 1.0, calling(used_up_semaphore)),
     Case("queue-poll", "Queue, get(timeout=0), empty", 1.0, empty_queue),
-    Case("future-poll", "Future, result(0), pending", 1.0, pending_future),
+    Case("future-poll", "Future, result(0), not done", 1.0, pending_future),
     Case("simple-timeout", "SimpleQueue, put + get(timeout=1)", 1.0, timeout_not_needed),
-    Case("lock-make", "Lock, made", 1.0, calling(lambda ns: ns.threading.Lock)),
+    Case("lock-make", "Lock, creating one", 1.0, calling(lambda ns: ns.threading.Lock)),
     Case("lock-locked", "Lock, locked()", 1.0, calling(lambda ns: ns.threading.Lock().locked)),
 )

@@ -1,4 +1,4 @@
-"""Pools of threads with the interface of `multiprocessing`: maps, streams of results, and whole lives of a pool."""
+"""Thread pools with the interface of `multiprocessing`: maps, streams of results, and pools from start to end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ THREADS = 4
 
 
 def pool_class(ns: Namespace) -> Any:
-    """The `ThreadPool` beside the namespace's modules."""
+    """Return the `ThreadPool` of a namespace."""
     prefix = "" if ns.name == "std" else f"{ns.name}."
     return importlib.import_module(f"{prefix}multiprocessing.pool").ThreadPool
 
@@ -49,7 +49,7 @@ def applied(ns: Namespace) -> Body:
 
 
 def lives(ns: Namespace) -> Body:
-    """A pool is made, does one task, is closed and joined."""
+    """Make a pool, do one task, close and join it."""
     make = partial(pool_class(ns), THREADS)
 
     def body(n: int) -> None:

@@ -32,7 +32,7 @@ def put_get(name: str) -> Callable[[Namespace], Body]:
 
 
 def priority(ns: Namespace) -> Body:
-    """``q.put(item); q.get()`` with 100 items inside; the items come in a fixed shuffled order."""
+    """``q.put(item); q.get()`` with 100 items queued; the items come in a fixed shuffled order."""
     q = ns.queue.PriorityQueue()
     items = random.Random(1).sample(range(10_000), 1_000)
     for item in items[:100]:
@@ -47,7 +47,7 @@ def priority(ns: Namespace) -> Body:
 
 
 def priority_of_tuples(ns: Namespace) -> Body:
-    """The same with ``(number, payload)``, as most programs put them: such a queue is open."""
+    """The same with ``(number, payload)``, as most programs put them; these materialize the queue."""
     q = ns.queue.PriorityQueue()
     items = [(number, "payload") for number in random.Random(1).sample(range(10_000), 1_000)]
     for item in items[:100]:
@@ -61,7 +61,7 @@ def priority_of_tuples(ns: Namespace) -> Body:
     return body
 
 
-def opened(ns: Namespace) -> Body:
+def materialized(ns: Namespace) -> Body:
     """``q.put(1); q.get()`` on a queue that somebody has looked into."""
     q = ns.queue.Queue()
     with q.mutex:
@@ -93,7 +93,7 @@ def with_own_put(ns: Namespace) -> Body:
 
 
 def in_batches(ns: Namespace) -> Body:
-    """``q.put_many(100 items); q.get_many(100)``, counted for each item."""
+    """``q.put_many(100 items); q.get_many(100)``; an item is one operation."""
     q = ns.queue.Queue()
     items = list(range(BATCH))
 
@@ -107,7 +107,7 @@ def in_batches(ns: Namespace) -> Body:
 
 
 def one_by_one(ns: Namespace) -> Body:
-    """100 times put, then 100 times get, counted for each item."""
+    """100 puts, then 100 gets; an item is one operation."""
     q = ns.queue.Queue()
     items = list(range(BATCH))
 
@@ -122,7 +122,7 @@ def one_by_one(ns: Namespace) -> Body:
 
 
 def bounded(pairs: int) -> Callable[[Namespace], Body]:
-    """``pairs`` producers and as many consumers on a Queue(1000), counted for each item."""
+    """``pairs`` producers and as many consumers on a Queue(1000); an item is one operation."""
 
     def prepare(ns: Namespace) -> Body:
         q = ns.queue.Queue(1_000)
@@ -154,9 +154,9 @@ _OTHER_PEERS = ("culsans", "aiologic")
 CASES = (
     Case("queue-put-get", "Queue, put + get, one thread", 18, put_get("Queue"), peers=_FIFO_PEERS),
     Case("lifo-put-get", "LifoQueue, put + get, one thread", 18, put_get("LifoQueue"), peers=_OTHER_PEERS),
-    Case("priority-put-get", "PriorityQueue of ints, put + get, 100 inside", 6, priority, peers=_OTHER_PEERS),
-    Case("priority-tuples", "PriorityQueue of tuples, put + get, 100 inside", 1, priority_of_tuples),
-    Case("queue-opened", "Queue after q.mutex, put + get", 1, opened),
+    Case("priority-put-get", "PriorityQueue of ints, put + get, 100 queued", 6, priority, peers=_OTHER_PEERS),
+    Case("priority-tuples", "PriorityQueue of tuples, put + get, 100 queued", 1, priority_of_tuples),
+    Case("queue-opened", "Queue after q.mutex, put + get", 1, materialized),
     Case("queue-own-put", "Queue with a _put of its own, put + get", 1, with_own_put),
     Case(
         "simple-put-get",
@@ -179,7 +179,7 @@ CASES = (
     ),
     Case(
         "queue-many",
-        "Queue, put_many + get_many of 100, each; ratio to our put + get",
+        "Queue, put_many + get_many of 100, each; ratio to Interlock's put + get",
         3,
         in_batches,
         single=one_by_one,

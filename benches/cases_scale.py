@@ -1,4 +1,4 @@
-"""Memory, thousands of waiters, fairness: one number for each process."""
+"""Memory, thousands of waiters, fairness: one number per process."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ IDLE = 100_000
 
 
 def resident_bytes() -> int:
-    """The resident set of this process."""
+    """Return the resident set of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
 
 
 def memory_growth(ns: Namespace, quick: bool) -> float:
-    """The most that the resident set grew over 10 million puts and gets of fresh objects, in KiB."""
+    """The largest growth of the resident set over 10 million puts and gets of fresh objects, in KiB."""
     q = ns.queue.Queue()
     total = 1_000_000 if quick else 10_000_000
     churn(q, 200_000)
@@ -52,7 +52,7 @@ def idle_locks(ns: Namespace, quick: bool) -> float:
     """Bytes of the resident set for each of 100,000 locks that nobody has taken."""
     del quick
     make = ns.threading.Lock
-    first = [make() for _ in range(1_000)]  # what the first one of its kind allocates is not counted
+    first = [make() for _ in range(1_000)]  # so that first-time allocations are not counted
     kept: list[Any] = [None] * IDLE
     gc.collect()
     before = resident_bytes()
@@ -64,7 +64,7 @@ def idle_locks(ns: Namespace, quick: bool) -> float:
 
 
 def wake_all(ns: Namespace, quick: bool) -> float:
-    """Milliseconds from notify_all to the last of 2,000 waiting threads having left wait()."""
+    """Milliseconds from notify_all until the last of 2,000 waiting threads has left wait()."""
     del quick
     threading.stack_size(256 * 1024)
     condition = ns.threading.Condition()
@@ -87,7 +87,7 @@ def wake_all(ns: Namespace, quick: bool) -> float:
     for thread in threads:
         thread.start()
     all_wait.wait()
-    with condition:  # the last one has set the event before wait() gave the lock up: now it waits too
+    with condition:  # the last thread set the event before wait() released the lock, so now it waits, too
         start = time.perf_counter_ns()
         condition.notify_all()
     for thread in threads:
@@ -96,7 +96,7 @@ def wake_all(ns: Namespace, quick: bool) -> float:
 
 
 def fairness(ns: Namespace, quick: bool) -> float:
-    """Acquisitions of the least served of 8 threads that fight for one lock, relative to the mean."""
+    """The fewest acquisitions by one of 8 threads that compete for one lock, relative to the mean."""
     lock = ns.threading.Lock()
     served = [0] * 8
     stop = False
@@ -110,7 +110,7 @@ def fairness(ns: Namespace, quick: bool) -> float:
 
     def referee() -> None:
         nonlocal stop
-        time.sleep(1 if quick else 5)  # the length of the fight, which is the subject
+        time.sleep(1 if quick else 5)  # the length of the competition, which is the subject
         stop = True
 
     together(*[partial(fight, index) for index in range(8)], referee)
@@ -118,8 +118,10 @@ def fairness(ns: Namespace, quick: bool) -> float:
 
 
 CASES = (
-    Probe("memory-flat", "Queue, 10 million puts and gets, growth", 1024, memory_growth, "KiB", "at most"),
+    Probe(
+        "memory-flat", "Queue, 10 million puts and gets, memory growth", 1024, memory_growth, "KiB", "at most"
+    ),
     Probe("idle-locks", "100,000 idle Locks, each", 1.0, idle_locks, "bytes", "ratio"),
     Probe("notify-2000", "Condition, notify_all to 2,000 threads", 0.5, wake_all, "ms", "ratio", rounds=5),
-    Probe("fairness-8", "one Lock, 8 threads, least served / mean", 0.25, fairness, "", "at least"),
+    Probe("fairness-8", "one Lock, 8 threads, fewest acquisitions / mean", 0.25, fairness, "", "at least"),
 )

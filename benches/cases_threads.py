@@ -1,4 +1,4 @@
-"""Threads that meet: hand-offs, barriers, starts, timers, and locks that are fought over."""
+"""Threads that meet: hand-offs, barriers, starts, timers, and contended locks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from namespaces import Namespace
 
 
 def queue_ping_pong(ns: Namespace) -> Body:
-    """Two threads, two queues: there and back is one operation."""
+    """Two threads, two queues: a round trip is one operation."""
     there, back = ns.queue.Queue(), ns.queue.Queue()
 
     def serve(n: int) -> None:
@@ -59,7 +59,7 @@ def barrier_cycle(ns: Namespace) -> Body:
 
 
 def over_its_events(body: Body) -> Callable[[Namespace], Body]:
-    """A body that uses `threading.Thread`, with the events of a namespace in it, as after ``install()``."""
+    """Run a body that uses `threading.Thread` with the events of a namespace, as after ``install()``."""
 
     def prepare(ns: Namespace) -> Body:
         def patched(n: int) -> None:
@@ -93,11 +93,11 @@ def timer_cancel(n: int) -> None:
 
 
 def nothing() -> None:
-    """What the threads and timers run."""
+    """The function that the threads and timers run."""
 
 
 def contended(threads: int) -> Callable[[Namespace], Body]:
-    """``with lock: count += 1`` by that many threads, counted for each increment."""
+    """``with lock: count += 1`` in that many threads; an increment is one operation."""
 
     def prepare(ns: Namespace) -> Body:
         lock: Any = ns.threading.Lock()
@@ -136,7 +136,7 @@ CASES = (
         sample_ms=50,
         peers=("aiologic",),
     ),
-    # With the GIL a thread computes for 5 ms at a time: 8 threads need 200 ms to get five turns each.
+    # With the GIL, a thread runs for 5 ms at a time: 8 threads need 200 ms to get five turns each.
     Case(
         "lock-contended-8",
         "one Lock, 8 threads, each increment",

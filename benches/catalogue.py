@@ -1,4 +1,4 @@
-"""All the workloads, in the order in which they are run and printed."""
+"""All workloads, in the order in which run.py runs and prints them."""
 
 from __future__ import annotations
 

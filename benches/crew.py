@@ -1,8 +1,8 @@
-"""Threads for a body: started one by one, then let go together.
+"""Threads for a body: they start one by one, and then begin together.
 
-They are the standard library's threads, whatever the namespace, so that a case about a queue measures the
-queue. Without the gate the first thread would often have done its share before the last one exists:
-starting a thread while another computes can take a whole switch interval.
+They are the standard library's threads in every namespace, so that a case about a queue measures the queue. Without the
+gate, the first thread would often finish its share before the last one exists: starting a thread while another one
+computes can take a whole switch interval.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 def together(*targets: Callable[[], object]) -> None:
     """Run each target in a thread of its own; return when all have returned.
 
-    Raises RuntimeError when a target raised; its traceback is on stderr.
+    Raises RuntimeError if a target raised; its traceback is on stderr.
     """
     gate = threading.Event()
     ready = threading.Semaphore(0)

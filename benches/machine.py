@@ -1,4 +1,4 @@
-"""What a measurement was taken on."""
+"""The machine on which a measurement was taken."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def describe() -> str:
 
 
 class Neighbours:
-    """How much of the machine other processes take while this one and its children measure."""
+    """How much of the machine other processes use while this one and its children measure."""
 
     def __init__(self) -> None:
         self._busy, self._own, self._start = _busy_seconds(), _own_seconds(), time.monotonic()
 
     @property
     def share(self) -> float:
-        """The part of all cores that went to others since this object was made: 0 to 1."""
+        """The share of all cores that others have used since this object was made: 0 to 1."""
         everything = (time.monotonic() - self._start) * (os.cpu_count() or 1)
         others = (_busy_seconds() - self._busy) - (_own_seconds() - self._own)
         return min(1.0, max(0.0, others / everything)) if everything else 0.0
 
     def __str__(self) -> str:
-        return f"other processes took {self.share:.0%} of the machine meanwhile"
+        return f"other processes used {self.share:.0%} of the machine meanwhile"
 
 
 def _busy_seconds() -> float:
@@ -48,7 +48,7 @@ def _own_seconds() -> float:
 
 
 def processor() -> str:
-    """The processor's model name, and whether it is a virtual one, from lscpu."""
+    """Return the processor's model name, and whether it is a virtual one, from lscpu."""
     try:
         done = subprocess.run(
             ["lscpu"], capture_output=True, text=True, check=False, env=os.environ | {"LC_ALL": "C"}

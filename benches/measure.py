@@ -1,7 +1,7 @@
 """Timing: samples of equal length, taken in turn.
 
-Nothing is subtracted: a time for one operation contains the turn of the loop around it, and the threads
-that a body starts are started inside the sample.
+Nothing is subtracted: the time of one operation includes the loop around it, and a sample includes starting the
+threads of its body.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST = 1 << 30
 
 
 def timed(body: Body, n: int) -> int:
-    """Nanoseconds that ``body(n)`` takes, after a garbage collection."""
+    """Return the nanoseconds that ``body(n)`` takes, after a garbage collection."""
     gc.collect()
     start = perf_counter_ns()
     body(n)
@@ -26,9 +26,9 @@ def timed(body: Body, n: int) -> int:
 
 
 def size(body: Body, multiple: int, least: int, sample_ms: float) -> int:
-    """How many operations fill a sample. Finding it out warms the body up.
+    """Return how many operations fill a sample. Finding this out warms up the body.
 
-    The shortest of three tries counts, or one bad moment of a busy machine would make all samples tiny.
+    It uses the shortest of three tries; otherwise one bad moment of a busy machine would make all samples tiny.
     """
     wanted = sample_ms * 1e6
     n = max(least // multiple, 1) * multiple
@@ -38,9 +38,9 @@ def size(body: Body, multiple: int, least: int, sample_ms: float) -> int:
 
 
 def in_turn(bodies: Mapping[str, Body], sizes: Mapping[str, int], rounds: int) -> dict[str, list[float]]:
-    """``rounds`` samples of each body, one of each in a round: nanoseconds for one operation.
+    """Take ``rounds`` samples of each body, one of each per round: nanoseconds per operation.
 
-    A round that is not counted comes first. The garbage collector is off during all samples.
+    The first round is not counted. The garbage collector is off during all samples.
     """
     samples: dict[str, list[float]] = {label: [] for label in bodies}
     gc.disable()
@@ -56,7 +56,7 @@ def in_turn(bodies: Mapping[str, Body], sizes: Mapping[str, int], rounds: int) -
 
 
 def loop_ns() -> float:
-    """What one turn of the empty loop costs in this interpreter."""
+    """Return the nanoseconds of one turn of an empty loop in this interpreter."""
 
     def body(n: int) -> None:
         for _ in repeat(None, n):

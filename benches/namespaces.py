@@ -1,7 +1,7 @@
-"""The modules that a body runs on: the standard library, Interlock, and the peers.
+"""The modules that a body uses: the standard library's, Interlock's, or a peer's.
 
-A peer's classes are given the standard names, so that all run the very same body. An alias in a subclass
-costs nothing in a call: the lookup is cached on the type.
+A peer's classes get the standard names, so that all run exactly the same body. An alias in a subclass costs nothing in
+a call, because the type caches the lookup.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import peer_pools
 
 @dataclass(frozen=True)
 class Namespace:
-    """Modules with the standard names, and the version of the package they come from."""
+    """Modules under the standard names, and the version of their package."""
 
     name: str
     threading: Any = None
@@ -34,12 +34,12 @@ class Namespace:
 
 
 def load(name: str) -> Namespace:
-    """Import the namespace ``name``. Raises ImportError when its package is not installed."""
+    """Import the namespace ``name``. Raises ImportError if its package is not installed."""
     return Namespace(name, **_LOADERS[name](), version=package_version(name))
 
 
 def package_version(name: str) -> str:
-    """The installed version of a package, or an empty string for a package that does not tell."""
+    """Return the installed version of a package, or an empty string if it has no metadata."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

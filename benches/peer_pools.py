@@ -1,6 +1,6 @@
-"""The peers' pools of threads, as far as they can be used like an executor.
+"""The peers' thread pools, where they can be used like an executor.
 
-What has no futures to wait for, brings the whole job along instead: ``run_all`` makes ``n`` calls, ``run_each``
+A pool without futures to wait for has methods for the whole job instead: ``run_all`` makes ``n`` calls, ``run_each``
 makes them one after the other.
 """
 
@@ -15,7 +15,7 @@ NAMES = ("anyio", "joblib", "pebble")
 
 
 def load(name: str) -> Any:
-    """What makes a pool of so many workers. Raises ImportError when the package is not installed."""
+    """Return a class that makes a pool of a number of workers. Raises ImportError if its package is not installed."""
     return {"anyio": _anyio, "joblib": _joblib, "pebble": _pebble}[name]()
 
 
@@ -23,7 +23,7 @@ def _pebble() -> Any:
     pool_class = importlib.import_module("pebble").ThreadPool
 
     class Pool(pool_class):  # type: ignore[misc, valid-type]
-        """``schedule`` and ``submit`` give futures; so does ``map``, one for all."""
+        """``schedule`` and ``submit`` return futures; ``map`` returns one future for all items."""
 
         def map(self, fn: Callable[..., Any], items: Iterable[Any]) -> Iterable[Any]:
             result: Iterable[Any] = super().map(fn, items).result()
@@ -36,7 +36,7 @@ def _joblib() -> Any:
     joblib = importlib.import_module("joblib")
 
     class Pool:
-        """One ``Parallel`` that is kept, with its threads."""
+        """One ``Parallel`` that keeps its threads."""
 
         def __init__(self, workers: int) -> None:
             self.parallel = joblib.Parallel(n_jobs=workers, backend="threading")
@@ -55,7 +55,7 @@ def _anyio() -> Any:
     to_thread = importlib.import_module("anyio.to_thread")
 
     class Pool:
-        """``to_thread.run_sync`` under a limiter; each job is an event loop of its own."""
+        """``to_thread.run_sync`` under a limiter; each job has an event loop of its own."""
 
         def __init__(self, workers: int) -> None:
             self.workers = workers

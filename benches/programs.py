@@ -1,12 +1,12 @@
-"""Real programs, run by plain Python and by ``interlock run`` in turn: equal results, median times.
+"""Runs real programs on plain Python and with ``interlock run`` in turn, compares results and takes median times.
 
-    programs.py                         everything, in .venv-programs, which is made if need be
+    programs.py                         all programs, in .venv-programs, which is made if necessary
     programs.py --program 'dask_*' --rounds 9
     programs.py --python PATH           in that interpreter, as it is
     programs.py --write docs/benchmarks.md
 
-What is not installed is left out, and said. The exit status is 1 when a program failed, hung, or gave another
-result under Interlock.
+It skips programs whose packages are not installed, and says so. The exit status is 1 if a program failed, hung, or had
+a different result on Interlock.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HEAD = ["program", "python, s", "interlock run, s", "times as fast", "result"]
 
 @dataclass(frozen=True)
 class Program:
-    """One program: a script of the folder, which prints its time and result, or another command."""
+    """One program: a script in the folder, which prints its time and result, or another command."""
 
     name: str
     title: str
@@ -47,7 +47,7 @@ class Program:
     """``{tree}`` is a folder with 500 files, ``{out}`` a file that does not exist yet."""
 
     module: str = ""
-    """A module to run instead of the script. Its time is that of the process, its result what is in ``{out}``."""
+    """A module to run instead of the script. Its time is that of the process, its result the content of ``{out}``."""
 
 
 ALL = (
@@ -65,7 +65,7 @@ ALL = (
 
 @dataclass
 class Measured:
-    """What was seen of one program."""
+    """The measurements of one program."""
 
     program: Program
     seconds: dict[str, list[float]] = field(default_factory=lambda: {form: [] for form in FORMS})
@@ -129,7 +129,7 @@ def parse() -> argparse.Namespace:
 
 
 def prepare() -> str:
-    """The interpreter of the programs' own environment, which is made, and filled as far as that works."""
+    """Make the programs' own environment, install what can be installed, and return its interpreter."""
     python = VENV / "bin" / "python"
     key = f"{sys.version}\n{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()}\n"
     stamp = VENV / "interlock-stamps" / "programs"
@@ -149,19 +149,19 @@ def prepare() -> str:
 
 
 def has_interlock(python: str) -> str | None:
-    """Why Interlock can't be used there; None if it can."""
+    """Return why that interpreter can't import Interlock, or None if it can."""
     done = run([python, "-c", "import interlock._interlock"], 60)
     lines = done.stderr.strip().splitlines()
     return None if done.returncode == 0 else (lines[-1] if lines else "no reason given")
 
 
 def can_import(python: str, name: str) -> bool:
-    """Whether that module is there."""
+    """Whether that interpreter can import the module."""
     return run([python, "-c", f"import {name}"], 60).returncode == 0
 
 
 def run(command: list[str], limit: float) -> subprocess.CompletedProcess[str]:
-    """One process, with this checkout's package."""
+    """Run one process with this checkout's package."""
     return subprocess.run(
         command,
         env=environment([str(PROJECT / "python")]),
@@ -174,7 +174,7 @@ def run(command: list[str], limit: float) -> subprocess.CompletedProcess[str]:
 
 
 def plant(tree: Path) -> Path:
-    """500 files of 16 KiB in 20 folders."""
+    """Make 500 files of 16 KiB in 20 folders."""
     for number in range(500):
         path = tree / f"{number % 20:02}" / f"{number:03}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +183,7 @@ def plant(tree: Path) -> Path:
 
 
 def measure(program: Program, python: str, tree: Path, args: argparse.Namespace) -> Measured:
-    """Both forms in turn, each first every other time; a round that is not counted comes before."""
+    """Run both ways in turn, alternating which is first, after one round that is not counted."""
     measured = Measured(program)
     for number in range(-1, args.rounds):
         print(f"{program.name}, {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
@@ -202,7 +202,7 @@ def measure(program: Program, python: str, tree: Path, args: argparse.Namespace)
 
 
 def run_once(program: Program, python: str, form: str, tree: Path, limit: float) -> tuple[float, str]:
-    """Seconds and result of one run. Raises RuntimeError for one that failed, TimeoutExpired for one that hung."""
+    """Return seconds and result of one run. Raises RuntimeError if it failed, TimeoutExpired if it hung."""
     out = tree.parent / "out"
     out.unlink(missing_ok=True)
     what = ["-m", program.module] if program.module else [str(FOLDER / f"{program.name}.py")]
@@ -231,8 +231,8 @@ def page(
     version = run([python, "-c", "import platform; print(platform.python_version())"], 60).stdout.strip()
     about = (
         f"`python benches/programs.py --rounds {args.rounds}` with CPython {version} on {machine.describe()}; "
-        f"{neighbours}. Medians of {args.rounds} runs of each form in turn, after one that is not counted: seconds "
-        "of work as the program itself measures it, without the start of the interpreter and imports; of zipfile the "
+        f"{neighbours}. Medians of {args.rounds} alternating runs each way, after one that is not counted: seconds "
+        "of work as measured by the program itself, without the start of the interpreter and imports; for zipfile the "
         "whole process."
     )
     missing = "\n".join(f"- left out: {line}" for line in left_out)

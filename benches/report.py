@@ -13,13 +13,13 @@ from sections import table
 HEAD = ["case", "std", "Interlock", "ratio", "target", "", "best peer", "peer", "peer / Interlock"]
 
 METHOD = """\
-Medians; ratio = standard library / Interlock, of the medians. For each case one process measures all
-columns in turn (standard library, Interlock, peers, and again), samples of equal length (longer where many
-threads compete), with the garbage collector off and run between samples. Times are nanoseconds for one
-operation where no unit is given. Nothing is subtracted: they contain the turn of the loop around the
-operation ({loop}) and, in cases of several threads, starting them inside the sample.
-The threads of a case are the standard library's in all columns, except where starting threads is the case.
-Rows of memory, waiters and fairness take a process for each number. `~`: the middle half of the samples
+Medians; ratio = standard library / Interlock, of the medians. For each case, one process measures all columns
+in turn (standard library, Interlock, peers, and again), with samples of equal length (longer where many threads
+compete). The garbage collector is off during samples and runs between them. Times are nanoseconds per operation
+unless a unit is given. Nothing is subtracted: they include the loop around the operation
+({loop}) and, in cases with several threads, starting these threads.
+All columns use the standard library's threads, except where a case is about starting threads.
+Rows about memory, waiters and fairness use one process per number. `~`: the middle half of the samples
 spreads over more than a quarter of the median."""
 
 Measured = Sequence[tuple[Interpreter, Sequence[Result]]]
@@ -41,7 +41,7 @@ def _justify(column: int, cell: str, width: int) -> str:
 
 
 def markdown(measured: Measured, how: str, rounds: str, neighbours: machine.Neighbours) -> str:
-    """The section of the page: how, on what, a table for each interpreter, and the defeats."""
+    """The section of the page: the method, the machine, a table for each interpreter, and the defeats."""
     versions = {
         name: version
         for _, results in measured
@@ -62,7 +62,7 @@ def markdown(measured: Measured, how: str, rounds: str, neighbours: machine.Neig
             f"{_gil_note(interpreter, results)}"
         )
         parts.append(table(HEAD, [cells(result) for result in results]))
-        parts.append("#### Where Interlock loses or misses its target")
+        parts.append("#### Where Interlock is slower or misses its target")
         parts.append("\n".join(f"- {line}" for line in defeats(results)) or "Nowhere.")
     return "\n\n".join(parts)
 
@@ -74,7 +74,7 @@ def cells(result: Result) -> list[str]:
         if result.ratio is None or result.judge != "ratio"
         else f"{result.ratio:.2f}" + ("~" if result.noisy else "")
     )
-    verdict = "failed" if result.failed else "OK" if result.ok else "short"
+    verdict = "failed" if result.failed else "OK" if result.ok else "missed"
     row = [result.title, amount(result, "std"), amount(result, "interlock"), ratio, target(result), verdict]
     for peer in result.peers:
         versus = result.peer_ratio(peer)
@@ -83,26 +83,26 @@ def cells(result: Result) -> list[str]:
 
 
 def amount(result: Result, label: str) -> str:
-    """A subject's median with its unit."""
+    """Format a subject's median with its unit."""
     value = result.value(label)
     return "" if value is None else number(value, result.unit)
 
 
 def number(value: float, unit: str) -> str:
-    """Nanoseconds go without their unit."""
+    """Format a number with its unit, which is left out for nanoseconds."""
     digits = f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 2 else f"{value:.2f}"
     return digits if unit in ("ns", "") else f"{digits} {unit}"
 
 
 def target(result: Result) -> str:
-    """The target in words of the table."""
+    """Format the target for the table."""
     if result.judge == "ratio":
         return f"{result.target:g}"
     return f"{result.judge} {number(result.target, result.unit)}"
 
 
 def defeats(results: Sequence[Result]) -> list[str]:
-    """A line for each failure, missed target, lost comparison with the baseline, and peer ahead."""
+    """Return a line for each failure, missed target, case slower than its baseline, and faster peer."""
     lines = []
     for result in results:
         for label, error in result.errors.items():
@@ -113,7 +113,7 @@ def defeats(results: Sequence[Result]) -> list[str]:
             versus = result.peer_ratio(peer)
             if versus is not None and versus < 0.99:
                 lines.append(
-                    f"{result.title}: {peer} is ahead, {amount(result, peer)} against "
+                    f"{result.title}: {peer} is faster, {amount(result, peer)} against "
                     f"{amount(result, 'interlock')}"
                 )
     return lines

@@ -14,7 +14,7 @@ OWN = ("std", "interlock", SINGLE)
 
 @dataclass
 class Result:
-    """What was measured for one case in one interpreter."""
+    """The measurements of one case in one interpreter."""
 
     name: str
     title: str
@@ -35,7 +35,7 @@ class Result:
         return cls(case.name, case.title, case.unit, case.judge, case.target, case.baseline)
 
     def add(self, measured: dict[str, Any]) -> None:
-        """Take in what a worker printed."""
+        """Add what a worker printed."""
         for label, samples in measured["samples"].items():
             self.samples.setdefault(label, []).extend(samples)
         self.sizes.update(measured.get("sizes", {}))
@@ -44,7 +44,7 @@ class Result:
         self.gil, self.loop_ns = measured["gil"], measured["loop_ns"]
 
     def value(self, label: str) -> float | None:
-        """The median of a subject's samples; None when there are none."""
+        """The median of a subject's samples; None if there are none."""
         samples = self.samples.get(label)
         return median(samples) if samples else None
 
@@ -70,22 +70,22 @@ class Result:
 
     @property
     def slower(self) -> bool:
-        """Whether Interlock is worse than its baseline by more than a hundredth."""
+        """Whether Interlock is more than one percent worse than its baseline."""
         return self.judge == "ratio" and self.ratio is not None and self.ratio < 0.99
 
     @property
     def peers(self) -> dict[str, float]:
-        """The peers' medians, the best first."""
+        """The peers' medians, best first."""
         own = {label: median(s) for label, s in self.samples.items() if s and label not in OWN}
         return dict(sorted(own.items(), key=lambda item: item[1]))
 
     def peer_ratio(self, peer: str) -> float | None:
-        """Peer / Interlock: above one, Interlock is ahead."""
+        """Peer / Interlock: Interlock is faster if this is above one."""
         return _divide(self.value(peer), self.value("interlock"))
 
     @property
     def noisy(self) -> bool:
-        """Whether the middle half of the samples that the ratio rests on spreads over a quarter."""
+        """Whether the middle half of the ratio's samples spreads over more than a quarter of their median."""
         return any(self.spread(label) > NOISY for label in (self.baseline, "interlock"))
 
     def spread(self, label: str) -> float:

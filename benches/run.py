@@ -1,12 +1,12 @@
-"""Measures Interlock beside the standard library and its peers, in every interpreter that has it.
+"""Compares Interlock with the standard library and its peers, in every interpreter that has it.
 
     run.py                                   every environment of the project, PATH, pyenv, the system
     run.py --python .nox/build-3-13/bin/python --case 'lock-*' --rounds 25
     run.py --quick
     run.py --write docs/benchmarks.md --json FILE
 
-Each case runs in a process of its own, under a limit. The exit status is 1 when a case failed or hung,
-and with --strict also when a target was missed.
+Each case runs in a process of its own, with a time limit. The exit status is 1 if a case failed or hung,
+and with --strict also if a target was missed.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def measure(interpreter: Interpreter, case: Case | Probe, args: argparse.Namespa
 
 
 def run_worker(result: Result, subject: str, interpreter: Interpreter, args: argparse.Namespace) -> None:
-    """One process, bounded in time; what goes wrong in it becomes an error of the result."""
+    """Run one process with a time limit; errors in it become errors of the result."""
     command = [
         interpreter.python,
         str(WORKER),
@@ -153,7 +153,7 @@ def run_worker(result: Result, subject: str, interpreter: Interpreter, args: arg
 
 
 def last_line(output: str) -> str:
-    """The last line that says something."""
+    """Return the last line that is not empty."""
     lines = output.strip().splitlines()
     return lines[-1].strip() if lines else "no output"
 
@@ -161,7 +161,7 @@ def last_line(output: str) -> str:
 def save(
     measured: list[tuple[Interpreter, list[Result]]], neighbours: machine.Neighbours, args: argparse.Namespace
 ) -> None:
-    """The JSON file and the page, as far as the run has come."""
+    """Write the JSON file and the page with the results so far."""
     if args.json:
         runs: list[dict[str, Any]] = [
             {

@@ -1,4 +1,4 @@
-"""Writes one section of a Markdown page, between its markers, and leaves the rest of the page alone."""
+"""Writes one section of a Markdown page, between its markers, and keeps the rest of the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_section(page: Path, name: str, text: str, title: str) -> None:
-    """Replace the section ``name`` of ``page``; append it, or begin the page with ``title``, if need be."""
+    """Replace the section ``name`` of ``page``, or append it; a new page begins with ``title``."""
     begin, end = f"<!-- begin {name}: generated, do not edit -->", f"<!-- end {name} -->"
     section = f"{begin}\n\n{text.strip()}\n\n{end}"
     old = page.read_text(encoding="utf-8") if page.exists() else f"# {title}\n"
@@ -21,6 +21,6 @@ def write_section(page: Path, name: str, text: str, title: str) -> None:
 
 
 def table(head: list[str], rows: list[list[str]], left: int = 1) -> str:
-    """A Markdown table; the first ``left`` columns are flush left, the others flush right."""
+    """Make a Markdown table; the first ``left`` columns are aligned left, the others right."""
     rule = ["---" if column < left else "---:" for column in range(len(head))]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])

@@ -1,13 +1,12 @@
-"""Two PyPI servers under load, under plain Python and under ``interlock run``.
+"""Puts two PyPI servers under load, on plain Python and with ``interlock run``.
 
-    soak.py                             60 seconds each, with the first interpreter that has all it takes
-    soak.py --seconds 10 --server cheroot --python .nox/build-3-13/bin/python
+    soak.py                             60 seconds each, with the first interpreter that has all it needs
+    soak.py --seconds 10 --server cheroot --python .venv/bin/python
     soak.py --write docs/benchmarks.md
 
-The interpreter needs interlock, cheroot and waitress; the load comes from wrk, or from hey. Both forms of a
-server live side by side and are loaded in turn, ten seconds at a time, each going first every other time.
-The exit status is 1 when a request failed, a server did not stop when told to, or Interlock was not in force
-where it should be.
+The interpreter needs interlock, cheroot and waitress; wrk, or else hey, makes the load. The plain server and the one
+on Interlock run side by side. They get load in turn, ten seconds at a time, and alternate in going first. The exit
+status is 1 if a request failed, a server did not stop when told to, or a server did not use Interlock where it should.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ SLICE = 10
 
 @dataclass
 class Soaked:
-    """What was seen of one server in one form."""
+    """The measurements of one server, on plain Python or on Interlock."""
 
     server: str
     form: str
@@ -139,7 +138,7 @@ def parse() -> argparse.Namespace:
 
 
 def choose(args: argparse.Namespace) -> list[Interpreter]:
-    """The interpreters given, or the first one found that has the servers; says what is missing."""
+    """Return the given interpreters, or the first one found that has the servers; print what is missing."""
     interpreters, left_out = discover(args.python, args.path)
     if not interpreters or (args.python and left_out):
         print(explain_none(left_out), file=sys.stderr)
@@ -157,7 +156,7 @@ def choose(args: argparse.Namespace) -> list[Interpreter]:
 
 
 def has_servers(interpreter: Interpreter, args: argparse.Namespace) -> bool:
-    """Whether the servers can be imported there."""
+    """Whether that interpreter can import the servers."""
     code = "import " + ", ".join(args.server)
     done = subprocess.run(
         [interpreter.python, "-P", "-c", code], env=environment(args.path), capture_output=True, check=False
@@ -168,7 +167,7 @@ def has_servers(interpreter: Interpreter, args: argparse.Namespace) -> bool:
 def soak(
     interpreter: Interpreter, name: str, tool: str, args: argparse.Namespace, complaints: list[str]
 ) -> list[Soaked]:
-    """Both forms of one server, side by side, loaded in turn; adds what went wrong to ``complaints``."""
+    """Put load on the plain server and the one on Interlock in turn; add errors to ``complaints``."""
     servers: list[Server] = []
     soaked = [Soaked(name, form) for form in FORMS]
     try:
@@ -215,11 +214,11 @@ def page(
     about = (
         f"`python benches/soak.py --seconds {args.seconds}` on {machine.describe()}; {neighbours}. "
         f"Load: {tool}, {args.connections} connections, {args.slices} times {args.slice} s for each row, "
-        "plain and Interlock in turn, load and server on the same machine. Latencies are medians of the "
-        "slices; failed counts answers that are no success and socket errors; MiB is the resident set."
+        "alternating between plain Python and Interlock, with load and server on the same machine. Latencies are "
+        'medians of the runs; "failed" counts socket errors and answers other than success; MiB is the resident set.'
     )
     failures = "\n".join(f"- {line.splitlines()[0]}" for line in complaints) or "Nothing failed."
-    return "\n\n".join(["## Soak: two PyPI servers", about, *parts, failures])
+    return "\n\n".join(["## Two PyPI servers under load", about, *parts, failures])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from waitress.server import create_server
 
 def main() -> None:
     """Serve until SIGTERM."""
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each queued request
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns about each queued request
     server = create_server(
         application, host="127.0.0.1", port=0, threads=THREADS, connection_limit=CONNECTIONS
     )

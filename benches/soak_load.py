@@ -1,4 +1,4 @@
-"""The load of the soak: wrk, or hey where wrk is absent."""
+"""The load of the soak test, made by wrk, or by hey if there is no wrk."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ neither wrk nor hey was found; install one of them:
 
 @dataclass
 class Load:
-    """What one run of the load generator saw."""
+    """The results of one run of the load generator."""
 
     requests: int
     seconds: float
     p50_ms: float
     p99_ms: float
     failures: dict[str, int] = field(default_factory=dict)
-    """Failed requests by kind; kinds that did not happen are left out."""
+    """Failed requests by kind, without kinds that did not happen."""
 
 
 def find_tool() -> str | None:
@@ -34,7 +34,7 @@ def find_tool() -> str | None:
 
 
 def run(tool: str, url: str, seconds: int, connections: int) -> Load:
-    """Load ``url`` for that long. Blocks until the generator ends; RuntimeError when it fails."""
+    """Put load on ``url`` for that long. Blocks until the generator ends; raises RuntimeError if it fails."""
     command = {
         "wrk": [
             "wrk",
@@ -64,7 +64,7 @@ def parse_wrk(output: str) -> Load:
 
 
 def parse_hey(output: str) -> Load:
-    """Read hey's summary. What does not answer 2xx counts as failed."""
+    """Read hey's summary. Answers other than 2xx count as failed."""
     answers = {
         int(code): int(count)
         for code, count in re.findall(r"^\s*\[(\d{3})\]\s+(\d+) responses", output, re.MULTILINE)

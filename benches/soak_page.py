@@ -1,4 +1,4 @@
-"""The WSGI application that both servers of the soak serve, and how they report to it."""
+"""The WSGI application of both servers of the soak test, and how a server reports to soak.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    """``/`` is a page of a kilobyte; ``/about`` tells whose queue this process runs on."""
+    """Answer ``/`` with a page of one kilobyte, and ``/about`` with whether this process uses Interlock's queue."""
     about = environ["PATH_INFO"] == "/about"
     body = json.dumps({"pid": os.getpid(), "interlock": interlock_in_force()}).encode() if about else PAGE
     kind = "application/json" if about else "text/html"
@@ -42,5 +42,5 @@ def announce(port: int) -> None:
 
 
 def leave(_signum: int, _frame: FrameType | None) -> NoReturn:
-    """End the main thread in the ordinary way, so that the server's own shutdown runs."""
+    """End the main thread normally, so that the server's own shutdown runs."""
     raise SystemExit(0)

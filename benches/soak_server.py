@@ -1,4 +1,4 @@
-"""One server process of the soak: start, ask, weigh, stop."""
+"""One server process of the soak test: starts it, asks it, measures its memory and stops it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 from interpreters import environment
 
 FORMS = {"plain": [], "interlock": ["-m", "interlock", "run"]}
-PATIENCE = 30
+WAIT_SECONDS = 30
 
 
 class Server:
-    """A server under plain ``python`` or under ``python -m interlock run``."""
+    """A server on plain ``python`` or on ``python -m interlock run``."""
 
     def __init__(self, python: str, name: str, form: str, paths: Sequence[str] = ()) -> None:
-        """Start it and wait until it listens (RuntimeError when it does not within 30 seconds)."""
+        """Start it and wait until it listens (RuntimeError if it does not within 30 seconds)."""
         self.name, self.form = name, form
         script = Path(__file__).with_name(f"soak_app_{name}.py")
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by stop)
@@ -46,14 +46,14 @@ class Server:
     def _port(self) -> int:
         stdout = self._process.stdout
         assert stdout is not None
-        ready, _, _ = select.select([stdout], [], [], PATIENCE)
+        ready, _, _ = select.select([stdout], [], [], WAIT_SECONDS)
         line = stdout.readline() if ready else ""
         if not line:
             raise RuntimeError(f"{self} does not listen:\n{self.log_tail()}")
         return int(json.loads(line)["port"])
 
     def _about(self) -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._listening, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self._listening, timeout=WAIT_SECONDS)
         with closing(connection):
             connection.request("GET", "/about")
             about: dict[str, Any] = json.load(connection.getresponse())
@@ -66,15 +66,15 @@ class Server:
         return int(line.split()[1]) / 1024
 
     def stop(self) -> str:
-        """End it with SIGTERM, by force after 30 seconds; what was wrong with that, or nothing."""
+        """End it with SIGTERM, and kill it after 30 seconds. Returns a complaint, or an empty string."""
         self._process.terminate()
         try:
-            status = self._process.wait(PATIENCE)
+            status = self._process.wait(WAIT_SECONDS)
             complaint = f"{self} ended with status {status}:\n{self.log_tail()}" if status else ""
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            complaint = f"{self} did not end within {PATIENCE} s of SIGTERM:\n{self.log_tail()}"
+            complaint = f"{self} did not end within {WAIT_SECONDS} s of SIGTERM:\n{self.log_tail()}"
         self._log.close()
         return complaint
 

@@ -1,6 +1,6 @@
-"""A server on this machine that answers each line: at once, or so many milliseconds later as the line says.
+"""A server on this machine that answers each line at once, or after the number of milliseconds in the line.
 
-Prints its port when it is ready, and ends when its standard input does.
+It prints its port when it is ready, and ends when its standard input ends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Answering(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Serve until there is no more standard input."""
+    """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Answering, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)

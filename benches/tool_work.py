@@ -1,4 +1,4 @@
-"""One piece of work, done with one tool, in a process of its own: prints seconds and the memory that it took, in MiB.
+"""Does one kind of work with one tool, in a process of its own; prints the seconds and the memory in MiB.
 
 tool_work.py slow|fast|computation TOOL PORT
 """
@@ -24,7 +24,7 @@ NUMBERS = [30] * 8
 
 
 def ask(port: int, line: bytes, times: int) -> int:
-    """Ask so many times over one connection; how many answers came."""
+    """Ask `times` times over one connection; return the number of answers."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(times):
@@ -36,7 +36,7 @@ def ask(port: int, line: bytes, times: int) -> int:
 
 
 async def ask_async(port: int, line: bytes, times: int) -> int:
-    """The same, without keeping a thread."""
+    """Do the same without a thread."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(times):
         writer.write(line)
@@ -49,25 +49,25 @@ async def ask_async(port: int, line: bytes, times: int) -> int:
 
 
 def fib(n: int) -> int:
-    """Some computation."""
+    """Compute a Fibonacci number."""
     return n if n < 2 else fib(n - 1) + fib(n - 2)
 
 
 def with_pool(
     make: Callable[[int], Executor], workers: int, call: Callable[[Any], int], items: list[Any]
 ) -> int:
-    """The sum of the calls' results."""
+    """Return the sum of the calls' results."""
     with make(workers) as pool:
         return sum(pool.map(call, items))
 
 
 async def gathered(call: Callable[[Any], Any], items: list[Any]) -> int:
-    """The sum of the coroutines' results."""
+    """Return the sum of the coroutines' results."""
     return sum(await asyncio.gather(*map(call, items)))
 
 
 def work(name: str, tool: str, port: int) -> int:
-    """Do it; the number that must come out."""
+    """Do the work, and return its result, a number."""
     calls = {
         "slow": (partial(ask, port, b"%d\n" % DELAY), [1] * SLOW_CONNECTIONS),
         "fast": (partial(ask, port, b"0\n"), [QUESTIONS] * FAST_CONNECTIONS),
@@ -85,7 +85,7 @@ def work(name: str, tool: str, port: int) -> int:
 
 
 def main() -> None:
-    """Measure what the command line names."""
+    """Measure the work that the command line names."""
     name, tool, port = sys.argv[1:]
     begin = time.perf_counter()
     result = work(name, tool, int(port))

@@ -1,7 +1,7 @@
-"""Which tool for which work: three kinds of work, each done by coroutines, threads and processes, as pictures.
+"""Which tool for which work: does three kinds of work with coroutines, threads and processes, and draws bars.
 
-which_tool.py                              print them
-which_tool.py --write docs/which_tool.md   and put them into the page
+which_tool.py                              print the bars
+which_tool.py --write docs/which_tool.md   and write them into the page
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WIDTH = 40
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of work, and the tools that are compared: as `tool_work` calls them, and as the page does."""
+    """A kind of work, and the tools to compare: their names in `tool_work`, and on the page."""
 
     name: str
     title: str
@@ -74,7 +74,7 @@ class Measured(NamedTuple):
 
 
 def measure(kind: Kind, port: str, python: str, rounds: int) -> dict[str, Measured]:
-    """Every tool in turn, `rounds` times; all come to the same result."""
+    """Run every tool in turn, `rounds` times; all must have the same result."""
     samples: dict[str, list[Measured]] = {tool: [] for tool in kind.tools}
     results = set()
     for _ in range(rounds):
@@ -90,7 +90,7 @@ def measure(kind: Kind, port: str, python: str, rounds: int) -> dict[str, Measur
 
 
 def picture(kind: Kind, measured: dict[str, Measured]) -> str:
-    """A bar for each tool: the longer, the slower."""
+    """Draw a bar for each tool; shorter is better."""
     most = max(one.seconds for one in measured.values())
     wide = max(map(len, kind.tools.values()))
     lines = []
@@ -101,7 +101,7 @@ def picture(kind: Kind, measured: dict[str, Measured]) -> str:
 
 
 def pictures(python: str, rounds: int) -> str:
-    """All of them, beside one server, which ends when its standard input is closed."""
+    """Draw all kinds of work, with one server, which ends when its standard input is closed."""
     others = machine.Neighbours()
     server = subprocess.Popen(
         [python, str(PROJECT / "benches" / "tool_server.py")],
@@ -116,14 +116,14 @@ def pictures(python: str, rounds: int) -> str:
     version = sys.version.split()[0]
     said = f"`make which-tool`, {rounds} rounds, with CPython {version} on {machine.describe()}; {others}."
     how = (
-        "Medians of runs of all tools in turn: seconds, and the memory of the process and its workers"
-        " (what they share counts for each)."
+        "Medians of alternating runs of all tools: seconds, and the memory of the process and its workers"
+        " (shared memory counts for each)."
     )
     return "\n\n".join([f"{said} {how}", *drawn])
 
 
 def main() -> int:
-    """Measure what the command line asks for."""
+    """Run, print and write, as the command line says."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Measures one case in this interpreter and prints the result as JSON; run by run.py.
+"""Measures one case in this interpreter and prints the result as JSON; run.py runs it.
 
 Usage:
     worker.py CASE --rounds 15 --sample-ms 30 --limit 120 [--quick] [--subject NAME]
@@ -21,14 +21,14 @@ from catalogue import BY_NAME
 
 
 class Failures:
-    """What went wrong, by subject."""
+    """The errors, by subject."""
 
     def __init__(self) -> None:
         self.errors: dict[str, str] = {}
         self._label, self._absent = "", False
 
     def of(self, label: str, absent: bool) -> Failures:
-        """Use as ``with failures.of(label, ...)``; a package that is not there is fine if ``absent``."""
+        """Use as ``with failures.of(label, ...)``; a missing package is no error if ``absent``."""
         self._label, self._absent = label, absent
         return self
 
@@ -42,7 +42,7 @@ class Failures:
 
 
 def main() -> None:
-    """Measure and print. A hang ends the process with all stacks on stderr when the limit is over."""
+    """Measure and print. If the case hangs, the process prints all stacks on stderr and ends after the limit."""
     args = parse()
     faulthandler.dump_traceback_later(args.limit, exit=True)
     case = BY_NAME[args.case]
@@ -65,7 +65,7 @@ def parse() -> argparse.Namespace:
 
 
 def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
-    """All namespaces of a case, in turn; one that fails leaves an error and does not stop the others."""
+    """Measure all namespaces of a case, in turn; if one fails, record the error and continue with the others."""
     sample_ms = args.sample_ms if case.sample_ms is None or args.quick else case.sample_ms
     bodies: dict[str, Body] = {}
     sizes: dict[str, int] = {}
@@ -84,7 +84,7 @@ def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_probe(probe: Probe, args: argparse.Namespace) -> dict[str, Any]:
-    """The one number of a probe on one namespace."""
+    """Get the one number of a probe on one namespace."""
     ns = namespaces.load(args.subject)
     value = probe.run(ns, args.quick)
     return {"samples": {args.subject: [value]}, "versions": {args.subject: ns.version}, "errors": {}}

@@ -1,4 +1,4 @@
-"""What differs between builds of CPython, for tests."""
+"""Differences between builds of CPython, for tests."""
 
 from __future__ import annotations
 

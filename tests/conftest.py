@@ -1,4 +1,4 @@
-"""What all tests have in common."""
+"""Settings for all tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import signal
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C through, here and in child processes: a shell that starts a job in the background has it ignored."""
+    """Let Ctrl-C through, here and in child processes: a shell makes its background jobs ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""dask's threaded scheduler: a bag of lines in 2,000 partitions, and how often each word is in it."""
+"""dask's threaded scheduler: counts the words in a bag of lines with 2,000 partitions."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""asyncio: 10,000 calls of to_thread(), a hundred at a time and all at once."""
+"""asyncio: 10,000 calls of to_thread(), first a hundred at a time, then all at once."""
 
 import asyncio
 import json

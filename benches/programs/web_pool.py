@@ -1,6 +1,6 @@
-"""A Bottle application under waitress; each request is spread over a ThreadPoolExecutor.
+"""A Bottle application under waitress; each handler spreads its work over a ThreadPoolExecutor.
 
-The load comes from a process of its own, under plain Python in both forms.
+The load comes from a separate process, which always runs on plain Python.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ CLIENTS, REQUESTS, CALLS = 8, 150, 20
 
 
 def serve() -> None:
-    """Serve until the client has ended; print the time that it took and what it got."""
+    """Serve until the client has ended; print the time and the client's output."""
     import bottle
     import waitress
 
@@ -42,7 +42,7 @@ def serve() -> None:
 
 
 def load(port: int) -> None:
-    """All requests; prints one digest of the answers."""
+    """Send all requests; print one digest of the answers."""
     answers: dict[int, bytes] = {}
 
     def ask(client: int) -> None:

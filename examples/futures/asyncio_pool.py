@@ -1,7 +1,7 @@
-"""asyncio together with a pool: blocking calls made by threads, awaited by tasks.
+"""asyncio together with a pool: threads make blocking calls, and tasks await them.
 
-`loop.run_in_executor()` takes a pool of your own, `asyncio.to_thread()` the loop's. A future of a
-pool becomes awaitable by `asyncio.wrap_future()`.
+`loop.run_in_executor()` uses your own pool, `asyncio.to_thread()` the loop's. `asyncio.wrap_future()` makes
+a pool's future awaitable.
 """
 
 import asyncio
@@ -12,13 +12,13 @@ PARTIES = 3
 
 
 def meet(barrier: Barrier, name: str) -> str:
-    """Return when all have come: so they must run at the same time."""
+    """Return when all threads have arrived, so they must run at the same time."""
     barrier.wait(timeout=30)
     return f"{name} in {current_thread().name.rpartition('_')[0]}"
 
 
 async def count_until(done: "asyncio.Future[list[str]]") -> bool:
-    """The loop goes on while the threads are blocked."""
+    """Show that the loop keeps running while the threads are blocked."""
     turns = 0
     while not done.done():
         turns += 1

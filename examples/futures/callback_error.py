@@ -1,7 +1,7 @@
 """An error in a callback: it is logged, and changes nothing else.
 
-The other callbacks are called, the result is what it was, and the worker goes on. The log is that of
-`concurrent.futures`; without a handler its messages go to standard error.
+The future still calls the other callbacks, the result stays the same, and the worker continues. The log is
+that of `concurrent.futures`; without a handler its messages go to standard error.
 """
 
 import logging
@@ -11,7 +11,7 @@ from threading import Event
 
 
 class Short(logging.Formatter):
-    """The message without the address of the future, and the exception without its traceback."""
+    """Format the message without the address of the future, and the exception without its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         error = record.exc_info[1] if record.exc_info else None

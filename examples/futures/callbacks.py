@@ -1,7 +1,7 @@
-"""Futures with callbacks: code that runs when a result is there, without anybody who waits.
+"""Futures with callbacks: code that runs when a result arrives, without a thread that waits for it.
 
 The thread that ends the future calls them, in the order in which they were added. A future that is
-done already calls back at once. A cancelled future calls back as well.
+already done calls back at once. A cancelled future calls back as well.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,7 +1,7 @@
-"""`as_completed()` gives futures as they are done; `wait()` tells who is done at one moment.
+"""`as_completed()` yields futures as they complete; `wait()` returns which are done at one moment.
 
-Each call waits for an event of its own, and the events are set in another order than that of the
-submissions.
+Each call waits for an event of its own, and the program sets the events in a different order from
+that of the submissions.
 """
 
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait

@@ -1,8 +1,8 @@
-"""Back-pressure: work that comes without end, of which only so much is taken ahead.
+"""Back-pressure: an endless stream of work, of which the pool takes only a limited part ahead.
 
-`map(buffersize=…)` takes an item from the stream when a result is taken, so the stream may be
-endless. `max_pending=…` bounds the calls that wait for a worker, whoever submits them: `submit()`
-then waits for room, or raises `queue.Full`.
+`map(buffersize=…)` takes an item from the stream when the program takes a result, so the stream may
+be endless. `max_pending=…` limits the calls that wait for a worker, from all submitters together:
+`submit()` then waits for room, or raises `queue.Full`.
 """
 
 from collections.abc import Iterator

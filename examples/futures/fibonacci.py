@@ -1,8 +1,8 @@
 """Three Fibonacci numbers, counted the slow way by three workers.
 
 This is work for the processor: on a build with a GIL three threads take as long as one, on a
-free-threaded build they run beside each other. What a pool gives in both cases is the form: the
-calls are told to the executor, and the results are collected as they come.
+free-threaded build they run in parallel. In both cases the pool structures the program: it submits
+calls to the executor, and collects the results as they arrive.
 """
 
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Five lines of a calculation as a graph: each call begins when its arguments are there.
+"""Five lines of a calculation as a graph: each call begins when its arguments are ready.
 
     a = 2
     b = 3
@@ -6,8 +6,8 @@
     q = a * b
     r = q - p
 
-`call()` is `submit()` that takes futures as arguments. No thread waits for them, so one worker is
-enough. An error goes the way of the results, to every call that depends on it.
+`call()` is a `submit()` that accepts futures as arguments. No thread waits for them, so one worker is
+enough. An error takes the same way as a result, to every call that depends on it.
 """
 
 from operator import add, mul, sub

@@ -1,8 +1,8 @@
 """The two ways to give work to an executor: `map()`, and `submit()` with `result()`.
 
-`map()` calls one function for many items and gives the results in the order of the items, whichever
-is ready first. `submit()` takes one call of any function and returns a future at once; `result()`
-waits for it.
+`map()` calls one function for many items and returns the results in the order of the items, no matter
+which is ready first. `submit()` takes one call of any function and returns a future at once;
+`result()` waits for it.
 """
 
 from concurrent.futures import ThreadPoolExecutor

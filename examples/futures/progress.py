@@ -1,7 +1,7 @@
-"""Progress of many calls: `map()`, `as_completed()` and the executor itself tell how far they are.
+"""Progress of many calls: `map()`, `as_completed()` and the executor itself report it.
 
 `progress=True` shows a bar (that of tqdm if it is installed), a string is its title. Here it is a
-function, which is called with the number of calls that are done and with that of all.
+function, which gets the number of calls done and of all calls.
 """
 
 from interlock.concurrent.futures import ThreadPoolExecutor, as_completed

@@ -1,7 +1,7 @@
-"""What `with` means: the executor is shut down at the end of the block, and that waits for the work.
+"""`with` shuts the executor down at the end of the block, and waits for the work.
 
-The same by hand is `shutdown()` in a `finally`. Without waiting, and with the calls that have not
-begun cancelled, it is `shutdown(wait=False, cancel_futures=True)`.
+To do the same by hand, call `shutdown()` in a `finally`. To cancel the calls that have not begun, and
+not wait, call `shutdown(wait=False, cancel_futures=True)`.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +18,7 @@ def by_with() -> None:
     with ThreadPoolExecutor(max_workers=2) as executor:
         futures = [executor.submit(wait_for, event) for _ in range(4)]
         event.set()
-    # Here every call has been made, and the threads have ended.
+    # Here all calls are done, and the threads have ended.
     print("after with:", [future.done() for future in futures])
     try:
         executor.submit(wait_for, event)

@@ -1,8 +1,8 @@
 """A barrier steps two counters in time with each other.
 
 Neither thread begins its next step before both have finished the last one. The
-barrier's action runs once per step, in one of the threads, while both stand
-still: so it always sees the two counters after the same number of steps.
+barrier's action runs once per step, in one of the threads, while both threads
+wait, so it always sees both counters after the same number of steps.
 """
 
 import threading

@@ -1,8 +1,8 @@
 """One producer, many consumers, a condition between them.
 
 The consumers sleep until there is an item or the shelf is closed. One item
-wakes one consumer (`notify`), closing wakes them all (`notify_all`). Who gets
-which item is open; that each item is taken exactly once is not.
+wakes one consumer (`notify`), closing wakes them all (`notify_all`). Any
+consumer may get any item, but each item is taken exactly once.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ class Shelf:
             self._changed.notify_all()
 
     def take(self) -> int | None:
-        """The next item, or None once the shelf is closed and empty."""
+        """Return the next item, or None once the shelf is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed)
             return self._items.popleft() if self._items else None

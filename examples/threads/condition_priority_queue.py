@@ -1,8 +1,8 @@
 """A blocking priority queue made of a heap and a condition.
 
-The heap keeps the most urgent entry in front, the condition makes `get()` wait
-while there is none. A running number breaks ties, so that equal priorities
-leave in the order in which they came.
+The heap keeps the most urgent entry first, and the condition makes `get()` wait
+while the heap is empty. A running number breaks ties, so that entries of equal
+priority leave in the order in which they were put.
 """
 
 import heapq

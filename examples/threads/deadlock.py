@@ -1,8 +1,9 @@
 """Deadlock: two threads hold one lock each and want the other's.
 
-A barrier makes sure that both hold their own lock before they reach for the
-second. Without the timeout they would wait for ever; with it they notice. No
-one lets go before both have given up, so the outcome is always the same.
+A barrier makes sure that both threads hold their own lock before they try to
+take the second. Without the timeout they would wait for ever; with it they
+give up. Neither releases its lock before both have given up, so the outcome
+is always the same.
 `deadlock_solved.py` shows a way out.
 """
 

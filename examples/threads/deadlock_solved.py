@@ -1,9 +1,9 @@
 """The deadlock of `deadlock.py`, solved by releasing and retrying.
 
-Who cannot get the second lock in time gives back the first, and next begins
-with the one that was missing. Patience differs at random, so the two do not
-keep giving way to each other. A barrier forces the first try to fail for both;
-after that nothing is staged.
+A thread that cannot get the second lock in time releases the first, and then
+begins with the lock that it did not get. The timeouts are random, so the two
+threads do not keep yielding to each other. A barrier makes the first try fail
+for both; after that nothing is staged.
 """
 
 import random
@@ -17,7 +17,7 @@ class Fork:
 
 
 def collide(own: Fork, other: Fork, both: Barrier) -> bool:
-    """Hold one's own fork and fail to get the other, both threads at once."""
+    """Hold one fork and fail to get the other, in both threads at once."""
     with own.lock:
         both.wait()
         got_it = other.lock.acquire(timeout=0.01)

@@ -1,8 +1,8 @@
 """An Event is little more than a flag guarded by a Condition.
 
-`wait()` sleeps until the flag is up, `set()` raises it and wakes everybody.
-`wait_for` looks at the flag again after each waking, which is what makes a
-signal given before the wait count as well.
+`wait()` sleeps until the flag is set; `set()` sets it and wakes all waiters.
+`wait_for` checks the flag before it sleeps and after each wake-up, so a signal
+given before the wait counts, too.
 """
 
 import threading

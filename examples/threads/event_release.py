@@ -1,8 +1,8 @@
 """One event releases three waiting workers at once.
 
-`Event.set()` wakes every thread that waits, and later ones do not wait at all.
+`Event.set()` wakes every waiting thread, and later threads do not wait at all.
 Each worker reports that it is ready before it waits, so the main thread can
-show that nobody has started by the time it gives the signal.
+show that no worker has started before it gives the signal.
 """
 
 import threading

@@ -1,7 +1,7 @@
 """A thread pool made by hand over a Queue.
 
-A few threads live as long as the pool and take one task after another, so no
-thread is started per task. Each task carries its own event: `result()` waits
+A few threads live as long as the pool and take one task after another, so the
+pool starts no thread per task. Each task has its own event: `result()` waits
 for it, and raises in the caller what the task raised in the worker.
 """
 

@@ -1,9 +1,9 @@
 """Lost update: 10000 + 2000 - 1000 is 9000 without a lock, 11000 with one.
 
-The withdrawal reads the balance and is held up before it writes. Without a
-lock the whole deposit slips into that gap and is overwritten. With a lock the
-deposit knocks in the same gap, finds the door shut and has to come after.
-Events force the bad moment each time; in real programs it is merely rare.
+The withdrawal reads the balance and is delayed before it writes. Without a
+lock, the whole deposit happens in that gap and is then overwritten. With a
+lock, the deposit begins in the same gap, but has to wait for the withdrawal.
+Events force the bad moment each time; in real programs it is only rare.
 """
 
 from threading import Event, Lock, Thread

@@ -1,8 +1,9 @@
 """A queue of 15 jobs for three workers.
 
-The queue does all the locking. The workers are daemons in an endless loop;
-`task_done()` after each job lets `jobs.join()` tell when all the work, and not
-just the queue, is finished. The program then ends without stopping them.
+The queue does all the locking. The workers are daemons in an endless loop.
+They call `task_done()` after each job, so `jobs.join()` returns only when all
+jobs are done, not just taken. The program then ends without stopping the
+workers.
 """
 
 from queue import Queue

@@ -11,7 +11,7 @@ MOVES = 50
 
 
 class Warehouse:
-    """Each public method is one undivided step for all other threads."""
+    """Each public method is one atomic step for all other threads."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -42,7 +42,7 @@ def audit(warehouse: Warehouse, totals: set[int]) -> None:
 
 
 def stranger_gets(lock: threading.RLock) -> bool:
-    """Whether another thread could take the lock right now."""
+    """Return whether another thread could take the lock right now."""
     answers: list[bool] = []
 
     def knock() -> None:

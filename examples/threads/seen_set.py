@@ -1,8 +1,8 @@
 """An already-seen set under a lock: each page is handled once.
 
-"Is it in the set? Then add it" is two steps, and between them another thread
-may ask the same question. The lock makes them one, so that of all the threads
-that find the same link exactly one gets the answer "new".
+"If it is not in the set, add it" is two steps, and between them another thread
+may ask the same question. The lock makes them one step, so exactly one of the
+threads that find the same link gets the answer "new".
 """
 
 import threading
@@ -17,7 +17,7 @@ class SeenSet:
         self._seen: set[str] = set()
 
     def is_new(self, link: str) -> bool:
-        """True for the first caller with this link, False for all others."""
+        """Return True to the first caller with this link, False to all others."""
         with self._lock:
             if link in self._seen:
                 return False

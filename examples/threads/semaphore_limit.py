@@ -1,8 +1,8 @@
 """A semaphore lets at most three of nine workers in at a time.
 
-Internal, the workers meet at a barrier for three, so that there really are three
+Inside, the workers meet at a barrier for three, so that there really are three
 at once: the highest number seen is then exactly the limit. While the three are
-in, one more attempt without waiting is refused.
+in, one more attempt without waiting fails.
 """
 
 import threading
@@ -19,7 +19,7 @@ class Office:
         self.inside = self.highest = self.served = self.refused = 0
 
     def knock(self) -> None:
-        """Runs once for each three workers, while they are inside."""
+        """Run once for every three workers, while they are inside."""
         if self.slots.acquire(blocking=False):
             self.slots.release()
         else:

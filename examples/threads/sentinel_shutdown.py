@@ -1,8 +1,9 @@
 """Shut workers down with a sentinel in the queue.
 
-The sentinel stands behind the last job, so all the work is done before anyone
-stops. One is put in for each worker, since each takes exactly one. An object
-of its own cannot be mistaken for a job, not even for a job that is None.
+The sentinels come after the last job, so the workers do all jobs before they
+stop. The program puts one sentinel per worker, since each worker takes exactly
+one. A unique object cannot be mistaken for a job, not even for a job that is
+None.
 """
 
 from queue import Queue

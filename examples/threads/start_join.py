@@ -1,8 +1,8 @@
 """Start three threads and join them.
 
-A thread is not alive before `start()`, and not alive after `join()` came back.
-`join()` is also the moment from which its results may be read safely: until
-then the main thread must not rely on anything the worker writes.
+A thread is not alive before `start()`, nor after `join()` has returned. Once
+`join()` has returned, the main thread can safely read the worker's results;
+until then it must not rely on anything that the worker writes.
 """
 
 import threading

@@ -1,8 +1,8 @@
 """Starvation: overlapping readers keep a writer out; a fair lock does not.
 
 Each reader stays until the next one has asked to come in. If readers may
-always join other readers, the room is never empty and the writer waits to the
-end. If newcomers queue behind a waiting writer, it is served next.
+always join other readers, the room is never empty and the writer waits until
+the end. If newcomers queue behind a waiting writer, the writer comes next.
 """
 
 from threading import Condition, Thread

@@ -1,15 +1,15 @@
 """Stop a background thread with a flag and `join(timeout)`.
 
-A thread cannot be killed from outside: it has to look at a flag and end by
-itself. `join(timeout)` returns None whether the thread ended or not, so only
-`is_alive()` afterwards tells which of the two it was.
+Nobody can kill a thread from outside: it has to check a flag and end by itself.
+`join(timeout)` returns None whether the thread has ended or not; `is_alive()`
+then tells which.
 """
 
 import threading
 
 
 class Ticker:
-    """Ticks in the background until somebody raises the flag."""
+    """Ticks in the background until somebody sets the flag."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()

@@ -1,8 +1,8 @@
 """Thread-local data: one name, a separate value in each thread.
 
 All threads write `context.user`, meet at a barrier, and only then read it
-back: had they shared the value, all but one would read somebody else's. A
-subclass of `local` runs its `__init__` anew in each thread that touches it.
+back: if they shared the value, all but one would read another thread's. A
+subclass of `local` runs its `__init__` again in each thread that uses it.
 """
 
 import threading

@@ -1,8 +1,8 @@
-"""A timer calls a function later, unless it is cancelled before.
+"""A timer calls a function later, unless it is cancelled first.
 
-`Timer` is a thread that waits and then calls. `join()` waits for the call, and
-`cancel()` ends the waiting without one: the cancelled timer here is set to a
-minute, and the program does not last that long.
+`Timer` is a thread that waits and then makes a call. `join()` waits for the
+call; `cancel()` ends the wait without a call. The cancelled timer here is set
+to one minute, and the program ends much earlier.
 """
 
 import time

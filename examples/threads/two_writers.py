@@ -1,9 +1,9 @@
 """Two writers on one page, without and with a lock.
 
-A sentence is written word by word. Without a lock the writers can take turns
-after each word (two semaphores force it here) and the page is a jumble. With
-a lock held for the whole sentence each one stays in one piece, though which
-of the two comes first is still open: that is why they are printed sorted.
+Each writer writes its sentence word by word. Without a lock the writers can
+take turns after each word (two semaphores force that here), and the page is a
+jumble. If a writer holds a lock for its whole sentence, the sentence stays in
+one piece. Either sentence may come first, so the program prints them sorted.
 """
 
 from threading import Lock, Semaphore, Thread

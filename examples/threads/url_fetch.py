@@ -1,8 +1,8 @@
 """Fetch 12 pages over 1, 3, 6 and 12 threads from a local HTTP server.
 
-Threads pay off where the work is waiting. Instead of timing it, the server
-answers nobody until as many requests are in flight as there are fetchers: so
-the number of rounds shows how many waits really overlapped.
+Threads pay off where the work is mostly waiting. To show that without timing,
+the server answers no request until there are as many requests as fetchers: the
+number of rounds then shows how many waits really overlapped.
 """
 
 from http.server import BaseHTTPRequestHandler
@@ -27,7 +27,7 @@ class PageHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
 
 class PageServer(ThreadingTCPServer):

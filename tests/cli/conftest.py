@@ -1,4 +1,4 @@
-"""Runs a command line by plain Python and by ``interlock run``, in the same folder and environment."""
+"""Runs a command line with plain Python and with ``interlock run``, in the same folder and environment."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Launcher:
         return self.run("-m", "interlock", *arguments, **how)  # type: ignore[arg-type]
 
     def same(self, *arguments: str, **how: object) -> Done:
-        """Run it both ways, demand that status and output are equal, and return them."""
+        """Run it both ways, check that status and output are equal, and return them."""
         plain = self.run(*arguments, **how)  # type: ignore[arg-type]
         ours = self.interlock("run", *arguments, **how)
         assert ours == plain
@@ -71,7 +71,7 @@ class Launcher:
 
 @pytest.fixture
 def launcher(tmp_path: Path) -> Launcher:
-    """A launcher in an empty folder."""
+    """Return a launcher in an empty folder."""
     return Launcher(tmp_path)
 
 

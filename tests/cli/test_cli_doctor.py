@@ -1,4 +1,4 @@
-"""``interlock doctor`` finds what is there and says what is wrong."""
+"""``interlock doctor`` describes the installation and reports problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The edges of the command line: no arguments, options that are none, Ctrl-C, the switch in the environment."""
+"""The edges of the command line: no arguments, unknown options, Ctrl-C, the switch in the environment."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_name_of_a_module_in_place_of_a_file_gets_a_hint(launcher: Launcher)
 def test_ctrl_c_is_told_in_one_word(
     launcher: Launcher, at_prompt: Callable[[Sequence[str], Path], subprocess.Popen[str]], command: str
 ) -> None:
-    # The child reports that it has begun, and waits until it is ended with its parent.
+    # The child reports that it has begun, and waits until it ends together with its parent.
     launcher.write(
         "slow/sitecustomize.py",
         """

@@ -1,4 +1,4 @@
-"""A program run by ``interlock run`` ends as under plain Python: status, signal, traceback."""
+"""A program under ``interlock run`` ends as on plain Python: status, signal, traceback."""
 
 from __future__ import annotations
 

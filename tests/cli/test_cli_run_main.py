@@ -1,4 +1,4 @@
-"""A program run by ``interlock run`` sees in ``__main__`` and ``sys`` what plain Python shows it."""
+"""A program under ``interlock run`` sees the same in ``__main__`` and ``sys`` as on plain Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Launcher
 
-# Prints all of __main__ and what belongs to the command line, without addresses of objects.
+# Prints all of __main__ and everything about the command line, without addresses of objects.
 SHOW = """
 import re, sys
 for name, value in list(globals().items()):
@@ -89,7 +89,7 @@ def test_options_of_the_interpreter(launcher: Launcher, options: list[str]) -> N
         assert launcher.run(*interlock, "run", *program) == launcher.run(*options, *program)
 
 
-# `python -P -m interlock` finds an installed package only; this finds it wherever the tests do.
+# `python -P -m interlock` finds only an installed package; this finds it where the tests find it.
 BY_PATH = "import sys; from interlock._cli import main; sys.exit(main())"
 
 

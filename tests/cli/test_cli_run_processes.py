@@ -1,4 +1,4 @@
-"""Programs that start processes find their main module again when they are run by ``interlock run``."""
+"""Programs that start processes find their main module again under ``interlock run``."""
 
 from __future__ import annotations
 

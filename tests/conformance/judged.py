@@ -1,4 +1,4 @@
-"""What the conformance runner said of one suite, and the tables made of many."""
+"""The conformance runner's score of one suite, and tables of many scores."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 from sections import table
 
-HEAD = ["CPython", "form", "suite", "passed / baseline", "lost", "passed on a second run", "excluded", "s"]
+HEAD = ["CPython", "form", "suite", "passed / baseline", "failed", "passed on a second run", "excluded", "s"]
 
 
 @dataclass
 class Judged:
-    """The score of one suite, in one form, on one interpreter."""
+    """The score of one suite, in one form (import or install), on one interpreter."""
 
     version: str
     form: str
@@ -24,24 +24,24 @@ class Judged:
     passed_tests: int = 0
     baseline: int = 0
     lost: dict[str, str] = field(default_factory=dict)
-    """Test id to what happened instead: fail, error, timeout, crash, not-run, absent."""
+    """Tests that fail only on Interlock, by id, and what happened: fail, error, timeout, crash, not-run, absent."""
 
     flaky: list[str] = field(default_factory=list)
     excluded: int = 0
     seconds: float = 0.0
     problem: str = ""
-    """Why the suite could not be judged."""
+    """Why there is no score of the suite."""
 
     date: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the suite was judged and lost nothing."""
+        """Whether the suite has a score and no test failed."""
         return not self.lost and not self.problem
 
     @classmethod
     def read(cls, version: str, form: str, suite: str, result: Path, status: int) -> Judged:
-        """Read what the runner's JSON file says, and keep the score beside it."""
+        """Read the runner's JSON file, and write the score to a file beside it."""
         judged = cls(version, form, suite, date=datetime.datetime.now(datetime.UTC).date().isoformat())
         rows = _rows(result)
         if rows:
@@ -52,23 +52,23 @@ class Judged:
             judged.flaky, judged.seconds = row["flaky"], row["seconds"]
             judged.excluded = row["excluded"]
         if not rows:
-            judged.problem = f"not judged, the runner ended with status {status}"
+            judged.problem = f"no score, the runner ended with status {status}"
         elif not judged.baseline:
-            judged.problem = "not judged, no test of it passes on the bare interpreter"
+            judged.problem = "no score, none of its tests passes on the bare interpreter"
         score = result.with_suffix(".score")
         score.write_text(json.dumps(asdict(judged), indent=1), encoding="utf-8")
         return judged
 
     @classmethod
     def stored(cls, folder: Path) -> list[Judged]:
-        """The scores that earlier runs left in ``folder``."""
+        """Read the scores that earlier runs left in ``folder``."""
         return [
             cls(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.score"))
         ]
 
     @staticmethod
     def merge(old: Iterable[Judged], new: Iterable[Judged]) -> list[Judged]:
-        """All of both; where both judged the same suite, the new score."""
+        """Combine both; where both have a score of the same suite, take the new one."""
         merged = {(one.version, one.form, one.suite): one for one in [*old, *new]}
         return list(merged.values())
 
@@ -91,7 +91,7 @@ def _rows(result: Path) -> list[dict[str, Any]]:
 
 
 def text(judged: Sequence[Judged]) -> str:
-    """The table for the terminal, the lost tests by name, and the sum."""
+    """The table for the terminal, the failed tests by name, and the sum."""
     rows = [HEAD, *(one.cells() for one in judged)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = [
@@ -109,16 +109,16 @@ def page(judged: Sequence[Judged], order: Sequence[str]) -> str:
     rows = [one for one in rows if one.version not in untested]
     dates = sorted({one.date for one in rows})
     intro = f"""\
-CPython's own tests, taken from the interpreter under test, run on Interlock in two forms: import (the
-modules are replaced by import) and install (`interlock.install()` ran before the tests were imported).
-We count tests that pass on unmodified CPython; excluded are those that look at the private inside
-of CPython's implementation. Suites of modules that are not rebuilt (processes, subprocess, logging) are here because
-their code uses those that are. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
+CPython's own tests, taken from the interpreter under test, run on Interlock in two forms: import (the tests
+import Interlock's modules instead of the standard ones) and install (`interlock.install()` ran before the
+tests were imported). We count tests that pass on unmodified CPython, and exclude those that look at private
+internals of CPython's implementation. Interlock does not replace processes, subprocess and logging; their suites
+are here because these modules use replaced ones. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
 `make conformance`."""
     if untested:
-        intro += f"\nNot judged, because the interpreter comes without these tests: {', '.join(untested)}."
+        intro += f"\nNot tested, because the interpreter comes without these tests: {', '.join(untested)}."
     scores = table(HEAD, [one.cells() for one in rows], left=3)
-    return "\n\n".join([intro, _sum(rows), scores, "## Lost tests", _lost_by_class(rows) or "None."])
+    return "\n\n".join([intro, _sum(rows), scores, "## Failed tests", _lost_by_class(rows) or "None."])
 
 
 def _place(one: Judged, order: Sequence[str]) -> int:
@@ -126,7 +126,7 @@ def _place(one: Judged, order: Sequence[str]) -> int:
 
 
 def _lost_by_class(judged: Sequence[Judged]) -> str:
-    """A line for each class of tests that lost some."""
+    """Return a line for each class with failed tests."""
     lines = []
     for one in judged:
         by_class: dict[tuple[str, str], list[str]] = {}
@@ -150,5 +150,5 @@ def _lost(judged: Sequence[Judged]) -> list[str]:
 def _sum(judged: Sequence[Judged]) -> str:
     passed, baseline = sum(one.passed_tests for one in judged), sum(one.baseline for one in judged)
     unjudged = sum(1 for one in judged if one.problem)
-    note = f"; {unjudged} suites could not be judged" if unjudged else ""
-    return f"{passed} of {baseline} tests pass, {baseline - passed} are lost{note}."
+    note = f"; {unjudged} suites have no score" if unjudged else ""
+    return f"{passed} of {baseline} tests pass, {baseline - passed} fail{note}."

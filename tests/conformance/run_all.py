@@ -1,16 +1,17 @@
-"""CPython's own tests, run on Interlock: every interpreter, both forms, each suite in turn.
+"""Runs CPython's own tests on Interlock: every interpreter, both forms, each suite in turn.
 
     run_all.py                                        all interpreters that are found, all suites
     run_all.py --python .nox/build-3-13/bin/python --form interlock-import --suite lock_tests,test_queue
     run_all.py --write PAGE                           write another page than docs/conformance.md
 
-A run of everything writes the page anew; a run of a part (--python, --form, --suite) replaces the rows that
-it judged again and keeps the others, from the results of earlier runs.
+A complete run writes the page anew; a partial run (--python, --form, --suite) replaces the rows that it ran and
+keeps the others, from the results of earlier runs.
 
 The runner with its suites, baselines and exclusions is not part of this checkout: it is in the folder that
-CONFORMANCE_DIR names (default: the folder shared/conformance beside the project). An interpreter that it has no
-baseline of gets one first, from the bare interpreter; a suite that the interpreter comes without is told as such. One suite runs at a time, also across several calls of this script. Results and
-logs go to target/conformance. The exit status is 1 when a test was lost or a suite could not be judged.
+CONFORMANCE_DIR names (default: the folder shared/conformance beside the project). If the runner has no baseline of an
+interpreter, this script first takes one from the bare interpreter; it reports suites that the interpreter comes
+without. Only one suite runs at a time, also across several calls of this script. Results and logs go to
+target/conformance. The exit status is 1 if a test failed or a suite has no score.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def parse(suites: tuple[str, ...]) -> argparse.Namespace:
 
 
 def run_suite(interpreter: Interpreter, form: str, suite: str, args: argparse.Namespace) -> Judged:
-    """One suite in one form; its JSON and log stay in the output folder."""
+    """Run one suite in one form; its JSON and log stay in the output folder."""
     stem = f"{interpreter.label}-{form}-{suite}"
     result = args.out / f"{stem}.json"
     result.unlink(missing_ok=True)
@@ -104,14 +105,14 @@ def run_suite(interpreter: Interpreter, form: str, suite: str, args: argparse.Na
     status = call_runner(interpreter, options)
     judged = Judged.read(interpreter.label, form, suite, result, status)
     if own is not None and not judged.baseline:
-        own.unlink(missing_ok=True)  # nothing was found to run, which need not be so the next time
+        own.unlink(missing_ok=True)  # no test was found; the next run may find some
     return judged
 
 
 def baseline_of(interpreter: Interpreter, suite: str, args: argparse.Namespace) -> Path | None:
-    """None where the runner has a baseline of its own; else one taken here, now or in an earlier run.
+    """Return None if the runner has a baseline; else the one taken here, now or in an earlier run.
 
-    The runner's baselines are of default builds; a free-threaded build always gets its own.
+    The runner's baselines are for default builds; a free-threaded build always gets its own.
     """
     known = RUNNER / "baseline" / f"{interpreter.version}.json"
     if known.exists() and not interpreter.free_threaded:
@@ -124,7 +125,7 @@ def baseline_of(interpreter: Interpreter, suite: str, args: argparse.Namespace) 
 
 
 def call_runner(interpreter: Interpreter, options: list[str]) -> int:
-    """Call run.py for one interpreter; its own scoreboard is not shown, its progress is."""
+    """Call run.py for one interpreter; show its progress, but not its scoreboard."""
     command = [sys.executable, str(RUNNER / "run.py"), "--python", interpreter.python, *options]
     print(f"{interpreter.label}: {' '.join(options[:2])}: ", end="", file=sys.stderr, flush=True)
     env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}

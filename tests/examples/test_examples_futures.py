@@ -1,7 +1,7 @@
-"""The scripts in `examples/futures/` print what `expected/futures/NAME.txt` says.
+"""The scripts in `examples/futures/` print the content of `expected/futures/NAME.txt`.
 
-Those that import only the standard library print the same under Python and under Interlock. Those
-that use more of Interlock import it by name; they print the same by `python` and by `interlock run`.
+Scripts that import only the standard library print the same on Python and on Interlock. Scripts that
+use more of Interlock import it by name; they print the same with `python` and with `interlock run`.
 """
 
 import ast

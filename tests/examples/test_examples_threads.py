@@ -1,9 +1,9 @@
-"""The scripts in `examples/threads/` print the same under Python and under Interlock.
+"""The scripts in `examples/threads/` print the same on Python and on Interlock.
 
-Every line of their output is deterministic (the scripts sort what comes in any
-order), so the whole output is compared with `expected/NAME.txt`. Standard error
-must stay empty: a thread that dies of an exception leaves the exit code at 0
-and shows only there.
+Every line of their output is deterministic (the scripts sort results that arrive in
+any order), so the tests compare the whole output with `expected/NAME.txt`. Standard
+error must stay empty: if a thread dies of an exception, the exit code is still 0,
+and only standard error shows it.
 """
 
 import ast
@@ -40,7 +40,7 @@ def check_output(script: Path, *interpreter: str) -> None:
 
 
 def imported_modules(script: Path) -> set[str]:
-    """The top-level names of all modules that the script imports."""
+    """Return the top-level names of all modules that the script imports."""
     modules: set[str] = set()
     for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -72,7 +72,7 @@ def test_imports_only_the_standard_library(script: Path) -> None:
 
 @each_script
 def test_does_not_hide_a_standard_module(script: Path) -> None:
-    """A script's folder comes first on `sys.path`, so its name must be free."""
+    """A script's folder comes first on `sys.path`, so no module may have the script's name."""
     assert script.stem not in sys.stdlib_module_names
 
 

@@ -1,4 +1,4 @@
-"""The Python snippets of the documentation run as they stand; those about futures print what they say."""
+"""The Python snippets of the documentation run as they stand; those about futures print what their comments say."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ TIMEOUT = 60
 
 
 def snippets(page: str) -> list[tuple[str, str]]:
-    """(where, code) of each block."""
+    """Return (place, code) of each block."""
     text = (ROOT / page).read_text(encoding="utf-8")
     found = re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [(f"{page}:{text[: match.start()].count(chr(10)) + 2}", match[1]) for match in found]
@@ -38,7 +38,7 @@ def run(code: str, tmp_path: Path) -> str:
 
 
 def promised(code: str) -> list[str]:
-    """The output that comments tell: behind a print(), or on a line of their own."""
+    """Return the output that the comments give: behind a print(), or on a line of their own."""
     return re.findall(r"^ *(?:print\(.*\)  )?# (.+)$", code, re.MULTILINE)
 
 

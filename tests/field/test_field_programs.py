@@ -1,8 +1,8 @@
-"""Programs as people write them: what each prints, and how it ends, is the same under plain Python and `interlock run`.
+"""Programs as people write them: each has the same output and ending on plain Python and with `interlock run`.
 
-Plain Python is the judge. Where Interlock is meant to differ for the better, ``NAME.expected`` beside the program holds
-what it prints then. Addresses are left out of the comparison. The programs print nothing that depends on an order that
-threads are free to choose.
+Plain Python decides what is right. Where Interlock differs on purpose, for the better, ``NAME.expected`` beside the
+program contains the output. The comparison ignores addresses. The output of the programs does not depend on the order
+of threads.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Ended(NamedTuple):
 
 
 def run(program: Path, *launcher: str) -> Ended:
-    """Run a program in a session of its own, so that what it starts can't outlive the test unnoticed."""
+    """Run a program in a session of its own, so that processes it starts can't outlive the test unnoticed."""
     environment = {name: value for name, value in os.environ.items() if name != "INTERLOCK"}
     try:
         done = subprocess.run(

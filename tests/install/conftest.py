@@ -1,4 +1,4 @@
-"""Runs each test of an installation in a new interpreter: pytest took the original names long ago."""
+"""Runs each test of an installation in a new interpreter, because pytest has already imported the original names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ Check = Callable[..., str]
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """Run a script with `python`, demand that it succeeds, and return what it printed.
+    """Run a script with `python`, check that it succeeds, and return its output.
 
-    Other files of the script's folder are given by keyword (``app="from threading import Lock"``; a slash in the name
-    makes a folder), variables
-    of the environment in `env`.
+    Keywords give other files of the script's folder (``app="from threading import Lock"``; a slash in the name
+    makes a folder), and `env` gives variables of the environment.
     """
 
     def run(script: str, *, env: dict[str, str] | None = None, **files: str) -> str:

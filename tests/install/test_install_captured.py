@@ -1,4 +1,4 @@
-"""What `install` could not reach, and how it says so."""
+"""`install` reports what it could not reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody changed in the standard modules before Interlock came keeps its meaning, in both forms."""
+"""Changes that others made to the standard modules before Interlock was loaded stay in effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Children of an installed program are installed, by every start method, before they import its modules."""
+"""Children of an installed program install Interlock before they import its modules, with every start method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Check = Callable[..., str]
 
 METHODS = multiprocessing.get_all_start_methods()
 
-# The child says what it has, and what its main module and `app` took from threading while they were imported.
+# The child prints what it has installed, and what its main module and `app` found in threading during their import.
 PARENT = """
     import sys, threading
     import interlock
@@ -167,7 +167,7 @@ def test_modules_that_the_fork_server_preloads_are_imported_after_the_installati
     from threading import Lock as Guard
     WHERE = os.getpid()
     """
-    # The preloaded module must be found by the server itself, whose path is the environment's.
+    # The server itself must find the preloaded module, and its path comes from the environment.
     path = os.pathsep.join(filter(None, [".", os.environ.get("PYTHONPATH")]))
     assert check(script, app=app, env={"PYTHONPATH": path}) == "(True, True)\n"
 

@@ -1,4 +1,4 @@
-"""When gevent or eventlet patches, Interlock steps aside. Small modules with their entry points stand for both."""
+"""When gevent or eventlet patches, Interlock uninstalls itself. Small modules with their entry points replace both."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_children_are_as_their_parent_is(check: Check, name: str, method: str) -
 
 
 def test_a_program_started_by_the_patching_module(check: Check) -> None:
-    """As by `python -m gevent.monkey app.py`."""
+    """As `python -m gevent.monkey app.py` does."""
     output = check(
         """
     import sys

@@ -1,4 +1,4 @@
-"""The rule of opening in the installed form: what the snippets of the parity tests say under `install()`."""
+"""The rule of materializing, under `install()`: the snippets of the parity tests have the same results there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`multiprocessing.pool` and `multiprocessing.dummy`, patched when they are imported or at once."""
+"""`install` patches `multiprocessing.pool` and `multiprocessing.dummy` at once, or when they are imported."""
 
 from __future__ import annotations
 

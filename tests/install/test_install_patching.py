@@ -1,4 +1,4 @@
-"""What `install` changes in the standard modules, and that `uninstall` takes all of it back."""
+"""`install` changes the standard modules, and `uninstall` undoes all of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 Check = Callable[..., str]
 
-# The standard modules as they were: identity of every attribute that Interlock rebuilds.
+# The standard modules as they were: identity of every attribute that Interlock replaces.
 SNAPSHOT = """
     import queue, sys, threading
     import interlock, interlock.queue, interlock.threading
@@ -260,7 +260,7 @@ def test_threads_queues_and_pools_of_the_standard_library_work_when_installed(ch
 
 
 def test_what_is_replaced_can_be_pickled_by_name(check: Check) -> None:
-    """As managers of multiprocessing do with the classes that they serve."""
+    """Managers of multiprocessing do this with the classes that they serve."""
     check(
         """
         import interlock, pickle, queue, threading

@@ -1,4 +1,4 @@
-"""Standard modules that are not imported when `install` is called: not imported by it, and patched when they are."""
+"""`install` does not import standard modules; it patches them when they are imported."""
 
 from __future__ import annotations
 
@@ -359,7 +359,7 @@ def test_a_forked_child_has_what_is_pending(check: Check) -> None:
 
 
 def test_a_start_up_file_may_install(check: Check) -> None:
-    """As a .pth file does; what the interpreter shows of its modules then is what a plain one shows."""
+    """A .pth file does this; the interpreter's modules then look the same as in plain Python."""
     output = check(
         """
     import subprocess, sys

@@ -1,4 +1,4 @@
-"""After `install` the types that programs know, and what was registered for them before, work for our objects."""
+"""After `install`, types that programs already have, and registrations for them, work for our objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ASK = """
         assert isinstance(_thread.allocate_lock(), type(lock)) and isinstance(_thread.RLock(), type(rlock))
         assert isinstance(queue.SimpleQueue(), _queue.SimpleQueue) and _queue.SimpleQueue is queue.SimpleQueue
         names = [repr(it).split(" at ")[0] for it in (lock, rlock, queue.SimpleQueue(), queue.SimpleQueue)]
-        if sys.version_info < (3, 13):  # later it is `threading.Lock`, where pickles find it
+        if sys.version_info < (3, 13):  # from 3.13 on pickles find it as `threading.Lock`
             names.append(repr(type(lock)))
         return names
 """
@@ -67,7 +67,7 @@ def test_a_registration_for_the_standard_type_serves_our_locks(check: Check, whe
 
 
 def test_a_table_of_a_pickler_that_keeps_types_finds_ours(check: Check) -> None:
-    """As dill does: it took `LockType` from `_thread` at its import, and looks up the very type of an object."""
+    """Like dill: it imported `LockType` from `_thread` early, and looks up the exact type of an object."""
     check(
         """
     import io, pickle

@@ -43,7 +43,7 @@ mirror(__name__, _std, own=__replaces__)
 
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, ModuleType]]:
-    """A standard module and our view of it."""
+    """Return a standard module and our view of it."""
     for name, text in {"mirrored_std": STD, "mirrored_ours": OURS}.items():
         (tmp_path / f"{name}.py").write_text(textwrap.dedent(text), encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -122,7 +122,7 @@ def test_patch_object_works_for_both_kinds_of_names(
 def test_set_and_restore_works_for_both_kinds_of_names(
     modules: tuple[ModuleType, ModuleType], name: str
 ) -> None:
-    # What test.support.swap_attr does.
+    # test.support.swap_attr does this.
     std, ours = modules
     had, before = hasattr(ours, name), getattr(ours, name, None)
     setattr(ours, name, "swapped")
@@ -164,6 +164,6 @@ def test_every_attribute_of_the_standard_threading_and_queue_is_there() -> None:
         assert lacking == [], name
         assert set(std.__all__) <= set(ours.__all__)
         for attribute in set(dir(std)).difference(getattr(ours, "__replaces__", ())):
-            is_module = f"{name}.{attribute}" in sys.modules  # which may be rebuilt
+            is_module = f"{name}.{attribute}" in sys.modules  # it may have replaced names
             if not attribute.startswith("__") and not is_module:
                 assert getattr(ours, attribute) is getattr(std, attribute), (name, attribute)

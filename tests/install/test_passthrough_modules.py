@@ -1,4 +1,4 @@
-"""`interlock.X` exists for every promised X, whole, without a second copy of standard code."""
+"""`interlock.X` exists completely for every promised X, without a second copy of standard code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Check = Callable[..., str]
 
 
 def submodules(package: str) -> list[str]:
-    """Every submodule of a standard package but those for other systems."""
+    """Return every submodule of a standard package except those for other systems."""
     path = importlib.import_module(package).__path__
     found = [f"{package}.{module.name}" for module in pkgutil.iter_modules(path)]
     return [name for name in found if "win32" not in name]

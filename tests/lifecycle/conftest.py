@@ -52,7 +52,7 @@ def start_child(script: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def finish_child(process: subprocess.Popen[str], limit: float = LIMIT) -> Done:
-    """Wait for a child; one that hangs is made to say where, and ended."""
+    """Wait for a child; if it hangs, make it print its stacks and end it."""
     try:
         out, err = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
@@ -68,7 +68,7 @@ def finish_child(process: subprocess.Popen[str], limit: float = LIMIT) -> Done:
 
 @pytest.fixture
 def few_objects() -> Iterator[None]:
-    """Have the collector look only at what the test makes, and only when the test says so."""
+    """Let the collector see only the test's objects, and run only when the test says so."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -97,7 +97,7 @@ def run() -> Run:
 
 @pytest.fixture
 def passes(run: Run) -> Callable[..., None]:
-    """Run a script and demand status 0, no word on stderr, and `says` on stdout."""
+    """Run a script and check that its status is 0, stderr is empty, and stdout is `says`."""
 
     def check(script: str, *arguments: str, says: str = "", limit: float = LIMIT) -> None:
         done = run(script, *arguments, limit=limit)

@@ -1,6 +1,6 @@
-"""What the child processes of these tests have in common; imported by them, and by tests in this process.
+"""Common parts of the child processes of these tests; these processes import it, and so do tests in this process.
 
-Nothing here orders events by time: `eventually` looks at a state until it is there, with a limit.
+Nothing here orders events by time: `eventually` checks a state until it is reached, with a limit.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 LIMIT = 10.0
-"""Seconds after which a state that is waited for is missing for good."""
+"""Seconds after which a state that has not been reached never will be."""
 
 QUIET = 0.01
-"""Seconds that a thread stays in the kernel to count as blocked; above the interpreter's own 5 ms."""
+"""Seconds that a thread has to stay in the kernel to count as blocked; more than the interpreter's own 5 ms."""
 
 
 def eventually(state: Callable[[], object], what: str = "the state", limit: float = LIMIT) -> None:
@@ -33,7 +33,7 @@ def eventually(state: Callable[[], object], what: str = "the state", limit: floa
 
 
 def _kernel_state(native_id: int, pid: int | None) -> tuple[str, str] | None:
-    """A thread's state letter and the number of times it went to sleep; None when it is gone."""
+    """Return a thread's state letter and how often it went to sleep; None if it has ended."""
     folder = Path(f"/proc/{pid or 'self'}/task/{native_id}")
     try:
         letter = (folder / "stat").read_text().rpartition(")")[2].split()[0]
@@ -44,7 +44,7 @@ def _kernel_state(native_id: int, pid: int | None) -> tuple[str, str] | None:
 
 
 def blocked(native_id: int, pid: int | None = None) -> bool:
-    """Whether a thread sleeps in the kernel, and goes on doing so: it has not even looked up meanwhile."""
+    """Return whether a thread sleeps in the kernel and keeps sleeping, without having woken meanwhile."""
     before = _kernel_state(native_id, pid)
     if before is None or before[0] != "S":
         return False
@@ -59,7 +59,7 @@ def until_blocked(native_ids: Iterable[int], pid: int | None = None) -> None:
 
 
 class Crew:
-    """Daemon threads, each of which blocks in a call; `make` is the class of thread."""
+    """Daemon threads that each block in a call; `make` is the class of thread."""
 
     def __init__(self, make: Callable[..., threading.Thread]) -> None:
         self._make = make
@@ -96,12 +96,12 @@ class Crew:
 
 
 def forked(body: Callable[[], object], limit: float = LIMIT) -> int:
-    """Run `body` in a forked child; its status: 0, 1 if it raised, -9 if it hung and was killed."""
+    """Run `body` in a forked child and return its status: 0, 1 if it raised, -9 if it hung and was killed."""
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            # The parent's watch over its own time is a thread, which the child does not have.
+            # The parent limits its own time with a thread, which the child does not have.
             faulthandler.dump_traceback_later(limit * 0.8, exit=True)
             body()
             status = 0
@@ -113,7 +113,7 @@ def forked(body: Callable[[], object], limit: float = LIMIT) -> int:
 
 
 def reap(pid: int, limit: float = LIMIT) -> int:
-    """Wait for a child, which is killed after `limit` seconds; its status as `subprocess` has it."""
+    """Wait for a child, and kill it after `limit` seconds; return its status like `subprocess`."""
     handle = os.pidfd_open(pid)
     try:
         if not select.select([handle], [], [], limit)[0]:

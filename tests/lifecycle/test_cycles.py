@@ -1,4 +1,4 @@
-"""Objects in reference cycles are collected, whatever holds them, and not before."""
+"""The collector frees objects in reference cycles, whatever holds them, and not too early."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interlock.multiprocessing.pool import ThreadPool
 
 
 class Node:
-    """Something that can be part of a cycle and weakly referred to."""
+    """An object that can be part of a cycle, with weak references."""
 
     def __lt__(self, other: object) -> bool:
         return False
@@ -46,7 +46,7 @@ def barrier_with_action(node: Node) -> Any:
 
 
 class LockOf:
-    """A lock-like object that knows the condition's owner."""
+    """A lock-like object that refers to the condition's owner."""
 
     acquire = release = locked = staticmethod(bool)
 
@@ -76,11 +76,11 @@ def finished_thread(node: Node) -> Any:
 
 
 class Number(int):
-    """A number that may refer to something."""
+    """A number that may refer to an object."""
 
 
 class Seconds(float):
-    """A time that may refer to something."""
+    """A time that may refer to an object."""
 
 
 def knowing(thing: Any, node: Node) -> Any:
@@ -89,7 +89,7 @@ def knowing(thing: Any, node: Node) -> Any:
 
 
 def opened_while_waited_for(node: Node) -> Any:
-    """An event with a stand-in for a thread that has given up."""
+    """Make an event with a stand-in for a thread that has given up."""
     event = knowing(threading.Event(), node)
     waiting = threading.Event()
 
@@ -135,7 +135,7 @@ def open_future(node: Node) -> Any:
 
 
 def future_of(node: Node) -> Any:
-    """What a task of an executor came to."""
+    """Return the finished future of an executor's task."""
     with futures.ThreadPoolExecutor(1) as executor:
         future = executor.submit(lambda: node)
         future.result()
@@ -182,7 +182,7 @@ def fails(node: Node) -> None:
 
 
 def failed_pool(node: Node) -> Any:
-    """A pool that keeps what its initializer raised."""
+    """Make a pool that keeps what its initializer raised."""
 
     usual, std_threading.excepthook = std_threading.excepthook, lambda _: None
     try:
@@ -195,7 +195,7 @@ def failed_pool(node: Node) -> Any:
 
 
 def result_of(node: Node, call: Callable[[Any], Any]) -> Any:
-    """What a call of a pool that has ended came to."""
+    """Return the result of a finished call of a pool."""
     pool = ThreadPool(1)
     result = call(pool)
     ended(pool)
@@ -256,7 +256,7 @@ HOLDERS: dict[str, Callable[[Node], Any]] = {
     ),
 }
 
-# Things that are in a cycle by themselves.
+# Objects that are in a cycle by themselves.
 ALONE: dict[str, Callable[[], Any]] = {
     "Queue in itself": lambda: in_itself(queue.Queue()),
     "LifoQueue in itself": lambda: in_itself(queue.LifoQueue()),
@@ -323,7 +323,7 @@ def test_weak_references_call_back(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue"])
 def test_a_queue_that_a_task_waited_for_is_freed(kind: str) -> None:
-    """What awaits it, and its event loop, are not kept alive by the queue nor by the place in its line."""
+    """Neither the queue nor the place in its line keeps the awaiting task or its event loop alive."""
 
     async def wait_and_go() -> tuple[weakref.ref[Any], weakref.ref[Any]]:
         q = getattr(queue, kind)(1)
@@ -367,7 +367,7 @@ def test_a_task_that_is_left_when_its_loop_is_closed_is_collected(side: str, ope
 @pytest.mark.parametrize("call", ["apply_async", "map_async", "imap", "imap_unordered"])
 @pytest.mark.parametrize("opens", ["nothing", "pool", "result"])
 def test_what_a_pool_has_to_do_is_not_collected(call: str, opens: str) -> None:
-    """Neither the pool nor what it was given, until it is done; then all of it is."""
+    """The collector frees neither the pool nor its arguments until it is done, and then all of them."""
     go, node = std_threading.Event(), Node()
 
     def waits_and_gives(node: Node) -> Callable[..., Node]:

@@ -1,4 +1,4 @@
-"""The interpreter exits promptly, with status 0 and without a word, whatever daemon threads wait for."""
+"""The interpreter exits promptly, with status 0 and no output, whatever daemon threads wait for."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ eventually(lambda: len(crew._native) == len(crew.threads))
 
 
 def test_a_daemon_thread_whose_wait_ends_during_the_exit_stays_silent(passes: Passes) -> None:
-    """Whatever the last handlers, finalizers and module teardown wake up goes to sleep again."""
+    """Threads that the last handlers, finalizers and module teardown wake go to sleep again."""
     script = """
         class Waker:
             def __del__(self, wake=None):
@@ -213,7 +213,7 @@ def test_exit_handlers_of_threading_run_before_the_threads_are_joined(passes: Pa
 
 
 def test_an_exit_handler_may_start_a_thread_or_is_told_that_it_cannot(passes: Passes) -> None:
-    """Up to 3.11 it runs; from 3.12 on the standard library refuses. Neither way hangs or crashes."""
+    """Up to 3.11 it runs; from 3.12 on the standard library refuses. Neither hangs or crashes."""
     passes(
         """
         def at_exit():

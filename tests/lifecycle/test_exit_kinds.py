@@ -1,7 +1,7 @@
-"""The interpreter exits with status 0 and without a word while Python code runs that the engine has called.
+"""The interpreter exits with status 0 and no output while Python code runs that the engine has called.
 
-Up to 3.13 the interpreter ends a daemon thread that comes back to it while it finalizes, by unwinding the stack of that
-thread, the frames of the engine in it included.
+Up to 3.13, while the interpreter finalizes, it ends a daemon thread that comes back to it by unwinding the thread's
+stack, including the engine's frames.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 RUNS = int(os.environ.get("INTERLOCK_EXIT_RUNS", "3"))
-"""How often a process ends in each way; a thorough run takes 200."""
+"""How often a process ends in each way; 200 times in a thorough run."""
 
 LIMIT = 60 + 8.0 * RUNS
 pytestmark = pytest.mark.timeout(LIMIT + 20)
@@ -34,7 +34,7 @@ from multiprocessing.pool import ThreadPool
 }
 PAUSES = {"computes": "sum(range(50))", "sleeps": "time.sleep(0.0005)"}
 
-# A child for each run of each kind, which leaves the loop, so that its interpreter finalizes.
+# A child for each run of each kind. It leaves the loop, so that its interpreter finalizes.
 BEGIN = """
 import functools
 begun = threading.Event()
@@ -49,7 +49,7 @@ def generate():
 class Busy:
     __lt__ = __bool__ = __float__ = __index__ = busy
     def __del__(self, main=std.get_ident(), ident=std.get_ident):
-        if ident() != main:  # which drops what a pool has not begun with
+        if ident() != main:  # the main thread drops calls that a pool has not begun
             busy()
 class Foreign:
     def __init__(self):
@@ -58,7 +58,7 @@ class Foreign:
         self.acquired = self.acquired or busy()
     def release(self, *args):
         busy()
-    def locked(self):  # from 3.14 on a condition asks for it when it is made
+    def locked(self):  # from 3.14 on, the constructor of a condition looks it up
         return False
     __enter__, __exit__ = acquire, release
 def hooked(**hooks):
@@ -92,7 +92,7 @@ class Late:
             sleep(0.002)
 sys.modules["a module that dies late"] = Late()
 sys.setswitchinterval(1e-5)
-std.excepthook = lambda args: None  # pools refuse calls, and the interpreter threads, when it ends
+std.excepthook = lambda args: None  # at the end, pools refuse calls and the interpreter refuses threads
 for kind, code in [one for one in {kinds}.items() for _ in range({runs})]:
     child = os.fork()
     if child == 0:
@@ -105,7 +105,7 @@ else:
 signal.alarm(30)
 """
 
-# What daemon threads are at when the main thread ends.
+# What daemon threads are doing when the main thread ends.
 KINDS = {
     "a predicate": "c = threading.Condition(); within(c, lambda: c.wait_for(busy))",
     "a predicate after a wait": "c, looks = threading.Condition(), [busy, bool]; "
@@ -161,7 +161,7 @@ begun.wait()
     )
 
 
-# What a worker is at, for which the interpreter waits.
+# What a worker is doing while the interpreter waits for it.
 WORKERS = {
     "a task of an executor": "p = futures.ThreadPoolExecutor(2); p.submit(busy)",
     "a map of an executor": "p = futures.ThreadPoolExecutor(2); p.map(busy, range(8))",

@@ -1,4 +1,4 @@
-"""At the interpreter's end, when no other thread runs any more, a wait does what the standard library's does."""
+"""At the interpreter's end, when no other thread runs any more, a wait does the same as in the standard library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 Run = Callable[..., object]
 
-# A cycle is collected after the daemon threads were ended, while one of them has the lock.
+# The collector frees a cycle after the daemon threads have ended, while one of them holds the lock.
 AT_THE_END = """
 import queue as std_queue
 if {standard}:

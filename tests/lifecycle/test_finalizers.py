@@ -1,4 +1,4 @@
-"""`__del__` may use the very object that drops it: nothing deadlocks and nothing is seen half done."""
+"""`__del__` may use the same object that drops it: nothing deadlocks, and it sees no half-done change."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ KINDS = ["Queue", "LifoQueue", "PriorityQueue", "open Queue", "SimpleQueue"]
 
 
 class Mark:
-    """An item that fits into a priority queue beside any other."""
+    """An item that a priority queue can compare with any other."""
 
     def __lt__(self, other: object) -> bool:
         return False
 
 
 class Item(Mark):
-    """Calls back when it dies."""
+    """Calls a function when it is freed."""
 
     def __init__(self, at_death: Callable[[], object]) -> None:
         self.at_death = at_death
@@ -42,7 +42,7 @@ def make(kind: str, maxsize: int = 0) -> Any:
 
 
 def use(q: Any, seen: list[Any]) -> Callable[[], None]:
-    """A finalizer that uses the queue in every way that can't block for ever."""
+    """Return a finalizer that uses the queue in every way that can't block for ever."""
 
     def at_death() -> None:
         seen.append(q.qsize())
@@ -65,7 +65,7 @@ def test_an_item_that_dies_after_get_may_use_the_queue(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "SimpleQueue"])
 def test_items_that_a_shutdown_discards_may_use_the_queue(kind: str) -> None:
-    """The standard library drops them under its mutex, so there (and in open queues) they may only look."""
+    """The standard library frees items under its mutex, so there (and in materialized queues) they may only look."""
     q, seen = make(kind), []
     is_open = kind in {"PriorityQueue", "open Queue"}
 
@@ -128,7 +128,7 @@ def test_an_item_that_was_refused_may_use_the_queue(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["Lock", "RLock", "Condition", "Semaphore", "Event"])
 def test_a_finalizer_may_use_a_lock_that_its_thread_releases(name: str) -> None:
-    """The object dies in the call that releases, sets or notifies: at any step, the lock is usable."""
+    """The object is freed in the call that releases, sets or notifies: the lock is usable at any step."""
     x, used = getattr(threading, name)(), []
 
     def at_death() -> None:
@@ -166,7 +166,7 @@ def test_a_waiting_thread_is_woken_by_a_finalizer() -> None:
 
 @pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "SimpleQueue"])
 def test_a_collection_in_every_allocation_does_not_deadlock(kind: str) -> None:
-    """The collector runs at each allocation, and its finalizers use the queue: like a signal handler."""
+    """The collector runs at each allocation, and its finalizers use the queue, like a signal handler."""
     q, deaths = make(kind), [0]
 
     def at_death() -> None:

@@ -1,6 +1,6 @@
-"""A thread that is not the main one is the first to import `threading` and Interlock: signals reach the main thread.
+"""Signals reach the main thread even if another thread is the first to import `threading` and Interlock.
 
-Up to 3.12, `threading.main_thread()` is then the thread that imported it, so nothing may go by that.
+Up to 3.12, `threading.main_thread()` is then the thread that imported it, so our code may not rely on that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.lifecycle.conftest import ROOT, finish_child
 pytestmark = pytest.mark.timeout(90)
 
 MOST_SECONDS = 0.5
-"""From the signal to its handler; the promise is 0.05, on an idle machine."""
+"""Limit in seconds from the signal to its handler; the promise is 0.05, on an idle machine."""
 
 IMPORTS = {
     "interlock": "from interlock import queue, threading",
@@ -80,7 +80,7 @@ except KeyError:
 @pytest.mark.parametrize("imports", IMPORTS)
 @pytest.mark.parametrize("name", CALLS)
 def test_a_handler_runs_while_the_main_thread_waits(name: str, imports: str) -> None:
-    """It runs once and the wait goes on; it runs again and raises, and the wait ends."""
+    """The handler runs once, and the wait continues; it runs again and raises, and the wait ends."""
     setup, call = CALLS[name]
     script = SCRIPT.format(imports=IMPORTS[imports], setup=setup, call=call, most=MOST_SECONDS)
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A forked child has one thread, and everything that is not held by the threads that it lacks works in it."""
+"""A forked child has one thread, and every object that no other thread of the parent holds works in it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def can_work():
     assert threading.active_count() == 1, threading.enumerate()
 """
 
-# What threads of the parent wait for, and what the child then does with the same object.
+# A wait of threads in the parent, and what the child then does with the same object.
 WAITS: dict[str, tuple[str, str, str]] = {
     "lock": ("x = threading.Lock(); x.acquire()", "x.acquire()", "x.release(); assert x.acquire(timeout=5)"),
     "rlock": (

@@ -26,7 +26,7 @@ def storm(*steps, child):
     for number in range(FORKS):
         status = forked(child, limit=5)
         assert status == 0, f"child {{number}} of {{FORKS}}: status {{status}}"
-    stop.set()  # a thread may be left that waits for another: they are daemons
+    stop.set()  # a thread may still wait for another; both are daemons
 """
 
 
@@ -73,7 +73,7 @@ storm(ask, answer, child=child)
 
 
 def test_a_fork_while_other_threads_wait_for_the_first_time(passes: Passes) -> None:
-    """What is found out at the first wait (such as how many processors there are) is in the child too."""
+    """The first wait finds out some facts, such as the number of processors; the child has them, too."""
     for _ in range(max(FORKS // 4, 1)):
         passes("""
             about_to_wait = []
@@ -89,7 +89,7 @@ def test_a_fork_while_other_threads_wait_for_the_first_time(passes: Passes) -> N
                 thread.join()
             std.Thread(target=wait, daemon=True).start()
             while not about_to_wait:
-                pass  # the interpreter comes back to this thread as soon as the other one goes to sleep
+                pass  # this thread gets the interpreter back as soon as the other one sleeps
             assert forked(child, limit=5) == 0
         """)
 

@@ -1,4 +1,4 @@
-"""A thread has nothing of those before it, and is known to the interpreter when start() returns."""
+"""A thread inherits no state from earlier threads, and the interpreter knows it when start() returns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(call):
 """,
 }
 
-# What a thread changes for itself alone, and how to look at it.
+# State that a thread changes only for itself, and how to read it.
 OWN = {
     "signal mask": (
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])",
@@ -102,7 +102,7 @@ for name, (change, look) in {OWN}.items():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_thread_inherits_the_mask_of_its_starter(passes: Callable[..., None], form: str) -> None:
-    """A program that blocks a signal in all threads, and has one wait for it, is not killed by it."""
+    """A signal does not kill a program that blocks it in all threads and lets one thread wait for it."""
     passes(f"""{FORMS[form]}
 for _ in range(4):
     thread = threading.Thread(target=int)
@@ -187,7 +187,7 @@ assert ran == ["the program's own"] * 3
 def test_idle_threads_do_not_keep_a_process_from_a_namespace_of_its_own(
     passes: Callable[..., None], form: str
 ) -> None:
-    """A process with threads can't have one: those that a program has joined are no longer there."""
+    """A process with threads can't get a user namespace, so threads that a program has joined must be gone."""
     if not os.path.exists("/proc/self/ns/user"):
         pytest.skip("no user namespaces here")
     passes(f"""{FORMS[form]}

@@ -1,4 +1,4 @@
-"""Futures and executors at exit, in the child of a fork, under Ctrl-C, and under the collector."""
+"""Futures and executors at exit, in a forked child, under Ctrl-C, and under the collector."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Passes = Callable[..., None]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 RUNS = int(os.environ.get("INTERLOCK_EXITS", "1"))
-"""How often an interpreter ends in each way; a thorough run takes 100."""
+"""How often an interpreter ends in each way; 100 times in a thorough run."""
 
 HEAD = """
 from interlock.concurrent import futures
@@ -32,7 +32,7 @@ import interlock, logging
 Pool, Future = futures.ThreadPoolExecutor, futures.Future
 """
 
-# What is under way when the main thread ends, and what the process prints.
+# What is running when the main thread ends, and what the process prints.
 EXITS: dict[str, tuple[str, str]] = {
     "queued tasks": (
         """
@@ -192,7 +192,7 @@ EXITS: dict[str, tuple[str, str]] = {
                 try:
                     pool.submit(int)
                 except RuntimeError as error:
-                    assert "shutdown" in str(error), error  # which one, is for the worker that ends first
+                    assert "shutdown" in str(error), error  # the message depends on which worker ends first
                     return
                 begun.set()
         threading.Thread(target=submit, daemon=True).start()
@@ -229,7 +229,7 @@ def test_the_interpreter_ends(passes: Passes, name: str) -> None:
         passes(body, says=says)
 
 
-# What is made, the call that blocks, and what must hold afterwards.
+# The objects, the call that blocks, and what must hold afterwards.
 CALLS: dict[str, tuple[str, str, str]] = {
     "result": ("x = Future()", "x.result()", "x.set_result(1); assert x.result(5) == 1"),
     "result with a timeout": ("x = Future()", "x.result(30)", "assert x.cancel() and not x._waiters"),
@@ -270,7 +270,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "shutdown": (
         "pool, go = Pool(1), std.Event(); x = pool.submit(go.wait)",
         "pool.shutdown()",
-        # Up to 3.12 an interrupted join() of the standard library is the last one that waits.
+        # Up to 3.12, after an interrupted join() of the standard library no later one waits.
         "assert not x.done(); go.set(); pool.shutdown(); assert x.result(5)",
     ),
     "shutdown with held tasks": (
@@ -304,7 +304,9 @@ def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None
         for pause in (0.0, 0.05):
             line(process, "waiting")
             until_blocked([process.pid], process.pid)
-            select.select([], [], [], pause)  # not for an order: a wait sleeps for good after its first 20 ms
+            select.select(
+                [], [], [], pause
+            )  # not for an order: after 20 ms a wait sleeps without waking by itself
             sent = time.monotonic()
             process.send_signal(signal.SIGINT)
             latencies.append(float(line(process, r"[\d.]+")) - sent)
@@ -318,7 +320,7 @@ def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None
 
 
 class Node:
-    """Something that can be weakly referred to."""
+    """An object with weak references."""
 
 
 HOLDERS: dict[str, Callable[[Node], Any]] = {
@@ -358,7 +360,7 @@ def test_a_cycle_through_a_holder_is_collected(name: str) -> None:
 @frees_at_once
 @pytest.mark.parametrize("library", ["futures", "concurrent.futures"])
 def test_an_exception_pins_no_more_than_in_the_standard_library(passes: Passes, library: str) -> None:
-    """Without the collector: who asked for the result is let go of with the exception, and with the future."""
+    """The exception and the future do not keep the caller of result() alive, even without the collector."""
     passes(
         HEAD
         + f"""
@@ -377,7 +379,7 @@ def ask(future):
     except ValueError as error:
         refs.append(weakref.ref(error))
     finally:
-        del future  # the traceback has this frame
+        del future  # the traceback refers to this frame
 refs = []
 with library.ThreadPoolExecutor(1) as pool:
     node = Node()

@@ -1,4 +1,4 @@
-"""Futures and executors in the child of a fork."""
+"""Futures and executors in a forked child."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ stop, shown = std.Event(), []
 pool, bounded = Pool(2), Pool(1, max_pending=1)
 running = [pool.submit(stop.wait) for _ in range(2)]
 while not all(x.running() for x in running):
-    time.sleep(0)  # sleep: none, it lets others run
+    time.sleep(0)  # sleep: none, it lets other threads run
 waiting = pool.submit(pow, 2, 5)
 busy = bounded.submit(stop.wait)
 limit = pool.at(timeout=1000).submit(int)

@@ -1,4 +1,4 @@
-"""Ctrl-C at the moment at which something is handed to the thread that waits: it is not lost."""
+"""An item or notification is not lost if Ctrl-C arrives when it is handed to the waiting thread."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def interrupt():
 
 
 def test_an_item_that_comes_with_the_signal_goes_to_the_getter_or_stays(passes: Passes) -> None:
-    """Many rounds of a put and a signal at once: each item is got exactly once."""
+    """In many rounds of a simultaneous put and signal, the getter gets each item exactly once."""
     passes(
         HEAR
         + """
 def hear(_, frame):
     hit.set()
-    if frame.f_code is consume.__code__:  # elsewhere Python's own steps would lose what they hold
+    if frame.f_code is consume.__code__:  # elsewhere Python's own steps would lose the item that they hold
         raise KeyboardInterrupt
 signal.signal(signal.SIGINT, hear)
 def consume():
@@ -62,7 +62,7 @@ for q in (queue.Queue(), queue.SimpleQueue()):
 
 
 def test_a_notification_that_comes_with_the_signal_goes_to_the_next(passes: Passes) -> None:
-    """Who is interrupted and notified at once passes the notification on."""
+    """A waiter that is interrupted and notified at once passes the notification on."""
     passes(
         HEAR
         + """
@@ -74,7 +74,7 @@ def wait():
 for number in range(20):
     condition.acquire()
     def notify():
-        eventually(lambda: repr(condition).endswith(", 1)>"))  # which opens nothing
+        eventually(lambda: repr(condition).endswith(", 1)>"))  # this does not materialize the condition
         other.start()
         eventually(lambda: repr(condition).endswith(", 2)>"))
         with condition:

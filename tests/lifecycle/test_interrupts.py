@@ -1,6 +1,6 @@
-"""Ctrl-C ends every blocking call on the main thread, and leaves the object as if there had been no call.
+"""Ctrl-C ends every blocking call in the main thread, and leaves the object as if there had been no call.
 
-The signal comes twice: as soon as the thread blocks, and when it has slept for long.
+The signal comes twice: as soon as the thread blocks, and after it has slept for a long time.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.lifecycle.inside import eventually, until_blocked
 Start = Callable[..., "subprocess.Popen[str]"]
 
 MOST_SECONDS = 0.5
-"""From the signal to the handler of KeyboardInterrupt; the promise is 0.05, on an idle machine."""
+"""Limit in seconds from the signal to the handler of KeyboardInterrupt; the promise is 0.05, on an idle machine."""
 
 OTHER = "def elsewhere(f):\n    t = std.Thread(target=f); t.start(); t.join()\n"
 
-# What is made, the call that blocks, and what must hold afterwards.
+# The object, the call that blocks, and what must hold afterwards.
 CALLS: dict[str, tuple[str, str, str]] = {
     "Lock.acquire": ("x = threading.Lock(); x.acquire()", "x.acquire()", "x.release(); free(x)"),
     "Lock.acquire with a timeout": (
@@ -154,7 +154,9 @@ def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None
         for pause in (0.0, 0.05):
             line(process, "waiting")
             until_blocked([process.pid], process.pid)
-            select.select([], [], [], pause)  # not for an order: a wait sleeps for good after its first 20 ms
+            select.select(
+                [], [], [], pause
+            )  # not for an order: after 20 ms a wait sleeps without waking by itself
             sent = time.monotonic()
             process.send_signal(signal.SIGINT)
             latencies.append(float(line(process, r"[\d.]+")) - sent)
@@ -168,11 +170,11 @@ def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None
 
 
 def line(process: subprocess.Popen[str], pattern: str) -> str:
-    """The next line of a child, which must match."""
+    """Read the next line of a child, which must match."""
     assert process.stdout is not None
     pipe, text = process.stdout.fileno(), b""
     while not text.endswith(b"\n") and select.select([pipe], [], [], 20)[0]:
-        byte = os.read(pipe, 1)  # not through the buffer, which hides what is there from select
+        byte = os.read(pipe, 1)  # not through the buffer, which would hide available bytes from select
         text += byte or b" the end\n"
     if not re.fullmatch(pattern, text.decode().strip()):
         process.send_signal(signal.SIGABRT)
@@ -199,7 +201,7 @@ REMAINING: dict[str, tuple[str, str]] = {
 def test_a_handler_that_returns_leaves_the_wait_its_remaining_time(
     passes: Callable[..., None], name: str
 ) -> None:
-    """A storm of signals, each of which a handler hears, neither shortens nor lengthens the wait."""
+    """Many signals, each with a call of its handler, neither shorten nor lengthen the wait."""
     setup, call = REMAINING[name]
     passes(f"""{OTHER}
 T, END = 0.05, threading.Event()
@@ -261,7 +263,7 @@ def test_a_handler_may_use_the_object_that_the_thread_waits_for(passes: Callable
 def test_a_signal_for_another_thread_is_handled_by_a_main_thread_that_waits(
     passes: Callable[..., None],
 ) -> None:
-    """The kernel may give a process's signal to any thread; with the main one asleep it takes that."""
+    """The kernel may deliver a process's signal to any thread; if the main thread sleeps, it chooses that."""
     passes("""
         heard = threading.Event()
         signal.signal(signal.SIGUSR1, lambda *_: heard.set())
@@ -274,7 +276,7 @@ def test_a_signal_for_another_thread_is_handled_by_a_main_thread_that_waits(
 
 
 def test_ctrl_c_at_a_prompt_leaves_no_child(start: Start) -> None:
-    """KeyboardInterrupt that nobody catches ends the program with its daemon threads, by SIGINT."""
+    """An uncaught KeyboardInterrupt ends the program and its daemon threads, with SIGINT."""
     process = start("""
         crew = Crew(threading.Thread)
         crew.start(queue.Queue().get, threading.Event().wait)

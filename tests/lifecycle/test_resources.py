@@ -21,13 +21,13 @@ from tests.lifecycle.inside import eventually
 
 
 def resident_bytes() -> int:
-    """What the process has in memory."""
+    """Return the size of the process's resident set."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
 
 
 def grows_by(step: Callable[[], object], rounds: int) -> int:
-    """How many bytes are resident after `rounds` of a step that were not after a tenth of them."""
+    """Return by how many bytes the resident set grows from a tenth of the `rounds` of a step to all of them."""
     for _ in range(rounds // 10):
         step()
     gc.collect()
@@ -109,7 +109,7 @@ def test_descriptors_do_not_grow_with_threads() -> None:
 
 
 def test_kernel_threads_go_when_they_are_not_used() -> None:
-    """No thread is kept when a `Thread`, or a pool, has ended."""
+    """No operating-system thread remains after a `Thread` or a pool has ended."""
     go = threading.Event()
     before = kernel_threads()
     threads = [threading.Thread(target=go.wait) for _ in range(150)]
@@ -130,7 +130,7 @@ def kernel_threads() -> int:
 
 
 class Local:
-    """Something weakly referable."""
+    """An object with weak references."""
 
 
 def test_thread_local_data_is_gone_after_join() -> None:

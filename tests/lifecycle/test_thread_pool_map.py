@@ -1,4 +1,4 @@
-"""A `ThreadPool` at the exit of the interpreter, in the child of a fork, and when it is ended at work."""
+"""A `ThreadPool` at the exit of the interpreter, in a forked child, and when it is terminated at work."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_who_counted_on_a_worker_that_could_not_be_started_hears_of_it(
     thread = threading.Thread(target=start)
     thread.start()
     assert starting.wait(LIMIT)
-    result = pool.apply_async(int)  # there is a worker for it, it seems
+    result = pool.apply_async(int)  # the pool believes that it has a worker
     submitted.set()
     thread.join(LIMIT)
     with pytest.raises(RuntimeError, match="can't start"):
@@ -254,7 +254,7 @@ def test_who_counted_on_a_worker_that_could_not_be_started_hears_of_it(
 
 @pytest.mark.parametrize("in_python", [None, call_for_each])
 def test_a_list_that_is_shorter_than_it_was_is_an_error(in_python: Any) -> None:
-    """As when another thread takes items out between the question for its length and the copy of it."""
+    """As if another thread removes items between reading the length and copying."""
     pool = ThreadPool(2)
     result = pool._interlock_map((abs, False, in_python), [1, 2, 3], (5, 2), (None, None))
     with pytest.raises(IndexError, match=r"^the iterable has become shorter$"):

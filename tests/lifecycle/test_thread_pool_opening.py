@@ -1,4 +1,4 @@
-"""A `ThreadPool` that is opened while it is at work: nothing overtakes, nothing is lost, and it ends as it should."""
+"""A `ThreadPool` that is materialized while it is at work keeps the order, loses nothing, and ends as it should."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT = 20
 
 
 def test_what_came_before_is_done_before() -> None:
-    """One worker does one thing after the other, in the order in which they came."""
+    """One worker does one call after the other, in order."""
     go = threading.Event()
     did: list[int] = []
     with ThreadPool(1) as pool:
@@ -174,7 +174,7 @@ CLASSES: dict[type, type] = {
 
 @pytest.mark.parametrize("ours", CLASSES, ids=lambda cls: cls.__name__)
 def test_what_a_class_has_beyond_the_standard_one_begins_with_our_name(ours: type) -> None:
-    """So that it is in nobody's way; the names of attributes are those that the standard library's objects have."""
+    """So our names collide with no others. A class may also have the names of the standard library's attributes."""
     with std_pool.ThreadPool(1) as pool:
         made: list[Any] = [
             pool,

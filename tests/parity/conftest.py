@@ -13,7 +13,7 @@ from tests.stress.crew import restless
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda impl: impl.name)
 def impl(request: pytest.FixtureRequest) -> Implementation:
-    """The modules to test: the standard library's, then Interlock's."""
+    """Return the modules to test: the standard library's, then Interlock's."""
     return request.param  # type: ignore[no-any-return]
 
 
@@ -26,7 +26,7 @@ def no_threads_left() -> object:
     yield
     for thread in set(threading.enumerate()) - before:
         if thread.name == "interlock-clock":
-            continue  # it ends when the last time limit is over
+            continue  # this thread ends when the last time limit is over
         thread.join(10)
         assert not thread.is_alive(), f"{thread} was left"
     return None
@@ -34,14 +34,14 @@ def no_threads_left() -> object:
 
 @pytest.fixture
 def no_turns() -> Iterator[None]:
-    """A thread keeps the interpreter until it waits."""
+    """Let a thread keep the interpreter until it waits."""
     with restless(1000):
         yield
 
 
 @pytest.fixture
 def gate() -> Iterator[Gate]:
-    """Tasks that are known to run; the end of the test lets them go."""
+    """Return tasks that are known to run; the end of the test releases them."""
     made = Gate()
     yield made
     made.open.set()
@@ -49,7 +49,7 @@ def gate() -> Iterator[Gate]:
 
 @pytest.fixture
 def one(gate: Gate) -> Iterator[ThreadPoolExecutor]:
-    """An executor with one worker."""
+    """Return an executor with one worker."""
     with ThreadPoolExecutor(1) as pool:
         yield pool
         gate.open.set()

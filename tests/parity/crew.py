@@ -1,4 +1,4 @@
-"""Threads that wait: what each of them says, and when."""
+"""Threads that wait, with their results in order."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LIMIT = 20
 
 
 class Crew:
-    """Threads that wait, each known to do so before the next begins."""
+    """Threads that wait; each is known to wait before the next begins."""
 
     def __init__(self) -> None:
         self.said: list[Any] = []
         self._threads: list[std_threading.Thread] = []
 
     def start(self, call: Callable[[], Any]) -> None:
-        """Have a thread make this call, which waits; what it gives, or raises, is added to `said`."""
+        """Let a thread make this call, which waits; its result or exception is added to `said`."""
 
         def run() -> None:
             try:
@@ -35,7 +35,7 @@ class Crew:
 
     @staticmethod
     def _until_asleep(thread: std_threading.Thread) -> None:
-        """The thread sleeps, and goes on to, although it could have the interpreter."""
+        """Wait until the thread sleeps, and keeps sleeping although it could get the interpreter."""
         end, last, seen = time.monotonic() + LIMIT, "", 0
         while seen < 3 and thread.is_alive() and time.monotonic() < end:
             time.sleep(0.001)  # sleep: between two looks
@@ -47,7 +47,7 @@ class Crew:
             last = look
 
     def until(self, number: int) -> list[Any]:
-        """What they said, when so many have."""
+        """Return the results when there are so many."""
         end = time.monotonic() + LIMIT
         while len(self.said) < number:
             assert time.monotonic() < end, self.said
@@ -55,7 +55,7 @@ class Crew:
         return list(self.said)
 
     def end(self) -> list[Any]:
-        """What they said, when all have."""
+        """Return the results when all threads have one."""
         for thread in self._threads:
             thread.join(LIMIT)
             assert not thread.is_alive()

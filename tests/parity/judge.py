@@ -1,6 +1,6 @@
-"""What two implementations say about the same snippet of Python, in a form that compares.
+"""Results of two implementations for the same snippet of Python, in a form that compares.
 
-Names of classes and modules, addresses and numbers of threads are left out: they differ by right.
+Names of classes and modules, addresses and numbers of threads are removed, because they may differ.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from interlock.concurrent import futures
 
 
 class Implementation(NamedTuple):
-    """The modules under one name."""
+    """Return the modules of one implementation."""
 
     name: str
     threading: ModuleType
@@ -46,14 +46,14 @@ _LEFT_OUT = [
 
 
 def without_names(text: str) -> str:
-    """A text as it compares."""
+    """Remove from a text the parts that may differ."""
     for pattern, replacement in _LEFT_OUT:
         text = pattern.sub(replacement, text)
     return text
 
 
 def run(impl: Implementation, code: str) -> Any:
-    """The value of the last expression of a snippet in which `t`, `q` and `f` are the modules."""
+    """Return the value of the last expression of a snippet in which `t`, `q` and `f` are the modules."""
     tree = ast.parse(textwrap.dedent(code))
     last = tree.body.pop()
     assert isinstance(last, ast.Expr), code
@@ -65,7 +65,7 @@ def run(impl: Implementation, code: str) -> Any:
 
 
 def outcome(impl: Implementation, code: str) -> tuple[str, Any]:
-    """What a snippet returns, or the class and the text of what it raises."""
+    """Return a snippet's value, or the class and text of its exception."""
     try:
         value = run(impl, code)
     except Exception as error:
@@ -75,7 +75,7 @@ def outcome(impl: Implementation, code: str) -> tuple[str, Any]:
 
 
 def attempt(code: str, after: str) -> str:
-    """A snippet whose value is how its last line ended and, then, what `after` says about the object."""
+    """Make a snippet whose value is the outcome of its last line, and then the value of `after` about the object."""
     *setup, call = textwrap.dedent(code).strip().splitlines()
     return "\n".join(
         [
@@ -90,14 +90,14 @@ def attempt(code: str, after: str) -> str:
 
 
 def same(code: str) -> Any:
-    """Demand that both implementations say the same; what they say."""
+    """Check that both implementations have the same result, and return it."""
     ours, std = outcome(OURS, code), outcome(STD, code)
     assert ours == std, f"{textwrap.dedent(code)}\nInterlock: {ours}\nstandard library: {std}"
     return ours
 
 
 class Gate:
-    """Tasks that are known to run, until they are let go."""
+    """Tasks that are known to run until they are released."""
 
     def __init__(self) -> None:
         self.arrived, self.open = threading.Semaphore(0), threading.Event()

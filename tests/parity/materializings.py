@@ -1,8 +1,8 @@
-"""Snippets about looking inside objects, by name: each says the same on the standard library and on Interlock.
+"""Snippets about looking inside objects, by name; each has the same result on the standard library and on Interlock.
 
-`tests/parity/test_materializing.py` runs them on both by import, `tests/install/test_install_materializing.py` after
-`install()`. The names of attributes and hooks are those of the standard library's own objects, so that a new version brings new
-snippets.
+`tests/parity/test_materializing.py` runs them on both with modules imported by name,
+`tests/install/test_install_materializing.py` after `install()`. They take the names of attributes and hooks from the
+standard library's own objects, so a new version brings new snippets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.parity.materializings_waited_for import EXECUTORS, MADE, OPEN_BY, WAI
 
 
 class Kind(NamedTuple):
-    """A class: how the snippets call it, the arguments of its objects, and a use that never waits for long."""
+    """A class: its name in the snippets, the arguments of its objects, and a use that never waits for long."""
 
     cls: str
     args: str
@@ -28,12 +28,12 @@ class Kind(NamedTuple):
 
     @property
     def attributes(self) -> list[str]:
-        """What an object has in the standard library."""
+        """Return the attributes of an object in the standard library."""
         return sorted(vars(eval(f"std({self.args})", {"std": self.std, "t": std_threading})))
 
     @property
     def hooks(self) -> list[str]:
-        """Its private methods."""
+        """Return its private methods."""
         found = (name for name in dir(self.std) if name.startswith("_") and not name.startswith("__"))
         return [name for name in found if isinstance(getattr(self.std, name), FunctionType)]
 
@@ -135,7 +135,7 @@ def _snippet(kind: Kind, code: str, **names: str) -> str:
     return _def_use(kind) + code
 
 
-# Methods of the lock are compared by `==`: those of a closed condition are made at each look.
+# Compare methods of the lock with `==`: a native condition makes them anew at each access.
 _READ = """
     x = MAKE
     value = x.NAME
@@ -159,7 +159,7 @@ _DELETE = f"""
     del x.NAME
     said = [hasattr(x, "NAME"), sorted(vars(x))]{_AFTERWARDS}
 """
-# A worker would end by an exception, and its call not at all.
+# Otherwise an exception would end the worker, and its call would never end.
 _DELETE_OF_EXECUTOR = """
     x = MAKE
     del x.NAME
@@ -222,7 +222,7 @@ _HOOK_IN_MIXIN = """
 def _attributes_and_hooks() -> Iterable[tuple[str, str]]:
     for name, kind in KINDS.items():
         for attribute in kind.attributes:
-            if attribute != "_work_queue":  # of a closed executor it is a stand-in, see below
+            if attribute != "_work_queue":  # in a native executor it is a substitute, see below
                 yield f"{name}: {attribute} is read", _snippet(kind, _READ, NAME=attribute)
             yield f"{name}: {attribute} is set", _snippet(kind, _SET, NAME=attribute)
             delete = _DELETE_OF_EXECUTOR if kind.std is std_futures.ThreadPoolExecutor else _DELETE

@@ -1,4 +1,4 @@
-"""Snippets about objects that are opened while threads wait, and about executors: see `materializings.py`."""
+"""Snippets that materialize objects while threads wait, and snippets about executors: see `materializings.py`."""
 
 from __future__ import annotations
 
@@ -312,7 +312,7 @@ EXECUTORS = {
     """,
     "another work queue": """
         with f.ThreadPoolExecutor(2) as x:
-            x._work_queue = q.Queue(8)  # at exit each worker is told twice, and nobody takes it
+            x._work_queue = q.Queue(8)  # at exit each worker gets two messages, and nobody takes them
             futures = [x.submit(pow, n, 2) for n in range(20)]
             said = [future.result(20) for future in futures]
         said

@@ -1,4 +1,4 @@
-"""`__enter__` and `__exit__` of locks as objects: whoever looks sees the standard library's built-in methods."""
+"""`__enter__` and `__exit__` of locks as objects look like the standard library's built-in methods."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_representation_names_the_method_and_the_lock(impl: Implementation, ki
 
 @each
 def test_what_says_something_about_itself_says_it_here_too(kind: str) -> None:
-    """Documentation and signature are those of the method that handles every case."""
+    """They have the documentation and signature of the method that handles every case."""
     lock = getattr(OURS.threading, kind)()
     assert lock.__enter__.__doc__.startswith("Take the lock")
     assert lock.__exit__.__doc__.startswith("Release the lock")
@@ -108,7 +108,7 @@ def test_a_method_of_the_class_is_for_locks_only(kind: str, method: str, argumen
     "arguments", ["1", "True, 5", "blocking=False", "False, 1", "x=1", "1, 2, 3", "timeout='x'", "True, -2"]
 )
 def test_entering_takes_the_arguments_of_acquire(kind: str, arguments: str) -> None:
-    """In the standard library it is the same function, up to 3.13."""
+    """In the standard library they are the same function up to 3.13."""
     code = attempt(
         f"x = t.{kind}()\nx.__enter__({arguments})", "(x.acquire(False), x.release(), x.acquire(False))"
     )
@@ -187,7 +187,7 @@ def test_a_derived_lock_that_refers_to_its_own_method_is_collected(impl: Impleme
 
 @each
 def test_many_bound_methods_live_at_once(impl: Implementation, kind: str) -> None:
-    """More than any free list keeps, of many locks, and ended in another order than they were made."""
+    """Bound methods of many locks: more than any free list keeps, and freed in another order than they were made."""
     locks = [getattr(impl.threading, kind)() for _ in range(MANY)]
     enters, exits = [x.__enter__ for x in locks], [x.__exit__ for x in locks]
     assert len({id(m) for m in enters + exits}) == 2 * MANY
@@ -204,7 +204,7 @@ def test_many_bound_methods_live_at_once(impl: Implementation, kind: str) -> Non
 
 
 def std_thread_takes(lock: Any) -> bool:
-    """Whether another thread could take the lock; it gives it back."""
+    """Return whether another thread can take the lock; that thread releases it again."""
     taken: list[bool] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""What the thread that notifies may count on, while no other can have the interpreter."""
+"""What a notifier can rely on while no other thread can get the interpreter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the classes are made with: arguments, signatures, and numbers that are no plain integers."""
+"""Constructors: arguments, signatures, and numbers that are no plain integers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOCKS = ["t.Lock(1)", "t.Lock(1, 2)", "t.Lock(x=1)", "type(t.Lock())(1)", "type(
 
 
 def refusal(impl_outcome: tuple[str, object]) -> tuple[str, str]:
-    """A refusal as it compares; how many arguments there may be is told in more than one way."""
+    """Return a refusal without the number of arguments, which messages give in more than one way."""
     kind, text = impl_outcome
     text = re.sub(r"takes .* were given|takes .* was given", "takes fewer", str(text))
     return kind, text.replace("queue.__init__", "__init__")
@@ -55,7 +55,7 @@ def test_a_reentrant_lock_ignores_or_refuses_arguments_as_in_the_standard_librar
             ended = outcome(impl, f"{call}.acquire(False)")
         said.append([ended, *((w.category, str(w.message)) for w in caught)])
     assert said[0][0][0] == said[1][0][0]
-    # The standard library's class, which has no public name, says nothing, and its function does; ours are one.
+    # In the standard library the class, which has no public name, does not warn, but the function does; ours are one.
     assert said[0] == said[1] or call.startswith("type")
 
 
@@ -117,7 +117,7 @@ SEMAPHORES = [
 @pytest.mark.parametrize("kind", ["Semaphore", "BoundedSemaphore"])
 @pytest.mark.parametrize("value", SEMAPHORES)
 def test_a_semaphore_counts_from_any_number(kind: str, value: str) -> None:
-    """Infinity is how programs write that there is no limit."""
+    """Programs write infinity for no limit."""
     same(f"""
         x = t.{kind}({value})
         said = [x._value, x.acquire(False), x._value, x.acquire(False), x.acquire(False), x._value]

@@ -1,4 +1,4 @@
-"""`ThreadPoolExecutor` when something goes wrong, and at its end."""
+"""`ThreadPoolExecutor`: errors and shutdown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AFTER_SHUTDOWN = r"^cannot schedule new futures after shutdown$"
 
 @pytest.fixture
 def make(impl: Implementation) -> Make:
-    """The class of executor."""
+    """Return the class of executor."""
     return impl.futures.ThreadPoolExecutor  # type: ignore[no-any-return]
 
 
@@ -157,7 +157,7 @@ def test_what_waits_is_cancelled_if_wanted(make: Make) -> None:
 
 
 def test_who_watches_hears_of_what_shutdown_cancels() -> None:
-    """The standard library leaves them waiting."""
+    """The standard library lets them wait for ever."""
     gate, pool = Gate(), OURS.futures.ThreadPoolExecutor(1)
     futures = [pool.submit(gate, n) for n in range(4)]
     gate.wait_for(1)
@@ -221,7 +221,7 @@ def test_a_thread_that_can_not_be_started_is_not_counted(impl: Implementation) -
 
 
 def test_a_future_that_somebody_else_ended_stops_no_worker(caplog: pytest.LogCaptureFixture) -> None:
-    """The standard library's worker ends; ours says the same, and goes on."""
+    """The standard library's worker ends; ours logs the same and continues."""
     gate = Gate()
     with OURS.futures.ThreadPoolExecutor(1) as pool:
         first, second = pool.submit(gate), pool.submit(int)
@@ -237,7 +237,7 @@ def test_a_future_that_somebody_else_ended_stops_no_worker(caplog: pytest.LogCap
 
 
 def test_a_submit_that_meets_a_shutdown_is_run_or_refused() -> None:
-    """shutdown() comes when the task is in the queue and its worker is not there yet."""
+    """shutdown() is called when the task is in the queue and its worker does not exist yet."""
     kind = OURS.futures.ThreadPoolExecutor
     pool, usual = kind(2), kind._interlock_start_worker
     there, go = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""`ThreadPoolExecutor`: workers, submitting, map(), shutting down, and what programs do with its private parts."""
+"""`ThreadPoolExecutor`: workers, submitting, map(), shutting down, and use of its private parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Make = Callable[..., Any]
 
 @pytest.fixture
 def make(impl: Implementation) -> Make:
-    """The class of executor."""
+    """Return the class of executor."""
     return impl.futures.ThreadPoolExecutor  # type: ignore[no-any-return]
 
 
@@ -82,7 +82,7 @@ def test_workers_are_started_one_by_one_and_used_again(make: Make) -> None:
 
 
 def idle(pool: Any) -> bool:
-    """Whether its only worker would take the next task."""
+    """Return whether its only worker would take the next task."""
     return not hasattr(pool, "_idle_semaphore") or pool._idle_semaphore._value > 0
 
 
@@ -175,7 +175,7 @@ def test_a_bounded_queue_in_its_place(make: Make) -> None:
 
 
 def test_a_queue_may_be_put_in_its_place_when_workers_are_there(make: Make) -> None:
-    """Workers stay with the queue that they were started for, in the standard library as well."""
+    """Workers keep the queue for which they were started, in the standard library, too."""
     pool = make(2)
     gate = Gate()
     earlier = [pool.submit(gate, n) for n in range(4)]
@@ -185,7 +185,7 @@ def test_a_queue_may_be_put_in_its_place_when_workers_are_there(make: Make) -> N
     assert [x.result(20) for x in earlier] == [0, 1, 2, 3]
     pool._max_workers = 3
     while pool._idle_semaphore.acquire(timeout=0):
-        pass  # who is idle does not look at the new queue
+        pass  # an idle worker does not look at the new queue
     assert pool.submit(pow, 2, 3).result(20) == 8
     pool._shutdown = True
     before.put(None)
@@ -227,7 +227,7 @@ def test_a_class_that_overrides_submit_is_heard_by_map(make: Make) -> None:
 
 
 def test_map_submits_by_a_method_that_is_put_into_the_class(impl: Implementation) -> None:
-    """As tracers do, for every executor of the process."""
+    """Tracers do this for every executor of the process."""
     kind, traced = impl.futures.ThreadPoolExecutor, []
     submit = kind.submit
 
@@ -266,7 +266,7 @@ def test_map_times_out(make: Make) -> None:
 
 
 def leave(results: Iterator[Any], how: str) -> None:
-    """Want no more results."""
+    """Take no more results."""
     if "begun" in how:
         next(results)
     if "closed" in how:

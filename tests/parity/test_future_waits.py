@@ -1,4 +1,4 @@
-"""`wait()`, `as_completed()` and asyncio over futures of either library, closed, open, and opened in the middle."""
+"""`wait()`, `as_completed()` and asyncio over futures of both libraries: native, materialized, or materialized midway."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TIMED_OUT = pytest.raises(std.TimeoutError)
 
 @pytest.fixture(params=[(library, mixture) for library in LIBRARIES for mixture in MIXTURES], ids=":".join)
 def over(request: pytest.FixtureRequest) -> tuple[Any, Callable[[], Any]]:
-    """A library whose wait() is called, and a maker of futures that takes turns."""
+    """Return a library whose wait() is called, and a function that makes futures of the libraries in turn."""
     library, mixture = request.param
     kinds = MIXTURES[mixture]
     made: Iterator[Any] = (kinds[number % len(kinds)]() for number in range(10**9))
@@ -38,7 +38,7 @@ def over(request: pytest.FixtureRequest) -> tuple[Any, Callable[[], Any]]:
 
 
 class Other:
-    """A thread that makes a call, and is known to be blocked in it."""
+    """Start a thread that makes a call, and return when it is blocked in it."""
 
     def __init__(self, call: Callable[[], Any], blocks: bool = True) -> None:
         self.native: list[int] = []
@@ -57,14 +57,14 @@ class Other:
             self.came.append(type(error))
 
     def end(self) -> Any:
-        """What the call came to."""
+        """Return the outcome of the call."""
         self.thread.join(10)
         assert not self.thread.is_alive()
         return self.came[0]
 
 
 def four(make: Callable[[], Any]) -> list[Any]:
-    """A pending one, a finished one, a failed one, and a cancelled one."""
+    """Make a pending future, a finished one, a failed one, and a cancelled one."""
     made = [make() for _ in range(4)]
     made[1].set_result(1)
     made[2].set_exception(ValueError(2))

@@ -1,4 +1,4 @@
-"""`Future`: every method in every state, and what programs do with its private parts."""
+"""`Future`: every method in every state, and use of its private parts."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_call_in_a_state(state: str, call: str, opener: str) -> None:
 
 
 def comparable(said: tuple[str, Any]) -> str:
-    """Addresses, and the texts about arguments that a method does not take, are left out."""
+    """Remove addresses, and the texts about arguments that a method does not take."""
     text = re.sub(r"0x[0-9a-f]+", "0x", str(said))
     return re.sub(r"(TypeError'>, )(['\"]).*?takes .*?\2\)", r"\1...)", text)
 
@@ -217,7 +217,7 @@ def test_identity_of_the_class() -> None:
 
 
 def test_a_future_can_not_be_pickled(impl: Implementation) -> None:
-    # Imported under another name, already the class is not to be found where its name says.
+    # If imported by name, pickle does not find even the class under the name that it has.
     with pytest.raises((TypeError, pickle.PicklingError), match="pickle"):
         pickle.dumps(impl.futures.Future())
 
@@ -233,11 +233,11 @@ def test_a_weak_reference(impl: Implementation) -> None:
 
 
 class Node:
-    """Something to refer to."""
+    """An object to refer to."""
 
 
 def ignore(*args: object) -> None:
-    """A callback that does nothing."""
+    """Do nothing, as a callback."""
 
 
 CYCLES = {
@@ -308,7 +308,7 @@ def test_exceptions_do_not_hold_the_frames_of_who_asked_longer(impl: Implementat
         except ValueError:
             traceback.format_exc()
         finally:
-            del future  # the traceback has this frame
+            del future  # the traceback refers to this frame
         return weakref.ref(local)
 
     gc.disable()
@@ -316,7 +316,7 @@ def test_exceptions_do_not_hold_the_frames_of_who_asked_longer(impl: Implementat
         x = impl.futures.Future()
         x.set_exception(ValueError())
         ref = ask(x)
-        assert ref() is not None  # in the traceback, which the exception has
+        assert ref() is not None  # the exception's traceback refers to it
         del x
         assert ref() is None
     finally:

@@ -1,4 +1,4 @@
-"""What the executor can do beyond the standard library."""
+"""Features of the executor beyond the standard library."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_failure_is_passed_on(one: ThreadPoolExecutor, end: str, when: str) ->
 
 @pytest.mark.parametrize("end", [*ENDS, "finished"])
 def test_a_chain_of_any_length(one: ThreadPoolExecutor, end: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Its end is passed on without a call within a call for each link."""
+    """The end of a chain propagates without nesting a call for each link."""
     first, length = Future(), 3000
     calls = [first]
     for _ in range(length):
@@ -195,7 +195,7 @@ def test_a_callback_in_a_long_chain_that_raises_stops_nothing(
 def test_a_callback_that_exits_keeps_no_call_waiting(
     one: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture, looked_into: bool
 ) -> None:
-    """Others that come after it are left out, as in the standard library."""
+    """Later callbacks are not called, as in the standard library."""
 
     def fail(number: int, _: Any) -> None:
         raise SystemExit(number)
@@ -345,7 +345,7 @@ def test_a_held_call_cancelled_by_hand_holds_no_shutdown_up() -> None:
 
 
 def test_a_held_call_needs_no_room(gate: Gate) -> None:
-    """Its worker would have to make that room."""
+    """The submitting worker would have to make the room itself."""
     for block in (True, False):
         with ThreadPoolExecutor(1, max_pending=1, block=block) as pool:
             running = Gate()

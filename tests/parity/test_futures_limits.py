@@ -1,4 +1,4 @@
-"""Executors with room for so many calls, and calls with so much time."""
+"""Executors with a limit on waiting calls, and calls with a time limit."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_cancelled_call_gives_up_its_place(gate: Gate, how: str) -> None:
 
 
 def test_a_worker_does_not_wait_for_room_at_its_own_executor() -> None:
-    """Else all workers might do so, and there would never be room."""
+    """Otherwise all workers might wait, and there would never be room."""
     with ThreadPoolExecutor(2, max_pending=1) as pool:
 
         def split(n: int) -> list[Future]:
@@ -129,7 +129,9 @@ def test_a_cancelled_call_is_told_once(gate: Gate, looked_into: bool) -> None:
         waiting = pool.submit(int)
         if looked_into:
             assert waiting._condition
-        waiting.add_done_callback(Future._interlock_cancel_at_once)  # as the clock may at that moment
+        waiting.add_done_callback(
+            Future._interlock_cancel_at_once
+        )  # as the clock's thread may do at that moment
         assert waiting.cancel()
         assert waiting._state == "CANCELLED_AND_NOTIFIED"
         gate.open.set()

@@ -1,4 +1,4 @@
-"""What an executor tells of its calls: progress, counts, notes on exceptions."""
+"""What an executor reports about its calls: progress, counts, notes on exceptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What objects are: classes, reprs, attributes, weak references, what pickles and copies, what is generic."""
+"""Identity of objects: classes, reprs, attributes, weak references, pickling and copying, generic aliases."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_repr_has_the_standard_librarys_shape(code: str) -> None:
 
 
 def shape(text: str) -> str:
-    """A repr without the value of a bounded semaphore's bound, which 3.12 began to show."""
+    """Return a repr without the bound of a bounded semaphore, which reprs show since 3.12."""
     return without_names(text).partition("/")[0] if "value=" in text else without_names(text)
 
 
@@ -84,7 +84,7 @@ def test_an_object_cannot_be_pickled(impl: Implementation, name: str, protocol: 
 @pytest.mark.parametrize("name", MAKE)
 @pytest.mark.parametrize("way", ["copy", "deepcopy"])
 def test_an_object_is_copied_as_in_the_standard_library(name: str, way: str) -> None:
-    """A shallow copy is a second object over one lock; a lock itself, and so a deep copy, can't be made."""
+    """A shallow copy is a second object over the same lock; a lock, and so a deep copy, can't be copied."""
     same(f"""
         import copy
         x = {MAKE[name]}
@@ -229,7 +229,7 @@ def test_parameters_of_queues_have_the_standard_librarys_names_and_defaults(name
 
 
 def parameters(routine: Any) -> list[tuple[str, Any]]:
-    """Names and defaults, but for what takes anything, and what only a later version has."""
+    """Return names and defaults, except of methods that take anything, and those that only a later version has."""
     try:
         found = inspect.signature(routine).parameters.values()
     except ValueError:
@@ -244,7 +244,7 @@ def parameters(routine: Any) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", MAKE)
 def test_everything_public_is_there(name: str) -> None:
-    """Each public attribute of the standard library's object, by name."""
+    """Return each public attribute of the standard library's object, by name."""
     theirs, ours = run(STD, MAKE[name]), run(OURS, MAKE[name])
     missing = [attribute for attribute in dir(theirs) if attribute[0] != "_" and not hasattr(ours, attribute)]
     assert missing == []

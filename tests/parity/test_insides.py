@@ -1,4 +1,4 @@
-"""People reach inside: what programs and libraries do with the private parts works as it always did."""
+"""Programs and libraries use private parts, and that works as in the standard library."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_two_conditions_share_a_lock() -> None:
 
 @pytest.mark.parametrize("method", ["wait", "notify"])
 def test_an_overridden_method_of_a_condition_is_the_one_that_is_called(method: str) -> None:
-    """`wait_for` waits by `wait`, `notify_all` notifies by `notify`."""
+    """`wait_for` calls `wait`, and `notify_all` calls `notify`."""
     same(f"""
         calls = []
         class C(t.Condition):

@@ -1,4 +1,4 @@
-"""Types of locks: what asks for the standard type accepts ours, what is registered for one works for the other."""
+"""Types of locks: code that checks for the standard type accepts ours, and registrations for one work for the other."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_class_of_a_lock_cannot_be_set(make: str) -> None:
 
 @pytest.fixture
 def registered(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Say how locks are pickled, for a type; the test ends with what was said before."""
+    """Register how to pickle locks of a type; the test's end restores the former registration."""
     before = dict(copyreg.dispatch_table)
     copyreg.pickle(request.param, lambda lock: (_thread.RLock, ()))
     yield

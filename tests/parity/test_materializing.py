@@ -1,4 +1,4 @@
-"""Closed until somebody looks inside; open means the standard library's own code: the rule, for every class."""
+"""Objects of every class are native until somebody looks inside, and then run the standard library's own code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def make(kind: str) -> Made:
-    """Makes objects of a class, all of them closed."""
+    """Makes objects of a class, all of them native."""
     return lambda: eval(f"{KINDS[kind].cls}({KINDS[kind].args})", dict(_MODULES))
 
 
@@ -164,7 +164,7 @@ def test_a_hook_on_the_class_opens_what_is_used_meanwhile_and_no_more(kind: str,
         return whole(self, *args)
 
     with mock.patch.object(cls, name, hook):
-        assert not used._interlock_is_materialized  # it hears of it at the next call
+        assert not used._interlock_is_materialized  # the next call materializes it
         use(kind, used)
         during = make()
     assert used._interlock_is_materialized
@@ -177,7 +177,7 @@ def test_a_hook_on_the_class_opens_what_is_used_meanwhile_and_no_more(kind: str,
 
 
 def test_past_setattr_nothing_is_noticed() -> None:
-    """What docs/deviations.md says of `object.__setattr__` on a closed object."""
+    """docs/deviations.md describes `object.__setattr__` on a native object."""
     event = threading.Event()
     object.__setattr__(event, "_flag", True)
     assert not event.is_set()

@@ -1,4 +1,4 @@
-"""Whatever we add to a class of the standard library is documented, or has a name that nobody else takes."""
+"""Every name that we add to a standard class is documented, or is one that nobody else uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OURS_ALONE = {
     "ThreadPoolExecutor": {"after", "at", "call", "progress", "stats"},
     "Future": set(),
 }
-"""What is documented, by class.
+"""The documented additions, by class.
 
 The standard library has `is_shutdown` and `shutdown` from 3.13 on, `locked` from 3.14 on.
 """
@@ -31,7 +31,7 @@ CLASSES = [(module, name) for module, names in MODULES.items() for name in names
 
 
 def more(ours: Any, std: Any, name: str) -> set[str]:
-    """The names that one has beyond the other."""
+    """Return the names that only the first has."""
     # copyreg notes `__slotnames__` in each class that it has seen, if the class can be written to.
     beyond = set(dir(ours)) - set(dir(std)) - OURS_ALONE.get(name, set()) - {"__slotnames__"}
     return {one for one in beyond if not one.startswith("_interlock_")}

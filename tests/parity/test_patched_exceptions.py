@@ -1,4 +1,4 @@
-"""While another class stands in the place of an exception in a standard module, that class is raised."""
+"""If a program replaces an exception in a standard module, calls raise the replacement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.parity.judge import IMPLEMENTATIONS, Implementation, run
 
 
 class Another(Exception):
-    """What is raised instead."""
+    """The replacement."""
 
 
 RAISED = {

@@ -1,4 +1,4 @@
-"""Objects are pickled and copied, or refused, as the standard library's are."""
+"""Objects can be pickled and copied, or can't, like the standard library's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_has_a_lock_inside_is_refused(kind: str, way: str) -> None:
 
 @pytest.fixture
 def locks_that_pickle() -> Iterator[None]:
-    """As dill does it."""
+    """Like dill."""
     makers: list[Any] = [threading.Lock, threading.RLock]
     kinds = {type(make()): make for make in makers}
     for kind, make in kinds.items():

@@ -1,4 +1,4 @@
-"""What locks refuse, they refuse with the standard library's exceptions and words, and stay as they were."""
+"""Locks refuse calls with the standard library's exceptions and messages, and do not change then."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def elsewhere(f, *a):
     return out[0]
 """
 
-# How it begins and the call that is refused (the last line); what the object looks like afterwards.
+# The beginning and the refused call (the last line); the state of the object afterwards.
 REFUSALS: dict[str, tuple[str, str]] = {
     "releasing a Lock that nobody has": ("x = t.Lock()\nx.release()", "x.locked()"),
     "releasing a Lock twice": (
@@ -135,7 +135,7 @@ def test_too_many_arguments_are_a_type_error() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_an_rlock_is_restored_to_the_count_that_was_saved(count: int) -> None:
-    """0 too: the standard library's lock is held by nobody then, for good."""
+    """Also 0: the standard library's lock is then held for ever, by nobody."""
     code = f"""
     import _thread
     x = t.RLock()

@@ -1,4 +1,4 @@
-"""What queues refuse, they refuse with the standard library's exceptions and words, and stay as they were."""
+"""Queues refuse calls with the standard library's exceptions and messages, and do not change then."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_queue_that_was_shut_down_behaves_as_the_standard_librarys(
 
 
 def given(code: str, kind: str, opened: bool) -> str:
-    """The snippet for one kind of queue, somebody having looked inside at once."""
+    """Return the snippet for one kind of queue, which it materializes at once."""
     *setup, call = code.format(kind).splitlines()
     if opened:
         begin, _, rest = setup[0].partition(";")
@@ -165,7 +165,7 @@ def test_an_iterable_that_raises_keeps_what_came_before() -> None:
 
 
 def test_what_was_got_before_a_hook_fails_is_handed_out() -> None:
-    """With the failure, which is not swallowed."""
+    """The error is not swallowed."""
 
     class Bad(queue.Queue):
         def _get(self) -> object:
@@ -182,7 +182,7 @@ def test_what_was_got_before_a_hook_fails_is_handed_out() -> None:
 
 
 def test_ctrl_c_between_two_items_is_not_swallowed_and_loses_none() -> None:
-    """A handler may run at any of the steps of an open queue: its exception comes out, with what was got so far."""
+    """A handler may run at any step of a materialized queue: the caller gets its exception and the items so far."""
 
     class Interrupted(queue.Queue):
         def _get(self) -> object:
@@ -203,7 +203,7 @@ def test_ctrl_c_between_two_items_is_not_swallowed_and_loses_none() -> None:
 def test_whatever_ends_many_gets_says_what_was_got(
     kind: str, taken: int, failure: type[BaseException]
 ) -> None:
-    """Nothing is lost and nothing is there twice; the queue goes on."""
+    """No item is lost or doubled, and the queue continues to work."""
 
     class Bad(getattr(queue, kind)):  # type: ignore[misc]
         left = taken
@@ -263,7 +263,7 @@ def test_the_handler_of_a_signal_between_two_items_says_what_was_got() -> None:
             q.get_many(3)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    # The item that the hook had taken itself when the handler ran is the hook's, as in get().
+    # If the hook had already taken an item when the handler ran, that item is the hook's, as in get().
     assert vars(ended.value)["got"] == [1]
     assert [*q.queue] == [3]
 

@@ -1,6 +1,7 @@
-"""Whose an item is that is put into a SimpleQueue while a getter waits.
+"""Who gets an item that is put into a SimpleQueue while a getter waits.
 
-From 3.13 on the standard library hands it to the getter, unseen by others. Before that, the first to run takes it.
+From 3.13 on the standard library hands it to the getter, and others don't see it. Before, the first thread to run
+takes it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from interlock import queue
 
 from tests.builds import has_a_lock
 
-# A getter that was woken can't take its item before the thread that put it waits.
+# A woken getter can't take its item before the putter waits.
 pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("no_turns")]
 
 HANDS_OVER = sys.version_info >= (3, 13)
@@ -25,7 +26,7 @@ KINDS = [std_queue.SimpleQueue, queue.SimpleQueue]
 
 
 def getter_of(waiting: Any, got: list[object]) -> threading.Thread:
-    """A thread that waits for an item."""
+    """Start a thread that waits for an item."""
     begun = threading.Event()
 
     def get() -> None:
@@ -34,7 +35,7 @@ def getter_of(waiting: Any, got: list[object]) -> threading.Thread:
 
     thread = threading.Thread(target=get)
     thread.start()
-    # The getter has begun and runs on until it waits: no other thread takes the interpreter from it.
+    # The getter has begun and runs until it waits: no other thread takes the interpreter from it.
     begun.wait()
     return thread
 
@@ -77,7 +78,7 @@ def test_what_is_put_beyond_the_getters_is_for_all(kind: type[Any]) -> None:
 
 
 def test_an_item_for_a_getter_whose_time_is_over_is_not_lost() -> None:
-    """The standard one may wait for ever here, up to 3.12: when the time is over as it begins to wait."""
+    """Up to 3.12 the standard queue may wait for ever here, if the time is over when it begins to wait."""
     items: Any = queue.SimpleQueue()
     for number in range(200):
         got: list[object] = []

@@ -1,4 +1,4 @@
-"""Code that asks for the standard library's class is told yes, and gets nothing else from it."""
+"""Checks for the standard library's classes accept our objects, which inherit no behaviour from them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_only_an_inherited_method_in_c_can_be_made_one_of_the_very_class() -> No
 
 
 def test_the_other_queues_have_put_and_get_from_queue(impl: Implementation) -> None:
-    """So a class between the two, or another method in the place of one, is heard."""
+    """So a class between the two, or a replaced method, takes effect."""
     kinds = impl.queue.LifoQueue, impl.queue.PriorityQueue
     for kind in kinds:
         assert not {"put", "get", "put_nowait", "get_nowait"} & set(vars(kind)), vars(kind)
@@ -219,7 +219,7 @@ def test_a_hook_above_and_one_below() -> None:
 
 @pytest.mark.parametrize("kind", QUEUES)
 def test_the_standard_methods_work_on_ours_if_they_are_called_by_name(kind: str) -> None:
-    """`queue.Queue.put(q, item)`, by code that has kept the class: they use the attributes, which opens the queue."""
+    """`queue.Queue.put(q, item)`, by code that kept the class: it uses the attributes, which materializes the queue."""
     ours, std = getattr(queue, kind)(2), getattr(std_queue, kind)
     ours.put(1)
     std.put(ours, 2)
@@ -267,7 +267,7 @@ def test_logging_takes_a_queue_by_its_class(kind: str) -> None:
         assert handler.queue is made
         assert handler.listener is not None
         assert handler.listener.queue is made
-        if kind != "PriorityQueue":  # records have no order
+        if kind != "PriorityQueue":  # log records have no order
             logger.info("first")
             assert made.get(timeout=5).msg == "first"
     finally:

@@ -23,13 +23,13 @@ LIMIT = 20
 
 @pytest.fixture(params=[std_pool.ThreadPool, our_pool.ThreadPool], ids=["std", "interlock"])
 def make(request: pytest.FixtureRequest) -> Any:
-    """The class to test."""
+    """Return the class to test."""
     return request.param
 
 
 @pytest.fixture
 def pool(make: Any) -> Iterator[Any]:
-    """A pool of three threads."""
+    """Return a pool of three threads."""
     pool = make(3)
     yield pool
     pool.terminate()
@@ -45,7 +45,7 @@ def absolute(x: int) -> int:
 
 
 class Absolute:
-    """A function in Python that is a bound method."""
+    """A bound method written in Python."""
 
     def of(self, x: int) -> int:
         return abs(x)
@@ -70,7 +70,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 class Sized:
-    """An iterable with a length and its own way to give its items out."""
+    """An iterable with a length and an iterator of its own."""
 
     def __init__(self, says: int, gives: Iterator[Any]) -> None:
         self.says, self.gives = says, gives

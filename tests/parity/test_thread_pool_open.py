@@ -1,4 +1,4 @@
-"""What programs do with the inside of a `ThreadPool` and of its results: one body, run on both libraries."""
+"""Use of the internals of a `ThreadPool` and its results: one body, run on both libraries."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ LIMIT = 10
 
 @pytest.fixture(params=[std_pool.ThreadPool, our_pool.ThreadPool], ids=["std", "interlock"])
 def make(request: pytest.FixtureRequest) -> Any:
-    """The class to test."""
+    """Return the class to test."""
     return request.param
 
 
 @pytest.fixture
 def pool(make: Any) -> Iterator[Any]:
-    """A pool of three threads."""
+    """Return a pool of three threads."""
     pool = make(3)
     yield pool
     pool.terminate()
@@ -42,7 +42,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 def works(pool: Any) -> bool:
-    """Whether all ways to use a pool give the right results."""
+    """Return whether all ways to use a pool give the right results."""
     called: list[Any] = []
     results = [
         pool.apply(square, (3,)) == 9,

@@ -1,4 +1,4 @@
-"""Threads are the standard library's, and what is rebuilt works in them as in any thread."""
+"""Threads are the standard library's, and the replaced classes work in them as in any thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_classes_of_threads_are_the_standard_librarys() -> None:
 
 
 def test_threads_and_locks_can_be_used_crosswise(impl: Implementation) -> None:
-    """Our lock with a standard event, and the other way round."""
+    """Use our lock with a standard event, and the other way round."""
     other = threading if impl is STD else std
     lock, event, condition = other.Lock(), impl.threading.Event(), other.Condition()
     out: list[Any] = []

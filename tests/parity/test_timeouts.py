@@ -1,4 +1,4 @@
-"""Every kind of timeout, at every call that takes one: the answers are the standard library's."""
+"""Every call that takes a timeout treats every kind of timeout like the standard library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.parity.judge import OURS, STD, attempt, outcome, same
 
 pytestmark = pytest.mark.timeout(30)
 
-# An object on which the call has to wait, the call with its timeout left open, what to look at afterwards.
+# An object on which the call has to wait, the call with a placeholder for its timeout, what to check afterwards.
 CALLS: dict[str, tuple[str, str, str]] = {
     "Lock.acquire": ("x = t.Lock(); x.acquire()", "x.acquire(timeout={})", "x.locked()"),
     "RLock.acquire": (
@@ -33,7 +33,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "Barrier.wait": ("x = t.Barrier(2)", "x.wait({})", "x.n_waiting"),
     "Queue.get": ("x = q.Queue()", "x.get(timeout={})", "x.qsize()"),
     "Queue.put": ("x = q.Queue(1); x.put(0)", "x.put(1, timeout={})", "x.qsize(), x.unfinished_tasks"),
-    "open Queue.get": ("x = q.Queue(); x.mutex", "x.get(timeout={})", "x.qsize()"),
+    "materialized Queue.get": ("x = q.Queue(); x.mutex", "x.get(timeout={})", "x.qsize()"),
     "LifoQueue.get": ("x = q.LifoQueue()", "x.get(True, {})", "x.qsize()"),
     "PriorityQueue.get": ("x = q.PriorityQueue()", "x.get(True, {})", "x.qsize()"),
     "PriorityQueue.put": ("x = q.PriorityQueue(1); x.put(0)", "x.put(1, True, {})", "x.qsize()"),
@@ -47,7 +47,7 @@ EVERY = {**CALLS, **OTHERS}
 
 
 def refused(name: str, timeout: str) -> tuple[type, str]:
-    """How ours refuses a timeout; the object is as it was before."""
+    """Return how our object refuses a timeout, and check that the object has not changed."""
     setup, call, after = EVERY[name]
     said = outcome(OURS, attempt(f"{setup}\n{call.format(timeout)}", after))
     untouched = outcome(OURS, f"{setup}\n({after})")
@@ -64,7 +64,7 @@ def test_a_timeout_ends_as_in_the_standard_library(name: str, timeout: str) -> N
     if "acquire" in name and timeout == "-1" and "Lock" in name:
         return  # that is: for ever
     if name == "SimpleQueue.get" and timeout == "1e-9":
-        return  # the standard one waits for ever if that is over when it computes what is left of it
+        return  # the standard one waits for ever if the time is over when it computes the rest
     same(attempt(f"{setup}\n{call.format(timeout)}", after))
 
 
@@ -75,7 +75,7 @@ def test_a_timeout_of_another_kind_is_a_type_error(name: str, timeout: str) -> N
     (std_kind, std_text), _ = outcome(STD, attempt(f"{setup}\n{call.format(timeout)}", after))[1]
     kind, text = refused(name, timeout)
     assert kind is std_kind is TypeError
-    # The standard library has a message of its own only where it converts; elsewhere it tries to compare.
+    # The standard library has a message of its own only where it converts the timeout; elsewhere it compares.
     assert text == std_text or "not supported between" in std_text or "unsupported operand" in std_text
 
 
@@ -89,12 +89,12 @@ def test_a_single_wait_for_a_time_that_is_not_a_number_ends_as_in_the_standard_l
     same(attempt(f"{setup}\n{call.format(NAN)}", after))
 
 
-NEVER_OVER = ["Condition.wait_for", "open Queue.get"]  # both are the standard library's own loops
+NEVER_OVER = ["Condition.wait_for", "materialized Queue.get"]  # both are the standard library's own loops
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in (*ONE_WAIT, *NEVER_OVER)])
 def test_a_timeout_that_is_not_a_number_is_refused(name: str) -> None:
-    """The standard library does that where it converts; elsewhere it never sleeps, and never gives up."""
+    """The standard library does that where it converts the timeout; elsewhere it never sleeps and never gives up."""
     assert refused(name, "float('nan')") == (ValueError, "Invalid value NaN (not a number)")
 
 
@@ -118,7 +118,7 @@ def test_a_second_more_is_too_much(name: str) -> None:
     assert refused(name, "t.TIMEOUT_MAX + 1")[0] is OverflowError
 
 
-# Where nothing has to be waited for, some calls do not look at their timeout, and some do.
+# If there is nothing to wait for, some calls check their timeout, and some do not.
 UNNEEDED = [
     "x = t.Event(); x.set(); x.wait({})",
     "t.Semaphore(1).acquire(timeout={})",
@@ -167,7 +167,7 @@ NUMBERS = [
 @pytest.mark.parametrize("call", UNNEEDED)
 def test_a_timeout_that_is_not_needed_ends_as_in_the_standard_library(call: str, timeout: str) -> None:
     if call == "t.Condition().wait_for(lambda: 0, {})" and timeout in {"True", "1"}:
-        return  # a wait that is an error, after some time
+        return  # the wait ends with an error after some time
     *setup, last = call.format(timeout).split("; ")
     (kind, ours), (std_kind, theirs) = (outcome(impl, "\n".join([*setup, last])) for impl in (OURS, STD))
     assert kind == std_kind

@@ -1,4 +1,4 @@
-"""Threads that do what they are told, one thing at a time: ownership needs more than one."""
+"""Threads that make calls for a test, one at a time: tests of ownership need more than one thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIMIT = 20.0
 
 
 class Actor:
-    """A thread of the standard library that makes calls for others and hands the outcome back."""
+    """A thread of the standard library that makes calls for others and returns the outcome."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -26,7 +26,7 @@ class Actor:
             self._outcomes.put(outcome(*call))
 
     def __call__(self, call: Callable[..., Any], *args: Any) -> Outcome:
-        """The outcome of a call made by this thread."""
+        """Make a call in this thread and return its outcome."""
         self._calls.put((call, *args))
         return self._outcomes.get(timeout=LIMIT)
 
@@ -36,7 +36,7 @@ class Actor:
 
 
 class Cast:
-    """Two actors."""
+    """Return two actors."""
 
     def __enter__(self) -> list[Actor]:
         self.actors = [Actor(), Actor()]

@@ -1,4 +1,4 @@
-"""How much hypothesis tries: quickly by default, INTERLOCK_EXAMPLES times in a thorough run."""
+"""How many examples hypothesis tries: few by default, INTERLOCK_EXAMPLES in a thorough run."""
 
 from __future__ import annotations
 

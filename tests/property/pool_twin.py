@@ -1,4 +1,4 @@
-"""What a `ThreadPool` promises, without a thread: jobs, their chunks, and the answers that each has to have."""
+"""A model of `ThreadPool` without threads: jobs, their chunks, and the answers that each must have."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SHAPES = {
     "keys": dict.fromkeys,
     "iterator": iter,
 }
-"""The kinds of iterables that a pool has ways of its own for."""
+"""The kinds of iterables that a pool treats differently."""
 
 
 def answer(call: Any, *args: Any) -> Answer:
-    """What a call returns or raises, in a form that compares."""
+    """Return what a call returns or raises, in a form that compares."""
     try:
         return "returned", call(*args)
     except Exception as error:
@@ -30,7 +30,7 @@ def answer(call: Any, *args: Any) -> Answer:
 
 
 def compute(number: int) -> int:
-    """What every task does: one in five raises."""
+    """Do one task; one in five raises."""
     if number % 5 == 4:
         raise ValueError(number)
     return -number
@@ -47,7 +47,7 @@ def first_of(part: Answer) -> Any:
 
 
 class Job:
-    """Calls for some numbers, in chunks; a chunk ends at the first call that raises."""
+    """Calls for a number of values, in chunks; a chunk ends at the first call that raises."""
 
     def __init__(self, kind: str, numbers: list[int], chunksize: int = 1, is_broken: bool = False) -> None:
         self.kind, self.numbers, self.chunksize = kind, numbers, chunksize
@@ -55,13 +55,13 @@ class Job:
         if is_broken and self.chunks and len(self.chunks[-1]) < chunksize:
             self.chunks.pop()  # the iterable raises before the chunk is full
         self.is_broken = is_broken
-        self.given: tuple[int, ...] = ()  # the size of chunks, if it is said
-        self.answers: list[Answer] = []  # one for each chunk that is done
+        self.given: tuple[int, ...] = ()  # the size of chunks, if it is given
+        self.answers: list[Answer] = []  # one for each finished chunk
         self.is_over = False
-        self.is_terminated = False  # with calls that were not made
+        self.is_terminated = False  # before all calls were made
         self.calls_back = True
-        self.callbacks: list[Answer] = []  # what they were called with
-        self.taken: list[Answer] = []  # what was taken from the iterator
+        self.callbacks: list[Answer] = []  # the arguments of the callbacks
+        self.taken: list[Answer] = []  # the results taken from the iterator
         self.result: Any = None
 
     @property
@@ -69,7 +69,7 @@ class Job:
         return self.kind.startswith("imap")
 
     def calls(self, number: int) -> list[int]:
-        """The numbers of the calls that are made for a chunk."""
+        """Return the values for which calls are made in a chunk."""
         chunk = self.chunks[number]
         return chunk[: 1 + next((at for at, one in enumerate(chunk) if one % 5 == 4), len(chunk))]
 
@@ -77,7 +77,7 @@ class Job:
         return [one for number in range(len(self.chunks)) for one in self.calls(number)]
 
     def answer_of(self, number: int) -> Answer:
-        """What becomes of a chunk."""
+        """Return the answer of a chunk."""
         return answer(lambda: [compute(one) for one in self.chunks[number]])
 
     def failures(self) -> list[Answer]:
@@ -85,7 +85,7 @@ class Job:
         return [one for one in said if one[0] == "raised"]
 
     def whole(self) -> Answer:
-        """The answer to `get()` when all calls were made and, of those that raise, the first was the first to end."""
+        """The answer of `get()` when all calls were made and, of those that raise, the first one ended first."""
         if self.is_terminated:
             return TERMINATED
         failures = self.failures()
@@ -95,11 +95,11 @@ class Job:
         return "returned", values[0] if self.kind == "apply" else values
 
     def possible(self, workers: int) -> list[Answer]:
-        """What `get()` may say when all calls were made: with several workers, any chunk may be the first to raise."""
+        """The possible answers of `get()` when all calls were made: with several workers, any chunk may raise first."""
         return self.failures()[: 1 if workers == 1 else None] or [self.whole()]
 
     def could_give(self, taken: list[Answer], is_stopped: bool) -> bool:
-        """Whether an iterator may have given this, and, if `is_stopped`, nothing more."""
+        """Return whether an iterator may have given these results, and, if `is_stopped`, no more."""
         parts = [self.answer_of(number) for number in range(len(self.chunks))]
         parts += [BROKEN] if self.is_broken else []
         left = list(taken)
@@ -113,11 +113,11 @@ class Job:
                 return False
             del left[: len(values)]
             if part[0] == "raised" and self.chunksize > 1:
-                break  # the iterator is a generator then, which an exception ends
+                break  # the iterator is then a generator, and an exception ends it
         return left == []
 
     def next_part(self, parts: list[Answer], left: list[Answer]) -> Answer | None:
-        """The chunk that comes next: in their order, or the one that it begins with."""
+        """Return the next chunk: in order, or the one that begins with this result."""
         if not left:
             return None
         if self.kind == "imap":
@@ -126,14 +126,14 @@ class Job:
         return next(begins, parts[0])
 
     def stream(self) -> list[Answer]:
-        """What the iterator gives for the chunks that are done, one after the other."""
+        """Yield what the iterator gives for the finished chunks, in order."""
         said: list[Answer] = []
         for one in self.answers:
             if one[0] == "returned":
                 said += [("returned", value) for value in one[1]]
             else:
                 said.append(one)
-                if self.chunksize > 1:  # the iterator is a generator then, which an exception ends
+                if self.chunksize > 1:  # the iterator is then a generator, and an exception ends it
                     return [*said, ("raised", StopIteration, ())]
         if self.is_over:
             if self.is_terminated:
@@ -142,7 +142,7 @@ class Job:
         return said
 
     def call_back(self, what: str) -> Any:
-        """The callback for values or for errors."""
+        """Return the callback for values or for errors."""
 
         def callback(value: Any) -> None:
             given = (what, value) if what == "returned" else (what, type(value), value.args)
@@ -151,7 +151,7 @@ class Job:
         return callback if self.calls_back else None
 
     def submit(self, pool: Any, work: Any, shape: str) -> None:
-        """Have the pool make the calls."""
+        """Let the pool make the calls."""
         back = {"callback": self.call_back("returned"), "error_callback": self.call_back("raised")}
         items = SHAPES[shape](self.numbers)  # type: ignore[operator]
         if self.kind == "apply":

@@ -1,4 +1,4 @@
-"""Any sequence of calls on futures and executors has the results that a naive twin has."""
+"""Any sequence of calls on futures and executors has the same results as on a naive model, the twin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WHENS = ["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"]
 
 
 class TwinFuture:
-    """What a future promises, without waiting: a timeout of 0 is the only one."""
+    """A model of a future, without waiting: its only timeout is 0."""
 
     def __init__(self) -> None:
         self._state, self.value, self.error = "PENDING", None, None
@@ -101,7 +101,7 @@ CALLS = ["cancel", "set_running_or_notify_cancel", "done", "cancelled", "running
 
 
 class FutureMachine(RuleBasedStateMachine):
-    """Futures of each kind: the naive twin's, ours, and the standard library's."""
+    """Futures of three kinds: the naive twin's, ours, and the standard library's."""
 
     three = Bundle("three")
 
@@ -192,7 +192,7 @@ def test_a_future_does_what_its_twin_does() -> None:
 
 
 class ExecutorMachine(RuleBasedStateMachine):
-    """One worker, held by a gate: what is submitted waits until the gate is opened for so many tasks."""
+    """One worker, held by a gate: submitted calls wait until the gate lets a number of tasks pass."""
 
     submitted = Bundle("submitted")
 
@@ -217,7 +217,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         return number
 
     def begin_next(self) -> None:
-        """What the worker does when it is idle: it takes the first that was not cancelled."""
+        """Do what the idle worker does: take the first call that was not cancelled."""
         self.waiting.sort(key=lambda task: task[:2])
         while self.running is None and self.waiting:
             task = self.waiting.pop(0)
@@ -247,7 +247,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         assert future.cancel() is (waits or future in self.cancelled)
         if waits and future not in self.cancelled:
             self.cancelled.append(future)
-            if self.bound is not None:  # it gives up its place
+            if self.bound is not None:  # the call gives up its place
                 self.waiting = [task for task in self.waiting if task[2] is not future]
                 assert future._state == "CANCELLED_AND_NOTIFIED"
         assert self.pool.stats().waiting == len(self.waiting)
@@ -308,7 +308,7 @@ def test_an_executor_does_what_its_twin_does() -> None:
 
 
 class Graph:
-    """Calls that wait for each other: whoever fails takes along all that wait for it."""
+    """Calls that wait for each other: if one fails, all that wait for it fail, too."""
 
     def __init__(self, edges: list[list[int]], fates: list[str]) -> None:
         self.edges = edges

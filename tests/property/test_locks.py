@@ -1,4 +1,4 @@
-"""Any sequence of calls that do not wait, by two threads, has the results that the standard library has."""
+"""Any sequence of calls by two threads that do not wait has the same results as in the standard library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.property.actors import Actor, Cast
 Call = tuple[str, tuple[Any, ...]]
 
 TRY: list[Call] = [("acquire", (False,)), ("acquire", (True, 0)), ("acquire", (1, 0.0))]
-"""On a lock; a semaphore's `acquire` takes a timeout of None for "for ever"."""
+"""For a lock; a semaphore's `acquire` takes the timeout None for "for ever"."""
 
 LOCK: list[Call] = [*TRY, ("release", ()), ("release", ()), ("locked", ()), ("_at_fork_reinit", ())]
 RLOCK: list[Call] = [
@@ -80,7 +80,7 @@ SUBJECTS: dict[str, tuple[Callable[[Any], Any], list[Call], list[str]]] = {
 
 
 def perform(actor: Actor, subject: Any, call: Call) -> Any:
-    """The outcome of one call by one thread."""
+    """Return the outcome of one call by one thread."""
     name, args = call
     if name == "release and restore":
         return actor(release_and_restore, subject)
@@ -88,7 +88,7 @@ def perform(actor: Actor, subject: Any, call: Call) -> Any:
 
 
 def release_and_restore(lock: Any) -> bool:
-    """What a condition does; the standard library does not check in it whether the thread is the owner."""
+    """Do what a condition does; the standard library does not check there whether the thread is the owner."""
     if lock._is_owned():
         lock._acquire_restore(lock._release_save())
     return bool(lock._is_owned())
@@ -133,7 +133,7 @@ def test_a_reentrant_lock_counts(steps: list[str]) -> None:
 def test_a_semaphore_has_as_many_permits_as_were_given_back(
     start: int, steps: list[int], bounded: bool
 ) -> None:
-    """-1 takes a permit; other numbers give so many back."""
+    """-1 takes a permit; other numbers return so many permits."""
     semaphore = (threading.BoundedSemaphore if bounded else threading.Semaphore)(start)
     permits = start
     for step in steps:

@@ -1,4 +1,4 @@
-"""Any sequence of calls on a queue has the results that the naive twin and the standard library have."""
+"""Any sequence of calls on a queue has the same results as on the naive twin and the standard library's queue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOOKS = ["mutex", "queue", "not_empty", "not_full", "all_tasks_done"]
 
 
 def hooked(base: type) -> type:
-    """A subclass that keeps its items in its own way: none of them twice."""
+    """A subclass with its own storage, which keeps no item twice."""
 
     class SetQueue(base):  # type: ignore[misc]
         def _init(self, maxsize: int) -> None:
@@ -57,7 +57,7 @@ KINDS: dict[str, tuple[str, Any, Any]] = {
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """One queue of each: ours, the naive twin, the standard library's (until a call that it lacks)."""
+    """One queue of each kind: ours, the naive twin, the standard library's (until a call that it lacks)."""
 
     kind: str
 
@@ -74,7 +74,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert ours == theirs
 
     def each(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Make one call on all three; the twin has one way of putting and getting."""
+        """Make one call on all three; the twin has only one method each for putting and getting."""
         twin = {"put_nowait": "put", "get_nowait": "get"}.get(name, name)
         theirs = None if self.theirs is None else outcome(getattr(self.theirs, name), *args, **kwargs)
         on_twin = args[:1] if twin == "put" else () if twin == "get" else args
@@ -155,7 +155,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(LOOKS))
     def look_inside(self, name: str) -> None:
         if name == "queue" and type(self.ours).__name__ == "SetQueue":
-            return  # it keeps its items elsewhere
+            return  # it has its items elsewhere
         first = getattr(self.ours, name)
         assert first is getattr(self.ours, name)
         assert self.ours.mutex.acquire(False)
@@ -172,7 +172,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(item=ITEMS)
     def put_by_hand(self, item: int) -> None:
-        """What a program does that knows the inside: its own append, count of tasks and notification."""
+        """Do what a program with knowledge of the internals does: append, count the task and notify by itself."""
         if self.twin.order == "set" or self.twin.is_shutdown:
             return
         self.twin.items.append(item)
@@ -198,7 +198,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.ours.is_shutdown == self.twin.is_shutdown
 
     def teardown(self) -> None:
-        """In the end all items come out in order."""
+        """At the end all items come out in order."""
         if hasattr(self, "ours"):
             self.ours.shutdown()
             self.twin.shutdown()

@@ -1,4 +1,4 @@
-"""Any sequence of calls on a `ThreadPool` has the results that a naive twin has, and makes each call once."""
+"""Any sequence of calls on a `ThreadPool` has the same results as on a naive twin, and makes each call once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 class PoolMachine(RuleBasedStateMachine):
-    """What the two machines have in common: a pool, and the jobs that it was given."""
+    """The common part of the two machines: a pool, and its jobs."""
 
     make: Any = ours.ThreadPool
     is_ours = True
@@ -54,7 +54,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.workers, self.least = workers, least  # jobs before the end may come
         self.pool = self.make(workers)
         self.state = "open"
-        self.jobs: list[Job] = []  # that have results to look at
+        self.jobs: list[Job] = []  # those with results to check
         self.given: list[Job] = []  # all
         self.number = 0
         self.ran: list[int] = []
@@ -75,7 +75,7 @@ class PoolMachine(RuleBasedStateMachine):
         return job
 
     def accepts(self, job: Job, shape: str) -> bool:
-        """Give the pool a job, which it refuses when it was closed."""
+        """Give the pool a job, which it refuses if it was closed."""
         said = answer(job.submit, self.pool, self.work, shape)
         if self.state != "open":
             assert said == NOT_RUNNING
@@ -105,19 +105,19 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 class HeldMachine(PoolMachine):
-    """One worker, which is held in each call until it is let go: at any time it is known what is done.
+    """One worker, held in each call until it is released: so the machine always knows what is done.
 
-    Jobs are done in the order in which they came, and so are their chunks.
+    The worker does jobs, and their chunks, in the order in which they were given.
     """
 
     @initialize(least=LEAST)
     def begin(self, least: int) -> None:
         self.permits, self.arrived = threading.Semaphore(0), threading.Semaphore(0)
-        # Chunks that wait. The number behind the last one of a job stands for its end.
+        # Waiting chunks. The number after a job's last chunk represents its end.
         self.line: list[tuple[Job, int]] = []
         self.current: tuple[Job, int] | None = None
-        self.calls: list[int] = []  # of the current chunk, to be made
-        self.made: list[int] = []  # of all chunks, in their order
+        self.calls: list[int] = []  # the calls of the current chunk that are not made yet
+        self.made: list[int] = []  # the calls made for all chunks, in order
         self.open(1, least)
 
     def work(self, number: int, *_: Any) -> int:
@@ -142,7 +142,7 @@ class HeldMachine(PoolMachine):
             self.go_on()
 
     def go_on(self) -> None:
-        """What the worker does when it has nothing to do: it takes the next chunk, and stops in its first call."""
+        """Do what an idle worker does: take the next chunk, and stop in its first call."""
         while self.current is None and self.line:
             job, number = self.line.pop(0)
             if number < len(job.chunks):
@@ -175,7 +175,7 @@ class HeldMachine(PoolMachine):
         self.go_on()
 
     def settle(self) -> None:
-        """Let the worker find out that it has nothing to do, if it has not."""
+        """Let the worker notice that it has nothing to do, if it has not noticed yet."""
         for job in self.jobs:
             if job.is_over and not job.is_iterator:
                 job.result.wait(LIMIT)
@@ -263,7 +263,7 @@ class HeldMachine(PoolMachine):
 
 
 class StandardHeldMachine(HeldMachine):
-    """The same twin beside the standard library, whose results never come after `terminate()`."""
+    """The same twin beside the standard library, whose results never arrive after `terminate()`."""
 
     make = std.ThreadPool
     is_ours = False
@@ -276,7 +276,7 @@ def test_a_pool_that_is_held_does_what_its_twin_does(machine: Any) -> None:
 
 
 class FreeMachine(PoolMachine):
-    """Up to four workers, which nobody holds: what is done when is not known, what comes of it is."""
+    """Up to four workers that nobody holds: the order of calls is not known, but their results are."""
 
     @initialize(workers=st.integers(1, 4), least=LEAST)
     def begin(self, workers: int, least: int) -> None:
@@ -335,14 +335,14 @@ class FreeMachine(PoolMachine):
         assert Counter(job.all_calls()) <= Counter(self.ran)
 
     def check_taken(self, job: Job) -> None:
-        """What an iterator gave so far: the results, perhaps one error of the whole, and then nothing any more."""
+        """What an iterator has given so far: results, perhaps one error of the whole job, and then nothing more."""
         taken = [said for said in job.taken if said != STOPPED]
         is_stopped = len(taken) < len(job.taken)
         assert job.taken == taken + [STOPPED] * (len(job.taken) - len(taken))
         if taken[-1:] == [TERMINATED]:
             assert self.state == "terminated"
             taken.pop()
-            is_stopped = False  # before the end
+            is_stopped = False  # not at the end yet
         assert job.could_give(taken, is_stopped)
 
     @precondition(lambda self: self.is_ours and self.may_end() and self.state != "terminated")
@@ -374,7 +374,7 @@ class FreeMachine(PoolMachine):
 
 
 class StandardFreeMachine(FreeMachine):
-    """The same for the standard library."""
+    """Do the same for the standard library."""
 
     make = std.ThreadPool
     is_ours = False

@@ -1,6 +1,6 @@
-"""Naive twins of the queues, for one thread: what the standard library promises, without a thought for speed.
+"""Naive twins of the queues, for one thread: simple models of the standard library's, without regard for speed.
 
-`shutdown` is that of Python 3.13, on every version; `put_many` and `get_many` are Interlock's own.
+`shutdown` is that of Python 3.13 on every version; `put_many` and `get_many` are Interlock's own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Outcome = tuple[str, Any]
 
 
 def outcome(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
-    """What a call returns or raises, in a form that compares."""
+    """Return what a call returns or raises, in a form that compares."""
     try:
         return "returned", call(*args, **kwargs)
     except Exception as error:
@@ -43,7 +43,7 @@ class Twin:
         return 0 < self.maxsize <= len(self.items)
 
     def put(self, item: Any) -> None:
-        """As put_nowait(), and as put(timeout=0)."""
+        """Do what put_nowait() and put(timeout=0) do."""
         if self.is_shutdown:
             raise queue.ShutDown
         if self.full():
@@ -53,7 +53,7 @@ class Twin:
         self.unfinished_tasks += 1
 
     def get(self) -> Any:
-        """As get_nowait(), and as get(timeout=0)."""
+        """Do what get_nowait() and get(timeout=0) do."""
         if not self.items:
             raise queue.ShutDown if self.is_shutdown else queue.Empty
         if self.order == "heap":
@@ -88,5 +88,5 @@ class Twin:
             self.items.clear()
 
     def clear(self) -> None:
-        """What people do with the mutex: the tasks of the items stay undone."""
+        """Clear the queue as programs do under the mutex: the tasks of the items stay unfinished."""
         self.items.clear()

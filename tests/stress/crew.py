@@ -1,4 +1,4 @@
-"""What the stress tests have in common: their size, their seed, and threads that report what they raise."""
+"""Common parts of the stress tests: their size, their seed, and threads that report exceptions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from contextlib import contextmanager
 from typing import Any
 
 ITEMS = int(os.environ.get("INTERLOCK_STRESS", "100000"))
-"""Items that all queue tests of one run pass on, together; a thorough run takes a million."""
+"""Number of items in all queue tests of one run together; a thorough run has a million."""
 
 SEED = int(os.environ.get("INTERLOCK_SEED", random.SystemRandom().randrange(1 << 32)))
-"""What random choices begin with; a failure says it, and INTERLOCK_SEED repeats it."""
+"""The seed of random choices; a failure prints it, and INTERLOCK_SEED repeats it."""
 
 LIMIT = 60.0
-"""Seconds after which threads that do not end hang."""
+"""Seconds after which threads that have not ended count as hung."""
 
 
 def chance(*what: object) -> random.Random:
-    """A source of random choices for one purpose."""
+    """Return a source of random choices for one purpose."""
     return random.Random(f"{SEED} {what}")
 
 
@@ -41,7 +41,7 @@ def eventually(state: Callable[[], object], what: str, limit: float = LIMIT) -> 
 
 @contextmanager
 def restless(interval: float = 1e-5) -> Iterator[None]:
-    """Have the interpreter switch threads at this interval, in seconds: far more often than usual, or hardly ever."""
+    """Make the interpreter switch threads at this interval, in seconds: far more often than usual, or hardly ever."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(interval)
     try:
@@ -51,7 +51,7 @@ def restless(interval: float = 1e-5) -> Iterator[None]:
 
 
 class Crew:
-    """Threads of the given class that begin together and end with a verdict."""
+    """Threads of the given class that begin together, and whose failures are reported."""
 
     def __init__(self, make: Callable[..., threading.Thread]) -> None:
         self._make = make
@@ -71,14 +71,14 @@ class Crew:
             self._failures.append(traceback.format_exc())
 
     def start(self) -> None:
-        """Let all begin."""
+        """Let all threads begin."""
         for thread in self._threads:
             if thread.ident is None:
                 thread.start()
         self._go.set()
 
     def join(self, limit: float = LIMIT) -> None:
-        """Wait for all; fail if one failed, or hangs."""
+        """Wait for all threads; fail if one failed or hangs."""
         end = time.monotonic() + limit
         for thread in self._threads:
             while thread.is_alive() and not self._failures:
@@ -89,6 +89,6 @@ class Crew:
         assert not self._failures, f"INTERLOCK_SEED={SEED}\n{self._failures[0]}"
 
     def run(self, limit: float = LIMIT) -> None:
-        """Start all, and wait for all."""
+        """Start all threads, and wait for all."""
         self.start()
         self.join(limit)

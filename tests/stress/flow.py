@@ -1,4 +1,4 @@
-"""Producers and consumers at one queue, and the verdict over what came out of it."""
+"""Producers and consumers at one queue, and checks of the items that come out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STOP: Item = (1 << 40, -1, -1)
 
 
 class Flow:
-    """So many items, from so many producers to so many consumers, through `q` by random methods."""
+    """Passes items from producers to consumers through `q`, with random methods."""
 
     def __init__(self, q: Any, items: int, producers: int = 8, consumers: int = 8) -> None:
         self.q = q
@@ -28,7 +28,7 @@ class Flow:
         self.simple = isinstance(q, queue.SimpleQueue)
 
     def run(self, openers: int = 0) -> None:
-        """Let all items pass; somebody looks inside meanwhile if there are openers."""
+        """Pass all items; if there are openers, they look inside meanwhile."""
         makers, crew = Crew(threading.Thread), Crew(threading.Thread)
         for number in range(self.producers):
             makers.add(self._produce, number)
@@ -115,7 +115,7 @@ class Flow:
         return [q.get()]
 
     def check(self) -> None:
-        """Each item came out once, and to one consumer in its producer's order, if the queue has one."""
+        """Check that each item came out once, and to each consumer in its producer's order, if the queue has an order."""
         said = f"INTERLOCK_SEED={SEED}"
         got = Counter((maker, number) for mine in self.sequences for _, maker, number in mine)
         sent = Counter((maker, number) for maker in range(self.producers) for number in range(self.each))

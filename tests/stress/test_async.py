@@ -1,4 +1,4 @@
-"""Threads and tasks of several event loops at one queue: nothing is lost, also when tasks are cancelled."""
+"""Threads and tasks of several event loops at one queue: no item is lost, even when tasks are cancelled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EACH = max(ITEMS // 500, 20)
 
 
 class Mixed:
-    """Four makers and four takers, half of them tasks, which are cancelled again and again."""
+    """Four producers and four consumers, half of them tasks, which are cancelled again and again."""
 
     def __init__(self, q: Any) -> None:
         self.q = q
@@ -50,7 +50,7 @@ class Mixed:
             self.q.put((me, number), timeout=50)
 
     async def make_as_task(self, me: int) -> None:
-        """Puts that are cancelled are tried again, so an item put by a cancelled task would be doubled."""
+        """Cancelled puts are repeated, so an item that a cancelled task did put would be doubled."""
         dice = chance("make", me)
         for number in range(EACH):
             while True:
@@ -93,7 +93,7 @@ class Mixed:
                 return
 
     async def cancel_often(self, me: int) -> None:
-        """Lines up and leaves, many at a time, so that notifications have to be passed on."""
+        """Many tasks line up and leave, so that notifications have to be passed on."""
         dice = chance("cancel", me)
         while not self.q.is_shutdown:
             tasks = [asyncio.ensure_future(self.q.aget()) for _ in range(3)]
@@ -118,7 +118,7 @@ def test_threads_and_tasks_lose_nothing(kind: str, opens: bool) -> None:
 
 
 def test_a_cancelled_task_passes_its_notification_on() -> None:
-    """The item announced to a task that is cancelled at that moment wakes the thread that waits behind it."""
+    """If a task is notified of an item and cancelled at that moment, the next waiting thread gets the notification."""
 
     async def first_in_line(q: Any, thread: Any) -> None:
         task = asyncio.ensure_future(q.aget())
@@ -126,7 +126,7 @@ def test_a_cancelled_task_passes_its_notification_on() -> None:
         thread.start()
         while not waits(q):
             await asyncio.sleep(0)  # sleep: none, other threads run meanwhile
-        q.put("item")  # announced to the task, which has no chance to run before it is cancelled
+        q.put("item")  # notifies the task, which cannot run before it is cancelled
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()

@@ -1,4 +1,4 @@
-"""Sixteen threads at one queue: nothing is lost or doubled, and each producer's items keep their order."""
+"""Sixteen threads at one queue: no item is lost or doubled, and each producer's items keep their order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_item_comes_out_once_when_threads_switch_all_the_time(kind: str) -
 
 
 class Hooked(queue.Queue):
-    """Keeps its items in its own way."""
+    """A queue with its own storage."""
 
     def _init(self, maxsize: int) -> None:
         self.mine: list[object] = []

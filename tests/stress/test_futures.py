@@ -1,4 +1,4 @@
-"""Many threads at futures and executors: nothing is lost, nothing is done twice, nothing piles up."""
+"""Many threads at futures and executors: no call is lost or made twice, and memory does not grow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.stress.crew import ITEMS, SEED, Crew, chance, eventually, restless
 pytestmark = pytest.mark.timeout(110)
 
 TASKS = int(os.environ.get("INTERLOCK_STRESS_TASKS", str(min(10 * ITEMS, 1_000_000))))
-"""Tasks that a bounded executor runs in the test of its memory; a thorough run takes ten million."""
+"""Number of tasks that a bounded executor runs in the test of its memory; a thorough run has ten million."""
 
 SAID = f"INTERLOCK_SEED={SEED}"
 
@@ -57,7 +57,7 @@ def test_a_cancel_that_races_with_the_start(workers: int) -> None:
 
 
 def test_a_future_is_ended_once() -> None:
-    """Threads that finish, fail, cancel and open the same future: one of them succeeds, and all waits end."""
+    """Threads finish, fail, cancel and materialize the same future: one of them succeeds, and all waits end."""
     rounds = ITEMS // 200
     futures: list[Future] = [Future() for _ in range(rounds)]
     called: list[Any] = []
@@ -106,7 +106,7 @@ def test_many_threads_wait_for_the_same_results() -> None:
 
 @pytest.mark.parametrize("bound", [None, 5])
 def test_many_threads_submit_to_few_workers(bound: int | None) -> None:
-    """Nothing is lost, and what one thread submits to a single worker is run in its order."""
+    """No call is lost, and a single worker runs the calls of each thread in order."""
     each = ITEMS // 64 // 4
     for workers in (1, 2):
         ran: list[tuple[int, int]] = []
@@ -155,7 +155,7 @@ def test_all_of_many_live_futures_come_once() -> None:
 
 
 def test_calls_that_wait_for_calls() -> None:
-    """Chains and fans over two executors with a bound; every one is run once, after what it waits for."""
+    """Chains and fans over two executors with a limit; every call runs once, after those that it waits for."""
     with ThreadPoolExecutor(2, max_pending=3) as one, ThreadPoolExecutor(1) as other:
         dice, calls = chance("graph"), [one.submit(int)]
         expected = [0]
@@ -168,7 +168,7 @@ def test_calls_that_wait_for_calls() -> None:
 
 
 def test_time_limits_of_many_calls() -> None:
-    """Each is run or cancelled, and those without a limit are run."""
+    """Each call runs or is cancelled, and calls without a time limit run."""
     number = ITEMS // 50
     ran: list[int] = []
     with ThreadPoolExecutor(2) as pool:
@@ -181,7 +181,7 @@ def test_time_limits_of_many_calls() -> None:
 
 
 def test_an_executor_that_is_shut_down_while_many_submit() -> None:
-    """What was taken is run, and the rest refused; shutdown() returns when all is done."""
+    """The executor runs all accepted calls and refuses the others; shutdown() returns when all are done."""
     for _ in range(ITEMS // 2000):
         pool, ran, futures = ThreadPoolExecutor(3), [], []
 

@@ -1,4 +1,4 @@
-"""Every lock excludes, every permit is counted, every notification arrives, and no thread starves."""
+"""Locks exclude, permits are counted, notifications arrive, and no thread starves."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_counter_under_a_lock_is_exact(name: str) -> None:
             acquire_somehow(lock, dice.randrange(4))
             value = counter[0]
             if dice.random() < 0.2:
-                time.sleep(0)  # sleep: none, it gives way in the middle of the step
+                time.sleep(0)  # sleep: none, it yields in the middle of the step
             counter[0] = value + 1
             lock.release()
 
@@ -84,7 +84,7 @@ def test_a_reentrant_lock_counts_its_depth_under_contention() -> None:
 
 @pytest.mark.parametrize("name", ["Lock", "RLock", "Condition", "Condition on a Lock"])
 def test_no_thread_starves(name: str) -> None:
-    """Eight threads take one lock for a second: the least served has a quarter of the mean."""
+    """Eight threads compete for one lock for a second: each gets at least a quarter of the mean."""
     lock, counts, over = LOCKS[name](), [0] * THREADS, [False]
 
     def take(me: int) -> None:
@@ -95,7 +95,7 @@ def test_no_thread_starves(name: str) -> None:
     crew = Crew(threading.Thread)
     for number in range(THREADS):
         crew.add(take, number)
-    with restless(5e-4):  # else a second is no more than some 25 turns of the interpreter for each thread
+    with restless(5e-4):  # otherwise each thread gets the interpreter only some 25 times in a second
         crew.start()
         time.sleep(1)  # sleep: the share of the threads in a second is the subject
         over[0] = True
@@ -162,7 +162,7 @@ def test_locks_in_a_chain_are_handed_on() -> None:
 
 
 def test_a_switch_of_threads_at_every_step_of_a_release_loses_no_waiter() -> None:
-    """Two threads that do nothing but take and give one lock: the shortest way to a lost wake-up."""
+    """Two threads only acquire and release one lock: the quickest way to find a lost wake-up."""
     for make in LOCKS.values():
         lock = make()
 

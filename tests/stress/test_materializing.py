@@ -1,4 +1,4 @@
-"""Somebody looks inside a queue for the first time in the middle of others' calls: they go on undisturbed."""
+"""A queue is materialized in the middle of other threads' calls, which continue undisturbed."""
 
 from __future__ import annotations
 

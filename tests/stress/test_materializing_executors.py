@@ -1,4 +1,4 @@
-"""Somebody looks inside an executor for the first time under load.
+"""An executor is materialized under load.
 
 No call is lost, none is made twice, none waits for ever.
 """
@@ -43,7 +43,7 @@ def processors(request: pytest.FixtureRequest) -> Any:
 @pytest.mark.parametrize("name", LOOKS)
 @pytest.mark.usefixtures("processors")
 def test_no_call_is_lost_or_made_twice(name: str) -> None:
-    """Many threads submit; another one looks at any moment; what waits, runs, or is about to come is done, once."""
+    """Many threads submit while another one looks inside; every call, waiting, running or new, is made once."""
     look, takes = LOOKS[name], "taken out" in name
     for number in range(ROUNDS):
         dice, ran = chance(name, number), []
@@ -57,7 +57,7 @@ def test_no_call_is_lost_or_made_twice(name: str) -> None:
         for me in range(4):
             crew.add(submit, me)
         if takes:
-            # So that there is always something to take.
+            # So that there is always a call to take.
             gate = threading.Event()
             pool.submit(gate.wait)
             pool.submit(int)
@@ -75,7 +75,7 @@ def test_no_call_is_lost_or_made_twice(name: str) -> None:
 
 @pytest.mark.usefixtures("processors")
 def test_idle_workers_are_used_after_the_opening() -> None:
-    """Two calls of which one waits for the other find two workers, whether these were idle, busy, or not there yet."""
+    """If one of two calls waits for the other, two workers run them, whether idle, busy, or not started yet."""
     for number in range(ROUNDS):
         idle, meeting = chance("idle", number).randrange(3), threading.Barrier(2)
         with ThreadPoolExecutor(2) as pool:

@@ -1,4 +1,4 @@
-"""Conditions, events and barriers in storms of time-outs, aborts and resets: no lost wake-up, no hang."""
+"""Conditions, events and barriers under many timeouts, aborts and resets: no lost wake-up, no hang."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENT, TOKENS = 4, 150
 
 @pytest.mark.parametrize("kind", CONDITIONS)
 def test_no_notification_is_lost_to_waiters_that_time_out(kind: str) -> None:
-    """Patient waiters take a token each; impatient ones give up at once, and take no notification along."""
+    """Waiters without a timeout take a token each; those that give up at once consume no notification."""
     condition, tokens, over = CONDITIONS[kind](), [0], [False]
 
     def patient() -> None:
@@ -37,7 +37,7 @@ def test_no_notification_is_lost_to_waiters_that_time_out(kind: str) -> None:
         while not over[0]:
             with condition:
                 if condition.wait(dice.random() / 2000):
-                    condition.notify()  # it was meant for others
+                    condition.notify()  # the notification was for another waiter
 
     def notify() -> None:
         for _ in range(PATIENT * TOKENS):
@@ -167,7 +167,7 @@ def test_parties_step_through_a_barrier_together(parties: int) -> None:
 
     def act() -> None:
         acts[0] += 1
-        assert len(set(position)) == 1  # all are there, and none has gone on
+        assert len(set(position)) == 1  # all have arrived, and none has gone on
 
     barrier = threading.Barrier(parties, act)
     indices: list[list[int]] = [[] for _ in range(rounds)]

@@ -1,4 +1,4 @@
-"""Somebody looks into a pool, or a result, for the first time in the middle of others' calls: nothing is lost."""
+"""A pool or a result is materialized in the middle of other threads' calls: nothing is lost."""
 
 from __future__ import annotations
 

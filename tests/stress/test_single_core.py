@@ -1,4 +1,4 @@
-"""The same tests on one processor, where a thread that spins for another waits for ever."""
+"""The same tests on one processor, where a thread that spins until another one runs would wait for ever."""
 
 from __future__ import annotations
 

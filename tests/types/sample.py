@@ -1,4 +1,4 @@
-"""What a typed program says about the drop-ins; mypy reads it, and test_stubs.py runs it as well."""
+"""A typed program that uses the drop-ins; mypy checks it, and test_stubs.py runs it, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wait()`, `as_completed()` and asyncio over futures of both libraries: native, materialized, or materialized midway."""
+"""`wait()`, `as_completed()` and asyncio over futures of both libraries: native, or materialized before or midway."""
 
 from __future__ import annotations
 

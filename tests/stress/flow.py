@@ -115,7 +115,7 @@ class Flow:
         return [q.get()]
 
     def check(self) -> None:
-        """Check that each item came out once, and to each consumer in its producer's order, if the queue has an order."""
+        """Check that each item came out once, and to each consumer in its producer's order if the queue keeps it."""
         said = f"INTERLOCK_SEED={SEED}"
         got = Counter((maker, number) for mine in self.sequences for _, maker, number in mine)
         sent = Counter((maker, number) for maker in range(self.producers) for number in range(self.each))

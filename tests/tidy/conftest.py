@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from tools.tidy import checks
 from tools.tidy.registry import CHECKS
 from tools.tidy.tree import Tree
+
+from tools.tidy import checks
 
 assert checks.__all__, "importing the package registers the checks"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tools.tidy.rust import RustFile
 from tools.tidy.rust_lexer import blank
 

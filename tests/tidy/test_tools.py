@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tools.paths import ROOT
+from tools.tidy.__main__ import main as tidy
 
 from tools import build, clean, interpreters, steps, suite, venvs
 from tools.interpreters import Build, choose
-from tools.paths import ROOT
-from tools.tidy.__main__ import main as tidy
 
 assert all(module.__doc__ for module in (build, clean, interpreters, steps, suite, venvs))
 

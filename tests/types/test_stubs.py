@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tools.lint import STUBTEST
 from tools.paths import ROOT
 

@@ -1,11 +1,12 @@
 //! The fast functions: take and release an uncontended lock, put an item if there is room, and get an item if there is
 //! one.
 
-#![expect(unsafe_code, reason = "hot functions are plain C functions")]
+#![expect(unsafe_code, reason = "fast functions are plain C functions")]
 
 use interlock_queue::{GetError, PutError};
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use super::arguments::{Asked, asked};
 use super::{FastMethod, is_surely_native, new_lock, no, none, receiver, yes};
@@ -275,26 +276,31 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
 
 /// Puts the fast functions before the methods of the classes.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
-    for fast in [&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED] {
-        fast.install(&py.get_type::<Lock>())?;
-    }
-    for fast in [&LOCK_ENTER, &LOCK_EXIT] {
-        fast.install_special(&py.get_type::<Lock>())?;
-    }
-    for fast in [&RLOCK_ACQUIRE, &RLOCK_RELEASE] {
-        fast.install(&py.get_type::<RLock>())?;
-    }
-    for fast in [&RLOCK_ENTER, &RLOCK_EXIT] {
-        fast.install_special(&py.get_type::<RLock>())?;
-    }
-    for fast in [&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY] {
-        fast.install(&py.get_type::<Condition>())?;
-    }
-    for fast in [&QUEUE_PUT, &QUEUE_GET] {
-        fast.install(&py.get_type::<Queue>())?;
-    }
-    for fast in [&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT] {
-        fast.install(&py.get_type::<SimpleQueue>())?;
-    }
+    let ordinary = |class: &Bound<'_, PyType>, methods: &[&'static FastMethod]| {
+        methods.iter().try_for_each(|method| method.install(class))
+    };
+    let special = |class: &Bound<'_, PyType>, methods: &[&'static FastMethod]| {
+        methods
+            .iter()
+            .try_for_each(|method| method.install_special(class))
+    };
+    let (lock, rlock, condition) = (
+        py.get_type::<Lock>(),
+        py.get_type::<RLock>(),
+        py.get_type::<Condition>(),
+    );
+    ordinary(&lock, &[&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED])?;
+    special(&lock, &[&LOCK_ENTER, &LOCK_EXIT])?;
+    ordinary(&rlock, &[&RLOCK_ACQUIRE, &RLOCK_RELEASE])?;
+    special(&rlock, &[&RLOCK_ENTER, &RLOCK_EXIT])?;
+    ordinary(
+        &condition,
+        &[&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY],
+    )?;
+    ordinary(&py.get_type::<Queue>(), &[&QUEUE_PUT, &QUEUE_GET])?;
+    ordinary(
+        &py.get_type::<SimpleQueue>(),
+        &[&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT],
+    )?;
     new_lock::install(py)
 }

@@ -75,7 +75,7 @@ mod _interlock {
         crate::errors::remember(module.py())?;
         crate::blocking::prepare(module.py())?;
         crate::fastcall::rely_on_interpreter_lock();
-        crate::fastcall::methods::install(module.py())?;
+        crate::fastcall::install::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
         // Up to 3.12, this function is `threading.Lock` in Python, and pickles look it up by that name.
         module.add(

@@ -6,10 +6,9 @@
 use interlock_queue::{GetError, PutError};
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 
 use super::arguments::{Asked, asked};
-use super::{FastMethod, is_surely_native, new_lock, no, none, receiver, yes};
+use super::{FastMethod, is_surely_native, no, none, receiver, yes};
 use crate::condition::Condition;
 use crate::errors;
 use crate::lock::Lock;
@@ -56,7 +55,7 @@ if_native!(Condition, Queue);
 /// the common case itself: an expression of the engine object that gives the result, or `None` if it does not apply.
 macro_rules! fast {
     ($fast:ident, $function:ident, $name:literal, $class:ty, $nargs:literal, |$this:ident| $common:expr) => {
-        static $fast: FastMethod = FastMethod::new($name, $function);
+        pub(super) static $fast: FastMethod = FastMethod::new($name, $function);
 
         unsafe extern "C" fn $function(
             slf: *mut PyObject,
@@ -81,7 +80,7 @@ macro_rules! fast {
 /// Defines the fast `acquire` of a class.
 macro_rules! fast_acquire {
     ($fast:ident, $function:ident, $class:ty) => {
-        static $fast: FastMethod = FastMethod::new("acquire", $function);
+        pub(super) static $fast: FastMethod = FastMethod::new("acquire", $function);
 
         unsafe extern "C" fn $function(
             slf: *mut PyObject,
@@ -168,8 +167,8 @@ fast!(
 /// Defines the fast `put` and `get` of a class.
 macro_rules! fast_queue {
     ($class:ty, $put:ident, $put_function:ident, $get:ident, $get_function:ident, $raise_empty:path) => {
-        static $put: FastMethod = FastMethod::new("put", $put_function);
-        static $get: FastMethod = FastMethod::new("get", $get_function);
+        pub(super) static $put: FastMethod = FastMethod::new("put", $put_function);
+        pub(super) static $get: FastMethod = FastMethod::new("get", $get_function);
 
         unsafe extern "C" fn $put_function(
             slf: *mut PyObject,
@@ -272,35 +271,4 @@ fn give_up(refusal: PutError<Py<PyAny>>) {
     // SAFETY: the reference is ours, and the thread, in a method call, is attached. (Dropping it would do the same, but
     // later: PyO3 does not know that the thread is attached, and would defer it.)
     unsafe { ffi::Py_DECREF(refusal.into_inner().into_ptr()) };
-}
-
-/// Puts the fast functions before the methods of the classes.
-pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
-    let ordinary = |class: &Bound<'_, PyType>, methods: &[&'static FastMethod]| {
-        methods.iter().try_for_each(|method| method.install(class))
-    };
-    let special = |class: &Bound<'_, PyType>, methods: &[&'static FastMethod]| {
-        methods
-            .iter()
-            .try_for_each(|method| method.install_special(class))
-    };
-    let (lock, rlock, condition) = (
-        py.get_type::<Lock>(),
-        py.get_type::<RLock>(),
-        py.get_type::<Condition>(),
-    );
-    ordinary(&lock, &[&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED])?;
-    special(&lock, &[&LOCK_ENTER, &LOCK_EXIT])?;
-    ordinary(&rlock, &[&RLOCK_ACQUIRE, &RLOCK_RELEASE])?;
-    special(&rlock, &[&RLOCK_ENTER, &RLOCK_EXIT])?;
-    ordinary(
-        &condition,
-        &[&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY],
-    )?;
-    ordinary(&py.get_type::<Queue>(), &[&QUEUE_PUT, &QUEUE_GET])?;
-    ordinary(
-        &py.get_type::<SimpleQueue>(),
-        &[&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT],
-    )?;
-    new_lock::install(py)
 }

@@ -9,7 +9,8 @@
 #![expect(unsafe_code, reason = "fast functions are plain C functions")]
 
 mod arguments;
-pub(crate) mod methods;
+pub(crate) mod install;
+mod methods;
 mod new_lock;
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 mod with_methods;

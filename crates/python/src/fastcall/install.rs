@@ -1,0 +1,46 @@
+//! Puts the fast functions before the methods of the classes.
+
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::methods::{
+    CONDITION_ENTER, CONDITION_EXIT, CONDITION_NOTIFY, LOCK_ACQUIRE, LOCK_ENTER, LOCK_EXIT, LOCK_LOCKED,
+    LOCK_RELEASE, QUEUE_GET, QUEUE_PUT, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT, RLOCK_RELEASE, SIMPLE_GET,
+    SIMPLE_GET_NOWAIT, SIMPLE_PUT,
+};
+use super::{FastMethod, new_lock};
+use crate::condition::Condition;
+use crate::lock::Lock;
+use crate::queue::{Queue, SimpleQueue};
+use crate::rlock::RLock;
+
+/// Puts the fast functions before the methods of the classes.
+pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
+    let ordinary = |class: &Bound<'_, PyType>, methods: &[&'static FastMethod]| {
+        methods.iter().try_for_each(|method| method.install(class))
+    };
+    let special = |class: &Bound<'_, PyType>, methods: &[&'static FastMethod]| {
+        methods
+            .iter()
+            .try_for_each(|method| method.install_special(class))
+    };
+    let (lock, rlock, condition) = (
+        py.get_type::<Lock>(),
+        py.get_type::<RLock>(),
+        py.get_type::<Condition>(),
+    );
+    ordinary(&lock, &[&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED])?;
+    special(&lock, &[&LOCK_ENTER, &LOCK_EXIT])?;
+    ordinary(&rlock, &[&RLOCK_ACQUIRE, &RLOCK_RELEASE])?;
+    special(&rlock, &[&RLOCK_ENTER, &RLOCK_EXIT])?;
+    ordinary(
+        &condition,
+        &[&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY],
+    )?;
+    ordinary(&py.get_type::<Queue>(), &[&QUEUE_PUT, &QUEUE_GET])?;
+    ordinary(
+        &py.get_type::<SimpleQueue>(),
+        &[&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT],
+    )?;
+    new_lock::install(py)
+}

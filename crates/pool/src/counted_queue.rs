@@ -3,8 +3,8 @@
 use std::fmt;
 
 use interlock_queue::GetError;
-use interlock_wait::WaitContext;
 use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{RawLock, RawWordLock, WaitContext};
 
 use crate::priority_buckets::DEFAULT_PRIORITY;
 use crate::work_queue::WorkQueue;
@@ -13,15 +13,15 @@ use crate::work_queue::WorkQueue;
 ///
 /// A worker counts from [`enter`](CountedQueue::enter) on, which may be before its thread runs: so whoever puts tasks can start the
 /// workers that are missing first, and finds afterwards that nobody is missing.
-pub struct CountedQueue<W> {
-    tasks: WorkQueue<W>,
+pub struct CountedQueue<W, L: RawLock = RawWordLock> {
+    tasks: WorkQueue<W, L>,
     workers: AtomicU32,
     /// Tasks that wait, or that a worker is at. Each is counted from before it is put until after it is done. (Workers that
     /// are at a task can't be counted instead: one that has just taken its task would look free for another.)
     unfinished: AtomicU32,
 }
 
-impl<W> fmt::Debug for CountedQueue<W> {
+impl<W, L: RawLock> fmt::Debug for CountedQueue<W, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CountedQueue")
             .field("tasks", &self.tasks)
@@ -30,17 +30,24 @@ impl<W> fmt::Debug for CountedQueue<W> {
     }
 }
 
-impl<W> Default for CountedQueue<W> {
+impl<W, L: RawLock> Default for CountedQueue<W, L> {
     fn default() -> Self {
-        Self::new()
+        Self::new_in()
     }
 }
 
 impl<W> CountedQueue<W> {
     /// No task and no worker.
     pub fn new() -> Self {
+        Self::new_in()
+    }
+}
+
+impl<W, L: RawLock> CountedQueue<W, L> {
+    /// As [`CountedQueue::new`], with a raw lock of the caller's choice.
+    pub fn new_in() -> Self {
         CountedQueue {
-            tasks: WorkQueue::new(0),
+            tasks: WorkQueue::new_in(0),
             workers: AtomicU32::new(0),
             unfinished: AtomicU32::new(0),
         }
@@ -143,7 +150,7 @@ impl<W> CountedQueue<W> {
     }
 
     /// Takes out all tasks that wait. Never blocks.
-    pub fn drain(&self) -> impl Iterator<Item = W> + use<W> {
+    pub fn drain(&self) -> impl Iterator<Item = W> + use<W, L> {
         let tasks: Vec<W> = self.tasks.drain().collect();
         self.finish(u32::try_from(tasks.len()).unwrap_or(u32::MAX));
         tasks.into_iter()

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use interlock_wait::{
-    Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, WordLockGuard, block,
+    RawLock, RawWordLock, Resource, ResourceKind, StateGuard, StateLock, WaitContext, WaitQueue, Waiter,
+    Wake, block,
 };
 
 /// Counts of a pool's tasks at one moment.
@@ -21,7 +22,7 @@ pub struct Counted {
 
 /// The counts of a pool, as its tasks come and go.
 #[derive(Default)]
-pub struct Counts(StateLock<State>);
+pub struct Counts<L: RawLock = RawWordLock>(StateLock<State, L>);
 
 #[derive(Default)]
 struct State {
@@ -32,13 +33,13 @@ struct State {
     awaited: u64,
 }
 
-impl fmt::Debug for Counts {
+impl<L: RawLock> fmt::Debug for Counts<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.look().fmt(f)
     }
 }
 
-impl Counts {
+impl<L: RawLock> Counts<L> {
     /// A task was put.
     #[inline]
     pub fn submitted(&self) {
@@ -118,7 +119,7 @@ impl Counts {
 
 /// Counts a running task as done.
 #[inline]
-fn end_one(mut state: WordLockGuard<'_, State, true>) {
+fn end_one<L: RawLock>(mut state: StateGuard<'_, State, L>) {
     state.counted.running -= 1;
     state.counted.done += 1;
     tell(state);
@@ -126,7 +127,7 @@ fn end_one(mut state: WordLockGuard<'_, State, true>) {
 
 /// Wakes who waits, if so many are done as somebody waits for; the others wait again.
 #[inline]
-fn tell(mut state: WordLockGuard<'_, State, true>) {
+fn tell<L: RawLock>(mut state: StateGuard<'_, State, L>) {
     if !state.waiters.is_unused() && state.counted.done >= state.awaited {
         let wakeups = state.waiters.notify_all();
         drop(state);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use interlock_wait::{
-    Deadline, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake,
+    block,
 };
 
 /// Items with a deadline each, which one thread takes as these pass. See `PROTOCOL.md` beside this crate.
-pub struct DelayQueue<T> {
-    state: StateLock<State<T>>,
+pub struct DelayQueue<T, L: RawLock = RawWordLock> {
+    state: StateLock<State<T>, L>,
 }
 
 struct State<T> {
@@ -26,7 +27,7 @@ pub struct Ticket {
     number: u64,
 }
 
-impl<T> fmt::Debug for DelayQueue<T> {
+impl<T, L: RawLock> fmt::Debug for DelayQueue<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DelayQueue")
             .field("len", &self.len())
@@ -34,15 +35,22 @@ impl<T> fmt::Debug for DelayQueue<T> {
     }
 }
 
-impl<T> Default for DelayQueue<T> {
+impl<T, L: RawLock> Default for DelayQueue<T, L> {
     fn default() -> Self {
-        Self::new()
+        Self::new_in()
     }
 }
 
 impl<T> DelayQueue<T> {
     /// An empty queue that nobody takes from.
     pub fn new() -> Self {
+        Self::new_in()
+    }
+}
+
+impl<T, L: RawLock> DelayQueue<T, L> {
+    /// As [`DelayQueue::new`], with a raw lock of the caller's choice.
+    pub fn new_in() -> Self {
         DelayQueue {
             state: StateLock::new(State {
                 items: BTreeMap::new(),

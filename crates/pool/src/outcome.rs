@@ -6,7 +6,8 @@ use std::fmt;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeups, block,
+    RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeups,
+    block,
 };
 
 use crate::listeners::{Listener, Listeners, Watch};
@@ -118,11 +119,11 @@ pub enum Waited {
 }
 
 /// What becomes of a task: its phase, its value of type `T`, and who waits for it; callbacks are of type `C`.
-pub struct Outcome<T, C> {
-    state: StateLock<State<T, C>>,
+pub struct Outcome<T, C, L: RawLock = RawWordLock> {
+    state: StateLock<State<T, C>, L>,
 }
 
-impl<T, C> fmt::Debug for Outcome<T, C> {
+impl<T, C, L: RawLock> fmt::Debug for Outcome<T, C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outcome")
             .field("phase", &self.phase())
@@ -144,13 +145,13 @@ impl<C> fmt::Debug for Due<C> {
     }
 }
 
-impl<T, C> Default for Outcome<T, C> {
+impl<T, C, L: RawLock> Default for Outcome<T, C, L> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T, C> Outcome<T, C> {
+impl<T, C, L: RawLock> Outcome<T, C, L> {
     /// A pending outcome.
     #[cfg(not(loom))]
     pub const fn new() -> Self {

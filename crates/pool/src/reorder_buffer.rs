@@ -5,7 +5,7 @@ use std::fmt;
 
 use interlock_queue::{Discard, Fifo, GetError, PutError, Queue, Store};
 use interlock_wait::primitive::{AtomicU64, Ordering};
-use interlock_wait::{StateLock, WaitContext, Wakeups};
+use interlock_wait::{RawLock, RawWordLock, StateLock, WaitContext, Wakeups};
 
 /// The length as long as nobody knows it.
 const UNKNOWN: u64 = u64::MAX;
@@ -19,9 +19,9 @@ const MOMENTS: u32 = 20;
 /// Numbered values, put by many threads, taken in the order of their numbers, or in that of their coming.
 ///
 /// Its end is known when its [length](ReorderBuffer::set_length) is, and so many values were put.
-pub struct ReorderBuffer<T> {
-    came: Queue<Fifo<T>>,
-    order: StateLock<Order<T>>,
+pub struct ReorderBuffer<T, L: RawLock = RawWordLock> {
+    came: Queue<Fifo<T>, L>,
+    order: StateLock<Order<T>, L>,
     put: AtomicU64,
     length: AtomicU64,
     /// Whether somebody has added the last value out of all order: 0 or 1.
@@ -63,7 +63,7 @@ impl<T> fmt::Debug for Left<T> {
     }
 }
 
-impl<T> fmt::Debug for ReorderBuffer<T> {
+impl<T, L: RawLock> fmt::Debug for ReorderBuffer<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReorderBuffer")
             .field("put", &self.put())
@@ -72,7 +72,7 @@ impl<T> fmt::Debug for ReorderBuffer<T> {
     }
 }
 
-impl<T> ReorderBuffer<T> {
+impl<T, L: RawLock> ReorderBuffer<T, L> {
     /// One without values, which are taken in the order of their numbers.
     pub fn in_order() -> Self {
         Self::new(true)
@@ -85,7 +85,7 @@ impl<T> ReorderBuffer<T> {
 
     fn new(by_number: bool) -> Self {
         ReorderBuffer {
-            came: Queue::new(0),
+            came: Queue::with_store_in(Fifo::new(), 0),
             order: StateLock::new(Order {
                 by_number,
                 next: 0,
@@ -171,7 +171,7 @@ impl<T> ReorderBuffer<T> {
     }
 
     /// Takes out all values, and takes no more: nobody will come for them. The values are the caller's to drop.
-    pub fn discard(&self) -> impl Sized + use<T> {
+    pub fn discard(&self) -> impl Sized + use<T, L> {
         self.end();
         let early = std::mem::take(&mut self.order.lock().early);
         (early, self.came.clear())
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn values_are_taken_in_the_order_of_their_numbers() {
-        let gather = ReorderBuffer::in_order();
+        let gather = ReorderBuffer::<_>::in_order();
         for (number, value) in [(2, 'c'), (1, 'b')] {
             gather.put_at(number, value).unwrap();
         }
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn or_in_that_of_their_coming() {
-        let gather = ReorderBuffer::as_they_come();
+        let gather = ReorderBuffer::<_>::as_they_come();
         gather.set_length(2);
         gather.put_at(1, 'b').unwrap();
         assert_eq!(all(&gather), ['b']);
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_end_may_come_early() {
-        let gather = ReorderBuffer::in_order();
+        let gather = ReorderBuffer::<_>::in_order();
         gather.put_at(1, 'b').unwrap();
         assert_eq!(gather.end_with('!'), Ok(()));
         assert_eq!(gather.end_with('?'), Err('?'));
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_a_retired_gathering_held_comes_out_and_what_comes_then_comes_back() {
-        let gather = ReorderBuffer::in_order();
+        let gather = ReorderBuffer::<_>::in_order();
         for number in [0, 1, 3] {
             gather.put_at(number, number).unwrap();
         }
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn who_takes_can_catch_up_and_who_does_not_is_not_waited_for() {
-        let gather = ReorderBuffer::as_they_come();
+        let gather = ReorderBuffer::<_>::as_they_come();
         for number in 0..=MANY {
             assert!(!gather.is_behind());
             gather.put_at(number, number).unwrap();

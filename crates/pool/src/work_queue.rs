@@ -3,16 +3,18 @@
 use std::fmt;
 
 use interlock_queue::{Discard, GetError, Pick, PutError, PutOutcome, Queue, Side, Store};
-use interlock_wait::{Deadline, Resource, ResourceKind, WaitContext, Waiter, Wake, Wakeups, block, fork};
+use interlock_wait::{
+    Deadline, RawLock, RawWordLock, Resource, ResourceKind, WaitContext, Waiter, Wake, Wakeups, block, fork,
+};
 
 use crate::priority_buckets::PriorityBuckets;
 
 /// The tasks that wait for a worker, and the workers that wait for a task. See `PROTOCOL.md` beside this crate.
-pub struct WorkQueue<W> {
-    tasks: Queue<PriorityBuckets<W>>,
+pub struct WorkQueue<W, L: RawLock = RawWordLock> {
+    tasks: Queue<PriorityBuckets<W>, L>,
 }
 
-impl<W> fmt::Debug for WorkQueue<W> {
+impl<W, L: RawLock> fmt::Debug for WorkQueue<W, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkQueue")
             .field("waiting", &self.len())
@@ -34,10 +36,17 @@ pub struct Retired<I> {
 impl<W> WorkQueue<W> {
     /// A queue for at most `bound` waiting tasks; 0 for any number.
     pub fn new(bound: usize) -> Self {
+        Self::new_in(bound)
+    }
+}
+
+impl<W, L: RawLock> WorkQueue<W, L> {
+    /// As [`WorkQueue::new`], with a raw lock of the caller's choice.
+    pub fn new_in(bound: usize) -> Self {
         // So that the child of a fork does not count its parent's workers.
         fork::watch();
         WorkQueue {
-            tasks: Queue::new(bound),
+            tasks: Queue::with_store_in(PriorityBuckets::default(), bound),
         }
     }
 
@@ -214,7 +223,7 @@ impl<W> WorkQueue<W> {
     }
 
     /// Takes out all tasks that wait, in their order; whoever waits for room is notified. Never blocks.
-    pub fn drain(&self) -> impl Iterator<Item = W> + use<W> {
+    pub fn drain(&self) -> impl Iterator<Item = W> + use<W, L> {
         self.tasks.take_out(Store::take).into_works()
     }
 
@@ -222,7 +231,7 @@ impl<W> WorkQueue<W> {
     /// waits for room, is told so when the wake-ups run, which is the caller's duty. Never blocks.
     ///
     /// `None` when that has happened before.
-    pub fn retire(&self) -> Option<Retired<impl Iterator<Item = W> + use<W>>> {
+    pub fn retire(&self) -> Option<Retired<impl Iterator<Item = W> + use<W, L>>> {
         let (contents, wakeups) = self.tasks.retire()?;
         Some(Retired {
             tasks: contents.items.into_works(),

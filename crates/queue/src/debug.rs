@@ -2,11 +2,13 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
+use interlock_wait::RawLock;
+
 use crate::queue::Queue;
 use crate::store::Store;
 use crate::task::{Getting, Joining, Putting};
 
-impl<S: Store> Debug for Queue<S> {
+impl<S: Store, L: RawLock> Debug for Queue<S, L> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Queue")
             .field("len", &self.len())
@@ -16,19 +18,19 @@ impl<S: Store> Debug for Queue<S> {
     }
 }
 
-impl<S: Store> Debug for Getting<'_, S> {
+impl<S: Store, L: RawLock> Debug for Getting<'_, S, L> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Getting").finish_non_exhaustive()
     }
 }
 
-impl<S: Store> Debug for Putting<'_, S> {
+impl<S: Store, L: RawLock> Debug for Putting<'_, S, L> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Putting").finish_non_exhaustive()
     }
 }
 
-impl<S: Store> Debug for Joining<'_, S> {
+impl<S: Store, L: RawLock> Debug for Joining<'_, S, L> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Joining").finish_non_exhaustive()
     }

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeup, Wakeups, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeup,
+    Wakeups, block,
 };
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
@@ -35,8 +36,8 @@ pub type PriorityQueue<T> = Queue<Priority<T>>;
 ///     assert_eq!(queue.iter().sum::<i32>(), 10);
 /// });
 /// ```
-pub struct Queue<S: Store> {
-    pub(crate) state: StateLock<State<S>>,
+pub struct Queue<S: Store, L: RawLock = RawWordLock> {
+    pub(crate) state: StateLock<State<S>, L>,
 }
 
 impl<S: Store + Default> Queue<S> {
@@ -49,6 +50,13 @@ impl<S: Store + Default> Queue<S> {
 impl<S: Store> Queue<S> {
     /// A queue that holds `items`, with an unfinished task for each, and takes at most `bound` items; 0 means no bound.
     pub fn with_store(items: S, bound: usize) -> Self {
+        Self::with_store_in(items, bound)
+    }
+}
+
+impl<S: Store, L: RawLock> Queue<S, L> {
+    /// As [`Queue::with_store`], with a raw lock of the caller's choice.
+    pub fn with_store_in(items: S, bound: usize) -> Self {
         Queue {
             state: StateLock::new(State::new(items, bound)),
         }
@@ -486,7 +494,7 @@ impl<S: Store> Queue<S> {
     }
 }
 
-impl<S: Traverse> Queue<S> {
+impl<S: Traverse, L: RawLock> Queue<S, L> {
     /// Visits each item in place, under the queue's lock. `visit` must only read. If another thread is using the queue,
     /// returns `false` and visits none. Never blocks.
     pub fn try_for_each(&self, visit: &mut dyn FnMut(&S::Item)) -> bool {

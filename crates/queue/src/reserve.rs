@@ -1,6 +1,6 @@
 //! Reserved items: an item that is put while a getter waits belongs to a waiting getter, as if handed over.
 
-use interlock_wait::{WaitContext, Waiter, Wake, Wakeup, block};
+use interlock_wait::{RawLock, WaitContext, Waiter, Wake, Wakeup, block};
 
 use crate::error::{GetError, PutError};
 use crate::queue::Queue;
@@ -8,7 +8,7 @@ use crate::side::Side;
 use crate::state::Mode;
 use crate::store::Store;
 
-impl<S: Store> Queue<S> {
+impl<S: Store, L: RawLock> Queue<S, L> {
     /// Puts an item in if there is room. If a getter waits, the item is reserved for it. Never blocks.
     ///
     /// # Errors

@@ -7,20 +7,22 @@ use std::task::{Context, Poll, Waker};
 use interlock_wait::Waiter;
 use interlock_wait::primitive::Arc;
 
+use interlock_wait::{RawLock, RawWordLock};
+
 use crate::error::{GetError, PutError};
 use crate::queue::Queue;
 use crate::side::Side;
 use crate::store::Store;
 
 /// A task's place in a line of a queue. Dropping it leaves the line.
-struct Registration<'a, S: Store> {
-    queue: &'a Queue<S>,
+struct Registration<'a, S: Store, L: RawLock> {
+    queue: &'a Queue<S, L>,
     side: Side,
     waiter: Option<Arc<Waiter>>,
 }
 
-impl<'a, S: Store> Registration<'a, S> {
-    fn new(queue: &'a Queue<S>, side: Side) -> Self {
+impl<'a, S: Store, L: RawLock> Registration<'a, S, L> {
+    fn new(queue: &'a Queue<S, L>, side: Side) -> Self {
         Registration {
             queue,
             side,
@@ -46,7 +48,7 @@ impl<'a, S: Store> Registration<'a, S> {
     }
 }
 
-impl<S: Store> Drop for Registration<'_, S> {
+impl<S: Store, L: RawLock> Drop for Registration<'_, S, L> {
     fn drop(&mut self) {
         self.leave();
     }
@@ -54,11 +56,11 @@ impl<S: Store> Drop for Registration<'_, S> {
 
 /// The future of [`Queue::get_async`]. Dropping it loses no item.
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Getting<'a, S: Store> {
-    place: Registration<'a, S>,
+pub struct Getting<'a, S: Store, L: RawLock = RawWordLock> {
+    place: Registration<'a, S, L>,
 }
 
-impl<S: Store> Future for Getting<'_, S> {
+impl<S: Store, L: RawLock> Future for Getting<'_, S, L> {
     type Output = Result<S::Item, GetError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -79,14 +81,14 @@ impl<S: Store> Future for Getting<'_, S> {
 
 /// The future of [`Queue::put_async`]. Dropping it drops the item.
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Putting<'a, S: Store> {
-    place: Registration<'a, S>,
+pub struct Putting<'a, S: Store, L: RawLock = RawWordLock> {
+    place: Registration<'a, S, L>,
     item: Option<S::Item>,
 }
 
-impl<S: Store> Unpin for Putting<'_, S> {}
+impl<S: Store, L: RawLock> Unpin for Putting<'_, S, L> {}
 
-impl<S: Store> Future for Putting<'_, S> {
+impl<S: Store, L: RawLock> Future for Putting<'_, S, L> {
     type Output = Result<(), PutError<S::Item>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -111,11 +113,11 @@ impl<S: Store> Future for Putting<'_, S> {
 
 /// The future of [`Queue::join_async`].
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Joining<'a, S: Store> {
-    place: Registration<'a, S>,
+pub struct Joining<'a, S: Store, L: RawLock = RawWordLock> {
+    place: Registration<'a, S, L>,
 }
 
-impl<S: Store> Future for Joining<'_, S> {
+impl<S: Store, L: RawLock> Future for Joining<'_, S, L> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -127,16 +129,16 @@ impl<S: Store> Future for Joining<'_, S> {
     }
 }
 
-impl<S: Store> Queue<S> {
+impl<S: Store, L: RawLock> Queue<S, L> {
     /// Takes an item out once there is one. Dropping the future loses no item.
-    pub fn get_async(&self) -> Getting<'_, S> {
+    pub fn get_async(&self) -> Getting<'_, S, L> {
         Getting {
             place: Registration::new(self, Side::Get),
         }
     }
 
     /// Puts an item in once there is room. Dropping the future drops the item.
-    pub fn put_async(&self, item: S::Item) -> Putting<'_, S> {
+    pub fn put_async(&self, item: S::Item) -> Putting<'_, S, L> {
         Putting {
             place: Registration::new(self, Side::Put),
             item: Some(item),
@@ -144,7 +146,7 @@ impl<S: Store> Queue<S> {
     }
 
     /// Waits until the task of every item is done, or the queue is retired.
-    pub fn join_async(&self) -> Joining<'_, S> {
+    pub fn join_async(&self) -> Joining<'_, S, L> {
         Joining {
             place: Registration::new(self, Side::Join),
         }

@@ -2,8 +2,8 @@
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Resource, ResourceKind, StateLock, ThreadId, WaitContext, WaitQueue, Waiter, Wake, Wakeups,
-    block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, ThreadId, WaitContext, WaitQueue,
+    Waiter, Wake, Wakeups, WordLock, block,
 };
 
 use crate::error::Broken;
@@ -23,8 +23,8 @@ use crate::error::Broken;
 ///     }
 /// });
 /// ```
-pub struct Barrier {
-    state: StateLock<State>,
+pub struct Barrier<R: RawLock = RawWordLock> {
+    state: StateLock<State, R>,
 }
 
 /// State table of `phase`:
@@ -66,7 +66,7 @@ struct State {
 /// Shared by the parties of one round: whether it was broken or reset.
 #[derive(Default)]
 struct Round {
-    broken: StateLock<bool>,
+    broken: WordLock<bool>,
 }
 
 /// How a party got through, and what it must do next.
@@ -83,6 +83,13 @@ pub enum Arrival {
 impl Barrier {
     /// A barrier for `parties` threads, 1 or more.
     pub fn new(parties: usize) -> Self {
+        Self::new_in(parties)
+    }
+}
+
+impl<R: RawLock> Barrier<R> {
+    /// As [`Barrier::new`], with a raw lock of the caller's choice.
+    pub fn new_in(parties: usize) -> Self {
         let state = State {
             parties,
             phase: Phase::Filling,

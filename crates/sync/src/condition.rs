@@ -1,7 +1,9 @@
 //! A condition variable.
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block};
+use interlock_wait::{
+    RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block,
+};
 
 use crate::error::NotHeld;
 use crate::lock::Lock;
@@ -9,19 +11,22 @@ use crate::ownership::{self, Owned};
 use crate::rlock::RLock;
 
 mod sealed {
-    use interlock_wait::ResourceKind;
+    use interlock_wait::{RawLock, ResourceKind};
 
     use crate::error::NotHeld;
     use crate::ownership::Owned;
 
     pub trait Sealed {
+        /// What excludes the users of the lock's state from each other.
+        type Raw: RawLock;
+
         /// Whether the calling thread may release the lock.
         fn is_held(&self) -> bool;
         /// Releases the lock completely, and returns how many times it was held.
         fn surrender(&self) -> Result<usize, NotHeld>;
         /// Sets how many times the lock, just taken back, is held.
         fn restore(&self, count: usize);
-        fn owned(&self) -> &Owned;
+        fn owned(&self) -> &Owned<Self::Raw>;
         fn kind(&self) -> ResourceKind;
     }
 }
@@ -29,10 +34,12 @@ mod sealed {
 /// A lock that a [`Condition`] can release and take back: [`Lock`] or [`RLock`].
 pub trait Exclusive: sealed::Sealed {}
 
-impl Exclusive for Lock {}
-impl Exclusive for RLock {}
+impl<R: RawLock> Exclusive for Lock<R> {}
+impl<R: RawLock> Exclusive for RLock<R> {}
 
-impl sealed::Sealed for Lock {
+impl<R: RawLock> sealed::Sealed for Lock<R> {
+    type Raw = R;
+
     fn is_held(&self) -> bool {
         self.is_locked()
     }
@@ -43,7 +50,7 @@ impl sealed::Sealed for Lock {
 
     fn restore(&self, _count: usize) {}
 
-    fn owned(&self) -> &Owned {
+    fn owned(&self) -> &Owned<R> {
         Lock::owned(self)
     }
 
@@ -52,7 +59,9 @@ impl sealed::Sealed for Lock {
     }
 }
 
-impl sealed::Sealed for RLock {
+impl<R: RawLock> sealed::Sealed for RLock<R> {
+    type Raw = R;
+
     fn is_held(&self) -> bool {
         self.is_owned()
     }
@@ -65,7 +74,7 @@ impl sealed::Sealed for RLock {
         self.set_count(count);
     }
 
-    fn owned(&self) -> &Owned {
+    fn owned(&self) -> &Owned<R> {
         RLock::owned(self)
     }
 
@@ -82,13 +91,20 @@ impl sealed::Sealed for RLock {
 /// Each call takes the lock as an argument; it must be the same lock in all calls. A notification moves the waiter into
 /// the line for the lock, instead of waking it only to find the lock taken, so it costs one switch of threads, not two.
 #[derive(Default)]
-pub struct Condition {
-    waiters: StateLock<WaitQueue>,
+pub struct Condition<R: RawLock = RawWordLock> {
+    waiters: StateLock<WaitQueue, R>,
 }
 
 impl Condition {
     /// A condition without waiters.
     pub fn new() -> Self {
+        Self::new_in()
+    }
+}
+
+impl<R: RawLock> Condition<R> {
+    /// As [`Condition::new`], with a raw lock of the caller's choice.
+    pub fn new_in() -> Self {
         Condition {
             waiters: StateLock::new(WaitQueue::new()),
         }

@@ -2,6 +2,8 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
+use interlock_wait::RawLock;
+
 use crate::barrier::Barrier;
 use crate::condition::Condition;
 use crate::event::Event;
@@ -11,13 +13,13 @@ use crate::mutex::{Mutex, MutexGuard};
 use crate::rlock::RLock;
 use crate::semaphore::Semaphore;
 
-impl Debug for Lock {
+impl<R: RawLock> Debug for Lock<R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Lock").field("owner", &self.owner()).finish()
     }
 }
 
-impl Debug for RLock {
+impl<R: RawLock> Debug for RLock<R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let (owner, count) = self.owner().unzip();
         f.debug_struct("RLock")
@@ -27,7 +29,7 @@ impl Debug for RLock {
     }
 }
 
-impl Debug for Condition {
+impl<R: RawLock> Debug for Condition<R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Condition")
             .field("waiting", &self.waiting())
@@ -35,7 +37,7 @@ impl Debug for Condition {
     }
 }
 
-impl Debug for Semaphore {
+impl<R: RawLock> Debug for Semaphore<R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Semaphore")
             .field("permits", &self.permits())
@@ -43,13 +45,13 @@ impl Debug for Semaphore {
     }
 }
 
-impl Debug for Event {
+impl<R: RawLock> Debug for Event<R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Event").field("is_set", &self.is_set()).finish()
     }
 }
 
-impl Debug for Barrier {
+impl<R: RawLock> Debug for Barrier<R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Barrier")
             .field("parties", &self.parties())

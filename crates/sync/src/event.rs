@@ -1,7 +1,8 @@
 //! A flag that threads wait for.
 
 use interlock_wait::{
-    Deadline, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake,
+    block,
 };
 
 use crate::error::WaitError;
@@ -29,8 +30,8 @@ use crate::error::WaitError;
 ///     assert!(ticks.join().is_ok());
 /// });
 /// ```
-pub struct Event {
-    state: StateLock<State>,
+pub struct Event<R: RawLock = RawWordLock> {
+    state: StateLock<State, R>,
 }
 
 struct State {
@@ -41,6 +42,13 @@ struct State {
 impl Event {
     /// An event that is not set.
     pub fn new() -> Self {
+        Self::new_in()
+    }
+}
+
+impl<R: RawLock> Event<R> {
+    /// As [`Event::new`], with a raw lock of the caller's choice.
+    pub fn new_in() -> Self {
         Event {
             state: StateLock::new(State {
                 set: false,
@@ -154,8 +162,8 @@ impl Event {
     }
 }
 
-impl Default for Event {
+impl<R: RawLock> Default for Event<R> {
     fn default() -> Self {
-        Self::new()
+        Self::new_in()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use interlock_wait::WaitContext;
+use interlock_wait::{RawLock, WaitContext};
 
 use crate::error::WaitError;
 use crate::lock::Lock;
@@ -22,11 +22,11 @@ mod sealed {
 /// A type that a [`Guard`] can release: [`Lock`], [`RLock`], or [`Semaphore`] (one permit).
 pub trait Guarded: sealed::Sealed {}
 
-impl Guarded for Lock {}
-impl Guarded for RLock {}
-impl Guarded for Semaphore {}
+impl<R: RawLock> Guarded for Lock<R> {}
+impl<R: RawLock> Guarded for RLock<R> {}
+impl<R: RawLock> Guarded for Semaphore<R> {}
 
-impl sealed::Sealed for Lock {
+impl<R: RawLock> sealed::Sealed for Lock<R> {
     type Travels = ();
 
     fn give_back(&self) {
@@ -35,7 +35,7 @@ impl sealed::Sealed for Lock {
     }
 }
 
-impl sealed::Sealed for RLock {
+impl<R: RawLock> sealed::Sealed for RLock<R> {
     /// No other thread may release it.
     type Travels = *const ();
 
@@ -45,7 +45,7 @@ impl sealed::Sealed for RLock {
     }
 }
 
-impl sealed::Sealed for Semaphore {
+impl<R: RawLock> sealed::Sealed for Semaphore<R> {
     type Travels = ();
 
     fn give_back(&self) {
@@ -89,7 +89,7 @@ impl<L: Guarded> Drop for Guard<'_, L> {
     }
 }
 
-impl Lock {
+impl<R: RawLock> Lock<R> {
     /// Takes the lock until the guard is dropped. Blocks until it is released to this thread; for ever if this thread
     /// already holds it.
     #[inline]
@@ -115,7 +115,7 @@ impl Lock {
     }
 }
 
-impl RLock {
+impl<R: RawLock> RLock<R> {
     /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks while another thread holds
     /// it.
     #[inline]
@@ -141,7 +141,7 @@ impl RLock {
     }
 }
 
-impl Semaphore {
+impl<R: RawLock> Semaphore<R> {
     /// Takes a permit until the guard is dropped. Blocks until there is one.
     #[inline]
     pub fn guard(&self) -> Guard<'_, Self> {

@@ -1,6 +1,6 @@
 //! A mutual-exclusion lock.
 
-use interlock_wait::{Deadline, ResourceKind, StateLock, ThreadId, WaitContext};
+use interlock_wait::{Deadline, RawLock, RawWordLock, ResourceKind, StateLock, ThreadId, WaitContext};
 
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
@@ -23,13 +23,20 @@ use crate::ownership::{self, Owned, Ownership};
 /// drop(guard);
 /// assert!(!lock.is_locked());
 /// ```
-pub struct Lock {
-    owned: Owned,
+pub struct Lock<R: RawLock = RawWordLock> {
+    owned: Owned<R>,
 }
 
 impl Lock {
     /// A free lock.
     pub fn new() -> Self {
+        Self::new_in()
+    }
+}
+
+impl<R: RawLock> Lock<R> {
+    /// As [`Lock::new`], with a raw lock of the caller's choice.
+    pub fn new_in() -> Self {
         Lock {
             owned: StateLock::new(Ownership::watched_if_probed()),
         }
@@ -94,7 +101,7 @@ impl Lock {
         self.owned.lock().owner()
     }
 
-    pub(crate) fn owned(&self) -> &Owned {
+    pub(crate) fn owned(&self) -> &Owned<R> {
         &self.owned
     }
 
@@ -105,8 +112,8 @@ impl Lock {
     }
 }
 
-impl Default for Lock {
+impl<R: RawLock> Default for Lock<R> {
     fn default() -> Self {
-        Self::new()
+        Self::new_in()
     }
 }

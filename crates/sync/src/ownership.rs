@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Resource, ResourceKind, StateLock, ThreadId, TraceEvent, WaitContext, WaitQueue, Waiter, Wake,
-    Wakeup, Wakeups, block, probed, report,
+    Deadline, RawLock, Resource, ResourceKind, StateLock, ThreadId, TraceEvent, WaitContext, WaitQueue,
+    Waiter, Wake, Wakeup, Wakeups, block, probed, report,
 };
 
 use crate::error::{NotHeld, WaitError};
@@ -140,9 +140,9 @@ impl Ownership {
 }
 
 /// The state of a lock under its word lock. The functions below are the slow paths.
-pub(crate) type Owned = StateLock<Ownership>;
+pub(crate) type Owned<R> = StateLock<Ownership, R>;
 
-pub(crate) fn resource(owned: &Owned, kind: ResourceKind) -> Resource {
+pub(crate) fn resource<R: RawLock>(owned: &Owned<R>, kind: ResourceKind) -> Resource {
     Resource {
         kind,
         address: owned.address(),
@@ -151,7 +151,7 @@ pub(crate) fn resource(owned: &Owned, kind: ResourceKind) -> Resource {
 
 /// Takes the lock if it is free, watched or not. Never waits.
 #[cold]
-pub(crate) fn try_acquire_slow(owned: &Owned, kind: ResourceKind) -> bool {
+pub(crate) fn try_acquire_slow<R: RawLock>(owned: &Owned<R>, kind: ResourceKind) -> bool {
     let me = ThreadId::current();
     let mut state = owned.lock();
     let taken = state.take(me);
@@ -168,8 +168,8 @@ pub(crate) fn try_acquire_slow(owned: &Owned, kind: ResourceKind) -> bool {
 
 /// Takes the lock. Waits for it until `context` ends the wait.
 #[cold]
-pub(crate) fn acquire_slow(
-    owned: &Owned,
+pub(crate) fn acquire_slow<R: RawLock>(
+    owned: &Owned<R>,
     kind: ResourceKind,
     context: &mut WaitContext<'_>,
 ) -> Result<(), WaitError> {
@@ -195,8 +195,8 @@ pub(crate) fn acquire_slow(
 }
 
 /// Takes the lock for the calling thread, whose `waiter` is in the line or was in it until it was notified.
-pub(crate) fn acquire_enrolled(
-    owned: &Owned,
+pub(crate) fn acquire_enrolled<R: RawLock>(
+    owned: &Owned<R>,
     kind: ResourceKind,
     mut waiter: Arc<Waiter>,
     context: &mut WaitContext<'_>,
@@ -218,8 +218,8 @@ pub(crate) fn acquire_enrolled(
 }
 
 /// Decides what a waiter that woke does: it has the lock, it gives up, or (`None`) it lines up again at the head.
-fn settle(
-    owned: &Owned,
+fn settle<R: RawLock>(
+    owned: &Owned<R>,
     me: ThreadId,
     wake: Wake,
     waiter: &mut Arc<Waiter>,
@@ -254,7 +254,7 @@ fn settle(
 
 /// Releases the lock, whichever thread owns it.
 #[cold]
-pub(crate) fn release_slow(owned: &Owned, kind: ResourceKind) -> Result<(), NotHeld> {
+pub(crate) fn release_slow<R: RawLock>(owned: &Owned<R>, kind: ResourceKind) -> Result<(), NotHeld> {
     let mut state = owned.lock();
     let Some(owner) = state.owner() else {
         return Err(NotHeld);
@@ -274,7 +274,7 @@ pub(crate) fn release_slow(owned: &Owned, kind: ResourceKind) -> Result<(), NotH
 
 /// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released. If it
 /// is free, which is against the rules, wakes the first in line to take it.
-pub(crate) fn requeue(owned: &Owned, count: usize, from: &mut WaitQueue) -> Wakeups {
+pub(crate) fn requeue<R: RawLock>(owned: &Owned<R>, count: usize, from: &mut WaitQueue) -> Wakeups {
     let mut state = owned.lock();
     let only_newcomers = state.waiters.len() <= state.newcomers;
     let mut wakeups = from.requeue(count, &mut state.waiters);

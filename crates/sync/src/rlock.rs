@@ -1,6 +1,6 @@
 //! A reentrant lock.
 
-use interlock_wait::{Deadline, ResourceKind, StateLock, ThreadId, WaitContext};
+use interlock_wait::{Deadline, RawLock, RawWordLock, ResourceKind, StateLock, ThreadId, WaitContext};
 
 use crate::error::{NotHeld, WaitError};
 use crate::ownership::{self, Owned, Ownership};
@@ -18,8 +18,8 @@ use crate::ownership::{self, Owned, Ownership};
 /// lock.release().unwrap();
 /// assert!(lock.release().is_err());
 /// ```
-pub struct RLock {
-    owned: Owned,
+pub struct RLock<R: RawLock = RawWordLock> {
+    owned: Owned<R>,
 }
 
 /// The state of a lock before [`RLock::release_all`], from which [`RLock::restore_with`] takes it back.
@@ -34,6 +34,13 @@ pub struct Saved {
 impl RLock {
     /// A free lock.
     pub fn new() -> Self {
+        Self::new_in()
+    }
+}
+
+impl<R: RawLock> RLock<R> {
+    /// As [`RLock::new`], with a raw lock of the caller's choice.
+    pub fn new_in() -> Self {
         RLock {
             owned: StateLock::new(Ownership::watched_if_probed()),
         }
@@ -179,7 +186,7 @@ impl RLock {
         state.owner().map(|owner| (owner, state.again.saturating_add(1)))
     }
 
-    pub(crate) fn owned(&self) -> &Owned {
+    pub(crate) fn owned(&self) -> &Owned<R> {
         &self.owned
     }
 
@@ -190,8 +197,8 @@ impl RLock {
     }
 }
 
-impl Default for RLock {
+impl<R: RawLock> Default for RLock<R> {
     fn default() -> Self {
-        Self::new()
+        Self::new_in()
     }
 }

@@ -2,7 +2,8 @@
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeups, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake,
+    Wakeups, block,
 };
 
 use crate::error::{TooMany, WaitError};
@@ -23,8 +24,8 @@ use crate::error::{TooMany, WaitError};
 /// });
 /// assert_eq!(connections.permits(), 2);
 /// ```
-pub struct Semaphore {
-    state: StateLock<State>,
+pub struct Semaphore<R: RawLock = RawWordLock> {
+    state: StateLock<State, R>,
 }
 
 struct State {
@@ -37,11 +38,23 @@ struct State {
 impl Semaphore {
     /// A semaphore with `permits` permits and no bound.
     pub fn new(permits: usize) -> Self {
-        Self::bounded(permits, usize::MAX)
+        Self::new_in(permits)
     }
 
     /// A semaphore with `permits` permits that never has more than `bound`.
     pub fn bounded(permits: usize, bound: usize) -> Self {
+        Self::bounded_in(permits, bound)
+    }
+}
+
+impl<R: RawLock> Semaphore<R> {
+    /// As [`Semaphore::new`], with a raw lock of the caller's choice.
+    pub fn new_in(permits: usize) -> Self {
+        Self::bounded_in(permits, usize::MAX)
+    }
+
+    /// As [`Semaphore::bounded`], with a raw lock of the caller's choice.
+    pub fn bounded_in(permits: usize, bound: usize) -> Self {
         Semaphore {
             state: StateLock::new(State {
                 permits,

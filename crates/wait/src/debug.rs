@@ -5,7 +5,7 @@ use std::fmt::{Debug, Formatter, Result};
 use crate::wait_context::WaitContext;
 use crate::wait_queue::WaitQueue;
 use crate::waiter::{Waiter, Wakeup, Wakeups};
-use crate::word_lock::{WordLock, WordLockGuard};
+use crate::word_lock::{HostLock, RawLock, RawWordLock, StateGuard, StateLock};
 
 impl Debug for WaitContext<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -42,14 +42,26 @@ impl Debug for Wakeups {
     }
 }
 
-impl<T, const HOSTED: bool> Debug for WordLock<T, HOSTED> {
+impl<T, R: RawLock> Debug for StateLock<T, R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("WordLock").finish_non_exhaustive()
+        f.debug_struct("StateLock").finish_non_exhaustive()
     }
 }
 
-impl<T: Debug, const HOSTED: bool> Debug for WordLockGuard<'_, T, HOSTED> {
+impl<T: Debug, R: RawLock> Debug for StateGuard<'_, T, R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         (**self).fmt(f)
+    }
+}
+
+impl Debug for RawWordLock {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("RawWordLock").finish_non_exhaustive()
+    }
+}
+
+impl Debug for HostLock {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("HostLock").finish_non_exhaustive()
     }
 }

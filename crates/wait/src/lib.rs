@@ -45,4 +45,4 @@ pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;
 pub use waiter::{ThreadId, Waiter, Wakeup, Wakeups};
 pub use wake::{Slept, Wake};
-pub use word_lock::{StateLock, WordLock, WordLockGuard, host_excludes_threads};
+pub use word_lock::{HostLock, RawLock, RawWordLock, StateGuard, StateLock, WordLock, WordLockGuard};

@@ -8,41 +8,185 @@
 
 #![expect(unsafe_code, reason = "the value behind the lock under all locks")]
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 #[cfg(not(loom))]
 use crate::backoff::Backoff;
-use crate::primitive::{AtomicU32, Ordering, UnsafeCell, global};
+use crate::primitive::{AtomicU32, Ordering, UnsafeCell};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 
-/// Whether the process has a host that excludes its threads from each other: see [`host_excludes_threads`].
-static HOSTED_PROCESS: global::AtomicBool = global::AtomicBool::new(false);
-
-#[inline]
-fn is_hosted() -> bool {
-    // Relaxed: it changes once, while the process has no user of the engine yet.
-    !cfg!(loom) && HOSTED_PROCESS.load(Ordering::Relaxed)
-}
-
-/// Says that a host excludes the threads of this process from each other while they run engine code, as the lock of an
-/// interpreter does. From then on a [`StateLock`] is taken without an atomic operation.
+/// Excludes the users of a primitive's state from each other.
+///
+/// Primitives and queues are generic over it. [`RawWordLock`] is for threads that run at once. [`HostLock`] is for a host
+/// that runs one thread at a time.
 ///
 /// # Safety
-/// - From now on, each thread that uses a primitive or a queue of Interlock has the host to itself while it does.
-/// - What it gives to other threads, it gives away no later than it gives up the host.
-/// - No primitive or queue is in use now.
-pub unsafe fn host_excludes_threads() {
-    // Relaxed: see `is_hosted`.
-    HOSTED_PROCESS.store(true, Ordering::Relaxed);
+/// After `lock`, or after `try_lock` returned true, no other call gets the lock before `unlock`.
+pub unsafe trait RawLock: Sized {
+    /// A free lock.
+    #[cfg(not(loom))]
+    const NEW: Self;
+
+    /// A free lock.
+    #[cfg(loom)]
+    fn new() -> Self;
+
+    /// Takes the lock; waits for the few instructions that another thread needs.
+    fn lock(&self);
+
+    /// Takes the lock if it is free, and returns whether it did.
+    fn try_lock(&self) -> bool;
+
+    /// Gives the lock back.
+    ///
+    /// # Safety
+    /// The caller has taken it.
+    unsafe fn unlock(&self);
 }
 
-/// The lock of a primitive's state. It is a [`WordLock`], but for the process that has a host which excludes threads.
-pub type StateLock<T> = WordLock<T, true>;
+/// A word that threads change by compare-exchange.
+pub struct RawWordLock {
+    word: AtomicU32,
+    #[cfg(loom)]
+    refused: crate::model::Refused,
+}
 
-/// A value that one thread at a time may look at, for a few instructions.
+// SAFETY: the word goes from `FREE` to `HELD` for one caller, until that one stores `FREE`.
+unsafe impl RawLock for RawWordLock {
+    #[cfg(not(loom))]
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "each use makes another lock, as it should"
+    )]
+    const NEW: Self = RawWordLock {
+        word: AtomicU32::new(FREE),
+    };
+
+    #[cfg(loom)]
+    fn new() -> Self {
+        RawWordLock {
+            word: AtomicU32::new(FREE),
+            refused: crate::model::Refused::default(),
+        }
+    }
+
+    #[inline]
+    fn lock(&self) {
+        if !self.try_lock() {
+            self.lock_contended();
+        }
+    }
+
+    #[inline]
+    fn try_lock(&self) -> bool {
+        // Acquire pairs with the Release in `unlock`.
+        self.word
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    #[inline]
+    unsafe fn unlock(&self) {
+        // Release pairs with the Acquire of the thread that takes the lock next.
+        self.word.store(FREE, Ordering::Release);
+        #[cfg(loom)]
+        self.refused.try_again();
+    }
+}
+
+impl RawWordLock {
+    /// A model does not spin, which it could do for ever: a thread that finds the lock taken tries again when it was
+    /// released.
+    #[cfg(loom)]
+    fn lock_contended(&self) {
+        self.refused.wait();
+        while !self.try_lock() {
+            self.refused.wait();
+        }
+    }
+
+    #[cfg(not(loom))]
+    #[cold]
+    fn lock_contended(&self) {
+        let mut backoff = Backoff::new();
+        // Acquire pairs with the Release in `unlock`.
+        while self
+            .word
+            .compare_exchange_weak(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
+            backoff.pause();
+        }
+    }
+}
+
+/// For primitives that a host keeps to one thread at a time, as the lock of an interpreter does: no atomic operation.
+///
+/// It is not [`Sync`], and neither is a primitive on it. So a reference to one cannot leave its thread, unless the host
+/// vouches for it: it keeps the primitive in a type of its own, which gives it out only against the proof that the thread
+/// has the host to itself.
+///
+/// ```compile_fail,E0277
+/// use interlock_wait::{HostLock, StateLock};
+///
+/// let state: StateLock<i32, HostLock> = StateLock::new(0);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| *state.lock() += 1);
+/// });
+/// ```
+pub struct HostLock {
+    /// Found true, it stops a call that comes back to a state which is in use further up on the same thread.
+    held: Cell<bool>,
+}
+
+// SAFETY: `held` is true while a caller has the lock. All callers are on the thread that has a reference to it.
+unsafe impl RawLock for HostLock {
+    #[cfg(not(loom))]
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "each use makes another lock, as it should"
+    )]
+    const NEW: Self = HostLock {
+        held: Cell::new(false),
+    };
+
+    #[cfg(loom)]
+    fn new() -> Self {
+        HostLock {
+            held: Cell::new(false),
+        }
+    }
+
+    #[inline]
+    fn lock(&self) {
+        assert!(
+            self.try_lock(),
+            "the state of a primitive is used within a use of it"
+        );
+    }
+
+    #[inline]
+    fn try_lock(&self) -> bool {
+        !self.held.replace(true)
+    }
+
+    #[inline]
+    unsafe fn unlock(&self) {
+        self.held.set(false);
+    }
+}
+
+/// A value under a [`RawWordLock`].
+pub type WordLock<T> = StateLock<T, RawWordLock>;
+
+/// The right to the value of a [`WordLock`], until dropped.
+pub type WordLockGuard<'a, T> = StateGuard<'a, T, RawWordLock>;
+
+/// A value that one thread at a time may look at, for a few instructions: the state of a primitive.
 ///
 /// Not for user code: nothing that can block, call back, compare or drop a user's value may happen while the guard lives.
 ///
@@ -56,26 +200,24 @@ pub type StateLock<T> = WordLock<T, true>;
 /// let guard = lock.lock();
 /// std::thread::scope(|s| s.spawn(|| guard.set(1)));
 /// ```
-pub struct WordLock<T, const HOSTED: bool = false> {
-    word: AtomicU32,
+pub struct StateLock<T, R: RawLock = RawWordLock> {
+    raw: R,
     value: UnsafeCell<T>,
-    #[cfg(loom)]
-    refused: crate::model::Refused,
 }
 
 // SAFETY: the value is reached only through the guard, which one thread has at a time; so sharing the lock moves the
 // value between threads, for which `T: Send` is enough.
-unsafe impl<T: Send, const HOSTED: bool> Sync for WordLock<T, HOSTED> {}
+unsafe impl<T: Send, R: RawLock + Sync> Sync for StateLock<T, R> {}
 
-// SAFETY: the lock owns the value and a word; it may go wherever the value may.
-unsafe impl<T: Send, const HOSTED: bool> Send for WordLock<T, HOSTED> {}
+// SAFETY: the lock owns the value and the raw lock; it may go wherever these may.
+unsafe impl<T: Send, R: RawLock + Send> Send for StateLock<T, R> {}
 
-impl<T, const HOSTED: bool> WordLock<T, HOSTED> {
+impl<T, R: RawLock> StateLock<T, R> {
     /// A free lock around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
-        WordLock {
-            word: AtomicU32::new(FREE),
+        StateLock {
+            raw: R::NEW,
             value: UnsafeCell::new(value),
         }
     }
@@ -83,69 +225,23 @@ impl<T, const HOSTED: bool> WordLock<T, HOSTED> {
     /// A free lock around `value`.
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
-        WordLock {
-            word: AtomicU32::new(FREE),
+        StateLock {
+            raw: R::new(),
             value: UnsafeCell::new(value),
-            refused: crate::model::Refused::default(),
         }
     }
 
     /// Takes the lock; waits for the few instructions that another thread needs.
     #[inline]
-    pub fn lock(&self) -> WordLockGuard<'_, T, HOSTED> {
-        if HOSTED && is_hosted() {
-            return WordLockGuard::new(self);
-        }
-        // Acquire pairs with the Release in the guard's drop.
-        if self
-            .word
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
-            self.lock_contended();
-        }
-        WordLockGuard::new(self)
+    pub fn lock(&self) -> StateGuard<'_, T, R> {
+        self.raw.lock();
+        StateGuard::new(self)
     }
 
     /// Takes the lock if it is free.
     #[inline]
-    pub fn try_lock(&self) -> Option<WordLockGuard<'_, T, HOSTED>> {
-        if HOSTED && is_hosted() {
-            return Some(WordLockGuard::new(self));
-        }
-        // Acquire pairs with the Release in the guard's drop.
-        let taken = self
-            .word
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
-        taken.is_ok().then(|| WordLockGuard::new(self))
-    }
-
-    /// A model does not spin, which it could do for ever: who finds the lock taken tries again when it was released.
-    #[cfg(loom)]
-    fn lock_contended(&self) {
-        self.refused.wait();
-        // Acquire pairs with the Release in the guard's drop.
-        while self
-            .word
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
-            self.refused.wait();
-        }
-    }
-
-    #[cfg(not(loom))]
-    #[cold]
-    fn lock_contended(&self) {
-        let mut backoff = Backoff::new();
-        // Acquire pairs with the Release in the guard's drop.
-        while self
-            .word
-            .compare_exchange_weak(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
-            backoff.pause();
-        }
+    pub fn try_lock(&self) -> Option<StateGuard<'_, T, R>> {
+        self.raw.try_lock().then(|| StateGuard::new(self))
     }
 
     /// The value, by the right of the only owner.
@@ -165,42 +261,40 @@ impl<T, const HOSTED: bool> WordLock<T, HOSTED> {
     }
 }
 
-impl<T: Default, const HOSTED: bool> Default for WordLock<T, HOSTED> {
+impl<T: Default, R: RawLock> Default for StateLock<T, R> {
     fn default() -> Self {
         Self::new(T::default())
     }
 }
 
-/// The right to the value of a [`WordLock`], until dropped.
+/// The right to the value of a [`StateLock`], until dropped.
 #[must_use = "the lock is free again as soon as the guard is dropped"]
-pub struct WordLockGuard<'a, T, const HOSTED: bool = false> {
-    lock: &'a WordLock<T, HOSTED>,
+pub struct StateGuard<'a, T, R: RawLock = RawWordLock> {
+    lock: &'a StateLock<T, R>,
     /// Threads may share a guard, and send it, as they may a mutable reference to the value, not as they may the lock.
     like: PhantomData<&'a mut T>,
 }
 
-impl<'a, T, const HOSTED: bool> WordLockGuard<'a, T, HOSTED> {
+impl<'a, T, R: RawLock> StateGuard<'a, T, R> {
     #[inline]
-    fn new(lock: &'a WordLock<T, HOSTED>) -> Self {
-        WordLockGuard {
+    fn new(lock: &'a StateLock<T, R>) -> Self {
+        StateGuard {
             lock,
             like: PhantomData,
         }
     }
 }
 
-impl<T, const HOSTED: bool> Drop for WordLockGuard<'_, T, HOSTED> {
+impl<T, R: RawLock> Drop for StateGuard<'_, T, R> {
     #[inline]
     fn drop(&mut self) {
-        // Release pairs with the Acquire of whoever takes the lock next.
-        self.lock.word.store(FREE, Ordering::Release);
-        #[cfg(loom)]
-        self.lock.refused.try_again();
+        // SAFETY: the guard was made when the lock was taken.
+        unsafe { self.lock.raw.unlock() };
     }
 }
 
 #[cfg(not(loom))]
-impl<T, const HOSTED: bool> Deref for WordLockGuard<'_, T, HOSTED> {
+impl<T, R: RawLock> Deref for StateGuard<'_, T, R> {
     type Target = T;
 
     #[inline]
@@ -211,7 +305,7 @@ impl<T, const HOSTED: bool> Deref for WordLockGuard<'_, T, HOSTED> {
 }
 
 #[cfg(not(loom))]
-impl<T, const HOSTED: bool> DerefMut for WordLockGuard<'_, T, HOSTED> {
+impl<T, R: RawLock> DerefMut for StateGuard<'_, T, R> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this guard is the only one and is borrowed mutably, so the reference is unique.
@@ -220,7 +314,7 @@ impl<T, const HOSTED: bool> DerefMut for WordLockGuard<'_, T, HOSTED> {
 }
 
 #[cfg(loom)]
-impl<T, const HOSTED: bool> Deref for WordLockGuard<'_, T, HOSTED> {
+impl<T, R: RawLock> Deref for StateGuard<'_, T, R> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -230,7 +324,7 @@ impl<T, const HOSTED: bool> Deref for WordLockGuard<'_, T, HOSTED> {
 }
 
 #[cfg(loom)]
-impl<T, const HOSTED: bool> DerefMut for WordLockGuard<'_, T, HOSTED> {
+impl<T, R: RawLock> DerefMut for StateGuard<'_, T, R> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this guard is the only one and is borrowed mutably, so the reference is unique; loom checks it.
         self.lock.value.with_mut(|value| unsafe { &mut *value })

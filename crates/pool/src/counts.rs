@@ -21,7 +21,6 @@ pub struct Counted {
 }
 
 /// The counts of a pool, as its tasks come and go.
-#[derive(Default)]
 pub struct Counts<L: RawLock = RawWordLock>(StateLock<State, L>);
 
 #[derive(Default)]
@@ -36,6 +35,12 @@ struct State {
 impl<L: RawLock> fmt::Debug for Counts<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.look().fmt(f)
+    }
+}
+
+impl<L: RawLock> Default for Counts<L> {
+    fn default() -> Self {
+        Counts(StateLock::default())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use interlock_sync as engine;
+use crate::engine;
 use interlock_sync::{Arrival, Broken};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -44,7 +44,7 @@ impl Barrier {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let barrier = Barrier {
-            engine: engine::Barrier::new(1),
+            engine: engine::Barrier::new_in(1),
             timeout: OnceLock::new(),
         };
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(barrier))

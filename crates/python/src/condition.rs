@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use interlock_sync as engine;
+use crate::engine;
 use interlock_wait::{Deadline, Wake};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -93,7 +93,7 @@ impl Condition {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let condition = Condition {
-            engine: engine::Condition::new(),
+            engine: engine::Condition::new_in(),
             lock: OnceLock::new(),
             initialized: Initialized::new(),
         };

@@ -1,6 +1,6 @@
 //! `threading.Event`.
 
-use interlock_sync as engine;
+use crate::engine;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -29,7 +29,7 @@ impl Event {
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let engine = engine::Event::new();
+        let engine = engine::Event::new_in();
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(Event { engine }))
     }
 

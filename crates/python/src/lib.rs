@@ -13,6 +13,7 @@ mod barrier;
 mod blocking;
 mod condition;
 mod convert;
+mod engine;
 mod errors;
 mod event;
 mod fastcall;
@@ -74,7 +75,6 @@ mod _interlock {
         crate::standard_type::remember(module.py())?;
         crate::errors::remember(module.py())?;
         crate::blocking::prepare(module.py())?;
-        crate::fastcall::rely_on_interpreter_lock();
         crate::fastcall::install::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
         // Up to 3.12, this function is `threading.Lock` in Python, and pickles look it up by that name.

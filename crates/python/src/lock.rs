@@ -1,6 +1,6 @@
 //! `threading.Lock`.
 
-use interlock_sync as engine;
+use crate::engine;
 use interlock_wait::Deadline;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -27,7 +27,7 @@ pub(crate) struct Lock {
 #[pyfunction(name = "Lock")]
 pub(crate) fn allocate_lock() -> Lock {
     Lock {
-        engine: engine::Lock::new(),
+        engine: engine::Lock::new_in(),
     }
 }
 

@@ -9,6 +9,8 @@ use std::ffi::c_int;
 use std::ptr::null_mut;
 
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
+#[cfg(not(Py_GIL_DISABLED))]
+use interlock_wait::{HostLock, RawLock};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -189,5 +191,40 @@ impl Drop for NoCollection {
             // SAFETY: as in `begin`.
             unsafe { ffi::PyGC_Enable() };
         }
+    }
+}
+
+/// The raw lock of the engine's state on a build with a GIL: the interpreter's own lock.
+#[cfg(not(Py_GIL_DISABLED))]
+pub(crate) struct InterpreterLock(HostLock);
+
+// SAFETY: `HostLock` is for one thread at a time. Engine code of this module runs attached, which on this build means with
+// the interpreter's lock; that lock orders the steps of all threads. The state is never used across a detached sleep.
+#[cfg(not(Py_GIL_DISABLED))]
+unsafe impl Sync for InterpreterLock {}
+
+// SAFETY: it does what `HostLock` does.
+#[cfg(not(Py_GIL_DISABLED))]
+unsafe impl RawLock for InterpreterLock {
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "each use makes another lock, as it should"
+    )]
+    const NEW: Self = InterpreterLock(HostLock::NEW);
+
+    #[inline]
+    fn lock(&self) {
+        self.0.lock();
+    }
+
+    #[inline]
+    fn try_lock(&self) -> bool {
+        self.0.try_lock()
+    }
+
+    #[inline]
+    unsafe fn unlock(&self) {
+        // SAFETY: the caller has taken it.
+        unsafe { self.0.unlock() };
     }
 }

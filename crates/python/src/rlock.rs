@@ -1,6 +1,6 @@
 //! `threading.RLock`.
 
-use interlock_sync as engine;
+use crate::engine;
 use interlock_wait::{Deadline, ThreadId};
 use pyo3::exceptions::{PyDeprecationWarning, PyTypeError};
 use pyo3::prelude::*;
@@ -123,7 +123,7 @@ impl RLock {
     }
 
     pub(crate) fn _acquire_restore(&self, py: Python<'_>, saved: (usize, u64)) -> PyResult<()> {
-        let saved = engine::Saved {
+        let saved = interlock_sync::Saved {
             count: saved.0,
             owner: ThreadId::from_ident(saved.1),
         };
@@ -226,7 +226,7 @@ impl RLock {
 impl Default for RLock {
     fn default() -> Self {
         RLock {
-            engine: engine::RLock::new(),
+            engine: engine::RLock::new_in(),
         }
     }
 }

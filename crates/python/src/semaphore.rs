@@ -1,6 +1,6 @@
 //! `threading.Semaphore` and `threading.BoundedSemaphore`.
 
-use interlock_sync as engine;
+use crate::engine;
 use interlock_sync::WaitError;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -33,7 +33,7 @@ impl Semaphore {
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let engine = engine::Semaphore::new(1);
+        let engine = engine::Semaphore::new_in(1);
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(Semaphore { engine }))
     }
 

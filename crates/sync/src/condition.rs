@@ -90,7 +90,6 @@ impl<R: RawLock> sealed::Sealed for RLock<R> {
 ///
 /// Each call takes the lock as an argument; it must be the same lock in all calls. A notification moves the waiter into
 /// the line for the lock, instead of waking it only to find the lock taken, so it costs one switch of threads, not two.
-#[derive(Default)]
 pub struct Condition<R: RawLock = RawWordLock> {
     waiters: StateLock<WaitQueue, R>,
 }
@@ -98,6 +97,12 @@ pub struct Condition<R: RawLock = RawWordLock> {
 impl Condition {
     /// A condition without waiters.
     pub fn new() -> Self {
+        Self::new_in()
+    }
+}
+
+impl<R: RawLock> Default for Condition<R> {
+    fn default() -> Self {
         Self::new_in()
     }
 }

@@ -283,13 +283,3 @@ fn no() -> *mut ffi::PyObject {
     // SAFETY: False is always there.
     unsafe { ffi::Py_NewRef(no) }
 }
-
-/// Lets the engine rely on the interpreter's lock, if there is one. Called while the module is imported.
-pub(crate) fn rely_on_interpreter_lock() {
-    if !cfg!(Py_GIL_DISABLED) {
-        // SAFETY: engine code of this module runs attached, which on this build means with the interpreter's lock, and
-        // that lock orders the steps of all threads; the module is being imported, so nothing is in use yet.
-        // (Threads between two runs are not attached. They only use state that `interlock_pool` guards by itself.)
-        unsafe { interlock_wait::host_excludes_threads() };
-    }
-}

@@ -1,6 +1,6 @@
 //! The answer of a task: its result or its exception.
 
-use interlock_pool::Outcome;
+use crate::engine::Outcome;
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 

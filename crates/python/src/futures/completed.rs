@@ -1,8 +1,9 @@
 //! Waiting for many futures at once: `as_completed()` and `wait()`.
 
+use crate::engine::StateLock;
 use interlock_pool::Watch;
+use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyStopIteration, PyTimeoutError};
 use pyo3::gc::PyVisit;

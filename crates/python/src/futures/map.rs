@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use interlock_wait::{Deadline, StateLock};
+use crate::engine::StateLock;
+use interlock_wait::Deadline;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::gc::PyVisit;

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
+use crate::engine::StateLock;
 use interlock_pool::DEFAULT_PRIORITY;
 use interlock_queue::{PutError, PutOutcome};
+use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyAttributeError, PyException};
 use pyo3::gc::PyVisit;

@@ -1,6 +1,7 @@
 //! Futures that are cancelled when their time is over.
 
-use interlock_pool::{DelayQueue, Ticket};
+use crate::engine::DelayQueue;
+use interlock_pool::Ticket;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
@@ -28,7 +29,7 @@ impl Alarms {
     #[new]
     fn new() -> Self {
         Alarms {
-            engine: Arc::new(DelayQueue::new()),
+            engine: Arc::new(DelayQueue::new_in()),
         }
     }
 

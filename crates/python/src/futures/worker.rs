@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use interlock_pool::{Counts, WorkQueue};
+use crate::engine::{Counts, StateLock, WorkQueue};
 use interlock_queue::GetError;
+use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, StateLock};
 use pyo3::prelude::*;
 
 use super::future::Future;
@@ -56,7 +56,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Shared {
-            queue: WorkQueue::new(0),
+            queue: WorkQueue::new_in(0),
             counts: Counts::default(),
         })
     }

@@ -1,6 +1,6 @@
 //! The handles that the threads of a pool have to its engine.
 
-use interlock_pool::CountedQueue;
+use crate::engine::CountedQueue;
 use interlock_queue::GetError;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;

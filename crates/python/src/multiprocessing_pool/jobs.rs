@@ -7,10 +7,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use interlock_sync::Event;
+use crate::engine::{Event, StateLock};
+use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
-use interlock_wait::{Deadline, StateLock};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -336,7 +336,7 @@ impl Imap {
     /// threads take turns.
     #[cold]
     fn let_catch_up(&self, py: Python<'_>) -> PyResult<()> {
-        let (never, mut waited) = (Event::new(), Ok(()));
+        let (never, mut waited) = (Event::new_in(), Ok(()));
         self.stream.buffer.let_catch_up(|| {
             waited = blocking::wait(py, Deadline::after(MOMENT), |context| {
                 let _ = never.wait_with(context);

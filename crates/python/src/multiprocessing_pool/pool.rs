@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use interlock_pool::ReorderBuffer;
+use crate::engine::ReorderBuffer;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 use pyo3::PyTraverseError;

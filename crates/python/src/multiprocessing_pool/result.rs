@@ -2,10 +2,11 @@
 
 use std::sync::OnceLock;
 
+use crate::engine::StateLock;
 use interlock_pool::{Refusal, Waited};
+use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
-use interlock_wait::{Deadline, StateLock};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;

@@ -1,6 +1,6 @@
 //! The state that a pool and its workers share.
 
-use interlock_pool::CountedQueue;
+use crate::engine::CountedQueue;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
@@ -41,7 +41,7 @@ impl Shared {
 impl Shared {
     pub(super) fn new() -> Self {
         Shared {
-            tasks: CountedQueue::new(),
+            tasks: CountedQueue::new_in(),
             state: Arc::new(State::new()),
         }
     }

@@ -1,7 +1,7 @@
 //! An iterable from which several workers take items, one worker at a time.
 
-use interlock_sync::Lock;
-use interlock_wait::{Deadline, StateLock};
+use crate::engine::{Lock, StateLock};
+use interlock_wait::Deadline;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
@@ -45,7 +45,7 @@ impl Drop for Release<'_> {
 impl SharedIterator {
     pub(super) fn new(iterable: Py<PyAny>) -> Self {
         SharedIterator {
-            turn: Lock::new(),
+            turn: Lock::new_in(),
             source: StateLock::new(Source::Unbegun(iterable)),
         }
     }

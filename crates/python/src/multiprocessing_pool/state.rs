@@ -1,7 +1,6 @@
 //! The state of a pool that its jobs use, and the callbacks that are due.
 
-use interlock_pool::CountedQueue;
-use interlock_wait::StateLock;
+use crate::engine::{CountedQueue, StateLock};
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::PyTraverseError;
@@ -33,7 +32,7 @@ struct Jobs {
 impl State {
     pub(super) fn new() -> Self {
         State {
-            deliveries: CountedQueue::new(),
+            deliveries: CountedQueue::new_in(),
             terminated: AtomicBool::new(false),
             jobs: StateLock::new(Jobs {
                 unfinished: 0,

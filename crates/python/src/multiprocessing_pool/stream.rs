@@ -1,7 +1,6 @@
 //! The results of `imap()` on their way from the workers to the iterator.
 
-use interlock_pool::ReorderBuffer;
-use interlock_wait::StateLock;
+use crate::engine::{ReorderBuffer, StateLock};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 

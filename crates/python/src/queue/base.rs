@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use interlock_queue::{GetError, PutError, Queue as Engine};
+use crate::engine::Queue as Engine;
+use interlock_queue::{GetError, PutError};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::global::{AtomicIsize, Ordering};
 use pyo3::prelude::*;
@@ -35,7 +36,7 @@ impl Queue {
     pub(super) fn new_of(class: &Bound<'_, PyType>) -> PyResult<PyClassInitializer<Self>> {
         let kind = Kind::of_class(class)?;
         let queue = Queue {
-            engine: Engine::with_store(Items::new(kind), 0),
+            engine: Engine::with_store_in(Items::new(kind), 0),
             maxsize: AtomicIsize::new(0),
             kind,
             callbacks: Callbacks::default(),

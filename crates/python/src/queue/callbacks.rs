@@ -2,7 +2,7 @@
 
 use std::task::Wake;
 
-use interlock_wait::StateLock;
+use crate::engine::StateLock;
 use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;

@@ -1,6 +1,7 @@
 //! `queue.SimpleQueue`.
 
-use interlock_queue::{Fifo, GetError, PutError, Queue as Engine};
+use crate::engine::Queue as Engine;
+use interlock_queue::{Fifo, GetError, PutError};
 use interlock_wait::Deadline;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyTypeError;
@@ -44,7 +45,7 @@ impl SimpleQueue {
             return Err(PyTypeError::new_err(message));
         }
         Ok(SimpleQueue {
-            engine: Engine::new(0),
+            engine: Engine::with_store_in(Fifo::new(), 0),
             initialized: Initialized::new(),
         })
     }

@@ -15,7 +15,7 @@ APP = """
 """
 
 
-def test_captured_names_are_reported_by_module_and_warned_of_once(check: Check) -> None:
+def test_names_imported_before_are_reported_by_module_and_warned_of_once(check: Check) -> None:
     check(
         """
     import warnings
@@ -37,7 +37,7 @@ def test_captured_names_are_reported_by_module_and_warned_of_once(check: Check) 
     )
 
 
-def test_no_warning_when_nothing_outside_the_standard_library_is_captured(check: Check) -> None:
+def test_no_warning_when_nothing_outside_the_standard_library_was_imported_before(check: Check) -> None:
     check(
         """
     import warnings
@@ -138,7 +138,7 @@ def test_modules_that_load_lazily_are_not_loaded_by_the_search(check: Check) -> 
     )
 
 
-def test_queues_made_after_pass_for_the_classes_that_were_captured_before(check: Check) -> None:
+def test_queues_made_after_pass_for_the_classes_that_were_imported_before(check: Check) -> None:
     check(
         """
     import queue

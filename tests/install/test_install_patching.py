@@ -24,7 +24,7 @@ SNAPSHOT = """
 """
 
 
-def test_every_rebuilt_name_is_replaced_and_put_back(check: Check) -> None:
+def test_every_name_of_ours_is_replaced_and_restored(check: Check) -> None:
     check(
         SNAPSHOT
         + """
@@ -122,7 +122,7 @@ def test_only_the_named_modules_are_patched(check: Check) -> None:
     )
 
 
-def test_a_module_that_is_not_rebuilt_is_refused_before_anything_changes(check: Check) -> None:
+def test_a_module_without_replaced_names_is_refused_before_anything_changes(check: Check) -> None:
     check(
         SNAPSHOT
         + """

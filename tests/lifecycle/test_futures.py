@@ -234,7 +234,11 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "result": ("x = Future()", "x.result()", "x.set_result(1); assert x.result(5) == 1"),
     "result with a timeout": ("x = Future()", "x.result(30)", "assert x.cancel() and not x._waiters"),
     "exception": ("x = Future()", "x.exception()", "x.set_exception(KeyError()); assert x.exception(5)"),
-    "open result": ("x = Future(); x._condition", "x.result()", "x.set_result(1); assert x.result(5) == 1"),
+    "materialized result": (
+        "x = Future(); x._condition",
+        "x.result()",
+        "x.set_result(1); assert x.result(5) == 1",
+    ),
     "wait": (
         "x, y = Future(), Future(); y.set_result(2)",
         "futures.wait([x, y])",

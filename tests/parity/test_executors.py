@@ -211,7 +211,7 @@ def test_a_class_that_starts_its_threads_itself() -> None:
     """)
 
 
-def test_a_class_that_overrides_submit_is_heard_by_map(make: Make) -> None:
+def test_map_calls_an_overridden_submit(make: Make) -> None:
     calls: list[Any] = []
 
     class Heard(make):  # type: ignore[valid-type,misc]

@@ -90,7 +90,7 @@ def test_strict_raises_before_anything_is_changed(check: Check) -> None:
         raise AssertionError
     assert (dict(vars(threading)), dict(vars(queue))) == before and interlock.installed() == ()
     del app.Guard, app.Queue
-    assert interlock.install(strict=True).modules == interlock._install.REBUILT
+    assert interlock.install(strict=True).modules == interlock._install.REPLACED
     """,
         app=APP,
     )

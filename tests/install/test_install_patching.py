@@ -30,7 +30,7 @@ def test_every_name_of_ours_is_replaced_and_restored(check: Check) -> None:
         + """
     report = interlock.install()
     assert report.enabled
-    assert report.modules == report.added == interlock.installed() == interlock._install.REBUILT
+    assert report.modules == report.added == interlock.installed() == interlock._install.REPLACED
     assert sys.modules["threading"] is threading and sys.modules["queue"] is queue
     assert is_ours("threading") and is_ours("queue")
     assert threading.Lock is interlock.threading.Lock and queue.Queue is interlock.queue.Queue
@@ -97,7 +97,7 @@ def test_a_second_install_changes_nothing(check: Check) -> None:
         + """
     interlock.install()
     again = interlock.install()
-    assert again.modules == interlock._install.REBUILT and again.added == () and not again.names
+    assert again.modules == interlock._install.REPLACED and again.added == () and not again.names
     interlock.uninstall()
     interlock.uninstall()
     assert is_original("threading") and is_original("queue")

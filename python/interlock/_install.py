@@ -216,7 +216,9 @@ def _selection(only: Iterable[str] | None) -> tuple[str, ...]:
     wanted = {only} if isinstance(only, str) else set(only)
     unknown = sorted(map(str, wanted.difference(REPLACED)))
     if unknown:
-        raise ValueError(f"interlock does not replace {', '.join(unknown)}; it replaces {', '.join(REPLACED)}")
+        raise ValueError(
+            f"interlock does not replace {', '.join(unknown)}; it replaces {', '.join(REPLACED)}"
+        )
     return tuple(name for name in REPLACED if name in wanted)
 
 

@@ -129,9 +129,7 @@ def test_a_cancelled_call_is_told_once(gate: Gate, looked_into: bool) -> None:
         waiting = pool.submit(int)
         if looked_into:
             assert waiting._condition
-        waiting.add_done_callback(
-            Future._interlock_cancel_at_once
-        )  # as the clock's thread may do at that moment
+        waiting.add_done_callback(Future._interlock_cancel_at_once)  # as the clock may do at that moment
         assert waiting.cancel()
         assert waiting._state == "CANCELLED_AND_NOTIFIED"
         gate.open.set()

@@ -32,7 +32,7 @@ async def tell() -> None:
         barrier = Barrier(PARTIES)
         calls = [loop.run_in_executor(pool, meet, barrier, f"guest {n}") for n in range(PARTIES)]
         meeting = asyncio.gather(*calls)
-        print("the loop went on meanwhile:", await count_until(meeting))
+        print("the loop kept running meanwhile:", await count_until(meeting))
         print(sorted(await meeting))
 
         print("to_thread:", await asyncio.to_thread(pow, 3, 4))

@@ -34,11 +34,11 @@ def main() -> None:
         future.add_done_callback(careless)
         future.add_done_callback(lambda future: heard.append(future.result()))
         gate.set()
-        print("the next call is made as if nothing had been:", executor.submit(pow, 2, 10).result())
-    print("the other callback heard:", heard)
+        print("the next call works as usual:", executor.submit(pow, 2, 10).result())
+    print("the other callback got:", heard)
     print("the future itself:", future.result(), future.exception())
 
-    print("added when it is done:")
+    print("added to a finished future:")
     future.add_done_callback(careless)
 
 

@@ -34,7 +34,7 @@ def main() -> None:
         gate.set()
     print(*heard, sep="\n")
 
-    good.add_done_callback(lambda _: print("done already: called at once by", current_thread().name))
+    good.add_done_callback(lambda _: print("already done: called at once by", current_thread().name))
 
 
 if __name__ == "__main__":

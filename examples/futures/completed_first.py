@@ -21,7 +21,7 @@ def main() -> None:
         futures = {executor.submit(travel, name): name for name in NAMES}
         gates["south"].set()
         done, not_done = wait(futures, return_when=FIRST_COMPLETED)
-        print("first:", [futures[future] for future in done], "and", len(not_done), "on their way")
+        print("first:", [futures[future] for future in done], "and", len(not_done), "not done yet")
 
         order = ["south", "west", "north", "east"]
         for number, future in enumerate(as_completed(futures), 1):

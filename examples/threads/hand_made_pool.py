@@ -79,7 +79,7 @@ def main() -> None:
         try:
             pool.submit(lambda: 1 // 0).result()
         except ZeroDivisionError as error:
-            print("error brought home:", type(error).__name__)
+            print("error raised in the caller:", type(error).__name__)
     print("threads alive after the pool:", sum(thread.is_alive() for thread in pool.threads))
 
 

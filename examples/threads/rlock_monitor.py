@@ -77,10 +77,10 @@ def main() -> None:
         print("Lock lets its owner in again:", plain.acquire(blocking=False))
     with reentrant:
         print("RLock lets its owner in again:", reentrant.acquire(blocking=False))
-        print("held twice, a stranger gets in:", stranger_gets(reentrant))
+        print("held twice, another thread gets in:", stranger_gets(reentrant))
         reentrant.release()
-        print("held once, a stranger gets in:", stranger_gets(reentrant))
-    print("free, a stranger gets in:", stranger_gets(reentrant))
+        print("held once, another thread gets in:", stranger_gets(reentrant))
+    print("free, another thread gets in:", stranger_gets(reentrant))
 
 
 if __name__ == "__main__":

@@ -30,11 +30,11 @@ def main() -> None:
     ticker.ticked_thrice.wait()
 
     thread.join(timeout=0.02)
-    print("alive while the flag is down:", thread.is_alive())
+    print("alive before the flag is set:", thread.is_alive())
 
     ticker.stop.set()
     thread.join(timeout=10)
-    print("alive after the flag went up:", thread.is_alive())
+    print("alive after the flag is set:", thread.is_alive())
     print("ticked at least three times:", ticker.ticks >= 3)
 
 

@@ -26,7 +26,7 @@ def main() -> None:
 
     print("calls:", calls)
     print("not before its time:", elapsed > INTERVAL - 0.001)
-    print("cancelled timer did not hold us up:", elapsed < 60)
+    print("cancelled timer did not delay the program:", elapsed < 60)
     print("timers alive:", soon.is_alive(), never.is_alive())
 
 

@@ -36,7 +36,7 @@ try:
     {join}(modules)
 except ImportError as error:
     import warnings
-    warnings.warn(f"this child process goes on without Interlock, which its parent uses: {{error}}",
+    warnings.warn(f"this child process continues without Interlock, which its parent uses: {{error}}",
                   RuntimeWarning)
 finally:
     if lacking:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-__all__ = ["REBUILT", "install", "installed", "join_as_fork_server", "join_parent", "served", "uninstall"]
+__all__ = ["REPLACED", "install", "installed", "join_as_fork_server", "join_parent", "served", "uninstall"]
 
 _MODULES = {
     "threading": ("threading",),
@@ -37,7 +37,7 @@ _MODULES = {
 }
 """Each replaced module, and the modules that `install` patches once it has been imported, in this order."""
 
-REBUILT = tuple(_MODULES)
+REPLACED = tuple(_MODULES)
 """The standard modules in which Interlock replaces names, as programs import them."""
 
 _ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
@@ -152,7 +152,7 @@ def uninstall() -> None:
     Objects made by Interlock continue to work. A name that somebody else has replaced since keeps their replacement.
     Does nothing if nothing is installed. Does not block.
     """
-    _remove(REBUILT)
+    _remove(REPLACED)
 
 
 def installed() -> tuple[str, ...]:
@@ -160,14 +160,14 @@ def installed() -> tuple[str, ...]:
 
     Empty if Interlock is not installed. Does not block.
     """
-    return tuple(name for name in REBUILT if name in _active or name in _pending)
+    return tuple(name for name in REPLACED if name in _active or name in _pending)
 
 
 def join_parent(modules: tuple[str, ...]) -> None:
     """Install in a child process exactly what its parent has installed (see `interlock._children`)."""
     _remove(tuple(name for name in installed() if name not in modules))
     if not turned_off() and who_has_patched() is None:
-        _install(tuple(name for name in modules if name in REBUILT), strict=False)
+        _install(tuple(name for name in modules if name in REPLACED), strict=False)
 
 
 def join_as_fork_server(modules: tuple[str, ...]) -> None:
@@ -212,12 +212,14 @@ def _say(sentence: str) -> None:
 
 def _selection(only: Iterable[str] | None) -> tuple[str, ...]:
     if only is None:
-        return REBUILT
+        return REPLACED
     wanted = {only} if isinstance(only, str) else set(only)
-    unknown = sorted(map(str, wanted.difference(REBUILT)))
+    unknown = sorted(map(str, wanted.difference(REPLACED)))
     if unknown:
-        raise ValueError(f"interlock does not replace {', '.join(unknown)}; it replaces {', '.join(REBUILT)}")
-    return tuple(name for name in REBUILT if name in wanted)
+        raise ValueError(
+            f"interlock does not replace {', '.join(unknown)}; it replaces {', '.join(REPLACED)}"
+        )
+    return tuple(name for name in REPLACED if name in wanted)
 
 
 def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
@@ -252,7 +254,7 @@ def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
         enabled=True,
         modules=installed(),
         added=added,
-        pending=tuple(name for name in REBUILT if name in _pending),
+        pending=tuple(name for name in REPLACED if name in _pending),
         names={name: _patched_names(name) for name in added if name in _active},
         captured=user,
         captured_stdlib=std,

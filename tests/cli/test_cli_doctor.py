@@ -56,7 +56,7 @@ def test_a_missing_engine_is_a_problem(launcher: Launcher) -> None:
     assert "all is well" not in done.out
 
 
-def test_names_captured_at_start_are_reported(launcher: Launcher) -> None:
+def test_names_imported_at_start_are_reported(launcher: Launcher) -> None:
     launcher.write("early/sitecustomize.py", "from threading import Lock")
     path = launcher.run("-c", "import os; print(os.environ.get('PYTHONPATH', ''))").out.strip()
     done = launcher.interlock("doctor", env={"PYTHONPATH": f"early:{path}"})

@@ -15,7 +15,7 @@ APP = """
 """
 
 
-def test_captured_names_are_reported_by_module_and_warned_of_once(check: Check) -> None:
+def test_names_imported_before_are_reported_by_module_and_warned_of_once(check: Check) -> None:
     check(
         """
     import warnings
@@ -37,7 +37,7 @@ def test_captured_names_are_reported_by_module_and_warned_of_once(check: Check) 
     )
 
 
-def test_no_warning_when_nothing_outside_the_standard_library_is_captured(check: Check) -> None:
+def test_no_warning_when_nothing_outside_the_standard_library_was_imported_before(check: Check) -> None:
     check(
         """
     import warnings
@@ -90,7 +90,7 @@ def test_strict_raises_before_anything_is_changed(check: Check) -> None:
         raise AssertionError
     assert (dict(vars(threading)), dict(vars(queue))) == before and interlock.installed() == ()
     del app.Guard, app.Queue
-    assert interlock.install(strict=True).modules == interlock._install.REBUILT
+    assert interlock.install(strict=True).modules == interlock._install.REPLACED
     """,
         app=APP,
     )
@@ -138,7 +138,7 @@ def test_modules_that_load_lazily_are_not_loaded_by_the_search(check: Check) -> 
     )
 
 
-def test_queues_made_after_pass_for_the_classes_that_were_captured_before(check: Check) -> None:
+def test_queues_made_after_pass_for_the_classes_that_were_imported_before(check: Check) -> None:
     check(
         """
     import queue

@@ -245,7 +245,7 @@ def test_a_child_that_cannot_load_interlock_goes_on_with_a_warning(check: Check)
     """
     output = check(script)
     assert output.startswith("ran\n0\n")
-    assert "RuntimeWarning: this child process goes on without Interlock" in output
+    assert "RuntimeWarning: this child process continues without Interlock" in output
 
 
 def test_uninstall_leaves_no_trace_in_multiprocessing(check: Check) -> None:

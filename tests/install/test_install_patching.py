@@ -24,13 +24,13 @@ SNAPSHOT = """
 """
 
 
-def test_every_rebuilt_name_is_replaced_and_put_back(check: Check) -> None:
+def test_every_name_of_ours_is_replaced_and_restored(check: Check) -> None:
     check(
         SNAPSHOT
         + """
     report = interlock.install()
     assert report.enabled
-    assert report.modules == report.added == interlock.installed() == interlock._install.REBUILT
+    assert report.modules == report.added == interlock.installed() == interlock._install.REPLACED
     assert sys.modules["threading"] is threading and sys.modules["queue"] is queue
     assert is_ours("threading") and is_ours("queue")
     assert threading.Lock is interlock.threading.Lock and queue.Queue is interlock.queue.Queue
@@ -97,7 +97,7 @@ def test_a_second_install_changes_nothing(check: Check) -> None:
         + """
     interlock.install()
     again = interlock.install()
-    assert again.modules == interlock._install.REBUILT and again.added == () and not again.names
+    assert again.modules == interlock._install.REPLACED and again.added == () and not again.names
     interlock.uninstall()
     interlock.uninstall()
     assert is_original("threading") and is_original("queue")
@@ -122,7 +122,7 @@ def test_only_the_named_modules_are_patched(check: Check) -> None:
     )
 
 
-def test_a_module_that_is_not_rebuilt_is_refused_before_anything_changes(check: Check) -> None:
+def test_a_module_without_replaced_names_is_refused_before_anything_changes(check: Check) -> None:
     check(
         SNAPSHOT
         + """

@@ -395,7 +395,7 @@ if sys.version_info >= (3, 12):
 
 
 @pytest.mark.parametrize("first", ["queue", "interlock.queue", "interlock._queue_classes", "asyncio"])
-def test_whoever_imports_the_queues_first_they_derive_from_the_original_ones(
+def test_queues_derive_from_the_original_ones_no_matter_who_imports_them_first(
     check: Check, first: str
 ) -> None:
     check(

@@ -52,7 +52,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[M
         sys.modules.pop(name, None)
 
 
-def test_rebuilt_names_are_ours_and_all_others_are_the_standard_modules(
+def test_replaced_names_are_ours_and_all_others_are_the_standard_modules(
     modules: tuple[ModuleType, ModuleType],
 ) -> None:
     std, ours = modules
@@ -91,7 +91,7 @@ def test_writing_and_deleting_goes_to_the_standard_module(modules: tuple[ModuleT
     assert ours._hook == "back"
 
 
-def test_writing_a_rebuilt_name_stays_here(modules: tuple[ModuleType, ModuleType]) -> None:
+def test_writing_a_replaced_name_stays_here(modules: tuple[ModuleType, ModuleType]) -> None:
     std, ours = modules
     mine = ours.rebuilt
     ours.rebuilt = "patched"

@@ -111,7 +111,7 @@ def test_a_submodule_is_an_attribute_only_once_it_is_imported(check: Check) -> N
     )
 
 
-def test_state_of_a_passed_through_package_is_shared() -> None:
+def test_state_of_an_unchanged_package_is_shared() -> None:
     ours = importlib.import_module("interlock.multiprocessing")
     assert "test_marker" not in dir(multiprocessing)
     ours.test_marker = 1  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ class Node:
 pytestmark = pytest.mark.usefixtures("few_objects")
 
 
-def opened(q: Any) -> Any:
+def materialized(q: Any) -> Any:
     with q.mutex:
         return q
 
@@ -88,7 +88,7 @@ def knowing(thing: Any, node: Node) -> Any:
     return thing
 
 
-def opened_while_waited_for(node: Node) -> Any:
+def materialized_while_waited_for(node: Node) -> Any:
     """Make an event with a stand-in for a thread that has given up."""
     event = knowing(threading.Event(), node)
     waiting = threading.Event()
@@ -128,7 +128,7 @@ def future_that_calls(node: Node) -> Any:
     return future
 
 
-def open_future(node: Node) -> Any:
+def materialized_future(node: Node) -> Any:
     future = future_that_calls(node)
     with future._condition:
         return future
@@ -170,7 +170,7 @@ def pool_with(node: Node) -> Any:
     return ended(pool)
 
 
-def open_pool(node: Node) -> Any:
+def materialized_pool(node: Node) -> Any:
     pool = ThreadPool(1, lambda _: None, (node,))
     assert pool._quick_put
     assert pool.apply(int) == 0
@@ -210,8 +210,8 @@ def looked_into(result: Any) -> Any:
 # A maker takes a node and returns an object that keeps the node alive; the node then refers to that object.
 HOLDERS: dict[str, Callable[[Node], Any]] = {
     "Queue": lambda node: holding(queue.Queue(), node),
-    "open Queue": lambda node: holding(opened(queue.Queue()), node),
-    "Queue opened later": lambda node: opened(holding(queue.Queue(), node)),
+    "materialized Queue": lambda node: holding(materialized(queue.Queue()), node),
+    "Queue materialized later": lambda node: materialized(holding(queue.Queue(), node)),
     "LifoQueue": lambda node: holding(queue.LifoQueue(), node),
     "PriorityQueue": lambda node: holding(queue.PriorityQueue(), node),
     "SimpleQueue": lambda node: holding(queue.SimpleQueue(), node),
@@ -220,7 +220,7 @@ HOLDERS: dict[str, Callable[[Node], Any]] = {
     "Thread": thread_with,
     "finished Thread": finished_thread,
     "Timer": lambda node: threading.Timer(1, print, [node]),
-    "Event opened while waited for": opened_while_waited_for,
+    "Event materialized while waited for": materialized_while_waited_for,
     "Semaphore of an own number": lambda node: threading.Semaphore(knowing(Number(1), node)),
     "BoundedSemaphore of an own number": lambda node: threading.BoundedSemaphore(knowing(Number(1), node)),
     "Queue of an own size": lambda node: queue.Queue(knowing(Number(9), node)),
@@ -229,17 +229,17 @@ HOLDERS: dict[str, Callable[[Node], Any]] = {
     "Future": future_with,
     "Future that failed": failed_future,
     "Future with a callback": future_that_calls,
-    "open Future": open_future,
+    "materialized Future": materialized_future,
     "Future of a task": future_of,
     "as_completed()": lambda node: futures.as_completed([future_with(node), future_with(node)]),
     "current_task()": current_task,
     "Executor.map()": mapped,
     "ThreadPoolExecutor": executor,
     "ThreadPool": pool_with,
-    "ThreadPool that is open": open_pool,
+    "ThreadPool that is materialized": materialized_pool,
     "ThreadPool that failed": failed_pool,
     "ApplyResult": lambda node: result_of(node, lambda pool: pool.apply_async(lambda: node)),
-    "open ApplyResult": lambda node: looked_into(
+    "materialized ApplyResult": lambda node: looked_into(
         result_of(node, lambda pool: pool.apply_async(lambda: node))
     ),
     "ApplyResult that failed": lambda node: result_of(node, lambda pool: pool.apply_async(fails, (node,))),
@@ -248,7 +248,7 @@ HOLDERS: dict[str, Callable[[Node], Any]] = {
     ),
     "MapResult": lambda node: result_of(node, lambda pool: pool.map_async(lambda _: node, range(3))),
     "imap()": lambda node: result_of(node, lambda pool: pool.imap(lambda _: node, range(3))),
-    "open imap()": lambda node: looked_into(
+    "materialized imap()": lambda node: looked_into(
         result_of(node, lambda pool: pool.imap(lambda _: node, range(3)))
     ),
     "imap_unordered()": lambda node: result_of(
@@ -260,7 +260,7 @@ HOLDERS: dict[str, Callable[[Node], Any]] = {
 ALONE: dict[str, Callable[[], Any]] = {
     "Queue in itself": lambda: in_itself(queue.Queue()),
     "LifoQueue in itself": lambda: in_itself(queue.LifoQueue()),
-    "open Queue in itself": lambda: in_itself(opened(queue.Queue())),
+    "materialized Queue in itself": lambda: in_itself(materialized(queue.Queue())),
     "SimpleQueue in itself": lambda: in_itself(queue.SimpleQueue()),
     "Queue as its own attribute": lambda: with_dict(queue.Queue()),
     "Condition as its own attribute": lambda: with_dict(threading.Condition()),
@@ -343,15 +343,15 @@ def test_a_queue_that_a_task_waited_for_is_freed(kind: str) -> None:
     assert [ref() for ref in refs] == [None, None]
 
 
-@pytest.mark.parametrize("opens", [False, True])
+@pytest.mark.parametrize("look", [False, True])
 @pytest.mark.parametrize("side", ["aget", "aput", "ajoin"])
-def test_a_task_that_is_left_when_its_loop_is_closed_is_collected(side: str, opens: bool) -> None:
+def test_a_task_that_is_left_when_its_loop_is_closed_is_collected(side: str, look: bool) -> None:
     for _ in range(20):
         q: Any = queue.Queue(1)
         if side != "aget":
             q.put(1)
-        if opens:
-            opened(q)
+        if look:
+            materialized(q)
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(lambda *_: None)  # 'Task was destroyed but it is pending!'
         task = loop.create_task(getattr(q, side)(*([2] if side == "aput" else [])))
@@ -365,8 +365,8 @@ def test_a_task_that_is_left_when_its_loop_is_closed_is_collected(side: str, ope
 
 
 @pytest.mark.parametrize("call", ["apply_async", "map_async", "imap", "imap_unordered"])
-@pytest.mark.parametrize("opens", ["nothing", "pool", "result"])
-def test_what_a_pool_has_to_do_is_not_collected(call: str, opens: str) -> None:
+@pytest.mark.parametrize("look", ["nothing", "pool", "result"])
+def test_what_a_pool_has_to_do_is_not_collected(call: str, look: str) -> None:
     """The collector frees neither the pool nor its arguments until it is done, and then all of them."""
     go, node = std_threading.Event(), Node()
 
@@ -379,13 +379,13 @@ def test_what_a_pool_has_to_do_is_not_collected(call: str, opens: str) -> None:
     result = getattr(pool, call)(waits_and_gives(node), *args)
     node.pool, node.result = pool, result  # type: ignore[attr-defined]
     ref = weakref.ref(node)
-    if opens == "pool":
+    if look == "pool":
         vars(pool)
-    elif opens == "result":
+    elif look == "result":
         vars(result)
     del node, result
     pool.close()
-    threads = [*pool._pool, *([pool._result_handler] if opens != "nothing" else [])]
+    threads = [*pool._pool, *([pool._result_handler] if look != "nothing" else [])]
     del pool
     gc.collect()
     assert end.alive

@@ -18,7 +18,7 @@ def held(lock):
 def full(q):
     q.put(0)
     return q
-def opened(q):
+def materialized(q):
     q.mutex
     return q
 def wait_in(condition):
@@ -56,8 +56,8 @@ WAITS: dict[str, str] = {
     "Queue.get_many": "lambda: queue.Queue().get_many(3)",
     "Queue.put": "lambda: full(queue.Queue(1)).put(1)",
     "Queue.join": "full(queue.Queue()).join",
-    "open Queue.get": "opened(queue.Queue()).get",
-    "open Queue.put": "lambda: opened(full(queue.Queue(1))).put(1)",
+    "materialized Queue.get": "materialized(queue.Queue()).get",
+    "materialized Queue.put": "lambda: materialized(full(queue.Queue(1))).put(1)",
     "PriorityQueue.get": "queue.PriorityQueue().get",
     "SimpleQueue.get": "queue.SimpleQueue().get",
     "Thread.join": "crew.threads[0].join",
@@ -71,7 +71,7 @@ BUSY: dict[str, str] = {
     "starting threads": "spin_on_threads",
     "a hand-over": "*ping_pong(queue.Queue(), queue.Queue())",
     "a hand-over through simple queues": "*ping_pong(queue.SimpleQueue(), queue.SimpleQueue())",
-    "a hand-over through open queues": "*ping_pong(opened(queue.Queue()), opened(queue.Queue()))",
+    "a hand-over through materialized queues": "*ping_pong(materialized(queue.Queue()), materialized(queue.Queue()))",
 }
 
 

@@ -11,7 +11,7 @@ from interlock import queue, threading
 
 pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("few_objects")]
 
-KINDS = ["Queue", "LifoQueue", "PriorityQueue", "open Queue", "SimpleQueue"]
+KINDS = ["Queue", "LifoQueue", "PriorityQueue", "materialized Queue", "SimpleQueue"]
 
 
 class Mark:
@@ -34,8 +34,8 @@ class Item(Mark):
 def make(kind: str, maxsize: int = 0) -> Any:
     if kind == "SimpleQueue":
         return queue.SimpleQueue()
-    q = getattr(queue, kind.removeprefix("open "))(maxsize)
-    if kind.startswith("open"):
+    q = getattr(queue, kind.removeprefix("materialized "))(maxsize)
+    if kind.startswith("materialized"):
         with q.mutex:
             pass
     return q
@@ -67,11 +67,11 @@ def test_an_item_that_dies_after_get_may_use_the_queue(kind: str) -> None:
 def test_items_that_a_shutdown_discards_may_use_the_queue(kind: str) -> None:
     """The standard library frees items under its mutex, so there (and in materialized queues) they may only look."""
     q, seen = make(kind), []
-    is_open = kind in {"PriorityQueue", "open Queue"}
+    is_materialized = kind in {"PriorityQueue", "materialized Queue"}
 
     def at_death() -> None:
-        seen.append(q.unfinished_tasks if is_open else q.qsize())
-        if not is_open:
+        seen.append(q.unfinished_tasks if is_materialized else q.qsize())
+        if not is_materialized:
             with pytest.raises(queue.ShutDown):
                 q.put(1)
             with pytest.raises(queue.ShutDown):

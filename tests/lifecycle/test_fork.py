@@ -60,7 +60,7 @@ WAITS: dict[str, tuple[str, str, str]] = {
         "assert x.get(timeout=5) == 0; assert x.empty(); x.put(2, timeout=5); assert x.get(timeout=5) == 2",
     ),
     "queue join": ("x = queue.Queue(); x.put(0)", "x.join()", "x.get(timeout=5); x.task_done(); x.join()"),
-    "open queue get": (
+    "materialized queue get": (
         "x = queue.Queue(); x.mutex",
         "x.get()",
         "x.put(1); assert x.get(timeout=5) == 1; x.task_done(); x.join()",
@@ -92,7 +92,7 @@ for _ in range(3):
 """)
 
 
-def test_a_lock_held_by_a_lost_thread_stays_held_and_can_be_made_new(passes: Passes) -> None:
+def test_a_lock_held_by_a_missing_thread_stays_held_and_can_be_made_new(passes: Passes) -> None:
     passes("""
         locks = [threading.Lock(), threading.RLock(), threading.Condition()._lock]
         held, go = std.Event(), std.Event()

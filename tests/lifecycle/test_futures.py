@@ -234,7 +234,11 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "result": ("x = Future()", "x.result()", "x.set_result(1); assert x.result(5) == 1"),
     "result with a timeout": ("x = Future()", "x.result(30)", "assert x.cancel() and not x._waiters"),
     "exception": ("x = Future()", "x.exception()", "x.set_exception(KeyError()); assert x.exception(5)"),
-    "open result": ("x = Future(); x._condition", "x.result()", "x.set_result(1); assert x.result(5) == 1"),
+    "materialized result": (
+        "x = Future(); x._condition",
+        "x.result()",
+        "x.set_result(1); assert x.result(5) == 1",
+    ),
     "wait": (
         "x, y = Future(), Future(); y.set_result(2)",
         "futures.wait([x, y])",
@@ -304,9 +308,7 @@ def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None
         for pause in (0.0, 0.05):
             line(process, "waiting")
             until_blocked([process.pid], process.pid)
-            select.select(
-                [], [], [], pause
-            )  # not for an order: after 20 ms a wait sleeps without waking by itself
+            select.select([], [], [], pause)  # not for an order: after 20 ms a wait sleeps until woken
             sent = time.monotonic()
             process.send_signal(signal.SIGINT)
             latencies.append(float(line(process, r"[\d.]+")) - sent)

@@ -154,9 +154,7 @@ def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None
         for pause in (0.0, 0.05):
             line(process, "waiting")
             until_blocked([process.pid], process.pid)
-            select.select(
-                [], [], [], pause
-            )  # not for an order: after 20 ms a wait sleeps without waking by itself
+            select.select([], [], [], pause)  # not for an order: after 20 ms a wait sleeps until woken
             sent = time.monotonic()
             process.send_signal(signal.SIGINT)
             latencies.append(float(line(process, r"[\d.]+")) - sent)

@@ -56,7 +56,7 @@ def wait_in_vain(wait: Callable[[], object]) -> Callable[[], None]:
     return step
 
 
-def opened() -> Any:
+def materialized() -> Any:
     q = queue.Queue()
     with q.mutex:
         return q
@@ -64,7 +64,7 @@ def opened() -> Any:
 
 STEPS: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
     "Queue": (lambda: fill_and_empty(queue.Queue()), 4000),
-    "open Queue": (lambda: fill_and_empty(opened()), 2000),
+    "materialized Queue": (lambda: fill_and_empty(materialized()), 2000),
     "LifoQueue": (lambda: fill_and_empty(queue.LifoQueue()), 4000),
     "PriorityQueue": (lambda: fill_and_empty(queue.PriorityQueue()), 1000),
     "SimpleQueue": (lambda: fill_and_empty(queue.SimpleQueue()), 4000),
@@ -72,7 +72,7 @@ STEPS: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
     "waits of one Queue": (lambda: wait_in_vain(partial(queue.Queue().get, timeout=1e-6)), 3000),
     "waits of one Condition": (lambda: condition_wait(threading.Condition()), 3000),
     "locks": (lambda: lambda: [threading.Lock(), threading.RLock(), threading.Condition()], 20000),
-    "queues": (lambda: lambda: [queue.Queue(), queue.SimpleQueue(), opened()], 5000),
+    "queues": (lambda: lambda: [queue.Queue(), queue.SimpleQueue(), materialized()], 5000),
     "threads": (lambda: start_and_join, 400),
     "exceptions": (lambda: wait_in_vain(queue.Queue().get_nowait), 50000),
 }
@@ -169,7 +169,7 @@ def test_a_thread_keeps_nothing_alive_that_it_was_given() -> None:
 
 
 def test_an_item_that_was_got_is_not_kept() -> None:
-    for q in (queue.Queue(), queue.LifoQueue(), queue.SimpleQueue(), opened()):
+    for q in (queue.Queue(), queue.LifoQueue(), queue.SimpleQueue(), materialized()):
         item = Local()
         ref = weakref.ref(item)
         q.put(item)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from interlock import threading
-from interlock.multiprocessing import _staff
+from interlock.multiprocessing import _core
 from interlock.multiprocessing._calls import call_for_each
 from interlock.multiprocessing.pool import ThreadPool
 
@@ -222,7 +222,7 @@ def test_initializers_that_fail_end_in_an_error(monkeypatch: pytest.MonkeyPatch)
     assert [report.exc_type for report in reported] == [KeyError] * 3
 
 
-def test_who_counted_on_a_worker_that_could_not_be_started_hears_of_it(
+def test_a_call_whose_worker_could_not_be_started_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pool = ThreadPool(2)
@@ -237,7 +237,7 @@ def test_who_counted_on_a_worker_that_could_not_be_started_hears_of_it(
         with pytest.raises(RuntimeError, match="can't start"):
             pool.apply(int)
 
-    monkeypatch.setattr(_staff, "_start", fail)
+    monkeypatch.setattr(_core, "_start", fail)
     thread = threading.Thread(target=start)
     thread.start()
     assert starting.wait(LIMIT)

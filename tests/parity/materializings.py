@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from types import FunctionType
 from typing import NamedTuple
 
-from tests.parity.materializings_waited_for import EXECUTORS, MADE, OPEN_BY, WAITING, WAITS
+from tests.parity.materializings_waited_for import EXECUTORS, LOOK_BY, MADE, WAITING, WAITS
 
 
 class Kind(NamedTuple):
@@ -354,7 +354,7 @@ def _waiting() -> Iterable[tuple[str, str]]:
             lines = textwrap.dedent(code).strip()
             if "\n" not in lines:
                 lines = "\n".join(lines.split("; "))
-            yield f"{name}, waited for: {what}", f"{WAITS}x = {made}\n{lines.replace('OPEN', OPEN_BY[name])}"
+            yield f"{name}, waited for: {what}", f"{WAITS}x = {made}\n{lines.replace('LOOK', LOOK_BY[name])}"
 
 
 SNIPPETS = dict([*_attributes_and_hooks(), *_whole(), *_waiting()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-OPEN_BY = {
+LOOK_BY = {
     "Event": "x._cond",
     "Semaphore": "x._cond",
     "BoundedSemaphore": "x._cond",
@@ -14,10 +14,10 @@ OPEN_BY = {
 
 WAITING = {
     "Event": {
-        "set": "crew = waits('x.wait(20)', 3); OPEN; x.set(); [crew.end(), x.is_set(), x.wait(0)]",
-        "a pulse": "crew = waits('x.wait(20)', 3); OPEN; x.set(); x.clear(); [crew.end(), x.is_set()]",
-        "a pulse before": "crew = waits('x.wait(20)', 3); x.set(); x.clear(); OPEN; [crew.end(), x.is_set()]",
-        "more come": "crew = waits('x.wait(20)', 2); OPEN; waits('x.wait(20)', 2, crew); x.set(); crew.end()",
+        "set": "crew = waits('x.wait(20)', 3); LOOK; x.set(); [crew.end(), x.is_set(), x.wait(0)]",
+        "a pulse": "crew = waits('x.wait(20)', 3); LOOK; x.set(); x.clear(); [crew.end(), x.is_set()]",
+        "a pulse before": "crew = waits('x.wait(20)', 3); x.set(); x.clear(); LOOK; [crew.end(), x.is_set()]",
+        "more come": "crew = waits('x.wait(20)', 2); LOOK; waits('x.wait(20)', 2, crew); x.set(); crew.end()",
         "set by its inside": """
             crew = waits('x.wait(20)', 2)
             with x._cond:
@@ -33,19 +33,19 @@ WAITING = {
             x.set()
             [*said, crew.end()]
         """,
-        "a timeout": "crew = waits('x.wait(0.05)', 2); OPEN; [crew.end(), x.is_set()]",
+        "a timeout": "crew = waits('x.wait(0.05)', 2); LOOK; [crew.end(), x.is_set()]",
         "a timeout, and set": """
-            crew = waits('x.wait(0.05)'); waits('x.wait(20)', 1, crew); OPEN
+            crew = waits('x.wait(0.05)'); waits('x.wait(20)', 1, crew); LOOK
             said = [crew.until(1)]
             x.set()
             [*said, crew.end(), x.set(), len(x._cond._waiters)]
         """,
     },
     "Semaphore": {
-        "release": "x.acquire(); crew = waits('x.acquire()', 3); OPEN; x.release(2); said = crew.until(2)[:]; "
+        "release": "x.acquire(); crew = waits('x.acquire()', 3); LOOK; x.release(2); said = crew.until(2)[:]; "
         "x.release(); [said, crew.end(), x._value]",
-        "a timeout": "x.acquire(); crew = waits('x.acquire(timeout=0.05)', 2); OPEN; [crew.end(), x._value]",
-        "timeouts left": "x.acquire(); crew = waits('x.acquire(True, 20)', 2); OPEN; x.release(2); "
+        "a timeout": "x.acquire(); crew = waits('x.acquire(timeout=0.05)', 2); LOOK; [crew.end(), x._value]",
+        "timeouts left": "x.acquire(); crew = waits('x.acquire(True, 20)', 2); LOOK; x.release(2); "
         "[crew.end(), x._value]",
         "with": """
             x.acquire()
@@ -61,7 +61,7 @@ WAITING = {
         "release": """
             x.acquire()
             crew = waits('x.acquire()')
-            OPEN
+            LOOK
             x.release()
             said = [crew.end(), x._value, x._initial_value]
             x.release()
@@ -96,7 +96,7 @@ WAITING = {
             crew = Crew()
             for me in range(4):
                 crew.start(functools.partial(wait, me))
-                if me == 1: OPEN
+                if me == 1: LOOK
             for number in (1, 2):
                 with x:
                     x.notify()
@@ -110,7 +110,7 @@ WAITING = {
                 with x:
                     return x.wait(20)
             crew = waits('wait()', 3)
-            OPEN
+            LOOK
             with x:
                 x.notify_all()
             [crew.end(), len(x._waiters)]
@@ -121,7 +121,7 @@ WAITING = {
                 with x:
                     return x.wait_for(lambda: done, 20) is done
             crew = waits('wait()', 3)
-            OPEN
+            LOOK
             with x:
                 x.notify_all()
             with x:
@@ -135,7 +135,7 @@ WAITING = {
                     return x.wait(timeout)
             crew = waits('wait(0.05)')
             waits('wait(20)', 1, crew)
-            OPEN
+            LOOK
             crew.until(1)
             with x:
                 x.notify()
@@ -148,7 +148,7 @@ WAITING = {
                 with lock:
                     return x.wait(20)
             crew = waits('wait()', 2)
-            OPEN
+            LOOK
             for number in (1, 2):
                 with lock:
                     x.notify()
@@ -163,37 +163,37 @@ WAITING = {
                     x.acquire()
                     return said
             crew = waits('wait()', 2)
-            OPEN
+            LOOK
             with x:
                 x.notify_all()
             [crew.end(), x.acquire(False)]
         """,
     },
     "Barrier": {
-        "the last comes": "crew = waits('x.wait()', 2); OPEN; crew.start(x.wait); "
+        "the last comes": "crew = waits('x.wait()', 2); LOOK; crew.start(x.wait); "
         "[sorted(crew.end()), x.n_waiting, x.broken]",
         "again": """
             crew = waits('x.wait(20)', 2)
-            OPEN
+            LOOK
             crew.start(x.wait)
             crew.end()
             for _ in range(3):
                 crew.start(x.wait)
             [sorted(crew.end()), x.n_waiting, x.broken, x._count, x._state]
         """,
-        "abort": "crew = waits('x.wait()', 2); OPEN; x.abort(); [crew.end(), x.broken, x.n_waiting]",
-        "reset": "crew = waits('x.wait()', 2); OPEN; x.reset(); [crew.end(), x.broken, x.n_waiting]",
+        "abort": "crew = waits('x.wait()', 2); LOOK; x.abort(); [crew.end(), x.broken, x.n_waiting]",
+        "reset": "crew = waits('x.wait()', 2); LOOK; x.reset(); [crew.end(), x.broken, x.n_waiting]",
         "abort, reset, and again": """
             crew = waits('x.wait()', 2)
-            OPEN
+            LOOK
             x.abort()
             said = [crew.end(), x.broken, x.reset(), x.broken]
             crew = waits('x.wait()', 3)
             [said, sorted(crew.end()), x.broken]
         """,
-        "a timeout": "crew = waits('x.wait(0.05)'); waits('x.wait()', 1, crew); OPEN; "
+        "a timeout": "crew = waits('x.wait(0.05)'); waits('x.wait()', 1, crew); LOOK; "
         "[crew.end(), x.broken, x.n_waiting]",
-        "its own timeout": "x = t.Barrier(3, timeout=0.05); crew = waits('x.wait()', 2); OPEN; "
+        "its own timeout": "x = t.Barrier(3, timeout=0.05); crew = waits('x.wait()', 2); LOOK; "
         "[crew.end(), x.broken, x.n_waiting]",
         "an action": """
             crew, calls = waits('x.wait()', 2), []
@@ -211,13 +211,13 @@ WAITING = {
         "said = [x.parties, x.n_waiting]; x.abort(); [said, crew.end()]",
     },
     "Queue": {
-        "get": "crew = waits('x.get()', 2); OPEN; x.put(1); x.put(2); "
+        "get": "crew = waits('x.get()', 2); LOOK; x.put(1); x.put(2); "
         "[sorted(crew.end()), x.qsize(), x.unfinished_tasks]",
-        "put": "x.put(0); crew = waits('x.put(1)', 2); OPEN; said = [x.get(), x.get(), x.get()]; "
+        "put": "x.put(0); crew = waits('x.put(1)', 2); LOOK; said = [x.get(), x.get(), x.get()]; "
         "[said, crew.end(), x.unfinished_tasks]",
-        "join": "x.put(0); crew = waits('x.join()', 2); OPEN; said = [x.get(), x.task_done()]; [said, crew.end()]",
-        "get, timeout": "crew = waits('x.get(timeout=0.05)', 2); OPEN; crew.end()",
-        "put, timeout": "x.put(0); crew = waits('x.put(1, True, 0.05)', 2); OPEN; [crew.end(), x.get(), x.empty()]",
+        "join": "x.put(0); crew = waits('x.join()', 2); LOOK; said = [x.get(), x.task_done()]; [said, crew.end()]",
+        "get, timeout": "crew = waits('x.get(timeout=0.05)', 2); LOOK; crew.end()",
+        "put, timeout": "x.put(0); crew = waits('x.put(1, True, 0.05)', 2); LOOK; [crew.end(), x.get(), x.empty()]",
         "get by the inside": """
             crew = waits('x.get()', 2)
             with x.mutex:
@@ -247,25 +247,25 @@ WAITING = {
             if not hasattr(std.Condition(), "locked") and not hasattr(q.Queue, "shutdown"): said = ["ShutDown"] * 2
             else:
                 crew = waits('x.get()', 2)
-                OPEN
+                LOOK
                 x.shutdown()
                 said = crew.end()
             said
         """,
     },
     "Future": {
-        "result": "crew = waits('x.result(20)', 2); OPEN; x.set_result(5); crew.end()",
-        "exception": "crew = waits('type(x.exception()).__name__'); waits('x.result()', 1, crew); OPEN; "
+        "result": "crew = waits('x.result(20)', 2); LOOK; x.set_result(5); crew.end()",
+        "exception": "crew = waits('type(x.exception()).__name__'); waits('x.result()', 1, crew); LOOK; "
         "x.set_exception(KeyError(1)); sorted(crew.end())",
-        "cancel": "crew = waits('x.result(20)', 2); OPEN; said = [x.cancel(), x.cancelled()]; [said, crew.end()]",
-        "a timeout": "crew = waits('x.result(0.05)', 2); OPEN; [crew.end(), x.done()]",
-        "wait": "crew = waits('f.wait([x], 20).done == {x}'); OPEN; x.set_result(5); [crew.end(), x._waiters]",
-        "as_completed": "crew = waits('list(f.as_completed([x, x])) == [x]'); OPEN; x.set_result(5); crew.end()",
+        "cancel": "crew = waits('x.result(20)', 2); LOOK; said = [x.cancel(), x.cancelled()]; [said, crew.end()]",
+        "a timeout": "crew = waits('x.result(0.05)', 2); LOOK; [crew.end(), x.done()]",
+        "wait": "crew = waits('f.wait([x], 20).done == {x}'); LOOK; x.set_result(5); [crew.end(), x._waiters]",
+        "as_completed": "crew = waits('list(f.as_completed([x, x])) == [x]'); LOOK; x.set_result(5); crew.end()",
         "callbacks": """
             calls = []
             x.add_done_callback(lambda future: calls.append(1))
             crew = waits('x.result()')
-            OPEN
+            LOOK
             x.add_done_callback(lambda future: calls.append(2))
             x.set_result(5)
             [crew.end(), calls]

@@ -160,15 +160,15 @@ MAXSIZES = [
 ]
 
 
-@pytest.mark.parametrize("opened", ["None", "x.mutex"])
+@pytest.mark.parametrize("look", ["None", "x.mutex"])
 @pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue"])
 @pytest.mark.parametrize("maxsize", [*MAXSIZES, "-10**30", "__import__('decimal').Decimal('1.5')"])
-def test_a_queue_is_bounded_by_any_number(kind: str, maxsize: str, opened: str) -> None:
+def test_a_queue_is_bounded_by_any_number(kind: str, maxsize: str, look: str) -> None:
     same(f"""
         def put(x):
             try: return x.put_nowait(1)
             except q.Full: return "full"
-        x = q.{kind}({maxsize}); {opened}
+        x = q.{kind}({maxsize}); {look}
         said = [repr(x.maxsize), type(x.maxsize).__name__]
         for _ in range(4):
             said.append((x.full(), put(x), x.qsize()))

@@ -156,7 +156,7 @@ def test_what_waits_is_cancelled_if_wanted(make: Make) -> None:
     assert futures[0].result(0) == 0
 
 
-def test_who_watches_hears_of_what_shutdown_cancels() -> None:
+def test_watchers_learn_what_shutdown_cancels() -> None:
     """The standard library lets them wait for ever."""
     gate, pool = Gate(), OURS.futures.ThreadPoolExecutor(1)
     futures = [pool.submit(gate, n) for n in range(4)]

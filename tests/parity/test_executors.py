@@ -211,7 +211,7 @@ def test_a_class_that_starts_its_threads_itself() -> None:
     """)
 
 
-def test_a_class_that_overrides_submit_is_heard_by_map(make: Make) -> None:
+def test_map_calls_an_overridden_submit(make: Make) -> None:
     calls: list[Any] = []
 
     class Heard(make):  # type: ignore[valid-type,misc]
@@ -326,11 +326,11 @@ def test_what_a_task_was_given_and_gave_is_let_go_of(make: Make) -> None:
             future = pool.submit(function, argument, other=other)
             del argument, other, function
             result = refs(future.result())
-            eventually(lambda: [ref() for ref in given] == [None] * 3, "the arguments let go of")
+            eventually(lambda: [ref() for ref in given] == [None] * 3, "the arguments are released")
             assert result[0]() is not None
             whole = refs(future)
             del future
-            eventually(lambda: whole[0]() is None and result[0]() is None, "the future let go of")
+            eventually(lambda: whole[0]() is None and result[0]() is None, "the future is released")
 
             mapped = pool.map(lambda _: Thing(), range(3))
             first = refs(next(mapped))
@@ -361,6 +361,6 @@ def test_the_exception_of_a_task_is_let_go_of(make: Make) -> None:
             with pytest.raises(Failed):
                 future.result(20)
             del future
-            eventually(lambda: ref() is None, "the exception let go of")
+            eventually(lambda: ref() is None, "the exception is released")
     finally:
         gc.enable()

@@ -1,4 +1,4 @@
-"""`wait()`, `as_completed()` and asyncio over futures of both libraries: native, or materialized before or midway."""
+"""`wait()`, `as_completed()` and asyncio over futures of both libraries, native, materialized, and switching midway."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_a_future_finished_by_hand_wakes_who_waits(impl: Implementation) -> None
 
 
 @pytest.mark.parametrize("method", ["result", "exception"])
-def test_a_future_that_is_opened_during_a_timed_wait_keeps_to_its_time(method: str) -> None:
+def test_a_future_that_is_materialized_during_a_timed_wait_keeps_to_its_time(method: str) -> None:
     x, begun = futures.Future(), time.monotonic()
     waiting = Other(lambda: getattr(x, method)(0.5))
     assert x._condition

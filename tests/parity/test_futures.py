@@ -31,7 +31,7 @@ STATES = {
     "set by hand": "x = f.Future(); x._result = 7; x._state = 'FINISHED'",
     "failed by hand": "x = f.Future(); x._exception = KeyError(7); x._state = 'FINISHED'",
 }
-OPENERS = {"closed": "None", "open": "x._condition"}
+LOOKS = {"native": "None", "materialized": "x._condition"}
 CALLS = [
     "x.cancel()",
     "x.cancelled()",
@@ -64,11 +64,11 @@ AFTER = """repr(x), x._state, x.done(), x.running(), x.cancelled(), x._result, r
     [y is x for y in seen]"""
 
 
-@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("state", STATES)
-def test_a_call_in_a_state(state: str, call: str, opener: str) -> None:
-    setup = f"seen = []\n{STATES[state]}\nx.add_done_callback(seen.append)\n{OPENERS[opener]}"
+def test_a_call_in_a_state(state: str, call: str, look: str) -> None:
+    setup = f"seen = []\n{STATES[state]}\nx.add_done_callback(seen.append)\n{LOOKS[look]}"
     code = f"{setup}\n{call}"
     ended = outcome(OURS, attempt(code, AFTER))
     theirs = outcome(STD, attempt(code, AFTER))
@@ -107,9 +107,9 @@ def test_callbacks_are_called_in_order_once_with_the_future(impl: Implementation
     assert len(seen) == 7
 
 
-@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize("look", LOOKS)
 def test_an_exception_of_a_callback_is_logged_and_the_others_are_called(
-    impl: Implementation, caplog: pytest.LogCaptureFixture, opener: str
+    impl: Implementation, caplog: pytest.LogCaptureFixture, look: str
 ) -> None:
     seen: list[Any] = []
 
@@ -117,7 +117,7 @@ def test_an_exception_of_a_callback_is_logged_and_the_others_are_called(
         raise ValueError("from a callback")
 
     x = impl.futures.Future()
-    if opener == "open":
+    if look == "materialized":
         assert x._condition
     x.add_done_callback(fail)
     x.add_done_callback(seen.append)
@@ -245,9 +245,9 @@ CYCLES = {
     "its exception": "x.set_exception(Error(node))",
     "a callback": "x.add_done_callback(partial(ignore, node))",
     "an attribute": "x.node = node",
-    "an open callback": "x._condition; x.add_done_callback(partial(ignore, node))",
-    "a callback opened later": "x.add_done_callback(partial(ignore, node)); x._waiters",
-    "an open result": "x._waiters; x.set_result(node)",
+    "a callback of a materialized future": "x._condition; x.add_done_callback(partial(ignore, node))",
+    "a callback of a future materialized later": "x.add_done_callback(partial(ignore, node)); x._waiters",
+    "a result of a materialized future": "x._waiters; x.set_result(node)",
     "a waiter": "x._waiters.append(node)",
 }
 

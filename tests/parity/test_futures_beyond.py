@@ -391,7 +391,7 @@ def test_the_smallest_number_comes_first(one: ThreadPoolExecutor, gate: Gate) ->
         one.at(priority=1 << 70).submit(int)
 
 
-def test_a_running_task_hears_of_its_cancel(one: ThreadPoolExecutor) -> None:
+def test_a_running_task_learns_of_its_cancel(one: ThreadPoolExecutor) -> None:
     begun = threading.Event()
     seen: list[Any] = []
 

@@ -51,7 +51,7 @@ def test_a_full_executor_has_submit_wait(gate: Gate) -> None:
         assert list(pool.map(abs, range(-50, 0))) == list(range(50, 0, -1))
 
 
-@pytest.mark.parametrize("how", ["by hand", "in time", "by hand, looked into"])
+@pytest.mark.parametrize("how", ["by hand", "in time", "by hand, materialized"])
 def test_a_cancelled_call_gives_up_its_place(gate: Gate, how: str) -> None:
     with ThreadPoolExecutor(1, max_pending=1) as pool:
         pool.submit(gate)
@@ -68,7 +68,7 @@ def test_a_cancelled_call_gives_up_its_place(gate: Gate, how: str) -> None:
         if how != "in time":
             eventually(lambda: said, "the submitter")
             until_blocked(said[:1])
-        if how == "by hand, looked into":
+        if how == "by hand, materialized":
             assert waiting._condition
         if how != "in time":
             assert waiting.cancel()
@@ -129,9 +129,7 @@ def test_a_cancelled_call_is_told_once(gate: Gate, looked_into: bool) -> None:
         waiting = pool.submit(int)
         if looked_into:
             assert waiting._condition
-        waiting.add_done_callback(
-            Future._interlock_cancel_at_once
-        )  # as the clock's thread may do at that moment
+        waiting.add_done_callback(Future._interlock_cancel_at_once)  # as the clock may do at that moment
         assert waiting.cancel()
         assert waiting._state == "CANCELLED_AND_NOTIFIED"
         gate.open.set()

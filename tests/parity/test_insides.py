@@ -109,7 +109,7 @@ def test_put_nowait_and_get_nowait_go_through_overridden_methods() -> None:
     """)
 
 
-def test_a_mixin_that_overrides_after_the_fact_is_heard() -> None:
+def test_a_mixin_that_overrides_after_the_fact_takes_effect() -> None:
     same("""
         class Base:
             def _put(self, item): self.queue.append(item * 2)

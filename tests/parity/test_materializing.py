@@ -68,13 +68,13 @@ COUNTS = {
 }
 
 
-def test_a_used_object_stays_closed(kind: str, make: Made) -> None:
+def test_a_used_object_stays_native(kind: str, make: Made) -> None:
     x = make()
     use(kind, x)
     assert not x._interlock_is_materialized
 
 
-def test_what_only_counts_does_not_open(kind: str, make: Made) -> None:
+def test_what_only_counts_materializes_nothing(kind: str, make: Made) -> None:
     x = make()
     for code in COUNTS[kind]:
         eval(code, {"x": x})
@@ -83,7 +83,7 @@ def test_what_only_counts_does_not_open(kind: str, make: Made) -> None:
     assert not x._interlock_is_materialized
 
 
-def test_attributes_of_ones_own_do_not_open(kind: str, make: Made) -> None:
+def test_attributes_of_ones_own_materialize_nothing(kind: str, make: Made) -> None:
     x = make()
     x.note, x._note = 1, 2
     del x.note
@@ -92,7 +92,7 @@ def test_attributes_of_ones_own_do_not_open(kind: str, make: Made) -> None:
     assert not x._interlock_is_materialized
 
 
-def test_a_derived_class_without_hooks_stays_closed(kind: str, make: Made) -> None:
+def test_a_derived_class_without_hooks_stays_native(kind: str, make: Made) -> None:
     class Derived(type(make())):  # type: ignore[misc]
         def summary(self) -> int:
             return 5
@@ -124,7 +124,7 @@ COUNTED = {
 }
 
 
-def test_each_look_inside_opens_that_object_alone(kind: str, make: Made) -> None:
+def test_each_look_inside_materializes_that_object_alone(kind: str, make: Made) -> None:
     other = make()
     for name in KINDS[kind].attributes:
         x = make()
@@ -147,13 +147,13 @@ def test_each_look_inside_opens_that_object_alone(kind: str, make: Made) -> None
     [vars, dir, copy.copy, lambda x: x.__dict__, lambda x: x.__reduce_ex__(4)],
     ids=["vars", "dir", "copy", "__dict__", "__reduce_ex__"],
 )
-def test_a_look_at_the_whole_opens(make: Made, look: Callable[[Any], Any]) -> None:
+def test_a_look_at_the_whole_materializes(make: Made, look: Callable[[Any], Any]) -> None:
     x = make()
     look(x)
     assert x._interlock_is_materialized
 
 
-def test_a_hook_on_the_class_opens_what_is_used_meanwhile_and_no_more(kind: str, make: Made) -> None:
+def test_a_hook_on_the_class_materializes_what_is_used_meanwhile_and_no_more(kind: str, make: Made) -> None:
     if not KINDS[kind].hooks:
         pytest.skip("it has no private methods")
     cls, name = type(make()), KINDS[kind].hooks[0]

@@ -46,6 +46,6 @@ def test_names_beyond_the_standard_librarys_are_ours_alone(module: str, name: st
 
 
 @pytest.mark.parametrize("name", ["Future", "ThreadPoolExecutor"])
-def test_an_open_object_has_the_attributes_of_a_standard_one(name: str) -> None:
+def test_a_materialized_object_has_the_attributes_of_a_standard_one(name: str) -> None:
     ours, std = (getattr(impl.futures, name)(*ARGUMENTS.get(name, ())) for impl in (OURS, STD))
     assert set(vars(ours)) == set(vars(std))

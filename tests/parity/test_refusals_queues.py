@@ -47,27 +47,27 @@ needs_shutdown = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("look", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", REFUSALS)
-def test_a_refusal_is_the_standard_librarys_and_changes_nothing(name: str, kind: str, opened: bool) -> None:
-    same(attempt(given(REFUSALS[name], kind, opened), SEE))
+def test_a_refusal_is_the_standard_librarys_and_changes_nothing(name: str, kind: str, look: bool) -> None:
+    same(attempt(given(REFUSALS[name], kind, look), SEE))
 
 
 @needs_shutdown
-@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("look", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", AFTER_SHUTDOWN)
 def test_a_queue_that_was_shut_down_behaves_as_the_standard_librarys(
-    name: str, kind: str, opened: bool
+    name: str, kind: str, look: bool
 ) -> None:
-    same(attempt(given(AFTER_SHUTDOWN[name], kind, opened), f"{SEE}, x.is_shutdown"))
+    same(attempt(given(AFTER_SHUTDOWN[name], kind, look), f"{SEE}, x.is_shutdown"))
 
 
-def given(code: str, kind: str, opened: bool) -> str:
+def given(code: str, kind: str, look: bool) -> str:
     """Return the snippet for one kind of queue, which it materializes at once."""
     *setup, call = code.format(kind).splitlines()
-    if opened:
+    if look:
         begin, _, rest = setup[0].partition(";")
         setup[0] = f"{begin}; x.mutex; {rest or 'None'}"
     return "\n".join([*setup, call])
@@ -117,8 +117,8 @@ x = Bad(3); x.put(1); x.fails = True
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_that_find_no_room_come_back(kind: str) -> None:
-    for opened in ("None", "x.mutex"):
-        code = f"x = q.{kind}(2); {opened}\nx.put_many([1, 2, 3, 4], block=False)"
+    for look in ("None", "x.mutex"):
+        code = f"x = q.{kind}(2); {look}\nx.put_many([1, 2, 3, 4], block=False)"
         assert outcome(OURS, attempt(code, SEE))[1][1] == (2, False, True, 2, 2)
         with pytest.raises(queue.Full) as refusal:
             getattr(queue, kind)(2).put_many(iter([1, 2, 3, 4]), timeout=0.001)

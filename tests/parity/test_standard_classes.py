@@ -136,7 +136,7 @@ def test_queue_classes_that_are_loaded_a_second_time_work_as_the_first() -> None
         assert items.get_nowait() == 1
 
 
-def test_what_is_not_rebuilt_is_the_same_class() -> None:
+def test_what_is_not_replaced_is_the_same_class() -> None:
     assert threading.local is std_threading.local
 
 

@@ -27,14 +27,14 @@ class Flow:
         self.sequences: list[list[Item]] = [[] for _ in range(consumers)]
         self.simple = isinstance(q, queue.SimpleQueue)
 
-    def run(self, openers: int = 0) -> None:
-        """Pass all items; if there are openers, they look inside meanwhile."""
+    def run(self, lookers: int = 0) -> None:
+        """Pass all items; if there are lookers, they look inside meanwhile."""
         makers, crew = Crew(threading.Thread), Crew(threading.Thread)
         for number in range(self.producers):
             makers.add(self._produce, number)
         for number in range(self.consumers):
             crew.add(self._consume, number)
-        for _ in range(openers):
+        for _ in range(lookers):
             crew.add(self._open)
         crew.start()
         makers.run()
@@ -115,7 +115,7 @@ class Flow:
         return [q.get()]
 
     def check(self) -> None:
-        """Check that each item came out once, and to each consumer in its producer's order if the queue keeps it."""
+        """Check that each item came out once, and to each consumer in its producer's order, if there is one."""
         said = f"INTERLOCK_SEED={SEED}"
         got = Counter((maker, number) for mine in self.sequences for _, maker, number in mine)
         sent = Counter((maker, number) for maker in range(self.producers) for number in range(self.each))
@@ -132,8 +132,8 @@ class Flow:
             last[maker] = number
 
 
-def passes(make: Callable[[], Any], items: int, openers: int = 0) -> None:
+def passes(make: Callable[[], Any], items: int, lookers: int = 0) -> None:
     """Pass items through a fresh queue and check them."""
     flow = Flow(make(), items)
-    flow.run(openers)
+    flow.run(lookers)
     flow.check()

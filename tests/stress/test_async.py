@@ -29,7 +29,7 @@ class Mixed:
         self.got: list[tuple[int, int]] = []
         self.cancelled = 0
 
-    def run(self, opens: bool) -> None:
+    def run(self, looks: bool) -> None:
         crew = Crew(threading.Thread)
         takers = Crew(threading.Thread)
         for maker in range(2):
@@ -37,7 +37,7 @@ class Mixed:
             crew.add(lambda maker=maker: asyncio.run(self.make_as_task(maker + 2)))
             takers.add(self.take)
             takers.add(lambda maker=maker: asyncio.run(self.take_as_tasks(maker)))
-        if opens:
+        if looks:
             crew.add(lambda: self.q.mutex)
         takers.start()
         crew.run()
@@ -106,11 +106,11 @@ class Mixed:
                     self.q.task_done()
 
 
-@pytest.mark.parametrize("opens", [False, True])
+@pytest.mark.parametrize("looks", [False, True])
 @pytest.mark.parametrize("kind", MAKERS)
-def test_threads_and_tasks_lose_nothing(kind: str, opens: bool) -> None:
+def test_threads_and_tasks_lose_nothing(kind: str, looks: bool) -> None:
     mixed = Mixed(MAKERS[kind]())
-    mixed.run(opens)
+    mixed.run(looks)
     sent = Counter((maker, number) for maker in range(4) for number in range(EACH))
     got = Counter(mixed.got)
     assert got == sent, f"INTERLOCK_SEED={SEED}: lost {sent - got}, doubled {got - sent}"

@@ -22,7 +22,7 @@ def test_every_item_comes_out_once(kind: str, bound: int) -> None:
 @pytest.mark.parametrize("bound", BOUNDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_item_comes_out_once_though_somebody_looks_inside(kind: str, bound: int) -> None:
-    passes(lambda: getattr(queue, kind)(bound), ITEMS // CASES, openers=2)
+    passes(lambda: getattr(queue, kind)(bound), ITEMS // CASES, lookers=2)
 
 
 def test_every_item_of_a_simple_queue_comes_out_once() -> None:

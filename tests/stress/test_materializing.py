@@ -11,7 +11,7 @@ ROUNDS = 60
 
 
 @pytest.mark.parametrize("look", ["mutex", "queue", "not_empty", "not_full", "all_tasks_done"])
-def test_waiting_getters_putters_and_joiners_survive_the_opening(look: str) -> None:
+def test_waiting_getters_putters_and_joiners_survive_materializing(look: str) -> None:
     for _ in range(ROUNDS):
         q, full = queue.Queue(), queue.Queue(1)
         full.put("first")
@@ -34,7 +34,7 @@ def test_waiting_getters_putters_and_joiners_survive_the_opening(look: str) -> N
         assert (full.qsize(), full.unfinished_tasks) == (0, 0)
 
 
-def test_many_threads_that_open_at_once_see_one_queue() -> None:
+def test_many_threads_that_materialize_at_once_see_one_queue() -> None:
     for _ in range(ROUNDS):
         q = queue.Queue()
         q.put_many(range(50))
@@ -51,7 +51,7 @@ def test_many_threads_that_open_at_once_see_one_queue() -> None:
         assert q.unfinished_tasks == 51
 
 
-def test_the_counts_survive_the_opening_in_the_middle_of_tasks() -> None:
+def test_the_counts_survive_materializing_in_the_middle_of_tasks() -> None:
     for number in range(ROUNDS):
         q, dice = queue.Queue(3), chance("counts", number)
         crew = Crew(threading.Thread)
@@ -72,9 +72,9 @@ def test_the_counts_survive_the_opening_in_the_middle_of_tasks() -> None:
 
 
 @pytest.mark.parametrize("immediate", [False, True])
-@pytest.mark.parametrize("opens", [False, True])
+@pytest.mark.parametrize("looks", [False, True])
 def test_a_shutdown_wakes_everybody_and_gives_out_each_item_at_most_once(
-    immediate: bool, opens: bool
+    immediate: bool, looks: bool
 ) -> None:
     for _ in range(ROUNDS):
         q: queue.Queue = queue.Queue(4)
@@ -102,7 +102,7 @@ def test_a_shutdown_wakes_everybody_and_gives_out_each_item_at_most_once(
         for base in (0, 1000, 2000):
             crew.add(produce, base)
             crew.add(consume)
-        if opens:
+        if looks:
             crew.add(lambda q=q: q.mutex)
         crew.add(q.shutdown, immediate)
         crew.add(q.join)

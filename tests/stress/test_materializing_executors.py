@@ -74,7 +74,7 @@ def test_no_call_is_lost_or_made_twice(name: str) -> None:
 
 
 @pytest.mark.usefixtures("processors")
-def test_idle_workers_are_used_after_the_opening() -> None:
+def test_idle_workers_are_used_after_materializing() -> None:
     """If one of two calls waits for the other, two workers run them, whether idle, busy, or not started yet."""
     for number in range(ROUNDS):
         idle, meeting = chance("idle", number).randrange(3), threading.Barrier(2)
@@ -85,7 +85,7 @@ def test_idle_workers_are_used_after_the_opening() -> None:
             assert sorted(f.result(60) for f in [pool.submit(meeting.wait, 50) for _ in range(2)]) == [0, 1]
 
 
-def test_those_who_wait_hear_of_futures_that_are_opened_meanwhile() -> None:
+def test_waiters_learn_of_futures_that_are_materialized_meanwhile() -> None:
     for number in range(ROUNDS):
         dice = chance("heard", number)
         futures = [Future() for _ in range(30)]
@@ -94,9 +94,9 @@ def test_those_who_wait_hear_of_futures_that_are_opened_meanwhile() -> None:
         crew.add(lambda futures=futures, came=came: came.extend(as_completed(futures, 60)))
         crew.add(lambda futures=futures, came=came: came.extend(wait(futures, 60).done))
         crew.add(lambda futures=futures, came=came: came.extend(f for f in futures if f.result(60) is None))
-        opened, ended = futures.copy(), futures.copy()
-        dice.shuffle(opened), dice.shuffle(ended)
-        crew.add(lambda opened=opened: [f._waiters for f in opened])
+        materialized, ended = futures.copy(), futures.copy()
+        dice.shuffle(materialized), dice.shuffle(ended)
+        crew.add(lambda materialized=materialized: [f._waiters for f in materialized])
         crew.add(lambda ended=ended: [f.set_result(None) for f in ended])
         with restless():
             crew.run()
@@ -104,7 +104,7 @@ def test_those_who_wait_hear_of_futures_that_are_opened_meanwhile() -> None:
         assert all(f._waiters == [] for f in futures), SAID
 
 
-def test_an_executor_that_is_opened_and_collected_ends_its_workers() -> None:
+def test_an_executor_that_is_materialized_and_collected_ends_its_workers() -> None:
     for number in range(ROUNDS):
         pool = ThreadPoolExecutor(2)
         futures = [pool.submit(pow, n, 2) for n in range(20)]

@@ -14,7 +14,7 @@ CALLS = 30
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("look", ["pool", "result", "iterator", "all"])
-def test_opening_a_pool_under_load_loses_nothing(look: str, workers: int) -> None:
+def test_materializing_a_pool_under_load_loses_nothing(look: str, workers: int) -> None:
     for number in range(ROUNDS):
         dice = chance(look, workers, number)
         pool = ThreadPool(workers)

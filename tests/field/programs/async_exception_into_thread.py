@@ -1,4 +1,4 @@
-"""An exception is put into a running thread by ctypes, as time limits for functions do."""
+"""ctypes raises an exception in a running thread, as time limits for functions do."""
 
 import ctypes
 import threading

@@ -1,4 +1,4 @@
-"""The program ends while daemon threads wait in every kind of wait: status 0 and nothing on standard error."""
+"""The program ends while daemon threads are in every kind of wait: status 0 and nothing on standard error."""
 
 import queue
 import threading

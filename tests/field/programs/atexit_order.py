@@ -1,4 +1,4 @@
-"""What runs at exit, in which order: pools end first, then atexit handlers, threads are waited for."""
+"""The order at exit: pools end first, then atexit handlers run, and the interpreter waits for threads."""
 
 import atexit
 import threading

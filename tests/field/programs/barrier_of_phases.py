@@ -1,4 +1,4 @@
-"""A barrier with an action and phases, one that is broken, reset and aborted."""
+"""A barrier with an action and phases, and one that is broken, reset and aborted."""
 
 import threading
 

@@ -1,10 +1,10 @@
-"""An event looked into: `_flag`, `_cond`, and one that is waited for by several conditions' rules."""
+"""Internals of events, `_flag` and `_cond`, and an event that combines several events."""
 
 import threading
 
 
 class OrEvent:
-    """Set when one of several events is; it wraps set() and clear() of each."""
+    """An event that is set when one of several events is; it wraps set() and clear() of each."""
 
     def __init__(self, *events):
         self.any = threading.Event()

@@ -1,4 +1,4 @@
-"""The thread that can be stopped: a subclass with a stop event under a private name of its own."""
+"""A stoppable thread: a subclass with a stop event under a private name of its own."""
 
 import threading
 

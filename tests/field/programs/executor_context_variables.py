@@ -1,4 +1,4 @@
-"""Context variables are passed by hand with copy_context().run, thread-locals are not shared."""
+"""The program passes context variables by hand with copy_context().run; threads do not share thread-locals."""
 
 import contextvars
 import threading

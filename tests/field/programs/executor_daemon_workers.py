@@ -1,4 +1,4 @@
-"""A pool whose workers don't keep the program: `_adjust_thread_count` starts daemons of its own."""
+"""A pool whose workers don't keep the program alive: its own `_adjust_thread_count` starts daemons."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

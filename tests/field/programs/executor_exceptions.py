@@ -1,4 +1,4 @@
-"""How errors come back: from result(), exception(), map(), callbacks, and a cancelled future."""
+"""Errors from result(), exception(), map(), callbacks, and a cancelled future."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""`_threads_queues` is cleared, so that the interpreter does not wait for a call that hangs."""
+"""The program clears `_threads_queues`, so that the interpreter does not wait for a call that hangs."""
 
 import concurrent.futures.thread as pools
 import os

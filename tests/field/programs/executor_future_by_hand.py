@@ -1,4 +1,4 @@
-"""Futures that are made and run by hand, as schedulers do."""
+"""The program makes and runs futures by hand, as schedulers do."""
 
 from concurrent.futures import Future
 

@@ -1,4 +1,4 @@
-"""Workers make a connection each by an initializer; one that fails breaks the pool."""
+"""Each worker makes a connection in its initializer; an initializer that fails breaks the pool."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""map() is a generator: it can be closed, it submits at once, and its results come in order."""
+"""map() returns a generator: the program can close it, it submits at once, and its results come in order."""
 
 import threading
 import types

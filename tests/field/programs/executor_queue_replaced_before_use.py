@@ -1,4 +1,4 @@
-"""`_work_queue` becomes a bounded queue.Queue before the first call, for back-pressure."""
+"""The program replaces `_work_queue` with a bounded queue.Queue before the first call, for back-pressure."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""A subclass counts calls by wrapping submit(), and map() comes by there."""
+"""A subclass counts calls by wrapping submit(), which map() calls, too."""
 
 import functools
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""A worker ends one call and begins with the next before the thread that reads the results can cancel it."""
+"""A worker ends one call and begins the next before the thread that reads the results can cancel it."""
 
 import sys
 import threading
@@ -7,23 +7,23 @@ from concurrent.futures import Future
 
 
 class Mine(Future):
-    """As pools of other libraries make them."""
+    """A future like those of other pool libraries."""
 
     def cancel(self):
         return super().cancel()
 
 
-sys.setswitchinterval(20)  # a thread that runs goes on until it waits
+sys.setswitchinterval(20)  # a running thread keeps the interpreter until it waits
 first, second = Mine(), Mine()
 reading = threading.Event()
 
 
 def work():
     reading.wait()
-    time.sleep(0.05)  # sleep: gives the interpreter away, for the reader to wait or to cancel
+    time.sleep(0.05)  # sleep: releases the interpreter, so that the reader can wait or cancel
     first.set_result("first")
     print(first.done(), second.cancelled(), second.set_running_or_notify_cancel())
-    time.sleep(0.05)  # sleep: gives the interpreter away, for the reader to wait or to cancel
+    time.sleep(0.05)  # sleep: releases the interpreter, so that the reader can wait or cancel
     second.set_result("second")
 
 

@@ -1,4 +1,4 @@
-"""A generator that runs ahead in a thread of its own, with an error that travels, and one that is given up."""
+"""A generator that runs ahead in its own thread, passes an error on, and can be abandoned."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""A lock for many readers or one writer, made of a condition, and its fairness to the writer."""
+"""A lock for many readers or one writer, built from a condition, and its fairness to the writer."""
 
 import threading
 

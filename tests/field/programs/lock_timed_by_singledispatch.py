@@ -1,4 +1,4 @@
-"""A serializer and a walker that know locks by their type: singledispatch, copyreg, isinstance, a dict of types."""
+"""A serializer and a walker that recognize locks by type: singledispatch, copyreg, isinstance, a dict of types."""
 
 import _thread
 import copy

@@ -1,4 +1,4 @@
-"""An agent's idea: each method of each class is wrapped in turn, and counts its calls. Bases and derived classes, too."""
+"""Like an agent, wraps each method of each class in turn and counts its calls, in bases and derived classes, too."""
 
 import concurrent.futures as futures
 import multiprocessing.pool as pools
@@ -119,7 +119,7 @@ def try_all(base, names, use, *classes):
 
 
 class Derived(queue.LifoQueue):
-    """With another put() in between."""
+    """A queue with its own put() in between."""
 
     def put(self, item, *args, **kwargs):
         calls.append("Derived.put")

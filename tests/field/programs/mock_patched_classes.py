@@ -1,4 +1,4 @@
-"""Tests of programs: mock.patch over names of threading, queue and concurrent.futures, with and without autospec."""
+"""As in tests: mock.patch on names of threading, queue and concurrent.futures, with and without autospec."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""Caches that compute once for each key: a lock for each, a lock in setdefault, and one dictionary of futures."""
+"""Caches that compute once per key: with a lock per key, a lock in setdefault, and a dictionary of futures."""
 
 import threading
 from collections import defaultdict

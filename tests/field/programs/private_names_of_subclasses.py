@@ -1,4 +1,4 @@
-"""Subclasses of every class with private attributes of their own, under names that anybody might choose."""
+"""Subclasses of every class with private attributes of their own, under common names."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""The recipe that empties a queue: under `mutex`, with the counters put right and the waiting producer told."""
+"""The recipe that empties a queue: under `mutex`, it corrects the counters and notifies the waiting producer."""
 
 import queue
 import threading

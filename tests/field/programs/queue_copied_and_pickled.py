@@ -1,4 +1,4 @@
-"""What copy, deepcopy and pickle say to the objects of threading and queue."""
+"""copy, deepcopy and pickle of the objects of threading and queue."""
 
 import copy
 import pickle

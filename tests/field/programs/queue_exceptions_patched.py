@@ -1,4 +1,4 @@
-"""Queues raise what stands in their module; a SimpleQueue hands an item to the getter that waits, from 3.13 on."""
+"""Queues raise the exceptions in their module, patched or not; from 3.13 on a SimpleQueue hands items to the getter."""
 
 import queue
 import sys
@@ -8,7 +8,7 @@ from unittest import mock
 
 
 class Another(Exception):
-    """What is raised instead."""
+    """The exception that replaces the standard one."""
 
 
 def attempt(call, *args):
@@ -28,7 +28,7 @@ for name in ("queue.Empty", "queue.Full", "concurrent.futures._base.CancelledErr
         print(attempt(queue.SimpleQueue().get_nowait), attempt(queue.SimpleQueue().get, True, 0))
 print(attempt(queue.Queue().get_nowait), attempt(full.put_nowait, 1), attempt(cancelled.result))
 
-sys.setswitchinterval(1000)  # a thread that runs goes on until it waits
+sys.setswitchinterval(1000)  # a running thread keeps the interpreter until it waits
 items, begun, got = queue.SimpleQueue(), threading.Event(), []
 
 

@@ -1,4 +1,4 @@
-"""Hooks set on one queue or on the class, before or after items are in it."""
+"""Hooks set on one queue or on the class, before or after it has items."""
 
 import queue
 import types

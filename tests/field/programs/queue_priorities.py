@@ -1,4 +1,4 @@
-"""Priority queues of tuples, of dataclasses and of objects with __lt__; ties and things that don't compare."""
+"""Priority queues of tuples, dataclasses and objects with __lt__; ties, and items that don't compare."""
 
 import itertools
 import queue

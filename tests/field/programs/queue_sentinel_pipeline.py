@@ -1,4 +1,4 @@
-"""Three stages of threads joined by queues, ended by sentinels."""
+"""Three stages of threads, connected by queues and ended by sentinels."""
 
 import queue
 import threading

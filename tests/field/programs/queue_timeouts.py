@@ -1,4 +1,4 @@
-"""Every refusal of a queue: empty, full, negative timeouts, no blocking, and what is raised."""
+"""Every refusal of a queue and its exception: empty, full, negative timeouts, no blocking."""
 
 import queue
 

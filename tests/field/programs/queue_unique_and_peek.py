@@ -1,4 +1,4 @@
-"""Subclasses: one that drops duplicates, one that can be looked into, one that puts to the front."""
+"""Subclasses: one drops duplicates, one can peek, one puts to the front."""
 
 import queue
 

@@ -1,4 +1,4 @@
-"""Objects that went through queues, calls, events and threads are freed when nobody needs them."""
+"""Objects that passed through queues, calls, events and threads are freed when nobody needs them."""
 
 import gc
 import queue

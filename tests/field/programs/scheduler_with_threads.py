@@ -1,4 +1,4 @@
-"""A scheduler over a heap, a condition and a daemon thread, as cron libraries have it, beside sched.scheduler."""
+"""A scheduler with a heap, a condition and a daemon thread, as in cron libraries, and sched.scheduler."""
 
 import heapq
 import sched

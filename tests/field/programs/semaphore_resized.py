@@ -1,4 +1,4 @@
-"""A semaphore whose limit changes at run time: `_value` and `_cond` are touched."""
+"""A semaphore whose limit changes at run time, through `_value` and `_cond`."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""A threading HTTP server under some requests at once, shut down from another thread."""
+"""A threading HTTP server that gets several requests at once; another thread shuts it down."""
 
 import threading
 import urllib.request

@@ -1,4 +1,4 @@
-"""A handler runs while the main thread waits, and what it raises ends the wait; the locks are as they were."""
+"""A handler runs while the main thread waits, and its exception ends the wait; the locks stay as they were."""
 
 import os
 import queue

@@ -1,4 +1,4 @@
-"""What tools see: enumerate(), names, idents, native ids, current_frames, active_count, daemon, main_thread."""
+"""What tools use: enumerate(), names, idents, native ids, current_frames, active_count, daemon, main_thread."""
 
 import sys
 import threading

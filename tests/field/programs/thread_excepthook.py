@@ -1,4 +1,4 @@
-"""threading.excepthook sees what threads raise, and the standard one prints a traceback to standard error."""
+"""threading.excepthook gets exceptions from threads, and the standard one prints a traceback to standard error."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""A thread blocks a signal for itself; later threads start with the mask of the one that starts them."""
+"""A thread blocks a signal for itself; later threads start with the mask of the thread that starts them."""
 
 import signal
 import threading

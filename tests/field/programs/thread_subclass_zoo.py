@@ -1,4 +1,4 @@
-"""Thread subclasses in the wild: a result from join(), properties over private names, run() replaced, slots of state."""
+"""Thread subclasses in the wild: results from join(), properties over private names, replaced run(), state in slots."""
 
 import threading
 

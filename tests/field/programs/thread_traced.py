@@ -1,4 +1,4 @@
-"""Tracers and profilers set for all threads, and an instrumentation that wraps Thread.run and Thread.start."""
+"""Tracers and profilers for all threads, and an instrumentation that wraps Thread.run and Thread.start."""
 
 import functools
 import threading

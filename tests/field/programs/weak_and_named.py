@@ -1,4 +1,4 @@
-"""Weak references, attributes of one's own on every object, names that tools print."""
+"""Weak references, extra attributes on every object, names that tools print."""
 
 import inspect
 import queue

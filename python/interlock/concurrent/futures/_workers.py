@@ -1,6 +1,6 @@
 """The workers of an executor: how they start, run and end. The engine has the calls that they run and wait for.
 
-The type checker is told to ignore lines where the standard library's stubs lack a name or make it read-only.
+Comments tell the type checker to ignore lines where the standard library's stubs lack a name or make it read-only.
 """
 
 from __future__ import annotations
@@ -103,9 +103,7 @@ def _work(reference: Any, context: Any, calls: WaitingCalls, worker: Worker) -> 
     context.finalize()
     executor = reference()
     if executor is not None:
-        executor._interlock_shut_down(
-            False, False
-        )  # as the standard library's workers do when the interpreter exits
+        executor._interlock_shut_down(False, False)  # as the standard workers do when the interpreter exits
 
 
 def _run(worker: Worker) -> bool:

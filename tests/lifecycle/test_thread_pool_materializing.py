@@ -78,7 +78,7 @@ def test_callbacks_are_called_one_at_a_time_and_the_end_waits_for_them(ends: str
     assert sorted(called) == list(range(40))
 
 
-def test_a_pool_that_is_opened_after_its_end_has_ended() -> None:
+def test_a_pool_that_is_materialized_after_its_end_has_ended() -> None:
     for ends in ("close", "terminate"):
         pool = ThreadPool(2)
         assert pool.apply(int) == 0
@@ -94,7 +94,7 @@ def test_a_pool_that_is_opened_after_its_end_has_ended() -> None:
         pool.join()
 
 
-def test_a_pool_that_is_opened_between_its_close_and_its_end_makes_all_calls() -> None:
+def test_a_pool_that_is_materialized_between_its_close_and_its_end_makes_all_calls() -> None:
     go = threading.Event()
     pool = ThreadPool(2)
     results = [pool.apply_async(go.wait, (LIMIT,), callback=lambda _: None) for _ in range(5)]
@@ -105,7 +105,7 @@ def test_a_pool_that_is_opened_between_its_close_and_its_end_makes_all_calls() -
     assert [result.get(0) for result in results] == [True] * 5
 
 
-def test_terminate_ends_what_the_engine_has_of_an_open_pool() -> None:
+def test_terminate_ends_the_jobs_that_a_materialized_pool_has_in_the_engine() -> None:
     go, begun = threading.Event(), threading.Event()
     pool = ThreadPool(1)
     running = pool.apply_async(lambda: (begun.set(), go.wait(LIMIT)))
@@ -121,7 +121,7 @@ def test_terminate_ends_what_the_engine_has_of_an_open_pool() -> None:
     assert not any(thread.is_alive() for thread in pool._pool)
 
 
-def test_who_waits_when_a_result_is_opened_goes_on_waiting() -> None:
+def test_a_waiter_goes_on_waiting_when_its_result_is_materialized() -> None:
     go = threading.Event()
     with ThreadPool(2) as pool:
         result, stream = pool.apply_async(go.wait, (LIMIT,)), pool.imap(go.wait, [LIMIT])
@@ -141,7 +141,7 @@ def test_who_waits_when_a_result_is_opened_goes_on_waiting() -> None:
 
 
 @pytest.mark.parametrize("what", ["forever", "busy"])
-def test_the_interpreter_exits_with_an_open_pool_at_work(passes: Passes, what: str) -> None:
+def test_the_interpreter_exits_with_a_materialized_pool_at_work(passes: Passes, what: str) -> None:
     passes(
         f"""
         from interlock.multiprocessing.pool import ThreadPool
@@ -191,7 +191,7 @@ def test_what_a_class_has_beyond_the_standard_one_begins_with_our_name(ours: typ
 def test_a_subclass_may_use_the_names_that_others_would_take() -> None:
     class Own(ThreadPool):
         def __init__(self) -> None:
-            for name in ("_workers", "_starting", "_end", "_waiting", "_staff", "_engine", "_jobs", "_close"):
+            for name in ("_workers", "_starting", "_end", "_waiting", "_core", "_engine", "_jobs", "_close"):
                 setattr(self, name, name)
             super().__init__(2)
 

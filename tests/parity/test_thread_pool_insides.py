@@ -261,7 +261,7 @@ def test_an_iterator_that_is_looked_into_on_its_way(pool: Any, kind: str, when: 
     assert eventually(lambda: results._pool is None)
 
 
-def test_an_iterator_that_fails_when_it_is_open(pool: Any) -> None:
+def test_an_iterator_that_fails_when_it_is_materialized(pool: Any) -> None:
     def broken() -> Iterator[int]:
         yield 1
         assert go.wait(LIMIT)

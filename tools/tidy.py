@@ -1,8 +1,8 @@
 """The rules of the house that no tool knows: `python -m tools.tidy`.
 
 Each rule is one function, which reads the checkout and says `path:line: rule what to do`. What clippy, cargo-deny and
-import-linter can say is theirs (ARCHITECTURE.md, "Invariants"). Rust is read as rustfmt leaves it: an item ends where its
-indentation comes back. What a function cannot see, its docstring tells.
+import-linter can say is theirs (ARCHITECTURE.md, "Invariants"). Rust is read as rustfmt leaves it: an item ends where
+its indentation comes back. What a function cannot see, its docstring tells.
 """
 
 from __future__ import annotations

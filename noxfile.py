@@ -140,7 +140,7 @@ def models(session: nox.Session, bound: str | None) -> None:
     env = {"RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(TARGET / "loom")} | (
         {"MODEL_BOUND": bound} if bound else {}
     )
-    each(session, env, [("cargo", "test", "--quiet", "--release", *MODELLED, "--test", "loom*")])
+    each(session, env, [("cargo", "test", "--quiet", "--profile", "models", *MODELLED, "--test", "loom*")])
 
 
 @nox.session(name="models-bounded", venv_backend="none", tags=["test"])

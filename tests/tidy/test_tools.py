@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,19 @@ def test_a_task_goes_on_after_a_failure_and_then_fails(tmp_path: Path) -> None:
     assert done.returncode
     assert done.stdout.split() == ["one", "four"]
     assert "failed: false, no-such-command" in done.stderr
+
+
+def test_clean_removes_what_the_tasks_made_and_nothing_else(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    made = [".nox/tools/x", "target/x", "tests/__pycache__/x", "python/interlock/_interlock.cpython-311.so"]
+    kept = ["docs/target/x", "python/interlock/_interlock.pyi", "tests/test_x.py", ".venv-data/keep"]
+    for path in [*made, *kept]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    env = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
+    subprocess.run(["make", "clean"], cwd=tmp_path, env=env, check=True, timeout=60)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"Makefile", *kept}
 
 
 def test_tidy_prints_place_rule_and_advice_and_fails(

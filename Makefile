@@ -8,16 +8,15 @@ PYTHON ?= python3
 export PYTHON ONLY ALL PROFILE
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 NOX = @.nox/tools/bin/python -m nox
-CACHES = __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+CACHES = __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: build demo test models bench bench-rust soak programs which-tool conformance field lint docs clean help
 
-build test lint: .nox/tools/done
-build: ; $(NOX) --parallel 2 --tags build
+build: .nox/tools/done ; $(NOX) --parallel 2 --tags build
 
-test: ; $(NOX) --parallel 2 --tags test -- $(ARGS)
+test: .nox/tools/done ; $(NOX) --parallel 2 --tags test -- $(ARGS)
 
-lint: ; $(NOX) --tags lint
+lint: .nox/tools/done ; $(NOX) --tags lint
 
 models demo bench soak programs which-tool conformance field docs: .nox/tools/done ; $(NOX) --session $@ -- $(ARGS)
 
@@ -27,7 +26,7 @@ clean:
 	@rm -rf .nox .venv-programs dist python/interlock/_interlock*.so "$(TARGET)"
 	@find . -path ./.git -prune -o -type d \( -false $(addprefix -o -name ,$(CACHES)) \) -prune -exec rm -rf {} +
 
-help: ; @sed -n '1,/^$$/p; s/^\([a-z -]*\):.*/make \1/p' Makefile
+help: ; @sed -n '1,/^$$/p; s/^.PHONY:/make/p' Makefile | sed '/^make/s/ / | /2g'
 
 # The environment of nox itself, by the first interpreter that can make one.
 .nox/tools/done: requirements/tools.txt

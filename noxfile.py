@@ -24,6 +24,9 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
 PROFILE = "extension-dev" if os.environ.get("PROFILE") == "dev" else "extension"
 """The Cargo profile; speed is part of what is tested, so tests run what is released."""
 
+WORKERS = "2"
+"""Processes that share the tests of one interpreter. (Two interpreters are tested at a time, as many tests wait.)"""
+
 PYTEST_LIMIT = os.environ.get("PYTEST_LIMIT", "900")
 """Seconds for the Python tests on one interpreter; a single test has its own limit in pyproject.toml."""
 
@@ -88,11 +91,12 @@ def environment(label: str) -> dict[str, str]:
 def each(session: nox.Session, env: dict[str, str], commands: Iterable[Command]) -> None:
     """Runs every command, also after one that failed; then fails, if one did."""
     failed = []
-    for command in commands:
+    for program, *arguments in commands:
+        found = shutil.which(program, path=env.get("PATH")) or str(program)  # nox looks on its own PATH
         try:
-            session.run(*map(str, command), env=env, external=True)
+            session.run(found, *map(str, arguments), env=env, external=True)
         except CommandFailed:
-            failed.append(str(command[0]))
+            failed.append(str(program))
     if failed:
         session.error(f"failed: {', '.join(failed)}")
 
@@ -100,7 +104,8 @@ def each(session: nox.Session, env: dict[str, str], commands: Iterable[Command])
 def test(session: nox.Session) -> None:
     """The Python tests on one interpreter; those of the house itself on the default one: no Interlock is in them."""
     label = session.name.removeprefix("test-")
-    chosen = session.posargs or ["-q", *(["--ignore=tests/tidy"] if label != DEFAULT else [])]
+    house = [] if label == DEFAULT else ["--ignore=tests/tidy"]
+    chosen = session.posargs or ["-q", "-n", WORKERS, "--dist", "worksteal", *house]
     limit = ("timeout", "--kill-after=10", PYTEST_LIMIT)
     each(session, environment(label), [(*limit, "python", "-m", "pytest", *chosen)])
 
@@ -135,7 +140,7 @@ def models(session: nox.Session, bound: str | None) -> None:
     env = {"RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(TARGET / "loom")} | (
         {"MODEL_BOUND": bound} if bound else {}
     )
-    each(session, env, [("cargo", "test", "--quiet", "--release", *MODELLED, "--test", "loom*")])
+    each(session, env, [("cargo", "test", "--quiet", "--profile", "models", *MODELLED, "--test", "loom*")])
 
 
 @nox.session(name="models-bounded", venv_backend="none", tags=["test"])
@@ -157,8 +162,8 @@ def inside(
 
     def run(session: nox.Session) -> None:
         for label in labels if group else ():
-            pip = ("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-            session.run(*pip, "-r", str(requirements(group, label)), env=environment(label), external=True)
+            pip = ("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r")
+            each(session, environment(label), [(*pip, requirements(group, label))])
         env = environment(DEFAULT) | {"CARGO_TARGET_DIR": str(TARGET), "MYPYPATH": str(ROOT / "python")}
         each(session, env, commands(session))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from python_discovery import DiskCache, PythonInfo, PythonSpec, iter_interpreters
 
-SUPPORTED = "cpython>=3.11,<3.16"
+SUPPORTED = PythonSpec.from_string_spec("cpython>=3.11,<3.16")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -24,6 +24,11 @@ def places() -> str:
     return os.pathsep.join([*on_path, str(fetched), *map(str, sorted(pyenv.glob("versions/3.1[1-5]*/bin")))])
 
 
+def is_supported(one: PythonInfo) -> bool:
+    """Whether it is a CPython that Interlock is built for."""
+    return one.satisfies(SUPPORTED, impl_must_match=True)
+
+
 def find(default: str, every_build: bool = False, only: Collection[str] = ()) -> dict[str, str]:
     """The interpreters by label, such as `3.13t`, the default first; `only` keeps labels or commands.
 
@@ -32,9 +37,9 @@ def find(default: str, every_build: bool = False, only: Collection[str] = ()) ->
     logging.getLogger("python_discovery").setLevel(logging.ERROR)  # it warns of each Python 2
     cache, env = DiskCache(ROOT / ".nox" / "interpreters"), {**os.environ, "PATH": places()}
     first = PythonInfo.from_exe(shutil.which(default) or default, cache, raise_on_error=False, env=env)
-    if not first or not first.satisfies(PythonSpec.from_string_spec(SUPPORTED), impl_must_match=True):
+    if not first or not is_supported(first):
         raise SystemExit(f"{default} is no CPython 3.11 to 3.15: name one, for example PYTHON=python3.12")
-    chosen = choose([first, *iter_interpreters(SUPPORTED, cache=cache, env=env)], every_build)
+    chosen = choose([first, *iter_interpreters(cache=cache, env=env, predicate=is_supported)], every_build)
     if only:
         chosen = {label: python for label, python in chosen.items() if {label, python} & set(only)}
     if not chosen:
@@ -47,18 +52,15 @@ def choose(found: Sequence[PythonInfo], every_build: bool = False) -> dict[str, 
 
     With `every_build` the others follow under longer names. Debug builds are taken only then.
     """
-    default, others = (
-        found[0],
-        sorted(found[1:], key=lambda one: [-number for number in one.version_info[:3]]),
-    )
+    others = sorted(found[1:], key=lambda one: [-number for number in one.version_info[:3]])
     chosen: dict[str, str] = {}
-    for one in [default, *sorted(others, key=lambda one: (one.version_info[:2], one.free_threaded))]:
+    for one in [found[0], *sorted(others, key=lambda one: (one.version_info[:2], one.free_threaded))]:
         path = os.path.realpath(one.system_executable or one.executable)
         version, flag = [str(number) for number in one.version_info[:3]], "t" * one.free_threaded
         label, name = ".".join(version[:2]) + flag, ".".join(version) + flag + "d" * one.debug_build
         if path in chosen.values():
             continue
-        if label not in chosen and (one is default or not one.debug_build):
+        if label not in chosen and (one is found[0] or not one.debug_build):
             chosen[label] = path
         elif every_build:
             number = sum(other.startswith(name) for other in chosen)

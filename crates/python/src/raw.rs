@@ -14,7 +14,7 @@ use interlock_wait::{HostLock, RawLock};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyDict, PyInt, PyString, PyType};
 
 // SAFETY: this is the function's declaration in CPython's Include/cpython/object.h, in all supported versions.
 unsafe extern "C" {
@@ -192,6 +192,18 @@ impl Drop for NoCollection {
             unsafe { ffi::PyGC_Enable() };
         }
     }
+}
+
+/// The value of an exact `int` that is not too large, on an attached thread. Runs no user code.
+#[inline]
+pub(crate) fn small_int(item: &Py<PyAny>) -> Option<i64> {
+    // SAFETY: engine code runs attached: the thread that puts an item, or takes one out, is in a method call.
+    let py = unsafe { Python::assume_attached() };
+    let int = item.bind(py).cast_exact::<PyInt>().ok()?;
+    let mut overflow = 0;
+    // SAFETY: the thread is attached, and the object is an integer.
+    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(int.as_ptr(), &raw mut overflow) };
+    (overflow == 0).then_some(value)
 }
 
 /// The raw lock of the engine's state on a build with a GIL: the interpreter's own lock.

@@ -13,6 +13,7 @@
 
 mod debug;
 mod error;
+mod owner;
 mod queue;
 mod reserve;
 mod side;

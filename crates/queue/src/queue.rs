@@ -10,8 +10,8 @@ use interlock_wait::{
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
-use crate::state::{Contents, Discard, Mode, NoRoom, Pick, PutOutcome, State};
-use crate::store::{Fifo, Lifo, Priority, Store, Traverse};
+use crate::state::{Discard, Mode, NoRoom, Pick, PutOutcome, State};
+use crate::store::{Fifo, Lifo, Priority, Store};
 
 /// A queue that gives out items in the order in which they were put: Python's `queue.Queue`.
 pub type FifoQueue<T> = Queue<Fifo<T>>;
@@ -174,10 +174,10 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         self.put_by(Self::try_put, item, context)
     }
 
-    /// Like [`Queue::put_with`], but returns whether a getter was waiting. Blocks as that does.
+    /// Like [`Queue::put_with`], with its errors, but returns whether a getter was waiting. Blocks as that does.
     ///
     /// # Errors
-    /// The same as for [`Queue::put_with`].
+    /// See [`Queue::put_with`].
     pub fn hand_with(
         &self,
         item: S::Item,
@@ -362,31 +362,6 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         discarded
     }
 
-    /// Retires the queue and returns its contents; `None` if it was retired before. Later puts, gets and joins fail.
-    /// The caller must run the returned wake-ups, which end the waits. Never blocks.
-    pub fn retire(&self) -> Option<(Contents<S>, [Wakeups; 3])> {
-        self.state.lock().retire()
-    }
-
-    /// Takes all items out at once and changes nothing else; for an owner that is being destroyed. Never blocks.
-    pub fn clear(&self) -> S {
-        self.state.lock().items.take()
-    }
-
-    /// Lets `take` take items out, notifies as many putters, and returns the result of `take`. It runs under the
-    /// queue's lock and must do nothing else. Never blocks.
-    pub fn take_out<R>(&self, take: impl FnOnce(&mut S) -> R) -> R {
-        let (taken, wakeups) = self.state.lock().take_out(take);
-        wakeups.run();
-        taken
-    }
-
-    /// Calls `look` with the items, under the queue's lock, and returns its result. `look` must only read. Returns
-    /// `None` without calling it if another thread is using the queue. Never blocks.
-    pub fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R> {
-        self.state.try_lock().map(|state| look(&state.items))
-    }
-
     /// How many items there are at this moment. Never blocks.
     #[inline]
     pub fn len(&self) -> usize {
@@ -425,12 +400,6 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     pub fn set_bound(&self, bound: usize) {
         let wakeups = self.state.lock().set_bound(bound);
         wakeups.run();
-    }
-
-    /// Forgets the waiters: for the child of a fork, which has only one thread. Items stay.
-    pub fn reset_waiters(&self) {
-        let forgotten = self.state.lock().forget_waiters();
-        drop(forgotten);
     }
 
     /// Lines up on one side, unless it need not wait, and blocks until notified or until `context` ends the wait.
@@ -491,16 +460,5 @@ impl<S: Store, L: RawLock> Queue<S, L> {
             kind,
             address: self.state.address(),
         }
-    }
-}
-
-impl<S: Traverse, L: RawLock> Queue<S, L> {
-    /// Visits each item in place, under the queue's lock. `visit` must only read. If another thread is using the queue,
-    /// returns `false` and visits none. Never blocks.
-    pub fn try_for_each(&self, visit: &mut dyn FnMut(&S::Item)) -> bool {
-        self.state
-            .try_lock()
-            .map(|state| state.items.for_each(visit))
-            .is_some()
     }
 }

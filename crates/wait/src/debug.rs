@@ -2,10 +2,11 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
+use crate::raw_lock::{HostLock, RawLock, RawWordLock};
 use crate::wait_context::WaitContext;
 use crate::wait_queue::WaitQueue;
 use crate::waiter::{Waiter, Wakeup, Wakeups};
-use crate::word_lock::{HostLock, RawLock, RawWordLock, StateGuard, StateLock};
+use crate::word_lock::{StateGuard, StateLock};
 
 impl Debug for WaitContext<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

@@ -23,6 +23,7 @@ pub mod model;
 mod observer;
 pub mod primitive;
 mod probe;
+mod raw_lock;
 #[cfg(not(loom))]
 mod shared;
 mod spin;
@@ -37,6 +38,7 @@ pub use block::block;
 pub use deadline::Deadline;
 pub use observer::{clear_probe, set_probe};
 pub use probe::{Probe, probed, report};
+pub use raw_lock::{HostLock, RawLock, RawWordLock};
 #[cfg(not(loom))]
 pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_only, wake_shared};
 pub use spin::watch;
@@ -45,4 +47,4 @@ pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;
 pub use waiter::{ThreadId, Waiter, Wakeup, Wakeups};
 pub use wake::{Slept, Wake};
-pub use word_lock::{HostLock, RawLock, RawWordLock, StateGuard, StateLock, WordLock, WordLockGuard};
+pub use word_lock::{StateGuard, StateLock, WordLock, WordLockGuard};

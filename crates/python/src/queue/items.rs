@@ -1,13 +1,10 @@
 //! The store of a native queue.
 
-#![expect(unsafe_code, reason = "an integer is read where the interpreter keeps it")]
-
 use interlock_queue::{Fifo, Lifo, Priority, Store, Traverse};
-use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyInt;
 
 use super::kind::Kind;
+use crate::raw;
 
 /// The items of a native queue. Those of a `PriorityQueue` are integers, which the engine can order by itself. For any
 /// other item, whose `__lt__` may run any code, the queue has to be materialized.
@@ -41,19 +38,7 @@ impl Items {
 /// Whether an item is an integer that the engine can order.
 #[inline]
 pub(super) fn is_number(item: &Py<PyAny>) -> bool {
-    // SAFETY: the putter is in a method call, so the thread is attached.
-    let py = unsafe { Python::assume_attached() };
-    number(item.bind(py)).is_some()
-}
-
-/// The value of an exact `int` that is not too large. Runs no user code.
-#[inline]
-fn number(item: &Bound<'_, PyAny>) -> Option<i64> {
-    let int = item.cast_exact::<PyInt>().ok()?;
-    let mut overflow = 0;
-    // SAFETY: the thread is attached, and the object is an integer.
-    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(int.as_ptr(), &raw mut overflow) };
-    (overflow == 0).then_some(value)
+    raw::small_int(item).is_some()
 }
 
 impl Store for Items {
@@ -65,10 +50,8 @@ impl Store for Items {
             Items::Fifo(items) => items.push(item),
             Items::Lifo(items) => items.push(item),
             Items::Numbers(numbers) => {
-                // SAFETY: engine code runs attached, and the putter is in a method call.
-                let py = unsafe { Python::assume_attached() };
                 // `Queue` refuses any other item before it gets here.
-                let number = number(item.bind(py)).unwrap_or_default();
+                let number = raw::small_int(&item).unwrap_or_default();
                 numbers.push((number, item));
             }
         }

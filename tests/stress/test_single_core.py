@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ON_ONE_CORE = """
 import os, sys
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+cores = sorted(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {cores[os.getpid() % len(cores)]})  # so that runs beside each other do not share one
 import pytest
 sys.exit(pytest.main(sys.argv[1:]))
 """

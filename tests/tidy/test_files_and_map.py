@@ -70,6 +70,7 @@ def test_a_claim_with_the_number_of_another_is_found(complaints: Run) -> None:
 
 TRUE_MAP = (
     "# Map\n\n`crates/wait/src/block.rs` and `tests/`: see `block.rs`, `put/get`, `a::b`.\n\n"
+    "- `block.rs`: where threads block\n\n"
     + "".join(f"| {name} is kept | `tidy {'I3' if name != 'I1' else 'I5'}` |\n" for name in INVARIANTS)
 )
 CHECKOUT = {"crates/wait/src/block.rs": "", "tests/test_a.py": "", "clippy.toml": "# I4\n"}
@@ -81,6 +82,7 @@ def test_a_true_map_is_left_alone(complaints: Run) -> None:
 
 LIES = {
     "a folder is missing": ("`tests/`", "nothing", 1),
+    "a source file has no line": ("- `block.rs`: where", "- where", 1),
     "a path does not exist": ("`tests/`", "`tests/` `crates/wait/src/gone.rs`", 3),
     "a file does not exist": ("`tests/`", "`tests/` `gone.py`", 3),
     "an invariant is missing": ("| I4 is kept", "| it is kept", 1),
@@ -117,6 +119,6 @@ def test_an_invariant_may_be_kept_by_a_test_or_a_tool(complaints: Run, checked: 
 
 def test_a_missing_or_long_map_is_found(complaints: Run) -> None:
     assert complaints("S-map", CHECKOUT) == ["ARCHITECTURE.md:1"]
-    assert complaints("S-map", {**CHECKOUT, "ARCHITECTURE.md": TRUE_MAP + "more\n\n" * 130}) == [
+    assert complaints("S-map", {**CHECKOUT, "ARCHITECTURE.md": TRUE_MAP + "more\n\n" * 230}) == [
         "ARCHITECTURE.md:1"
     ]

@@ -1,4 +1,4 @@
-"""Finds the Python interpreters on this machine that can import Interlock."""
+"""Finds the Python interpreters of this machine in which Interlock can be imported."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Interpreter:
     version: str
     free_threaded: bool
     site: str | None
-    """The folder that contains the interlock package; None if the import failed."""
+    """The folder that holds the interlock package; None when the import failed."""
 
     interlock: str
     reason: str
@@ -57,11 +57,11 @@ class Interpreter:
 
 
 def discover(given: Sequence[str] = (), paths: Sequence[str] = ()) -> tuple[list[Interpreter], list[str]]:
-    """Return the interpreters to measure, and one line for each that is left out, with the reason.
+    """The interpreters to measure, and one line for each that was left out, with the reason.
 
-    ``given`` names the candidates; without it they are the project's virtual environments, this interpreter, those on
-    PATH, pyenv's and the system's. Of candidates that were not given, it takes the first of each version in which
-    Interlock works. ``paths`` go onto PYTHONPATH.
+    ``given`` names the candidates; without it they are the project's virtual environments, this
+    interpreter, those on PATH, pyenv's and the system's. Of those that were not given, the first one of
+    each version in which Interlock works is taken. ``paths`` are put on PYTHONPATH.
     """
     found: dict[str, Interpreter] = {}
     left_out: list[str] = []
@@ -78,7 +78,7 @@ def discover(given: Sequence[str] = (), paths: Sequence[str] = ()) -> tuple[list
 
 
 def candidates() -> Iterator[str]:
-    """Yield the executables to examine, each once."""
+    """Executables to look at, each once."""
     seen: set[str] = set()
     for python in _everywhere():
         if python not in seen and os.access(python, os.X_OK):
@@ -87,7 +87,7 @@ def candidates() -> Iterator[str]:
 
 
 def _everywhere() -> Iterable[str]:
-    yield from map(str, sorted(PROJECT.glob(".venv*/bin/python")))
+    yield from map(str, sorted(PROJECT.glob(".nox/build-*/bin/python")))
     yield sys.executable
     for minor in range(OLDEST[1], 30):
         for name in (f"python3.{minor}", f"python3.{minor}t"):
@@ -101,7 +101,7 @@ def _everywhere() -> Iterable[str]:
 
 
 def pyenv_root() -> Path | None:
-    """Return pyenv's root folder, or None if there is no pyenv."""
+    """Where pyenv keeps its versions, when it is there."""
     if "PYENV_ROOT" in os.environ:
         return Path(os.environ["PYENV_ROOT"])
     if shutil.which("pyenv") is None:
@@ -111,7 +111,7 @@ def pyenv_root() -> Path | None:
 
 
 def describe(python: str, paths: Sequence[str] = ()) -> Interpreter | None:
-    """Return what ``python`` says about itself; None if it is not a CPython that Interlock supports."""
+    """What ``python`` says about itself; None when it is not a CPython that Interlock supports."""
     try:
         done = subprocess.run(
             [python, "-P", "-c", _PROBE],
@@ -132,7 +132,7 @@ def describe(python: str, paths: Sequence[str] = ()) -> Interpreter | None:
 
 
 def environment(paths: Sequence[str] = ()) -> dict[str, str]:
-    """Return this process's environment without variables that affect Python, and with ``paths`` on PYTHONPATH."""
+    """This process's environment without what would change a Python in it, and with ``paths``."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k != "VIRTUAL_ENV"}
     env["PYTHONHASHSEED"] = "0"
     if paths:
@@ -141,10 +141,10 @@ def environment(paths: Sequence[str] = ()) -> dict[str, str]:
 
 
 def explain_none(left_out: Sequence[str]) -> str:
-    """Return the message for the case that no interpreter can be measured."""
-    lines = ["none of these interpreters can import interlock:"]
+    """What to say when no interpreter can be measured."""
+    lines = ["interlock cannot be imported in any interpreter that was looked at:"]
     lines += [f"  {line}" for line in left_out] or ["  (none found)"]
-    lines.append("install it into a virtual environment .venv* of the project, or pass --python / --path")
+    lines.append("build it (`make bench` does), or give --python / --path")
     return "\n".join(lines)
 
 

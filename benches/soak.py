@@ -1,7 +1,7 @@
 """Puts two PyPI servers under load, on plain Python and with ``interlock run``.
 
     soak.py                             60 seconds each, with the first interpreter that has all it needs
-    soak.py --seconds 10 --server cheroot --python .venv/bin/python
+    soak.py --seconds 10 --server cheroot --python .nox/build-3-13/bin/python
     soak.py --write docs/benchmarks.md
 
 The interpreter needs interlock, cheroot and waitress; wrk, or else hey, makes the load. The plain server and the one

@@ -295,29 +295,30 @@ pub mod wait {
 /// use std::sync::atomic::{AtomicU32, Ordering};
 ///
 /// use interlock::Deadline;
-/// use interlock::observe::{TraceEvent, Probe, clear_probe, set_probe};
+/// use interlock::observe::{Observer, TraceEvent, clear_observer, set_observer};
 /// use interlock::sync::Semaphore;
 ///
 /// #[derive(Default)]
 /// struct CountsWaits(AtomicU32);
 ///
-/// impl Probe for CountsWaits {
+/// impl Observer for CountsWaits {
 ///     fn event(&self, event: TraceEvent) {
-///         if let TraceEvent::WillWait { .. } = event {
+///         if let TraceEvent::WillWait(_) = event {
 ///             self.0.fetch_add(1, Ordering::Relaxed);
 ///         }
 ///     }
 /// }
 ///
 /// let waits = Arc::new(CountsWaits::default());
-/// set_probe(waits.clone());
+/// set_observer(waits.clone());
 /// let _ = Semaphore::new(0).acquire_until(Deadline::PASSED);
-/// clear_probe();
+/// clear_observer();
 /// assert_eq!(waits.0.load(Ordering::Relaxed), 1);
 /// ```
 pub mod observe {
     pub use interlock_wait::{
-        Probe, Resource, ResourceKind, ThreadId, TraceEvent, clear_probe, probed, report, set_probe,
+        Interest, Observer, Resource, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, clear_observer,
+        next_sequence, observes, report, set_observer, take_refusal,
     };
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use interlock_os::thread;
 use interlock_queue::{PutError, PutOutcome};
 use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
-use interlock_wait::{Deadline, ThreadId, TraceEvent, fork, probed, report};
+use interlock_wait::{Deadline, Interest, ThreadId, TraceEvent, fork, observes, report};
 
 use crate::step::{set_worker, step};
 use crate::task::{Tally, Work};
@@ -229,13 +229,13 @@ impl Worker {
     fn live(mut self) {
         thread::set_name(&format!("{}-{}", self.shared.name, self.number));
         let me = ThreadId::current();
-        if probed() {
+        if observes(Interest::Waits) {
             report(TraceEvent::ThreadBegan { thread: me });
         }
         set_worker(true);
         self.work();
         set_worker(false);
-        if probed() {
+        if observes(Interest::Waits) {
             report(TraceEvent::ThreadEnded { thread: me });
         }
         if !self.has_forked() {

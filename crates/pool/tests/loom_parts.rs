@@ -43,7 +43,7 @@ fn give_up_on(number: u64) -> impl FnOnce(&Counts) -> u64 {
 #[test]
 fn nobody_sleeps_past_the_number_of_tasks_that_it_waits_for() {
     model::check_bounded(3, || {
-        let counts = Arc::new(Counts::default());
+        let counts: Arc<Counts> = Arc::new(Counts::default());
         let [one, two] = [1, 2].map(|number| start(&counts, wait_for(number)));
         counts.began();
         counts.succeeded();
@@ -57,7 +57,7 @@ fn nobody_sleeps_past_the_number_of_tasks_that_it_waits_for() {
 fn who_gives_up_on_a_number_takes_nothing_from_the_others() {
     for gives_up_on in [1, 3] {
         model::check_bounded(2, move || {
-            let counts = Arc::new(Counts::default());
+            let counts: Arc<Counts> = Arc::new(Counts::default());
             let gives_up = start(&counts, give_up_on(gives_up_on));
             let [one, two] = [1, 2].map(|number| start(&counts, wait_for(number)));
             counts.taken_out(1);
@@ -72,7 +72,7 @@ fn who_gives_up_on_a_number_takes_nothing_from_the_others() {
 #[test]
 fn a_task_is_in_one_place_in_each_look() {
     model::check(|| {
-        let counts = Arc::new(Counts::default());
+        let counts: Arc<Counts> = Arc::new(Counts::default());
         counts.began();
         let worker = start(&counts, Counts::failed);
         let seen = counts.look();
@@ -102,7 +102,7 @@ fn put(number: usize) -> impl FnOnce(&ReorderBuffer<usize>) -> bool {
 
 #[test]
 fn the_end_is_noticed_by_whoever_comes_second() {
-    for new in [ReorderBuffer::as_they_come, ReorderBuffer::in_order] {
+    for new in [ReorderBuffer::<_>::as_they_come, ReorderBuffer::<_>::in_order] {
         model::check_bounded(3, move || {
             let gather = Arc::new(new());
             let puts = [0, 1].map(|number| start(&gather, put(number)));
@@ -130,7 +130,7 @@ fn values_are_taken_in_the_order_of_their_numbers_each_once() {
 
 #[test]
 fn there_is_one_last_value_and_no_other_is_lost() {
-    for new in [ReorderBuffer::as_they_come, ReorderBuffer::in_order] {
+    for new in [ReorderBuffer::<_>::as_they_come, ReorderBuffer::<_>::in_order] {
         model::check_bounded(3, move || {
             let gather = Arc::new(new());
             let puts = start(&gather, put(0));
@@ -147,7 +147,7 @@ fn there_is_one_last_value_and_no_other_is_lost() {
 
 #[test]
 fn what_is_put_while_all_is_discarded_stays_nowhere() {
-    for new in [ReorderBuffer::as_they_come, ReorderBuffer::in_order] {
+    for new in [ReorderBuffer::<_>::as_they_come, ReorderBuffer::<_>::in_order] {
         model::check_bounded(3, move || {
             let gather = Arc::new(new());
             let value = std::sync::Arc::new(());

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use interlock_pool::{DEFAULT_PRIORITY, WorkQueue};
 use interlock_queue::{GetError, PutError, PutOutcome};
 use interlock_wait::{
-    Deadline, Probe, Resource, ResourceKind, TraceEvent, WaitContext, clear_probe, set_probe,
+    Deadline, Observer, ResourceKind, TraceEvent, WaitContext, clear_observer, set_observer,
 };
 
 /// How tasks are put, and how workers take them.
@@ -171,10 +171,10 @@ fn a_full_queue_gives_the_task_back_or_waits_for_room() {
 /// Counts those who wait for room.
 struct WaitsForRoom(AtomicUsize);
 
-impl Probe for WaitsForRoom {
+impl Observer for WaitsForRoom {
     fn event(&self, event: TraceEvent) {
         let room = ResourceKind::QueuePut;
-        if matches!(event, TraceEvent::WillWait { resource: Resource { kind, .. }, .. } if kind == room) {
+        if matches!(event, TraceEvent::WillWait(wait) if wait.resource.kind == room) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -183,10 +183,10 @@ impl Probe for WaitsForRoom {
 #[test]
 fn who_waits_for_room_hears_of_tasks_that_are_taken_out() {
     let waits = Arc::new(WaitsForRoom(AtomicUsize::new(0)));
-    set_probe(waits.clone());
+    set_observer(waits.clone());
     assert_eq!(make_room("drain", &waits).len(), 1);
     let queue = make_room("take back", &waits);
-    clear_probe();
+    clear_observer();
     assert_eq!(queue.take_back(|&work| work == 2), None);
     assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 3]);
 }

@@ -218,10 +218,6 @@ unsafe impl Sync for InterpreterLock {}
 // SAFETY: it does what `HostLock` does.
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl RawLock for InterpreterLock {
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "each use makes another lock, as it should"
-    )]
     const NEW: Self = InterpreterLock(HostLock::NEW);
 
     #[inline]

@@ -38,7 +38,7 @@ impl<R: RawLock> Lock<R> {
     /// As [`Lock::new`], with a raw lock of the caller's choice.
     pub fn new_in() -> Self {
         Lock {
-            owned: StateLock::new(Ownership::watched_if_probed()),
+            owned: StateLock::new(Ownership::watched_if_observed()),
         }
     }
 
@@ -107,7 +107,7 @@ impl<R: RawLock> Lock<R> {
 
     /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
-        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_probed());
+        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_observed());
         drop(forgotten);
     }
 }

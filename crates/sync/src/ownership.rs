@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, Resource, ResourceKind, StateLock, ThreadId, TraceEvent, WaitContext, WaitQueue,
-    Waiter, Wake, Wakeup, Wakeups, block, probed, report,
+    Deadline, Interest, RawLock, Resource, ResourceKind, StateLock, ThreadId, TraceEvent, WaitContext,
+    WaitQueue, Waiter, Wake, Wakeup, Wakeups, block, next_sequence, observes, report,
 };
 
 use crate::error::{NotHeld, WaitError};
@@ -61,9 +61,13 @@ impl Ownership {
     }
 
     /// A free lock, watched if an observer is registered at this moment.
-    pub(crate) fn watched_if_probed() -> Self {
+    pub(crate) fn watched_if_observed() -> Self {
         Ownership {
-            owner: if probed() { WATCHED } else { FREE },
+            owner: if observes(Interest::Acquisitions) {
+                WATCHED
+            } else {
+                FREE
+            },
             ..Self::new()
         }
     }
@@ -155,14 +159,9 @@ pub(crate) fn try_acquire_slow<R: RawLock>(owned: &Owned<R>, kind: ResourceKind)
     let me = ThreadId::current();
     let mut state = owned.lock();
     let taken = state.take(me);
-    let watched = state.is_watched();
+    let sequence = (taken && state.is_watched()).then(next_sequence);
     drop(state);
-    if taken && watched {
-        report(TraceEvent::Acquired {
-            thread: me,
-            resource: resource(owned, kind),
-        });
-    }
+    report_acquired(me, resource(owned, kind), sequence);
     taken
 }
 
@@ -180,18 +179,23 @@ pub(crate) fn acquire_slow<R: RawLock>(
     if !taken {
         state.waiters.push_back(waiter.clone());
     }
-    let watched = state.is_watched();
+    let sequence = (taken && state.is_watched()).then(next_sequence);
     drop(state);
     if !taken {
         return acquire_enrolled(owned, kind, waiter, context);
     }
-    if watched {
+    report_acquired(me, resource(owned, kind), sequence);
+    Ok(())
+}
+
+fn report_acquired(thread: ThreadId, resource: Resource, sequence: Option<u64>) {
+    if let Some(sequence) = sequence {
         report(TraceEvent::Acquired {
-            thread: me,
-            resource: resource(owned, kind),
+            thread,
+            resource,
+            sequence,
         });
     }
-    Ok(())
 }
 
 /// Takes the lock for the calling thread, whose `waiter` is in the line or was in it until it was notified.
@@ -206,13 +210,8 @@ pub(crate) fn acquire_enrolled<R: RawLock>(
     loop {
         let holder = owned.lock().owner();
         let wake = block(&waiter, resource, holder, context);
-        match settle(owned, me, wake, &mut waiter) {
-            Some(Ok(())) if probed() => {
-                report(TraceEvent::Acquired { thread: me, resource });
-                return Ok(());
-            }
-            Some(result) => return result,
-            None => {}
+        if let Some(result) = settle(owned, me, wake, &mut waiter) {
+            return result.map(|sequence| report_acquired(me, resource, sequence));
         }
     }
 }
@@ -223,7 +222,7 @@ fn settle<R: RawLock>(
     me: ThreadId,
     wake: Wake,
     waiter: &mut Arc<Waiter>,
-) -> Option<Result<(), WaitError>> {
+) -> Option<Result<Option<u64>, WaitError>> {
     let mut state = owned.lock();
     let notified = wake == Wake::Notified || !state.waiters.remove(waiter);
     match wake {
@@ -242,7 +241,9 @@ fn settle<R: RawLock>(
         Wake::Interrupted => Some(Err(WaitError::Interrupted)),
         Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
         // The lock was handed over, is free, or another thread took it first, whose release notifies the next in line.
-        Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => Some(Ok(())),
+        Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => {
+            Some(Ok(observes(Interest::Acquisitions).then(next_sequence)))
+        }
         Wake::TimedOut => Some(Err(WaitError::TimedOut)),
         Wake::Notified => {
             *waiter = Waiter::thread();
@@ -260,12 +261,15 @@ pub(crate) fn release_slow<R: RawLock>(owned: &Owned<R>, kind: ResourceKind) -> 
         return Err(NotHeld);
     };
     let watched = state.is_watched();
+    // Before the lock is free: whoever acquires it has a greater number.
+    let sequence = (watched || observes(Interest::Acquisitions)).then(next_sequence);
     let wakeup = state.pass_on();
     drop(state);
-    if watched || probed() {
+    if let Some(sequence) = sequence {
         report(TraceEvent::Released {
             thread: owner,
             resource: resource(owned, kind),
+            sequence,
         });
     }
     wakeup.run();

@@ -42,7 +42,7 @@ impl<R: RawLock> RLock<R> {
     /// As [`RLock::new`], with a raw lock of the caller's choice.
     pub fn new_in() -> Self {
         RLock {
-            owned: StateLock::new(Ownership::watched_if_probed()),
+            owned: StateLock::new(Ownership::watched_if_observed()),
         }
     }
 
@@ -192,7 +192,7 @@ impl<R: RawLock> RLock<R> {
 
     /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
-        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_probed());
+        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_observed());
         drop(forgotten);
     }
 }

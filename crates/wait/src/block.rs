@@ -5,14 +5,15 @@ use interlock_os::futex::Returned;
 use interlock_os::futex::{self, SharedWord};
 
 use crate::deadline::Deadline;
+use crate::observer::{Interest, allows, next_sequence, observes, report};
 use crate::primitive::Arc;
 #[cfg(not(loom))]
 use crate::primitive::global;
-use crate::probe;
 use crate::spin;
-use crate::trace_event::{Resource, TraceEvent};
+use crate::thread_id::ThreadId;
+use crate::trace_event::{Resource, TraceEvent, Wait};
 use crate::wait_context::WaitContext;
-use crate::waiter::{ThreadId, Waiter};
+use crate::waiter::Waiter;
 use crate::wake::{Slept, Wake};
 
 /// How long a thread that listens for signals sleeps at first, in nanoseconds.
@@ -24,7 +25,7 @@ const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 /// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `context` ends the wait.
 ///
 /// This is the only function of Interlock that blocks. The caller holds no internal lock. `holder` is who has the
-/// resource, as far as that is known, for the probe. When the result is not [`Wake::Notified`], the waiter may still
+/// resource, as far as that is known, for the observer. When the result is not [`Wake::Notified`], the waiter may still
 /// stand in its queue, and the caller takes it out: if it is not there any more, it was notified after all, and the caller
 /// owes what a notified waiter owes (see `PROTOCOL.md`).
 pub fn block(
@@ -33,33 +34,33 @@ pub fn block(
     holder: Option<ThreadId>,
     context: &mut WaitContext<'_>,
 ) -> Wake {
-    traced(waiter.thread_id(), resource, holder, || {
+    traced(waiter.wait_for(resource, holder), context, |context| {
         until_notified(&**waiter, context)
     })
 }
 
-/// Runs `wait`, of a thread for a resource, and tells the observer of its begin and end.
+/// Runs a wait, and tells the observer of its begin and end. An observer that refuses a wait ends it as the host does, unless
+/// the operation insists.
 pub(crate) fn traced(
-    thread: ThreadId,
-    resource: Resource,
-    holder: Option<ThreadId>,
-    wait: impl FnOnce() -> Wake,
+    wait: impl FnOnce() -> Wait,
+    context: &mut WaitContext<'_>,
+    sleep: impl FnOnce(&mut WaitContext<'_>) -> Wake,
 ) -> Wake {
-    if probe::probed() {
-        probe::report(TraceEvent::WillWait {
-            thread,
-            resource,
-            holder,
-        });
+    if !observes(Interest::Waits) {
+        return sleep(context);
     }
-    let wake = wait();
-    if probe::probed() {
-        probe::report(TraceEvent::Woke {
-            thread,
-            resource,
-            wake,
-        });
-    }
+    let wait = wait();
+    let wake = if allows(wait) || context.insists() {
+        sleep(context)
+    } else {
+        Wake::Interrupted
+    };
+    report(TraceEvent::Woke {
+        thread: wait.thread,
+        resource: wait.resource,
+        wake,
+        sequence: next_sequence(),
+    });
     wake
 }
 

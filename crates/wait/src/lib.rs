@@ -7,7 +7,7 @@
 //!
 //! A wait is bounded by a [`WaitContext`]: a [`Deadline`] and, for a thread that something hosts (an interpreter), a [`Host`]
 //! that lets go of the thread while it sleeps and hears the signals that come meanwhile. What
-//! happens is told to the registered [`Probe`], if there is one.
+//! happens is told to the registered [`Observer`], if there is one.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![warn(missing_debug_implementations)]
@@ -22,11 +22,11 @@ pub mod fork;
 pub mod model;
 mod observer;
 pub mod primitive;
-mod probe;
 mod raw_lock;
 #[cfg(not(loom))]
 mod shared;
 mod spin;
+mod thread_id;
 mod trace_event;
 mod wait_context;
 mod wait_queue;
@@ -36,15 +36,17 @@ mod word_lock;
 
 pub use block::block;
 pub use deadline::Deadline;
-pub use observer::{clear_probe, set_probe};
-pub use probe::{Probe, probed, report};
+pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report, take_refusal};
+#[cfg(not(loom))]
+pub use observer::{clear_observer, set_observer};
 pub use raw_lock::{HostLock, RawLock, RawWordLock};
 #[cfg(not(loom))]
 pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_only, wake_shared};
 pub use spin::watch;
-pub use trace_event::{Resource, ResourceKind, TraceEvent};
+pub use thread_id::ThreadId;
+pub use trace_event::{Resource, ResourceKind, TraceEvent, Wait};
 pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;
-pub use waiter::{ThreadId, Waiter, Wakeup, Wakeups};
+pub use waiter::{Waiter, Wakeup, Wakeups};
 pub use wake::{Slept, Wake};
 pub use word_lock::{StateGuard, StateLock, WordLock, WordLockGuard};

@@ -1,47 +1,139 @@
-//! The registered observer of the process.
+//! Telling an observer what happens to threads.
+//!
+//! Deadlock detection, contention profiles and simulation are observers: they implement [`Observer`]. Primitives report
+//! events and know no observer. With none registered, a report costs one relaxed load, on the slow path only.
+//!
+//! An observer says what it wants to hear. Waits go through [`block`](crate::block()) anyway, so an observer of waits costs
+//! uncontended operations nothing. To hear acquisitions, a lock must take the slow path: one that is made while such an
+//! observer is registered reports each of them, one made before reports them when it is contended.
 
-use std::sync::Arc;
-
-use crate::probe::{self, Probe};
-use crate::trace_event::TraceEvent;
+use std::cell::Cell;
 #[cfg(not(loom))]
-use crate::word_lock::WordLock;
+use std::sync::Arc as Shared;
 
 #[cfg(not(loom))]
-static OBSERVER: WordLock<Option<Arc<dyn Probe>>> = WordLock::new(None);
+use arc_swap::ArcSwapOption;
 
-/// Registers the process's observer, in place of the last one, if there was one.
-pub fn set_probe(probe: Arc<dyn Probe>) {
-    exchange(Some(probe));
+use crate::primitive::global::{AtomicU32, AtomicU64, Ordering};
+use crate::trace_event::{TraceEvent, Wait};
+
+/// What an observer wants to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interest {
+    /// Waits, and the begin and end of Interlock's own threads.
+    Waits = 1,
+    /// Acquisitions and releases of locks, too.
+    Acquisitions = 2,
 }
 
-/// Takes the observer away.
-pub fn clear_probe() {
-    exchange(None);
+/// An observer's answer to a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The thread may wait.
+    Wait,
+    /// The thread must not wait: its operation ends as if its host had interrupted it, and
+    /// [`take_refusal`] tells the difference.
+    Refuse,
 }
 
-#[cfg(not(loom))]
-fn exchange(probe: Option<Arc<dyn Probe>>) {
-    let mut observer = OBSERVER.lock();
-    // Under the lock, so that the switch and the observer agree when two threads exchange at once.
-    probe::switch(probe.is_some(), tell);
-    let earlier = std::mem::replace(&mut *observer, probe);
-    drop(observer);
-    // After the lock is released: dropping an observer is user code.
-    drop(earlier);
-}
+/// Hears what happens to threads.
+pub trait Observer: Send + Sync {
+    /// What it wants to hear; asked once, when it is registered.
+    fn interest(&self) -> Interest {
+        Interest::Waits
+    }
 
-#[cfg(not(loom))]
-fn tell(event: TraceEvent) {
-    let observer = OBSERVER.lock().clone();
-    if let Some(observer) = observer {
-        observer.event(event);
+    /// Hears of `event`, on the thread that it happens to, under no internal lock. Must not wait for that thread.
+    fn event(&self, event: TraceEvent);
+
+    /// Is asked before a thread waits, on that thread, which stands in line already, under no internal lock. Must not wait
+    /// for that thread.
+    fn will_wait(&self, wait: Wait) -> Verdict {
+        self.event(TraceEvent::WillWait(wait));
+        Verdict::Wait
     }
 }
 
-/// A model has no observer: what is global to the process is no part of it.
-#[cfg(loom)]
-fn exchange(probe: Option<Arc<dyn Probe>>) {
-    drop(probe);
-    probe::switch(false, |_: TraceEvent| {});
+/// The [`Interest`] of the registered observer, as a number; 0 without one.
+static INTEREST: AtomicU32 = AtomicU32::new(0);
+
+/// The number of the next event.
+static SEQUENCE: AtomicU64 = AtomicU64::new(1);
+
+#[cfg(not(loom))]
+static OBSERVER: ArcSwapOption<Registered> = ArcSwapOption::const_empty();
+
+#[cfg(not(loom))]
+struct Registered(Shared<dyn Observer>);
+
+thread_local! {
+    /// Whether the observer has refused this thread's last wait.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Registers the process's observer, in place of the last one, if there was one. That one is dropped here, or by a thread
+/// that is telling it something just now.
+#[cfg(not(loom))]
+pub fn set_observer(observer: Shared<dyn Observer>) {
+    let interest = observer.interest() as u32;
+    OBSERVER.store(Some(Shared::new(Registered(observer))));
+    // Relaxed: a thread that reads it early or late misses, or vainly looks for, an observer that comes or goes just now.
+    INTEREST.store(interest, Ordering::Relaxed);
+}
+
+/// Takes the observer away.
+#[cfg(not(loom))]
+pub fn clear_observer() {
+    // Relaxed: as in `set_observer`.
+    INTEREST.store(0, Ordering::Relaxed);
+    OBSERVER.store(None);
+}
+
+/// Whether the registered observer, if any, wants to hear of this: one relaxed load.
+#[inline]
+pub fn observes(interest: Interest) -> bool {
+    // Relaxed: see `set_observer`.
+    INTEREST.load(Ordering::Relaxed) >= interest as u32
+}
+
+/// A number for an event, greater than those given out before. Taken under the lock of the state that the event changes, the
+/// numbers of events on one thing have the order of the events.
+pub fn next_sequence() -> u64 {
+    // Relaxed: a number is given out once, and those who take one under the same lock take it one after the other.
+    SEQUENCE.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Tells the observer, if there is one.
+#[cold]
+pub fn report(event: TraceEvent) {
+    #[cfg(not(loom))]
+    if let Some(registered) = &*OBSERVER.load() {
+        registered.0.event(event);
+    }
+    // A model has no observer: what is global to the process is no part of it.
+    #[cfg(loom)]
+    let _ = event;
+}
+
+/// Asks the observer about a wait of the calling thread; whether the thread may wait.
+#[cold]
+pub(crate) fn allows(wait: Wait) -> bool {
+    #[cfg(not(loom))]
+    let verdict = OBSERVER
+        .load()
+        .as_ref()
+        .map(|registered| registered.0.will_wait(wait));
+    #[cfg(loom)]
+    let verdict = Some(wait).and(None);
+    let refused = verdict == Some(Verdict::Refuse);
+    if refused {
+        REFUSED.set(true);
+    }
+    !refused
+}
+
+/// Whether the observer has refused a wait of the calling thread since the last call of this. For the caller of an operation
+/// that ended as if it had been interrupted.
+pub fn take_refusal() -> bool {
+    REFUSED.take()
 }

@@ -1,7 +1,7 @@
 //! The one module through which atomics come, so that loom can replace them.
 //!
 //! `RUSTFLAGS="--cfg loom"` builds the crate, and all that is made of it, on loom's model of memory. What is global to
-//! the process (spin bookkeeping, the probe switch, the fork generation) is no part of a model: [`global`] has it.
+//! the process (spin bookkeeping, the observer, the fork generation) is no part of a model: [`global`] has it.
 //!
 //! The names are aliases, not re-exports: so clippy, which sees through re-exports, can forbid std's names elsewhere
 //! (`disallowed-types` in clippy.toml) and allow these.

@@ -56,10 +56,6 @@ pub struct RawWordLock {
 // SAFETY: the word goes from `FREE` to `HELD` for one caller, until that one stores `FREE`.
 unsafe impl RawLock for RawWordLock {
     #[cfg(not(loom))]
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "each use makes another lock, as it should"
-    )]
     const NEW: Self = RawWordLock {
         word: AtomicU32::new(FREE),
     };
@@ -144,10 +140,6 @@ pub struct HostLock {
 // SAFETY: `held` is true while a caller has the lock. All callers are on the thread that has a reference to it.
 unsafe impl RawLock for HostLock {
     #[cfg(not(loom))]
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "each use makes another lock, as it should"
-    )]
     const NEW: Self = HostLock {
         held: Cell::new(false),
     };

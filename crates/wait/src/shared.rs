@@ -9,11 +9,12 @@ use interlock_os::futex::{Returned, wake_shared as wake};
 
 use crate::block::{self, Sleeps};
 use crate::deadline::Deadline;
+use crate::observer::next_sequence;
 use crate::primitive::AtomicU32;
 use crate::primitive::global::{AtomicBool, Ordering};
-use crate::trace_event::Resource;
+use crate::thread_id::ThreadId;
+use crate::trace_event::{Resource, Wait};
 use crate::wait_context::WaitContext;
-use crate::waiter::ThreadId;
 use crate::wake::{Slept, Wake};
 
 /// The longest sleep, in nanoseconds. The kernel wakes one of those that sleep on the life word of a process that died.
@@ -35,7 +36,13 @@ pub fn block_shared(
     context: &mut WaitContext<'_>,
 ) -> Wake {
     assert!(!words.is_empty() && words.len() <= MOST_SHARED_WORDS);
-    block::traced(ThreadId::current(), resource, holder, || {
+    let wait = || Wait {
+        thread: ThreadId::current(),
+        resource,
+        holder,
+        sequence: next_sequence(),
+    };
+    block::traced(wait, context, |context| {
         block::until_notified(&Words(words), context)
     })
 }

@@ -1,6 +1,6 @@
 //! What happens to threads, as data.
 
-use crate::waiter::ThreadId;
+use crate::thread_id::ThreadId;
 use crate::wake::Wake;
 
 /// What kind of thing is waited for.
@@ -39,18 +39,24 @@ pub struct Resource {
     pub address: usize,
 }
 
+/// A wait that is about to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// The thread that is going to wait.
+    pub thread: ThreadId,
+    /// What it waits for.
+    pub resource: Resource,
+    /// The thread that has it, as far as that is known.
+    pub holder: Option<ThreadId>,
+    /// When the thread took its place in line: see [`next_sequence`](crate::next_sequence).
+    pub sequence: u64,
+}
+
 /// Something that happened to a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceEvent {
-    /// `thread` is about to wait for `resource`, which `holder` has, as far as that is known.
-    WillWait {
-        /// Who waits.
-        thread: ThreadId,
-        /// For what.
-        resource: Resource,
-        /// Who has it.
-        holder: Option<ThreadId>,
-    },
+    /// A thread is about to wait.
+    WillWait(Wait),
     /// `thread` waits no longer.
     Woke {
         /// Who waited.
@@ -59,6 +65,8 @@ pub enum TraceEvent {
         resource: Resource,
         /// How the wait ended.
         wake: Wake,
+        /// See [`next_sequence`](crate::next_sequence).
+        sequence: u64,
     },
     /// `thread` has `resource` now.
     Acquired {
@@ -66,6 +74,8 @@ pub enum TraceEvent {
         thread: ThreadId,
         /// What.
         resource: Resource,
+        /// See [`next_sequence`](crate::next_sequence).
+        sequence: u64,
     },
     /// `thread` gave `resource` back (or gave back what another thread had acquired).
     Released {
@@ -73,6 +83,8 @@ pub enum TraceEvent {
         thread: ThreadId,
         /// What.
         resource: Resource,
+        /// See [`next_sequence`](crate::next_sequence).
+        sequence: u64,
     },
     /// A thread of Interlock began to run user code.
     ThreadBegan {

@@ -104,6 +104,11 @@ impl<'a> WaitContext<'a> {
         self.host.as_ref().is_some_and(|host| host.has_stopped())
     }
 
+    /// Whether nothing but a notification ends the step.
+    pub(crate) fn insists(&self) -> bool {
+        self.insists
+    }
+
     /// Whether the thread has to look after signals.
     pub(crate) fn hears_signals(&self) -> bool {
         self.host.as_ref().is_some_and(|host| host.hears_signals())

@@ -55,11 +55,13 @@ impl WaitQueue {
 
     /// Puts `waiter` at the end of the line.
     pub fn push_back(&mut self, waiter: Arc<Waiter>) {
+        waiter.number();
         self.line().waiters.push_back(waiter);
     }
 
     /// Puts `waiter` at the head of the line: it was notified, and came too late.
     pub fn push_front(&mut self, waiter: Arc<Waiter>) {
+        waiter.number();
         self.line().waiters.push_front(waiter);
     }
 

@@ -3,33 +3,10 @@
 use std::task::Waker;
 
 use crate::fork;
+use crate::observer::{Interest, next_sequence, observes};
 use crate::primitive::{Arc, AtomicU32, AtomicU64, Ordering};
-
-/// A thread, by the identity that `threading.get_ident()` gives it. Unique among live threads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ThreadId(u64);
-
-impl ThreadId {
-    /// The calling thread.
-    #[inline]
-    pub fn current() -> Self {
-        #[cfg(not(loom))]
-        return ThreadId(interlock_os::thread::current());
-        #[cfg(loom)]
-        return ThreadId(crate::model::thread_ident());
-    }
-
-    /// The thread with this POSIX identity.
-    pub fn from_ident(ident: u64) -> Self {
-        ThreadId(ident)
-    }
-
-    /// The POSIX identity; never 0.
-    #[inline]
-    pub fn ident(self) -> u64 {
-        self.0
-    }
-}
+use crate::thread_id::ThreadId;
+use crate::trace_event::{Resource, Wait};
 
 /// Its thread is awake, and about to sleep: it has not slept yet.
 const WAITING: u32 = 0;
@@ -59,6 +36,8 @@ pub struct Waiter {
     generation: u32,
     notifier: AtomicU64,
     thread: ThreadId,
+    /// When it took its place in line, if an observer wanted to know: see [`next_sequence`].
+    sequence: AtomicU64,
     task: Option<Waker>,
     #[cfg(loom)]
     bed: crate::model::Bed,
@@ -85,6 +64,7 @@ impl Waiter {
             generation: fork::generation(),
             notifier: AtomicU64::new(0),
             thread: ThreadId::current(),
+            sequence: AtomicU64::new(0),
             task,
             #[cfg(loom)]
             bed: crate::model::Bed::new(),
@@ -94,6 +74,30 @@ impl Waiter {
     /// The thread that waits (for a task: the one that made it wait).
     pub fn thread_id(&self) -> ThreadId {
         self.thread
+    }
+
+    /// Numbers it, if an observer of waits is there. For the queue that takes it, under that queue's lock.
+    #[inline]
+    pub(crate) fn number(&self) {
+        if observes(Interest::Waits) {
+            // Relaxed: for the waiting thread, which passes the queue's lock in between.
+            self.sequence.store(next_sequence(), Ordering::Relaxed);
+        }
+    }
+
+    /// What an observer is told when its thread begins to wait.
+    pub(crate) fn wait_for(
+        &self,
+        resource: Resource,
+        holder: Option<ThreadId>,
+    ) -> impl FnOnce() -> Wait + '_ {
+        move || Wait {
+            thread: self.thread,
+            resource,
+            holder,
+            // Relaxed: see `number`.
+            sequence: self.sequence.load(Ordering::Relaxed),
+        }
     }
 
     /// Whether a task waits, which nobody can hand a lock to.
@@ -124,7 +128,7 @@ impl Waiter {
     pub(crate) fn notifier(&self) -> Option<ThreadId> {
         // Relaxed: written before the swap in `notify`, which `is_notified` has acquired.
         let ident = self.notifier.load(Ordering::Relaxed);
-        (ident != 0).then_some(ThreadId(ident))
+        (ident != 0).then_some(ThreadId::from_ident(ident))
     }
 
     /// Says that the thread is about to sleep; `false` when it is notified and must not.

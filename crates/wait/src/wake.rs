@@ -1,6 +1,6 @@
 //! How sleeps and waits end.
 
-use crate::waiter::ThreadId;
+use crate::thread_id::ThreadId;
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

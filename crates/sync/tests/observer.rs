@@ -12,25 +12,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use common::{Counts, eventually};
 use interlock_sync::{Condition, Event as Flag, Lock, RLock, Semaphore};
 use interlock_wait::{
-    Deadline, Probe, Resource, ResourceKind, ThreadId, TraceEvent, WaitContext, Wake, clear_probe, probed,
-    report, set_probe,
+    Deadline, Interest, Observer, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, WaitContext, Wake,
+    clear_observer, observes, report, set_observer, take_refusal,
 };
 
 /// A process has one observer, so these tests take turns.
 struct Turn(#[allow(dead_code, reason = "held until dropped")] MutexGuard<'static, ()>);
 
 impl Turn {
-    fn observed_by(probe: Arc<dyn Probe>) -> Self {
+    fn observed_by(observer: Arc<dyn Observer>) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        set_probe(probe);
+        set_observer(observer);
         Turn(turn)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        clear_probe();
+        clear_observer();
     }
 }
 
@@ -49,7 +49,11 @@ impl Log {
     }
 }
 
-impl Probe for Log {
+impl Observer for Log {
+    fn interest(&self) -> Interest {
+        Interest::Acquisitions
+    }
+
     fn event(&self, event: TraceEvent) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
@@ -57,7 +61,7 @@ impl Probe for Log {
 
 fn thread_of(event: &TraceEvent) -> ThreadId {
     match *event {
-        TraceEvent::WillWait { thread, .. }
+        TraceEvent::WillWait(Wait { thread, .. })
         | TraceEvent::Woke { thread, .. }
         | TraceEvent::Acquired { thread, .. }
         | TraceEvent::Released { thread, .. }
@@ -68,7 +72,7 @@ fn thread_of(event: &TraceEvent) -> ThreadId {
 
 fn kind_of(event: &TraceEvent) -> Option<ResourceKind> {
     match *event {
-        TraceEvent::WillWait { resource, .. }
+        TraceEvent::WillWait(Wait { resource, .. })
         | TraceEvent::Woke { resource, .. }
         | TraceEvent::Acquired { resource, .. }
         | TraceEvent::Released { resource, .. } => Some(resource.kind),
@@ -105,7 +109,7 @@ fn a_lock_created_while_observed_reports_every_acquisition() {
 
 fn describe(event: &TraceEvent) -> String {
     let word = match event {
-        TraceEvent::WillWait { .. } => "waits for",
+        TraceEvent::WillWait(_) => "waits for",
         TraceEvent::Woke {
             wake: Wake::Notified, ..
         } => "woke from",
@@ -150,7 +154,7 @@ fn a_contended_lock_reports_its_holder_and_how_the_wait_ended() {
         ]
     );
     let me = Some(ThreadId::current());
-    assert!(matches!(events[0], TraceEvent::WillWait { holder, .. } if holder == me));
+    assert!(matches!(events[0], TraceEvent::WillWait(Wait { holder, .. }) if holder == me));
     assert_eq!(
         log.of(ThreadId::current())
             .iter()
@@ -174,7 +178,7 @@ fn each_wait_reports_its_kind() {
     let kinds: Vec<_> = log
         .of(ThreadId::current())
         .iter()
-        .filter(|event| matches!(event, TraceEvent::WillWait { .. }))
+        .filter(|event| matches!(event, TraceEvent::WillWait(_)))
         .filter_map(kind_of)
         .collect();
     assert_eq!(
@@ -192,110 +196,130 @@ fn a_cleared_observer_gets_no_more_events_and_is_dropped() {
     let log = Arc::new(Log::default());
     drop(Turn::observed_by(log.clone()));
     let thread = ThreadId::from_ident(2);
-    if !probed() {
+    if !observes(Interest::Waits) {
         report(TraceEvent::ThreadBegan { thread });
         assert!(log.of(thread).is_empty());
     }
     eventually(|| Arc::strong_count(&log) == 1);
 }
 
-/// A deadlock detector: which thread waits for which resource, and which thread owns it.
-///
-/// Each edge is reported by the thread that adds it, before that thread sleeps. So the thread whose edge closes a cycle
-/// finds the whole cycle.
-#[derive(Default)]
-struct WaitForGraph {
-    graph: Mutex<Graph>,
-}
-
-#[derive(Default)]
-struct Graph {
-    waits: HashMap<ThreadId, Resource>,
-    owners: HashMap<Resource, ThreadId>,
-    cycles: Vec<Vec<ThreadId>>,
-}
-
-impl Graph {
-    /// The cycle of threads from `start` back to `start`, if there is one. Each waits for a resource that the next one
-    /// owns.
-    fn cycle(&self, start: ThreadId) -> Option<Vec<ThreadId>> {
-        let mut cycle = vec![start];
-        loop {
-            let resource = self.waits.get(cycle.last()?)?;
-            match self.owners.get(resource)? {
-                owner if *owner == start => return Some(cycle),
-                owner if cycle.contains(owner) => return None,
-                owner => cycle.push(*owner),
-            }
-        }
-    }
-}
-
-impl WaitForGraph {
-    fn lock(&self) -> MutexGuard<'_, Graph> {
-        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Probe for WaitForGraph {
-    fn event(&self, event: TraceEvent) {
-        let mut graph = self.lock();
-        match event {
-            TraceEvent::WillWait {
-                thread,
-                resource,
-                holder,
-            } => {
-                graph.waits.insert(thread, resource);
-                if let Some(holder) = holder {
-                    graph.owners.insert(resource, holder);
+#[test]
+fn the_numbers_of_events_have_the_order_in_which_a_lock_changed_hands() {
+    let log = Arc::new(Log::default());
+    let _turn = Turn::observed_by(log.clone());
+    let lock = Lock::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    lock.acquire();
+                    lock.release().unwrap();
                 }
-                let cycle = graph.cycle(thread);
-                graph.cycles.extend(cycle);
-            }
-            TraceEvent::Woke { thread, .. } => drop(graph.waits.remove(&thread)),
-            TraceEvent::Acquired { thread, resource } => drop(graph.owners.insert(resource, thread)),
-            TraceEvent::Released { resource, .. } => drop(graph.owners.remove(&resource)),
-            TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => {}
+            });
         }
+    });
+    let mut changes: Vec<_> = (log.0.lock().unwrap().iter())
+        .filter_map(|event| match *event {
+            TraceEvent::Acquired { thread, sequence, .. } => Some((sequence, thread, true)),
+            TraceEvent::Released { thread, sequence, .. } => Some((sequence, thread, false)),
+            _ => None,
+        })
+        .collect();
+    changes.sort_unstable_by_key(|&(sequence, ..)| sequence);
+    assert_eq!(changes.len(), 16_000);
+    for pair in changes.chunks(2) {
+        let [(_, owner, acquired), (_, releaser, still)] = *pair else {
+            unreachable!()
+        };
+        assert!(acquired && !still && owner == releaser, "{pair:?}");
     }
 }
 
 #[test]
-fn an_observer_can_detect_a_deadlock_when_it_forms() {
-    let graph = Arc::new(WaitForGraph::default());
-    let _turn = Turn::observed_by(graph.clone());
-    let locks = [(); 3].map(|()| Lock::new());
-    let begun = AtomicUsize::new(0);
-    let threads: Vec<_> = std::thread::scope(|scope| {
-        let philosophers = [0, 1, 2].map(|index| {
-            let (locks, begun, graph) = (&locks, &begun, &graph);
-            scope.spawn(move || {
-                let (left, right) = (&locks[index], &locks[(index + 1) % 3]);
-                left.acquire();
-                begun.fetch_add(1, Ordering::SeqCst);
-                eventually(|| begun.load(Ordering::SeqCst) == 3);
-                // Until a thread has found the cycle.
-                eventually(|| {
-                    let soon = Deadline::after(std::time::Duration::from_millis(20));
-                    let got = right.acquire_with(&mut WaitContext::until(soon)).is_ok();
-                    if got {
-                        right.release().unwrap();
+fn an_observer_of_waits_hears_no_acquisition_and_leaves_the_fast_path_alone() {
+    struct Waits(Log);
+    impl Observer for Waits {
+        fn event(&self, event: TraceEvent) {
+            self.0.event(event);
+        }
+    }
+    let waits = Arc::new(Waits(Log::default()));
+    let _turn = Turn::observed_by(waits.clone());
+    let lock = Lock::new();
+    lock.acquire();
+    assert!(lock.acquire_until(Deadline::PASSED).is_err());
+    lock.release().unwrap();
+    let heard: Vec<_> = waits.0.of(ThreadId::current()).iter().map(describe).collect();
+    assert_eq!(heard, ["waits for Lock", "gave up Lock"]);
+}
+
+/// A deadlock detector that knows nothing but waits: each thread that waits, and the thread that it waits for.
+///
+/// Each edge is reported by the thread that adds it, before that thread sleeps. So the thread whose edge closes a circle
+/// finds the whole circle, and its wait is refused.
+#[derive(Default)]
+struct Detector(Mutex<HashMap<ThreadId, Option<ThreadId>>>);
+
+impl Detector {
+    fn waits(&self) -> MutexGuard<'_, HashMap<ThreadId, Option<ThreadId>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Detector {
+    fn event(&self, event: TraceEvent) {
+        if let TraceEvent::Woke { thread, .. } = event {
+            self.waits().remove(&thread);
+        }
+    }
+
+    fn will_wait(&self, wait: Wait) -> Verdict {
+        let mut waits = self.waits();
+        waits.insert(wait.thread, wait.holder);
+        let mut seen = vec![wait.thread];
+        while let Some(&Some(holder)) = seen.last().and_then(|last| waits.get(last)) {
+            if holder == wait.thread {
+                return Verdict::Refuse;
+            }
+            if seen.contains(&holder) {
+                break;
+            }
+            seen.push(holder);
+        }
+        Verdict::Wait
+    }
+}
+
+#[test]
+fn the_wait_that_closes_a_circle_is_refused() {
+    for size in [2, 3] {
+        let detector = Arc::new(Detector::default());
+        let _turn = Turn::observed_by(detector.clone());
+        let locks: Vec<_> = (0..size).map(|_| Lock::new()).collect();
+        let begun = AtomicUsize::new(0);
+        let refused = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for index in 0..size {
+                let (locks, begun, refused) = (&locks, &begun, &refused);
+                scope.spawn(move || {
+                    let (left, right) = (&locks[index], &locks[(index + 1) % size]);
+                    left.acquire();
+                    begun.fetch_add(1, Ordering::SeqCst);
+                    eventually(|| begun.load(Ordering::SeqCst) == size);
+                    match right.acquire_with(&mut WaitContext::endless()) {
+                        Ok(()) => right.release().unwrap(),
+                        Err(_) => {
+                            assert!(take_refusal());
+                            refused.fetch_add(1, Ordering::SeqCst);
+                        }
                     }
-                    got || !graph.lock().cycles.is_empty()
+                    assert!(!take_refusal());
+                    left.release().unwrap();
                 });
-                left.release().unwrap();
-                ThreadId::current()
-            })
+            }
         });
-        philosophers
-            .into_iter()
-            .map(|philosopher| philosopher.join().unwrap())
-            .collect()
-    });
-    let graph = graph.lock();
-    let cycle = &graph.cycles[0];
-    assert_eq!(cycle.len(), 3);
-    assert!(threads.iter().all(|thread| cycle.contains(thread)));
-    assert!(graph.waits.is_empty());
+        assert_eq!(refused.into_inner(), 1);
+        assert!(detector.waits().is_empty());
+        assert!(locks.iter().all(|lock| !lock.is_locked()));
+    }
 }

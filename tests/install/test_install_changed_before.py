@@ -39,7 +39,8 @@ WRAPPING = """
             inner = FunctionType(found.__code__, found.__globals__, name, found.__defaults__, found.__closure__)
             inner.__kwdefaults__ = found.__kwdefaults__
             def outer(*args, **kwargs):
-                return "wrapper"(*args, **kwargs)
+                wrapper = "wrapper"
+                return wrapper(*args, **kwargs)
             code = outer.__code__
             def call(*args, **kwargs):
                 tell()

@@ -79,10 +79,13 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
         cls = type(self)
         return f"<{cls.__module__}.{cls.__qualname__} state={core.state} pool_size={core.processes}>"
 
-    def __del__(self, _warn: Any = warnings.warn, RUN: str = _std.RUN) -> None:
+    def __del__(
+        self, _warn: Any = warnings.warn, RUN: str = _std.RUN, _del: Any = _std.ThreadPool.__del__
+    ) -> None:
+        # Bound above, because at the end of the interpreter the names of the module may be gone.
         if self._interlock_is_materialized:
             if "_state" in self.__dict__:
-                _StdThreadPool.__del__(self)
+                _del(self)
             return
         core = self._interlock_core()
         if core is not None and core.state == RUN:

@@ -283,8 +283,9 @@ pub mod pool {
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {
     pub use interlock_wait::{
-        Deadline, Host, Slept, StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock,
-        WordLockGuard, block, fork,
+        Deadline, Host, HostLock, MOST_SHARED_WORDS, RawLock, RawWordLock, SharedWord, Slept, StateGuard,
+        StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, WordLockGuard, block,
+        block_shared, fork, wake_shared,
     };
 }
 

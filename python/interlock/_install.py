@@ -44,7 +44,7 @@ _ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
 """Modules that repeat names of another module: that module, and the names."""
 
 _PARTS = {
-    "threading": ("interlock._native", "interlock._lock_classes"),
+    "threading": ("interlock._materialize", "interlock._lock_classes"),
     "queue": ("interlock._queue_errors", "interlock._materialized_queue", "interlock._queue_classes"),
     "multiprocessing.pool": (
         "interlock.multiprocessing._results",

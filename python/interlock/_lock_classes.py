@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import methodcaller
 
 from interlock import _interlock
-from interlock._native import conditions_are, fresh, make_native, ways_in
+from interlock._materialize import conditions_are, fresh, make_native, ways_in
 from interlock._originals import originals
 
 TYPE_CHECKING = False

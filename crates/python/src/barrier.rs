@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyType};
 use crate::blocking;
 use crate::convert::{Timeout, is_plain, plain_number};
 use crate::errors;
-use crate::native::{Exported, Native, begin_materialized, function, native, standard};
+use crate::materialize::{Exported, Native, begin_materialized, function, native, standard};
 use crate::raw::intern;
 
 /// The engine's part of `threading.Barrier`: a point that several threads pass together, again and again.

@@ -14,7 +14,7 @@ use crate::convert::{Given, LockTimeout, Timeout, Truth, plain_number};
 use crate::errors::Failure;
 use crate::initialized::Initialized;
 use crate::lock::Lock;
-use crate::native::{Exported, Native, begin_materialized, materialize, native, standard};
+use crate::materialize::{Exported, Native, begin_materialized, materialize, native, standard};
 use crate::raw::intern;
 use crate::rlock::RLock;
 use crate::stand_in::{WaitsInside, stand_in_line};

@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
 use crate::convert::Timeout;
-use crate::native::{Exported, Native, native, standard};
+use crate::materialize::{Exported, Native, native, standard};
 use crate::raw::intern;
 use crate::stand_in::{self, WaitsInside};
 

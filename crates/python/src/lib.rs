@@ -21,8 +21,8 @@ mod futures;
 mod imported;
 mod initialized;
 mod lock;
+mod materialize;
 mod multiprocessing_pool;
-mod native;
 mod queue;
 mod raw;
 mod rlock;
@@ -50,11 +50,11 @@ mod _interlock {
         current_task, remember_future_class, remember_work_items, wait_for_futures,
     };
     #[pymodule_export]
+    use crate::materialize::{Internal, Native};
+    #[pymodule_export]
     use crate::multiprocessing_pool::{
         AsyncResult, MultiprocessingDelivery, MultiprocessingPool, PoolHandle, ResultIterator,
     };
-    #[pymodule_export]
-    use crate::native::{Internal, Native};
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]

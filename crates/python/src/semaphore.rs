@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyType};
 use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
-use crate::native::{
+use crate::materialize::{
     Exported, Native, begin_materialized, function, goes_own_way, materialize, native, standard,
 };
 use crate::raw::intern;

@@ -13,7 +13,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
-use crate::native::Native;
+use crate::materialize::Native;
 
 /// An object on which threads may wait in the engine when it is materialized.
 pub(crate) trait WaitsInside: PyClass<Frozen = True, BaseType = Native> + Sync {

@@ -6,15 +6,15 @@ use interlock_wait::{
 };
 
 use crate::error::NotHeld;
+use crate::fairness::{self, Owned};
 use crate::lock::Lock;
-use crate::ownership::{self, Owned};
 use crate::rlock::RLock;
 
 mod sealed {
     use interlock_wait::{RawLock, ResourceKind};
 
     use crate::error::NotHeld;
-    use crate::ownership::Owned;
+    use crate::fairness::Owned;
 
     pub trait Sealed {
         /// What excludes the users of the lock's state from each other.
@@ -142,9 +142,9 @@ impl<R: RawLock> Condition<R> {
         let mut insisting = context.insisting();
         // A wait that insists always succeeds.
         let _ = if notified {
-            ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut insisting)
+            fairness::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut insisting)
         } else {
-            ownership::acquire_slow(lock.owned(), lock.kind(), &mut insisting)
+            fairness::acquire_slow(lock.owned(), lock.kind(), &mut insisting)
         };
         lock.restore(count);
         // The host may have asked to end the wait while this thread took the lock back.
@@ -173,7 +173,7 @@ impl<R: RawLock> Condition<R> {
         }
         let mut context = WaitContext::endless();
         // An endless wait without a host always succeeds.
-        let _ = ownership::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut context);
+        let _ = fairness::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut context);
         lock.restore(1);
         self.notify_with(lock, 1);
         // This cannot fail: the calling thread has just taken the lock.
@@ -187,7 +187,7 @@ impl<R: RawLock> Condition<R> {
         if waiters.is_empty() {
             return;
         }
-        let wakeups = ownership::requeue(lock.owned(), count, &mut waiters);
+        let wakeups = fairness::requeue(lock.owned(), count, &mut waiters);
         drop(waiters);
         wakeups.run();
     }

@@ -19,10 +19,10 @@ mod condition;
 mod debug;
 mod error;
 mod event;
+mod fairness;
 mod guard;
 mod lock;
 mod mutex;
-mod ownership;
 mod rlock;
 mod semaphore;
 

@@ -3,7 +3,7 @@
 use interlock_wait::{Deadline, RawLock, RawWordLock, ResourceKind, StateLock, ThreadId, WaitContext};
 
 use crate::error::{NotHeld, WaitError};
-use crate::ownership::{self, Owned, Ownership};
+use crate::fairness::{self, Owned, Ownership};
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///
@@ -46,7 +46,7 @@ impl<R: RawLock> Lock<R> {
     #[inline]
     pub fn try_acquire(&self) -> bool {
         self.owned.lock().take_unwatched(ThreadId::current())
-            || ownership::try_acquire_slow(&self.owned, ResourceKind::Lock)
+            || fairness::try_acquire_slow(&self.owned, ResourceKind::Lock)
     }
 
     /// Takes the lock. Blocks until it is released to this thread; for ever if this thread already holds it.
@@ -64,7 +64,7 @@ impl<R: RawLock> Lock<R> {
         if self.owned.lock().take_unwatched(ThreadId::current()) {
             return Ok(());
         }
-        ownership::acquire_slow(&self.owned, ResourceKind::Lock, context)
+        fairness::acquire_slow(&self.owned, ResourceKind::Lock, context)
     }
 
     /// Takes the lock. Blocks until it is released to this thread, or until `deadline`.
@@ -87,7 +87,7 @@ impl<R: RawLock> Lock<R> {
             return Ok(());
         }
         drop(state);
-        ownership::release_slow(&self.owned, ResourceKind::Lock)
+        fairness::release_slow(&self.owned, ResourceKind::Lock)
     }
 
     /// Whether any thread holds the lock at this moment. Never blocks.

@@ -3,7 +3,7 @@
 use interlock_wait::{Deadline, RawLock, RawWordLock, ResourceKind, StateLock, ThreadId, WaitContext};
 
 use crate::error::{NotHeld, WaitError};
-use crate::ownership::{self, Owned, Ownership};
+use crate::fairness::{self, Owned, Ownership};
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
@@ -49,7 +49,7 @@ impl<R: RawLock> RLock<R> {
     /// Takes the lock if it is free or this thread holds it already, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
-        self.take_again() || ownership::try_acquire_slow(&self.owned, ResourceKind::RLock)
+        self.take_again() || fairness::try_acquire_slow(&self.owned, ResourceKind::RLock)
     }
 
     /// Takes the lock, once more if this thread holds it. Blocks while another thread holds it.
@@ -68,7 +68,7 @@ impl<R: RawLock> RLock<R> {
         if self.take_again() {
             return Ok(());
         }
-        ownership::acquire_slow(&self.owned, ResourceKind::RLock, context)
+        fairness::acquire_slow(&self.owned, ResourceKind::RLock, context)
     }
 
     /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until
@@ -114,7 +114,7 @@ impl<R: RawLock> RLock<R> {
             return Ok(());
         }
         drop(state);
-        ownership::release_slow(&self.owned, ResourceKind::RLock)
+        fairness::release_slow(&self.owned, ResourceKind::RLock)
     }
 
     /// Releases the lock completely, however many times it was acquired, and returns its former state. Never blocks.

@@ -10,7 +10,7 @@ from multiprocessing import util
 from types import FunctionType, MethodType
 
 from interlock._interlock import MultiprocessingPool
-from interlock._native import make_native, ways_in
+from interlock._materialize import make_native, ways_in
 from interlock._originals import originals
 from interlock.multiprocessing._calls import call_for_each
 from interlock.multiprocessing._core import PoolCore

@@ -25,7 +25,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple, PyType};
 use pyo3::{PyClass, PyTypeInfo};
 
-use crate::native::Native;
+use crate::materialize::Native;
 use crate::standard::Standard;
 
 /// A method that has a fast function before it.

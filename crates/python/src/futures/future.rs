@@ -19,7 +19,7 @@ use super::watcher::Watcher;
 use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::initialized::Initialized;
-use crate::native::{Exported, Native, materialize, native, standard};
+use crate::materialize::{Exported, Native, materialize, native, standard};
 use crate::raw::intern;
 use crate::{blocking, errors};
 

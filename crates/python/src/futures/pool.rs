@@ -23,7 +23,7 @@ use super::worker::Shared;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
-use crate::native::{Exported, Native, function, native, standard};
+use crate::materialize::{Exported, Native, function, native, standard};
 use crate::raw::intern;
 use crate::standard::Standard;
 use crate::{blocking, fastcall, raw};

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::answer::Answer;
 use super::future::{Future, seconds_left};
 use super::watcher::Watcher;
-use crate::native::{function, native, standard};
+use crate::materialize::{function, native, standard};
 use crate::raw::intern;
 
 /// Waits for the answer of a future, which may be another library's. Blocks until it is done, or until `deadline`.

@@ -22,7 +22,7 @@ use super::stream::Stream;
 use crate::futures::Answer;
 use crate::imported::Imported;
 use crate::initialized::Initialized;
-use crate::native::{Exported, Native, NativeClass, begin_materialized, materialize, native};
+use crate::materialize::{Exported, Native, NativeClass, begin_materialized, materialize, native};
 use crate::raw::intern;
 use crate::{errors, fastcall};
 

@@ -18,7 +18,7 @@ use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::futures::{Answer, Engine};
 use crate::initialized::Initialized;
-use crate::native::{Exported, Native, function, native, standard};
+use crate::materialize::{Exported, Native, function, native, standard};
 use crate::raw::intern;
 
 /// The progress of a map.

@@ -17,7 +17,7 @@ use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::futures::Answer;
 use crate::initialized::Initialized;
-use crate::native::{Exported, Native, native, standard};
+use crate::materialize::{Exported, Native, native, standard};
 use crate::raw::intern;
 
 /// An iterator over results, in order or as they come.

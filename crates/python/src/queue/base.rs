@@ -16,7 +16,7 @@ use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
-use crate::native::{Exported, Native, materialize, native, standard};
+use crate::materialize::{Exported, Native, materialize, native, standard};
 use crate::raw::intern;
 
 /// The engine's part of `queue.Queue`, `LifoQueue` and `PriorityQueue`: it holds the items.

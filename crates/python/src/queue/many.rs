@@ -12,7 +12,7 @@ use super::base::{self, Queue};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::errors::{self, Failure};
-use crate::native::native;
+use crate::materialize::native;
 
 /// How many items to take from an iterable at a time; it may be endless.
 const CHUNK: usize = 1024;

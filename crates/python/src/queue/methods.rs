@@ -12,7 +12,7 @@ use super::registration::{Registration, parse_side};
 use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
 use crate::errors;
-use crate::native::{begin_materialized, function, goes_own_way, native, standard};
+use crate::materialize::{begin_materialized, function, goes_own_way, native, standard};
 use crate::raw::intern;
 
 #[pymethods]

@@ -20,7 +20,7 @@ if not in_subinterpreter():
     from operator import methodcaller
 
     from interlock import _interlock
-    from interlock._native import fresh, make_native, ways_in
+    from interlock._materialize import fresh, make_native, ways_in
     from interlock._originals import originals
     from interlock.concurrent.futures._progress import shown
 

@@ -7,7 +7,7 @@ from operator import methodcaller
 from typing import NamedTuple
 
 from interlock._interlock import Results, ThreadPool, remember_work_items
-from interlock._native import fresh, make_native, over_our_locks, ways_in
+from interlock._materialize import fresh, make_native, over_our_locks, ways_in
 from interlock._originals import originals
 from interlock.concurrent.futures._held import held_by, know, may_start
 from interlock.concurrent.futures._lazily import checked_buffersize, give, lazily

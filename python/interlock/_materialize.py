@@ -4,7 +4,7 @@ An object of a class made here is native at first. A program materializes it, fo
 internal attributes, sets a hook on the object, its class or a derived class, or gives it something that only the
 standard library's code can handle. From then on the object has the attributes that the standard library's `__init__`
 makes, and its methods are the standard library's functions, unmodified, over our locks. See docs/drop-in.md, and
-`native.rs` for the implementation.
+`materialize.rs` for the implementation.
 
 Interlock looks the standard library's functions up when it is imported: after `install()` the names of the standard
 modules are ours.

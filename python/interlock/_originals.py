@@ -2,8 +2,8 @@
 
 Agents that start before the program (`ddtrace-run`, `opentelemetry-instrument`, a ``sitecustomize``) wrap methods of
 the standard classes, or replace a class. Both continue to have effect. An object of a class with a wrapped method is
-materialized, so that it calls the wrapper (`_materialize.py`). A replaced name keeps its replacement (`_install.py`), and
-our classes derive from the original class of that name.
+materialized, so that it calls the wrapper (`_materialize.py`). A replaced name keeps its replacement
+(`_install.py`), and our classes derive from the original class of that name.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ impl MapWork {
         Ok(match pulled.take(py, chunk)? {
             Taken::Chunk(number, items) if number < chunks => {
                 // Relaxed: a count that orders nothing.
-                job.taken.store(number + 1, Ordering::Relaxed);
+                job.taken.fetch_max(number + 1, Ordering::Relaxed);
                 let first = number * chunk;
                 let ran = self.call.make_all(items, turn, |place, value| {
                     values.set_item(first + place, value).or(Ok(())) // there are more items than its length said
@@ -109,7 +109,7 @@ impl MapWork {
             }
             Taken::Item(number, item) if number < chunks => {
                 // Relaxed: a count that orders nothing.
-                job.taken.store(number + 1, Ordering::Relaxed);
+                job.taken.fetch_max(number + 1, Ordering::Relaxed);
                 let value = self.call.make(item.as_borrowed());
                 turn.count(py);
                 (1, value.and_then(|value| values.set_item(number, value)))

@@ -83,7 +83,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         """Reads the names of the files; hidden folders but `.ci` and what is built are left out."""
-        skipped = re.compile(r"(?:target|dist|build|.*/__pycache__|\.(?!ci/)[^/]*)/")
+        skipped = re.compile(r"(?:target|dist|build|(?:.*/)?__pycache__|\.(?!ci/)[^/]*)/")
         paths = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
         self.root, self.files = root, sorted(path for path in paths if not skipped.match(path))
         self.crates = sorted({path.split("/")[1] for path in self.files if re.match(r"crates/\w+/", path)})

@@ -291,6 +291,32 @@ impl Observer for Detector {
 }
 
 #[test]
+fn a_wait_that_insists_goes_on_and_leaves_no_refusal_behind() {
+    struct RefusesAll(AtomicUsize);
+    impl Observer for RefusesAll {
+        fn event(&self, _: TraceEvent) {}
+
+        fn will_wait(&self, _: Wait) -> Verdict {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Verdict::Refuse
+        }
+    }
+    let observer = Arc::new(RefusesAll(AtomicUsize::new(0)));
+    let _turn = Turn::observed_by(observer.clone());
+    let lock = Lock::new();
+    lock.acquire();
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let got = lock.acquire_with(&mut WaitContext::endless().insisting());
+            (got.is_ok(), take_refusal())
+        });
+        eventually(|| observer.0.load(Ordering::SeqCst) == 1);
+        lock.release().unwrap();
+        assert_eq!(waiter.join().unwrap(), (true, false));
+    });
+}
+
+#[test]
 fn the_wait_that_closes_a_circle_is_refused() {
     for size in [2, 3] {
         let detector = Arc::new(Detector::default());

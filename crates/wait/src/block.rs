@@ -5,7 +5,7 @@ use interlock_os::futex::Returned;
 use interlock_os::futex::{self, SharedWord};
 
 use crate::deadline::Deadline;
-use crate::observer::{Interest, allows, next_sequence, observes, report};
+use crate::observer::{Interest, Verdict, ask, next_sequence, observes, refuse, report};
 use crate::primitive::Arc;
 #[cfg(not(loom))]
 use crate::primitive::global;
@@ -50,10 +50,12 @@ pub(crate) fn traced(
         return sleep(context);
     }
     let wait = wait();
-    let wake = if allows(wait) || context.insists() {
-        sleep(context)
-    } else {
+    let verdict = ask(wait);
+    let wake = if verdict == Verdict::Refuse && !context.insists() {
+        refuse();
         Wake::Interrupted
+    } else {
+        sleep(context)
     };
     report(TraceEvent::Woke {
         thread: wait.thread,

@@ -64,7 +64,10 @@ static SEQUENCE: AtomicU64 = AtomicU64::new(1);
 static OBSERVER: ArcSwapOption<Registered> = ArcSwapOption::const_empty();
 
 #[cfg(not(loom))]
-struct Registered(Shared<dyn Observer>);
+struct Registered {
+    observer: Shared<dyn Observer>,
+    interest: u32,
+}
 
 thread_local! {
     /// Whether the observer has refused this thread's last wait.
@@ -76,23 +79,35 @@ thread_local! {
 #[cfg(not(loom))]
 pub fn set_observer(observer: Shared<dyn Observer>) {
     let interest = observer.interest() as u32;
-    OBSERVER.store(Some(Shared::new(Registered(observer))));
-    // Relaxed: a thread that reads it early or late misses, or vainly looks for, an observer that comes or goes just now.
-    INTEREST.store(interest, Ordering::Relaxed);
+    exchange(Some(Shared::new(Registered { observer, interest })));
 }
 
 /// Takes the observer away.
 #[cfg(not(loom))]
 pub fn clear_observer() {
-    // Relaxed: as in `set_observer`.
-    INTEREST.store(0, Ordering::Relaxed);
-    OBSERVER.store(None);
+    exchange(None);
+}
+
+/// Puts `new` in place of the registered observer. When several threads do that at once, the interest is in the end that of
+/// the observer that stays: each thread that has stored an interest checks that it is still that of the registered one.
+#[cfg(not(loom))]
+fn exchange(new: Option<Shared<Registered>>) {
+    OBSERVER.store(new);
+    loop {
+        let registered = OBSERVER.load_full();
+        let interest = registered.as_ref().map_or(0, |registered| registered.interest);
+        // SeqCst pairs with itself in the other threads that exchange: each stores its interest before it loads again below.
+        INTEREST.swap(interest, Ordering::SeqCst);
+        if OBSERVER.load().as_ref().map(Shared::as_ptr) == registered.as_ref().map(Shared::as_ptr) {
+            return;
+        }
+    }
 }
 
 /// Whether the registered observer, if any, wants to hear of this: one relaxed load.
 #[inline]
 pub fn observes(interest: Interest) -> bool {
-    // Relaxed: see `set_observer`.
+    // Relaxed: a thread that reads it early or late misses, or vainly looks for, an observer that comes or goes just now.
     INTEREST.load(Ordering::Relaxed) >= interest as u32
 }
 
@@ -108,28 +123,28 @@ pub fn next_sequence() -> u64 {
 pub fn report(event: TraceEvent) {
     #[cfg(not(loom))]
     if let Some(registered) = &*OBSERVER.load() {
-        registered.0.event(event);
+        registered.observer.event(event);
     }
     // A model has no observer: what is global to the process is no part of it.
     #[cfg(loom)]
     let _ = event;
 }
 
-/// Asks the observer about a wait of the calling thread; whether the thread may wait.
+/// Asks the observer, if there is one, about a wait of the calling thread.
 #[cold]
-pub(crate) fn allows(wait: Wait) -> bool {
+pub(crate) fn ask(wait: Wait) -> Verdict {
     #[cfg(not(loom))]
-    let verdict = OBSERVER
-        .load()
-        .as_ref()
-        .map(|registered| registered.0.will_wait(wait));
-    #[cfg(loom)]
-    let verdict = Some(wait).and(None);
-    let refused = verdict == Some(Verdict::Refuse);
-    if refused {
-        REFUSED.set(true);
+    if let Some(registered) = &*OBSERVER.load() {
+        return registered.observer.will_wait(wait);
     }
-    !refused
+    #[cfg(loom)]
+    let _ = wait;
+    Verdict::Wait
+}
+
+/// Says that a wait of the calling thread ends because the observer has refused it.
+pub(crate) fn refuse() {
+    REFUSED.set(true);
 }
 
 /// Whether the observer has refused a wait of the calling thread since the last call of this. For the caller of an operation

@@ -6,7 +6,7 @@
 //!
 //! States of the word: `FREE` (0), `HELD` (1).
 
-#![expect(unsafe_code, reason = "who implements a raw lock promises that it excludes")]
+#![expect(unsafe_code, reason = "a raw lock promises to exclude")]
 
 use std::cell::Cell;
 

@@ -89,10 +89,11 @@ impl Sleeps for Words<'_> {
     fn sleep(&self, until: Deadline) -> Slept {
         loop {
             // Relaxed: the switch stands for itself.
-            let one_only = ONE_WORD_ONLY.load(Ordering::Relaxed);
-            let soon = until.or_sooner(if one_only { SLICE_NANOS } else { LONGEST_NANOS });
+            let in_slices = self.0.len() > 1 && ONE_WORD_ONLY.load(Ordering::Relaxed);
+            let soon = until.or_sooner(if in_slices { SLICE_NANOS } else { LONGEST_NANOS });
             let returned = match self.0 {
-                words if words.len() == 1 || one_only => block::sleep_on_shared_word(words[0], soon),
+                [first, ..] if in_slices => block::sleep_on_shared_word(*first, soon),
+                [only] => block::sleep_on_shared_word(*only, soon),
                 words => block::sleep_on_shared_words(words, soon).unwrap_or_else(|| {
                     sleep_on_one_word_only();
                     Returned::Woken

@@ -21,7 +21,8 @@ pub type WordLockGuard<'a, T> = StateGuard<'a, T, RawWordLock>;
 /// A guard is shared between threads only if they may share the value:
 ///
 /// ```compile_fail,E0277
-/// /// use interlock_wait::WordLock;
+/// use std::cell::Cell;
+/// use interlock_wait::WordLock;
 ///
 /// let lock: WordLock<Cell<i32>> = WordLock::new(Cell::new(0));
 /// let guard = lock.lock();

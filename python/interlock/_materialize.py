@@ -20,7 +20,7 @@ from _thread import RLock as _StdRLock
 from importlib import import_module
 
 from interlock._interlock import Internal, Native, RLock, Standard, allocate_lock, own_methods
-from interlock._originals import changed_methods, methods_of, originals
+from interlock._originals import methods_of, originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,10 +60,11 @@ def make_native(
     Does not block.
     """
     used: dict[str, Any] = {}
+    own = methods_of(std)
 
     def look() -> None:
-        """Look up the functions of `std`, and again whenever somebody has changed it."""
-        found = {name: getattr(std, name) for name in methods_of(std)}
+        """Look up the functions of `std`: the engine calls this again whenever the class has changed."""
+        found = {name: getattr(std, name) for name in own if hasattr(std, name)}
         used.update((name, what) for name, what in found.items() if not isinstance(what, property))
         used["__init__"] = over_our_locks(found["__init__"])
         used.update(functions)
@@ -79,9 +80,7 @@ def make_native(
     cls._interlock_standard = standard  # type: ignore[attr-defined]
     own_methods(cls, *methods)
     cls.__module__ = std.__module__
-    changed = changed_methods(std)
-    own = [(name, name not in changed) for name in sorted(methods_of(std))]
-    standard.seal(cls, sorted(hooks | inside.keys()), sorted(called), own)
+    standard.seal(cls, sorted(hooks | inside.keys()), sorted(called), sorted(own.items()))
 
 
 def _keep_own(cls: type, std: type) -> None:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["changed_methods", "is_original", "methods_of", "originals"]
+__all__ = ["is_original", "methods_of", "originals"]
 
 _HOMES = frozenset(
     {
@@ -44,9 +44,9 @@ def is_original(what: object) -> bool:
 
 
 def originals(module: ModuleType, *names: str) -> Any:
-    """Return `module` with its original classes under these names, even where somebody has replaced them.
+    """Return `module` with its original classes under these names, even where an agent has replaced them.
 
-    Raises ImportError if somebody has replaced a class and the original can't be found.
+    Raises ImportError if a class was replaced and the original can't be found.
     """
     replaced = [name for name in names if not is_original(getattr(module, name))]
     return (
@@ -76,23 +76,19 @@ def _find(module: str, name: str) -> type:
     )
 
 
-def methods_of(std: type) -> set[str]:
-    """Return the names of a standard class's methods and properties, inherited ones too, except those of `object`."""
+def methods_of(std: type) -> dict[str, bool]:
+    """Return the methods and properties of a standard class, inherited ones too, except those of `object`.
+
+    Each name comes with whether that method is still the standard library's own.
+    """
     kinds = FunctionType, staticmethod, classmethod, property
-    return {
-        name
-        for cls in std.__mro__
-        if cls is not object
-        for name, what in vars(cls).items()
-        if isinstance(what, kinds) or not _is_unchanged(what)
-    }
-
-
-def changed_methods(std: type) -> set[str]:
-    """Return the names of the methods of a standard class that are no longer the standard library's own."""
-    classes = [vars(cls) for cls in std.__mro__ if cls is not object]
-    found = {name: next(names[name] for names in classes if name in names) for name in methods_of(std)}
-    return {name for name, what in found.items() if not _is_unchanged(what)}
+    methods: dict[str, bool] = {}
+    for cls in reversed(std.__mro__[:-1]):
+        for name, what in vars(cls).items():
+            unchanged = _is_unchanged(what)
+            if name in methods or not unchanged or isinstance(what, kinds):
+                methods[name] = unchanged
+    return methods
 
 
 def _is_unchanged(what: Any) -> bool:

@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use crate::engine;
 use interlock_sync::{Arrival, Broken};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
 use crate::convert::{Timeout, is_plain, plain_number};
+use crate::engine;
 use crate::errors;
 use crate::materialize::{Exported, Native, begin_materialized, function, native, standard};
 use crate::raw::intern;

@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use crate::engine;
 use interlock_wait::{Deadline, Wake};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -11,6 +10,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::blocking;
 use crate::convert::{Given, LockTimeout, Timeout, Truth, plain_number};
+use crate::engine;
 use crate::errors::Failure;
 use crate::initialized::Initialized;
 use crate::lock::Lock;

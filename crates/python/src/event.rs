@@ -1,11 +1,11 @@
 //! `threading.Event`.
 
-use crate::engine;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
 use crate::convert::Timeout;
+use crate::engine;
 use crate::materialize::{Exported, Native, native, standard};
 use crate::raw::intern;
 use crate::stand_in::{self, WaitsInside};

@@ -1,6 +1,5 @@
 //! `threading.Lock`.
 
-use crate::engine;
 use interlock_wait::Deadline;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -10,6 +9,7 @@ use crate::blocking;
 #[cfg(Py_3_15)]
 use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth};
+use crate::engine;
 use crate::errors;
 use crate::standard_type;
 

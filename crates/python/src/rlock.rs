@@ -1,6 +1,5 @@
 //! `threading.RLock`.
 
-use crate::engine;
 use interlock_wait::{Deadline, ThreadId};
 use pyo3::exceptions::{PyDeprecationWarning, PyTypeError};
 use pyo3::prelude::*;
@@ -10,6 +9,7 @@ use crate::blocking;
 #[cfg(Py_3_15)]
 use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth, takes_no_arguments};
+use crate::engine;
 use crate::errors;
 use crate::standard_type;
 

@@ -1,6 +1,5 @@
 //! `threading.Semaphore` and `threading.BoundedSemaphore`.
 
-use crate::engine;
 use interlock_sync::WaitError;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -8,6 +7,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::blocking;
 use crate::convert::{Given, Timeout, Truth, plain_number};
+use crate::engine;
 use crate::errors;
 use crate::materialize::{
     Exported, Native, begin_materialized, function, goes_own_way, materialize, native, standard,

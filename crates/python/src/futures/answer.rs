@@ -1,9 +1,9 @@
 //! The answer of a task: its result or its exception.
 
-use crate::engine::Outcome;
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 
+use crate::engine::Outcome;
 use crate::errors;
 
 /// The value of a finished future.

@@ -1,6 +1,5 @@
 //! Waiting for many futures at once: `as_completed()` and `wait()`.
 
-use crate::engine::StateLock;
 use interlock_pool::Watch;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
@@ -14,6 +13,7 @@ use super::future::Future;
 use super::waiting;
 use crate::blocking;
 use crate::convert::Timeout;
+use crate::engine::StateLock;
 use crate::initialized::Initialized;
 
 /// An iterator that yields futures as they are done. `as_completed()` uses it.

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::StateLock;
 use interlock_wait::Deadline;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyStopIteration;
@@ -12,6 +11,7 @@ use pyo3::prelude::*;
 use super::answer::Answer;
 use super::waiting::answer_until;
 use crate::convert::Timeout;
+use crate::engine::StateLock;
 use crate::errors;
 use crate::initialized::Initialized;
 use crate::raw::intern;

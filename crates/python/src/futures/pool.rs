@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
-use crate::engine::StateLock;
 use interlock_pool::DEFAULT_PRIORITY;
 use interlock_queue::{PutError, PutOutcome};
 use interlock_wait::Deadline;
@@ -21,6 +20,7 @@ use super::place::Place;
 use super::task::Task;
 use super::worker::Shared;
 use crate::convert::Timeout;
+use crate::engine::StateLock;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, function, native, standard};

@@ -1,6 +1,5 @@
 //! Futures that are cancelled when their time is over.
 
-use crate::engine::DelayQueue;
 use interlock_pool::Ticket;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
@@ -8,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::blocking;
 use crate::convert::Timeout;
+use crate::engine::DelayQueue;
 
 /// Objects with a deadline, which come out when it has passed; see `interlock.concurrent.futures._clock`.
 ///

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Counts, StateLock, WorkQueue};
 use interlock_queue::GetError;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
@@ -13,6 +12,7 @@ use super::future::Future;
 use super::place::Place;
 use super::task::Task;
 use crate::blocking;
+use crate::engine::{Counts, StateLock, WorkQueue};
 
 /// How many tasks a worker runs before it reads the clock.
 const TASKS_PER_CLOCK_READ: u32 = 256;

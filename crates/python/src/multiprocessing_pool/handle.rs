@@ -1,6 +1,5 @@
 //! The handles that the threads of a pool have to its engine.
 
-use crate::engine::CountedQueue;
 use interlock_queue::GetError;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
@@ -9,6 +8,7 @@ use pyo3::prelude::*;
 use super::calls::Turn;
 use super::shared::Shared;
 use crate::blocking;
+use crate::engine::CountedQueue;
 
 /// The user of a handle.
 #[derive(Clone, Copy, PartialEq, Eq)]

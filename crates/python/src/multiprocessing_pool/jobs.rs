@@ -7,7 +7,6 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::engine::{Event, StateLock};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
@@ -22,6 +21,7 @@ use super::shared_iterator::{SharedIterator, Taken};
 use super::state::State;
 use super::stream::Stream;
 use crate::blocking;
+use crate::engine::{Event, StateLock};
 use crate::futures::Answer;
 
 /// `apply_async()`.

@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use crate::engine::ReorderBuffer;
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 use pyo3::PyTraverseError;
@@ -19,6 +18,7 @@ use super::result::{AsyncResult, Callbacks, Origin, Progress};
 use super::result_iterator::ResultIterator;
 use super::shared::Shared;
 use super::stream::Stream;
+use crate::engine::ReorderBuffer;
 use crate::futures::Answer;
 use crate::imported::Imported;
 use crate::initialized::Initialized;

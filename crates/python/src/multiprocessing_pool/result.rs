@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use crate::engine::StateLock;
 use interlock_pool::{Refusal, Waited};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
@@ -15,6 +14,7 @@ use pyo3::types::{PyDict, PyList, PyType};
 
 use crate::blocking;
 use crate::convert::Timeout;
+use crate::engine::StateLock;
 use crate::errors::Failure;
 use crate::futures::{Answer, Engine};
 use crate::initialized::Initialized;

@@ -1,11 +1,11 @@
 //! The state that a pool and its workers share.
 
-use crate::engine::CountedQueue;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
 use super::jobs::Job;
 use super::state::State;
+use crate::engine::CountedQueue;
 use crate::futures::Answer;
 
 /// The state that a pool and its workers share.

@@ -1,11 +1,11 @@
 //! An iterable from which several workers take items, one worker at a time.
 
-use crate::engine::{Lock, StateLock};
 use interlock_wait::Deadline;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
 use crate::blocking;
+use crate::engine::{Lock, StateLock};
 
 /// The result of taking from an iterable.
 pub(super) enum Taken<'py> {

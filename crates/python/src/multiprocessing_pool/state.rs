@@ -1,6 +1,5 @@
 //! The state of a pool that its jobs use, and the callbacks that are due.
 
-use crate::engine::{CountedQueue, StateLock};
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::PyTraverseError;
@@ -9,6 +8,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use super::result::AsyncResult;
+use crate::engine::{CountedQueue, StateLock};
 use crate::futures::Answer;
 use crate::initialized::Initialized;
 use crate::raw::intern;

@@ -1,10 +1,10 @@
 //! The results of `imap()` on their way from the workers to the iterator.
 
-use crate::engine::{ReorderBuffer, StateLock};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::state::State;
+use crate::engine::{ReorderBuffer, StateLock};
 use crate::futures::Answer;
 use crate::raw::intern;
 

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::Queue as Engine;
 use interlock_queue::{GetError, PutError};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::global::{AtomicIsize, Ordering};
@@ -14,6 +13,7 @@ use super::items::{Items, is_number};
 use super::kind::Kind;
 use crate::blocking;
 use crate::convert::Timeout;
+use crate::engine::Queue as Engine;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, materialize, native, standard};

@@ -2,11 +2,12 @@
 
 use std::task::Wake;
 
-use crate::engine::StateLock;
 use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
+
+use crate::engine::StateLock;
 
 /// A Python callable as the waker of a task. It belongs to the queue, whose `__traverse__` visits it.
 pub(super) struct Callback(StateLock<Option<Py<PyAny>>>);

@@ -1,6 +1,5 @@
 //! `queue.SimpleQueue`.
 
-use crate::engine::Queue as Engine;
 use interlock_queue::{Fifo, GetError, PutError};
 use interlock_wait::Deadline;
 use pyo3::PyTraverseError;
@@ -11,6 +10,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::blocking;
 use crate::convert::{Timeout, Truth, takes_no_arguments};
+use crate::engine::Queue as Engine;
 use crate::errors;
 use crate::initialized::Initialized;
 use crate::raw::intern;

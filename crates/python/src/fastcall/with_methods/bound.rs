@@ -9,12 +9,13 @@ use std::ffi::{CStr, c_int, c_void};
 use std::mem::{offset_of, size_of};
 use std::ptr::null_mut;
 
-use crate::engine::StateLock;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
+
+use crate::engine::StateLock;
 
 use super::descriptor::{self as special, BoundSpecial, Special, bind_ordinarily};
 

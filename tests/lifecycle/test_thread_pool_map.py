@@ -292,9 +292,11 @@ def test_nested_submissions_have_all_the_workers() -> None:
 
 
 def test_results_do_not_pile_up_while_they_are_taken() -> None:
-    with ThreadPool(2) as pool:
-        results: Any = pool.imap(abs, iter(range(200_000)))
-        most = 0
-        for number, _ in enumerate(results):
-            most = max(most, results._index - number)
-    assert most < 50_000
+    def most_that_waited() -> int:
+        with ThreadPool(2) as pool:
+            results: Any = pool.imap(abs, iter(range(200_000)))
+            return max(results._index - number for number, _ in enumerate(results))
+
+    # A worker waits for a reader for a few milliseconds only: on a busy machine the reader may come later than that. If
+    # workers never waited, every attempt would fail.
+    assert any(most_that_waited() < 50_000 for _ in range(20))

@@ -13,8 +13,22 @@ use std::io;
 /// See <https://man7.org/linux/man-pages/man3/pthread_self.3.html>.
 #[inline]
 pub fn current() -> u64 {
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64", not(miri)))]
+    {
+        // The identity is the address of the thread's control block, in glibc and in musl. The ABI has it here; a lock asks
+        // for it each time it is acquired, and the call would cost as much as all the rest.
+        let identity: u64;
+        // SAFETY: the x86-64 ABI for thread-local storage keeps the control block's address at this place.
+        unsafe {
+            std::arch::asm!("mov {}, fs:[0]", out(reg) identity, options(pure, readonly, nostack, preserves_flags));
+        }
+        identity
+    }
+    #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "64", not(miri))))]
     // SAFETY: pthread_self has no preconditions and always succeeds.
-    unsafe { libc::pthread_self() }
+    unsafe {
+        libc::pthread_self()
+    }
 }
 
 /// Names the calling thread for the operating system's tools. The kernel keeps 15 bytes.
@@ -86,6 +100,16 @@ mod tests {
             spawn(stack_size, move || sender.send(current()).unwrap()).unwrap();
             assert_ne!(receiver.recv().unwrap(), current());
         }
+    }
+
+    #[test]
+    fn the_identity_is_the_c_librarys() {
+        let check = || {
+            // SAFETY: pthread_self has no preconditions.
+            assert_eq!(current(), unsafe { libc::pthread_self() });
+        };
+        check();
+        std::thread::spawn(check).join().unwrap();
     }
 
     #[test]

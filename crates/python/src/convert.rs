@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 
+use crate::raw;
+
 /// The longest timeout, in seconds: `threading.TIMEOUT_MAX` plus the fraction of a second by which the clock goes
 /// beyond it.
 const TIMEOUT_MAX_SECONDS: f64 = i64::MAX as f64 / 1e9;
@@ -142,12 +144,9 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
 /// The seconds of a timeout that is valid everywhere: a number, not negative and not too large.
 #[inline]
 pub(crate) fn plain_timeout(object: &Bound<'_, PyAny>) -> Option<f64> {
-    let seconds = match object.cast_exact::<PyFloat>() {
-        Ok(float) => Some(float.value()),
-        Err(_) => object
-            .cast_exact::<PyInt>()
-            .ok()
-            .and_then(|int| int.extract().ok()),
+    let seconds = match raw::small_int(object) {
+        Some(seconds) => i32::try_from(seconds).ok().map(f64::from),
+        None => object.cast_exact::<PyFloat>().ok().map(PyFloatMethods::value),
     };
     seconds.filter(|seconds| (0.0..=TIMEOUT_MAX_SECONDS).contains(seconds))
 }

@@ -43,7 +43,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
-    use crate::fastcall::own_methods;
+    use crate::fastcall::method::own_methods;
     #[pymodule_export]
     use crate::futures::{
         Alarm, Alarms, Completed, CurrentTask, Future, Results, ThreadPool, WaitingCalls, Watcher, Worker,

@@ -196,14 +196,21 @@ impl Drop for NoCollection {
 
 /// The value of an exact `int` that is not too large, on an attached thread. Runs no user code.
 #[inline]
-pub(crate) fn small_int(item: &Py<PyAny>) -> Option<i64> {
-    // SAFETY: engine code runs attached: the thread that puts an item, or takes one out, is in a method call.
-    let py = unsafe { Python::assume_attached() };
-    let int = item.bind(py).cast_exact::<PyInt>().ok()?;
+pub(crate) fn small_int(object: &Bound<'_, PyAny>) -> Option<i64> {
+    if !object.is_exact_instance_of::<PyInt>() {
+        return None;
+    }
     let mut overflow = 0;
     // SAFETY: the thread is attached, and the object is an integer.
-    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(int.as_ptr(), &raw mut overflow) };
+    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &raw mut overflow) };
     (overflow == 0).then_some(value)
+}
+
+/// The same for an item of a queue.
+#[inline]
+pub(crate) fn small_int_item(item: &Py<PyAny>) -> Option<i64> {
+    // SAFETY: engine code runs attached: the thread that puts an item, or takes one out, is in a method call.
+    small_int(item.bind(unsafe { Python::assume_attached() }))
 }
 
 /// The raw lock of the engine's state on a build with a GIL: the interpreter's own lock.

@@ -45,8 +45,15 @@ impl<R: RawLock> Lock<R> {
     /// Takes the lock if it is free, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
+        self.try_acquire_fast()
+            || !self.is_locked() && fairness::try_acquire_slow(&self.owned, ResourceKind::Lock)
+    }
+
+    /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
+    /// [`Lock::try_acquire`]. Never blocks, and calls nothing.
+    #[inline]
+    pub fn try_acquire_fast(&self) -> bool {
         self.owned.lock().take_unwatched(ThreadId::current())
-            || fairness::try_acquire_slow(&self.owned, ResourceKind::Lock)
     }
 
     /// Takes the lock. Blocks until it is released to this thread; for ever if this thread already holds it.
@@ -61,7 +68,7 @@ impl<R: RawLock> Lock<R> {
     /// The deadline passed, or the host ended the wait; the lock was not taken.
     #[inline]
     pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
-        if self.owned.lock().take_unwatched(ThreadId::current()) {
+        if self.try_acquire_fast() {
             return Ok(());
         }
         fairness::acquire_slow(&self.owned, ResourceKind::Lock, context)
@@ -81,13 +88,22 @@ impl<R: RawLock> Lock<R> {
     /// No thread holds the lock.
     #[inline]
     pub fn release(&self) -> Result<(), NotHeld> {
-        let mut state = self.owned.lock();
-        if !state.is_free() && state.is_quiet() {
-            state.free_quietly();
+        if self.try_release_fast() {
             return Ok(());
         }
-        drop(state);
         fairness::release_slow(&self.owned, ResourceKind::Lock)
+    }
+
+    /// Releases the lock if that is a matter of a few instructions: it is held, and no thread waits for it. Otherwise the
+    /// caller uses [`Lock::release`]. Never blocks, and calls nothing.
+    #[inline]
+    pub fn try_release_fast(&self) -> bool {
+        let mut state = self.owned.lock();
+        let quiet = !state.is_free() && state.is_quiet();
+        if quiet {
+            state.free_quietly();
+        }
+        quiet
     }
 
     /// Whether any thread holds the lock at this moment. Never blocks.

@@ -49,7 +49,8 @@ impl<R: RawLock> RLock<R> {
     /// Takes the lock if it is free or this thread holds it already, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
-        self.take_again() || fairness::try_acquire_slow(&self.owned, ResourceKind::RLock)
+        self.try_acquire_fast()
+            || !self.is_locked() && fairness::try_acquire_slow(&self.owned, ResourceKind::RLock)
     }
 
     /// Takes the lock, once more if this thread holds it. Blocks while another thread holds it.
@@ -65,7 +66,7 @@ impl<R: RawLock> RLock<R> {
     /// The deadline passed, or the host ended the wait; the lock was not taken.
     #[inline]
     pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
-        if self.take_again() {
+        if self.try_acquire_fast() {
             return Ok(());
         }
         fairness::acquire_slow(&self.owned, ResourceKind::RLock, context)
@@ -80,8 +81,10 @@ impl<R: RawLock> RLock<R> {
         self.acquire_with(&mut WaitContext::until(deadline))
     }
 
+    /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
+    /// [`RLock::try_acquire`]. Never blocks, and calls nothing.
     #[inline]
-    fn take_again(&self) -> bool {
+    pub fn try_acquire_fast(&self) -> bool {
         let me = ThreadId::current();
         let mut state = self.owned.lock();
         if state.take_unwatched(me) {
@@ -101,20 +104,32 @@ impl<R: RawLock> RLock<R> {
     /// The calling thread does not own the lock.
     #[inline]
     pub fn release(&self) -> Result<(), NotHeld> {
+        if self.try_release_fast() {
+            return Ok(());
+        }
+        if !self.is_owned() {
+            return Err(NotHeld);
+        }
+        fairness::release_slow(&self.owned, ResourceKind::RLock)
+    }
+
+    /// Releases the lock once if that is a matter of a few instructions: the calling thread owns it, and no thread waits for
+    /// it or it stays locked. Otherwise the caller uses [`RLock::release`]. Never blocks, and calls nothing.
+    #[inline]
+    pub fn try_release_fast(&self) -> bool {
         let mut state = self.owned.lock();
         if !state.is_owned_by(ThreadId::current()) {
-            return Err(NotHeld);
+            return false;
         }
         if state.again > 0 {
             state.again -= 1;
-            return Ok(());
+            return true;
         }
-        if state.is_quiet() {
+        let quiet = state.is_quiet();
+        if quiet {
             state.free_quietly();
-            return Ok(());
         }
-        drop(state);
-        fairness::release_slow(&self.owned, ResourceKind::RLock)
+        quiet
     }
 
     /// Releases the lock completely, however many times it was acquired, and returns its former state. Never blocks.
@@ -166,6 +181,7 @@ impl<R: RawLock> RLock<R> {
     }
 
     /// Whether any thread owns the lock at this moment. Never blocks.
+    #[inline]
     pub fn is_locked(&self) -> bool {
         !self.owned.lock().is_free()
     }

@@ -137,6 +137,13 @@ pub struct HostLock {
     held: Cell<bool>,
 }
 
+#[cold]
+#[inline(never)]
+#[expect(clippy::panic, reason = "undefined behaviour is the alternative")]
+fn in_use() -> ! {
+    panic!("the state of a primitive is used within a use of it");
+}
+
 // SAFETY: `held` is true while a caller has the lock. All callers are on the thread that has a reference to it.
 unsafe impl RawLock for HostLock {
     #[cfg(not(loom))]
@@ -153,10 +160,9 @@ unsafe impl RawLock for HostLock {
 
     #[inline]
     fn lock(&self) {
-        assert!(
-            self.try_lock(),
-            "the state of a primitive is used within a use of it"
-        );
+        if !self.try_lock() {
+            in_use();
+        }
     }
 
     #[inline]

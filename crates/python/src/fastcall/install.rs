@@ -3,14 +3,16 @@
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use super::methods::{
+use super::instances::install_new_lock;
+use super::locks::{
     CONDITION_ENTER, CONDITION_EXIT, CONDITION_NOTIFY, LOCK_ACQUIRE, LOCK_ENTER, LOCK_EXIT, LOCK_LOCKED,
-    LOCK_RELEASE, QUEUE_GET, QUEUE_PUT, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT, RLOCK_RELEASE, SIMPLE_GET,
-    SIMPLE_GET_NOWAIT, SIMPLE_PUT,
+    LOCK_RELEASE, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT, RLOCK_RELEASE,
 };
-use super::{FastMethod, new_lock};
+use super::method::{FastMethod, SET_ATTRIBUTE};
+use super::queues::{QUEUE_GET, QUEUE_PUT, SIMPLE_GET, SIMPLE_GET_NOWAIT, SIMPLE_PUT};
 use crate::condition::Condition;
 use crate::lock::Lock;
+use crate::materialize::Native;
 use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
 
@@ -37,10 +39,11 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
         &condition,
         &[&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY],
     )?;
+    ordinary(&py.get_type::<Native>(), &[&SET_ATTRIBUTE])?;
     ordinary(&py.get_type::<Queue>(), &[&QUEUE_PUT, &QUEUE_GET])?;
     ordinary(
         &py.get_type::<SimpleQueue>(),
         &[&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT],
     )?;
-    new_lock::install(py)
+    install_new_lock(py)
 }

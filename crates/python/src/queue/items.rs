@@ -38,7 +38,7 @@ impl Items {
 /// Whether an item is an integer that the engine can order.
 #[inline]
 pub(super) fn is_number(item: &Py<PyAny>) -> bool {
-    raw::small_int(item).is_some()
+    raw::small_int_item(item).is_some()
 }
 
 impl Store for Items {
@@ -51,7 +51,7 @@ impl Store for Items {
             Items::Lifo(items) => items.push(item),
             Items::Numbers(numbers) => {
                 // `Queue` refuses any other item before it gets here.
-                let number = raw::small_int(&item).unwrap_or_default();
+                let number = raw::small_int_item(&item).unwrap_or_default();
                 numbers.push((number, item));
             }
         }

@@ -1,22 +1,39 @@
-//! Creates a lock when a program calls its class without arguments, without the general machinery of instantiation.
+//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks where a
+//! program calls their class without arguments.
 
-#![expect(unsafe_code, reason = "a lock is made where its class is called")]
+#![expect(unsafe_code, reason = "instances are made by the functions in their classes")]
 
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
-use super::arguments::all_arguments;
+use super::call::all_arguments;
 use crate::lock::{Lock, allocate_lock};
+
+/// Creates an instance of a class with its `__new__`, without arguments. Does not call `__init__`.
+#[inline]
+pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+    static NOTHING: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
+    let py = class.py();
+    let nothing = NOTHING.get_or_init(py, || PyTuple::empty(py).unbind());
+    // SAFETY: the class is alive.
+    let new = unsafe { (*class.as_type_ptr()).tp_new };
+    let new = new.ok_or_else(|| PyTypeError::new_err("the class can't be instantiated"))?;
+    // SAFETY: the arguments are those of a call without any.
+    let instance = unsafe { new(class.as_type_ptr(), nothing.as_ptr(), std::ptr::null_mut()) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, instance) }
+}
 
 /// The offset of the engine's lock in an object.
 static OFFSET: AtomicUsize = AtomicUsize::new(0);
 
 /// Puts the fast path of creating a [`Lock`] before the general one. Up to 3.12 the class cannot be called: a function
 /// creates locks.
-pub(super) fn install(py: Python<'_>) -> PyResult<()> {
+pub(super) fn install_new_lock(py: Python<'_>) -> PyResult<()> {
     if cfg!(not(Py_3_13)) {
         return Ok(());
     }

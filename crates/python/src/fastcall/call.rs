@@ -1,13 +1,54 @@
-//! Reads the arguments of a call that may wait.
+//! What every fast function needs: its receiver, its arguments, and its result.
 
 #![expect(unsafe_code, reason = "the interpreter passes arguments as an array in C")]
 
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::{PyBool, PyString};
+use pyo3::{PyClass, PyTypeInfo};
 
 use crate::convert::plain_timeout;
+use crate::materialize::Native;
 use crate::raw::intern;
+
+/// The engine's side of a receiver.
+///
+/// # Safety
+/// - `slf` is an instance of `T` or of a class derived from it; a method descriptor checks that before it calls.
+/// - The reference is used only while the caller of the method holds the receiver.
+pub(super) unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>(
+    slf: *mut PyObject,
+) -> &'a T {
+    // SAFETY: a thread that calls a method is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: it is an instance.
+    unsafe { std::hint::assert_unchecked(!slf.is_null()) };
+    // SAFETY: the caller answers for how long the receiver lives.
+    let slf = unsafe { Borrowed::from_ptr(py, slf) };
+    // SAFETY: the caller answers for the type.
+    let slf = unsafe { slf.cast_unchecked::<T>() };
+    let this: *const T = slf.get();
+    // SAFETY: the receiver outlives the use of the reference, and a frozen class is never borrowed mutably.
+    unsafe { &*this }
+}
+
+/// Whether an object that can be materialized is native, as far as one comparison tells. Always false on a
+/// free-threaded build: there, the check and the operation after it are one step only in methods that take the object's
+/// critical section.
+///
+/// # Safety
+/// `slf` is an instance of a class derived from [`Native`].
+#[inline(always)]
+pub(super) unsafe fn is_surely_native(slf: *mut PyObject) -> bool {
+    if cfg!(Py_GIL_DISABLED) {
+        return false;
+    }
+    // SAFETY: the caller answers for the class, and holds the object.
+    let native = unsafe { receiver::<Native>(slf) };
+    // SAFETY: as above.
+    native.is_native_for(unsafe { ffi::Py_TYPE(slf) })
+}
 
 /// What the arguments of a call ask for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -114,4 +155,36 @@ pub(super) unsafe fn all_arguments<'a>(
     }
     // SAFETY: `args` points to that many arguments.
     unsafe { std::slice::from_raw_parts(args, positional + named) }
+}
+
+/// A new reference to None.
+#[inline]
+pub(super) fn none() -> *mut PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    new_reference(unsafe { ffi::Py_None() })
+}
+
+/// A new reference to True.
+#[inline]
+pub(super) fn yes() -> *mut PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    new_reference(unsafe { ffi::Py_True() })
+}
+
+/// A new reference to False.
+#[inline]
+pub(super) fn no() -> *mut PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    new_reference(unsafe { ffi::Py_False() })
+}
+
+/// A new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal, and nobody counts its
+/// references.
+#[inline]
+fn new_reference(constant: *mut PyObject) -> *mut PyObject {
+    if cfg!(Py_3_12) {
+        return constant;
+    }
+    // SAFETY: the object is always there.
+    unsafe { ffi::Py_NewRef(constant) }
 }

@@ -1,0 +1,224 @@
+//! The fast functions of locks and conditions: take and release an uncontended lock, and notify.
+
+#![expect(unsafe_code, reason = "fast functions are plain C functions")]
+
+use pyo3::ffi::{Py_ssize_t, PyObject};
+
+use super::call::{Asked, asked, is_surely_native, no, none, receiver, yes};
+use super::method::{FastMethod, Function, pass_on};
+use crate::condition::Condition;
+use crate::lock::Lock;
+use crate::raw::intern;
+use crate::rlock::RLock;
+
+/// Defines the fast function of a method without parameters of a class whose objects cannot be materialized: `$fast_try`
+/// is the part of the common case that calls nothing, so that its function saves no registers; `$try` is the rest of it.
+macro_rules! fast_without_arguments {
+    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, |$this:ident| $fast_try:expr, $try:expr, $result:ident) => {
+        pub(super) static $fast: FastMethod = FastMethod::new($name, Function::NoArguments($function));
+
+        unsafe extern "C" fn $function(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter.
+            let $this = unsafe { receiver::<$class>(slf) };
+            if $fast_try {
+                return $result();
+            }
+            // SAFETY: as above.
+            unsafe { $rest(slf) }
+        }
+
+        #[inline(never)]
+        unsafe extern "C" fn $rest(slf: *mut PyObject) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter.
+            let $this = unsafe { receiver::<$class>(slf) };
+            if $try {
+                return $result();
+            }
+            // SAFETY: called as a method of the class, by the interpreter, without arguments.
+            unsafe { pass_on(slf, std::ptr::null(), 0, std::ptr::null_mut(), &$fast) }
+        }
+    };
+}
+
+/// The same for a method that ignores its arguments in the common case, in which there are `$nargs` of them.
+macro_rules! fast_with_arguments {
+    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, $nargs:literal, |$this:ident| $fast_try:expr, $try:expr, $result:ident) => {
+        pub(super) static $fast: FastMethod = FastMethod::new($name, Function::AnyArguments($function));
+
+        unsafe extern "C" fn $function(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter.
+            let $this = unsafe { receiver::<$class>(slf) };
+            if nargs == $nargs && kwnames.is_null() && $fast_try {
+                return $result();
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { $rest(slf, args, nargs, kwnames) }
+        }
+
+        #[inline(never)]
+        unsafe extern "C" fn $rest(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter.
+            let $this = unsafe { receiver::<$class>(slf) };
+            if nargs == $nargs && kwnames.is_null() && $try {
+                return $result();
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { pass_on(slf, args, nargs, kwnames, &$fast) }
+        }
+    };
+}
+
+/// Defines the fast methods of a class of locks: for each a static, the function, and the function for the rest.
+macro_rules! fast_lock {
+    ($class:ty, $acquire:ident $acquire_function:ident $acquire_asked:ident, $enter:ident $enter_function:ident $enter_rest:ident,
+     $release:ident $release_function:ident $release_rest:ident, $exit:ident $exit_function:ident $exit_rest:ident) => {
+        pub(super) static $acquire: FastMethod =
+            FastMethod::new("acquire", Function::AnyArguments($acquire_function));
+
+        unsafe extern "C" fn $acquire_function(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter.
+            let this = unsafe { receiver::<$class>(slf) };
+            if nargs == 0 && kwnames.is_null() && this.engine.try_acquire_fast() {
+                return yes();
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { $acquire_asked(slf, args, nargs, kwnames) }
+        }
+
+        #[inline(never)]
+        unsafe extern "C" fn $acquire_asked(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            let asked = unsafe { asked(args, nargs, kwnames, |py| intern!(py, "blocking")) };
+            if asked != Asked::SomethingElse {
+                // SAFETY: called as a method of the class, by the interpreter.
+                let this = unsafe { receiver::<$class>(slf) };
+                if this.engine.try_acquire() {
+                    return yes();
+                }
+                if asked == Asked::ToTry {
+                    return no();
+                }
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { pass_on(slf, args, nargs, kwnames, &$acquire) }
+        }
+
+        // Up to 3.14 the method takes the arguments of acquire().
+        #[cfg(not(Py_3_15))]
+        fast_with_arguments!(
+            $enter,
+            $enter_function,
+            $enter_rest,
+            "__enter__",
+            $class,
+            0,
+            |this| this.engine.try_acquire_fast(),
+            this.engine.try_acquire(),
+            yes
+        );
+        #[cfg(Py_3_15)]
+        fast_without_arguments!(
+            $enter,
+            $enter_function,
+            $enter_rest,
+            "__enter__",
+            $class,
+            |this| this.engine.try_acquire_fast(),
+            this.engine.try_acquire(),
+            yes
+        );
+        fast_without_arguments!(
+            $release,
+            $release_function,
+            $release_rest,
+            "release",
+            $class,
+            |this| this.engine.try_release_fast(),
+            this.engine.release().is_ok(),
+            none
+        );
+        fast_with_arguments!(
+            $exit,
+            $exit_function,
+            $exit_rest,
+            "__exit__",
+            $class,
+            3,
+            |this| this.engine.try_release_fast(),
+            this.engine.release().is_ok(),
+            none
+        );
+    };
+}
+
+fast_lock!(
+    Lock,
+    LOCK_ACQUIRE lock_acquire lock_acquire_asked,
+    LOCK_ENTER lock_enter lock_enter_rest,
+    LOCK_RELEASE lock_release lock_release_rest,
+    LOCK_EXIT lock_exit lock_exit_rest
+);
+fast_lock!(
+    RLock,
+    RLOCK_ACQUIRE rlock_acquire rlock_acquire_asked,
+    RLOCK_ENTER rlock_enter rlock_enter_rest,
+    RLOCK_RELEASE rlock_release rlock_release_rest,
+    RLOCK_EXIT rlock_exit rlock_exit_rest
+);
+
+pub(super) static LOCK_LOCKED: FastMethod = FastMethod::new("locked", Function::NoArguments(lock_locked));
+
+unsafe extern "C" fn lock_locked(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: called as a method of the class, by the interpreter.
+    let locked = unsafe { receiver::<Lock>(slf) }.engine.is_locked();
+    if locked { yes() } else { no() }
+}
+
+/// Defines the fast function of a method of native conditions: in the common case there are `$nargs` arguments, which it
+/// ignores, and `$try` succeeds.
+macro_rules! fast_condition {
+    ($fast:ident, $function:ident, $name:literal, $nargs:literal, $try:ident, $result:ident) => {
+        pub(super) static $fast: FastMethod = FastMethod::new($name, Function::AnyArguments($function));
+
+        unsafe extern "C" fn $function(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter.
+            if nargs == $nargs && kwnames.is_null() && unsafe { is_surely_native(slf) } {
+                // SAFETY: as above.
+                if unsafe { receiver::<Condition>(slf) }.$try() {
+                    return $result();
+                }
+            }
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { pass_on(slf, args, nargs, kwnames, &$fast) }
+        }
+    };
+}
+
+fast_condition!(CONDITION_ENTER, condition_enter, "__enter__", 0, try_enter, yes);
+fast_condition!(CONDITION_EXIT, condition_exit, "__exit__", 3, try_exit, none);
+fast_condition!(CONDITION_NOTIFY, condition_notify, "notify", 0, try_notify, none);

@@ -1,0 +1,292 @@
+//! A method with a fast function before it, and how calls are passed on to the general one.
+
+#![expect(
+    unsafe_code,
+    reason = "the interpreter takes methods as C definitions, and arguments as an array"
+)]
+
+use std::ffi::CString;
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyString, PyTuple, PyType};
+
+use super::call::{all_arguments, none, receiver};
+#[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
+use super::with_methods;
+#[cfg(not(Py_GIL_DISABLED))]
+use crate::engine::StateLock;
+use crate::materialize::Native;
+#[cfg(not(Py_GIL_DISABLED))]
+use crate::raw;
+use crate::standard::Standard;
+
+/// A fast function, with the calling convention that the interpreter uses for it.
+#[derive(Clone, Copy)]
+pub(super) enum Function {
+    /// For a method without parameters. The interpreter refuses arguments.
+    NoArguments(ffi::PyCFunction),
+    /// For every other method.
+    AnyArguments(ffi::PyCFunctionFastWithKeywords),
+}
+
+/// A method that has a fast function before it.
+pub(super) struct FastMethod {
+    name: &'static str,
+    function: Function,
+    /// The method of the class that handles every case.
+    general: PyOnceLock<Py<PyAny>>,
+    /// The name, if it is a method of objects that can be materialized.
+    materialized_name: PyOnceLock<Py<PyString>>,
+    /// The standard library's function for materialized objects, as it was found last, and the version tag that the class
+    /// of the object had then. A change of the standard class changes the tag too: that class is a base.
+    #[cfg(not(Py_GIL_DISABLED))]
+    found: StateLock<Option<(u32, Py<PyAny>)>>,
+}
+
+impl FastMethod {
+    pub(super) const fn new(name: &'static str, function: Function) -> Self {
+        FastMethod {
+            name,
+            function,
+            general: PyOnceLock::new(),
+            materialized_name: PyOnceLock::new(),
+            #[cfg(not(Py_GIL_DISABLED))]
+            found: StateLock::new(None),
+        }
+    }
+
+    /// Puts the fast function before the class's method, under its name and with its documentation.
+    pub(super) fn install(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
+        let general = class.getattr(self.name)?;
+        let method = self.method_of(class, &general)?;
+        // The method keeps this name, which stands in error messages, when its class is given another one.
+        method.getattr("__qualname__")?;
+        if class.is_subclass_of::<Native>()? {
+            let _ = self
+                .materialized_name
+                .set(class.py(), PyString::intern(class.py(), self.name).unbind());
+        }
+        self.general
+            .set(class.py(), general.unbind())
+            .map_err(|_| PyRuntimeError::new_err("a fast method is installed once"))?;
+        class.setattr(self.name, method)
+    }
+
+    /// The fast function as a method of a class, with the documentation of the general method.
+    fn method_of<'py>(
+        &self,
+        class: &Bound<'py, PyType>,
+        general: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let doc = documentation(general, self.name)?;
+        let (ml_meth, ml_flags) = match self.function {
+            Function::NoArguments(function) => (
+                ffi::PyMethodDefPointer {
+                    PyCFunction: function,
+                },
+                ffi::METH_NOARGS,
+            ),
+            Function::AnyArguments(function) => (
+                ffi::PyMethodDefPointer {
+                    PyCFunctionFastWithKeywords: function,
+                },
+                ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ),
+        };
+        let definition = Box::leak(Box::new(ffi::PyMethodDef {
+            ml_name: CString::new(self.name)?.into_raw(),
+            ml_meth,
+            ml_flags,
+            ml_doc: doc.into_raw(),
+        }));
+        // SAFETY: the definition and the strings in it are never freed, and the function has the signature of its
+        // flags.
+        unsafe { new_method(class, definition) }
+    }
+
+    /// Like [`FastMethod::install`], for a method that `with` looks up. Instances of `class` must not refer to other
+    /// objects.
+    pub(super) fn install_special(&'static self, class: &Bound<'_, PyType>) -> PyResult<()> {
+        self.install(class)?;
+        #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
+        if let Function::AnyArguments(function) = self.function {
+            let method = class.getattr(self.name)?;
+            let descriptor = with_methods::new_descriptor(class, method, function)?;
+            class.setattr(self.name, descriptor)?;
+        }
+        Ok(())
+    }
+
+    /// The standard library's function, if the object is materialized.
+    ///
+    /// # Safety
+    /// `slf` is an instance of a class derived from [`Native`], held by the caller, who is attached.
+    unsafe fn standard_if_materialized<'py>(
+        &self,
+        slf: *mut ffi::PyObject,
+        name: &Bound<'py, PyString>,
+    ) -> Option<Bound<'py, PyAny>> {
+        let py = name.py();
+        // SAFETY: the caller answers for the class, and holds the object.
+        if !unsafe { receiver::<Native>(slf) }.is_materialized() {
+            return None;
+        }
+        // SAFETY: the caller holds the object.
+        let class = unsafe { Borrowed::from_ptr(py, slf) }.get_type();
+        #[cfg(not(Py_GIL_DISABLED))]
+        let tag = {
+            let tag = raw::version_tag(class.as_type_ptr());
+            let found = self.found.lock();
+            if let Some((_, function)) = found.as_ref().filter(|(at, _)| *at == tag && tag != 0) {
+                return Some(function.bind(py).clone());
+            }
+            tag
+        };
+        let function = Standard::of(&class).ok()??.get().function(name).ok()?;
+        #[cfg(not(Py_GIL_DISABLED))]
+        {
+            let before = self.found.lock().replace((tag, function.clone().unbind()));
+            drop(before);
+        }
+        Some(function)
+    }
+}
+
+/// Passes a call on to the general method and returns its result. If the object is materialized, calls the standard
+/// library's function directly.
+///
+/// # Safety
+/// - The thread is attached to the interpreter.
+/// - The arguments are those of a fast function's call.
+// The method comes last, so that a fast function passes its own arguments on in the registers in which it got them.
+#[cold]
+#[inline(never)]
+pub(super) unsafe fn pass_on(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+    kwnames: *mut ffi::PyObject,
+    method: &'static FastMethod,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller is attached.
+    let py = unsafe { Python::assume_attached() };
+    let Some(general) = method.general.get(py) else {
+        PyRuntimeError::new_err("a fast method is called before it is installed").restore(py);
+        return std::ptr::null_mut();
+    };
+    // SAFETY: the receiver is an instance of the method's class. It is `Native` if the class can be materialized.
+    let standard = method
+        .materialized_name
+        .get(py)
+        .and_then(|name| unsafe { method.standard_if_materialized(slf, name.bind(py)) });
+    let called = standard.as_ref().map_or(general.as_ptr(), Bound::as_ptr);
+    let positional = nargs.unsigned_abs();
+    // SAFETY: the caller answers for the arguments.
+    let given = unsafe { all_arguments(args, positional, kwnames) };
+    let (mut few, mut many) = ([std::ptr::null_mut(); 5], Vec::new());
+    let all = match few.get_mut(..=given.len()) {
+        Some(room) => room,
+        None => {
+            many.resize(1 + given.len(), std::ptr::null_mut());
+            many.as_mut_slice()
+        }
+    };
+    all[0] = slf;
+    all[1..].copy_from_slice(given);
+    // SAFETY: `all` holds the receiver and the arguments, all alive during the call.
+    unsafe { ffi::PyObject_Vectorcall(called, all.as_ptr(), 1 + positional, kwnames) }
+}
+
+/// Gives a class its own descriptors for C methods that it inherits, because the interpreter's fast path to such a
+/// method is only for instances of the very class that the descriptor was created for.
+///
+/// Raises TypeError for a method of another kind. The methods named before it have their own descriptors then.
+#[pyfunction]
+#[pyo3(signature = (class, /, *names))]
+pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>) -> PyResult<()> {
+    for name in names {
+        let name = name.extract::<String>()?;
+        let method = class.getattr(&*name)?;
+        let Some(inherited) = descriptor(&method) else {
+            return Err(PyTypeError::new_err(format!("{name}() is no method in C")));
+        };
+        // SAFETY: both are types, and alive.
+        let derived = unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), inherited.d_common.d_type) };
+        if derived == 0 {
+            return Err(PyTypeError::new_err(format!("{name}() is another class's")));
+        }
+        // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances
+        // of a class that this one is derived from.
+        let own = unsafe { new_method(class, inherited.d_method) }?;
+        class.setattr(&*name, own)?;
+    }
+    Ok(())
+}
+
+/// A method of a class that is never unloaded. From 3.15 on the interpreter does not count its references, which it would
+/// do twice in each call.
+///
+/// # Safety
+/// The definition is never freed, and its function takes instances of the class.
+unsafe fn new_method<'py>(
+    class: &Bound<'py, PyType>,
+    definition: *mut ffi::PyMethodDef,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: the caller answers for the definition.
+    let method = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    let method = unsafe { Bound::from_owned_ptr_or_err(class.py(), method) }?;
+    #[cfg(Py_3_15)]
+    // SAFETY: no other code has the object yet.
+    unsafe {
+        ffi::PyUnstable_SetImmortal(method.as_ptr())
+    };
+    Ok(method)
+}
+
+/// The contents of the descriptor of a C method; `None` for other objects.
+fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
+    let class = &raw mut ffi::PyMethodDescr_Type;
+    // SAFETY: an instance of that type, which cannot be subclassed, has this layout and does not change; the borrow
+    // keeps it.
+    (method.get_type_ptr() == class).then(|| unsafe { &*method.as_ptr().cast() })
+}
+
+/// The documentation of the general method, in the form that a C function has.
+fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
+    let signature: Option<String> = general.getattr("__text_signature__")?.extract()?;
+    let doc: Option<String> = general.getattr("__doc__")?.extract()?;
+    let (signature, doc) = (signature.unwrap_or_default(), doc.unwrap_or_default());
+    Ok(CString::new(if signature.is_empty() {
+        doc
+    } else {
+        format!("{name}{signature}\n--\n\n{doc}")
+    })?)
+}
+
+pub(super) static SET_ATTRIBUTE: FastMethod =
+    FastMethod::new("_interlock_setattr", Function::AnyArguments(set_attribute));
+
+/// Sets an attribute of a materialized object.
+unsafe extern "C" fn set_attribute(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    nargs: ffi::Py_ssize_t,
+    kwnames: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called as a method of the class, by the interpreter.
+    if nargs == 2 && kwnames.is_null() && unsafe { receiver::<Native>(slf) }.is_materialized() {
+        // SAFETY: there are two arguments.
+        let [name, value] = unsafe { *args.cast::<[*mut ffi::PyObject; 2]>() };
+        // SAFETY: the caller holds the object and the arguments, and is attached.
+        return match unsafe { ffi::PyObject_GenericSetAttr(slf, name, value) } {
+            0 => none(),
+            _ => std::ptr::null_mut(),
+        };
+    }
+    // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+    unsafe { pass_on(slf, args, nargs, kwnames, &SET_ATTRIBUTE) }
+}

@@ -20,6 +20,7 @@ mod fastcall;
 mod futures;
 mod imported;
 mod initialized;
+mod lifecycle;
 mod lock;
 mod materialize;
 mod multiprocessing_pool;
@@ -74,7 +75,7 @@ mod _interlock {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::standard_type::remember(module.py())?;
         crate::errors::remember(module.py())?;
-        crate::blocking::prepare(module.py())?;
+        crate::lifecycle::begin(module.py())?;
         crate::fastcall::install::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
         // Up to 3.12, this function is `threading.Lock` in Python, and pickles look it up by that name.

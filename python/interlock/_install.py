@@ -152,12 +152,17 @@ def install(*, only: "Iterable[str] | None" = None, strict: bool = False) -> "In
     )
 
 
-def install_at_start() -> None:
-    """Do what `install()` does, before the program begins: there is nobody to make a report for."""
-    if not turned_off() and _left_to() is None:
-        _find_engine()
-        _, captured, _, _ = _install(REPLACED, strict=False)
-        _warn(captured)
+def install_at_start() -> str:
+    """Do what `install()` does, before the program begins: there is nobody to make a report for.
+
+    Returns the file of the extension module, or "" if nothing is installed.
+    """
+    if turned_off() or _left_to() is not None:
+        return ""
+    file = _find_engine()
+    _, captured, _, _ = _install(REPLACED, strict=False)
+    _warn(captured)
+    return file
 
 
 def uninstall() -> None:
@@ -312,16 +317,19 @@ def _ours(name: str) -> str:
     return f"interlock.{name}"
 
 
-def _find_engine() -> None:
-    """Raise ImportError now if there is no extension module with which to patch a pending module later."""
+def _find_engine() -> str:
+    """Return the file of the extension module, with which to patch a pending module later, or raise ImportError now."""
     engine = "interlock._interlock"
     if engine in sys.modules:
-        missing = sys.modules[engine] is None
+        if sys.modules[engine] is not None:
+            return sys.modules[engine].__file__ or ""
     else:
         path = sys.modules["interlock"].__path__
-        missing = not any(finder.find_spec(engine, path) for finder in tuple(sys.meta_path))
-    if missing:
-        raise ImportError(f"there is no {engine} for this interpreter", name=engine)
+        for finder in tuple(sys.meta_path):
+            spec = finder.find_spec(engine, path)
+            if spec is not None:
+                return spec.origin or ""
+    raise ImportError(f"there is no {engine} for this interpreter", name=engine)
 
 
 def _compare(name: str) -> "dict[str, Patched]":

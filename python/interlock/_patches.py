@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from interlock._capture import Captured, find_captured
 from interlock._originals import is_original
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import ModuleType
+
+    from interlock._capture import Captured
 
 __all__ = ["Patched", "apply", "captured", "compare", "ours_and_theirs", "undo"]
 
@@ -57,6 +58,8 @@ def _differences(name: str) -> Patched:
 
 def captured(plan: Mapping[str, Patched]) -> tuple[Captured, Captured]:
     """Return who has imported the originals of these changes already: see `find_captured`."""
+    from interlock._capture import find_captured
+
     originals = [change.old for patched in plan.values() for change in patched.changes]
     known = {(name, change.name) for name, patched in plan.items() for change in patched.changes}
     return find_captured(originals, known) if originals else ({}, {})

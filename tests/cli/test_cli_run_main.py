@@ -166,3 +166,10 @@ def test_annotations_of_a_program_are_evaluated_as_usual(launcher: Launcher) -> 
     code = "def f(x: 1 + 1): pass\nprint(f.__annotations__)"
     assert launcher.same("-c", code).out == "{'x': 2}\n"
     assert launcher.same("-", stdin=code).out == "{'x': 2}\n"
+
+
+def test_a_script_with_null_bytes_is_refused(launcher: Launcher) -> None:
+    (launcher.folder / "null.py").write_bytes(b"print(1)\n\0")
+    done = launcher.interlock("run", "null.py")
+    assert done.status == 1
+    assert "null bytes" in done.err

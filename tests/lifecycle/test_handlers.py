@@ -45,9 +45,14 @@ def test_locks_and_queues_bring_no_handler(importing: str) -> None:
 
 def test_executors_bring_theirs_after_the_standard_ones() -> None:
     forks, exits = record("from interlock.concurrent import futures").splitlines()
-    ours = ["interlock.concurrent.futures._held._after_fork", "None.Alarms.reset"]
-    assert forks.split()[-2:] == ours
+    assert forks.split()[-1] == "interlock.concurrent.futures._held._after_fork"
     assert exits.split() == ["concurrent.futures.thread", "interlock.concurrent.futures._held"]
+
+
+def test_the_first_time_limit_brings_that_of_the_clock() -> None:
+    limit = "futures.ThreadPoolExecutor(1).at(timeout=60).submit(int).result()"
+    forks, _ = record(f"from interlock.concurrent import futures; {limit}").splitlines()
+    assert forks.split()[-2:] == ["interlock.concurrent.futures._held._after_fork", "None.Alarms.reset"]
 
 
 def test_pools_bring_one_after_the_standard_ones() -> None:

@@ -34,6 +34,13 @@ mod standard_type;
 
 use pyo3::prelude::*;
 
+/// A second module in the same file, which `interlock run` loads before a program: it makes no class.
+#[pymodule(gil_used = false)]
+mod _start {
+    #[pymodule_export]
+    use crate::raw::compile_program;
+}
+
 /// The whole tree of the extension module.
 #[pymodule(gil_used = false)]
 mod _interlock {

@@ -2,15 +2,19 @@
 
 Each ``run_*`` function sets ``sys.argv``, ``sys.path[0]`` and the attributes of ``__main__``, then executes
 the program through `_as_main`. Like ``python``, it uses ``runpy`` for a module, a directory and a zip file.
-
-This module imports nothing from `__future__`: ``exec`` would pass that on to the program.
 """
 
+import _imp
 import builtins
 import os
 import sys
-from _frozen_importlib import BuiltinImporter  # `importlib` may not be there yet, and these are
-from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader, SourcelessFileLoader
+from _frozen_importlib import BuiltinImporter, ModuleSpec  # `importlib` may not be there yet, and these are
+from _frozen_importlib_external import (
+    MAGIC_NUMBER,
+    ExtensionFileLoader,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +22,24 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType, TracebackType
     from typing import Any
 
-__all__ = ["replace_main", "run_code", "run_module", "run_path", "run_stdin"]
+__all__ = ["compile_with", "replace_main", "run_code", "run_module", "run_path", "run_stdin"]
 
 _launcher: "list[ModuleType]" = []  # keeps the launcher's own module alive
+_compilers: "list[Callable[[str | bytes, str], CodeType | None]]" = []
+
+
+def compile_with(file: str) -> None:
+    """Compile the program with a function of the extension module in this file.
+
+    It does the same as `compile`, which needs longer for its first call than all the rest of ``interlock run``.
+    """
+    name = "interlock._start"
+    try:
+        module = _imp.create_dynamic(ModuleSpec(name, ExtensionFileLoader(name, file), origin=file))
+        _imp.exec_dynamic(module)
+    except ImportError:
+        return  # the program's own import of it will tell, if there is one
+    _compilers.append(module.compile_program)
 
 
 def replace_main() -> None:
@@ -86,12 +105,10 @@ def run_code(source: str, args: list[str]) -> None:
         source = textwrap.dedent(source)
 
     def execute() -> None:
+        code = _compile(source, "<string>")
         if sys.version_info >= (3, 13):
-            code = _compile(source, "<string>")
             _remember_source(code, source)
-            _execute(code)
-        else:  # `compile` first makes the classes of `ast`, which takes longer than all the rest of `interlock run`
-            exec(source, vars(sys.modules["__main__"]))
+        _execute(code)
 
     _as_main(execute)
 
@@ -139,8 +156,11 @@ def _set_main(**attributes: "Any") -> None:
 
 
 def _compile(source: str | bytes, filename: str) -> "CodeType":
-    code: CodeType = compile(source, filename, "exec", dont_inherit=True)
-    return code
+    for quick in _compilers:
+        code = quick(source, filename)
+        if code is not None:
+            return code
+    return compile(source, filename, "exec", dont_inherit=True)
 
 
 def _execute(code: "CodeType | None") -> None:

@@ -96,6 +96,8 @@ def _hand_over() -> None:
     from interlock._install import install_at_start
 
     try:
-        install_at_start()
+        file = install_at_start()
     except ImportError as error:
         sys.exit(f"interlock run: cannot install: {error}")
+    if file:
+        _main_module.compile_with(file)

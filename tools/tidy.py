@@ -23,11 +23,12 @@ MAP = "ARCHITECTURE.md"
 MAX_MAP_LINES, MAX_FILE_LINES, MAX_FUNCTION_LINES = 450, 500, 60
 MAX_UNSAFE_LINES, MAX_UNSAFE_FILES_ABOVE_OS = 300, 10
 ENGINE = ("os", "wait", "sync", "queue", "shm", "pool", "interlock")
-INVARIANTS = tuple(f"I{number}" for number in range(1, 13))
+INVARIANTS = tuple(f"I{number}" for number in range(1, 14))
 TOOLS = {
     "clippy": "clippy.toml",
     "cargo-deny": "deny.toml",
     "import-linter": "pyproject.toml",
+    "ruff": "pyproject.toml",
     "rustc": "Cargo.toml",
 }
 """Tools that check an invariant, each with the file that names it."""

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import os
 
-from interlock._when_imported import WhenImported
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,21 +55,16 @@ class Carrier:
         self._uninstall = uninstall
         self.is_fork_server = False
         self._patched: list[tuple[Any, str, Any, Any]] = []
-        self._watch = WhenImported("multiprocessing.spawn", self._patch)
 
-    def start(self) -> None:
-        """Begin. Does not import ``multiprocessing``."""
-        self._watch.start()
-
-    def stop(self) -> None:
-        """End, and undo the patches, except where somebody else has patched since."""
-        self._watch.cancel()
+    def unpatch(self) -> None:
+        """Undo the patches, except where somebody else has patched since."""
         while self._patched:
             module, name, original, wrapper = self._patched.pop()
             if getattr(module, name) is wrapper:
                 setattr(module, name, original)
 
-    def _patch(self) -> None:
+    def patch(self) -> None:
+        """Patch ``multiprocessing``, which has been imported by now."""
         from multiprocessing import spawn, util
 
         self._wrap(spawn, "get_preparation_data", self._preparation_data)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import sys
 
 from interlock._capture import replace_everywhere
-from interlock._when_imported import WhenImported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,43 +37,27 @@ def who_has_patched() -> str | None:
 
 
 class Watch:
-    """Calls ``step_aside(name)`` whenever one of the libraries begins to patch."""
+    """Calls ``step_aside(name)`` whenever one of the libraries begins to patch.
+
+    The hooks stay in the libraries, which may be calling them when an installation ends.
+    """
 
     def __init__(self, step_aside: Callable[[str], None]) -> None:
         self._step_aside = step_aside
-        self._watches = (
-            WhenImported("gevent.events", self._subscribe),
-            WhenImported("eventlet.patcher", self._wrap),
-        )
         self._is_subscribed = self._is_wrapped = False
-        self._is_on = False
 
-    def start(self) -> None:
-        """Begin. Imports neither library."""
-        self._is_on = True
-        for watch in self._watches:
-            watch.start()
-
-    def stop(self) -> None:
-        """End. The hooks stay in the libraries, which may be calling them right now, but do nothing from now on."""
-        self._is_on = False
-        for watch in self._watches:
-            watch.cancel()
-
-    def _tell(self, name: str) -> None:
-        if self._is_on:
-            self._step_aside(name)
-
-    def _subscribe(self) -> None:
+    def subscribe(self) -> None:
+        """Begin with gevent, whose events have been imported by now."""
         if not self._is_subscribed:
             self._is_subscribed = True
             sys.modules["gevent.events"].subscribers.insert(0, self._hear)
 
     def _hear(self, event: object) -> None:
         if type(event).__name__.startswith("GeventWillPatch"):
-            self._tell("gevent")
+            self._step_aside("gevent")
 
-    def _wrap(self) -> None:
+    def wrap(self) -> None:
+        """Begin with eventlet, whose patcher has been imported by now."""
         if self._is_wrapped:
             return  # by an earlier installation
         import functools
@@ -84,7 +67,7 @@ class Watch:
 
         @functools.wraps(original)
         def monkey_patch(*args: Any, **on: Any) -> Any:
-            self._tell("eventlet")
+            self._step_aside("eventlet")
             return original(*args, **on)
 
         replace_everywhere([(original, monkey_patch)])

@@ -8,25 +8,39 @@ in its module's globals (``queue.Queue`` making a ``threading.Lock()``) gets Int
 soon as its own code has run, before any other code can see it. Pending modules count as installed.
 
 The modules of this package list the names that they replace in ``__replaces__``.
+
+``interlock run`` loads this module before each program, and most of what an installation can need is not needed by
+most programs. So nothing is imported here before it is needed, not even `__future__`.
 """
 
-from __future__ import annotations
-
+import os
 import sys
 
-from interlock._capture import find_captured, replace_everywhere, replace_free_locks, running_threads
-from interlock._children import Carrier
-from interlock._green_threads import Watch, who_has_patched
-from interlock._report import InstallError, InstallReport, InterlockWarning, describe
-from interlock._switch import turned_off
 from interlock._when_imported import WhenImported, is_running, withdraw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
+    from typing import Any
 
-__all__ = ["REPLACED", "install", "installed", "join_as_fork_server", "join_parent", "served", "uninstall"]
+    from interlock._capture import Captured
+    from interlock._children import Carrier
+    from interlock._green_threads import Watch
+    from interlock._patches import Patched
+    from interlock._report import InstallReport
+
+__all__ = [
+    "REPLACED",
+    "install",
+    "install_at_start",
+    "installed",
+    "join_as_fork_server",
+    "join_parent",
+    "served",
+    "turned_off",
+    "uninstall",
+]
 
 _MODULES = {
     "threading": ("threading",),
@@ -40,9 +54,6 @@ _MODULES = {
 REPLACED = tuple(_MODULES)
 """The standard modules in which Interlock replaces names, as programs import them."""
 
-_ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
-"""Modules that repeat names of another module: that module, and the names."""
-
 _PARTS = {
     "threading": ("interlock._materialize", "interlock._lock_classes"),
     "queue": ("interlock._queue_errors", "interlock._materialized_queue", "interlock._queue_classes"),
@@ -54,21 +65,7 @@ _PARTS = {
 }
 """Those of our modules that import the standard module themselves, and may be the first to do so."""
 
-_ABSENT = object()
-
-
-class _Change:
-    """One attribute of a standard module, before and after."""
-
-    def __init__(self, name: str, old: object, new: object) -> None:
-        self.name, self.old, self.new = name, old, new
-
-
-class _Patched:
-    """A standard module and its changes."""
-
-    def __init__(self, std: ModuleType, changes: tuple[_Change, ...]) -> None:
-        self.std, self.changes = std, changes
+_OFF = ("0", "off", "false", "no")
 
 
 class _Pending:
@@ -92,11 +89,16 @@ class _Pending:
             watch.cancel()
 
 
-_active: dict[str, _Patched] = {}
-_pending: dict[str, _Pending] = {}
+_active: "dict[str, Patched]" = {}
+_pending: "dict[str, _Pending]" = {}
 
 
-def install(*, only: Iterable[str] | None = None, strict: bool = False) -> InstallReport:
+def turned_off() -> bool:
+    """Whether ``INTERLOCK`` is 0, off, false or no, in upper or lower case. Any other value leaves Interlock on."""
+    return os.environ.get("INTERLOCK", "").strip().lower() in _OFF
+
+
+def install(*, only: "Iterable[str] | None" = None, strict: bool = False) -> "InstallReport":
     """Replace the standard library's classes with Interlock's in this process and its children.
 
     Replaces, in the real modules, every name that Interlock provides and nobody else has replaced before. Call it first
@@ -126,24 +128,41 @@ def install(*, only: Iterable[str] | None = None, strict: bool = False) -> Insta
     library have already imported original names. Does not block; call it from one thread at a time.
     """
     wanted = _selection(only)
-    if turned_off():
-        return InstallReport(enabled=False, modules=())
-    patcher = who_has_patched()
-    if patcher is not None:
-        _say(f"{patcher} has patched this program already; it stays with the standard library")
-        return InstallReport(enabled=False, modules=(), left_to=patcher)
-    report = _install(wanted, strict=strict)
-    if report.captured:
-        import warnings  # here, with what else most programs never need: start-up counts
+    off = turned_off()
+    patcher = None if off else _left_to()
+    enabled = not off and patcher is None
+    if enabled:
+        _find_engine()  # first: without it, there may be nothing else of ours either
+    from interlock._report import InstallReport
 
-        warnings.warn(
-            "interlock.install() was called too late: these modules already imported the standard classes and will "
-            f"keep using them: {describe(report.captured)}. Install before importing them. `interlock run` does, "
-            "unless code that runs before every program imports them",
-            InterlockWarning,
-            stacklevel=2,
-        )
-    return report
+    if not enabled:
+        return InstallReport(enabled=False, modules=(), left_to=patcher)
+    added, captured, captured_stdlib, threads = _install(wanted, strict=strict)
+    _warn(captured)
+    return InstallReport(
+        enabled=True,
+        modules=installed(),
+        added=added,
+        pending=tuple(name for name in REPLACED if name in _pending),
+        names={name: _patched_names(name) for name in added if name in _active},
+        captured=captured,
+        captured_stdlib=captured_stdlib,
+        threads=threads,
+        undo=_remove,
+    )
+
+
+def install_at_start() -> str:
+    """Do what `install()` does, before the program begins: there is nobody to make a report for.
+
+    Returns the file of the extension module, or "" if nothing is installed.
+    """
+    if turned_off() or _left_to() is not None:
+        return ""
+    file = _find_engine()
+    _, captured, _, _ = _install(REPLACED, strict=False)
+    _warn(captured)
+    return file
 
 
 def uninstall() -> None:
@@ -166,19 +185,20 @@ def installed() -> tuple[str, ...]:
 def join_parent(modules: tuple[str, ...]) -> None:
     """Install in a child process exactly what its parent has installed (see `interlock._children`)."""
     _remove(tuple(name for name in installed() if name not in modules))
-    if not turned_off() and who_has_patched() is None:
+    if not turned_off() and _who_has_patched() is None:
+        _find_engine()
         _install(tuple(name for name in modules if name in REPLACED), strict=False)
 
 
 def join_as_fork_server(modules: tuple[str, ...]) -> None:
     """Do the same in a fork server, whose children may find that their parent has uninstalled since."""
-    _carrier.is_fork_server = True
+    _carrier().is_fork_server = True
     join_parent(modules)
 
 
 def served() -> bool:
     """Whether this process is a fork server that has joined its parent, or a child of one."""
-    return _carrier.is_fork_server
+    return "carrier" in _parts and _carrier().is_fork_server
 
 
 def _step_aside(patcher: str) -> None:
@@ -190,12 +210,10 @@ def _step_aside(patcher: str) -> None:
     if not installed():
         return
     _say(f"{patcher} patches this program, so it continues with the standard library")
-    pairs = [
-        (change.new, change.old)
-        for patched in _active.values()
-        for change in patched.changes
-        if change.old is not _ABSENT
-    ]
+    from interlock._capture import replace_everywhere, replace_free_locks
+    from interlock._patches import ours_and_theirs
+
+    pairs = ours_and_theirs(_active)
     uninstall()
     replace_everywhere(pairs)
     engine = sys.modules.get("interlock._interlock")
@@ -210,7 +228,41 @@ def _say(sentence: str) -> None:
         print(f"interlock: {sentence}", file=sys.stderr, flush=True)
 
 
-def _selection(only: Iterable[str] | None) -> tuple[str, ...]:
+def _who_has_patched() -> "str | None":
+    """The name of the library of green threads that has patched this process, or None."""
+    if "gevent.monkey" in sys.modules or "eventlet.patcher" in sys.modules:
+        from interlock._green_threads import who_has_patched
+
+        return who_has_patched()
+    return None
+
+
+def _left_to() -> "str | None":
+    """Do the same, and print a line if there is one."""
+    patcher = _who_has_patched()
+    if patcher is not None:
+        _say(f"{patcher} has patched this program already; it stays with the standard library")
+    return patcher
+
+
+def _warn(captured: "Captured") -> None:
+    """Warn the caller's caller."""
+    if not captured:
+        return
+    import warnings
+
+    from interlock._report import InterlockWarning, describe
+
+    warnings.warn(
+        "interlock.install() was called too late: these modules already imported the standard classes and will "
+        f"keep using them: {describe(captured)}. Install before importing them. `interlock run` does, "
+        "unless code that runs before every program imports them",
+        InterlockWarning,
+        stacklevel=3,
+    )
+
+
+def _selection(only: "Iterable[str] | None") -> tuple[str, ...]:
     if only is None:
         return REPLACED
     wanted = {only} if isinstance(only, str) else set(only)
@@ -222,22 +274,26 @@ def _selection(only: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(name for name in REPLACED if name in wanted)
 
 
-def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
-    _find_engine()
+def _install(
+    wanted: tuple[str, ...], *, strict: bool
+) -> "tuple[tuple[str, ...], Captured, Captured, tuple[str, ...]]":
+    """Install, and return the modules added, those of users and the standard ones that hold originals, and threads."""
     for name in tuple(_pending):
         _patch_pending(name)  # in case it was imported while somebody had removed our finder
     before = installed()
     added = tuple(name for name in wanted if name not in before)
     # Whatever can raise comes first. Importing one module may import another one of them.
-    plan: dict[str, _Patched] = {}
+    plan: dict[str, Patched] = {}
     for name in added:
         if name in sys.modules:
             __import__(_ours(name))
             plan |= _compare(name)
-    threads = running_threads()
     user, std = _captured(plan)
+    threads = _running_threads()
     if strict and (user or threads):
-        raise InstallError(_refusal(user, threads), user, threads)
+        from interlock._report import InstallError, refusal
+
+        raise InstallError(refusal(user, threads), user, threads)
     _apply(plan)
     try:
         for name in added:
@@ -245,22 +301,11 @@ def _install(wanted: tuple[str, ...], *, strict: bool) -> InstallReport:
                 _pending[name] = _Pending(name)
                 _pending[name].start()
         if added and not before:
-            _carrier.start()
-            _watch.start()
+            _begin_watching()
     except BaseException:
         _remove(added)
         raise
-    return InstallReport(
-        enabled=True,
-        modules=installed(),
-        added=added,
-        pending=tuple(name for name in REPLACED if name in _pending),
-        names={name: _patched_names(name) for name in added if name in _active},
-        captured=user,
-        captured_stdlib=std,
-        threads=threads,
-        undo=_remove,
-    )
+    return added, user, std, threads
 
 
 def _patched_names(name: str) -> tuple[str, ...]:
@@ -272,38 +317,25 @@ def _ours(name: str) -> str:
     return f"interlock.{name}"
 
 
-def _find_engine() -> None:
-    """Raise ImportError now if there is no extension module with which to patch a pending module later."""
+def _find_engine() -> str:
+    """Return the file of the extension module, with which to patch a pending module later, or raise ImportError now."""
     engine = "interlock._interlock"
     if engine in sys.modules:
-        missing = sys.modules[engine] is None
+        if sys.modules[engine] is not None:
+            return sys.modules[engine].__file__ or ""
     else:
         path = sys.modules["interlock"].__path__
-        missing = not any(finder.find_spec(engine, path) for finder in tuple(sys.meta_path))
-    if missing:
-        raise ImportError(f"there is no {engine} for this interpreter", name=engine)
+        for finder in tuple(sys.meta_path):
+            spec = finder.find_spec(engine, path)
+            if spec is not None:
+                return spec.origin or ""
+    raise ImportError(f"there is no {engine} for this interpreter", name=engine)
 
 
-def _compare(name: str) -> dict[str, _Patched]:
-    """The changes to a module and its parts. Names that this version's standard module lacks are added."""
-    return {module: _differences(module) for module in _MODULES[name]}
+def _compare(name: str) -> "dict[str, Patched]":
+    from interlock._patches import compare
 
-
-def _differences(name: str) -> _Patched:
-    from interlock._originals import is_original
-
-    other, also = _ALSO_IN.get(name, (name, None))
-    __import__(_ours(other))
-    ours, std = sys.modules[_ours(other)], sys.modules[name]
-    changes = []
-    for attribute in vars(ours)["__replaces__"]:
-        if also is not None and attribute not in also:
-            continue
-        old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
-        # Somebody else's replacement stays, whether it came before or comes later.
-        if old is not new and (old is _ABSENT or is_original(old)):
-            changes.append(_Change(attribute, old, new))
-    return _Patched(std, tuple(changes))
+    return compare(_MODULES[name])
 
 
 def _patch_pending(name: str) -> None:
@@ -323,34 +355,35 @@ def _patch_pending(name: str) -> None:
         raise
 
 
-def _is_complete(ours: ModuleType) -> bool:
+def _is_complete(ours: "ModuleType") -> bool:
     return hasattr(type(ours), "__interlock_std__")  # mirror() is a module's last statement
 
 
-def _captured(plan: dict[str, _Patched]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    originals = [change.old for patched in plan.values() for change in patched.changes]
-    known = {(name, change.name) for name, patched in plan.items() for change in patched.changes}
-    return find_captured(originals, known) if originals else ({}, {})
+def _captured(plan: "dict[str, Patched]") -> "tuple[Captured, Captured]":
+    if not plan:
+        return {}, {}
+    from interlock._patches import captured
+
+    return captured(plan)
 
 
-def _refusal(user: dict[str, list[str]], threads: tuple[str, ...]) -> str:
-    parts = []
-    if user:
-        parts.append(f"original names already imported by {describe(user)}")
-    if threads:
-        parts.append(f"threads already running: {', '.join(threads)}")
-    return f"install(strict=True) changed nothing: {'; '.join(parts)}"
+def _running_threads() -> tuple[str, ...]:
+    if "threading" not in sys.modules:
+        return ()
+    from interlock._capture import running_threads
+
+    return running_threads()
 
 
-def _apply(plan: dict[str, _Patched]) -> None:
+def _apply(plan: "dict[str, Patched]") -> None:
     """Apply all changes, or none of them if one raises."""
     if not plan:
         return
+    from interlock._patches import apply
+
     _active.update(plan)
     try:
-        for patched in plan.values():
-            for change in patched.changes:
-                setattr(patched.std, change.name, change.new)
+        apply(plan)
     except BaseException:
         _undo(plan)
         raise
@@ -362,26 +395,52 @@ def _remove(names: tuple[str, ...]) -> None:
         if pending is not None:
             pending.cancel()
     modules = (module for name in names for module in _MODULES[name])
-    plan = {module: _active[module] for module in modules if module in _active}
-    _undo(plan)
+    _undo({module: _active[module] for module in modules if module in _active})
 
 
-def _undo(plan: dict[str, _Patched]) -> None:
+def _undo(plan: "dict[str, Patched]") -> None:
     """Restore every name that is still ours."""
-    for name, patched in reversed(plan.items()):
-        for change in reversed(patched.changes):
-            if vars(patched.std).get(change.name) is not change.new:
-                continue
-            if change.old is _ABSENT:
-                delattr(patched.std, change.name)
-            else:
-                setattr(patched.std, change.name, change.old)
-        _active.pop(name, None)
+    if plan:
+        from interlock._patches import undo
+
+        for name, patched in reversed(plan.items()):
+            undo(patched)
+            _active.pop(name, None)
     if not installed():
-        _carrier.stop()
-        _watch.stop()
+        _stop_watching()
         withdraw()
 
 
-_carrier = Carrier(installed, uninstall)
-_watch = Watch(_step_aside)
+_parts: "dict[str, Any]" = {}
+"""What has been needed so far of the parts that most programs do without."""
+
+
+def _carrier() -> "Carrier":
+    from interlock._children import Carrier
+
+    return _parts.setdefault("carrier", Carrier(installed, uninstall))  # type: ignore[no-any-return]
+
+
+def _green_threads() -> "Watch":
+    from interlock._green_threads import Watch
+
+    return _parts.setdefault("green threads", Watch(_step_aside))  # type: ignore[no-any-return]
+
+
+_watches = (
+    WhenImported("multiprocessing.spawn", lambda: _carrier().patch()),
+    WhenImported("gevent.events", lambda: _green_threads().subscribe()),
+    WhenImported("eventlet.patcher", lambda: _green_threads().wrap()),
+)
+
+
+def _begin_watching() -> None:
+    for watch in _watches:
+        watch.start()
+
+
+def _stop_watching() -> None:
+    for watch in _watches:
+        watch.cancel()
+    if "carrier" in _parts:
+        _carrier().unpatch()

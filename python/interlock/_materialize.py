@@ -12,12 +12,10 @@ modules are ours.
 
 from __future__ import annotations
 
-import copyreg
 import sys
 import threading as _std
 from _thread import LockType as _StdLock
 from _thread import RLock as _StdRLock
-from importlib import import_module
 
 from interlock._interlock import Internal, Native, RLock, Standard, allocate_lock, own_methods
 from interlock._originals import methods_of, originals
@@ -154,6 +152,8 @@ _locks_of: dict[type, tuple[str, ...]] = {}
 
 def _reduce_ex(self: Any, protocol: int, /) -> Any:
     """Return what `object.__reduce_ex__` returns for an object of a class in Python: the class and the attributes."""
+    import copyreg
+
     cls: Any = type(self)
     if cls.__reduce__ is not object.__reduce__:
         return self.__reduce__()
@@ -187,6 +187,8 @@ def _found_in_ours(cls: type, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 def _new(module: str, name: str, *args: Any) -> Any:
     """Make an instance of a class that a pickle names by module and name."""
+    from importlib import import_module
+
     cls = getattr(import_module(module), name)
     return cls.__new__(cls, *args)
 

@@ -16,16 +16,14 @@ runs only for names that the standard module got later.
 
 from __future__ import annotations
 
-import importlib
 import sys
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from operator import attrgetter
 from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from importlib.machinery import ModuleSpec
     from typing import Any
 
 __all__ = ["mirror"]
@@ -104,7 +102,7 @@ def _reader(name: str, std: ModuleType, own: frozenset[str]) -> Any:
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
         value = getattr(std, attribute)
         if name in _mirrored_packages and _is_submodule(std.__name__, attribute, value):
-            return importlib.import_module(f"{name}.{attribute}")
+            return _import(f"{name}.{attribute}")
         return value
 
     return __getattr__
@@ -116,6 +114,9 @@ def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[Modul
 
     class Mirror(ModuleType):
         __interlock_std__ = std
+        vars().update(
+            _properties(std, own)
+        )  # here, because a class checks a lot when it gets attributes later
 
         def __setattr__(self, attribute: str, value: object) -> None:
             if _is_submodule(name, attribute, value) and not _is_submodule(std.__name__, attribute, value):
@@ -134,13 +135,21 @@ def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[Modul
         def __dir__(self) -> list[str]:
             return sorted({*dir(std), *own, *(n for n in vars(self) if n in _MACHINERY)})
 
-    for attribute, value in vars(std).items():
-        if attribute in own or attribute in _MACHINERY:
-            continue
-        # The reader imports a submodule, under its name in this package.
-        if not _is_submodule(std.__name__, attribute, value):
-            setattr(Mirror, attribute, property(attrgetter(f"__interlock_std__.{attribute}")))
     return Mirror
+
+
+def _properties(std: ModuleType, own: frozenset[str]) -> dict[str, property]:
+    """Return a property for each attribute that is not the mirror's own, nor a submodule: these the reader imports."""
+    return {
+        attribute: property(attrgetter(f"__interlock_std__.{attribute}"))
+        for attribute, value in vars(std).items()
+        if not (attribute in own or attribute in _MACHINERY or _is_submodule(std.__name__, attribute, value))
+    }
+
+
+def _import(name: str) -> ModuleType:
+    __import__(name)
+    return sys.modules[name]
 
 
 def _is_submodule(package: str, attribute: str, value: object) -> bool:
@@ -157,6 +166,9 @@ class _Finder:
         parent, _, child = fullname.rpartition(".")
         if parent not in _mirrored_packages:
             return None
+        from importlib.machinery import ModuleSpec
+        from importlib.util import find_spec
+
         std_name = f"{_mirrored_packages[parent]}.{child}"
         found = find_spec(std_name)
         if found is None:
@@ -176,7 +188,7 @@ class _Loader:
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        std = importlib.import_module(self.std_name)
+        std = _import(self.std_name)
         if hasattr(module, "__path__"):
             module.__doc__ = std.__doc__
             mirror(module.__name__, std)

@@ -118,6 +118,16 @@ class InstallReport(SimpleNamespace):
         return "\n".join(lines)
 
 
+def refusal(captured: Mapping[str, Sequence[str]], threads: Sequence[str]) -> str:
+    """The message of an `InstallError`."""
+    parts = []
+    if captured:
+        parts.append(f"original names already imported by {describe(captured)}")
+    if threads:
+        parts.append(f"threads already running: {', '.join(threads)}")
+    return f"install(strict=True) changed nothing: {'; '.join(parts)}"
+
+
 def describe(captured: Mapping[str, Sequence[str]], limit: int = 10) -> str:
     """List the modules with their names in one line, at most ``limit`` of them."""
     parts = [f"{module} ({', '.join(names)})" for module, names in captured.items()]

@@ -6,12 +6,15 @@ from __future__ import annotations
 def in_subinterpreter() -> bool:
     """Whether the calling code runs in an interpreter other than the main one. Does not block."""
     try:
-        import _interpreters  # type: ignore[import-not-found]  # from 3.13 on
+        from _thread import _is_main_interpreter  # type: ignore[attr-defined]  # from 3.12 on
     except ImportError:
-        try:
-            import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found]
-        except ImportError:
-            return False
+        pass
+    else:
+        return not _is_main_interpreter()
+    try:
+        import _xxsubinterpreters as _interpreters  # type: ignore[import-not-found]
+    except ImportError:
+        return False
     return _number(_interpreters.get_current()) != _number(_interpreters.get_main())
 
 

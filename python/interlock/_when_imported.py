@@ -1,7 +1,5 @@
 """Calls a function when a module has been imported, without importing the module."""
 
-from __future__ import annotations
-
 import _imp
 import sys
 
@@ -24,7 +22,7 @@ class WhenImported:
     the module and asks the loader to report. The module and its ``__spec__`` stay the ordinary ones.
     """
 
-    def __init__(self, name: str, then: Callable[[], None]) -> None:
+    def __init__(self, name: str, then: "Callable[[], None]") -> None:
         self._name = name
         self._then = then
 
@@ -71,7 +69,7 @@ def is_running(name: str) -> bool:
 
 
 _running: set[str] = set()
-_watches: dict[str, list[WhenImported]] = {}  # by the name of the module; changes under the import lock
+_watches: "dict[str, list[WhenImported]]" = {}  # by the name of the module; changes under the import lock
 
 
 class _ImportLock:
@@ -92,8 +90,8 @@ class _Finder:
 
     @staticmethod
     def find_spec(
-        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         if fullname not in _watches:
             return None
         for finder in sys.meta_path:
@@ -106,7 +104,7 @@ class _Finder:
         return None
 
 
-def _tell_after_loading(spec: ModuleSpec) -> None:
+def _tell_after_loading(spec: "ModuleSpec") -> None:
     if hasattr(spec.loader, "exec_module"):  # otherwise the module has no code of its own
         spec.loader = _Relay(spec)  # type: ignore[assignment]
 
@@ -114,14 +112,14 @@ def _tell_after_loading(spec: ModuleSpec) -> None:
 class _Relay:
     """Replaces a module's loader until the module is loaded; the loader itself may serve many modules."""
 
-    def __init__(self, spec: ModuleSpec) -> None:
+    def __init__(self, spec: "ModuleSpec") -> None:
         self._spec = spec
         self._loader: Any = spec.loader
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> "Any":
         return getattr(self._loader, name)
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         self._spec.loader = module.__loader__ = self._loader
         name = self._spec.name
         _running.add(name)

@@ -159,3 +159,17 @@ def test_little_is_imported_on_behalf_of_the_program(launcher: Launcher) -> None
         unwanted |= {"linecache", "typing"}
     launched_by_runpy = {"runpy", "pkgutil"}  # python -m itself
     assert not extra & (unwanted - launched_by_runpy), extra
+
+
+def test_annotations_of_a_program_are_evaluated_as_usual(launcher: Launcher) -> None:
+    """No `__future__` of ours is passed on, whichever way the program comes."""
+    code = "def f(x: 1 + 1): pass\nprint(f.__annotations__)"
+    assert launcher.same("-c", code).out == "{'x': 2}\n"
+    assert launcher.same("-", stdin=code).out == "{'x': 2}\n"
+
+
+def test_a_script_with_null_bytes_is_refused(launcher: Launcher) -> None:
+    (launcher.folder / "null.py").write_bytes(b"print(1)\n\0")
+    done = launcher.interlock("run", "null.py")
+    assert done.status == 1
+    assert "null bytes" in done.err

@@ -36,6 +36,8 @@ BREACHES = {
         "I8",
         "use std::sync::atomic::AtomicU32 as Word; static W: Word = Word::new(0);",
     ),
+    "a fork handler": ("I13", 'extern "C" fn g() {} fn f() { interlock_os::fork::on_child(g); }'),
+    "an exit handler": ("I13", 'extern "C" fn g() {} fn f() { pyo3::ffi::Py_AtExit(g); }'),
     "a fence": ("I8", "fn f() { std::sync::atomic::fence(order()); } fn order<T>() -> T { loop {} }"),
     "an ordering": ("I8", "fn f() { let _: Option<std::sync::atomic::Ordering> = None; }"),
     "the exception of an error": ("errors::exception", "fn f(error: &pyo3::PyErr) { error.value(); }"),
@@ -58,9 +60,11 @@ KEEPS = {
 
 METHODS = [f"pub fn {name}(&self) {{}}" for name in re.findall(r"pyo3::PyErr::(\w+)", CLIPPY)]
 FAKES = {
-    "interlock_os": "pub mod futex { pub fn wait() {} }",
+    "interlock_os": 'pub mod futex { pub fn wait() {} } pub mod fork { pub fn on_child(_: extern "C" fn()) {} '
+    "pub fn around() {} }",
     "pyo3": "pub struct Python; impl Python { pub fn detach(self) {} } pub mod ffi { pub fn PyEval_SaveThread() {} "
-    f"pub fn PyEval_ReleaseThread() {{}} }} pub struct PyErr; impl PyErr {{ {' '.join(METHODS)} }}",
+    'pub fn PyEval_ReleaseThread() {} pub fn Py_AtExit(_: extern "C" fn()) {} } '
+    f"pub struct PyErr; impl PyErr {{ {' '.join(METHODS)} }}",
 }
 """Crates of these names, as clippy.toml knows them by name only: so nothing large is compiled here."""
 

@@ -5,43 +5,13 @@
 //! still runs. The notifier is usually about to wait itself. So the woken thread first watches for a few microseconds
 //! whether the notifier detaches.
 
-use std::cell::Cell;
-
-use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, Host, Slept, ThreadId, WaitContext, watch};
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
 
-use crate::errors;
+use crate::lifecycle::{exit, thread};
 
 /// How long a woken thread watches for its notifier to detach, in nanoseconds.
 const WATCH_NANOS: u32 = 10_000;
-
-/// Threads whose identities hash to the same slot share it. A collision costs a few microseconds, but is harmless.
-const SLOTS: usize = 1024;
-
-/// Whether the thread of a slot is detached in one of our waits. (The slot of a thread that has ended keeps its last
-/// value.)
-static DETACHED: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
-
-thread_local! {
-    /// Whether Python handles signals on this thread. `None` before the first query.
-    static HANDLES_SIGNALS: Cell<Option<bool>> = const { Cell::new(None) };
-}
-
-fn slot(thread: ThreadId) -> &'static AtomicBool {
-    // Identities are addresses of thread stacks, so their low bits hardly differ.
-    let hash = (thread.ident() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    &DETACHED[(hash >> 54) as usize % SLOTS]
-}
-
-/// Records that the calling thread is now detached, or attached again.
-fn set_detached(detached: bool) {
-    // Relaxed: a hint for watching threads; it orders nothing.
-    slot(ThreadId::current()).store(detached, Ordering::Relaxed);
-}
 
 /// Watches for the notifier to detach, for as long as that is likely to pay off.
 fn watch_notifier(notifier: Option<ThreadId>) {
@@ -49,76 +19,8 @@ fn watch_notifier(notifier: Option<ThreadId>) {
         return;
     }
     if let Some(notifier) = notifier {
-        let slot = slot(notifier);
-        // Relaxed: see `set_detached`.
-        watch(WATCH_NANOS, || slot.load(Ordering::Relaxed));
+        watch(WATCH_NANOS, thread::detached(notifier));
     }
-}
-
-/// Registers the fork handlers, and prepares for the end of the interpreter. One thread must call this before the first
-/// wait.
-pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
-    interlock_wait::fork::watch();
-    interlock_os::fork::on_child(become_main_thread)?;
-    if cfg!(Py_3_15) {
-        let is_finalizing = py.import("sys")?.getattr("is_finalizing")?.unbind();
-        let error = py.import("builtins")?.getattr("PythonFinalizationError")?;
-        let error = error.cast_into::<PyType>()?.unbind();
-        // This cannot fail: it is called once, when the cell is empty.
-        let _ = FINALIZATION.set(py, Finalization { is_finalizing, error });
-    }
-    Ok(())
-}
-
-/// The function that tells whether the interpreter is finalizing, and the exception to raise then. Looked up early,
-/// because imports fail during finalization.
-struct Finalization {
-    is_finalizing: Py<PyAny>,
-    error: Py<PyType>,
-}
-
-static FINALIZATION: PyOnceLock<Finalization> = PyOnceLock::new();
-
-/// The exception that a wait raises, from 3.15 on, if no other thread can end it: the interpreter is finalizing and
-/// lets only this thread run.
-fn no_thread_left(py: Python<'_>) -> Option<PyErr> {
-    let finalization = FINALIZATION.get(py)?;
-    let ends = finalization
-        .is_finalizing
-        .call0(py)
-        .and_then(|ends| ends.is_truthy(py));
-    let words = "cannot acquire lock at interpreter finalization";
-    ends.is_ok_and(|ends| ends)
-        .then(|| PyErr::from_type(finalization.error.bind(py).clone(), words))
-}
-
-extern "C" fn become_main_thread() {
-    HANDLES_SIGNALS.set(Some(true));
-    set_detached(false);
-}
-
-/// Whether Python handles signals on the calling thread: whether it is the main thread of the interpreter.
-fn handles_signals(py: Python<'_>) -> bool {
-    HANDLES_SIGNALS.get().unwrap_or_else(|| {
-        let answer = ask_for_main_thread(py);
-        HANDLES_SIGNALS.set(Some(answer));
-        answer
-    })
-}
-
-/// Asks the interpreter. `threading.main_thread()` is no help: up to 3.12 it is the thread that imported the module
-/// first.
-///
-/// This calls a function that only the main thread may call. It raises ValueError in other threads. In the main thread
-/// it raises OSError, because no process can have this file descriptor:
-/// <https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd>.
-#[cold]
-fn ask_for_main_thread(py: Python<'_>) -> bool {
-    const NO_FILE: i32 = i32::MAX;
-    let asked = py
-        .import("_signal")
-        .and_then(|signal| signal.call_method1("set_wakeup_fd", (NO_FILE,)));
-    asked.is_err_and(|refusal| errors::exception(py, refusal).is_instance_of::<PyOSError>())
 }
 
 /// A thread attached to the interpreter, as the engine's host.
@@ -137,18 +39,18 @@ impl Host for Interpreter<'_> {
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         // A wait that insists comes here again after an exception, and then it sleeps.
         if self.raised.is_none() {
-            self.raised = no_thread_left(self.py);
+            self.raised = exit::no_thread_left(self.py);
             if self.raised.is_some() {
                 return true;
             }
         }
         let slept = self.py.detach(|| {
-            set_detached(true);
+            thread::set_detached(true);
             let slept = sleep();
             if let Slept::Notified(notifier) = slept {
                 watch_notifier(notifier);
             }
-            set_detached(false);
+            thread::set_detached(false);
             slept
         });
         if !self.handles_signals || matches!(slept, Slept::Notified(_)) {
@@ -192,7 +94,7 @@ pub(crate) fn wait<R>(
     deadline: Deadline,
     operation: impl FnOnce(&mut WaitContext<'_>) -> R,
 ) -> PyResult<R> {
-    if handles_signals(py) {
+    if thread::handles_signals(py) {
         py.check_signals()?;
     }
     go_on_waiting(py, deadline, operation)
@@ -209,7 +111,7 @@ pub(crate) fn go_on_waiting<R>(
 ) -> PyResult<R> {
     let mut interpreter = Interpreter {
         py,
-        handles_signals: handles_signals(py),
+        handles_signals: thread::handles_signals(py),
         raised: None,
     };
     let result = operation(&mut WaitContext::hosted(deadline, &mut interpreter));

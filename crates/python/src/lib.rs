@@ -20,6 +20,7 @@ mod fastcall;
 mod futures;
 mod imported;
 mod initialized;
+mod lifecycle;
 mod lock;
 mod materialize;
 mod multiprocessing_pool;
@@ -32,6 +33,13 @@ mod standard;
 mod standard_type;
 
 use pyo3::prelude::*;
+
+/// A second module in the same file, which `interlock run` loads before a program: it makes no class.
+#[pymodule(gil_used = false)]
+mod _start {
+    #[pymodule_export]
+    use crate::raw::compile_program;
+}
 
 /// The whole tree of the extension module.
 #[pymodule(gil_used = false)]
@@ -74,7 +82,7 @@ mod _interlock {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::standard_type::remember(module.py())?;
         crate::errors::remember(module.py())?;
-        crate::blocking::prepare(module.py())?;
+        crate::lifecycle::begin(module.py())?;
         crate::fastcall::install::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
         // Up to 3.12, this function is `threading.Lock` in Python, and pickles look it up by that name.

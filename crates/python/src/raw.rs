@@ -1,11 +1,11 @@
-//! Access to classes, attributes and a plain call, for which PyO3 has no API, or only a slower one.
+//! Access to classes, attributes, a plain call and the compiler, for which PyO3 has no API, or only a slower one.
 
 #![expect(
     unsafe_code,
-    reason = "classes, attributes and a plain call, as the interpreter has them"
+    reason = "classes, attributes, a plain call and the compiler, as the interpreter has them"
 )]
 
-use std::ffi::c_int;
+use std::ffi::{CString, c_int};
 use std::ptr::null_mut;
 
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use interlock_wait::{HostLock, RawLock};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString, PyType};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyType};
 
 // SAFETY: this is the function's declaration in CPython's Include/cpython/object.h, in all supported versions.
 unsafe extern "C" {
@@ -101,6 +101,39 @@ pub(crate) fn call_one<'py>(
     let result = unsafe { ffi::PyObject_Vectorcall(function.as_ptr(), first, count, null_mut()) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(function.py(), result) }
+}
+
+/// Compiles a program, a `str` or `bytes`, as `compile(source, filename, "exec", dont_inherit=True)` does. The first call
+/// of that function in a process takes 3 ms: it makes the classes of `ast`, to see whether the source is one of these.
+///
+/// Returns None where that function has to say what is wrong: null bytes, surrogates, other types.
+#[pyfunction]
+#[pyo3(signature = (source, filename, /))]
+pub(crate) fn compile_program<'py>(
+    source: &Bound<'py, PyAny>,
+    filename: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    // From CPython's Include/cpython/compile.h; the same in all supported versions.
+    const SOURCE_IS_UTF8: c_int = 0x0100;
+    const IGNORE_COOKIE: c_int = 0x0800;
+    let (text, cookie) = if let Ok(source) = source.cast::<PyBytes>() {
+        (CString::new(source.as_bytes()), 0)
+    } else if let Some(source) = source.cast::<PyString>().ok().and_then(|text| text.to_str().ok()) {
+        (CString::new(source), IGNORE_COOKIE)
+    } else {
+        return Ok(None);
+    };
+    let Ok(text) = text else { return Ok(None) };
+    let mut flags = ffi::PyCompilerFlags {
+        cf_flags: SOURCE_IS_UTF8 | cookie,
+        cf_feature_version: source.py().version_info().minor.into(),
+    };
+    let start = ffi::Py_file_input;
+    // SAFETY: text, name and flags are alive during the call, and the thread is attached.
+    let code =
+        unsafe { ffi::Py_CompileStringObject(text.as_ptr(), filename.as_ptr(), start, &raw mut flags, -1) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(source.py(), code) }.map(Some)
 }
 
 /// Sets the metaclass of a class. PyO3 creates its classes with the metaclass `type`.

@@ -39,6 +39,7 @@ pub fn generation() -> u32 {
 }
 
 /// Sees to it that forks are counted from now on. Making a waiter does; what compares generations without one has to.
+#[expect(clippy::disallowed_methods, reason = "I13: the engine's own handlers")]
 pub fn watch() {
     // Without memory for the handlers, a forked child notifies threads of its parent's, in vain.
     WATCHING.call_once(|| drop(interlock_os::fork::around(before, after, child)));

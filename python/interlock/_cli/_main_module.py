@@ -4,28 +4,47 @@ Each ``run_*`` function sets ``sys.argv``, ``sys.path[0]`` and the attributes of
 the program through `_as_main`. Like ``python``, it uses ``runpy`` for a module, a directory and a zip file.
 """
 
-from __future__ import annotations
-
+import _imp
 import builtins
 import os
 import sys
-from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
-from types import ModuleType
+from _frozen_importlib import BuiltinImporter, ModuleSpec  # `importlib` may not be there yet, and these are
+from _frozen_importlib_external import (
+    MAGIC_NUMBER,
+    ExtensionFileLoader,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, TracebackType
+    from types import CodeType, ModuleType, TracebackType
     from typing import Any
 
-__all__ = ["replace_main", "run_code", "run_module", "run_path", "run_stdin"]
+__all__ = ["compile_with", "replace_main", "run_code", "run_module", "run_path", "run_stdin"]
 
-_launcher: list[ModuleType] = []  # keeps the launcher's own module alive
+_launcher: "list[ModuleType]" = []  # keeps the launcher's own module alive
+_compilers: "list[Callable[[str | bytes, str], CodeType | None]]" = []
+
+
+def compile_with(file: str) -> None:
+    """Compile the program with a function of the extension module in this file.
+
+    It does the same as `compile`, which needs longer for its first call than all the rest of ``interlock run``.
+    """
+    name = "interlock._start"
+    try:
+        module = _imp.create_dynamic(ModuleSpec(name, ExtensionFileLoader(name, file), origin=file))
+        _imp.exec_dynamic(module)
+    except ImportError:
+        return  # the program's own import of it will tell, if there is one
+    _compilers.append(module.compile_program)
 
 
 def replace_main() -> None:
     """Replace the launcher's ``__main__`` with a new one, made as the interpreter makes it at start-up."""
-    main = ModuleType("__main__")
+    main = type(sys)("__main__")
     namespace = vars(main)
     namespace["__loader__"] = BuiltinImporter
     if sys.version_info < (3, 14):
@@ -63,8 +82,6 @@ def run_path(path: str, args: list[str], hint: str = "") -> None:
         if hint:
             print(hint, file=sys.stderr)
         sys.exit(2)
-    from importlib.util import MAGIC_NUMBER  # here: only a script needs it
-
     compiled = absolute.endswith(".pyc") or source[:2] == MAGIC_NUMBER[:2]
     loader = (SourcelessFileLoader if compiled else SourceFileLoader)("__main__", absolute)
     _set_main(**_file(absolute), __loader__=loader)
@@ -129,26 +146,29 @@ def _set_path0(directory: str) -> None:
         sys.path[0] = directory
 
 
-def _file(name: str) -> dict[str, Any]:
+def _file(name: str) -> "dict[str, Any]":
     """Return the attributes for a module's file; up to 3.14 they include that there is no compiled file."""
     return {"__file__": name} if sys.version_info >= (3, 15) else {"__file__": name, "__cached__": None}
 
 
-def _set_main(**attributes: Any) -> None:
+def _set_main(**attributes: "Any") -> None:
     vars(sys.modules["__main__"]).update(attributes)
 
 
-def _compile(source: str | bytes, filename: str) -> CodeType:
-    code: CodeType = compile(source, filename, "exec", dont_inherit=True)
-    return code
+def _compile(source: str | bytes, filename: str) -> "CodeType":
+    for quick in _compilers:
+        code = quick(source, filename)
+        if code is not None:
+            return code
+    return compile(source, filename, "exec", dont_inherit=True)
 
 
-def _execute(code: CodeType | None) -> None:
+def _execute(code: "CodeType | None") -> None:
     if code is not None:
         exec(code, vars(sys.modules["__main__"]))
 
 
-def _remember_source(code: CodeType, source: str) -> None:
+def _remember_source(code: "CodeType", source: str) -> None:
     """Let tracebacks show the lines of a ``-c`` program, as Python does from 3.13 on."""
     import linecache
 
@@ -162,7 +182,7 @@ def _remember_source(code: CodeType, source: str) -> None:
 # ---- exceptions that the program does not catch ---------------------------------------------------------
 
 
-def _as_main(program: Callable[[], None]) -> None:
+def _as_main(program: "Callable[[], None]") -> None:
     """Execute the program, and let the interpreter report an exception as if our frames were not there.
 
     The exception propagates to the interpreter, which knows how to end the process (its exit status, death by
@@ -181,7 +201,7 @@ def _as_main(program: Callable[[], None]) -> None:
 def _report_without_us() -> None:
     hook = sys.excepthook
 
-    def report(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
+    def report(kind: type[BaseException], value: BaseException, traceback: "TracebackType | None") -> None:
         sys.excepthook = hook
         traceback = _without_us(traceback)
         value.__traceback__ = sys.last_traceback = traceback
@@ -201,7 +221,7 @@ def _report_without_us() -> None:
     sys.excepthook = report
 
 
-def _without_us(traceback: TracebackType | None) -> TracebackType | None:
+def _without_us(traceback: "TracebackType | None") -> "TracebackType | None":
     """Return the traceback from where `_as_main` called the program: runpy's frames, if any, and the program's."""
     while traceback is not None and traceback.tb_frame.f_code is not _as_main.__code__:
         traceback = traceback.tb_next

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from interlock._switch import turned_off
+from interlock._install import turned_off
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,6 @@ text of tracebacks. It can notice us only by our frames below its own (``sys._ge
 ``stacklevel``) and by the modules that Interlock has imported.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -87,7 +85,7 @@ def _hint(path: str) -> str:
     return ""
 
 
-def _refuse(reason: str) -> NoReturn:
+def _refuse(reason: str) -> "NoReturn":
     print(f"{_USAGE}\ninterlock run: {reason}", file=sys.stderr)
     sys.exit(2)
 
@@ -95,9 +93,11 @@ def _refuse(reason: str) -> NoReturn:
 def _hand_over() -> None:
     """Prepare the process for the program: give it a ``__main__`` of its own, and install Interlock."""
     _main_module.replace_main()
-    from interlock._install import install
+    from interlock._install import install_at_start
 
     try:
-        install()
+        file = install_at_start()
     except ImportError as error:
         sys.exit(f"interlock run: cannot install: {error}")
+    if file:
+        _main_module.compile_with(file)

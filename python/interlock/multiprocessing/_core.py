@@ -13,9 +13,9 @@ workers, and later jobs never overtake earlier ones.
 from __future__ import annotations
 
 import threading as _std_threading
-from multiprocessing import util
 from types import SimpleNamespace
 
+from interlock._lifecycle import when_gone_or_at_exit
 from interlock._originals import originals
 from interlock.threading import RLock
 
@@ -57,7 +57,7 @@ class PoolCore:
         self.initargs = initargs
         self.workers: list[Any] = []
         self.handle: PoolHandle = pool._interlock_handle()
-        self.end = util.Finalize(pool, self.handle.terminate, exitpriority=15)
+        self.end = when_gone_or_at_exit(pool, self.handle.terminate)
         self.lock = RLock()
         self.rest: _Rest | None = None
         self.attributes: dict[str, Any] | None = None
@@ -150,7 +150,7 @@ class PoolCore:
         args = (self.handle, *machinery._terminate._args)
         machinery._terminate.cancel()  # before the object is freed
         self.end.cancel()
-        made["_terminate"] = util.Finalize(pool, _terminate, args=args, exitpriority=15)
+        made["_terminate"] = when_gone_or_at_exit(pool, _terminate, *args)
         if self._at_work:
             self.rest = _Rest(pool, self, made)
         made["_state"] = self.state

@@ -10,6 +10,7 @@ from multiprocessing import util
 from types import FunctionType, MethodType
 
 from interlock._interlock import MultiprocessingPool
+from interlock._lifecycle import after_fork_in_child
 from interlock._materialize import make_native, ways_in
 from interlock._originals import originals
 from interlock.multiprocessing._calls import call_for_each
@@ -339,4 +340,4 @@ def _after_fork() -> None:
             pool._interlock_core().forget_threads()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+after_fork_in_child(_after_fork)

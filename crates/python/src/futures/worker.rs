@@ -1,6 +1,5 @@
 //! The workers of an executor, and the state that they share with it.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use interlock_queue::GetError;
@@ -13,36 +12,13 @@ use super::place::Place;
 use super::task::Task;
 use crate::blocking;
 use crate::engine::{Counts, StateLock, WorkQueue};
+use crate::lifecycle::thread::{Working, works_for};
 
 /// How many tasks a worker runs before it reads the clock.
 const TASKS_PER_CLOCK_READ: u32 = 256;
 /// How long a worker runs before it yields to other threads, if its tasks do not: the interpreter's own switch
 /// interval.
 const TURN: Duration = Duration::from_millis(5);
-
-thread_local! {
-    /// The executor that this thread works for.
-    static HERE: Cell<*const Shared> = const { Cell::new(std::ptr::null()) };
-}
-
-/// Marks this thread as a worker of an executor while it lives.
-struct Here {
-    outer: *const Shared,
-}
-
-impl Here {
-    fn begin(shared: &Arc<Shared>) -> Self {
-        Here {
-            outer: HERE.replace(Arc::as_ptr(shared)),
-        }
-    }
-}
-
-impl Drop for Here {
-    fn drop(&mut self) {
-        HERE.set(self.outer);
-    }
-}
 
 /// The state that an executor, its workers and its futures share.
 ///
@@ -63,7 +39,7 @@ impl Shared {
 
     /// Whether the calling thread is one of the workers.
     pub(super) fn current_thread_is_worker(&self) -> bool {
-        std::ptr::eq(HERE.get(), self)
+        works_for(self)
     }
 
     /// For the child of a fork, where the only worker left is the thread that forked, if it is one.
@@ -145,7 +121,7 @@ impl Worker {
     /// Run tasks until there will be no more: until the executor is shut down, collected or materialized. Returns
     /// whether it was materialized. Blocks while there is no task.
     fn work(&self, py: Python<'_>) -> PyResult<bool> {
-        let _here = Here::begin(&self.shared);
+        let _working = Working::begin(&self.shared);
         self.clock.lock().begin();
         let mut tasks = 0_u32;
         let mut turn = Instant::now();
@@ -172,7 +148,7 @@ impl Worker {
 
     /// Call the initializer of a worker. During the call, the thread counts as a worker of the executor.
     fn initialize<'py>(&self, initialize: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let _here = Here::begin(&self.shared);
+        let _working = Working::begin(&self.shared);
         initialize.call0()
     }
 

@@ -22,7 +22,6 @@ if not in_subinterpreter():
     from interlock import _interlock
     from interlock._materialize import fresh, make_native, ways_in
     from interlock._originals import originals
-    from interlock.concurrent.futures._progress import shown
 
     if not TYPE_CHECKING:
         _std = originals(_std, "Future")
@@ -116,7 +115,12 @@ if not in_subinterpreter():
             done = _std_as_completed(fs, timeout)
         del fs  # so that each future is released once it was yielded
         try:
-            yield from shown(done, progress, number) if progress else done
+            if not progress:
+                yield from done
+                return
+            from interlock.concurrent.futures._progress import shown
+
+            yield from shown(done, progress, number)
         finally:
             done.close()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading as _std_threading
 import weakref
 from concurrent.futures._base import LOGGER
 
 from interlock._interlock import Alarms
+from interlock._lifecycle import after_fork_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["cancel_after"]
 
 _alarms = Alarms()
-os.register_at_fork(after_in_child=_alarms.reset)
+after_fork_in_child(_alarms.reset)
 
 
 def cancel_after(future: Future, timeout: float) -> None:

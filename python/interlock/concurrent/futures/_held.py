@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures.thread as _std
-import os
 import sys
-import threading as _std_threading
 from concurrent.futures._base import LOGGER, BrokenExecutor
 from contextlib import suppress
 from functools import partial
 from weakref import ref
 
 from interlock._interlock import WaitingCalls
+from interlock._lifecycle import after_fork_in_child, at_exit_before_threads_end
 from interlock._originals import originals
 from interlock.threading import Condition
 
@@ -195,5 +194,5 @@ def _after_fork() -> None:
             executor._interlock_forget_workers()
 
 
-_std_threading._register_atexit(_finish)  # type: ignore[attr-defined]
-os.register_at_fork(after_in_child=_after_fork)
+at_exit_before_threads_end(_finish)
+after_fork_in_child(_after_fork)

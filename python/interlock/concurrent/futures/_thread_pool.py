@@ -1,23 +1,17 @@
-"""`ThreadPoolExecutor`, derived from the engine's `ThreadPool`, which has the calls, and from the standard class."""
+"""`ThreadPoolExecutor`, derived from the engine's `ThreadPool`, which has the calls, and from the standard class.
+
+What most programs never call is imported by the methods that need it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sized
 from operator import methodcaller
-from typing import NamedTuple
 
 from interlock._interlock import Results, ThreadPool, remember_work_items
 from interlock._materialize import fresh, make_native, over_our_locks, ways_in
 from interlock._originals import originals
 from interlock.concurrent.futures._held import held_by, know, may_start
-from interlock.concurrent.futures._lazily import checked_buffersize, give, lazily
-from interlock.concurrent.futures._progress import bar, shown
-from interlock.concurrent.futures._submitter import (
-    Submitter,
-    checked_futures,
-    checked_priority,
-    checked_timeout,
-)
 from interlock.concurrent.futures._workers import busy, start
 
 TYPE_CHECKING = False
@@ -28,6 +22,8 @@ if TYPE_CHECKING:
 
     from interlock.concurrent.futures._base import Future
     from interlock.concurrent.futures._progress import _Progress
+    from interlock.concurrent.futures._stats import Stats
+    from interlock.concurrent.futures._submitter import Submitter
 else:
     from concurrent.futures import thread
 
@@ -117,6 +113,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         map(). `progress`: True to show a bar, a string as its title, or a function to call with the numbers of results
         returned and of all (None: not known). `chunksize` has an effect only in executors with processes.
         """
+        from interlock.concurrent.futures._lazily import checked_buffersize, give, lazily
+
         calls = zip(*iterables)  # noqa: B905 - as map() does
         ours = None
         if buffersize is not None:
@@ -131,7 +129,11 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
                 results = give(ours)
             else:
                 results = _StdExecutor.map(self, fn, *iterables, timeout=timeout, chunksize=chunksize)
-        return shown(results, progress, _length(iterables)) if progress else results
+        if not progress:
+            return results
+        from interlock.concurrent.futures._progress import shown
+
+        return shown(results, progress, _length(iterables))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more calls, and end the threads when all waiting calls are done.
@@ -170,6 +172,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         `priority`: workers take calls with a smaller number first; the default is 0. `timeout` (seconds): a call that
         has not begun by then is cancelled, and a running call is asked to stop: see `interlock.current_task()`.
         """
+        from interlock.concurrent.futures._submitter import Submitter, checked_priority, checked_timeout
+
         timeout = None if timeout is None else checked_timeout(timeout)
         return Submitter(self, checked_priority(priority), timeout, ())
 
@@ -178,6 +182,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
         No thread waits for them. If one fails or is cancelled, the call fails or is cancelled, too.
         """
+        from interlock.concurrent.futures._submitter import Submitter, checked_futures
+
         return Submitter(self, 0, None, checked_futures(futures))
 
     def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
@@ -185,6 +191,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
         If one of them fails or is cancelled, the call fails or is cancelled, too.
         """
+        from interlock.concurrent.futures._submitter import Submitter
+
         return Submitter(self, 0, None, ()).call(fn, *args, **kwargs)
 
     def progress(self, progress: _Progress = True) -> None:
@@ -193,6 +201,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         `progress`: True to show a bar, a string as its title, or a function to call with the numbers of calls done and
         of all. Blocks until all these calls are done.
         """
+        from interlock.concurrent.futures._progress import bar
+
         total = _counts(self)[0]
         show = bar(progress, total)
         try:
@@ -206,6 +216,8 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
     def stats(self) -> Stats:
         """Count the calls submitted, running, waiting, done and failed, and the busy seconds of each worker."""
+        from interlock.concurrent.futures._stats import Stats
+
         submitted, running, done, failed = _counts(self)
         return Stats(submitted, running, self._work_queue.qsize(), done, failed, busy(self))
 
@@ -240,17 +252,6 @@ make_native(
 )
 _submit = ThreadPoolExecutor.submit
 """The method as we defined it, even if somebody replaces it."""
-
-
-class Stats(NamedTuple):
-    """Counts of an executor's calls at one moment; see `ThreadPoolExecutor.stats()`."""
-
-    submitted: int
-    running: int
-    waiting: int
-    done: int
-    failed: int
-    busy: dict[str, float]
 
 
 def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:

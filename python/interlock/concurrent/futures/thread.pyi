@@ -16,8 +16,8 @@ from typing import Any, Literal, ParamSpec, TypeVar, overload
 from interlock._interlock import ThreadPool
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._progress import _Progress
+from interlock.concurrent.futures._stats import Stats
 from interlock.concurrent.futures._submitter import Submitter
-from interlock.concurrent.futures._thread_pool import Stats
 
 __all__ = [
     "BrokenThreadPool",

@@ -1,0 +1,31 @@
+//! Fork, exit, and the birth and death of threads, as far as the extension takes part. `docs/lifecycle.md` tells the whole
+//! order, with what Python modules do; there it is `interlock._lifecycle` that registers handlers.
+//!
+//! When the extension is loaded, [`begin`] registers the fork handlers and looks up what the end of the interpreter needs.
+//!
+//! At a fork, in this order:
+//!
+//! 1. The forking thread waits until no thread is in `interlock_wait::fork::fork_guarded`.
+//! 2. The parent lets threads in there again.
+//! 3. The child's only thread, before any Python code: a new generation begins, in which every line of waiters is empty;
+//!    then the thread becomes the main thread (`fork.rs`). The objects' own `_at_fork_reinit()` and the pools' functions
+//!    that forget workers come after that: Python calls them.
+//!
+//! At the end of the interpreter nothing is torn down here. A wait asks `exit.rs` whether any thread is left that could
+//! end it. Threads that are detached stay so for ever, and the process ends under them.
+//!
+//! The birth of a thread needs nothing: what is remembered of one begins with its first wait (`thread.rs`). Its death
+//! needs nothing either. Thread-local marks have no destructors, and a mark in a table is a hint only.
+
+pub(crate) mod exit;
+mod fork;
+pub(crate) mod thread;
+
+use pyo3::prelude::*;
+
+/// Registers the fork handlers, and prepares for the end of the interpreter. One thread calls this, when the extension is
+/// loaded, before the first wait.
+pub(crate) fn begin(py: Python<'_>) -> PyResult<()> {
+    fork::register()?;
+    exit::prepare(py)
+}

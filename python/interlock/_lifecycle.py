@@ -1,0 +1,53 @@
+"""Handlers for forks, for the exit and for the end of an object: the one module that registers them.
+
+Other modules of this package hand it their functions when they are imported, after the standard module whose state
+these functions use. So a program that never imports executors or pools has no handler of ours. Python calls them in an
+order that follows from that:
+
+* In the child of a fork: in the order of registration. The standard module's handlers have run before, so its locks
+  are free. Our functions do not depend on each other.
+* At exit, while other threads can still run: in the reverse order. The standard module's handlers, which end threads,
+  run after ours.
+* At exit, for objects that are still there: after the threads that are no daemons have ended.
+
+docs/lifecycle.md tells the whole order, with what the engine does in between.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.util import Finalize
+
+__all__ = ["after_fork_in_child", "at_exit_before_threads_end", "when_gone_or_at_exit"]
+
+_AT_EXIT = 15
+"""The priority of the standard library's pools among the finalizers of `multiprocessing.util`."""
+
+
+def after_fork_in_child(function: Callable[[], object]) -> None:
+    """Call `function` in the child of each later fork, on its only thread. It may not wait for anybody."""
+    os.register_at_fork(after_in_child=function)
+
+
+def at_exit_before_threads_end(function: Callable[[], None]) -> None:
+    """Call `function` when the main thread has ended, before the interpreter waits for the other threads.
+
+    Threads run, and may still be started up to 3.11. `function` may wait for them.
+    """
+    import threading
+
+    threading._register_atexit(function)  # type: ignore[attr-defined]
+
+
+def when_gone_or_at_exit(thing: object, function: Callable[..., object], *args: object) -> Finalize[object]:
+    """Call ``function(*args)`` when `thing` has been collected, or at exit if it is still there then.
+
+    The method `cancel()` of what it returns takes this back. The standard library's pools do the same.
+    """
+    from multiprocessing import util
+
+    return util.Finalize(thing, function, args=args, exitpriority=_AT_EXIT)

@@ -1,0 +1,93 @@
+"""What `install` changes in the standard modules: finds the differences to ours, applies them and takes them back."""
+
+from __future__ import annotations
+
+import sys
+
+from interlock._originals import is_original
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import ModuleType
+
+    from interlock._capture import Captured
+
+__all__ = ["Patched", "apply", "captured", "compare", "ours_and_theirs", "undo"]
+
+_ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
+"""Modules that repeat names of another module: that module, and the names."""
+
+_ABSENT = object()
+
+
+class _Change:
+    """One attribute of a standard module, before and after."""
+
+    def __init__(self, name: str, old: object, new: object) -> None:
+        self.name, self.old, self.new = name, old, new
+
+
+class Patched:
+    """A standard module and its changes."""
+
+    def __init__(self, std: ModuleType, changes: tuple[_Change, ...]) -> None:
+        self.std, self.changes = std, changes
+
+
+def compare(modules: Iterable[str]) -> dict[str, Patched]:
+    """Return the changes to each of these standard modules. Names that this version's module lacks are added."""
+    return {module: _differences(module) for module in modules}
+
+
+def _differences(name: str) -> Patched:
+    other, also = _ALSO_IN.get(name, (name, None))
+    ours_name = f"interlock.{other}"
+    __import__(ours_name)
+    ours, std = sys.modules[ours_name], sys.modules[name]
+    changes = []
+    for attribute in ours.__replaces__:
+        if also is not None and attribute not in also:
+            continue
+        old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
+        # Somebody else's replacement stays, whether it came before or comes later.
+        if old is not new and (old is _ABSENT or is_original(old)):
+            changes.append(_Change(attribute, old, new))
+    return Patched(std, tuple(changes))
+
+
+def captured(plan: Mapping[str, Patched]) -> tuple[Captured, Captured]:
+    """Return who has imported the originals of these changes already: see `find_captured`."""
+    from interlock._capture import find_captured
+
+    originals = [change.old for patched in plan.values() for change in patched.changes]
+    known = {(name, change.name) for name, patched in plan.items() for change in patched.changes}
+    return find_captured(originals, known) if originals else ({}, {})
+
+
+def apply(plan: Mapping[str, Patched]) -> None:
+    """Make all changes."""
+    for patched in plan.values():
+        for change in patched.changes:
+            setattr(patched.std, change.name, change.new)
+
+
+def undo(patched: Patched) -> None:
+    """Restore every name that is still ours."""
+    for change in reversed(patched.changes):
+        if vars(patched.std).get(change.name) is not change.new:
+            continue
+        if change.old is _ABSENT:
+            delattr(patched.std, change.name)
+        else:
+            setattr(patched.std, change.name, change.old)
+
+
+def ours_and_theirs(plan: Mapping[str, Patched]) -> list[tuple[object, object]]:
+    """Return each object that replaces another one, and that one."""
+    return [
+        (change.new, change.old)
+        for patched in plan.values()
+        for change in patched.changes
+        if change.old is not _ABSENT
+    ]

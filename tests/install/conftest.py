@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-LIMIT = 60.0
+LIMIT = 200.0
 
 Check = Callable[..., str]
 

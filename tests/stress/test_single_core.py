@@ -39,6 +39,6 @@ def test_one_core_is_enough(name: str) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=380,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

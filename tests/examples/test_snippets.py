@@ -42,7 +42,9 @@ def promised(code: str) -> list[str]:
     return re.findall(r"^ *(?:print\(.*\)  )?# (.+)$", code, re.MULTILINE)
 
 
-@pytest.mark.parametrize("code", [pytest.param(code, id=where) for where, code in ALL if PAGES[0] not in where])
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, id=where) for where, code in ALL if PAGES[0] not in where]
+)
 def test_runs(code: str, tmp_path: Path) -> None:
     run(code, tmp_path)
 

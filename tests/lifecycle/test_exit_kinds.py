@@ -36,9 +36,7 @@ PAUSES = {"computes": "sum(range(50))", "sleeps": "time.sleep(0.0005)"}
 
 # A child for each run of each kind. It leaves the loop, so that its interpreter finalizes.
 BEGIN = """
-import functools
 begun = threading.Event()
-sleep = functools.partial(time.sleep, 0.01)
 def busy(*args, **kwargs):
     begun.set()
     while True:
@@ -166,7 +164,8 @@ WORKERS = {
     "a task of an executor": "p = futures.ThreadPoolExecutor(2); p.submit(busy)",
     "a map of an executor": "p = futures.ThreadPoolExecutor(2); p.map(busy, range(8))",
     "an initializer of an executor": "p = futures.ThreadPoolExecutor(2, initializer=busy); p.submit(int)",
-    "a done callback of a task": "p = futures.ThreadPoolExecutor(2); p.submit(sleep).add_done_callback(busy)",
+    "a done callback of a task": "p, go = futures.ThreadPoolExecutor(2), std.Event(); "
+    "p.submit(go.wait).add_done_callback(busy); go.set()",
     "a task of another task": "p = futures.ThreadPoolExecutor(2); p.submit(p.submit(busy).result)",
     "a thread": "threading.Thread(target=busy).start()",
 }

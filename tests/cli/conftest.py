@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-LIMIT = 60.0
+LIMIT = 200.0
 
 
 class Done(NamedTuple):

@@ -77,9 +77,9 @@ def test_a_run_that_is_not_good_ends_the_demo(
     monkeypatch.setattr(demo, "DEMOS", tmp_path)
     from interlock._cli import main
 
-    assert main(["demo", "--rounds", "1", "--timeout", "2" if name == "hangs" else "30"]) == 1
+    assert main(["demo", "--rounds", "1", "--timeout", "0.5" if name == "hangs" else "200"]) == 1
     message = capsys.readouterr().err
-    expected = {"differs": "the results differ", "fails": "exit status 3", "hangs": "not done after 2 s"}
+    expected = {"differs": "the results differ", "fails": "exit status 3", "hangs": "not done after 0.5 s"}
     assert expected.get(name, "exit status 0") in message
 
 

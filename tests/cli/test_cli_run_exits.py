@@ -123,7 +123,7 @@ def test_a_signal_from_outside_interrupts_a_waiting_program(
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == -signal.SIGINT
@@ -135,7 +135,7 @@ def test_threads_and_exit_functions_run_before_the_end(launcher: Launcher) -> No
 import atexit, threading
 atexit.register(print, "exit function")
 go = threading.Event()
-threading.Thread(target=lambda: (go.wait(20), print("thread"))).start()
+threading.Thread(target=lambda: (go.wait(60), print("thread"))).start()
 atexit.register(print, "second")
 go.set()
 {end}

@@ -25,7 +25,7 @@ def double(point):
 if __name__ == "__main__":
     context = multiprocessing.get_context(sys.argv[1])
     with context.Pool(1) as pool:
-        point, name, installed = pool.apply_async(double, (Point(21),)).get(40)
+        point, name, installed = pool.apply_async(double, (Point(21),)).get(60)
     print(type(point) is Point, point.x, name, installed, sys.argv[1:])
 """
 

@@ -17,7 +17,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
 SCRIPTS = sorted((EXAMPLES / "threads").glob("*.py"))
-TIMEOUT = 60
+TIMEOUT = 200
 
 each_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/futures.md", "docs/guide.md", "README.md")
-TIMEOUT = 60
+TIMEOUT = 200
 
 
 def snippets(page: str) -> list[tuple[str, str]]:
@@ -42,15 +42,15 @@ def promised(code: str) -> list[str]:
     return re.findall(r"^ *(?:print\(.*\)  )?# (.+)$", code, re.MULTILINE)
 
 
-@pytest.mark.parametrize("code", [pytest.param(code, id=where) for where, code in ALL])
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, id=where) for where, code in ALL if PAGES[0] not in where]
+)
 def test_runs(code: str, tmp_path: Path) -> None:
     run(code, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "code", [pytest.param(code, id=where) for where, code in ALL if where.startswith(PAGES[0])]
-)
-def test_prints_what_its_comments_say(code: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [pytest.param(code, id=where) for where, code in ALL if PAGES[0] in where])
+def test_runs_and_prints_what_its_comments_say(code: str, tmp_path: Path) -> None:
     lines, comments = run(code, tmp_path).splitlines(), promised(code)
     assert len(lines) == len(comments)
     for line, comment in zip(lines, comments, strict=True):

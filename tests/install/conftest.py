@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-LIMIT = 60.0
+LIMIT = 200.0
 
 Check = Callable[..., str]
 
@@ -21,10 +21,10 @@ def check(tmp_path: Path) -> Check:
     """Run a script with `python`, check that it succeeds, and return its output.
 
     Keywords give other files of the script's folder (``app="from threading import Lock"``; a slash in the name
-    makes a folder), and `env` gives variables of the environment.
+    makes a folder), `env` gives variables of the environment, and `limit` seconds are a script's longest time.
     """
 
-    def run(script: str, *, env: dict[str, str] | None = None, **files: str) -> str:
+    def run(script: str, *, env: dict[str, str] | None = None, limit: float = LIMIT, **files: str) -> str:
         for name, text in {**files, "script": script}.items():
             path = tmp_path / f"{name}.py"
             path.parent.mkdir(exist_ok=True)
@@ -38,7 +38,7 @@ def check(tmp_path: Path) -> Check:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=limit,
             check=False,
         )
         assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"

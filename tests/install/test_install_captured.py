@@ -103,9 +103,9 @@ def test_running_threads_are_reported_and_refused_by_strict(check: Check) -> Non
     import interlock
 
     started, stop = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: (started.set(), stop.wait(20)), name="early bird")
+    thread = threading.Thread(target=lambda: (started.set(), stop.wait(60)), name="early bird")
     thread.start()
-    assert started.wait(20)
+    assert started.wait(60)
     try:
         interlock.install(strict=True)
     except interlock.InstallError as error:
@@ -114,7 +114,7 @@ def test_running_threads_are_reported_and_refused_by_strict(check: Check) -> Non
         raise AssertionError
     assert interlock.install().threads == ("early bird",)
     stop.set()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     """
     )

@@ -35,9 +35,9 @@ PARENT = """
         process = context.Process(target=child, args=(sender,))
         process.start()
         sender.close()
-        assert receiver.poll(30), "no answer"
+        assert receiver.poll(60), "no answer"
         answer = receiver.recv()
-        process.join(30)
+        process.join(60)
         assert process.exitcode == 0
         return answer
 
@@ -88,7 +88,7 @@ def test_grandchildren_are_installed(check: Check, method: str) -> None:
     def start(target, connection):
         process = multiprocessing.Process(target=target, args=(connection,))
         process.start()
-        process.join(40)
+        process.join(60)
 
     def child(connection):
         start(grandchild, connection)
@@ -127,7 +127,7 @@ def test_a_fork_server_that_is_older_than_the_installation(check: Check) -> None
     def ask():
         process = context.Process(target=child, args=(sender,))
         process.start()
-        process.join(30)
+        process.join(60)
         assert receiver.poll(0)
         return receiver.recv()
 
@@ -158,7 +158,7 @@ def test_modules_that_the_fork_server_preloads_are_imported_after_the_installati
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=child, args=(sender,))
         process.start()
-        process.join(30)
+        process.join(60)
         assert receiver.poll(0)
         print(receiver.recv())
     """
@@ -182,7 +182,7 @@ def test_workers_of_a_process_pool_are_installed(check: Check) -> None:
         interlock.install(only=["threading", "queue"])
         for method in get_all_start_methods():
             with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
-                assert pool.submit(interlock.installed).result(40) == ("threading", "queue"), method
+                assert pool.submit(interlock.installed).result(60) == ("threading", "queue"), method
     """
     check(script)
 
@@ -204,7 +204,7 @@ def test_children_find_interlock_where_their_parent_found_it(check: Check) -> No
             receiver, sender = context.Pipe(duplex=False)
             process = context.Process(target=child, args=(sender,))
             process.start()
-            process.join(30)
+            process.join(60)
             print(process.exitcode, receiver.poll(0) and receiver.recv())
     """
     assert check(script, env={"PYTHONPATH": ""}) == "0 ('threading', 'queue')\n" * 2
@@ -217,7 +217,7 @@ def test_other_programs_are_left_alone(check: Check) -> None:
     interlock.install(only=["threading", "queue"])
     code = "import interlock, sys; print(interlock.installed(), 'interlock.threading' in sys.modules)"
     sys.stdout.flush()
-    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
     """
     assert check(script) == "() False\n"
 
@@ -240,7 +240,7 @@ def test_a_child_that_cannot_load_interlock_goes_on_with_a_warning(check: Check)
         children._JOIN = children._JOIN.replace("interlock._install", "interlock._absent")
         process = multiprocessing.get_context("spawn").Process(target=child)
         process.start()
-        process.join(30)
+        process.join(60)
         print(process.exitcode)
     """
     output = check(script)

@@ -209,7 +209,7 @@ def test_children_are_as_their_parent_is(check: Check, name: str, method: str) -
         patch()
         process = multiprocessing.get_context({method!r}).Process(target=child)
         process.start()
-        process.join(30)
+        process.join(60)
     """,
         **FILES,
     )

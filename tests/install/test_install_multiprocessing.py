@@ -25,7 +25,7 @@ WORKS = """
     process = dummy.Process(target=q.put, args=(1,))
     assert process.exitcode is None
     process.start()
-    assert q.get(timeout=20) == 1
+    assert q.get(timeout=60) == 1
     process.join()
     assert process.exitcode == 0 and dummy.active_children() == []
     a, b = dummy.Pipe()
@@ -94,7 +94,7 @@ def test_a_process_pool_is_the_standard_one(check: Check) -> None:
             assert type(pool) is multiprocessing.pool.Pool
             result = pool.map_async(abs, range(-10, 0))
             assert type(result) is multiprocessing.pool.MapResult
-            assert result.get(20) == list(range(10, 0, -1))
+            assert result.get(60) == list(range(10, 0, -1))
             assert list(pool.imap(abs, [-1, -2])) == [1, 2]
     """
     )

@@ -221,14 +221,14 @@ def test_objects_made_before_and_after_work_together(check: Check) -> None:
     thread.start()
     for item in (1, 2, 3, None):
         old_queue.put(item)
-    assert old_done.wait(20)
-    print([new_queue.get(timeout=20) for _ in range(3)])
+    assert old_done.wait(60)
+    print([new_queue.get(timeout=60) for _ in range(3)])
     interlock.uninstall()
     new_queue.put("after")
-    print(new_queue.get(timeout=20))
+    print(new_queue.get(timeout=60))
     with condition:
         print(condition.wait(0.01))
-    thread.join(20)
+    thread.join(60)
     """
     )
     assert output == "[2, 4, 6]\nafter\nFalse\n"
@@ -248,8 +248,8 @@ def test_threads_queues_and_pools_of_the_standard_library_work_when_installed(ch
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
-    print(sorted(results.get(timeout=20) for _ in threads))
+        thread.join(60)
+    print(sorted(results.get(timeout=60) for _ in threads))
     with ThreadPoolExecutor(2) as pool:
         print(list(pool.map(abs, [-1, -2])))
     with ThreadPool(2) as pool:

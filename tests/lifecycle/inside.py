@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-LIMIT = 10.0
-"""Seconds after which a state that has not been reached never will be."""
+LIMIT = 60.0
+"""Seconds after which a state that has not been reached never will be, on the busiest machine."""
 
 QUIET = 0.01
 """Seconds that a thread has to stay in the kernel to count as blocked; more than the interpreter's own 5 ms."""

@@ -184,7 +184,7 @@ def test_exit_handlers_run_after_the_threads_and_can_use_everything(passes: Pass
         def at_exit():
             order.append("handler")
             q.put(1)
-            assert q.get(timeout=5) == 1
+            assert q.get(timeout=60) == 1
             try:
                 q.get(timeout=0.01)
             except queue.Empty:
@@ -220,7 +220,7 @@ def test_an_exit_handler_may_start_a_thread_or_is_told_that_it_cannot(passes: Pa
             try:
                 thread = threading.Thread(target=int)
                 thread.start()
-                thread.join(10)
+                thread.join(60)
                 print(thread.is_alive())
             except RuntimeError:
                 print(False)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from interlock import queue, threading
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("few_objects")]
+pytestmark = pytest.mark.usefixtures("few_objects")
 
 KINDS = ["Queue", "LifoQueue", "PriorityQueue", "materialized Queue", "SimpleQueue"]
 
@@ -134,9 +134,9 @@ def test_a_finalizer_may_use_a_lock_that_its_thread_releases(name: str) -> None:
     def at_death() -> None:
         if name == "Event":
             x.set()
-            used.append(x.wait(5))
+            used.append(x.wait(60))
         else:
-            used.append(x.acquire(timeout=5))
+            used.append(x.acquire(timeout=60))
             x.release()
 
     for _ in range(50):
@@ -160,7 +160,7 @@ def test_a_waiting_thread_is_woken_by_a_finalizer() -> None:
     waiter.start()
     item = Item(lambda: q.put("from __del__"))
     del item
-    waiter.join(10)
+    waiter.join(60)
     assert not waiter.is_alive()
 
 

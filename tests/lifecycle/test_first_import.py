@@ -11,11 +11,7 @@ import sys
 import pytest
 
 from tests.lifecycle.conftest import ROOT, finish_child
-
-pytestmark = pytest.mark.timeout(90)
-
-MOST_SECONDS = 0.5
-"""Limit in seconds from the signal to its handler; the promise is 0.05, on an idle machine."""
+from tests.lifecycle.test_interrupts import ATTEMPTS, MOST_SECONDS
 
 IMPORTS = {
     "interlock": "from interlock import queue, threading",
@@ -72,8 +68,7 @@ _thread.start_new_thread(send, ())
 try:
     {call}
 except KeyError:
-    late = max(h - s for h, s in zip(heard, sent, strict=True))
-    print("heard" if late < {most} else f"heard after {{late}} s")
+    print(max(h - s for h, s in zip(heard, sent, strict=True)))
 """
 
 
@@ -82,14 +77,18 @@ except KeyError:
 def test_a_handler_runs_while_the_main_thread_waits(name: str, imports: str) -> None:
     """The handler runs once, and the wait continues; it runs again and raises, and the wait ends."""
     setup, call = CALLS[name]
-    script = SCRIPT.format(imports=IMPORTS[imports], setup=setup, call=call, most=MOST_SECONDS)
-    process = subprocess.Popen(
-        [sys.executable, "-X", "faulthandler", "-c", script],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    done = finish_child(process, 50)
-    assert (done.status, done.out.strip(), done.err) == (0, "heard", "")
+    script = SCRIPT.format(imports=IMPORTS[imports], setup=setup, call=call)
+    said: list[float] = []
+    while len(said) < ATTEMPTS and (not said or said[-1] >= MOST_SECONDS):
+        process = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", "-c", script],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        done = finish_child(process)
+        assert (done.status, done.err) == (0, "")
+        said.append(float(done.out))
+    assert said[-1] < MOST_SECONDS, said

@@ -25,52 +25,52 @@ def can_work():
     thread = threading.Thread(target=worker)
     thread.start()
     for item in (1, 2, 3, None):
-        q.put(item, timeout=5)
+        q.put(item, timeout=60)
     q.join()
-    assert event.wait(5)
-    assert [replies.get(timeout=5) for _ in range(3)] == [2, 4, 6]
+    assert event.wait(60)
+    assert [replies.get(timeout=60) for _ in range(3)] == [2, 4, 6]
     thread.join()
     assert threading.active_count() == 1, threading.enumerate()
 """
 
 # A wait of threads in the parent, and what the child then does with the same object.
 WAITS: dict[str, tuple[str, str, str]] = {
-    "lock": ("x = threading.Lock(); x.acquire()", "x.acquire()", "x.release(); assert x.acquire(timeout=5)"),
+    "lock": ("x = threading.Lock(); x.acquire()", "x.acquire()", "x.release(); assert x.acquire(timeout=60)"),
     "rlock": (
         "x = threading.RLock(); x.acquire()",
         "x.acquire()",
-        "x.release(); assert x.acquire(timeout=5); x.release()",
+        "x.release(); assert x.acquire(timeout=60); x.release()",
     ),
     "condition": (
         "x = threading.Condition()\ndef wait():\n    with x: x.wait()",
         "wait()",
         "with x:\n        x.notify_all(); assert not x.wait(0.01)",
     ),
-    "semaphore": ("x = threading.Semaphore(0)", "x.acquire()", "x.release(); assert x.acquire(timeout=5)"),
-    "event": ("x = threading.Event()", "x.wait()", "assert not x.wait(0.01); x.set(); assert x.wait(5)"),
+    "semaphore": ("x = threading.Semaphore(0)", "x.acquire()", "x.release(); assert x.acquire(timeout=60)"),
+    "event": ("x = threading.Event()", "x.wait()", "assert not x.wait(0.01); x.set(); assert x.wait(60)"),
     "barrier": ("x = threading.Barrier(3)", "x.wait()", "x.reset(); assert not x.broken"),
     "queue get": (
         "x = queue.Queue()",
         "x.get()",
-        "x.put(1); assert x.get(timeout=5) == 1; assert x.empty(); x.task_done(); x.join()",
+        "x.put(1); assert x.get(timeout=60) == 1; assert x.empty(); x.task_done(); x.join()",
     ),
     "queue put": (
         "x = queue.Queue(1); x.put(0)",
         "x.put(1)",
-        "assert x.get(timeout=5) == 0; assert x.empty(); x.put(2, timeout=5); assert x.get(timeout=5) == 2",
+        "assert x.get(timeout=60) == 0; assert x.empty(); x.put(2, timeout=60); assert x.get(timeout=60) == 2",
     ),
-    "queue join": ("x = queue.Queue(); x.put(0)", "x.join()", "x.get(timeout=5); x.task_done(); x.join()"),
+    "queue join": ("x = queue.Queue(); x.put(0)", "x.join()", "x.get(timeout=60); x.task_done(); x.join()"),
     "materialized queue get": (
         "x = queue.Queue(); x.mutex",
         "x.get()",
-        "x.put(1); assert x.get(timeout=5) == 1; x.task_done(); x.join()",
+        "x.put(1); assert x.get(timeout=60) == 1; x.task_done(); x.join()",
     ),
-    "priority queue get": ("x = queue.PriorityQueue()", "x.get()", "x.put(1); assert x.get(timeout=5) == 1"),
-    "simple queue get": ("x = queue.SimpleQueue()", "x.get()", "x.put(1); assert x.get(timeout=5) == 1"),
+    "priority queue get": ("x = queue.PriorityQueue()", "x.get()", "x.put(1); assert x.get(timeout=60) == 1"),
+    "simple queue get": ("x = queue.SimpleQueue()", "x.get()", "x.put(1); assert x.get(timeout=60) == 1"),
     "thread join": (
         "x = threading.Thread(target=threading.Event().wait, daemon=True); x.start()",
         "x.join()",
-        "x.join(5); assert not x.is_alive()",
+        "x.join(60); assert not x.is_alive()",
     ),
 }
 
@@ -107,7 +107,7 @@ def test_a_lock_held_by_a_missing_thread_stays_held_and_can_be_made_new(passes: 
             for lock in locks:
                 assert not lock.acquire(timeout=0.01)
                 lock._at_fork_reinit()
-                assert lock.acquire(timeout=5)
+                assert lock.acquire(timeout=60)
         assert forked(child) == 0
     """)
 

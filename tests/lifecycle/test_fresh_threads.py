@@ -60,7 +60,7 @@ OWN = {
         "os.sched_getaffinity(0)",
     ),
     "nice value": (
-        "os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)",
+        "os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICEST)",
         "os.getpriority(os.PRIO_PROCESS, threading.get_native_id())",
     ),
     "name": ("Path('/proc/thread-self/comm').write_text('other')", "'other' in comm()"),
@@ -69,7 +69,7 @@ OWN = {
         "libm.fegetround()",
     ),
     "errno of C": ("ctypes.set_errno(7)", "ctypes.get_errno()"),
-    "processor time": ("burn()", "time.thread_time() > 0.02"),
+    "processor time": ("burn()", "time.thread_time() > 0.1"),
     "trace function": ("sys.settrace(trace)", "sys.gettrace()"),
     "local data": ("setattr(local, 'value', 1)", "vars(local)"),
 }
@@ -87,15 +87,17 @@ def comm():
     return Path("/proc/thread-self/comm").read_text()
 def trace(*args):
     return None
+NICEST = 19
+ONLY_ONE = {{"processors": len(os.sched_getaffinity(0)) == 1, "nice value": os.nice(0) == NICEST}}
 def burn():
-    while time.thread_time() < 0.05:
+    while time.thread_time() < 0.11:
         pass
 for name, (change, look) in {OWN}.items():
     change, look = (eval("lambda: " + code) for code in (change, look))
     usual = run(look)
     for _ in range(3):
         changed = run(lambda: (change(), look())[1])
-        assert changed != usual or name == "processors" and os.cpu_count() == 1, name
+        assert changed != usual or ONLY_ONE.get(name), name
         assert run(look) == usual, name
 """)
 
@@ -112,7 +114,7 @@ heard = queue.Queue()
 thread = threading.Thread(target=lambda: heard.put(signal.sigwait([signal.SIGTERM])))
 thread.start()
 os.kill(os.getpid(), signal.SIGTERM)
-assert heard.get(timeout=10) == signal.SIGTERM
+assert heard.get(timeout=60) == signal.SIGTERM
 thread.join()
 """)
 
@@ -162,7 +164,7 @@ begun = threading.Event()
 thread = threading.Thread(target=work, args=(begun,))
 thread.start(), begun.wait()
 assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stop)) == 1
-thread.join(10)
+thread.join(60)
 assert seen[-1] == "stopped"
 """)
 

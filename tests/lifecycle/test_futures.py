@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import select
-import signal
 import subprocess
 import textwrap
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +14,7 @@ import pytest
 from interlock.concurrent import futures
 
 from tests.builds import frees_at_once
-from tests.lifecycle.inside import until_blocked
-from tests.lifecycle.test_interrupts import MOST_SECONDS, line
+from tests.lifecycle.test_interrupts import ctrl_c_ends_its_waits
 
 Passes = Callable[..., None]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -231,23 +227,23 @@ def test_the_interpreter_ends(passes: Passes, name: str) -> None:
 
 # The objects, the call that blocks, and what must hold afterwards.
 CALLS: dict[str, tuple[str, str, str]] = {
-    "result": ("x = Future()", "x.result()", "x.set_result(1); assert x.result(5) == 1"),
-    "result with a timeout": ("x = Future()", "x.result(30)", "assert x.cancel() and not x._waiters"),
-    "exception": ("x = Future()", "x.exception()", "x.set_exception(KeyError()); assert x.exception(5)"),
+    "result": ("x = Future()", "x.result()", "x.set_result(1); assert x.result(60) == 1"),
+    "result with a timeout": ("x = Future()", "x.result(60)", "assert x.cancel() and not x._waiters"),
+    "exception": ("x = Future()", "x.exception()", "x.set_exception(KeyError()); assert x.exception(60)"),
     "materialized result": (
         "x = Future(); x._condition",
         "x.result()",
-        "x.set_result(1); assert x.result(5) == 1",
+        "x.set_result(1); assert x.result(60) == 1",
     ),
     "wait": (
         "x, y = Future(), Future(); y.set_result(2)",
         "futures.wait([x, y])",
-        "assert futures.wait([x, y], 0).done == {y}; x.set_result(1); assert futures.wait([x], 5).done == {x}",
+        "assert futures.wait([x, y], 0).done == {y}; x.set_result(1); assert futures.wait([x], 60).done == {x}",
     ),
     "wait for the first": (
         "x, y = Future(), Future()",
-        "futures.wait([x, y], 30, 'FIRST_COMPLETED')",
-        "y.set_result(1); assert futures.wait([x, y], 5, 'FIRST_COMPLETED').done == {y}",
+        "futures.wait([x, y], 60, 'FIRST_COMPLETED')",
+        "y.set_result(1); assert futures.wait([x, y], 60, 'FIRST_COMPLETED').done == {y}",
     ),
     "as_completed": (
         "x, y = Future(), Future(); c = futures.as_completed([x, y])",
@@ -257,13 +253,13 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "map": (
         "pool, go = Pool(1), std.Event(); m = pool.map(lambda n: go.wait(), range(3))",
         "next(m)",
-        "go.set(); assert list(m) == []; assert pool.submit(int).result(5) == 0; pool.shutdown()",
+        "go.set(); assert list(m) == []; assert pool.submit(int).result(60) == 0; pool.shutdown()",
     ),
     "map with a buffer": (
         "pool, go = Pool(1), std.Event(); m = pool.map(lambda n: go.wait(), range(3), buffersize=1,"
         " return_exceptions=True)",
         "next(m)",
-        "go.set(); assert list(m) == []; assert pool.submit(int).result(5) == 0; pool.shutdown()",
+        "go.set(); assert list(m) == []; assert pool.submit(int).result(60) == 0; pool.shutdown()",
     ),
     "submit": (
         "pool, go = Pool(1, max_pending=1), std.Event(); pool.submit(go.wait).running();"
@@ -275,7 +271,7 @@ CALLS: dict[str, tuple[str, str, str]] = {
         "pool, go = Pool(1), std.Event(); x = pool.submit(go.wait)",
         "pool.shutdown()",
         # Up to 3.12, after an interrupted join() of the standard library no later one waits.
-        "assert not x.done(); go.set(); pool.shutdown(); assert x.result(5)",
+        "assert not x.done(); go.set(); pool.shutdown(); assert x.result(60)",
     ),
     "shutdown with held tasks": (
         "pool, first = Pool(1), Future(); x = pool.call(pow, first, 2)",
@@ -302,23 +298,7 @@ for round in ("soon", "late"):
 @pytest.mark.parametrize("name", CALLS)
 def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None:
     setup, call, check = CALLS[name]
-    process = start(SCRIPT.format(setup=setup, call=call, check=check))
-    latencies = []
-    try:
-        for pause in (0.0, 0.05):
-            line(process, "waiting")
-            until_blocked([process.pid], process.pid)
-            select.select([], [], [], pause)  # not for an order: after 20 ms a wait sleeps until woken
-            sent = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            latencies.append(float(line(process, r"[\d.]+")) - sent)
-        out, err = process.communicate(timeout=20)
-    finally:
-        process.kill()
-        process.communicate(timeout=20)
-    assert (process.returncode, out, err) == (0, "", "")
-    print(f"{name}: {[round(latency * 1000, 2) for latency in latencies]} ms")  # pytest -rP shows it
-    assert max(latencies) < MOST_SECONDS
+    ctrl_c_ends_its_waits(start, SCRIPT.format(setup=setup, call=call, check=check))
 
 
 class Node:

@@ -29,13 +29,13 @@ crew = Crew(std.Thread)
 crew.start(waiting.result, lambda: list(futures.as_completed([waiting])))
 crew.until_blocked()
 def child():
-    assert pool.submit(pow, 2, 3).result(5) == 8
-    assert waiting.result(5) == 32
-    assert held.result(5) == 1024
-    assert bounded.submit(pow, 2, 3).result(5) == 8
+    assert pool.submit(pow, 2, 3).result(60) == 8
+    assert waiting.result(60) == 32
+    assert held.result(60) == 1024
+    assert bounded.submit(pow, 2, 3).result(60) == 8
     assert list(pool.map(abs, [-1, -2])) == [1, 2]
     hurry = pool.after(Future()).at(timeout=0.01).submit(int)
-    assert futures.wait([hurry], 5).done
+    assert futures.wait([hurry], 60).done
     with Pool(2) as own:
         assert list(own.map(abs, range(20))) == list(range(20))
     pool.progress(lambda done, of: shown.append((done, of)))
@@ -58,7 +58,7 @@ else:
 assert statuses == [0, 0, 0], statuses
 stop.set()
 pool.shutdown(), bounded.shutdown()
-assert waiting.result(5) == 32 and held.result(5) == 1024
+assert waiting.result(60) == 32 and held.result(60) == 1024
 """
     )
 
@@ -69,10 +69,10 @@ def test_a_task_may_fork(passes: Passes) -> None:
         + """
 def child():
     with Pool(1) as own:
-        assert own.submit(pow, 2, 3).result(5) == 8
-    assert pool.submit(pow, 2, 3).result(5) == 8
+        assert own.submit(pow, 2, 3).result(60) == 8
+    assert pool.submit(pow, 2, 3).result(60) == 8
 with Pool(2) as pool:
-    assert [pool.submit(forked, child).result(20) for _ in range(3)] == [0, 0, 0]
+    assert [pool.submit(forked, child).result(60) for _ in range(3)] == [0, 0, 0]
 """
     )
 
@@ -98,7 +98,7 @@ if {way!r} == "os.fork":
 else:
     child = multiprocessing.get_context("fork").Process(target=int)
     child.start()
-    child.join(10)
+    child.join(60)
     assert child.exitcode == 0, child
 stop.set()
 """,

@@ -16,7 +16,7 @@ main = std.main_thread()
 def interrupt():
     hit.clear()
     signal.pthread_kill(main.ident, signal.SIGINT)
-    assert hit.wait(10)
+    assert hit.wait(60)
 """
 
 
@@ -30,6 +30,7 @@ def hear(_, frame):
     if frame.f_code is consume.__code__:  # elsewhere Python's own steps would lose the item that they hold
         raise KeyboardInterrupt
 signal.signal(signal.SIGINT, hear)
+met = []
 def consume():
     try:
         got.extend(iter(q.get, None))  # from the queue to the list without a step of the interpreter
@@ -41,9 +42,12 @@ def give():
         hit.clear()
         signal.pthread_kill(main.ident, signal.SIGINT)
         q.put(number)
-        assert hit.wait(10)
+        assert hit.wait(60)
     q.put(None)
-for q in (queue.Queue(), queue.SimpleQueue()):
+# Whether a signal meets consume() is chance: on a busy machine perhaps none of a few does.
+for q in (queue.Queue(), queue.SimpleQueue()) * 20:
+    if q in met:
+        continue
     got, rounds, interrupted = [], 60, [0]
     giver = std.Thread(target=give)
     giver.start()
@@ -55,9 +59,10 @@ for q in (queue.Queue(), queue.SimpleQueue()):
             pass
     giver.join()
     assert got == list(range(rounds)), (q, got)
-    assert interrupted[0]
-""",
-        limit=20,
+    if interrupted[0]:
+        met.append(q)
+assert len(met) == 2
+"""
     )
 
 
@@ -88,7 +93,7 @@ for number in range(20):
         pass
     condition.release()
     notifier.join()
-    other.join(10)
+    other.join(60)
     assert len(woken) == number + 1
 """
     )

@@ -13,7 +13,7 @@ from interlock.multiprocessing.pool import ThreadPool
 
 Passes = Callable[..., None]
 
-LIMIT = 20
+LIMIT = 60
 
 SETUP = """
 from interlock.multiprocessing.pool import ThreadPool
@@ -28,7 +28,7 @@ def busy(x=None):
         sum(range(1000))
 def wait_for(count):
     for _ in range(count):
-        assert begun.acquire(timeout=20)
+        assert begun.acquire(timeout=60)
 """
 
 
@@ -86,9 +86,9 @@ def child():
     assert pool.map(str, range(100), 1) == [str(x) for x in range(100)]
     assert list(pool.imap(str, range(10))) == [str(x) for x in range(10)]
     got = []
-    assert pool.apply_async(int, callback=got.append).get(20) == 0 and got == [0]
+    assert pool.apply_async(int, callback=got.append).get(60) == 0 and got == [0]
     try:
-        waiting.get(20)
+        waiting.get(60)
     except RuntimeError:
         pass
     else:
@@ -96,7 +96,7 @@ def child():
     assert called == []
     pool.close()
     pool.join()
-forked(child)
+assert forked(child) == 0
 """
     )
 
@@ -113,7 +113,7 @@ for _ in range(20):
     next(results)
     def child():
         assert pool.map(str, range(10)) == [str(x) for x in range(10)]
-    forked(child)
+    assert forked(child) == 0
 stop.append(1)
 for _ in results:
     pass

@@ -13,7 +13,7 @@ from interlock.multiprocessing.pool import ThreadPool
 
 Passes = Callable[..., None]
 
-LIMIT = 20
+LIMIT = 60
 
 
 def test_what_came_before_is_done_before() -> None:
@@ -158,7 +158,7 @@ def test_the_interpreter_exits_with_a_materialized_pool_at_work(passes: Passes, 
         vars(pool)
         results += [pool.apply_async({what}) for _ in range(5)]
         for _ in range(3):
-            assert begun.acquire(timeout=20)
+            assert begun.acquire(timeout=60)
         """
     )
 

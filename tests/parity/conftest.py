@@ -27,7 +27,7 @@ def no_threads_left() -> object:
     for thread in set(threading.enumerate()) - before:
         if thread.name == "interlock-clock":
             continue  # this thread ends when the last time limit is over
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), f"{thread} was left"
     return None
 

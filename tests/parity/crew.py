@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-LIMIT = 20
+LIMIT = 60
 
 
 class Crew:
@@ -37,7 +37,8 @@ class Crew:
     def _until_asleep(thread: std_threading.Thread) -> None:
         """Wait until the thread sleeps, and keeps sleeping although it could get the interpreter."""
         end, last, seen = time.monotonic() + LIMIT, "", 0
-        while seen < 3 and thread.is_alive() and time.monotonic() < end:
+        while seen < 3 and thread.is_alive():
+            assert time.monotonic() < end, "it does not sleep"
             time.sleep(0.001)  # sleep: between two looks
             status = _read(Path(f"/proc/self/task/{thread.native_id}/status"))
             look = "".join(

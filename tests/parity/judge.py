@@ -104,9 +104,9 @@ class Gate:
 
     def __call__(self, value: Any = None) -> Any:
         self.arrived.release()
-        assert self.open.wait(20)
+        assert self.open.wait(60)
         return value
 
     def wait_for(self, number: int) -> None:
         for _ in range(number):
-            assert self.arrived.acquire(timeout=20)
+            assert self.arrived.acquire(timeout=60)

@@ -112,7 +112,7 @@ KINDS = {
     "ThreadPoolExecutor": Kind(
         "f.ThreadPoolExecutor",
         "2",
-        "said = [x.submit(pow, 2, 3).result(20), list(x.map(abs, [-1, 2])), x.shutdown()]",
+        "said = [x.submit(pow, 2, 3).result(60), list(x.map(abs, [-1, 2])), x.shutdown()]",
         std_futures.ThreadPoolExecutor,
     ),
 }

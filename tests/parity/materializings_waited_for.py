@@ -14,19 +14,19 @@ LOOK_BY = {
 
 WAITING = {
     "Event": {
-        "set": "crew = waits('x.wait(20)', 3); LOOK; x.set(); [crew.end(), x.is_set(), x.wait(0)]",
-        "a pulse": "crew = waits('x.wait(20)', 3); LOOK; x.set(); x.clear(); [crew.end(), x.is_set()]",
-        "a pulse before": "crew = waits('x.wait(20)', 3); x.set(); x.clear(); LOOK; [crew.end(), x.is_set()]",
-        "more come": "crew = waits('x.wait(20)', 2); LOOK; waits('x.wait(20)', 2, crew); x.set(); crew.end()",
+        "set": "crew = waits('x.wait(60)', 3); LOOK; x.set(); [crew.end(), x.is_set(), x.wait(0)]",
+        "a pulse": "crew = waits('x.wait(60)', 3); LOOK; x.set(); x.clear(); [crew.end(), x.is_set()]",
+        "a pulse before": "crew = waits('x.wait(60)', 3); x.set(); x.clear(); LOOK; [crew.end(), x.is_set()]",
+        "more come": "crew = waits('x.wait(60)', 2); LOOK; waits('x.wait(60)', 2, crew); x.set(); crew.end()",
         "set by its inside": """
-            crew = waits('x.wait(20)', 2)
+            crew = waits('x.wait(60)', 2)
             with x._cond:
                 x._flag = True
                 x._cond.notify_all()
             [crew.end(), x.is_set()]
         """,
         "one is let through": """
-            crew = waits('x.wait(20)', 2)
+            crew = waits('x.wait(60)', 2)
             with x._cond:
                 x._cond.notify()
             said = [crew.until(1), x.is_set()]
@@ -35,7 +35,7 @@ WAITING = {
         """,
         "a timeout": "crew = waits('x.wait(0.05)', 2); LOOK; [crew.end(), x.is_set()]",
         "a timeout, and set": """
-            crew = waits('x.wait(0.05)'); waits('x.wait(20)', 1, crew); LOOK
+            crew = waits('x.wait(0.05)'); waits('x.wait(60)', 1, crew); LOOK
             said = [crew.until(1)]
             x.set()
             [*said, crew.end(), x.set(), len(x._cond._waiters)]
@@ -45,7 +45,7 @@ WAITING = {
         "release": "x.acquire(); crew = waits('x.acquire()', 3); LOOK; x.release(2); said = crew.until(2)[:]; "
         "x.release(); [said, crew.end(), x._value]",
         "a timeout": "x.acquire(); crew = waits('x.acquire(timeout=0.05)', 2); LOOK; [crew.end(), x._value]",
-        "timeouts left": "x.acquire(); crew = waits('x.acquire(True, 20)', 2); LOOK; x.release(2); "
+        "timeouts left": "x.acquire(); crew = waits('x.acquire(True, 60)', 2); LOOK; x.release(2); "
         "[crew.end(), x._value]",
         "with": """
             x.acquire()
@@ -77,7 +77,7 @@ WAITING = {
             import functools
             def wait(me):
                 with x:
-                    return x.wait(20) and me
+                    return x.wait(60) and me
             crew = Crew()
             for me in range(4):
                 crew.start(functools.partial(wait, me))
@@ -92,7 +92,7 @@ WAITING = {
             import functools
             def wait(me):
                 with x:
-                    return x.wait(20) and me
+                    return x.wait(60) and me
             crew = Crew()
             for me in range(4):
                 crew.start(functools.partial(wait, me))
@@ -108,7 +108,7 @@ WAITING = {
         "notify_all": """
             def wait():
                 with x:
-                    return x.wait(20)
+                    return x.wait(60)
             crew = waits('wait()', 3)
             LOOK
             with x:
@@ -119,7 +119,7 @@ WAITING = {
             done = []
             def wait():
                 with x:
-                    return x.wait_for(lambda: done, 20) is done
+                    return x.wait_for(lambda: done, 60) is done
             crew = waits('wait()', 3)
             LOOK
             with x:
@@ -134,7 +134,7 @@ WAITING = {
                 with x:
                     return x.wait(timeout)
             crew = waits('wait(0.05)')
-            waits('wait(20)', 1, crew)
+            waits('wait(60)', 1, crew)
             LOOK
             crew.until(1)
             with x:
@@ -146,7 +146,7 @@ WAITING = {
             x = t.Condition(lock)
             def wait():
                 with lock:
-                    return x.wait(20)
+                    return x.wait(60)
             crew = waits('wait()', 2)
             LOOK
             for number in (1, 2):
@@ -158,7 +158,7 @@ WAITING = {
         "held again and again": """
             def wait():
                 with x, x, x:
-                    said = x.wait(20)
+                    said = x.wait(60)
                     x.release()
                     x.acquire()
                     return said
@@ -173,7 +173,7 @@ WAITING = {
         "the last comes": "crew = waits('x.wait()', 2); LOOK; crew.start(x.wait); "
         "[sorted(crew.end()), x.n_waiting, x.broken]",
         "again": """
-            crew = waits('x.wait(20)', 2)
+            crew = waits('x.wait(60)', 2)
             LOOK
             crew.start(x.wait)
             crew.end()
@@ -254,12 +254,12 @@ WAITING = {
         """,
     },
     "Future": {
-        "result": "crew = waits('x.result(20)', 2); LOOK; x.set_result(5); crew.end()",
+        "result": "crew = waits('x.result(60)', 2); LOOK; x.set_result(5); crew.end()",
         "exception": "crew = waits('type(x.exception()).__name__'); waits('x.result()', 1, crew); LOOK; "
         "x.set_exception(KeyError(1)); sorted(crew.end())",
-        "cancel": "crew = waits('x.result(20)', 2); LOOK; said = [x.cancel(), x.cancelled()]; [said, crew.end()]",
+        "cancel": "crew = waits('x.result(60)', 2); LOOK; said = [x.cancel(), x.cancelled()]; [said, crew.end()]",
         "a timeout": "crew = waits('x.result(0.05)', 2); LOOK; [crew.end(), x.done()]",
-        "wait": "crew = waits('f.wait([x], 20).done == {x}'); LOOK; x.set_result(5); [crew.end(), x._waiters]",
+        "wait": "crew = waits('f.wait([x], 60).done == {x}'); LOOK; x.set_result(5); [crew.end(), x._waiters]",
         "as_completed": "crew = waits('list(f.as_completed([x, x])) == [x]'); LOOK; x.set_result(5); crew.end()",
         "callbacks": """
             calls = []
@@ -301,20 +301,20 @@ EXECUTORS = {
             x._idle_semaphore
             futures.append(x.submit(int))
             gate.set()
-            said = [future.cancelled() or future.result(20) for future in futures]
+            said = [future.cancelled() or future.result(60) for future in futures]
         [cancelled, said, len(x._threads), x._work_queue.qsize() >= 0]
     """,
     "its queue is read": """
         x = f.ThreadPoolExecutor(2)
         x._idle_semaphore
         value = x._work_queue
-        [vars(x)["_work_queue"] is value, type(value).__name__, x.submit(int).result(20), x.shutdown()]
+        [vars(x)["_work_queue"] is value, type(value).__name__, x.submit(int).result(60), x.shutdown()]
     """,
     "another work queue": """
         with f.ThreadPoolExecutor(2) as x:
             x._work_queue = q.Queue(8)  # at exit each worker gets two messages, and nobody takes them
             futures = [x.submit(pow, n, 2) for n in range(20)]
-            said = [future.result(20) for future in futures]
+            said = [future.result(60) for future in futures]
         said
     """,
     "shutdown() waits": """
@@ -324,7 +324,7 @@ EXECUTORS = {
         crew = waits('x.shutdown()')
         x._idle_semaphore
         gate.set()
-        [crew.end(), [future.result(20) for future in futures], x._shutdown]
+        [crew.end(), [future.result(60) for future in futures], x._shutdown]
     """,
     "marked as shut down": """
         x = f.ThreadPoolExecutor(1)

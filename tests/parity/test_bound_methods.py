@@ -16,8 +16,6 @@ import pytest
 
 from tests.parity.judge import OURS, STD, Implementation, attempt, outcome, same, without_names
 
-pytestmark = pytest.mark.timeout(30)
-
 KINDS = ["Lock", "RLock"]
 METHODS = ["__enter__", "__exit__"]
 MANY = 1000

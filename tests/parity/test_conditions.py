@@ -8,7 +8,7 @@ from tests.builds import has_a_lock
 from tests.parity.crew import Crew
 from tests.parity.judge import Implementation
 
-pytestmark = [pytest.mark.timeout(30), has_a_lock]
+pytestmark = has_a_lock
 
 
 @pytest.mark.parametrize("kind", ["Lock", "RLock"])
@@ -21,7 +21,7 @@ def test_who_notifies_has_the_lock_again_without_a_wait(
 
     def wait() -> bool:
         with condition:
-            return condition.wait(20)  # type: ignore[no-any-return]
+            return condition.wait(60)  # type: ignore[no-any-return]
 
     for _ in range(3):
         crew.start(wait)

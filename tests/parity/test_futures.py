@@ -15,8 +15,6 @@ import pytest
 
 from tests.parity.judge import OURS, STD, Implementation, attempt, outcome, same
 
-pytestmark = pytest.mark.timeout(30)
-
 STATES = {
     "pending": "x = f.Future()",
     "running": "x = f.Future(); x.set_running_or_notify_cancel()",

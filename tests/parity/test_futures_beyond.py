@@ -22,8 +22,6 @@ from interlock.concurrent.futures import Future, ThreadPoolExecutor, as_complete
 from tests.lifecycle.inside import eventually
 from tests.parity.judge import Gate
 
-pytestmark = pytest.mark.timeout(30)
-
 
 def test_a_subclass_may_have_other_arguments(gate: Gate) -> None:
     class Small(ThreadPoolExecutor):
@@ -44,7 +42,7 @@ def test_map_over_what_has_no_end(return_exceptions: bool) -> None:
     taken = itertools.count()
     with ThreadPoolExecutor(2) as pool:
         results = pool.map(
-            lambda n: n * n, taken, buffersize=5, return_exceptions=return_exceptions, timeout=20
+            lambda n: n * n, taken, buffersize=5, return_exceptions=return_exceptions, timeout=60
         )
         assert list(itertools.islice(results, 100)) == [n * n for n in range(100)]
         results.close()  # type: ignore[attr-defined]
@@ -94,9 +92,9 @@ def test_a_graph_of_calls_on_one_worker(one: ThreadPoolExecutor, gate: Gate) -> 
     r = one.call(lambda x, y: x - y, q, p)
     assert not r.done()
     gate.open.set()
-    assert (p.result(20), q.result(20), r.result(20)) == (5, 6, 1)
-    assert one.call(pow, a, 5).result(20) == 32
-    assert one.call(lambda: 7).result(20) == 7
+    assert (p.result(60), q.result(60), r.result(60)) == (5, 6, 1)
+    assert one.call(pow, a, 5).result(60) == 32
+    assert one.call(lambda: 7).result(60) == 7
 
 
 def test_after_others_in_any_order(one: ThreadPoolExecutor) -> None:
@@ -104,11 +102,11 @@ def test_after_others_in_any_order(one: ThreadPoolExecutor) -> None:
     first, second = Future(), Future()
     last = one.after(first).after(second, first).submit(order.append, "last")
     second.set_result(None)
-    assert one.submit(order.append, "other").result(20) is None
+    assert one.submit(order.append, "other").result(60) is None
     first.set_result(None)
-    assert last.result(20) is None
+    assert last.result(60) is None
     assert order == ["other", "last"]
-    assert one.after().submit(pow, 2, 3).result(20) == 8
+    assert one.after().submit(pow, 2, 3).result(60) == 8
     assert list(one.after(first).map(abs, [-1, -2])) == [1, 2]
     with pytest.raises(TypeError, match=r"^not a future: 7$"):
         one.after(first, 7)
@@ -123,7 +121,7 @@ def test_dependencies_from_elsewhere(one: ThreadPoolExecutor, gate: Gate) -> Non
         gate.wait_for(2)
         assert not total.done()
         gate.open.set()
-        assert total.result(20) == 15
+        assert total.result(60) == 15
 
 
 ENDS: dict[str, Callable[[Any], object]] = {
@@ -144,7 +142,7 @@ def test_a_failure_is_passed_on(one: ThreadPoolExecutor, end: str, when: str) ->
     if when == "after":
         assert not call.done()
         ENDS[end](first)
-    assert wait([call, behind], 20).not_done == set()
+    assert wait([call, behind], 60).not_done == set()
     assert list(as_completed([behind, call], 20))
     for future in (call, behind):
         if end == "cancelled":
@@ -152,7 +150,7 @@ def test_a_failure_is_passed_on(one: ThreadPoolExecutor, end: str, when: str) ->
         else:
             assert future.exception() is first.exception()
     never.set_result(1)
-    one.submit(int).result(20)
+    one.submit(int).result(60)
     assert ran == []
 
 
@@ -164,7 +162,7 @@ def test_a_chain_of_any_length(one: ThreadPoolExecutor, end: str, caplog: pytest
     for _ in range(length):
         calls.append(one.call(lambda value: value + 1, calls[-1]))
     ENDS.get(end, lambda x: x.set_result(0))(first)
-    assert wait(calls[1:], 20).not_done == set()
+    assert wait(calls[1:], 60).not_done == set()
     if end == "cancelled":
         assert all(call.cancelled() for call in calls)
     elif end == "finished":
@@ -228,7 +226,7 @@ def test_the_time_before_a_callback_that_exits_counts_as_busy(
     begin = time.monotonic()
     eventually(lambda: time.monotonic() > begin + 0.02, "some time")
     gate.open.set()
-    one.submit(int).result(20)
+    one.submit(int).result(60)
     assert sum(one.stats().busy.values()) >= 0.02
     assert caplog.messages == ["Exception in worker"]
 
@@ -237,11 +235,11 @@ def test_a_call_that_waits_can_be_cancelled(one: ThreadPoolExecutor) -> None:
     first, ran = Future(), []
     call = one.after(first).submit(ran.append, 1)
     assert call.cancel()
-    assert wait([call], 20).done == {call}
+    assert wait([call], 60).done == {call}
     with pytest.raises(InvalidStateError):
         call.set_result(1)
     first.set_result(1)
-    one.submit(int).result(20)
+    one.submit(int).result(60)
     assert ran == []
 
 
@@ -261,9 +259,9 @@ def test_a_held_call_for_which_no_thread_can_be_started_fails(one: ThreadPoolExe
         first.set_result(None)
     assert isinstance(held.exception(0), RuntimeError)
     assert str(held.exception(0)) == "can't start new thread"
-    assert one.submit(pow, 2, 3).result(20) == 8
+    assert one.submit(pow, 2, 3).result(60) == 8
     assert ran == []
-    assert one.stats()[:4] == (2, 0, 0, 2)
+    eventually(lambda: one.stats()[:4] == (2, 0, 0, 2), "the counts")
 
 
 def test_a_held_call_is_made_by_another_worker_if_no_further_one_can_be_started(gate: Gate) -> None:
@@ -276,7 +274,7 @@ def test_a_held_call_is_made_by_another_worker_if_no_further_one_can_be_started(
             first.set_result(None)
         assert not held.done()
         gate.open.set()
-        assert held.result(20) == 8
+        assert held.result(60) == 8
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -294,7 +292,7 @@ def test_a_held_call_of_an_executor_with_an_own_queue_harms_no_worker(
             first.set_result(None)
         assert str(held.exception(0)) == "can't start new thread"
         gate.open.set()
-        assert pool.submit(pow, 2, 3).result(20) == 8
+        assert pool.submit(pow, 2, 3).result(60) == 8
     assert ran == []
     assert not caplog.messages
 
@@ -311,7 +309,7 @@ def test_shutdown_waits_for_held_calls(gate: Gate) -> None:
             with pytest.raises(RuntimeError, match="after shutdown"):
                 refused(int)
         gate.open.set()
-        ender.join(20)
+        ender.join(60)
         assert (held.result(0), then.result(0)) == (32, 1024)
         assert not any(thread.is_alive() for thread in pool._threads)
 
@@ -321,7 +319,7 @@ def test_shutdown_without_waiting_keeps_held_calls() -> None:
     held = pool.call(pow, first, 5)
     pool.shutdown(wait=False)
     first.set_result(2)
-    assert held.result(20) == 32
+    assert held.result(60) == 32
     pool.shutdown()
 
 
@@ -332,7 +330,7 @@ def test_shutdown_cancels_held_calls_and_does_not_wait_for_what_they_wait_for() 
     pool.shutdown(cancel_futures=True)
     assert held.cancelled()
     assert then.cancelled()
-    assert wait([held, then], 20).not_done == set()
+    assert wait([held, then], 60).not_done == set()
     never.set_result(2)
 
 
@@ -354,25 +352,25 @@ def test_a_held_call_needs_no_room(gate: Gate) -> None:
             held = [pool.call(pow, first, n) for n in range(3)]
             second = pool.submit(pow, 2, 2)
             running.open.set()
-            assert [x.result(20) for x in held] == [1, 4, 16]
-            assert second.result(20) == 4
+            assert [x.result(60) for x in held] == [1, 4, 16]
+            assert second.result(60) == 4
 
 
 def test_a_held_call_of_a_broken_pool_fails() -> None:
     first, pool = Future(), ThreadPoolExecutor(1, initializer=divmod, initargs=(1, 0))
     held = pool.call(pow, first, 2)
     with pytest.raises(BrokenThreadPool):
-        pool.submit(int).result(20)
+        pool.submit(int).result(60)
     first.set_result(2)
     with pytest.raises(BrokenThreadPool):
-        held.result(20)
+        held.result(60)
     pool.shutdown()
 
 
 def test_held_calls_with_a_queue_of_their_own() -> None:
     with ThreadPoolExecutor(1) as pool:
         pool._work_queue = queue.Queue(2)
-        assert pool.call(pow, pool.submit(pow, 2, 2), 3).result(20) == 64
+        assert pool.call(pow, pool.submit(pow, 2, 2), 3).result(60) == 64
 
 
 def test_the_smallest_number_comes_first(one: ThreadPoolExecutor, gate: Gate) -> None:
@@ -381,7 +379,7 @@ def test_the_smallest_number_comes_first(one: ThreadPoolExecutor, gate: Gate) ->
     gate.wait_for(1)
     futures = [one.at(priority=n).submit(order.append, n) for n in (3, 0, -5, 3, 1)]
     futures.append(one.submit(order.append, 0))
-    futures.append(one.at(priority=9).at(timeout=20).call(order.append, 9))
+    futures.append(one.at(priority=9).at(timeout=60).call(order.append, 9))
     gate.open.set()
     wait(futures)
     assert order == [-5, 0, 0, 1, 3, 3, 9]
@@ -404,10 +402,10 @@ def test_a_running_task_learns_of_its_cancel(one: ThreadPoolExecutor) -> None:
         task.raise_if_cancelled()
 
     future = one.submit(work)
-    assert begun.wait(20)
+    assert begun.wait(60)
     assert future.cancel() is False
     with pytest.raises(CancelledError):
-        future.result(20)
+        future.result(60)
     assert seen == [(False, future, None)]
     assert future.cancelled() is False
     assert isinstance(future.exception(), CancelledError)
@@ -422,10 +420,10 @@ def test_there_is_a_current_task_only_in_a_task(one: ThreadPoolExecutor) -> None
         return seen
 
     future = one.submit(work)
-    assert future.result(20) == [future, None]
+    assert future.result(60) == [future, None]
     assert interlock.current_task() is None
     said: list[Any] = []
     future = one.submit(int)
     future.add_done_callback(lambda _: said.append(interlock.current_task()))
-    one.submit(int).result(20)
+    one.submit(int).result(60)
     assert said == [None]

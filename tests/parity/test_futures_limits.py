@@ -14,8 +14,6 @@ from interlock.concurrent.futures import Future, ThreadPoolExecutor, _clock, wai
 from tests.lifecycle.inside import eventually, until_blocked
 from tests.parity.judge import Gate
 
-pytestmark = pytest.mark.timeout(30)
-
 
 def test_a_full_executor_refuses(gate: Gate) -> None:
     with ThreadPoolExecutor(1, max_pending=2, block=False) as pool:
@@ -28,7 +26,7 @@ def test_a_full_executor_refuses(gate: Gate) -> None:
         assert pool.stats().submitted == 3
         gate.open.set()
         wait(futures)
-        assert pool.submit(pow, 2, 3).result(20) == 8
+        assert pool.submit(pow, 2, 3).result(60) == 8
 
 
 def test_a_full_executor_has_submit_wait(gate: Gate) -> None:
@@ -46,8 +44,8 @@ def test_a_full_executor_has_submit_wait(gate: Gate) -> None:
         until_blocked(natives)
         assert len(futures) == 3
         gate.open.set()
-        submitter.join(20)
-        assert [future.result(20) for future in futures[1:]] == [n * n for n in range(20)]
+        submitter.join(60)
+        assert [future.result(60) for future in futures[1:]] == [n * n for n in range(20)]
         assert list(pool.map(abs, range(-50, 0))) == list(range(50, 0, -1))
 
 
@@ -73,12 +71,12 @@ def test_a_cancelled_call_gives_up_its_place(gate: Gate, how: str) -> None:
         if how != "in time":
             assert waiting.cancel()
             assert waiting._state == "CANCELLED_AND_NOTIFIED"
-        submitter.join(20)
-        assert wait([waiting], 20).done == {waiting}
+        submitter.join(60)
+        assert wait([waiting], 60).done == {waiting}
         assert waiting.cancelled()
         assert pool.stats()[:3] == (3, 1, 1)
         gate.open.set()
-        assert said[1].result(20) == 8
+        assert said[1].result(60) == 8
 
 
 def test_a_worker_does_not_wait_for_room_at_its_own_executor() -> None:
@@ -89,17 +87,17 @@ def test_a_worker_does_not_wait_for_room_at_its_own_executor() -> None:
             return [pool.submit(pow, n, 2) for _ in range(50)]
 
         for n, futures in enumerate(
-            [future.result(20) for future in [pool.submit(split, n) for n in range(4)]]
+            [future.result(60) for future in [pool.submit(split, n) for n in range(4)]]
         ):
-            assert [future.result(20) for future in futures] == [n * n] * 50
+            assert [future.result(60) for future in futures] == [n * n] * 50
     refusing = ThreadPoolExecutor(1, max_pending=1, block=False)
     with refusing, pytest.raises(queue.Full):
-        refusing.submit(lambda: [refusing.submit(int) for _ in range(2)]).result(20)
+        refusing.submit(lambda: [refusing.submit(int) for _ in range(2)]).result(60)
 
 
 def test_an_initializer_does_not_wait_for_room_either() -> None:
     with ThreadPoolExecutor(1, max_pending=1, initializer=lambda: pool.submit(int)) as pool:
-        assert pool.submit(pow, 2, 3).result(20) == 8
+        assert pool.submit(pow, 2, 3).result(60) == 8
 
 
 @pytest.mark.parametrize("looked_into", [False, True])
@@ -154,7 +152,7 @@ def test_a_shutdown_ends_the_wait_for_room(gate: Gate) -> None:
     eventually(lambda: said, "the submitter")
     until_blocked(said[:1])
     pool.shutdown(wait=False)
-    submitter.join(20)
+    submitter.join(60)
     assert said[1:] == ["cannot schedule new futures after shutdown"]
     gate.open.set()
     pool.shutdown()
@@ -194,10 +192,10 @@ def test_a_waiting_call_is_cancelled_in_time(one: ThreadPoolExecutor, gate: Gate
     late = one.at(timeout=1000).submit(pow, 2, 3)
     for future in (held, waiting):
         with pytest.raises(CancelledError):
-            future.result(20)
-    assert wait([held], 20).done == {held}
+            future.result(60)
+    assert wait([held], 60).done == {held}
     gate.open.set()
-    assert late.result(20) == 8
+    assert late.result(60) == 8
 
 
 def test_a_running_call_is_asked_to_stop_in_time(one: ThreadPoolExecutor) -> None:
@@ -210,7 +208,7 @@ def test_a_running_call_is_asked_to_stop_in_time(one: ThreadPoolExecutor) -> Non
         return "stopped"
 
     future = one.at(timeout=0.01).submit(work)
-    assert future.result(20) == "stopped"
+    assert future.result(60) == "stopped"
     assert not future.cancelled()
 
 
@@ -221,8 +219,8 @@ def test_the_clock_forgets_what_is_done(one: ThreadPoolExecutor, gate: Gate) -> 
     assert len(alarms) == before + 100
     futures[-1].cancel()
     gate.open.set()
-    wait(futures, 20)
-    assert len(alarms) == before
+    wait(futures, 60)
+    eventually(lambda: len(alarms) == before, "the end of the alarms")
 
 
 def test_the_clock_outlives_a_callback_that_raises(
@@ -238,6 +236,6 @@ def test_the_clock_outlives_a_callback_that_raises(
     second = one.at(timeout=0.02).submit(int)
     for future in (first, second):
         with pytest.raises(CancelledError):
-            future.result(20)
+            future.result(60)
     eventually(lambda: caplog.records, "the log")
     assert caplog.records[0].getMessage().startswith("Exception in a callback of <Future at 0x")

@@ -15,8 +15,6 @@ from interlock import queue, threading
 
 from tests.parity.judge import OURS, STD, Implementation, outcome, run, same, without_names
 
-pytestmark = pytest.mark.timeout(30)
-
 MAKE = {
     "Lock": "t.Lock()",
     "RLock": "t.RLock()",

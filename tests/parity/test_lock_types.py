@@ -14,8 +14,6 @@ from interlock import threading
 
 from tests.parity.judge import same
 
-pytestmark = pytest.mark.timeout(30)
-
 
 @pytest.mark.parametrize(
     "code",

@@ -15,8 +15,6 @@ from interlock.concurrent import futures
 from tests.parity.judge import same
 from tests.parity.materializings import KINDS, SNIPPETS
 
-pytestmark = pytest.mark.timeout(60)
-
 _MODULES = {"t": threading, "q": queue, "f": futures}
 
 Made = Callable[[], Any]

@@ -6,8 +6,6 @@ import pytest
 
 from tests.parity.judge import OURS, STD, attempt, outcome, same
 
-pytestmark = pytest.mark.timeout(30)
-
 ELSEWHERE = """
 def elsewhere(f, *a):
     out = []

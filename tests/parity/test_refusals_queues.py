@@ -11,8 +11,6 @@ from interlock import queue
 
 from tests.parity.judge import OURS, attempt, outcome, same
 
-pytestmark = pytest.mark.timeout(30)
-
 KINDS = ["Queue", "LifoQueue", "PriorityQueue"]
 SEE = "x.qsize(), x.empty(), x.full(), x.unfinished_tasks, x.maxsize"
 

@@ -19,7 +19,7 @@ from interlock import queue
 from tests.builds import has_a_lock
 
 # A woken getter can't take its item before the putter waits.
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("no_turns")]
+pytestmark = pytest.mark.usefixtures("no_turns")
 
 HANDS_OVER = sys.version_info >= (3, 13)
 KINDS = [std_queue.SimpleQueue, queue.SimpleQueue]

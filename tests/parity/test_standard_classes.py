@@ -21,8 +21,6 @@ from interlock.concurrent import futures
 
 from tests.parity.judge import Implementation, same
 
-pytestmark = pytest.mark.timeout(30)
-
 QUEUES = ["Queue", "LifoQueue", "PriorityQueue"]
 SUBCLASSES = [*((queue, std_queue, name) for name in QUEUES)]
 SUBCLASSES += [
@@ -269,7 +267,7 @@ def test_logging_takes_a_queue_by_its_class(kind: str) -> None:
         assert handler.listener.queue is made
         if kind != "PriorityQueue":  # log records have no order
             logger.info("first")
-            assert made.get(timeout=5).msg == "first"
+            assert made.get(timeout=60).msg == "first"
     finally:
         logger.handlers.clear()
         root.handlers[:] = before

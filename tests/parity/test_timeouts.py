@@ -6,8 +6,6 @@ import pytest
 
 from tests.parity.judge import OURS, STD, attempt, outcome, same
 
-pytestmark = pytest.mark.timeout(30)
-
 # An object on which the call has to wait, the call with a placeholder for its timeout, what to check afterwards.
 CALLS: dict[str, tuple[str, str, str]] = {
     "Lock.acquire": ("x = t.Lock(); x.acquire()", "x.acquire(timeout={})", "x.locked()"),

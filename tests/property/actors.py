@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.property.twins import Outcome, outcome
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 class Actor:

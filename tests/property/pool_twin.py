@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-LIMIT = 20.0
+LIMIT = 60.0
 TERMINATED = ("raised", RuntimeError, ("the pool was terminated before it made this call",))
 BROKEN = ("raised", KeyError, ("broken",))
 

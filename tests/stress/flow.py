@@ -9,7 +9,7 @@ from typing import Any
 
 from interlock import queue, threading
 
-from tests.stress.crew import SEED, Crew, chance, eventually
+from tests.stress.crew import LIMIT, SEED, Crew, chance, eventually
 
 Item = tuple[int, int, int]
 """A priority, a producer, and the number of the producer's item."""
@@ -66,7 +66,7 @@ class Flow:
             elif way == 1:
                 self._until_put(item)
             elif way == 2:
-                put(item, True, 50)
+                put(item, True, LIMIT)
             else:
                 put(item)
 

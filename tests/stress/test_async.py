@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from interlock import queue, threading
 
-from tests.stress.crew import ITEMS, SEED, Crew, chance
+from tests.stress.crew import ITEMS, LIMIT, SEED, Crew, chance
 
 MAKERS: dict[str, Callable[[], Any]] = {
     "Queue": queue.Queue,
@@ -47,7 +47,7 @@ class Mixed:
 
     def make(self, me: int) -> None:
         for number in range(EACH):
-            self.q.put((me, number), timeout=50)
+            self.q.put((me, number), timeout=LIMIT)
 
     async def make_as_task(self, me: int) -> None:
         """Cancelled puts are repeated, so an item that a cancelled task did put would be doubled."""
@@ -147,7 +147,7 @@ def test_a_cancelled_task_passes_its_notification_on() -> None:
 
         thread = threading.Thread(target=get)
         asyncio.run(first_in_line(q, thread))
-        thread.join(50)
+        thread.join(LIMIT)
         assert got == ["item"]
 
 
@@ -160,7 +160,7 @@ def test_a_loop_that_closes_with_tasks_in_line_leaves_the_queue_to_others() -> N
 
     asyncio.run(leave())
     crew = Crew(threading.Thread)
-    crew.add(lambda: got.append(q.get(timeout=50)))
+    crew.add(lambda: got.append(q.get(timeout=LIMIT)))
     crew.add(q.put, "item")
     crew.run()
     assert got == ["item"]
@@ -174,7 +174,7 @@ def test_a_shutdown_ends_every_awaiting_task(immediate: bool) -> None:
         await asyncio.sleep(0)  # sleep: none, it lets the tasks line up
         thread = threading.Thread(target=lambda: [q.shutdown(immediate), full.shutdown(immediate)])
         thread.start()
-        return await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 50)
+        return await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), LIMIT)
 
     full = queue.Queue(1)
     full.put(0)

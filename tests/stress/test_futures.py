@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 from interlock.concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 
-from tests.stress.crew import ITEMS, SEED, Crew, chance, eventually, restless
-
-pytestmark = pytest.mark.timeout(110)
+from tests.stress.crew import ITEMS, LIMIT, SEED, Crew, chance, eventually, restless
 
 TASKS = int(os.environ.get("INTERLOCK_STRESS_TASKS", str(min(10 * ITEMS, 1_000_000))))
 """Number of tasks that a bounded executor runs in the test of its memory; a thorough run has ten million."""
@@ -47,7 +45,7 @@ def test_a_cancel_that_races_with_the_start(workers: int) -> None:
         crew.start()
         futures.extend(pool.submit(ran.append, n) for n in range(number))
         crew.join()
-        assert wait(futures, 60).not_done == set(), SAID
+        assert wait(futures, LIMIT).not_done == set(), SAID
     counted = Counter(ran)
     assert set(counted.values()) <= {1}, SAID
     for n, future in enumerate(futures):
@@ -73,7 +71,7 @@ def test_a_future_is_ended_once() -> None:
     def ask() -> None:
         for future in futures:
             try:
-                seen.append(future.result(60))
+                seen.append(future.result(LIMIT))
             except (ValueError, CancelledError) as error:
                 seen.append(type(error))
 
@@ -99,7 +97,7 @@ def test_many_threads_wait_for_the_same_results() -> None:
         crew = Crew(threading.Thread)
         seen: list[int] = []
         for _ in range(16):
-            crew.add(lambda: seen.append(sum(future.result(60) for future in futures)))
+            crew.add(lambda: seen.append(sum(future.result(LIMIT) for future in futures)))
         crew.run()
     assert seen == [sum(n * n for n in range(ITEMS // 100))] * 16
 
@@ -115,7 +113,7 @@ def test_many_threads_submit_to_few_workers(bound: int | None) -> None:
             def submit(me: int, pool: Any = pool, ran: Any = ran) -> None:
                 dice = chance("submit", me)
                 mine = [pool.submit(ran.append, (me, n)) for n in range(each)]
-                assert dice.choice(mine).result(60) is None
+                assert dice.choice(mine).result(LIMIT) is None
 
             crew = Crew(threading.Thread)
             for me in range(64):
@@ -146,7 +144,7 @@ def test_all_of_many_live_futures_come_once() -> None:
     crew = Crew(threading.Thread)
     crew.add(end)
     with restless():
-        completed = as_completed(futures, 60)
+        completed = as_completed(futures, LIMIT)
         crew.start()
         came = list(completed)
         crew.join()
@@ -175,7 +173,7 @@ def test_time_limits_of_many_calls() -> None:
         dice = chance("limits")
         limited = [pool.at(timeout=dice.random() / 100).submit(ran.append, n) for n in range(number)]
         free = [pool.submit(int) for _ in range(100)]
-        assert wait([*limited, *free], 60).not_done == set(), SAID
+        assert wait([*limited, *free], LIMIT).not_done == set(), SAID
     assert not any(future.cancelled() for future in free)
     assert Counter(ran) == Counter(n for n, future in enumerate(limited) if not future.cancelled()), SAID
 
@@ -202,7 +200,7 @@ def test_an_executor_that_is_shut_down_while_many_submit() -> None:
             taken = len(futures)
             assert all(future.done() for future in futures[:taken]), SAID
             crew.join()
-        assert wait(futures, 60).not_done == set(), SAID
+        assert wait(futures, LIMIT).not_done == set(), SAID
         assert len(ran) == len(futures)
 
 
@@ -212,10 +210,12 @@ def test_the_memory_of_a_bounded_executor_is_flat() -> None:
         def run(number: int) -> int:
             for _ in range(number):
                 pool.submit(int)
-            pool.submit(int).result(60)
+            pool.submit(int).result(LIMIT)
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-        before = run(max(TASKS // 10, 10_000))
-        after = run(TASKS)
-        assert after - before < 4096, f"{(after - before)} KiB more"
+        # What leaks, leaks each time; how many results wait to be freed at most is chance.
+        peaks = [run(max(TASKS // 10, 10_000))]
+        while len(peaks) < 2 or (len(peaks) < 6 and peaks[-1] - peaks[-2] >= 4096):
+            peaks.append(run(TASKS))
+        assert peaks[-1] - peaks[-2] < 4096, f"{peaks} KiB"
     assert pool.stats().waiting == 0

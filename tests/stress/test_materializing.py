@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from interlock import queue, threading
 
-from tests.stress.crew import Crew, chance, restless
+from tests.stress.crew import LIMIT, Crew, chance, restless
 
 ROUNDS = 60
 
@@ -18,8 +18,8 @@ def test_waiting_getters_putters_and_joiners_survive_materializing(look: str) ->
         got: list[object] = []
         crew = Crew(threading.Thread)
         crew.add(lambda q=q, got=got: got.append(q.get()))
-        crew.add(lambda q=q, got=got: got.extend(q.get_many(1, timeout=50)))
-        crew.add(lambda full=full: full.put("second", timeout=50))
+        crew.add(lambda q=q, got=got: got.extend(q.get_many(1, timeout=LIMIT)))
+        crew.add(lambda full=full: full.put("second", timeout=LIMIT))
         crew.add(lambda full=full: full.join())
         for thing in (q, full):
             crew.add(getattr, thing, look)

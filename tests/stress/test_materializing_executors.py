@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 from interlock.concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 
-from tests.stress.crew import SEED, Crew, chance, restless
-
-pytestmark = pytest.mark.timeout(110)
+from tests.stress.crew import LIMIT, SEED, Crew, chance, restless
 
 ROUNDS = int(os.environ.get("INTERLOCK_STRESS_ROUNDS", "30"))
 EACH = 40
@@ -66,7 +64,7 @@ def test_no_call_is_lost_or_made_twice(name: str) -> None:
             crew.add(look, pool)
         with restless():
             crew.run()
-            assert wait(futures, 60).not_done == set(), SAID
+            assert wait(futures, LIMIT).not_done == set(), SAID
             assert list(pool.map(abs, range(-5, 0))) == [5, 4, 3, 2, 1]
             pool.shutdown()
         assert Counter(ran) == Counter((me, n) for me in range(4) for n in range(EACH)), SAID
@@ -82,7 +80,10 @@ def test_idle_workers_are_used_after_materializing() -> None:
             for _ in range(idle):
                 pool.submit(int)
             assert pool._idle_semaphore is pool._idle_semaphore
-            assert sorted(f.result(60) for f in [pool.submit(meeting.wait, 50) for _ in range(2)]) == [0, 1]
+            assert sorted(f.result(LIMIT) for f in [pool.submit(meeting.wait, LIMIT) for _ in range(2)]) == [
+                0,
+                1,
+            ]
 
 
 def test_waiters_learn_of_futures_that_are_materialized_meanwhile() -> None:
@@ -91,9 +92,11 @@ def test_waiters_learn_of_futures_that_are_materialized_meanwhile() -> None:
         futures = [Future() for _ in range(30)]
         came: list[Any] = []
         crew = Crew(threading.Thread)
-        crew.add(lambda futures=futures, came=came: came.extend(as_completed(futures, 60)))
-        crew.add(lambda futures=futures, came=came: came.extend(wait(futures, 60).done))
-        crew.add(lambda futures=futures, came=came: came.extend(f for f in futures if f.result(60) is None))
+        crew.add(lambda futures=futures, came=came: came.extend(as_completed(futures, LIMIT)))
+        crew.add(lambda futures=futures, came=came: came.extend(wait(futures, LIMIT).done))
+        crew.add(
+            lambda futures=futures, came=came: came.extend(f for f in futures if f.result(LIMIT) is None)
+        )
         materialized, ended = futures.copy(), futures.copy()
         dice.shuffle(materialized), dice.shuffle(ended)
         crew.add(lambda materialized=materialized: [f._waiters for f in materialized])
@@ -112,8 +115,8 @@ def test_an_executor_that_is_materialized_and_collected_ends_its_workers() -> No
         if number % 2:
             assert pool._idle_semaphore
         del pool
-        assert [future.result(60) for future in futures] == [n * n for n in range(20)]
+        assert [future.result(LIMIT) for future in futures] == [n * n for n in range(20)]
         for thread in threads:
-            thread.join(60)
+            thread.join(LIMIT)
             assert not thread.is_alive(), SAID
         assert reference() is None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from interlock import threading
 
-from tests.stress.crew import Crew, chance, restless
+from tests.stress.crew import LIMIT, Crew, chance, restless
 
 CONDITIONS: dict[str, Callable[[], Any]] = {
     "RLock": threading.Condition,
@@ -95,12 +95,12 @@ def test_notify_all_wakes_all_who_wait() -> None:
             with condition:
                 arrived[0] += 1
                 condition.notify_all()
-                assert condition.wait_for(lambda step=step: steps[0] >= step, 50)
+                assert condition.wait_for(lambda step=step: steps[0] >= step, LIMIT)
 
     def lead() -> None:
         for step in range(1, rounds + 1):
             with condition:
-                assert condition.wait_for(lambda step=step: arrived[0] == threads * step, 50)
+                assert condition.wait_for(lambda step=step: arrived[0] == threads * step, LIMIT)
                 steps[0] = step
                 condition.notify_all()
 
@@ -118,7 +118,7 @@ def test_who_waits_when_an_event_is_set_gets_through_though_it_is_cleared_at_onc
 
     def wait() -> None:
         for _ in range(rounds):
-            assert there.wait(50)
+            assert there.wait(LIMIT)
             through[0] += 1
             there.clear()
             back.set()
@@ -126,7 +126,7 @@ def test_who_waits_when_an_event_is_set_gets_through_though_it_is_cleared_at_onc
     def send() -> None:
         for number in range(rounds):
             there.set()
-            assert back.wait(50)
+            assert back.wait(LIMIT)
             back.clear()
             assert through[0] == number + 1
 
@@ -175,7 +175,7 @@ def test_parties_step_through_a_barrier_together(parties: int) -> None:
     def step(me: int) -> None:
         for number in range(rounds):
             position[me] = number
-            indices[number].append(barrier.wait(50))
+            indices[number].append(barrier.wait(LIMIT))
             assert max(position) - min(position) <= 1
 
     crew = Crew(threading.Thread)

@@ -6,7 +6,7 @@ import pytest
 from interlock import threading
 from interlock.multiprocessing.pool import ThreadPool
 
-from tests.stress.crew import Crew, chance, restless
+from tests.stress.crew import LIMIT, Crew, chance, restless
 
 ROUNDS = 40
 CALLS = 30
@@ -30,13 +30,13 @@ def test_materializing_a_pool_under_load_loses_nothing(look: str, workers: int) 
             results = [pool.apply_async(call, (base + x,), callback=called.append) for x in range(CALLS)]
             if look in ("result", "all"):
                 vars(results[CALLS // 2])
-            got.extend(result.get(60) for result in results)
+            got.extend(result.get(LIMIT) for result in results)
 
         def mapped(base: int, pool=pool, called=called, got=got, call=call) -> None:
             result = pool.map_async(call, range(base, base + CALLS), 4, callback=called.extend)
             if look in ("result", "all"):
                 vars(result)
-            got.extend(result.get(60))
+            got.extend(result.get(LIMIT))
 
         def imap(base: int, pool=pool, called=called, got=got, call=call) -> None:
             for method in (pool.imap, pool.imap_unordered):

@@ -99,7 +99,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     command = ["cargo", "clippy", "--quiet", "--offline", "--all-targets", "--message-format=json"]
     env = {**os.environ, "CLIPPY_CONF_DIR": str(ROOT), "CARGO_TARGET_DIR": str(root / "target")}
     done = subprocess.run(
-        command, cwd=root, env=env, capture_output=True, text=True, timeout=110, check=False
+        command, cwd=root, env=env, capture_output=True, text=True, timeout=250, check=False
     )
     said: dict[str, str] = {}
     for line in done.stdout.splitlines():

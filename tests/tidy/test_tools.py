@@ -103,7 +103,7 @@ def test_each_task_of_the_makefile_has_its_session() -> None:
     )
     assert named
     command = [str(NOX), "-m", "nox", "--session", *named[1].split(), "--list"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert not done.returncode, done.stdout + done.stderr
 
 
@@ -113,7 +113,7 @@ def test_an_interpreter_may_have_requirements_of_its_own() -> None:
         "import noxfile as n; print(*(n.requirements('test', of).name for of in ('3.13t', '3.13', '3.14t')))"
     )
     done = subprocess.run(
-        [str(NOX), "-c", asked], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [str(NOX), "-c", asked], cwd=ROOT, capture_output=True, text=True, timeout=200, check=True
     )
     assert done.stdout.split() == ["test-3.13t.txt", "test.txt", "test.txt"]
 
@@ -129,7 +129,7 @@ def test_a_task_goes_on_after_a_failure_and_then_fails(tmp_path: Path) -> None:
         "def task(session): each(session, {}, [('echo', 'one'), ('false',), ('no-such-command',), ('echo', 'four')])\n"
     )
     command = [str(NOX), "-m", "nox", "--noxfile", str(tmp_path / "noxfile.py")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode
     assert done.stdout.split() == ["one", "four"]
     assert "failed: false, no-such-command" in done.stderr
@@ -143,7 +143,7 @@ def test_clean_removes_what_the_tasks_made_and_nothing_else(tmp_path: Path) -> N
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     env = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
-    subprocess.run(["make", "clean"], cwd=tmp_path, env=env, check=True, timeout=60)
+    subprocess.run(["make", "clean"], cwd=tmp_path, env=env, check=True, timeout=200)
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"Makefile", *kept}
 

@@ -20,7 +20,7 @@ def run(*arguments: str) -> str:
     """The output of Python with these arguments, if it fails."""
     env = {**os.environ, "MYPYPATH": str(ROOT / "python")}
     command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=250)
     return done.stdout + done.stderr if done.returncode else ""
 
 

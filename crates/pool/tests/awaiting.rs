@@ -36,8 +36,8 @@ fn run<F: Future>(future: F) -> F::Output {
             return output;
         }
         let before = std::time::Instant::now();
-        std::thread::park_timeout(Duration::from_secs(20));
-        assert!(before.elapsed() < Duration::from_secs(20), "nobody woke it");
+        std::thread::park_timeout(Duration::from_secs(60));
+        assert!(before.elapsed() < Duration::from_secs(60), "nobody woke it");
     }
 }
 

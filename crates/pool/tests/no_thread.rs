@@ -28,7 +28,7 @@ fn submit_together(pool: &ThreadPool) -> usize {
         together.wait();
         let refused = match pool.submit(|| 7) {
             Ok(task) => {
-                let done = task.result_until(Deadline::after(Duration::from_secs(10)));
+                let done = task.result_until(Deadline::after(Duration::from_secs(60)));
                 assert_eq!(done.unwrap().unwrap(), 7);
                 return 0;
             }

@@ -22,7 +22,7 @@ fn pending(count: usize) -> Vec<Numbers> {
 
 /// A wait that a lost notification does not make endless.
 fn long() -> WaitContext<'static> {
-    WaitContext::until(Deadline::after(Duration::from_secs(20)))
+    WaitContext::until(Deadline::after(Duration::from_secs(60)))
 }
 
 /// Runs both bodies on each chunk of outcomes at the same time, on two threads: the first from the front, the second from

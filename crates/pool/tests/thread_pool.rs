@@ -12,7 +12,7 @@ use interlock_sync::Event;
 use interlock_wait::{Deadline, ThreadId};
 
 fn long() -> Deadline {
-    Deadline::after(Duration::from_secs(20))
+    Deadline::after(Duration::from_secs(60))
 }
 
 /// Keeps one worker busy until the event is set; it is at it when this returns.

@@ -8,7 +8,7 @@ mod common;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Counts, Handles, Runs, eventually};
+use common::{Counts, Handles, Runs, eventually, ever_later};
 use interlock_sync::{Lock, NotHeld, RLock, Saved, WaitError};
 use interlock_wait::{Deadline, ThreadId, WaitContext};
 
@@ -138,25 +138,27 @@ fn a_thread_that_keeps_taking_a_lock_does_not_starve_a_waiter() {
 fn a_signal_handler_gets_the_lock_that_its_thread_waits_for() {
     let lock = Lock::new();
     lock.acquire();
-    let handled = std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| {
-            let mut handled = false;
-            let mut host = Handles(|| {
-                handled = true;
-                // A hand-over is due: this release would do it if the waiter were not in a signal handler.
-                lock.release().unwrap();
-                assert!(lock.try_acquire());
-                lock.release().unwrap();
-                false
-            });
-            let mut context = WaitContext::hosted(Deadline::after(SOON), &mut host);
-            lock.acquire_with(&mut context).unwrap();
+    let gets_it = |deadline| {
+        let mut handled = false;
+        let mut host = Handles(|| {
+            handled = true;
+            // A hand-over is due: this release would do it if the waiter were not in a signal handler.
             lock.release().unwrap();
-            handled
+            assert!(lock.try_acquire());
+            lock.release().unwrap();
+            false
         });
+        let result = lock.acquire_with(&mut WaitContext::hosted(deadline, &mut host));
+        handled.then(|| {
+            result.unwrap();
+            lock.release().unwrap();
+        })
+    };
+    let handled = std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| ever_later().find_map(gets_it));
         waiter.join().unwrap()
     });
-    assert!(handled && !lock.is_locked());
+    assert!(handled.is_some() && !lock.is_locked());
 }
 
 #[test]

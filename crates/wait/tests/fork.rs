@@ -19,7 +19,7 @@ const RESOURCE: Resource = Resource {
 
 type Line = WordLock<WaitQueue>;
 
-/// Runs `body` in a forked child. Whether it returned true there, within ten seconds.
+/// Runs `body` in a forked child. Whether it returned true there, within a minute.
 fn in_a_child(body: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child runs `body`, which allocates and uses the engine, and ends; the C library's allocator can be used
     // in the child of a process with threads.
@@ -27,7 +27,7 @@ fn in_a_child(body: impl FnOnce() -> bool) -> bool {
     assert!(child >= 0);
     if child == 0 {
         // SAFETY: the alarm ends a child that hangs; `_exit` ends it without running what is left of the test.
-        unsafe { libc::alarm(10) };
+        unsafe { libc::alarm(60) };
         let status = if body() { 0 } else { 1 };
         // SAFETY: as above.
         unsafe { libc::_exit(status) };

@@ -100,7 +100,7 @@ impl Child {
         assert!(child >= 0);
         if child == 0 {
             // SAFETY: the alarm ends a child that hangs; `_exit` ends it without running what is left of the test.
-            unsafe { libc::alarm(20) };
+            unsafe { libc::alarm(60) };
             let status = if body() { 0 } else { 1 };
             // SAFETY: as above.
             unsafe { libc::_exit(status) };

@@ -22,8 +22,8 @@ def spin():
 
 thread = threading.Thread(target=spin, daemon=True)
 thread.start()
-began.wait(10)
+began.wait(60)
 hit = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
-thread.join(10)
+thread.join(60)
 print(hit, outcome, thread.is_alive())
 print(ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped)))

@@ -15,7 +15,7 @@ async def main():
 
     def from_outside():
         future = asyncio.run_coroutine_threadsafe(asyncio.sleep(0, "slept"), loop)  # sleep: it gives a value
-        results.append(future.result(10))
+        results.append(future.result(60))
         loop.call_soon_threadsafe(arrived.set)
 
     thread = threading.Thread(target=from_outside)

@@ -25,11 +25,11 @@ started = threading.Barrier(len(waits) + 2)
 
 
 def begin(wait):
-    started.wait(10)
+    started.wait(60)
     wait()
 
 
 for wait in (*waits, wait_for):
     threading.Thread(target=begin, args=(wait,), daemon=True).start()
-started.wait(10)
+started.wait(60)
 print("ends", flush=True)

@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 atexit.register(print, "atexit: registered first")
 atexit.register(print, "atexit: registered last")
 pool, gate = ThreadPoolExecutor(1), threading.Event()
-pool.submit(gate.wait, 1)
+pool.submit(gate.wait)
 pool.submit(print, "the pool's last call")
 
 
 def last():
     threading.main_thread().join()
-    gate.set()
     pool.shutdown()
     print("a thread that is no daemon", flush=True)
 
 
 threading.Thread(target=last).start()
+threading._register_atexit(gate.set)
 threading._register_atexit(print, "threading's own handler")
 print("the end of the program")

@@ -3,7 +3,7 @@
 import threading
 
 order, lock = [], threading.Lock()
-barrier = threading.Barrier(3, action=lambda: order.append("--"), timeout=10)
+barrier = threading.Barrier(3, action=lambda: order.append("--"), timeout=60)
 
 
 def phases(name):

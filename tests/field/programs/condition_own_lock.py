@@ -49,7 +49,7 @@ thread, got = threading.Thread(target=produce), []
 thread.start()
 while len(got) < 5:
     with empty:
-        empty.wait_for(lambda: items, 10)
+        empty.wait_for(lambda: items, 60)
         got.append(items.pop(0))
         full.notify()
 thread.join()

@@ -25,11 +25,11 @@ one, other = threading.Event(), threading.Event()
 either = OrEvent(one, other)
 print(one._flag, one.is_set(), either.any.wait(0))
 other.set()
-print(either.any.wait(10), one.wait(0), other._flag)
+print(either.any.wait(60), one.wait(0), other._flag)
 other.clear()
 print(either.any.is_set())
 with one._cond:
     one._flag = True
     one._cond.notify_all()
-print(one.is_set(), one.wait(10), isinstance(one._cond, threading.Condition))
+print(one.is_set(), one.wait(60), isinstance(one._cond, threading.Condition))
 print(sorted(name for name in vars(threading.Event())))

@@ -27,7 +27,7 @@ class Worker(threading.Thread):
 worker = Worker(name="worker", daemon=True)
 print(worker, worker.is_alive(), worker.ident)
 worker.start()
-worker._done.wait(10)
+worker._done.wait(60)
 worker.stop()
 worker.join()
 print(worker.stopped, worker._pending[:3], worker._close, worker.is_alive(), worker.daemon)

@@ -24,7 +24,7 @@ gate, began = threading.Event(), threading.Event()
 
 def hold():
     began.set()
-    gate.wait(10)
+    gate.wait(60)
 
 
 with ThreadPoolExecutor(1) as pool:
@@ -32,7 +32,7 @@ with ThreadPoolExecutor(1) as pool:
     show(pool.submit(fail, 2).exception)
     show(lambda: list(pool.map(fail, [3, 4])))
     running = pool.submit(hold)
-    began.wait(10)
+    began.wait(60)
     waiting = pool.submit(fail, 5)
     print(running.cancel(), waiting.cancel(), waiting.cancelled(), waiting.done())
     show(waiting.result)

@@ -10,12 +10,12 @@ began = threading.Event()
 
 def hang():
     began.set()
-    threading.Event().wait(0.2)
-    print("this line comes after the exit was decided", flush=True)
+    threading.Event().wait()
+    print("this line never comes", flush=True)
 
 
 pool.submit(hang)
-began.wait(10)
+began.wait(60)
 print(len(pools._threads_queues), {type(thread).__name__ for thread in pools._threads_queues})
 pools._threads_queues.clear()
 print(len(pools._threads_queues), flush=True)

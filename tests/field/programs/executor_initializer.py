@@ -16,7 +16,7 @@ barrier = threading.Barrier(2)
 
 
 def use(_):
-    barrier.wait(10)
+    barrier.wait(60)
     return local.connection
 
 
@@ -35,7 +35,7 @@ logging.getLogger("concurrent.futures").addHandler(logging.NullHandler())
 logging.getLogger("concurrent.futures").propagate = False
 pool = ThreadPoolExecutor(1, initializer=fail)
 try:
-    print(pool.submit(int).result(10))
+    print(pool.submit(int).result(60))
 except BrokenThreadPool as error:
     print(type(error).__name__, error)
 try:

@@ -11,13 +11,13 @@ gate, began, order = threading.Event(), threading.Event(), []
 
 def first():
     began.set()
-    gate.wait(10)
+    gate.wait(60)
 
 
 pool.submit(first)
-began.wait(10)
+began.wait(60)
 futures = [pool.submit(order.append, number) for number in range(5)]
 gate.set()
 for future in futures:
-    future.result(10)
+    future.result(60)
 print(order)

@@ -14,7 +14,7 @@ def arguments():
 
 
 def work(number):
-    gate.wait(10)
+    gate.wait(60)
     return -number
 
 

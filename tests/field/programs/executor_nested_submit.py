@@ -22,5 +22,5 @@ def crawl(page):
 
 with ThreadPoolExecutor(3) as pool:
     pool.submit(crawl, 0)
-    print(done.wait(10))
+    print(done.wait(60))
 print(sorted(seen))

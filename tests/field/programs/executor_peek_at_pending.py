@@ -8,7 +8,7 @@ gate, began = threading.Event(), threading.Semaphore(0)
 
 def job():
     began.release()
-    gate.wait(10)
+    gate.wait(60)
 
 
 pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="job")

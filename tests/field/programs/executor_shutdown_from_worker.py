@@ -8,7 +8,7 @@ gate, order = threading.Event(), []
 
 
 def end():
-    gate.wait(10)
+    gate.wait(60)
     pool.shutdown(wait=False)
     order.append("shut down")
     try:
@@ -20,6 +20,6 @@ def end():
 futures = [pool.submit(end), pool.submit(order.append, "queued")]
 gate.set()
 for future in futures:
-    future.result(10)
+    future.result(60)
 print(order)
 pool.shutdown(wait=True, cancel_futures=True)

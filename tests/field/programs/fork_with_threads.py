@@ -15,12 +15,12 @@ lock, q = threading.Lock(), queue.Queue()
 def hold():
     with lock:
         began.set()
-        gate.wait(10)
+        gate.wait(60)
 
 
 thread = threading.Thread(target=hold)
 thread.start()
-began.wait(10)
+began.wait(60)
 sys.stdout.flush()
 pid = os.fork()
 if pid == 0:
@@ -29,7 +29,7 @@ if pid == 0:
     done.start()
     with ThreadPoolExecutor(2) as pool:
         squares = list(pool.map(pow, [1, 2, 3], [2, 2, 2]))
-    print(names, thread.is_alive(), q.get(timeout=10), squares, lock.acquire(timeout=0.01), flush=True)
+    print(names, thread.is_alive(), q.get(timeout=60), squares, lock.acquire(timeout=0.01), flush=True)
     os._exit(7)
 _, status = os.waitpid(pid, 0)
 gate.set()

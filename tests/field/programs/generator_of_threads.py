@@ -39,7 +39,7 @@ class Prefetch:
 
     def close(self):
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join(60)
         return self._thread.is_alive()
 
 

@@ -37,7 +37,7 @@ class Flight:
                 future.set_result(self._function(key))
             except Exception as error:
                 future.set_exception(error)
-        return future.result(10)
+        return future.result(60)
 
 
 for kind in (Once, Flight):

@@ -18,9 +18,9 @@ with ThreadPool(3) as pool:
     except ZeroDivisionError as error:
         print(error)
     pool.map_async(reciprocal, [1], callback=lambda value: (heard.append(value), told.set()))
-    print(told.wait(10), heard)
+    print(told.wait(60), heard)
     result = pool.apply_async(reciprocal, (0,), error_callback=lambda error: heard.append(str(error)))
-    result.wait(10)
+    result.wait(60)
     print(result.ready(), result.successful(), len(pool._pool))
 pool = Pool(2)
 print(pool.map(len, ["a", "bb"]), type(pool).__name__)

@@ -10,8 +10,8 @@ def square(number):
 def child(q, lock, event, barrier, value):
     with lock:
         value.value += 1
-    barrier.wait(20)
-    q.put(event.wait(20))
+    barrier.wait(60)
+    q.put(event.wait(60))
 
 
 def main():
@@ -22,14 +22,14 @@ def main():
         children = [context.Process(target=child, args=(q, lock, event, barrier, value)) for _ in range(2)]
         for process in children:
             process.start()
-        barrier.wait(20)
+        barrier.wait(60)
         event.set()
-        print(method, sorted(q.get(timeout=20) for _ in children), value.value)
+        print(method, sorted(q.get(timeout=60) for _ in children), value.value)
         for process in children:
-            process.join(20)
+            process.join(60)
         print([process.exitcode for process in children])
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        print(pool.map(square, range(5)), pool.apply_async(square, (7,)).get(20))
+        print(pool.map(square, range(5)), pool.apply_async(square, (7,)).get(60))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ with q.mutex:
     q.unfinished_tasks = 0
     q.all_tasks_done.notify_all()
     q.not_full.notify_all()
-put.join(10)
-print(dropped, q.get(timeout=10), q.unfinished_tasks, q.full(), q.maxsize)
+put.join(60)
+print(dropped, q.get(timeout=60), q.unfinished_tasks, q.full(), q.maxsize)
 q.maxsize = 1
 q.put("one")
 print(q.full())

@@ -42,11 +42,11 @@ for delay in (0.03, 0.01, 0.02):
     scheduler.at(now + delay, lambda delay=delay: order.append(delay))
 scheduler.start()
 scheduler.close()
-scheduler.join(10)
+scheduler.join(60)
 print(order, scheduler.is_alive())
 standard, ran = sched.scheduler(time.monotonic), []
 for delay in (0.02, 0.01):
-    standard.enter(delay, 1, ran.append, (delay,))
+    standard.enterabs(now + delay, 1, ran.append, (delay,))
 thread = threading.Thread(target=standard.run)
 thread.start()
 thread.join()

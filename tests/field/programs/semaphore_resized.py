@@ -29,7 +29,7 @@ thread = threading.Thread(target=enter)
 thread.start()
 print(entered.is_set())
 semaphore.resize(3)
-thread.join(10)
+thread.join(60)
 print(entered.is_set(), semaphore._value, semaphore.limit)
 plain = threading.Semaphore(2)
 plain._value = 0

@@ -19,7 +19,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def fetch(number):
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/{number}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/{number}", timeout=60) as answer:
         return answer.read().decode()
 
 

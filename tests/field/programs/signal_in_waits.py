@@ -15,8 +15,9 @@ heard = []
 
 def handler(number, frame):
     heard.append(number == signal.SIGALRM)
-    if len(heard) % 2 == 0:
+    if len(heard) == 2:
         raise Alarm
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 signal.signal(signal.SIGALRM, handler)
@@ -25,14 +26,13 @@ lock.acquire()
 condition.acquire()
 waits = {"get": q.get, "acquire": lock.acquire, "event": event.wait, "condition": condition.wait}
 for name, wait in waits.items():
-    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
         wait()
     except Alarm:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         print(name, "ended by the handler", len(heard))
     heard.clear()
 print(q.empty(), lock.locked(), event.is_set(), condition._is_owned())
 signal.signal(signal.SIGUSR1, lambda *_: event.set())
 os.kill(os.getpid(), signal.SIGUSR1)
-print(event.wait(10))
+print(event.wait(60))

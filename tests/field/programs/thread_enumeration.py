@@ -7,15 +7,15 @@ began, gate = threading.Barrier(4), threading.Event()
 
 
 def deep_inside():
-    began.wait(10)
-    gate.wait(10)
+    began.wait(60)
+    gate.wait(60)
 
 
 before = threading.active_count()
 threads = [threading.Thread(target=deep_inside, name=f"worker {n}", daemon=n == 2) for n in range(3)]
 for thread in threads:
     thread.start()
-began.wait(10)
+began.wait(60)
 print(
     threading.active_count() - before, [t.name for t in threading.enumerate() if t.name.startswith("worker")]
 )

@@ -21,7 +21,7 @@ def tick(word, times=1):
 timer = Repeat(0.001, tick, ["x"], {"times": 2})
 timer.daemon = True
 timer.start()
-third.wait(10)
+third.wait(60)
 timer.cancel()
 timer.join()
 print(count[:3], timer.finished.is_set(), timer.interval, timer.args, timer.kwargs)
@@ -34,7 +34,7 @@ fired = []
 for word in ("a", "ab", "abc"):
     if word != "a":
         debounce.cancel()
-    debounce = threading.Timer(0.01, fired.append, (word,))
+    debounce = threading.Timer(0.01 if word == "abc" else 60, fired.append, (word,))
     debounce.start()
 debounce.join()
-print(fired[-1])
+print(fired)

@@ -5,16 +5,24 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use interlock_wait::{Host, Slept};
+use interlock_wait::{Deadline, Host, Slept};
 
-/// Waits until `condition` holds; fails the test if that takes ten seconds.
+/// Waits until `condition` holds; fails the test if that takes a minute, more than the busiest machine needs.
 #[track_caller]
 pub(crate) fn eventually(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(10);
+    let limit = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < limit, "this should have come true long ago");
         std::thread::yield_now();
     }
+}
+
+/// Deadlines for a wait that has to begin before its deadline. On a busy machine the first ones may have passed by then.
+pub(crate) fn ever_later() -> impl Iterator<Item = Deadline> {
+    let millis = [20, 200, 2_000, 20_000, 60_000];
+    millis
+        .into_iter()
+        .map(|millis| Deadline::after(Duration::from_millis(millis)))
 }
 
 /// A host that counts the sleeps that its thread has begun: then the thread stands in line.

@@ -7,26 +7,20 @@ threads of its body.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import repeat
 from statistics import median
-from time import perf_counter_ns, thread_time_ns
+from time import perf_counter_ns
 
 from case import Body
 
 MOST = 1 << 30
 
-now_ns = perf_counter_ns
-"""The clock."""
+Clock = Callable[[], int]
+"""Returns nanoseconds."""
 
 
-def count_processor_time() -> None:
-    """From now on, measure the processor time of the calling thread: for a machine on which others work too."""
-    global now_ns
-    now_ns = thread_time_ns
-
-
-def timed(body: Body, n: int) -> int:
+def timed(body: Body, n: int, now_ns: Clock = perf_counter_ns) -> int:
     """Return the nanoseconds that ``body(n)`` takes, after a garbage collection."""
     gc.collect()
     start = now_ns()
@@ -34,19 +28,21 @@ def timed(body: Body, n: int) -> int:
     return now_ns() - start
 
 
-def size(body: Body, multiple: int, least: int, sample_ms: float) -> int:
+def size(body: Body, multiple: int, least: int, sample_ms: float, now_ns: Clock = perf_counter_ns) -> int:
     """Return how many operations fill a sample. Finding this out warms up the body.
 
     It uses the shortest of three tries; otherwise one bad moment of a busy machine would make all samples tiny.
     """
     wanted = sample_ms * 1e6
     n = max(least // multiple, 1) * multiple
-    while (elapsed := min(timed(body, n) for _ in range(3))) < wanted / 4 and n < MOST:
+    while (elapsed := min(timed(body, n, now_ns) for _ in range(3))) < wanted / 4 and n < MOST:
         n *= 2 if elapsed > wanted / 100 else 8
     return max(least // multiple, round(n * wanted / elapsed / multiple), 1) * multiple
 
 
-def in_turn(bodies: Mapping[str, Body], sizes: Mapping[str, int], rounds: int) -> dict[str, list[float]]:
+def in_turn(
+    bodies: Mapping[str, Body], sizes: Mapping[str, int], rounds: int, now_ns: Clock = perf_counter_ns
+) -> dict[str, list[float]]:
     """Take ``rounds`` samples of each body, one of each per round: nanoseconds per operation.
 
     The first round is not counted. The garbage collector is off during all samples.
@@ -55,10 +51,10 @@ def in_turn(bodies: Mapping[str, Body], sizes: Mapping[str, int], rounds: int) -
     gc.disable()
     try:
         for label, body in bodies.items():
-            timed(body, sizes[label])
+            timed(body, sizes[label], now_ns)
         for _ in range(rounds):
             for label, body in bodies.items():
-                samples[label].append(timed(body, sizes[label]) / sizes[label])
+                samples[label].append(timed(body, sizes[label], now_ns) / sizes[label])
     finally:
         gc.enable()
     return samples

@@ -17,6 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import median
+from time import perf_counter_ns, thread_time_ns
 
 import machine
 import measure
@@ -84,8 +85,6 @@ def run(interpreter: Interpreter, args: argparse.Namespace) -> Times:
 def work(args: argparse.Namespace) -> None:
     """Measure in this interpreter; print the nanoseconds per run of each statement as JSON."""
     faulthandler.dump_traceback_later(LIMIT - 10, exit=True)
-    if args.cpu:
-        measure.count_processor_time()
     chosen = [case for case in ALL if not args.only or args.only in f"{case.kind} {case.call}"]
     both = [namespaces.load(name) for name in ("std", "interlock")]
     json.dump({title(case): measured(case, both, args) for case in chosen}, sys.stdout)
@@ -93,10 +92,11 @@ def work(args: argparse.Namespace) -> None:
 
 def measured(case: Method, both: list[namespaces.Namespace], args: argparse.Namespace) -> list[float]:
     """The medians of the standard library and of Interlock."""
+    now_ns = thread_time_ns if args.cpu else perf_counter_ns
     gc.disable()
     bodies = {ns.name: case.prepare(ns) for ns in both}
-    sizes = {name: measure.size(body, 1, 1, args.sample_ms) for name, body in bodies.items()}
-    samples = measure.in_turn(bodies, sizes, args.rounds)
+    sizes = {name: measure.size(body, 1, 1, args.sample_ms, now_ns) for name, body in bodies.items()}
+    samples = measure.in_turn(bodies, sizes, args.rounds, now_ns)
     return [median(samples[ns.name]) for ns in both]
 
 

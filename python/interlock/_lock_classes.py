@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from operator import methodcaller
-
 from interlock import _interlock
 from interlock._materialize import conditions_are, fresh, make_native, ways_in
 from interlock._originals import originals
@@ -140,13 +138,13 @@ def _init_condition(condition: Any, lock: Any = None) -> None:
 
 _std_init_condition: Any = _std.Condition.__init__  # takes more kinds of locks than its stub says
 conditions_are(Condition)
-_permits = methodcaller("_interlock_permits")
+_permits = _interlock.Semaphore._interlock_permits
 
 make_native(
     Event,
     _std.Event,
     _event,
-    {"_cond": None, "_flag": methodcaller("_interlock_flag")},
+    {"_cond": None, "_flag": _interlock.Event._interlock_flag},
     ("is_set", "set", "clear", "wait"),
 )
 make_native(
@@ -161,7 +159,7 @@ make_native(
     BoundedSemaphore,
     _std.BoundedSemaphore,
     _bounded_semaphore,
-    {"_cond": None, "_value": _permits, "_initial_value": methodcaller("_interlock_bound")},
+    {"_cond": None, "_value": _permits, "_initial_value": _interlock.Semaphore._interlock_bound},
     ("release",),  # the others are those of `Semaphore`, or of a class in between
     called=("release",),
     unbounded=_StdSemaphore.__init__,
@@ -171,7 +169,7 @@ make_native(
     _std.Condition,
     _condition,
     {
-        "_lock": methodcaller("_interlock_lock"),
+        "_lock": _interlock.Condition._interlock_lock,
         "_waiters": None,
         "_is_owned": None,
         "_release_save": None,
@@ -182,6 +180,7 @@ make_native(
     },
     ("wait", "notify", "notify_all", "__enter__", "__exit__"),
     called=("notify",),
+    kept=("acquire", "release", "locked"),
     __init__=_init_condition,
 )
 make_native(
@@ -192,9 +191,9 @@ make_native(
         "_cond": None,
         "_action": None,
         "_timeout": None,
-        "_parties": methodcaller("_interlock_parties"),
-        "_count": methodcaller("_interlock_count"),
-        "_state": methodcaller("_interlock_state"),
+        "_parties": _interlock.Barrier._interlock_parties,
+        "_count": _interlock.Barrier._interlock_count,
+        "_state": _interlock.Barrier._interlock_state,
     },
     ("wait", "reset", "abort"),
     go_on=_go_on,

@@ -38,6 +38,7 @@ def make_native(
     methods: Iterable[str],
     hooks: Iterable[str] = (),
     called: Iterable[str] = (),
+    kept: Iterable[str] = (),
     **functions: Any,
 ) -> None:
     """Make the objects of `cls` native until somebody looks inside. Call it once, right after defining the class.
@@ -53,6 +54,7 @@ def make_native(
         hooks: public names that are hooks, as the private ones of `std` are.
         called: public names that the methods of `std` look up on the object. The engine's methods look them up only if
             the object's class is a derived one.
+        kept: names in `inside` whose values never change, so that an object keeps what was read.
         functions: what a materialized object has under these names instead of the function of `std`.
 
     Does not block.
@@ -72,7 +74,7 @@ def make_native(
     inherited = _inherited_internals(cls)
     for name, read in inside.items():
         if name not in inherited:
-            setattr(cls, name, Internal(name, read))
+            setattr(cls, name, Internal(name, read, name in kept))
     _keep_own(cls, std)
     standard = Standard(std, look, used, frozenset(public | inside.keys()), attributes)
     cls._interlock_standard = standard  # type: ignore[attr-defined]

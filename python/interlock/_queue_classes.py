@@ -5,7 +5,6 @@ Their methods for event loops are here, too.
 
 from __future__ import annotations
 
-from operator import methodcaller
 from queue import Empty, Full
 from types import GenericAlias
 
@@ -131,14 +130,14 @@ for _class, _like in (
         _like,
         _attributes_like(_like),
         {
-            "maxsize": methodcaller("_interlock_maxsize"),
+            "maxsize": _EngineQueue._interlock_maxsize,
             "queue": None,
             "mutex": None,
             "not_empty": None,
             "not_full": None,
             "all_tasks_done": None,
-            "unfinished_tasks": methodcaller("_interlock_unfinished"),
-            "is_shutdown": methodcaller("_interlock_shut_down"),
+            "unfinished_tasks": _EngineQueue._interlock_unfinished,
+            "is_shutdown": _EngineQueue._interlock_shut_down,
         },
         ("put", "get") if _class is Queue else (),  # a class in between may override them
         called=("put", "get"),

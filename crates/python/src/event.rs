@@ -16,7 +16,7 @@ use crate::stand_in::{self, WaitsInside};
 /// if it is cleared at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Event {
-    engine: engine::Event,
+    pub(crate) engine: engine::Event,
 }
 
 #[pymethods]

@@ -303,16 +303,19 @@ pub(crate) struct Internal {
     name: Py<PyString>,
     /// Reads the attribute of a native object, if that need not materialize it.
     read: Option<Py<PyAny>>,
+    /// Whether an object keeps what was read, because it never changes: the next lookup finds it at once.
+    keep: bool,
 }
 
 #[pymethods]
 impl Internal {
     #[new]
-    #[pyo3(signature = (name, read = None))]
-    fn new(name: Bound<'_, PyString>, read: Option<Py<PyAny>>) -> Self {
+    #[pyo3(signature = (name, read = None, keep = false))]
+    fn new(name: Bound<'_, PyString>, read: Option<Py<PyAny>>, keep: bool) -> Self {
         Internal {
             name: name.unbind(),
             read,
+            keep,
         }
     }
 
@@ -337,7 +340,11 @@ impl Internal {
             return Err(PyAttributeError::new_err(message));
         };
         if let Some(read) = self.read.as_ref().filter(|_| !object.get().is_materialized()) {
-            return read.bind(py).call1((object,));
+            let found = read.bind(py).call1((object,))?;
+            if self.keep {
+                raw::instance_dict(object)?.set_item(name, &found)?;
+            }
+            return Ok(found);
         }
         materialize_any(object.as_any(), object.get())?;
         if let Some(found) = raw::instance_dict(object)?.get_item(name)? {

@@ -50,6 +50,18 @@ pub(super) unsafe fn is_surely_native(slf: *mut PyObject) -> bool {
     native.is_native_for(unsafe { ffi::Py_TYPE(slf) })
 }
 
+/// Whether a call has the one argument `False`, as the calls of polling loops do.
+///
+/// # Safety
+/// The arguments are those of a fast function's call, of a thread that is attached.
+#[inline]
+pub(super) unsafe fn is_false(args: *const *mut PyObject, nargs: Py_ssize_t, kwnames: *mut PyObject) -> bool {
+    // SAFETY: the caller is attached.
+    let constant = unsafe { ffi::Py_False() };
+    // SAFETY: there is one argument.
+    nargs == 1 && kwnames.is_null() && unsafe { *args } == constant
+}
+
 /// What the arguments of a call ask for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {

@@ -3,13 +3,17 @@
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use super::forwarded;
 use super::instances::install_new_lock;
 use super::locks::{
     CONDITION_ENTER, CONDITION_EXIT, CONDITION_NOTIFY, LOCK_ACQUIRE, LOCK_ENTER, LOCK_EXIT, LOCK_LOCKED,
     LOCK_RELEASE, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT, RLOCK_RELEASE,
 };
 use super::method::{FastMethod, SET_ATTRIBUTE};
-use super::queues::{QUEUE_GET, QUEUE_PUT, SIMPLE_GET, SIMPLE_GET_NOWAIT, SIMPLE_PUT};
+use super::queues::{
+    QUEUE_GET, QUEUE_PUT, SIMPLE_EMPTY, SIMPLE_GET, SIMPLE_GET_NOWAIT, SIMPLE_PUT, SIMPLE_PUT_NOWAIT,
+    SIMPLE_QSIZE,
+};
 use crate::condition::Condition;
 use crate::lock::Lock;
 use crate::materialize::Native;
@@ -43,7 +47,17 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     ordinary(&py.get_type::<Queue>(), &[&QUEUE_PUT, &QUEUE_GET])?;
     ordinary(
         &py.get_type::<SimpleQueue>(),
-        &[&SIMPLE_PUT, &SIMPLE_GET, &SIMPLE_GET_NOWAIT],
+        &[
+            &SIMPLE_PUT,
+            &SIMPLE_PUT_NOWAIT,
+            &SIMPLE_GET,
+            &SIMPLE_GET_NOWAIT,
+            &SIMPLE_QSIZE,
+            &SIMPLE_EMPTY,
+        ],
     )?;
+    for (class, methods) in forwarded::all(py) {
+        ordinary(&class, methods)?;
+    }
     install_new_lock(py)
 }

@@ -4,7 +4,7 @@
 
 use pyo3::ffi::{Py_ssize_t, PyObject};
 
-use super::call::{Asked, asked, is_surely_native, no, none, receiver, yes};
+use super::call::{Asked, asked, is_false, is_surely_native, no, none, receiver, yes};
 use super::method::{FastMethod, Function, pass_on};
 use crate::condition::Condition;
 use crate::lock::Lock;
@@ -93,10 +93,15 @@ macro_rules! fast_lock {
         ) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
             let this = unsafe { receiver::<$class>(slf) };
-            if nargs == 0 && kwnames.is_null() && this.engine.try_acquire_fast() {
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            let polls = unsafe { is_false(args, nargs, kwnames) };
+            if (polls || nargs == 0 && kwnames.is_null()) && this.engine.try_acquire_fast() {
                 return yes();
             }
-            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            if polls && this.engine.is_locked() {
+                return no();
+            }
+            // SAFETY: as above.
             unsafe { $acquire_asked(slf, args, nargs, kwnames) }
         }
 

@@ -7,6 +7,7 @@
 //! Both call the same engine, and a fast function never decides anything differently from the method.
 
 mod call;
+mod forwarded;
 pub(crate) mod install;
 mod instances;
 mod locks;

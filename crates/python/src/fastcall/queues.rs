@@ -6,7 +6,7 @@ use interlock_queue::GetError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 
-use super::call::{Asked, asked, is_surely_native, none, receiver};
+use super::call::{Asked, asked, is_false, is_surely_native, no, none, receiver, yes};
 use super::method::{FastMethod, Function, pass_on};
 use crate::errors;
 use crate::queue::{Queue, SimpleQueue};
@@ -92,8 +92,10 @@ macro_rules! fast_queue {
             nargs: Py_ssize_t,
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
-            // SAFETY: called as a method of the class, by the interpreter.
-            if nargs == 0 && kwnames.is_null() && unsafe { <$class>::is_fast_for(slf) } {
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            let plain = nargs == 0 && kwnames.is_null() || unsafe { is_false(args, nargs, kwnames) };
+            // SAFETY: as above.
+            if plain && unsafe { <$class>::is_fast_for(slf) } {
                 // SAFETY: as above.
                 let this = unsafe { receiver::<$class>(slf) };
                 if let Ok(item) = this.try_get() {
@@ -140,6 +142,47 @@ unsafe extern "C" fn simple_get_nowait(slf: *mut PyObject, _: *mut PyObject) -> 
     // SAFETY: called as a method of the class, by the interpreter.
     let got = unsafe { receiver::<SimpleQueue>(slf) }.try_get();
     got.map_or_else(|_| empty(errors::raise_simply_empty), Py::into_ptr)
+}
+
+pub(super) static SIMPLE_PUT_NOWAIT: FastMethod =
+    FastMethod::new("put_nowait", Function::AnyArguments(simple_put_nowait));
+
+unsafe extern "C" fn simple_put_nowait(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    nargs: Py_ssize_t,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    if nargs == 1 && kwnames.is_null() {
+        // SAFETY: there is one argument.
+        let item = unsafe { *args };
+        // SAFETY: the caller holds it.
+        let item = unsafe { owned(item) };
+        // SAFETY: called as a method of the class, by the interpreter.
+        let put = unsafe { receiver::<SimpleQueue>(slf) }.try_put(item);
+        // No item comes back: the queue has no bound and is never shut down.
+        debug_assert!(put.is_ok());
+        return none();
+    }
+    // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+    unsafe { pass_on(slf, args, nargs, kwnames, &SIMPLE_PUT_NOWAIT) }
+}
+
+pub(super) static SIMPLE_QSIZE: FastMethod = FastMethod::new("qsize", Function::NoArguments(simple_qsize));
+
+unsafe extern "C" fn simple_qsize(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: called as a method of the class, by the interpreter.
+    let size = unsafe { receiver::<SimpleQueue>(slf) }.qsize();
+    // SAFETY: the thread, in a method call, is attached.
+    unsafe { ffi::PyLong_FromSize_t(size) }
+}
+
+pub(super) static SIMPLE_EMPTY: FastMethod = FastMethod::new("empty", Function::NoArguments(simple_empty));
+
+unsafe extern "C" fn simple_empty(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: called as a method of the class, by the interpreter.
+    let empty = unsafe { receiver::<SimpleQueue>(slf) }.qsize() == 0;
+    if empty { yes() } else { no() }
 }
 
 /// The result of a call on an empty queue: raises its exception.

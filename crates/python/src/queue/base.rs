@@ -22,7 +22,7 @@ use crate::raw::intern;
 /// The engine's part of `queue.Queue`, `LifoQueue` and `PriorityQueue`: it holds the items.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Queue {
-    pub(super) engine: Engine<Items>,
+    pub(crate) engine: Engine<Items>,
     /// The argument `maxsize`.
     maxsize: AtomicIsize,
     pub(super) kind: Kind,
@@ -67,6 +67,11 @@ impl Queue {
     #[inline]
     pub(crate) fn try_get(&self) -> Result<Py<PyAny>, GetError> {
         self.engine.try_get()
+    }
+
+    /// Whether there is no room. The caller knows that the queue is native.
+    pub(crate) fn is_full(&self) -> bool {
+        self.maxsize() > 0 && self.engine.is_full()
     }
 
     /// The argument `maxsize`.

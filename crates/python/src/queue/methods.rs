@@ -199,7 +199,7 @@ impl Queue {
     /// Whether there is no room: this may have changed already.
     fn full<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match native(slf, |queue| queue.maxsize() > 0 && queue.engine.is_full())? {
+        match native(slf, Queue::is_full)? {
             Some(full) => Ok(full.into_pyobject(py)?.to_owned().into_any()),
             None => standard(slf, intern!(py, "full"), (slf,)),
         }

@@ -92,7 +92,7 @@ impl SimpleQueue {
     }
 
     /// About how many items there are: the number may have changed already.
-    fn qsize(&self) -> usize {
+    pub(crate) fn qsize(&self) -> usize {
         if RESERVES {
             self.engine.unreserved()
         } else {

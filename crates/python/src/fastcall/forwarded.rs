@@ -1,0 +1,115 @@
+//! Methods of objects that can be materialized. A call of a materialized object goes to the standard library's function
+//! without the machinery of the general method. A native object has a short way here if its work is a few instructions.
+
+#![expect(unsafe_code, reason = "fast functions are plain C functions")]
+
+use pyo3::ffi::{self, Py_ssize_t, PyObject};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::call::{is_surely_native, no, none, receiver, yes};
+use super::method::{FastMethod, Function, pass_on};
+use crate::barrier::Barrier;
+use crate::condition::Condition;
+use crate::event::Event;
+use crate::futures::Future;
+use crate::queue::Queue;
+use crate::semaphore::Semaphore;
+
+/// Defines the methods of a class: for each a static, the function, the name, and the way of a native object that is called
+/// without arguments, if there is one.
+macro_rules! forwarded {
+    ($list:ident, $class:ty, $($fast:ident $function:ident $name:literal $(|$this:ident| $native:expr)?),+) => {
+        static $list: &[&FastMethod] = &[$(&$fast),+];
+
+        $(
+            static $fast: FastMethod = FastMethod::new($name, Function::AnyArguments($function));
+
+            unsafe extern "C" fn $function(
+                slf: *mut PyObject,
+                args: *const *mut PyObject,
+                nargs: Py_ssize_t,
+                kwnames: *mut PyObject,
+            ) -> *mut PyObject {
+                $(
+                    // SAFETY: called as a method of the class, by the interpreter.
+                    if nargs == 0 && kwnames.is_null() && unsafe { is_surely_native(slf) } {
+                        // SAFETY: as above.
+                        let $this = unsafe { receiver::<$class>(slf) };
+                        return $native;
+                    }
+                )?
+                // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+                unsafe { pass_on(slf, args, nargs, kwnames, &$fast) }
+            }
+        )+
+    };
+}
+
+forwarded!(
+    EVENT, Event,
+    EVENT_IS_SET event_is_set "is_set" |event| truth(event.engine.is_set()),
+    EVENT_SET event_set "set" |event| {
+        event.engine.set();
+        none()
+    },
+    EVENT_CLEAR event_clear "clear" |event| {
+        event.engine.clear();
+        none()
+    },
+    EVENT_WAIT event_wait "wait"
+);
+forwarded!(
+    SEMAPHORE, Semaphore,
+    SEMAPHORE_ACQUIRE semaphore_acquire "acquire",
+    SEMAPHORE_RELEASE semaphore_release "release"
+);
+forwarded!(
+    CONDITION, Condition,
+    CONDITION_WAIT condition_wait "wait",
+    CONDITION_NOTIFY_ALL condition_notify_all "notify_all"
+);
+forwarded!(
+    BARRIER, Barrier,
+    BARRIER_WAIT barrier_wait "wait",
+    BARRIER_RESET barrier_reset "reset"
+);
+forwarded!(
+    QUEUE, Queue,
+    QUEUE_PUT_NOWAIT queue_put_nowait "put_nowait",
+    QUEUE_GET_NOWAIT queue_get_nowait "get_nowait",
+    QUEUE_TASK_DONE queue_task_done "task_done",
+    QUEUE_JOIN queue_join "join",
+    QUEUE_QSIZE queue_qsize "qsize" |queue| number(queue.engine.len()),
+    QUEUE_EMPTY queue_empty "empty" |queue| truth(queue.engine.is_empty()),
+    QUEUE_FULL queue_full "full" |queue| truth(queue.is_full())
+);
+forwarded!(
+    FUTURE, Future,
+    FUTURE_RESULT future_result "result",
+    FUTURE_EXCEPTION future_exception "exception",
+    FUTURE_DONE future_done "done",
+    FUTURE_RUNNING future_running "running",
+    FUTURE_CANCELLED future_cancelled "cancelled"
+);
+
+/// The methods with their classes.
+pub(super) fn all(py: Python<'_>) -> [(Bound<'_, PyType>, &'static [&'static FastMethod]); 6] {
+    [
+        (py.get_type::<Event>(), EVENT),
+        (py.get_type::<Semaphore>(), SEMAPHORE),
+        (py.get_type::<Condition>(), CONDITION),
+        (py.get_type::<Barrier>(), BARRIER),
+        (py.get_type::<Queue>(), QUEUE),
+        (py.get_type::<Future>(), FUTURE),
+    ]
+}
+
+fn truth(value: bool) -> *mut PyObject {
+    if value { yes() } else { no() }
+}
+
+fn number(value: usize) -> *mut PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    unsafe { ffi::PyLong_FromSize_t(value) }
+}

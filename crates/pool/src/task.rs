@@ -7,12 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use interlock_wait::primitive::global::{AtomicU64, Ordering};
 use interlock_wait::{Deadline, WaitContext, WordLock, fork};
 
 use crate::outcome::{Outcome, Phase, Waited};
 use crate::step::step;
 use crate::task_error::{Panic, TaskError};
+use crate::workers::Running;
 
 /// What is called at the end of a task, by whoever ended it.
 type Callback<T> = Box<dyn FnOnce(&End<T>) + Send>;
@@ -114,16 +114,16 @@ impl<F, T> Packet<F, T> {
         !self.end.is_foreign() && self.end.outcome.begin() == Ok(true)
     }
 
-    /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value; `told` hears whether it
-    /// panicked, in the same step.
-    fn run_with(&self, call: impl FnOnce(F) -> T, told: impl FnOnce(bool)) {
+    /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value. In the same step, before
+    /// the value, `count` gets whether the function panicked.
+    fn run_with(&self, call: impl FnOnce(F) -> T, count: impl FnOnce(bool)) {
         let Some(function) = self.take_function() else {
             return;
         };
-        // Whatever a panic left half done went with the function, or is under locks that do not poison.
+        // What a panic left half done went with the function, or is under locks that do not poison.
         let result = catch_unwind(AssertUnwindSafe(|| call(function))).map_err(Panic::new);
         let finished = step(|| {
-            told(result.is_err());
+            count(result.is_err());
             self.end.outcome.finish(result)
         });
         if let Ok(due) = finished {
@@ -132,26 +132,13 @@ impl<F, T> Packet<F, T> {
     }
 }
 
-/// Counts of what has become of a pool's tasks.
-#[derive(Default)]
-pub(crate) struct Tally {
-    /// Given to a worker that was started for them: these are not counted by the queue.
-    pub(crate) first: AtomicU64,
-    /// Run to their end.
-    pub(crate) done: AtomicU64,
-    /// That panicked, among these.
-    pub(crate) failed: AtomicU64,
-    /// Never run: cancelled, or of another process.
-    pub(crate) dropped: AtomicU64,
-}
-
 /// A task as its pool sees it.
 pub(crate) trait Work: Send + Sync {
     /// Begins with it; `false` when it is not to be run. For one step.
     fn begin(&self) -> bool;
 
-    /// Runs it, when it was begun with, and counts it.
-    fn run(&self, tally: &Tally);
+    /// Runs it after it was begun with, and counts it by `running`.
+    fn run(&self, running: Running<'_>);
 
     /// See [`Task::cancel`].
     fn cancel(&self) -> bool;
@@ -162,18 +149,17 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
         Packet::begin(self)
     }
 
-    fn run(&self, tally: &Tally) {
-        self.run_with(
-            |function| function(),
-            |failed| {
-                // Relaxed: counts. Who has the result finds it counted, for the lock of the outcome comes in between.
-                tally.done.fetch_add(1, Ordering::Relaxed);
-                if failed {
-                    // Relaxed: as above.
-                    tally.failed.fetch_add(1, Ordering::Relaxed);
-                }
-            },
-        );
+    fn run(&self, running: Running<'_>) {
+        let count = |failed| {
+            if self.end.is_foreign() {
+                running.forget();
+            } else if failed {
+                running.fail();
+            } else {
+                running.succeed();
+            }
+        };
+        self.run_with(|function| function(), count);
     }
 
     fn cancel(&self) -> bool {

@@ -6,13 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use interlock_os::thread;
-use interlock_wait::primitive::global::Ordering;
 use interlock_wait::{Deadline, WaitContext};
 
-use crate::core::{Shared, Stats};
+use crate::inner::Inner;
 use crate::mapped::Mapped;
 use crate::priority_buckets::DEFAULT_PRIORITY;
-use crate::step::step;
+use crate::table::Stats;
 use crate::task::{Packet, Task};
 use crate::task_error::SubmitError;
 
@@ -43,7 +42,7 @@ use crate::task_error::SubmitError;
 /// assert!(squares.map(Result::unwrap).eq([1, 4, 9, 16, 25]));
 /// ```
 pub struct ThreadPool {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
 /// How a [`ThreadPool`] is made: see [`ThreadPool::builder`].
@@ -84,12 +83,12 @@ impl Builder {
 
     /// The pool. Starts no thread.
     pub fn build(self) -> ThreadPool {
-        let most = match self.workers {
+        let limit = match self.workers {
             0 => thread::processors(),
             workers => workers,
         };
         ThreadPool {
-            shared: Arc::new(Shared::new(most, self.name, self.stack_size, self.max_pending)),
+            inner: Arc::new(Inner::new(limit, self.name, self.stack_size, self.max_pending)),
         }
     }
 }
@@ -179,19 +178,12 @@ impl ThreadPool {
 
     /// Takes no more tasks. Those that wait are still run; then the workers end. Never blocks.
     pub fn shutdown(&self) {
-        step(|| self.shared.queue.shutdown());
+        self.inner.shutdown();
     }
 
     /// Cancels the tasks that wait for a worker. How many. Never blocks; continuations run on the calling thread.
     pub fn cancel_waiting(&self) -> usize {
-        self.shared.renew();
-        let waiting: Vec<_> = step(|| self.shared.queue.drain()).collect();
-        // Relaxed: a count.
-        self.shared
-            .tally
-            .dropped
-            .fetch_add(waiting.len() as u64, Ordering::Relaxed);
-        waiting.iter().filter(|work| work.cancel()).count()
+        self.inner.drain().iter().filter(|work| work.cancel()).count()
     }
 
     /// Shuts the pool down, and waits for all that was submitted. Blocks until every task is done and every worker has left.
@@ -205,12 +197,13 @@ impl ThreadPool {
     /// task is done and every worker has left.
     pub fn join_until(&self, deadline: Deadline) -> bool {
         self.shutdown();
-        self.shared.workers.wait_with(&mut WaitContext::until(deadline))
+        let core = self.inner.core();
+        core.wait_for_workers(&mut WaitContext::until(deadline))
     }
 
     /// How many tasks there are of each kind, at this moment. Never blocks.
     pub fn stats(&self) -> Stats {
-        self.shared.stats()
+        self.inner.stats()
     }
 
     fn put<T, F>(&self, priority: i64, function: F, deadline: Deadline) -> Result<Task<T>, SubmitError<F>>
@@ -219,7 +212,7 @@ impl ThreadPool {
         T: Send + 'static,
     {
         let packet = Arc::new(Packet::new(function));
-        let Err(refusal) = self.shared.submit(priority, packet.clone(), deadline) else {
+        let Err(refusal) = self.inner.submit(priority, packet.clone(), deadline) else {
             return Ok(Task::of(packet));
         };
         match packet.retract() {
@@ -239,7 +232,7 @@ impl Drop for ThreadPool {
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadPool")
-            .field("max_workers", &self.shared.most)
+            .field("max_workers", &self.inner.limit)
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }

@@ -10,7 +10,7 @@ use interlock_wait::{
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
-use crate::state::{Discard, Mode, NoRoom, PutOutcome, State};
+use crate::state::{Arrival, Discard, Mode, NoRoom, PutOutcome, State};
 use crate::store::{Fifo, Lifo, Priority, Store};
 
 /// A queue that gives out items in the order in which they were put: Python's `queue.Queue`.
@@ -139,14 +139,13 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     }
 
     /// Takes out an item that was put by [`Queue::push_wake_one`], if there is one. A getter that uses this method
-    /// waits with [`Queue::register_first`] and never gives up; `notified` says that it comes from such a wait. Never
-    /// blocks.
+    /// waits with [`Queue::register_first`] and never gives up. Never blocks.
     ///
     /// # Errors
     /// The queue is empty, or retired.
     #[inline]
-    pub fn pop_wake_next(&self, notified: bool) -> Result<S::Item, GetError> {
-        let (item, wakeups) = self.state.lock().pop_wake_next(notified)?;
+    pub fn pop_wake_next(&self, arrival: Arrival) -> Result<S::Item, GetError> {
+        let (item, wakeups) = self.state.lock().pop_wake_next(arrival)?;
         wakeups.into_iter().for_each(Wakeup::run);
         Ok(item)
     }

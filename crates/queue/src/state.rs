@@ -38,6 +38,15 @@ pub enum PutOutcome {
     NoGetter,
 }
 
+/// How a getter comes for an item (see [`Queue::pop_wake_next`](crate::Queue::pop_wake_next)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// By itself.
+    Unasked,
+    /// It was in line and was notified.
+    Notified,
+}
+
 /// Which operations a queue still accepts.
 ///
 /// State table of `mode`: `Open` → `ShutDown` (by [`State::shut_down`]); `Open`, `ShutDown` → `Retired` (by
@@ -141,8 +150,8 @@ impl<S: Store> State<S> {
 
     /// Takes an item out and notifies a putter. Also notifies the next getter, if there is another item and none is on
     /// its way.
-    pub(crate) fn pop_wake_next(&mut self, notified: bool) -> Result<(S::Item, [Wakeup; 2]), GetError> {
-        if notified {
+    pub(crate) fn pop_wake_next(&mut self, arrival: Arrival) -> Result<(S::Item, [Wakeup; 2]), GetError> {
+        if arrival == Arrival::Notified {
             // A shutdown also notifies getters, which are not counted.
             self.notified = self.notified.saturating_sub(1);
         }
@@ -172,7 +181,12 @@ impl<S: Store> State<S> {
     /// Reserves an item for the first getter in line, if there is an item that is not yet reserved.
     #[inline(always)]
     fn reserve(&mut self) -> Wakeup {
-        const { assert!(!S::WAKES_IN_TURN, "no item is reserved for getters that wake in turn") };
+        const {
+            assert!(
+                !S::WAKES_IN_TURN,
+                "no item is reserved for getters that wake in turn"
+            )
+        };
         if self.getters.is_empty() || self.unreserved() == 0 {
             return Wakeup::NOBODY;
         }

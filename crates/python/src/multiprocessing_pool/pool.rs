@@ -11,10 +11,13 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
+use super::apply::Apply;
 use super::calls::Call;
 use super::handle::PoolHandle;
+use super::imap::Imap;
 use super::items::Items;
-use super::jobs::{Apply, Imap, Job, Map};
+use super::jobs::Job;
+use super::map::Map;
 use super::result::{AsyncResult, Callbacks, Origin, Progress};
 use super::result_iterator::ResultIterator;
 use super::shared::Shared;

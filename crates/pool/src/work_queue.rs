@@ -17,8 +17,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
             .map_err(without_priority)
     }
 
-    /// As [`PoolCore::try_put`], for workers that take by [`PoolCore::take_fork_guarded`]. These are woken one after the other:
-    /// each wakes the next when it has come, if there is still a task. Never blocks.
+    /// As [`PoolCore::try_put`], for workers that take by [`PoolCore::take_fork_guarded`]. These wake in turn: each wakes the
+    /// next when it has come, if there is still a task. Never blocks.
     ///
     /// # Errors
     /// As for [`PoolCore::try_put`].
@@ -57,7 +57,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Takes a task if there is one. Never blocks.
     ///
     /// # Errors
-    /// There is none, or there will never be one again.
+    /// There is none now, or there will be none.
     #[inline]
     pub fn try_take(&self) -> Result<W, GetError> {
         self.tasks.try_get().map(|(_, work)| work)
@@ -66,7 +66,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Takes a task. Blocks while there is none, until `context` ends the wait.
     ///
     /// # Errors
-    /// There was none for that long; there will never be one again; the host ended the wait.
+    /// There was none for that long; there will be none; the host ended the wait.
     pub fn take_with(&self, context: &mut WaitContext<'_>) -> Result<W, GetError> {
         loop {
             match self.try_take() {
@@ -90,11 +90,11 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
-    /// Takes a task, on a thread that nothing keeps from running while another one forks, and has `begin` look at it in the
-    /// same step of [`fork::fork_guarded`]. Blocks while there is none.
+    /// Takes a task, on a thread that another thread's fork does not exclude, and calls `begin` with it, in one step of
+    /// [`fork::fork_guarded`]. Blocks while there is none.
     ///
     /// # Errors
-    /// There will never be one again.
+    /// There will be none.
     pub fn take_fork_guarded<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
         let mut arrival = Arrival::Unasked;
         loop {
@@ -117,8 +117,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
-    /// Puts a task in, on a thread that nothing keeps from running while another one forks. Blocks while the queue is full,
-    /// until `deadline`.
+    /// Puts a task in, on a thread that another thread's fork does not exclude. Blocks while the queue is full, until
+    /// `deadline`.
     ///
     /// # Errors
     /// The queue stayed full, or is shut down; the task comes back.

@@ -15,8 +15,8 @@ use crate::table::{Stats, Table};
 
 /// The core of a pool of workers. A piece of work is a `W`.
 ///
-/// Each task that was put ends once: a worker runs it (`done`), or nobody does (`dropped`): it was cancelled, or taken out
-/// of the queue, or left to the parent process. What is put, waits, runs and ended is in one table, with the workers.
+/// Each task that was put ends once: a worker runs it (`done`), or none does (`dropped`): it was cancelled, or taken out of
+/// the queue, or left to the parent process. Its table has the counts of all these, and of the workers.
 pub struct PoolCore<W, L: RawLock = RawWordLock> {
     pub(crate) tasks: Queue<PriorityBuckets<W>, L>,
     /// Where both locks are needed, this one is taken first.
@@ -161,7 +161,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
         table.forget_workers(put, waiting as u64 + u64::from(self.is_worker()));
     }
 
-    /// Forgets the workers and the tasks of the parent, once in the child of a fork, for a pool that nobody tells of forks.
+    /// Forgets the workers and the tasks of the parent, once in the child of a fork, for a pool that hears of no fork.
     /// Returns the tasks that waited: they run in the parent. Never blocks.
     pub fn forget_parent(&self) -> Option<impl Iterator<Item = W> + use<W, L>> {
         let mut table = self.table.lock();

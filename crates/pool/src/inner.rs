@@ -229,7 +229,7 @@ impl Runner<Arc<dyn Work>, RawWordLock> for Worker {
     fn run(&mut self, work: Arc<dyn Work>, running: Running<'_>) -> Result<(), Self::Error> {
         if self.has_begun {
             // The panics of tasks are caught in `run`. What is left is user code at the end of a task: a waker, or the drop
-            // of a value that nobody wanted. It must not end the worker.
+            // of a value without a handle. It must not end the worker.
             let _ = catch_unwind(AssertUnwindSafe(move || work.run(running)));
         } else {
             step(|| drop(running));

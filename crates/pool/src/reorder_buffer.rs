@@ -216,7 +216,7 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
 
     #[inline]
     fn count(&self) {
-        // Relaxed, and not one step: the number only has to change.
+        // Relaxed: the number only has to change, so this need not be one step either.
         let taken = self.taken.load(Ordering::Relaxed);
         // Relaxed: as above.
         self.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_retired_gathering_held_comes_out_and_what_comes_then_comes_back() {
+    fn what_a_retired_buffer_held_comes_out_and_what_comes_then_comes_back() {
         let gather = ReorderBuffer::<_>::in_order();
         for number in [0, 1, 3] {
             gather.put_at(number, number).unwrap();
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_can_catch_up_and_who_does_not_is_not_waited_for() {
+    fn a_reader_that_takes_can_catch_up_and_one_that_stops_is_not_waited_for() {
         let gather = ReorderBuffer::<_>::as_they_come();
         for number in 0..=MANY {
             assert!(!gather.is_behind());

@@ -53,7 +53,7 @@ fn it_is_finished_once() {
 }
 
 #[test]
-fn nobody_sleeps_past_the_end() {
+fn no_waiter_sleeps_past_the_end() {
     model::check_bounded(3, || {
         let outcome = Arc::new(Numbers::new());
         let waits = [(); 2].map(|()| start(&outcome, wait));
@@ -69,7 +69,7 @@ fn nobody_sleeps_past_the_end() {
 }
 
 #[test]
-fn who_leaves_takes_nothing_from_the_others() {
+fn a_waiter_that_leaves_takes_nothing_from_the_others() {
     model::check_bounded(3, || {
         let outcome = Arc::new(Numbers::new());
         let stays = start(&outcome, wait);
@@ -169,7 +169,10 @@ fn two_tasks_for_a_worker(
             .iter()
             .filter(|&&it| it == PutOutcome::GetterNotified)
             .count();
-        assert!(idle <= 1, "for the task that nobody takes, somebody was wanted");
+        assert!(
+            idle <= 1,
+            "for the task that no worker takes, another worker was wanted"
+        );
     });
 }
 
@@ -191,7 +194,7 @@ fn a_worker_is_wanted_when_none_is_idle() {
 }
 
 #[test]
-fn workers_that_are_woken_one_after_the_other_all_wake() {
+fn workers_that_wake_in_turn_all_wake() {
     model::check_bounded(3, || {
         let queue = Arc::new(PoolCore::new(1, 0));
         // Each takes one, and is busy from then on.

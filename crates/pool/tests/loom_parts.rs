@@ -78,7 +78,7 @@ fn drop_all(core: &PoolCore<u32>) -> usize {
 }
 
 #[test]
-fn nobody_sleeps_past_the_number_of_tasks_that_it_waits_for() {
+fn no_waiter_sleeps_past_the_number_of_tasks_that_it_waits_for() {
     model::check_bounded(3, || {
         let core = core(1);
         put_one(&core);
@@ -92,7 +92,7 @@ fn nobody_sleeps_past_the_number_of_tasks_that_it_waits_for() {
 }
 
 #[test]
-fn who_gives_up_on_a_number_takes_nothing_from_the_others() {
+fn a_waiter_that_gives_up_on_a_number_takes_nothing_from_the_others() {
     for gives_up_on in [1, 3] {
         model::check_bounded(2, move || {
             let core = core(1);
@@ -126,8 +126,8 @@ fn a_task_is_in_one_place_in_each_look() {
 }
 
 /// All that is still to come.
-fn take_all(gather: &ReorderBuffer<usize>) -> Vec<usize> {
-    let next = || gather.take_with(&mut WaitContext::endless());
+fn take_all(buffer: &ReorderBuffer<usize>) -> Vec<usize> {
+    let next = || buffer.take_with(&mut WaitContext::endless());
     let mut taken = Vec::new();
     loop {
         match next() {
@@ -141,18 +141,18 @@ fn take_all(gather: &ReorderBuffer<usize>) -> Vec<usize> {
 }
 
 fn put(number: usize) -> impl FnOnce(&ReorderBuffer<usize>) -> bool {
-    move |gather| gather.put_at(number, number).is_ok()
+    move |buffer| buffer.put_at(number, number).is_ok()
 }
 
 #[test]
-fn the_end_is_noticed_by_whoever_comes_second() {
+fn the_end_is_noticed_by_the_thread_that_comes_second() {
     for new in [ReorderBuffer::<_>::as_they_come, ReorderBuffer::<_>::in_order] {
         model::check_bounded(3, move || {
-            let gather = Arc::new(new());
-            let puts = [0, 1].map(|number| start(&gather, put(number)));
-            gather.set_length(2);
-            // If nobody notices the end, this does not end either.
-            let mut taken = take_all(&gather);
+            let buffer = Arc::new(new());
+            let puts = [0, 1].map(|number| start(&buffer, put(number)));
+            buffer.set_length(2);
+            // If no thread notices the end, this does not end either.
+            let mut taken = take_all(&buffer);
             taken.sort_unstable();
             assert_eq!(taken, [0, 1]);
             assert!(puts.into_iter().all(|put| put.join().unwrap()));
@@ -163,11 +163,11 @@ fn the_end_is_noticed_by_whoever_comes_second() {
 #[test]
 fn values_are_taken_in_the_order_of_their_numbers_each_once() {
     model::check_bounded(3, || {
-        let gather = Arc::new(ReorderBuffer::in_order());
-        gather.set_length(3);
-        let first = start(&gather, |gather| put(1)(gather) && put(0)(gather));
-        let second = start(&gather, put(2));
-        assert_eq!(take_all(&gather), [0, 1, 2]);
+        let buffer = Arc::new(ReorderBuffer::in_order());
+        buffer.set_length(3);
+        let first = start(&buffer, |buffer| put(1)(buffer) && put(0)(buffer));
+        let second = start(&buffer, put(2));
+        assert_eq!(take_all(&buffer), [0, 1, 2]);
         assert!(first.join().unwrap() && second.join().unwrap());
     });
 }
@@ -176,13 +176,13 @@ fn values_are_taken_in_the_order_of_their_numbers_each_once() {
 fn there_is_one_last_value_and_no_other_is_lost() {
     for new in [ReorderBuffer::<_>::as_they_come, ReorderBuffer::<_>::in_order] {
         model::check_bounded(3, move || {
-            let gather = Arc::new(new());
-            let puts = start(&gather, put(0));
-            let ends = [8, 9].map(|last| start(&gather, move |gather| gather.end_with(last).is_ok()));
+            let buffer = Arc::new(new());
+            let puts = start(&buffer, put(0));
+            let ends = [8, 9].map(|last| start(&buffer, move |buffer| buffer.end_with(last).is_ok()));
             let (put, ends) = (puts.join().unwrap(), ends.map(|end| end.join().unwrap()));
             assert!(ends[0] != ends[1]);
             let last = if ends[0] { 8 } else { 9 };
-            let mut taken = take_all(&gather);
+            let mut taken = take_all(&buffer);
             taken.sort_unstable();
             assert_eq!(taken, if put { vec![0, last] } else { vec![last] });
         });
@@ -193,16 +193,16 @@ fn there_is_one_last_value_and_no_other_is_lost() {
 fn what_is_put_while_all_is_discarded_stays_nowhere() {
     for new in [ReorderBuffer::<_>::as_they_come, ReorderBuffer::<_>::in_order] {
         model::check_bounded(3, move || {
-            let gather = Arc::new(new());
+            let buffer = Arc::new(new());
             let value = std::sync::Arc::new(());
             let puts = [1, 0].map(|number| {
                 let value = value.clone();
-                start(&gather, move |gather| drop(gather.put_at(number, value)))
+                start(&buffer, move |buffer| drop(buffer.put_at(number, value)))
             });
-            drop(gather.discard());
+            drop(buffer.discard());
             puts.into_iter().for_each(|put| put.join().unwrap());
             assert_eq!(std::sync::Arc::strong_count(&value), 1);
-            assert!(matches!(gather.try_take(), Err(GetError::ShutDown)));
+            assert!(matches!(buffer.try_take(), Err(GetError::ShutDown)));
         });
     }
 }
@@ -331,7 +331,7 @@ fn a_task_is_taken_only_by_a_pool_with_a_worker() {
                 (stats.submitted, stats.running),
                 (taken as u64, stats.workers as u64)
             );
-            assert!(taken == 0 || stats.workers > 0, "nobody would do them");
+            assert!(taken == 0 || stats.workers > 0, "no worker would run them");
             if fail == 0b11 {
                 assert_eq!(taken, 0);
             }

@@ -62,7 +62,7 @@ fn a_worker_is_wanted_when_none_is_idle() {
 }
 
 #[test]
-fn workers_that_are_woken_one_after_the_other_all_wake() {
+fn workers_that_wake_in_turn_all_wake() {
     const WORKERS: usize = 4;
     let queue = PoolCore::new(1, 0);
     let (took, may_go_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -107,7 +107,7 @@ fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
                 // Until it stands in line, or has taken a task before it did.
                 while took.load(Ordering::SeqCst) < round {
                     if put(&queue, 1) == Ok(PutOutcome::GetterNotified) {
-                        // At different points of its way back: it has, or will have, one of the two, and nobody is there
+                        // At different points of its way back: it has, or will have, one of the two, and no worker is there
                         // for the other.
                         (0..round % 1000).for_each(|_| std::hint::spin_loop());
                         assert_eq!(put(&queue, 2), Ok(PutOutcome::NoGetter));
@@ -168,7 +168,7 @@ fn a_full_queue_gives_the_task_back_or_waits_for_room() {
     });
 }
 
-/// Counts those who wait for room.
+/// Counts the threads that wait for room.
 struct WaitsForRoom(AtomicUsize);
 
 impl Observer for WaitsForRoom {
@@ -181,7 +181,7 @@ impl Observer for WaitsForRoom {
 }
 
 #[test]
-fn who_waits_for_room_hears_of_tasks_that_are_taken_out() {
+fn a_putter_that_waits_for_room_hears_of_tasks_that_are_taken_out() {
     let waits = Arc::new(WaitsForRoom(AtomicUsize::new(0)));
     set_observer(waits.clone());
     assert_eq!(make_room("drain", &waits).waiting(), 1);
@@ -191,7 +191,7 @@ fn who_waits_for_room_hears_of_tasks_that_are_taken_out() {
     assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 3]);
 }
 
-/// A full queue of two tasks, of which one or both are taken out while somebody waits to put in a third.
+/// A full queue of two tasks, of which one or both are taken out while a putter waits to put in a third.
 fn make_room(how: &str, waits: &WaitsForRoom) -> PoolCore<usize> {
     let queue = PoolCore::new(1, 2);
     put(&queue, 1);

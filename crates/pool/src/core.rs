@@ -4,6 +4,7 @@
 //! does besides ([`Runner`](crate::Runner)). Claims: `PROTOCOL.md` beside this crate.
 
 use std::fmt;
+use std::ops::Deref;
 
 use interlock_queue::{Discard, Queue, Store};
 use interlock_wait::{
@@ -11,7 +12,7 @@ use interlock_wait::{
 };
 
 use crate::priority_buckets::PriorityBuckets;
-use crate::table::{Stats, Table};
+use crate::table::{Stats, Table, end};
 
 /// The core of a pool of workers. A piece of work is a `W`.
 ///
@@ -20,7 +21,20 @@ use crate::table::{Stats, Table};
 pub struct PoolCore<W, L: RawLock = RawWordLock> {
     pub(crate) tasks: Queue<PriorityBuckets<W>, L>,
     /// Where both locks are needed, this one is taken first.
-    pub(crate) table: StateLock<Table, L>,
+    pub(crate) table: Apart<StateLock<Table, L>>,
+}
+
+/// A value with cache lines of its own: threads that put tasks do not slow down the workers that count them.
+#[repr(align(128))]
+pub(crate) struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 impl<W, L: RawLock> fmt::Debug for PoolCore<W, L> {
@@ -56,7 +70,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
         fork::watch();
         PoolCore {
             tasks: Queue::with_store_in(PriorityBuckets::default(), bound),
-            table: StateLock::new(Table::new(limit)),
+            table: Apart(StateLock::new(Table::new(limit))),
         }
     }
 
@@ -126,16 +140,14 @@ impl<W, L: RawLock> PoolCore<W, L> {
 
     /// Counts tasks as dropped that [`PoolCore::drain`] returned. Never blocks.
     pub fn drop_drained(&self, tasks: u64) {
-        let wakeups = self.table.lock().drop_drained(tasks);
-        wakeups.run();
+        end(&self.table, |table| table.drop_drained(tasks));
     }
 
     /// Takes the task out for which `matches` is true, if it still waits, and counts it as dropped. Notifies a thread that
     /// waits for room. `matches` is called under a lock, and must only read. Never blocks.
     pub fn take_back(&self, matches: impl FnMut(&W) -> bool) -> Option<W> {
         let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
-        let wakeups = self.table.lock().drop_one();
-        wakeups.run();
+        end(&self.table, Table::drop_one);
         Some(task)
     }
 

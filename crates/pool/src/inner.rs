@@ -27,6 +27,8 @@ pub(crate) struct Inner {
     /// One more than the generation of the process in which the pool has, or had, a worker for certain; 0 if it never had
     /// one. Such a worker stays until the queue is shut down and empty.
     has_worker_since: AtomicU32,
+    /// The same for the process in which all workers that the limit allows have started. Puts need not ask the table then.
+    is_full_since: AtomicU32,
 }
 
 /// Why a task was not taken.
@@ -56,6 +58,7 @@ impl Inner {
             name,
             stack_size,
             has_worker_since: AtomicU32::new(0),
+            is_full_since: AtomicU32::new(0),
         }
     }
 
@@ -107,9 +110,9 @@ impl Inner {
         match placed {
             Ok(PutOutcome::GetterNotified) => Ok(()),
             Ok(placed) => {
-                // If no thread can be started, the workers that there are run the task.
-                if step(|| self.core.missing(Growth::UnlessIdle(placed))) > 0 {
-                    drop(self.start_worker(None));
+                // Relaxed: the worker comes to the queue of itself.
+                if self.is_full_since.load(Ordering::Relaxed) != fork::generation() + 1 {
+                    self.start_missing_worker(placed);
                 }
                 Ok(())
             }
@@ -137,6 +140,19 @@ impl Inner {
             }
             // If only other threads have failed to start one, this thread tries again.
             refusal.map_or(Ok(()), Err)?;
+        }
+    }
+
+    /// Starts a worker for a task that was put and found none idle, if the limit allows it. If no thread can be started, the
+    /// workers that there are run the task.
+    #[cold]
+    fn start_missing_worker(self: &Arc<Self>, placed: PutOutcome) {
+        if step(|| self.core.missing(Growth::UnlessIdle(placed))) > 0 {
+            drop(self.start_worker(None));
+        } else if step(|| self.core.is_full()) {
+            // Relaxed: it says nothing of other words.
+            self.is_full_since
+                .store(fork::generation() + 1, Ordering::Relaxed);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! All of it is under one lock. Claims: `PROTOCOL.md` beside this crate.
 
-use interlock_wait::{WaitQueue, Wakeups, fork};
+use interlock_wait::{RawLock, StateGuard, StateLock, WaitQueue, Wakeups, fork};
 
 /// How many tasks and workers a pool has, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,24 @@ pub(crate) struct Table {
     pub(crate) joiners: WaitQueue,
     /// Threads that wait to learn whether a worker that is being started has started.
     pub(crate) doubtful: WaitQueue,
+}
+
+/// A step that ends tasks: `count` counts them. Wakes the waiters if as many tasks have ended as one of them waits for; the
+/// others wait again.
+#[inline]
+pub(crate) fn end<L: RawLock>(table: &StateLock<Table, L>, count: impl FnOnce(&mut Table)) {
+    let mut table = table.lock();
+    count(&mut table);
+    if table.is_awaited() {
+        tell(table);
+    }
+}
+
+#[cold]
+fn tell<L: RawLock>(mut table: StateGuard<'_, Table, L>) {
+    let wakeups = table.waiters.notify_all();
+    drop(table);
+    wakeups.run();
 }
 
 impl Table {
@@ -96,21 +114,19 @@ impl Table {
 
     /// Counts a task as run to its end.
     #[inline]
-    pub(crate) fn succeed(&mut self) -> Wakeups {
+    pub(crate) fn succeed(&mut self) {
         self.done += 1;
-        self.tell()
     }
 
     /// Counts a task as run to its end and failed. In one step, so no look finds more failed tasks than done ones.
-    pub(crate) fn fail(&mut self) -> Wakeups {
+    pub(crate) fn fail(&mut self) {
         self.failed += 1;
-        self.succeed()
+        self.done += 1;
     }
 
     /// Counts a task as dropped that was just taken from the queue.
-    pub(crate) fn drop_one(&mut self) -> Wakeups {
+    pub(crate) fn drop_one(&mut self) {
         self.dropped += 1;
-        self.tell()
     }
 
     /// Counts tasks that were taken out of the queue. They are not dropped yet, and count as nothing else.
@@ -119,22 +135,17 @@ impl Table {
     }
 
     /// Counts tasks as dropped that were taken out of the queue.
-    pub(crate) fn drop_drained(&mut self, tasks: u64) -> Wakeups {
+    pub(crate) fn drop_drained(&mut self, tasks: u64) {
         // In the child of a fork, those that the parent took out are dropped already.
         let tasks = tasks.min(self.drained);
         self.drained -= tasks;
         self.dropped += tasks;
-        self.tell()
     }
 
-    /// Wakes the waiters if as many tasks have ended as one of them waits for. The others wait again.
+    /// Whether as many tasks have ended as a waiter waits for.
     #[inline]
-    fn tell(&mut self) -> Wakeups {
-        if !self.waiters.is_unused() && self.ended() >= self.awaited {
-            self.waiters.notify_all()
-        } else {
-            Wakeups::default()
-        }
+    fn is_awaited(&self) -> bool {
+        !self.waiters.is_unused() && self.ended() >= self.awaited
     }
 
     /// The line of those that wait until `number` tasks have ended, for one that joins it.

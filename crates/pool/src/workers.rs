@@ -5,13 +5,11 @@
 use std::cell::Cell;
 
 use interlock_queue::{GetError, PutOutcome};
-use interlock_wait::{
-    RawLock, RawWordLock, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeups, block,
-};
+use interlock_wait::{RawLock, RawWordLock, ResourceKind, StateLock, WaitContext, Waiter, Wake, block};
 
 use crate::core::PoolCore;
 use crate::step::step;
-use crate::table::Table;
+use crate::table::{Table, end};
 
 thread_local! {
     /// The core that this thread works for.
@@ -115,10 +113,9 @@ impl<L: RawLock> Running<'_, L> {
     }
 
     #[inline]
-    fn end(mut self, count: impl FnOnce(&mut Table) -> Wakeups) {
+    fn end(mut self, count: impl FnOnce(&mut Table)) {
         if let Some(table) = self.table.take() {
-            let wakeups = count(&mut table.lock());
-            wakeups.run();
+            end(table, count);
         }
     }
 
@@ -132,8 +129,7 @@ impl<L: RawLock> Drop for Running<'_, L> {
     #[inline]
     fn drop(&mut self) {
         if let Some(table) = self.table.take() {
-            let wakeups = table.lock().drop_one();
-            wakeups.run();
+            end(table, Table::drop_one);
         }
     }
 }
@@ -168,6 +164,12 @@ impl<W, L: RawLock> PoolCore<W, L> {
             }
         };
         wanted.min(table.limit).saturating_sub(table.workers)
+    }
+
+    /// Whether as many workers as the limit allows have certainly started. Never blocks.
+    pub fn is_full(&self) -> bool {
+        let table = self.table.lock();
+        table.workers.saturating_sub(table.starting) >= table.limit
     }
 
     /// Counts one more worker, unless there are as many as the limit allows. The caller starts it. Never blocks.
@@ -295,7 +297,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
                     Ok(work) => work,
                     Err(end) => return Ok(end),
                 };
-                let table = Some(&self.table);
+                let table = Some(&*self.table);
                 runner.run(work, Running { table })?;
             }
         })

@@ -163,7 +163,15 @@ fn the_workers_are_waited_for_until_the_last_has_left() {
         core.wait_for_workers(&mut WaitContext::endless()),
         "there is none"
     );
-    assert!(matches!(core.try_start(|_| Ok::<_, ()>(())), Started::Yes));
+    let is_full_before = |_| {
+        assert!(
+            !core.is_full(),
+            "a worker that is being started may fail to start"
+        );
+        Ok::<_, ()>(())
+    };
+    assert!(matches!(core.try_start(is_full_before), Started::Yes));
+    assert!(core.is_full());
     assert!(matches!(core.try_start(|_| Ok::<_, ()>(())), Started::Enough));
     assert!(!core.wait_for_workers(&mut WaitContext::until(Deadline::PASSED)));
 }

@@ -185,7 +185,7 @@ impl<S: Store> State<S> {
             assert!(
                 !S::WAKES_IN_TURN,
                 "no item is reserved for getters that wake in turn"
-            )
+            );
         };
         if self.getters.is_empty() || self.unreserved() == 0 {
             return Wakeup::NOBODY;

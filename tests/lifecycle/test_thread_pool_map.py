@@ -101,6 +101,23 @@ assert forked(child) == 0
     )
 
 
+def test_a_job_that_forks_can_use_its_pool_in_the_child(passes: Passes) -> None:
+    passes(
+        SETUP
+        + """
+pool = ThreadPool(1)
+def child():
+    # The job that forked still runs here, and its thread counts as no worker.
+    for _ in range(3):
+        assert pool.apply(str, (1,)) == "1"
+    assert pool.map(str, range(5), 1) == [str(x) for x in range(5)]
+    assert len(pool._pool) == 1
+pool.apply(forked, (child,))
+assert pool.apply(str, (2,)) == "2"
+"""
+    )
+
+
 def test_a_fork_while_workers_are_at_work(passes: Passes) -> None:
     passes(
         SETUP

@@ -1,271 +1,198 @@
-//! What a thread pool and its workers share, and how a task gets a worker.
+//! The core of a pool: its work queue, its counts, its workers, its end.
 //!
-//! Its claims are in `PROTOCOL.md` beside this crate.
+//! A pool is a core and what is special about its kind: what a piece of work is, what starts a worker, and what a worker
+//! does besides ([`Runner`](crate::Runner)). Claims: `PROTOCOL.md` beside this crate.
 
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::fmt;
+use std::ops::Deref;
 
-use interlock_os::thread;
-use interlock_queue::{PutError, PutOutcome};
-use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
-use interlock_wait::{Deadline, Interest, ThreadId, TraceEvent, fork, observes, report};
+use interlock_queue::{Discard, Queue, Store};
+use interlock_wait::{
+    RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeups, block, fork,
+};
 
-use crate::step::{set_worker, step};
-use crate::task::{Tally, Work};
-use crate::task_error::SubmitError;
-use crate::wait_group::{Started, WaitGroup};
-use crate::work_queue::WorkQueue;
+use crate::priority_buckets::PriorityBuckets;
+use crate::table::{Stats, Table, end};
 
-/// What a pool and its workers share.
-pub(crate) struct Shared {
-    pub(crate) queue: WorkQueue<Arc<dyn Work>>,
-    pub(crate) workers: WaitGroup,
-    pub(crate) most: usize,
-    name: String,
-    stack_size: usize,
-    pub(crate) tally: Tally,
-    /// The process that the tasks in the queue belong to.
-    generation: AtomicU32,
-    /// One more than the generation of the process in which the pool has, or had, a worker for certain; 0 as long as it never
-    /// had one. Such a worker stays until the queue is shut down and empty.
-    has_worker_since: AtomicU32,
+/// The core of a pool of workers. A piece of work is a `W`.
+///
+/// Each task that was put ends once: a worker runs it (`done`), or none does (`dropped`): it was cancelled, or taken out of
+/// the queue, or left to the parent process. Its table has the counts of all these, and of the workers.
+pub struct PoolCore<W, L: RawLock = RawWordLock> {
+    pub(crate) tasks: Queue<PriorityBuckets<W>, L>,
+    /// Where both locks are needed, this one is taken first.
+    pub(crate) table: Apart<StateLock<Table, L>>,
 }
 
-/// Why a task was not taken.
-pub(crate) enum Refusal {
-    Full,
-    ShutDown,
-    NoThread(io::Error),
-}
+/// A value with cache lines of its own: threads that put tasks do not slow down the workers that count them.
+#[repr(align(128))]
+pub(crate) struct Apart<T>(T);
 
-impl Refusal {
-    /// The error that gives `function` back.
-    pub(crate) fn with<F>(self, function: F) -> SubmitError<F> {
-        match self {
-            Refusal::Full => SubmitError::Full(function),
-            Refusal::ShutDown => SubmitError::ShutDown(function),
-            Refusal::NoThread(error) => SubmitError::NoThread(function, error),
-        }
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
     }
 }
 
-/// How many tasks a pool has, at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// That it took, since it was made.
-    pub submitted: u64,
-    /// That wait for a worker. One that was cancelled counts until a worker finds out.
-    pub waiting: usize,
-    /// That run.
-    pub running: u64,
-    /// That were run to their end, since the pool was made.
-    pub done: u64,
-    /// That ended with a panic, among those that are done.
-    pub failed: u64,
-    /// Not tasks: the workers that the pool has started.
-    pub workers: usize,
+impl<W, L: RawLock> fmt::Debug for PoolCore<W, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolCore")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
 }
 
-impl Shared {
-    /// A pool of at most `most` workers, without any.
-    pub(crate) fn new(most: usize, name: String, stack_size: usize, max_pending: usize) -> Self {
-        Shared {
-            queue: WorkQueue::new(max_pending),
-            workers: WaitGroup::new(),
-            most,
-            name,
-            stack_size,
-            tally: Tally::default(),
-            generation: AtomicU32::new(fork::generation()),
-            has_worker_since: AtomicU32::new(0),
+/// The contents of a core that was retired.
+#[derive(Debug)]
+pub struct Retired<I> {
+    /// The tasks that waited, in their order.
+    pub tasks: I,
+    /// Whether the pool had been shut down.
+    pub shut_down: bool,
+    /// They end the waits of the workers, and of those that wait for room.
+    pub wakeups: Vec<Wakeups>,
+}
+
+impl<W> PoolCore<W> {
+    /// A core for at most `limit` workers and `bound` waiting tasks (0: any number of tasks).
+    pub fn new(limit: usize, bound: usize) -> Self {
+        Self::new_in(limit, bound)
+    }
+}
+
+impl<W, L: RawLock> PoolCore<W, L> {
+    /// As [`PoolCore::new`], with a raw lock of the caller's choice.
+    pub fn new_in(limit: usize, bound: usize) -> Self {
+        // The child of a fork must not count its parent's workers.
+        fork::watch();
+        PoolCore {
+            tasks: Queue::with_store_in(PriorityBuckets::default(), bound),
+            table: Apart(StateLock::new(Table::new(limit))),
         }
     }
 
-    /// In the child of a fork, forgets the tasks of the parent's: their workers are not here, and they are not run twice.
-    pub(crate) fn renew(&self) {
-        let now = fork::generation();
-        // Relaxed: who comes a moment too early or too late meets tasks of the parent's, which no worker runs.
-        if self.generation.load(Ordering::Relaxed) == now {
-            return;
-        }
-        // Relaxed: as above.
-        if self.generation.swap(now, Ordering::Relaxed) != now {
-            drop(step(|| {
-                self.queue.forget_workers();
-                self.queue.drain()
-            }));
-            // Relaxed: counts. What is not done yet is not done here.
-            let done = self.tally.done.load(Ordering::Relaxed);
-            let dropped = self.submitted().saturating_sub(done);
-            // Relaxed: as above.
-            self.tally.dropped.store(dropped, Ordering::Relaxed);
-        }
+    /// Changes the most workers. Those above it stay. Never blocks.
+    pub fn set_limit(&self, limit: usize) {
+        self.table.lock().limit = limit;
     }
 
-    /// How many tasks were taken, since the pool was made.
-    fn submitted(&self) -> u64 {
-        // Relaxed: a count.
-        self.queue.put_so_far() as u64 + self.tally.first.load(Ordering::Relaxed)
+    /// The most workers.
+    pub fn limit(&self) -> usize {
+        self.table.lock().limit
     }
 
-    /// See [`ThreadPool::stats`](crate::ThreadPool::stats).
-    pub(crate) fn stats(&self) -> Stats {
-        self.renew();
-        step(|| {
-            // Relaxed: counts, each by itself.
-            let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-            let done = of(&self.tally.done);
-            let ended = done + of(&self.tally.dropped);
-            let (submitted, waiting) = (self.submitted(), self.queue.len());
-            Stats {
-                submitted,
-                waiting,
-                running: submitted.saturating_sub(ended + waiting as u64),
-                done,
-                failed: of(&self.tally.failed),
-                workers: self.workers.len(),
-            }
-        })
+    /// Changes the most waiting tasks; 0 for any number. Those above it stay. Never blocks.
+    pub fn set_bound(&self, bound: usize) {
+        self.tasks.set_bound(bound);
     }
 
-    /// Gives a task to a new worker if the pool has none, or else puts it into the queue. Blocks while that is full, until
-    /// `deadline`.
-    pub(crate) fn submit(
-        self: &Arc<Self>,
-        priority: i64,
-        work: Arc<dyn Work>,
-        deadline: Deadline,
-    ) -> Result<(), Refusal> {
-        self.renew();
-        // Relaxed: the worker comes to the queue of itself.
-        if self.has_worker_since.load(Ordering::Relaxed) != fork::generation() + 1 && self.staff(&work)? {
-            return Ok(());
-        }
-        match self.put(priority, work, deadline) {
-            Ok(PutOutcome::GetterNotified) => {}
-            // If there can't be another one, those that there are do it all.
-            Ok(PutOutcome::NoGetter) => drop(self.spawn_worker(None)),
-            Err(PutError::Full(_) | PutError::Interrupted(_)) => return Err(Refusal::Full),
-            Err(PutError::ShutDown(_) | PutError::Retired(_)) => return Err(Refusal::ShutDown),
-        }
-        Ok(())
+    /// The counts at this moment. Never blocks.
+    pub fn stats(&self) -> Stats {
+        let table = self.table.lock();
+        let (put, waiting) = self.tasks.unfinished_and_len();
+        table.stats(put, waiting)
     }
 
-    fn put(
-        &self,
-        priority: i64,
-        work: Arc<dyn Work>,
-        deadline: Deadline,
-    ) -> Result<PutOutcome, PutError<Arc<dyn Work>>> {
-        match step(|| self.queue.push_wake_one(priority, work)) {
-            Err(PutError::Full(work)) => self.queue.put_fork_guarded(priority, work, deadline),
-            placed => placed,
-        }
+    /// How many tasks wait, at this moment. Never blocks.
+    pub fn waiting(&self) -> usize {
+        self.tasks.len()
     }
 
-    /// Sees to it that the pool has a worker; whether that is a new one, which begins with `work`. A task that lay in the queue
-    /// before could not be taken out of it again.
-    #[cold]
-    fn staff(self: &Arc<Self>, work: &Arc<dyn Work>) -> Result<bool, Refusal> {
+    /// Waits until `number` tasks have ended. Blocks until then, or until `context` ends the wait. Returns how many have.
+    pub fn wait_for_ended(&self, number: u64, context: &mut WaitContext<'_>) -> u64 {
         loop {
-            let (new, refusal) = match self.spawn_worker(Some(work.clone())) {
-                Started::Yes => (true, None),
-                Started::Failed(refusal) => (false, Some(refusal)),
-                Started::Enough => (false, None),
-            };
-            if new || self.workers.has_any() {
-                // Relaxed: it says nothing of other words.
-                self.has_worker_since
-                    .store(fork::generation() + 1, Ordering::Relaxed);
-                return Ok(new);
+            let waiter = Waiter::thread();
+            let mut table = self.table.lock();
+            let ended = table.ended();
+            if ended >= number || context.deadline().has_passed() {
+                return ended;
             }
-            // If it was others who failed, it is this one's turn.
-            refusal.map_or(Ok(()), Err)?;
+            table.waiters_for(number).push_back(waiter.clone());
+            drop(table);
+            if block(&waiter, self.resource(ResourceKind::Outcome), None, context) != Wake::Notified {
+                let mut table = self.table.lock();
+                table.waiters().remove(&waiter);
+                return table.ended();
+            }
         }
     }
 
-    /// Starts another worker, if the pool may have one: it begins with `first`.
-    fn spawn_worker(self: &Arc<Self>, first: Option<Arc<dyn Work>>) -> Started<Refusal> {
-        self.workers.try_start(self.most, |number| {
-            let begins = first.is_some();
-            // When the worker is counted already: who shuts the pool down from now on waits for it.
-            if begins && step(|| self.queue.is_shut_down()) {
-                return Err(Refusal::ShutDown);
-            }
-            let worker = Worker {
-                shared: self.clone(),
-                number,
-                generation: fork::generation(),
-                first,
-            };
-            // Relaxed: a count. Before its task can be done.
-            self.tally.first.fetch_add(u64::from(begins), Ordering::Relaxed);
-            thread::spawn(self.stack_size, move || worker.live()).map_err(|error| {
-                // Relaxed: as above.
-                self.tally.first.fetch_sub(u64::from(begins), Ordering::Relaxed);
-                Refusal::NoThread(error)
-            })
+    /// Accepts no more tasks. Workers still take those that wait, and then are told to end. Never blocks.
+    pub fn shutdown(&self) {
+        self.tasks.shutdown(Discard::Nothing);
+    }
+
+    /// Whether it accepts no more tasks because it was shut down.
+    pub fn is_shut_down(&self) -> bool {
+        self.tasks.is_shut_down()
+    }
+
+    /// Takes out all tasks that wait, in their order, and notifies the threads that wait for room. The caller ends these
+    /// tasks, and then calls [`PoolCore::drop_drained`]. Never blocks.
+    pub fn drain(&self) -> impl Iterator<Item = W> + use<W, L> {
+        let tasks = self.tasks.take_out(Store::take);
+        self.table.lock().drain(tasks.len());
+        tasks.into_works()
+    }
+
+    /// Counts tasks as dropped that [`PoolCore::drain`] returned. Never blocks.
+    pub fn drop_drained(&self, tasks: u64) {
+        end(&self.table, |table| table.drop_drained(tasks));
+    }
+
+    /// Takes the task out for which `matches` is true, if it still waits, and counts it as dropped. Notifies a thread that
+    /// waits for room. `matches` is called under a lock, and must only read. Never blocks.
+    pub fn take_back(&self, matches: impl FnMut(&W) -> bool) -> Option<W> {
+        let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
+        end(&self.table, Table::drop_one);
+        Some(task)
+    }
+
+    /// Ends the engine's part in the pool, for good: its tasks come out. The caller must run the wake-ups. Never blocks.
+    /// `None` if it was retired before.
+    pub fn retire(&self) -> Option<Retired<impl Iterator<Item = W> + use<W, L>>> {
+        let (contents, wakeups) = self.tasks.retire()?;
+        self.table.lock().drain(contents.items.len());
+        Some(Retired {
+            tasks: contents.items.into_works(),
+            shut_down: contents.shut_down,
+            wakeups: wakeups.into(),
         })
     }
-}
 
-/// What a thread is started for: task after task, until there will be no more.
-struct Worker {
-    shared: Arc<Shared>,
-    number: usize,
-    generation: u32,
-    /// The task that it was started for, which is not in the queue.
-    first: Option<Arc<dyn Work>>,
-}
-
-impl Worker {
-    /// Whether a task has forked, and this is the child. Its only thread is nobody's worker.
-    fn has_forked(&self) -> bool {
-        self.generation != fork::generation()
+    /// Forgets the workers, in the child of a fork, where they do not exist, and what they were running. The tasks that wait
+    /// stay. If the calling thread is a worker, its task is still running, but it counts as a worker no more: other tasks
+    /// may wait for the end of this one. Never blocks.
+    pub fn forget_workers(&self) {
+        let mut table = self.table.lock();
+        self.tasks.reset_waiters();
+        let (put, waiting) = self.tasks.unfinished_and_len();
+        table.forget_workers(put, waiting as u64 + u64::from(self.is_worker()));
     }
 
-    /// The life of the thread.
-    fn live(mut self) {
-        thread::set_name(&format!("{}-{}", self.shared.name, self.number));
-        let me = ThreadId::current();
-        if observes(Interest::Waits) {
-            report(TraceEvent::ThreadBegan { thread: me });
+    /// Forgets the workers and the tasks of the parent, once in the child of a fork, for a pool that hears of no fork.
+    /// Returns the tasks that waited: they run in the parent. Never blocks.
+    pub fn forget_parent(&self) -> Option<impl Iterator<Item = W> + use<W, L>> {
+        let mut table = self.table.lock();
+        if !table.is_of_parent() {
+            return None;
         }
-        set_worker(true);
-        self.work();
-        set_worker(false);
-        if observes(Interest::Waits) {
-            report(TraceEvent::ThreadEnded { thread: me });
-        }
-        if !self.has_forked() {
-            fork::fork_guarded(|| self.shared.workers.leave());
-        }
+        // Under the lock of the table: another thread of the child must not put a task before the parent's are out.
+        self.tasks.reset_waiters();
+        let tasks = self.tasks.take_out(Store::take);
+        let (put, _) = self.tasks.unfinished_and_len();
+        table.forget_workers(put, 0);
+        Some(tasks.into_works())
     }
 
-    fn work(&mut self) {
-        let mut first = self.first.take();
-        let Shared { queue, tally, .. } = &*self.shared;
-        let mut next = || match first.take() {
-            Some(work) => {
-                let begun = step(|| work.begin());
-                Ok((work, begun))
-            }
-            None => queue.take_fork_guarded(|work| work.begin()),
-        };
-        while let Ok((work, begun)) = next() {
-            if begun {
-                // The panics of tasks are caught already. What is left is user code at the end of one: a waker, or the drop
-                // of a value that nobody wanted. It must not end the worker.
-                let _ = catch_unwind(AssertUnwindSafe(move || work.run(tally)));
-            } else {
-                // Relaxed: a count.
-                tally.dropped.fetch_add(1, Ordering::Relaxed);
-                let _ = catch_unwind(AssertUnwindSafe(move || drop(work)));
-            }
-            if self.has_forked() {
-                break;
-            }
+    /// What a thread waits for at this pool.
+    pub(crate) fn resource(&self, kind: ResourceKind) -> Resource {
+        Resource {
+            kind,
+            address: std::ptr::from_ref(self).addr(),
         }
     }
 }

@@ -8,7 +8,8 @@ use interlock_wait::{
     block,
 };
 
-/// Items with a deadline each, which one thread takes as these pass. See `PROTOCOL.md` beside this crate.
+/// Items with a deadline each. One thread, the taker, takes each item when its deadline has passed. See `PROTOCOL.md`
+/// beside this crate.
 pub struct DelayQueue<T, L: RawLock = RawWordLock> {
     state: StateLock<State<T>, L>,
 }
@@ -20,7 +21,7 @@ struct State<T> {
     taker: WaitQueue,
 }
 
-/// The place of an item in a [`DelayQueue`]: that of the earliest deadline first, and of equals that which came first.
+/// The place of an item in a [`DelayQueue`]: the earliest deadline first; first in, first out among equals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
     deadline: Deadline,
@@ -42,7 +43,7 @@ impl<T, L: RawLock> Default for DelayQueue<T, L> {
 }
 
 impl<T> DelayQueue<T> {
-    /// An empty queue that nobody takes from.
+    /// An empty queue without a taker.
     pub fn new() -> Self {
         Self::new_in()
     }
@@ -61,8 +62,8 @@ impl<T, L: RawLock> DelayQueue<T, L> {
         }
     }
 
-    /// Puts an item in, to be taken when `deadline` has passed; its ticket, and `true` when nobody takes items, so that the
-    /// caller has to see to a thread that calls [`DelayQueue::take_with`] until that gives none. Never blocks.
+    /// Puts an item in, to be taken when `deadline` has passed. Returns its ticket, and whether there was no taker: then the
+    /// caller must have a thread call [`DelayQueue::take_with`] until that returns `None`. Never blocks.
     pub fn put(&self, deadline: Deadline, item: T) -> (Ticket, bool) {
         let mut state = self.state.lock();
         state.added += 1;
@@ -88,13 +89,13 @@ impl<T, L: RawLock> DelayQueue<T, L> {
 
     /// Takes an item back; `None` if it was taken. Never blocks.
     ///
-    /// The taker is not told: it looks again when the deadline that it waits for has passed, and may find nothing left.
+    /// The taker is not notified: it looks again when the deadline that it waits for has passed, and may find no item.
     pub fn take_back(&self, ticket: Ticket) -> Option<T> {
         self.state.lock().items.remove(&ticket)
     }
 
-    /// Takes the item whose deadline passed first. Blocks until there is one; `None` when there is no item at all, and the
-    /// caller is the taker no more, or when `context` ended the wait.
+    /// Takes the item whose deadline passed first. Blocks until there is one. Returns `None` if there is no item at all, so
+    /// that the caller is not the taker any more, or if `context` ended the wait.
     pub fn take_with(&self, context: &mut WaitContext<'_>) -> Option<T> {
         loop {
             let waiter = Waiter::thread();
@@ -133,7 +134,7 @@ impl<T, L: RawLock> DelayQueue<T, L> {
         self.len() == 0
     }
 
-    /// Empties the queue, which nobody takes from any more: for the child of a fork.
+    /// Empties the queue and forgets its taker: for the child of a fork.
     pub fn reset(&self) -> Vec<T> {
         let mut state = self.state.lock();
         state.served = false;

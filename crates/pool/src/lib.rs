@@ -1,19 +1,18 @@
-//! Threads that run other people's code, and what becomes of it.
+//! Pools of threads that run tasks, and the results of these tasks.
 //!
 //! - [`ThreadPool`] runs tasks on at most so many threads, and a [`Task`] is the way to the result of one;
-//! - [`Outcome`] is where a task and those who wait for its result meet;
-//! - [`WorkQueue`] is where the tasks of a pool wait for its workers, [`CountedQueue`] the same with the workers counted;
+//! - [`Outcome`] is the result of a task, given once, for any number of waiters;
+//! - [`PoolCore`] is what every pool is made of: the queue of its tasks, its workers, its counts, its end;
 //! - [`ReorderBuffer`] puts results that come in any order in line.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
-#[cfg(not(loom))]
 mod core;
-mod counted_queue;
-mod counts;
 mod delay_queue;
+#[cfg(not(loom))]
+mod inner;
 mod listeners;
 #[cfg(not(loom))]
 mod mapped;
@@ -21,19 +20,17 @@ mod outcome;
 mod priority_buckets;
 mod reorder_buffer;
 mod step;
+mod table;
 #[cfg(not(loom))]
 mod task;
 #[cfg(not(loom))]
 mod task_error;
 #[cfg(not(loom))]
 mod thread_pool;
-mod wait_group;
 mod work_queue;
+mod workers;
 
-#[cfg(not(loom))]
-pub use core::Stats;
-pub use counted_queue::CountedQueue;
-pub use counts::{Counted, Counts};
+pub use core::{PoolCore, Retired};
 pub use delay_queue::{DelayQueue, Ticket};
 pub use listeners::Watch;
 #[cfg(not(loom))]
@@ -41,11 +38,11 @@ pub use mapped::Mapped;
 pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
 pub use priority_buckets::DEFAULT_PRIORITY;
 pub use reorder_buffer::{Left, ReorderBuffer};
+pub use table::Stats;
 #[cfg(not(loom))]
 pub use task::Task;
 #[cfg(not(loom))]
 pub use task_error::{Panic, SubmitError, TaskError};
 #[cfg(not(loom))]
 pub use thread_pool::{At, Builder, ThreadPool};
-pub use wait_group::{Started, WaitGroup};
-pub use work_queue::{Retired, WorkQueue};
+pub use workers::{Growth, Runner, Running, Started, WorkerToken};

@@ -1,19 +1,19 @@
-//! Who is to be told of the end of a task.
+//! The listeners of a task: the callbacks and watches that hear of its end.
 
 use interlock_queue::{Fifo, Queue};
 use interlock_wait::primitive::Arc;
 
-/// Hears of the end of outcomes: each puts in the number that it was registered with.
+/// Hears of the end of outcomes: each outcome puts in the number under which the watch was registered with it.
 pub type Watch = Queue<Fifo<usize>>;
 
-/// One who is to be told.
+/// A callback or a watch that is told of the end.
 pub(crate) enum Listener<C> {
     Callback(C),
     Watch(Arc<Watch>, usize),
 }
 
-/// Those who are to be told, in the order in which they came. Most outcomes have one at most, which takes no memory of
-/// its own: `more` has somebody only if `first` has.
+/// The listeners of an outcome, in the order in which they came. Most outcomes have one at most, which needs no allocation:
+/// `more` has one only if `first` has one.
 pub(crate) struct Listeners<C> {
     first: Option<Listener<C>>,
     #[expect(
@@ -25,12 +25,12 @@ pub(crate) struct Listeners<C> {
 
 impl<C> Default for Listeners<C> {
     fn default() -> Self {
-        Self::NOBODY
+        Self::NONE
     }
 }
 
 impl<C> Listeners<C> {
-    pub(crate) const NOBODY: Self = Listeners {
+    pub(crate) const NONE: Self = Listeners {
         first: None,
         more: None,
     };
@@ -62,13 +62,13 @@ impl<C> Listeners<C> {
         self.first.into_iter().chain(more)
     }
 
-    /// Takes out those who fit; the others stay.
+    /// Takes out the listeners for which `fits` is true; the others stay.
     #[inline]
     pub(crate) fn take(&mut self, fits: impl Fn(&Listener<C>) -> bool) -> Self {
         if self.more.is_none() && self.first.as_ref().is_some_and(&fits) {
             return std::mem::take(self);
         }
-        let mut taken = Self::NOBODY;
+        let mut taken = Self::NONE;
         for listener in std::mem::take(self).into_iter() {
             let side = if fits(&listener) { &mut taken } else { &mut *self };
             side.push(listener);

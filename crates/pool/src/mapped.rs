@@ -6,7 +6,7 @@ use crate::task::Task;
 use crate::task_error::TaskError;
 
 /// The results of [`ThreadPool::map`](crate::ThreadPool::map), in the order of the arguments. Each step blocks until the
-/// next result is there.
+/// next result has come.
 ///
 /// Dropping it cancels what no worker has begun with.
 #[derive(Debug)]

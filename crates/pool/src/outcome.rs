@@ -1,4 +1,4 @@
-//! What becomes of a task: a value, given once, that any number of threads may wait for.
+//! The result of a task: a value that is set once, and that any number of threads can wait for.
 //!
 //! The phases, their steps and the claims about them are in `PROTOCOL.md` beside this crate.
 
@@ -12,16 +12,16 @@ use interlock_wait::{
 
 use crate::listeners::{Listener, Listeners, Watch};
 
-/// How far a task has come. The names are those of `concurrent.futures`.
+/// The phase of a task. The names are those of `concurrent.futures`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Nobody has begun with it.
+    /// No worker has begun with it.
     Pending,
-    /// A worker is at it.
+    /// A worker is running it.
     Running,
-    /// It was cancelled; the worker that is to run it does not know yet.
+    /// It was cancelled, and the worker that takes it does not know yet.
     Cancelled,
-    /// It was cancelled, and whoever watches was told. Final.
+    /// It was cancelled, and its watches were told. Final.
     CancelledAndNotified,
     /// It has a value. Final.
     Finished,
@@ -38,7 +38,7 @@ impl Phase {
         matches!(self, Phase::Cancelled | Phase::CancelledAndNotified)
     }
 
-    /// Whether whoever watches has been told.
+    /// Whether the watches have been told.
     pub fn is_final(self) -> bool {
         matches!(self, Phase::CancelledAndNotified | Phase::Finished)
     }
@@ -47,14 +47,14 @@ impl Phase {
 struct State<T, C> {
     phase: Phase,
     retired: bool,
-    /// Whether somebody wanted to cancel the task while it was running.
+    /// Whether a caller tried to cancel the task while it was running.
     asked: bool,
     value: Option<T>,
     waiters: WaitQueue,
     listeners: Listeners<C>,
 }
 
-/// What a step left to do: the callbacks that are due. Whoever waits or watches has been told.
+/// What a step left to do: the callbacks that are due. Waiters and watches have been told.
 #[must_use = "the callbacks were not called yet"]
 pub struct Due<C>(Listeners<C>);
 
@@ -68,9 +68,9 @@ impl<C> Due<C> {
     }
 }
 
-/// What was in an outcome that was retired.
+/// The contents of an outcome that was retired.
 pub struct Contents<T, C> {
-    /// How far it was.
+    /// Its phase.
     pub phase: Phase,
     /// Its value, if it had one.
     pub value: Option<T>,
@@ -78,10 +78,10 @@ pub struct Contents<T, C> {
 }
 
 impl<T, C> Contents<T, C> {
-    /// Gives those who were to be told of the end to their functions, each kind in the order in which they came.
+    /// Passes each listener to the function for its kind, in the order in which they came.
     ///
     /// # Errors
-    /// The first that a function returns; the others are not given any more.
+    /// The first error of a function. The remaining listeners are dropped.
     pub fn hand_out<E>(
         self,
         mut callback: impl FnMut(C) -> Result<(), E>,
@@ -96,7 +96,7 @@ impl<T, C> Contents<T, C> {
     }
 }
 
-/// Why a step was not taken.
+/// Why a step was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The phase does not allow it.
@@ -105,7 +105,7 @@ pub enum Refusal {
     Retired,
 }
 
-/// How a wait for the end came to its own end.
+/// How a wait for the end of a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
     /// The outcome is done.
@@ -118,7 +118,7 @@ pub enum Waited {
     Retired,
 }
 
-/// What becomes of a task: its phase, its value of type `T`, and who waits for it; callbacks are of type `C`.
+/// The result of a task: its phase, its value of type `T`, its waiters, and its listeners. Callbacks are of type `C`.
 pub struct Outcome<T, C, L: RawLock = RawWordLock> {
     state: StateLock<State<T, C>, L>,
 }
@@ -168,13 +168,13 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// How far it is, at this moment. Never blocks.
+    /// Its phase at this moment. Never blocks.
     #[inline]
     pub fn phase(&self) -> Phase {
         self.state.lock().phase
     }
 
-    /// Begins with the task: `true` when it is to be run, `false` when it was cancelled, which those who watch are told now.
+    /// Begins with the task. Returns `true` if it is to be run, and `false` if it was cancelled: the watches are told now.
     ///
     /// # Errors
     /// It was begun or finished before, or is retired.
@@ -197,10 +197,10 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// Gives it its value, and wakes all who wait. Never blocks.
+    /// Sets the value and wakes all waiters. Never blocks.
     ///
     /// # Errors
-    /// It is done already, or retired; the value comes back.
+    /// It is done or retired. The value comes back.
     #[inline]
     pub fn finish(&self, value: T) -> Result<Due<C>, (Refusal, T)> {
         let mut state = self.state.lock();
@@ -219,8 +219,8 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         Ok(due.tell())
     }
 
-    /// Cancels it, and wakes all who wait; `None` when that has happened before. Never blocks. A task that is running is
-    /// only asked: see [`Outcome::is_asked_to_stop`].
+    /// Cancels it and wakes all waiters. `None` if it was cancelled before. Never blocks. A task that is running is only asked
+    /// to stop: see [`Outcome::is_asked_to_stop`].
     ///
     /// # Errors
     /// It is running, or finished, or retired.
@@ -241,26 +241,26 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// Asks a task that is running to stop, without another step: for the host of a retired outcome.
+    /// Asks a running task to stop, and does nothing else: for the host of a retired outcome.
     pub fn ask_to_stop(&self) {
         self.state.lock().asked = true;
     }
 
-    /// Whether somebody wanted to cancel the task when it was already running.
+    /// Whether a caller tried to cancel the task when it was already running.
     pub fn is_asked_to_stop(&self) -> bool {
         self.state.lock().asked
     }
 
-    /// Looks at the value, if there is one, under the lock of the outcome: `look` must do no more than copy it.
+    /// Passes the value to `look`, if there is one. This runs under the lock of the outcome, so `look` must only copy it.
     #[inline]
     pub fn value<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.state.lock().value.as_ref().map(look)
     }
 
-    /// Leaves a callback.
+    /// Registers a callback.
     ///
     /// # Errors
-    /// The outcome is done ([`Refusal::Phase`]), so that the callback is due now; or it is retired. The callback comes back.
+    /// The outcome is done ([`Refusal::Phase`]), so the callback is due now; or it is retired. The callback comes back.
     #[inline]
     pub fn listen(&self, callback: C) -> Result<(), (Refusal, C)> {
         let mut state = self.state.lock();
@@ -274,7 +274,8 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// Has `watch` hear of the end, by `number`: later, or at once if the phase is final. Not of an outcome that is retired.
+    /// Registers `watch`, which gets `number` at the end, or at once if the phase is final. It hears nothing of a retired
+    /// outcome.
     #[inline]
     pub fn watch(&self, watch: &Arc<Watch>, number: usize) {
         let mut state = self.state.lock();
@@ -286,10 +287,10 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// Takes a watch back.
+    /// Removes a watch.
     pub fn unwatch(&self, watch: &Arc<Watch>) {
-        let is_it = |listener: &Listener<C>| matches!(listener, Listener::Watch(other, _) if Arc::ptr_eq(other, watch));
-        let taken = self.state.lock().listeners.take(is_it);
+        let is_watch = |listener: &Listener<C>| matches!(listener, Listener::Watch(other, _) if Arc::ptr_eq(other, watch));
+        let taken = self.state.lock().listeners.take(is_watch);
         drop(taken);
     }
 
@@ -325,7 +326,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
             if wake == Wake::Notified {
                 continue;
             }
-            // Everybody is notified at the end: who leaves owes nothing to the others.
+            // The end notifies all waiters, so one that leaves owes nothing to the others.
             let left = self.state.lock().waiters.remove(&waiter);
             return match wake {
                 Wake::TimedOut if left => Waited::TimedOut,
@@ -335,8 +336,8 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// Retires it, for good: from now on its host takes the steps. All that was in it comes out, and who waited is told when
-    /// the wake-ups run, which is the caller's duty. Never blocks. `None` when that has happened before.
+    /// Retires it, for good: from now on its host takes the steps. Its contents come out. The caller must run the wake-ups,
+    /// which end the waits. Never blocks. `None` if it was retired before.
     pub fn retire(&self) -> Option<(Contents<T, C>, Wakeups)> {
         let mut state = self.state.lock();
         if std::mem::replace(&mut state.retired, true) {
@@ -350,7 +351,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         Some((contents, state.waiters.notify_all()))
     }
 
-    /// Whether nothing has happened to it. Never blocks.
+    /// Whether nothing has happened to it yet. Never blocks.
     pub fn is_untouched(&self) -> bool {
         let state = self.state.lock();
         state.phase == Phase::Pending
@@ -364,15 +365,15 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         self.state.lock().value.take()
     }
 
-    /// Takes out all that refers to something else, for an owner that goes away.
+    /// Takes out the value and the listeners, for an owner that is being destroyed.
     pub fn clear(&self) -> (Option<T>, Due<C>) {
         let mut state = self.state.lock();
         let value = state.value.take();
         (value, Due(std::mem::take(&mut state.listeners)))
     }
 
-    /// Visits the value and the callbacks where they lie, under the lock: `value` and `callback` must only look. Nothing
-    /// happens when another thread is at work on the outcome. Never blocks.
+    /// Visits the value and the callbacks in place, under the lock. `value` and `callback` must only read. Does nothing if
+    /// another thread is using the outcome. Never blocks.
     pub fn try_visit(&self, value: impl FnOnce(&T), mut callback: impl FnMut(&C)) {
         if let Some(state) = self.state.try_lock() {
             state.value.as_ref().map(value);
@@ -385,14 +386,14 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
     }
 }
 
-/// What is left to do after a step, outside of the lock.
+/// What is left to do after a step, when the lock is released.
 struct Told<C> {
     waiters: Wakeups,
     listeners: Listeners<C>,
 }
 
 impl<C> Told<C> {
-    /// Tells those who wait and watch; the callbacks are left.
+    /// Wakes the waiters and tells the watches. Returns the callbacks.
     #[inline]
     fn tell(self) -> Due<C> {
         self.waiters.run();
@@ -406,7 +407,7 @@ impl<C> Told<C> {
 }
 
 fn tell(watch: &Watch, number: usize) {
-    // A watch that nobody looks at any more may be shut down.
+    // A watch that is not used any more may be shut down.
     let _ = watch.try_put(number);
 }
 
@@ -417,10 +418,10 @@ impl<T, C> State<T, C> {
         asked: false,
         value: None,
         waiters: WaitQueue::new(),
-        listeners: Listeners::NOBODY,
+        listeners: Listeners::NONE,
     };
 
-    /// Enters a phase, and takes out who is to be told of it.
+    /// Enters a phase, and takes out the waiters and listeners that hear of it.
     #[inline]
     fn enter(&mut self, phase: Phase) -> Told<C> {
         self.phase = phase;
@@ -430,7 +431,7 @@ impl<T, C> State<T, C> {
             Wakeups::default()
         };
         let listeners = if self.listeners.is_empty() {
-            Listeners::NOBODY
+            Listeners::NONE
         } else {
             self.listeners.take(|listener| match listener {
                 Listener::Callback(_) => phase.is_done(),

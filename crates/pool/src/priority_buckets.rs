@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use interlock_queue::Store;
 
-/// The priority of a task of which nothing else is said.
+/// The priority of a task that is submitted without one.
 pub const DEFAULT_PRIORITY: i64 = 0;
 
 /// Tasks with a priority: the smallest number first, and first in, first out among equals.
 ///
-/// Nearly all tasks have the default priority, so these stand in a line of their own.
+/// Nearly all tasks have the default priority, so they have a queue of their own.
 pub(crate) struct PriorityBuckets<W> {
     ordinary: VecDeque<W>,
     others: BTreeMap<i64, VecDeque<W>>,
@@ -26,7 +26,7 @@ impl<W> Default for PriorityBuckets<W> {
     }
 }
 
-/// A line that emptied keeps the room of at most this many tasks.
+/// An emptied queue keeps its allocation if that has room for at most this many tasks.
 const ROOM_KEPT: usize = 1024;
 
 impl<W> PriorityBuckets<W> {
@@ -55,6 +55,8 @@ impl<W> PriorityBuckets<W> {
 
 impl<W> Store for PriorityBuckets<W> {
     type Item = (i64, W);
+
+    const WAKES_IN_TURN: bool = true;
 
     #[inline]
     fn push(&mut self, (priority, work): (i64, W)) {
@@ -91,15 +93,15 @@ impl<W> Store for PriorityBuckets<W> {
 }
 
 impl<W> PriorityBuckets<W> {
-    /// Takes out the task that is the one, wherever it lies.
-    pub(crate) fn remove(&mut self, mut is_it: impl FnMut(&W) -> bool) -> Option<W> {
-        if let Some(place) = place(&self.ordinary, &mut is_it) {
+    /// Takes out the first task found for which `matches` is true.
+    pub(crate) fn remove(&mut self, mut matches: impl FnMut(&W) -> bool) -> Option<W> {
+        if let Some(place) = place(&self.ordinary, &mut matches) {
             return self.ordinary.remove(place);
         }
         let found = self
             .others
             .iter()
-            .find_map(|(&priority, bucket)| place(bucket, &mut is_it).map(|place| (priority, place)));
+            .find_map(|(&priority, bucket)| place(bucket, &mut matches).map(|place| (priority, place)));
         let (priority, place) = found?;
         let bucket = self.others.get_mut(&priority)?;
         let work = bucket.remove(place);
@@ -114,20 +116,14 @@ impl<W> PriorityBuckets<W> {
     pub(crate) fn into_works(mut self) -> impl Iterator<Item = W> {
         std::iter::from_fn(move || self.pop().map(|(_, work)| work))
     }
-
-    /// Visits each task where it lies.
-    pub(crate) fn for_each(&self, visit: &mut dyn FnMut(&W)) {
-        self.ordinary.iter().for_each(&mut *visit);
-        self.others.values().flatten().for_each(visit);
-    }
 }
 
-/// Where the task lies that is the one. Both ends come first: most are among the first or the last.
-fn place<W>(bucket: &VecDeque<W>, mut is_it: impl FnMut(&W) -> bool) -> Option<usize> {
+/// The place of a task for which `matches` is true. Searches from both ends: most tasks that are removed are close to one.
+fn place<W>(bucket: &VecDeque<W>, mut matches: impl FnMut(&W) -> bool) -> Option<usize> {
     let last = bucket.len().checked_sub(1)?;
     (0..=last / 2)
         .flat_map(|place| [place, last - place])
-        .find(|&place| bucket.get(place).is_some_and(&mut is_it))
+        .find(|&place| bucket.get(place).is_some_and(&mut matches))
 }
 
 #[cfg(test)]

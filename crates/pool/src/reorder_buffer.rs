@@ -1,4 +1,5 @@
-//! Results that come in any order, for one who takes them one after the other. Claims: `PROTOCOL.md` beside this crate.
+//! Results that come in any order, for a reader that takes them one after the other. Claims: `PROTOCOL.md` beside this
+//! crate.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,51 +8,51 @@ use interlock_queue::{Discard, Fifo, GetError, PutError, Queue, Store};
 use interlock_wait::primitive::{AtomicU64, Ordering};
 use interlock_wait::{RawLock, RawWordLock, StateLock, WaitContext, Wakeups};
 
-/// The length as long as nobody knows it.
+/// The length before it is known.
 const UNKNOWN: u64 = u64::MAX;
 
-/// With so many values that can be taken, whoever takes them is behind.
+/// If more values than this can be taken, the reader is behind.
 const MANY: usize = 8192;
 
-/// For how many moments at a time whoever is behind is waited for.
+/// For how many moments at a time workers wait for a reader that is behind.
 const MOMENTS: u32 = 20;
 
-/// Numbered values, put by many threads, taken in the order of their numbers, or in that of their coming.
+/// Numbered values that many threads put. A reader takes them in the order of their numbers, or as they come.
 ///
-/// Its end is known when its [length](ReorderBuffer::set_length) is, and so many values were put.
+/// It ends when its [length](ReorderBuffer::set_length) is known and as many values were put.
 pub struct ReorderBuffer<T, L: RawLock = RawWordLock> {
     came: Queue<Fifo<T>, L>,
     order: StateLock<Order<T>, L>,
     put: AtomicU64,
     length: AtomicU64,
-    /// Whether somebody has added the last value out of all order: 0 or 1.
+    /// Whether a last value was added out of order: 0 or 1.
     ended_with: AtomicU64,
-    /// How many were taken, about.
+    /// How many values were taken, about.
     taken: AtomicU64,
-    /// How many had been taken when nobody seemed to take any more.
+    /// How many values had been taken when the reader seemed to have stopped.
     idle_at: AtomicU64,
 }
 
 struct Order<T> {
-    /// Whether values are taken in the order of their numbers, and not in that of their coming.
+    /// Whether values are taken in the order of their numbers, instead of as they come.
     by_number: bool,
-    /// How many values have come to their turn.
+    /// How many values have had their turn.
     next: usize,
-    /// Those whose turn has not come.
+    /// The values whose turn has not come.
     early: BTreeMap<usize, T>,
 }
 
-/// What a gathering held that was [retired](ReorderBuffer::retire).
+/// The contents of a buffer that was [retired](ReorderBuffer::retire).
 pub struct Left<T> {
     /// The values that could be taken, in their order.
     pub ready: Vec<T>,
-    /// Those whose turn had not come, by number.
+    /// The values whose turn had not come, by number.
     pub early: BTreeMap<usize, T>,
-    /// How many values had come to their turn.
+    /// How many values had had their turn.
     pub came: usize,
-    /// Whether no more values were taken.
+    /// Whether the buffer had ended.
     pub ended: bool,
-    /// Who waited for a value, to be woken: there is none here.
+    /// They end the waits for a value. The caller must run them.
     pub wakeups: [Wakeups; 3],
 }
 
@@ -73,12 +74,12 @@ impl<T, L: RawLock> fmt::Debug for ReorderBuffer<T, L> {
 }
 
 impl<T, L: RawLock> ReorderBuffer<T, L> {
-    /// One without values, which are taken in the order of their numbers.
+    /// An empty buffer whose values are taken in the order of their numbers.
     pub fn in_order() -> Self {
         Self::new(true)
     }
 
-    /// One without values, which are taken in the order of their coming.
+    /// An empty buffer whose values are taken as they come.
     pub fn as_they_come() -> Self {
         Self::new(false)
     }
@@ -99,15 +100,15 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         }
     }
 
-    /// Puts the value of a number, each number once. Never blocks.
+    /// Puts the value with a number. Each number is put once. Never blocks.
     ///
     /// # Errors
-    /// Nobody wants it: it is the end, or the gathering was retired. The value comes back.
+    /// The buffer has ended or was retired. The value comes back.
     #[inline]
     pub fn put_at(&self, number: usize, value: T) -> Result<(), T> {
         let result = self.put_in_order(number, value);
         // After the value itself. AcqRel pairs with `set_length`, which changes `put` too: of two changes of one word one comes
-        // first, and whoever comes second sees what the first did before.
+        // first, and the thread that comes second sees what the first did before.
         let put = self.put.fetch_add(1, Ordering::AcqRel) + 1;
         // Relaxed: see above.
         if put == self.length.load(Ordering::Relaxed) {
@@ -120,7 +121,8 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
     fn put_in_order(&self, number: usize, value: T) -> Result<(), T> {
         let mut order = self.order.lock();
         if order.by_number && order.next != number {
-            // After the end its turn does not come. Who discards ends first and takes the lock then, so it finds the others.
+            // After the end its turn does not come. `discard` ends the buffer before it takes the lock, so it finds the values
+            // that were put here before.
             if self.came.is_over() {
                 return Err(value);
             }
@@ -141,25 +143,25 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         }
     }
 
-    /// Says how many values there will have been. To be called once. Never blocks.
+    /// Sets how many values there will be in all. Called once. Never blocks.
     pub fn set_length(&self, length: usize) {
         // Relaxed: published by the next step.
         self.length.store(length as u64, Ordering::Relaxed);
-        // AcqRel pairs with `put_at`. It adds nothing, but has a place in the order of those that do, which a load has not.
+        // AcqRel pairs with `put_at`. It adds nothing, but it has a place in the order of the additions, and a load has none.
         if self.put.fetch_add(0, Ordering::AcqRel) == length as u64 {
             self.end();
         }
     }
 
-    /// Takes no more values. Those that can be taken in their order still can.
+    /// Ends the buffer: it accepts no more values. The reader still gets those that can be taken in their order.
     pub fn end(&self) {
         self.came.shutdown(Discard::Nothing);
     }
 
-    /// Adds a last value out of all order, and takes no more. A value that comes in the same moment may be taken after it.
+    /// Adds a last value out of order, and ends the buffer. A value that is put at the same moment may be taken after it.
     ///
     /// # Errors
-    /// It had ended before, or another one is the last; the value comes back.
+    /// The buffer has ended, or has a last value. The value comes back.
     pub fn end_with(&self, value: T) -> Result<(), T> {
         // Relaxed: it only has to be one. The values are under the lock of the queue.
         if self.ended_with.swap(1, Ordering::Relaxed) != 0 {
@@ -170,15 +172,15 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         result
     }
 
-    /// Takes out all values, and takes no more: nobody will come for them. The values are the caller's to drop.
+    /// Ends the buffer and takes all values out, because there is no reader. The caller drops them.
     pub fn discard(&self) -> impl Sized + use<T, L> {
         self.end();
         let early = std::mem::take(&mut self.order.lock().early);
         (early, self.came.clear())
     }
 
-    /// Takes out all that is there, and takes no more: what comes from now on is for somebody else to put in line. `None` if
-    /// that has happened before. Never blocks.
+    /// Ends the buffer and takes all values out, because the caller puts the values in order from now on. `None` if it was
+    /// retired before. Never blocks.
     pub fn retire(&self) -> Option<Left<T>> {
         let mut order = self.order.lock();
         let (mut contents, wakeups) = self.came.retire()?;
@@ -191,10 +193,10 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         })
     }
 
-    /// Takes the next value if it is there. Never blocks.
+    /// Takes the next value if there is one. Never blocks.
     ///
     /// # Errors
-    /// It is not there, or there will be no more.
+    /// There is no value now, or there will be none.
     #[inline]
     pub fn try_take(&self) -> Result<T, GetError> {
         let value = self.came.try_get()?;
@@ -202,10 +204,10 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         Ok(value)
     }
 
-    /// Takes the next value. Blocks until it is there, or until `context` ends the wait.
+    /// Takes the next value. Blocks until there is one, or until `context` ends the wait.
     ///
     /// # Errors
-    /// It did not come in that time; there will be no more; the host ended the wait.
+    /// There was no value for that long; there will be none; the host ended the wait.
     pub fn take_with(&self, context: &mut WaitContext<'_>) -> Result<T, GetError> {
         let value = self.came.get_with(context)?;
         self.count();
@@ -214,22 +216,22 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
 
     #[inline]
     fn count(&self) {
-        // Relaxed, and not one step: it only has to change.
-        // Relaxed: a count that orders nothing.
+        // Relaxed: the number only has to change, so this need not be one step either.
         let taken = self.taken.load(Ordering::Relaxed);
         // Relaxed: as above.
         self.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Whether there is somebody who takes values, and is behind. Then it makes sense to put no more for a moment.
+    /// Whether there is a reader that is behind. Then it helps to put nothing for a moment.
     #[inline]
     pub fn is_behind(&self) -> bool {
         // Relaxed: a guess.
         self.kept() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
     }
 
-    /// Lets one who is behind catch up; `moment` lets a short time pass, if it can. Ends when half of the values were taken,
-    /// or after some moments. Who takes nothing in all of them is not waited for again before it has taken something.
+    /// Lets a reader that is behind catch up. `moment` lets a short time pass, and returns whether it could. Returns when half
+    /// of the values were taken, or after some moments. A reader that has taken nothing in all of them is not waited for again
+    /// before it takes something.
     pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
         // Relaxed: a guess; it orders nothing.
         let taken = self.taken.load(Ordering::Relaxed);
@@ -245,18 +247,18 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         }
     }
 
-    /// How many values were put so far.
+    /// How many values have been put.
     pub fn put(&self) -> u64 {
-        // Relaxed: for those who only want to know.
+        // Relaxed: for information only.
         self.put.load(Ordering::Relaxed)
     }
 
-    /// How many values have come to their turn.
+    /// How many values have had their turn.
     pub fn came(&self) -> usize {
         self.order.lock().next
     }
 
-    /// How many there will have been, if that is known.
+    /// How many values there will be in all, if that is known.
     pub fn length(&self) -> Option<u64> {
         // Relaxed: as above.
         Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
@@ -329,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_retired_gathering_held_comes_out_and_what_comes_then_comes_back() {
+    fn what_a_retired_buffer_held_comes_out_and_what_comes_then_comes_back() {
         let gather = ReorderBuffer::<_>::in_order();
         for number in [0, 1, 3] {
             gather.put_at(number, number).unwrap();
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_can_catch_up_and_who_does_not_is_not_waited_for() {
+    fn a_reader_that_takes_can_catch_up_and_one_that_stops_is_not_waited_for() {
         let gather = ReorderBuffer::<_>::as_they_come();
         for number in 0..=MANY {
             assert!(!gather.is_behind());

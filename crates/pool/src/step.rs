@@ -1,22 +1,22 @@
-//! Steps of the engine on threads of which their user does not know.
+//! Steps of the engine on workers, of which the program does not know.
 
 use std::cell::Cell;
 
 use interlock_wait::fork;
 
 thread_local! {
-    /// Whether this thread works for a pool.
+    /// Whether this thread is a worker of a Rust pool.
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Says that the calling thread works for a pool, or does so no longer.
+/// Marks the calling thread as a worker, or as none.
 #[cfg(not(loom))]
 pub(crate) fn set_worker(is_worker: bool) {
     IS_WORKER.set(is_worker);
 }
 
-/// Runs a step of the engine. On a worker, whom its user does not know of, in [`fork::fork_guarded`]: so who forks finds no
-/// lock held by one. Who forks while threads of his own are at work here, knows what he does.
+/// Runs a step of the engine: on a worker in [`fork::fork_guarded`], so that a thread that forks finds no lock held by a
+/// worker. The program's own threads take no such care: it must not fork while one of them is in a call to a pool.
 pub(crate) fn step<R>(work: impl FnOnce() -> R) -> R {
     if IS_WORKER.get() {
         fork::fork_guarded(work)

@@ -1,4 +1,4 @@
-//! A task of a thread pool: its function, what becomes of it, and the handle of whoever wants its result.
+//! A task of a thread pool: its function, its outcome, and the handle for its result.
 
 use std::fmt;
 use std::future::Future;
@@ -7,24 +7,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use interlock_wait::primitive::global::{AtomicU64, Ordering};
 use interlock_wait::{Deadline, WaitContext, WordLock, fork};
 
 use crate::outcome::{Outcome, Phase, Waited};
 use crate::step::step;
 use crate::task_error::{Panic, TaskError};
+use crate::workers::Running;
 
-/// What is called at the end of a task, by whoever ended it.
+/// Called at the end of a task, by the thread that ended it.
 type Callback<T> = Box<dyn FnOnce(&End<T>) + Send>;
 
-/// What becomes of a task, and in which process.
+/// The outcome of a task, and the process that it belongs to.
 struct End<T> {
     outcome: Outcome<Result<T, Panic>, Callback<T>>,
     generation: u32,
 }
 
 impl<T> End<T> {
-    /// Whether the task belongs to the process that this one was forked from: nobody ends it here.
+    /// Whether the task belongs to the process that this one was forked from: it does not end here.
     fn is_foreign(&self) -> bool {
         self.generation != fork::generation()
     }
@@ -33,7 +33,7 @@ impl<T> End<T> {
         step(|| self.outcome.phase().is_done())
     }
 
-    /// Takes the result out; `None` when the task is not done.
+    /// Takes the result out. `None` if the task is not done.
     fn take(&self) -> Option<Result<T, TaskError>> {
         match step(|| self.outcome.take_value()) {
             Some(Ok(value)) => Some(Ok(value)),
@@ -47,7 +47,7 @@ impl<T> End<T> {
     fn why_none(&self) -> Option<TaskError> {
         match step(|| self.outcome.phase()) {
             phase if phase.is_cancelled() => Some(TaskError::Cancelled),
-            // It came since we looked, and is there for the next look; or it was taken.
+            // It came after the caller looked, and the next look finds it; or it was taken.
             Phase::Finished if step(|| self.outcome.value(|_| ())).is_some() => None,
             Phase::Finished => Some(TaskError::Taken),
             _ if self.is_foreign() => Some(TaskError::Forked),
@@ -55,7 +55,7 @@ impl<T> End<T> {
         }
     }
 
-    /// Leaves a callback, or calls it if the task is done, or will not be in this process.
+    /// Registers a callback, or calls it now if the task is done or belongs to the parent process.
     fn listen(&self, callback: Callback<T>) {
         if self.is_foreign() {
             callback(self);
@@ -65,9 +65,9 @@ impl<T> End<T> {
     }
 }
 
-/// A task from its function to its end, in one piece of memory.
+/// A task in one allocation: its function and its outcome.
 pub(crate) struct Packet<F, T> {
-    /// Taken out by who runs it, or by who cancels it.
+    /// The thread that runs or cancels the task takes it out.
     function: WordLock<Option<F>>,
     end: End<T>,
 }
@@ -83,7 +83,7 @@ impl<F, T> Packet<F, T> {
         }
     }
 
-    /// Takes the function back, for a task that nobody has a handle to; `None` when somebody has begun with it.
+    /// Takes the function back, for a task without a handle. `None` if a worker has begun with the task.
     pub(crate) fn retract(&self) -> Option<F> {
         match step(|| self.end.outcome.cancel()) {
             Ok(Some(_)) => self.take_function(),
@@ -91,12 +91,13 @@ impl<F, T> Packet<F, T> {
         }
     }
 
-    /// Takes the function out. Nobody else comes to its lock: only who began with the task, or cancelled it, does this.
+    /// Takes the function out. No other thread wants its lock: only the one that began with the task or cancelled it calls
+    /// this.
     fn take_function(&self) -> Option<F> {
         self.function.lock().take()
     }
 
-    /// Cancels the task, and drops its function, unless somebody has begun with it. Whether it is cancelled.
+    /// Cancels the task and drops its function, unless a worker has begun with it. Returns whether it is cancelled.
     fn cancel(&self) -> bool {
         match step(|| self.end.outcome.cancel()) {
             Ok(Some(due)) => {
@@ -109,21 +110,21 @@ impl<F, T> Packet<F, T> {
         }
     }
 
-    /// Begins with the task; `false` when it is not to be run. For one step.
+    /// Begins with the task. Returns `false` if it is not to be run. The caller makes this a step.
     fn begin(&self) -> bool {
         !self.end.is_foreign() && self.end.outcome.begin() == Ok(true)
     }
 
-    /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value; `told` hears whether it
-    /// panicked, in the same step.
-    fn run_with(&self, call: impl FnOnce(F) -> T, told: impl FnOnce(bool)) {
+    /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value. In the same step, before
+    /// the value, `count` gets whether the function panicked.
+    fn run_with(&self, call: impl FnOnce(F) -> T, count: impl FnOnce(bool)) {
         let Some(function) = self.take_function() else {
             return;
         };
-        // Whatever a panic left half done went with the function, or is under locks that do not poison.
+        // What a panic left half done went with the function, or is under locks that do not poison.
         let result = catch_unwind(AssertUnwindSafe(|| call(function))).map_err(Panic::new);
         let finished = step(|| {
-            told(result.is_err());
+            count(result.is_err());
             self.end.outcome.finish(result)
         });
         if let Ok(due) = finished {
@@ -132,26 +133,13 @@ impl<F, T> Packet<F, T> {
     }
 }
 
-/// Counts of what has become of a pool's tasks.
-#[derive(Default)]
-pub(crate) struct Tally {
-    /// Given to a worker that was started for them: these are not counted by the queue.
-    pub(crate) first: AtomicU64,
-    /// Run to their end.
-    pub(crate) done: AtomicU64,
-    /// That panicked, among these.
-    pub(crate) failed: AtomicU64,
-    /// Never run: cancelled, or of another process.
-    pub(crate) dropped: AtomicU64,
-}
-
-/// A task as its pool sees it.
+/// The side of a task that its pool sees.
 pub(crate) trait Work: Send + Sync {
-    /// Begins with it; `false` when it is not to be run. For one step.
+    /// Begins with it. Returns `false` if it is not to be run. The caller makes this a step.
     fn begin(&self) -> bool;
 
-    /// Runs it, when it was begun with, and counts it.
-    fn run(&self, tally: &Tally);
+    /// Runs it after it was begun with, and counts it by `running`.
+    fn run(&self, running: Running<'_>);
 
     /// See [`Task::cancel`].
     fn cancel(&self) -> bool;
@@ -162,18 +150,17 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
         Packet::begin(self)
     }
 
-    fn run(&self, tally: &Tally) {
-        self.run_with(
-            |function| function(),
-            |failed| {
-                // Relaxed: counts. Who has the result finds it counted, for the lock of the outcome comes in between.
-                tally.done.fetch_add(1, Ordering::Relaxed);
-                if failed {
-                    // Relaxed: as above.
-                    tally.failed.fetch_add(1, Ordering::Relaxed);
-                }
-            },
-        );
+    fn run(&self, running: Running<'_>) {
+        let count = |failed| {
+            if self.end.is_foreign() {
+                running.forget();
+            } else if failed {
+                running.fail();
+            } else {
+                running.succeed();
+            }
+        };
+        self.run_with(|function| function(), count);
     }
 
     fn cancel(&self) -> bool {
@@ -181,7 +168,7 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
     }
 }
 
-/// A task as its handle sees it.
+/// The side of a task that its handle sees.
 trait Ends<T>: Send + Sync {
     fn end(&self) -> &End<T>;
 
@@ -199,14 +186,14 @@ impl<F: Send, T: Send> Ends<T> for Packet<F, T> {
     }
 }
 
-/// A task that was handed to a [`ThreadPool`](crate::ThreadPool), and the way to its result.
+/// A task that was submitted to a [`ThreadPool`](crate::ThreadPool): the handle for its result.
 ///
-/// The field has three words for this. `Future` is taken by [`std::future::Future`], which this type implements;
-/// a promise is, to most, the end that the value is put into. `Task` is the word of the async executors of Rust and of
-/// .NET for the handle of work that runs whether or not somebody waits for it. So does this: dropping it gives up the
-/// result and nothing else. What ends a task early is [`Task::cancel`].
+/// Other libraries call it a future or a promise. `Future` is the name of [`std::future::Future`], which this type
+/// implements, and a promise is mostly the side that sets the value. `Task` is the name in async executors of Rust and in
+/// .NET for work that runs whether or not a caller waits for it. That holds here: dropping the handle gives up the result
+/// and nothing else. [`Task::cancel`] ends a task early.
 ///
-/// The result is moved out: to one caller of [`Task::result`], to one continuation, or to whoever awaits the task.
+/// The result is moved out: to one caller of [`Task::result`], to one continuation, or to an `await`.
 ///
 /// ```
 /// use interlock_pool::ThreadPool;
@@ -218,7 +205,7 @@ impl<F: Send, T: Send> Ends<T> for Packet<F, T> {
 /// ```
 pub struct Task<T> {
     ends: Arc<dyn Ends<T>>,
-    /// Whom to wake, once the task was polled.
+    /// The waker of the last poll, once there was one.
     waker: Option<Arc<WordLock<Option<Waker>>>>,
 }
 
@@ -249,7 +236,7 @@ impl<T: Send + 'static> Task<T> {
     /// Waits for the result. Blocks until the task is done or cancelled, or until `deadline`: then the task comes back.
     ///
     /// # Errors
-    /// The outer one is the task itself, which is not done; the inner one is that of [`Task::result`].
+    /// The outer error is the task itself, which is not done. The inner error is that of [`Task::result`].
     pub fn result_until(self, deadline: Deadline) -> Result<Result<T, TaskError>, Self> {
         if self.wait_until(deadline) {
             Ok(self.result())
@@ -258,7 +245,7 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// Waits until the task is done or cancelled; `false` when `deadline` passed first. Blocks until then.
+    /// Waits until the task is done or cancelled. Blocks until then, or until `deadline`. Returns whether it is.
     pub fn wait_until(&self, deadline: Deadline) -> bool {
         let end = self.ends.end();
         end.is_foreign()
@@ -266,22 +253,23 @@ impl<T: Send + 'static> Task<T> {
             || end.outcome.wait_with(&mut WaitContext::until(deadline)) == Waited::Done
     }
 
-    /// Whether there is a result, or will never be one, at this moment. Never blocks.
+    /// Whether there is a result at this moment, or there will never be one. Never blocks.
     pub fn is_done(&self) -> bool {
         self.ends.end().is_foreign() || self.ends.end().is_done()
     }
 
-    /// Cancels the task if no worker has begun with it: its function is dropped at once, and who waits is told. Whether it
+    /// Cancels the task if no worker has begun with it: drops its function at once, and wakes the waiters. Returns whether it
     /// is cancelled. Never blocks; a continuation runs on the calling thread.
     pub fn cancel(&self) -> bool {
         self.ends.cancel()
     }
 
-    /// Has `continuation` called with the result; what becomes of that is a task of its own. Never blocks.
+    /// Calls `continuation` with the result when the task is done. Returns a task for the result of `continuation`. Never
+    /// blocks.
     ///
-    /// It runs at the end of the task, on the thread that ended it: the worker, or whoever cancelled it. If there is a
-    /// result already, it runs now, on the calling thread. So it is for what is short, or for handing on. Cancelling the new
-    /// task has the continuation dropped, and leaves this one alone.
+    /// The continuation runs on the thread that ends the task: the worker, or a caller of [`Task::cancel`]. If there is a
+    /// result already, it runs now, on the calling thread. So it should be short, or submit the work to a pool. Cancelling
+    /// the new task drops the continuation, and does not affect this task.
     pub fn then<U: Send + 'static>(
         self,
         continuation: impl FnOnce(Result<T, TaskError>) -> U + Send + 'static,
@@ -302,7 +290,7 @@ impl<T: Send + 'static> Task<T> {
 impl<T: Send + 'static> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
-    /// Ready once, when the task is done or cancelled. Any executor will do.
+    /// Ready when the task is done or cancelled. Works with any executor.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_done() {
             let this = &mut *self;
@@ -319,7 +307,7 @@ impl<T: Send + 'static> Future for Task<T> {
                 }));
             }
         }
-        // After the waker was left: else the end of the task could come in between.
+        // After the waker was stored: otherwise the task could end in between.
         match self.ends.end().take() {
             Some(result) => Poll::Ready(result),
             None => Poll::Pending,

@@ -1,4 +1,4 @@
-//! What can go wrong with a task, on its way into a pool and on its way to its result.
+//! The errors of tasks: why a pool did not accept one, and why one has no result.
 
 use std::any::Any;
 use std::{error, fmt, io};
@@ -34,7 +34,7 @@ impl error::Error for TaskError {}
 /// The panic of a task.
 pub struct Panic {
     message: Box<str>,
-    /// Under a lock for the sake of [`Sync`] alone.
+    /// Under a lock only to make it [`Sync`].
     payload: WordLock<Option<Box<dyn Any + Send>>>,
 }
 
@@ -51,7 +51,7 @@ impl Panic {
         }
     }
 
-    /// What the task said when it panicked.
+    /// The message of the panic.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -62,7 +62,7 @@ impl Panic {
         payload.unwrap_or_else(|| Box::new(self.message))
     }
 
-    /// Goes on with the panic on the calling thread.
+    /// Resumes the panic on the calling thread.
     pub fn resume(self) -> ! {
         std::panic::resume_unwind(self.into_payload())
     }
@@ -74,13 +74,13 @@ impl fmt::Debug for Panic {
     }
 }
 
-/// Why a pool did not take a task. The function comes back.
+/// Why a pool did not accept a task. The function comes back.
 pub enum SubmitError<F> {
-    /// As many tasks wait as may ([`Builder::max_pending`](crate::Builder::max_pending)).
+    /// As many tasks wait as the limit allows ([`Builder::max_pending`](crate::Builder::max_pending)).
     Full(F),
     /// The pool was shut down.
     ShutDown(F),
-    /// The pool has no worker, and the operating system has no room for a thread.
+    /// The pool has no worker, and the operating system could not start a thread.
     NoThread(F, io::Error),
 }
 
@@ -94,7 +94,7 @@ impl<F> SubmitError<F> {
         }
     }
 
-    /// The same reason, with something else to give back.
+    /// The same reason with another value to return.
     pub(crate) fn map<G>(self, other: impl FnOnce(F) -> G) -> SubmitError<G> {
         match self {
             SubmitError::Full(function) => SubmitError::Full(other(function)),

@@ -6,31 +6,30 @@ use std::fmt;
 use std::sync::Arc;
 
 use interlock_os::thread;
-use interlock_wait::primitive::global::Ordering;
 use interlock_wait::{Deadline, WaitContext};
 
-use crate::core::{Shared, Stats};
+use crate::inner::Inner;
 use crate::mapped::Mapped;
 use crate::priority_buckets::DEFAULT_PRIORITY;
-use crate::step::step;
+use crate::table::Stats;
 use crate::task::{Packet, Task};
 use crate::task_error::SubmitError;
 
 /// Runs tasks on a limited number of threads.
 ///
-/// A worker is started when a task is submitted and none is idle, as long as there are fewer than the pool may have. It
-/// stays until the pool ends. Tasks are taken in the order in which they were submitted, those with a smaller
+/// If a task is submitted and no worker is idle, the pool starts another one, up to its limit. A worker stays until the pool
+/// ends. Tasks are taken in the order in which they were submitted, those with a smaller
 /// [priority](ThreadPool::at) first.
 ///
-/// A task that panics costs nothing but its result: the panic is the error of [`Task::result`], and the worker goes on.
+/// A panic of a task is the error of [`Task::result`]. The worker goes on.
 ///
-/// **End.** [`ThreadPool::shutdown`] ends the pool when everything that was submitted is done; [`ThreadPool::join`] waits
-/// for that. Dropping the pool is a shutdown, and never blocks. What still waits is run, unless the process ends first.
+/// **End.** [`ThreadPool::shutdown`] ends the pool when all tasks that were submitted are done. [`ThreadPool::join`] waits
+/// for that. Dropping the pool shuts it down, and never blocks. Tasks that still wait are run, unless the process ends first.
 ///
-/// **Fork.** In the child of a fork the pool is there, without workers and without tasks: those that were submitted before
-/// are run by the parent, once, and their handles here say [`Forked`](crate::TaskError::Forked) unless they were done.
-/// What is submitted in the child is run by workers of the child. Workers may be at any task when the process forks; a
-/// thread of your own that is at that moment in a call to the pool may not (see [`fork`](interlock_wait::fork)).
+/// **Fork.** The child of a fork has the pool without its workers and its tasks. The parent runs the tasks that were
+/// submitted before. Their handles in the child return [`Forked`](crate::TaskError::Forked) unless the tasks were done.
+/// Workers of the child run what the child submits. The process may fork while workers run tasks, but not while another
+/// thread of the program is in a call to the pool (see [`fork`](interlock_wait::fork)).
 ///
 /// ```
 /// use interlock_pool::ThreadPool;
@@ -43,10 +42,10 @@ use crate::task_error::SubmitError;
 /// assert!(squares.map(Result::unwrap).eq([1, 4, 9, 16, 25]));
 /// ```
 pub struct ThreadPool {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
-/// How a [`ThreadPool`] is made: see [`ThreadPool::builder`].
+/// The settings of a new [`ThreadPool`]: see [`ThreadPool::builder`].
 #[derive(Clone, Debug)]
 pub struct Builder {
     workers: usize,
@@ -56,27 +55,26 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// At most so many workers; 0, as is the case if nothing is said, for as many as there are processors.
+    /// The most workers. 0, the default, for as many as there are processors.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// How the names of the workers' threads begin, as the tools of the operating system show them (up to 15 bytes, a
-    /// hyphen and a number included). "worker" if nothing is said.
+    /// The prefix of the names of the workers' threads, as the tools of the operating system show them: up to 15 bytes with a
+    /// hyphen and a number. The default is "worker".
     pub fn name(mut self, prefix: impl Into<String>) -> Self {
         self.name = prefix.into();
         self
     }
 
-    /// The stack size of the workers' threads in bytes; 0, as is the case if nothing is said, for the system's default.
+    /// The stack size of the workers' threads in bytes. 0, the default, for the system's default.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
         self
     }
 
-    /// How many tasks may wait for a worker; whoever submits more waits for room. 0, as is the case if nothing is said, for
-    /// any number.
+    /// The most tasks that wait for a worker. A thread that submits more waits for room. 0, the default, for any number.
     pub fn max_pending(mut self, tasks: usize) -> Self {
         self.max_pending = tasks;
         self
@@ -84,12 +82,12 @@ impl Builder {
 
     /// The pool. Starts no thread.
     pub fn build(self) -> ThreadPool {
-        let most = match self.workers {
+        let limit = match self.workers {
             0 => thread::processors(),
             workers => workers,
         };
         ThreadPool {
-            shared: Arc::new(Shared::new(most, self.name, self.stack_size, self.max_pending)),
+            inner: Arc::new(Inner::new(limit, self.name, self.stack_size, self.max_pending)),
         }
     }
 }
@@ -100,7 +98,7 @@ impl ThreadPool {
         Self::builder().workers(workers).build()
     }
 
-    /// A pool that is to differ from [`ThreadPool::new`].
+    /// The settings of a pool, to change before it is made.
     ///
     /// ```
     /// use interlock_pool::{SubmitError, ThreadPool};
@@ -120,8 +118,8 @@ impl ThreadPool {
         }
     }
 
-    /// Has a worker call `function`. Blocks while as many tasks wait as may ([`Builder::max_pending`]), until a worker takes
-    /// one; a task that submits to its own pool uses [`ThreadPool::try_submit`] if there is such a limit.
+    /// Submits `function`, which a worker calls. Blocks while as many tasks wait as [`Builder::max_pending`] allows, until a
+    /// worker takes one. With such a limit, a task that submits to its own pool should use [`ThreadPool::try_submit`].
     ///
     /// # Errors
     /// The pool was shut down, or could not start its first worker.
@@ -136,7 +134,7 @@ impl ThreadPool {
     /// As [`ThreadPool::submit`], if there is room. Never blocks.
     ///
     /// # Errors
-    /// As many tasks wait as may; the pool was shut down, or could not start its first worker.
+    /// As many tasks wait as the limit allows; the pool was shut down, or could not start its first worker.
     pub fn try_submit<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -145,7 +143,7 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).try_submit(function)
     }
 
-    /// The same pool, for tasks with a priority: the smallest number is taken first. Without this it is 0.
+    /// The same pool, for tasks with a priority. The smallest number is taken first; the default is 0.
     ///
     /// ```
     /// let pool = interlock_pool::ThreadPool::new(1);
@@ -156,11 +154,11 @@ impl ThreadPool {
         At { pool: self, priority }
     }
 
-    /// Has workers call `function` for each item; the results in the order of the items. All are submitted here, so this
-    /// blocks where [`ThreadPool::submit`] does, and `items` ends.
+    /// Submits a call of `function` for each item. Returns the results in the order of the items. Blocks where
+    /// [`ThreadPool::submit`] does, so `items` must be finite.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`]; what was submitted so far is cancelled.
+    /// Those of [`ThreadPool::submit`]. The calls that were submitted are cancelled.
     pub fn map<I, T, F>(&self, items: I, function: F) -> Result<Mapped<T>, SubmitError<()>>
     where
         I: IntoIterator<Item: Send + 'static>,
@@ -177,40 +175,34 @@ impl ThreadPool {
         Ok(mapped)
     }
 
-    /// Takes no more tasks. Those that wait are still run; then the workers end. Never blocks.
+    /// Accepts no more tasks. Those that wait are still run, and then the workers end. Never blocks.
     pub fn shutdown(&self) {
-        step(|| self.shared.queue.shutdown());
+        self.inner.shutdown();
     }
 
-    /// Cancels the tasks that wait for a worker. How many. Never blocks; continuations run on the calling thread.
+    /// Cancels the tasks that wait for a worker, and returns how many. Never blocks; continuations run on the calling thread.
     pub fn cancel_waiting(&self) -> usize {
-        self.shared.renew();
-        let waiting: Vec<_> = step(|| self.shared.queue.drain()).collect();
-        // Relaxed: a count.
-        self.shared
-            .tally
-            .dropped
-            .fetch_add(waiting.len() as u64, Ordering::Relaxed);
-        waiting.iter().filter(|work| work.cancel()).count()
+        self.inner.drain().iter().filter(|work| work.cancel()).count()
     }
 
-    /// Shuts the pool down, and waits for all that was submitted. Blocks until every task is done and every worker has left.
+    /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker has left.
     ///
-    /// A task can't do so to its own pool: it would wait for itself.
+    /// A task must not join its own pool: it would wait for itself.
     pub fn join(&self) {
         self.join_until(Deadline::NEVER);
     }
 
-    /// Shuts the pool down, and waits for all that was submitted; `false` when `deadline` passed first. Blocks until every
-    /// task is done and every worker has left.
+    /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker has left, or until
+    /// `deadline`. Returns whether it has ended.
     pub fn join_until(&self, deadline: Deadline) -> bool {
         self.shutdown();
-        self.shared.workers.wait_with(&mut WaitContext::until(deadline))
+        let core = self.inner.core();
+        core.wait_for_workers(&mut WaitContext::until(deadline))
     }
 
     /// How many tasks there are of each kind, at this moment. Never blocks.
     pub fn stats(&self) -> Stats {
-        self.shared.stats()
+        self.inner.stats()
     }
 
     fn put<T, F>(&self, priority: i64, function: F, deadline: Deadline) -> Result<Task<T>, SubmitError<F>>
@@ -219,12 +211,12 @@ impl ThreadPool {
         T: Send + 'static,
     {
         let packet = Arc::new(Packet::new(function));
-        let Err(refusal) = self.shared.submit(priority, packet.clone(), deadline) else {
+        let Err(refusal) = self.inner.submit(priority, packet.clone(), deadline) else {
             return Ok(Task::of(packet));
         };
         match packet.retract() {
             Some(function) => Err(refusal.with(function)),
-            // Somebody has begun with the task after all.
+            // A worker has begun with the task after all.
             None => Ok(Task::of(packet)),
         }
     }
@@ -239,13 +231,13 @@ impl Drop for ThreadPool {
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadPool")
-            .field("max_workers", &self.shared.most)
+            .field("max_workers", &self.inner.limit)
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }
 
-/// A pool, and a priority for what is submitted: see [`ThreadPool::at`].
+/// A pool, and the priority of tasks that are submitted by this: see [`ThreadPool::at`].
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
     pool: &'a ThreadPool,

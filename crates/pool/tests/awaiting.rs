@@ -42,7 +42,7 @@ fn run<F: Future>(future: F) -> F::Output {
 }
 
 #[test]
-fn a_task_that_is_awaited_wakes_whoever_polled_last() {
+fn a_task_that_is_awaited_wakes_the_latest_waker() {
     let pool = ThreadPool::new(1);
     let may_end = Arc::new(Event::new());
     let its = may_end.clone();

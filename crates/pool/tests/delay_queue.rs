@@ -38,7 +38,7 @@ fn an_item_that_was_taken_back_does_not_come() {
 }
 
 #[test]
-fn who_has_no_patience_takes_nothing_and_stays_the_taker() {
+fn a_taker_without_patience_takes_nothing_and_stays_the_taker() {
     let queue = DelayQueue::new();
     let (ticket, _) = queue.put(Deadline::NEVER, 1);
     assert_eq!(queue.take_with(&mut WaitContext::until(Deadline::PASSED)), None);

@@ -6,7 +6,7 @@
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
 
-use interlock_pool::{DEFAULT_PRIORITY, Outcome, Phase, Refusal, Waited, Watch, WorkQueue};
+use interlock_pool::{DEFAULT_PRIORITY, Outcome, Phase, PoolCore, Refusal, Waited, Watch};
 use interlock_queue::{GetError, PutOutcome, Queue};
 use interlock_wait::{Deadline, WaitContext, Wakeups};
 use loom::sync::Arc;
@@ -53,7 +53,7 @@ fn it_is_finished_once() {
 }
 
 #[test]
-fn nobody_sleeps_past_the_end() {
+fn no_waiter_sleeps_past_the_end() {
     model::check_bounded(3, || {
         let outcome = Arc::new(Numbers::new());
         let waits = [(); 2].map(|()| start(&outcome, wait));
@@ -69,7 +69,7 @@ fn nobody_sleeps_past_the_end() {
 }
 
 #[test]
-fn who_leaves_takes_nothing_from_the_others() {
+fn a_waiter_that_leaves_takes_nothing_from_the_others() {
     model::check_bounded(3, || {
         let outcome = Arc::new(Numbers::new());
         let stays = start(&outcome, wait);
@@ -138,7 +138,7 @@ fn a_retired_outcome_refuses_every_step() {
 #[test]
 fn a_task_is_taken_or_comes_out_when_the_queue_is_retired() {
     model::check_bounded(3, || {
-        let queue = Arc::new(WorkQueue::new(0));
+        let queue = Arc::new(PoolCore::new(1, 0));
         let its = queue.clone();
         let worker = thread::spawn(move || its.take_with(&mut WaitContext::endless()));
         let its = queue.clone();
@@ -155,29 +155,32 @@ fn a_task_is_taken_or_comes_out_when_the_queue_is_retired() {
 
 /// One worker takes a task, and is busy from then on; two are put.
 fn two_tasks_for_a_worker(
-    put: fn(&WorkQueue<u32>, u32) -> PutOutcome,
-    take: fn(&WorkQueue<u32>) -> Result<u32, GetError>,
+    put: fn(&PoolCore<u32>, u32) -> PutOutcome,
+    take: fn(&PoolCore<u32>) -> Result<u32, GetError>,
 ) {
     model::check_bounded(3, move || {
-        let queue = Arc::new(WorkQueue::new(0));
+        let queue = Arc::new(PoolCore::new(1, 0));
         let its = queue.clone();
         let worker = thread::spawn(move || take(&its));
         let placed = [1, 2].map(|work| put(&queue, work));
         assert!(worker.join().unwrap().is_ok());
-        assert_eq!(queue.len(), 1);
+        assert_eq!(queue.waiting(), 1);
         let idle = placed
             .iter()
             .filter(|&&it| it == PutOutcome::GetterNotified)
             .count();
-        assert!(idle <= 1, "for the task that nobody takes, somebody was wanted");
+        assert!(
+            idle <= 1,
+            "for the task that no worker takes, another worker was wanted"
+        );
     });
 }
 
-fn lay(queue: &WorkQueue<u32>, work: u32) -> PutOutcome {
+fn put_for_turns(queue: &PoolCore<u32>, work: u32) -> PutOutcome {
     queue.push_wake_one(DEFAULT_PRIORITY, work).unwrap()
 }
 
-fn pick(queue: &WorkQueue<u32>) -> Result<u32, GetError> {
+fn take_in_turn(queue: &PoolCore<u32>) -> Result<u32, GetError> {
     queue.take_fork_guarded(|_| ()).map(|(work, ())| work)
 }
 
@@ -187,34 +190,34 @@ fn a_worker_is_wanted_when_none_is_idle() {
         |queue, work| queue.try_put(DEFAULT_PRIORITY, work).unwrap(),
         |queue| queue.take_with(&mut WaitContext::endless()),
     );
-    two_tasks_for_a_worker(lay, pick);
+    two_tasks_for_a_worker(put_for_turns, take_in_turn);
 }
 
 #[test]
-fn workers_that_are_woken_one_after_the_other_all_wake() {
+fn workers_that_wake_in_turn_all_wake() {
     model::check_bounded(3, || {
-        let queue = Arc::new(WorkQueue::new(0));
+        let queue = Arc::new(PoolCore::new(1, 0));
         // Each takes one, and is busy from then on.
         let workers = [(); 2].map(|()| {
             let queue = queue.clone();
-            thread::spawn(move || pick(&queue))
+            thread::spawn(move || take_in_turn(&queue))
         });
         for work in [1, 2] {
-            lay(&queue, work);
+            put_for_turns(&queue, work);
         }
         let mut taken = workers.map(|worker| worker.join().unwrap().unwrap());
         taken.sort_unstable();
         assert_eq!(taken, [1, 2]);
     });
     model::check_bounded(2, || {
-        let queue = Arc::new(WorkQueue::new(0));
+        let queue = Arc::new(PoolCore::new(1, 0));
         // One of them takes all that there is, perhaps before the other came.
         let workers = [1, 2].map(|tasks| {
             let queue = queue.clone();
-            thread::spawn(move || (0..tasks).filter(|_| pick(&queue).is_ok()).count())
+            thread::spawn(move || (0..tasks).filter(|_| take_in_turn(&queue).is_ok()).count())
         });
         for work in [1, 2, 3] {
-            lay(&queue, work);
+            put_for_turns(&queue, work);
         }
         assert_eq!(workers.map(|worker| worker.join().unwrap()), [1, 2]);
     });
@@ -223,7 +226,7 @@ fn workers_that_are_woken_one_after_the_other_all_wake() {
 #[test]
 fn what_was_put_before_the_end_is_done() {
     model::check_bounded(3, || {
-        let queue = Arc::new(WorkQueue::new(0));
+        let queue = Arc::new(PoolCore::new(1, 0));
         let workers = [(); 2].map(|()| {
             let queue = queue.clone();
             thread::spawn(move || queue.take_with(&mut WaitContext::endless()))

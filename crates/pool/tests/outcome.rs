@@ -118,7 +118,7 @@ fn it_is_finished_once() {
 }
 
 #[test]
-fn nobody_sleeps_past_the_end() {
+fn no_waiter_sleeps_past_the_end() {
     let outcomes = pending(3_000);
     let together = Barrier::new(3);
     std::thread::scope(|scope| {
@@ -202,7 +202,7 @@ fn a_watch_hears_of_each_outcome_once() {
                 drop(outcome.finish(number).unwrap());
             } else {
                 drop(outcome.cancel().unwrap().unwrap());
-                assert!(!outcome.begin().unwrap(), "it tells those who watch");
+                assert!(!outcome.begin().unwrap(), "it tells the watches");
             }
         },
     );
@@ -250,7 +250,7 @@ fn a_retired_outcome_refuses_every_step() {
 }
 
 #[test]
-fn nobody_waits_in_the_engine_for_a_retired_outcome() {
+fn no_thread_waits_in_the_engine_for_a_retired_outcome() {
     let outcomes = pending(3_000);
     let watch: Arc<Watch> = Arc::new(Queue::new(0));
     let together = Barrier::new(2);

@@ -64,7 +64,7 @@ fn every_task_is_run_once_and_its_result_comes_back() {
 
 #[test]
 fn as_many_tasks_run_at_once_as_there_are_workers_for() {
-    // Each waits for the next one to run: one that nobody takes stops all of them.
+    // Each waits for the next one to run: one that no worker takes stops all of them.
     const WORKERS: usize = 4;
     for _ in 0..500 {
         let pool = ThreadPool::new(WORKERS);
@@ -249,7 +249,7 @@ fn tasks_are_taken_by_priority_and_then_in_their_order() {
 }
 
 #[test]
-fn who_submits_too_much_waits_or_gets_the_function_back() {
+fn a_submitter_that_is_too_fast_waits_or_gets_the_function_back() {
     let pool = ThreadPool::builder().workers(1).max_pending(1).build();
     let may_end = Arc::new(Event::new());
     let busy = occupy(&pool, &may_end);
@@ -339,7 +339,7 @@ fn a_task_submitted_at_the_end_of_a_pool_is_done_or_comes_back() {
             together.wait();
             assert!(pool.join_until(long()));
             match submits.join().unwrap() {
-                Ok(task) => assert!(task.is_done(), "who joins has waited for it"),
+                Ok(task) => assert!(task.is_done(), "the thread that joins has waited for it"),
                 Err(refused) => assert!(matches!(refused, SubmitError::ShutDown(_))),
             }
         });

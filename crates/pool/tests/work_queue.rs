@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use interlock_pool::{DEFAULT_PRIORITY, WorkQueue};
+use interlock_pool::{DEFAULT_PRIORITY, PoolCore};
 use interlock_queue::{GetError, PutError, PutOutcome};
 use interlock_wait::{
     Deadline, Observer, ResourceKind, TraceEvent, WaitContext, clear_observer, set_observer,
@@ -15,11 +15,11 @@ use interlock_wait::{
 
 /// How tasks are put, and how workers take them.
 struct Way {
-    put: fn(&WorkQueue<usize>, usize) -> Result<PutOutcome, PutError<usize>>,
-    take: fn(&WorkQueue<usize>) -> Result<usize, GetError>,
+    put: fn(&PoolCore<usize>, usize) -> Result<PutOutcome, PutError<usize>>,
+    take: fn(&PoolCore<usize>) -> Result<usize, GetError>,
 }
 
-/// Every worker notified by who puts a task; workers woken one after the other.
+/// Each put notifies a worker; workers wake in turn.
 const WAYS: [Way; 2] = [
     Way {
         put: |queue, work| queue.try_put(DEFAULT_PRIORITY, work),
@@ -31,19 +31,19 @@ const WAYS: [Way; 2] = [
     },
 ];
 
-fn put(queue: &WorkQueue<usize>, work: usize) -> PutOutcome {
+fn put(queue: &PoolCore<usize>, work: usize) -> PutOutcome {
     queue.try_put(DEFAULT_PRIORITY, work).unwrap()
 }
 
 #[test]
 fn a_worker_is_wanted_when_none_is_idle() {
-    let queue = WorkQueue::new(0);
+    let queue = PoolCore::new(1, 0);
     assert_eq!(put(&queue, 1), PutOutcome::NoGetter);
     assert_eq!(put(&queue, 2), PutOutcome::NoGetter);
     assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2]);
     for Way { put, take } in WAYS {
         let (tell, hear) = mpsc::channel();
-        let queue = WorkQueue::new(0);
+        let queue = PoolCore::new(1, 0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while let Ok(work) = take(&queue) {
@@ -62,9 +62,9 @@ fn a_worker_is_wanted_when_none_is_idle() {
 }
 
 #[test]
-fn workers_that_are_woken_one_after_the_other_all_wake() {
+fn workers_that_wake_in_turn_all_wake() {
     const WORKERS: usize = 4;
-    let queue = WorkQueue::new(0);
+    let queue = PoolCore::new(1, 0);
     let (took, may_go_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
@@ -92,7 +92,7 @@ fn workers_that_are_woken_one_after_the_other_all_wake() {
 #[test]
 fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
     for Way { put, take } in WAYS {
-        let queue = WorkQueue::new(0);
+        let queue = PoolCore::new(1, 0);
         let (took, may_go_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -107,7 +107,7 @@ fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
                 // Until it stands in line, or has taken a task before it did.
                 while took.load(Ordering::SeqCst) < round {
                     if put(&queue, 1) == Ok(PutOutcome::GetterNotified) {
-                        // At different points of its way back: it has, or will have, one of the two, and nobody is there
+                        // At different points of its way back: it has, or will have, one of the two, and no worker is there
                         // for the other.
                         (0..round % 1000).for_each(|_| std::hint::spin_loop());
                         assert_eq!(put(&queue, 2), Ok(PutOutcome::NoGetter));
@@ -131,7 +131,7 @@ fn a_worker_that_is_about_to_run_a_task_is_not_idle() {
 fn what_was_put_before_the_end_is_done() {
     const TASKS: usize = 10_000;
     for Way { put, take } in WAYS {
-        let queue = WorkQueue::new(0);
+        let queue = PoolCore::new(1, 0);
         let done: Vec<_> = (0..TASKS).map(|_| AtomicUsize::new(0)).collect();
         std::thread::scope(|scope| {
             let worker = || {
@@ -148,14 +148,14 @@ fn what_was_put_before_the_end_is_done() {
             queue.shutdown();
             assert_eq!(queue.try_put(0, 1), Err(PutError::ShutDown(1)));
         });
-        assert!(queue.is_shut_down() && queue.is_empty());
+        assert!(queue.is_shut_down() && queue.waiting() == 0);
         assert!(done.iter().all(|times| times.load(Ordering::SeqCst) == 1));
     }
 }
 
 #[test]
 fn a_full_queue_gives_the_task_back_or_waits_for_room() {
-    let queue = WorkQueue::new(1);
+    let queue = PoolCore::new(1, 1);
     put(&queue, 1);
     assert_eq!(queue.try_put(0, 2), Err(PutError::Full(2)));
     let mut no_patience = WaitContext::until(Deadline::PASSED);
@@ -168,7 +168,7 @@ fn a_full_queue_gives_the_task_back_or_waits_for_room() {
     });
 }
 
-/// Counts those who wait for room.
+/// Counts the threads that wait for room.
 struct WaitsForRoom(AtomicUsize);
 
 impl Observer for WaitsForRoom {
@@ -181,19 +181,19 @@ impl Observer for WaitsForRoom {
 }
 
 #[test]
-fn who_waits_for_room_hears_of_tasks_that_are_taken_out() {
+fn a_putter_that_waits_for_room_hears_of_tasks_that_are_taken_out() {
     let waits = Arc::new(WaitsForRoom(AtomicUsize::new(0)));
     set_observer(waits.clone());
-    assert_eq!(make_room("drain", &waits).len(), 1);
+    assert_eq!(make_room("drain", &waits).waiting(), 1);
     let queue = make_room("take back", &waits);
     clear_observer();
     assert_eq!(queue.take_back(|&work| work == 2), None);
     assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 3]);
 }
 
-/// A full queue of two tasks, of which one or both are taken out while somebody waits to put in a third.
-fn make_room(how: &str, waits: &WaitsForRoom) -> WorkQueue<usize> {
-    let queue = WorkQueue::new(2);
+/// A full queue of two tasks, of which one or both are taken out while a putter waits to put in a third.
+fn make_room(how: &str, waits: &WaitsForRoom) -> PoolCore<usize> {
+    let queue = PoolCore::new(1, 2);
     put(&queue, 1);
     put(&queue, 2);
     std::thread::scope(|scope| {
@@ -213,7 +213,7 @@ fn make_room(how: &str, waits: &WaitsForRoom) -> WorkQueue<usize> {
 
 #[test]
 fn the_smallest_number_is_taken_first() {
-    let queue = WorkQueue::new(0);
+    let queue = PoolCore::new(1, 0);
     for (priority, work) in [(3, 6), (0, 3), (-1, 1), (0, 4), (1, 5), (-1, 2)] {
         queue.try_put(priority, work).unwrap();
     }

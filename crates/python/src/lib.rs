@@ -31,6 +31,7 @@ mod semaphore;
 mod stand_in;
 mod standard;
 mod standard_type;
+mod workers;
 
 use pyo3::prelude::*;
 

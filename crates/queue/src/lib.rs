@@ -24,6 +24,6 @@ mod task;
 pub use error::{GetError, JoinError, PutError, TooManyDone};
 pub use queue::{FifoQueue, LifoQueue, PriorityQueue, Queue};
 pub use side::Side;
-pub use state::{Contents, Discard, Pick, PutOutcome};
+pub use state::{Arrival, Contents, Discard, PutOutcome};
 pub use store::{Deque, Fifo, Lifo, Priority, Store, Traverse};
 pub use task::{Getting, Joining, Putting};

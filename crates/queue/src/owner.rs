@@ -32,6 +32,12 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         self.state.try_lock().map(|state| look(&state.items))
     }
 
+    /// How many items were put whose task is not done, and how many of them are in the queue, at one moment. Never blocks.
+    pub fn unfinished_and_len(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.unfinished, state.items.len())
+    }
+
     /// Forgets the waiters: for the child of a fork, which has only one thread. Items stay.
     pub fn reset_waiters(&self) {
         let forgotten = self.state.lock().forget_waiters();

@@ -10,7 +10,7 @@ use interlock_wait::{
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::side::Side;
-use crate::state::{Discard, Mode, NoRoom, Pick, PutOutcome, State};
+use crate::state::{Arrival, Discard, Mode, NoRoom, PutOutcome, State};
 use crate::store::{Fifo, Lifo, Priority, Store};
 
 /// A queue that gives out items in the order in which they were put: Python's `queue.Queue`.
@@ -86,21 +86,21 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     /// # Errors
     /// The queue is full, shut down or retired.
     #[inline]
-    pub fn try_hand(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
-        self.hand(item, |_| true)
+    pub fn try_put_outcome(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
+        self.put_unless(item, |_| true)
     }
 
-    /// Like [`Queue::try_hand`], but ignores the bound. Never blocks.
+    /// Like [`Queue::try_put_outcome`], but ignores the bound. Never blocks.
     ///
     /// # Errors
     /// The queue is shut down or retired.
-    pub fn hand_over(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
-        self.hand(item, |reason| !matches!(reason, NoRoom::Full))
+    pub fn put_unbounded(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
+        self.put_unless(item, |reason| !matches!(reason, NoRoom::Full))
     }
 
     /// Puts an item in, unless there is a reason not to that `counts`.
     #[inline(always)]
-    fn hand(
+    fn put_unless(
         &self,
         item: S::Item,
         counts: impl FnOnce(&NoRoom) -> bool,
@@ -144,8 +144,8 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     /// # Errors
     /// The queue is empty, or retired.
     #[inline]
-    pub fn pop_wake_next(&self, how: Pick) -> Result<S::Item, GetError> {
-        let (item, wakeups) = self.state.lock().pop_wake_next(how)?;
+    pub fn pop_wake_next(&self, arrival: Arrival) -> Result<S::Item, GetError> {
+        let (item, wakeups) = self.state.lock().pop_wake_next(arrival)?;
         wakeups.into_iter().for_each(Wakeup::run);
         Ok(item)
     }
@@ -178,12 +178,12 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     ///
     /// # Errors
     /// See [`Queue::put_with`].
-    pub fn hand_with(
+    pub fn put_outcome_with(
         &self,
         item: S::Item,
         context: &mut WaitContext<'_>,
     ) -> Result<PutOutcome, PutError<S::Item>> {
-        self.put_by(Self::try_hand, item, context)
+        self.put_by(Self::try_put_outcome, item, context)
     }
 
     fn put_by<R>(
@@ -384,6 +384,11 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     /// Whether the queue was shut down.
     pub fn is_shut_down(&self) -> bool {
         self.state.lock().mode == Mode::ShutDown
+    }
+
+    /// Whether the queue was retired.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.state.lock().mode == Mode::Retired
     }
 
     /// Whether the queue takes no more items because it was shut down or retired.

@@ -29,7 +29,7 @@ pub enum Discard {
     Items,
 }
 
-/// Whether a getter was waiting when an item was put (see [`Queue::try_hand`](crate::Queue::try_hand)).
+/// Whether a getter was waiting when an item was put (see [`Queue::try_put_outcome`](crate::Queue::try_put_outcome)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
     /// A getter was waiting. It was notified of this item and has left the line, so it gets no later notification.
@@ -38,13 +38,13 @@ pub enum PutOutcome {
     NoGetter,
 }
 
-/// Which getter takes an item (see [`Queue::pop_wake_next`](crate::Queue::pop_wake_next)).
+/// How a getter comes for an item (see [`Queue::pop_wake_next`](crate::Queue::pop_wake_next)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// A getter that came without a notification.
-    Uncalled,
-    /// A getter that was in line and was notified.
-    Called,
+pub enum Arrival {
+    /// By itself.
+    Unasked,
+    /// It was in line and was notified.
+    Notified,
 }
 
 /// Which operations a queue still accepts.
@@ -69,8 +69,9 @@ pub(crate) struct State<S: Store> {
     getters: WaitQueue,
     putters: WaitQueue,
     joiners: WaitQueue,
-    /// How many getters [`State::call`] or [`State::reserve`] has notified that have not come for their item yet.
-    called: usize,
+    /// How many getters were notified that have not come for their item yet. [`State::wake_next`] counts them in a queue
+    /// whose getters wake in turn, and [`State::reserve`] in any other: [`Store::WAKES_IN_TURN`] keeps them apart.
+    notified: usize,
 }
 
 /// Why no item can be put in.
@@ -102,7 +103,7 @@ impl<S: Store> State<S> {
             getters: WaitQueue::new(),
             putters: WaitQueue::new(),
             joiners: WaitQueue::new(),
-            called: 0,
+            notified: 0,
         }
     }
 
@@ -135,36 +136,37 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Puts an item in, and calls a getter unless one is on its way. The caller has checked that there is room.
+    /// Puts an item in, and notifies a getter unless one is on its way. The caller has checked that there is room.
     pub(crate) fn push_wake_one(&mut self, item: S::Item) -> (PutOutcome, Wakeup) {
         self.items.push(item);
         self.unfinished += 1;
-        let outcome = if self.items.len() > self.getters.len() + self.called {
+        let outcome = if self.items.len() > self.getters.len() + self.notified {
             PutOutcome::NoGetter
         } else {
             PutOutcome::GetterNotified
         };
-        (outcome, self.call())
+        (outcome, self.wake_next())
     }
 
-    /// Takes an item out and notifies a putter. Also calls the next getter, if there is another item and none is on its
-    /// way.
-    pub(crate) fn pop_wake_next(&mut self, how: Pick) -> Result<(S::Item, [Wakeup; 2]), GetError> {
-        if how == Pick::Called {
-            // A shutdown also notifies getters that were not called.
-            self.called = self.called.saturating_sub(1);
+    /// Takes an item out and notifies a putter. Also notifies the next getter, if there is another item and none is on
+    /// its way.
+    pub(crate) fn pop_wake_next(&mut self, arrival: Arrival) -> Result<(S::Item, [Wakeup; 2]), GetError> {
+        if arrival == Arrival::Notified {
+            // A shutdown also notifies getters, which are not counted.
+            self.notified = self.notified.saturating_sub(1);
         }
         let (item, putter) = self.pop()?;
-        Ok((item, [self.call(), putter.unwrap_or_default()]))
+        Ok((item, [self.wake_next(), putter.unwrap_or_default()]))
     }
 
-    /// Calls the first getter, if there is an item for it and no getter is on its way. That getter calls the next if
-    /// needed.
-    fn call(&mut self) -> Wakeup {
-        if self.called > 0 || self.items.is_empty() || self.getters.is_empty() {
+    /// Notifies the first getter, if there is an item for it and no getter is on its way. That getter notifies the next
+    /// if needed.
+    fn wake_next(&mut self) -> Wakeup {
+        const { assert!(S::WAKES_IN_TURN, "the getters of this store do not wake in turn") };
+        if self.notified > 0 || self.items.is_empty() || self.getters.is_empty() {
             return Wakeup::NOBODY;
         }
-        self.called = 1;
+        self.notified = 1;
         self.getters.notify_one()
     }
 
@@ -179,17 +181,23 @@ impl<S: Store> State<S> {
     /// Reserves an item for the first getter in line, if there is an item that is not yet reserved.
     #[inline(always)]
     fn reserve(&mut self) -> Wakeup {
+        const {
+            assert!(
+                !S::WAKES_IN_TURN,
+                "no item is reserved for getters that wake in turn"
+            );
+        };
         if self.getters.is_empty() || self.unreserved() == 0 {
             return Wakeup::NOBODY;
         }
-        self.called += 1;
+        self.notified += 1;
         self.getters.notify_one()
     }
 
     /// How many items are not reserved for getters.
     #[inline(always)]
     pub(crate) fn unreserved(&self) -> usize {
-        self.items.len().saturating_sub(self.called)
+        self.items.len().saturating_sub(self.notified)
     }
 
     /// Takes out an item that is not reserved, and notifies a putter.
@@ -205,14 +213,14 @@ impl<S: Store> State<S> {
     /// Takes out the item of a getter that was notified, and notifies a putter.
     pub(crate) fn pop_reserved(&mut self) -> Result<(S::Item, Wakeup), GetError> {
         // A shutdown also notifies getters without a reserved item.
-        self.called = self.called.saturating_sub(1);
+        self.notified = self.notified.saturating_sub(1);
         let (item, putter) = self.pop()?;
         Ok((item, putter.unwrap_or_default()))
     }
 
     /// Passes the reserved item of a notified getter that gives up to the next getter.
     pub(crate) fn give_back(&mut self) -> Wakeup {
-        self.called = self.called.saturating_sub(1);
+        self.notified = self.notified.saturating_sub(1);
         self.reserve()
     }
 
@@ -363,7 +371,7 @@ impl<S: Store> State<S> {
     /// Forgets the waiters. Returns their lines, which the caller drops after it releases the lock: a task's waker is
     /// user code.
     pub(crate) fn forget_waiters(&mut self) -> [WaitQueue; 3] {
-        self.called = 0;
+        self.notified = 0;
         [&mut self.getters, &mut self.putters, &mut self.joiners].map(std::mem::take)
     }
 }

@@ -8,6 +8,17 @@ pub trait Store {
     /// The type of an item.
     type Item;
 
+    /// Whether the getters of a queue of such items wake in turn ([`Queue::push_wake_one`](crate::Queue::push_wake_one)).
+    /// Otherwise its items can be reserved ([`Queue::try_put_reserved`](crate::Queue::try_put_reserved)). A queue that
+    /// did both would mix up the getters on their way, so the compiler refuses the other method.
+    ///
+    /// ```compile_fail,E0080
+    /// use interlock_queue::FifoQueue;
+    ///
+    /// let _ = FifoQueue::new(0).push_wake_one('a');
+    /// ```
+    const WAKES_IN_TURN: bool = false;
+
     /// Puts an item in.
     fn push(&mut self, item: Self::Item);
 

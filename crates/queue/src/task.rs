@@ -9,7 +9,7 @@ use interlock_wait::primitive::Arc;
 
 use interlock_wait::{RawLock, RawWordLock};
 
-use crate::error::{GetError, PutError};
+use crate::error::{GetError, JoinError, PutError};
 use crate::queue::Queue;
 use crate::side::Side;
 use crate::store::Store;
@@ -118,14 +118,17 @@ pub struct Joining<'a, S: Store, L: RawLock = RawWordLock> {
 }
 
 impl<S: Store, L: RawLock> Future for Joining<'_, S, L> {
-    type Output = ();
+    type Output = Result<(), JoinError>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if self.place.line_up(context.waker()) {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
+            return Poll::Pending;
         }
+        Poll::Ready(if self.place.queue.is_retired() {
+            Err(JoinError::Retired)
+        } else {
+            Ok(())
+        })
     }
 }
 
@@ -145,7 +148,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
     }
 
-    /// Waits until the task of every item is done, or the queue is retired.
+    /// Waits until the task of every item is done. Fails if the queue is retired before that.
     pub fn join_async(&self) -> Joining<'_, S, L> {
         Joining {
             place: Registration::new(self, Side::Join),

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use interlock_queue::{Discard, Fifo, GetError, PutError, Queue};
-use interlock_wait::WaitContext;
+use interlock_queue::{Discard, Fifo, GetError, JoinError, PutError, Queue};
+use interlock_wait::{WaitContext, Wakeups};
 
 /// Wakes the thread that runs the task.
 struct Unparks(Thread);
@@ -68,7 +68,7 @@ fn tasks_and_threads_share_a_queue() {
         let sum = scope.spawn(|| (0..1000).map(|_| back.get().unwrap()).sum::<u32>());
         (0..1000).for_each(|item| there.put(item).unwrap());
         assert_eq!(sum.join().unwrap(), 999 * 1000);
-        run(there.join_async());
+        run(there.join_async()).unwrap();
         there.shutdown(Discard::Nothing);
     });
 }
@@ -168,7 +168,7 @@ fn a_shutdown_wakes_every_task() {
         Poll::Ready(Err(GetError::ShutDown))
     );
     assert_eq!(run(queue.put_async(1)), Err(PutError::ShutDown(1)));
-    run(queue.join_async());
+    assert_eq!(run(queue.join_async()), Ok(()));
 }
 
 #[test]
@@ -182,5 +182,22 @@ fn a_task_joins_until_every_task_of_the_queue_is_done() {
     assert_eq!(counts.woken(), 0);
     queue.task_done().unwrap();
     assert_eq!(counts.woken(), 1);
-    assert!(counts.poll(joining.as_mut()).is_ready());
+    assert_eq!(counts.poll(joining.as_mut()), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_task_that_joins_is_told_that_the_queue_is_retired() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    queue.put(1).unwrap();
+    let counts = Arc::new(Counts::default());
+    let mut joining = pin!(queue.join_async());
+    assert!(counts.poll(joining.as_mut()).is_pending());
+    let (_, wakeups) = queue.retire().unwrap();
+    wakeups.into_iter().for_each(Wakeups::run);
+    assert_eq!(counts.woken(), 1);
+    assert_eq!(
+        counts.poll(joining.as_mut()),
+        Poll::Ready(Err(JoinError::Retired))
+    );
+    assert_eq!(run(queue.join_async()), Err(JoinError::Retired), "a later join");
 }

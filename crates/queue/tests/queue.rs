@@ -344,15 +344,15 @@ fn debug_output_shows_counts_and_no_items() {
 }
 
 #[test]
-fn hand_over_ignores_the_bound_but_its_items_count_towards_it() {
+fn put_unbounded_ignores_the_bound_but_its_items_count_towards_it() {
     let queue = FifoQueue::new(1);
-    queue.hand_over(1).unwrap();
-    queue.hand_over(2).unwrap();
+    queue.put_unbounded(1).unwrap();
+    queue.put_unbounded(2).unwrap();
     assert!(matches!(queue.try_put(3), Err(PutError::Full(3))));
     assert_eq!(queue.try_get().ok(), Some(1));
     assert!(matches!(queue.try_put(3), Err(PutError::Full(3))));
     assert_eq!(queue.try_get().ok(), Some(2));
     queue.try_put(3).unwrap();
     queue.shutdown(Discard::Nothing);
-    assert!(matches!(queue.hand_over(4), Err(PutError::ShutDown(4))));
+    assert!(matches!(queue.put_unbounded(4), Err(PutError::ShutDown(4))));
 }

@@ -70,8 +70,10 @@ class PoolCore:
     def start_workers(self, count: int) -> None:
         """Start `count` workers, or fewer if the pool would have too many."""
         with self.lock:
-            for _ in range(min(count, self.processes - len(self.workers))):
+            for _ in range(count):
                 handle = self.handle.for_worker()
+                if handle is None:
+                    return
                 try:
                     thread = _start(worker, (handle, self))
                 except BaseException:
@@ -131,7 +133,7 @@ class PoolCore:
         self._at_work = self._initializers_failed = 0
         self.rest = self.attributes = None  # in case the parent was materializing the pool
         self.lock._at_fork_reinit()
-        self.handle.after_fork()
+        self.handle.after_fork(self.processes)
 
     # Called when the pool is materialized.
 
@@ -257,7 +259,7 @@ def worker(handle: PoolHandle, core: PoolCore) -> None:
         try:
             core.initializer(*core.initargs)
         except BaseException as error:
-            handle.leave()
+            handle.leave_place()
             core.initializer_failed(error)
             raise
     _work(handle)

@@ -38,7 +38,7 @@ impl WaitingCalls {
     fn qsize<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.queue.get() {
             Some(queue) => queue.bind(py).call_method0(intern!(py, "qsize")),
-            None => Ok(self.shared.queue.len().into_pyobject(py)?.into_any()),
+            None => Ok(self.shared.core.waiting().into_pyobject(py)?.into_any()),
         }
     }
 
@@ -59,7 +59,7 @@ impl WaitingCalls {
         if self.queue.get().is_none() && item.is_none() {
             let exits = py.import("concurrent.futures.thread")?.getattr("_shutdown")?;
             if exits.is_truthy()? {
-                self.shared.queue.shutdown();
+                self.shared.core.shutdown();
                 return Ok(py.None().into_bound(py));
             }
         }
@@ -72,9 +72,9 @@ impl WaitingCalls {
         self.materialized_queue(name.py())?.getattr(name)
     }
 
-    /// The handle of a new worker.
-    fn _interlock_worker(&self) -> Worker {
-        Worker::at(self.shared.clone())
+    /// The handle of a new worker, which is counted from now on. None if the executor has as many as it may.
+    fn _interlock_worker(&self) -> Option<Worker> {
+        Worker::enter(self.shared.clone())
     }
 
     /// Called by the weak references of the workers when the executor is gone. (A native executor has notified them
@@ -96,17 +96,17 @@ impl WaitingCalls {
     /// without limit). Returns how many are done.
     #[pyo3(signature = (number = None, timeout = Timeout::Never))]
     fn _interlock_wait(&self, py: Python<'_>, number: Option<u64>, timeout: Timeout) -> PyResult<u64> {
-        let counts = &self.shared.counts;
-        let number = number.unwrap_or_else(|| counts.look().submitted);
+        let core = &self.shared.core;
+        let number = number.unwrap_or_else(|| core.stats().submitted);
         blocking::wait(py, timeout.deadline()?, |context| {
-            counts.wait_with(number, context)
+            core.wait_for_ended(number, context)
         })
     }
 
     /// Count `count` calls as done whose futures _interlock_shut_down() or Worker.drain() returned, and which the
     /// caller has ended since. Threads that wait until all calls are done rely on this.
     fn _interlock_taken_out(&self, count: u64) {
-        self.shared.counts.taken_out(count);
+        self.shared.core.drop_drained(count);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
-use interlock_pool::DEFAULT_PRIORITY;
+use interlock_pool::{DEFAULT_PRIORITY, Growth};
 use interlock_queue::{PutError, PutOutcome};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
@@ -44,11 +44,10 @@ struct Settings {
 /// A call that was held back: the function, its arguments, and the place where it was submitted, if that is noted.
 type HeldCall = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>, Option<Py<PyAny>>);
 
-/// The parts of a native executor.
-struct PoolCore {
+/// The Python parts of a native executor.
+struct Parts {
     /// Its `_threads`.
     threads: Py<PySet>,
-    max_workers: usize,
     /// Its `_work_queue`.
     calls: Py<WaitingCalls>,
 }
@@ -61,7 +60,7 @@ struct PoolCore {
 pub(crate) struct ThreadPool {
     shared: Arc<Shared>,
     settings: StateLock<Settings>,
-    core: OnceLock<PoolCore>,
+    parts: OnceLock<Parts>,
     initialized: Initialized,
 }
 
@@ -85,7 +84,7 @@ impl ThreadPool {
         let pool = ThreadPool {
             shared: Shared::new(),
             settings: StateLock::default(),
-            core: OnceLock::new(),
+            parts: OnceLock::new(),
             initialized: Initialized::new(),
         };
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
@@ -103,17 +102,18 @@ impl ThreadPool {
     ) -> PyResult<bool> {
         let py = slf.py();
         let found = |name| attributes.as_any().get_item(name);
-        let core = PoolCore {
+        let max_workers = found("_max_workers")?.extract::<MaxWorkers>()?.0;
+        let parts = Parts {
             threads: found("_threads")?.cast_into::<PySet>()?.unbind(),
-            max_workers: found("_max_workers")?.extract::<MaxWorkers>()?.0,
             calls: Py::new(py, WaitingCalls::of(slf, slf.get().shared.clone())?)?,
         };
         let own = raw::instance_dict(slf)?;
         let began = native(slf, |pool| {
-            if pool.core.set(core).is_err() {
+            if pool.parts.set(parts).is_err() {
                 return Ok(false);
             }
-            pool.shared.queue.set_bound(max_pending);
+            pool.shared.core.set_limit(max_workers);
+            pool.shared.core.set_bound(max_pending);
             *pool.settings.lock() = Settings {
                 takes: true,
                 bounded: max_pending > 0,
@@ -190,7 +190,7 @@ impl ThreadPool {
             kwargs,
             site,
         };
-        match native(slf, |pool| pool.shared.queue.put_over(priority, task))? {
+        match native(slf, |pool| pool.shared.core.put_unbounded(priority, task))? {
             Some(Ok(placed)) => match ensure_worker(slf, placed) {
                 Ok(true) => Ok(true),
                 Ok(false) => Ok(!slf.get().shared.take_back(&held)),
@@ -253,8 +253,8 @@ impl ThreadPool {
     fn _interlock_forget_workers(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let forgot = native(slf, |pool| {
-            pool.shared.forget_workers();
-            pool.core.get().map(|core| core.threads.clone_ref(py))
+            pool.shared.core.forget_workers();
+            pool.parts.get().map(|parts| parts.threads.clone_ref(py))
         })?;
         if let Some(threads) = forgot.flatten() {
             threads.bind(py).clear();
@@ -264,8 +264,8 @@ impl ThreadPool {
 
     /// The calls that wait in a native executor: its `_work_queue`.
     fn _interlock_calls(&self, py: Python<'_>) -> PyResult<Py<WaitingCalls>> {
-        match self.core.get() {
-            Some(core) => Ok(core.calls.clone_ref(py)),
+        match self.parts.get() {
+            Some(parts) => Ok(parts.calls.clone_ref(py)),
             None => Err(PyAttributeError::new_err("_work_queue")),
         }
     }
@@ -278,13 +278,18 @@ impl ThreadPool {
 
     /// The numbers of calls submitted, running, done, and failed. Failed calls count as done too.
     fn _interlock_counts(&self) -> (u64, u64, u64, u64) {
-        let counted = self.shared.counts.look();
-        (counted.submitted, counted.running, counted.done, counted.failed)
+        let stats = self.shared.core.stats();
+        (
+            stats.submitted,
+            stats.running,
+            stats.done + stats.dropped,
+            stats.failed,
+        )
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.core.get().filter(|_| self.initialized.is_set()) {
-            Some(core) => visit.call(&core.threads).and_then(|()| visit.call(&core.calls)),
+        match self.parts.get().filter(|_| self.initialized.is_set()) {
+            Some(parts) => visit.call(&parts.threads).and_then(|()| visit.call(&parts.calls)),
             None => Ok(()),
         }
     }
@@ -311,18 +316,10 @@ impl<'py> FromPyObject<'_, 'py> for MaxWorkers {
     }
 }
 
-impl ThreadPool {
-    #[inline]
-    fn may_have_more_workers(&self, py: Python<'_>) -> bool {
-        let core = self.core.get();
-        core.is_some_and(|core| core.threads.bind(py).len() < core.max_workers)
-    }
-}
-
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         // The workers run the waiting tasks, and end.
-        self.shared.queue.shutdown();
+        self.shared.core.shutdown();
     }
 }
 
@@ -380,7 +377,7 @@ fn site(py: Python<'_>) -> PyResult<Py<PyAny>> {
 fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<PutOutcome, Task>> {
     let mut task = Some(task);
     let placed = native(slf, |pool| {
-        task.take().map(|task| pool.shared.queue.try_put(priority, task))
+        task.take().map(|task| pool.shared.core.try_put(priority, task))
     })?;
     match placed.flatten() {
         Some(Ok(placed)) => Ok(Ok(placed)),
@@ -396,12 +393,12 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResul
     let (py, this) = (slf.py(), slf.get());
     let put = if !this.settings.lock().blocks {
         Err(PutError::Full(task))
-    } else if this.shared.current_thread_is_worker() {
+    } else if this.shared.core.is_worker() {
         // If workers waited here, all of them might, and there would never be room.
-        this.shared.queue.put_over(priority, task)
+        this.shared.core.put_unbounded(priority, task)
     } else {
         blocking::wait(py, Deadline::NEVER, |context| {
-            this.shared.queue.put_with(priority, task, context)
+            this.shared.core.put_with(priority, task, context)
         })?
     };
     match put {
@@ -411,13 +408,11 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResul
     }
 }
 
-/// Counts a task that was put, and starts a worker for it if none is idle. Returns whether the task will be run: by a
-/// worker, or in the standard library's queue if the executor was materialized.
+/// Starts a worker for a task that was put, if none was idle. Returns whether the task will be run: by a worker, or in
+/// the standard library's queue if the executor was materialized.
 #[inline]
 fn ensure_worker(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bool> {
-    let this = slf.get();
-    this.shared.counts.submitted();
-    if placed == PutOutcome::NoGetter && this.may_have_more_workers(slf.py()) {
+    if slf.get().shared.core.missing(Growth::UnlessIdle(placed)) > 0 {
         return slf
             .call_method0(intern!(slf.py(), "_interlock_start_worker"))?
             .is_truthy();
@@ -431,10 +426,11 @@ fn ensure_worker(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bo
 #[cold]
 fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, error: PyErr) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
+    // Not the count of workers, which has those that are being started too.
     let alone = this
-        .core
+        .parts
         .get()
-        .is_none_or(|core| core.threads.bind(py).is_empty());
+        .is_none_or(|parts| parts.threads.bind(py).is_empty());
     let exception = errors::exception(py, error);
     if !exception.is_instance_of::<PyException>() || (alone && this.shared.take_back(future)) {
         return Err(errors::again(exception));
@@ -457,13 +453,13 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
     let py = object.py();
     let pool = object.cast::<ThreadPool>()?.get();
     pool.settings.lock().takes = false;
-    let Some(core) = pool.core.get() else {
+    let Some(parts) = pool.parts.get() else {
         return Ok(Exported::Moved(Vec::new())); // its `__init__` has not run yet
     };
     let queue = attributes.as_any().get_item("_work_queue")?;
     // Before retiring the queue: a worker that finds it retired continues with the new one.
-    core.calls.get().move_to(&queue);
-    let Some(retired) = pool.shared.queue.retire() else {
+    parts.calls.get().move_to(&queue);
+    let Some(retired) = pool.shared.core.retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };
     for task in retired.tasks {

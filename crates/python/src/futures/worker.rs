@@ -2,81 +2,45 @@
 
 use std::time::{Duration, Instant};
 
+use interlock_pool::{Runner, WorkerToken};
 use interlock_queue::GetError;
-use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
 use super::future::Future;
 use super::place::Place;
 use super::task::Task;
-use crate::blocking;
-use crate::engine::{Counts, StateLock, WorkQueue};
-use crate::lifecycle::thread::{Working, works_for};
-
-/// How many tasks a worker runs before it reads the clock.
-const TASKS_PER_CLOCK_READ: u32 = 256;
-/// How long a worker runs before it yields to other threads, if its tasks do not: the interpreter's own switch
-/// interval.
-const TURN: Duration = Duration::from_millis(5);
+use crate::engine::{PoolCore, Raw, Running, StateLock};
+use crate::workers::{Turn, wait_for_task};
 
 /// The state that an executor, its workers and its futures share.
 ///
 /// The garbage collector does not see the waiting tasks: they have several owners, and are not garbage when one owner
 /// is.
 pub(super) struct Shared {
-    pub(super) queue: WorkQueue<Task>,
-    pub(super) counts: Counts,
+    pub(super) core: PoolCore<Task>,
 }
 
 impl Shared {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Shared {
-            queue: WorkQueue::new_in(0),
-            counts: Counts::default(),
+            core: PoolCore::new_in(0, 0),
         })
-    }
-
-    /// Whether the calling thread is one of the workers.
-    pub(super) fn current_thread_is_worker(&self) -> bool {
-        works_for(self)
-    }
-
-    /// For the child of a fork, where the only worker left is the thread that forked, if it is one.
-    pub(super) fn forget_workers(&self) {
-        self.queue.forget_workers();
-        self.counts.forget_running(self.current_thread_is_worker().into());
     }
 
     /// Stops taking tasks. Workers still run the waiting tasks, unless `drain` is true: then this returns their
     /// futures. The caller must end these, and count them as done only after that.
     pub(super) fn close(&self, py: Python<'_>, drain: bool) -> Vec<Py<Future>> {
-        self.queue.shutdown();
+        self.core.shutdown();
         if !drain {
             return Vec::new();
         }
-        self.queue.drain().map(|task| task.future.clone_ref(py)).collect()
-    }
-
-    #[inline]
-    fn run(&self, py: Python<'_>, task: Task) -> PyResult<()> {
-        self.counts.began();
-        let ran = task.run(py);
-        if matches!(ran, Ok(true)) {
-            self.counts.succeeded();
-        } else {
-            self.counts.failed();
-        }
-        ran.map(drop)
+        self.core.drain().map(|task| task.future.clone_ref(py)).collect()
     }
 
     /// Takes the task of a future out of the queue, if it still waits.
     pub(super) fn take_out(&self, future: &Bound<'_, PyAny>) -> Option<Task> {
-        let task = self.queue.take_back(|task| task.future.is(future));
-        if task.is_some() {
-            self.counts.taken_out(1);
-        }
-        task
+        self.core.take_back(|task| task.future.is(future))
     }
 }
 
@@ -86,10 +50,12 @@ impl Place for Shared {
     }
 }
 
-/// A worker's handle to an executor. It does not keep the executor alive.
+/// A worker's handle to an executor. It does not keep the executor alive. The worker counts as one as long as the handle
+/// exists, or until leave().
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    token: StateLock<Option<WorkerToken>>,
     clock: StateLock<Clock>,
 }
 
@@ -121,22 +87,13 @@ impl Worker {
     /// Run tasks until there will be no more: until the executor is shut down, collected or materialized. Returns
     /// whether it was materialized. Blocks while there is no task.
     fn work(&self, py: Python<'_>) -> PyResult<bool> {
-        let _working = Working::begin(&self.shared);
         self.clock.lock().begin();
-        let mut tasks = 0_u32;
-        let mut turn = Instant::now();
-        let end = loop {
-            let task = match self.next(py)? {
-                Ok(task) => task,
-                Err(end) => break end,
-            };
-            self.shared.run(py, task)?;
-            tasks = tasks.wrapping_add(1);
-            if tasks.is_multiple_of(TASKS_PER_CLOCK_READ) && turn.elapsed() >= TURN {
-                blocking::give_way(py);
-                turn = Instant::now();
-            }
+        let mut tasks = Tasks {
+            py,
+            clock: &self.clock,
+            turn: Turn::new(),
         };
+        let end = self.shared.core.work(&mut tasks)?;
         self.clock.lock().end();
         Ok(end == GetError::Retired)
     }
@@ -148,40 +105,78 @@ impl Worker {
 
     /// Call the initializer of a worker. During the call, the thread counts as a worker of the executor.
     fn initialize<'py>(&self, initialize: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let _working = Working::begin(&self.shared);
-        initialize.call0()
+        self.shared.core.as_worker(|| initialize.call0())
     }
 
     /// Stop taking tasks, and return the futures of those that wait, as _interlock_shut_down() does.
     fn drain(&self, py: Python<'_>) -> Vec<Py<Future>> {
         self.shared.close(py, true)
     }
-}
 
-impl Worker {
-    pub(super) fn at(shared: Arc<Shared>) -> Self {
-        Worker {
-            shared,
-            clock: StateLock::default(),
+    /// Stop counting as a worker, because the thread could not be started.
+    fn leave(&self) {
+        if let Some(token) = self.token.lock().take() {
+            self.shared.core.leave(token);
         }
     }
 
-    /// The next task, or the reason why there will be none.
+    /// How many workers there were with this one, when it was counted.
+    #[getter]
+    fn number(&self) -> usize {
+        self.token.lock().map_or(0, WorkerToken::number)
+    }
+}
+
+impl Worker {
+    /// A worker that is counted from now on. `None` if the executor has as many as it may.
+    pub(super) fn enter(shared: Arc<Shared>) -> Option<Self> {
+        let token = shared.core.enter()?;
+        Some(Worker {
+            shared,
+            token: StateLock::new(Some(token)),
+            clock: StateLock::default(),
+        })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// What a worker does with the tasks.
+struct Tasks<'py, 'a> {
+    py: Python<'py>,
+    clock: &'a StateLock<Clock>,
+    turn: Turn<256>,
+}
+
+impl Runner<Task, Raw> for Tasks<'_, '_> {
+    type Error = PyErr;
+
     #[inline]
-    fn next(&self, py: Python<'_>) -> PyResult<Result<Task, GetError>> {
-        match self.shared.queue.try_take() {
-            Err(GetError::Empty) => self.wait_for_next(py),
+    fn next(&mut self, core: &PoolCore<Task>) -> PyResult<Result<Task, GetError>> {
+        match core.try_take() {
+            Err(GetError::Empty) => {
+                self.clock.lock().end();
+                let taken = wait_for_task(self.py, core)?;
+                self.clock.lock().begin();
+                Ok(taken)
+            }
             taken => Ok(taken),
         }
     }
 
-    #[cold]
-    fn wait_for_next(&self, py: Python<'_>) -> PyResult<Result<Task, GetError>> {
-        self.clock.lock().end();
-        let taken = blocking::wait(py, Deadline::NEVER, |context| {
-            self.shared.queue.take_with(context)
-        })?;
-        self.clock.lock().begin();
-        Ok(taken)
+    #[inline]
+    fn run(&mut self, task: Task, running: Running<'_>) -> PyResult<()> {
+        let ran = task.run(self.py);
+        if matches!(ran, Ok(true)) {
+            running.succeed();
+        } else {
+            running.fail();
+        }
+        self.turn.count(self.py);
+        ran.map(drop)
     }
 }

@@ -1,10 +1,9 @@
-//! What the extension remembers of each thread: whether it is the main thread, whether it is detached in a wait, and the
-//! pool that it works for.
+//! What the extension remembers of each thread: whether it is the main thread, and whether it is detached in a wait. (The
+//! pool that it works for is remembered by the core of pools.)
 
 use std::cell::Cell;
 
 use interlock_wait::ThreadId;
-use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -14,9 +13,6 @@ use crate::errors;
 thread_local! {
     /// Whether Python handles signals on this thread. `None` before the first query.
     static HANDLES_SIGNALS: Cell<Option<bool>> = const { Cell::new(None) };
-
-    /// The pool that this thread works for, as its address.
-    static WORKS_FOR: Cell<*const ()> = const { Cell::new(std::ptr::null()) };
 }
 
 /// Threads whose identities hash to the same slot share it. A collision costs a few microseconds, but is harmless.
@@ -73,29 +69,4 @@ fn ask_for_main_thread(py: Python<'_>) -> bool {
         .import("_signal")
         .and_then(|signal| signal.call_method1("set_wakeup_fd", (NO_FILE,)));
     asked.is_err_and(|refusal| errors::exception(py, refusal).is_instance_of::<PyOSError>())
-}
-
-/// Marks the calling thread as a worker of a pool while it lives.
-pub(crate) struct Working {
-    outer: *const (),
-}
-
-impl Working {
-    /// A worker of one pool may work for another one meanwhile.
-    pub(crate) fn begin<P>(pool: &Arc<P>) -> Self {
-        Working {
-            outer: WORKS_FOR.replace(Arc::as_ptr(pool).cast()),
-        }
-    }
-}
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        WORKS_FOR.set(self.outer);
-    }
-}
-
-/// Whether the calling thread works for this pool.
-pub(crate) fn works_for<P>(pool: &P) -> bool {
-    std::ptr::eq(WORKS_FOR.get(), std::ptr::from_ref(pool).cast())
 }

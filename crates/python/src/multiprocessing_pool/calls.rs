@@ -1,58 +1,15 @@
 //! Calls of a function for an item, or for all items of a chunk.
 
 use std::ops::Range;
-use std::time::Duration;
 
-use interlock_wait::Deadline;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use super::items::Items;
-use crate::blocking;
 use crate::raw::call_one;
 
-/// How many calls a worker makes before it reads the clock.
-const CALLS: u32 = 32;
-
-/// How long a worker makes calls before it yields to other threads, if the calls do not: the interpreter's own
-/// interval.
-const TURN: Duration = Duration::from_millis(5);
-
-/// Counts the calls of a worker, and makes it yield to other threads from time to time.
-///
-/// Python functions yield by themselves, but builtin ones do not. Yielding costs a system call if other threads wait,
-/// and they usually come too late. So the clock decides when to yield.
-pub(super) struct Turn {
-    calls: u32,
-    end: Deadline,
-}
-
-impl Turn {
-    /// A turn that starts now.
-    pub(super) fn new() -> Self {
-        Turn {
-            calls: 0,
-            end: Deadline::after(TURN),
-        }
-    }
-
-    #[inline]
-    pub(super) fn count(&mut self, py: Python<'_>) {
-        self.calls += 1;
-        if self.calls == CALLS {
-            self.calls = 0;
-            self.check_clock(py);
-        }
-    }
-
-    #[cold]
-    fn check_clock(&mut self, py: Python<'_>) {
-        if self.end.has_passed() {
-            blocking::give_way(py);
-            self.end = Deadline::after(TURN);
-        }
-    }
-}
+/// The turn of a worker, whose calls may be longer than those of an executor.
+pub(super) type Turn = crate::workers::Turn<32>;
 
 /// A function; whether an item is its argument or the tuple of its arguments; and the Python callable that calls it for
 /// all items of a chunk, if there is one.

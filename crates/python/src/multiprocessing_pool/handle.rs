@@ -1,22 +1,24 @@
 //! The handles that the threads of a pool have to its engine.
 
+use interlock_pool::{Runner, WorkerToken};
 use interlock_queue::GetError;
-use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
 use super::calls::Turn;
+use super::jobs::Job;
 use super::shared::Shared;
-use crate::blocking;
-use crate::engine::CountedQueue;
+use super::state::Delivery;
+use crate::engine::{PoolCore, Raw, Running};
+use crate::workers::wait_for_task;
 
 /// The user of a handle.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Owner,
-    Worker,
+    Worker(WorkerToken),
     /// The thread that runs callbacks.
-    ResultHandler,
+    ResultHandler(Option<WorkerToken>),
 }
 
 /// The handle of a worker, of the thread that runs callbacks, or of the Python part of the pool to the engine. It does
@@ -32,61 +34,54 @@ pub(crate) struct PoolHandle {
 
 #[pymethods]
 impl PoolHandle {
-    /// The handle of a new worker, which is counted from now on.
-    fn for_worker(&self) -> Self {
-        self.shared.tasks.enter();
-        PoolHandle {
-            shared: self.shared.clone(),
-            role: Role::Worker,
-        }
+    /// The handle of a new worker, which is counted from now on. None if the pool has as many as it may.
+    fn for_worker(&self) -> Option<Self> {
+        self.shared
+            .tasks
+            .enter()
+            .map(|token| self.of(Role::Worker(token)))
     }
 
-    /// The handle of the thread that runs callbacks.
+    /// The handle of the thread that runs callbacks, which is counted from now on.
     fn for_result_handler(&self) -> Self {
-        self.shared.state.deliveries.enter();
-        PoolHandle {
-            shared: self.shared.clone(),
-            role: Role::ResultHandler,
-        }
+        self.of(Role::ResultHandler(self.shared.state.deliveries.enter()))
     }
 
     /// Do jobs, or run callbacks, until there will be no more. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
         let shared = &self.shared;
-        let mut turn = Turn::new();
-        if self.role == Role::ResultHandler {
-            while let Some(delivery) = next(py, &shared.state.deliveries)? {
-                delivery.run(py, &shared.state);
-                shared.state.deliveries.done();
-                turn.count(py);
-            }
-        } else {
-            while let Some(job) = next(py, &shared.tasks)? {
-                let ran = job.run(py, &shared.state, &mut turn);
-                shared.tasks.done();
-                ran?;
-            }
+        let turn = Turn::new();
+        let mut worker = Worker { py, shared, turn };
+        match self.role {
+            Role::ResultHandler(_) => shared.state.deliveries.work(&mut worker).map(drop),
+            _ => shared.tasks.work(&mut worker).map(drop),
         }
-        Ok(())
     }
 
     /// Stop counting as a worker, without having worked.
     fn leave(&self) {
         match self.role {
-            Role::Owner => {}
-            Role::Worker => self.shared.tasks.leave(),
-            Role::ResultHandler => self.shared.state.deliveries.leave(),
+            Role::Worker(token) => self.shared.tasks.leave(token),
+            Role::ResultHandler(Some(token)) => self.shared.state.deliveries.leave(token),
+            Role::Owner | Role::ResultHandler(None) => {}
         }
+    }
+
+    /// Stop counting as a worker, and let no other worker take the place.
+    fn leave_place(&self) {
+        self.leave();
+        let tasks = &self.shared.tasks;
+        tasks.set_limit(tasks.limit().saturating_sub(1));
     }
 
     /// Stop taking jobs. Workers still do those that wait.
     fn close(&self) {
-        self.shared.tasks.close();
+        self.shared.tasks.shutdown();
     }
 
     /// Run no more callbacks than those that are due now, because the workers have ended.
     fn close_deliveries(&self) {
-        self.shared.state.deliveries.close();
+        self.shared.state.deliveries.shutdown();
     }
 
     /// Make no more calls and run no more callbacks. Does not wait for running ones.
@@ -100,13 +95,16 @@ impl PoolHandle {
         self.shared.abandon_waiting(py);
     }
 
-    /// For the child of a fork: forget the workers, which do not exist there, and leave the jobs to the parent.
-    fn after_fork(&self, py: Python<'_>) {
+    /// For the child of a fork: forget the workers, which do not exist there, and leave the jobs to the parent. There can
+    /// be `processes` workers.
+    fn after_fork(&self, py: Python<'_>, processes: usize) {
         let shared = &self.shared;
+        shared.tasks.set_limit(processes);
         shared.tasks.forget_workers();
         shared.state.deliveries.forget_workers();
         shared.abandon_waiting(py);
         let deliveries: Vec<_> = shared.state.deliveries.drain().collect();
+        shared.state.deliveries.drop_drained(deliveries.len() as u64);
         drop(deliveries);
         shared.state.forget_jobs();
     }
@@ -129,17 +127,57 @@ impl PoolHandle {
             role: Role::Owner,
         }
     }
+
+    fn of(&self, role: Role) -> Self {
+        PoolHandle {
+            shared: self.shared.clone(),
+            role,
+        }
+    }
 }
 
-/// The next task of a worker, or `None` if there will be no more.
-#[inline]
-fn next<W>(py: Python<'_>, tasks: &CountedQueue<W>) -> PyResult<Option<W>> {
-    match tasks.try_take() {
-        Ok(work) => Ok(Some(work)),
-        Err(GetError::Empty) => {
-            let taken = blocking::wait(py, Deadline::NEVER, |context| tasks.take_with(context))?;
-            Ok(taken.ok())
+/// What a worker does with jobs, and the thread that runs callbacks with deliveries.
+struct Worker<'py, 'a> {
+    py: Python<'py>,
+    shared: &'a Shared,
+    turn: Turn,
+}
+
+impl Worker<'_, '_> {
+    #[inline]
+    fn take<W>(&self, core: &PoolCore<W>) -> PyResult<Result<W, GetError>> {
+        match core.try_take() {
+            Err(GetError::Empty) => wait_for_task(self.py, core),
+            taken => Ok(taken),
         }
-        Err(_) => Ok(None),
+    }
+}
+
+impl Runner<Job, Raw> for Worker<'_, '_> {
+    type Error = PyErr;
+
+    fn next(&mut self, core: &PoolCore<Job>) -> PyResult<Result<Job, GetError>> {
+        self.take(core)
+    }
+
+    fn run(&mut self, job: Job, running: Running<'_>) -> PyResult<()> {
+        let ran = job.run(self.py, &self.shared.state, &mut self.turn);
+        running.succeed();
+        ran
+    }
+}
+
+impl Runner<Delivery, Raw> for Worker<'_, '_> {
+    type Error = PyErr;
+
+    fn next(&mut self, core: &PoolCore<Delivery>) -> PyResult<Result<Delivery, GetError>> {
+        self.take(core)
+    }
+
+    fn run(&mut self, delivery: Delivery, running: Running<'_>) -> PyResult<()> {
+        delivery.run(self.py, &self.shared.state);
+        running.succeed();
+        self.turn.count(self.py);
+        Ok(())
     }
 }

@@ -1,9 +1,12 @@
 //! `multiprocessing.pool.ThreadPool`: threads that call functions for the items of iterables.
 
+mod apply;
 mod calls;
 mod handle;
+mod imap;
 mod items;
 mod jobs;
+mod map;
 mod pool;
 mod result;
 mod result_iterator;

@@ -2,18 +2,22 @@
 
 use std::sync::OnceLock;
 
+use interlock_pool::{DEFAULT_PRIORITY, Growth};
 use interlock_wait::primitive::Arc;
-use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
+use interlock_wait::primitive::global::AtomicUsize;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
+use super::apply::Apply;
 use super::calls::Call;
 use super::handle::PoolHandle;
+use super::imap::Imap;
 use super::items::Items;
-use super::jobs::{Apply, Imap, Job, Map};
+use super::jobs::Job;
+use super::map::Map;
 use super::result::{AsyncResult, Callbacks, Origin, Progress};
 use super::result_iterator::ResultIterator;
 use super::shared::Shared;
@@ -35,8 +39,6 @@ pub(crate) struct MultiprocessingPool {
     shared: Arc<Shared>,
     /// Not set before `__init__`, and never in a pool that is materialized from the start.
     core: OnceLock<Py<PyAny>>,
-    /// The most workers.
-    most: AtomicU32,
     initialized: Initialized,
 }
 
@@ -64,7 +66,6 @@ impl MultiprocessingPool {
         let pool = MultiprocessingPool {
             shared: Arc::new(Shared::new()),
             core: OnceLock::new(),
-            most: AtomicU32::new(0),
             initialized: Initialized::new(),
         };
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
@@ -81,9 +82,8 @@ impl MultiprocessingPool {
     }
 
     /// Initialize as a native pool with `processes` workers.
-    fn _interlock_begin(&self, core: Py<PyAny>, processes: u32) {
-        // Relaxed: a count that orders nothing.
-        self.most.store(processes, Ordering::Relaxed);
+    fn _interlock_begin(&self, core: Py<PyAny>, processes: usize) {
+        self.shared.tasks.set_limit(processes);
         let _ = self.core.set(core);
     }
 
@@ -219,8 +219,8 @@ impl MultiprocessingPool {
 impl Drop for MultiprocessingPool {
     fn drop(&mut self) {
         // A job keeps its pool alive, so there is none left.
-        self.shared.tasks.close();
-        self.shared.state.deliveries.close();
+        self.shared.tasks.shutdown();
+        self.shared.state.deliveries.shutdown();
         // The workers share this state, and the collector would not find the objects there.
         self.shared.state.clear();
     }
@@ -254,7 +254,7 @@ fn new_native<'py, T: NativeClass>(
 /// `close()` or `terminate()` was called, or the pool was not initialized.
 fn check_running(slf: &Bound<'_, MultiprocessingPool>) -> PyResult<bool> {
     let running = native(slf, |pool| {
-        pool.core.get().is_some() && !pool.shared.tasks.is_closed()
+        pool.core.get().is_some() && !pool.shared.tasks.is_shut_down()
     })?;
     match running {
         Some(false) if !slf.get().shared.state.is_materialized() => Err(not_running()),
@@ -277,18 +277,18 @@ fn submit(
 ) -> PyResult<bool> {
     let (py, this) = (slf.py(), slf.get());
     let shared = &this.shared;
-    // Relaxed: a count that orders nothing.
-    let most = this.most.load(Ordering::Relaxed);
-    let tickets = chunks.min(most as usize);
-    start(slf, shared.tasks.missing(tickets, most))?;
+    // One at least, although the limit is 0 if the initializers of all workers failed: it gets the error of the pool.
+    let tickets = chunks.min(shared.tasks.limit().max(1));
+    start(slf, shared.tasks.missing(Growth::PerTask { more: tickets }))?;
     if !shared.state.begun() {
         return Ok(false);
     }
     for number in 0..tickets {
         let Some(job) = ticket() else { break };
-        if let Err(job) = shared.tasks.put(job)
+        if let Err(refusal) = shared.tasks.try_put(DEFAULT_PRIORITY, job)
             && number == 0
         {
+            let job = refusal.into_inner();
             job.abandon(py, &shared.state, shared.state.reason(py));
             return if shared.state.is_materialized() {
                 Ok(false)
@@ -302,10 +302,10 @@ fn submit(
         return Ok(true);
     }
     // Another thread may have relied on the same workers.
-    start(slf, shared.tasks.missing(0, most)).map(|()| true)
+    start(slf, shared.tasks.missing(Growth::PerTask { more: 0 })).map(|()| true)
 }
 
-fn start(slf: &Bound<'_, MultiprocessingPool>, missing: u32) -> PyResult<()> {
+fn start(slf: &Bound<'_, MultiprocessingPool>, missing: usize) -> PyResult<()> {
     if missing == 0 {
         return Ok(());
     }
@@ -317,7 +317,7 @@ fn start(slf: &Bound<'_, MultiprocessingPool>, missing: u32) -> PyResult<()> {
         .call_method1(intern!(py, "start_workers"), (missing,))
         .map_err(|error| errors::exception(py, error));
     if let Err(exception) = &started
-        && this.shared.tasks.workers() == 0
+        && this.shared.tasks.stats().workers == 0
     {
         // Other threads may have put jobs while the worker that could not be started was counted. No worker would take
         // these.
@@ -341,7 +341,7 @@ fn export(object: &Bound<'_, PyAny>, _attributes: &Bound<'_, PyDict>) -> PyResul
         let left = pool.shared.state.leave_to(end);
         rest.setattr(py, "left", left + 1)?;
     }
-    pool.shared.tasks.close();
-    pool.shared.state.deliveries.close();
+    pool.shared.tasks.shutdown();
+    pool.shared.state.deliveries.shutdown();
     Ok(Exported::Moved(Vec::new()))
 }

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use super::jobs::Job;
 use super::state::State;
-use crate::engine::CountedQueue;
+use crate::engine::PoolCore;
 use crate::futures::Answer;
 
 /// The state that a pool and its workers share.
@@ -13,15 +13,22 @@ use crate::futures::Answer;
 /// The garbage collector does not see the waiting jobs: they have several owners, and keep the pool alive until they
 /// are done, as in the standard library.
 pub(super) struct Shared {
-    pub(super) tasks: CountedQueue<Job>,
+    pub(super) tasks: PoolCore<Job>,
     pub(super) state: Arc<State>,
 }
 
 impl Shared {
+    pub(super) fn new() -> Self {
+        Shared {
+            tasks: PoolCore::new_in(0, 0),
+            state: Arc::new(State::new()),
+        }
+    }
+
     /// Stops taking jobs, and ends the waiting jobs without making their calls.
     pub(super) fn terminate(&self, py: Python<'_>) {
         self.state.terminate();
-        self.tasks.close();
+        self.tasks.shutdown();
         self.abandon_waiting(py);
     }
 
@@ -32,17 +39,9 @@ impl Shared {
     /// Ends the waiting jobs without making their calls.
     pub(super) fn answer_waiting(&self, py: Python<'_>, reason: impl Fn() -> Answer) {
         let jobs: Vec<_> = self.tasks.drain().collect();
+        self.tasks.drop_drained(jobs.len() as u64);
         for job in jobs {
             job.abandon(py, &self.state, reason());
-        }
-    }
-}
-
-impl Shared {
-    pub(super) fn new() -> Self {
-        Shared {
-            tasks: CountedQueue::new_in(),
-            state: Arc::new(State::new()),
         }
     }
 }

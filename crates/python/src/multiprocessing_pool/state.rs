@@ -1,5 +1,6 @@
 //! The state of a pool that its jobs use, and the callbacks that are due.
 
+use interlock_pool::{DEFAULT_PRIORITY, Growth};
 use interlock_wait::primitive::Arc;
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::PyTraverseError;
@@ -8,14 +9,15 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use super::result::AsyncResult;
-use crate::engine::{CountedQueue, StateLock};
+use crate::engine::{PoolCore, StateLock};
 use crate::futures::Answer;
 use crate::initialized::Initialized;
 use crate::raw::intern;
 
 /// The part of a pool that its jobs know.
 pub(super) struct State {
-    pub(super) deliveries: CountedQueue<Delivery>,
+    /// They wait for the one thread that runs callbacks.
+    pub(super) deliveries: PoolCore<Delivery>,
     terminated: AtomicBool,
     jobs: StateLock<Jobs>,
     /// The reason why no more calls are made, if the pool itself failed.
@@ -32,7 +34,7 @@ struct Jobs {
 impl State {
     pub(super) fn new() -> Self {
         State {
-            deliveries: CountedQueue::new_in(),
+            deliveries: PoolCore::new_in(1, 0),
             terminated: AtomicBool::new(false),
             jobs: StateLock::new(Jobs {
                 unfinished: 0,
@@ -154,13 +156,14 @@ impl State {
     fn call_back(state: &Arc<Self>, py: Python<'_>, delivery: Delivery) {
         let mut delivery = delivery;
         if !state.is_materialized() {
-            let started = state.deliveries.workers() > 0 || delivery.start_handler(py).is_ok();
-            if !started {
+            let missing = state.deliveries.missing(Growth::PerTask { more: 1 });
+            if missing > 0 && delivery.start_handler(py).is_err() {
                 return delivery.run(py, state);
             }
-            match state.deliveries.put(delivery) {
-                Ok(()) => return,
-                Err(refused) => delivery = refused, // the pool was materialized, or the interpreter is exiting
+            match state.deliveries.try_put(DEFAULT_PRIORITY, delivery) {
+                Ok(_) => return,
+                // The pool was materialized, or the interpreter is exiting.
+                Err(refusal) => delivery = refusal.into_inner(),
             }
         }
         let rest = state.jobs.lock().rest.as_ref().map(|rest| rest.clone_ref(py));

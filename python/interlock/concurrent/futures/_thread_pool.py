@@ -87,12 +87,9 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             if self._interlock_is_materialized:
                 self._adjust_thread_count()
                 return True
-            number = len(self._threads)
-            if number >= self._max_workers:
-                return True
             if not may_start():
-                return number > 0
-            start(self, number)
+                return bool(self._threads)
+            start(self)
             return True
 
     def map(

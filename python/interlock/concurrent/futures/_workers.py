@@ -23,17 +23,23 @@ __all__ = ["busy", "start"]
 _std_worker = _std._worker
 
 
-def start(executor: ThreadPoolExecutor, number: int) -> None:
-    """Start a worker of a native executor that has `number` of them. The caller holds the standard library's locks."""
+def start(executor: ThreadPoolExecutor) -> None:
+    """Start a worker of a native executor, unless it has enough. The caller holds the standard library's locks."""
     calls = executor._interlock_calls()
     worker = calls._interlock_worker()
-    # Looked up in the standard module, because programs replace it there.
-    thread = _std.threading.Thread(  # type: ignore[attr-defined]
-        name=f"{executor._thread_name_prefix or executor}_{number}",
-        target=_work,
-        args=(weakref.ref(executor, calls._interlock_lost), _context(executor), calls, worker),
-    )
-    thread.start()
+    if worker is None:
+        return
+    try:
+        # Looked up in the standard module, because programs replace it there.
+        thread = _std.threading.Thread(  # type: ignore[attr-defined]
+            name=f"{executor._thread_name_prefix or executor}_{worker.number - 1}",
+            target=_work,
+            args=(weakref.ref(executor, calls._interlock_lost), _context(executor), calls, worker),
+        )
+        thread.start()
+    except BaseException:
+        worker.leave()
+        raise
     executor._threads.add(thread)  # type: ignore[attr-defined]
     _std._threads_queues[thread] = calls  # type: ignore[index]
     thread._interlock_worker = worker

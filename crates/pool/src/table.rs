@@ -1,0 +1,189 @@
+//! The counts of a pool's core: its tasks and its workers, and the threads that wait for a number of them.
+//!
+//! All of it is under one lock. Claims: `PROTOCOL.md` beside this crate.
+
+use interlock_wait::{RawLock, StateGuard, StateLock, WaitQueue, Wakeups, fork};
+
+/// How many tasks and workers a pool has, at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Tasks that the pool has accepted since it was made.
+    pub submitted: u64,
+    /// Tasks that wait for a worker. A cancelled one counts until a worker finds out.
+    pub waiting: usize,
+    /// Tasks that workers are running.
+    pub running: u64,
+    /// Tasks that a worker has run to their end, since the pool was made.
+    pub done: u64,
+    /// Tasks among those that are done that failed.
+    pub failed: u64,
+    /// Tasks that no worker ran, because they were cancelled, taken out, or left to the parent process.
+    pub dropped: u64,
+    /// Workers of the pool, not tasks: those that have started, and those that are being started.
+    pub workers: usize,
+}
+
+/// The counts themselves. What is submitted or waits is counted by the queue; what runs is the rest.
+pub(crate) struct Table {
+    /// The most workers.
+    pub(crate) limit: usize,
+    pub(crate) workers: usize,
+    /// Workers that are being started and may fail to start. Each also counts in `workers`.
+    pub(crate) starting: usize,
+    /// How often the workers were forgotten: a worker from before that is not counted any more.
+    pub(crate) epoch: u32,
+    generation: u32,
+    /// Tasks that went to a new worker without passing through the queue.
+    pub(crate) direct: u64,
+    done: u64,
+    failed: u64,
+    dropped: u64,
+    /// Tasks that were taken out of the queue and are not dropped yet.
+    drained: u64,
+    /// Threads that wait until `awaited` tasks have ended.
+    waiters: WaitQueue,
+    /// None of `waiters` waits for fewer. Has no meaning if there are none.
+    awaited: u64,
+    /// Threads that wait until there is no worker.
+    pub(crate) joiners: WaitQueue,
+    /// Threads that wait to learn whether a worker that is being started has started.
+    pub(crate) doubtful: WaitQueue,
+}
+
+/// A step that ends tasks: `count` counts them. Wakes the waiters if as many tasks have ended as one of them waits for; the
+/// others wait again.
+#[inline]
+pub(crate) fn end<L: RawLock>(table: &StateLock<Table, L>, count: impl FnOnce(&mut Table)) {
+    let mut table = table.lock();
+    count(&mut table);
+    if table.is_awaited() {
+        tell(table);
+    }
+}
+
+#[cold]
+fn tell<L: RawLock>(mut table: StateGuard<'_, Table, L>) {
+    let wakeups = table.waiters.notify_all();
+    drop(table);
+    wakeups.run();
+}
+
+impl Table {
+    pub(crate) fn new(limit: usize) -> Self {
+        Table {
+            limit,
+            workers: 0,
+            starting: 0,
+            epoch: 0,
+            generation: fork::generation(),
+            direct: 0,
+            done: 0,
+            failed: 0,
+            dropped: 0,
+            drained: 0,
+            waiters: WaitQueue::new(),
+            awaited: 0,
+            joiners: WaitQueue::new(),
+            doubtful: WaitQueue::new(),
+        }
+    }
+
+    /// How many tasks have ended: run by a worker, or dropped.
+    #[inline]
+    pub(crate) fn ended(&self) -> u64 {
+        self.done + self.dropped
+    }
+
+    /// How many tasks wait or run, if `put` tasks have been put into the queue.
+    pub(crate) fn unfinished(&self, put: usize) -> u64 {
+        (self.direct + put as u64).saturating_sub(self.ended() + self.drained)
+    }
+
+    /// The counts, if `put` tasks have been put into the queue and `waiting` are in it.
+    pub(crate) fn stats(&self, put: usize, waiting: usize) -> Stats {
+        Stats {
+            submitted: self.direct + put as u64,
+            waiting,
+            running: self.unfinished(put).saturating_sub(waiting as u64),
+            done: self.done,
+            failed: self.failed,
+            dropped: self.dropped,
+            workers: self.workers,
+        }
+    }
+
+    /// Counts a task as run to its end.
+    #[inline]
+    pub(crate) fn succeed(&mut self) {
+        self.done += 1;
+    }
+
+    /// Counts a task as run to its end and failed. In one step, so no look finds more failed tasks than done ones.
+    pub(crate) fn fail(&mut self) {
+        self.failed += 1;
+        self.done += 1;
+    }
+
+    /// Counts a task as dropped that was just taken from the queue.
+    pub(crate) fn drop_one(&mut self) {
+        self.dropped += 1;
+    }
+
+    /// Counts tasks that were taken out of the queue. They are not dropped yet, and count as nothing else.
+    pub(crate) fn drain(&mut self, tasks: usize) {
+        self.drained += tasks as u64;
+    }
+
+    /// Counts tasks as dropped that were taken out of the queue.
+    pub(crate) fn drop_drained(&mut self, tasks: u64) {
+        // In the child of a fork, those that the parent took out are dropped already.
+        let tasks = tasks.min(self.drained);
+        self.drained -= tasks;
+        self.dropped += tasks;
+    }
+
+    /// Whether as many tasks have ended as a waiter waits for.
+    #[inline]
+    fn is_awaited(&self) -> bool {
+        !self.waiters.is_unused() && self.ended() >= self.awaited
+    }
+
+    /// The line of those that wait until `number` tasks have ended, for one that joins it.
+    pub(crate) fn waiters_for(&mut self, number: u64) -> &mut WaitQueue {
+        self.awaited = if self.waiters.is_empty() {
+            number
+        } else {
+            self.awaited.min(number)
+        };
+        &mut self.waiters
+    }
+
+    /// The line of those that wait until a number of tasks have ended, for one that leaves it.
+    pub(crate) fn waiters(&mut self) -> &mut WaitQueue {
+        &mut self.waiters
+    }
+
+    /// Wakes the joiners if there is no worker.
+    pub(crate) fn tell_joiners(&mut self) -> Wakeups {
+        if self.workers == 0 {
+            self.joiners.notify_all()
+        } else {
+            Wakeups::default()
+        }
+    }
+
+    /// Whether this process was forked since the workers were counted.
+    pub(crate) fn is_of_parent(&self) -> bool {
+        self.generation != fork::generation()
+    }
+
+    /// Forgets the workers, and all tasks but `left` of those that were put: `put` have gone into the queue.
+    pub(crate) fn forget_workers(&mut self, put: usize, left: u64) {
+        self.generation = fork::generation();
+        self.epoch = self.epoch.wrapping_add(1);
+        self.workers = 0;
+        self.starting = 0;
+        self.drained = 0;
+        self.dropped += self.unfinished(put).saturating_sub(left);
+    }
+}

@@ -1,0 +1,317 @@
+//! The workers of a pool's core: when another one is wanted, how one starts, what it does, and when all have left.
+//!
+//! Claims: `PROTOCOL.md` beside this crate.
+
+use std::cell::Cell;
+
+use interlock_queue::{GetError, PutOutcome};
+use interlock_wait::{RawLock, RawWordLock, ResourceKind, StateLock, WaitContext, Waiter, Wake, block};
+
+use crate::core::PoolCore;
+use crate::step::step;
+use crate::table::{Table, end};
+
+thread_local! {
+    /// The core that this thread works for.
+    static HERE: Cell<*const ()> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Sets `HERE` back.
+struct Outer(*const ());
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        HERE.set(self.0);
+    }
+}
+
+/// When a pool wants more workers, up to its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// One more after each put that found no idle worker. `ThreadPoolExecutor` promises this, and programs see it in the
+    /// number of its threads. A worker that has just started counts as busy.
+    UnlessIdle(PutOutcome),
+    /// As many workers as there are unfinished tasks, and `more` tasks that will be put. For a pool that starts several
+    /// workers at once, and where a worker that has just started, or just ended a task, must count as free.
+    PerTask {
+        /// How many tasks will be put.
+        more: usize,
+    },
+}
+
+/// A worker that is counted, until it [leaves](PoolCore::leave).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerToken {
+    epoch: u32,
+    number: usize,
+}
+
+impl WorkerToken {
+    /// How many workers there were with this one.
+    pub fn number(self) -> usize {
+        self.number
+    }
+}
+
+/// The result of an attempt to start a worker.
+#[derive(Debug)]
+pub enum Started<E> {
+    /// It runs.
+    Yes,
+    /// It could not be started.
+    Failed(E),
+    /// There are as many workers as the limit allows, including those that are being started.
+    Enough,
+}
+
+/// What a kind of pool adds to the life of its workers. The loop itself is [`PoolCore::work`].
+///
+/// A pool of processes plugs in here as well. Its `W` is a call with a slot in memory that the processes share. Each
+/// process has a thread of the pool that serves it. That thread is the worker which the core counts: the `start` of
+/// [`PoolCore::try_start`] starts it with its process. [`Runner::next`] takes a call when the process is free, or ends the
+/// loop when the process is dead. [`Runner::run`] passes the slot to the process and waits for the answer.
+pub trait Runner<W, L: RawLock> {
+    /// An error that ends the loop of the worker.
+    type Error;
+
+    /// Takes the next task, as a rule from `core`. Blocks while there is none. The inner error says why there will be none.
+    ///
+    /// # Errors
+    /// The worker must stop for another reason.
+    fn next(&mut self, core: &PoolCore<W, L>) -> Result<Result<W, GetError>, Self::Error>;
+
+    /// Runs a task, and counts it by `running`.
+    ///
+    /// # Errors
+    /// The worker must stop.
+    fn run(&mut self, work: W, running: Running<'_, L>) -> Result<(), Self::Error>;
+}
+
+/// The count of a task that a worker has taken. Dropped, it counts the task as dropped.
+#[must_use = "dropping it counts the task as dropped"]
+pub struct Running<'a, L: RawLock = RawWordLock> {
+    table: Option<&'a StateLock<Table, L>>,
+}
+
+impl<L: RawLock> std::fmt::Debug for Running<'_, L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").finish_non_exhaustive()
+    }
+}
+
+impl<L: RawLock> Running<'_, L> {
+    /// Counts the task as done.
+    #[inline]
+    pub fn succeed(self) {
+        self.end(Table::succeed);
+    }
+
+    /// Counts the task as done, and as failed.
+    #[cold]
+    pub fn fail(self) {
+        self.end(Table::fail);
+    }
+
+    #[inline]
+    fn end(mut self, count: impl FnOnce(&mut Table)) {
+        if let Some(table) = self.table.take() {
+            end(table, count);
+        }
+    }
+
+    /// Counts nothing: the task belongs to the parent process.
+    pub fn forget(mut self) {
+        self.table = None;
+    }
+}
+
+impl<L: RawLock> Drop for Running<'_, L> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(table) = self.table.take() {
+            end(table, Table::drop_one);
+        }
+    }
+}
+
+fn enter(table: &mut Table) -> Option<WorkerToken> {
+    if table.workers >= table.limit {
+        return None;
+    }
+    table.workers += 1;
+    Some(WorkerToken {
+        epoch: table.epoch,
+        number: table.workers,
+    })
+}
+
+impl<W, L: RawLock> PoolCore<W, L> {
+    /// How many workers the caller has to start. Never blocks.
+    ///
+    /// After the put of a task, with [`Growth::PerTask`] and no `more`: if so many are started, the task has a worker that
+    /// has no other task, or there are as many workers as the limit allows.
+    #[inline]
+    pub fn missing(&self, growth: Growth) -> usize {
+        if growth == Growth::UnlessIdle(PutOutcome::GetterNotified) {
+            return 0;
+        }
+        let table = self.table.lock();
+        let wanted = match growth {
+            Growth::UnlessIdle(_) => table.workers.saturating_add(1),
+            Growth::PerTask { more } => {
+                let unfinished = table.unfinished(self.tasks.unfinished());
+                usize::try_from(unfinished).map_or(usize::MAX, |tasks| tasks.saturating_add(more))
+            }
+        };
+        wanted.min(table.limit).saturating_sub(table.workers)
+    }
+
+    /// Whether as many workers as the limit allows have certainly started. Never blocks.
+    pub fn is_full(&self) -> bool {
+        let table = self.table.lock();
+        table.workers.saturating_sub(table.starting) >= table.limit
+    }
+
+    /// Counts one more worker, unless there are as many as the limit allows. The caller starts it. Never blocks.
+    pub fn enter(&self) -> Option<WorkerToken> {
+        enter(&mut self.table.lock())
+    }
+
+    /// Counts one worker less. Wakes the threads that wait for the end of all workers if it was the last. Never blocks.
+    pub fn leave(&self, worker: WorkerToken) {
+        let mut table = self.table.lock();
+        if table.epoch != worker.epoch {
+            return;
+        }
+        table.workers -= 1;
+        let wakeups = table.tell_joiners();
+        drop(table);
+        wakeups.run();
+    }
+
+    /// Counts one more worker and has `start` start it, unless there are as many as the limit allows. If `start` fails, the
+    /// worker does not count. Never blocks, unless `start` does.
+    pub fn try_start<E>(&self, start: impl FnOnce(WorkerToken) -> Result<(), E>) -> Started<E> {
+        self.start_counted(false, start)
+    }
+
+    /// As [`PoolCore::try_start`], for a worker that gets its first task from the caller. That task is counted with it, and
+    /// does not pass through the queue. Never blocks, unless `start` does.
+    pub fn try_start_with_task<E>(&self, start: impl FnOnce(WorkerToken) -> Result<(), E>) -> Started<E> {
+        self.start_counted(true, start)
+    }
+
+    fn start_counted<E>(
+        &self,
+        has_task: bool,
+        start: impl FnOnce(WorkerToken) -> Result<(), E>,
+    ) -> Started<E> {
+        let entered = step(|| {
+            let mut table = self.table.lock();
+            let worker = enter(&mut table)?;
+            table.starting += 1;
+            table.direct += u64::from(has_task);
+            Some(worker)
+        });
+        let Some(worker) = entered else {
+            return Started::Enough;
+        };
+        let started = start(worker);
+        step(|| self.settle(worker, started.is_ok(), has_task));
+        match started {
+            Ok(()) => Started::Yes,
+            Err(error) => Started::Failed(error),
+        }
+    }
+
+    /// Counts a worker as started, or as one that could not be started.
+    fn settle(&self, worker: WorkerToken, has_started: bool, has_task: bool) {
+        let mut table = self.table.lock();
+        if table.epoch != worker.epoch {
+            return;
+        }
+        table.starting -= 1;
+        if !has_started {
+            table.workers -= 1;
+            table.direct -= u64::from(has_task);
+        }
+        let doubtful = table.doubtful.notify_all();
+        let joiners = table.tell_joiners();
+        drop(table);
+        doubtful.run();
+        joiners.run();
+    }
+
+    /// Whether a worker has certainly started and not left. Blocks while there is none and one is being started.
+    ///
+    /// (If a worker leaves before its start is known, another one that runs is taken for one that is being started, for a
+    /// moment: then the answer is no.)
+    pub fn has_worker(&self) -> bool {
+        loop {
+            let waiter = Waiter::thread();
+            let answer = step(|| {
+                let mut table = self.table.lock();
+                let is_certain = table.workers > table.starting;
+                if is_certain || table.starting == 0 {
+                    return Some(is_certain);
+                }
+                table.doubtful.push_back(waiter.clone());
+                None
+            });
+            if let Some(answer) = answer {
+                return answer;
+            }
+            // This wait never gives up, so there is nothing to take back.
+            let resource = self.resource(ResourceKind::Thread);
+            block(&waiter, resource, None, &mut WaitContext::endless());
+        }
+    }
+
+    /// Waits until there is no worker. Blocks until then, or until `context` ends the wait; then returns `false`.
+    pub fn wait_for_workers(&self, context: &mut WaitContext<'_>) -> bool {
+        loop {
+            let waiter = Waiter::thread();
+            let mut table = self.table.lock();
+            if table.workers == 0 {
+                return true;
+            }
+            table.joiners.push_back(waiter.clone());
+            drop(table);
+            if block(&waiter, self.resource(ResourceKind::Thread), None, context) != Wake::Notified {
+                self.table.lock().joiners.remove(&waiter);
+                return false;
+            }
+        }
+    }
+
+    /// The loop of a worker: takes tasks and runs them until there will be no more. Returns the reason. Blocks while there
+    /// is none.
+    ///
+    /// # Errors
+    /// Those of the `runner`. The caller may go on with another call.
+    #[inline]
+    pub fn work<R: Runner<W, L>>(&self, runner: &mut R) -> Result<GetError, R::Error> {
+        self.as_worker(|| {
+            loop {
+                let work = match runner.next(self)? {
+                    Ok(work) => work,
+                    Err(end) => return Ok(end),
+                };
+                let table = Some(&*self.table);
+                runner.run(work, Running { table })?;
+            }
+        })
+    }
+
+    /// Calls `body`, during which the calling thread is a worker of this pool.
+    #[inline]
+    pub fn as_worker<R>(&self, body: impl FnOnce() -> R) -> R {
+        let _outer = Outer(HERE.replace(std::ptr::from_ref(self).cast()));
+        body()
+    }
+
+    /// Whether the calling thread is a worker of this pool.
+    pub fn is_worker(&self) -> bool {
+        std::ptr::eq(HERE.get(), std::ptr::from_ref(self).cast())
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use interlock_os::thread;
 use interlock_queue::{PutError, PutOutcome};
 use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
-use interlock_wait::{Deadline, Interest, ThreadId, TraceEvent, fork, observes, report};
+use interlock_wait::{Deadline, Interest, ThreadId, TraceEvent, fork, observes, report, spawn};
 
 use crate::step::{set_worker, step};
 use crate::task::{Tally, Work};
@@ -201,7 +201,7 @@ impl Shared {
             };
             // Relaxed: a count. Before its task can be done.
             self.tally.first.fetch_add(u64::from(begins), Ordering::Relaxed);
-            thread::spawn(self.stack_size, move || worker.live()).map_err(|error| {
+            spawn(self.stack_size, move || worker.live()).map_err(|error| {
                 // Relaxed: as above.
                 self.tally.first.fetch_sub(u64::from(begins), Ordering::Relaxed);
                 Refusal::NoThread(error)
@@ -228,14 +228,16 @@ impl Worker {
     /// The life of the thread.
     fn live(mut self) {
         thread::set_name(&format!("{}-{}", self.shared.name, self.number));
-        let me = ThreadId::current();
         if observes(Interest::Waits) {
+            let me = ThreadId::current();
+            fork::fork_guarded(|| self.shared.workers.show_member());
             report(TraceEvent::ThreadBegan { thread: me });
         }
         set_worker(true);
         self.work();
         set_worker(false);
         if observes(Interest::Waits) {
+            let me = ThreadId::current();
             report(TraceEvent::ThreadEnded { thread: me });
         }
         if !self.has_forked() {

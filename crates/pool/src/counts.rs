@@ -3,8 +3,8 @@
 use std::fmt;
 
 use interlock_wait::{
-    RawLock, RawWordLock, Resource, ResourceKind, StateGuard, StateLock, WaitContext, WaitQueue, Waiter,
-    Wake, block,
+    RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateGuard, StateLock, WaitContext, WaitQueue,
+    Waiter, Wake, block,
 };
 
 /// Counts of a pool's tasks at one moment.
@@ -109,16 +109,22 @@ impl<L: RawLock> Counts<L> {
             };
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let resource = Resource {
-                kind: ResourceKind::Outcome,
-                address: self.0.address(),
-            };
-            if block(&waiter, resource, None, context) != Wake::Notified {
+            if block(&waiter, self, context) != Wake::Notified {
                 let mut state = self.0.lock();
                 state.waiters.remove(&waiter);
                 return state.counted.done;
             }
         }
+    }
+}
+
+impl<L: RawLock> Resource for Counts<L> {
+    fn id(&self) -> ResourceId {
+        self.0.lock().waiters.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Count
     }
 }
 

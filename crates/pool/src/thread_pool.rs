@@ -198,7 +198,8 @@ impl ThreadPool {
     ///
     /// A task can't do so to its own pool: it would wait for itself.
     pub fn join(&self) {
-        self.join_until(Deadline::NEVER);
+        self.shutdown();
+        self.shared.workers.wait_with(&mut WaitContext::uninterruptible());
     }
 
     /// Shuts the pool down, and waits for all that was submitted; `false` when `deadline` passed first. Blocks until every

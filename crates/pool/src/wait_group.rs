@@ -1,7 +1,8 @@
 //! Threads that somebody waits for together.
 
 use interlock_wait::{
-    Resource, ResourceKind, WaitContext, WaitQueue, Waiter, Wake, Wakeups, WordLock, block, fork,
+    Owned, Owners, Resource, ResourceId, ResourceKind, ThreadId, ThreadIdent, WaitContext, WaitQueue, Waiter,
+    Wake, Wakeups, WordLock, block, fork,
 };
 
 use crate::step::step;
@@ -21,6 +22,8 @@ struct State {
     waiters: WaitQueue,
     /// Who waits to hear whether one that is being started will run.
     doubtful: WaitQueue,
+    /// Those of the running threads that an observer can be told of.
+    members: Vec<ThreadIdent>,
 }
 
 /// What became of an attempt to have one more thread.
@@ -41,6 +44,7 @@ impl State {
         starting: 0,
         waiters: WaitQueue::new(),
         doubtful: WaitQueue::new(),
+        members: Vec::new(),
     };
 
     /// Forgets the threads of the process that this one was forked from: they do not run here.
@@ -49,6 +53,7 @@ impl State {
             self.generation = fork::generation();
             self.running = 0;
             self.starting = 0;
+            self.members.clear();
         }
     }
 
@@ -128,10 +133,6 @@ impl WaitGroup {
 
     /// Whether a thread is in it that was started for certain. Blocks while there is none, and one is being started.
     pub fn has_any(&self) -> bool {
-        let resource = Resource {
-            kind: ResourceKind::Thread,
-            address: self.state.address(),
-        };
         loop {
             let waiter = Waiter::thread();
             let answer = step(|| {
@@ -147,7 +148,7 @@ impl WaitGroup {
                 return answer;
             }
             // It never gives up, so there is nothing to take back.
-            block(&waiter, resource, None, &mut WaitContext::endless());
+            block(&waiter, self, &mut WaitContext::uninterruptible());
         }
     }
 
@@ -163,10 +164,22 @@ impl WaitGroup {
         self.len() == 0
     }
 
+    /// Tells an observer that the calling thread is one of the group, until it leaves. Never blocks.
+    pub fn show_member(&self) {
+        let member = ThreadId::current().ident();
+        let mut state = self.state.lock();
+        state.renew();
+        state.members.push(member);
+    }
+
     /// Counts one thread less, and wakes all who wait if it was the last. Never blocks.
     pub fn leave(&self) {
         let mut state = self.state.lock();
         state.renew();
+        if !state.members.is_empty() {
+            let leaver = ThreadIdent::current();
+            state.members.retain(|&member| member != leaver);
+        }
         state.running = state.running.saturating_sub(1);
         let wakeups = state.wakeups_at_the_end();
         drop(state);
@@ -175,10 +188,6 @@ impl WaitGroup {
 
     /// Waits until no thread of the group runs; `false` when `context` ended the wait first. Blocks until then.
     pub fn wait_with(&self, context: &mut WaitContext<'_>) -> bool {
-        let resource = Resource {
-            kind: ResourceKind::Thread,
-            address: self.state.address(),
-        };
         loop {
             let waiter = Waiter::thread();
             let mut state = self.state.lock();
@@ -188,11 +197,31 @@ impl WaitGroup {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            if block(&waiter, resource, None, context) != Wake::Notified {
+            if block(&waiter, self, context) != Wake::Notified {
                 self.state.lock().waiters.remove(&waiter);
                 return false;
             }
         }
+    }
+}
+
+impl Owned for State {
+    fn owners(&self) -> Vec<ThreadIdent> {
+        self.members.clone()
+    }
+}
+
+impl Resource for WaitGroup {
+    fn id(&self) -> ResourceId {
+        self.state.lock().waiters.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Thread
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(&self.state)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use interlock_queue::{Discard, GetError, Pick, PutError, PutOutcome, Queue, Side, Store};
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceKind, WaitContext, Waiter, Wake, Wakeups, block, fork,
+    Deadline, RawLock, RawWordLock, ResourceKind, WaitContext, Waiter, Wake, Wakeups, block, fork,
 };
 
 use crate::priority_buckets::PriorityBuckets;
@@ -123,7 +123,7 @@ impl<W, L: RawLock> WorkQueue<W, L> {
             if !self.tasks.register_first(Side::Get, &waiter) {
                 continue;
             }
-            let wake = block(&waiter, self.resource(ResourceKind::QueueGet), None, context);
+            let wake = block(&waiter, &self.tasks.resource(ResourceKind::Task), context);
             if wake != Wake::Notified {
                 self.tasks.unregister(Side::Get, &waiter);
             }
@@ -155,8 +155,8 @@ impl<W, L: RawLock> WorkQueue<W, L> {
             let waiter = Waiter::thread();
             if fork::fork_guarded(|| self.tasks.register_first(Side::Get, &waiter)) {
                 // It never gives up, so there is nothing to take back.
-                let resource = self.resource(ResourceKind::QueueGet);
-                block(&waiter, resource, None, &mut WaitContext::endless());
+                let resource = self.tasks.resource(ResourceKind::Task);
+                block(&waiter, &resource, &mut WaitContext::uninterruptible());
                 how = Pick::Called;
             }
         }
@@ -182,17 +182,10 @@ impl<W, L: RawLock> WorkQueue<W, L> {
             if !fork::fork_guarded(|| self.tasks.register(Side::Put, &waiter)) {
                 continue;
             }
-            let resource = self.resource(ResourceKind::QueuePut);
-            if block(&waiter, resource, None, &mut WaitContext::until(deadline)) != Wake::Notified {
+            let resource = self.tasks.resource(ResourceKind::QueuePut);
+            if block(&waiter, &resource, &mut WaitContext::until(deadline)) != Wake::Notified {
                 fork::fork_guarded(|| self.tasks.unregister(Side::Put, &waiter));
             }
-        }
-    }
-
-    fn resource(&self, kind: ResourceKind) -> Resource {
-        Resource {
-            kind,
-            address: std::ptr::from_ref(&self.tasks).addr(),
         }
     }
 

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
-use interlock_wait::{Deadline, Host, Slept, ThreadId, WaitContext, watch};
+use interlock_wait::{Deadline, Host, Slept, ThreadIdent, WaitContext, watch};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -31,20 +31,20 @@ thread_local! {
     static HANDLES_SIGNALS: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-fn slot(thread: ThreadId) -> &'static AtomicBool {
+fn slot(thread: ThreadIdent) -> &'static AtomicBool {
     // Identities are addresses of thread stacks, so their low bits hardly differ.
-    let hash = (thread.ident() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = (thread.get() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     &DETACHED[(hash >> 54) as usize % SLOTS]
 }
 
 /// Records that the calling thread is now detached, or attached again.
 fn set_detached(detached: bool) {
     // Relaxed: a hint for watching threads; it orders nothing.
-    slot(ThreadId::current()).store(detached, Ordering::Relaxed);
+    slot(ThreadIdent::current()).store(detached, Ordering::Relaxed);
 }
 
 /// Watches for the notifier to detach, for as long as that is likely to pay off.
-fn watch_notifier(notifier: Option<ThreadId>) {
+fn watch_notifier(notifier: Option<ThreadIdent>) {
     if cfg!(Py_GIL_DISABLED) {
         return;
     }

@@ -16,6 +16,7 @@ mod error;
 mod owner;
 mod queue;
 mod reserve;
+mod resource;
 mod side;
 mod state;
 mod store;

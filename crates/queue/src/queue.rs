@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeup,
-    Wakeups, block,
+    Deadline, RawLock, RawWordLock, StateLock, WaitContext, Waiter, Wake, Wakeup, Wakeups, block,
 };
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
@@ -414,7 +413,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
         state.line(side).push_back(waiter.clone());
         drop(state);
-        let wake = block(&waiter, self.resource(side), None, context);
+        let wake = block(&waiter, &self.resource(side.kind()), context);
         if wake != Wake::Notified {
             let wakeup = self.state.lock().leave(side, &waiter);
             wakeup.run();
@@ -448,17 +447,5 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     pub fn unregister(&self, side: Side, waiter: &Arc<Waiter>) {
         let wakeup = self.state.lock().leave(side, waiter);
         wakeup.run();
-    }
-
-    pub(crate) fn resource(&self, side: Side) -> Resource {
-        let kind = match side {
-            Side::Get => ResourceKind::QueueGet,
-            Side::Put => ResourceKind::QueuePut,
-            Side::Join => ResourceKind::QueueJoin,
-        };
-        Resource {
-            kind,
-            address: self.state.address(),
-        }
     }
 }

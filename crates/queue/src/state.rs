@@ -364,7 +364,7 @@ impl<S: Store> State<S> {
     /// user code.
     pub(crate) fn forget_waiters(&mut self) -> [WaitQueue; 3] {
         self.called = 0;
-        [&mut self.getters, &mut self.putters, &mut self.joiners].map(std::mem::take)
+        [&mut self.getters, &mut self.putters, &mut self.joiners].map(WaitQueue::forget_waiters)
     }
 }
 

@@ -1,9 +1,12 @@
 //! A mutual-exclusion lock.
 
-use interlock_wait::{Deadline, RawLock, RawWordLock, ResourceKind, StateLock, ThreadId, WaitContext};
+use interlock_wait::{
+    Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent,
+    WaitContext,
+};
 
 use crate::error::{NotHeld, WaitError};
-use crate::fairness::{self, Owned, Ownership};
+use crate::fairness::{self, OwnerLock, Ownership};
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///
@@ -24,7 +27,7 @@ use crate::fairness::{self, Owned, Ownership};
 /// assert!(!lock.is_locked());
 /// ```
 pub struct Lock<R: RawLock = RawWordLock> {
-    owned: Owned<R>,
+    owned: OwnerLock<R>,
 }
 
 impl Lock {
@@ -45,14 +48,14 @@ impl<R: RawLock> Lock<R> {
     /// Takes the lock if it is free, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
-        self.owned.lock().take_unwatched(ThreadId::current())
+        self.owned.lock().take_unwatched(ThreadIdent::current())
             || fairness::try_acquire_slow(&self.owned, ResourceKind::Lock)
     }
 
     /// Takes the lock. Blocks until it is released to this thread; for ever if this thread already holds it.
     pub fn acquire(&self) {
-        // An endless wait without a host always succeeds.
-        let _ = self.acquire_with(&mut WaitContext::endless());
+        // An uninterruptible wait always succeeds.
+        let _ = self.acquire_with(&mut WaitContext::uninterruptible());
     }
 
     /// Takes the lock. Blocks until it is released to this thread, or until `context` ends the wait.
@@ -61,7 +64,7 @@ impl<R: RawLock> Lock<R> {
     /// The deadline passed, or the host ended the wait; the lock was not taken.
     #[inline]
     pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
-        if self.owned.lock().take_unwatched(ThreadId::current()) {
+        if self.owned.lock().take_unwatched(ThreadIdent::current()) {
             return Ok(());
         }
         fairness::acquire_slow(&self.owned, ResourceKind::Lock, context)
@@ -97,17 +100,17 @@ impl<R: RawLock> Lock<R> {
     }
 
     /// The thread that holds the lock at this moment. Never blocks.
-    pub fn owner(&self) -> Option<ThreadId> {
+    pub fn owner(&self) -> Option<ThreadIdent> {
         self.owned.lock().owner()
     }
 
-    pub(crate) fn owned(&self) -> &Owned<R> {
+    pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
     }
 
     /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
-        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_observed());
+        let forgotten = self.owned.lock().reset();
         drop(forgotten);
     }
 }
@@ -115,5 +118,19 @@ impl<R: RawLock> Lock<R> {
 impl<R: RawLock> Default for Lock<R> {
     fn default() -> Self {
         Self::new_in()
+    }
+}
+
+impl<R: RawLock> Resource for Lock<R> {
+    fn id(&self) -> ResourceId {
+        self.owned.lock().id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Lock
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(&self.owned)
     }
 }

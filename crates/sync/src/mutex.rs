@@ -155,7 +155,7 @@ impl Condition {
     /// Blocks until notified, and then until the mutex is free. By then the value may have changed again: see
     /// [`Condition::wait_while`]. Notifications are not stored: one that came before the wait does not end it.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        guard.wait_with(self, &mut WaitContext::endless()).0
+        guard.wait_with(self, &mut WaitContext::uninterruptible()).0
     }
 
     /// Releases the mutex, waits for a notification until `deadline`, and takes the mutex back. Returns the guard and
@@ -194,7 +194,8 @@ impl Condition {
         guard: MutexGuard<'a, T>,
         busy: impl FnMut(&mut T) -> bool,
     ) -> MutexGuard<'a, T> {
-        self.wait_while_until(guard, Deadline::NEVER, busy).0
+        self.wait_while_with(guard, &mut WaitContext::uninterruptible(), busy)
+            .0
     }
 
     /// Waits while `busy` is true of the value, until `deadline`. Calls `busy` at once, after each notification, and at
@@ -204,16 +205,26 @@ impl Condition {
     /// runs.
     pub fn wait_while_until<'a, T>(
         &self,
-        mut guard: MutexGuard<'a, T>,
+        guard: MutexGuard<'a, T>,
         deadline: Deadline,
+        busy: impl FnMut(&mut T) -> bool,
+    ) -> (MutexGuard<'a, T>, Result<(), WaitError>) {
+        self.wait_while_with(guard, &mut WaitContext::until(deadline), busy)
+    }
+
+    fn wait_while_with<'a, T>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        context: &mut WaitContext<'_>,
         mut busy: impl FnMut(&mut T) -> bool,
     ) -> (MutexGuard<'a, T>, Result<(), WaitError>) {
         let mut wake = Wake::Notified;
         while busy(&mut guard) {
-            if wake != Wake::Notified {
-                return (guard, Err(WaitError::TimedOut));
+            match wake {
+                Wake::Notified => (guard, wake) = guard.wait_with(self, context),
+                Wake::TimedOut => return (guard, Err(WaitError::TimedOut)),
+                Wake::Interrupted => return (guard, Err(WaitError::Interrupted)),
             }
-            (guard, wake) = self.wait_until(guard, deadline);
         }
         (guard, Ok(()))
     }

@@ -2,8 +2,8 @@
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake,
-    Wakeups, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
+    Waiter, Wake, Wakeups, block,
 };
 
 use crate::error::{TooMany, WaitError};
@@ -78,8 +78,8 @@ impl<R: RawLock> Semaphore<R> {
 
     /// Takes a permit. Blocks until there is one.
     pub fn acquire(&self) {
-        // An endless wait without a host always succeeds.
-        let _ = self.acquire_with(&mut WaitContext::endless());
+        // An uninterruptible wait always succeeds.
+        let _ = self.acquire_with(&mut WaitContext::uninterruptible());
     }
 
     /// Takes a permit. Blocks until there is one, or until `context` ends the wait.
@@ -117,7 +117,7 @@ impl<R: RawLock> Semaphore<R> {
         state.waiters.push_back(waiter.clone());
         drop(state);
         loop {
-            let wake = block(&waiter, self.resource(), None, context);
+            let wake = block(&waiter, self, context);
             if let Some(result) = self.settle(wake, &mut waiter) {
                 return result;
             }
@@ -216,14 +216,17 @@ impl<R: RawLock> Semaphore<R> {
     /// Forgets the waiters: for the child of a fork, which has only one thread. Permits that other threads held stay
     /// taken.
     pub fn reset(&self) {
-        let forgotten = std::mem::take(&mut self.state.lock().waiters);
+        let forgotten = self.state.lock().waiters.forget_waiters();
         drop(forgotten);
     }
+}
 
-    fn resource(&self) -> Resource {
-        Resource {
-            kind: ResourceKind::Semaphore,
-            address: self.state.address(),
-        }
+impl<R: RawLock> Resource for Semaphore<R> {
+    fn id(&self) -> ResourceId {
+        self.state.lock().waiters.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Semaphore
     }
 }

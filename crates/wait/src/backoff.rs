@@ -1,8 +1,7 @@
 //! Waiting for a lock word, which is held for a few instructions.
 
-use interlock_os::thread;
-
-use crate::block::nap;
+use crate::schedule;
+use crate::sleep::nap;
 use crate::spin::processors;
 
 /// How a thread waits for a lock word: by spinning, then by giving way, then in short naps.
@@ -27,7 +26,7 @@ impl Backoff {
                 std::hint::spin_loop();
             }
         } else if self.rounds <= Self::YIELDS {
-            thread::yield_now();
+            schedule::pause();
         } else {
             nap((1000 << (self.rounds - Self::YIELDS).min(8)).min(Self::LONGEST_NAP_NANOS));
         }

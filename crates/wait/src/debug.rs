@@ -25,7 +25,7 @@ impl Debug for WaitQueue {
 impl Debug for Waiter {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Waiter")
-            .field("thread", &self.thread_id())
+            .field("thread", &self.thread_ident())
             .field("is_notified", &self.is_notified())
             .finish_non_exhaustive()
     }

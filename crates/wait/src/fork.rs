@@ -14,10 +14,12 @@ use std::sync::Once;
 
 use interlock_os::thread;
 
-use crate::primitive::global::{AtomicU32, Ordering};
+use crate::primitive::global::{AtomicU32, AtomicU64, Ordering};
 use crate::spin;
+use crate::thread_ident::ThreadIdent;
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+static SURVIVOR: AtomicU64 = AtomicU64::new(0);
 static WATCHING: Once = Once::new();
 
 /// Threads that fork or do not want a fork now. State table: a multiple of `FORK`, for the threads that fork, plus the
@@ -36,6 +38,12 @@ thread_local! {
 pub fn generation() -> u32 {
     // Relaxed: it changes only in `child`, when this process has a single thread.
     GENERATION.load(Ordering::Relaxed)
+}
+
+/// In the child of a fork, the thread that forked: the only one at that time.
+pub(crate) fn survivor() -> ThreadIdent {
+    // Relaxed: it changes only in `child`, when this process has a single thread.
+    ThreadIdent::new(SURVIVOR.load(Ordering::Relaxed))
 }
 
 /// Sees to it that forks are counted from now on. Making a waiter does; what compares generations without one has to.
@@ -97,6 +105,8 @@ extern "C" fn after() {
 extern "C" fn child() {
     // Relaxed: the child has one thread.
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    // Relaxed: as above.
+    SURVIVOR.store(ThreadIdent::current().get(), Ordering::Relaxed);
     // Relaxed: as above.
     GATE.store(u32::from(IS_INSIDE.get()), Ordering::Relaxed);
     spin::forget_spinners();

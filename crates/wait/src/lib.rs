@@ -21,12 +21,20 @@ pub mod fork;
 #[cfg(loom)]
 pub mod model;
 mod observer;
+mod owners;
+#[cfg(not(loom))]
+mod pending;
 pub mod primitive;
 mod raw_lock;
+mod resource;
+mod schedule;
 #[cfg(not(loom))]
 mod shared;
+#[cfg(not(loom))]
+mod sleep;
 mod spin;
 mod thread_id;
+mod thread_ident;
 mod trace_event;
 mod wait_context;
 mod wait_queue;
@@ -39,12 +47,20 @@ pub use deadline::Deadline;
 pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report, take_refusal};
 #[cfg(not(loom))]
 pub use observer::{clear_observer, set_observer};
+pub use owners::{Owned, Owners};
+#[cfg(not(loom))]
+pub use pending::pending_waits;
 pub use raw_lock::{HostLock, RawLock, RawWordLock};
+pub use resource::{Resource, ResourceId, ResourceKind};
+pub use schedule::{Returned, Scheduler, now, spawn};
+#[cfg(not(loom))]
+pub use schedule::{clear_scheduler, set_scheduler};
 #[cfg(not(loom))]
 pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_only, wake_shared};
 pub use spin::watch;
 pub use thread_id::ThreadId;
-pub use trace_event::{Resource, ResourceKind, TraceEvent, Wait};
+pub use thread_ident::ThreadIdent;
+pub use trace_event::{PendingWait, TraceEvent, Wait};
 pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;
 pub use waiter::{Waiter, Wakeup, Wakeups};

@@ -46,10 +46,11 @@ pub trait Observer: Send + Sync {
     /// Hears of `event`, on the thread that it happens to, under no internal lock. Must not wait for that thread.
     fn event(&self, event: TraceEvent);
 
-    /// Is asked before a thread waits, on that thread, which stands in line already, under no internal lock. Must not wait
-    /// for that thread.
-    fn will_wait(&self, wait: Wait) -> Verdict {
-        self.event(TraceEvent::WillWait(wait));
+    /// Is asked before a thread waits, on that thread, under no internal lock. Must not wait for that thread.
+    ///
+    /// The thread stands in line already, and its wait is among the [`pending_waits`](crate::pending_waits).
+    fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
+        self.event(wait.event());
         Verdict::Wait
     }
 }
@@ -132,7 +133,7 @@ pub fn report(event: TraceEvent) {
 
 /// Asks the observer, if there is one, about a wait of the calling thread.
 #[cold]
-pub(crate) fn ask(wait: Wait) -> Verdict {
+pub(crate) fn ask(wait: &Wait<'_>) -> Verdict {
     #[cfg(not(loom))]
     if let Some(registered) = &*OBSERVER.load() {
         return registered.observer.will_wait(wait);

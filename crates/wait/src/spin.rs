@@ -6,6 +6,7 @@ use interlock_os::{clock, thread};
 
 use crate::deadline::Deadline;
 use crate::primitive::global::{AtomicUsize, Ordering};
+use crate::schedule::scheduler;
 
 /// How many processors there are; asked for once, or by several threads at once, which get the same answer.
 ///
@@ -96,8 +97,8 @@ pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
     if done() {
         return true;
     }
-    if cfg!(loom) {
-        // A model has no clock to learn from.
+    if cfg!(loom) || scheduler().is_some() {
+        // A model has no clock to learn from, and a scheduler runs another thread instead.
         return false;
     }
     let experience = EXPERIENCE.get();
@@ -122,6 +123,9 @@ pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
 /// For an embedder that expects another thread to act in a moment. That thread may have been preempted by this very one,
 /// so it is given the processor again and again.
 pub fn watch(nanos: u32, done: impl Fn() -> bool) -> bool {
+    if scheduler().is_some() {
+        return done();
+    }
     let end = clock::monotonic_nanos() + u64::from(nanos);
     loop {
         for _ in 0..8 {

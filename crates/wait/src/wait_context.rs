@@ -44,9 +44,18 @@ impl WaitContext<'static> {
         }
     }
 
-    /// A thread without a host, which waits until notified, however long that takes.
+    /// A thread without a host, which waits until notified, however long that takes, or until an observer refuses the
+    /// wait.
     pub fn endless() -> Self {
         Self::until(Deadline::NEVER)
+    }
+
+    /// A thread without a host, whose wait nothing but a notification ends: for an operation that cannot fail.
+    pub fn uninterruptible() -> Self {
+        WaitContext {
+            insists: true,
+            ..Self::endless()
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use crate::fork;
 use crate::primitive::Arc;
+use crate::resource::ResourceId;
+use crate::thread_ident::ThreadIdent;
 use crate::waiter::{Waiter, Wakeup, Wakeups};
 
 /// A queue of [`Waiter`]s, first in first out. A field among those that a [`WordLock`](crate::WordLock) guards.
@@ -15,8 +17,13 @@ pub struct WaitQueue {
     line: Option<Box<Line>>,
 }
 
+#[derive(Default)]
 struct Line {
     generation: u32,
+    /// The number of the resource, if an observer has heard of it.
+    id: Option<ResourceId>,
+    /// The thread that the waiters wait for, if the primitive has said so.
+    owner: Option<ThreadIdent>,
     waiters: VecDeque<Arc<Waiter>>,
 }
 
@@ -146,31 +153,53 @@ impl WaitQueue {
         place.is_some()
     }
 
+    /// The number of the resource whose waiters these are, given to it now if it has none. For an observer.
+    pub fn id(&mut self) -> ResourceId {
+        *self.line().id.get_or_insert_with(ResourceId::fresh)
+    }
+
+    /// Says that the waiters wait for this thread. For a primitive that does not know it otherwise, while an observer is
+    /// registered.
+    pub fn set_owner(&mut self, owner: ThreadIdent) {
+        self.line().owner = Some(owner);
+    }
+
+    /// The thread that the waiters wait for, if the primitive has said so.
+    pub fn owner(&self) -> Option<ThreadIdent> {
+        self.line.as_ref()?.owner
+    }
+
+    /// Takes all waiters out without notifying them. The queue keeps its number.
+    #[must_use = "dropping the waiters may run user code, so do that under no lock"]
+    pub fn forget_waiters(&mut self) -> WaitQueue {
+        let forgotten = std::mem::take(self);
+        if let Some(id) = forgotten.line.as_ref().and_then(|line| line.id) {
+            self.line().id = Some(id);
+        }
+        forgotten
+    }
+
     fn line(&mut self) -> &mut Line {
         let generation = fork::generation();
-        if self
-            .line
-            .as_ref()
-            .is_some_and(|line| line.generation != generation)
-        {
-            // Forgotten, not dropped: a waker in it may be user code, and its thread is not in this process.
-            std::mem::forget(self.line.take());
-        }
-        self.line.get_or_insert_with(|| {
+        let line = self.line.get_or_insert_with(|| {
             Box::new(Line {
                 generation,
-                waiters: VecDeque::new(),
+                ..Line::default()
             })
-        })
+        });
+        if line.generation != generation {
+            line.generation = generation;
+            // Forgotten, not dropped: a waker in it may be user code, and its thread is not in this process.
+            std::mem::forget(std::mem::take(&mut line.waiters));
+        }
+        line
     }
 
     fn tidy(&mut self) {
-        if self
-            .line
-            .as_ref()
-            .is_some_and(|line| line.waiters.is_empty() && line.waiters.capacity() > PLACES_KEPT)
-        {
-            self.line = None;
+        if let Some(line) = &mut self.line {
+            if line.waiters.is_empty() && line.waiters.capacity() > PLACES_KEPT {
+                line.waiters = VecDeque::new();
+            }
         }
     }
 }

@@ -5,8 +5,9 @@ use std::task::Waker;
 use crate::fork;
 use crate::observer::{Interest, next_sequence, observes};
 use crate::primitive::{Arc, AtomicU32, AtomicU64, Ordering};
-use crate::thread_id::ThreadId;
-use crate::trace_event::{Resource, Wait};
+#[cfg(not(loom))]
+use crate::sleep;
+use crate::thread_ident::ThreadIdent;
 
 /// Its thread is awake, and about to sleep: it has not slept yet.
 const WAITING: u32 = 0;
@@ -35,7 +36,7 @@ pub struct Waiter {
     state: AtomicU32,
     generation: u32,
     notifier: AtomicU64,
-    thread: ThreadId,
+    thread: ThreadIdent,
     /// When it took its place in line, if an observer wanted to know: see [`next_sequence`].
     sequence: AtomicU64,
     task: Option<Waker>,
@@ -63,7 +64,7 @@ impl Waiter {
             state: AtomicU32::new(WAITING),
             generation: fork::generation(),
             notifier: AtomicU64::new(0),
-            thread: ThreadId::current(),
+            thread: ThreadIdent::current(),
             sequence: AtomicU64::new(0),
             task,
             #[cfg(loom)]
@@ -72,7 +73,7 @@ impl Waiter {
     }
 
     /// The thread that waits (for a task: the one that made it wait).
-    pub fn thread_id(&self) -> ThreadId {
+    pub fn thread_ident(&self) -> ThreadIdent {
         self.thread
     }
 
@@ -85,19 +86,10 @@ impl Waiter {
         }
     }
 
-    /// What an observer is told when its thread begins to wait.
-    pub(crate) fn wait_for(
-        &self,
-        resource: Resource,
-        holder: Option<ThreadId>,
-    ) -> impl FnOnce() -> Wait + '_ {
-        move || Wait {
-            thread: self.thread,
-            resource,
-            holder,
-            // Relaxed: see `number`.
-            sequence: self.sequence.load(Ordering::Relaxed),
-        }
+    /// When it took its place in line; 0 if no observer wanted to know.
+    pub(crate) fn sequence(&self) -> u64 {
+        // Relaxed: see `number`.
+        self.sequence.load(Ordering::Relaxed)
     }
 
     /// Whether a task waits, which nobody can hand a lock to.
@@ -125,10 +117,10 @@ impl Waiter {
     }
 
     /// Who notified, if somebody did.
-    pub(crate) fn notifier(&self) -> Option<ThreadId> {
+    pub(crate) fn notifier(&self) -> Option<ThreadIdent> {
         // Relaxed: written before the swap in `notify`, which `is_notified` has acquired.
         let ident = self.notifier.load(Ordering::Relaxed);
-        (ident != 0).then_some(ThreadId::from_ident(ident))
+        (ident != 0).then_some(ThreadIdent::new(ident))
     }
 
     /// Says that the thread is about to sleep; `false` when it is notified and must not.
@@ -170,7 +162,7 @@ impl Waiter {
         // Relaxed: published by the swap below, to `notifier`.
         waiter
             .notifier
-            .store(ThreadId::current().ident(), Ordering::Relaxed);
+            .store(ThreadIdent::current().get(), Ordering::Relaxed);
         // AcqRel pairs with `is_notified` (the notifier's writes are seen) and with `change`.
         let was = waiter.state.swap(NOTIFIED, Ordering::AcqRel);
         if was == IN_HANDLER {
@@ -185,7 +177,7 @@ impl Waiter {
         match &self.task {
             Some(task) => task.wake_by_ref(),
             #[cfg(not(loom))]
-            None => interlock_os::futex::wake_one(&self.state),
+            None => sleep::wake(&self.state),
             #[cfg(loom)]
             None => self.bed.wake(),
         }

@@ -5,8 +5,12 @@
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+#[cfg(not(loom))]
+use crate::fork::fork_guarded;
+use crate::owners::{Owned, Owners};
 use crate::primitive::UnsafeCell;
 use crate::raw_lock::{RawLock, RawWordLock};
+use crate::thread_ident::ThreadIdent;
 
 /// A value under a [`RawWordLock`].
 pub type WordLock<T> = StateLock<T, RawWordLock>;
@@ -82,16 +86,21 @@ impl<T, R: RawLock> StateLock<T, R> {
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
-
-    /// The address that names this lock's object in reports.
-    pub fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
-    }
 }
 
 impl<T: Default, R: RawLock> Default for StateLock<T, R> {
     fn default() -> Self {
         Self::new(T::default())
+    }
+}
+
+impl<T: Owned, R: RawLock> Owners for StateLock<T, R> {
+    fn ask(&self) -> Vec<ThreadIdent> {
+        if R::covers_this_thread() {
+            self.lock().owners()
+        } else {
+            Vec::new()
+        }
     }
 }
 
@@ -156,5 +165,86 @@ impl<T, R: RawLock> DerefMut for StateGuard<'_, T, R> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this guard is the only one and is borrowed mutably, so the reference is unique; loom checks it.
         self.lock.value.with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+/// What threads lend to all others for as long as they do something, each with a note of type `N`.
+#[cfg(not(loom))]
+pub(crate) struct Loans<N>(WordLock<Vec<Loan<N>>>);
+
+#[cfg(not(loom))]
+struct Loan<N> {
+    ticket: u64,
+    note: N,
+    lent: Option<Lent>,
+}
+
+/// A reference to something that is lent, without its lifetime.
+#[cfg(not(loom))]
+struct Lent(*const dyn Owners);
+
+// SAFETY: it stands for a shared reference to a value that is `Sync`.
+#[cfg(not(loom))]
+unsafe impl Send for Lent {}
+
+#[cfg(not(loom))]
+impl<N: Send> Loans<N> {
+    pub(crate) const fn new() -> Self {
+        Loans(WordLock::new(Vec::new()))
+    }
+
+    /// Runs `meanwhile`. Until that is done, all threads can ask `owners`.
+    ///
+    /// `ticket` is this loan's alone.
+    pub(crate) fn during<Q>(
+        &self,
+        ticket: u64,
+        note: N,
+        owners: Option<&dyn Owners>,
+        meanwhile: impl FnOnce() -> Q,
+    ) -> Q {
+        // SAFETY: this forgets a lifetime. The reference is used only while the loan is in the list, and `Ends` takes it out
+        // before this function returns or unwinds. A host that ends a thread in here without unwinding keeps alive what the
+        // thread has borrowed, and `end` takes the loan out when the thread's own values are dropped.
+        let lent = owners
+            .map(|owners| Lent(unsafe { std::mem::transmute::<&dyn Owners, &'static dyn Owners>(owners) }));
+        fork_guarded(|| self.0.lock().push(Loan { ticket, note, lent }));
+        let _ends = Ends { loans: self, ticket };
+        meanwhile()
+    }
+
+    /// Looks at all loans, and asks what is lent. Under the lock of the list, so `look` calls nothing of a user's.
+    pub(crate) fn look<Q>(&self, look: impl Fn(&N, &dyn Fn() -> Vec<ThreadIdent>) -> Option<Q>) -> Vec<Q> {
+        fork_guarded(|| {
+            let loans = self.0.lock();
+            let visit = |loan: &Loan<N>| {
+                look(&loan.note, &|| {
+                    // SAFETY: the loan is in the list, whose lock is held here, and which it leaves before the value goes.
+                    loan.lent
+                        .as_ref()
+                        .map_or_else(Vec::new, |lent| unsafe { &*lent.0 }.ask())
+                })
+            };
+            loans.iter().filter_map(visit).collect()
+        })
+    }
+
+    /// Ends the loans that are over.
+    pub(crate) fn end(&self, is_over: impl Fn(&N) -> bool) {
+        fork_guarded(|| self.0.lock().retain(|loan| !is_over(&loan.note)));
+    }
+}
+
+/// The end of a loan.
+#[cfg(not(loom))]
+struct Ends<'a, N: Send> {
+    loans: &'a Loans<N>,
+    ticket: u64,
+}
+
+#[cfg(not(loom))]
+impl<N: Send> Drop for Ends<'_, N> {
+    fn drop(&mut self) {
+        fork_guarded(|| self.loans.0.lock().retain(|loan| loan.ticket != self.ticket));
     }
 }

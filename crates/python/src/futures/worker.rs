@@ -1,11 +1,11 @@
 //! The workers of an executor, and the state that they share with it.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use interlock_queue::GetError;
-use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
+use interlock_wait::{Deadline, now};
 use pyo3::prelude::*;
 
 use super::future::Future;
@@ -121,13 +121,13 @@ pub(crate) struct Worker {
 #[derive(Default)]
 struct Clock {
     until_now: Duration,
-    since: Option<Instant>,
+    since: Option<Duration>,
 }
 
 impl Clock {
     /// The clock may be running already: an error at the end of a task leaves work() early.
     fn begin(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
+        self.since.get_or_insert_with(now);
     }
 
     fn end(&mut self) {
@@ -136,7 +136,7 @@ impl Clock {
     }
 
     fn read(&self) -> Duration {
-        self.until_now + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+        self.until_now + self.since.map_or(Duration::ZERO, |since| now().saturating_sub(since))
     }
 }
 
@@ -148,7 +148,7 @@ impl Worker {
         let _here = Here::begin(&self.shared);
         self.clock.lock().begin();
         let mut tasks = 0_u32;
-        let mut turn = Instant::now();
+        let mut turn = now();
         let end = loop {
             let task = match self.next(py)? {
                 Ok(task) => task,
@@ -156,9 +156,9 @@ impl Worker {
             };
             self.shared.run(py, task)?;
             tasks = tasks.wrapping_add(1);
-            if tasks.is_multiple_of(TASKS_PER_CLOCK_READ) && turn.elapsed() >= TURN {
+            if tasks.is_multiple_of(TASKS_PER_CLOCK_READ) && now().saturating_sub(turn) >= TURN {
                 blocking::give_way(py);
-                turn = Instant::now();
+                turn = now();
             }
         };
         self.clock.lock().end();

@@ -1,6 +1,7 @@
 //! What an observer finds out about tasks, workers and pools.
 
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
 #[path = "../../wait/tests/common/mod.rs"]
 mod common;

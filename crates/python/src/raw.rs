@@ -218,7 +218,7 @@ unsafe impl Sync for InterpreterLock {}
 // SAFETY: it does what `HostLock` does.
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl RawLock for InterpreterLock {
-    const NEW: Self = InterpreterLock(HostLock::NEW);
+    const NEW: Self = InterpreterLock(HostLock::new());
 
     #[inline]
     fn lock(&self) {

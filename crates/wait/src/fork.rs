@@ -41,6 +41,7 @@ pub fn generation() -> u32 {
 }
 
 /// In the child of a fork, the thread that forked: the only one at that time.
+#[cfg(not(loom))]
 pub(crate) fn survivor() -> ThreadIdent {
     // Relaxed: it changes only in `child`, when this process has a single thread.
     ThreadIdent::new(SURVIVOR.load(Ordering::Relaxed))

@@ -142,13 +142,24 @@ pub struct HostLock {
     held: Cell<bool>,
 }
 
+impl Default for HostLock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl HostLock {
     /// A free lock.
-    pub const NEW: Self = HostLock {
-        held: Cell::new(false),
-    };
+    pub const fn new() -> Self {
+        HostLock {
+            held: Cell::new(false),
+        }
+    }
 
-    /// Takes the lock. Fails if a caller further up has it.
+    /// Takes the lock.
+    ///
+    /// # Panics
+    /// A caller further up has it.
     #[inline]
     pub fn lock(&self) {
         assert!(

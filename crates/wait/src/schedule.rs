@@ -108,6 +108,7 @@ pub fn now() -> Duration {
 }
 
 /// Gives way to other threads, of the scheduler's or of the system's choice.
+#[cfg(not(loom))]
 pub(crate) fn pause() {
     match scheduler() {
         None => thread::yield_now(),

@@ -136,7 +136,10 @@ impl Clock {
     }
 
     fn read(&self) -> Duration {
-        self.until_now + self.since.map_or(Duration::ZERO, |since| now().saturating_sub(since))
+        self.until_now
+            + self
+                .since
+                .map_or(Duration::ZERO, |since| now().saturating_sub(since))
     }
 }
 

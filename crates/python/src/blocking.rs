@@ -8,7 +8,7 @@
 use std::cell::Cell;
 
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
-use interlock_wait::{Deadline, Host, Slept, ThreadIdent, WaitContext, watch};
+use interlock_wait::{Deadline, Host, Slept, ThreadIdent, WaitContext, take_refusal, watch};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -186,7 +186,8 @@ pub(crate) fn give_way(py: Python<'_>) {
 /// before: in a loop without bytecodes it would otherwise run too late, or never.
 ///
 /// # Errors
-/// A signal handler raised, such as `KeyboardInterrupt`. The engine says what an interrupted operation leaves undone.
+/// A signal handler raised, such as `KeyboardInterrupt`, or an observer refused the wait (`DeadlockError`). The engine says
+/// what an interrupted operation leaves undone.
 pub(crate) fn wait<R>(
     py: Python<'_>,
     deadline: Deadline,
@@ -201,7 +202,7 @@ pub(crate) fn wait<R>(
 /// Like [`wait`], for an operation whose first step is already done: it always runs.
 ///
 /// # Errors
-/// A signal handler raised during the operation.
+/// A signal handler raised during the operation, or an observer refused its wait.
 pub(crate) fn go_on_waiting<R>(
     py: Python<'_>,
     deadline: Deadline,
@@ -213,5 +214,10 @@ pub(crate) fn go_on_waiting<R>(
         raised: None,
     };
     let result = operation(&mut WaitContext::hosted(deadline, &mut interpreter));
-    interpreter.raised.map_or(Ok(result), Err)
+    let refused = take_refusal();
+    match interpreter.raised {
+        Some(raised) => Err(raised),
+        None if refused => Err(errors::deadlock(py)),
+        None => Ok(result),
+    }
 }

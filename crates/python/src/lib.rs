@@ -25,6 +25,7 @@ mod materialize;
 mod multiprocessing_pool;
 mod queue;
 mod raw;
+mod refusal;
 mod rlock;
 mod semaphore;
 mod stand_in;
@@ -59,6 +60,8 @@ mod _interlock {
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]
     use crate::raw::set_metaclass;
+    #[pymodule_export]
+    use crate::refusal::refuse_waits;
     #[pymodule_export]
     use crate::rlock::RLock;
     #[pymodule_export]

@@ -11,7 +11,6 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
-mod debug;
 mod error;
 mod owner;
 mod queue;

@@ -1,6 +1,7 @@
 //! A queue of items, with or without a bound, that threads can join and shut down.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
@@ -447,5 +448,15 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     pub fn unregister(&self, side: Side, waiter: &Arc<Waiter>) {
         let wakeup = self.state.lock().leave(side, waiter);
         wakeup.run();
+    }
+}
+
+impl<S: Store, L: RawLock> fmt::Debug for Queue<S, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("len", &self.len())
+            .field("unfinished", &self.unfinished())
+            .field("is_shut_down", &self.is_shut_down())
+            .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! A point that several threads pass together.
 
+use std::fmt;
+
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
     Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent, WaitContext,
@@ -307,5 +309,15 @@ impl<R: RawLock> Resource for Barrier<R> {
 
     fn kind(&self) -> ResourceKind {
         ResourceKind::Barrier
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Barrier<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("parties", &self.parties())
+            .field("waiting", &self.waiting())
+            .field("is_broken", &self.is_broken())
+            .finish()
     }
 }

@@ -1,5 +1,7 @@
 //! A condition variable.
 
+use std::fmt;
+
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
     RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter,
@@ -224,5 +226,13 @@ impl<R: RawLock> Resource for Condition<R> {
 
     fn kind(&self) -> ResourceKind {
         ResourceKind::Condition
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Condition<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condition")
+            .field("waiting", &self.waiting())
+            .finish()
     }
 }

@@ -1,5 +1,7 @@
 //! A flag that threads wait for.
 
+use std::fmt;
+
 use interlock_wait::{
     Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
     Waiter, Wake, block,
@@ -168,5 +170,11 @@ impl<R: RawLock> Resource for Event<R> {
 
     fn kind(&self) -> ResourceKind {
         ResourceKind::Event
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Event<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event").field("is_set", &self.is_set()).finish()
     }
 }

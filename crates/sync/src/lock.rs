@@ -1,5 +1,7 @@
 //! A mutual-exclusion lock.
 
+use std::fmt;
+
 use interlock_wait::{
     Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent,
     WaitContext,
@@ -7,6 +9,7 @@ use interlock_wait::{
 
 use crate::error::{NotHeld, WaitError};
 use crate::fairness::{self, OwnerLock, Ownership};
+use crate::guard::{Guard, Guarded, Release};
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///
@@ -132,5 +135,48 @@ impl<R: RawLock> Resource for Lock<R> {
 
     fn owned(&self) -> Option<&dyn Owners> {
         Some(&self.owned)
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Lock<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock").field("owner", &self.owner()).finish()
+    }
+}
+
+impl<R: RawLock> Guarded for Lock<R> {}
+
+impl<R: RawLock> Release for Lock<R> {
+    type Travels = ();
+
+    fn give_back(&self) {
+        // This fails if another call has released it already; then there is nothing to do.
+        let _ = self.release();
+    }
+}
+
+impl<R: RawLock> Lock<R> {
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread; for ever if this thread
+    /// already holds it.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes the lock until the guard is dropped, if it is free. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread, or until `context` ends
+    /// the wait.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[inline]
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }

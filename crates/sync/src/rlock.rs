@@ -1,5 +1,7 @@
 //! A reentrant lock.
 
+use std::fmt;
+
 use interlock_wait::{
     Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent,
     WaitContext,
@@ -7,6 +9,7 @@ use interlock_wait::{
 
 use crate::error::{NotHeld, WaitError};
 use crate::fairness::{self, OwnerLock, Ownership};
+use crate::guard::{Guard, Guarded, Release};
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
@@ -217,5 +220,53 @@ impl<R: RawLock> Resource for RLock<R> {
 
     fn owned(&self) -> Option<&dyn Owners> {
         Some(&self.owned)
+    }
+}
+
+impl<R: RawLock> fmt::Debug for RLock<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (owner, count) = self.owner().unzip();
+        f.debug_struct("RLock")
+            .field("owner", &owner)
+            .field("count", &count.unwrap_or_default())
+            .finish()
+    }
+}
+
+impl<R: RawLock> Guarded for RLock<R> {}
+
+impl<R: RawLock> Release for RLock<R> {
+    /// No other thread may release it.
+    type Travels = *const ();
+
+    fn give_back(&self) {
+        // This fails if the owner has released it once too often; then there is nothing to do.
+        let _ = self.release();
+    }
+}
+
+impl<R: RawLock> RLock<R> {
+    /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks while another thread holds
+    /// it.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes the lock until the guard is dropped, if it is free or this thread holds it already. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks until it is released to
+    /// this thread, or until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[inline]
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }

@@ -1,5 +1,7 @@
 //! A counting semaphore.
 
+use std::fmt;
+
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
     Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
@@ -7,6 +9,7 @@ use interlock_wait::{
 };
 
 use crate::error::{TooMany, WaitError};
+use crate::guard::{Guard, Guarded, Release};
 
 /// A counter of permits: Python's `threading.Semaphore`, or with a bound `threading.BoundedSemaphore`.
 ///
@@ -228,5 +231,48 @@ impl<R: RawLock> Resource for Semaphore<R> {
 
     fn kind(&self) -> ResourceKind {
         ResourceKind::Semaphore
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Semaphore<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
+            .field("permits", &self.permits())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: RawLock> Guarded for Semaphore<R> {}
+
+impl<R: RawLock> Release for Semaphore<R> {
+    type Travels = ();
+
+    fn give_back(&self) {
+        // This fails if another call has released too many permits and the bound is reached.
+        let _ = self.release();
+    }
+}
+
+impl<R: RawLock> Semaphore<R> {
+    /// Takes a permit until the guard is dropped. Blocks until there is one.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes a permit until the guard is dropped, if there is one. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes a permit until the guard is dropped. Blocks until there is one, or until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; no permit was taken.
+    #[inline]
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }

@@ -16,7 +16,6 @@
 mod backoff;
 mod block;
 mod deadline;
-mod debug;
 pub mod fork;
 #[cfg(loom)]
 pub mod model;

@@ -9,6 +9,7 @@
 #![expect(unsafe_code, reason = "a raw lock promises to exclude")]
 
 use std::cell::Cell;
+use std::fmt;
 
 #[cfg(not(loom))]
 use crate::backoff::Backoff;
@@ -178,5 +179,17 @@ impl HostLock {
     #[inline]
     pub fn unlock(&self) {
         self.held.set(false);
+    }
+}
+
+impl fmt::Debug for RawWordLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawWordLock").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for HostLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostLock").finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! How long a wait may last, and what may end it early.
 
+use std::fmt;
+
 use crate::deadline::Deadline;
 use crate::wake::Slept;
 
@@ -132,5 +134,13 @@ impl<'a> WaitContext<'a> {
                 false
             }
         }
+    }
+}
+
+impl fmt::Debug for WaitContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitContext")
+            .field("remaining", &self.deadline().remaining())
+            .finish_non_exhaustive()
     }
 }

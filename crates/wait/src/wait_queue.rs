@@ -1,6 +1,7 @@
 //! Who waits for a thing, in order.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use crate::fork;
 use crate::primitive::Arc;
@@ -201,6 +202,12 @@ impl WaitQueue {
                 line.waiters = VecDeque::new();
             }
         }
+    }
+}
+
+impl fmt::Debug for WaitQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitQueue").field("len", &self.len()).finish()
     }
 }
 

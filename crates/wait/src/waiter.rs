@@ -1,5 +1,6 @@
 //! One wait of one thread or task, and the wake-ups that end it.
 
+use std::fmt;
 use std::task::Waker;
 
 use crate::fork;
@@ -230,5 +231,26 @@ impl Wakeups {
     #[inline]
     pub fn run(self) {
         self.0.into_iter().for_each(Wakeup::run);
+    }
+}
+
+impl fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter")
+            .field("thread", &self.thread_ident())
+            .field("is_notified", &self.is_notified())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Wakeup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wakeup").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Wakeups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wakeups").finish_non_exhaustive()
     }
 }

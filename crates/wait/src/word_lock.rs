@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "the value behind the lock under all locks")]
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
@@ -246,5 +247,17 @@ struct Ends<'a, N: Send> {
 impl<N: Send> Drop for Ends<'_, N> {
     fn drop(&mut self) {
         fork_guarded(|| self.loans.0.lock().retain(|loan| loan.ticket != self.ticket));
+    }
+}
+
+impl<T, R: RawLock> fmt::Debug for StateLock<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateLock").finish_non_exhaustive()
+    }
+}
+
+impl<T: fmt::Debug, R: RawLock> fmt::Debug for StateGuard<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }

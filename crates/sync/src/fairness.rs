@@ -28,7 +28,7 @@ const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 
 /// The state of a lock. State table of `owner` (beside it, `WATCHED` may be set):
 ///
-/// | from | to | who | when |
+/// | from | to | by | when |
 /// |---|---|---|---|
 /// | `FREE` | a thread | that thread | it acquires |
 /// | a thread | `FREE` | any thread | it releases, and notifies the first in line, if any, to try |

@@ -19,8 +19,8 @@ use crate::wake::{Slept, Wake};
 
 /// How long a thread that listens for signals sleeps at first, in nanoseconds.
 ///
-/// A signal that arrived between its last look and the sleep cuts no sleep short; so the thread looks for it this much
-/// later, and then sleeps for good.
+/// A signal that arrives after the thread's last check and before the sleep does not end the sleep. So the thread checks
+/// again after this time, and only then sleeps without a limit.
 const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 
 /// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `context` ends the wait.
@@ -110,7 +110,7 @@ pub(crate) fn until_notified(sleeper: &impl Sleeps, context: &mut WaitContext<'_
     let mut first = true;
     loop {
         if !sleeper.is_of_this_process() {
-            // A signal handler forked, and this is the child, in which our queue is empty: let the caller look again.
+            // A signal handler forked, and this is the child, in which the queue is empty. The caller checks again.
             return Wake::Notified;
         }
         if first && is_over(deadline) {

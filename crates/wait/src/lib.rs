@@ -1,13 +1,12 @@
 //! Where threads block.
 //!
 //! Every primitive above this crate is made of the same three parts: a [`WordLock`] that guards a few plain fields, a
-//! [`WaitQueue`] among those fields, and [`block()`], the only function of Interlock that puts a thread to sleep. How they
-//! work together, and why no wake-up is lost, is written down in `PROTOCOL.md` beside this crate; its claims have a model
-//! test each.
+//! [`WaitQueue`] among those fields, and [`block()`], the only function of Interlock that puts a thread to sleep.
+//! `PROTOCOL.md` beside this crate says how they work together and why no wake-up is lost. Each of its claims has a test.
 //!
-//! A wait is bounded by a [`WaitContext`]: a [`Deadline`] and, for a thread that something hosts (an interpreter), a [`Host`]
-//! that lets go of the thread while it sleeps and hears the signals that come meanwhile. What
-//! happens is told to the registered [`Observer`], if there is one.
+//! A [`WaitContext`] bounds a wait. It has a [`Deadline`] and, for a thread that runs in an interpreter, a [`Host`] that
+//! detaches the thread while it sleeps and handles signals meanwhile. A registered [`Observer`] is told what happens, and a
+//! registered [`Scheduler`] decides which thread runs and what time it is.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![warn(missing_debug_implementations)]

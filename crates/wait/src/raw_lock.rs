@@ -2,7 +2,7 @@
 //!
 //! A raw lock is held for a few instructions, never while user code runs, never across a sleep. So a thread that finds the
 //! word taken spins, then gives way, then naps (see [`Backoff`]): bounded naps instead of a queue, so that unlocking is a
-//! plain store, and a holder of lower priority that was preempted gets to run.
+//! plain store, and a preempted holder of lower priority gets to run.
 //!
 //! States of the word: `FREE` (0), `HELD` (1).
 
@@ -139,7 +139,7 @@ impl RawWordLock {
 ///
 /// The host vouches for its threads: it wraps this lock in a type of its own, for which it implements both traits.
 pub struct HostLock {
-    /// Found true, it stops a call that comes back to a state which is in use further up on the same thread.
+    /// If it is true already, a caller further up on the same thread uses the state.
     held: Cell<bool>,
 }
 

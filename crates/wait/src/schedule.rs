@@ -1,4 +1,4 @@
-//! Who decides which thread runs, and what time it is: the operating system, or a scheduler.
+//! The choice of the thread that runs, and of the time: the operating system's, or a scheduler's.
 //!
 //! To explore the schedules of a program, or to replay one, a [`Scheduler`] drives the threads instead of listening to
 //! them. While one is registered, the engine reads its clock, sleeps and wakes through it, does not spin, and tells it of

@@ -1,4 +1,4 @@
-//! Who waits for a thing, in order.
+//! The waiters of a resource, in order.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -28,7 +28,7 @@ struct Line {
     waiters: VecDeque<Arc<Waiter>>,
 }
 
-/// A line that had more places than this is given back when it empties.
+/// The memory of a line with more places than this is freed when the line is empty.
 const PLACES_KEPT: usize = 16;
 
 impl WaitQueue {
@@ -37,13 +37,13 @@ impl WaitQueue {
         WaitQueue { line: None }
     }
 
-    /// Whether nobody has waited here lately: then nobody does now. Costs less than [`WaitQueue::is_empty`].
+    /// Whether the queue has not been used. Then it is empty. Costs less than [`WaitQueue::is_empty`].
     #[inline]
     pub fn is_unused(&self) -> bool {
         self.line.is_none()
     }
 
-    /// Whether nobody waits.
+    /// Whether there is no waiter.
     #[inline]
     pub fn is_empty(&self) -> bool {
         match &self.line {
@@ -52,7 +52,7 @@ impl WaitQueue {
         }
     }
 
-    /// How many wait.
+    /// How many waiters there are.
     pub fn len(&self) -> usize {
         if self.is_empty() {
             0
@@ -67,13 +67,13 @@ impl WaitQueue {
         self.line().waiters.push_back(waiter);
     }
 
-    /// Puts `waiter` at the head of the line: it was notified, and came too late.
+    /// Puts `waiter` at the head of the line. For a thread that was notified, and found that another one was faster.
     pub fn push_front(&mut self, waiter: Arc<Waiter>) {
         waiter.number();
         self.line().waiters.push_front(waiter);
     }
 
-    /// Whoever has waited longest.
+    /// The waiter that has waited longest.
     pub fn front(&self) -> Option<&Arc<Waiter>> {
         if self.is_empty() {
             None
@@ -84,9 +84,8 @@ impl WaitQueue {
 
     /// Notifies the first in line, if there is one. The caller runs the [`Wakeup`] after it released the lock.
     ///
-    /// If that thread may be in the handler of a signal, for who knows how long, the next is notified as well: the
-    /// handler may itself wait for what the notification is about. So whoever is notified looks whether there is something
-    /// for it.
+    /// If that thread may be in a signal handler, the next waiter is notified as well: the handler may take long, or wait for
+    /// this very notification. So each notified thread checks whether there is something for it.
     #[inline]
     pub fn notify_one(&mut self) -> Wakeup {
         if self.line.is_none() {
@@ -110,7 +109,8 @@ impl WaitQueue {
         wakeup
     }
 
-    /// Notifies the first `count` in line, or as many as there are; one that may be in a signal handler is notified too, and does not count.
+    /// Notifies the first `count` in line, or all if there are fewer. A waiter that may be in a signal handler is notified too,
+    /// and does not count.
     pub fn notify(&mut self, count: usize) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
@@ -140,7 +140,7 @@ impl WaitQueue {
         wakeups
     }
 
-    /// Takes `waiter` out of the line: it gave up. `false` when it is not there: a notifier was faster.
+    /// Takes `waiter`, which gives up, out of the line. Returns `false` if it is not there because it was notified.
     pub fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
         if self.is_empty() {
             return false;
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_not_notified() {
+    fn a_waiter_that_leaves_is_not_notified() {
         let mut queue = WaitQueue::new();
         let a = Waiter::thread();
         queue.push_back(a.clone());

@@ -16,7 +16,7 @@ use crate::thread_ident::ThreadIdent;
 /// A value under a [`RawWordLock`].
 pub type WordLock<T> = StateLock<T, RawWordLock>;
 
-/// The right to the value of a [`WordLock`], until dropped.
+/// Holds a [`WordLock`] until dropped, and gives access to the value.
 pub type WordLockGuard<'a, T> = StateGuard<'a, T, RawWordLock>;
 
 /// A value that one thread at a time may look at, for a few instructions: the state of a primitive.
@@ -77,7 +77,7 @@ impl<T, R: RawLock> StateLock<T, R> {
         self.raw.try_lock().then(|| StateGuard::new(self))
     }
 
-    /// The value, by the right of the only owner.
+    /// The value. The exclusive reference makes locking unnecessary.
     #[cfg(not(loom))]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -105,7 +105,7 @@ impl<T: Owned, R: RawLock> Owners for StateLock<T, R> {
     }
 }
 
-/// The right to the value of a [`StateLock`], until dropped.
+/// Holds a [`StateLock`] until dropped, and gives access to the value.
 #[must_use = "the lock is free again as soon as the guard is dropped"]
 pub struct StateGuard<'a, T, R: RawLock = RawWordLock> {
     lock: &'a StateLock<T, R>,
@@ -137,7 +137,7 @@ impl<T, R: RawLock> Deref for StateGuard<'_, T, R> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard is the only one, so nobody has a mutable reference but through it.
+        // SAFETY: this guard is the only one, so there is no mutable reference but through it.
         unsafe { &*self.lock.value.get() }
     }
 }
@@ -156,7 +156,7 @@ impl<T, R: RawLock> Deref for StateGuard<'_, T, R> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: this guard is the only one, so nobody has a mutable reference but through it; loom checks it.
+        // SAFETY: this guard is the only one, so there is no mutable reference but through it; loom checks it.
         self.lock.value.with(|value| unsafe { &*value })
     }
 }

@@ -301,6 +301,9 @@ pub mod wait {
 
 /// Hearing of what happens to threads: for profilers and deadlock detectors.
 ///
+/// An observer is told of each wait before it begins, and can refuse it. It finds out what all threads wait for at that
+/// moment, and which threads own that, by [`pending_waits`](observe::pending_waits).
+///
 /// ```
 /// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicU32, Ordering};
@@ -332,6 +335,15 @@ pub mod observe {
         TraceEvent, Verdict, Wait, clear_observer, next_sequence, observes, pending_waits, report,
         set_observer, take_refusal,
     };
+}
+
+/// Deciding which thread runs, and what time it is: for programs that explore or replay schedules.
+///
+/// A [`Scheduler`](schedule::Scheduler) parks and wakes the threads that use this crate, in place of the operating system.
+/// So it can run one thread at a time, on a clock of its own. Threads that it is to drive from their beginning are started
+/// by [`spawn`](schedule::spawn), as the workers of a pool are.
+pub mod schedule {
+    pub use interlock_wait::{Returned, Scheduler, clear_scheduler, now, set_scheduler, spawn};
 }
 
 pub use wait::{Deadline, WaitContext};

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
 import interlock
+import pytest
 from interlock import queue, threading
 from interlock._interlock import _refuse_waits
 from interlock.concurrent import futures

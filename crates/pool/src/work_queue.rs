@@ -166,7 +166,7 @@ impl<W, L: RawLock> WorkQueue<W, L> {
     /// until `deadline`.
     ///
     /// # Errors
-    /// The queue stayed full, or is shut down; the task comes back.
+    /// The queue stayed full, or is shut down, or an observer refused the wait; the task comes back.
     pub fn put_fork_guarded(
         &self,
         priority: i64,
@@ -183,8 +183,12 @@ impl<W, L: RawLock> WorkQueue<W, L> {
                 continue;
             }
             let resource = self.tasks.resource(ResourceKind::QueuePut);
-            if block(&waiter, &resource, &mut WaitContext::until(deadline)) != Wake::Notified {
+            let wake = block(&waiter, &resource, &mut WaitContext::until(deadline));
+            if wake != Wake::Notified {
                 fork::fork_guarded(|| self.tasks.unregister(Side::Put, &waiter));
+            }
+            if wake == Wake::Interrupted {
+                return Err(PutError::Interrupted(work));
             }
         }
     }

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::eventually;
 use detector::Detector;
-use interlock_pool::{TaskError, ThreadPool};
+use interlock_pool::{SubmitError, TaskError, ThreadPool};
 use interlock_sync::{Event, Lock};
 use interlock_wait::{
-    Deadline, Observer, ResourceKind, ThreadId, TraceEvent, WaitContext, clear_observer, pending_waits,
-    set_observer, take_refusal,
+    Deadline, Observer, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, WaitContext, clear_observer,
+    pending_waits, set_observer, take_refusal,
 };
 
 /// A process has one observer, so these tests take turns.
@@ -150,4 +150,30 @@ fn the_wait_that_closes_a_circle_through_a_pool_is_refused() {
     assert!(take_refusal());
     lock.release().unwrap();
     assert!(!task.result().unwrap());
+}
+
+#[test]
+fn a_refused_wait_for_room_returns_the_function() {
+    struct RefusesRoom;
+    impl Observer for RefusesRoom {
+        fn event(&self, _: TraceEvent) {}
+
+        fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
+            match wait.resource.kind() {
+                ResourceKind::QueuePut => Verdict::Refuse,
+                _ => Verdict::Wait,
+            }
+        }
+    }
+    let _turn = Turn::observed_by(Arc::new(RefusesRoom));
+    let pool = ThreadPool::builder().workers(1).max_pending(1).build();
+    let lock = Arc::new(Lock::new());
+    lock.acquire();
+    let running = takes(&pool, &lock);
+    eventually(|| owners_of(ResourceKind::Lock) == [ThreadId::current()]);
+    let waiting = takes(&pool, &lock);
+    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Full(_))));
+    assert!(take_refusal());
+    lock.release().unwrap();
+    assert!(!running.result().unwrap() && !waiting.result().unwrap());
 }

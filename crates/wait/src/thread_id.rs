@@ -13,7 +13,7 @@ use {
     std::collections::BTreeMap,
 };
 
-/// A thread, by a number that no other thread of this process, or of one forked from it, ever has.
+/// A thread, by a number that no other thread of this process ever has. The thread that forks keeps its number in the child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadId {
     number: u64,

@@ -186,7 +186,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
             (Phase::Pending, _) => {
                 state.phase = Phase::Running;
                 if observes(Interest::Waits) {
-                    state.waiters.set_owner(ThreadId::current().ident());
+                    state.show_owner();
                 }
                 Ok(true)
             }
@@ -442,6 +442,12 @@ impl<T, C> State<T, C> {
         waiters: WaitQueue::new(),
         listeners: Listeners::NOBODY,
     };
+
+    /// Lets an observer know that the calling thread runs the task.
+    #[cold]
+    fn show_owner(&mut self) {
+        self.waiters.set_owner(ThreadId::current().ident());
+    }
 
     /// Enters a phase, and takes out who is to be told of it.
     #[inline]

@@ -1,6 +1,7 @@
 //! Waiting for a lock word, which is held for a few instructions.
 
-use crate::schedule;
+use interlock_os::thread;
+
 use crate::sleep::nap;
 use crate::spin::processors;
 
@@ -26,7 +27,7 @@ impl Backoff {
                 std::hint::spin_loop();
             }
         } else if self.rounds <= Self::YIELDS {
-            schedule::pause();
+            thread::yield_now();
         } else {
             nap((1000 << (self.rounds - Self::YIELDS).min(8)).min(Self::LONGEST_NAP_NANOS));
         }

@@ -19,7 +19,8 @@ use crate::primitive::global::{AtomicBool, Ordering};
 
 /// Decides which thread runs, and what time it is.
 ///
-/// It must outlast the threads that it has parked or begun. Its methods are called under no internal lock, and may block
+/// It must outlast the threads that it has parked or begun. A thread that finds a lock word held waits for its holder as if
+/// there were no scheduler: the holder runs, and needs a few instructions. Its methods are called under no internal lock, and may block
 /// for as long as it wants the calling thread to stand still. They may not use the engine's primitives.
 pub trait Scheduler: Send + Sync {
     /// The time in nanoseconds, on a clock that never runs backwards.
@@ -33,9 +34,6 @@ pub trait Scheduler: Send + Sync {
 
     /// Ends the parking of at most `most` threads at `place`. Finds none there if these are parked by the kernel, or awake.
     fn unpark(&self, place: usize, most: u32);
-
-    /// The calling thread waits awake for another one: lets others run first.
-    fn pause(&self);
 
     /// The calling thread is about to start a thread, which gets the number that this returns.
     fn will_start(&self) -> u64;
@@ -105,15 +103,6 @@ pub(crate) fn nanos() -> u64 {
 #[inline]
 pub fn now() -> Duration {
     Duration::from_nanos(nanos())
-}
-
-/// Gives way to other threads, of the scheduler's or of the system's choice.
-#[cfg(not(loom))]
-pub(crate) fn pause() {
-    match scheduler() {
-        None => thread::yield_now(),
-        Some(scheduler) => scheduler.pause(),
-    }
 }
 
 /// Starts a detached thread that runs `main` on a stack of `stack_size` bytes; 0 asks for the C library's default size.

@@ -2,6 +2,7 @@
 
 use std::ptr;
 
+use interlock_os::clock;
 use interlock_os::futex::{self, MOST_SHARED_WORDS, Returned, SharedWord};
 
 use crate::deadline::Deadline;
@@ -59,11 +60,8 @@ pub(crate) fn wake_shared(word: &AtomicU32, most: u32) {
 /// is running.
 #[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 pub(crate) fn nap(nanos: u64) {
-    if let Some(scheduler) = scheduler() {
-        return scheduler.pause();
-    }
     let word = AtomicU32::new(0);
-    futex::wait(&word, 0, Deadline::NEVER.or_sooner(nanos).nanos());
+    futex::wait(&word, 0, Some(clock::monotonic_nanos() + nanos));
 }
 
 fn place(word: &AtomicU32) -> usize {

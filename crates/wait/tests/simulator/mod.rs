@@ -185,12 +185,6 @@ impl Scheduler for Simulator {
         }
     }
 
-    fn pause(&self) {
-        if let Some(me) = NUMBER.get() {
-            self.stand_still(self.lock(), me, Status::Ready(Returned::Woken));
-        }
-    }
-
     fn will_start(&self) -> u64 {
         let mut state = self.lock();
         state.threads.push(Status::Ready(Returned::Woken));
@@ -203,6 +197,8 @@ impl Scheduler for Simulator {
     }
 
     fn ended(&self, number: u64) {
+        // What the thread does from now on, such as dropping its own values, is no part of the schedule.
+        NUMBER.set(None);
         let mut state = self.lock();
         state.threads[number as usize] = Status::Ended;
         state.steps.push(Step::Ended(number as usize));
@@ -237,8 +233,7 @@ impl Observer for Simulator {
             TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => return,
         };
         state.steps.push(step);
-        drop(state);
         // Another thread may come first.
-        self.pause();
+        self.stand_still(state, me, Status::Ready(Returned::Woken));
     }
 }

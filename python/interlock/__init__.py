@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
     from typing import Any
 
     from interlock import concurrent, multiprocessing, queue, subprocess, threading
+    from interlock._deadlock import DeadlockError
     from interlock._install import install, installed, uninstall
     from interlock._interlock import current_task
     from interlock._report import InstallError, InstallReport, InterlockWarning
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
     __version__: str
 
 __all__ = [
+    "DeadlockError",
     "InstallError",
     "InstallReport",
     "InterlockWarning",
@@ -44,6 +46,7 @@ _DROP_INS = frozenset({"concurrent", "multiprocessing", "queue", "subprocess", "
 
 # Where each other public name lives.
 _HOMES = {
+    "DeadlockError": "_deadlock",
     "current_task": "_interlock",
     "install": "_install",
     "installed": "_install",

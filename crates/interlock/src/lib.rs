@@ -155,7 +155,7 @@
 //!
 //! ```
 //! use interlock::WaitContext;
-//! use interlock::observe::{ResourceKind, Resource};
+//! use interlock::observe::{Resource, ResourceId, ResourceKind};
 //! use interlock::wait::{WaitQueue, Waiter, WordLock, block};
 //!
 //! #[derive(Default)]
@@ -179,8 +179,18 @@
 //!         }
 //!         state.1.push_back(waiter.clone());
 //!         drop(state);
-//!         let resource = Resource { kind: ResourceKind::Event, address: self.0.address() };
-//!         block(&waiter, resource, None, &mut WaitContext::endless());
+//!         block(&waiter, self, &mut WaitContext::endless());
+//!     }
+//! }
+//!
+//! /// How an observer sees it.
+//! impl Resource for Gate {
+//!     fn id(&self) -> ResourceId {
+//!         self.0.lock().1.id()
+//!     }
+//!
+//!     fn kind(&self) -> ResourceKind {
+//!         ResourceKind::Event
 //!     }
 //! }
 //!
@@ -284,12 +294,15 @@ pub mod pool {
 pub mod wait {
     pub use interlock_wait::{
         Deadline, Host, HostLock, MOST_SHARED_WORDS, RawLock, RawWordLock, SharedWord, Slept, StateGuard,
-        StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, WordLockGuard, block,
-        block_shared, fork, wake_shared,
+        StateLock, ThreadIdent, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock,
+        WordLockGuard, block, block_shared, fork, wake_shared,
     };
 }
 
 /// Hearing of what happens to threads: for profilers and deadlock detectors.
+///
+/// An observer is told of each wait before it begins, and can refuse it. It finds out what all threads wait for at that
+/// moment, and which threads own that, by [`pending_waits`](observe::pending_waits).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -304,7 +317,7 @@ pub mod wait {
 ///
 /// impl Observer for CountsWaits {
 ///     fn event(&self, event: TraceEvent) {
-///         if let TraceEvent::WillWait(_) = event {
+///         if let TraceEvent::WillWait { .. } = event {
 ///             self.0.fetch_add(1, Ordering::Relaxed);
 ///         }
 ///     }
@@ -318,9 +331,19 @@ pub mod wait {
 /// ```
 pub mod observe {
     pub use interlock_wait::{
-        Interest, Observer, Resource, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, clear_observer,
-        next_sequence, observes, report, set_observer, take_refusal,
+        Interest, Observer, Owned, Owners, PendingWait, Resource, ResourceId, ResourceKind, ThreadId,
+        TraceEvent, Verdict, Wait, clear_observer, next_sequence, observes, pending_waits, report,
+        set_observer, take_refusal,
     };
+}
+
+/// Deciding which thread runs, and what time it is: for programs that explore or replay schedules.
+///
+/// A [`Scheduler`](schedule::Scheduler) parks and wakes the threads that use this crate, in place of the operating system.
+/// So it can run one thread at a time, on a clock of its own. Threads that it is to drive from their beginning are started
+/// by [`spawn`](schedule::spawn), as the workers of a pool are.
+pub mod schedule {
+    pub use interlock_wait::{Returned, Scheduler, clear_scheduler, now, set_scheduler, spawn};
 }
 
 pub use wait::{Deadline, WaitContext};

@@ -7,12 +7,10 @@ use std::fmt;
 use std::ops::Deref;
 
 use interlock_queue::{Discard, Queue, Store};
-use interlock_wait::{
-    RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeups, block, fork,
-};
+use interlock_wait::{RawLock, RawWordLock, StateLock, WaitContext, Waiter, Wake, Wakeups, block, fork};
 
 use crate::priority_buckets::PriorityBuckets;
-use crate::table::{Stats, Table, end};
+use crate::table::{Ended, Stats, Table, end};
 
 /// The core of a pool of workers. A piece of work is a `W`.
 ///
@@ -112,7 +110,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
             }
             table.waiters_for(number).push_back(waiter.clone());
             drop(table);
-            if block(&waiter, self.resource(ResourceKind::Outcome), None, context) != Wake::Notified {
+            if block(&waiter, &Ended(&self.table), context) != Wake::Notified {
                 let mut table = self.table.lock();
                 table.waiters().remove(&waiter);
                 return table.ended();
@@ -186,13 +184,5 @@ impl<W, L: RawLock> PoolCore<W, L> {
         let (put, _) = self.tasks.unfinished_and_len();
         table.forget_workers(put, 0);
         Some(tasks.into_works())
-    }
-
-    /// What a thread waits for at this pool.
-    pub(crate) fn resource(&self, kind: ResourceKind) -> Resource {
-        Resource {
-            kind,
-            address: std::ptr::from_ref(self).addr(),
-        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake,
-    block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
+    Waiter, Wake, block,
 };
 
 /// Items with a deadline each. One thread, the taker, takes each item when its deadline has passed. See `PROTOCOL.md`
@@ -110,11 +110,7 @@ impl<T, L: RawLock> DelayQueue<T, L> {
             }
             state.taker.push_back(waiter.clone());
             drop(state);
-            let resource = Resource {
-                kind: ResourceKind::Outcome,
-                address: self.state.address(),
-            };
-            let wake = block(&waiter, resource, None, &mut context.bounded(deadline));
+            let wake = block(&waiter, self, &mut context.bounded(deadline));
             if wake != Wake::Notified {
                 self.state.lock().taker.remove(&waiter);
             }
@@ -141,5 +137,15 @@ impl<T, L: RawLock> DelayQueue<T, L> {
         let items = std::mem::take(&mut state.items);
         drop(state);
         items.into_values().collect()
+    }
+}
+
+impl<T, L: RawLock> Resource for DelayQueue<T, L> {
+    fn id(&self) -> ResourceId {
+        self.state.lock().taker.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Timer
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use interlock_os::thread;
 use interlock_queue::{GetError, PutError, PutOutcome};
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
-use interlock_wait::{Deadline, Interest, RawWordLock, ThreadId, TraceEvent, fork, observes, report};
+use interlock_wait::{Deadline, Interest, RawWordLock, ThreadId, TraceEvent, fork, observes, report, spawn};
 
 use crate::core::PoolCore;
 use crate::step::{set_worker, step};
@@ -182,7 +182,7 @@ impl Inner {
             first,
             has_begun: false,
         };
-        thread::spawn(self.stack_size, move || worker.live()).map_err(Refusal::NoThread)
+        spawn(self.stack_size, move || worker.live()).map_err(Refusal::NoThread)
     }
 }
 
@@ -207,14 +207,16 @@ impl Worker {
     fn live(mut self) {
         let inner = self.inner.clone();
         thread::set_name(&format!("{}-{}", inner.name, self.token.number()));
-        let me = ThreadId::current();
         if observes(Interest::Waits) {
+            let me = ThreadId::current();
+            fork::fork_guarded(|| inner.core.show_worker());
             report(TraceEvent::ThreadBegan { thread: me });
         }
         set_worker(true);
         let Ok(_) = inner.core.work(&mut self);
         set_worker(false);
         if observes(Interest::Waits) {
+            let me = ThreadId::current();
             report(TraceEvent::ThreadEnded { thread: me });
         }
         fork::fork_guarded(|| inner.core.leave(self.token));

@@ -6,8 +6,8 @@ use std::fmt;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, Wakeups,
-    block,
+    Interest, Owned, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadId,
+    ThreadIdent, WaitContext, WaitQueue, Waiter, Wake, Wakeups, block, observes,
 };
 
 use crate::listeners::{Listener, Listeners, Watch};
@@ -185,6 +185,9 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
             (_, true) => Err(Refusal::Retired),
             (Phase::Pending, _) => {
                 state.phase = Phase::Running;
+                if observes(Interest::Waits) {
+                    state.show_owner();
+                }
                 Ok(true)
             }
             (Phase::Cancelled, _) => {
@@ -294,48 +297,6 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         drop(taken);
     }
 
-    /// Waits until it is done. Blocks until then, or until `context` ends the wait.
-    #[inline]
-    pub fn wait_with(&self, context: &mut WaitContext<'_>) -> Waited {
-        let state = self.state.lock();
-        if state.phase.is_done() && !state.retired {
-            return Waited::Done;
-        }
-        drop(state);
-        self.wait_slowly(context)
-    }
-
-    #[cold]
-    fn wait_slowly(&self, context: &mut WaitContext<'_>) -> Waited {
-        loop {
-            let waiter = Waiter::thread();
-            let mut state = self.state.lock();
-            if state.retired {
-                return Waited::Retired;
-            }
-            if state.phase.is_done() {
-                return Waited::Done;
-            }
-            state.waiters.push_back(waiter.clone());
-            drop(state);
-            let resource = Resource {
-                kind: ResourceKind::Outcome,
-                address: self.state.address(),
-            };
-            let wake = block(&waiter, resource, None, context);
-            if wake == Wake::Notified {
-                continue;
-            }
-            // The end notifies all waiters, so one that leaves owes nothing to the others.
-            let left = self.state.lock().waiters.remove(&waiter);
-            return match wake {
-                Wake::TimedOut if left => Waited::TimedOut,
-                Wake::Interrupted if left => Waited::Interrupted,
-                _ => continue,
-            };
-        }
-    }
-
     /// Retires it, for good: from now on its host takes the steps. Its contents come out. The caller must run the wake-ups,
     /// which end the waits. Never blocks. `None` if it was retired before.
     pub fn retire(&self) -> Option<(Contents<T, C>, Wakeups)> {
@@ -386,6 +347,68 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
     }
 }
 
+impl<T: Send, C: Send, L: RawLock> Outcome<T, C, L> {
+    /// Waits until it is done. Blocks until then, or until `context` ends the wait.
+    #[inline]
+    pub fn wait_with(&self, context: &mut WaitContext<'_>) -> Waited {
+        let state = self.state.lock();
+        if state.phase.is_done() && !state.retired {
+            return Waited::Done;
+        }
+        drop(state);
+        self.wait_slowly(context)
+    }
+
+    #[cold]
+    fn wait_slowly(&self, context: &mut WaitContext<'_>) -> Waited {
+        loop {
+            let waiter = Waiter::thread();
+            let mut state = self.state.lock();
+            if state.retired {
+                return Waited::Retired;
+            }
+            if state.phase.is_done() {
+                return Waited::Done;
+            }
+            state.waiters.push_back(waiter.clone());
+            drop(state);
+            let wake = block(&waiter, self, context);
+            if wake == Wake::Notified {
+                continue;
+            }
+            // The end notifies all waiters, so one that leaves owes nothing to the others.
+            let left = self.state.lock().waiters.remove(&waiter);
+            return match wake {
+                Wake::TimedOut if left => Waited::TimedOut,
+                Wake::Interrupted if left => Waited::Interrupted,
+                _ => continue,
+            };
+        }
+    }
+}
+
+impl<T: Send, C: Send> Owned for State<T, C> {
+    /// The thread that began with the task, if an observer was registered then.
+    fn owners(&self) -> Vec<ThreadIdent> {
+        let runs = self.phase == Phase::Running;
+        self.waiters.owner().filter(|_| runs).into_iter().collect()
+    }
+}
+
+impl<T: Send, C: Send, L: RawLock> Resource for Outcome<T, C, L> {
+    fn id(&self) -> ResourceId {
+        self.state.lock().waiters.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Outcome
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(&self.state)
+    }
+}
+
 /// What is left to do after a step, when the lock is released.
 struct Told<C> {
     waiters: Wakeups,
@@ -420,6 +443,12 @@ impl<T, C> State<T, C> {
         waiters: WaitQueue::new(),
         listeners: Listeners::NONE,
     };
+
+    /// Lets an observer know that the calling thread runs the task.
+    #[cold]
+    fn show_owner(&mut self) {
+        self.waiters.set_owner(ThreadId::current().ident());
+    }
 
     /// Enters a phase, and takes out the waiters and listeners that hear of it.
     #[inline]

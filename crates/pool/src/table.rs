@@ -2,7 +2,10 @@
 //!
 //! All of it is under one lock. Claims: `PROTOCOL.md` beside this crate.
 
-use interlock_wait::{RawLock, StateGuard, StateLock, WaitQueue, Wakeups, fork};
+use interlock_wait::{
+    Owned, Owners, RawLock, Resource, ResourceId, ResourceKind, StateGuard, StateLock, ThreadIdent,
+    WaitQueue, Wakeups, fork,
+};
 
 /// How many tasks and workers a pool has, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +51,45 @@ pub(crate) struct Table {
     pub(crate) joiners: WaitQueue,
     /// Threads that wait to learn whether a worker that is being started has started.
     pub(crate) doubtful: WaitQueue,
+    /// The threads of workers of which an observer was told.
+    pub(crate) shown: Vec<ThreadIdent>,
+}
+
+/// What a thread waits for that waits until a number of tasks have ended.
+pub(crate) struct Ended<'a, L: RawLock>(pub(crate) &'a StateLock<Table, L>);
+
+impl<L: RawLock> Resource for Ended<'_, L> {
+    fn id(&self) -> ResourceId {
+        self.0.lock().waiters.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Count
+    }
+}
+
+/// What a thread waits for that waits until there is no worker, or a worker has certainly started.
+pub(crate) struct Workers<'a, L: RawLock>(pub(crate) &'a StateLock<Table, L>);
+
+impl<L: RawLock> Resource for Workers<'_, L> {
+    fn id(&self) -> ResourceId {
+        self.0.lock().joiners.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Thread
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(self.0)
+    }
+}
+
+impl Owned for Table {
+    /// The workers that were shown. Asked for no other wait than one for the workers.
+    fn owners(&self) -> Vec<ThreadIdent> {
+        self.shown.clone()
+    }
 }
 
 /// A step that ends tasks: `count` counts them. Wakes the waiters if as many tasks have ended as one of them waits for; the
@@ -85,6 +127,7 @@ impl Table {
             awaited: 0,
             joiners: WaitQueue::new(),
             doubtful: WaitQueue::new(),
+            shown: Vec::new(),
         }
     }
 
@@ -183,6 +226,7 @@ impl Table {
         self.epoch = self.epoch.wrapping_add(1);
         self.workers = 0;
         self.starting = 0;
+        self.shown.clear();
         self.drained = 0;
         self.dropped += self.unfinished(put).saturating_sub(left);
     }

@@ -223,12 +223,16 @@ impl<T: Send + 'static> Task<T> {
     /// tasks that wait for a worker, none of them ends: use [`Task::then`] there.
     ///
     /// # Errors
-    /// The task was cancelled; it panicked; it belongs to the process that this one was forked from.
+    /// The task was cancelled; it panicked; it belongs to the process that this one was forked from. Or an observer refused
+    /// the wait.
     pub fn result(self) -> Result<T, TaskError> {
         loop {
-            self.wait_until(Deadline::NEVER);
+            let refused = self.wait_with(&mut WaitContext::endless()) == Waited::Interrupted;
             if let Some(result) = self.ends.end().take() {
                 return result;
+            }
+            if refused {
+                return Err(TaskError::Refused);
             }
         }
     }
@@ -247,10 +251,16 @@ impl<T: Send + 'static> Task<T> {
 
     /// Waits until the task is done or cancelled. Blocks until then, or until `deadline`. Returns whether it is.
     pub fn wait_until(&self, deadline: Deadline) -> bool {
+        self.wait_with(&mut WaitContext::until(deadline)) == Waited::Done
+    }
+
+    fn wait_with(&self, context: &mut WaitContext<'_>) -> Waited {
         let end = self.ends.end();
-        end.is_foreign()
-            || end.is_done()
-            || end.outcome.wait_with(&mut WaitContext::until(deadline)) == Waited::Done
+        if end.is_foreign() || end.is_done() {
+            Waited::Done
+        } else {
+            end.outcome.wait_with(context)
+        }
     }
 
     /// Whether there is a result at this moment, or there will never be one. Never blocks.

@@ -16,6 +16,8 @@ pub enum TaskError {
     Forked,
     /// Its result was taken before, by awaiting it.
     Taken,
+    /// An observer refused the wait for it. The task goes on.
+    Refused,
 }
 
 impl fmt::Display for TaskError {
@@ -25,6 +27,7 @@ impl fmt::Display for TaskError {
             TaskError::Panicked(panic) => write!(f, "the task panicked: {}", panic.message()),
             TaskError::Forked => f.write_str("the task is run by the process that this one was forked from"),
             TaskError::Taken => f.write_str("the result of the task was taken before"),
+            TaskError::Refused => f.write_str("an observer refused the wait for the task"),
         }
     }
 }

@@ -189,7 +189,10 @@ impl ThreadPool {
     ///
     /// A task must not join its own pool: it would wait for itself.
     pub fn join(&self) {
-        self.join_until(Deadline::NEVER);
+        self.shutdown();
+        self.inner
+            .core()
+            .wait_for_workers(&mut WaitContext::uninterruptible());
     }
 
     /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker has left, or until

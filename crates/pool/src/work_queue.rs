@@ -78,7 +78,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
             if !self.tasks.register_first(Side::Get, &waiter) {
                 continue;
             }
-            let wake = block(&waiter, self.resource(ResourceKind::QueueGet), None, context);
+            let wake = block(&waiter, &self.tasks.resource(ResourceKind::Task), context);
             if wake != Wake::Notified {
                 self.tasks.unregister(Side::Get, &waiter);
             }
@@ -110,8 +110,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
             let waiter = Waiter::thread();
             if fork::fork_guarded(|| self.tasks.register_first(Side::Get, &waiter)) {
                 // This wait never gives up, so there is nothing to take back.
-                let resource = self.resource(ResourceKind::QueueGet);
-                block(&waiter, resource, None, &mut WaitContext::endless());
+                let resource = self.tasks.resource(ResourceKind::Task);
+                block(&waiter, &resource, &mut WaitContext::uninterruptible());
                 arrival = Arrival::Notified;
             }
         }
@@ -121,7 +121,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// `deadline`.
     ///
     /// # Errors
-    /// The queue stayed full, or is shut down; the task comes back.
+    /// The queue stayed full, or is shut down, or an observer refused the wait; the task comes back.
     pub fn put_fork_guarded(
         &self,
         priority: i64,
@@ -137,9 +137,13 @@ impl<W, L: RawLock> PoolCore<W, L> {
             if !fork::fork_guarded(|| self.tasks.register(Side::Put, &waiter)) {
                 continue;
             }
-            let resource = self.resource(ResourceKind::QueuePut);
-            if block(&waiter, resource, None, &mut WaitContext::until(deadline)) != Wake::Notified {
+            let resource = self.tasks.resource(ResourceKind::QueuePut);
+            let wake = block(&waiter, &resource, &mut WaitContext::until(deadline));
+            if wake != Wake::Notified {
                 fork::fork_guarded(|| self.tasks.unregister(Side::Put, &waiter));
+            }
+            if wake == Wake::Interrupted {
+                return Err(PutError::Interrupted(work));
             }
         }
     }

@@ -5,11 +5,13 @@
 use std::cell::Cell;
 
 use interlock_queue::{GetError, PutOutcome};
-use interlock_wait::{RawLock, RawWordLock, ResourceKind, StateLock, WaitContext, Waiter, Wake, block};
+use interlock_wait::{
+    RawLock, RawWordLock, StateLock, ThreadId, ThreadIdent, WaitContext, Waiter, Wake, block,
+};
 
 use crate::core::PoolCore;
 use crate::step::step;
-use crate::table::{Table, end};
+use crate::table::{Table, Workers, end};
 
 thread_local! {
     /// The core that this thread works for.
@@ -177,11 +179,21 @@ impl<W, L: RawLock> PoolCore<W, L> {
         enter(&mut self.table.lock())
     }
 
+    /// Lets an observer know that the calling thread is a worker of the pool, until it leaves. Never blocks.
+    pub fn show_worker(&self) {
+        let worker = ThreadId::current().ident();
+        self.table.lock().shown.push(worker);
+    }
+
     /// Counts one worker less. Wakes the threads that wait for the end of all workers if it was the last. Never blocks.
     pub fn leave(&self, worker: WorkerToken) {
         let mut table = self.table.lock();
         if table.epoch != worker.epoch {
             return;
+        }
+        if !table.shown.is_empty() {
+            let leaver = ThreadIdent::current();
+            table.shown.retain(|&shown| shown != leaver);
         }
         table.workers -= 1;
         let wakeups = table.tell_joiners();
@@ -262,8 +274,11 @@ impl<W, L: RawLock> PoolCore<W, L> {
                 return answer;
             }
             // This wait never gives up, so there is nothing to take back.
-            let resource = self.resource(ResourceKind::Thread);
-            block(&waiter, resource, None, &mut WaitContext::endless());
+            block(
+                &waiter,
+                &Workers(&self.table),
+                &mut WaitContext::uninterruptible(),
+            );
         }
     }
 
@@ -277,7 +292,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
             }
             table.joiners.push_back(waiter.clone());
             drop(table);
-            if block(&waiter, self.resource(ResourceKind::Thread), None, context) != Wake::Notified {
+            if block(&waiter, &Workers(&self.table), context) != Wake::Notified {
                 self.table.lock().joiners.remove(&waiter);
                 return false;
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use interlock_pool::{SubmitError, Task, TaskError, ThreadPool};
 use interlock_sync::Event;
-use interlock_wait::{Deadline, ThreadId};
+use interlock_wait::{Deadline, ThreadIdent};
 
 fn long() -> Deadline {
     Deadline::after(Duration::from_secs(60))
@@ -101,7 +101,7 @@ fn workers_are_started_when_they_are_wanted_and_no_more_than_allowed() {
 #[test]
 fn a_panic_is_the_error_of_its_task_and_ends_no_worker() {
     let pool = ThreadPool::new(1);
-    let worker = pool.submit(ThreadId::current).unwrap().result().unwrap();
+    let worker = pool.submit(ThreadIdent::current).unwrap().result().unwrap();
     for round in 0..100 {
         let task = pool.submit(move || assert!(round < 0, "round {round}")).unwrap();
         match task.result() {
@@ -112,7 +112,7 @@ fn a_panic_is_the_error_of_its_task_and_ends_no_worker() {
             other => panic!("{other:?}"),
         }
     }
-    let after = pool.submit(ThreadId::current).unwrap();
+    let after = pool.submit(ThreadIdent::current).unwrap();
     assert_eq!(after.result().unwrap(), worker);
     let stats = pool.stats();
     assert_eq!((stats.done, stats.failed), (102, 100));
@@ -130,13 +130,16 @@ impl Drop for Bomb {
 #[test]
 fn a_result_that_panics_when_it_is_dropped_ends_no_worker() {
     let pool = ThreadPool::new(1);
-    let worker = pool.submit(ThreadId::current).unwrap().result().unwrap();
+    let worker = pool.submit(ThreadIdent::current).unwrap().result().unwrap();
     let may_end = Arc::new(Event::new());
     let first = occupy(&pool, &may_end);
     drop(pool.submit(|| Bomb).unwrap());
     may_end.set();
     first.result().unwrap();
-    assert_eq!(pool.submit(ThreadId::current).unwrap().result().unwrap(), worker);
+    assert_eq!(
+        pool.submit(ThreadIdent::current).unwrap().result().unwrap(),
+        worker
+    );
 }
 
 #[test]

@@ -174,7 +174,7 @@ struct WaitsForRoom(AtomicUsize);
 impl Observer for WaitsForRoom {
     fn event(&self, event: TraceEvent) {
         let room = ResourceKind::QueuePut;
-        if matches!(event, TraceEvent::WillWait(wait) if wait.resource.kind == room) {
+        if matches!(event, TraceEvent::WillWait { kind, .. } if kind == room) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }

@@ -5,16 +5,17 @@
 //! still runs. The notifier is usually about to wait itself. So the woken thread first watches for a few microseconds
 //! whether the notifier detaches.
 
-use interlock_wait::{Deadline, Host, Slept, ThreadId, WaitContext, watch};
+use interlock_wait::{Deadline, Host, Slept, ThreadIdent, WaitContext, take_refusal, watch};
 use pyo3::prelude::*;
 
+use crate::errors;
 use crate::lifecycle::{exit, thread};
 
 /// How long a woken thread watches for its notifier to detach, in nanoseconds.
 const WATCH_NANOS: u32 = 10_000;
 
 /// Watches for the notifier to detach, for as long as that is likely to pay off.
-fn watch_notifier(notifier: Option<ThreadId>) {
+fn watch_notifier(notifier: Option<ThreadIdent>) {
     if cfg!(Py_GIL_DISABLED) {
         return;
     }
@@ -88,7 +89,8 @@ pub(crate) fn give_way(py: Python<'_>) {
 /// before: in a loop without bytecodes it would otherwise run too late, or never.
 ///
 /// # Errors
-/// A signal handler raised, such as `KeyboardInterrupt`. The engine says what an interrupted operation leaves undone.
+/// A signal handler raised, such as `KeyboardInterrupt`, or an observer refused the wait (`DeadlockError`). The engine says
+/// what an interrupted operation leaves undone.
 pub(crate) fn wait<R>(
     py: Python<'_>,
     deadline: Deadline,
@@ -103,7 +105,7 @@ pub(crate) fn wait<R>(
 /// Like [`wait`], for an operation whose first step is already done: it always runs.
 ///
 /// # Errors
-/// A signal handler raised during the operation.
+/// A signal handler raised during the operation, or an observer refused its wait.
 pub(crate) fn go_on_waiting<R>(
     py: Python<'_>,
     deadline: Deadline,
@@ -115,5 +117,10 @@ pub(crate) fn go_on_waiting<R>(
         raised: None,
     };
     let result = operation(&mut WaitContext::hosted(deadline, &mut interpreter));
-    interpreter.raised.map_or(Ok(result), Err)
+    let refused = take_refusal();
+    match interpreter.raised {
+        Some(raised) => Err(raised),
+        None if refused => Err(errors::deadlock(py)),
+        None => Ok(result),
+    }
 }

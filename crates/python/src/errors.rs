@@ -60,6 +60,9 @@ static BROKEN_BARRIER: Class = Class::new("threading", "BrokenBarrierError");
 /// The exception that `SimpleQueue` raises. In the standard library that is C code, which binds the class once.
 static EMPTY_BOUND_ONCE: Imported<PyType> = Imported::new("_queue", "Empty");
 
+/// The exception of a wait that an observer refuses.
+static DEADLOCK: Imported<PyType> = Imported::new("interlock._deadlock", "DeadlockError");
+
 /// Looks up the classes that are bound once. Called while our module is imported.
 pub(crate) fn remember(py: Python<'_>) -> PyResult<()> {
     EMPTY_BOUND_ONCE.get(py).map(drop)
@@ -152,6 +155,13 @@ impl Failure {
             Failure::TooManyDone => PyValueError::new_err("task_done() called too many times"),
         }
     }
+}
+
+/// The exception of a wait that an observer refused.
+#[cold]
+pub(crate) fn deadlock(py: Python<'_>) -> PyErr {
+    let words = "this thread would wait for itself";
+    (DEADLOCK.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), words))
 }
 
 /// Converts the error of a lock.

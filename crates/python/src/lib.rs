@@ -26,6 +26,7 @@ mod materialize;
 mod multiprocessing_pool;
 mod queue;
 mod raw;
+mod refusal;
 mod rlock;
 mod semaphore;
 mod stand_in;
@@ -68,6 +69,8 @@ mod _interlock {
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]
     use crate::raw::set_metaclass;
+    #[pymodule_export]
+    use crate::refusal::refuse_waits;
     #[pymodule_export]
     use crate::rlock::RLock;
     #[pymodule_export]

@@ -258,7 +258,7 @@ unsafe impl Sync for InterpreterLock {}
 // SAFETY: it does what `HostLock` does.
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl RawLock for InterpreterLock {
-    const NEW: Self = InterpreterLock(HostLock::NEW);
+    const NEW: Self = InterpreterLock(HostLock::new());
 
     #[inline]
     fn lock(&self) {
@@ -272,7 +272,15 @@ unsafe impl RawLock for InterpreterLock {
 
     #[inline]
     unsafe fn unlock(&self) {
-        // SAFETY: the caller has taken it.
-        unsafe { self.0.unlock() };
+        self.0.unlock();
+    }
+
+    /// Whether the calling thread is attached. (Not `PyGILState_Check`, which always says so once there was a
+    /// subinterpreter.)
+    fn covers_this_thread() -> bool {
+        // SAFETY: this asks for the thread state of the calling thread, if it has one, and may be called by any thread.
+        let own = unsafe { ffi::PyGILState_GetThisThreadState() };
+        // SAFETY: this asks for the thread state that is attached, and may be called by any thread.
+        !own.is_null() && own == unsafe { ffi::compat::PyThreadState_GetUnchecked() }
     }
 }

@@ -1,6 +1,6 @@
 //! `threading.RLock`.
 
-use interlock_wait::{Deadline, ThreadId};
+use interlock_wait::{Deadline, ThreadIdent};
 use pyo3::exceptions::{PyDeprecationWarning, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -119,13 +119,13 @@ impl RLock {
 
     pub(crate) fn _release_save(&self, py: Python<'_>) -> PyResult<(usize, u64)> {
         let saved = self.engine.release_all().map_err(errors::not_owned(py))?;
-        Ok((saved.count, saved.owner.ident()))
+        Ok((saved.count, saved.owner.get()))
     }
 
     pub(crate) fn _acquire_restore(&self, py: Python<'_>, saved: (usize, u64)) -> PyResult<()> {
         let saved = interlock_sync::Saved {
             count: saved.0,
-            owner: ThreadId::from_ident(saved.1),
+            owner: ThreadIdent::new(saved.1),
         };
         blocking::go_on_waiting(py, Deadline::NEVER, |context| {
             // A wait that insists always succeeds.
@@ -151,7 +151,7 @@ impl RLock {
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let owner = slf.get().engine.owner();
         let state = if owner.is_some() { "locked" } else { "unlocked" };
-        let (ident, count) = owner.map_or((0, 0), |(owner, count)| (owner.ident(), count));
+        let (ident, count) = owner.map_or((0, 0), |(owner, count)| (owner.get(), count));
         let class = Self::class(slf)?.fully_qualified_name()?;
         Ok(format!(
             "<{state} {class} object owner={ident} count={count} at {:p}>",

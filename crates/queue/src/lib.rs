@@ -11,11 +11,11 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
-mod debug;
 mod error;
 mod owner;
 mod queue;
 mod reserve;
+mod resource;
 mod side;
 mod state;
 mod store;

@@ -1,11 +1,11 @@
 //! A queue of items, with or without a bound, that threads can join and shut down.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeup,
-    Wakeups, block,
+    Deadline, RawLock, RawWordLock, StateLock, WaitContext, Waiter, Wake, Wakeup, Wakeups, block,
 };
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
@@ -419,7 +419,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
         state.line(side).push_back(waiter.clone());
         drop(state);
-        let wake = block(&waiter, self.resource(side), None, context);
+        let wake = block(&waiter, &self.resource(side.kind()), context);
         if wake != Wake::Notified {
             let wakeup = self.state.lock().leave(side, &waiter);
             wakeup.run();
@@ -454,16 +454,14 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         let wakeup = self.state.lock().leave(side, waiter);
         wakeup.run();
     }
+}
 
-    pub(crate) fn resource(&self, side: Side) -> Resource {
-        let kind = match side {
-            Side::Get => ResourceKind::QueueGet,
-            Side::Put => ResourceKind::QueuePut,
-            Side::Join => ResourceKind::QueueJoin,
-        };
-        Resource {
-            kind,
-            address: self.state.address(),
-        }
+impl<S: Store, L: RawLock> fmt::Debug for Queue<S, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("len", &self.len())
+            .field("unfinished", &self.unfinished())
+            .field("is_shut_down", &self.is_shut_down())
+            .finish_non_exhaustive()
     }
 }

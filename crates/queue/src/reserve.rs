@@ -83,7 +83,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
         state.line(Side::Get).push_back(waiter.clone());
         drop(state);
-        let wake = block(&waiter, self.resource(Side::Get), None, context);
+        let wake = block(&waiter, &self.resource(Side::Get.kind()), context);
         if wake == Wake::Notified {
             return Some(wake);
         }

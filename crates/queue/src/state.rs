@@ -372,7 +372,7 @@ impl<S: Store> State<S> {
     /// user code.
     pub(crate) fn forget_waiters(&mut self) -> [WaitQueue; 3] {
         self.notified = 0;
-        [&mut self.getters, &mut self.putters, &mut self.joiners].map(std::mem::take)
+        [&mut self.getters, &mut self.putters, &mut self.joiners].map(WaitQueue::forget_waiters)
     }
 }
 

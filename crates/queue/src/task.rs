@@ -1,5 +1,6 @@
 //! Futures, with which tasks wait for a queue without blocking a thread.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -153,5 +154,23 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         Joining {
             place: Registration::new(self, Side::Join),
         }
+    }
+}
+
+impl<S: Store, L: RawLock> fmt::Debug for Getting<'_, S, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Getting").finish_non_exhaustive()
+    }
+}
+
+impl<S: Store, L: RawLock> fmt::Debug for Putting<'_, S, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Putting").finish_non_exhaustive()
+    }
+}
+
+impl<S: Store, L: RawLock> fmt::Debug for Joining<'_, S, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joining").finish_non_exhaustive()
     }
 }

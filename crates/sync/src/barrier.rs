@@ -1,9 +1,11 @@
 //! A point that several threads pass together.
 
+use std::fmt;
+
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, ThreadId, WaitContext, WaitQueue,
-    Waiter, Wake, Wakeups, WordLock, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent, WaitContext,
+    WaitQueue, Waiter, Wake, Wakeups, WordLock, block,
 };
 
 use crate::error::Broken;
@@ -56,7 +58,7 @@ struct State {
     parties: usize,
     phase: Phase,
     /// The party that leads, in `Leading`.
-    leader: Option<ThreadId>,
+    leader: Option<ThreadIdent>,
     round: Arc<Round>,
     waiting: usize,
     waiters: WaitQueue,
@@ -144,7 +146,7 @@ impl<R: RawLock> Barrier<R> {
                     state.waiting += 1;
                     if state.waiting == state.parties {
                         state.phase = Phase::Leading;
-                        state.leader = Some(ThreadId::current());
+                        state.leader = Some(ThreadIdent::current());
                         return Ok(Arrival::Leads(index));
                     }
                     state.waiters.push_back(waiter.clone());
@@ -156,12 +158,12 @@ impl<R: RawLock> Barrier<R> {
             let early = Waiter::thread();
             state.early.push_back(early.clone());
             drop(state);
-            if block(&early, self.resource(), None, &mut context.endlessly()) == Wake::Interrupted {
+            if block(&early, self, &mut context.endlessly()) == Wake::Interrupted {
                 self.state.lock().early.remove(&early);
                 return Err(Broken::Interrupted);
             }
         };
-        let wake = block(&waiter, self.resource(), None, context);
+        let wake = block(&waiter, self, context);
         if self.state.lock().is_retired_with(&round) {
             return Err(Broken::Retired(index));
         }
@@ -230,7 +232,7 @@ impl<R: RawLock> Barrier<R> {
     pub fn open(&self) -> Result<(), Broken> {
         let mut state = self.state.lock();
         // After a reset, another party may lead the next round.
-        if state.phase != Phase::Leading || state.leader != Some(ThreadId::current()) {
+        if state.phase != Phase::Leading || state.leader != Some(ThreadIdent::current()) {
             return Err(Broken::Broken);
         }
         let wakeups = state.end_round(Phase::Filling);
@@ -278,13 +280,6 @@ impl<R: RawLock> Barrier<R> {
     pub fn is_broken(&self) -> bool {
         self.state.lock().phase == Phase::Broken
     }
-
-    fn resource(&self) -> Resource {
-        Resource {
-            kind: ResourceKind::Barrier,
-            address: self.state.address(),
-        }
-    }
 }
 
 impl State {
@@ -304,5 +299,25 @@ impl State {
         self.round = Arc::default();
         self.waiting = 0;
         [self.waiters.notify_all(), self.early.notify_all()]
+    }
+}
+
+impl<R: RawLock> Resource for Barrier<R> {
+    fn id(&self) -> ResourceId {
+        self.state.lock().waiters.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Barrier
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Barrier<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("parties", &self.parties())
+            .field("waiting", &self.waiting())
+            .field("is_broken", &self.is_broken())
+            .finish()
     }
 }

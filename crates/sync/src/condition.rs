@@ -1,12 +1,15 @@
 //! A condition variable.
 
+use std::fmt;
+
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake, block,
+    RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter,
+    Wake, block,
 };
 
 use crate::error::NotHeld;
-use crate::fairness::{self, Owned};
+use crate::fairness::{self, OwnerLock};
 use crate::lock::Lock;
 use crate::rlock::RLock;
 
@@ -14,7 +17,7 @@ mod sealed {
     use interlock_wait::{RawLock, ResourceKind};
 
     use crate::error::NotHeld;
-    use crate::fairness::Owned;
+    use crate::fairness::OwnerLock;
 
     pub trait Sealed {
         /// What excludes the users of the lock's state from each other.
@@ -26,7 +29,7 @@ mod sealed {
         fn surrender(&self) -> Result<usize, NotHeld>;
         /// Sets how many times the lock, just taken back, is held.
         fn restore(&self, count: usize);
-        fn owned(&self) -> &Owned<Self::Raw>;
+        fn owned(&self) -> &OwnerLock<Self::Raw>;
         fn kind(&self) -> ResourceKind;
     }
 }
@@ -50,7 +53,7 @@ impl<R: RawLock> sealed::Sealed for Lock<R> {
 
     fn restore(&self, _count: usize) {}
 
-    fn owned(&self) -> &Owned<R> {
+    fn owned(&self) -> &OwnerLock<R> {
         Lock::owned(self)
     }
 
@@ -74,7 +77,7 @@ impl<R: RawLock> sealed::Sealed for RLock<R> {
         self.set_count(count);
     }
 
-    fn owned(&self) -> &Owned<R> {
+    fn owned(&self) -> &OwnerLock<R> {
         RLock::owned(self)
     }
 
@@ -136,7 +139,7 @@ impl<R: RawLock> Condition<R> {
                 return Err(error);
             }
         };
-        let wake = block(&waiter, self.resource(), None, context);
+        let wake = block(&waiter, self, context);
         // A waiter that is no longer here was notified: it is in the line for the lock, or has had its turn there.
         let notified = wake == Wake::Notified || !self.withdraw(&waiter);
         let mut insisting = context.insisting();
@@ -171,8 +174,8 @@ impl<R: RawLock> Condition<R> {
         if self.withdraw(&waiter) {
             return;
         }
-        let mut context = WaitContext::endless();
-        // An endless wait without a host always succeeds.
+        let mut context = WaitContext::uninterruptible();
+        // An uninterruptible wait always succeeds.
         let _ = fairness::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut context);
         lock.restore(1);
         self.notify_with(lock, 1);
@@ -211,14 +214,25 @@ impl<R: RawLock> Condition<R> {
 
     /// Forgets the waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
-        let forgotten = std::mem::take(&mut *self.waiters.lock());
+        let forgotten = self.waiters.lock().forget_waiters();
         drop(forgotten);
     }
+}
 
-    fn resource(&self) -> Resource {
-        Resource {
-            kind: ResourceKind::Condition,
-            address: self.waiters.address(),
-        }
+impl<R: RawLock> Resource for Condition<R> {
+    fn id(&self) -> ResourceId {
+        self.waiters.lock().id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Condition
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Condition<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condition")
+            .field("waiting", &self.waiting())
+            .finish()
     }
 }

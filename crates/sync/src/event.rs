@@ -1,8 +1,10 @@
 //! A flag that threads wait for.
 
+use std::fmt;
+
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake,
-    block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
+    Waiter, Wake, block,
 };
 
 use crate::error::WaitError;
@@ -84,8 +86,8 @@ impl<R: RawLock> Event<R> {
 
     /// Waits for the event. Blocks until it is set.
     pub fn wait(&self) {
-        // An endless wait without a host always succeeds.
-        let _ = self.wait_with(&mut WaitContext::endless());
+        // An uninterruptible wait always succeeds.
+        let _ = self.wait_with(&mut WaitContext::uninterruptible());
     }
 
     /// Waits for the event. Blocks until it is set, or until `context` ends the wait.
@@ -119,7 +121,7 @@ impl<R: RawLock> Event<R> {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, self.resource(), None, context);
+            let wake = block(&waiter, self, context);
             // `set` notifies all waiters, so a waiter that leaves has no notification to pass on.
             let notified = wake == Wake::Notified || !self.state.lock().waiters.remove(&waiter);
             match wake {
@@ -150,20 +152,29 @@ impl<R: RawLock> Event<R> {
 
     /// Forgets the waiters: for the child of a fork, which has only one thread. The flag stays as it is.
     pub fn reset(&self) {
-        let forgotten = std::mem::take(&mut self.state.lock().waiters);
+        let forgotten = self.state.lock().waiters.forget_waiters();
         drop(forgotten);
-    }
-
-    fn resource(&self) -> Resource {
-        Resource {
-            kind: ResourceKind::Event,
-            address: self.state.address(),
-        }
     }
 }
 
 impl<R: RawLock> Default for Event<R> {
     fn default() -> Self {
         Self::new_in()
+    }
+}
+
+impl<R: RawLock> Resource for Event<R> {
+    fn id(&self) -> ResourceId {
+        self.state.lock().waiters.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Event
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Event<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event").field("is_set", &self.is_set()).finish()
     }
 }

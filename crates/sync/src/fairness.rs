@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Interest, RawLock, Resource, ResourceKind, StateLock, ThreadId, TraceEvent, WaitContext,
-    WaitQueue, Waiter, Wake, Wakeup, Wakeups, block, next_sequence, observes, report,
+    Deadline, Interest, Owned, Owners, RawLock, Resource, ResourceId, ResourceKind, StateLock, ThreadId,
+    ThreadIdent, TraceEvent, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, block, next_sequence,
+    observes, report,
 };
 
 use crate::error::{NotHeld, WaitError};
@@ -27,7 +28,7 @@ const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 
 /// The state of a lock. State table of `owner` (beside it, `WATCHED` may be set):
 ///
-/// | from | to | who | when |
+/// | from | to | by | when |
 /// |---|---|---|---|
 /// | `FREE` | a thread | that thread | it acquires |
 /// | a thread | `FREE` | any thread | it releases, and notifies the first in line, if any, to try |
@@ -78,27 +79,27 @@ impl Ownership {
     }
 
     #[inline]
-    pub(crate) fn is_owned_by(&self, thread: ThreadId) -> bool {
-        self.owner & !WATCHED == thread.ident()
+    pub(crate) fn is_owned_by(&self, thread: ThreadIdent) -> bool {
+        self.owner & !WATCHED == thread.get()
     }
 
-    pub(crate) fn owner(&self) -> Option<ThreadId> {
-        (!self.is_free()).then(|| ThreadId::from_ident(self.owner & !WATCHED))
+    pub(crate) fn owner(&self) -> Option<ThreadIdent> {
+        (!self.is_free()).then(|| ThreadIdent::new(self.owner & !WATCHED))
     }
 
     /// Takes the lock for `thread` if it is free and not watched. The fast path of every acquisition.
     #[inline]
-    pub(crate) fn take_unwatched(&mut self, thread: ThreadId) -> bool {
+    pub(crate) fn take_unwatched(&mut self, thread: ThreadIdent) -> bool {
         if self.owner == FREE {
-            self.owner = thread.ident();
+            self.owner = thread.get();
             return true;
         }
         false
     }
 
-    fn take(&mut self, thread: ThreadId) -> bool {
+    fn take(&mut self, thread: ThreadIdent) -> bool {
         if self.is_free() {
-            self.give(thread.ident());
+            self.give(thread.get());
             return true;
         }
         false
@@ -120,11 +121,34 @@ impl Ownership {
         match heir.filter(|heir| may_inherit && self.next_handover.has_passed() && !heir.was_in_handler()) {
             Some(heir) => {
                 self.next_handover = Deadline::after(BETWEEN_HANDOVERS);
-                self.give(heir.thread_id().ident());
+                self.give(heir.thread_ident().get());
             }
             None => self.give(FREE),
         }
         wakeup
+    }
+
+    pub(crate) fn id(&mut self) -> ResourceId {
+        self.waiters.id()
+    }
+
+    #[cold]
+    fn numbers(&mut self) -> Numbers {
+        Numbers {
+            resource: self.id(),
+            sequence: next_sequence(),
+        }
+    }
+
+    /// Frees the lock, and takes out its waiters, which the caller drops under no lock.
+    pub(crate) fn reset(&mut self) -> WaitQueue {
+        let forgotten = self.waiters.forget_waiters();
+        let waiters = std::mem::take(&mut self.waiters);
+        *self = Ownership {
+            waiters,
+            ..Self::watched_if_observed()
+        };
+        forgotten
     }
 
     fn is_watched(&self) -> bool {
@@ -144,55 +168,82 @@ impl Ownership {
 }
 
 /// The state of a lock under its word lock. The functions below are the slow paths.
-pub(crate) type Owned<R> = StateLock<Ownership, R>;
+pub(crate) type OwnerLock<R> = StateLock<Ownership, R>;
 
-pub(crate) fn resource<R: RawLock>(owned: &Owned<R>, kind: ResourceKind) -> Resource {
-    Resource {
-        kind,
-        address: owned.address(),
+impl Owned for Ownership {
+    fn owners(&self) -> Vec<ThreadIdent> {
+        self.owner().into_iter().collect()
     }
+}
+
+/// A lock as an observer sees it.
+struct Contended<'a, R: RawLock> {
+    owned: &'a OwnerLock<R>,
+    kind: ResourceKind,
+}
+
+impl<R: RawLock> Resource for Contended<'_, R> {
+    fn id(&self) -> ResourceId {
+        self.owned.lock().id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        self.kind
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(self.owned)
+    }
+}
+
+/// The numbers of an acquisition or a release, for an observer.
+#[derive(Clone, Copy)]
+struct Numbers {
+    resource: ResourceId,
+    sequence: u64,
 }
 
 /// Takes the lock if it is free, watched or not. Never waits.
 #[cold]
-pub(crate) fn try_acquire_slow<R: RawLock>(owned: &Owned<R>, kind: ResourceKind) -> bool {
-    let me = ThreadId::current();
+pub(crate) fn try_acquire_slow<R: RawLock>(owned: &OwnerLock<R>, kind: ResourceKind) -> bool {
+    let me = ThreadIdent::current();
     let mut state = owned.lock();
     let taken = state.take(me);
-    let sequence = (taken && state.is_watched()).then(next_sequence);
+    let numbers = (taken && state.is_watched()).then(|| state.numbers());
     drop(state);
-    report_acquired(me, resource(owned, kind), sequence);
+    report_acquired(kind, numbers);
     taken
 }
 
 /// Takes the lock. Waits for it until `context` ends the wait.
 #[cold]
 pub(crate) fn acquire_slow<R: RawLock>(
-    owned: &Owned<R>,
+    owned: &OwnerLock<R>,
     kind: ResourceKind,
     context: &mut WaitContext<'_>,
 ) -> Result<(), WaitError> {
-    let me = ThreadId::current();
+    let me = ThreadIdent::current();
     let waiter = Waiter::thread();
     let mut state = owned.lock();
     let taken = state.take(me);
     if !taken {
         state.waiters.push_back(waiter.clone());
     }
-    let sequence = (taken && state.is_watched()).then(next_sequence);
+    let numbers = (taken && state.is_watched()).then(|| state.numbers());
     drop(state);
     if !taken {
         return acquire_enrolled(owned, kind, waiter, context);
     }
-    report_acquired(me, resource(owned, kind), sequence);
+    report_acquired(kind, numbers);
     Ok(())
 }
 
-fn report_acquired(thread: ThreadId, resource: Resource, sequence: Option<u64>) {
-    if let Some(sequence) = sequence {
+fn report_acquired(kind: ResourceKind, numbers: Option<Numbers>) {
+    if let Some(Numbers { resource, sequence }) = numbers {
         report(TraceEvent::Acquired {
-            thread,
+            thread: ThreadId::current(),
             resource,
+            kind,
             sequence,
         });
     }
@@ -200,29 +251,27 @@ fn report_acquired(thread: ThreadId, resource: Resource, sequence: Option<u64>) 
 
 /// Takes the lock for the calling thread, whose `waiter` is in the line or was in it until it was notified.
 pub(crate) fn acquire_enrolled<R: RawLock>(
-    owned: &Owned<R>,
+    owned: &OwnerLock<R>,
     kind: ResourceKind,
     mut waiter: Arc<Waiter>,
     context: &mut WaitContext<'_>,
 ) -> Result<(), WaitError> {
-    let me = ThreadId::current();
-    let resource = resource(owned, kind);
+    let me = ThreadIdent::current();
     loop {
-        let holder = owned.lock().owner();
-        let wake = block(&waiter, resource, holder, context);
+        let wake = block(&waiter, &Contended { owned, kind }, context);
         if let Some(result) = settle(owned, me, wake, &mut waiter) {
-            return result.map(|sequence| report_acquired(me, resource, sequence));
+            return result.map(|numbers| report_acquired(kind, numbers));
         }
     }
 }
 
 /// Decides what a waiter that woke does: it has the lock, it gives up, or (`None`) it lines up again at the head.
 fn settle<R: RawLock>(
-    owned: &Owned<R>,
-    me: ThreadId,
+    owned: &OwnerLock<R>,
+    me: ThreadIdent,
     wake: Wake,
     waiter: &mut Arc<Waiter>,
-) -> Option<Result<Option<u64>, WaitError>> {
+) -> Option<Result<Option<Numbers>, WaitError>> {
     let mut state = owned.lock();
     let notified = wake == Wake::Notified || !state.waiters.remove(waiter);
     match wake {
@@ -242,7 +291,7 @@ fn settle<R: RawLock>(
         Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
         // The lock was handed over, is free, or another thread took it first, whose release notifies the next in line.
         Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => {
-            Some(Ok(observes(Interest::Acquisitions).then(next_sequence)))
+            Some(Ok(observes(Interest::Acquisitions).then(|| state.numbers())))
         }
         Wake::TimedOut => Some(Err(WaitError::TimedOut)),
         Wake::Notified => {
@@ -255,20 +304,21 @@ fn settle<R: RawLock>(
 
 /// Releases the lock, whichever thread owns it.
 #[cold]
-pub(crate) fn release_slow<R: RawLock>(owned: &Owned<R>, kind: ResourceKind) -> Result<(), NotHeld> {
+pub(crate) fn release_slow<R: RawLock>(owned: &OwnerLock<R>, kind: ResourceKind) -> Result<(), NotHeld> {
     let mut state = owned.lock();
     let Some(owner) = state.owner() else {
         return Err(NotHeld);
     };
     let watched = state.is_watched();
-    // Before the lock is free: whoever acquires it has a greater number.
-    let sequence = (watched || observes(Interest::Acquisitions)).then(next_sequence);
+    // Before the lock is free: so the next acquisition has a greater number.
+    let numbers = (watched || observes(Interest::Acquisitions)).then(|| state.numbers());
     let wakeup = state.pass_on();
     drop(state);
-    if let Some(sequence) = sequence {
+    if let Some(Numbers { resource, sequence }) = numbers {
         report(TraceEvent::Released {
-            thread: owner,
-            resource: resource(owned, kind),
+            thread: ThreadId::of_ident(owner),
+            resource,
+            kind,
             sequence,
         });
     }
@@ -278,7 +328,7 @@ pub(crate) fn release_slow<R: RawLock>(owned: &Owned<R>, kind: ResourceKind) -> 
 
 /// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released. If it
 /// is free, which is against the rules, wakes the first in line to take it.
-pub(crate) fn requeue<R: RawLock>(owned: &Owned<R>, count: usize, from: &mut WaitQueue) -> Wakeups {
+pub(crate) fn requeue<R: RawLock>(owned: &OwnerLock<R>, count: usize, from: &mut WaitQueue) -> Wakeups {
     let mut state = owned.lock();
     let only_newcomers = state.waiters.len() <= state.newcomers;
     let mut wakeups = from.requeue(count, &mut state.waiters);

@@ -16,13 +16,13 @@
 
 mod barrier;
 mod condition;
-mod debug;
 mod error;
 mod event;
 mod fairness;
 mod guard;
 mod lock;
 mod mutex;
+mod mutex_condition;
 mod rlock;
 mod semaphore;
 

@@ -1,9 +1,15 @@
 //! A mutual-exclusion lock.
 
-use interlock_wait::{Deadline, RawLock, RawWordLock, ResourceKind, StateLock, ThreadId, WaitContext};
+use std::fmt;
+
+use interlock_wait::{
+    Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent,
+    WaitContext,
+};
 
 use crate::error::{NotHeld, WaitError};
-use crate::fairness::{self, Owned, Ownership};
+use crate::fairness::{self, OwnerLock, Ownership};
+use crate::guard::{Guard, Guarded, Release};
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///
@@ -24,7 +30,7 @@ use crate::fairness::{self, Owned, Ownership};
 /// assert!(!lock.is_locked());
 /// ```
 pub struct Lock<R: RawLock = RawWordLock> {
-    owned: Owned<R>,
+    owned: OwnerLock<R>,
 }
 
 impl Lock {
@@ -53,13 +59,13 @@ impl<R: RawLock> Lock<R> {
     /// [`Lock::try_acquire`]. Never blocks, and calls nothing.
     #[inline]
     pub fn try_acquire_fast(&self) -> bool {
-        self.owned.lock().take_unwatched(ThreadId::current())
+        self.owned.lock().take_unwatched(ThreadIdent::current())
     }
 
     /// Takes the lock. Blocks until it is released to this thread; for ever if this thread already holds it.
     pub fn acquire(&self) {
-        // An endless wait without a host always succeeds.
-        let _ = self.acquire_with(&mut WaitContext::endless());
+        // An uninterruptible wait always succeeds.
+        let _ = self.acquire_with(&mut WaitContext::uninterruptible());
     }
 
     /// Takes the lock. Blocks until it is released to this thread, or until `context` ends the wait.
@@ -113,17 +119,17 @@ impl<R: RawLock> Lock<R> {
     }
 
     /// The thread that holds the lock at this moment. Never blocks.
-    pub fn owner(&self) -> Option<ThreadId> {
+    pub fn owner(&self) -> Option<ThreadIdent> {
         self.owned.lock().owner()
     }
 
-    pub(crate) fn owned(&self) -> &Owned<R> {
+    pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
     }
 
     /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
-        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_observed());
+        let forgotten = self.owned.lock().reset();
         drop(forgotten);
     }
 }
@@ -131,5 +137,62 @@ impl<R: RawLock> Lock<R> {
 impl<R: RawLock> Default for Lock<R> {
     fn default() -> Self {
         Self::new_in()
+    }
+}
+
+impl<R: RawLock> Resource for Lock<R> {
+    fn id(&self) -> ResourceId {
+        self.owned.lock().id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Lock
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(&self.owned)
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Lock<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock").field("owner", &self.owner()).finish()
+    }
+}
+
+impl<R: RawLock> Guarded for Lock<R> {}
+
+impl<R: RawLock> Release for Lock<R> {
+    type Travels = ();
+
+    fn give_back(&self) {
+        // This fails if another call has released it already; then there is nothing to do.
+        let _ = self.release();
+    }
+}
+
+impl<R: RawLock> Lock<R> {
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread; for ever if this thread
+    /// already holds it.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes the lock until the guard is dropped, if it is free. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread, or until `context` ends
+    /// the wait.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[inline]
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }

@@ -1,15 +1,14 @@
 //! A lock with a value in it.
 //!
-//! A [`Mutex`] is a [`Lock`], on which threads wait, and a word lock around the value. No
-//! thread ever waits on the word lock, because only the holder of the `Lock` takes it. It spares this crate unsafe
-//! code, at the price of one atomic pair. It is the only word lock that is held while user code runs, which is harmless
+//! A [`Mutex`] is a [`Lock`], on which threads wait, and a word lock around the value. No thread ever waits on the word
+//! lock, because only the holder of the `Lock` takes it. It spares this crate unsafe code, at the price of one atomic pair. It is the only word lock that is held while user code runs, which is harmless
 //! for the same reason.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use interlock_wait::{Deadline, WaitContext, Wake, WordLock, WordLockGuard};
+use interlock_wait::{Deadline, WaitContext, WordLock, WordLockGuard};
 
-use crate::condition::Condition;
 use crate::error::WaitError;
 use crate::guard::Guard;
 use crate::lock::Lock;
@@ -17,7 +16,7 @@ use crate::lock::Lock;
 /// A value that one thread at a time can use, under a [`Lock`].
 ///
 /// A panic does not poison it: unwinding releases the lock, and the value stays as it is. To wait until the value
-/// changes, use a [`Condition`]: see [`Condition::wait_while`].
+/// changes, use a [`Condition`](crate::Condition): see [`Condition::wait_while`](crate::Condition::wait_while).
 ///
 /// ```
 /// use interlock_sync::Mutex;
@@ -35,7 +34,7 @@ use crate::lock::Lock;
 /// ```
 #[derive(Default)]
 pub struct Mutex<T> {
-    lock: Lock,
+    pub(crate) lock: Lock,
     value: WordLock<T>,
 }
 
@@ -95,7 +94,7 @@ impl<T> Mutex<T> {
     }
 
     #[inline]
-    fn guard_value<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
+    pub(crate) fn guard_value<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
         MutexGuard {
             value: self.value.lock(),
             held,
@@ -114,22 +113,9 @@ impl<T> From<T> for Mutex<T> {
 #[must_use = "the mutex is free again as soon as the guard is dropped"]
 pub struct MutexGuard<'a, T> {
     // The fields drop in this order: a thread that gets the lock never finds the value taken.
-    value: WordLockGuard<'a, T>,
-    held: Guard<'a, Lock>,
-    mutex: &'a Mutex<T>,
-}
-
-impl<T> MutexGuard<'_, T> {
-    /// Releases the value, waits for a notification, and takes the value back.
-    fn wait_with(self, condition: &Condition, context: &mut WaitContext<'_>) -> (Self, Wake) {
-        let MutexGuard { value, held, mutex } = self;
-        drop(value);
-        // Only the guard can release the lock of a mutex, so it is held and this cannot fail.
-        let wake = condition
-            .wait_with(&mutex.lock, context)
-            .unwrap_or(Wake::Notified);
-        (mutex.guard_value(held), wake)
-    }
+    pub(crate) value: WordLockGuard<'a, T>,
+    pub(crate) held: Guard<'a, Lock>,
+    pub(crate) mutex: &'a Mutex<T>,
 }
 
 impl<T> Deref for MutexGuard<'_, T> {
@@ -148,85 +134,20 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// Methods for use with a [`Mutex`]. A wait takes its guard and returns it.
-impl Condition {
-    /// Releases the mutex, waits for a notification, and takes the mutex back.
-    ///
-    /// Blocks until notified, and then until the mutex is free. By then the value may have changed again: see
-    /// [`Condition::wait_while`]. Notifications are not stored: one that came before the wait does not end it.
-    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        guard.wait_with(self, &mut WaitContext::endless()).0
+impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
+    /// The value, or `<locked>` if a thread holds it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut output = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Some(value) => output.field("value", &*value),
+            None => output.field("value", &format_args!("<locked>")),
+        };
+        output.finish()
     }
+}
 
-    /// Releases the mutex, waits for a notification until `deadline`, and takes the mutex back. Returns the guard and
-    /// how the wait ended: [`Wake::Notified`] or [`Wake::TimedOut`].
-    ///
-    /// Blocks until notified or until `deadline`, and then until the mutex is free, however long that takes.
-    pub fn wait_until<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        deadline: Deadline,
-    ) -> (MutexGuard<'a, T>, Wake) {
-        guard.wait_with(self, &mut WaitContext::until(deadline))
-    }
-
-    /// Waits while `busy` is true of the value. Calls `busy` at once and after each notification, and returns when it
-    /// is false.
-    ///
-    /// Blocks until a notification. The mutex is released while it blocks, and held while `busy` runs.
-    ///
-    /// ```
-    /// use interlock_sync::{Condition, Mutex};
-    ///
-    /// let (balance, changed) = (Mutex::new(0), Condition::new());
-    /// std::thread::scope(|scope| {
-    ///     scope.spawn(|| {
-    ///         let mut balance = balance.lock();
-    ///         *balance += 50;
-    ///         changed.notify_all(&balance);
-    ///     });
-    ///     let balance = changed.wait_while(balance.lock(), |balance| *balance < 50);
-    ///     assert_eq!(*balance, 50);
-    /// });
-    /// ```
-    pub fn wait_while<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        busy: impl FnMut(&mut T) -> bool,
-    ) -> MutexGuard<'a, T> {
-        self.wait_while_until(guard, Deadline::NEVER, busy).0
-    }
-
-    /// Waits while `busy` is true of the value, until `deadline`. Calls `busy` at once, after each notification, and at
-    /// the deadline. Returns the guard, with [`WaitError::TimedOut`] if `busy` is still true.
-    ///
-    /// Blocks until a notification or until `deadline`. The mutex is released while it blocks, and held while `busy`
-    /// runs.
-    pub fn wait_while_until<'a, T>(
-        &self,
-        mut guard: MutexGuard<'a, T>,
-        deadline: Deadline,
-        mut busy: impl FnMut(&mut T) -> bool,
-    ) -> (MutexGuard<'a, T>, Result<(), WaitError>) {
-        let mut wake = Wake::Notified;
-        while busy(&mut guard) {
-            if wake != Wake::Notified {
-                return (guard, Err(WaitError::TimedOut));
-            }
-            (guard, wake) = self.wait_until(guard, deadline);
-        }
-        (guard, Ok(()))
-    }
-
-    /// Notifies the first thread that waits with the mutex of `guard`. It continues when the mutex is free. Never
-    /// blocks.
-    pub fn notify_one<T>(&self, guard: &MutexGuard<'_, T>) {
-        self.notify_with(&guard.mutex.lock, 1);
-    }
-
-    /// Notifies all threads that wait with the mutex of `guard`. They continue one after the other, as the mutex
-    /// becomes free. Never blocks.
-    pub fn notify_all<T>(&self, guard: &MutexGuard<'_, T>) {
-        self.notify_with(&guard.mutex.lock, usize::MAX);
+impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }

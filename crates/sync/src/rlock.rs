@@ -1,9 +1,15 @@
 //! A reentrant lock.
 
-use interlock_wait::{Deadline, RawLock, RawWordLock, ResourceKind, StateLock, ThreadId, WaitContext};
+use std::fmt;
+
+use interlock_wait::{
+    Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent,
+    WaitContext,
+};
 
 use crate::error::{NotHeld, WaitError};
-use crate::fairness::{self, Owned, Ownership};
+use crate::fairness::{self, OwnerLock, Ownership};
+use crate::guard::{Guard, Guarded, Release};
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
@@ -19,7 +25,7 @@ use crate::fairness::{self, Owned, Ownership};
 /// assert!(lock.release().is_err());
 /// ```
 pub struct RLock<R: RawLock = RawWordLock> {
-    owned: Owned<R>,
+    owned: OwnerLock<R>,
 }
 
 /// The state of a lock before [`RLock::release_all`], from which [`RLock::restore_with`] takes it back.
@@ -28,7 +34,7 @@ pub struct Saved {
     /// The number of acquisitions not yet released; at least 1 if it comes from [`RLock::release_all`].
     pub count: usize,
     /// The thread that made them.
-    pub owner: ThreadId,
+    pub owner: ThreadIdent,
 }
 
 impl RLock {
@@ -55,8 +61,8 @@ impl<R: RawLock> RLock<R> {
 
     /// Takes the lock, once more if this thread holds it. Blocks while another thread holds it.
     pub fn acquire(&self) {
-        // An endless wait without a host always succeeds.
-        let _ = self.acquire_with(&mut WaitContext::endless());
+        // An uninterruptible wait always succeeds.
+        let _ = self.acquire_with(&mut WaitContext::uninterruptible());
     }
 
     /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until
@@ -85,7 +91,7 @@ impl<R: RawLock> RLock<R> {
     /// [`RLock::try_acquire`]. Never blocks, and calls nothing.
     #[inline]
     pub fn try_acquire_fast(&self) -> bool {
-        let me = ThreadId::current();
+        let me = ThreadIdent::current();
         let mut state = self.owned.lock();
         if state.take_unwatched(me) {
             return true;
@@ -118,7 +124,7 @@ impl<R: RawLock> RLock<R> {
     #[inline]
     pub fn try_release_fast(&self) -> bool {
         let mut state = self.owned.lock();
-        if !state.is_owned_by(ThreadId::current()) {
+        if !state.is_owned_by(ThreadIdent::current()) {
             return false;
         }
         if state.again > 0 {
@@ -137,7 +143,7 @@ impl<R: RawLock> RLock<R> {
     /// # Errors
     /// The calling thread does not own the lock.
     pub fn release_all(&self) -> Result<Saved, NotHeld> {
-        let owner = ThreadId::current();
+        let owner = ThreadIdent::current();
         let mut state = self.owned.lock();
         if !state.is_owned_by(owner) {
             return Err(NotHeld);
@@ -177,7 +183,7 @@ impl<R: RawLock> RLock<R> {
     /// Whether the calling thread owns the lock. Never blocks.
     #[inline]
     pub fn is_owned(&self) -> bool {
-        self.owned.lock().is_owned_by(ThreadId::current())
+        self.owned.lock().is_owned_by(ThreadIdent::current())
     }
 
     /// Whether any thread owns the lock at this moment. Never blocks.
@@ -189,7 +195,7 @@ impl<R: RawLock> RLock<R> {
     /// How many times the calling thread has acquired the lock and not yet released it; 0 if it does not own it.
     pub fn recursion_count(&self) -> usize {
         let state = self.owned.lock();
-        if state.is_owned_by(ThreadId::current()) {
+        if state.is_owned_by(ThreadIdent::current()) {
             state.again.saturating_add(1)
         } else {
             0
@@ -197,18 +203,18 @@ impl<R: RawLock> RLock<R> {
     }
 
     /// The thread that owns the lock at this moment, and how many times it has acquired it. Never blocks.
-    pub fn owner(&self) -> Option<(ThreadId, usize)> {
+    pub fn owner(&self) -> Option<(ThreadIdent, usize)> {
         let state = self.owned.lock();
         state.owner().map(|owner| (owner, state.again.saturating_add(1)))
     }
 
-    pub(crate) fn owned(&self) -> &Owned<R> {
+    pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
     }
 
     /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
     pub fn reset(&self) {
-        let forgotten = std::mem::replace(&mut *self.owned.lock(), Ownership::watched_if_observed());
+        let forgotten = self.owned.lock().reset();
         drop(forgotten);
     }
 }
@@ -216,5 +222,67 @@ impl<R: RawLock> RLock<R> {
 impl<R: RawLock> Default for RLock<R> {
     fn default() -> Self {
         Self::new_in()
+    }
+}
+
+impl<R: RawLock> Resource for RLock<R> {
+    fn id(&self) -> ResourceId {
+        self.owned.lock().id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::RLock
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(&self.owned)
+    }
+}
+
+impl<R: RawLock> fmt::Debug for RLock<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (owner, count) = self.owner().unzip();
+        f.debug_struct("RLock")
+            .field("owner", &owner)
+            .field("count", &count.unwrap_or_default())
+            .finish()
+    }
+}
+
+impl<R: RawLock> Guarded for RLock<R> {}
+
+impl<R: RawLock> Release for RLock<R> {
+    /// No other thread may release it.
+    type Travels = *const ();
+
+    fn give_back(&self) {
+        // This fails if the owner has released it once too often; then there is nothing to do.
+        let _ = self.release();
+    }
+}
+
+impl<R: RawLock> RLock<R> {
+    /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks while another thread holds
+    /// it.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes the lock until the guard is dropped, if it is free or this thread holds it already. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks until it is released to
+    /// this thread, or until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[inline]
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }

@@ -1,12 +1,15 @@
 //! A counting semaphore.
 
+use std::fmt;
+
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter, Wake,
-    Wakeups, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
+    Waiter, Wake, Wakeups, block,
 };
 
 use crate::error::{TooMany, WaitError};
+use crate::guard::{Guard, Guarded, Release};
 
 /// A counter of permits: Python's `threading.Semaphore`, or with a bound `threading.BoundedSemaphore`.
 ///
@@ -78,8 +81,8 @@ impl<R: RawLock> Semaphore<R> {
 
     /// Takes a permit. Blocks until there is one.
     pub fn acquire(&self) {
-        // An endless wait without a host always succeeds.
-        let _ = self.acquire_with(&mut WaitContext::endless());
+        // An uninterruptible wait always succeeds.
+        let _ = self.acquire_with(&mut WaitContext::uninterruptible());
     }
 
     /// Takes a permit. Blocks until there is one, or until `context` ends the wait.
@@ -117,7 +120,7 @@ impl<R: RawLock> Semaphore<R> {
         state.waiters.push_back(waiter.clone());
         drop(state);
         loop {
-            let wake = block(&waiter, self.resource(), None, context);
+            let wake = block(&waiter, self, context);
             if let Some(result) = self.settle(wake, &mut waiter) {
                 return result;
             }
@@ -216,14 +219,60 @@ impl<R: RawLock> Semaphore<R> {
     /// Forgets the waiters: for the child of a fork, which has only one thread. Permits that other threads held stay
     /// taken.
     pub fn reset(&self) {
-        let forgotten = std::mem::take(&mut self.state.lock().waiters);
+        let forgotten = self.state.lock().waiters.forget_waiters();
         drop(forgotten);
     }
+}
 
-    fn resource(&self) -> Resource {
-        Resource {
-            kind: ResourceKind::Semaphore,
-            address: self.state.address(),
-        }
+impl<R: RawLock> Resource for Semaphore<R> {
+    fn id(&self) -> ResourceId {
+        self.state.lock().waiters.id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Semaphore
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Semaphore<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
+            .field("permits", &self.permits())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: RawLock> Guarded for Semaphore<R> {}
+
+impl<R: RawLock> Release for Semaphore<R> {
+    type Travels = ();
+
+    fn give_back(&self) {
+        // This fails if another call has released too many permits and the bound is reached.
+        let _ = self.release();
+    }
+}
+
+impl<R: RawLock> Semaphore<R> {
+    /// Takes a permit until the guard is dropped. Blocks until there is one.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_, Self> {
+        self.acquire();
+        Guard::new(self)
+    }
+
+    /// Takes a permit until the guard is dropped, if there is one. Never blocks.
+    #[inline]
+    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
+        self.try_acquire().then(|| Guard::new(self))
+    }
+
+    /// Takes a permit until the guard is dropped. Blocks until there is one, or until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; no permit was taken.
+    #[inline]
+    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+        self.acquire_with(context).map(|()| Guard::new(self))
     }
 }

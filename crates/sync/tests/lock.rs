@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{Counts, Handles, Runs, eventually, ever_later};
 use interlock_sync::{Lock, NotHeld, RLock, Saved, WaitError};
-use interlock_wait::{Deadline, ThreadId, WaitContext};
+use interlock_wait::{Deadline, ThreadIdent, WaitContext};
 
 const SOON: Duration = Duration::from_millis(20);
 
@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_millis(20);
 fn one_thread_holds_a_lock_and_any_thread_may_release_it() {
     let lock = Lock::new();
     assert!(lock.try_acquire() && !lock.try_acquire() && lock.is_locked());
-    assert_eq!(lock.owner(), Some(ThreadId::current()));
+    assert_eq!(lock.owner(), Some(ThreadIdent::current()));
     std::thread::scope(|scope| scope.spawn(|| lock.release().unwrap()).join().unwrap());
     assert!(!lock.is_locked() && lock.owner().is_none());
     assert_eq!(lock.release(), Err(NotHeld));
@@ -47,7 +47,7 @@ fn a_restored_rlock_takes_as_many_releases_as_its_count() {
     let lock = RLock::new();
     let mut context = WaitContext::endless();
     for count in [0, 1, 3] {
-        let owner = ThreadId::current();
+        let owner = ThreadIdent::current();
         lock.restore_with(Saved { count, owner }, &mut context).unwrap();
         assert_eq!(lock.recursion_count(), count);
         (0..count).for_each(|_| lock.release().unwrap());
@@ -56,7 +56,7 @@ fn a_restored_rlock_takes_as_many_releases_as_its_count() {
     lock.acquire();
     let saved = Saved {
         count: 2,
-        owner: ThreadId::current(),
+        owner: ThreadIdent::current(),
     };
     lock.restore_with(saved, &mut context).unwrap();
     assert_eq!(lock.recursion_count(), 3, "earlier acquisitions count too");
@@ -67,12 +67,12 @@ fn the_count_of_an_rlock_does_not_wrap() {
     let lock = RLock::new();
     let saved = Saved {
         count: usize::MAX,
-        owner: ThreadId::current(),
+        owner: ThreadIdent::current(),
     };
     lock.restore_with(saved, &mut WaitContext::endless()).unwrap();
     lock.acquire();
     lock.acquire();
-    assert_eq!(lock.owner(), Some((ThreadId::current(), usize::MAX)));
+    assert_eq!(lock.owner(), Some((ThreadIdent::current(), usize::MAX)));
     lock.release().unwrap();
     assert!(lock.is_owned());
     assert!(lock.release_all().unwrap().count >= usize::MAX - 1);
@@ -192,10 +192,10 @@ fn a_reentrant_lock_counts_for_its_owner_only() {
     let saved = lock.release_all().unwrap();
     assert_eq!(
         (saved.count, saved.owner, lock.is_locked()),
-        (3, ThreadId::current(), false)
+        (3, ThreadIdent::current(), false)
     );
     lock.restore_with(saved, &mut WaitContext::endless()).unwrap();
-    assert_eq!(lock.owner(), Some((ThreadId::current(), 3)));
+    assert_eq!(lock.owner(), Some((ThreadIdent::current(), 3)));
 }
 
 #[test]

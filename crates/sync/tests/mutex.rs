@@ -116,7 +116,7 @@ fn debug_output_shows_the_state() {
     assert_eq!(format!("{mutex:?} {value:?}"), "Mutex { value: <locked> } 1");
     let lock = Lock::new();
     assert_eq!(format!("{lock:?}"), "Lock { owner: None }");
-    assert!(format!("{:?} {lock:?}", lock.guard()).contains("owner: Some(ThreadId("));
+    assert!(format!("{:?} {lock:?}", lock.guard()).contains("owner: Some(ThreadIdent("));
     assert_eq!(format!("{:?}", RLock::new()), "RLock { owner: None, count: 0 }");
     assert_eq!(format!("{:?}", Condition::new()), "Condition { waiting: 0 }");
     assert_eq!(format!("{:?}", Semaphore::new(2)), "Semaphore { permits: 2, .. }");

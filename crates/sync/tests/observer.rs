@@ -4,16 +4,18 @@
 
 #[path = "../../wait/tests/common/mod.rs"]
 mod common;
+#[path = "../../wait/tests/detector/mod.rs"]
+mod detector;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::{Counts, eventually};
+use detector::Detector;
 use interlock_sync::{Condition, Event as Flag, Lock, RLock, Semaphore};
 use interlock_wait::{
-    Deadline, Interest, Observer, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, WaitContext, Wake,
-    clear_observer, observes, report, set_observer, take_refusal,
+    Deadline, Interest, Observer, Resource, ResourceKind, ThreadId, ThreadIdent, TraceEvent, Verdict, Wait,
+    WaitContext, Wake, clear_observer, observes, pending_waits, report, set_observer, take_refusal,
 };
 
 /// A process has one observer, so these tests take turns.
@@ -61,7 +63,7 @@ impl Observer for Log {
 
 fn thread_of(event: &TraceEvent) -> ThreadId {
     match *event {
-        TraceEvent::WillWait(Wait { thread, .. })
+        TraceEvent::WillWait { thread, .. }
         | TraceEvent::Woke { thread, .. }
         | TraceEvent::Acquired { thread, .. }
         | TraceEvent::Released { thread, .. }
@@ -72,10 +74,10 @@ fn thread_of(event: &TraceEvent) -> ThreadId {
 
 fn kind_of(event: &TraceEvent) -> Option<ResourceKind> {
     match *event {
-        TraceEvent::WillWait(Wait { resource, .. })
-        | TraceEvent::Woke { resource, .. }
-        | TraceEvent::Acquired { resource, .. }
-        | TraceEvent::Released { resource, .. } => Some(resource.kind),
+        TraceEvent::WillWait { kind, .. }
+        | TraceEvent::Woke { kind, .. }
+        | TraceEvent::Acquired { kind, .. }
+        | TraceEvent::Released { kind, .. } => Some(kind),
         TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => None,
     }
 }
@@ -109,7 +111,7 @@ fn a_lock_created_while_observed_reports_every_acquisition() {
 
 fn describe(event: &TraceEvent) -> String {
     let word = match event {
-        TraceEvent::WillWait(_) => "waits for",
+        TraceEvent::WillWait { .. } => "waits for",
         TraceEvent::Woke {
             wake: Wake::Notified, ..
         } => "woke from",
@@ -122,7 +124,7 @@ fn describe(event: &TraceEvent) -> String {
 }
 
 #[test]
-fn a_contended_lock_reports_its_holder_and_how_the_wait_ended() {
+fn a_contended_lock_reports_how_each_wait_ended() {
     let log = Arc::new(Log::default());
     // Created before there is an observer: the lock reports only if it is contended.
     let lock = Lock::new();
@@ -153,8 +155,6 @@ fn a_contended_lock_reports_its_holder_and_how_the_wait_ended() {
             "acquired Lock"
         ]
     );
-    let me = Some(ThreadId::current());
-    assert!(matches!(events[0], TraceEvent::WillWait(Wait { holder, .. }) if holder == me));
     assert_eq!(
         log.of(ThreadId::current())
             .iter()
@@ -178,7 +178,7 @@ fn each_wait_reports_its_kind() {
     let kinds: Vec<_> = log
         .of(ThreadId::current())
         .iter()
-        .filter(|event| matches!(event, TraceEvent::WillWait(_)))
+        .filter(|event| matches!(event, TraceEvent::WillWait { .. }))
         .filter_map(kind_of)
         .collect();
     assert_eq!(
@@ -195,7 +195,7 @@ fn each_wait_reports_its_kind() {
 fn a_cleared_observer_gets_no_more_events_and_is_dropped() {
     let log = Arc::new(Log::default());
     drop(Turn::observed_by(log.clone()));
-    let thread = ThreadId::from_ident(2);
+    let thread = ThreadId::of_ident(ThreadIdent::new(2));
     if !observes(Interest::Waits) {
         report(TraceEvent::ThreadBegan { thread });
         assert!(log.of(thread).is_empty());
@@ -253,50 +253,13 @@ fn an_observer_of_waits_hears_no_acquisition_and_leaves_the_fast_path_alone() {
     assert_eq!(heard, ["waits for Lock", "gave up Lock"]);
 }
 
-/// A deadlock detector that knows nothing but waits: each thread that waits, and the thread that it waits for.
-///
-/// Each edge is reported by the thread that adds it, before that thread sleeps. So the thread whose edge closes a circle
-/// finds the whole circle, and its wait is refused.
-#[derive(Default)]
-struct Detector(Mutex<HashMap<ThreadId, Option<ThreadId>>>);
-
-impl Detector {
-    fn waits(&self) -> MutexGuard<'_, HashMap<ThreadId, Option<ThreadId>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Observer for Detector {
-    fn event(&self, event: TraceEvent) {
-        if let TraceEvent::Woke { thread, .. } = event {
-            self.waits().remove(&thread);
-        }
-    }
-
-    fn will_wait(&self, wait: Wait) -> Verdict {
-        let mut waits = self.waits();
-        waits.insert(wait.thread, wait.holder);
-        let mut seen = vec![wait.thread];
-        while let Some(&Some(holder)) = seen.last().and_then(|last| waits.get(last)) {
-            if holder == wait.thread {
-                return Verdict::Refuse;
-            }
-            if seen.contains(&holder) {
-                break;
-            }
-            seen.push(holder);
-        }
-        Verdict::Wait
-    }
-}
-
 #[test]
 fn a_wait_that_insists_goes_on_and_leaves_no_refusal_behind() {
     struct RefusesAll(AtomicUsize);
     impl Observer for RefusesAll {
         fn event(&self, _: TraceEvent) {}
 
-        fn will_wait(&self, _: Wait) -> Verdict {
+        fn will_wait(&self, _: &Wait<'_>) -> Verdict {
             self.0.fetch_add(1, Ordering::SeqCst);
             Verdict::Refuse
         }
@@ -319,8 +282,7 @@ fn a_wait_that_insists_goes_on_and_leaves_no_refusal_behind() {
 #[test]
 fn the_wait_that_closes_a_circle_is_refused() {
     for size in [2, 3] {
-        let detector = Arc::new(Detector::default());
-        let _turn = Turn::observed_by(detector.clone());
+        let _turn = Turn::observed_by(Arc::new(Detector));
         let locks: Vec<_> = (0..size).map(|_| Lock::new()).collect();
         let begun = AtomicUsize::new(0);
         let refused = AtomicUsize::new(0);
@@ -345,7 +307,55 @@ fn the_wait_that_closes_a_circle_is_refused() {
             }
         });
         assert_eq!(refused.into_inner(), 1);
-        assert!(detector.waits().is_empty());
+        assert!(pending_waits().is_empty());
         assert!(locks.iter().all(|lock| !lock.is_locked()));
+    }
+}
+
+#[test]
+fn a_circle_is_found_after_a_lock_has_changed_hands() {
+    let _turn = Turn::observed_by(Arc::new(Detector));
+    let (first, second) = (Lock::new(), Lock::new());
+    let owners = || -> Vec<_> { pending_waits().into_iter().map(|wait| wait.owners).collect() };
+    first.acquire();
+    std::thread::scope(|scope| {
+        let heir = scope.spawn(|| {
+            first.acquire();
+            let heir = ThreadId::current();
+            // The other thread waits for what this one has got by now.
+            eventually(|| owners() == [[heir]]);
+            let refused = second.acquire_with(&mut WaitContext::endless()).is_err();
+            assert!(refused && take_refusal());
+            first.release().unwrap();
+        });
+        let me = ThreadId::current();
+        eventually(|| owners() == [[me]]);
+        let other = scope.spawn(|| {
+            second.acquire();
+            first.acquire();
+            first.release().unwrap();
+            second.release().unwrap();
+        });
+        // Both wait for this thread. The heir, which was first in line, gets the lock.
+        eventually(|| owners() == [[me], [me]]);
+        first.release().unwrap();
+        heir.join().unwrap();
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_lock_keeps_its_number_and_no_other_lock_gets_it() {
+    let _turn = Turn::observed_by(Arc::new(Log::default()));
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..100 {
+        // At the address of the last one.
+        let lock = Lock::new();
+        let number = lock.id();
+        assert!(seen.insert(number));
+        assert!(lock.acquire_until(Deadline::PASSED).is_ok());
+        assert!(lock.acquire_until(Deadline::PASSED).is_err());
+        lock.reset();
+        assert_eq!(lock.id(), number);
     }
 }

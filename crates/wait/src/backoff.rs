@@ -2,7 +2,7 @@
 
 use interlock_os::thread;
 
-use crate::block::nap;
+use crate::sleep::nap;
 use crate::spin::processors;
 
 /// How a thread waits for a lock word: by spinning, then by giving way, then in short naps.

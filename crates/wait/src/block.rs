@@ -1,69 +1,92 @@
 //! The one place where a thread blocks.
 
-use interlock_os::futex::Returned;
-#[cfg(not(loom))]
-use interlock_os::futex::{self, SharedWord};
-
 use crate::deadline::Deadline;
 use crate::observer::{Interest, Verdict, ask, next_sequence, observes, refuse, report};
-use crate::primitive::Arc;
 #[cfg(not(loom))]
-use crate::primitive::global;
+use crate::pending::during;
+use crate::primitive::Arc;
+use crate::resource::Resource;
+use crate::schedule::Returned;
+#[cfg(not(loom))]
+use crate::sleep;
 use crate::spin;
 use crate::thread_id::ThreadId;
-use crate::trace_event::{Resource, TraceEvent, Wait};
+use crate::thread_ident::ThreadIdent;
+use crate::trace_event::{TraceEvent, Wait};
 use crate::wait_context::WaitContext;
 use crate::waiter::Waiter;
 use crate::wake::{Slept, Wake};
 
 /// How long a thread that listens for signals sleeps at first, in nanoseconds.
 ///
-/// A signal that arrived between its last look and the sleep cuts no sleep short; so the thread looks for it this much
-/// later, and then sleeps for good.
+/// A signal that arrives after the thread's last check and before the sleep does not end the sleep. So the thread checks
+/// again after this time, and only then sleeps without a limit.
 const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 
 /// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `context` ends the wait.
 ///
-/// This is the only function of Interlock that blocks. The caller holds no internal lock. `holder` is who has the
-/// resource, as far as that is known, for the observer. When the result is not [`Wake::Notified`], the waiter may still
-/// stand in its queue, and the caller takes it out: if it is not there any more, it was notified after all, and the caller
-/// owes what a notified waiter owes (see `PROTOCOL.md`).
-pub fn block(
-    waiter: &Arc<Waiter>,
-    resource: Resource,
-    holder: Option<ThreadId>,
-    context: &mut WaitContext<'_>,
-) -> Wake {
-    traced(waiter.wait_for(resource, holder), context, |context| {
+/// This is the only function of Interlock that blocks. The caller holds no internal lock. An observer can ask `resource`
+/// what the thread waits for. When the result is not [`Wake::Notified`], the waiter may still stand in its queue, and the
+/// caller takes it out: if it is not there any more, it was notified after all, and the caller owes what a notified waiter
+/// owes (see `PROTOCOL.md`).
+pub fn block(waiter: &Arc<Waiter>, resource: &dyn Resource, context: &mut WaitContext<'_>) -> Wake {
+    traced(Some(waiter), resource, context, |context| {
         until_notified(&**waiter, context)
     })
 }
 
-/// Runs a wait, and tells the observer of its begin and end. An observer that refuses a wait ends it as the host does, unless
-/// the operation insists.
+/// Runs a wait. If there is an observer of waits, tells it of the begin and the end.
+#[inline]
 pub(crate) fn traced(
-    wait: impl FnOnce() -> Wait,
+    waiter: Option<&Arc<Waiter>>,
+    resource: &dyn Resource,
     context: &mut WaitContext<'_>,
     sleep: impl FnOnce(&mut WaitContext<'_>) -> Wake,
 ) -> Wake {
-    if !observes(Interest::Waits) {
-        return sleep(context);
-    }
-    let wait = wait();
-    let verdict = ask(wait);
-    let wake = if verdict == Verdict::Refuse && !context.insists() {
-        refuse();
-        Wake::Interrupted
+    // A model has no observer: what is global to the process is no part of it.
+    if cfg!(not(loom)) && observes(Interest::Waits) {
+        let wait = Wait {
+            thread: ThreadId::current(),
+            id: resource.id(),
+            resource,
+            timed: context.deadline() != Deadline::NEVER,
+            sequence: waiter.map_or_else(next_sequence, |waiter| waiter.sequence()),
+        };
+        observed(&wait, waiter, context, sleep)
     } else {
         sleep(context)
-    };
+    }
+}
+
+/// Runs a wait that an observer is told of. An observer that refuses it ends it as the host does, unless the operation
+/// insists.
+fn observed(
+    wait: &Wait<'_>,
+    waiter: Option<&Arc<Waiter>>,
+    context: &mut WaitContext<'_>,
+    sleep: impl FnOnce(&mut WaitContext<'_>) -> Wake,
+) -> Wake {
+    let wake = during(wait, waiter, || {
+        if ask(wait) == Verdict::Refuse && !context.insists() {
+            refuse();
+            Wake::Interrupted
+        } else {
+            sleep(context)
+        }
+    });
     report(TraceEvent::Woke {
         thread: wait.thread,
-        resource: wait.resource,
+        resource: wait.id,
+        kind: wait.resource.kind(),
         wake,
         sequence: next_sequence(),
     });
     wake
+}
+
+#[cfg(loom)]
+fn during<Q>(_: &Wait<'_>, _: Option<&Arc<Waiter>>, meanwhile: impl FnOnce() -> Q) -> Q {
+    meanwhile()
 }
 
 /// What a thread sleeps on: its waiter's word, or words in shared memory.
@@ -74,8 +97,8 @@ pub(crate) trait Sleeps: Sync {
     /// Whether the wait began in this process, or lives on in a forked one.
     fn is_of_this_process(&self) -> bool;
 
-    /// Who notified, if that is known.
-    fn notifier(&self) -> Option<ThreadId>;
+    /// The thread that notified, if it is known.
+    fn notifier(&self) -> Option<ThreadIdent>;
 
     /// One sleep in the kernel.
     fn sleep(&self, until: Deadline) -> Slept;
@@ -87,7 +110,7 @@ pub(crate) fn until_notified(sleeper: &impl Sleeps, context: &mut WaitContext<'_
     let mut first = true;
     loop {
         if !sleeper.is_of_this_process() {
-            // A signal handler forked, and this is the child, in which our queue is empty: let the caller look again.
+            // A signal handler forked, and this is the child, in which the queue is empty. The caller checks again.
             return Wake::Notified;
         }
         if first && is_over(deadline) {
@@ -139,7 +162,7 @@ impl Sleeps for Waiter {
         Waiter::is_of_this_process(self)
     }
 
-    fn notifier(&self) -> Option<ThreadId> {
+    fn notifier(&self) -> Option<ThreadIdent> {
         Waiter::notifier(self)
     }
 
@@ -164,23 +187,9 @@ impl Sleeps for Waiter {
     }
 }
 
-/// Sleeps while nobody notified; returns early for whatever reason the kernel finds.
 #[cfg(not(loom))]
-#[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
-    futex::wait(waiter.word(), Waiter::ASLEEP, until.nanos())
-}
-
-/// Sleeps while a shared word is as expected; returns early for whatever reason the kernel finds.
-#[cfg(not(loom))]
-pub(crate) fn sleep_on_shared_word(word: SharedWord<'_>, until: Deadline) -> Returned {
-    futex::wait_shared(word, until.nanos())
-}
-
-/// The same for several words; `None` if the kernel can't.
-#[cfg(not(loom))]
-pub(crate) fn sleep_on_shared_words(words: &[SharedWord<'_>], until: Deadline) -> Option<Returned> {
-    futex::wait_any_shared(words, until.nanos())
+    sleep::sleep(waiter.word(), Waiter::ASLEEP, until)
 }
 
 /// A model's kernel: it has no clock, so a wait with a deadline may time out at any moment, and does at once.
@@ -191,12 +200,4 @@ fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
     }
     waiter.sleep_in_bed();
     Returned::Woken
-}
-
-/// Sleeps for about `nanos` nanoseconds: the last resort of a thread that waits for a lock word.
-#[cfg(not(loom))]
-#[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
-pub(crate) fn nap(nanos: u64) {
-    let word = global::AtomicU32::new(0);
-    futex::wait(&word, 0, Deadline::NEVER.or_sooner(nanos).nanos());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use interlock_os::clock;
+use crate::schedule;
 
 /// A point on the monotonic clock, or never.
 ///
@@ -25,7 +25,7 @@ impl Deadline {
     /// `timeout` from now. A time too far away for the clock is [`Deadline::NEVER`].
     pub fn after(timeout: Duration) -> Self {
         let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-        Deadline(clock::monotonic_nanos().saturating_add(nanos))
+        Deadline(schedule::nanos().saturating_add(nanos))
     }
 
     /// Whether the deadline lies in the past. Reads the clock unless the answer is known without.
@@ -36,7 +36,7 @@ impl Deadline {
             #[cfg(loom)]
             _ => crate::model::have_deadlines_passed(),
             #[cfg(not(loom))]
-            at => clock::monotonic_nanos() >= at,
+            at => schedule::nanos() >= at,
         }
     }
 
@@ -45,19 +45,19 @@ impl Deadline {
         match self.0 {
             u64::MAX => true,
             0 => false,
-            at => at > clock::monotonic_nanos() + u64::from(nanos),
+            at => at > schedule::nanos() + u64::from(nanos),
         }
     }
 
     /// The time until the deadline, 0 if it has passed; `None` for [`Deadline::NEVER`].
     pub fn remaining(self) -> Option<Duration> {
         let at = self.nanos()?;
-        Some(Duration::from_nanos(at.saturating_sub(clock::monotonic_nanos())))
+        Some(Duration::from_nanos(at.saturating_sub(schedule::nanos())))
     }
 
     /// The earlier of this deadline and `nanos` from now.
     pub(crate) fn or_sooner(self, nanos: u64) -> Self {
-        self.min(Deadline(clock::monotonic_nanos() + nanos))
+        self.min(Deadline(schedule::nanos() + nanos))
     }
 
     /// What the kernel wants to hear: nanoseconds on the monotonic clock, or no time.

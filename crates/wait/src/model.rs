@@ -26,8 +26,8 @@ pub(crate) fn thread_ident() -> u64 {
     2 * (1 + digits.parse::<u64>().unwrap_or(0))
 }
 
-/// Where the thread of one waiter sleeps: a futex, as its manual describes it. A wake-up that finds nobody asleep leaves
-/// nothing behind.
+/// The place where the thread of one waiter sleeps: a futex, as its manual describes it. A wake-up that finds no sleeper has
+/// no effect.
 pub(crate) struct Bed {
     kernel: Mutex<()>,
     sleepers: Condvar,
@@ -59,8 +59,8 @@ impl Bed {
 
 /// The threads that found a word lock taken, until it is released.
 ///
-/// No step of the model lies between a vain attempt and the entry here, nor between a release and the look here: so
-/// nobody waits for a lock that is free.
+/// The model has no step between a failed attempt and the entry here, nor between a release and the look here. So no thread
+/// waits for a free lock.
 #[derive(Default)]
 pub(crate) struct Refused(std::sync::Mutex<Vec<Thread>>);
 

@@ -36,20 +36,21 @@ pub enum Verdict {
     Refuse,
 }
 
-/// Hears what happens to threads.
+/// Is told what happens to threads.
 pub trait Observer: Send + Sync {
-    /// What it wants to hear; asked once, when it is registered.
+    /// What the observer wants to hear. Asked once, when it is registered.
     fn interest(&self) -> Interest {
         Interest::Waits
     }
 
-    /// Hears of `event`, on the thread that it happens to, under no internal lock. Must not wait for that thread.
+    /// Is told of `event`, on the thread that it happens to, under no internal lock. Must not wait for that thread.
     fn event(&self, event: TraceEvent);
 
-    /// Is asked before a thread waits, on that thread, which stands in line already, under no internal lock. Must not wait
-    /// for that thread.
-    fn will_wait(&self, wait: Wait) -> Verdict {
-        self.event(TraceEvent::WillWait(wait));
+    /// Is asked before a thread waits, on that thread, under no internal lock. Must not wait for that thread.
+    ///
+    /// The thread stands in line already, and its wait is among the [`pending_waits`](crate::pending_waits).
+    fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
+        self.event(wait.event());
         Verdict::Wait
     }
 }
@@ -74,22 +75,22 @@ thread_local! {
     static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Registers the process's observer, in place of the last one, if there was one. That one is dropped here, or by a thread
-/// that is telling it something just now.
+/// Registers the observer of this process, in place of the former one. That one is dropped here, or by a thread that is just
+/// telling it of an event.
 #[cfg(not(loom))]
 pub fn set_observer(observer: Shared<dyn Observer>) {
     let interest = observer.interest() as u32;
     exchange(Some(Shared::new(Registered { observer, interest })));
 }
 
-/// Takes the observer away.
+/// Removes the observer.
 #[cfg(not(loom))]
 pub fn clear_observer() {
     exchange(None);
 }
 
-/// Puts `new` in place of the registered observer. When several threads do that at once, the interest is in the end that of
-/// the observer that stays: each thread that has stored an interest checks that it is still that of the registered one.
+/// Replaces the registered observer by `new`. If several threads do that at once, the interest is that of the last observer in
+/// the end: each thread stores an interest, and then checks that it is still the interest of the registered observer.
 #[cfg(not(loom))]
 fn exchange(new: Option<Shared<Registered>>) {
     OBSERVER.store(new);
@@ -107,14 +108,14 @@ fn exchange(new: Option<Shared<Registered>>) {
 /// Whether the registered observer, if any, wants to hear of this: one relaxed load.
 #[inline]
 pub fn observes(interest: Interest) -> bool {
-    // Relaxed: a thread that reads it early or late misses, or vainly looks for, an observer that comes or goes just now.
+    // Relaxed: while an observer comes or goes, a thread may miss it, or look for it and find none.
     INTEREST.load(Ordering::Relaxed) >= interest as u32
 }
 
 /// A number for an event, greater than those given out before. Taken under the lock of the state that the event changes, the
 /// numbers of events on one thing have the order of the events.
 pub fn next_sequence() -> u64 {
-    // Relaxed: a number is given out once, and those who take one under the same lock take it one after the other.
+    // Relaxed: each number is given out once, and threads that take one under the same lock take it one after the other.
     SEQUENCE.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -132,7 +133,7 @@ pub fn report(event: TraceEvent) {
 
 /// Asks the observer, if there is one, about a wait of the calling thread.
 #[cold]
-pub(crate) fn ask(wait: Wait) -> Verdict {
+pub(crate) fn ask(wait: &Wait<'_>) -> Verdict {
     #[cfg(not(loom))]
     if let Some(registered) = &*OBSERVER.load() {
         return registered.observer.will_wait(wait);
@@ -142,13 +143,13 @@ pub(crate) fn ask(wait: Wait) -> Verdict {
     Verdict::Wait
 }
 
-/// Says that a wait of the calling thread ends because the observer has refused it.
+/// Records that a wait of the calling thread ends because the observer has refused it.
 pub(crate) fn refuse() {
     REFUSED.set(true);
 }
 
-/// Whether the observer has refused a wait of the calling thread since the last call of this. For the caller of an operation
-/// that ended as if it had been interrupted.
+/// Whether the observer has refused a wait of the calling thread since the last call. For the caller of an operation that
+/// ended as if its host had interrupted it.
 pub fn take_refusal() -> bool {
     REFUSED.take()
 }

@@ -2,13 +2,14 @@
 //!
 //! A raw lock is held for a few instructions, never while user code runs, never across a sleep. So a thread that finds the
 //! word taken spins, then gives way, then naps (see [`Backoff`]): bounded naps instead of a queue, so that unlocking is a
-//! plain store, and a holder of lower priority that was preempted gets to run.
+//! plain store, and a preempted holder of lower priority gets to run.
 //!
 //! States of the word: `FREE` (0), `HELD` (1).
 
 #![expect(unsafe_code, reason = "a raw lock promises to exclude")]
 
 use std::cell::Cell;
+use std::fmt;
 
 #[cfg(not(loom))]
 use crate::backoff::Backoff;
@@ -19,12 +20,12 @@ const HELD: u32 = 1;
 
 /// Excludes the users of a primitive's state from each other.
 ///
-/// Primitives and queues are generic over it. [`RawWordLock`] is for threads that run at once. [`HostLock`] is for a host
-/// that runs one thread at a time.
+/// Primitives and queues are generic over it. [`RawWordLock`] is for threads that run at once. A host that runs one thread
+/// at a time has a raw lock of its own, made of a [`HostLock`].
 ///
 /// # Safety
 /// After `lock`, or after `try_lock` returned true, no other call gets the lock before `unlock`.
-pub unsafe trait RawLock: Sized {
+pub unsafe trait RawLock: Sized + Sync {
     /// A free lock.
     #[cfg(not(loom))]
     const NEW: Self;
@@ -44,6 +45,14 @@ pub unsafe trait RawLock: Sized {
     /// # Safety
     /// The caller has taken it.
     unsafe fn unlock(&self);
+
+    /// Whether the calling thread is among those that the lock excludes from each other, so that it may take the lock.
+    ///
+    /// Always, unless the lock is a host's, which excludes the threads that are attached to it. For what any thread may
+    /// ask of a resource: see [`Owners`](crate::Owners).
+    fn covers_this_thread() -> bool {
+        true
+    }
 }
 
 /// A word that threads change by compare-exchange.
@@ -118,22 +127,19 @@ impl RawWordLock {
     }
 }
 
-/// For primitives that a host keeps to one thread at a time, as the lock of an interpreter does: no atomic operation.
+/// The raw lock of a host that runs one thread at a time, as the lock of an interpreter does: no atomic operation.
 ///
-/// It is not [`Sync`], and neither is a primitive on it. So a reference to one cannot leave its thread, unless the host
-/// vouches for it: it keeps the primitive in a type of its own, which gives it out only against the proof that the thread
-/// has the host to itself.
+/// It is not [`Sync`], so it is no [`RawLock`] by itself:
 ///
 /// ```compile_fail,E0277
 /// use interlock_wait::{HostLock, StateLock};
 ///
 /// let state: StateLock<i32, HostLock> = StateLock::new(0);
-/// std::thread::scope(|scope| {
-///     scope.spawn(|| *state.lock() += 1);
-/// });
 /// ```
+///
+/// The host vouches for its threads: it wraps this lock in a type of its own, for which it implements both traits.
 pub struct HostLock {
-    /// Found true, it stops a call that comes back to a state which is in use further up on the same thread.
+    /// If it is true already, a caller further up on the same thread uses the state.
     held: Cell<bool>,
 }
 
@@ -144,34 +150,52 @@ fn in_use() -> ! {
     panic!("the state of a primitive is used within a use of it");
 }
 
-// SAFETY: `held` is true while a caller has the lock. All callers are on the thread that has a reference to it.
-unsafe impl RawLock for HostLock {
-    #[cfg(not(loom))]
-    const NEW: Self = HostLock {
-        held: Cell::new(false),
-    };
+impl Default for HostLock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
-    #[cfg(loom)]
-    fn new() -> Self {
+impl HostLock {
+    /// A free lock.
+    pub const fn new() -> Self {
         HostLock {
             held: Cell::new(false),
         }
     }
 
+    /// Takes the lock.
+    ///
+    /// # Panics
+    /// A caller further up has it.
     #[inline]
-    fn lock(&self) {
+    pub fn lock(&self) {
         if !self.try_lock() {
             in_use();
         }
     }
 
+    /// Takes the lock if no caller further up has it, and returns whether it did.
     #[inline]
-    fn try_lock(&self) -> bool {
+    pub fn try_lock(&self) -> bool {
         !self.held.replace(true)
     }
 
+    /// Gives the lock back.
     #[inline]
-    unsafe fn unlock(&self) {
+    pub fn unlock(&self) {
         self.held.set(false);
+    }
+}
+
+impl fmt::Debug for RawWordLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawWordLock").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for HostLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostLock").finish_non_exhaustive()
     }
 }

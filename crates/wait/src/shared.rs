@@ -5,15 +5,15 @@
 //! has what the thread wants, tells that this process died: the kernel itself changes it and wakes the thread.
 
 pub use interlock_os::futex::{MOST_SHARED_WORDS, SharedWord};
-use interlock_os::futex::{Returned, wake_shared as wake};
 
 use crate::block::{self, Sleeps};
 use crate::deadline::Deadline;
-use crate::observer::next_sequence;
 use crate::primitive::AtomicU32;
 use crate::primitive::global::{AtomicBool, Ordering};
-use crate::thread_id::ThreadId;
-use crate::trace_event::{Resource, Wait};
+use crate::resource::Resource;
+use crate::schedule::Returned;
+use crate::sleep;
+use crate::thread_ident::ThreadIdent;
 use crate::wait_context::WaitContext;
 use crate::wake::{Slept, Wake};
 
@@ -25,31 +25,24 @@ const LONGEST_NANOS: u64 = 1_000_000_000;
 /// `context` ends the wait.
 ///
 /// [`Wake::Notified`] says that a word had another value. The caller looks which: nothing was handed to it. The caller holds
-/// no internal lock. `holder` is the thread that has the resource, as far as that is known, for the observer.
+/// no internal lock. An observer can ask `resource` what the thread waits for.
 ///
 /// # Panics
 /// There is no word, or there are too many.
 pub fn block_shared(
     words: &[SharedWord<'_>],
-    resource: Resource,
-    holder: Option<ThreadId>,
+    resource: &dyn Resource,
     context: &mut WaitContext<'_>,
 ) -> Wake {
     assert!(!words.is_empty() && words.len() <= MOST_SHARED_WORDS);
-    let wait = || Wait {
-        thread: ThreadId::current(),
-        resource,
-        holder,
-        sequence: next_sequence(),
-    };
-    block::traced(wait, context, |context| {
+    block::traced(None, resource, context, |context| {
         block::until_notified(&Words(words), context)
     })
 }
 
 /// Wakes at most `most` threads, of whatever process, that sleep on `word`, which the caller has changed. Never blocks.
 pub fn wake_shared(word: &AtomicU32, most: u32) {
-    wake(word, most);
+    sleep::wake_shared(word, most);
 }
 
 /// The longest sleep on one word where the kernel can't watch several, in nanoseconds.
@@ -82,7 +75,7 @@ impl Sleeps for Words<'_> {
     }
 
     /// It may be another process's thread.
-    fn notifier(&self) -> Option<ThreadId> {
+    fn notifier(&self) -> Option<ThreadIdent> {
         None
     }
 
@@ -91,14 +84,11 @@ impl Sleeps for Words<'_> {
             // Relaxed: the switch stands for itself.
             let in_slices = self.0.len() > 1 && ONE_WORD_ONLY.load(Ordering::Relaxed);
             let soon = until.or_sooner(if in_slices { SLICE_NANOS } else { LONGEST_NANOS });
-            let returned = match self.0 {
-                [first, ..] if in_slices => block::sleep_on_shared_word(*first, soon),
-                [only] => block::sleep_on_shared_word(*only, soon),
-                words => block::sleep_on_shared_words(words, soon).unwrap_or_else(|| {
-                    sleep_on_one_word_only();
-                    Returned::Woken
-                }),
-            };
+            let watched = if in_slices { &self.0[..1] } else { self.0 };
+            let returned = sleep::sleep_on_shared(watched, soon).unwrap_or_else(|| {
+                sleep_on_one_word_only();
+                Returned::Woken
+            });
             if self.is_notified() {
                 return Slept::Notified(None);
             }

@@ -6,10 +6,11 @@ use interlock_os::{clock, thread};
 
 use crate::deadline::Deadline;
 use crate::primitive::global::{AtomicUsize, Ordering};
+use crate::schedule::scheduler;
 
-/// How many processors there are; asked for once, or by several threads at once, which get the same answer.
+/// How many processors there are. Asked once, or by several threads at once, which get the same answer.
 ///
-/// (Not a `OnceLock`: a fork could come while a thread fills it, and the child would wait for that thread for ever.)
+/// (Not a `OnceLock`: if another thread fills it during a fork, the child waits for ever.)
 pub(crate) fn processors() -> usize {
     static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
     // Relaxed: the number stands for itself.
@@ -24,13 +25,13 @@ pub(crate) fn processors() -> usize {
     }
 }
 
-/// The threads that spin for a notification now: always fewer than there are processors.
+/// The number of threads that spin for a notification: always smaller than the number of processors.
 static SPINNERS: AtomicUsize = AtomicUsize::new(0);
 
-/// The longest spin, in nanoseconds: about what it costs to sleep in the kernel and to be woken on an idle processor. Who
-/// spins that long in vain loses no more than half; who is notified meanwhile saves all of it.
+/// The longest spin, in nanoseconds: about the cost of a sleep in the kernel and a wake-up on an idle processor. A thread that
+/// spins that long and then sleeps takes at most twice the time. A thread that is notified meanwhile saves the whole cost.
 const LONGEST_NANOS: u32 = 50_000;
-/// A spin shorter than this is not worth its start: the thread sleeps at once, and tries a long one in so many waits.
+/// A shorter spin does not pay. The thread sleeps at once instead, and tries a long spin in one of `TRY_ONE_IN` waits.
 const SHORTEST_NANOS: u32 = 1_000;
 const TRY_ONE_IN: u32 = 64;
 
@@ -40,7 +41,7 @@ pub(crate) fn forget_spinners() {
     SPINNERS.store(0, Ordering::Relaxed);
 }
 
-/// What a thread has learnt about its waits.
+/// What a thread has learned from its waits.
 #[derive(Clone, Copy)]
 struct Experience {
     /// How long to spin next, in nanoseconds.
@@ -63,7 +64,7 @@ impl Experience {
         }
     }
 
-    /// What to do next time: a spin that paid is worth the longest, one in vain is worth half, an experiment nothing.
+    /// What to do next time: the longest spin after one that paid, and half of the budget after one that did not.
     fn after(self, came: bool) -> Self {
         let budget = if came { LONGEST_NANOS } else { self.budget / 2 };
         Experience { budget, skipped: 0 }
@@ -89,15 +90,16 @@ impl Drop for Place {
     }
 }
 
-/// Spins until `done`, for as long as has paid on this thread lately, unless `deadline` comes before that. Whether it came.
+/// Spins until `done`, for as long as it has paid on this thread lately, unless `deadline` comes before that. Returns whether
+/// `done` came true.
 ///
-/// Never spins on a single processor, nor when that would leave no processor for those who have work.
+/// Never spins on a single processor, nor if all other processors have a spinning thread already.
 pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
     if done() {
         return true;
     }
-    if cfg!(loom) {
-        // A model has no clock to learn from.
+    if cfg!(loom) || scheduler().is_some() {
+        // A model has no clock to learn from, and a scheduler runs another thread instead.
         return false;
     }
     let experience = EXPERIENCE.get();
@@ -117,11 +119,14 @@ pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
     came
 }
 
-/// Waits awake until `done`, for at most `nanos` nanoseconds; whether it came true.
+/// Waits awake until `done`, for at most `nanos` nanoseconds. Returns whether `done` came true.
 ///
-/// For an embedder that expects another thread to act in a moment. That thread may have been preempted by this very one,
-/// so it is given the processor again and again.
+/// For a host that expects another thread to act in a moment. The calling thread may have preempted that thread, so it yields
+/// its processor again and again.
 pub fn watch(nanos: u32, done: impl Fn() -> bool) -> bool {
+    if scheduler().is_some() {
+        return done();
+    }
     let end = clock::monotonic_nanos() + u64::from(nanos);
     loop {
         for _ in 0..8 {

@@ -1,5 +1,7 @@
 //! How long a wait may last, and what may end it early.
 
+use std::fmt;
+
 use crate::deadline::Deadline;
 use crate::wake::Slept;
 
@@ -44,9 +46,18 @@ impl WaitContext<'static> {
         }
     }
 
-    /// A thread without a host, which waits until notified, however long that takes.
+    /// A thread without a host, which waits until notified, however long that takes, or until an observer refuses the
+    /// wait.
     pub fn endless() -> Self {
         Self::until(Deadline::NEVER)
+    }
+
+    /// A thread without a host, whose wait nothing but a notification ends: for an operation that cannot fail.
+    pub fn uninterruptible() -> Self {
+        WaitContext {
+            insists: true,
+            ..Self::endless()
+        }
     }
 }
 
@@ -123,5 +134,13 @@ impl<'a> WaitContext<'a> {
                 false
             }
         }
+    }
+}
+
+impl fmt::Debug for WaitContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitContext")
+            .field("remaining", &self.deadline().remaining())
+            .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,12 @@
-//! Who waits for a thing, in order.
+//! The waiters of a resource, in order.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use crate::fork;
 use crate::primitive::Arc;
+use crate::resource::ResourceId;
+use crate::thread_ident::ThreadIdent;
 use crate::waiter::{Waiter, Wakeup, Wakeups};
 
 /// A queue of [`Waiter`]s, first in first out. A field among those that a [`WordLock`](crate::WordLock) guards.
@@ -15,12 +18,17 @@ pub struct WaitQueue {
     line: Option<Box<Line>>,
 }
 
+#[derive(Default)]
 struct Line {
     generation: u32,
+    /// The number of the resource, if an observer has heard of it.
+    id: Option<ResourceId>,
+    /// The thread that the waiters wait for, if the primitive has said so.
+    owner: Option<ThreadIdent>,
     waiters: VecDeque<Arc<Waiter>>,
 }
 
-/// A line that had more places than this is given back when it empties.
+/// The memory of a line with more places than this is freed when the line is empty.
 const PLACES_KEPT: usize = 16;
 
 impl WaitQueue {
@@ -29,13 +37,13 @@ impl WaitQueue {
         WaitQueue { line: None }
     }
 
-    /// Whether nobody has waited here lately: then nobody does now. Costs less than [`WaitQueue::is_empty`].
+    /// Whether the queue has not been used. Then it is empty. Costs less than [`WaitQueue::is_empty`].
     #[inline]
     pub fn is_unused(&self) -> bool {
         self.line.is_none()
     }
 
-    /// Whether nobody waits.
+    /// Whether there is no waiter.
     #[inline]
     pub fn is_empty(&self) -> bool {
         match &self.line {
@@ -44,7 +52,7 @@ impl WaitQueue {
         }
     }
 
-    /// How many wait.
+    /// How many waiters there are.
     pub fn len(&self) -> usize {
         if self.is_empty() {
             0
@@ -59,13 +67,13 @@ impl WaitQueue {
         self.line().waiters.push_back(waiter);
     }
 
-    /// Puts `waiter` at the head of the line: it was notified, and came too late.
+    /// Puts `waiter` at the head of the line. For a thread that was notified, and found that another one was faster.
     pub fn push_front(&mut self, waiter: Arc<Waiter>) {
         waiter.number();
         self.line().waiters.push_front(waiter);
     }
 
-    /// Whoever has waited longest.
+    /// The waiter that has waited longest.
     pub fn front(&self) -> Option<&Arc<Waiter>> {
         if self.is_empty() {
             None
@@ -76,9 +84,8 @@ impl WaitQueue {
 
     /// Notifies the first in line, if there is one. The caller runs the [`Wakeup`] after it released the lock.
     ///
-    /// If that thread may be in the handler of a signal, for who knows how long, the next is notified as well: the
-    /// handler may itself wait for what the notification is about. So whoever is notified looks whether there is something
-    /// for it.
+    /// If that thread may be in a signal handler, the next waiter is notified as well: the handler may take long, or wait for
+    /// this very notification. So each notified thread checks whether there is something for it.
     #[inline]
     pub fn notify_one(&mut self) -> Wakeup {
         if self.line.is_none() {
@@ -102,7 +109,8 @@ impl WaitQueue {
         wakeup
     }
 
-    /// Notifies the first `count` in line, or as many as there are; one that may be in a signal handler is notified too, and does not count.
+    /// Notifies the first `count` in line, or all if there are fewer. A waiter that may be in a signal handler is notified too,
+    /// and does not count.
     pub fn notify(&mut self, count: usize) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
@@ -132,7 +140,7 @@ impl WaitQueue {
         wakeups
     }
 
-    /// Takes `waiter` out of the line: it gave up. `false` when it is not there: a notifier was faster.
+    /// Takes `waiter`, which gives up, out of the line. Returns `false` if it is not there because it was notified.
     pub fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
         if self.is_empty() {
             return false;
@@ -146,32 +154,60 @@ impl WaitQueue {
         place.is_some()
     }
 
+    /// The number of the resource whose waiters these are, given to it now if it has none. For an observer.
+    pub fn id(&mut self) -> ResourceId {
+        *self.line().id.get_or_insert_with(ResourceId::fresh)
+    }
+
+    /// Says that the waiters wait for this thread. For a primitive that does not know it otherwise, while an observer is
+    /// registered.
+    pub fn set_owner(&mut self, owner: ThreadIdent) {
+        self.line().owner = Some(owner);
+    }
+
+    /// The thread that the waiters wait for, if the primitive has said so.
+    pub fn owner(&self) -> Option<ThreadIdent> {
+        self.line.as_ref()?.owner
+    }
+
+    /// Takes all waiters out without notifying them. The queue keeps its number.
+    #[must_use = "dropping the waiters may run user code, so do that under no lock"]
+    pub fn forget_waiters(&mut self) -> WaitQueue {
+        let forgotten = std::mem::take(self);
+        if let Some(id) = forgotten.line.as_ref().and_then(|line| line.id) {
+            self.line().id = Some(id);
+        }
+        forgotten
+    }
+
     fn line(&mut self) -> &mut Line {
         let generation = fork::generation();
-        if self
-            .line
-            .as_ref()
-            .is_some_and(|line| line.generation != generation)
-        {
-            // Forgotten, not dropped: a waker in it may be user code, and its thread is not in this process.
-            std::mem::forget(self.line.take());
-        }
-        self.line.get_or_insert_with(|| {
+        let line = self.line.get_or_insert_with(|| {
             Box::new(Line {
                 generation,
-                waiters: VecDeque::new(),
+                ..Line::default()
             })
-        })
+        });
+        if line.generation != generation {
+            line.generation = generation;
+            // Forgotten, not dropped: a waker in it may be user code, and its thread is not in this process.
+            std::mem::forget(std::mem::take(&mut line.waiters));
+        }
+        line
     }
 
     fn tidy(&mut self) {
-        if self
-            .line
-            .as_ref()
-            .is_some_and(|line| line.waiters.is_empty() && line.waiters.capacity() > PLACES_KEPT)
-        {
-            self.line = None;
+        if let Some(line) = &mut self.line {
+            if line.waiters.is_empty() && line.waiters.capacity() > PLACES_KEPT {
+                line.waiters = VecDeque::new();
+            }
         }
+    }
+}
+
+impl fmt::Debug for WaitQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitQueue").field("len", &self.len()).finish()
     }
 }
 
@@ -191,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_not_notified() {
+    fn a_waiter_that_leaves_is_not_notified() {
         let mut queue = WaitQueue::new();
         let a = Waiter::thread();
         queue.push_back(a.clone());

@@ -1,27 +1,29 @@
 //! One wait of one thread or task, and the wake-ups that end it.
 
+use std::fmt;
 use std::task::Waker;
 
 use crate::fork;
 use crate::observer::{Interest, next_sequence, observes};
 use crate::primitive::{Arc, AtomicU32, AtomicU64, Ordering};
-use crate::thread_id::ThreadId;
-use crate::trace_event::{Resource, Wait};
+#[cfg(not(loom))]
+use crate::sleep;
+use crate::thread_ident::ThreadIdent;
 
-/// Its thread is awake, and about to sleep: it has not slept yet.
+/// Its thread is awake, and has not slept yet.
 const WAITING: u32 = 0;
-/// Its thread woke without a notification and is elsewhere: perhaps in user code, the handler of a signal.
+/// Its thread woke without a notification, and may be in user code: the handler of a signal.
 const IN_HANDLER: u32 = 2;
-/// A notifier took it from its queue. Final, but for the next.
+/// A notifier took it from its queue. Final, unless `NOTIFIED_IN_HANDLER` follows.
 const NOTIFIED: u32 = 3;
-/// A notifier took it from its queue while its thread was elsewhere. Final.
+/// A notifier took it from its queue while its thread was `IN_HANDLER`. Final.
 const NOTIFIED_IN_HANDLER: u32 = 4;
 
 /// One wait: what stands in a [`WaitQueue`](crate::WaitQueue).
 ///
 /// State table of `state`:
 ///
-/// | from | to | who | when |
+/// | from | to | by | when |
 /// |---|---|---|---|
 /// | – | `WAITING` | the waiting thread | it is made |
 /// | `WAITING`, `IN_HANDLER` | `ASLEEP` | the waiting thread | before it sleeps |
@@ -29,13 +31,13 @@ const NOTIFIED_IN_HANDLER: u32 = 4;
 /// | `WAITING`, `ASLEEP`, `IN_HANDLER` | `NOTIFIED` | a notifier, under the lock of the queue | it takes the waiter out of the queue |
 /// | `NOTIFIED` | `NOTIFIED_IN_HANDLER` | the same notifier, at once | the state was `IN_HANDLER` |
 ///
-/// So a thread that is `IN_HANDLER` owns nothing that it does not know of: nobody hands a lock to it (see
-/// [`Waiter::was_in_handler`]), and the user code that it may be in can take the lock that it waits for.
+/// So no notifier hands a lock to a thread that is `IN_HANDLER` (see
+/// [`Waiter::was_in_handler`]), and a signal handler on that thread can take the very lock that the thread waits for.
 pub struct Waiter {
     state: AtomicU32,
     generation: u32,
     notifier: AtomicU64,
-    thread: ThreadId,
+    thread: ThreadIdent,
     /// When it took its place in line, if an observer wanted to know: see [`next_sequence`].
     sequence: AtomicU64,
     task: Option<Waker>,
@@ -63,7 +65,7 @@ impl Waiter {
             state: AtomicU32::new(WAITING),
             generation: fork::generation(),
             notifier: AtomicU64::new(0),
-            thread: ThreadId::current(),
+            thread: ThreadIdent::current(),
             sequence: AtomicU64::new(0),
             task,
             #[cfg(loom)]
@@ -72,11 +74,11 @@ impl Waiter {
     }
 
     /// The thread that waits (for a task: the one that made it wait).
-    pub fn thread_id(&self) -> ThreadId {
+    pub fn thread_ident(&self) -> ThreadIdent {
         self.thread
     }
 
-    /// Numbers it, if an observer of waits is there. For the queue that takes it, under that queue's lock.
+    /// Takes a sequence number if there is an observer of waits. Called under the lock of the queue that the waiter enters.
     #[inline]
     pub(crate) fn number(&self) {
         if observes(Interest::Waits) {
@@ -85,28 +87,19 @@ impl Waiter {
         }
     }
 
-    /// What an observer is told when its thread begins to wait.
-    pub(crate) fn wait_for(
-        &self,
-        resource: Resource,
-        holder: Option<ThreadId>,
-    ) -> impl FnOnce() -> Wait + '_ {
-        move || Wait {
-            thread: self.thread,
-            resource,
-            holder,
-            // Relaxed: see `number`.
-            sequence: self.sequence.load(Ordering::Relaxed),
-        }
+    /// When it took its place in line; 0 if no observer wanted to know.
+    pub(crate) fn sequence(&self) -> u64 {
+        // Relaxed: see `number`.
+        self.sequence.load(Ordering::Relaxed)
     }
 
-    /// Whether a task waits, which nobody can hand a lock to.
+    /// Whether a task waits. A lock cannot be handed to a task.
     pub(crate) fn is_task(&self) -> bool {
         self.task.is_some()
     }
 
-    /// Whether a notifier has taken this wait out of its queue while its thread was elsewhere, perhaps in user code. For
-    /// that notifier, who still holds the lock of the queue: it must not give the thread anything that this code may want.
+    /// Whether its thread may have been in a signal handler when it was notified. For the notifier, which still holds the lock
+    /// of the queue: it must not hand the thread a lock that the handler may want.
     pub fn was_in_handler(&self) -> bool {
         // Relaxed: the calling thread wrote it.
         self.state.load(Ordering::Relaxed) == NOTIFIED_IN_HANDLER
@@ -124,11 +117,11 @@ impl Waiter {
         self.generation == fork::generation()
     }
 
-    /// Who notified, if somebody did.
-    pub(crate) fn notifier(&self) -> Option<ThreadId> {
+    /// The thread that notified, if it was notified.
+    pub(crate) fn notifier(&self) -> Option<ThreadIdent> {
         // Relaxed: written before the swap in `notify`, which `is_notified` has acquired.
         let ident = self.notifier.load(Ordering::Relaxed);
-        (ident != 0).then_some(ThreadId::from_ident(ident))
+        (ident != 0).then_some(ThreadIdent::new(ident))
     }
 
     /// Says that the thread is about to sleep; `false` when it is notified and must not.
@@ -170,7 +163,7 @@ impl Waiter {
         // Relaxed: published by the swap below, to `notifier`.
         waiter
             .notifier
-            .store(ThreadId::current().ident(), Ordering::Relaxed);
+            .store(ThreadIdent::current().get(), Ordering::Relaxed);
         // AcqRel pairs with `is_notified` (the notifier's writes are seen) and with `change`.
         let was = waiter.state.swap(NOTIFIED, Ordering::AcqRel);
         if was == IN_HANDLER {
@@ -185,7 +178,7 @@ impl Waiter {
         match &self.task {
             Some(task) => task.wake_by_ref(),
             #[cfg(not(loom))]
-            None => interlock_os::futex::wake_one(&self.state),
+            None => sleep::wake(&self.state),
             #[cfg(loom)]
             None => self.bed.wake(),
         }
@@ -194,14 +187,14 @@ impl Waiter {
 
 /// The second half of a notification: the system call, or the task's waker.
 ///
-/// To be run after the lock of the queue is released: so nobody wakes up just to find it taken, and a waker, which is
-/// user code, runs under no internal lock.
+/// The notifier runs it after it has released the lock of the queue. So no thread wakes up to find that lock taken, and a
+/// waker, which is user code, runs under no internal lock.
 #[must_use = "the notified thread sleeps on until this is run"]
 #[derive(Default)]
 pub struct Wakeup(Option<Arc<Waiter>>);
 
 impl Wakeup {
-    /// Nobody to wake.
+    /// No thread to wake.
     pub const NOBODY: Wakeup = Wakeup(None);
 
     /// Wakes the notified thread or task, if it sleeps. Never blocks.
@@ -212,7 +205,7 @@ impl Wakeup {
 }
 
 impl Drop for Wakeup {
-    /// So that no notification gets lost when a task's waker panics in the midst of several wake-ups.
+    /// In `drop`, so that the other wake-ups run even if the waker of a task panics.
     #[inline]
     fn drop(&mut self) {
         if let Some(waiter) = self.0.take() {
@@ -238,5 +231,26 @@ impl Wakeups {
     #[inline]
     pub fn run(self) {
         self.0.into_iter().for_each(Wakeup::run);
+    }
+}
+
+impl fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter")
+            .field("thread", &self.thread_ident())
+            .field("is_notified", &self.is_notified())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Wakeup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wakeup").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Wakeups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wakeups").finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! How sleeps and waits end.
 
-use crate::thread_id::ThreadId;
+use crate::thread_ident::ThreadIdent;
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Wake {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slept {
     /// A notification came, from this thread if it is known.
-    Notified(Option<ThreadId>),
+    Notified(Option<ThreadIdent>),
     /// The time that was set for this sleep is over.
     TimedOut,
     /// A signal handler ran on this thread.

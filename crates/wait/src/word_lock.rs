@@ -2,16 +2,21 @@
 
 #![expect(unsafe_code, reason = "the value behind the lock under all locks")]
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+#[cfg(not(loom))]
+use crate::fork::fork_guarded;
+use crate::owners::{Owned, Owners};
 use crate::primitive::UnsafeCell;
 use crate::raw_lock::{RawLock, RawWordLock};
+use crate::thread_ident::ThreadIdent;
 
 /// A value under a [`RawWordLock`].
 pub type WordLock<T> = StateLock<T, RawWordLock>;
 
-/// The right to the value of a [`WordLock`], until dropped.
+/// Holds a [`WordLock`] until dropped, and gives access to the value.
 pub type WordLockGuard<'a, T> = StateGuard<'a, T, RawWordLock>;
 
 /// A value that one thread at a time may look at, for a few instructions: the state of a primitive.
@@ -72,7 +77,7 @@ impl<T, R: RawLock> StateLock<T, R> {
         self.raw.try_lock().then(|| StateGuard::new(self))
     }
 
-    /// The value, by the right of the only owner.
+    /// The value. The exclusive reference makes locking unnecessary.
     #[cfg(not(loom))]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -82,11 +87,6 @@ impl<T, R: RawLock> StateLock<T, R> {
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
-
-    /// The address that names this lock's object in reports.
-    pub fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
-    }
 }
 
 impl<T: Default, R: RawLock> Default for StateLock<T, R> {
@@ -95,7 +95,17 @@ impl<T: Default, R: RawLock> Default for StateLock<T, R> {
     }
 }
 
-/// The right to the value of a [`StateLock`], until dropped.
+impl<T: Owned, R: RawLock> Owners for StateLock<T, R> {
+    fn ask(&self) -> Vec<ThreadIdent> {
+        if R::covers_this_thread() {
+            self.lock().owners()
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+/// Holds a [`StateLock`] until dropped, and gives access to the value.
 #[must_use = "the lock is free again as soon as the guard is dropped"]
 pub struct StateGuard<'a, T, R: RawLock = RawWordLock> {
     lock: &'a StateLock<T, R>,
@@ -127,7 +137,7 @@ impl<T, R: RawLock> Deref for StateGuard<'_, T, R> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard is the only one, so nobody has a mutable reference but through it.
+        // SAFETY: this guard is the only one, so there is no mutable reference but through it.
         unsafe { &*self.lock.value.get() }
     }
 }
@@ -146,7 +156,7 @@ impl<T, R: RawLock> Deref for StateGuard<'_, T, R> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: this guard is the only one, so nobody has a mutable reference but through it; loom checks it.
+        // SAFETY: this guard is the only one, so there is no mutable reference but through it; loom checks it.
         self.lock.value.with(|value| unsafe { &*value })
     }
 }
@@ -156,5 +166,98 @@ impl<T, R: RawLock> DerefMut for StateGuard<'_, T, R> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this guard is the only one and is borrowed mutably, so the reference is unique; loom checks it.
         self.lock.value.with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+/// What threads lend to all others for as long as they do something, each with a note of type `N`.
+#[cfg(not(loom))]
+pub(crate) struct Loans<N>(WordLock<Vec<Loan<N>>>);
+
+#[cfg(not(loom))]
+struct Loan<N> {
+    ticket: u64,
+    note: N,
+    lent: Option<Lent>,
+}
+
+/// A reference to something that is lent, without its lifetime.
+#[cfg(not(loom))]
+struct Lent(*const dyn Owners);
+
+// SAFETY: it stands for a shared reference to a value that is `Sync`.
+#[cfg(not(loom))]
+unsafe impl Send for Lent {}
+
+#[cfg(not(loom))]
+impl<N: Send> Loans<N> {
+    pub(crate) const fn new() -> Self {
+        Loans(WordLock::new(Vec::new()))
+    }
+
+    /// Runs `meanwhile`. Until that is done, all threads can ask `owners`.
+    ///
+    /// `ticket` is this loan's alone.
+    pub(crate) fn during<Q>(
+        &self,
+        ticket: u64,
+        note: N,
+        owners: Option<&dyn Owners>,
+        meanwhile: impl FnOnce() -> Q,
+    ) -> Q {
+        // SAFETY: this forgets a lifetime. The reference is used only while the loan is in the list, and `Ends` takes it out
+        // before this function returns or unwinds. A host that ends a thread in here without unwinding keeps alive what the
+        // thread has borrowed, and `end` takes the loan out when the thread's own values are dropped.
+        let lent = owners
+            .map(|owners| Lent(unsafe { std::mem::transmute::<&dyn Owners, &'static dyn Owners>(owners) }));
+        fork_guarded(|| self.0.lock().push(Loan { ticket, note, lent }));
+        let _ends = Ends { loans: self, ticket };
+        meanwhile()
+    }
+
+    /// Looks at all loans, and asks what is lent. Under the lock of the list, so `look` calls nothing of a user's.
+    pub(crate) fn look<Q>(&self, look: impl Fn(&N, &dyn Fn() -> Vec<ThreadIdent>) -> Option<Q>) -> Vec<Q> {
+        fork_guarded(|| {
+            let loans = self.0.lock();
+            let visit = |loan: &Loan<N>| {
+                look(&loan.note, &|| {
+                    // SAFETY: the loan is in the list, whose lock is held here, and which it leaves before the value goes.
+                    loan.lent
+                        .as_ref()
+                        .map_or_else(Vec::new, |lent| unsafe { &*lent.0 }.ask())
+                })
+            };
+            loans.iter().filter_map(visit).collect()
+        })
+    }
+
+    /// Ends the loans that are over.
+    pub(crate) fn end(&self, is_over: impl Fn(&N) -> bool) {
+        fork_guarded(|| self.0.lock().retain(|loan| !is_over(&loan.note)));
+    }
+}
+
+/// The end of a loan.
+#[cfg(not(loom))]
+struct Ends<'a, N: Send> {
+    loans: &'a Loans<N>,
+    ticket: u64,
+}
+
+#[cfg(not(loom))]
+impl<N: Send> Drop for Ends<'_, N> {
+    fn drop(&mut self) {
+        fork_guarded(|| self.loans.0.lock().retain(|loan| loan.ticket != self.ticket));
+    }
+}
+
+impl<T, R: RawLock> fmt::Debug for StateLock<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateLock").finish_non_exhaustive()
+    }
+}
+
+impl<T: fmt::Debug, R: RawLock> fmt::Debug for StateGuard<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }

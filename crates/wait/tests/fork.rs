@@ -7,15 +7,8 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::{Counts, eventually};
-use interlock_wait::{
-    Deadline, Resource, ResourceKind, WaitContext, WaitQueue, Waiter, Wake, WordLock, block, fork,
-};
-
-const RESOURCE: Resource = Resource {
-    kind: ResourceKind::Event,
-    address: 0,
-};
+use common::{Anything, Counts, eventually};
+use interlock_wait::{Deadline, ThreadId, WaitContext, WaitQueue, Waiter, Wake, WordLock, block, fork};
 
 type Line = WordLock<WaitQueue>;
 
@@ -49,7 +42,7 @@ fn a_forked_child_finds_every_queue_empty() {
             line.lock().push_back(waiter.clone());
             let mut host = Counts(&sleeps);
             let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-            assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Notified);
+            assert_eq!(block(&waiter, &Anything, &mut context), Wake::Notified);
         });
         eventually(|| sleeps.load(Ordering::SeqCst) == 1);
         let foreign = Waiter::thread();
@@ -65,7 +58,7 @@ fn a_forked_child_finds_every_queue_empty() {
             queue.notify_one().run();
             drop(queue);
             // A wait that began in the parent ends: its queue is not there any more.
-            let ends = block(&foreign, RESOURCE, None, &mut WaitContext::endless()) == Wake::Notified;
+            let ends = block(&foreign, &Anything, &mut WaitContext::endless()) == Wake::Notified;
             empty
                 && not_there
                 && alone
@@ -109,4 +102,16 @@ fn work_that_excludes_forks_may_fork_itself_and_be_nested() {
     let forked = fork::fork_guarded(|| fork::fork_guarded(|| in_a_child(|| fork::fork_guarded(|| true))));
     assert!(forked);
     assert!(in_a_child(|| fork::fork_guarded(|| true)));
+}
+
+#[test]
+fn the_thread_that_forks_keeps_its_number() {
+    let me = ThreadId::current();
+    let other = std::thread::scope(|scope| scope.spawn(ThreadId::current).join().unwrap());
+    assert!(in_a_child(|| {
+        let newcomer = std::thread::spawn(ThreadId::current).join().unwrap();
+        me == ThreadId::current()
+            && me == ThreadId::of_ident(me.ident())
+            && newcomer.number() > other.number()
+    }));
 }

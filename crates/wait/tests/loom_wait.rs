@@ -11,17 +11,25 @@ use std::task::{Wake as Task, Waker};
 
 use hosts::Stops;
 use interlock_wait::{
-    Deadline, Host, Resource, ResourceKind, Slept, ThreadId, WaitContext, WaitQueue, Waiter, Wake, WordLock,
-    block,
+    Deadline, Host, Resource, ResourceId, ResourceKind, Slept, ThreadIdent, WaitContext, WaitQueue, Waiter,
+    Wake, WordLock, block,
 };
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-const RESOURCE: Resource = Resource {
-    kind: ResourceKind::Event,
-    address: 0,
-};
+/// What a model's thread waits for, whatever that is.
+struct Anything;
+
+impl Resource for Anything {
+    fn id(&self) -> ResourceId {
+        ResourceId::fresh()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Event
+    }
+}
 
 /// The smallest primitive: tokens, each for one thread.
 #[derive(Default)]
@@ -53,7 +61,7 @@ impl Tokens {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, RESOURCE, None, context);
+            let wake = block(&waiter, &Anything, context);
             let mut state = self.0.lock();
             let left = wake != Wake::Notified && state.waiters.remove(&waiter);
             assert_ne!(left, waiter.is_notified());
@@ -106,7 +114,7 @@ fn a_notification_reaches_one_waiter() {
             })
         });
         assert_eq!(
-            block(&waiters[1], RESOURCE, None, &mut WaitContext::endless()),
+            block(&waiters[1], &Anything, &mut WaitContext::endless()),
             Wake::Notified
         );
         // The second in line is notified second.
@@ -137,7 +145,7 @@ fn as_many_as_are_notified_go_on() {
 
 #[test]
 fn who_is_notified_sees_what_was_done_before() {
-    struct Sees(ThreadId);
+    struct Sees(ThreadIdent);
 
     impl Host for Sees {
         fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
@@ -162,13 +170,13 @@ fn who_is_notified_sees_what_was_done_before() {
                 plain.with_mut(|plain| unsafe { *plain = 1 });
                 let wakeup = queue.lock().notify_one();
                 wakeup.run();
-                ThreadId::current()
+                ThreadIdent::current()
             })
         };
         // The second thread of the model.
-        let mut host = Sees(ThreadId::from_ident(ThreadId::current().ident() + 2));
+        let mut host = Sees(ThreadIdent::new(ThreadIdent::current().get() + 2));
         let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-        assert_eq!(block(&waiter, RESOURCE, None, &mut context), Wake::Notified);
+        assert_eq!(block(&waiter, &Anything, &mut context), Wake::Notified);
         // SAFETY: as above: the notifier has written.
         assert_eq!(plain.with(|plain| unsafe { *plain }), 1);
         assert_eq!(notifier.join().unwrap(), host.0);
@@ -188,7 +196,7 @@ fn who_leaves_in_time_is_not_notified() {
                 wakeup.run();
             })
         };
-        let wake = block(&waiter, RESOURCE, None, &mut WaitContext::until(Deadline::PASSED));
+        let wake = block(&waiter, &Anything, &mut WaitContext::until(Deadline::PASSED));
         let left = wake != Wake::Notified && queue.lock().remove(&waiter);
         assert_ne!(left, waiter.is_notified());
         notifier.join().unwrap();
@@ -269,12 +277,12 @@ fn a_waiter_is_requeued(context: fn() -> WaitContext<'static>) {
                 wakeup.run();
             })
         };
-        let wake = block(&waiter, RESOURCE, None, &mut context());
+        let wake = block(&waiter, &Anything, &mut context());
         let left = wake != Wake::Notified && lines.first.lock().remove(&waiter);
         if !left {
             // Wherever it stands: it was notified, or will be.
             assert_eq!(
-                block(&waiter, RESOURCE, None, &mut WaitContext::endless()),
+                block(&waiter, &Anything, &mut WaitContext::endless()),
                 Wake::Notified
             );
             assert!(lines.second.lock().1);
@@ -330,8 +338,7 @@ fn nothing_is_given_to_a_thread_in_a_signal_handler() {
         let mut host = Handler(line.clone());
         let wake = block(
             &waiter,
-            RESOURCE,
-            None,
+            &Anything,
             &mut WaitContext::hosted(Deadline::PASSED, &mut host),
         );
         let mut state = line.lock();

@@ -14,15 +14,9 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Counts, Runs, eventually};
+use common::{Anything, Counts, Runs, eventually};
 use interlock_wait::{
-    Deadline, Resource, ResourceKind, SharedWord, WaitContext, Wake, block_shared, sleep_on_one_word_only,
-    wake_shared,
-};
-
-const RESOURCE: Resource = Resource {
-    kind: ResourceKind::Lock,
-    address: 0,
+    Deadline, SharedWord, WaitContext, Wake, block_shared, sleep_on_one_word_only, wake_shared,
 };
 
 /// What the kernel writes into the word of a robust mutex whose owner died, and what asks it to wake a waiter then.
@@ -137,7 +131,7 @@ fn on(word: &AtomicU32, expected: u32) -> SharedWord<'_> {
 }
 
 fn endless(words: &[SharedWord<'_>]) -> Wake {
-    block_shared(words, RESOURCE, None, &mut WaitContext::endless())
+    block_shared(words, &Anything, &mut WaitContext::endless())
 }
 
 /// All of them twice, in one test: the second time without `futex_waitv`, which is a switch for the whole process.
@@ -201,7 +195,7 @@ fn death(waiters: usize) {
                 let mut host = Counts(&sleeps);
                 let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
                 let words = [on(word, 1), on(life, expected)];
-                assert_eq!(block_shared(&words, RESOURCE, None, &mut context), Wake::Notified);
+                assert_eq!(block_shared(&words, &Anything, &mut context), Wake::Notified);
                 assert_ne!(life.load(Ordering::Acquire) & OWNER_DIED, 0);
             });
         }
@@ -227,18 +221,15 @@ fn a_deadline_and_a_host_end_the_wait() {
         let began = Instant::now();
         let soon = Duration::from_millis(80);
         let mut context = WaitContext::until(Deadline::after(soon));
-        assert_eq!(block_shared(words, RESOURCE, None, &mut context), Wake::TimedOut);
+        assert_eq!(block_shared(words, &Anything, &mut context), Wake::TimedOut);
         assert!(began.elapsed() >= soon);
         let mut passed = WaitContext::until(Deadline::PASSED);
-        assert_eq!(block_shared(words, RESOURCE, None, &mut passed), Wake::TimedOut);
+        assert_eq!(block_shared(words, &Anything, &mut passed), Wake::TimedOut);
         let mut host = Runs(|| true);
         let mut stopped = WaitContext::hosted(Deadline::NEVER, &mut host);
-        assert_eq!(
-            block_shared(words, RESOURCE, None, &mut stopped),
-            Wake::Interrupted
-        );
+        assert_eq!(block_shared(words, &Anything, &mut stopped), Wake::Interrupted);
     }
     page.word.store(1, Ordering::Release);
     let mut passed = WaitContext::until(Deadline::PASSED);
-    assert_eq!(block_shared(&words, RESOURCE, None, &mut passed), Wake::Notified);
+    assert_eq!(block_shared(&words, &Anything, &mut passed), Wake::Notified);
 }

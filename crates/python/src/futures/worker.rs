@@ -1,9 +1,10 @@
 //! The workers of an executor, and the state that they share with it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use interlock_pool::{Runner, WorkerToken};
 use interlock_queue::GetError;
+use interlock_wait::now;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
@@ -63,13 +64,13 @@ pub(crate) struct Worker {
 #[derive(Default)]
 struct Clock {
     until_now: Duration,
-    since: Option<Instant>,
+    since: Option<Duration>,
 }
 
 impl Clock {
     /// The clock may be running already: an error at the end of a task leaves work() early.
     fn begin(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
+        self.since.get_or_insert_with(now);
     }
 
     fn end(&mut self) {
@@ -78,7 +79,10 @@ impl Clock {
     }
 
     fn read(&self) -> Duration {
-        self.until_now + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+        self.until_now
+            + self
+                .since
+                .map_or(Duration::ZERO, |since| now().saturating_sub(since))
     }
 }
 

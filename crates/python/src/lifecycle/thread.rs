@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use interlock_wait::ThreadId;
+use interlock_wait::ThreadIdent;
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -22,20 +22,20 @@ const SLOTS: usize = 1024;
 /// value.)
 static DETACHED: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
 
-fn slot(thread: ThreadId) -> &'static AtomicBool {
+fn slot(thread: ThreadIdent) -> &'static AtomicBool {
     // Identities are addresses of thread stacks, so their low bits hardly differ.
-    let hash = (thread.ident() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = (thread.get() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     &DETACHED[(hash >> 54) as usize % SLOTS]
 }
 
 /// Records that the calling thread is now detached, or attached again.
 pub(crate) fn set_detached(detached: bool) {
     // Relaxed: a hint for watching threads; it orders nothing.
-    slot(ThreadId::current()).store(detached, Ordering::Relaxed);
+    slot(ThreadIdent::current()).store(detached, Ordering::Relaxed);
 }
 
 /// Returns a function that tells whether a thread is detached in a wait of ours: a hint.
-pub(crate) fn detached(thread: ThreadId) -> impl Fn() -> bool {
+pub(crate) fn detached(thread: ThreadIdent) -> impl Fn() -> bool {
     let slot = slot(thread);
     // Relaxed: see `set_detached`.
     move || slot.load(Ordering::Relaxed)

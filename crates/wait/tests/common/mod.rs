@@ -5,7 +5,20 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use interlock_wait::{Deadline, Host, Slept};
+use interlock_wait::{Deadline, Host, Resource, ResourceId, ResourceKind, Slept};
+
+/// What a test's thread waits for, whatever that is.
+pub(crate) struct Anything;
+
+impl Resource for Anything {
+    fn id(&self) -> ResourceId {
+        ResourceId::fresh()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Event
+    }
+}
 
 /// Waits until `condition` holds; fails the test if that takes a minute, more than the busiest machine needs.
 #[track_caller]

@@ -1,0 +1,42 @@
+//! Queues as an observer sees them.
+
+use interlock_wait::{RawLock, Resource, ResourceId, ResourceKind};
+
+use crate::queue::Queue;
+use crate::side::Side;
+use crate::store::Store;
+
+/// A queue, and what a thread waits for there.
+struct QueueResource<'a, S: Store, L: RawLock> {
+    queue: &'a Queue<S, L>,
+    kind: ResourceKind,
+}
+
+impl<S: Store, L: RawLock> Resource for QueueResource<'_, S, L> {
+    fn id(&self) -> ResourceId {
+        self.queue.state.lock().line(Side::Join).id()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        self.kind
+    }
+}
+
+impl<S: Store, L: RawLock> Queue<S, L> {
+    /// What a thread waits for that calls [`block`](interlock_wait::block()) after [`Queue::register`]. All sides of a
+    /// queue have the same number.
+    pub fn resource(&self, kind: ResourceKind) -> impl Resource + '_ {
+        QueueResource { queue: self, kind }
+    }
+}
+
+impl Side {
+    /// What a thread on this side waits for.
+    pub(crate) fn kind(self) -> ResourceKind {
+        match self {
+            Side::Get => ResourceKind::QueueGet,
+            Side::Put => ResourceKind::QueuePut,
+            Side::Join => ResourceKind::QueueJoin,
+        }
+    }
+}

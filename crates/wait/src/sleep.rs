@@ -1,0 +1,69 @@
+//! The one place that puts a thread to sleep, and wakes it: in the kernel, or as the scheduler wants it.
+
+use std::ptr;
+
+use interlock_os::clock;
+use interlock_os::futex::{self, MOST_SHARED_WORDS, Returned, SharedWord};
+
+use crate::deadline::Deadline;
+use crate::primitive::AtomicU32;
+use crate::primitive::global::Ordering;
+use crate::schedule::scheduler;
+
+/// Sleeps while `word` is as `expected`. Returns early for whatever reason the kernel or the scheduler finds.
+#[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
+pub(crate) fn sleep(word: &AtomicU32, expected: u32, until: Deadline) -> Returned {
+    match scheduler() {
+        None => futex::wait(word, expected, until.nanos()),
+        // Acquire pairs with the notifier's change of the word, which the caller looks for when this returns.
+        Some(scheduler) => scheduler.park(&[place(word)], until.nanos(), &|| {
+            word.load(Ordering::Acquire) == expected
+        }),
+    }
+}
+
+/// Wakes the thread that sleeps on `word`. Never blocks, unless the scheduler lets another thread run first.
+pub(crate) fn wake(word: &AtomicU32) {
+    // The thread may have gone to sleep before there was a scheduler.
+    futex::wake_one(word);
+    if let Some(scheduler) = scheduler() {
+        scheduler.unpark(place(word), 1);
+    }
+}
+
+/// Sleeps while all of `words`, in shared memory, are as expected. `None` if the kernel can't watch so many.
+pub(crate) fn sleep_on_shared(words: &[SharedWord<'_>], until: Deadline) -> Option<Returned> {
+    if let Some(scheduler) = scheduler() {
+        let mut places = [0; MOST_SHARED_WORDS];
+        for (place, shared) in places.iter_mut().zip(words) {
+            *place = self::place(shared.word);
+        }
+        // Acquire pairs with the Release of the thread that changes the word.
+        let still = || (words.iter()).all(|shared| shared.word.load(Ordering::Acquire) == shared.expected);
+        return Some(scheduler.park(&places[..words.len()], until.nanos(), &still));
+    }
+    match words {
+        [only] => Some(futex::wait_shared(*only, until.nanos())),
+        words => futex::wait_any_shared(words, until.nanos()),
+    }
+}
+
+/// Wakes at most `most` threads, of whatever process, that sleep on `word`.
+pub(crate) fn wake_shared(word: &AtomicU32, most: u32) {
+    futex::wake_shared(word, most);
+    if let Some(scheduler) = scheduler() {
+        scheduler.unpark(place(word), most);
+    }
+}
+
+/// Sleeps for about `nanos` nanoseconds of real time: the last resort of a thread that waits for a lock word, whose holder
+/// is running.
+#[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
+pub(crate) fn nap(nanos: u64) {
+    let word = AtomicU32::new(0);
+    futex::wait(&word, 0, Some(clock::monotonic_nanos() + nanos));
+}
+
+fn place(word: &AtomicU32) -> usize {
+    ptr::from_ref(word).addr()
+}

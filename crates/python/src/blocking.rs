@@ -19,8 +19,9 @@ fn watch_notifier(notifier: Option<ThreadIdent>) {
     if cfg!(Py_GIL_DISABLED) {
         return;
     }
-    if let Some(notifier) = notifier {
-        watch(WATCH_NANOS, thread::detached(notifier));
+    if let Some(notifier) = notifier.map(thread::Slot::of) {
+        let seen = notifier.pays_to_watch() && watch(WATCH_NANOS, || notifier.is_detached());
+        notifier.remember(seen);
     }
 }
 

@@ -17,11 +17,13 @@ mod sealed {
     use interlock_wait::{RawLock, ResourceKind};
 
     use crate::error::NotHeld;
-    use crate::fairness::OwnerLock;
+    use crate::fairness::{Again, OwnerLock};
 
     pub trait Sealed {
         /// What excludes the users of the lock's state from each other.
         type Raw: RawLock;
+        /// How many times the lock can be acquired again.
+        type Again: Again;
 
         /// Whether the calling thread may release the lock.
         fn is_held(&self) -> bool;
@@ -29,7 +31,7 @@ mod sealed {
         fn surrender(&self) -> Result<usize, NotHeld>;
         /// Sets how many times the lock, just taken back, is held.
         fn restore(&self, count: usize);
-        fn owned(&self) -> &OwnerLock<Self::Raw>;
+        fn owned(&self) -> &OwnerLock<Self::Raw, Self::Again>;
         fn kind(&self) -> ResourceKind;
     }
 }
@@ -42,6 +44,7 @@ impl<R: RawLock> Exclusive for RLock<R> {}
 
 impl<R: RawLock> sealed::Sealed for Lock<R> {
     type Raw = R;
+    type Again = ();
 
     fn is_held(&self) -> bool {
         self.is_locked()
@@ -53,7 +56,7 @@ impl<R: RawLock> sealed::Sealed for Lock<R> {
 
     fn restore(&self, _count: usize) {}
 
-    fn owned(&self) -> &OwnerLock<R> {
+    fn owned(&self) -> &OwnerLock<R, ()> {
         Lock::owned(self)
     }
 
@@ -64,6 +67,7 @@ impl<R: RawLock> sealed::Sealed for Lock<R> {
 
 impl<R: RawLock> sealed::Sealed for RLock<R> {
     type Raw = R;
+    type Again = usize;
 
     fn is_held(&self) -> bool {
         self.is_owned()
@@ -77,7 +81,7 @@ impl<R: RawLock> sealed::Sealed for RLock<R> {
         self.set_count(count);
     }
 
-    fn owned(&self) -> &OwnerLock<R> {
+    fn owned(&self) -> &OwnerLock<R, usize> {
         RLock::owned(self)
     }
 

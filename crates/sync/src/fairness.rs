@@ -26,6 +26,13 @@ const WATCHED: u64 = 1;
 /// The least time between two hand-overs.
 const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 
+/// How many times a lock can be acquired again: a number, or `()` for a lock that can't be.
+pub trait Again: Default + Send {}
+
+impl Again for () {}
+
+impl Again for usize {}
+
 /// The state of a lock. State table of `owner` (beside it, `WATCHED` may be set):
 ///
 /// | from | to | by | when |
@@ -34,10 +41,17 @@ const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 /// | a thread | `FREE` | any thread | it releases, and notifies the first in line, if any, to try |
 /// | a thread | the first in line | any thread | it releases, `next_handover` has passed, and there are no `newcomers` |
 #[derive(Debug)]
-pub struct Ownership {
+pub struct Ownership<A> {
     owner: u64,
-    /// How many times the owner has acquired the lock again and not yet released it.
-    pub(crate) again: usize,
+    /// How many times the owner has acquired the lock again and not yet released it; nothing for a lock that can't be.
+    pub(crate) again: A,
+    /// What a lock needs once it was contended. Most locks never are, and programs have many of them.
+    line: Option<Box<Line>>,
+}
+
+/// The threads that wait for a lock, and what decides whether a release hands it over to one of them.
+#[derive(Debug)]
+struct Line {
     waiters: WaitQueue,
     /// The earliest time of the next hand-over.
     next_handover: Deadline,
@@ -46,12 +60,9 @@ pub struct Ownership {
     newcomers: usize,
 }
 
-impl Ownership {
-    #[cfg_attr(loom, allow(dead_code, reason = "loom's locks are not const"))]
-    pub(crate) const fn new() -> Self {
-        Ownership {
-            owner: FREE,
-            again: 0,
+impl Default for Line {
+    fn default() -> Self {
+        Line {
             waiters: WaitQueue::new(),
             #[cfg(not(loom))]
             next_handover: Deadline::PASSED,
@@ -60,16 +71,24 @@ impl Ownership {
             newcomers: 0,
         }
     }
+}
 
+/// What a free lock has for an owner: a flag if an observer wants to hear of acquisitions at this moment.
+fn free() -> u64 {
+    if observes(Interest::Acquisitions) {
+        WATCHED
+    } else {
+        FREE
+    }
+}
+
+impl<A: Default> Ownership<A> {
     /// A free lock, watched if an observer is registered at this moment.
     pub(crate) fn watched_if_observed() -> Self {
         Ownership {
-            owner: if observes(Interest::Acquisitions) {
-                WATCHED
-            } else {
-                FREE
-            },
-            ..Self::new()
+            owner: free(),
+            again: A::default(),
+            line: None,
         }
     }
 
@@ -107,20 +126,21 @@ impl Ownership {
 
     fn give(&mut self, ident: u64) {
         self.owner = ident | (self.owner & WATCHED);
-        self.again = 0;
+        self.again = A::default();
     }
 
     /// Notifies the first waiter in line, and frees the lock or, if a hand-over is due, hands it to that waiter.
     ///
     /// A thread that is running a signal handler is only notified: the handler may want the lock.
     fn pass_on(&mut self) -> Wakeup {
-        let heir = self.waiters.front().cloned();
-        let wakeup = self.waiters.notify_one();
-        let may_inherit = self.newcomers == 0;
-        self.newcomers = self.newcomers.saturating_sub(1);
-        match heir.filter(|heir| may_inherit && self.next_handover.has_passed() && !heir.was_in_handler()) {
+        let line = self.line.get_or_insert_default();
+        let heir = line.waiters.front().cloned();
+        let wakeup = line.waiters.notify_one();
+        let may_inherit = line.newcomers == 0;
+        line.newcomers = line.newcomers.saturating_sub(1);
+        match heir.filter(|heir| may_inherit && line.next_handover.has_passed() && !heir.was_in_handler()) {
             Some(heir) => {
-                self.next_handover = Deadline::after(BETWEEN_HANDOVERS);
+                line.next_handover = Deadline::after(BETWEEN_HANDOVERS);
                 self.give(heir.thread_ident().get());
             }
             None => self.give(FREE),
@@ -128,8 +148,12 @@ impl Ownership {
         wakeup
     }
 
+    fn waiters(&mut self) -> &mut WaitQueue {
+        &mut self.line.get_or_insert_default().waiters
+    }
+
     pub(crate) fn id(&mut self) -> ResourceId {
-        self.waiters.id()
+        self.waiters().id()
     }
 
     #[cold]
@@ -142,12 +166,13 @@ impl Ownership {
 
     /// Frees the lock, and takes out its waiters, which the caller drops under no lock.
     pub(crate) fn reset(&mut self) -> WaitQueue {
-        let forgotten = self.waiters.forget_waiters();
-        let waiters = std::mem::take(&mut self.waiters);
-        *self = Ownership {
-            waiters,
-            ..Self::watched_if_observed()
+        let before = self.line.take().map(|line| line.waiters);
+        *self = Self::watched_if_observed();
+        let Some(mut waiters) = before else {
+            return WaitQueue::new();
         };
+        let forgotten = waiters.forget_waiters();
+        *self.waiters() = waiters;
         forgotten
     }
 
@@ -158,7 +183,7 @@ impl Ownership {
     /// Whether a release only has to mark the lock free. The fast path of every release.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.owner & WATCHED == 0 && self.waiters.is_empty()
+        self.owner & WATCHED == 0 && self.line.as_ref().is_none_or(|line| line.waiters.is_empty())
     }
 
     #[inline]
@@ -168,21 +193,21 @@ impl Ownership {
 }
 
 /// The state of a lock under its word lock. The functions below are the slow paths.
-pub(crate) type OwnerLock<R> = StateLock<Ownership, R>;
+pub(crate) type OwnerLock<R, A> = StateLock<Ownership<A>, R>;
 
-impl Owned for Ownership {
+impl<A: Again> Owned for Ownership<A> {
     fn owners(&self) -> Vec<ThreadIdent> {
         self.owner().into_iter().collect()
     }
 }
 
 /// A lock as an observer sees it.
-struct Contended<'a, R: RawLock> {
-    owned: &'a OwnerLock<R>,
+struct Contended<'a, R: RawLock, A> {
+    owned: &'a OwnerLock<R, A>,
     kind: ResourceKind,
 }
 
-impl<R: RawLock> Resource for Contended<'_, R> {
+impl<R: RawLock, A: Again> Resource for Contended<'_, R, A> {
     fn id(&self) -> ResourceId {
         self.owned.lock().id()
     }
@@ -205,7 +230,7 @@ struct Numbers {
 
 /// Takes the lock if it is free, watched or not. Never waits.
 #[cold]
-pub(crate) fn try_acquire_slow<R: RawLock>(owned: &OwnerLock<R>, kind: ResourceKind) -> bool {
+pub(crate) fn try_acquire_slow<R: RawLock, A: Again>(owned: &OwnerLock<R, A>, kind: ResourceKind) -> bool {
     let me = ThreadIdent::current();
     let mut state = owned.lock();
     let taken = state.take(me);
@@ -217,8 +242,8 @@ pub(crate) fn try_acquire_slow<R: RawLock>(owned: &OwnerLock<R>, kind: ResourceK
 
 /// Takes the lock. Waits for it until `context` ends the wait.
 #[cold]
-pub(crate) fn acquire_slow<R: RawLock>(
-    owned: &OwnerLock<R>,
+pub(crate) fn acquire_slow<R: RawLock, A: Again>(
+    owned: &OwnerLock<R, A>,
     kind: ResourceKind,
     context: &mut WaitContext<'_>,
 ) -> Result<(), WaitError> {
@@ -227,7 +252,7 @@ pub(crate) fn acquire_slow<R: RawLock>(
     let mut state = owned.lock();
     let taken = state.take(me);
     if !taken {
-        state.waiters.push_back(waiter.clone());
+        state.waiters().push_back(waiter.clone());
     }
     let numbers = (taken && state.is_watched()).then(|| state.numbers());
     drop(state);
@@ -250,8 +275,8 @@ fn report_acquired(kind: ResourceKind, numbers: Option<Numbers>) {
 }
 
 /// Takes the lock for the calling thread, whose `waiter` is in the line or was in it until it was notified.
-pub(crate) fn acquire_enrolled<R: RawLock>(
-    owned: &OwnerLock<R>,
+pub(crate) fn acquire_enrolled<R: RawLock, A: Again>(
+    owned: &OwnerLock<R, A>,
     kind: ResourceKind,
     mut waiter: Arc<Waiter>,
     context: &mut WaitContext<'_>,
@@ -266,14 +291,14 @@ pub(crate) fn acquire_enrolled<R: RawLock>(
 }
 
 /// Decides what a waiter that woke does: it has the lock, it gives up, or (`None`) it lines up again at the head.
-fn settle<R: RawLock>(
-    owned: &OwnerLock<R>,
+fn settle<R: RawLock, A: Again>(
+    owned: &OwnerLock<R, A>,
     me: ThreadIdent,
     wake: Wake,
     waiter: &mut Arc<Waiter>,
 ) -> Option<Result<Option<Numbers>, WaitError>> {
     let mut state = owned.lock();
-    let notified = wake == Wake::Notified || !state.waiters.remove(waiter);
+    let notified = wake == Wake::Notified || !state.waiters().remove(waiter);
     match wake {
         Wake::Interrupted if notified => {
             // A notified waiter that leaves passes on the lock, if it was handed over, and the notification.
@@ -296,7 +321,7 @@ fn settle<R: RawLock>(
         Wake::TimedOut => Some(Err(WaitError::TimedOut)),
         Wake::Notified => {
             *waiter = Waiter::thread();
-            state.waiters.push_front(waiter.clone());
+            state.waiters().push_front(waiter.clone());
             None
         }
     }
@@ -304,7 +329,10 @@ fn settle<R: RawLock>(
 
 /// Releases the lock, whichever thread owns it.
 #[cold]
-pub(crate) fn release_slow<R: RawLock>(owned: &OwnerLock<R>, kind: ResourceKind) -> Result<(), NotHeld> {
+pub(crate) fn release_slow<R: RawLock, A: Again>(
+    owned: &OwnerLock<R, A>,
+    kind: ResourceKind,
+) -> Result<(), NotHeld> {
     let mut state = owned.lock();
     let Some(owner) = state.owner() else {
         return Err(NotHeld);
@@ -328,15 +356,21 @@ pub(crate) fn release_slow<R: RawLock>(owned: &OwnerLock<R>, kind: ResourceKind)
 
 /// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released. If it
 /// is free, which is against the rules, wakes the first in line to take it.
-pub(crate) fn requeue<R: RawLock>(owned: &OwnerLock<R>, count: usize, from: &mut WaitQueue) -> Wakeups {
+pub(crate) fn requeue<R: RawLock, A: Again>(
+    owned: &OwnerLock<R, A>,
+    count: usize,
+    from: &mut WaitQueue,
+) -> Wakeups {
     let mut state = owned.lock();
-    let only_newcomers = state.waiters.len() <= state.newcomers;
-    let mut wakeups = from.requeue(count, &mut state.waiters);
+    let is_free = state.is_free();
+    let line = state.line.get_or_insert_default();
+    let only_newcomers = line.waiters.len() <= line.newcomers;
+    let mut wakeups = from.requeue(count, &mut line.waiters);
     if only_newcomers {
-        state.newcomers = state.waiters.len();
+        line.newcomers = line.waiters.len();
     }
-    if state.is_free() {
-        wakeups.push(state.waiters.notify_one());
+    if is_free {
+        wakeups.push(line.waiters.notify_one());
     }
     wakeups
 }

@@ -30,7 +30,7 @@ use crate::guard::{Guard, Guarded, Release};
 /// assert!(!lock.is_locked());
 /// ```
 pub struct Lock<R: RawLock = RawWordLock> {
-    owned: OwnerLock<R>,
+    owned: OwnerLock<R, ()>,
 }
 
 impl Lock {
@@ -123,7 +123,7 @@ impl<R: RawLock> Lock<R> {
         self.owned.lock().owner()
     }
 
-    pub(crate) fn owned(&self) -> &OwnerLock<R> {
+    pub(crate) fn owned(&self) -> &OwnerLock<R, ()> {
         &self.owned
     }
 

@@ -25,7 +25,7 @@ use crate::guard::{Guard, Guarded, Release};
 /// assert!(lock.release().is_err());
 /// ```
 pub struct RLock<R: RawLock = RawWordLock> {
-    owned: OwnerLock<R>,
+    owned: OwnerLock<R, usize>,
 }
 
 /// The state of a lock before [`RLock::release_all`], from which [`RLock::restore_with`] takes it back.
@@ -208,7 +208,7 @@ impl<R: RawLock> RLock<R> {
         state.owner().map(|owner| (owner, state.again.saturating_add(1)))
     }
 
-    pub(crate) fn owned(&self) -> &OwnerLock<R> {
+    pub(crate) fn owned(&self) -> &OwnerLock<R, usize> {
         &self.owned
     }
 

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use interlock_wait::ThreadIdent;
-use interlock_wait::primitive::global::{AtomicBool, Ordering};
+use interlock_wait::primitive::global::{AtomicBool, AtomicU32, Ordering};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
@@ -18,27 +18,67 @@ thread_local! {
 /// Threads whose identities hash to the same slot share it. A collision costs a few microseconds, but is harmless.
 const SLOTS: usize = 1024;
 
-/// Whether the thread of a slot is detached in one of our waits. (The slot of a thread that has ended keeps its last
-/// value.)
-static DETACHED: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
+static THREADS: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
 
-fn slot(thread: ThreadIdent) -> &'static AtomicBool {
-    // Identities are addresses of thread stacks, so their low bits hardly differ.
-    let hash = (thread.get() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    &DETACHED[(hash >> 54) as usize % SLOTS]
+/// What other threads are told of a thread: hints. (The slot of a thread that has ended keeps its last values.)
+pub(crate) struct Slot {
+    /// Whether it is detached in one of our waits.
+    detached: AtomicBool,
+    /// How many threads that it notified have watched in vain for it to detach, or did not watch for that reason, since one
+    /// of them last saw it.
+    in_vain: AtomicU32,
+}
+
+/// After so many vain watches, threads watch one time in `WATCH_ONE_IN` only: the notifier seldom waits here itself.
+const VAIN_WATCHES: u32 = 2;
+const WATCH_ONE_IN: u32 = 32;
+
+impl Slot {
+    const fn new() -> Self {
+        Slot {
+            detached: AtomicBool::new(false),
+            in_vain: AtomicU32::new(0),
+        }
+    }
+
+    /// The slot of a thread.
+    pub(crate) fn of(thread: ThreadIdent) -> &'static Self {
+        // Identities are addresses of thread stacks, so their low bits hardly differ.
+        let hash = (thread.get() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        &THREADS[(hash >> 54) as usize % SLOTS]
+    }
+
+    /// Whether the thread is detached in a wait of ours.
+    pub(crate) fn is_detached(&self) -> bool {
+        // Relaxed: a hint; it orders nothing.
+        self.detached.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is likely to detach in a moment.
+    pub(crate) fn pays_to_watch(&self) -> bool {
+        // Relaxed: as above.
+        let in_vain = self.in_vain.load(Ordering::Relaxed);
+        in_vain < VAIN_WATCHES || in_vain.is_multiple_of(WATCH_ONE_IN)
+    }
+
+    /// Remembers whether a thread that it notified saw it detach.
+    pub(crate) fn remember(&self, seen: bool) {
+        // Relaxed: as above. A count that another thread changes at the same time may lose a step.
+        let in_vain = self.in_vain.load(Ordering::Relaxed);
+        let next = if seen { 0 } else { in_vain.wrapping_add(1) };
+        if next != in_vain {
+            // Relaxed: as above.
+            self.in_vain.store(next, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Records that the calling thread is now detached, or attached again.
 pub(crate) fn set_detached(detached: bool) {
     // Relaxed: a hint for watching threads; it orders nothing.
-    slot(ThreadIdent::current()).store(detached, Ordering::Relaxed);
-}
-
-/// Returns a function that tells whether a thread is detached in a wait of ours: a hint.
-pub(crate) fn detached(thread: ThreadIdent) -> impl Fn() -> bool {
-    let slot = slot(thread);
-    // Relaxed: see `set_detached`.
-    move || slot.load(Ordering::Relaxed)
+    Slot::of(ThreadIdent::current())
+        .detached
+        .store(detached, Ordering::Relaxed);
 }
 
 /// In the child of a fork: the thread that forked is the main thread there, and attached.

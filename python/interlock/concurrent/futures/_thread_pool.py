@@ -153,13 +153,15 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             return
         if held is not None:
             held.wait_for_none()
-        if self._work_queue.qsize() and not self._threads:
+        if not self._threads and self._work_queue.qsize():
             self._interlock_start_worker()  # the submitting thread is about to do the same
-        for _ in range(2):  # a late submit() may start a thread meanwhile
+        joined: set[Any] = set()
+        while len(joined) < len(self._threads):  # a late submit() may start a thread meanwhile
             with self._shutdown_lock:
-                threads = list(self._threads)
+                threads = self._threads.difference(joined)
             for thread in threads:
                 thread.join()
+            joined |= threads
 
     # Beyond the standard library.
 

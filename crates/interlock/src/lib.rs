@@ -133,7 +133,7 @@
 //!
 //! A [`Lock`](sync::Lock) is Python's: it guards nothing by itself, and any thread may release it. It is released by a
 //! call, or at the end of a scope by its [`Guard`](sync::Guard). All locks are eventually fair: every half millisecond, a
-//! release gives the lock to the first in line, whoever else wants it.
+//! release gives the lock to the first thread in line, even if others try to take it.
 //!
 //! ```
 //! use interlock::sync::RLock;
@@ -166,7 +166,7 @@
 //!         let mut state = self.0.lock();
 //!         state.0 = true;
 //!         let wakeups = state.1.notify_all();
-//!         // Who wakes up should not find the lock taken.
+//!         // A thread that wakes up should not find the lock taken.
 //!         drop(state);
 //!         wakeups.run();
 //!     }
@@ -244,8 +244,8 @@ pub mod sync {
 
 /// A pool of threads, and tasks with results.
 ///
-/// Results can be waited for in any order, and for a limited time. What waits for a worker can be bounded: then whoever
-/// submits too much waits for room.
+/// Results can be waited for in any order, and for a limited time. The number of tasks that wait for a worker can be bounded:
+/// then a thread that submits more waits for room.
 ///
 /// ```
 /// use std::time::Duration;

@@ -396,7 +396,7 @@ fn a_task_is_woken_once_and_under_no_lock() {
 
     impl Task for Counts {
         fn wake(self: std::sync::Arc<Self>) {
-            // Whoever wakes the task must have released the lock: it is not reentrant.
+            // The thread that wakes the task must have released the lock: it is not reentrant.
             assert!(self.queue.lock().is_empty());
             self.woken.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }

@@ -30,8 +30,8 @@ pub(crate) type Running<'a> = interlock_pool::Running<'a, Raw>;
 pub(crate) type DelayQueue<T> = interlock_pool::DelayQueue<T, Raw>;
 pub(crate) type ReorderBuffer<T> = interlock_pool::ReorderBuffer<T, Raw>;
 
-/// A detached thread cannot get at a primitive of an object. This does not compile if a reference to one could be carried into
-/// `Python::detach`: then both implementations fit.
+/// No reference to a primitive of an object can be carried into `Python::detach`. If it could, this would not compile,
+/// because both implementations would fit.
 #[cfg(not(Py_GIL_DISABLED))]
 const _: fn() = {
     trait StaysAttached<Answer> {

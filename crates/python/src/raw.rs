@@ -1,8 +1,8 @@
-//! Access to classes, attributes, a plain call and the compiler, for which PyO3 has no API, or only a slower one.
+//! Access to classes, attributes, the compiler and the interpreter's lock, for which PyO3 has no API, or a slower one.
 
 #![expect(
     unsafe_code,
-    reason = "classes, attributes, a plain call and the compiler, as the interpreter has them"
+    reason = "classes, attributes, the compiler and the lock, as the interpreter has them"
 )]
 
 use std::ffi::{CString, c_int};
@@ -231,7 +231,7 @@ pub(crate) fn small_int_item(item: &Py<PyAny>) -> Option<i64> {
     small_int(item.bind(unsafe { Python::assume_attached() }))
 }
 
-/// The raw lock of the engine's state on a build with a GIL: the interpreter's own lock. It is not `Sync`: see [`Attached`].
+/// The raw lock of the engine's state on a build with a GIL: the interpreter's own. It is not `Sync`: see [`Attached`].
 #[cfg(not(Py_GIL_DISABLED))]
 pub(crate) struct InterpreterLock(HostLock);
 
@@ -265,17 +265,16 @@ unsafe impl RawLock for InterpreterLock {
     }
 }
 
-/// A value for attached threads, such as a primitive whose state is under the interpreter's lock. All threads may hold it;
-/// to use it takes a proof of attachment.
+/// A value for attached threads, such as a primitive whose state is under the interpreter's lock. Any thread may hold
+/// it; using it takes a proof of attachment.
 ///
-/// The proof holds while the thread sleeps detached, too, and then `&T` must stay behind. It does: what a closure takes into
-/// `Python::detach` has to be `Send`, and `&T` is not if `T` is not `Sync`. (Only a wrapper that promises `Send` without
-/// having it gets around that, as around PyO3's own tokens.)
+/// A thread that detaches leaves its `&T` behind: what a closure takes into `Python::detach` has to be `Send`, and `&T`
+/// is not, unless `T` is `Sync`. (A wrapper that claims to be `Send` gets around that, as around PyO3's token.)
 #[derive(Default)]
 pub(crate) struct Attached<T>(T);
 
-// SAFETY: only attached threads get at the value, which on this build means threads with the interpreter's lock. It orders
-// their steps, so sharing moves the value between threads, for which `T: Send` is enough.
+// SAFETY: only attached threads get at the value, which on this build means threads with the interpreter's lock. It
+// orders their steps, so sharing moves the value between threads, for which `T: Send` is enough.
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl<T: Send> Sync for Attached<T> {}
 

@@ -20,9 +20,9 @@ const HELD: u32 = 1;
 
 /// Excludes the users of a primitive's state from each other.
 ///
-/// Primitives and queues are generic over it. [`RawWordLock`] is for threads that run at once. A host that runs one thread
-/// at a time has a raw lock of its own, made of a [`HostLock`]. That need not be [`Sync`]; then neither are the primitives
-/// over it, and the host decides which of its threads come to them.
+/// Primitives and queues are generic over it. [`RawWordLock`] is for threads that run at once. A host that runs one
+/// thread at a time has a raw lock of its own, made of a [`HostLock`]. That need not be [`Sync`]; then neither are the
+/// primitives over it, and the host decides which of its threads come to them.
 ///
 /// # Safety
 /// - After `lock`, or after `try_lock` returned true, no other call gets the lock before `unlock`.
@@ -139,7 +139,8 @@ impl RawWordLock {
 /// let state: StateLock<i32, HostLock> = StateLock::new(0);
 /// ```
 ///
-/// The host wraps this lock in a type of its own that implements the trait. Neither is [`Sync`], nor is a primitive over it:
+/// The host wraps this lock in a type of its own that implements the trait. Neither is [`Sync`], nor is a primitive over
+/// it:
 ///
 /// ```compile_fail,E0277
 /// fn share(lock: &(impl Sync + ?Sized)) {}
@@ -147,7 +148,7 @@ impl RawWordLock {
 /// share(&interlock_wait::HostLock::new());
 /// ```
 ///
-/// To share such a primitive, the host puts it into a type that gives it only to threads that show that they are attached.
+/// To share such a primitive, the host puts it into a type that gives it only to threads that prove to be attached.
 pub struct HostLock {
     /// If it is true already, a caller further up on the same thread uses the state.
     held: Cell<bool>,

@@ -1,4 +1,4 @@
-//! What every fast function needs: its receiver, its arguments, and its result.
+//! What every fast function needs: its receiver, its arguments, and its result. And a plain call.
 
 #![expect(unsafe_code, reason = "the interpreter passes arguments as an array in C")]
 

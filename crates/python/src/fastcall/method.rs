@@ -44,8 +44,8 @@ pub(super) struct FastMethod {
     found: Attached<StateLock<Option<Found>>>,
 }
 
-/// The standard library's function for materialized objects, as it was found last, and the version tag that the class of
-/// the object had then. A change of the standard class changes the tag too: that class is a base.
+/// The standard library's function for materialized objects, as it was found last, and the version tag that the class
+/// of the object had then. A change of the standard class changes the tag too: that class is a base.
 #[cfg(not(Py_GIL_DISABLED))]
 type Found = (u32, Py<PyAny>);
 
@@ -134,7 +134,8 @@ impl FastMethod {
     ) -> Option<Bound<'py, PyAny>> {
         let py = name.py();
         // SAFETY: the caller answers for the class, and holds the object.
-        if !unsafe { receiver::<Native>(slf) }.1.is_materialized() {
+        let (_, native) = unsafe { receiver::<Native>(slf) };
+        if !native.is_materialized() {
             return None;
         }
         // SAFETY: the caller holds the object.
@@ -151,11 +152,8 @@ impl FastMethod {
         let function = Standard::of(&class).ok()??.get().function(name).ok()?;
         #[cfg(not(Py_GIL_DISABLED))]
         {
-            let before = self
-                .found
-                .get(py)
-                .lock()
-                .replace((tag, function.clone().unbind()));
+            let found = (tag, function.clone().unbind());
+            let before = self.found.get(py).lock().replace(found);
             drop(before);
         }
         Some(function)

@@ -321,6 +321,7 @@ impl<'py> FromPyObject<'_, 'py> for MaxWorkers {
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         // The workers run the waiting tasks, and end.
+        // An object is deallocated attached: this only gets the proof of it.
         Python::attach(|py| self.shared.get(py).core.shutdown());
     }
 }

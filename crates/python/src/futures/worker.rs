@@ -150,7 +150,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        Python::attach(|py| self.leave(py)); // it is attached: see `Attached`
+        // An object is deallocated attached: this only gets the proof of it.
+        Python::attach(|py| self.leave(py));
     }
 }
 

@@ -225,6 +225,7 @@ impl MultiprocessingPool {
 
 impl Drop for MultiprocessingPool {
     fn drop(&mut self) {
+        // An object is deallocated attached: this only gets the proof of it.
         Python::attach(|py| {
             let shared = self.shared.get(py);
             let state = shared.state.get(py);

@@ -151,6 +151,7 @@ impl ResultIterator {
 
 impl Drop for ResultIterator {
     fn drop(&mut self) {
+        // An object is deallocated attached: this only gets the proof of it.
         Python::attach(|py| self.discard(py));
     }
 }

@@ -139,8 +139,8 @@ impl RawWordLock {
 /// let state: StateLock<i32, HostLock> = StateLock::new(0);
 /// ```
 ///
-/// The host wraps this lock in a type of its own that implements the trait. Neither is [`Sync`], nor is a primitive over
-/// it:
+/// The host wraps this lock in a type of its own that implements the trait. Neither is [`Sync`], nor is a primitive
+/// over it:
 ///
 /// ```compile_fail,E0277
 /// fn share(lock: &(impl Sync + ?Sized)) {}

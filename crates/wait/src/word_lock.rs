@@ -106,8 +106,8 @@ pub unsafe trait Owners {
     fn ask(&self) -> Vec<ThreadIdent>;
 }
 
-// SAFETY: a thread that the lock does not cover touches nothing. The others may use the lock, even one that is not `Sync`:
-// it makes them exclude each other, and the state is `Send`.
+// SAFETY: a thread that the lock does not cover touches nothing. The others may use the lock, even one that is not
+// `Sync`: it makes them exclude each other, and the state is `Send`.
 unsafe impl<T: Owned, R: RawLock> Owners for StateLock<T, R> {
     fn ask(&self) -> Vec<ThreadIdent> {
         if R::covers_this_thread() {

@@ -11,7 +11,7 @@ use crate::convert::{Timeout, is_plain, plain_number};
 use crate::engine;
 use crate::errors;
 use crate::materialize::{Exported, Native, begin_materialized, function, native, standard};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// The engine's part of `threading.Barrier`: a point that several threads pass together, again and again.
 ///
@@ -19,7 +19,7 @@ use crate::raw::intern;
 /// https://docs.python.org/3/library/threading.html#barrier-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Barrier {
-    engine: engine::Barrier,
+    engine: Attached<engine::Barrier>,
     /// The default timeout of a wait: a plain number, which the garbage collector need not visit. Not set before
     /// `__init__`.
     timeout: OnceLock<Option<Py<PyAny>>>,
@@ -44,7 +44,7 @@ impl Barrier {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let barrier = Barrier {
-            engine: engine::Barrier::new_in(1),
+            engine: Attached::new(engine::Barrier::new_in(1)),
             timeout: OnceLock::new(),
         };
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(barrier))
@@ -67,7 +67,7 @@ impl Barrier {
         let own = timeout.map(|timeout| timeout.clone().unbind());
         let begun = native(slf, |barrier| match plain {
             Some(parties) if barrier.timeout.set(own).is_ok() => {
-                barrier.engine.begin_with(parties);
+                barrier.engine.get(slf.py()).begin_with(parties);
                 true
             }
             _ => {
@@ -112,7 +112,7 @@ impl Barrier {
 
     /// Make the barrier empty and unbroken. Waiting threads get BrokenBarrierError. Never blocks.
     fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match native(slf, |barrier| barrier.engine.reset())? {
+        match native(slf, |barrier| barrier.engine.get(slf.py()).reset())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "reset"), (slf,)).map(drop),
         }
@@ -120,23 +120,27 @@ impl Barrier {
 
     /// Break the barrier: until reset(), threads that wait or arrive get BrokenBarrierError. Never blocks.
     fn abort(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match native(slf, |barrier| barrier.engine.abort())? {
+        match native(slf, |barrier| barrier.engine.get(slf.py()).abort())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "abort"), (slf,)).map(drop),
         }
     }
 
     /// The attributes of these names, if the barrier is native.
-    fn _interlock_parties(&self) -> usize {
-        self.engine.parties()
+    fn _interlock_parties(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).parties()
     }
 
-    fn _interlock_count(&self) -> usize {
-        self.engine.waiting()
+    fn _interlock_count(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).waiting()
     }
 
-    fn _interlock_state(&self) -> i32 {
-        if self.engine.is_broken() { BROKEN } else { FILLING }
+    fn _interlock_state(&self, py: Python<'_>) -> i32 {
+        if self.engine.get(py).is_broken() {
+            BROKEN
+        } else {
+            FILLING
+        }
     }
 
     fn _interlock_timeout(&self) -> Option<&Py<PyAny>> {
@@ -155,7 +159,7 @@ impl Barrier {
         let deadline = Timeout::of(timeout.or(own))?.deadline()?;
         let mut retired = None;
         let arrived = blocking::wait(py, deadline, |context| {
-            let arrived = self.engine.arrive_with(context);
+            let arrived = self.engine.get(py).arrive_with(context);
             if let Err(Broken::Retired(index)) = arrived {
                 retired = Some(index);
             }
@@ -168,7 +172,7 @@ impl Barrier {
         match arrived?.map_err(errors::broken(py))? {
             Arrival::Through(index) => Ok(Waited::Through(index)),
             Arrival::Leads(index) => {
-                self.engine.open().map_err(errors::broken(py))?;
+                self.engine.get(py).open().map_err(errors::broken(py))?;
                 Ok(Waited::Through(index))
             }
         }
@@ -179,7 +183,7 @@ impl Barrier {
 /// `_state`.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let barrier = object.cast::<Barrier>()?;
-    let (retired, wakeups) = barrier.get().engine.retire();
+    let (retired, wakeups) = barrier.get().engine.get(object.py()).retire();
     attributes.set_item("_count", retired.waiting)?;
     attributes.set_item("_state", if retired.broken { BROKEN } else { FILLING })?;
     Ok(Exported::Moved(vec![wakeups]))

@@ -1,9 +1,12 @@
 //! The one place that detaches from the interpreter.
 //!
-//! A waiting thread detaches only while it sleeps; everything before and after runs attached. On a build with a GIL, a
-//! woken thread that attached at once would just go back to sleep, on the interpreter's lock, because its notifier
-//! still runs. The notifier is usually about to wait itself. So the woken thread first watches for a few microseconds
-//! whether the notifier detaches.
+//! A waiting thread detaches only while it sleeps; everything before and after runs attached. So an operation may hold
+//! a reference to a primitive, from [`Attached`](crate::raw::Attached), while it waits: what runs detached is the sleep
+//! on the thread's own waiter, which takes no lock of a state.
+//!
+//! On a build with a GIL, a woken thread that attached at once would just go back to sleep, on the interpreter's lock,
+//! because its notifier still runs. The notifier is usually about to wait itself. So the woken thread first watches for
+//! a few microseconds whether the notifier detaches.
 
 use interlock_wait::{Deadline, Host, Slept, ThreadIdent, WaitContext, take_refusal, watch};
 use pyo3::prelude::*;

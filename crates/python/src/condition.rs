@@ -15,7 +15,7 @@ use crate::errors::Failure;
 use crate::initialized::Initialized;
 use crate::lock::Lock;
 use crate::materialize::{Exported, Native, begin_materialized, materialize, native, standard};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 use crate::rlock::RLock;
 use crate::stand_in::{WaitsInside, stand_in_line};
 use crate::standard::Standard;
@@ -26,7 +26,7 @@ use crate::standard::Standard;
 /// https://docs.python.org/3/library/threading.html#condition-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Condition {
-    engine: engine::Condition,
+    engine: Attached<engine::Condition>,
     lock: OnceLock<OwnLock>,
     initialized: Initialized,
 }
@@ -58,26 +58,26 @@ impl OwnLock {
 
     /// Whether the calling thread holds the lock, as far as that kind of lock can tell.
     #[inline]
-    fn is_owned(&self) -> bool {
+    fn is_owned(&self, py: Python<'_>) -> bool {
         match self {
-            OwnLock::RLock(lock) => lock.get().engine.is_owned(),
-            OwnLock::Lock(lock) => lock.get().engine.is_locked(),
+            OwnLock::RLock(lock) => lock.get().engine.get(py).is_owned(),
+            OwnLock::Lock(lock) => lock.get().engine.get(py).is_locked(),
         }
     }
 
     #[inline]
-    fn try_enter(&self) -> bool {
+    fn try_enter(&self, py: Python<'_>) -> bool {
         match self {
-            OwnLock::RLock(lock) => lock.get().engine.try_acquire(),
-            OwnLock::Lock(lock) => lock.get().engine.try_acquire(),
+            OwnLock::RLock(lock) => lock.get().engine.get(py).try_acquire(),
+            OwnLock::Lock(lock) => lock.get().engine.get(py).try_acquire(),
         }
     }
 
     #[inline]
-    fn try_exit(&self) -> bool {
+    fn try_exit(&self, py: Python<'_>) -> bool {
         match self {
-            OwnLock::RLock(lock) => lock.get().engine.release().is_ok(),
-            OwnLock::Lock(lock) => lock.get().engine.release().is_ok(),
+            OwnLock::RLock(lock) => lock.get().engine.get(py).release().is_ok(),
+            OwnLock::Lock(lock) => lock.get().engine.get(py).release().is_ok(),
         }
     }
 }
@@ -93,7 +93,7 @@ impl Condition {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let condition = Condition {
-            engine: engine::Condition::new_in(),
+            engine: Attached::new(engine::Condition::new_in()),
             lock: OnceLock::new(),
             initialized: Initialized::new(),
         };
@@ -128,7 +128,7 @@ impl Condition {
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let waited = native(slf, |condition| {
-            if !condition.lock(py)?.is_owned() {
+            if !condition.lock(py)?.is_owned(py) {
                 return Err(Failure::WaitNotHeld.raise(py));
             }
             condition.wait_until(py, Timeout::of(timeout)?.deadline_of_one_wait()?)
@@ -164,7 +164,7 @@ impl Condition {
     fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         if !Standard::is_ours(&slf.get_type())? {
-            if let Some(waiting) = native(slf, |condition| condition.engine.waiting())? {
+            if let Some(waiting) = native(slf, |condition| condition.engine.get(py).waiting())? {
                 return slf.call_method1(intern!(py, "notify"), (waiting,)).map(drop);
             }
         }
@@ -219,7 +219,7 @@ impl Condition {
     fn _at_fork_reinit(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let reset = native(slf, |condition| {
-            condition.engine.reset();
+            condition.engine.get(py).reset();
             condition.lock(py)?.as_any().call_method0(py, "_at_fork_reinit")
         })?;
         match reset {
@@ -230,7 +230,9 @@ impl Condition {
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match native(slf, |condition| (condition.lock(py), condition.engine.waiting()))? {
+        match native(slf, |condition| {
+            (condition.lock(py), condition.engine.get(py).waiting())
+        })? {
             Some((lock, waiting)) => {
                 let lock = lock?.as_any().bind(py).str()?;
                 Ok(format!("<Condition({lock}, {waiting})>")
@@ -255,42 +257,42 @@ impl Condition {
 impl Condition {
     /// Takes the lock if it is free, and returns whether it did.
     #[inline]
-    pub(crate) fn try_enter(&self) -> bool {
-        self.lock.get().is_some_and(OwnLock::try_enter)
+    pub(crate) fn try_enter(&self, py: Python<'_>) -> bool {
+        self.lock.get().is_some_and(|lock| lock.try_enter(py))
     }
 
     /// Releases the lock if it is held, and returns whether it did.
     #[inline]
-    pub(crate) fn try_exit(&self) -> bool {
-        self.lock.get().is_some_and(OwnLock::try_exit)
+    pub(crate) fn try_exit(&self, py: Python<'_>) -> bool {
+        self.lock.get().is_some_and(|lock| lock.try_exit(py))
     }
 
     /// Notifies one thread if the lock is held, and returns whether it was.
     #[inline]
-    pub(crate) fn try_notify(&self) -> bool {
+    pub(crate) fn try_notify(&self, py: Python<'_>) -> bool {
         self.lock.get().is_some_and(|lock| {
-            let owned = lock.is_owned();
+            let owned = lock.is_owned(py);
             if owned {
-                self.notify_with(lock, 1);
+                self.notify_with(py, lock, 1);
             }
             owned
         })
     }
 
     #[inline]
-    fn notify_with(&self, lock: &OwnLock, count: usize) {
+    fn notify_with(&self, py: Python<'_>, lock: &OwnLock, count: usize) {
         match lock {
-            OwnLock::RLock(lock) => self.engine.notify_with(&lock.get().engine, count),
-            OwnLock::Lock(lock) => self.engine.notify_with(&lock.get().engine, count),
+            OwnLock::RLock(lock) => self.engine.get(py).notify_with(lock.get().engine.get(py), count),
+            OwnLock::Lock(lock) => self.engine.get(py).notify_with(lock.get().engine.get(py), count),
         }
     }
 
     fn notify_native(&self, py: Python<'_>, count: usize) -> PyResult<()> {
         let lock = self.lock(py)?;
-        if !lock.is_owned() {
+        if !lock.is_owned(py) {
             return Err(Failure::NotifyNotHeld.raise(py));
         }
-        self.notify_with(lock, count);
+        self.notify_with(py, lock, count);
         Ok(())
     }
 
@@ -300,8 +302,8 @@ impl Condition {
 
     fn wait_until(&self, py: Python<'_>, deadline: Deadline) -> PyResult<bool> {
         let waited = blocking::wait(py, deadline, |context| match self.lock(py) {
-            Ok(OwnLock::RLock(lock)) => Ok(self.engine.wait_with(&lock.get().engine, context)),
-            Ok(OwnLock::Lock(lock)) => Ok(self.engine.wait_with(&lock.get().engine, context)),
+            Ok(OwnLock::RLock(lock)) => Ok(self.engine.get(py).wait_with(lock.get().engine.get(py), context)),
+            Ok(OwnLock::Lock(lock)) => Ok(self.engine.get(py).wait_with(lock.get().engine.get(py), context)),
             Err(error) => Err(error),
         })??;
         waited
@@ -311,15 +313,15 @@ impl Condition {
 }
 
 impl WaitsInside for Condition {
-    fn waiting(&self) -> usize {
-        self.engine.waiting()
+    fn waiting(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).waiting()
     }
 
     /// The caller holds the lock, as in the standard library's `notify()`.
-    fn let_one_through(&self) -> bool {
-        let waited = self.engine.waiting() > 0;
+    fn let_one_through(&self, py: Python<'_>) -> bool {
+        let waited = self.engine.get(py).waiting() > 0;
         if let Some(lock) = self.lock.get() {
-            self.notify_with(lock, 1);
+            self.notify_with(py, lock, 1);
         }
         waited
     }
@@ -329,7 +331,11 @@ impl WaitsInside for Condition {
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let condition = object.cast::<Condition>()?;
     if let Some(line) = attributes.get_item("_waiters")? {
-        stand_in_line(condition, condition.get().engine.waiting(), &line)?;
+        stand_in_line(
+            condition,
+            condition.get().engine.get(object.py()).waiting(),
+            &line,
+        )?;
     }
     Ok(Exported::Moved(Vec::new()))
 }

@@ -7,7 +7,7 @@ use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine;
 use crate::materialize::{Exported, Native, native, standard};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 use crate::stand_in::{self, WaitsInside};
 
 /// The engine's part of `threading.Event`: a flag that threads wait for.
@@ -16,7 +16,7 @@ use crate::stand_in::{self, WaitsInside};
 /// if it is cleared at once. Follows https://docs.python.org/3/library/threading.html#event-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Event {
-    pub(crate) engine: engine::Event,
+    pub(crate) engine: Attached<engine::Event>,
 }
 
 #[pymethods]
@@ -29,13 +29,13 @@ impl Event {
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let engine = engine::Event::new_in();
+        let engine = Attached::new(engine::Event::new_in());
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(Event { engine }))
     }
 
     #[pyo3(signature = ())]
     fn __init__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match native(slf, |event| event.engine.clear())? {
+        match native(slf, |event| event.engine.get(slf.py()).clear())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "__init__"), (slf,)).map(drop),
         }
@@ -45,7 +45,7 @@ impl Event {
     #[inline]
     fn is_set<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match native(slf, |event| event.engine.is_set())? {
+        match native(slf, |event| event.engine.get(py).is_set())? {
             Some(set) => Ok(set.into_pyobject(py)?.to_owned().into_any()),
             None => standard(slf, intern!(py, "is_set"), (slf,)),
         }
@@ -54,7 +54,7 @@ impl Event {
     /// Set the event, and wake all threads that wait for it. Never blocks.
     #[inline]
     fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match native(slf, |event| event.engine.set())? {
+        match native(slf, |event| event.engine.get(slf.py()).set())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "set"), (slf,)).map(drop),
         }
@@ -63,7 +63,7 @@ impl Event {
     /// Clear the event. Never blocks.
     #[inline]
     fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match native(slf, |event| event.engine.clear())? {
+        match native(slf, |event| event.engine.get(slf.py()).clear())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "clear"), (slf,)).map(drop),
         }
@@ -75,11 +75,13 @@ impl Event {
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let waited = native(slf, |event| {
-            if event.engine.is_set() {
+            if event.engine.get(py).is_set() {
                 return Ok(true);
             }
             let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
-            blocking::wait(py, deadline, |context| event.engine.wait_with(context).is_ok())
+            blocking::wait(py, deadline, |context| {
+                event.engine.get(py).wait_with(context).is_ok()
+            })
         })?;
         match waited {
             Some(set) => Ok(set?.into_pyobject(py)?.to_owned().into_any()),
@@ -88,25 +90,25 @@ impl Event {
     }
 
     fn _at_fork_reinit(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match native(slf, |event| event.engine.reset())? {
+        match native(slf, |event| event.engine.get(slf.py()).reset())? {
             Some(()) => Ok(()),
             None => standard(slf, intern!(slf.py(), "_at_fork_reinit"), (slf,)).map(drop),
         }
     }
 
     /// Whether the event is set, if it is native.
-    fn _interlock_flag(&self) -> bool {
-        self.engine.is_set()
+    fn _interlock_flag(&self, py: Python<'_>) -> bool {
+        self.engine.get(py).is_set()
     }
 }
 
 impl WaitsInside for Event {
-    fn waiting(&self) -> usize {
-        self.engine.waiting()
+    fn waiting(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).waiting()
     }
 
-    fn let_one_through(&self) -> bool {
-        self.engine.let_one_through()
+    fn let_one_through(&self, py: Python<'_>) -> bool {
+        self.engine.get(py).let_one_through()
     }
 }
 
@@ -116,6 +118,6 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
     if !stand_in::put_into(event, attributes.get_item("_cond")?)? {
         return Ok(Exported::Outdated);
     }
-    attributes.set_item("_flag", event.get().engine.is_set())?;
+    attributes.set_item("_flag", event.get().engine.get(object.py()).is_set())?;
     Ok(Exported::Moved(Vec::new()))
 }

@@ -11,6 +11,7 @@ use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth};
 use crate::engine;
 use crate::errors;
+use crate::raw::Attached;
 use crate::standard_type;
 
 /// A mutual-exclusion lock, which any thread may release.
@@ -20,14 +21,14 @@ use crate::standard_type;
 // It has the name of the standard type, because error messages contain the name.
 #[pyclass(frozen, weakref, name = "lock", module = "_thread")]
 pub(crate) struct Lock {
-    pub(crate) engine: engine::Lock,
+    pub(crate) engine: Attached<engine::Lock>,
 }
 
 /// Create a new, unlocked lock: `threading.Lock()`.
 #[pyfunction(name = "Lock")]
 pub(crate) fn allocate_lock() -> Lock {
     Lock {
-        engine: engine::Lock::new_in(),
+        engine: Attached::new(engine::Lock::new_in()),
     }
 }
 
@@ -53,7 +54,7 @@ impl Lock {
     #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
     pub(crate) fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
-        if timeout.is_unlimited() && self.engine.try_acquire() {
+        if timeout.is_unlimited() && self.engine.get(py).try_acquire() {
             return Ok(true);
         }
         self.acquire_slow(py, blocking.0, timeout)
@@ -64,12 +65,12 @@ impl Lock {
     /// Raises RuntimeError if the lock is not locked.
     #[inline]
     pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
-        self.engine.release().map_err(errors::not_held(py))
+        self.engine.get(py).release().map_err(errors::not_held(py))
     }
 
     /// Whether any thread holds the lock.
-    fn locked(&self) -> bool {
-        self.engine.is_locked()
+    fn locked(&self, py: Python<'_>) -> bool {
+        self.engine.get(py).is_locked()
     }
 
     /// An obsolete synonym of acquire().
@@ -84,8 +85,8 @@ impl Lock {
     }
 
     /// An obsolete synonym of locked().
-    fn locked_lock(&self) -> bool {
-        self.locked()
+    fn locked_lock(&self, py: Python<'_>) -> bool {
+        self.locked(py)
     }
 
     /// Take the lock: blocks until it is free.
@@ -120,8 +121,8 @@ impl Lock {
         self.release(py)
     }
 
-    fn _at_fork_reinit(&self) {
-        self.engine.reset();
+    fn _at_fork_reinit(&self, py: Python<'_>) {
+        self.engine.get(py).reset();
     }
 
     /// The standard library's type, for `isinstance()`.
@@ -136,7 +137,7 @@ impl Lock {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let state = if slf.get().engine.is_locked() {
+        let state = if slf.get().engine.get(slf.py()).is_locked() {
             "locked"
         } else {
             "unlocked"
@@ -153,12 +154,14 @@ impl Lock {
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
         let timeout = timeout.checked(blocking)?;
-        if self.engine.try_acquire() {
+        if self.engine.get(py).try_acquire() {
             return Ok(true);
         }
         match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {
             Deadline::PASSED => Ok(false),
-            deadline => blocking::wait(py, deadline, |context| self.engine.acquire_with(context).is_ok()),
+            deadline => blocking::wait(py, deadline, |context| {
+                self.engine.get(py).acquire_with(context).is_ok()
+            }),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Access to classes, attributes, a plain call and the compiler, for which PyO3 has no API, or only a slower one.
+//! Access to classes, attributes, the compiler and the interpreter's lock, for which PyO3 has no API, or a slower one.
 
 #![expect(
     unsafe_code,
-    reason = "classes, attributes, a plain call and the compiler, as the interpreter has them"
+    reason = "classes, attributes, the compiler and the lock, as the interpreter has them"
 )]
 
 use std::ffi::{CString, c_int};
@@ -13,6 +13,7 @@ use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 use interlock_wait::{HostLock, RawLock};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyType};
 
@@ -85,22 +86,6 @@ fn check(py: Python<'_>, done: c_int) -> PyResult<()> {
 pub(crate) fn raise(class: &Bound<'_, PyType>) {
     // SAFETY: the class is alive, and the thread is attached, as the borrow shows.
     unsafe { ffi::PyErr_SetNone(class.as_ptr()) };
-}
-
-/// Calls a function with one argument. (Up to 3.11, PyO3's way takes five calls.)
-#[inline]
-pub(crate) fn call_one<'py>(
-    function: &Bound<'py, PyAny>,
-    argument: Borrowed<'_, 'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    // The callee may use the place before the argument.
-    let mut arguments = [null_mut(), argument.as_ptr()];
-    let first = arguments.as_mut_ptr().wrapping_add(1);
-    let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-    // SAFETY: function and argument are alive during the call, and the thread is attached, as the borrows show.
-    let result = unsafe { ffi::PyObject_Vectorcall(function.as_ptr(), first, count, null_mut()) };
-    // SAFETY: the call returned a new reference, or null with an exception set.
-    unsafe { Bound::from_owned_ptr_or_err(function.py(), result) }
 }
 
 /// Compiles a program, a `str` or `bytes`, as `compile(source, filename, "exec", dont_inherit=True)` does. The first call
@@ -246,16 +231,11 @@ pub(crate) fn small_int_item(item: &Py<PyAny>) -> Option<i64> {
     small_int(item.bind(unsafe { Python::assume_attached() }))
 }
 
-/// The raw lock of the engine's state on a build with a GIL: the interpreter's own lock.
+/// The raw lock of the engine's state on a build with a GIL: the interpreter's own. It is not `Sync`: see [`Attached`].
 #[cfg(not(Py_GIL_DISABLED))]
 pub(crate) struct InterpreterLock(HostLock);
 
-// SAFETY: `HostLock` is for one thread at a time. Engine code of this module runs attached, which on this build means with
-// the interpreter's lock; that lock orders the steps of all threads. The state is never used across a detached sleep.
-#[cfg(not(Py_GIL_DISABLED))]
-unsafe impl Sync for InterpreterLock {}
-
-// SAFETY: it does what `HostLock` does.
+// SAFETY: it does what `HostLock` does, and attached threads exclude each other.
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl RawLock for InterpreterLock {
     const NEW: Self = InterpreterLock(HostLock::new());
@@ -282,5 +262,35 @@ unsafe impl RawLock for InterpreterLock {
         let own = unsafe { ffi::PyGILState_GetThisThreadState() };
         // SAFETY: this asks for the thread state that is attached, and may be called by any thread.
         !own.is_null() && own == unsafe { ffi::compat::PyThreadState_GetUnchecked() }
+    }
+}
+
+/// A value for attached threads, such as a primitive whose state is under the interpreter's lock. Any thread may hold
+/// it; using it takes a proof of attachment.
+///
+/// A thread that detaches leaves its `&T` behind: what a closure takes into `Python::detach` has to be `Send`, and `&T`
+/// is not, unless `T` is `Sync`. (A wrapper that claims to be `Send` gets around that, as around PyO3's token.)
+#[derive(Default)]
+pub(crate) struct Attached<T>(T);
+
+// SAFETY: only attached threads get at the value, which on this build means threads with the interpreter's lock. It
+// orders their steps, so sharing moves the value between threads, for which `T: Send` is enough.
+#[cfg(not(Py_GIL_DISABLED))]
+unsafe impl<T: Send> Sync for Attached<T> {}
+
+impl<T> Attached<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Attached(value)
+    }
+
+    /// The value, for as long as the thread is attached.
+    #[inline(always)]
+    pub(crate) fn get<'a>(&'a self, _: Python<'a>) -> &'a T {
+        &self.0
+    }
+
+    /// The value, for the garbage collector, which visits on an attached thread.
+    pub(crate) fn get_in_traverse<'a>(&'a self, _: &'a PyVisit<'_>) -> &'a T {
+        &self.0
     }
 }

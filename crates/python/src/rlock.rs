@@ -11,6 +11,7 @@ use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth, takes_no_arguments};
 use crate::engine;
 use crate::errors;
+use crate::raw::Attached;
 use crate::standard_type;
 
 /// A lock that its owner may acquire again, and must release as many times.
@@ -21,7 +22,7 @@ use crate::standard_type;
 // It has the name of the standard type, because error messages contain the name.
 #[pyclass(frozen, weakref, subclass, module = "_thread")]
 pub(crate) struct RLock {
-    pub(crate) engine: engine::RLock,
+    pub(crate) engine: Attached<engine::RLock>,
 }
 
 #[pymethods]
@@ -58,7 +59,7 @@ impl RLock {
     #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
     pub(crate) fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
-        if timeout.is_unlimited() && self.engine.try_acquire() {
+        if timeout.is_unlimited() && self.engine.get(py).try_acquire() {
             return Ok(true);
         }
         self.acquire_slow(py, blocking.0, timeout)
@@ -69,12 +70,12 @@ impl RLock {
     /// Raises RuntimeError if the calling thread does not own the lock.
     #[inline]
     pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
-        self.engine.release().map_err(errors::not_owned(py))
+        self.engine.get(py).release().map_err(errors::not_owned(py))
     }
 
     /// Whether any thread owns the lock.
-    fn locked(&self) -> bool {
-        self.engine.is_locked()
+    fn locked(&self, py: Python<'_>) -> bool {
+        self.engine.get(py).is_locked()
     }
 
     /// Take the lock: blocks while another thread owns it.
@@ -109,16 +110,16 @@ impl RLock {
         self.release(py)
     }
 
-    pub(crate) fn _is_owned(&self) -> bool {
-        self.engine.is_owned()
+    pub(crate) fn _is_owned(&self, py: Python<'_>) -> bool {
+        self.engine.get(py).is_owned()
     }
 
-    fn _recursion_count(&self) -> usize {
-        self.engine.recursion_count()
+    fn _recursion_count(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).recursion_count()
     }
 
     pub(crate) fn _release_save(&self, py: Python<'_>) -> PyResult<(usize, u64)> {
-        let saved = self.engine.release_all().map_err(errors::not_owned(py))?;
+        let saved = self.engine.get(py).release_all().map_err(errors::not_owned(py))?;
         Ok((saved.count, saved.owner.get()))
     }
 
@@ -129,12 +130,12 @@ impl RLock {
         };
         blocking::go_on_waiting(py, Deadline::NEVER, |context| {
             // A wait that insists always succeeds.
-            let _ = self.engine.restore_with(saved, &mut context.insisting());
+            let _ = self.engine.get(py).restore_with(saved, &mut context.insisting());
         })
     }
 
-    fn _at_fork_reinit(&self) {
-        self.engine.reset();
+    fn _at_fork_reinit(&self, py: Python<'_>) {
+        self.engine.get(py).reset();
     }
 
     /// The standard library's type, for `isinstance()`.
@@ -149,7 +150,7 @@ impl RLock {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let owner = slf.get().engine.owner();
+        let owner = slf.get().engine.get(slf.py()).owner();
         let state = if owner.is_some() { "locked" } else { "unlocked" };
         let (ident, count) = owner.map_or((0, 0), |(owner, count)| (owner.get(), count));
         let class = Self::class(slf)?.fully_qualified_name()?;
@@ -213,12 +214,14 @@ impl RLock {
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
         let timeout = timeout.checked(blocking)?;
-        if self.engine.try_acquire() {
+        if self.engine.get(py).try_acquire() {
             return Ok(true);
         }
         match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {
             Deadline::PASSED => Ok(false),
-            deadline => blocking::wait(py, deadline, |context| self.engine.acquire_with(context).is_ok()),
+            deadline => blocking::wait(py, deadline, |context| {
+                self.engine.get(py).acquire_with(context).is_ok()
+            }),
         }
     }
 }
@@ -226,7 +229,7 @@ impl RLock {
 impl Default for RLock {
     fn default() -> Self {
         RLock {
-            engine: engine::RLock::new_in(),
+            engine: Attached::new(engine::RLock::new_in()),
         }
     }
 }

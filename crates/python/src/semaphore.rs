@@ -12,7 +12,7 @@ use crate::errors;
 use crate::materialize::{
     Exported, Native, begin_materialized, function, goes_own_way, materialize, native, standard,
 };
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// The engine's part of `threading.Semaphore` and `threading.BoundedSemaphore`: a counter of permits.
 ///
@@ -20,7 +20,7 @@ use crate::raw::intern;
 /// https://docs.python.org/3/library/threading.html#semaphore-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Semaphore {
-    engine: engine::Semaphore,
+    engine: Attached<engine::Semaphore>,
 }
 
 #[pymethods]
@@ -33,7 +33,7 @@ impl Semaphore {
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let engine = engine::Semaphore::new_in(1);
+        let engine = Attached::new(engine::Semaphore::new_in(1));
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(Semaphore { engine }))
     }
 
@@ -100,9 +100,10 @@ impl Semaphore {
             return standard(slf, intern!(py, "release"), (slf, n.0)).map(drop);
         };
         let released = native(slf, |semaphore| match count {
-            1 => semaphore.engine.release().map_err(errors::too_many(py)),
+            1 => semaphore.engine.get(py).release().map_err(errors::too_many(py)),
             2.. => semaphore
                 .engine
+                .get(py)
                 .release_many(count.unsigned_abs())
                 .map_err(errors::too_many(py)),
             _ => Err(PyValueError::new_err("n must be one or more")),
@@ -128,13 +129,13 @@ impl Semaphore {
     }
 
     /// How many permits there are, if the semaphore is native.
-    fn _interlock_permits(&self) -> usize {
-        self.engine.permits()
+    fn _interlock_permits(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).permits()
     }
 
     /// The most permits that there may be, if the semaphore is native.
-    fn _interlock_bound(&self) -> usize {
-        self.engine.bound()
+    fn _interlock_bound(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).bound()
     }
 }
 
@@ -153,7 +154,7 @@ impl Semaphore {
             let message = "can't specify timeout for non-blocking acquire";
             return Err(PyValueError::new_err(message));
         }
-        if self.engine.try_acquire() {
+        if self.engine.get(py).try_acquire() {
             return Ok(Ok(true));
         }
         if !blocking {
@@ -161,7 +162,7 @@ impl Semaphore {
         }
         let deadline = Timeout::of(timeout)?.deadline()?;
         Ok(
-            match blocking::wait(py, deadline, |context| self.engine.acquire_with(context))? {
+            match blocking::wait(py, deadline, |context| self.engine.get(py).acquire_with(context))? {
                 Ok(()) => Ok(true),
                 Err(WaitError::Retired) => {
                     *left = Some(deadline.remaining().map(|left| left.as_secs_f64()));
@@ -182,11 +183,12 @@ fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: 
         Some(value) => plain_number(value).and_then(|value| usize::try_from(value).ok()),
     };
     let begun = native(slf, |semaphore| {
-        let is_new = semaphore.engine.permits() == 1 && semaphore.engine.bound() == usize::MAX;
+        let is_new =
+            semaphore.engine.get(py).permits() == 1 && semaphore.engine.get(py).bound() == usize::MAX;
         match permits.filter(|_| is_new) {
             Some(permits) => {
                 let bound = if bounded { permits } else { usize::MAX };
-                semaphore.engine.begin_with(permits, bound);
+                semaphore.engine.get(py).begin_with(permits, bound);
                 true
             }
             None => {
@@ -214,7 +216,7 @@ fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: 
 
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let semaphore = object.cast::<Semaphore>()?;
-    let (permits, wakeups) = semaphore.get().engine.retire();
+    let (permits, wakeups) = semaphore.get().engine.get(object.py()).retire();
     attributes.set_item("_value", permits)?;
     Ok(Exported::Moved(vec![wakeups]))
 }

@@ -18,9 +18,9 @@ use crate::materialize::Native;
 /// An object on which threads may wait in the engine when it is materialized.
 pub(crate) trait WaitsInside: PyClass<Frozen = True, BaseType = Native> + Sync {
     /// How many threads wait.
-    fn waiting(&self) -> usize;
+    fn waiting(&self, py: Python<'_>) -> usize;
     /// Notifies the first of them, and returns whether there was one.
-    fn let_one_through(&self) -> bool;
+    fn let_one_through(&self, py: Python<'_>) -> bool;
 }
 
 /// Represents a thread that waits in the engine for an object that has been materialized.
@@ -52,7 +52,7 @@ pub(crate) fn put_into<T: WaitsInside>(
     object: &Bound<'_, T>,
     condition: Option<Bound<'_, PyAny>>,
 ) -> PyResult<bool> {
-    let waiting = object.get().waiting();
+    let waiting = object.get().waiting(object.py());
     if waiting == 0 {
         return Ok(true);
     }
@@ -74,7 +74,7 @@ pub(crate) fn stand_in_line<T: WaitsInside>(
     for _ in 0..waiting {
         let stand_in = StandIn {
             object: object.clone().into_any().unbind(),
-            let_one_through: |object| Ok(object.cast::<T>()?.get().let_one_through()),
+            let_one_through: |object| Ok(object.cast::<T>()?.get().let_one_through(object.py())),
         };
         line.call_method1("append", (stand_in,))?;
     }

@@ -45,7 +45,7 @@ pub use deadline::Deadline;
 pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report, take_refusal};
 #[cfg(not(loom))]
 pub use observer::{clear_observer, set_observer};
-pub use owners::{Owned, Owners};
+pub use owners::Owned;
 #[cfg(not(loom))]
 pub use pending::pending_waits;
 pub use raw_lock::{HostLock, RawLock, RawWordLock};
@@ -63,4 +63,4 @@ pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;
 pub use waiter::{Waiter, Wakeup, Wakeups};
 pub use wake::{Slept, Wake};
-pub use word_lock::{StateGuard, StateLock, WordLock, WordLockGuard};
+pub use word_lock::{Owners, StateGuard, StateLock, WordLock, WordLockGuard};

@@ -20,12 +20,14 @@ const HELD: u32 = 1;
 
 /// Excludes the users of a primitive's state from each other.
 ///
-/// Primitives and queues are generic over it. [`RawWordLock`] is for threads that run at once. A host that runs one thread
-/// at a time has a raw lock of its own, made of a [`HostLock`].
+/// Primitives and queues are generic over it. [`RawWordLock`] is for threads that run at once. A host that runs one
+/// thread at a time has a raw lock of its own, made of a [`HostLock`]. That need not be [`Sync`]; then neither are the
+/// primitives over it, and the host decides which of its threads come to them.
 ///
 /// # Safety
-/// After `lock`, or after `try_lock` returned true, no other call gets the lock before `unlock`.
-pub unsafe trait RawLock: Sized + Sync {
+/// - After `lock`, or after `try_lock` returned true, no other call gets the lock before `unlock`.
+/// - A thread for which `covers_this_thread` returns true may use the lock, even one that is not [`Sync`].
+pub unsafe trait RawLock: Sized {
     /// A free lock.
     #[cfg(not(loom))]
     const NEW: Self;
@@ -129,7 +131,7 @@ impl RawWordLock {
 
 /// The raw lock of a host that runs one thread at a time, as the lock of an interpreter does: no atomic operation.
 ///
-/// It is not [`Sync`], so it is no [`RawLock`] by itself:
+/// It does not know the host's threads, so it is no [`RawLock`] by itself:
 ///
 /// ```compile_fail,E0277
 /// use interlock_wait::{HostLock, StateLock};
@@ -137,7 +139,16 @@ impl RawWordLock {
 /// let state: StateLock<i32, HostLock> = StateLock::new(0);
 /// ```
 ///
-/// The host vouches for its threads: it wraps this lock in a type of its own, for which it implements both traits.
+/// The host wraps this lock in a type of its own that implements the trait. Neither is [`Sync`], nor is a primitive
+/// over it:
+///
+/// ```compile_fail,E0277
+/// fn share(lock: &(impl Sync + ?Sized)) {}
+///
+/// share(&interlock_wait::HostLock::new());
+/// ```
+///
+/// To share such a primitive, the host puts it into a type that gives it only to threads that prove to be attached.
 pub struct HostLock {
     /// If it is true already, a caller further up on the same thread uses the state.
     held: Cell<bool>,

@@ -4,9 +4,9 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use crate::owners::Owners;
 use crate::primitive::global::{AtomicU64, Ordering};
 use crate::thread_id::ThreadId;
+use crate::word_lock::Owners;
 
 /// A number for a resource that no other one ever has. Kept by its [`WaitQueue`](crate::WaitQueue) from the first wait or
 /// acquisition that an observer hears of.

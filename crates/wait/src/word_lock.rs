@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 
 #[cfg(not(loom))]
 use crate::fork::fork_guarded;
-use crate::owners::{Owned, Owners};
+use crate::owners::Owned;
 use crate::primitive::UnsafeCell;
 use crate::raw_lock::{RawLock, RawWordLock};
 use crate::thread_ident::ThreadIdent;
@@ -95,7 +95,20 @@ impl<T: Default, R: RawLock> Default for StateLock<T, R> {
     }
 }
 
-impl<T: Owned, R: RawLock> Owners for StateLock<T, R> {
+/// An [`Owned`] state under its lock: the part of a [`Resource`](crate::Resource) that other threads ask while a thread
+/// waits for it.
+///
+/// # Safety
+/// Any thread may call `ask` at any time, even if the value is not [`Sync`].
+pub unsafe trait Owners {
+    /// The threads that can end a wait, at this moment. None on a thread that may not take the lock (see
+    /// [`RawLock::covers_this_thread`]).
+    fn ask(&self) -> Vec<ThreadIdent>;
+}
+
+// SAFETY: a thread that the lock does not cover touches nothing. The others may use the lock, even one that is not
+// `Sync`: it makes them exclude each other, and the state is `Send`.
+unsafe impl<T: Owned, R: RawLock> Owners for StateLock<T, R> {
     fn ask(&self) -> Vec<ThreadIdent> {
         if R::covers_this_thread() {
             self.lock().owners()
@@ -184,7 +197,7 @@ struct Loan<N> {
 #[cfg(not(loom))]
 struct Lent(*const dyn Owners);
 
-// SAFETY: it stands for a shared reference to a value that is `Sync`.
+// SAFETY: it stands for a shared reference to a value that any thread may ask, and is used for that alone.
 #[cfg(not(loom))]
 unsafe impl Send for Lent {}
 

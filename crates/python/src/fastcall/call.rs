@@ -1,6 +1,8 @@
-//! What every fast function needs: its receiver, its arguments, and its result.
+//! What every fast function needs: its receiver, its arguments, and its result. And a plain call.
 
 #![expect(unsafe_code, reason = "the interpreter passes arguments as an array in C")]
+
+use std::ptr::null_mut;
 
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
@@ -12,14 +14,14 @@ use crate::convert::plain_timeout;
 use crate::materialize::Native;
 use crate::raw::intern;
 
-/// The engine's side of a receiver.
+/// The engine's side of a receiver, and the proof that the thread is attached.
 ///
 /// # Safety
 /// - `slf` is an instance of `T` or of a class derived from it; a method descriptor checks that before it calls.
-/// - The reference is used only while the caller of the method holds the receiver.
+/// - Both are used only during the call, while the caller of the method holds the receiver.
 pub(super) unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>(
     slf: *mut PyObject,
-) -> &'a T {
+) -> (Python<'a>, &'a T) {
     // SAFETY: a thread that calls a method is attached.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: it is an instance.
@@ -30,7 +32,7 @@ pub(super) unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>
     let slf = unsafe { slf.cast_unchecked::<T>() };
     let this: *const T = slf.get();
     // SAFETY: the receiver outlives the use of the reference, and a frozen class is never borrowed mutably.
-    unsafe { &*this }
+    (py, unsafe { &*this })
 }
 
 /// Whether an object that can be materialized is native, as far as one comparison tells. Always false on a
@@ -45,7 +47,7 @@ pub(super) unsafe fn is_surely_native(slf: *mut PyObject) -> bool {
         return false;
     }
     // SAFETY: the caller answers for the class, and holds the object.
-    let native = unsafe { receiver::<Native>(slf) };
+    let (_, native) = unsafe { receiver::<Native>(slf) };
     // SAFETY: as above.
     native.is_native_for(unsafe { ffi::Py_TYPE(slf) })
 }
@@ -199,4 +201,20 @@ fn new_reference(constant: *mut PyObject) -> *mut PyObject {
     }
     // SAFETY: the object is always there.
     unsafe { ffi::Py_NewRef(constant) }
+}
+
+/// Calls a function with one argument. (Up to 3.11, PyO3's way takes five calls.)
+#[inline]
+pub(crate) fn call_one<'py>(
+    function: &Bound<'py, PyAny>,
+    argument: Borrowed<'_, 'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // The callee may use the place before the argument.
+    let mut arguments = [null_mut(), argument.as_ptr()];
+    let first = arguments.as_mut_ptr().wrapping_add(1);
+    let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    // SAFETY: function and argument are alive during the call, and the thread is attached, as the borrows show.
+    let result = unsafe { ffi::PyObject_Vectorcall(function.as_ptr(), first, count, null_mut()) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(function.py(), result) }
 }

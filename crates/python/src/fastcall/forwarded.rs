@@ -19,7 +19,7 @@ use crate::semaphore::Semaphore;
 /// Defines the methods of a class: for each a static, the function, the name, and the way of a native object that is called
 /// without arguments, if there is one.
 macro_rules! forwarded {
-    ($list:ident, $class:ty, $($fast:ident $function:ident $name:literal $(|$this:ident| $native:expr)?),+) => {
+    ($list:ident, $class:ty, $($fast:ident $function:ident $name:literal $(|$py:ident, $this:ident| $native:expr)?),+) => {
         static $list: &[&FastMethod] = &[$(&$fast),+];
 
         $(
@@ -35,7 +35,7 @@ macro_rules! forwarded {
                     // SAFETY: called as a method of the class, by the interpreter.
                     if nargs == 0 && kwnames.is_null() && unsafe { is_surely_native(slf) } {
                         // SAFETY: as above.
-                        let $this = unsafe { receiver::<$class>(slf) };
+                        let ($py, $this) = unsafe { receiver::<$class>(slf) };
                         return $native;
                     }
                 )?
@@ -48,13 +48,13 @@ macro_rules! forwarded {
 
 forwarded!(
     EVENT, Event,
-    EVENT_IS_SET event_is_set "is_set" |event| truth(event.engine.is_set()),
-    EVENT_SET event_set "set" |event| {
-        event.engine.set();
+    EVENT_IS_SET event_is_set "is_set" |py, event| truth(event.engine.get(py).is_set()),
+    EVENT_SET event_set "set" |py, event| {
+        event.engine.get(py).set();
         none()
     },
-    EVENT_CLEAR event_clear "clear" |event| {
-        event.engine.clear();
+    EVENT_CLEAR event_clear "clear" |py, event| {
+        event.engine.get(py).clear();
         none()
     },
     EVENT_WAIT event_wait "wait"
@@ -80,9 +80,9 @@ forwarded!(
     QUEUE_GET_NOWAIT queue_get_nowait "get_nowait",
     QUEUE_TASK_DONE queue_task_done "task_done",
     QUEUE_JOIN queue_join "join",
-    QUEUE_QSIZE queue_qsize "qsize" |queue| number(queue.engine.len()),
-    QUEUE_EMPTY queue_empty "empty" |queue| truth(queue.engine.is_empty()),
-    QUEUE_FULL queue_full "full" |queue| truth(queue.is_full())
+    QUEUE_QSIZE queue_qsize "qsize" |py, queue| number(queue.engine.get(py).len()),
+    QUEUE_EMPTY queue_empty "empty" |py, queue| truth(queue.engine.get(py).is_empty()),
+    QUEUE_FULL queue_full "full" |py, queue| truth(queue.is_full(py))
 );
 forwarded!(
     FUTURE, Future,

@@ -14,12 +14,12 @@ use crate::rlock::RLock;
 /// Defines the fast function of a method without parameters of a class whose objects cannot be materialized: `$fast_try`
 /// is the part of the common case that calls nothing, so that its function saves no registers; `$try` is the rest of it.
 macro_rules! fast_without_arguments {
-    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, |$this:ident| $fast_try:expr, $try:expr, $result:ident) => {
+    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, |$py:ident, $this:ident| $fast_try:expr, $try:expr, $result:ident) => {
         pub(super) static $fast: FastMethod = FastMethod::new($name, Function::NoArguments($function));
 
         unsafe extern "C" fn $function(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
-            let $this = unsafe { receiver::<$class>(slf) };
+            let ($py, $this) = unsafe { receiver::<$class>(slf) };
             if $fast_try {
                 return $result();
             }
@@ -30,7 +30,7 @@ macro_rules! fast_without_arguments {
         #[inline(never)]
         unsafe extern "C" fn $rest(slf: *mut PyObject) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
-            let $this = unsafe { receiver::<$class>(slf) };
+            let ($py, $this) = unsafe { receiver::<$class>(slf) };
             if $try {
                 return $result();
             }
@@ -42,7 +42,7 @@ macro_rules! fast_without_arguments {
 
 /// The same for a method that ignores its arguments in the common case, in which there are `$nargs` of them.
 macro_rules! fast_with_arguments {
-    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, $nargs:literal, |$this:ident| $fast_try:expr, $try:expr, $result:ident) => {
+    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, $nargs:literal, |$py:ident, $this:ident| $fast_try:expr, $try:expr, $result:ident) => {
         pub(super) static $fast: FastMethod = FastMethod::new($name, Function::AnyArguments($function));
 
         unsafe extern "C" fn $function(
@@ -52,7 +52,7 @@ macro_rules! fast_with_arguments {
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
-            let $this = unsafe { receiver::<$class>(slf) };
+            let ($py, $this) = unsafe { receiver::<$class>(slf) };
             if nargs == $nargs && kwnames.is_null() && $fast_try {
                 return $result();
             }
@@ -68,7 +68,7 @@ macro_rules! fast_with_arguments {
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
-            let $this = unsafe { receiver::<$class>(slf) };
+            let ($py, $this) = unsafe { receiver::<$class>(slf) };
             if nargs == $nargs && kwnames.is_null() && $try {
                 return $result();
             }
@@ -92,13 +92,13 @@ macro_rules! fast_lock {
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
-            let this = unsafe { receiver::<$class>(slf) };
+            let (py, this) = unsafe { receiver::<$class>(slf) };
             // SAFETY: called as a method of the class, by the interpreter, with these arguments.
             let polls = unsafe { is_false(args, nargs, kwnames) };
-            if (polls || nargs == 0 && kwnames.is_null()) && this.engine.try_acquire_fast() {
+            if (polls || nargs == 0 && kwnames.is_null()) && this.engine.get(py).try_acquire_fast() {
                 return yes();
             }
-            if polls && this.engine.is_locked() {
+            if polls && this.engine.get(py).is_locked() {
                 return no();
             }
             // SAFETY: as above.
@@ -116,8 +116,8 @@ macro_rules! fast_lock {
             let asked = unsafe { asked(args, nargs, kwnames, |py| intern!(py, "blocking")) };
             if asked != Asked::SomethingElse {
                 // SAFETY: called as a method of the class, by the interpreter.
-                let this = unsafe { receiver::<$class>(slf) };
-                if this.engine.try_acquire() {
+                let (py, this) = unsafe { receiver::<$class>(slf) };
+                if this.engine.get(py).try_acquire() {
                     return yes();
                 }
                 if asked == Asked::ToTry {
@@ -137,8 +137,8 @@ macro_rules! fast_lock {
             "__enter__",
             $class,
             0,
-            |this| this.engine.try_acquire_fast(),
-            this.engine.try_acquire(),
+            |py, this| this.engine.get(py).try_acquire_fast(),
+            this.engine.get(py).try_acquire(),
             yes
         );
         #[cfg(Py_3_15)]
@@ -148,8 +148,8 @@ macro_rules! fast_lock {
             $enter_rest,
             "__enter__",
             $class,
-            |this| this.engine.try_acquire_fast(),
-            this.engine.try_acquire(),
+            |py, this| this.engine.get(py).try_acquire_fast(),
+            this.engine.get(py).try_acquire(),
             yes
         );
         fast_without_arguments!(
@@ -158,8 +158,8 @@ macro_rules! fast_lock {
             $release_rest,
             "release",
             $class,
-            |this| this.engine.try_release_fast(),
-            this.engine.release().is_ok(),
+            |py, this| this.engine.get(py).try_release_fast(),
+            this.engine.get(py).release().is_ok(),
             none
         );
         fast_with_arguments!(
@@ -169,8 +169,8 @@ macro_rules! fast_lock {
             "__exit__",
             $class,
             3,
-            |this| this.engine.try_release_fast(),
-            this.engine.release().is_ok(),
+            |py, this| this.engine.get(py).try_release_fast(),
+            this.engine.get(py).release().is_ok(),
             none
         );
     };
@@ -195,8 +195,12 @@ pub(super) static LOCK_LOCKED: FastMethod = FastMethod::new("locked", Function::
 
 unsafe extern "C" fn lock_locked(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: called as a method of the class, by the interpreter.
-    let locked = unsafe { receiver::<Lock>(slf) }.engine.is_locked();
-    if locked { yes() } else { no() }
+    let (py, lock) = unsafe { receiver::<Lock>(slf) };
+    if lock.engine.get(py).is_locked() {
+        yes()
+    } else {
+        no()
+    }
 }
 
 /// Defines the fast function of a method of native conditions: in the common case there are `$nargs` arguments, which it
@@ -214,7 +218,8 @@ macro_rules! fast_condition {
             // SAFETY: called as a method of the class, by the interpreter.
             if nargs == $nargs && kwnames.is_null() && unsafe { is_surely_native(slf) } {
                 // SAFETY: as above.
-                if unsafe { receiver::<Condition>(slf) }.$try() {
+                let (py, condition) = unsafe { receiver::<Condition>(slf) };
+                if condition.$try(py) {
                     return $result();
                 }
             }

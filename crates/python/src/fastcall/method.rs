@@ -20,7 +20,7 @@ use super::with_methods;
 use crate::engine::StateLock;
 use crate::materialize::Native;
 #[cfg(not(Py_GIL_DISABLED))]
-use crate::raw;
+use crate::raw::{self, Attached};
 use crate::standard::Standard;
 
 /// A fast function, with the calling convention that the interpreter uses for it.
@@ -40,11 +40,14 @@ pub(super) struct FastMethod {
     general: PyOnceLock<Py<PyAny>>,
     /// The name, if it is a method of objects that can be materialized.
     materialized_name: PyOnceLock<Py<PyString>>,
-    /// The standard library's function for materialized objects, as it was found last, and the version tag that the class
-    /// of the object had then. A change of the standard class changes the tag too: that class is a base.
     #[cfg(not(Py_GIL_DISABLED))]
-    found: StateLock<Option<(u32, Py<PyAny>)>>,
+    found: Attached<StateLock<Option<Found>>>,
 }
+
+/// The standard library's function for materialized objects, as it was found last, and the version tag that the class
+/// of the object had then. A change of the standard class changes the tag too: that class is a base.
+#[cfg(not(Py_GIL_DISABLED))]
+type Found = (u32, Py<PyAny>);
 
 impl FastMethod {
     pub(super) const fn new(name: &'static str, function: Function) -> Self {
@@ -54,7 +57,7 @@ impl FastMethod {
             general: PyOnceLock::new(),
             materialized_name: PyOnceLock::new(),
             #[cfg(not(Py_GIL_DISABLED))]
-            found: StateLock::new(None),
+            found: Attached::new(StateLock::new(None)),
         }
     }
 
@@ -131,7 +134,8 @@ impl FastMethod {
     ) -> Option<Bound<'py, PyAny>> {
         let py = name.py();
         // SAFETY: the caller answers for the class, and holds the object.
-        if !unsafe { receiver::<Native>(slf) }.is_materialized() {
+        let (_, native) = unsafe { receiver::<Native>(slf) };
+        if !native.is_materialized() {
             return None;
         }
         // SAFETY: the caller holds the object.
@@ -139,7 +143,7 @@ impl FastMethod {
         #[cfg(not(Py_GIL_DISABLED))]
         let tag = {
             let tag = raw::version_tag(class.as_type_ptr());
-            let found = self.found.lock();
+            let found = self.found.get(py).lock();
             if let Some((_, function)) = found.as_ref().filter(|(at, _)| *at == tag && tag != 0) {
                 return Some(function.bind(py).clone());
             }
@@ -148,7 +152,8 @@ impl FastMethod {
         let function = Standard::of(&class).ok()??.get().function(name).ok()?;
         #[cfg(not(Py_GIL_DISABLED))]
         {
-            let before = self.found.lock().replace((tag, function.clone().unbind()));
+            let found = (tag, function.clone().unbind());
+            let before = self.found.get(py).lock().replace(found);
             drop(before);
         }
         Some(function)
@@ -278,7 +283,7 @@ unsafe extern "C" fn set_attribute(
     kwnames: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: called as a method of the class, by the interpreter.
-    if nargs == 2 && kwnames.is_null() && unsafe { receiver::<Native>(slf) }.is_materialized() {
+    if nargs == 2 && kwnames.is_null() && unsafe { receiver::<Native>(slf) }.1.is_materialized() {
         // SAFETY: there are two arguments.
         let [name, value] = unsafe { *args.cast::<[*mut ffi::PyObject; 2]>() };
         // SAFETY: the caller holds the object and the arguments, and is attached.

@@ -16,4 +16,5 @@ mod queues;
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 mod with_methods;
 
+pub(crate) use call::call_one;
 pub(crate) use instances::new_instance;

@@ -52,10 +52,10 @@ macro_rules! fast_queue {
             // SAFETY: called as a method of the class, by the interpreter.
             if nargs == 1 && kwnames.is_null() && unsafe { <$class>::is_fast_for(slf) } {
                 // SAFETY: as above.
-                let this = unsafe { receiver::<$class>(slf) };
+                let (py, this) = unsafe { receiver::<$class>(slf) };
                 // SAFETY: there is one argument, which the caller holds.
                 let item = unsafe { owned(*args) };
-                return match this.try_put(item) {
+                return match this.try_put(py, item) {
                     Ok(()) => none(),
                     Err(refusal) => {
                         std::mem::forget(refusal.into_inner());
@@ -97,8 +97,8 @@ macro_rules! fast_queue {
             // SAFETY: as above.
             if plain && unsafe { <$class>::is_fast_for(slf) } {
                 // SAFETY: as above.
-                let this = unsafe { receiver::<$class>(slf) };
-                if let Ok(item) = this.try_get() {
+                let (py, this) = unsafe { receiver::<$class>(slf) };
+                if let Ok(item) = this.try_get(py) {
                     return item.into_ptr();
                 }
             }
@@ -118,8 +118,8 @@ macro_rules! fast_queue {
             // SAFETY: as above.
             if asked != Asked::SomethingElse && unsafe { <$class>::is_fast_for(slf) } {
                 // SAFETY: as above.
-                let this = unsafe { receiver::<$class>(slf) };
-                match this.try_get() {
+                let (py, this) = unsafe { receiver::<$class>(slf) };
+                match this.try_get(py) {
                     Ok(item) => return item.into_ptr(),
                     Err(GetError::Empty) if asked == Asked::ToTry => return empty($raise_empty),
                     Err(_) => {}
@@ -140,7 +140,8 @@ pub(super) static SIMPLE_GET_NOWAIT: FastMethod =
 
 unsafe extern "C" fn simple_get_nowait(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: called as a method of the class, by the interpreter.
-    let got = unsafe { receiver::<SimpleQueue>(slf) }.try_get();
+    let (py, queue) = unsafe { receiver::<SimpleQueue>(slf) };
+    let got = queue.try_get(py);
     got.map_or_else(|_| empty(errors::raise_simply_empty), Py::into_ptr)
 }
 
@@ -159,7 +160,8 @@ unsafe extern "C" fn simple_put_nowait(
         // SAFETY: the caller holds it.
         let item = unsafe { owned(item) };
         // SAFETY: called as a method of the class, by the interpreter.
-        let put = unsafe { receiver::<SimpleQueue>(slf) }.try_put(item);
+        let (py, queue) = unsafe { receiver::<SimpleQueue>(slf) };
+        let put = queue.try_put(py, item);
         // No item comes back: the queue has no bound and is never shut down.
         debug_assert!(put.is_ok());
         return none();
@@ -172,7 +174,8 @@ pub(super) static SIMPLE_QSIZE: FastMethod = FastMethod::new("qsize", Function::
 
 unsafe extern "C" fn simple_qsize(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: called as a method of the class, by the interpreter.
-    let size = unsafe { receiver::<SimpleQueue>(slf) }.qsize();
+    let (py, queue) = unsafe { receiver::<SimpleQueue>(slf) };
+    let size = queue.qsize(py);
     // SAFETY: the thread, in a method call, is attached.
     unsafe { ffi::PyLong_FromSize_t(size) }
 }
@@ -181,8 +184,8 @@ pub(super) static SIMPLE_EMPTY: FastMethod = FastMethod::new("empty", Function::
 
 unsafe extern "C" fn simple_empty(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: called as a method of the class, by the interpreter.
-    let empty = unsafe { receiver::<SimpleQueue>(slf) }.qsize() == 0;
-    if empty { yes() } else { no() }
+    let (py, queue) = unsafe { receiver::<SimpleQueue>(slf) };
+    if queue.qsize(py) == 0 { yes() } else { no() }
 }
 
 /// The result of a call on an empty queue: raises its exception.

@@ -18,14 +18,14 @@ use super::worker::{Shared, Worker};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::initialized::Initialized;
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// The calls that wait in an executor, with the methods of a queue.
 ///
 /// Counting the calls changes nothing. Any other operation materializes the executor, and is then done on its queue.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct WaitingCalls {
-    shared: Arc<Shared>,
+    shared: Arc<Attached<Shared>>,
     executor: Py<PyWeakrefReference>,
     /// The queue of the executor, once it is materialized.
     queue: OnceLock<Py<PyAny>>,
@@ -38,7 +38,7 @@ impl WaitingCalls {
     fn qsize<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.queue.get() {
             Some(queue) => queue.bind(py).call_method0(intern!(py, "qsize")),
-            None => Ok(self.shared.core.waiting().into_pyobject(py)?.into_any()),
+            None => Ok(self.shared.get(py).core.waiting().into_pyobject(py)?.into_any()),
         }
     }
 
@@ -59,7 +59,7 @@ impl WaitingCalls {
         if self.queue.get().is_none() && item.is_none() {
             let exits = py.import("concurrent.futures.thread")?.getattr("_shutdown")?;
             if exits.is_truthy()? {
-                self.shared.core.shutdown();
+                self.shared.get(py).core.shutdown();
                 return Ok(py.None().into_bound(py));
             }
         }
@@ -73,8 +73,8 @@ impl WaitingCalls {
     }
 
     /// The handle of a new worker, which is counted from now on. None if the executor has as many as it may.
-    fn _interlock_worker(&self) -> Option<Worker> {
-        Worker::enter(self.shared.clone())
+    fn _interlock_worker(&self, py: Python<'_>) -> Option<Worker> {
+        Worker::enter(py, self.shared.clone())
     }
 
     /// Called by the weak references of the workers when the executor is gone. (A native executor has notified them
@@ -96,7 +96,7 @@ impl WaitingCalls {
     /// without limit). Returns how many are done.
     #[pyo3(signature = (number = None, timeout = Timeout::Never))]
     fn _interlock_wait(&self, py: Python<'_>, number: Option<u64>, timeout: Timeout) -> PyResult<u64> {
-        let core = &self.shared.core;
+        let core = &self.shared.get(py).core;
         let number = number.unwrap_or_else(|| core.stats().submitted);
         blocking::wait(py, timeout.deadline()?, |context| {
             core.wait_for_ended(number, context)
@@ -105,8 +105,8 @@ impl WaitingCalls {
 
     /// Count `count` calls as done whose futures _interlock_shut_down() or Worker.drain() returned, and which the
     /// caller has ended since. Threads that wait until all calls are done rely on this.
-    fn _interlock_taken_out(&self, count: u64) {
-        self.shared.core.drop_drained(count);
+    fn _interlock_taken_out(&self, py: Python<'_>, count: u64) {
+        self.shared.get(py).core.drop_drained(count);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -119,7 +119,7 @@ impl WaitingCalls {
 }
 
 impl WaitingCalls {
-    pub(super) fn of(pool: &Bound<'_, PyAny>, shared: Arc<Shared>) -> PyResult<Self> {
+    pub(super) fn of(pool: &Bound<'_, PyAny>, shared: Arc<Attached<Shared>>) -> PyResult<Self> {
         Ok(WaitingCalls {
             shared,
             executor: PyWeakrefReference::new(pool)?.unbind(),

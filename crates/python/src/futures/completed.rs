@@ -15,6 +15,7 @@ use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
 use crate::initialized::Initialized;
+use crate::raw::Attached;
 
 /// An iterator that yields futures as they are done. `as_completed()` uses it.
 ///
@@ -22,7 +23,7 @@ use crate::initialized::Initialized;
 /// https://docs.python.org/3/library/concurrent.futures.html#concurrent.futures.as_completed.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Completed {
-    waiting: StateLock<Waiting>,
+    waiting: Attached<StateLock<Waiting>>,
     watch: Arc<Watch>,
     total: usize,
     deadline: Deadline,
@@ -46,7 +47,7 @@ impl Completed {
         let total = futures.len();
         let futures = futures.into_iter().map(|future| Some(future.unbind())).collect();
         Ok(Some(Completed {
-            waiting: StateLock::new(Waiting { futures, left: total }),
+            waiting: Attached::new(StateLock::new(Waiting { futures, left: total })),
             watch,
             total,
             deadline: timeout.deadline()?,
@@ -59,14 +60,14 @@ impl Completed {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Future>>> {
-        if self.waiting.lock().left == 0 {
+        if self.waiting.get(py).lock().left == 0 {
             return Ok(None);
         }
         let number = match self.watch.try_get() {
             Ok(number) => number,
             Err(_) => self.wait(py)?,
         };
-        let mut waiting = self.waiting.lock();
+        let mut waiting = self.waiting.get(py).lock();
         let future = waiting.futures.get_mut(number).and_then(Option::take);
         waiting.left -= 1;
         drop(waiting);
@@ -88,7 +89,7 @@ impl Completed {
     /// Stop watching the futures. Never blocks for long.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let futures = {
-            let mut waiting = self.waiting.lock();
+            let mut waiting = self.waiting.get(py).lock();
             waiting.left = 0;
             std::mem::take(&mut waiting.futures)
         };
@@ -101,7 +102,7 @@ impl Completed {
             return Ok(());
         }
         // If another thread is using them, the futures are not visited. That keeps them alive, which is always safe.
-        let Some(waiting) = self.waiting.try_lock() else {
+        let Some(waiting) = self.waiting.get_in_traverse(&visit).try_lock() else {
             return Ok(());
         };
         waiting
@@ -117,7 +118,7 @@ impl Completed {
     fn wait(&self, py: Python<'_>) -> PyResult<usize> {
         let got = blocking::wait(py, self.deadline, |context| self.watch.get_with(context))?;
         got.map_err(|_| {
-            let left = self.waiting.lock().left;
+            let left = self.waiting.get(py).lock().left;
             let message = format!("{left} (of {}) futures unfinished", self.total);
             PyTimeoutError::new_err(message)
         })

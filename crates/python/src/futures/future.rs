@@ -20,7 +20,7 @@ use crate::convert::Timeout;
 use crate::errors::Failure;
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, materialize, native, standard};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 use crate::{blocking, errors};
 
 /// The result of a task, which may not be finished yet; see
@@ -30,7 +30,7 @@ use crate::{blocking, errors};
 /// so a future is finished or cancelled only once.
 #[pyclass(frozen, subclass, generic, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Future {
-    engine: Engine,
+    engine: Attached<Engine>,
     /// The place where its task waits, if submitters wait there for room.
     place: OnceLock<Weak<dyn Place>>,
     /// Whether `_interlock_cancel_at_once()` has notified the watchers, and a worker may still dequeue the task.
@@ -79,7 +79,7 @@ impl Future {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let future = Future {
-            engine: Engine::new(),
+            engine: Attached::new(Engine::new()),
             place: OnceLock::new(),
             notified_early: AtomicBool::new(false),
             initialized: Initialized::new(),
@@ -89,7 +89,7 @@ impl Future {
 
     #[pyo3(signature = ())]
     fn __init__(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match native(slf, |future| future.engine.is_untouched())? {
+        match native(slf, |future| future.engine.get(slf.py()).is_untouched())? {
             Some(true) => return Ok(()),
             Some(false) => materialize(slf)?,
             None => {}
@@ -102,7 +102,7 @@ impl Future {
     /// Wakes the threads that wait for the result, and calls the callbacks. Asks a running task to stop: see
     /// interlock.current_task().
     pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        match native(slf, |future| future.engine.cancel())? {
+        match native(slf, |future| future.engine.get(slf.py()).cancel())? {
             Some(Ok(None)) => Ok(true),
             Some(Ok(Some(due))) => {
                 let notified = give_up_place(slf);
@@ -148,7 +148,7 @@ impl Future {
     #[inline]
     fn add_done_callback(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
         let callback = r#fn.clone().unbind();
-        match native(slf, |future| future.engine.listen(callback))? {
+        match native(slf, |future| future.engine.get(slf.py()).listen(callback))? {
             Some(Ok(())) => Ok(()),
             Some(Err((Refusal::Phase(_), callback))) => call_one(slf, &callback),
             Some(Err((Refusal::Retired, _))) | None => {
@@ -197,7 +197,7 @@ impl Future {
         if early.load(Ordering::Relaxed) && early.swap(false, Ordering::Relaxed) {
             return Ok(false.into_pyobject(py)?.to_owned().into_any());
         }
-        match native(slf, |future| future.engine.begin())? {
+        match native(slf, |future| future.engine.get(py).begin())? {
             Some(Ok(run)) => Ok(run.into_pyobject(py)?.to_owned().into_any()),
             Some(Err(Refusal::Phase(phase))) => {
                 log(
@@ -242,8 +242,8 @@ impl Future {
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let state = native(slf, |future| {
-            let answer = future.engine.value(|answer| answer.clone_ref(py));
-            (future.engine.phase(), answer)
+            let answer = future.engine.get(py).value(|answer| answer.clone_ref(py));
+            (future.engine.get(py).phase(), answer)
         })?;
         let Some((phase, answer)) = state else {
             return standard(slf, intern!(py, "__repr__"), (slf,));
@@ -264,7 +264,7 @@ impl Future {
 
     /// The name of the state, if the future is native.
     fn _interlock_state<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::intern(py, name_of(self.engine.phase()))
+        PyString::intern(py, name_of(self.engine.get(py).phase()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -273,7 +273,7 @@ impl Future {
         }
         let mut result = Ok(());
         let mut callbacks = Ok(());
-        self.engine.try_visit(
+        self.engine.get_in_traverse(&visit).try_visit(
             |answer| result = visit.call(answer.object()),
             |callback| {
                 callbacks = std::mem::replace(&mut callbacks, Ok(())).and_then(|()| visit.call(callback));
@@ -282,8 +282,8 @@ impl Future {
         result.and(callbacks)
     }
 
-    fn __clear__(&self) {
-        drop(self.engine.clear());
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.engine.get(py).clear());
     }
 }
 
@@ -295,8 +295,8 @@ enum Ended<'py> {
 }
 
 impl Future {
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
+    pub(super) fn engine<'a>(&'a self, py: Python<'a>) -> &'a Engine {
+        self.engine.get(py)
     }
 
     /// Records the place where its task is about to be put, where submitters may wait for room.
@@ -307,17 +307,17 @@ impl Future {
     /// Waits for the answer of the task. The caller knows that the future is native. Blocks until the future is done,
     /// or until the deadline. `None` if the future was materialized during the wait.
     pub(super) fn wait_native(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Answer>> {
-        if !self.engine.phase().is_done() {
-            match blocking::wait(py, deadline, |context| self.engine.wait_with(context))? {
+        if !self.engine.get(py).phase().is_done() {
+            match blocking::wait(py, deadline, |context| self.engine.get(py).wait_with(context))? {
                 Waited::Done => {}
                 Waited::TimedOut | Waited::Interrupted => return Err(PyTimeoutError::new_err(())),
                 Waited::Retired => return Ok(None),
             }
         }
-        if self.engine.phase().is_cancelled() {
+        if self.engine.get(py).phase().is_cancelled() {
             return Err(Failure::Cancelled.raise(py));
         }
-        let answer = self.engine.value(|answer| answer.clone_ref(py));
+        let answer = self.engine.get(py).value(|answer| answer.clone_ref(py));
         Ok(Some(answer.unwrap_or_else(|| Answer::Result(py.None()))))
     }
 }
@@ -329,7 +329,7 @@ fn wait<'py>(slf: &Bound<'py, Future>, timeout: Option<&Bound<'py, PyAny>>) -> P
     let mut deadline = None;
     let answer = native(slf, |future| {
         let limit = match timeout {
-            Some(_) if !future.engine.phase().is_done() => Timeout::of(timeout)?.deadline()?,
+            Some(_) if !future.engine.get(py).phase().is_done() => Timeout::of(timeout)?.deadline()?,
             _ => Deadline::NEVER,
         };
         deadline = Some(limit);
@@ -357,7 +357,7 @@ fn ask<'py>(
     name: &Bound<'py, PyString>,
     is_so: impl FnOnce(Phase) -> bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    match native(slf, |future| is_so(future.engine.phase()))? {
+    match native(slf, |future| is_so(future.engine.get(slf.py()).phase()))? {
         Some(so) => Ok(so.into_pyobject(slf.py())?.to_owned().into_any()),
         None => standard(slf, name, (slf,)),
     }
@@ -368,7 +368,9 @@ fn ask<'py>(
 pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option<Answer>> {
     let mut answer = Some(answer);
     let finished = native(slf, |future| {
-        answer.take().map(|answer| future.engine.finish(answer))
+        answer
+            .take()
+            .map(|answer| future.engine.get(slf.py()).finish(answer))
     })?;
     match finished.flatten() {
         Some(Ok(due)) => call_back(slf, due).map(|()| None),
@@ -388,7 +390,7 @@ pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option
 /// The task was started before.
 #[inline]
 pub(super) fn begin(slf: &Bound<'_, Future>) -> PyResult<bool> {
-    match native(slf, |future| future.engine.begin())? {
+    match native(slf, |future| future.engine.get(slf.py()).begin())? {
         Some(Ok(run)) => Ok(run),
         // It was cancelled, and all watchers have been notified.
         Some(Err(Refusal::Phase(Phase::CancelledAndNotified))) => Ok(false),
@@ -405,7 +407,7 @@ fn begin_materialized(slf: &Bound<'_, Future>) -> PyResult<bool> {
 #[cold]
 fn cancel_materialized(slf: &Bound<'_, Future>) -> PyResult<bool> {
     let py = slf.py();
-    slf.get().engine.ask_to_stop();
+    slf.get().engine.get(py).ask_to_stop();
     let answer = standard(slf, intern!(py, "cancel"), (slf,));
     // Also if a callback raised.
     if slf.get().place.get().is_some() && Future::cancelled(slf)?.is_truthy()? {
@@ -416,7 +418,7 @@ fn cancel_materialized(slf: &Bound<'_, Future>) -> PyResult<bool> {
 
 /// Notifies the watchers of a cancelled future in place of a worker, unless a worker has done so first.
 fn notify_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
-    match native(slf, |future| future.engine.begin())? {
+    match native(slf, |future| future.engine.get(slf.py()).begin())? {
         Some(Ok(_) | Err(Refusal::Phase(_))) => Ok(()),
         Some(Err(Refusal::Retired)) | None => begin_materialized(slf).map(drop),
     }
@@ -433,7 +435,7 @@ fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
 /// Moves the state of the future into the attributes. Threads that watch many futures are still notified of this one.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
-    let Some((mut contents, wakeups)) = object.cast::<Future>()?.get().engine.retire() else {
+    let Some((mut contents, wakeups)) = object.cast::<Future>()?.get().engine.get(py).retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };
     attributes.set_item("_state", PyString::intern(py, name_of(contents.phase)))?;

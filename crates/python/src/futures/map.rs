@@ -14,7 +14,7 @@ use crate::convert::Timeout;
 use crate::engine::StateLock;
 use crate::errors;
 use crate::initialized::Initialized;
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// An iterator over the results of futures, in order. The generators of `map()` use it.
 ///
@@ -22,7 +22,7 @@ use crate::raw::intern;
 /// result is not ready in time. In either case it cancels the call.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Results {
-    coming: StateLock<VecDeque<Py<PyAny>>>,
+    coming: Attached<StateLock<VecDeque<Py<PyAny>>>>,
     deadline: Deadline,
     return_exceptions: bool,
     initialized: Initialized,
@@ -40,7 +40,7 @@ impl Results {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let next = self.coming.lock().pop_front();
+        let next = self.coming.get(py).lock().pop_front();
         let Some(future) = next else {
             return Ok(None);
         };
@@ -71,7 +71,7 @@ impl Results {
 
     /// Cancel the calls that have not started, and yield no more results. Never blocks.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let coming = std::mem::take(&mut *self.coming.lock());
+        let coming = std::mem::take(&mut *self.coming.get(py).lock());
         let cancel = intern!(py, "cancel");
         coming
             .iter()
@@ -83,21 +83,21 @@ impl Results {
             return Ok(());
         }
         // If another thread is using them, the futures are not visited. That keeps them alive, which is always safe.
-        let Some(coming) = self.coming.try_lock() else {
+        let Some(coming) = self.coming.get_in_traverse(&visit).try_lock() else {
             return Ok(());
         };
         coming.iter().try_for_each(|future| visit.call(future))
     }
 
-    fn __clear__(&self) {
-        drop(std::mem::take(&mut *self.coming.lock()));
+    fn __clear__(&self, py: Python<'_>) {
+        drop(std::mem::take(&mut *self.coming.get(py).lock()));
     }
 }
 
 impl Results {
     pub(super) fn over(futures: VecDeque<Py<PyAny>>, deadline: Deadline, return_exceptions: bool) -> Self {
         Results {
-            coming: StateLock::new(futures),
+            coming: Attached::new(StateLock::new(futures)),
             deadline,
             return_exceptions,
             initialized: Initialized::new(),

@@ -24,7 +24,7 @@ use crate::engine::StateLock;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, function, native, standard};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 use crate::standard::Standard;
 use crate::{blocking, fastcall, raw};
 
@@ -58,8 +58,8 @@ struct Parts {
 /// workers are idle, and there are fewer than _max_workers of them.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct ThreadPool {
-    shared: Arc<Shared>,
-    settings: StateLock<Settings>,
+    shared: Arc<Attached<Shared>>,
+    settings: Attached<StateLock<Settings>>,
     parts: OnceLock<Parts>,
     initialized: Initialized,
 }
@@ -83,7 +83,7 @@ impl ThreadPool {
     ) -> PyResult<PyClassInitializer<Self>> {
         let pool = ThreadPool {
             shared: Shared::new(),
-            settings: StateLock::default(),
+            settings: Attached::default(),
             parts: OnceLock::new(),
             initialized: Initialized::new(),
         };
@@ -112,9 +112,9 @@ impl ThreadPool {
             if pool.parts.set(parts).is_err() {
                 return Ok(false);
             }
-            pool.shared.core.set_limit(max_workers);
-            pool.shared.core.set_bound(max_pending);
-            *pool.settings.lock() = Settings {
+            pool.shared.get(py).core.set_limit(max_workers);
+            pool.shared.get(py).core.set_bound(max_pending);
+            *pool.settings.get(py).lock() = Settings {
                 takes: true,
                 bounded: max_pending > 0,
                 blocks,
@@ -179,7 +179,7 @@ impl ThreadPool {
         call: HeldCall,
     ) -> PyResult<bool> {
         let (callable, args, kwargs, site) = call;
-        if slf.get().settings.lock().bounded {
+        if slf.get().settings.get(slf.py()).lock().bounded {
             future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
         }
         let held = future.clone();
@@ -190,7 +190,9 @@ impl ThreadPool {
             kwargs,
             site,
         };
-        match native(slf, |pool| pool.shared.core.put_unbounded(priority, task))? {
+        match native(slf, |pool| {
+            pool.shared.get(slf.py()).core.put_unbounded(priority, task)
+        })? {
             Some(Ok(placed)) => match ensure_worker(slf, placed) {
                 Ok(true) => Ok(true),
                 Ok(false) => Ok(!slf.get().shared.take_back(&held)),
@@ -222,8 +224,8 @@ impl ThreadPool {
     }
 
     /// Stop taking calls from outside.
-    fn _interlock_refuse(&self) {
-        self.settings.lock().takes = false;
+    fn _interlock_refuse(&self, py: Python<'_>) {
+        self.settings.get(py).lock().takes = false;
     }
 
     /// Shut the executor down. Workers still run the waiting calls, unless `drain` is true: then this returns their
@@ -238,11 +240,11 @@ impl ThreadPool {
         let attributes = raw::instance_dict(slf)?;
         let ended = native(slf, |pool| {
             attributes.set_item(intern!(py, "_shutdown"), true)?;
-            pool.settings.lock().takes = false;
+            pool.settings.get(py).lock().takes = false;
             Ok(if holds && !drain {
                 Vec::new()
             } else {
-                pool.shared.close(py, drain)
+                pool.shared.get(py).close(py, drain)
             })
         })?;
         ended.transpose()
@@ -253,7 +255,7 @@ impl ThreadPool {
     fn _interlock_forget_workers(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let forgot = native(slf, |pool| {
-            pool.shared.core.forget_workers();
+            pool.shared.get(py).core.forget_workers();
             pool.parts.get().map(|parts| parts.threads.clone_ref(py))
         })?;
         if let Some(threads) = forgot.flatten() {
@@ -272,13 +274,13 @@ impl ThreadPool {
 
     /// Whether exceptions name the place where their calls were submitted.
     #[getter]
-    fn _interlock_notes(&self) -> bool {
-        self.settings.lock().notes
+    fn _interlock_notes(&self, py: Python<'_>) -> bool {
+        self.settings.get(py).lock().notes
     }
 
     /// The numbers of calls submitted, running, done, and failed. Failed calls count as done too.
-    fn _interlock_counts(&self) -> (u64, u64, u64, u64) {
-        let stats = self.shared.core.stats();
+    fn _interlock_counts(&self, py: Python<'_>) -> (u64, u64, u64, u64) {
+        let stats = self.shared.get(py).core.stats();
         (
             stats.submitted,
             stats.running,
@@ -319,7 +321,8 @@ impl<'py> FromPyObject<'_, 'py> for MaxWorkers {
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         // The workers run the waiting tasks, and end.
-        self.shared.core.shutdown();
+        // An object is deallocated attached: this only gets the proof of it.
+        Python::attach(|py| self.shared.get(py).core.shutdown());
     }
 }
 
@@ -332,7 +335,7 @@ fn put_new<'py>(
     call: Call<'py>,
 ) -> PyResult<Result<Bound<'py, Future>, Call<'py>>> {
     let py = slf.py();
-    let settings = *slf.get().settings.lock();
+    let settings = *slf.get().settings.get(py).lock();
     if !settings.takes {
         return Ok(Err(call));
     }
@@ -352,7 +355,7 @@ fn put_new<'py>(
     };
     let refused = match put(slf, priority, task)? {
         Ok(placed) if ensure_worker(slf, placed)? => return Ok(Ok(future)),
-        Ok(_) => slf.get().shared.take_out(&future),
+        Ok(_) => slf.get().shared.get(py).take_out(&future),
         Err(task) => Some(task),
     };
     Ok(match refused {
@@ -377,7 +380,8 @@ fn site(py: Python<'_>) -> PyResult<Py<PyAny>> {
 fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<PutOutcome, Task>> {
     let mut task = Some(task);
     let placed = native(slf, |pool| {
-        task.take().map(|task| pool.shared.core.try_put(priority, task))
+        task.take()
+            .map(|task| pool.shared.get(slf.py()).core.try_put(priority, task))
     })?;
     match placed.flatten() {
         Some(Ok(placed)) => Ok(Ok(placed)),
@@ -391,14 +395,14 @@ fn put(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Resul
 #[cold]
 fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResult<Result<PutOutcome, Task>> {
     let (py, this) = (slf.py(), slf.get());
-    let put = if !this.settings.lock().blocks {
+    let put = if !this.settings.get(py).lock().blocks {
         Err(PutError::Full(task))
-    } else if this.shared.core.is_worker() {
+    } else if this.shared.get(py).core.is_worker() {
         // If workers waited here, all of them might, and there would never be room.
-        this.shared.core.put_unbounded(priority, task)
+        this.shared.get(py).core.put_unbounded(priority, task)
     } else {
         blocking::wait(py, Deadline::NEVER, |context| {
-            this.shared.core.put_with(priority, task, context)
+            this.shared.get(py).core.put_with(priority, task, context)
         })?
     };
     match put {
@@ -412,7 +416,14 @@ fn put_slowly(slf: &Bound<'_, ThreadPool>, priority: i64, task: Task) -> PyResul
 /// the standard library's queue if the executor was materialized.
 #[inline]
 fn ensure_worker(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bool> {
-    if slf.get().shared.core.missing(Growth::UnlessIdle(placed)) > 0 {
+    if slf
+        .get()
+        .shared
+        .get(slf.py())
+        .core
+        .missing(Growth::UnlessIdle(placed))
+        > 0
+    {
         return slf
             .call_method0(intern!(slf.py(), "_interlock_start_worker"))?
             .is_truthy();
@@ -452,14 +463,14 @@ fn submit_standard<'py>(slf: &Bound<'py, ThreadPool>, call: Call<'py>) -> PyResu
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
     let pool = object.cast::<ThreadPool>()?.get();
-    pool.settings.lock().takes = false;
+    pool.settings.get(py).lock().takes = false;
     let Some(parts) = pool.parts.get() else {
         return Ok(Exported::Moved(Vec::new())); // its `__init__` has not run yet
     };
     let queue = attributes.as_any().get_item("_work_queue")?;
     // Before retiring the queue: a worker that finds it retired continues with the new one.
     parts.calls.get().move_to(&queue);
-    let Some(retired) = pool.shared.core.retire() else {
+    let Some(retired) = pool.shared.get(py).core.retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };
     for task in retired.tasks {

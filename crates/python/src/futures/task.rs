@@ -37,13 +37,13 @@ pub(crate) struct CurrentTask(Py<Future>);
 impl CurrentTask {
     /// Whether the task should stop, because its future's cancel() was called or its time is over.
     #[getter]
-    fn cancelled(&self) -> bool {
-        self.0.get().engine().is_asked_to_stop()
+    fn cancelled(&self, py: Python<'_>) -> bool {
+        self.0.get().engine(py).is_asked_to_stop()
     }
 
     /// Raise CancelledError if the task should stop.
     fn raise_if_cancelled(&self, py: Python<'_>) -> PyResult<()> {
-        if self.cancelled() {
+        if self.cancelled(py) {
             Err(Failure::Cancelled.raise(py))
         } else {
             Ok(())

@@ -8,19 +8,20 @@ use pyo3::prelude::*;
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::DelayQueue;
+use crate::raw::Attached;
 
 /// Objects with a deadline, which come out when it has passed; see `interlock.concurrent.futures._clock`.
 ///
 /// The garbage collector does not see them: they are weak references without callbacks, which refer to nothing else.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Alarms {
-    engine: Arc<DelayQueue<Py<PyAny>>>,
+    engine: Arc<Attached<DelayQueue<Py<PyAny>>>>,
 }
 
 /// The handle of an object among the alarms. Calling it, as a callback of a future, forgets the object.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Alarm {
-    engine: Arc<DelayQueue<Py<PyAny>>>,
+    engine: Arc<Attached<DelayQueue<Py<PyAny>>>>,
     ticket: Ticket,
 }
 
@@ -29,38 +30,40 @@ impl Alarms {
     #[new]
     fn new() -> Self {
         Alarms {
-            engine: Arc::new(DelayQueue::new_in()),
+            engine: Arc::new(Attached::new(DelayQueue::new_in())),
         }
     }
 
     /// Let next() return `item` in `timeout` seconds. Returns its alarm, and whether a thread has to call next() now.
     /// Never blocks.
-    fn put(&self, timeout: Timeout, item: Py<PyAny>) -> PyResult<(Alarm, bool)> {
-        let (ticket, wanted) = self.engine.put(timeout.deadline()?, item);
+    fn put(&self, py: Python<'_>, timeout: Timeout, item: Py<PyAny>) -> PyResult<(Alarm, bool)> {
+        let (ticket, wanted) = self.engine.get(py).put(timeout.deadline()?, item);
         let engine = self.engine.clone();
         Ok((Alarm { engine, ticket }, wanted))
     }
 
     /// Return the item whose time came first. Blocks until there is one. Returns None if there is no item at all.
     fn next(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        blocking::wait(py, Deadline::NEVER, |context| self.engine.take_with(context))
+        blocking::wait(py, Deadline::NEVER, |context| {
+            self.engine.get(py).take_with(context)
+        })
     }
 
     /// How many items there are.
-    fn __len__(&self) -> usize {
-        self.engine.len()
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).len()
     }
 
     /// Forget all items: for the child of a fork, where no thread takes them.
-    fn reset(&self) {
-        drop(self.engine.reset());
+    fn reset(&self, py: Python<'_>) {
+        drop(self.engine.get(py).reset());
     }
 }
 
 #[pymethods]
 impl Alarm {
     /// Forget the object, unless next() has returned it.
-    fn __call__(&self, _future: &Bound<'_, PyAny>) {
-        drop(self.engine.take_back(self.ticket));
+    fn __call__(&self, py: Python<'_>, _future: &Bound<'_, PyAny>) {
+        drop(self.engine.get(py).take_back(self.ticket));
     }
 }

@@ -35,12 +35,12 @@ pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyR
 
 /// Registers `watch` for the end of a future if the future is native, and returns whether it is.
 pub(super) fn watch(slf: &Bound<'_, Future>, watch: &Arc<Watch>, number: usize) -> PyResult<bool> {
-    native(slf, |future| future.engine().watch(watch, number)).map(|watched| watched.is_some())
+    native(slf, |future| future.engine(slf.py()).watch(watch, number)).map(|watched| watched.is_some())
 }
 
 /// Removes a watch from a future, even if the future has been materialized since.
 pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<()> {
-    match native(slf, |future| future.engine().unwatch(watch))? {
+    match native(slf, |future| future.engine(slf.py()).unwatch(watch))? {
         Some(()) => Ok(()),
         None => function(slf, intern!(slf.py(), "unwatch"))?
             .call1((slf, Watcher::new(watch.clone(), 0)))
@@ -51,7 +51,7 @@ pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<(
 /// Whether a future that is done has an exception.
 pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
     let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));
-    match native(slf, |future| future.engine().value(is_exception))? {
+    match native(slf, |future| future.engine(slf.py()).value(is_exception))? {
         Some(failed) => Ok(failed == Some(true)),
         None if Future::cancelled(slf)?.is_truthy()? => Ok(false),
         None => Ok(!standard(slf, intern!(slf.py(), "exception"), (slf,))?.is_none()),

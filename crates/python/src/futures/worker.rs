@@ -12,6 +12,7 @@ use super::future::Future;
 use super::place::Place;
 use super::task::Task;
 use crate::engine::{PoolCore, Raw, Running, StateLock};
+use crate::raw::Attached;
 use crate::workers::{Turn, wait_for_task};
 
 /// The state that an executor, its workers and its futures share.
@@ -23,10 +24,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Shared {
+    pub(super) fn new() -> Arc<Attached<Self>> {
+        Arc::new(Attached::new(Shared {
             core: PoolCore::new_in(0, 0),
-        })
+        }))
     }
 
     /// Stops taking tasks. Workers still run the waiting tasks, unless `drain` is true: then this returns their
@@ -45,9 +46,9 @@ impl Shared {
     }
 }
 
-impl Place for Shared {
+impl Place for Attached<Shared> {
     fn take_back(&self, future: &Bound<'_, PyAny>) -> bool {
-        self.take_out(future).is_some()
+        self.get(future.py()).take_out(future).is_some()
     }
 }
 
@@ -55,9 +56,9 @@ impl Place for Shared {
 /// exists, or until leave().
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct Worker {
-    shared: Arc<Shared>,
-    token: StateLock<Option<WorkerToken>>,
-    clock: StateLock<Clock>,
+    shared: Arc<Attached<Shared>>,
+    token: Attached<StateLock<Option<WorkerToken>>>,
+    clock: Attached<StateLock<Clock>>,
 }
 
 /// How long a worker has been busy.
@@ -91,61 +92,66 @@ impl Worker {
     /// Run tasks until there will be no more: until the executor is shut down, collected or materialized. Returns
     /// whether it was materialized. Blocks while there is no task.
     fn work(&self, py: Python<'_>) -> PyResult<bool> {
-        self.clock.lock().begin();
+        let clock = self.clock.get(py);
+        clock.lock().begin();
         let mut tasks = Tasks {
             py,
-            clock: &self.clock,
+            clock,
             turn: Turn::new(),
         };
-        let end = self.shared.core.work(&mut tasks)?;
-        self.clock.lock().end();
+        let end = self.shared.get(py).core.work(&mut tasks)?;
+        clock.lock().end();
         Ok(end == GetError::Retired)
     }
 
     /// How long this worker has run tasks, in seconds.
-    fn busy(&self) -> f64 {
-        self.clock.lock().read().as_secs_f64()
+    fn busy(&self, py: Python<'_>) -> f64 {
+        self.clock.get(py).lock().read().as_secs_f64()
     }
 
     /// Call the initializer of a worker. During the call, the thread counts as a worker of the executor.
     fn initialize<'py>(&self, initialize: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.shared.core.as_worker(|| initialize.call0())
+        self.shared
+            .get(initialize.py())
+            .core
+            .as_worker(|| initialize.call0())
     }
 
     /// Stop taking tasks, and return the futures of those that wait, as _interlock_shut_down() does.
     fn drain(&self, py: Python<'_>) -> Vec<Py<Future>> {
-        self.shared.close(py, true)
+        self.shared.get(py).close(py, true)
     }
 
     /// Stop counting as a worker, because the thread could not be started.
-    fn leave(&self) {
-        if let Some(token) = self.token.lock().take() {
-            self.shared.core.leave(token);
+    fn leave(&self, py: Python<'_>) {
+        if let Some(token) = self.token.get(py).lock().take() {
+            self.shared.get(py).core.leave(token);
         }
     }
 
     /// How many workers there were with this one, when it was counted.
     #[getter]
-    fn number(&self) -> usize {
-        self.token.lock().map_or(0, WorkerToken::number)
+    fn number(&self, py: Python<'_>) -> usize {
+        self.token.get(py).lock().map_or(0, WorkerToken::number)
     }
 }
 
 impl Worker {
     /// A worker that is counted from now on. `None` if the executor has as many as it may.
-    pub(super) fn enter(shared: Arc<Shared>) -> Option<Self> {
-        let token = shared.core.enter()?;
+    pub(super) fn enter(py: Python<'_>, shared: Arc<Attached<Shared>>) -> Option<Self> {
+        let token = shared.get(py).core.enter()?;
         Some(Worker {
             shared,
-            token: StateLock::new(Some(token)),
-            clock: StateLock::default(),
+            token: Attached::new(StateLock::new(Some(token))),
+            clock: Attached::default(),
         })
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.leave();
+        // An object is deallocated attached: this only gets the proof of it.
+        Python::attach(|py| self.leave(py));
     }
 }
 

@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::result::AsyncResult;
 use super::state::State;
 use crate::futures::Answer;
+use crate::raw::Attached;
 
 /// `apply_async()`.
 pub(super) struct Apply {
@@ -17,9 +18,10 @@ pub(super) struct Apply {
 }
 
 impl Apply {
-    pub(super) fn run(self, py: Python<'_>, state: &Arc<State>) {
-        if state.is_terminated() {
-            return state.abandon(self.result.bind(py), state.reason(py));
+    pub(super) fn run(self, py: Python<'_>, state: &Arc<Attached<State>>) {
+        let pool = state.get(py);
+        if pool.is_terminated() {
+            return pool.abandon(self.result.bind(py), pool.reason(py));
         }
         let answer = Answer::of(py, call(py, &self.function, &self.args, &self.kwds));
         // Release the arguments of the call before its result is delivered.

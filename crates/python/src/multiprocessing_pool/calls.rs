@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use super::items::Items;
-use crate::raw::call_one;
+use crate::fastcall::call_one;
 
 /// The turn of a worker, whose calls may be longer than those of an executor.
 pub(super) type Turn = crate::workers::Turn<32>;

@@ -10,6 +10,7 @@ use super::jobs::Job;
 use super::shared::Shared;
 use super::state::Delivery;
 use crate::engine::{PoolCore, Raw, Running};
+use crate::raw::Attached;
 use crate::workers::wait_for_task;
 
 /// The user of a handle.
@@ -28,100 +29,107 @@ enum Role {
 /// end.
 #[pyclass(frozen, weakref, module = "interlock._interlock")]
 pub(crate) struct PoolHandle {
-    shared: Arc<Shared>,
+    shared: Arc<Attached<Shared>>,
     role: Role,
 }
 
 #[pymethods]
 impl PoolHandle {
     /// The handle of a new worker, which is counted from now on. None if the pool has as many as it may.
-    fn for_worker(&self) -> Option<Self> {
+    fn for_worker(&self, py: Python<'_>) -> Option<Self> {
         self.shared
+            .get(py)
             .tasks
             .enter()
             .map(|token| self.of(Role::Worker(token)))
     }
 
     /// The handle of the thread that runs callbacks, which is counted from now on.
-    fn for_result_handler(&self) -> Self {
-        self.of(Role::ResultHandler(self.shared.state.deliveries.enter()))
+    fn for_result_handler(&self, py: Python<'_>) -> Self {
+        self.of(Role::ResultHandler(
+            self.shared.get(py).state.get(py).deliveries.enter(),
+        ))
     }
 
     /// Do jobs, or run callbacks, until there will be no more. Blocks while there is none.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
-        let shared = &self.shared;
+        let shared = self.shared.get(py);
         let turn = Turn::new();
         let mut worker = Worker { py, shared, turn };
         match self.role {
-            Role::ResultHandler(_) => shared.state.deliveries.work(&mut worker).map(drop),
+            Role::ResultHandler(_) => shared.state.get(py).deliveries.work(&mut worker).map(drop),
             _ => shared.tasks.work(&mut worker).map(drop),
         }
     }
 
     /// Stop counting as a worker, without having worked.
-    fn leave(&self) {
+    fn leave(&self, py: Python<'_>) {
         match self.role {
-            Role::Worker(token) => self.shared.tasks.leave(token),
-            Role::ResultHandler(Some(token)) => self.shared.state.deliveries.leave(token),
+            Role::Worker(token) => self.shared.get(py).tasks.leave(token),
+            Role::ResultHandler(Some(token)) => self.shared.get(py).state.get(py).deliveries.leave(token),
             Role::Owner | Role::ResultHandler(None) => {}
         }
     }
 
     /// Stop counting as a worker, and let no other worker take the place.
-    fn leave_place(&self) {
-        self.leave();
-        let tasks = &self.shared.tasks;
+    fn leave_place(&self, py: Python<'_>) {
+        self.leave(py);
+        let tasks = &self.shared.get(py).tasks;
         tasks.set_limit(tasks.limit().saturating_sub(1));
     }
 
     /// Stop taking jobs. Workers still do those that wait.
-    fn close(&self) {
-        self.shared.tasks.shutdown();
+    fn close(&self, py: Python<'_>) {
+        self.shared.get(py).tasks.shutdown();
     }
 
     /// Run no more callbacks than those that are due now, because the workers have ended.
-    fn close_deliveries(&self) {
-        self.shared.state.deliveries.shutdown();
+    fn close_deliveries(&self, py: Python<'_>) {
+        self.shared.get(py).state.get(py).deliveries.shutdown();
     }
 
     /// Make no more calls and run no more callbacks. Does not wait for running ones.
     fn terminate(&self, py: Python<'_>) {
-        self.shared.terminate(py);
+        self.shared.get(py).terminate(py);
     }
 
     /// Make no more calls. From now on, each of them raises `error`.
     fn fail(&self, py: Python<'_>, error: Py<PyAny>) {
-        self.shared.state.fail(error);
-        self.shared.abandon_waiting(py);
+        self.shared.get(py).state.get(py).fail(error);
+        self.shared.get(py).abandon_waiting(py);
     }
 
     /// For the child of a fork: forget the workers, which do not exist there, and leave the jobs to the parent. There can
     /// be `processes` workers.
     fn after_fork(&self, py: Python<'_>, processes: usize) {
-        let shared = &self.shared;
+        let shared = self.shared.get(py);
         shared.tasks.set_limit(processes);
         shared.tasks.forget_workers();
-        shared.state.deliveries.forget_workers();
+        shared.state.get(py).deliveries.forget_workers();
         shared.abandon_waiting(py);
-        let deliveries: Vec<_> = shared.state.deliveries.drain().collect();
-        shared.state.deliveries.drop_drained(deliveries.len() as u64);
+        let deliveries: Vec<_> = shared.state.get(py).deliveries.drain().collect();
+        shared
+            .state
+            .get(py)
+            .deliveries
+            .drop_drained(deliveries.len() as u64);
         drop(deliveries);
-        shared.state.forget_jobs();
+        shared.state.get(py).forget_jobs();
     }
 
     /// How many tickets wait for a worker.
-    fn waiting(&self) -> usize {
-        self.shared.tasks.waiting()
+    fn waiting(&self, py: Python<'_>) -> usize {
+        self.shared.get(py).tasks.waiting()
     }
 
     /// How many jobs are not finished.
-    fn unfinished(&self) -> usize {
-        self.shared.state.unfinished()
+    fn unfinished(&self, py: Python<'_>) -> usize {
+        self.shared.get(py).state.get(py).unfinished()
     }
 }
 
 impl PoolHandle {
-    pub(super) fn of_owner(shared: Arc<Shared>) -> Self {
+    pub(super) fn of_owner(shared: Arc<Attached<Shared>>) -> Self {
         PoolHandle {
             shared,
             role: Role::Owner,
@@ -175,7 +183,7 @@ impl Runner<Delivery, Raw> for Worker<'_, '_> {
     }
 
     fn run(&mut self, delivery: Delivery, running: Running<'_>) -> PyResult<()> {
-        delivery.run(self.py, &self.shared.state);
+        delivery.run(self.py, self.shared.state.get(self.py));
         running.succeed();
         self.turn.count(self.py);
         Ok(())

@@ -14,21 +14,25 @@ use super::stream::Stream;
 use crate::blocking;
 use crate::engine::{Event, StateLock};
 use crate::futures::Answer;
+use crate::raw::Attached;
 
 /// How long a worker pauses at a time if the reader of the results is behind.
 const MOMENT: Duration = Duration::from_micros(250);
 
 /// `imap()` and `imap_unordered()`.
 pub(super) struct Imap {
-    work: StateLock<Option<(Call, Arc<SharedIterator>)>>,
-    stream: Arc<Stream>,
+    work: StateLock<Option<(Call, Arc<Attached<SharedIterator>>)>>,
+    stream: Arc<Attached<Stream>>,
     chunk: usize,
 }
 
 impl Imap {
-    pub(super) fn new(call: Call, iterable: Py<PyAny>, chunk: usize, stream: Arc<Stream>) -> Self {
+    pub(super) fn new(call: Call, iterable: Py<PyAny>, chunk: usize, stream: Arc<Attached<Stream>>) -> Self {
         Imap {
-            work: StateLock::new(Some((call, Arc::new(SharedIterator::new(iterable))))),
+            work: StateLock::new(Some((
+                call,
+                Arc::new(Attached::new(SharedIterator::new(iterable))),
+            ))),
             stream,
             chunk,
         }
@@ -48,10 +52,10 @@ impl Imap {
                 self.abandon(py, state, state.reason(py));
                 return Ok(());
             }
-            if self.stream.buffer.is_behind() {
+            if self.stream.get(py).buffer.is_behind() {
                 self.let_catch_up(py)?;
             }
-            match pulled.take(py, self.chunk)? {
+            match pulled.get(py).take(py, self.chunk)? {
                 Taken::Item(number, item) => {
                     let answer = Answer::of(py, call.make(item.as_borrowed()));
                     drop(item);
@@ -70,15 +74,15 @@ impl Imap {
                 }
                 Taken::Raised(number, error) => {
                     self.release_work();
-                    self.stream.set_length(py, number + 1);
+                    self.stream.get(py).set_length(py, number + 1);
                     self.put(py, state, number, Answer::of(py, Err(error)));
                     return Ok(());
                 }
                 Taken::Nothing(length) => {
                     self.release_work();
                     if let Some(length) = length {
-                        self.stream.set_length(py, length);
-                        self.stream.end_if_over(py, state);
+                        self.stream.get(py).set_length(py, length);
+                        self.stream.get(py).end_if_over(py, state);
                     }
                     return Ok(());
                 }
@@ -91,7 +95,7 @@ impl Imap {
     #[cold]
     fn let_catch_up(&self, py: Python<'_>) -> PyResult<()> {
         let (never, mut waited) = (Event::new_in(), Ok(()));
-        self.stream.buffer.let_catch_up(|| {
+        self.stream.get(py).buffer.let_catch_up(|| {
             waited = blocking::wait(py, Deadline::after(MOMENT), |context| {
                 let _ = never.wait_with(context);
             });
@@ -101,8 +105,8 @@ impl Imap {
     }
 
     fn put(&self, py: Python<'_>, state: &State, number: usize, answer: Answer) {
-        self.stream.put(py, number, answer);
-        self.stream.end_if_over(py, state);
+        self.stream.get(py).put(py, number, answer);
+        self.stream.get(py).end_if_over(py, state);
     }
 
     fn release_work(&self) {
@@ -113,10 +117,10 @@ impl Imap {
     pub(super) fn abandon(&self, py: Python<'_>, state: &State, reason: Answer) {
         let work = self.work.lock().take();
         if let Some((_, pulled)) = &work {
-            pulled.end();
+            pulled.get(py).end();
         }
         drop(work);
-        drop(self.stream.buffer.end_with(reason));
-        self.stream.end(py, state);
+        drop(self.stream.get(py).buffer.end_with(reason));
+        self.stream.get(py).end(py, state);
     }
 }

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyRange, PyRangeMethods, PySlice, PyTuple};
 
 use super::shared_iterator::SharedIterator;
+use crate::raw::Attached;
 
 /// The items of an iterable that has a length.
 pub(super) enum Items {
@@ -13,7 +14,7 @@ pub(super) enum Items {
     /// A range, from which items are computed.
     Range(Py<PyRange>, Range),
     /// Any other iterable, from which workers take items as they need them.
-    SharedIterator(Arc<SharedIterator>),
+    SharedIterator(Arc<Attached<SharedIterator>>),
 }
 
 impl Items {
@@ -30,7 +31,8 @@ impl Items {
         {
             return Items::Range(range.clone().unbind(), Range { start, step });
         }
-        Items::SharedIterator(Arc::new(SharedIterator::new(iterable.clone().unbind())))
+        let iterator = SharedIterator::new(iterable.clone().unbind());
+        Items::SharedIterator(Arc::new(Attached::new(iterator)))
     }
 
     /// A sequence of the items at some places. `None` for a shared iterator.

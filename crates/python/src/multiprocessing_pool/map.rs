@@ -19,6 +19,7 @@ use super::shared_iterator::Taken;
 use super::state::State;
 use crate::engine::StateLock;
 use crate::futures::Answer;
+use crate::raw::Attached;
 
 /// The function, the arguments and the results of a map.
 struct MapWork {
@@ -52,7 +53,7 @@ impl MapWork {
                 return Ok((1, self.run_fixed(fixed, values, places, turn)));
             }
         };
-        Ok(match pulled.take(py, chunk)? {
+        Ok(match pulled.get(py).take(py, chunk)? {
             Taken::Chunk(number, items) if number < chunks => {
                 // Relaxed: a count that orders nothing.
                 job.taken.fetch_max(number + 1, Ordering::Relaxed);
@@ -148,14 +149,15 @@ impl Map {
         }
     }
 
-    pub(super) fn run(&self, py: Python<'_>, state: &Arc<State>, turn: &mut Turn) -> PyResult<()> {
+    pub(super) fn run(&self, py: Python<'_>, state: &Arc<Attached<State>>, turn: &mut Turn) -> PyResult<()> {
         let Some(work) = self.work.lock().as_ref().map(|work| work.clone_ref(py)) else {
             return Ok(());
         };
         let mut work = Some(work);
         while let Some(at_work) = &work {
-            if state.is_terminated() {
-                self.abandon(py, state, state.reason(py));
+            let pool = state.get(py);
+            if pool.is_terminated() {
+                self.abandon(py, pool, pool.reason(py));
                 return Ok(());
             }
             let (done, ran) = at_work.run_chunk(py, self, turn)?;
@@ -184,7 +186,7 @@ impl Map {
         Ok(())
     }
 
-    fn finish(&self, py: Python<'_>, state: &Arc<State>) {
+    fn finish(&self, py: Python<'_>, state: &Arc<Attached<State>>) {
         let failure = self.failure.lock().take();
         let Some((result, values)) = self.end.lock().take() else {
             return;
@@ -206,7 +208,7 @@ impl Map {
             ..
         }) = &work
         {
-            pulled.end();
+            pulled.get(py).end();
         }
         drop(work);
         let end = self.end.lock().take();

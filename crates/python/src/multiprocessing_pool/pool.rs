@@ -27,7 +27,7 @@ use crate::futures::Answer;
 use crate::imported::Imported;
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, NativeClass, begin_materialized, materialize, native};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 use crate::{errors, fastcall};
 
 /// The engine of a pool, in which the jobs of a native pool wait for workers.
@@ -36,7 +36,7 @@ use crate::{errors, fastcall};
 /// would help, and core.start_result_handler() before the first callback.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct MultiprocessingPool {
-    shared: Arc<Shared>,
+    shared: Arc<Attached<Shared>>,
     /// Not set before `__init__`, and never in a pool that is materialized from the start.
     core: OnceLock<Py<PyAny>>,
     initialized: Initialized,
@@ -64,7 +64,7 @@ impl MultiprocessingPool {
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let pool = MultiprocessingPool {
-            shared: Arc::new(Shared::new()),
+            shared: Arc::new(Attached::new(Shared::new())),
             core: OnceLock::new(),
             initialized: Initialized::new(),
         };
@@ -82,8 +82,8 @@ impl MultiprocessingPool {
     }
 
     /// Initialize as a native pool with `processes` workers.
-    fn _interlock_begin(&self, core: Py<PyAny>, processes: usize) {
-        self.shared.tasks.set_limit(processes);
+    fn _interlock_begin(&self, py: Python<'_>, core: Py<PyAny>, processes: usize) {
+        self.shared.get(py).tasks.set_limit(processes);
         let _ = self.core.set(core);
     }
 
@@ -110,7 +110,7 @@ impl MultiprocessingPool {
         let Some(result) = new_native::<AsyncResult>(slf, APPLY_RESULT.get(slf.py())?)? else {
             return Ok(None);
         };
-        result.get().begin(origin(slf, callbacks, None));
+        result.get().begin(slf.py(), origin(slf, callbacks, None));
         let mut apply = Some(Job::Apply(Box::new(Apply {
             function: func,
             args,
@@ -154,7 +154,7 @@ impl MultiprocessingPool {
         let call = Call::new(call.0, call.1, call.2);
         result
             .get()
-            .begin(origin(slf, callbacks, Some(values.clone().unbind())));
+            .begin(py, origin(slf, callbacks, Some(values.clone().unbind())));
         let job = Map::new(
             call,
             Items::of(iterable),
@@ -162,7 +162,7 @@ impl MultiprocessingPool {
             progress,
             result.clone().unbind(),
         );
-        let job = Arc::new(job);
+        let job = Arc::new(Attached::new(job));
         Ok(submit(slf, chunks, || Some(Job::Map(job.clone())))?.then_some(result))
     }
 
@@ -187,10 +187,13 @@ impl MultiprocessingPool {
         let Some(iterator) = new_native::<ResultIterator>(slf, class)? else {
             return Ok(None);
         };
-        let stream = Arc::new(Stream::new(buffer, slf.clone().into_any().unbind()));
+        let stream = Arc::new(Attached::new(Stream::new(
+            buffer,
+            slf.clone().into_any().unbind(),
+        )));
         iterator.get().set_stream(stream.clone());
         let call = Call::new(func, false, None);
-        let job = Arc::new(Imap::new(call, iterable, chunksize, stream));
+        let job = Arc::new(Attached::new(Imap::new(call, iterable, chunksize, stream)));
         Ok(submit(slf, usize::MAX, || Some(Job::Imap(job.clone())))?.then_some(iterator))
     }
 
@@ -201,11 +204,15 @@ impl MultiprocessingPool {
         if let Some(core) = self.core.get() {
             visit.call(core)?;
         }
-        self.shared.state.traverse(&visit)
+        self.shared
+            .get_in_traverse(&visit)
+            .state
+            .get_in_traverse(&visit)
+            .traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.shared.state.clear();
+    fn __clear__(&self, py: Python<'_>) {
+        self.shared.get(py).state.get(py).clear();
     }
 }
 
@@ -218,11 +225,16 @@ impl MultiprocessingPool {
 
 impl Drop for MultiprocessingPool {
     fn drop(&mut self) {
-        // A job keeps its pool alive, so there is none left.
-        self.shared.tasks.shutdown();
-        self.shared.state.deliveries.shutdown();
-        // The workers share this state, and the collector would not find the objects there.
-        self.shared.state.clear();
+        // An object is deallocated attached: this only gets the proof of it.
+        Python::attach(|py| {
+            let shared = self.shared.get(py);
+            let state = shared.state.get(py);
+            // A job keeps its pool alive, so there is none left.
+            shared.tasks.shutdown();
+            state.deliveries.shutdown();
+            // The workers share this state, and the collector would not find the objects there.
+            state.clear();
+        });
     }
 }
 
@@ -254,10 +266,20 @@ fn new_native<'py, T: NativeClass>(
 /// `close()` or `terminate()` was called, or the pool was not initialized.
 fn check_running(slf: &Bound<'_, MultiprocessingPool>) -> PyResult<bool> {
     let running = native(slf, |pool| {
-        pool.core.get().is_some() && !pool.shared.tasks.is_shut_down()
+        pool.core.get().is_some() && !pool.shared.get(slf.py()).tasks.is_shut_down()
     })?;
     match running {
-        Some(false) if !slf.get().shared.state.is_materialized() => Err(not_running()),
+        Some(false)
+            if !slf
+                .get()
+                .shared
+                .get(slf.py())
+                .state
+                .get(slf.py())
+                .is_materialized() =>
+        {
+            Err(not_running())
+        }
         Some(running) => Ok(running),
         None => Ok(false),
     }
@@ -276,11 +298,12 @@ fn submit(
     mut ticket: impl FnMut() -> Option<Job>,
 ) -> PyResult<bool> {
     let (py, this) = (slf.py(), slf.get());
-    let shared = &this.shared;
+    let shared = this.shared.get(py);
+    let state = shared.state.get(py);
     // One at least, although the limit is 0 if the initializers of all workers failed: it gets the error of the pool.
     let tickets = chunks.min(shared.tasks.limit().max(1));
     start(slf, shared.tasks.missing(Growth::PerTask { more: tickets }))?;
-    if !shared.state.begun() {
+    if !state.begun() {
         return Ok(false);
     }
     for number in 0..tickets {
@@ -289,15 +312,15 @@ fn submit(
             && number == 0
         {
             let job = refusal.into_inner();
-            job.abandon(py, &shared.state, shared.state.reason(py));
-            return if shared.state.is_materialized() {
+            job.abandon(py, state, state.reason(py));
+            return if state.is_materialized() {
                 Ok(false)
             } else {
                 Err(not_running())
             };
         }
     }
-    if shared.state.has_failed() {
+    if state.has_failed() {
         shared.abandon_waiting(py);
         return Ok(true);
     }
@@ -317,11 +340,12 @@ fn start(slf: &Bound<'_, MultiprocessingPool>, missing: usize) -> PyResult<()> {
         .call_method1(intern!(py, "start_workers"), (missing,))
         .map_err(|error| errors::exception(py, error));
     if let Err(exception) = &started
-        && this.shared.tasks.stats().workers == 0
+        && this.shared.get(py).tasks.stats().workers == 0
     {
         // Other threads may have put jobs while the worker that could not be started was counted. No worker would take
         // these.
         this.shared
+            .get(py)
             .answer_waiting(py, || Answer::Exception(exception.clone().into_any().unbind()));
     }
     started.map(drop).map_err(errors::again)
@@ -335,13 +359,14 @@ fn export(object: &Bound<'_, PyAny>, _attributes: &Bound<'_, PyDict>) -> PyResul
     let Some(core) = pool.core.get() else {
         return Ok(Exported::Moved(Vec::new()));
     };
+    let shared = pool.shared.get(py);
     let rest = core.getattr(py, "rest")?;
     if !rest.is_none(py) {
         let end = rest.getattr(py, "end")?;
-        let left = pool.shared.state.leave_to(end);
+        let left = shared.state.get(py).leave_to(end);
         rest.setattr(py, "left", left + 1)?;
     }
-    pool.shared.tasks.shutdown();
-    pool.shared.state.deliveries.shutdown();
+    shared.tasks.shutdown();
+    shared.state.get(py).deliveries.shutdown();
     Ok(Exported::Moved(Vec::new()))
 }

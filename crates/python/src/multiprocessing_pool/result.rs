@@ -19,7 +19,7 @@ use crate::errors::Failure;
 use crate::futures::{Answer, Engine};
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, function, native, standard};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// The progress of a map.
 pub(super) struct Progress {
@@ -46,9 +46,9 @@ pub(super) struct Origin {
 /// wait() and get() block until the call is done and its callback has returned; Ctrl-C ends the wait.
 #[pyclass(frozen, subclass, generic, extends = Native, module = "interlock._interlock")]
 pub(crate) struct AsyncResult {
-    engine: Engine,
+    engine: Attached<Engine>,
     progress: OnceLock<Arc<Progress>>,
-    origin: StateLock<Option<Origin>>,
+    origin: Attached<StateLock<Option<Origin>>>,
     initialized: Initialized,
 }
 
@@ -63,9 +63,9 @@ impl AsyncResult {
         _kwargs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let result = AsyncResult {
-            engine: Engine::new(),
+            engine: Attached::new(Engine::new()),
             progress: OnceLock::new(),
-            origin: StateLock::new(None),
+            origin: Attached::new(StateLock::new(None)),
             initialized: Initialized::new(),
         };
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(result))
@@ -74,7 +74,7 @@ impl AsyncResult {
     /// Whether the call is done. Never blocks.
     fn ready<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match native(slf, |result| result.engine.phase().is_done())? {
+        match native(slf, |result| result.engine.get(py).phase().is_done())? {
             Some(ready) => Ok(ready.into_pyobject(py)?.to_owned().into_any()),
             None => standard(slf, intern!(py, "ready"), (slf,)),
         }
@@ -84,7 +84,7 @@ impl AsyncResult {
     fn successful<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let succeeded = |answer: &Answer| matches!(answer, Answer::Result(_));
-        match native(slf, |result| result.engine.value(succeeded))? {
+        match native(slf, |result| result.engine.get(py).value(succeeded))? {
             Some(Some(succeeded)) => Ok(succeeded.into_pyobject(py)?.to_owned().into_any()),
             Some(None) => Err(PyValueError::new_err(format!("{} not ready", slf.repr()?))),
             None => standard(slf, intern!(py, "successful"), (slf,)),
@@ -109,7 +109,7 @@ impl AsyncResult {
     fn get<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         match Self::wait_native(slf, timeout)? {
-            Ok(true) => match slf.get().engine.value(|answer| answer.clone_ref(py)) {
+            Ok(true) => match slf.get().engine.get(py).value(|answer| answer.clone_ref(py)) {
                 Some(answer) => Ok(answer.unwrap(py)?.into_bound(py)),
                 None => Ok(py.None().into_bound(py)), // the garbage collector has taken it
             },
@@ -121,12 +121,13 @@ impl AsyncResult {
     /// Whether the call succeeded, and its result or its exception, if it is done.
     fn _interlock_answer(&self, py: Python<'_>) -> Option<(bool, Py<PyAny>)> {
         self.engine
+            .get(py)
             .value(|answer| (matches!(answer, Answer::Result(_)), answer.object().clone_ref(py)))
     }
 
     /// The pool, the two callbacks, and the results of a map so far, as long as it is not done.
     fn _interlock_origin(&self, py: Python<'_>) -> Option<(Py<PyAny>, Callbacks, Option<Py<PyList>>)> {
-        self.origin.lock().as_ref().map(|origin| {
+        self.origin.get(py).lock().as_ref().map(|origin| {
             let (callback, error_callback) = &origin.callbacks;
             let copy = |callback: &Option<Py<PyAny>>| callback.as_ref().map(|it| it.clone_ref(py));
             (
@@ -150,11 +151,12 @@ impl AsyncResult {
         }
         let mut result = Ok(());
         self.engine
+            .get_in_traverse(&visit)
             .try_visit(|answer| result = visit.call(answer.object()), |_| ());
         result?;
         // The pool's job holds the result too. So while the result has an origin, it is garbage only together with that
         // job.
-        let Some(origin) = self.origin.try_lock() else {
+        let Some(origin) = self.origin.get_in_traverse(&visit).try_lock() else {
             return Ok(());
         };
         let Some(origin) = &*origin else {
@@ -166,17 +168,17 @@ impl AsyncResult {
         visit.call(&origin.values)
     }
 
-    fn __clear__(&self) {
-        drop(self.engine.clear());
-        let origin = self.origin.lock().take();
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.engine.get(py).clear());
+        let origin = self.origin.get(py).lock().take();
         drop(origin);
     }
 }
 
 impl AsyncResult {
     /// Sets the origin. Called before other code sees the result.
-    pub(super) fn begin(&self, origin: Origin) {
-        *self.origin.lock() = Some(origin);
+    pub(super) fn begin(&self, py: Python<'_>, origin: Origin) {
+        *self.origin.get(py).lock() = Some(origin);
     }
 
     /// Marks this as the result of a map.
@@ -185,8 +187,8 @@ impl AsyncResult {
     }
 
     /// Takes out the callbacks. The caller must call the right one.
-    pub(super) fn take_callbacks(&self) -> Callbacks {
-        let mut origin = self.origin.lock();
+    pub(super) fn take_callbacks(&self, py: Python<'_>) -> Callbacks {
+        let mut origin = self.origin.get(py).lock();
         origin
             .as_mut()
             .map(|origin| std::mem::take(&mut origin.callbacks))
@@ -197,7 +199,7 @@ impl AsyncResult {
     pub(super) fn finish(result: &Bound<'_, Self>, answer: Answer) {
         let (py, this) = (result.py(), result.get());
         // An answer that comes too late is dropped here, without a lock. The engine has no callbacks of this result.
-        if let Err((Refusal::Retired, answer)) = this.engine.finish(answer) {
+        if let Err((Refusal::Retired, answer)) = this.engine.get(py).finish(answer) {
             let pool = this.pool(py);
             let succeeded = matches!(answer, Answer::Result(_));
             let finished = function(result, intern!(py, "finish"))
@@ -207,13 +209,14 @@ impl AsyncResult {
             }
         }
         // Not earlier: a thread that materializes the result in the meantime needs it.
-        let origin = this.origin.lock().take();
+        let origin = this.origin.get(py).lock().take();
         drop(origin);
     }
 
     /// The pool, until the result is finished.
     pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.origin
+            .get(py)
             .lock()
             .as_ref()
             .map(|origin| origin.pool.clone_ref(py))
@@ -227,11 +230,11 @@ impl AsyncResult {
     ) -> PyResult<Result<bool, Option<Bound<'py, PyAny>>>> {
         let py = slf.py();
         let waited = native(slf, |result| {
-            if result.engine.phase().is_done() {
+            if result.engine.get(py).phase().is_done() {
                 return Ok((Waited::Done, Deadline::NEVER));
             }
             let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
-            let waited = blocking::wait(py, deadline, |context| result.engine.wait_with(context))?;
+            let waited = blocking::wait(py, deadline, |context| result.engine.get(py).wait_with(context))?;
             PyResult::Ok((waited, deadline))
         })?;
         Ok(match waited.transpose()? {
@@ -248,10 +251,10 @@ impl AsyncResult {
 /// A materialized result gets its answer as one of the standard library does: from the pool's result handler thread,
 /// which finds it in the pool's `_cache`.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
-    let result = object.cast::<AsyncResult>()?.get();
+    let (py, result) = (object.py(), object.cast::<AsyncResult>()?.get());
     let are_for_a_done_result = attributes.get_item("_pool")?.is_none_or(|pool| pool.is_none());
-    let mut origin = result.origin.lock();
-    if result.engine.phase().is_done() || origin.is_none() {
+    let mut origin = result.origin.get(py).lock();
+    if result.engine.get(py).phase().is_done() || origin.is_none() {
         return Ok(if are_for_a_done_result {
             Exported::Moved(Vec::new())
         } else {
@@ -280,6 +283,6 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
         cache.cast::<PyDict>()?.set_item(job, object)?;
     }
     // Waiting threads continue in the standard library's way. The engine holds no answer yet, and nothing else.
-    let wakeups = result.engine.retire().map(|(_, wakeups)| wakeups);
+    let wakeups = result.engine.get(py).retire().map(|(_, wakeups)| wakeups);
     Ok(Exported::Moved(wakeups.into_iter().collect()))
 }

@@ -18,14 +18,14 @@ use crate::errors::Failure;
 use crate::futures::Answer;
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, native, standard};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// An iterator over results, in order or as they come.
 ///
 /// Its __next__() blocks until the next result is ready, and raises the exception of a failed call.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct ResultIterator {
-    stream: OnceLock<Arc<Stream>>,
+    stream: OnceLock<Arc<Attached<Stream>>>,
     initialized: Initialized,
 }
 
@@ -84,14 +84,15 @@ impl ResultIterator {
 
     /// The pool, while there are results to come.
     fn _interlock_pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.stream.get()?.pool(py)
+        self.stream.get()?.get(py).pool(py)
     }
 
     /// The total number of results, if it is known, and how many have come to their turn.
-    fn _interlock_counts(&self) -> (Option<u64>, usize) {
-        self.stream
-            .get()
-            .map_or((None, 0), |stream| (stream.buffer.length(), stream.buffer.came()))
+    fn _interlock_counts(&self, py: Python<'_>) -> (Option<u64>, usize) {
+        self.stream.get().map_or((None, 0), |stream| {
+            let buffer = &stream.get(py).buffer;
+            (buffer.length(), buffer.came())
+        })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -99,21 +100,21 @@ impl ResultIterator {
         if self.initialized.is_set()
             && let Some(stream) = self.stream.get()
         {
-            stream.buffer.try_for_each(&mut |answer| {
+            stream.get_in_traverse(&visit).buffer.try_for_each(&mut |answer| {
                 result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(answer.object()));
             });
         }
         result
     }
 
-    fn __clear__(&self) {
-        self.discard();
+    fn __clear__(&self, py: Python<'_>) {
+        self.discard(py);
     }
 }
 
 impl ResultIterator {
     /// Sets the stream of results. Called once.
-    pub(super) fn set_stream(&self, stream: Arc<Stream>) {
+    pub(super) fn set_stream(&self, stream: Arc<Attached<Stream>>) {
         let _ = self.stream.set(stream);
     }
 
@@ -122,6 +123,7 @@ impl ResultIterator {
         let Some(stream) = self.stream.get() else {
             return Ok(Next::End);
         };
+        let stream = stream.get(py);
         let (mut taken, mut left) = (stream.buffer.try_take(), None);
         if let Err(GetError::Empty) = taken {
             let deadline = Timeout::of(timeout)?.deadline_of_one_wait()?;
@@ -140,16 +142,17 @@ impl ResultIterator {
     }
 
     /// Discards all results. The pool still makes the calls.
-    fn discard(&self) {
+    fn discard(&self, py: Python<'_>) {
         if let Some(stream) = self.stream.get() {
-            drop(stream.buffer.discard());
+            drop(stream.get(py).buffer.discard());
         }
     }
 }
 
 impl Drop for ResultIterator {
     fn drop(&mut self) {
-        self.discard();
+        // An object is deallocated attached: this only gets the proof of it.
+        Python::attach(|py| self.discard(py));
     }
 }
 
@@ -158,5 +161,8 @@ fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult
     let Some(stream) = iterator.stream.get() else {
         return Ok(Exported::Moved(Vec::new()));
     };
-    stream.export(object, attributes).map(Exported::Moved)
+    stream
+        .get(object.py())
+        .export(object, attributes)
+        .map(Exported::Moved)
 }

@@ -7,6 +7,7 @@ use super::jobs::Job;
 use super::state::State;
 use crate::engine::PoolCore;
 use crate::futures::Answer;
+use crate::raw::Attached;
 
 /// The state that a pool and its workers share.
 ///
@@ -14,26 +15,26 @@ use crate::futures::Answer;
 /// are done, as in the standard library.
 pub(super) struct Shared {
     pub(super) tasks: PoolCore<Job>,
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<Attached<State>>,
 }
 
 impl Shared {
     pub(super) fn new() -> Self {
         Shared {
             tasks: PoolCore::new_in(0, 0),
-            state: Arc::new(State::new()),
+            state: Arc::new(Attached::new(State::new())),
         }
     }
 
     /// Stops taking jobs, and ends the waiting jobs without making their calls.
     pub(super) fn terminate(&self, py: Python<'_>) {
-        self.state.terminate();
+        self.state.get(py).terminate();
         self.tasks.shutdown();
         self.abandon_waiting(py);
     }
 
     pub(super) fn abandon_waiting(&self, py: Python<'_>) {
-        self.answer_waiting(py, || self.state.reason(py));
+        self.answer_waiting(py, || self.state.get(py).reason(py));
     }
 
     /// Ends the waiting jobs without making their calls.
@@ -41,7 +42,7 @@ impl Shared {
         let jobs: Vec<_> = self.tasks.drain().collect();
         self.tasks.drop_drained(jobs.len() as u64);
         for job in jobs {
-            job.abandon(py, &self.state, reason());
+            job.abandon(py, self.state.get(py), reason());
         }
     }
 }

@@ -12,7 +12,7 @@ use super::result::AsyncResult;
 use crate::engine::{PoolCore, StateLock};
 use crate::futures::Answer;
 use crate::initialized::Initialized;
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// The part of a pool that its jobs know.
 pub(super) struct State {
@@ -125,15 +125,20 @@ impl State {
     }
 
     /// Ends a job: runs the callback for its answer, then delivers the answer.
-    pub(super) fn deliver(state: &Arc<Self>, result: Py<AsyncResult>, py: Python<'_>, answer: Answer) {
-        let (callback, error_callback) = result.get().take_callbacks();
+    pub(super) fn deliver(
+        state: &Arc<Attached<Self>>,
+        result: Py<AsyncResult>,
+        py: Python<'_>,
+        answer: Answer,
+    ) {
+        let (callback, error_callback) = result.get().take_callbacks(py);
         let (callback, other) = match answer {
             Answer::Result(_) => (callback, error_callback),
             Answer::Exception(_) => (error_callback, callback),
         };
         drop(other);
         match callback {
-            Some(callback) if !state.is_terminated() => Self::call_back(
+            Some(callback) if !state.get(py).is_terminated() => Self::call_back(
                 state,
                 py,
                 Delivery {
@@ -142,7 +147,7 @@ impl State {
                     callback,
                 },
             ),
-            _ => state.abandon(result.bind(py), answer),
+            _ => state.get(py).abandon(result.bind(py), answer),
         }
     }
 
@@ -153,26 +158,26 @@ impl State {
     }
 
     /// Passes a delivery to the thread that runs callbacks, or runs it here if there can be no such thread.
-    fn call_back(state: &Arc<Self>, py: Python<'_>, delivery: Delivery) {
-        let mut delivery = delivery;
-        if !state.is_materialized() {
-            let missing = state.deliveries.missing(Growth::PerTask { more: 1 });
+    fn call_back(state: &Arc<Attached<Self>>, py: Python<'_>, delivery: Delivery) {
+        let (mut delivery, pool) = (delivery, state.get(py));
+        if !pool.is_materialized() {
+            let missing = pool.deliveries.missing(Growth::PerTask { more: 1 });
             if missing > 0 && delivery.start_handler(py).is_err() {
-                return delivery.run(py, state);
+                return delivery.run(py, pool);
             }
-            match state.deliveries.try_put(DEFAULT_PRIORITY, delivery) {
+            match pool.deliveries.try_put(DEFAULT_PRIORITY, delivery) {
                 Ok(_) => return,
                 // The pool was materialized, or the interpreter is exiting.
                 Err(refusal) => delivery = refusal.into_inner(),
             }
         }
-        let rest = state.jobs.lock().rest.as_ref().map(|rest| rest.clone_ref(py));
+        let rest = pool.jobs.lock().rest.as_ref().map(|rest| rest.clone_ref(py));
         match rest {
-            None => delivery.run(py, state),
+            None => delivery.run(py, pool),
             Some(rest) => {
-                state.count_out(py);
+                pool.count_out(py);
                 let delivery = MultiprocessingDelivery {
-                    delivery: StateLock::new(Some(delivery)),
+                    delivery: Attached::new(StateLock::new(Some(delivery))),
                     state: state.clone(),
                     initialized: Initialized::new(),
                 };
@@ -256,17 +261,17 @@ fn report(py: Python<'_>, error: PyErr) {
 /// A delivery of a pool that has been materialized. The standard library's result handler thread calls it.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct MultiprocessingDelivery {
-    delivery: StateLock<Option<Delivery>>,
-    state: Arc<State>,
+    delivery: Attached<StateLock<Option<Delivery>>>,
+    state: Arc<Attached<State>>,
     initialized: Initialized,
 }
 
 #[pymethods]
 impl MultiprocessingDelivery {
     fn __call__(&self, py: Python<'_>) {
-        let delivery = self.delivery.lock().take();
+        let delivery = self.delivery.get(py).lock().take();
         if let Some(delivery) = delivery {
-            delivery.call(py, &self.state);
+            delivery.call(py, self.state.get(py));
             AsyncResult::finish(delivery.result.bind(py), delivery.answer);
         }
     }
@@ -275,7 +280,7 @@ impl MultiprocessingDelivery {
         if !self.initialized.is_set() {
             return Ok(());
         }
-        let Some(delivery) = self.delivery.try_lock() else {
+        let Some(delivery) = self.delivery.get_in_traverse(&visit).try_lock() else {
             return Ok(());
         };
         let Some(delivery) = &*delivery else {
@@ -286,8 +291,8 @@ impl MultiprocessingDelivery {
         visit.call(&delivery.callback)
     }
 
-    fn __clear__(&self) {
-        let delivery = self.delivery.lock().take();
+    fn __clear__(&self, py: Python<'_>) {
+        let delivery = self.delivery.get(py).lock().take();
         drop(delivery);
     }
 }

@@ -17,12 +17,12 @@ use crate::engine::Queue as Engine;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, materialize, native, standard};
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// The engine's part of `queue.Queue`, `LifoQueue` and `PriorityQueue`: it holds the items.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Queue {
-    pub(crate) engine: Engine<Items>,
+    pub(crate) engine: Attached<Engine<Items>>,
     /// The argument `maxsize`.
     maxsize: AtomicIsize,
     pub(super) kind: Kind,
@@ -36,7 +36,7 @@ impl Queue {
     pub(super) fn new_of(class: &Bound<'_, PyType>) -> PyResult<PyClassInitializer<Self>> {
         let kind = Kind::of_class(class)?;
         let queue = Queue {
-            engine: Engine::with_store_in(Items::new(kind), 0),
+            engine: Attached::new(Engine::with_store_in(Items::new(kind), 0)),
             maxsize: AtomicIsize::new(0),
             kind,
             callbacks: Callbacks::default(),
@@ -51,11 +51,11 @@ impl Queue {
     /// There is no room, the queue was shut down, or the engine cannot hold the item. The last is `Retired`, and the
     /// caller has to materialize the queue.
     #[inline]
-    pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
+    pub(crate) fn try_put(&self, py: Python<'_>, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
         if self.kind == Kind::Heap && !is_number(&item) {
             return Err(PutError::Retired(item));
         }
-        self.engine.try_put(item)
+        self.engine.get(py).try_put(item)
     }
 
     /// Whether the engine can hold all these items.
@@ -65,13 +65,13 @@ impl Queue {
 
     /// Takes an item out. The caller knows that the queue is native.
     #[inline]
-    pub(crate) fn try_get(&self) -> Result<Py<PyAny>, GetError> {
-        self.engine.try_get()
+    pub(crate) fn try_get(&self, py: Python<'_>) -> Result<Py<PyAny>, GetError> {
+        self.engine.get(py).try_get()
     }
 
     /// Whether there is no room. The caller knows that the queue is native.
-    pub(crate) fn is_full(&self) -> bool {
-        self.maxsize() > 0 && self.engine.is_full()
+    pub(crate) fn is_full(&self, py: Python<'_>) -> bool {
+        self.maxsize() > 0 && self.engine.get(py).is_full()
     }
 
     /// The argument `maxsize`.
@@ -82,8 +82,8 @@ impl Queue {
     }
 
     /// Sets the bound if the queue looks unused, and returns whether it did.
-    pub(super) fn begin(&self, maxsize: isize) -> bool {
-        let engine = &self.engine;
+    pub(super) fn begin(&self, py: Python<'_>, maxsize: isize) -> bool {
+        let engine = self.engine.get(py);
         let is_new =
             engine.is_empty() && engine.unfinished() == 0 && !engine.is_shut_down() && self.maxsize() == 0;
         if is_new {
@@ -103,20 +103,22 @@ impl Queue {
         timeout: Option<&Bound<'_, PyAny>>,
         left: &mut Left,
     ) -> PyResult<Result<(), PutError<Py<PyAny>>>> {
+        let py = item.py();
         // As in the standard library, a timeout is checked only if there may be a wait.
         let deadline = match timeout {
-            Some(timeout) if block && self.maxsize() > 0 && !self.engine.is_shut_down() => {
+            Some(timeout) if block && self.maxsize() > 0 && !self.engine.get(py).is_shut_down() => {
                 let timeout = Timeout::of(Some(timeout))?;
                 timeout.refuse_negative()?;
                 Some(timeout)
             }
             _ => None,
         };
-        match self.try_put(item.clone().unbind()) {
+        match self.try_put(py, item.clone().unbind()) {
             Err(PutError::Full(kept)) if block => {
-                let py = item.py();
                 let deadline = deadline.unwrap_or(Timeout::Never).deadline()?;
-                let put = blocking::wait(py, deadline, |context| self.engine.put_with(kept, context))?;
+                let put = blocking::wait(py, deadline, |context| {
+                    self.engine.get(py).put_with(kept, context)
+                })?;
                 *left = Left::of(deadline);
                 Ok(put)
             }
@@ -132,16 +134,16 @@ impl Queue {
         timeout: Option<&Bound<'_, PyAny>>,
         left: &mut Left,
     ) -> PyResult<Result<Py<PyAny>, GetError>> {
-        let ended = || self.engine.is_shut_down() && self.engine.is_empty();
+        let ended = || self.engine.get(py).is_shut_down() && self.engine.get(py).is_empty();
         let timeout = match timeout {
             Some(timeout) if block && !ended() => Timeout::of(Some(timeout))?,
             _ => Timeout::Never,
         };
         timeout.refuse_negative()?;
-        match self.engine.try_get() {
+        match self.engine.get(py).try_get() {
             Err(GetError::Empty) if block => {
                 let deadline = timeout.deadline()?;
-                let got = blocking::wait(py, deadline, |context| self.engine.get_with(context))?;
+                let got = blocking::wait(py, deadline, |context| self.engine.get(py).get_with(context))?;
                 *left = Left::of(deadline);
                 Ok(got)
             }
@@ -213,10 +215,10 @@ pub(super) fn get<'py>(
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let queue = object.cast::<Queue>()?.get();
     let shut_down = "is_shutdown";
-    if queue.engine.is_shut_down() && !attributes.contains(shut_down)? {
+    if queue.engine.get(object.py()).is_shut_down() && !attributes.contains(shut_down)? {
         return Ok(Exported::Outdated);
     }
-    let Some((contents, wakeups)) = queue.engine.retire() else {
+    let Some((contents, wakeups)) = queue.engine.get(object.py()).retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };
     if let Some(container) = attributes.get_item("queue")? {

@@ -8,18 +8,19 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use crate::engine::StateLock;
+use crate::raw::Attached;
 
 /// A Python callable as the waker of a task. It belongs to the queue, whose `__traverse__` visits it.
-pub(super) struct Callback(StateLock<Option<Py<PyAny>>>);
+pub(super) struct Callback(Attached<StateLock<Option<Py<PyAny>>>>);
 
 impl Callback {
     pub(super) fn new(callable: Py<PyAny>) -> Self {
-        Callback(StateLock::new(Some(callable)))
+        Callback(Attached::new(StateLock::new(Some(callable))))
     }
 
     /// Releases the callable.
-    fn forget(&self) {
-        let callable = self.0.lock().take();
+    fn forget(&self, py: Python<'_>) {
+        let callable = self.0.get(py).lock().take();
         drop(callable);
     }
 }
@@ -32,7 +33,7 @@ impl Wake for Callback {
     fn wake_by_ref(self: &Arc<Self>) {
         // Once the interpreter is gone, there is no task to wake.
         Python::try_attach(|py| {
-            let callable = self.0.lock().take();
+            let callable = self.0.get(py).lock().take();
             let Some(callable) = callable else {
                 return;
             };
@@ -45,11 +46,11 @@ impl Wake for Callback {
 
 /// The callables of the tasks that wait for a queue.
 #[derive(Default)]
-pub(super) struct Callbacks(StateLock<Vec<std::sync::Weak<Callback>>>);
+pub(super) struct Callbacks(Attached<StateLock<Vec<std::sync::Weak<Callback>>>>);
 
 impl Callbacks {
-    pub(super) fn add(&self, callback: &Arc<Callback>) {
-        let mut all = self.0.lock();
+    pub(super) fn add(&self, py: Python<'_>, callback: &Arc<Callback>) {
+        let mut all = self.0.get(py).lock();
         all.retain(|callback| callback.strong_count() > 0);
         all.push(Arc::downgrade(callback));
     }
@@ -57,11 +58,11 @@ impl Callbacks {
     /// Visits the callables for the garbage collector.
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         // If another thread is using them, they are not visited. That keeps them alive, which is always safe.
-        let Some(all) = self.0.try_lock() else {
+        let Some(all) = self.0.get_in_traverse(visit).try_lock() else {
             return Ok(());
         };
         for callback in all.iter().filter_map(std::sync::Weak::upgrade) {
-            if let Some(callable) = callback.0.try_lock() {
+            if let Some(callable) = callback.0.get_in_traverse(visit).try_lock() {
                 visit.call(&*callable)?;
             }
         }
@@ -69,10 +70,10 @@ impl Callbacks {
     }
 
     /// Releases the callables, because the queue is garbage.
-    pub(super) fn forget(&self) {
-        let all = std::mem::take(&mut *self.0.lock());
+    pub(super) fn forget(&self, py: Python<'_>) {
+        let all = std::mem::take(&mut *self.0.get(py).lock());
         for callback in all.iter().filter_map(std::sync::Weak::upgrade) {
-            callback.forget();
+            callback.forget(py);
         }
     }
 }

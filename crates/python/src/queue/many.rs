@@ -82,7 +82,9 @@ fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: 
         if !queue.keeps(chunk) {
             return Ok(Err(PutError::Retired(())));
         }
-        blocking::wait(py, deadline, |context| queue.engine.put_many_with(chunk, context))
+        blocking::wait(py, deadline, |context| {
+            queue.engine.get(py).put_many_with(chunk, context)
+        })
     })?;
     match put.transpose()? {
         Some(Ok(())) => return Ok(()),
@@ -121,7 +123,9 @@ pub(super) fn get<'py>(
         Deadline::PASSED
     };
     let got = native(slf, |queue| {
-        blocking::wait(py, deadline, |context| queue.engine.get_many_with(most, context))
+        blocking::wait(py, deadline, |context| {
+            queue.engine.get(py).get_many_with(most, context)
+        })
     })?;
     match got.transpose()? {
         Some(Ok(items)) => return PyList::new(py, items),

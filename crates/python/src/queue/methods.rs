@@ -33,7 +33,7 @@ impl Queue {
     fn __init__<'py>(slf: &Bound<'py, Self>, maxsize: Given<'py>) -> PyResult<()> {
         let plain = maxsize.0.as_ref().map_or(Some(0), plain_number);
         let begun = native(slf, |queue| {
-            let begun = plain.is_some_and(|maxsize| queue.begin(maxsize));
+            let begun = plain.is_some_and(|maxsize| queue.begin(slf.py(), maxsize));
             if !begun {
                 begin_materialized(slf);
             }
@@ -137,7 +137,7 @@ impl Queue {
     #[inline]
     fn task_done(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        match native(slf, |queue| queue.engine.task_done())? {
+        match native(slf, |queue| queue.engine.get(py).task_done())? {
             Some(done) => done.map_err(errors::too_many_done(py)),
             None => standard(slf, intern!(py, "task_done"), (slf,)).map(drop),
         }
@@ -148,7 +148,7 @@ impl Queue {
         let py = slf.py();
         let joined = native(slf, |queue| {
             blocking::wait(py, Timeout::Never.deadline()?, |context| {
-                queue.engine.join_with(context)
+                queue.engine.get(py).join_with(context)
             })
         })?;
         match joined.transpose()? {
@@ -168,7 +168,7 @@ impl Queue {
         } else {
             Discard::Nothing
         };
-        match native(slf, |queue| queue.engine.shutdown(discard))? {
+        match native(slf, |queue| queue.engine.get(slf.py()).shutdown(discard))? {
             // Discarded items are dropped here, without a lock.
             Some(discarded) => drop(discarded),
             None => drop(standard(slf, intern!(slf.py(), "shutdown"), (slf, immediate.0))?),
@@ -180,7 +180,7 @@ impl Queue {
     #[inline]
     fn qsize<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match native(slf, |queue| queue.engine.len())? {
+        match native(slf, |queue| queue.engine.get(py).len())? {
             Some(size) => Ok(size.into_pyobject(py)?.into_any()),
             None => standard(slf, intern!(py, "qsize"), (slf,)),
         }
@@ -190,7 +190,7 @@ impl Queue {
     #[inline]
     fn empty<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match native(slf, |queue| queue.engine.is_empty())? {
+        match native(slf, |queue| queue.engine.get(py).is_empty())? {
             Some(empty) => Ok(empty.into_pyobject(py)?.to_owned().into_any()),
             None => standard(slf, intern!(py, "empty"), (slf,)),
         }
@@ -199,7 +199,7 @@ impl Queue {
     /// Whether there is no room: this may have changed already.
     fn full<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match native(slf, Queue::is_full)? {
+        match native(slf, |queue| queue.is_full(py))? {
             Some(full) => Ok(full.into_pyobject(py)?.to_owned().into_any()),
             None => standard(slf, intern!(py, "full"), (slf,)),
         }
@@ -210,12 +210,12 @@ impl Queue {
         self.maxsize()
     }
 
-    fn _interlock_unfinished(&self) -> usize {
-        self.engine.unfinished()
+    fn _interlock_unfinished(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).unfinished()
     }
 
-    fn _interlock_shut_down(&self) -> bool {
-        self.engine.is_shut_down()
+    fn _interlock_shut_down(&self, py: Python<'_>) -> bool {
+        self.engine.get(py).is_shut_down()
     }
 
     /// Call `callback()`, from any thread, when "get", "put" or "join" is worth trying. Returns None if it is worth
@@ -240,17 +240,17 @@ impl Queue {
         }
         let mut result = Ok(());
         // If another thread is using the queue, the items are not visited. That keeps them alive, which is always safe.
-        self.engine.try_for_each(&mut |item| {
+        self.engine.get_in_traverse(&visit).try_for_each(&mut |item| {
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item));
         });
         result?;
         self.callbacks.traverse(&visit)
     }
 
-    fn __clear__(&self) {
+    fn __clear__(&self, py: Python<'_>) {
         // Dropped here without a lock, because the items may run code that uses this queue.
-        drop(self.engine.clear());
-        self.callbacks.forget();
+        drop(self.engine.get(py).clear());
+        self.callbacks.forget(py);
     }
 }
 

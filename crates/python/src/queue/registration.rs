@@ -41,6 +41,7 @@ impl Registration {
             .bind(py)
             .get()
             .engine
+            .get(py)
             .unregister(self.side, &self.waiter);
     }
 
@@ -52,11 +53,11 @@ impl Registration {
 impl Registration {
     /// A place in line for `side` of a native queue. `None` if the operation is worth trying now.
     pub(super) fn new(queue: &Bound<'_, Queue>, side: Side, callable: Py<PyAny>) -> Option<Self> {
-        let this = queue.get();
+        let (py, this) = (queue.py(), queue.get());
         let callback = Arc::new(Callback::new(callable));
-        this.callbacks.add(&callback);
+        this.callbacks.add(py, &callback);
         let waiter = Waiter::task(Waker::from(callback));
-        this.engine.register(side, &waiter).then(|| Registration {
+        this.engine.get(py).register(side, &waiter).then(|| Registration {
             queue: queue.clone().unbind(),
             side,
             waiter,

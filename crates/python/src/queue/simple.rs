@@ -13,7 +13,7 @@ use crate::convert::{Timeout, Truth, takes_no_arguments};
 use crate::engine::Queue as Engine;
 use crate::errors;
 use crate::initialized::Initialized;
-use crate::raw::intern;
+use crate::raw::{Attached, intern};
 
 /// Whether an item that is put while a getter waits belongs to that getter, as in the standard library from 3.13 on.
 const RESERVES: bool = cfg!(Py_3_13);
@@ -24,7 +24,7 @@ const RESERVES: bool = cfg!(Py_3_13);
 /// Follows https://docs.python.org/3/library/queue.html#simplequeue-objects.
 #[pyclass(frozen, weakref, subclass, generic, module = "_queue")]
 pub(crate) struct SimpleQueue {
-    engine: Engine<Fifo<Py<PyAny>>>,
+    engine: Attached<Engine<Fifo<Py<PyAny>>>>,
     initialized: Initialized,
 }
 
@@ -45,7 +45,7 @@ impl SimpleQueue {
             return Err(PyTypeError::new_err(message));
         }
         Ok(SimpleQueue {
-            engine: Engine::with_store_in(Fifo::new(), 0),
+            engine: Attached::new(Engine::with_store_in(Fifo::new(), 0)),
             initialized: Initialized::new(),
         })
     }
@@ -53,16 +53,22 @@ impl SimpleQueue {
     /// Put an item into the queue. Never blocks: `block` and `timeout` exist only for compatibility with Queue.put().
     #[pyo3(signature = (item, block = None, timeout = None), text_signature = "($self, item, block=True, timeout=None)")]
     #[inline]
-    fn put(&self, item: Py<PyAny>, block: Option<&Bound<'_, PyAny>>, timeout: Option<&Bound<'_, PyAny>>) {
+    fn put(
+        &self,
+        py: Python<'_>,
+        item: Py<PyAny>,
+        block: Option<&Bound<'_, PyAny>>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) {
         let _ = (block, timeout);
         // This cannot fail: the queue has no bound and is never shut down.
-        let _ = self.try_put(item);
+        let _ = self.try_put(py, item);
     }
 
     /// Put an item into the queue. Never blocks.
     #[inline]
-    fn put_nowait(&self, item: Py<PyAny>) {
-        let _ = self.try_put(item);
+    fn put_nowait(&self, py: Python<'_>, item: Py<PyAny>) {
+        let _ = self.try_put(py, item);
     }
 
     /// Take an item out of the queue.
@@ -74,7 +80,7 @@ impl SimpleQueue {
     fn get(&self, py: Python<'_>, block: Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         let timeout = Timeout::of(timeout.filter(|_| block.0))?;
         timeout.check_non_negative()?;
-        match self.try_get() {
+        match self.try_get(py) {
             Ok(item) => Ok(item),
             Err(_) => self.get_slow(py, block.0, timeout),
         }
@@ -87,16 +93,16 @@ impl SimpleQueue {
     }
 
     /// Whether there is no item: this may have changed already.
-    fn empty(&self) -> bool {
-        self.qsize() == 0
+    fn empty(&self, py: Python<'_>) -> bool {
+        self.qsize(py) == 0
     }
 
     /// About how many items there are: the number may have changed already.
-    pub(crate) fn qsize(&self) -> usize {
+    pub(crate) fn qsize(&self, py: Python<'_>) -> usize {
         if RESERVES {
-            self.engine.unreserved()
+            self.engine.get(py).unreserved()
         } else {
-            self.engine.len()
+            self.engine.get(py).len()
         }
     }
 
@@ -106,7 +112,12 @@ impl SimpleQueue {
         let own: usize = object
             .call_method1(intern!(slf.py(), "__sizeof__"), (slf,))?
             .extract()?;
-        let room = slf.get().engine.try_look(Fifo::capacity).unwrap_or(0);
+        let room = slf
+            .get()
+            .engine
+            .get(slf.py())
+            .try_look(Fifo::capacity)
+            .unwrap_or(0);
         Ok(own + room * size_of::<Py<PyAny>>())
     }
 
@@ -116,36 +127,36 @@ impl SimpleQueue {
         }
         let mut result = Ok(());
         // If another thread is using the queue, the items are not visited. That keeps them alive, which is always safe.
-        self.engine.try_for_each(&mut |item| {
+        self.engine.get_in_traverse(&visit).try_for_each(&mut |item| {
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| visit.call(item));
         });
         result
     }
 
-    fn __clear__(&self) {
+    fn __clear__(&self, py: Python<'_>) {
         // Dropped here without a lock, because the items may run code that uses this queue.
-        drop(self.engine.clear());
+        drop(self.engine.get(py).clear());
     }
 }
 
 impl SimpleQueue {
     /// Puts an item in.
     #[inline]
-    pub(crate) fn try_put(&self, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
+    pub(crate) fn try_put(&self, py: Python<'_>, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {
         if RESERVES {
-            self.engine.try_put_reserved(item)
+            self.engine.get(py).try_put_reserved(item)
         } else {
-            self.engine.try_put(item)
+            self.engine.get(py).try_put(item)
         }
     }
 
     /// Takes an item out if there is one.
     #[inline]
-    pub(crate) fn try_get(&self) -> Result<Py<PyAny>, GetError> {
+    pub(crate) fn try_get(&self, py: Python<'_>) -> Result<Py<PyAny>, GetError> {
         if RESERVES {
-            self.engine.try_get_unreserved()
+            self.engine.get(py).try_get_unreserved()
         } else {
-            self.engine.try_get()
+            self.engine.get(py).try_get()
         }
     }
 
@@ -160,9 +171,9 @@ impl SimpleQueue {
         }
         let got = blocking::wait(py, deadline, |context| {
             if RESERVES {
-                self.engine.get_reserved_with(context)
+                self.engine.get(py).get_reserved_with(context)
             } else {
-                self.engine.get_with(context)
+                self.engine.get(py).get_with(context)
             }
         })?;
         got.map_err(|_| errors::no_simple_item(py))

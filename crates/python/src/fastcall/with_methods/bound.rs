@@ -16,6 +16,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::engine::StateLock;
+use crate::raw::Attached;
 
 use super::descriptor::{self as special, BoundSpecial, Special, bind_ordinarily};
 
@@ -28,7 +29,7 @@ struct Kept([*mut c_void; MOST_KEPT], usize);
 // SAFETY: the memory belongs to the list alone.
 unsafe impl Send for Kept {}
 
-static KEPT: StateLock<Kept> = StateLock::new(Kept([null_mut(); MOST_KEPT], 0));
+static KEPT: Attached<StateLock<Kept>> = Attached::new(StateLock::new(Kept([null_mut(); MOST_KEPT], 0)));
 
 /// The types of the descriptors and of the bound methods.
 struct Types {
@@ -151,10 +152,11 @@ unsafe extern "C" fn bind(
         return unsafe { bind_ordinarily(slf, receiver, class) };
     }
     // SAFETY: called by the interpreter, so the thread is attached.
-    let types = TYPES.get(unsafe { Python::assume_attached() });
+    let py = unsafe { Python::assume_attached() };
+    let types = TYPES.get(py);
     // The descriptor is an instance of one of the types, so the types exist.
     let class = types.map_or(null_mut(), |types| types.bound.as_ptr().cast());
-    let Some(memory) = memory() else {
+    let Some(memory) = memory(py) else {
         // SAFETY: the thread is attached.
         return unsafe { ffi::PyErr_NoMemory() };
     };
@@ -179,8 +181,8 @@ unsafe extern "C" fn bind(
 
 /// Memory for a bound method, from the free list or newly allocated.
 #[inline]
-fn memory() -> Option<*mut c_void> {
-    let mut kept = KEPT.lock();
+fn memory(py: Python<'_>) -> Option<*mut c_void> {
+    let mut kept = KEPT.get(py).lock();
     if let Some(last) = kept.1.checked_sub(1) {
         kept.1 = last;
         return Some(kept.0[last]);
@@ -200,7 +202,8 @@ unsafe extern "C" fn give_back(slf: *mut PyObject) {
     let receiver = unsafe { special::bound(slf) }.receiver;
     // SAFETY: as above.
     let class = unsafe { ffi::Py_TYPE(slf) };
-    let mut kept = KEPT.lock();
+    // SAFETY: called by the interpreter, so the thread is attached.
+    let mut kept = KEPT.get(unsafe { Python::assume_attached() }).lock();
     let place = kept.1;
     if place < MOST_KEPT {
         kept.0[place] = slf.cast();

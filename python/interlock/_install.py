@@ -326,8 +326,9 @@ def _find_engine() -> str:
     else:
         path = sys.modules["interlock"].__path__
         for finder in tuple(sys.meta_path):
-            spec = finder.find_spec(engine, path)
-            if spec is not None:
+            find_spec = getattr(finder, "find_spec", None)  # imports pass over finders without it, too
+            spec = find_spec and find_spec(engine, path)
+            if spec:
                 return spec.origin or ""
     raise ImportError(f"there is no {engine} for this interpreter", name=engine)
 

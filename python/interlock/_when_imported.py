@@ -97,8 +97,9 @@ class _Finder:
         for finder in sys.meta_path:
             if finder is _Finder:
                 continue
-            spec = finder.find_spec(fullname, path, target)
-            if spec is not None:
+            find_spec = getattr(finder, "find_spec", None)  # imports pass over finders without it, too
+            spec = find_spec and find_spec(fullname, path, target)
+            if spec:
                 _tell_after_loading(spec)
                 return spec
         return None

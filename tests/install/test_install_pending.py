@@ -185,6 +185,18 @@ def test_a_module_imported_past_the_finder_is_patched_by_the_next_install(check:
     )
 
 
+def test_a_finder_without_the_method_is_passed_over(check: Check) -> None:
+    check(
+        BEGIN
+        + """
+    sys.meta_path.insert(0, object())
+    interlock.install(only=["threading", "queue"])
+    sys.meta_path.insert(0, object())
+    check_patched("threading", "queue")
+    """
+    )
+
+
 def test_a_failed_import_leaves_the_module_pending(check: Check) -> None:
     check(
         BEGIN

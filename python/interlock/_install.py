@@ -328,7 +328,7 @@ def _find_engine() -> str:
         for finder in tuple(sys.meta_path):
             find_spec = getattr(finder, "find_spec", None)  # imports pass over finders without it, too
             spec = find_spec and find_spec(engine, path)
-            if spec:
+            if spec is not None:
                 return spec.origin or ""
     raise ImportError(f"there is no {engine} for this interpreter", name=engine)
 

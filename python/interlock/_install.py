@@ -153,7 +153,7 @@ def install(*, only: "Iterable[str] | None" = None, strict: bool = False) -> "In
 
 
 def install_at_start() -> str:
-    """Do what `install()` does, before the program begins: there is nobody to make a report for.
+    """Do what `install()` does, before the program begins, without a report.
 
     Returns the file of the extension module, or "" if nothing is installed.
     """

@@ -296,7 +296,7 @@ fn the_host_of_an_operation_is_told_of_its_refusal() {
     }
     impl Host for Remembers {
         fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
-            sleep();
+            sleep(); // sleep: the engine's, until the wait ends
             false
         }
 

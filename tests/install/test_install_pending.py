@@ -189,9 +189,13 @@ def test_a_finder_without_the_method_is_passed_over(check: Check) -> None:
     check(
         BEGIN
         + """
-    sys.meta_path.insert(0, object())
+    class Old:
+        def find_module(self, name, path=None):  # all that a finder needed up to 3.11
+            return None
+
+    sys.meta_path.insert(0, Old())
     interlock.install(only=["threading", "queue"])
-    sys.meta_path.insert(0, object())
+    sys.meta_path.insert(0, Old())
     check_patched("threading", "queue")
     """
     )

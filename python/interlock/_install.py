@@ -153,7 +153,7 @@ def install(*, only: "Iterable[str] | None" = None, strict: bool = False) -> "In
 
 
 def install_at_start() -> str:
-    """Do what `install()` does, before the program begins: there is nobody to make a report for.
+    """Do what `install()` does, before the program begins, without a report.
 
     Returns the file of the extension module, or "" if nothing is installed.
     """
@@ -326,7 +326,8 @@ def _find_engine() -> str:
     else:
         path = sys.modules["interlock"].__path__
         for finder in tuple(sys.meta_path):
-            spec = finder.find_spec(engine, path)
+            find_spec = getattr(finder, "find_spec", None)  # imports pass over finders without it, too
+            spec = find_spec and find_spec(engine, path)
             if spec is not None:
                 return spec.origin or ""
     raise ImportError(f"there is no {engine} for this interpreter", name=engine)

@@ -29,7 +29,7 @@ _AT_EXIT = 15
 
 
 def after_fork_in_child(function: Callable[[], object]) -> None:
-    """Call `function` in the child of each later fork, on its only thread. It may not wait for anybody."""
+    """Call `function` in the child of each later fork, on its only thread. It must not wait."""
     os.register_at_fork(after_in_child=function)
 
 

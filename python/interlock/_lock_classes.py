@@ -180,7 +180,7 @@ make_native(
     },
     ("wait", "notify", "notify_all", "__enter__", "__exit__"),
     called=("notify",),
-    kept=("acquire", "release", "locked"),
+    kept=("acquire", "release"),  # the standard `__init__` replaces these, with another lock
     __init__=_init_condition,
 )
 make_native(

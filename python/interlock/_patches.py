@@ -57,7 +57,7 @@ def _differences(name: str) -> Patched:
 
 
 def captured(plan: Mapping[str, Patched]) -> tuple[Captured, Captured]:
-    """Return who has imported the originals of these changes already: see `find_captured`."""
+    """Return the modules that have imported the originals of these changes already: see `find_captured`."""
     from interlock._capture import find_captured
 
     originals = [change.old for patched in plan.values() for change in patched.changes]

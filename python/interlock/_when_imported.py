@@ -97,7 +97,8 @@ class _Finder:
         for finder in sys.meta_path:
             if finder is _Finder:
                 continue
-            spec = finder.find_spec(fullname, path, target)
+            find_spec: Any = getattr(finder, "find_spec", None)  # imports pass over finders without it, too
+            spec: ModuleSpec | None = find_spec and find_spec(fullname, path, target)
             if spec is not None:
                 _tell_after_loading(spec)
                 return spec

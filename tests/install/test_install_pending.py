@@ -185,6 +185,22 @@ def test_a_module_imported_past_the_finder_is_patched_by_the_next_install(check:
     )
 
 
+def test_a_finder_without_the_method_is_passed_over(check: Check) -> None:
+    check(
+        BEGIN
+        + """
+    class Old:
+        def find_module(self, name, path=None):  # all that a finder needed up to 3.11
+            return None
+
+    sys.meta_path.insert(0, Old())
+    interlock.install(only=["threading", "queue"])
+    sys.meta_path.insert(0, Old())
+    check_patched("threading", "queue")
+    """
+    )
+
+
 def test_a_failed_import_leaves_the_module_pending(check: Check) -> None:
     check(
         BEGIN

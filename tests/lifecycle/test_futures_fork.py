@@ -77,6 +77,29 @@ with Pool(2) as pool:
     )
 
 
+def test_an_initializer_that_forks_is_no_task_of_the_child(passes: Passes) -> None:
+    passes(
+        HEAD
+        + """
+parent, free, begun, statuses = os.getpid(), std.Event(), [], []
+def child():
+    assert pool.submit(pow, 2, 3).result(60) == 8
+    pool.progress(lambda done, of: None)
+    assert pool.stats().running == 0
+def initialize():
+    begun.append(1)
+    if len(begun) == 2 and os.getpid() == parent:
+        statuses.append(forked(child))
+with Pool(2, initializer=initialize) as pool:
+    running = pool.submit(free.wait)
+    eventually(running.running)
+    assert pool.submit(pow, 2, 5).result(60) == 32
+    free.set()
+assert statuses == [0], statuses
+"""
+    )
+
+
 @pytest.mark.parametrize("way", ["os.fork", "multiprocessing"])
 def test_a_child_does_not_wait_for_what_its_parent_holds(passes: Passes, way: str) -> None:
     passes(

@@ -144,3 +144,38 @@ def test_other_threads_wait_on() -> None:
     lock.release()
     waiter.join()
     assert lock.locked()
+
+
+def test_a_handler_that_waits_meanwhile_does_not_get_the_error(passes: Callable[..., None]) -> None:
+    """The refused thread has to take back the lock, and a signal handler waits for something else meanwhile."""
+    passes("""
+        from interlock import DeadlockError
+        from interlock._interlock import _refuse_waits
+        said = []
+        def hear(*_):
+            try:
+                queue.Queue().get(timeout=0.001)
+            except Exception as error:
+                said.append(type(error))
+        signal.signal(signal.SIGUSR1, hear)
+        main = std.main_thread()
+        lock = threading.Lock()
+        condition = threading.Condition(lock)
+        def take():
+            with lock:
+                until_blocked([main.native_id])
+                signal.pthread_kill(main.ident, signal.SIGUSR1)
+                eventually(lambda: said, "the handler")
+        lock.acquire()
+        taker = std.Thread(target=take)
+        taker.start()
+        until_blocked([taker.native_id])
+        _refuse_waits(1)
+        try:
+            condition.wait()
+        except DeadlockError:
+            said.append(DeadlockError)
+        assert lock.locked()
+        assert said == [queue.Empty, DeadlockError], said
+        taker.join()
+        """)

@@ -200,6 +200,32 @@ def test_a_condition_releases_a_reentrant_lock_altogether() -> None:
     """)
 
 
+def test_a_condition_that_is_initialized_again_has_the_methods_of_its_new_lock() -> None:
+    same("""
+        x, lock = t.Condition(), t.Lock()
+        x.acquire(), x.release(), getattr(x, "locked", None)
+        x.__init__(lock)
+        taken = x.acquire(), x.acquire(False), getattr(x, "locked", lock.locked)()
+        x.release()
+        taken, lock.locked(), x._lock is lock
+    """)
+
+
+@pytest.mark.parametrize("change", ["x.acquire = 1", "del x.acquire", "x.__dict__['acquire'] = 1"])
+def test_a_method_of_a_conditions_lock_that_is_changed_while_it_is_read_stays_changed(change: str) -> None:
+    same(f"""
+        import sys
+        x = t.Condition()
+        def meanwhile(*_):
+            sys.setprofile(None)
+            {change}
+        sys.setprofile(meanwhile)
+        x.acquire
+        sys.setprofile(None)
+        vars(x).get("acquire")
+    """)
+
+
 def test_two_conditions_share_a_lock() -> None:
     same("""
         lock = t.Lock()

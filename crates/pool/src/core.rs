@@ -162,13 +162,13 @@ impl<W, L: RawLock> PoolCore<W, L> {
     }
 
     /// Forgets the workers, in the child of a fork, where they do not exist, and what they were running. The tasks that wait
-    /// stay. If the calling thread is a worker, its task is still running, but it counts as a worker no more: other tasks
-    /// may wait for the end of this one. Never blocks.
+    /// stay. If a task calls this, it is still running, but its thread counts as a worker no more: other tasks may wait for
+    /// the end of this one. Never blocks.
     pub fn forget_workers(&self) {
         let mut table = self.table.lock();
         self.tasks.reset_waiters();
         let (put, waiting) = self.tasks.unfinished_and_len();
-        table.forget_workers(put, waiting as u64 + u64::from(self.is_worker()));
+        table.forget_workers(put, waiting as u64 + u64::from(self.is_in_task()));
     }
 
     /// Forgets the workers and the tasks of the parent, once in the child of a fork, for a pool that hears of no fork.

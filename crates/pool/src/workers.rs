@@ -13,13 +13,27 @@ use crate::core::PoolCore;
 use crate::step::step;
 use crate::table::{Table, Workers, end};
 
+/// The core that a thread works for.
+#[derive(Clone, Copy)]
+struct Here {
+    core: *const (),
+    /// Whether what it runs are the tasks of that core.
+    runs_tasks: bool,
+}
+
+impl Here {
+    const NOWHERE: Here = Here {
+        core: std::ptr::null(),
+        runs_tasks: false,
+    };
+}
+
 thread_local! {
-    /// The core that this thread works for.
-    static HERE: Cell<*const ()> = const { Cell::new(std::ptr::null()) };
+    static HERE: Cell<Here> = const { Cell::new(Here::NOWHERE) };
 }
 
 /// Sets `HERE` back.
-struct Outer(*const ());
+struct Outer(Here);
 
 impl Drop for Outer {
     fn drop(&mut self) {
@@ -306,27 +320,37 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Those of the `runner`. The caller may go on with another call.
     #[inline]
     pub fn work<R: Runner<W, L>>(&self, runner: &mut R) -> Result<GetError, R::Error> {
-        self.as_worker(|| {
-            loop {
-                let work = match runner.next(self)? {
-                    Ok(work) => work,
-                    Err(end) => return Ok(end),
-                };
-                let table = Some(&*self.table);
-                runner.run(work, Running { table })?;
-            }
-        })
+        let _outer = self.enter_here(true);
+        loop {
+            let work = match runner.next(self)? {
+                Ok(work) => work,
+                Err(end) => return Ok(end),
+            };
+            let table = Some(&*self.table);
+            runner.run(work, Running { table })?;
+        }
     }
 
-    /// Calls `body`, during which the calling thread is a worker of this pool.
+    /// Calls `body`, which is no task, as a worker of this pool: the initializer of a worker, for instance.
     #[inline]
     pub fn as_worker<R>(&self, body: impl FnOnce() -> R) -> R {
-        let _outer = Outer(HERE.replace(std::ptr::from_ref(self).cast()));
+        let _outer = self.enter_here(false);
         body()
+    }
+
+    #[inline]
+    fn enter_here(&self, runs_tasks: bool) -> Outer {
+        let core = std::ptr::from_ref(self).cast();
+        Outer(HERE.replace(Here { core, runs_tasks }))
     }
 
     /// Whether the calling thread is a worker of this pool.
     pub fn is_worker(&self) -> bool {
-        std::ptr::eq(HERE.get(), std::ptr::from_ref(self).cast())
+        std::ptr::eq(HERE.get().core, std::ptr::from_ref(self).cast())
+    }
+
+    /// Whether the code that calls this is a task of this pool, or called by one.
+    pub(crate) fn is_in_task(&self) -> bool {
+        self.is_worker() && HERE.get().runs_tasks
     }
 }

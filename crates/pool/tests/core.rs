@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use interlock_pool::{DEFAULT_PRIORITY, Growth, PoolCore, Runner, Running, Started};
+use interlock_pool::{DEFAULT_PRIORITY, Growth, PoolCore, Runner, Running, Started, Stats};
 use interlock_queue::{GetError, PutOutcome};
 use interlock_wait::{Deadline, RawWordLock, WaitContext};
 
@@ -17,6 +17,24 @@ fn put(core: &PoolCore<u32>, work: u32) -> PutOutcome {
 /// How many workers a pool lacks that wants one for each task.
 fn missing(core: &PoolCore<u32>, more: usize) -> usize {
     core.missing(Growth::PerTask { more })
+}
+
+/// Takes a task, does what the child of a fork does if a task has forked, and ends.
+struct Forks<'a>(&'a PoolCore<u32>);
+
+impl Runner<u32, RawWordLock> for Forks<'_> {
+    type Error = Stats;
+
+    fn next(&mut self, core: &PoolCore<u32>) -> Result<Result<u32, GetError>, Self::Error> {
+        Ok(core.try_take())
+    }
+
+    fn run(&mut self, _: u32, running: Running<'_>) -> Result<(), Self::Error> {
+        self.0.forget_workers();
+        let before_its_end = self.0.stats();
+        running.succeed();
+        Err(before_its_end)
+    }
 }
 
 /// Takes tasks that wait, never blocks, and runs a task by its number: 0 succeeds, 1 fails, 2 is dropped, 3 ends the worker.
@@ -119,17 +137,19 @@ fn a_core_that_forgets_its_workers_counts_the_tasks_that_wait() {
     let core = PoolCore::new(9, 0);
     let workers = [(); 3].map(|()| core.enter().unwrap());
     (0..6).for_each(|task| assert_eq!(put(&core, task), PutOutcome::NoGetter));
-    assert!(core.try_take().is_ok() && core.try_take().is_ok());
+    assert!(core.try_take().is_ok());
     assert_eq!(core.take_back(|&task| task == 5), Some(5));
-    // One of the two tasks is that of the thread that forked.
+    let counts = |stats: Stats| (stats.workers, stats.waiting, stats.running, stats.dropped);
+    // Another worker has taken a task, and this one forks in one of its own.
+    let forked = core.work(&mut Forks(&core)).unwrap_err();
+    assert_eq!(counts(forked), (0, 3, 1, 2));
+    assert_eq!(counts(core.stats()), (0, 3, 0, 2));
+    // Another worker has taken a task, and this one forks before its first one.
+    assert!(core.try_take().is_ok());
     core.as_worker(|| core.forget_workers());
     assert!(!core.is_worker());
-    let stats = core.stats();
-    assert_eq!(
-        (stats.workers, stats.waiting, stats.running, stats.dropped),
-        (0, 3, 1, 2)
-    );
-    assert_eq!(missing(&core, 0), 4);
+    assert_eq!(counts(core.stats()), (0, 2, 0, 3));
+    assert_eq!(missing(&core, 0), 2);
     let own = core.enter().unwrap();
     workers.into_iter().for_each(|worker| core.leave(worker));
     assert_eq!(core.stats().workers, 1, "those of before do not count any more");

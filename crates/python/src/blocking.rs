@@ -8,7 +8,7 @@
 //! because its notifier still runs. The notifier is usually about to wait itself. So the woken thread first watches for
 //! a few microseconds whether the notifier detaches.
 
-use interlock_wait::{Deadline, Host, Slept, ThreadIdent, WaitContext, take_refusal, watch};
+use interlock_wait::{Deadline, Host, Slept, ThreadIdent, WaitContext, watch};
 use pyo3::prelude::*;
 
 use crate::errors;
@@ -33,6 +33,8 @@ struct Interpreter<'py> {
     py: Python<'py>,
     handles_signals: bool,
     raised: Option<PyErr>,
+    /// Whether an observer has refused a wait of the operation.
+    refused: bool,
 }
 
 impl Host for Interpreter<'_> {
@@ -74,6 +76,10 @@ impl Host for Interpreter<'_> {
     fn has_stopped(&self) -> bool {
         self.raised.is_some()
     }
+
+    fn refused(&mut self) {
+        self.refused = true;
+    }
 }
 
 /// Yields the interpreter to another thread that wants it. For loops that run no bytecode.
@@ -82,6 +88,7 @@ pub(crate) fn give_way(py: Python<'_>) {
         py,
         handles_signals: false,
         raised: None,
+        refused: false,
     };
     // The next bytecode handles signals.
     let _ = interpreter.sleep(&mut || Slept::TimedOut);
@@ -119,12 +126,12 @@ pub(crate) fn go_on_waiting<R>(
         py,
         handles_signals: thread::handles_signals(py),
         raised: None,
+        refused: false,
     };
     let result = operation(&mut WaitContext::hosted(deadline, &mut interpreter));
-    let refused = take_refusal();
     match interpreter.raised {
         Some(raised) => Err(raised),
-        None if refused => Err(errors::deadlock(py)),
+        None if interpreter.refused => Err(errors::deadlock(py)),
         None => Ok(result),
     }
 }

@@ -341,7 +341,9 @@ impl Internal {
         };
         if let Some(read) = self.read.as_ref().filter(|_| !object.get().is_materialized()) {
             let found = read.bind(py).call1((object,))?;
-            if self.keep {
+            // The read may have let other threads in. What a program has set or deleted meanwhile stays so: for that it has
+            // materialized the object.
+            if self.keep && !object.get().is_materialized() {
                 raw::instance_dict(object)?.set_item(name, &found)?;
             }
             return Ok(found);

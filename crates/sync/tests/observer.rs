@@ -8,14 +8,15 @@ mod common;
 mod detector;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 
 use common::{Counts, eventually};
 use detector::Detector;
-use interlock_sync::{Condition, Event as Flag, Lock, RLock, Semaphore};
+use interlock_sync::{Condition, Event as Flag, Lock, RLock, Semaphore, WaitError};
 use interlock_wait::{
-    Deadline, Interest, Observer, Resource, ResourceKind, ThreadId, ThreadIdent, TraceEvent, Verdict, Wait,
-    WaitContext, Wake, clear_observer, observes, pending_waits, report, set_observer, take_refusal,
+    Deadline, Host, Interest, Observer, Resource, ResourceKind, Slept, ThreadId, ThreadIdent, TraceEvent,
+    Verdict, Wait, WaitContext, Wake, clear_observer, observes, pending_waits, report, set_observer,
+    take_refusal,
 };
 
 /// A process has one observer, so these tests take turns.
@@ -280,6 +281,45 @@ fn a_wait_that_insists_goes_on_and_leaves_no_refusal_behind() {
 }
 
 #[test]
+fn the_host_of_an_operation_is_told_of_its_refusal() {
+    struct RefusesAll;
+    impl Observer for RefusesAll {
+        fn event(&self, _: TraceEvent) {}
+
+        fn will_wait(&self, _: &Wait<'_>) -> Verdict {
+            Verdict::Refuse
+        }
+    }
+    #[derive(Default)]
+    struct Remembers {
+        refused: bool,
+    }
+    impl Host for Remembers {
+        fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+            sleep(); // sleep: the engine's, until the wait ends
+            false
+        }
+
+        fn hears_signals(&self) -> bool {
+            false
+        }
+
+        fn refused(&mut self) {
+            self.refused = true;
+        }
+    }
+    let _turn = Turn::observed_by(Arc::new(RefusesAll));
+    let lock = Lock::new();
+    lock.acquire();
+    let mut host = Remembers::default();
+    let got = lock.acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
+    assert_eq!(got, Err(WaitError::Interrupted));
+    assert!(host.refused);
+    // It is no refusal of another operation of this thread.
+    assert!(!take_refusal());
+}
+
+#[test]
 fn the_wait_that_closes_a_circle_is_refused() {
     for size in [2, 3] {
         let _turn = Turn::observed_by(Arc::new(Detector));
@@ -310,6 +350,39 @@ fn the_wait_that_closes_a_circle_is_refused() {
         assert!(pending_waits().is_empty());
         assert!(locks.iter().all(|lock| !lock.is_locked()));
     }
+}
+
+#[test]
+fn one_wait_of_a_circle_is_refused_when_all_its_threads_ask_at_once() {
+    struct Meets(Barrier);
+    impl Observer for Meets {
+        fn event(&self, _: TraceEvent) {}
+
+        fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
+            self.0.wait();
+            let verdict = Detector.will_wait(wait);
+            self.0.wait();
+            verdict
+        }
+    }
+    let _turn = Turn::observed_by(Arc::new(Meets(Barrier::new(2))));
+    let (locks, held) = ([Lock::new(), Lock::new()], Barrier::new(2));
+    let refused = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for (left, right) in [(&locks[0], &locks[1]), (&locks[1], &locks[0])] {
+            let (held, refused) = (&held, &refused);
+            scope.spawn(move || {
+                left.acquire();
+                held.wait();
+                match right.acquire_with(&mut WaitContext::endless()) {
+                    Ok(()) => right.release().unwrap(),
+                    Err(_) => drop(refused.fetch_add(1, Ordering::SeqCst)),
+                }
+                left.release().unwrap();
+            });
+        }
+    });
+    assert_eq!(refused.into_inner(), 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The one place where a thread blocks.
 
 use crate::deadline::Deadline;
-use crate::observer::{Interest, Verdict, ask, next_sequence, observes, refuse, report};
+use crate::observer::{Interest, Verdict, ask, next_sequence, observes, report};
 #[cfg(not(loom))]
 use crate::pending::during;
 use crate::primitive::Arc;
@@ -68,7 +68,7 @@ fn observed(
 ) -> Wake {
     let wake = during(wait, waiter, || {
         if ask(wait) == Verdict::Refuse && !context.insists() {
-            refuse();
+            context.refuse();
             Wake::Interrupted
         } else {
             sleep(context)

@@ -31,8 +31,8 @@ pub enum Interest {
 pub enum Verdict {
     /// The thread may wait.
     Wait,
-    /// The thread must not wait: its operation ends as if its host had interrupted it, and
-    /// [`take_refusal`] tells the difference.
+    /// The thread must not wait: its operation ends as if its host had interrupted it.
+    /// [`Host::refused`](crate::Host::refused) or, without a host, [`take_refusal`] tells the difference.
     Refuse,
 }
 

@@ -73,6 +73,9 @@ pub(crate) fn during<Q>(wait: &Wait<'_>, waiter: Option<&Arc<Waiter>>, meanwhile
 /// The waits that an observer has heard of and that no notification has ended, with the owners of what each waits for.
 /// Never blocks.
 ///
+/// They come in the order in which their threads showed them. So of several threads that wait for each other and ask at the
+/// same time, the one whose wait comes last finds the waits of all others before its own.
+///
 /// All of them go on while the list is made. So a thread that is among the owners of one, and waits itself in another,
 /// has not released anything in between. What other threads do meanwhile may show in some of the entries and not in
 /// others; so may what the handler of a signal does on a thread that waits.

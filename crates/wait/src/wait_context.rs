@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::deadline::Deadline;
+use crate::observer::refuse;
 use crate::wake::Slept;
 
 /// What hosts the calling thread, such as an interpreter that other threads need while this one sleeps.
@@ -24,6 +25,14 @@ pub trait Host {
     /// For a host that ends no waits, never.
     fn has_stopped(&self) -> bool {
         false
+    }
+
+    /// An observer has refused a wait of the operation, which ends now.
+    ///
+    /// A host that remembers this for each operation tells it from the refusals of those that signal handlers begin meanwhile.
+    /// Without that, [`take_refusal`](crate::take_refusal) tells of it.
+    fn refused(&mut self) {
+        refuse();
     }
 }
 
@@ -118,6 +127,14 @@ impl<'a> WaitContext<'a> {
     /// Whether nothing but a notification ends the step.
     pub(crate) fn insists(&self) -> bool {
         self.insists
+    }
+
+    /// Records that an observer has refused a wait of the operation.
+    pub(crate) fn refuse(&mut self) {
+        match &mut self.host {
+            Some(host) => host.refused(),
+            None => refuse(),
+        }
     }
 
     /// Whether the thread has to look after signals.

@@ -192,8 +192,8 @@ pub(super) fn no() -> *mut PyObject {
     new_reference(unsafe { ffi::Py_False() })
 }
 
-/// A new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal, and nobody counts its
-/// references.
+/// A new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal, and its
+/// references are not counted.
 #[inline]
 fn new_reference(constant: *mut PyObject) -> *mut PyObject {
     if cfg!(Py_3_12) {

@@ -20,7 +20,7 @@ use crate::raw::{Attached, intern};
 /// https://docs.python.org/3/library/threading.html#semaphore-objects.
 #[pyclass(frozen, subclass, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Semaphore {
-    engine: Attached<engine::Semaphore>,
+    pub(crate) engine: Attached<engine::Semaphore>,
 }
 
 #[pymethods]

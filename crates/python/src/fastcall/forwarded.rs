@@ -3,6 +3,7 @@
 
 #![expect(unsafe_code, reason = "fast functions are plain C functions")]
 
+use interlock_pool::Phase;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -17,7 +18,8 @@ use crate::queue::Queue;
 use crate::semaphore::Semaphore;
 
 /// Defines the methods of a class: for each a static, the function, the name, and the way of a native object that is called
-/// without arguments, if there is one.
+/// without arguments, if there is one: the result, or `None` if the general method must decide. It must drop no Python
+/// object: PyO3, which does not know of this call, would drop it later.
 macro_rules! forwarded {
     ($list:ident, $class:ty, $($fast:ident $function:ident $name:literal $(|$py:ident, $this:ident| $native:expr)?),+) => {
         static $list: &[&FastMethod] = &[$(&$fast),+];
@@ -36,7 +38,9 @@ macro_rules! forwarded {
                     if nargs == 0 && kwnames.is_null() && unsafe { is_surely_native(slf) } {
                         // SAFETY: as above.
                         let ($py, $this) = unsafe { receiver::<$class>(slf) };
-                        return $native;
+                        if let Some(result) = $native {
+                            return result;
+                        }
                     }
                 )?
                 // SAFETY: called as a method of the class, by the interpreter, with these arguments.
@@ -48,21 +52,22 @@ macro_rules! forwarded {
 
 forwarded!(
     EVENT, Event,
-    EVENT_IS_SET event_is_set "is_set" |py, event| truth(event.engine.get(py).is_set()),
+    EVENT_IS_SET event_is_set "is_set" |py, event| Some(truth(event.engine.get(py).is_set())),
     EVENT_SET event_set "set" |py, event| {
         event.engine.get(py).set();
-        none()
+        Some(none())
     },
     EVENT_CLEAR event_clear "clear" |py, event| {
         event.engine.get(py).clear();
-        none()
+        Some(none())
     },
     EVENT_WAIT event_wait "wait"
 );
 forwarded!(
     SEMAPHORE, Semaphore,
-    SEMAPHORE_ACQUIRE semaphore_acquire "acquire",
-    SEMAPHORE_RELEASE semaphore_release "release"
+    SEMAPHORE_ACQUIRE semaphore_acquire "acquire" |py, semaphore| semaphore.engine.get(py).try_acquire().then(yes),
+    SEMAPHORE_ENTER semaphore_enter "__enter__" |py, semaphore| semaphore.engine.get(py).try_acquire().then(yes),
+    SEMAPHORE_RELEASE semaphore_release "release" |py, semaphore| semaphore.engine.get(py).release().is_ok().then(none)
 );
 forwarded!(
     CONDITION, Condition,
@@ -80,17 +85,17 @@ forwarded!(
     QUEUE_GET_NOWAIT queue_get_nowait "get_nowait",
     QUEUE_TASK_DONE queue_task_done "task_done",
     QUEUE_JOIN queue_join "join",
-    QUEUE_QSIZE queue_qsize "qsize" |py, queue| number(queue.engine.get(py).len()),
-    QUEUE_EMPTY queue_empty "empty" |py, queue| truth(queue.engine.get(py).is_empty()),
-    QUEUE_FULL queue_full "full" |py, queue| truth(queue.is_full(py))
+    QUEUE_QSIZE queue_qsize "qsize" |py, queue| Some(number(queue.engine.get(py).len())),
+    QUEUE_EMPTY queue_empty "empty" |py, queue| Some(truth(queue.engine.get(py).is_empty())),
+    QUEUE_FULL queue_full "full" |py, queue| Some(truth(queue.is_full(py)))
 );
 forwarded!(
     FUTURE, Future,
-    FUTURE_RESULT future_result "result",
+    FUTURE_RESULT future_result "result" |py, future| future.result_if_done(py).map(Py::into_ptr),
     FUTURE_EXCEPTION future_exception "exception",
-    FUTURE_DONE future_done "done",
-    FUTURE_RUNNING future_running "running",
-    FUTURE_CANCELLED future_cancelled "cancelled"
+    FUTURE_DONE future_done "done" |py, future| Some(truth(future.engine(py).phase().is_done())),
+    FUTURE_RUNNING future_running "running" |py, future| Some(truth(future.engine(py).phase() == Phase::Running)),
+    FUTURE_CANCELLED future_cancelled "cancelled" |py, future| Some(truth(future.engine(py).phase().is_cancelled()))
 );
 
 /// The methods with their classes.

@@ -39,7 +39,7 @@ impl FastFor for Queue {
 /// Defines the fast `put` and `get` of a class.
 macro_rules! fast_queue {
     ($class:ty, $raise_empty:path, $put:ident $put_function:ident $put_refused:ident,
-     $get:ident $get_function:ident $get_asked:ident) => {
+     $get:ident $get_function:ident $get_polled:ident $get_asked:ident) => {
         pub(super) static $put: FastMethod = FastMethod::new("put", Function::AnyArguments($put_function));
         pub(super) static $get: FastMethod = FastMethod::new("get", Function::AnyArguments($get_function));
 
@@ -92,10 +92,8 @@ macro_rules! fast_queue {
             nargs: Py_ssize_t,
             kwnames: *mut PyObject,
         ) -> *mut PyObject {
-            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
-            let plain = nargs == 0 && kwnames.is_null() || unsafe { is_false(args, nargs, kwnames) };
-            // SAFETY: as above.
-            if plain && unsafe { <$class>::is_fast_for(slf) } {
+            // SAFETY: called as a method of the class, by the interpreter.
+            if nargs == 0 && kwnames.is_null() && unsafe { <$class>::is_fast_for(slf) } {
                 // SAFETY: as above.
                 let (py, this) = unsafe { receiver::<$class>(slf) };
                 if let Ok(item) = this.try_get(py) {
@@ -103,6 +101,28 @@ macro_rules! fast_queue {
                 }
             }
             // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            unsafe { $get_polled(slf, args, nargs, kwnames) }
+        }
+
+        /// Takes the calls of polling loops out of the rest.
+        #[inline(never)]
+        unsafe extern "C" fn $get_polled(
+            slf: *mut PyObject,
+            args: *const *mut PyObject,
+            nargs: Py_ssize_t,
+            kwnames: *mut PyObject,
+        ) -> *mut PyObject {
+            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+            if unsafe { is_false(args, nargs, kwnames) } && unsafe { <$class>::is_fast_for(slf) } {
+                // SAFETY: as above.
+                let (py, this) = unsafe { receiver::<$class>(slf) };
+                match this.try_get(py) {
+                    Ok(item) => return item.into_ptr(),
+                    Err(GetError::Empty) => return empty($raise_empty),
+                    Err(_) => {}
+                }
+            }
+            // SAFETY: as above.
             unsafe { $get_asked(slf, args, nargs, kwnames) }
         }
 
@@ -131,9 +151,9 @@ macro_rules! fast_queue {
     };
 }
 
-fast_queue!(Queue, errors::raise_empty, QUEUE_PUT queue_put queue_put_refused, QUEUE_GET queue_get queue_get_asked);
+fast_queue!(Queue, errors::raise_empty, QUEUE_PUT queue_put queue_put_refused, QUEUE_GET queue_get queue_get_polled queue_get_asked);
 fast_queue!(SimpleQueue, errors::raise_simply_empty, SIMPLE_PUT simple_put simple_put_refused,
-            SIMPLE_GET simple_get simple_get_asked);
+            SIMPLE_GET simple_get simple_get_polled simple_get_asked);
 
 pub(super) static SIMPLE_GET_NOWAIT: FastMethod =
     FastMethod::new("get_nowait", Function::NoArguments(simple_get_nowait));

@@ -22,6 +22,14 @@ impl Answer {
         }
     }
 
+    /// The result, unless the task raised an exception.
+    pub(super) fn result(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        match self {
+            Answer::Result(object) => Some(object.clone_ref(py)),
+            Answer::Exception(_) => None,
+        }
+    }
+
     /// The answer from the result of a call.
     pub(crate) fn of(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Self {
         match result {

@@ -295,8 +295,13 @@ enum Ended<'py> {
 }
 
 impl Future {
-    pub(super) fn engine<'a>(&'a self, py: Python<'a>) -> &'a Engine {
+    pub(crate) fn engine<'a>(&'a self, py: Python<'a>) -> &'a Engine {
         self.engine.get(py)
+    }
+
+    /// The result of the task, if it has ended with one. The caller knows that the future is native.
+    pub(crate) fn result_if_done(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.engine(py).value(|answer| answer.result(py)).flatten()
     }
 
     /// Records the place where its task is about to be put, where submitters may wait for room.

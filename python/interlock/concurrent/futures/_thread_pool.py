@@ -156,12 +156,12 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         if not self._threads and self._work_queue.qsize():
             self._interlock_start_worker()  # the submitting thread is about to do the same
         joined: set[Any] = set()
-        while len(joined) < len(self._threads):  # a late submit() may start a thread meanwhile
+        for _ in range(2):  # a late submit() may start a thread meanwhile
             with self._shutdown_lock:
-                threads = self._threads.difference(joined)
-            for thread in threads:
+                late = self._threads.difference(joined)
+            for thread in late:
                 thread.join()
-            joined |= threads
+            joined |= late
 
     # Beyond the standard library.
 

@@ -38,6 +38,7 @@ __all__ = [
     "Watcher",
     "Worker",
     "__version__",
+    "_refuse_waits",
     "allocate_lock",
     "current_task",
     "own_methods",

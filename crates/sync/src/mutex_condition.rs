@@ -19,7 +19,7 @@ impl<T> MutexGuard<'_, T> {
     }
 }
 
-/// Methods for use with a [`Mutex`]. A wait takes its guard and returns it.
+/// Methods for use with a [`Mutex`](crate::Mutex). A wait takes its guard and returns it.
 impl Condition {
     /// Releases the mutex, waits for a notification, and takes the mutex back.
     ///

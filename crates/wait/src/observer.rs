@@ -33,6 +33,9 @@ pub enum Verdict {
     Wait,
     /// The thread must not wait: its operation ends as if its host had interrupted it.
     /// [`Host::refused`](crate::Host::refused) or, without a host, [`take_refusal`] tells the difference.
+    ///
+    /// Not for an idle worker, which waits for a [`Task`](crate::ResourceKind::Task): it has nothing else to do, and waits
+    /// again at once.
     Refuse,
 }
 

@@ -122,7 +122,7 @@ thread.join()
 @pytest.mark.parametrize("form", FORMS)
 def test_a_thread_has_begun_when_start_returns(passes: Callable[..., None], form: str) -> None:
     passes(f"""{FORMS[form]}
-import _thread
+import _thread, time
 go = threading.Event()
 for _ in range(50):
     before = _thread._count()
@@ -131,7 +131,11 @@ for _ in range(50):
     assert _thread._count() == before + 1
     assert thread.ident in sys._current_frames()
     assert os.path.exists(f"/proc/self/task/{{thread.native_id}}")
-    assert threading._active[thread.ident] is thread and not threading._limbo
+    # The standard library enters the thread after it has said that the thread began.
+    until = time.monotonic() + 60
+    while threading._active.get(thread.ident) is not thread or threading._limbo:
+        assert time.monotonic() < until
+        time.sleep(0.001)
 go.set()
 """)
 

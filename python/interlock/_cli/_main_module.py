@@ -99,8 +99,10 @@ def run_code(source: str, args: list[str]) -> None:
     """``python -c SOURCE ARGS``."""
     sys.argv[:] = ["-c", *args]
     _set_path0("")
-    if sys.version_info >= (3, 14):
-        import textwrap
+    if sys.version_info >= (3, 14) and all(
+        line[:1] in " \t" or not line.strip() for line in source.split("\n")
+    ):
+        import textwrap  # for an indented program only: it loads much that a program may not need
 
         source = textwrap.dedent(source)
 

@@ -61,7 +61,7 @@ forwarded!(
         event.engine.get(py).clear();
         Some(none())
     },
-    EVENT_WAIT event_wait "wait"
+    EVENT_WAIT event_wait "wait" |py, event| event.engine.get(py).is_set().then(yes)
 );
 forwarded!(
     SEMAPHORE, Semaphore,

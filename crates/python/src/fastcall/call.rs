@@ -192,6 +192,19 @@ pub(super) fn no() -> *mut PyObject {
     new_reference(unsafe { ffi::Py_False() })
 }
 
+/// A new reference to True or False.
+#[inline]
+pub(super) fn truth(value: bool) -> *mut PyObject {
+    if value { yes() } else { no() }
+}
+
+/// A new `int`; null, with an exception set, if there is no memory for it.
+#[inline]
+pub(super) fn number(value: usize) -> *mut PyObject {
+    // SAFETY: a thread that calls a method is attached.
+    unsafe { ffi::PyLong_FromSize_t(value) }
+}
+
 /// A new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal, and its
 /// references are not counted.
 #[inline]

@@ -6,15 +6,14 @@ use pyo3::types::PyType;
 use super::forwarded;
 use super::instances::install_new_lock;
 use super::locks::{
-    CONDITION_ENTER, CONDITION_EXIT, CONDITION_NOTIFY, LOCK_ACQUIRE, LOCK_ENTER, LOCK_EXIT, LOCK_LOCKED,
-    LOCK_RELEASE, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT, RLOCK_RELEASE,
+    LOCK_ACQUIRE, LOCK_ENTER, LOCK_EXIT, LOCK_LOCKED, LOCK_RELEASE, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT,
+    RLOCK_RELEASE,
 };
 use super::method::{FastMethod, SET_ATTRIBUTE};
 use super::queues::{
     QUEUE_GET, QUEUE_PUT, SIMPLE_EMPTY, SIMPLE_GET, SIMPLE_GET_NOWAIT, SIMPLE_PUT, SIMPLE_PUT_NOWAIT,
     SIMPLE_QSIZE,
 };
-use crate::condition::Condition;
 use crate::lock::Lock;
 use crate::materialize::Native;
 use crate::queue::{Queue, SimpleQueue};
@@ -30,19 +29,11 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
             .iter()
             .try_for_each(|method| method.install_special(class))
     };
-    let (lock, rlock, condition) = (
-        py.get_type::<Lock>(),
-        py.get_type::<RLock>(),
-        py.get_type::<Condition>(),
-    );
+    let (lock, rlock) = (py.get_type::<Lock>(), py.get_type::<RLock>());
     ordinary(&lock, &[&LOCK_ACQUIRE, &LOCK_RELEASE, &LOCK_LOCKED])?;
     special(&lock, &[&LOCK_ENTER, &LOCK_EXIT])?;
     ordinary(&rlock, &[&RLOCK_ACQUIRE, &RLOCK_RELEASE])?;
     special(&rlock, &[&RLOCK_ENTER, &RLOCK_EXIT])?;
-    ordinary(
-        &condition,
-        &[&CONDITION_ENTER, &CONDITION_EXIT, &CONDITION_NOTIFY],
-    )?;
     ordinary(&py.get_type::<Native>(), &[&SET_ATTRIBUTE])?;
     ordinary(&py.get_type::<Queue>(), &[&QUEUE_PUT, &QUEUE_GET])?;
     ordinary(

@@ -1,12 +1,11 @@
-//! The fast functions of locks and conditions: take and release an uncontended lock, and notify.
+//! The fast functions of locks: take and release an uncontended one.
 
 #![expect(unsafe_code, reason = "fast functions are plain C functions")]
 
 use pyo3::ffi::{Py_ssize_t, PyObject};
 
-use super::call::{Asked, asked, is_false, is_surely_native, no, none, receiver, yes};
+use super::call::{Asked, asked, is_false, no, none, receiver, truth, yes};
 use super::method::{FastMethod, Function, pass_on};
-use crate::condition::Condition;
 use crate::lock::Lock;
 use crate::raw::intern;
 use crate::rlock::RLock;
@@ -196,39 +195,5 @@ pub(super) static LOCK_LOCKED: FastMethod = FastMethod::new("locked", Function::
 unsafe extern "C" fn lock_locked(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: called as a method of the class, by the interpreter.
     let (py, lock) = unsafe { receiver::<Lock>(slf) };
-    if lock.engine.get(py).is_locked() {
-        yes()
-    } else {
-        no()
-    }
+    truth(lock.engine.get(py).is_locked())
 }
-
-/// Defines the fast function of a method of native conditions: in the common case there are `$nargs` arguments, which it
-/// ignores, and `$try` succeeds.
-macro_rules! fast_condition {
-    ($fast:ident, $function:ident, $name:literal, $nargs:literal, $try:ident, $result:ident) => {
-        pub(super) static $fast: FastMethod = FastMethod::new($name, Function::AnyArguments($function));
-
-        unsafe extern "C" fn $function(
-            slf: *mut PyObject,
-            args: *const *mut PyObject,
-            nargs: Py_ssize_t,
-            kwnames: *mut PyObject,
-        ) -> *mut PyObject {
-            // SAFETY: called as a method of the class, by the interpreter.
-            if nargs == $nargs && kwnames.is_null() && unsafe { is_surely_native(slf) } {
-                // SAFETY: as above.
-                let (py, condition) = unsafe { receiver::<Condition>(slf) };
-                if condition.$try(py) {
-                    return $result();
-                }
-            }
-            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
-            unsafe { pass_on(slf, args, nargs, kwnames, &$fast) }
-        }
-    };
-}
-
-fast_condition!(CONDITION_ENTER, condition_enter, "__enter__", 0, try_enter, yes);
-fast_condition!(CONDITION_EXIT, condition_exit, "__exit__", 3, try_exit, none);
-fast_condition!(CONDITION_NOTIFY, condition_notify, "notify", 0, try_notify, none);

@@ -6,7 +6,7 @@ use interlock_queue::GetError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 
-use super::call::{Asked, asked, is_false, is_surely_native, no, none, receiver, yes};
+use super::call::{Asked, asked, is_false, is_surely_native, none, number, receiver, truth};
 use super::method::{FastMethod, Function, pass_on};
 use crate::errors;
 use crate::queue::{Queue, SimpleQueue};
@@ -195,9 +195,7 @@ pub(super) static SIMPLE_QSIZE: FastMethod = FastMethod::new("qsize", Function::
 unsafe extern "C" fn simple_qsize(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: called as a method of the class, by the interpreter.
     let (py, queue) = unsafe { receiver::<SimpleQueue>(slf) };
-    let size = queue.qsize(py);
-    // SAFETY: the thread, in a method call, is attached.
-    unsafe { ffi::PyLong_FromSize_t(size) }
+    number(queue.qsize(py))
 }
 
 pub(super) static SIMPLE_EMPTY: FastMethod = FastMethod::new("empty", Function::NoArguments(simple_empty));
@@ -205,7 +203,7 @@ pub(super) static SIMPLE_EMPTY: FastMethod = FastMethod::new("empty", Function::
 unsafe extern "C" fn simple_empty(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: called as a method of the class, by the interpreter.
     let (py, queue) = unsafe { receiver::<SimpleQueue>(slf) };
-    if queue.qsize(py) == 0 { yes() } else { no() }
+    truth(queue.qsize(py) == 0)
 }
 
 /// The result of a call on an empty queue: raises its exception.

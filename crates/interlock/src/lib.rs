@@ -350,10 +350,5 @@ pub use wait::{Deadline, WaitContext};
 
 /// The Rust programs of the README are run as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 pub struct Readme;
-
-/// The Rust programs of the guide are run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide.md")]
-pub struct Guide;

@@ -1,95 +1,95 @@
-//! Threads and tasks at one priority queue.
+//! Threads and tokio tasks at one priority queue.
 //!
 //! Run it with `cargo run --release -p interlock --example dispatcher`.
 //!
-//! Two threads hand in orders, each with its priority; they wait while the queue is full. A thread and an asynchronous task
-//! serve them, the most urgent first, and both stand in the same line when there is nothing to do.
+//! A thread and a task take orders from customers. Both wait while the queue is full: the thread blocks, and the task lets
+//! its executor run other tasks meanwhile. A thread and two tasks serve the orders, the most urgent first. Threads and
+//! tasks stand in one line, so none of them is served before its turn. At the end the queue is shut down, and each of them
+//! ends when there are no more orders.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 
-use interlock::queue::{Discard, PriorityQueue};
+use tokio::task::{JoinError, spawn, spawn_blocking};
+
+use interlock::queue::{Discard, PriorityQueue, PutError};
 
 const ORDERS: u32 = 10_000;
 
-/// A priority, the smallest first, and the number of the order.
-type Orders = PriorityQueue<u32>;
+/// The smallest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Express,
+    Standard,
+}
 
-struct Unparks(Thread);
+/// Orders by their numbers.
+type Orders = PriorityQueue<Urgency, u32>;
 
-impl Wake for Unparks {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+fn urgency(number: u32) -> Urgency {
+    match number % 7 {
+        0 => Urgency::Express,
+        _ => Urgency::Standard,
     }
 }
 
-/// The smallest executor: runs one task on this thread.
-fn run<F: Future>(task: F) -> F::Output {
-    let mut task = pin!(task);
-    let waker = Waker::from(Arc::new(Unparks(thread::current())));
-    loop {
-        match task.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(result) => return result,
-            Poll::Pending => thread::park(),
-        }
-    }
+/// Takes the orders with odd numbers, on a thread.
+fn take_orders(orders: &Orders) -> Result<(), PutError<(Urgency, u32)>> {
+    (1..ORDERS)
+        .step_by(2)
+        .try_for_each(|number| orders.put((urgency(number), number)))
 }
 
-/// Hands in every second order.
-fn hand_in(orders: &Orders, first: u32) {
-    for number in (first..ORDERS).step_by(2) {
-        let priority = i64::from(number % 7);
-        if let Err(error) = orders.put((priority, number)) {
-            println!("order {number} was refused: {error}");
-        }
+/// Takes the orders with even numbers, in a task.
+async fn take_orders_async(orders: &Orders) -> Result<(), PutError<(Urgency, u32)>> {
+    for number in (0..ORDERS).step_by(2) {
+        orders.put_async((urgency(number), number)).await?;
     }
+    Ok(())
 }
 
-/// Serves orders until the queue is shut down and empty; how many.
-fn serve(orders: &Orders) -> u32 {
+/// Serves orders on a thread, until the queue is shut down and empty. Returns how many.
+fn serve(orders: &Orders) -> usize {
+    orders.iter().count()
+}
+
+/// Serves orders in a task.
+async fn serve_async(orders: Arc<Orders>) -> usize {
     let mut served = 0;
-    for (_priority, _number) in orders.iter() {
-        served += u32::from(orders.task_done().is_ok());
+    while orders.get_async().await.is_ok() {
+        served += 1;
     }
     served
 }
 
-/// As [`serve`], for a task.
-async fn serve_async(orders: &Orders) -> u32 {
-    let mut served = 0;
-    while let Ok((_priority, _number)) = orders.get_async().await {
-        served += u32::from(orders.task_done().is_ok());
-    }
-    served
-}
-
-fn main() {
-    let orders = Orders::new(16);
-    let [by_thread, by_task] = thread::scope(|scope| {
-        let servers = [
-            scope.spawn(|| serve(&orders)),
-            scope.spawn(|| run(serve_async(&orders))),
-        ];
-        let clerks = [0, 1].map(|first| {
-            let orders = &orders;
-            scope.spawn(move || hand_in(orders, first))
-        });
-        for clerk in clerks {
-            let _ = clerk.join();
-        }
-        // All orders are in; wait until they are served, and let the servers go home.
-        let _ = orders.join();
-        orders.shutdown(Discard::Nothing);
-        servers.map(|server| server.join().unwrap_or(0))
+/// Lets all of them work. Returns how many orders the thread and the two tasks served.
+async fn run() -> Result<[usize; 3], JoinError> {
+    let orders = Arc::new(Orders::bounded(100));
+    let thread = spawn_blocking({
+        let orders = orders.clone();
+        move || serve(&orders)
     });
-    println!("{by_thread} orders were served by a thread, {by_task} by a task");
-    assert_eq!(by_thread + by_task, ORDERS);
+    let tasks = [spawn(serve_async(orders.clone())), spawn(serve_async(orders.clone()))];
+    let customers = spawn_blocking({
+        let orders = orders.clone();
+        move || take_orders(&orders)
+    });
+    let taken = [take_orders_async(&orders).await, customers.await?];
+    for error in taken.into_iter().filter_map(Result::err) {
+        println!("{error}");
+    }
+    orders.shutdown(Discard::Nothing);
+    let [one, two] = tasks;
+    Ok([thread.await?, one.await?, two.await?])
 }
 
-#[test]
-fn every_order_is_served() {
-    main();
+#[tokio::main(worker_threads = 2)]
+async fn main() -> Result<(), JoinError> {
+    let [thread, one, two] = run().await?;
+    println!("the thread served {thread} orders, the tasks {one} and {two}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_order_is_served_once() {
+    assert_eq!(run().await.unwrap().iter().sum::<usize>(), ORDERS as usize);
 }

@@ -5,7 +5,7 @@
 
 use crate::fork;
 use crate::primitive::Arc;
-use crate::primitive::global::{AtomicU64, Ordering};
+use crate::primitive::global::{AtomicU32, AtomicU64, Ordering};
 use crate::resource::{ResourceId, ResourceKind};
 use crate::thread_id::ThreadId;
 use crate::thread_ident::ThreadIdent;
@@ -15,6 +15,9 @@ use crate::word_lock::Loans;
 
 /// The waits, whose resources are lent meanwhile.
 static PENDING: Loans<Entry> = Loans::new();
+
+/// The generation of the process whose waits stand in the list.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// The number of the next wait.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -56,8 +59,13 @@ impl Drop for AtEnd {
 pub(crate) fn during<Q>(wait: &Wait<'_>, waiter: Option<&Arc<Waiter>>, meanwhile: impl FnOnce() -> Q) -> Q {
     // A thread that is about to end, and has dropped that value already, unwinds by itself.
     let _ = AT_END.try_with(|_| ());
+    let generation = fork::generation();
+    // Relaxed: the lock of the list orders its changes, and to drop the parent's waits twice does no harm.
+    if GENERATION.swap(generation, Ordering::Relaxed) != generation {
+        PENDING.end(|entry| entry.generation != generation);
+    }
     let entry = Entry {
-        generation: fork::generation(),
+        generation,
         thread: wait.thread,
         resource: wait.id,
         kind: wait.resource.kind(),
@@ -90,4 +98,54 @@ pub fn pending_waits() -> Vec<PendingWait> {
             sequence: entry.sequence,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Resource;
+
+    struct Anything(ResourceId);
+
+    impl Resource for Anything {
+        fn id(&self) -> ResourceId {
+            self.0
+        }
+
+        fn kind(&self) -> ResourceKind {
+            ResourceKind::Event
+        }
+    }
+
+    #[test]
+    fn waits_of_a_process_that_forked_leave_the_list_of_its_child() {
+        let anything = Anything(ResourceId::fresh());
+        let wait = Wait {
+            thread: ThreadId::current(),
+            id: anything.id(),
+            resource: &anything,
+            timed: false,
+            sequence: 0,
+        };
+        let mine = || PENDING.look(|entry, _| (entry.resource == anything.id()).then_some(entry.generation));
+        during(&wait, None, || {
+            // What a fork leaves behind: an entry that says it is of another process.
+            let parent = fork::generation().wrapping_sub(1);
+            let entry = Entry {
+                generation: parent,
+                thread: wait.thread,
+                resource: wait.id,
+                kind: ResourceKind::Event,
+                timed: false,
+                sequence: 0,
+                waiter: None,
+            };
+            PENDING.during(u64::MAX, entry, None, || {
+                GENERATION.store(parent, Ordering::Relaxed);
+                assert_eq!(mine(), [fork::generation(), parent]);
+                during(&wait, None, || assert_eq!(mine(), [fork::generation(); 2]));
+            });
+        });
+        assert!(mine().is_empty());
+    }
 }

@@ -158,6 +158,18 @@ def models_whole(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def sanitize(session: nox.Session) -> None:
+    """The tests of the engine under ThreadSanitizer, which a nightly toolchain has. It can't follow a fork."""
+    env = {
+        "CARGO_TARGET_DIR": str(TARGET / "sanitize"),
+        "RUSTFLAGS": "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer",
+        "TSAN_OPTIONS": f"history_size=4 suppressions={ROOT / 'tools' / 'tsan.txt'}",
+    }
+    tests = ("--lib", "--tests", "--target", "x86_64-unknown-linux-gnu", "--", "--skip", "fork")
+    each(session, env, [("cargo", "+nightly", "test", "--quiet", "--no-fail-fast", *ENGINE, *tests)])
+
+
+@nox.session(venv_backend="none")
 def package(session: nox.Session) -> None:
     """The crates as they would be published: each builds from its package, and the face's documentation tests pass there."""
     target = TARGET / "crates"

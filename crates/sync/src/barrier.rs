@@ -158,12 +158,19 @@ impl<R: RawLock> Barrier<R> {
             let early = Waiter::thread();
             state.early.push_back(early.clone());
             drop(state);
-            if block(&early, self, &mut context.endlessly()) == Wake::Interrupted {
-                self.state.lock().early.remove(&early);
+            let leave = || self.state.lock().early.remove(&early);
+            if block(&early, self, &mut context.endlessly(), || {
+                leave();
+            }) == Wake::Interrupted
+            {
+                leave();
                 return Err(Broken::Interrupted);
             }
         };
-        let wake = block(&waiter, self, context);
+        let wake = block(&waiter, self, context, || {
+            // The error is the panic.
+            let _ = self.give_up(&waiter, &round, index, Wake::Interrupted);
+        });
         if self.state.lock().is_retired_with(&round) {
             return Err(Broken::Retired(index));
         }

@@ -121,9 +121,12 @@ impl<R: RawLock> Event<R> {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, self, context);
             // `set` notifies all waiters, so a waiter that leaves has no notification to pass on.
-            let notified = wake == Wake::Notified || !self.state.lock().waiters.remove(&waiter);
+            let leave = || self.state.lock().waiters.remove(&waiter);
+            let wake = block(&waiter, self, context, || {
+                leave();
+            });
+            let notified = wake == Wake::Notified || !leave();
             match wake {
                 Wake::Interrupted => return Err(WaitError::Interrupted),
                 // This is the child of a fork, whose queue is empty: line up again.

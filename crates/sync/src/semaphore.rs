@@ -120,7 +120,9 @@ impl<R: RawLock> Semaphore<R> {
         state.waiters.push_back(waiter.clone());
         drop(state);
         loop {
-            let wake = block(&waiter, self, context);
+            let wake = block(&waiter, self, context, || {
+                self.settle(Wake::Interrupted, &mut waiter.clone());
+            });
             if let Some(result) = self.settle(wake, &mut waiter) {
                 return result;
             }

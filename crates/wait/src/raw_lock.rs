@@ -13,7 +13,7 @@ use std::fmt;
 
 #[cfg(not(loom))]
 use crate::backoff::Backoff;
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -28,6 +28,12 @@ const HELD: u32 = 1;
 /// - After `lock`, or after `try_lock` returned true, no other call gets the lock before `unlock`.
 /// - A thread for which `covers_this_thread` returns true may use the lock, even one that is not [`Sync`].
 pub unsafe trait RawLock: Sized {
+    /// What the same threads may read and change without the lock.
+    type Word: RawWord;
+
+    /// Whether the threads that it excludes from each other run at the same time, so that one may wait awake for another.
+    const RUN_AT_ONCE: bool = true;
+
     /// A free lock.
     #[cfg(not(loom))]
     const NEW: Self;
@@ -57,6 +63,88 @@ pub unsafe trait RawLock: Sized {
     }
 }
 
+/// A number that threads read and change without taking a lock, such as the owner of one.
+pub trait RawWord {
+    /// The number 0.
+    #[cfg(not(loom))]
+    const ZERO: Self;
+
+    /// The number 0.
+    #[cfg(loom)]
+    fn zero() -> Self;
+
+    /// The number at this moment. Orders nothing.
+    fn get(&self) -> u64;
+
+    /// Changes the number. What the thread did before comes before what the next thread does that exchanges it.
+    fn set(&self, number: u64);
+
+    /// Changes the number if it is `from`, and returns whether it was. What the threads did that have changed it came before.
+    fn exchange(&self, from: u64, to: u64) -> bool;
+}
+
+impl RawWord for AtomicU64 {
+    #[cfg(not(loom))]
+    const ZERO: Self = AtomicU64::new(0);
+
+    #[cfg(loom)]
+    fn zero() -> Self {
+        AtomicU64::new(0)
+    }
+
+    #[inline]
+    fn get(&self) -> u64 {
+        // Relaxed: as promised.
+        self.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn set(&self, number: u64) {
+        // Release pairs with the Acquire in `exchange`.
+        self.store(number, Ordering::Release);
+    }
+
+    #[inline]
+    fn exchange(&self, from: u64, to: u64) -> bool {
+        // AcqRel pairs with itself, and with the Release in `set`.
+        self.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
+/// The number of a host that runs one thread at a time: no atomic operation. It is not [`Sync`], as a [`HostLock`] is not.
+#[derive(Debug, Default)]
+pub struct HostWord(Cell<u64>);
+
+impl RawWord for HostWord {
+    #[cfg(not(loom))]
+    const ZERO: Self = HostWord(Cell::new(0));
+
+    #[cfg(loom)]
+    fn zero() -> Self {
+        HostWord(Cell::new(0))
+    }
+
+    #[inline]
+    fn get(&self) -> u64 {
+        self.0.get()
+    }
+
+    #[inline]
+    fn set(&self, number: u64) {
+        self.0.set(number);
+    }
+
+    #[inline]
+    fn exchange(&self, from: u64, to: u64) -> bool {
+        let is_from = self.0.get() == from;
+        if is_from {
+            self.0.set(to);
+        }
+        is_from
+    }
+}
+
 /// A word that threads change by compare-exchange.
 pub struct RawWordLock {
     word: AtomicU32,
@@ -66,6 +154,8 @@ pub struct RawWordLock {
 
 // SAFETY: the word goes from `FREE` to `HELD` for one caller, until that one stores `FREE`.
 unsafe impl RawLock for RawWordLock {
+    type Word = AtomicU64;
+
     #[cfg(not(loom))]
     const NEW: Self = RawWordLock {
         word: AtomicU32::new(FREE),

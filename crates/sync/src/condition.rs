@@ -10,6 +10,7 @@ use interlock_wait::{
 
 use crate::error::NotHeld;
 use crate::fairness::OwnerLock;
+use crate::host::Reset;
 use crate::lock::Lock;
 use crate::rlock::RLock;
 
@@ -284,12 +285,6 @@ impl<R: RawLock> Condition<R> {
     pub fn waiting(&self) -> usize {
         self.state.lock().waiters.len()
     }
-
-    /// Forgets the waiters: for the child of a fork, which has only one thread.
-    pub fn reset(&self) {
-        let forgotten = self.state.lock().waiters.forget_waiters();
-        drop(forgotten);
-    }
 }
 
 impl<R: RawLock> Resource for Condition<R> {
@@ -307,5 +302,12 @@ impl<R: RawLock> fmt::Debug for Condition<R> {
         f.debug_struct("Condition")
             .field("waiting", &self.waiting())
             .finish()
+    }
+}
+
+impl<R: RawLock> Reset for Condition<R> {
+    fn reset(&self) {
+        let forgotten = self.state.lock().waiters.forget_waiters();
+        drop(forgotten);
     }
 }

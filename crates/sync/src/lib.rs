@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod fairness;
 mod guard;
+pub mod host;
 mod lock;
 mod mutex;
 mod mutex_condition;

@@ -9,6 +9,7 @@ use interlock_wait::{
 use crate::error::{NotHeld, WaitError};
 use crate::fairness::OwnerLock;
 use crate::guard::{Guard, Guarded, Release};
+use crate::host::Reset;
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///
@@ -120,11 +121,6 @@ impl<R: RawLock> Lock<R> {
     pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
     }
-
-    /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
-    pub fn reset(&self) {
-        self.owned.reset();
-    }
 }
 
 impl<R: RawLock> Default for Lock<R> {
@@ -187,5 +183,11 @@ impl<R: RawLock> Lock<R> {
     #[inline]
     pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
         self.acquire_with(context).map(|()| Guard::new(self))
+    }
+}
+
+impl<R: RawLock> Reset for Lock<R> {
+    fn reset(&self) {
+        self.owned.reset();
     }
 }

@@ -10,6 +10,7 @@ use interlock_wait::{
 use crate::error::{NotHeld, WaitError};
 use crate::fairness::OwnerLock;
 use crate::guard::{Guard, Guarded, Release};
+use crate::host::Reset;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
@@ -33,7 +34,7 @@ pub struct RLock<R: RawLock = RawWordLock> {
 /// The state of a lock before [`RLock::release_all`], from which [`RLock::restore_with`] takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// The number of acquisitions not yet released; at least 1 if it comes from [`RLock::release_all`].
+    /// The number of acquisitions not yet released, at least 1.
     pub count: usize,
     /// The thread that made them.
     pub owner: ThreadIdent,
@@ -161,25 +162,21 @@ impl<R: RawLock> RLock<R> {
 
     /// Counts the one acquisition that the calling thread has just made as `count` acquisitions.
     pub(crate) fn set_count(&self, count: usize) {
-        match count.checked_sub(1) {
-            Some(more) => {
-                let more = u64::try_from(more).unwrap_or(u64::MAX);
-                self.again.set(self.again.get().saturating_add(more));
-            }
-            // This cannot fail: the calling thread has just acquired the lock.
-            None => {
-                let _ = self.release();
-            }
-        }
+        let more = u64::try_from(count.saturating_sub(1)).unwrap_or(u64::MAX);
+        self.again.set(self.again.get().saturating_add(more));
     }
 
     /// Takes the lock as it was before [`RLock::release_all`]. Blocks while another thread holds it.
     ///
-    /// Acquisitions that the calling thread has made since then count too. If the saved count is 0, this adds none.
+    /// Acquisitions that the calling thread has made since then count too.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
+    ///
+    /// # Panics
+    /// The saved count is 0: then there is nothing to take.
     pub fn restore_with(&self, saved: Saved, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
+        assert!(saved.count > 0, "a lock that was not held cannot be restored");
         self.acquire_with(context)?;
         self.set_count(saved.count);
         Ok(())
@@ -210,12 +207,6 @@ impl<R: RawLock> RLock<R> {
 
     pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
-    }
-
-    /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
-    pub fn reset(&self) {
-        self.again.set(0);
-        self.owned.reset();
     }
 }
 
@@ -284,5 +275,12 @@ impl<R: RawLock> RLock<R> {
     #[inline]
     pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
         self.acquire_with(context).map(|()| Guard::new(self))
+    }
+}
+
+impl<R: RawLock> Reset for RLock<R> {
+    fn reset(&self) {
+        self.again.set(0);
+        self.owned.reset();
     }
 }

@@ -239,10 +239,7 @@ pub(crate) struct InterpreterLock(HostLock);
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl RawLock for InterpreterLock {
     type Word = HostWord;
-
-    /// Attached threads take turns.
     const RUN_AT_ONCE: bool = false;
-
     const NEW: Self = InterpreterLock(HostLock::new());
 
     #[inline]

@@ -162,7 +162,7 @@ impl<R: RawLock> OwnerLock<R> {
             line: StateLock::new(MaybeLine(None)),
         };
         if observes(Interest::Acquisitions) {
-            owned.word.begin(true);
+            owned.word.begin();
         }
         owned
     }
@@ -183,7 +183,7 @@ impl<R: RawLock> OwnerLock<R> {
             };
             forgotten
         });
-        self.word.begin(observes(Interest::Acquisitions));
+        self.word.begin();
         drop(line);
         // The waker of a task may be user code.
         drop(forgotten);
@@ -370,7 +370,7 @@ impl<R: RawLock> OwnerLock<R> {
             if let Some(heir) = heir {
                 line.next_handover = Deadline::after(BETWEEN_HANDOVERS);
                 line.handed_over = Some(now());
-                self.word.hand_over(seen, heir, !line.waiters.is_empty());
+                self.word.hand_over(seen, heir);
                 return wakeup;
             }
         }

@@ -26,6 +26,7 @@ mod owners;
 mod pending;
 pub mod primitive;
 mod raw_lock;
+mod raw_word;
 mod resource;
 mod schedule;
 #[cfg(not(loom))]
@@ -52,7 +53,8 @@ pub use owner_word::{Owner, OwnerWord};
 pub use owners::Owned;
 #[cfg(not(loom))]
 pub use pending::pending_waits;
-pub use raw_lock::{HostLock, HostWord, RawLock, RawWord, RawWordLock};
+pub use raw_lock::{HostLock, RawLock, RawWordLock};
+pub use raw_word::{HostWord, RawWord};
 pub use resource::{Resource, ResourceId, ResourceKind};
 pub use schedule::{Returned, Scheduler, now, spawn};
 #[cfg(not(loom))]

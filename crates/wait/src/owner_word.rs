@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use crate::raw_lock::{RawLock, RawWord};
+use crate::observer::{Interest, observes};
+use crate::raw_lock::RawLock;
+use crate::raw_word::RawWord;
 use crate::thread_ident::ThreadIdent;
 
 const FREE: u64 = 0;
@@ -22,7 +24,7 @@ const FLAGS: u64 = WATCHED | DUE;
 /// | a thread | free | any thread | it releases |
 /// | a thread | a thread, `DUE` | any thread, under the lock of the line | a thread lines up, or no notified waiter is on its way any more |
 /// | a thread, `DUE` | free | any thread, under the lock of the line | it releases, and notifies the first in line |
-/// | a thread, `DUE` | the first in line, perhaps `DUE` | any thread, under the lock of the line | it releases, and hands over |
+/// | a thread, `DUE` | the first in line, `DUE` | any thread, under the lock of the line | it releases, and hands over |
 ///
 /// So a word with `DUE` changes only under the lock of the line.
 pub struct OwnerWord<R: RawLock> {
@@ -85,8 +87,9 @@ impl<R: RawLock> OwnerWord<R> {
         }
     }
 
-    /// Frees a lock that no other thread uses, and says whether it is watched from now on.
-    pub fn begin(&self, watched: bool) {
+    /// Frees a lock that no other thread uses. It is watched from now on if an observer wants to hear of acquisitions.
+    pub fn begin(&self) {
+        let watched = observes(Interest::Acquisitions);
         self.word.set(if watched { WATCHED } else { FREE });
     }
 
@@ -118,10 +121,10 @@ impl<R: RawLock> OwnerWord<R> {
         self.word.exchange(seen.0, seen.0 | DUE)
     }
 
-    /// Hands the lock, whose release was due, to `heir`. Under the lock of the line.
-    pub fn hand_over(&self, seen: Owner, heir: ThreadIdent, due: bool) {
-        let due = if due { DUE } else { 0 };
-        self.word.set(heir.get() | seen.0 & WATCHED | due);
+    /// Hands the lock, whose release was due, to `heir`. Its release is due, too, for those that may be left in line. Under the
+    /// lock of the line.
+    pub fn hand_over(&self, seen: Owner, heir: ThreadIdent) {
+        self.word.set(heir.get() | seen.0 & FLAGS);
     }
 }
 

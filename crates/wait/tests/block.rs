@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake as Task, Waker};
 use std::time::{Duration, Instant};
 
-use common::{Anything, Counts, Runs, eventually};
+use common::{Anything, Counts, Runs, eventually, panics_in};
 use hosts::Stops;
 use interlock_wait::{
     Deadline, Host, Slept, ThreadIdent, WaitContext, WaitQueue, Waiter, Wake, WordLock, block,
@@ -87,6 +87,25 @@ fn a_notification_at_the_last_moment_is_found_by_who_leaves() {
     let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
     assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Interrupted);
     assert!(!line.lock().remove(&waiter) && waiter.is_notified());
+}
+
+#[test]
+fn a_wait_that_unwinds_leaves_its_queue() {
+    let line = Line::default();
+    for notified in [0, 1] {
+        let waiter = line_up(&line);
+        let mut left = None;
+        panics_in(
+            |context| {
+                block(&waiter, &Anything, context, || {
+                    left = Some(line.lock().remove(&waiter));
+                })
+            },
+            || line.lock().notify(notified).run(),
+        );
+        assert_eq!(left, Some(notified == 0));
+        assert!(line.lock().is_empty());
+    }
 }
 
 #[test]

@@ -179,7 +179,10 @@
 //!         }
 //!         state.1.push_back(waiter.clone());
 //!         drop(state);
-//!         block(&waiter, self, &mut WaitContext::endless());
+//!         block(&waiter, self, &mut WaitContext::endless(), || {
+//!             // An observer has panicked: nothing may stay in line.
+//!             self.0.lock().1.remove(&waiter);
+//!         });
 //!     }
 //! }
 //!

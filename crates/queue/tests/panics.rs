@@ -35,7 +35,7 @@ fn an_item_goes_to_the_next_getter_when_the_first_has_panicked() {
             |context| queue.get_with(context),
             || {
                 next_in_line(scope, &sleeps, |context| {
-                    assert_eq!(queue.get_with(context), Ok(1))
+                    assert_eq!(queue.get_with(context), Ok(1));
                 });
                 queue.put(1).unwrap();
             },
@@ -50,7 +50,7 @@ fn no_getter_is_left_in_line_by_a_panic() {
     panics_in(|context| queue.get_with(context), || ());
     std::thread::scope(|scope| {
         next_in_line(scope, &sleeps, |context| {
-            assert_eq!(queue.get_with(context), Ok(1))
+            assert_eq!(queue.get_with(context), Ok(1));
         });
         queue.put(1).unwrap();
     });

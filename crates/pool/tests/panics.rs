@@ -6,6 +6,7 @@
 #[path = "../../wait/tests/common/mod.rs"]
 mod common;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,14 +77,22 @@ fn a_delay_queue_asks_for_another_taker_when_one_has_panicked() {
     assert_eq!(queue.len(), 1);
 }
 
-/// Panics when a worker is about to wait for a task.
+thread_local! {
+    /// Whether this thread is a worker of the test with an observer, which hears of the threads of all tests.
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics when the first worker is about to wait for a task.
 struct Panics(AtomicUsize);
 
 impl Observer for Panics {
     fn event(&self, _event: TraceEvent) {}
 
     fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
-        if wait.resource.kind() == ResourceKind::Task && self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+        if wait.resource.kind() == ResourceKind::Task
+            && IS_WORKER.get()
+            && self.0.fetch_add(1, Ordering::SeqCst) == 0
+        {
             std::panic::resume_unwind(Box::new("the observer of a test panics"));
         }
         Verdict::Wait
@@ -95,7 +104,10 @@ fn a_worker_whose_observer_panics_leaves_the_line() {
     let core = PoolCore::new(1, 0);
     let observer = Arc::new(Panics(AtomicUsize::new(0)));
     set_observer(observer.clone());
-    let take = || core.take_fork_guarded(|_| ()).map(|(work, ())| work);
+    let take = || {
+        IS_WORKER.set(true);
+        core.take_fork_guarded(|_| ()).map(|(work, ())| work)
+    };
     assert!(catch_unwind(AssertUnwindSafe(take)).is_err());
     std::thread::scope(|scope| {
         let worker = scope.spawn(take);

@@ -91,7 +91,7 @@ fn a_lock_excludes_and_every_waiter_gets_it() {
 fn a_waiter_on_its_way_is_enough() {
     for leave in [stays, is_interrupted] {
         set_deadlines_passed(false);
-        model::check_bounded(3, move || {
+        model::check_bounded(2, move || {
             let guarded = Arc::new(Guarded::default());
             assert!(guarded.lock.try_acquire());
             let first = start(&guarded, leave);

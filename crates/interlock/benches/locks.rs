@@ -5,10 +5,9 @@ mod common;
 
 use std::hint::black_box;
 use std::sync::{Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::together;
-use criterion::Criterion;
 use interlock::sync::{self, Lock, RLock, Semaphore};
 
 /// Something that is acquired, used and released.
@@ -111,9 +110,9 @@ type Contestants = Vec<(&'static str, Box<dyn Excludes>)>;
 
 fn mutexes() -> Contestants {
     vec![
+        ("std", Box::new(Mutex::new(0))),
         ("interlock Lock", Box::new(Lock::new())),
         ("interlock Mutex", Box::new(sync::Mutex::new(0))),
-        ("std", Box::new(Mutex::new(0))),
         ("parking_lot", Box::new(parking_lot::Mutex::new(0))),
     ]
 }
@@ -144,22 +143,18 @@ fn work() {
     }
 }
 
-fn uncontended(criterion: &mut Criterion, name: &str, contestants: Contestants) {
-    let mut group = criterion.benchmark_group(name);
-    for (name, contestant) in contestants {
-        group.bench_function(name, |bencher| bencher.iter(|| contestant.once(&|| {})));
-    }
-    group.finish();
+fn uncontended(name: &str, contestants: &Contestants) {
+    common::in_turn(name, contestants, |contestant, rounds| {
+        let began = Instant::now();
+        (0..rounds).for_each(|_| contestant.once(&|| {}));
+        began.elapsed()
+    });
 }
 
-fn contended(criterion: &mut Criterion, name: &str, threads: u64, contestants: Contestants) {
-    let mut group = criterion.benchmark_group(name);
-    for (name, contestant) in contestants {
-        group.bench_function(name, |bencher| {
-            bencher.iter_custom(|rounds| use_on_threads(&*contestant, threads, rounds));
-        });
-    }
-    group.finish();
+fn contended(name: &str, threads: u64, contestants: &Contestants) {
+    common::in_turn(name, contestants, |contestant, rounds| {
+        use_on_threads(contestant, threads, rounds)
+    });
 }
 
 /// The time in which so many threads together acquire and release `rounds` times.
@@ -173,12 +168,11 @@ fn use_on_threads(contestant: &dyn Excludes, threads: u64, rounds: u64) -> Durat
 }
 
 fn main() {
-    let mut criterion = common::criterion();
-    uncontended(&mut criterion, "uncontended lock", mutexes());
-    contended(&mut criterion, "lock contended by 2", 2, mutexes());
-    contended(&mut criterion, "lock contended by 8", 8, mutexes());
-    uncontended(&mut criterion, "uncontended reentrant lock", reentrant_locks());
-    uncontended(&mut criterion, "uncontended semaphore", semaphores());
-    contended(&mut criterion, "2 permits contended by 4", 4, semaphores());
-    criterion.final_summary();
+    uncontended("uncontended lock", &mutexes());
+    contended("lock contended by 2", 2, &mutexes());
+    contended("lock contended by 8", 8, &mutexes());
+    uncontended("uncontended reentrant lock", &reentrant_locks());
+    contended("reentrant lock contended by 2", 2, &reentrant_locks());
+    uncontended("uncontended semaphore", &semaphores());
+    contended("2 permits contended by 4", 4, &semaphores());
 }

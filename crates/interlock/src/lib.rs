@@ -179,7 +179,10 @@
 //!         }
 //!         state.1.push_back(waiter.clone());
 //!         drop(state);
-//!         block(&waiter, self, &mut WaitContext::endless());
+//!         block(&waiter, self, &mut WaitContext::endless(), || {
+//!             // An observer has panicked: nothing may stay in line.
+//!             self.0.lock().1.remove(&waiter);
+//!         });
 //!     }
 //! }
 //!
@@ -293,9 +296,9 @@ pub mod pool {
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {
     pub use interlock_wait::{
-        Deadline, Host, HostLock, MOST_SHARED_WORDS, RawLock, RawWordLock, SharedWord, Slept, StateGuard,
-        StateLock, ThreadIdent, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock,
-        WordLockGuard, block, block_shared, fork, wake_shared,
+        Deadline, Host, HostLock, HostWord, MOST_SHARED_WORDS, RawLock, RawWord, RawWordLock, SharedWord,
+        Slept, StateGuard, StateLock, ThreadIdent, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups,
+        WordLock, WordLockGuard, block, block_shared, fork, wake_shared,
     };
 }
 

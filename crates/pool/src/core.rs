@@ -110,10 +110,17 @@ impl<W, L: RawLock> PoolCore<W, L> {
             }
             table.waiters_for(number).push_back(waiter.clone());
             drop(table);
-            if block(&waiter, &Ended(&self.table), context) != Wake::Notified {
+            let leave = || {
                 let mut table = self.table.lock();
                 table.waiters().remove(&waiter);
-                return table.ended();
+                table.ended()
+            };
+            let resource = Ended(&self.table);
+            if block(&waiter, &resource, context, || {
+                leave();
+            }) != Wake::Notified
+            {
+                return leave();
             }
         }
     }

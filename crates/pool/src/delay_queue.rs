@@ -110,7 +110,12 @@ impl<T, L: RawLock> DelayQueue<T, L> {
             }
             state.taker.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, self, &mut context.bounded(deadline));
+            let wake = block(&waiter, self, &mut context.bounded(deadline), || {
+                let mut state = self.state.lock();
+                state.taker.remove(&waiter);
+                // The caller that puts in the next item is told to find another taker.
+                state.served = false;
+            });
             if wake != Wake::Notified {
                 self.state.lock().taker.remove(&waiter);
             }

@@ -372,12 +372,15 @@ impl<T: Send, C: Send, L: RawLock> Outcome<T, C, L> {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, self, context);
+            // The end notifies all waiters, so one that leaves owes nothing to the others.
+            let leave = || self.state.lock().waiters.remove(&waiter);
+            let wake = block(&waiter, self, context, || {
+                leave();
+            });
             if wake == Wake::Notified {
                 continue;
             }
-            // The end notifies all waiters, so one that leaves owes nothing to the others.
-            let left = self.state.lock().waiters.remove(&waiter);
+            let left = leave();
             return match wake {
                 Wake::TimedOut if left => Waited::TimedOut,
                 Wake::Interrupted if left => Waited::Interrupted,

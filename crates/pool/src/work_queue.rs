@@ -78,9 +78,10 @@ impl<W, L: RawLock> PoolCore<W, L> {
             if !self.tasks.register_first(Side::Get, &waiter) {
                 continue;
             }
-            let wake = block(&waiter, &self.tasks.resource(ResourceKind::Task), context);
+            let leave = || self.tasks.unregister(Side::Get, &waiter);
+            let wake = block(&waiter, &self.tasks.resource(ResourceKind::Task), context, leave);
             if wake != Wake::Notified {
-                self.tasks.unregister(Side::Get, &waiter);
+                leave();
             }
             match wake {
                 Wake::Notified => {}
@@ -109,9 +110,10 @@ impl<W, L: RawLock> PoolCore<W, L> {
             arrival = Arrival::Unasked;
             let waiter = Waiter::thread();
             if fork::fork_guarded(|| self.tasks.register_first(Side::Get, &waiter)) {
-                // This wait never gives up, so there is nothing to take back.
                 let resource = self.tasks.resource(ResourceKind::Task);
-                block(&waiter, &resource, &mut WaitContext::uninterruptible());
+                block(&waiter, &resource, &mut WaitContext::uninterruptible(), || {
+                    fork::fork_guarded(|| self.tasks.unregister(Side::Get, &waiter));
+                });
                 arrival = Arrival::Notified;
             }
         }
@@ -138,9 +140,10 @@ impl<W, L: RawLock> PoolCore<W, L> {
                 continue;
             }
             let resource = self.tasks.resource(ResourceKind::QueuePut);
-            let wake = block(&waiter, &resource, &mut WaitContext::until(deadline));
+            let leave = || fork::fork_guarded(|| self.tasks.unregister(Side::Put, &waiter));
+            let wake = block(&waiter, &resource, &mut WaitContext::until(deadline), leave);
             if wake != Wake::Notified {
-                fork::fork_guarded(|| self.tasks.unregister(Side::Put, &waiter));
+                leave();
             }
             if wake == Wake::Interrupted {
                 return Err(PutError::Interrupted(work));

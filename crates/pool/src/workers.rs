@@ -287,12 +287,10 @@ impl<W, L: RawLock> PoolCore<W, L> {
             if let Some(answer) = answer {
                 return answer;
             }
-            // This wait never gives up, so there is nothing to take back.
-            block(
-                &waiter,
-                &Workers(&self.table),
-                &mut WaitContext::uninterruptible(),
-            );
+            let mut context = WaitContext::uninterruptible();
+            block(&waiter, &Workers(&self.table), &mut context, || {
+                step(|| self.table.lock().doubtful.remove(&waiter));
+            });
         }
     }
 
@@ -306,8 +304,11 @@ impl<W, L: RawLock> PoolCore<W, L> {
             }
             table.joiners.push_back(waiter.clone());
             drop(table);
-            if block(&waiter, &Workers(&self.table), context) != Wake::Notified {
+            let leave = || {
                 self.table.lock().joiners.remove(&waiter);
+            };
+            if block(&waiter, &Workers(&self.table), context, leave) != Wake::Notified {
+                leave();
                 return false;
             }
         }

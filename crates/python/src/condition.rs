@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use interlock_sync::host::Reset;
 use interlock_wait::{Deadline, Wake};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;

@@ -1,5 +1,6 @@
 //! `threading.Event`.
 
+use interlock_sync::host::{LetThrough, Reset};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 

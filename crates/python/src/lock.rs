@@ -1,5 +1,6 @@
 //! `threading.Lock`.
 
+use interlock_sync::host::Reset;
 use interlock_wait::Deadline;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;

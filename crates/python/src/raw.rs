@@ -10,7 +10,7 @@ use std::ptr::null_mut;
 
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 #[cfg(not(Py_GIL_DISABLED))]
-use interlock_wait::{HostLock, RawLock};
+use interlock_wait::{HostLock, HostWord, RawLock};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::PyVisit;
@@ -238,6 +238,8 @@ pub(crate) struct InterpreterLock(HostLock);
 // SAFETY: it does what `HostLock` does, and attached threads exclude each other.
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl RawLock for InterpreterLock {
+    type Word = HostWord;
+    const RUN_AT_ONCE: bool = false;
     const NEW: Self = InterpreterLock(HostLock::new());
 
     #[inline]

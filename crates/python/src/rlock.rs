@@ -1,5 +1,6 @@
 //! `threading.RLock`.
 
+use interlock_sync::host::Reset;
 use interlock_wait::{Deadline, ThreadIdent};
 use pyo3::exceptions::{PyDeprecationWarning, PyTypeError};
 use pyo3::prelude::*;
@@ -124,13 +125,18 @@ impl RLock {
     }
 
     pub(crate) fn _acquire_restore(&self, py: Python<'_>, saved: (usize, u64)) -> PyResult<()> {
+        let nothing = saved.0 == 0;
         let saved = interlock_sync::Saved {
-            count: saved.0,
+            count: saved.0.max(1),
             owner: ThreadIdent::new(saved.1),
         };
         blocking::go_on_waiting(py, Deadline::NEVER, |context| {
             // A wait that insists always succeeds.
             let _ = self.engine.get(py).restore_with(saved, &mut context.insisting());
+            if nothing {
+                // This cannot fail: the calling thread has just acquired the lock.
+                let _ = self.engine.get(py).release();
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! `threading.Semaphore` and `threading.BoundedSemaphore`.
 
 use interlock_sync::WaitError;
+use interlock_sync::host::Hosted;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -188,7 +189,7 @@ fn begin(slf: &Bound<'_, Semaphore>, value: Option<&Bound<'_, PyAny>>, bounded: 
         match permits.filter(|_| is_new) {
             Some(permits) => {
                 let bound = if bounded { permits } else { usize::MAX };
-                semaphore.engine.get(py).begin_with(permits, bound);
+                semaphore.engine.get(py).begin_with((permits, bound));
                 true
             }
             None => {

@@ -419,10 +419,10 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
         state.line(side).push_back(waiter.clone());
         drop(state);
-        let wake = block(&waiter, &self.resource(side.kind()), context);
+        let leave = || self.unregister(side, &waiter);
+        let wake = block(&waiter, &self.resource(side.kind()), context, leave);
         if wake != Wake::Notified {
-            let wakeup = self.state.lock().leave(side, &waiter);
-            wakeup.run();
+            leave();
         }
         wake
     }

@@ -1,5 +1,6 @@
 //! Reserved items: an item that is put while a getter waits belongs to a waiting getter, as if handed over.
 
+use interlock_wait::primitive::Arc;
 use interlock_wait::{RawLock, WaitContext, Waiter, Wake, Wakeup, block};
 
 use crate::error::{GetError, PutError};
@@ -83,12 +84,20 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
         state.line(Side::Get).push_back(waiter.clone());
         drop(state);
-        let wake = block(&waiter, &self.resource(Side::Get.kind()), context);
+        let wake = block(&waiter, &self.resource(Side::Get.kind()), context, || {
+            self.leave_reserving(&waiter, Wake::Interrupted);
+        });
         if wake == Wake::Notified {
             return Some(wake);
         }
+        Some(self.leave_reserving(&waiter, wake))
+    }
+
+    /// Takes out the waiter of a getter whose wait ended with `wake`. If it was notified after all, the item that is reserved
+    /// for it is its own, or goes to the next if its wait was interrupted.
+    fn leave_reserving(&self, waiter: &Arc<Waiter>, wake: Wake) -> Wake {
         let mut state = self.state.lock();
-        let notified = !state.line(Side::Get).remove(&waiter);
+        let notified = !state.line(Side::Get).remove(waiter);
         let (wake, wakeup) = match wake {
             Wake::TimedOut if notified => (Wake::Notified, Wakeup::NOBODY),
             wake if notified => (wake, state.give_back()),
@@ -96,6 +105,6 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         };
         drop(state);
         wakeup.run();
-        Some(wake)
+        wake
     }
 }

@@ -9,6 +9,7 @@ use interlock_wait::{
 };
 
 use crate::error::Broken;
+use crate::host::Hosted;
 
 /// A point that a fixed number of parties pass together, again and again: Python's `threading.Barrier`.
 ///
@@ -83,14 +84,19 @@ pub enum Arrival {
 }
 
 impl Barrier {
-    /// A barrier for `parties` threads, 1 or more.
+    /// A barrier for `parties` threads.
+    ///
+    /// # Panics
+    /// `parties` is 0: no thread would ever be the last to arrive.
     pub fn new(parties: usize) -> Self {
+        assert!(parties > 0, "a barrier needs one party at least");
         Self::new_in(parties)
     }
 }
 
 impl<R: RawLock> Barrier<R> {
-    /// As [`Barrier::new`], with a raw lock of the caller's choice.
+    /// As [`Barrier::new`], with a raw lock of the caller's choice. May begin with 0 parties, until
+    /// [`Hosted::begin_with`](crate::host::Hosted::begin_with).
     pub fn new_in(parties: usize) -> Self {
         let state = State {
             parties,
@@ -158,12 +164,19 @@ impl<R: RawLock> Barrier<R> {
             let early = Waiter::thread();
             state.early.push_back(early.clone());
             drop(state);
-            if block(&early, self, &mut context.endlessly()) == Wake::Interrupted {
-                self.state.lock().early.remove(&early);
+            let leave = || self.state.lock().early.remove(&early);
+            if block(&early, self, &mut context.endlessly(), || {
+                leave();
+            }) == Wake::Interrupted
+            {
+                leave();
                 return Err(Broken::Interrupted);
             }
         };
-        let wake = block(&waiter, self, context);
+        let wake = block(&waiter, self, context, || {
+            // The error is the panic.
+            let _ = self.give_up(&waiter, &round, index, Wake::Interrupted);
+        });
         if self.state.lock().is_retired_with(&round) {
             return Err(Broken::Retired(index));
         }
@@ -182,20 +195,6 @@ impl<R: RawLock> Barrier<R> {
         } else {
             Ok(Arrival::Through(index))
         }
-    }
-
-    /// Retires the barrier. Running the returned wake-ups ends the wait of each party with [`Broken::Retired`]. No
-    /// thread may use the barrier after this. Must not be called while a party leads: the barrier belongs to the leader
-    /// then. Never blocks.
-    pub fn retire(&self) -> (Retired, Wakeups) {
-        let mut state = self.state.lock();
-        debug_assert!(state.phase != Phase::Leading, "a party leads");
-        let retired = Retired {
-            waiting: state.waiting,
-            broken: state.phase == Phase::Broken,
-        };
-        state.phase = Phase::Retired;
-        (retired, state.waiters.notify_all())
     }
 
     /// Ends a wait without a notification. This breaks the barrier, unless the round had already ended.
@@ -261,11 +260,6 @@ impl<R: RawLock> Barrier<R> {
         self.state.lock().parties
     }
 
-    /// Sets the number of parties of a barrier that no thread uses yet. Never blocks.
-    pub fn begin_with(&self, parties: usize) {
-        self.state.lock().parties = parties;
-    }
-
     /// How many parties wait in the round that is filling at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         let state = self.state.lock();
@@ -319,5 +313,26 @@ impl<R: RawLock> fmt::Debug for Barrier<R> {
             .field("waiting", &self.waiting())
             .field("is_broken", &self.is_broken())
             .finish()
+    }
+}
+
+impl<R: RawLock> Hosted for Barrier<R> {
+    type Begin = usize;
+    type Retired = (Retired, Wakeups);
+
+    fn begin_with(&self, parties: usize) {
+        self.state.lock().parties = parties;
+    }
+
+    /// Each wait ends with [`Broken::Retired`]. Must not be called while a party leads: the barrier belongs to the leader then.
+    fn retire(&self) -> (Retired, Wakeups) {
+        let mut state = self.state.lock();
+        debug_assert!(state.phase != Phase::Leading, "a party leads");
+        let retired = Retired {
+            waiting: state.waiting,
+            broken: state.phase == Phase::Broken,
+        };
+        state.phase = Phase::Retired;
+        (retired, state.waiters.notify_all())
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue, Waiter,
-    Wake, block,
+    OnUnwind, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
+    Waiter, Wake, block,
 };
 
 use crate::error::NotHeld;
-use crate::fairness::{self, OwnerLock};
+use crate::fairness::OwnerLock;
+use crate::host::Reset;
 use crate::lock::Lock;
 use crate::rlock::RLock;
 
@@ -17,13 +18,11 @@ mod sealed {
     use interlock_wait::{RawLock, ResourceKind};
 
     use crate::error::NotHeld;
-    use crate::fairness::{Again, OwnerLock};
+    use crate::fairness::OwnerLock;
 
     pub trait Sealed {
         /// What excludes the users of the lock's state from each other.
         type Raw: RawLock;
-        /// How many times the lock can be acquired again.
-        type Again: Again;
 
         /// Whether the calling thread may release the lock.
         fn is_held(&self) -> bool;
@@ -31,7 +30,7 @@ mod sealed {
         fn surrender(&self) -> Result<usize, NotHeld>;
         /// Sets how many times the lock, just taken back, is held.
         fn restore(&self, count: usize);
-        fn owned(&self) -> &OwnerLock<Self::Raw, Self::Again>;
+        fn owned(&self) -> &OwnerLock<Self::Raw>;
         fn kind(&self) -> ResourceKind;
     }
 }
@@ -44,7 +43,6 @@ impl<R: RawLock> Exclusive for RLock<R> {}
 
 impl<R: RawLock> sealed::Sealed for Lock<R> {
     type Raw = R;
-    type Again = ();
 
     fn is_held(&self) -> bool {
         self.is_locked()
@@ -56,7 +54,7 @@ impl<R: RawLock> sealed::Sealed for Lock<R> {
 
     fn restore(&self, _count: usize) {}
 
-    fn owned(&self) -> &OwnerLock<R, ()> {
+    fn owned(&self) -> &OwnerLock<R> {
         Lock::owned(self)
     }
 
@@ -67,7 +65,6 @@ impl<R: RawLock> sealed::Sealed for Lock<R> {
 
 impl<R: RawLock> sealed::Sealed for RLock<R> {
     type Raw = R;
-    type Again = usize;
 
     fn is_held(&self) -> bool {
         self.is_owned()
@@ -81,7 +78,7 @@ impl<R: RawLock> sealed::Sealed for RLock<R> {
         self.set_count(count);
     }
 
-    fn owned(&self) -> &OwnerLock<R, usize> {
+    fn owned(&self) -> &OwnerLock<R> {
         RLock::owned(self)
     }
 
@@ -98,7 +95,33 @@ impl<R: RawLock> sealed::Sealed for RLock<R> {
 /// Each call takes the lock as an argument; it must be the same lock in all calls. A notification moves the waiter into
 /// the line for the lock, instead of waking it only to find the lock taken, so it costs one switch of threads, not two.
 pub struct Condition<R: RawLock = RawWordLock> {
-    waiters: StateLock<WaitQueue, R>,
+    state: StateLock<State, R>,
+}
+
+struct State {
+    waiters: WaitQueue,
+    /// The address of the lock that the waiters have released.
+    lock: usize,
+}
+
+impl State {
+    /// Whether all waiters have released `lock`, and no other lock.
+    fn is_of<L>(&self, lock: &L) -> bool {
+        self.lock == address(lock) || self.waiters.is_empty()
+    }
+}
+
+fn address<L>(lock: &L) -> usize {
+    std::ptr::from_ref(lock).addr()
+}
+
+#[cold]
+#[expect(
+    clippy::panic,
+    reason = "a mistake of the program that would leave a thread waiting for ever"
+)]
+fn two_locks() -> ! {
+    panic!("a Condition is used with two locks at the same time");
 }
 
 impl Condition {
@@ -118,7 +141,10 @@ impl<R: RawLock> Condition<R> {
     /// As [`Condition::new`], with a raw lock of the caller's choice.
     pub fn new_in() -> Self {
         Condition {
-            waiters: StateLock::new(WaitQueue::new()),
+            state: StateLock::new(State {
+                waiters: WaitQueue::new(),
+                lock: 0,
+            }),
         }
     }
 
@@ -130,30 +156,27 @@ impl<R: RawLock> Condition<R> {
     ///
     /// # Errors
     /// The caller does not hold the lock; nothing has changed.
+    ///
+    /// # Panics
+    /// Threads wait that have released another lock. If the host or the observer panics, the caller has the lock when the panic
+    /// comes out of this call, however long it takes to get it.
     pub fn wait_with<L: Exclusive>(&self, lock: &L, context: &mut WaitContext<'_>) -> Result<Wake, NotHeld> {
         // Check before another thread can notify this one: a notification may hand the lock to it.
         if !lock.is_held() {
             return Err(NotHeld);
         }
-        let waiter = self.enrol();
+        let waiter = self.enrol(lock);
         let count = match lock.surrender() {
             Ok(count) => count,
             Err(error) => {
-                self.take_back(lock, waiter);
+                self.undo(lock, waiter);
                 return Err(error);
             }
         };
-        let wake = block(&waiter, self, context);
+        let wake = block(&waiter, self, context, || self.recover(lock, &waiter, count));
         // A waiter that is no longer here was notified: it is in the line for the lock, or has had its turn there.
         let notified = wake == Wake::Notified || !self.withdraw(&waiter);
-        let mut insisting = context.insisting();
-        // A wait that insists always succeeds.
-        let _ = if notified {
-            fairness::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut insisting)
-        } else {
-            fairness::acquire_slow(lock.owned(), lock.kind(), &mut insisting)
-        };
-        lock.restore(count);
+        self.take_back(lock, notified.then_some(waiter), count, &mut context.insisting());
         // The host may have asked to end the wait while this thread took the lock back.
         let wake = if context.is_stopped() {
             Wake::Interrupted
@@ -171,17 +194,51 @@ impl<R: RawLock> Condition<R> {
         }
     }
 
+    /// Takes the lock back, as it was, in a context that insists. A waiter that was notified has its turn in the lock's line.
+    fn take_back<L: Exclusive>(
+        &self,
+        lock: &L,
+        notified: Option<Arc<Waiter>>,
+        count: usize,
+        context: &mut WaitContext<'_>,
+    ) {
+        let was_notified = notified.is_some();
+        let unwinds = OnUnwind::new(|| {
+            let _ = lock
+                .owned()
+                .acquire_slow(lock.kind(), &mut WaitContext::unwinding());
+            lock.restore(count);
+            self.notify_with(lock, usize::from(was_notified));
+        });
+        // A wait that insists always succeeds.
+        let _ = match notified {
+            Some(waiter) => lock.owned().acquire_enrolled(lock.kind(), waiter, context),
+            None => lock.owned().acquire_slow(lock.kind(), context),
+        };
+        unwinds.defuse();
+        lock.restore(count);
+    }
+
+    /// Ends a wait in which the host or the observer has panicked: the caller's guards expect that it has the lock.
+    fn recover<L: Exclusive>(&self, lock: &L, waiter: &Arc<Waiter>, count: usize) {
+        let notified = !self.withdraw(waiter);
+        self.take_back(
+            lock,
+            notified.then(|| waiter.clone()),
+            count,
+            &mut WaitContext::unwinding(),
+        );
+        self.notify_with(lock, usize::from(notified));
+    }
+
     /// Undoes the start of a wait: another thread released the lock after the caller checked it. A notifier may already
     /// have moved `waiter` into the lock's line. Then this waits for its turn there, and passes the notification to the
     /// next.
-    fn take_back<L: Exclusive>(&self, lock: &L, waiter: Arc<Waiter>) {
+    fn undo<L: Exclusive>(&self, lock: &L, waiter: Arc<Waiter>) {
         if self.withdraw(&waiter) {
             return;
         }
-        let mut context = WaitContext::uninterruptible();
-        // An uninterruptible wait always succeeds.
-        let _ = fairness::acquire_enrolled(lock.owned(), lock.kind(), waiter, &mut context);
-        lock.restore(1);
+        self.take_back(lock, Some(waiter), 1, &mut WaitContext::uninterruptible());
         self.notify_with(lock, 1);
         // This cannot fail: the calling thread has just taken the lock.
         let _ = lock.surrender();
@@ -189,43 +246,50 @@ impl<R: RawLock> Condition<R> {
 
     /// Notifies the first `count` waiters. They take `lock`, which the caller holds, one after the other as it is
     /// released. Never blocks.
+    ///
+    /// # Panics
+    /// Threads wait that have released another lock.
     pub fn notify_with<L: Exclusive>(&self, lock: &L, count: usize) {
-        let mut waiters = self.waiters.lock();
-        if waiters.is_empty() {
+        let mut state = self.state.lock();
+        if count == 0 || state.waiters.is_empty() {
             return;
         }
-        let wakeups = fairness::requeue(lock.owned(), count, &mut waiters);
-        drop(waiters);
+        if !state.is_of(lock) {
+            drop(state);
+            two_locks();
+        }
+        let wakeups = lock.owned().requeue(count, &mut state.waiters);
+        drop(state);
         wakeups.run();
     }
 
     /// Puts the calling thread in line for a notification.
-    fn enrol(&self) -> Arc<Waiter> {
+    fn enrol<L: Exclusive>(&self, lock: &L) -> Arc<Waiter> {
         let waiter = Waiter::thread();
-        self.waiters.lock().push_back(waiter.clone());
+        let mut state = self.state.lock();
+        if !state.is_of(lock) {
+            drop(state);
+            two_locks();
+        }
+        state.lock = address(lock);
+        state.waiters.push_back(waiter.clone());
         waiter
     }
 
     /// Takes `waiter` out of the line. Returns `false` if it was not there because it has been notified.
     fn withdraw(&self, waiter: &Arc<Waiter>) -> bool {
-        self.waiters.lock().remove(waiter)
+        self.state.lock().waiters.remove(waiter)
     }
 
     /// How many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
-        self.waiters.lock().len()
-    }
-
-    /// Forgets the waiters: for the child of a fork, which has only one thread.
-    pub fn reset(&self) {
-        let forgotten = self.waiters.lock().forget_waiters();
-        drop(forgotten);
+        self.state.lock().waiters.len()
     }
 }
 
 impl<R: RawLock> Resource for Condition<R> {
     fn id(&self) -> ResourceId {
-        self.waiters.lock().id()
+        self.state.lock().waiters.id()
     }
 
     fn kind(&self) -> ResourceKind {
@@ -238,5 +302,12 @@ impl<R: RawLock> fmt::Debug for Condition<R> {
         f.debug_struct("Condition")
             .field("waiting", &self.waiting())
             .finish()
+    }
+}
+
+impl<R: RawLock> Reset for Condition<R> {
+    fn reset(&self) {
+        let forgotten = self.state.lock().waiters.forget_waiters();
+        drop(forgotten);
     }
 }

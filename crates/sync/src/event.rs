@@ -8,6 +8,7 @@ use interlock_wait::{
 };
 
 use crate::error::WaitError;
+use crate::host::{LetThrough, Reset};
 
 /// A flag that threads wait for: Python's `threading.Event`.
 ///
@@ -121,9 +122,12 @@ impl<R: RawLock> Event<R> {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, self, context);
             // `set` notifies all waiters, so a waiter that leaves has no notification to pass on.
-            let notified = wake == Wake::Notified || !self.state.lock().waiters.remove(&waiter);
+            let leave = || self.state.lock().waiters.remove(&waiter);
+            let wake = block(&waiter, self, context, || {
+                leave();
+            });
+            let notified = wake == Wake::Notified || !leave();
             match wake {
                 Wake::Interrupted => return Err(WaitError::Interrupted),
                 // This is the child of a fork, whose queue is empty: line up again.
@@ -137,23 +141,6 @@ impl<R: RawLock> Event<R> {
     /// How many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.state.lock().waiters.len()
-    }
-
-    /// Lets the first waiter in line through, whether the event is set or not. Returns whether a thread waited. Never
-    /// blocks.
-    pub fn let_one_through(&self) -> bool {
-        let mut state = self.state.lock();
-        let waited = !state.waiters.is_empty();
-        let wakeup = state.waiters.notify_one();
-        drop(state);
-        wakeup.run();
-        waited
-    }
-
-    /// Forgets the waiters: for the child of a fork, which has only one thread. The flag stays as it is.
-    pub fn reset(&self) {
-        let forgotten = self.state.lock().waiters.forget_waiters();
-        drop(forgotten);
     }
 }
 
@@ -176,5 +163,23 @@ impl<R: RawLock> Resource for Event<R> {
 impl<R: RawLock> fmt::Debug for Event<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event").field("is_set", &self.is_set()).finish()
+    }
+}
+
+impl<R: RawLock> Reset for Event<R> {
+    fn reset(&self) {
+        let forgotten = self.state.lock().waiters.forget_waiters();
+        drop(forgotten);
+    }
+}
+
+impl<R: RawLock> LetThrough for Event<R> {
+    fn let_one_through(&self) -> bool {
+        let mut state = self.state.lock();
+        let waited = !state.waiters.is_empty();
+        let wakeup = state.waiters.notify_one();
+        drop(state);
+        wakeup.run();
+        waited
     }
 }

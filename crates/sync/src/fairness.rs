@@ -1,60 +1,54 @@
 //! The owner of a lock and the line for it: the common part of [`Lock`](crate::Lock) and [`RLock`](crate::RLock).
 //!
 //! A release frees the lock for any thread and wakes the first waiter in line to try. This lets the running thread take
-//! the lock again without a switch of threads. To keep that thread from starving the others, a release hands the lock
+//! the lock again without a switch of threads. As long as that waiter is on its way, releases notify no other: it takes the
+//! lock, or lines up again. To keep the running thread from starving the others, a release that has to notify hands the lock
 //! to the first waiter if the last hand-over was at least [`BETWEEN_HANDOVERS`] ago: eventual fairness. Hand-overs are
 //! not more frequent, because each makes the running thread wait when it wants the lock again, and costs a switch of
-//! threads.
+//! threads. Where that took long, because all processors are busy, the next one is the later: see [`SHARE`].
 
+use std::fmt;
 use std::time::Duration;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, Interest, Owned, Owners, RawLock, Resource, ResourceId, ResourceKind, StateLock, ThreadId,
-    ThreadIdent, TraceEvent, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, block, next_sequence,
-    observes, report,
+    Deadline, Interest, Owner, OwnerWord, Owners, RawLock, Resource, ResourceId, ResourceKind, StateLock,
+    ThreadId, ThreadIdent, TraceEvent, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, block, fork,
+    next_sequence, now, observes, report, spin_briefly,
 };
 
 use crate::error::{NotHeld, WaitError};
 
-/// The lock is free.
-const FREE: u64 = 0;
-/// A flag beside the owner's identity, which is an aligned address and leaves this bit free. An observer wants to see
-/// every acquisition, so the fast paths must not apply: they compare the word with `FREE` or with a bare identity.
-const WATCHED: u64 = 1;
-
 /// The least time between two hand-overs.
 const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 
-/// How many times a lock can be acquired again: a number, or `()` for a lock that can't be.
-pub trait Again: Default + Send {}
+/// The lock of threads that run at once is idle during at most one part in so many of the time because hand-overs wait for the
+/// heir to run; but the next hand-over is never further away than [`LONGEST`].
+const SHARE: u32 = 16;
+const LONGEST: Duration = Duration::from_millis(100);
 
-impl Again for () {}
-
-impl Again for usize {}
-
-/// The state of a lock. State table of `owner` (beside it, `WATCHED` may be set):
-///
-/// | from | to | by | when |
-/// |---|---|---|---|
-/// | `FREE` | a thread | that thread | it acquires |
-/// | a thread | `FREE` | any thread | it releases, and notifies the first in line, if any, to try |
-/// | a thread | the first in line | any thread | it releases, `next_handover` has passed, and there are no `newcomers` |
-#[derive(Debug)]
-pub struct Ownership<A> {
-    owner: u64,
-    /// How many times the owner has acquired the lock again and not yet released it; nothing for a lock that can't be.
-    pub(crate) again: A,
-    /// What a lock needs once it was contended. Most locks never are, and programs have many of them.
-    line: Option<Box<Line>>,
+/// The owner of a lock, and the threads that wait for it. The owner changes as the table of [`OwnerWord`] says.
+pub struct OwnerLock<R: RawLock> {
+    pub(crate) word: OwnerWord<R>,
+    line: StateLock<MaybeLine, R>,
 }
 
+/// What a lock needs once it was contended. Most locks never are, and programs have many of them.
+#[derive(Default)]
+struct MaybeLine(Option<Box<Line>>);
+
 /// The threads that wait for a lock, and what decides whether a release hands it over to one of them.
-#[derive(Debug)]
+///
+/// While there are waiters, somebody is going to notify the first: the owner when it releases the lock, because its word is
+/// marked as due, or the waiter that `tries`.
 struct Line {
     waiters: WaitQueue,
+    /// The generation of the process in which a waiter was notified that has not come yet to take the lock, or to line up again.
+    tries: Option<u32>,
     /// The earliest time of the next hand-over.
     next_handover: Deadline,
+    /// When the lock was handed over to a thread that has not come yet.
+    handed_over: Option<Duration>,
     /// How many of the next releases must not hand the lock over: one for each waiter that a condition moved into an
     /// empty line.
     newcomers: usize,
@@ -64,152 +58,56 @@ impl Default for Line {
     fn default() -> Self {
         Line {
             waiters: WaitQueue::new(),
+            tries: None,
             #[cfg(not(loom))]
             next_handover: Deadline::PASSED,
             #[cfg(loom)]
             next_handover: Deadline::MODELLED,
+            handed_over: None,
             newcomers: 0,
         }
     }
 }
 
-/// What a free lock has for an owner: a flag if an observer wants to hear of acquisitions at this moment.
-fn free() -> u64 {
-    if observes(Interest::Acquisitions) {
-        WATCHED
-    } else {
-        FREE
+impl Line {
+    /// Whether a waiter is on its way that was notified, so that nobody need notify another.
+    fn is_tried(&self) -> bool {
+        self.tries == Some(fork::generation())
     }
-}
 
-impl<A: Default> Ownership<A> {
-    /// A free lock, watched if an observer is registered at this moment.
-    pub(crate) fn watched_if_observed() -> Self {
-        Ownership {
-            owner: free(),
-            again: A::default(),
-            line: None,
+    /// The heir has come. If that took long, the next hand-over is put off.
+    fn heir_has_come<R: RawLock>(&mut self) {
+        if let Some(then) = self.handed_over.take()
+            && R::RUN_AT_ONCE
+        {
+            let took = now().saturating_sub(then).saturating_mul(SHARE);
+            self.next_handover = Deadline::after(took.clamp(BETWEEN_HANDOVERS, LONGEST));
         }
     }
 
-    #[inline]
-    pub(crate) fn is_free(&self) -> bool {
-        self.owner & !WATCHED == FREE
-    }
-
-    #[inline]
-    pub(crate) fn is_owned_by(&self, thread: ThreadIdent) -> bool {
-        self.owner & !WATCHED == thread.get()
-    }
-
-    pub(crate) fn owner(&self) -> Option<ThreadIdent> {
-        (!self.is_free()).then(|| ThreadIdent::new(self.owner & !WATCHED))
-    }
-
-    /// Takes the lock for `thread` if it is free and not watched. The fast path of every acquisition.
-    #[inline]
-    pub(crate) fn take_unwatched(&mut self, thread: ThreadIdent) -> bool {
-        if self.owner == FREE {
-            self.owner = thread.get();
-            return true;
-        }
-        false
-    }
-
-    fn take(&mut self, thread: ThreadIdent) -> bool {
-        if self.is_free() {
-            self.give(thread.get());
-            return true;
-        }
-        false
-    }
-
-    fn give(&mut self, ident: u64) {
-        self.owner = ident | (self.owner & WATCHED);
-        self.again = A::default();
-    }
-
-    /// Notifies the first waiter in line, and frees the lock or, if a hand-over is due, hands it to that waiter.
-    ///
-    /// A thread that is running a signal handler is only notified: the handler may want the lock.
-    fn pass_on(&mut self) -> Wakeup {
-        let line = self.line.get_or_insert_default();
-        let heir = line.waiters.front().cloned();
-        let wakeup = line.waiters.notify_one();
-        let may_inherit = line.newcomers == 0;
-        line.newcomers = line.newcomers.saturating_sub(1);
-        match heir.filter(|heir| may_inherit && line.next_handover.has_passed() && !heir.was_in_handler()) {
-            Some(heir) => {
-                line.next_handover = Deadline::after(BETWEEN_HANDOVERS);
-                self.give(heir.thread_ident().get());
-            }
-            None => self.give(FREE),
-        }
+    /// Notifies the first in line to try to take the lock, which is free.
+    fn notify_to_try(&mut self) -> Wakeup {
+        let (wakeup, heir) = self.waiters.notify_heir();
+        self.tries = heir.map(|_| fork::generation());
         wakeup
     }
-
-    fn waiters(&mut self) -> &mut WaitQueue {
-        &mut self.line.get_or_insert_default().waiters
-    }
-
-    pub(crate) fn id(&mut self) -> ResourceId {
-        self.waiters().id()
-    }
-
-    #[cold]
-    fn numbers(&mut self) -> Numbers {
-        Numbers {
-            resource: self.id(),
-            sequence: next_sequence(),
-        }
-    }
-
-    /// Frees the lock, and takes out its waiters, which the caller drops under no lock.
-    pub(crate) fn reset(&mut self) -> WaitQueue {
-        let before = self.line.take().map(|line| line.waiters);
-        *self = Self::watched_if_observed();
-        let Some(mut waiters) = before else {
-            return WaitQueue::new();
-        };
-        let forgotten = waiters.forget_waiters();
-        *self.waiters() = waiters;
-        forgotten
-    }
-
-    fn is_watched(&self) -> bool {
-        self.owner & WATCHED != 0
-    }
-
-    /// Whether a release only has to mark the lock free. The fast path of every release.
-    #[inline]
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.owner & WATCHED == 0 && self.line.as_ref().is_none_or(|line| line.waiters.is_empty())
-    }
-
-    #[inline]
-    pub(crate) fn free_quietly(&mut self) {
-        self.owner = FREE;
-    }
 }
 
-/// The state of a lock under its word lock. The functions below are the slow paths.
-pub(crate) type OwnerLock<R, A> = StateLock<Ownership<A>, R>;
-
-impl<A: Again> Owned for Ownership<A> {
-    fn owners(&self) -> Vec<ThreadIdent> {
-        self.owner().into_iter().collect()
+impl MaybeLine {
+    fn get(&mut self) -> &mut Line {
+        self.0.get_or_insert_default()
     }
 }
 
 /// A lock as an observer sees it.
-struct Contended<'a, R: RawLock, A> {
-    owned: &'a OwnerLock<R, A>,
+struct Contended<'a, R: RawLock> {
+    owned: &'a OwnerLock<R>,
     kind: ResourceKind,
 }
 
-impl<R: RawLock, A: Again> Resource for Contended<'_, R, A> {
+impl<R: RawLock> Resource for Contended<'_, R> {
     fn id(&self) -> ResourceId {
-        self.owned.lock().id()
+        self.owned.id()
     }
 
     fn kind(&self) -> ResourceKind {
@@ -217,7 +115,7 @@ impl<R: RawLock, A: Again> Resource for Contended<'_, R, A> {
     }
 
     fn owned(&self) -> Option<&dyn Owners> {
-        Some(self.owned)
+        Some(&self.owned.word)
     }
 }
 
@@ -228,39 +126,13 @@ struct Numbers {
     sequence: u64,
 }
 
-/// Takes the lock if it is free, watched or not. Never waits.
-#[cold]
-pub(crate) fn try_acquire_slow<R: RawLock, A: Again>(owned: &OwnerLock<R, A>, kind: ResourceKind) -> bool {
-    let me = ThreadIdent::current();
-    let mut state = owned.lock();
-    let taken = state.take(me);
-    let numbers = (taken && state.is_watched()).then(|| state.numbers());
-    drop(state);
-    report_acquired(kind, numbers);
-    taken
-}
-
-/// Takes the lock. Waits for it until `context` ends the wait.
-#[cold]
-pub(crate) fn acquire_slow<R: RawLock, A: Again>(
-    owned: &OwnerLock<R, A>,
-    kind: ResourceKind,
-    context: &mut WaitContext<'_>,
-) -> Result<(), WaitError> {
-    let me = ThreadIdent::current();
-    let waiter = Waiter::thread();
-    let mut state = owned.lock();
-    let taken = state.take(me);
-    if !taken {
-        state.waiters().push_back(waiter.clone());
+impl Numbers {
+    fn take(line: &mut Line) -> Self {
+        Numbers {
+            resource: line.waiters.id(),
+            sequence: next_sequence(),
+        }
     }
-    let numbers = (taken && state.is_watched()).then(|| state.numbers());
-    drop(state);
-    if !taken {
-        return acquire_enrolled(owned, kind, waiter, context);
-    }
-    report_acquired(kind, numbers);
-    Ok(())
 }
 
 fn report_acquired(kind: ResourceKind, numbers: Option<Numbers>) {
@@ -274,103 +146,280 @@ fn report_acquired(kind: ResourceKind, numbers: Option<Numbers>) {
     }
 }
 
-/// Takes the lock for the calling thread, whose `waiter` is in the line or was in it until it was notified.
-pub(crate) fn acquire_enrolled<R: RawLock, A: Again>(
-    owned: &OwnerLock<R, A>,
-    kind: ResourceKind,
-    mut waiter: Arc<Waiter>,
-    context: &mut WaitContext<'_>,
-) -> Result<(), WaitError> {
-    let me = ThreadIdent::current();
-    loop {
-        let wake = block(&waiter, &Contended { owned, kind }, context);
-        if let Some(result) = settle(owned, me, wake, &mut waiter) {
-            return result.map(|numbers| report_acquired(kind, numbers));
-        }
+impl<R: RawLock> fmt::Debug for OwnerLock<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnerLock")
+            .field("word", &self.word)
+            .finish_non_exhaustive()
     }
 }
 
-/// Decides what a waiter that woke does: it has the lock, it gives up, or (`None`) it lines up again at the head.
-fn settle<R: RawLock, A: Again>(
-    owned: &OwnerLock<R, A>,
-    me: ThreadIdent,
-    wake: Wake,
-    waiter: &mut Arc<Waiter>,
-) -> Option<Result<Option<Numbers>, WaitError>> {
-    let mut state = owned.lock();
-    let notified = wake == Wake::Notified || !state.waiters().remove(waiter);
-    match wake {
-        Wake::Interrupted if notified => {
-            // A notified waiter that leaves passes on the lock, if it was handed over, and the notification.
-            let handed = state.is_owned_by(me);
-            let wakeup = if handed || state.is_free() {
-                state.pass_on()
-            } else {
-                Wakeup::NOBODY
+impl<R: RawLock> OwnerLock<R> {
+    /// A free lock, watched if an observer is registered at this moment.
+    pub(crate) fn watched_if_observed() -> Self {
+        let owned = OwnerLock {
+            word: OwnerWord::new(),
+            line: StateLock::new(MaybeLine(None)),
+        };
+        if observes(Interest::Acquisitions) {
+            owned.word.begin();
+        }
+        owned
+    }
+
+    pub(crate) fn id(&self) -> ResourceId {
+        self.line.lock().get().waiters.id()
+    }
+
+    /// Frees the lock, and forgets its waiters. For a lock that no other thread uses.
+    pub(crate) fn reset(&self) {
+        let mut line = self.line.lock();
+        let forgotten = line.0.as_mut().map(|line| {
+            let forgotten = line.waiters.forget_waiters();
+            let waiters = std::mem::take(&mut line.waiters);
+            **line = Line {
+                waiters,
+                ..Line::default()
             };
-            drop(state);
-            wakeup.run();
-            Some(Err(WaitError::Interrupted))
-        }
-        Wake::Interrupted => Some(Err(WaitError::Interrupted)),
-        Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
-        // The lock was handed over, is free, or another thread took it first, whose release notifies the next in line.
-        Wake::Notified | Wake::TimedOut if state.is_owned_by(me) || state.take(me) => {
-            Some(Ok(observes(Interest::Acquisitions).then(|| state.numbers())))
-        }
-        Wake::TimedOut => Some(Err(WaitError::TimedOut)),
-        Wake::Notified => {
-            *waiter = Waiter::thread();
-            state.waiters().push_front(waiter.clone());
-            None
-        }
-    }
-}
-
-/// Releases the lock, whichever thread owns it.
-#[cold]
-pub(crate) fn release_slow<R: RawLock, A: Again>(
-    owned: &OwnerLock<R, A>,
-    kind: ResourceKind,
-) -> Result<(), NotHeld> {
-    let mut state = owned.lock();
-    let Some(owner) = state.owner() else {
-        return Err(NotHeld);
-    };
-    let watched = state.is_watched();
-    // Before the lock is free: so the next acquisition has a greater number.
-    let numbers = (watched || observes(Interest::Acquisitions)).then(|| state.numbers());
-    let wakeup = state.pass_on();
-    drop(state);
-    if let Some(Numbers { resource, sequence }) = numbers {
-        report(TraceEvent::Released {
-            thread: ThreadId::of_ident(owner),
-            resource,
-            kind,
-            sequence,
+            forgotten
         });
+        self.word.begin();
+        drop(line);
+        // The waker of a task may be user code.
+        drop(forgotten);
     }
-    wakeup.run();
-    Ok(())
-}
 
-/// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released. If it
-/// is free, which is against the rules, wakes the first in line to take it.
-pub(crate) fn requeue<R: RawLock, A: Again>(
-    owned: &OwnerLock<R, A>,
-    count: usize,
-    from: &mut WaitQueue,
-) -> Wakeups {
-    let mut state = owned.lock();
-    let is_free = state.is_free();
-    let line = state.line.get_or_insert_default();
-    let only_newcomers = line.waiters.len() <= line.newcomers;
-    let mut wakeups = from.requeue(count, &mut line.waiters);
-    if only_newcomers {
-        line.newcomers = line.waiters.len();
+    /// Takes the lock if it is free, watched or not. Never waits.
+    #[cold]
+    pub(crate) fn try_acquire_slow(&self, kind: ResourceKind) -> bool {
+        let me = ThreadIdent::current();
+        let mut line = self.line.lock();
+        let taken = self.try_take(me);
+        let numbers = (taken && self.word.load().is_watched()).then(|| Numbers::take(line.get()));
+        drop(line);
+        report_acquired(kind, numbers);
+        taken
     }
-    if is_free {
-        wakeups.push(line.waiters.notify_one());
+
+    /// Takes the lock if it is free, watched or not. Under the lock of the line.
+    fn try_take(&self, me: ThreadIdent) -> bool {
+        loop {
+            let seen = self.word.load();
+            if !seen.is_free() {
+                return false;
+            }
+            if self.word.try_take_from(seen, me) {
+                return true;
+            }
+        }
     }
-    wakeups
+
+    /// Takes the lock if it is free, and returns whether it was. Else sees that somebody is going to notify the first in line,
+    /// where the caller lines up in the same step.
+    fn take_unless_held(&self, line: &mut Line, me: ThreadIdent) -> bool {
+        loop {
+            if self.try_take(me) {
+                return true;
+            }
+            let seen = self.word.load();
+            if line.is_tried() || seen.is_due() || !seen.is_free() && self.word.try_mark_due(seen) {
+                return false;
+            }
+        }
+    }
+
+    /// Takes the lock. Waits for it until `context` ends the wait.
+    #[cold]
+    pub(crate) fn acquire_slow(
+        &self,
+        kind: ResourceKind,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), WaitError> {
+        let me = ThreadIdent::current();
+        if context.deadline() != Deadline::PASSED && self.spin(me) {
+            return Ok(());
+        }
+        let waiter = Waiter::thread();
+        let mut line = self.line.lock();
+        if self.take_unless_held(line.get(), me) {
+            let numbers = self.word.load().is_watched().then(|| Numbers::take(line.get()));
+            drop(line);
+            report_acquired(kind, numbers);
+            return Ok(());
+        }
+        line.get().waiters.push_back(waiter.clone());
+        drop(line);
+        self.acquire_enrolled(kind, waiter, context)
+    }
+
+    /// Tries to take the lock for a moment, if its owner can run meanwhile. Lining up costs more than the lock is held for, as
+    /// a rule; so does a sleep.
+    fn spin(&self, me: ThreadIdent) -> bool {
+        R::RUN_AT_ONCE && spin_briefly(|| self.word.load().is_free() && self.word.try_take(me))
+    }
+
+    /// Takes the lock for the calling thread, whose `waiter` is in the line or was in it until it was notified.
+    pub(crate) fn acquire_enrolled(
+        &self,
+        kind: ResourceKind,
+        mut waiter: Arc<Waiter>,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), WaitError> {
+        let me = ThreadIdent::current();
+        loop {
+            let resource = Contended { owned: self, kind };
+            let wake = block(&waiter, &resource, context, || self.leave(&waiter));
+            if wake == Wake::Notified && !self.word.load().is(me) {
+                self.spin(me);
+            }
+            if let Some(result) = self.settle(me, wake, &mut waiter) {
+                return result.map(|numbers| report_acquired(kind, numbers));
+            }
+        }
+    }
+
+    /// Takes a waiter out of the line whose thread is not going to take the lock, and passes on what it was given.
+    pub(crate) fn leave(&self, waiter: &Arc<Waiter>) {
+        // An interrupted wait never lines up again.
+        let _ = self.settle(ThreadIdent::current(), Wake::Interrupted, &mut waiter.clone());
+    }
+
+    /// Decides what a waiter that woke does: it has the lock, it gives up, or (`None`) it lines up again at the head.
+    fn settle(
+        &self,
+        me: ThreadIdent,
+        wake: Wake,
+        waiter: &mut Arc<Waiter>,
+    ) -> Option<Result<Option<Numbers>, WaitError>> {
+        let mut guard = self.line.lock();
+        let line = guard.get();
+        let notified = wake == Wake::Notified || !line.waiters.remove(waiter);
+        if notified {
+            line.tries = None;
+            line.heir_has_come::<R>();
+        }
+        let mut passed_on = Wakeup::NOBODY;
+        let result = match wake {
+            Wake::Interrupted => {
+                if notified && self.word.load().is(me) {
+                    passed_on = self.pass_on(line).unwrap_or_default();
+                }
+                Some(Err(WaitError::Interrupted))
+            }
+            Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
+            // It was handed over, or taken by this thread before it came here; or it is free.
+            _ if self.word.load().is(me) || self.try_take(me) => {
+                Some(Ok(observes(Interest::Acquisitions).then(|| Numbers::take(line))))
+            }
+            Wake::TimedOut => Some(Err(WaitError::TimedOut)),
+            Wake::Notified if self.take_unless_held(line, me) => {
+                Some(Ok(observes(Interest::Acquisitions).then(|| Numbers::take(line))))
+            }
+            Wake::Notified => {
+                *waiter = Waiter::thread();
+                line.waiters.push_front(waiter.clone());
+                None
+            }
+        };
+        let next = self.provide(line);
+        drop(guard);
+        passed_on.run();
+        next.run();
+        result
+    }
+
+    /// Sees that somebody notifies the first in line: a waiter that is on its way, the owner, or else the caller.
+    fn provide(&self, line: &mut Line) -> Wakeup {
+        if line.waiters.is_empty() || line.is_tried() {
+            return Wakeup::NOBODY;
+        }
+        loop {
+            let seen = self.word.load();
+            if seen.is_free() {
+                return line.notify_to_try();
+            }
+            if seen.is_due() || self.word.try_mark_due(seen) {
+                return Wakeup::NOBODY;
+            }
+        }
+    }
+
+    /// Frees the lock, or hands it over to the first in line. Notifies the first in line if that is due. `None` if the lock is
+    /// free.
+    fn pass_on(&self, line: &mut Line) -> Option<Wakeup> {
+        loop {
+            let seen = self.word.load();
+            if seen.is_free() {
+                return None;
+            }
+            if seen.is_due() {
+                return Some(self.pass_on_due(line, seen));
+            }
+            if self.word.try_free(seen) {
+                return Some(Wakeup::NOBODY);
+            }
+        }
+    }
+
+    /// As [`OwnerLock::pass_on`], of a word that is marked as due, which nobody else changes meanwhile.
+    fn pass_on_due(&self, line: &mut Line, seen: Owner) -> Wakeup {
+        let may_inherit = line.newcomers == 0;
+        line.newcomers = line.newcomers.saturating_sub(1);
+        if may_inherit && line.next_handover.has_passed() {
+            let (wakeup, heir) = line.waiters.notify_heir();
+            if let Some(heir) = heir {
+                line.next_handover = Deadline::after(BETWEEN_HANDOVERS);
+                line.handed_over = Some(now());
+                self.word.hand_over(seen, heir);
+                return wakeup;
+            }
+        }
+        let wakeup = line.notify_to_try();
+        let freed = self.word.try_free(seen);
+        debug_assert!(
+            freed,
+            "a word that is due changes only under the lock of the line"
+        );
+        wakeup
+    }
+
+    /// Releases the lock, whichever thread owns it.
+    #[cold]
+    pub(crate) fn release_slow(&self, kind: ResourceKind) -> Result<(), NotHeld> {
+        let mut line = self.line.lock();
+        let seen = self.word.load();
+        if seen.is_free() {
+            return Err(NotHeld);
+        }
+        // Before the lock is free: so the next acquisition has a greater number.
+        let observed =
+            (seen.is_watched() || observes(Interest::Acquisitions)).then(|| Numbers::take(line.get()));
+        let wakeup = self.pass_on(line.get());
+        drop(line);
+        let wakeup = wakeup.ok_or(NotHeld)?;
+        if let (Some(numbers), Some(owner)) = (observed, seen.thread()) {
+            report(TraceEvent::Released {
+                thread: ThreadId::of_ident(owner),
+                resource: numbers.resource,
+                kind,
+                sequence: numbers.sequence,
+            });
+        }
+        wakeup.run();
+        Ok(())
+    }
+
+    /// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released. If it
+    /// is free, which is against the rules, wakes the first in line to take it.
+    pub(crate) fn requeue(&self, count: usize, from: &mut WaitQueue) -> Wakeups {
+        let mut guard = self.line.lock();
+        let line = guard.get();
+        let only_newcomers = line.waiters.len() <= line.newcomers;
+        let mut wakeups = from.requeue(count, &mut line.waiters);
+        if only_newcomers {
+            line.newcomers = line.waiters.len();
+        }
+        wakeups.push(self.provide(line));
+        wakeups
+    }
 }

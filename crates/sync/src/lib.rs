@@ -11,7 +11,7 @@
 //! Python's `threading` has no counterpart to [`Mutex`], a lock with a value in it.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
 mod barrier;
@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod fairness;
 mod guard;
+pub mod host;
 mod lock;
 mod mutex;
 mod mutex_condition;

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use interlock_wait::{
-    Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent,
-    WaitContext,
+    Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, ThreadIdent, WaitContext,
 };
 
 use crate::error::{NotHeld, WaitError};
-use crate::fairness::{self, OwnerLock, Ownership};
+use crate::fairness::OwnerLock;
 use crate::guard::{Guard, Guarded, Release};
+use crate::host::Reset;
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///
@@ -30,7 +30,7 @@ use crate::guard::{Guard, Guarded, Release};
 /// assert!(!lock.is_locked());
 /// ```
 pub struct Lock<R: RawLock = RawWordLock> {
-    owned: OwnerLock<R, ()>,
+    owned: OwnerLock<R>,
 }
 
 impl Lock {
@@ -44,22 +44,21 @@ impl<R: RawLock> Lock<R> {
     /// As [`Lock::new`], with a raw lock of the caller's choice.
     pub fn new_in() -> Self {
         Lock {
-            owned: StateLock::new(Ownership::watched_if_observed()),
+            owned: OwnerLock::watched_if_observed(),
         }
     }
 
     /// Takes the lock if it is free, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
-        self.try_acquire_fast()
-            || !self.is_locked() && fairness::try_acquire_slow(&self.owned, ResourceKind::Lock)
+        self.try_acquire_fast() || !self.is_locked() && self.owned.try_acquire_slow(ResourceKind::Lock)
     }
 
     /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
     /// [`Lock::try_acquire`]. Never blocks, and calls nothing.
     #[inline]
     pub fn try_acquire_fast(&self) -> bool {
-        self.owned.lock().take_unwatched(ThreadIdent::current())
+        self.owned.word.try_take(ThreadIdent::current())
     }
 
     /// Takes the lock. Blocks until it is released to this thread; for ever if this thread already holds it.
@@ -77,7 +76,7 @@ impl<R: RawLock> Lock<R> {
         if self.try_acquire_fast() {
             return Ok(());
         }
-        fairness::acquire_slow(&self.owned, ResourceKind::Lock, context)
+        self.owned.acquire_slow(ResourceKind::Lock, context)
     }
 
     /// Takes the lock. Blocks until it is released to this thread, or until `deadline`.
@@ -97,40 +96,30 @@ impl<R: RawLock> Lock<R> {
         if self.try_release_fast() {
             return Ok(());
         }
-        fairness::release_slow(&self.owned, ResourceKind::Lock)
+        self.owned.release_slow(ResourceKind::Lock)
     }
 
     /// Releases the lock if that is a matter of a few instructions: it is held, and no thread waits for it. Otherwise the
     /// caller uses [`Lock::release`]. Never blocks, and calls nothing.
     #[inline]
     pub fn try_release_fast(&self) -> bool {
-        let mut state = self.owned.lock();
-        let quiet = !state.is_free() && state.is_quiet();
-        if quiet {
-            state.free_quietly();
-        }
-        quiet
+        let seen = self.owned.word.load();
+        seen.is_quiet() && self.owned.word.try_free(seen)
     }
 
     /// Whether any thread holds the lock at this moment. Never blocks.
     #[inline]
     pub fn is_locked(&self) -> bool {
-        !self.owned.lock().is_free()
+        !self.owned.word.load().is_free()
     }
 
     /// The thread that holds the lock at this moment. Never blocks.
     pub fn owner(&self) -> Option<ThreadIdent> {
-        self.owned.lock().owner()
+        self.owned.word.load().thread()
     }
 
-    pub(crate) fn owned(&self) -> &OwnerLock<R, ()> {
+    pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
-    }
-
-    /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
-    pub fn reset(&self) {
-        let forgotten = self.owned.lock().reset();
-        drop(forgotten);
     }
 }
 
@@ -142,7 +131,7 @@ impl<R: RawLock> Default for Lock<R> {
 
 impl<R: RawLock> Resource for Lock<R> {
     fn id(&self) -> ResourceId {
-        self.owned.lock().id()
+        self.owned.id()
     }
 
     fn kind(&self) -> ResourceKind {
@@ -150,7 +139,7 @@ impl<R: RawLock> Resource for Lock<R> {
     }
 
     fn owned(&self) -> Option<&dyn Owners> {
-        Some(&self.owned)
+        Some(&self.owned.word)
     }
 }
 
@@ -194,5 +183,11 @@ impl<R: RawLock> Lock<R> {
     #[inline]
     pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
         self.acquire_with(context).map(|()| Guard::new(self))
+    }
+}
+
+impl<R: RawLock> Reset for Lock<R> {
+    fn reset(&self) {
+        self.owned.reset();
     }
 }

@@ -1,13 +1,15 @@
 //! A lock with a value in it.
 //!
-//! A [`Mutex`] is a [`Lock`], on which threads wait, and a word lock around the value. No thread ever waits on the word
-//! lock, because only the holder of the `Lock` takes it. It spares this crate unsafe code, at the price of one atomic pair. It is the only word lock that is held while user code runs, which is harmless
-//! for the same reason.
+//! A [`Mutex`] is a [`Lock`], on which threads wait, and a cell with the value, which only the holder of the `Lock` uses.
+
+#![expect(unsafe_code, reason = "a mutex gives out references to its value")]
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use interlock_wait::{Deadline, WaitContext, WordLock, WordLockGuard};
+use interlock_wait::primitive::UnsafeCell;
+use interlock_wait::{Deadline, WaitContext};
 
 use crate::error::WaitError;
 use crate::guard::Guard;
@@ -32,21 +34,34 @@ use crate::lock::Lock;
 /// });
 /// assert_eq!(total.into_inner(), 6);
 /// ```
-#[derive(Default)]
-pub struct Mutex<T> {
+pub struct Mutex<T: ?Sized> {
     pub(crate) lock: Lock,
-    value: WordLock<T>,
+    value: UnsafeCell<T>,
 }
+
+// SAFETY: the value is reached only through the guard, which one thread has at a time; so sharing the mutex moves the value
+// between threads, for which `T: Send` is enough.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+
+// SAFETY: the mutex owns the value, and the lock may go anywhere.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 
 impl<T> Mutex<T> {
     /// A free mutex around `value`.
     pub fn new(value: T) -> Self {
         Mutex {
             lock: Lock::new(),
-            value: WordLock::new(value),
+            value: UnsafeCell::new(value),
         }
     }
 
+    /// The value, moved out.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
     /// Takes the value until the guard is dropped. Blocks until no other thread holds it; for ever if this thread
     /// already holds it.
     #[inline]
@@ -88,18 +103,20 @@ impl<T> Mutex<T> {
         self.value.get_mut()
     }
 
-    /// The value, moved out.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
-
     #[inline]
+    /// The value, under the lock that the caller has just taken.
     pub(crate) fn guard_value<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
         MutexGuard {
-            value: self.value.lock(),
             held,
             mutex: self,
+            like: PhantomData,
         }
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
     }
 }
 
@@ -111,42 +128,76 @@ impl<T> From<T> for Mutex<T> {
 
 /// The value of a [`Mutex`], until dropped. Dropping it never blocks.
 #[must_use = "the mutex is free again as soon as the guard is dropped"]
-pub struct MutexGuard<'a, T> {
-    // The fields drop in this order: a thread that gets the lock never finds the value taken.
-    pub(crate) value: WordLockGuard<'a, T>,
+///
+/// A guard is shared between threads only if they may share the value:
+///
+/// ```compile_fail,E0277
+/// use std::cell::Cell;
+/// use interlock_sync::Mutex;
+///
+/// let mutex = Mutex::new(Cell::new(0));
+/// let guard = mutex.lock();
+/// std::thread::scope(|s| s.spawn(|| guard.set(1)));
+/// ```
+pub struct MutexGuard<'a, T: ?Sized> {
     pub(crate) held: Guard<'a, Lock>,
     pub(crate) mutex: &'a Mutex<T>,
+    /// Threads may share a guard, and send it, as they may a mutable reference to the value.
+    like: PhantomData<&'a mut T>,
 }
 
-impl<T> Deref for MutexGuard<'_, T> {
+#[cfg(not(loom))]
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.value
+        // SAFETY: the lock is held until this guard is dropped, and no other guard was made with it. So there is no mutable
+        // reference but through this guard.
+        unsafe { &*self.mutex.value.get() }
     }
 }
 
-impl<T> DerefMut for MutexGuard<'_, T> {
+#[cfg(not(loom))]
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
+        // SAFETY: as in `deref`, and this guard is borrowed mutably, so the reference is unique.
+        unsafe { &mut *self.mutex.value.get() }
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
+#[cfg(loom)]
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held until this guard is dropped, and no other guard was made with it; loom checks it.
+        self.mutex.value.with(|value| unsafe { &*value })
+    }
+}
+
+#[cfg(loom)]
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`, and this guard is borrowed mutably, so the reference is unique; loom checks it.
+        self.mutex.value.with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     /// The value, or `<locked>` if a thread holds it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut output = f.debug_struct("Mutex");
         match self.try_lock() {
-            Some(value) => output.field("value", &*value),
+            Some(value) => output.field("value", &&*value),
             None => output.field("value", &format_args!("<locked>")),
         };
         output.finish()
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

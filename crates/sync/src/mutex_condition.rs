@@ -6,11 +6,10 @@ use crate::condition::Condition;
 use crate::error::WaitError;
 use crate::mutex::MutexGuard;
 
-impl<T> MutexGuard<'_, T> {
+impl<T: ?Sized> MutexGuard<'_, T> {
     /// Releases the value, waits for a notification, and takes the value back.
     fn wait_with(self, condition: &Condition, context: &mut WaitContext<'_>) -> (Self, Wake) {
-        let MutexGuard { value, held, mutex } = self;
-        drop(value);
+        let MutexGuard { held, mutex, .. } = self;
         // Only the guard can release the lock of a mutex, so it is held and this cannot fail.
         let wake = condition
             .wait_with(&mutex.lock, context)
@@ -25,7 +24,7 @@ impl Condition {
     ///
     /// Blocks until notified, and then until the mutex is free. By then the value may have changed again: see
     /// [`Condition::wait_while`]. Notifications are not stored: one that came before the wait does not end it.
-    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         guard.wait_with(self, &mut WaitContext::uninterruptible()).0
     }
 
@@ -33,7 +32,7 @@ impl Condition {
     /// how the wait ended: [`Wake::Notified`] or [`Wake::TimedOut`].
     ///
     /// Blocks until notified or until `deadline`, and then until the mutex is free, however long that takes.
-    pub fn wait_until<'a, T>(
+    pub fn wait_until<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
         deadline: Deadline,
@@ -60,7 +59,7 @@ impl Condition {
     ///     assert_eq!(*balance, 50);
     /// });
     /// ```
-    pub fn wait_while<'a, T>(
+    pub fn wait_while<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
         busy: impl FnMut(&mut T) -> bool,
@@ -74,7 +73,7 @@ impl Condition {
     ///
     /// Blocks until a notification or until `deadline`. The mutex is released while it blocks, and held while `busy`
     /// runs.
-    pub fn wait_while_until<'a, T>(
+    pub fn wait_while_until<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
         deadline: Deadline,
@@ -83,7 +82,7 @@ impl Condition {
         self.wait_while_with(guard, &mut WaitContext::until(deadline), busy)
     }
 
-    fn wait_while_with<'a, T>(
+    fn wait_while_with<'a, T: ?Sized>(
         &self,
         mut guard: MutexGuard<'a, T>,
         context: &mut WaitContext<'_>,
@@ -102,13 +101,13 @@ impl Condition {
 
     /// Notifies the first thread that waits with the mutex of `guard`. It continues when the mutex is free. Never
     /// blocks.
-    pub fn notify_one<T>(&self, guard: &MutexGuard<'_, T>) {
+    pub fn notify_one<T: ?Sized>(&self, guard: &MutexGuard<'_, T>) {
         self.notify_with(&guard.mutex.lock, 1);
     }
 
     /// Notifies all threads that wait with the mutex of `guard`. They continue one after the other, as the mutex
     /// becomes free. Never blocks.
-    pub fn notify_all<T>(&self, guard: &MutexGuard<'_, T>) {
+    pub fn notify_all<T: ?Sized>(&self, guard: &MutexGuard<'_, T>) {
         self.notify_with(&guard.mutex.lock, usize::MAX);
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use interlock_wait::{
-    Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent,
+    Deadline, Owners, RawLock, RawWord, RawWordLock, Resource, ResourceId, ResourceKind, ThreadIdent,
     WaitContext,
 };
 
 use crate::error::{NotHeld, WaitError};
-use crate::fairness::{self, OwnerLock, Ownership};
+use crate::fairness::OwnerLock;
 use crate::guard::{Guard, Guarded, Release};
+use crate::host::Reset;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
@@ -25,13 +26,15 @@ use crate::guard::{Guard, Guarded, Release};
 /// assert!(lock.release().is_err());
 /// ```
 pub struct RLock<R: RawLock = RawWordLock> {
-    owned: OwnerLock<R, usize>,
+    owned: OwnerLock<R>,
+    /// How many times the owner has acquired it again and not yet released it. Only the owner changes it; 0 if there is none.
+    again: R::Word,
 }
 
 /// The state of a lock before [`RLock::release_all`], from which [`RLock::restore_with`] takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// The number of acquisitions not yet released; at least 1 if it comes from [`RLock::release_all`].
+    /// The number of acquisitions not yet released, at least 1.
     pub count: usize,
     /// The thread that made them.
     pub owner: ThreadIdent,
@@ -48,15 +51,18 @@ impl<R: RawLock> RLock<R> {
     /// As [`RLock::new`], with a raw lock of the caller's choice.
     pub fn new_in() -> Self {
         RLock {
-            owned: StateLock::new(Ownership::watched_if_observed()),
+            owned: OwnerLock::watched_if_observed(),
+            #[cfg(not(loom))]
+            again: R::Word::ZERO,
+            #[cfg(loom)]
+            again: R::Word::zero(),
         }
     }
 
     /// Takes the lock if it is free or this thread holds it already, and returns whether it did. Never blocks.
     #[inline]
     pub fn try_acquire(&self) -> bool {
-        self.try_acquire_fast()
-            || !self.is_locked() && fairness::try_acquire_slow(&self.owned, ResourceKind::RLock)
+        self.try_acquire_fast() || !self.is_locked() && self.owned.try_acquire_slow(ResourceKind::RLock)
     }
 
     /// Takes the lock, once more if this thread holds it. Blocks while another thread holds it.
@@ -75,7 +81,7 @@ impl<R: RawLock> RLock<R> {
         if self.try_acquire_fast() {
             return Ok(());
         }
-        fairness::acquire_slow(&self.owned, ResourceKind::RLock, context)
+        self.owned.acquire_slow(ResourceKind::RLock, context)
     }
 
     /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until
@@ -92,16 +98,13 @@ impl<R: RawLock> RLock<R> {
     #[inline]
     pub fn try_acquire_fast(&self) -> bool {
         let me = ThreadIdent::current();
-        let mut state = self.owned.lock();
-        if state.take_unwatched(me) {
-            return true;
+        let owner = self.owned.word.load();
+        if !owner.is(me) {
+            return owner.is_free() && self.owned.word.try_take(me);
         }
-        let mine = state.is_owned_by(me);
-        if mine {
-            // No program acquires a lock so many times and releases each, so the count may stop at its maximum.
-            state.again = state.again.saturating_add(1);
-        }
-        mine
+        // No program acquires a lock so many times and releases each, so the count may stop at its maximum.
+        self.again.set(self.again.get().saturating_add(1));
+        true
     }
 
     /// Releases the lock once. The last release frees it and wakes the first waiter in line. Never blocks.
@@ -116,26 +119,23 @@ impl<R: RawLock> RLock<R> {
         if !self.is_owned() {
             return Err(NotHeld);
         }
-        fairness::release_slow(&self.owned, ResourceKind::RLock)
+        self.owned.release_slow(ResourceKind::RLock)
     }
 
     /// Releases the lock once if that is a matter of a few instructions: the calling thread owns it, and no thread waits for
     /// it or it stays locked. Otherwise the caller uses [`RLock::release`]. Never blocks, and calls nothing.
     #[inline]
     pub fn try_release_fast(&self) -> bool {
-        let mut state = self.owned.lock();
-        if !state.is_owned_by(ThreadIdent::current()) {
+        let seen = self.owned.word.load();
+        if !seen.is(ThreadIdent::current()) {
             return false;
         }
-        if state.again > 0 {
-            state.again -= 1;
+        let again = self.again.get();
+        if again > 0 {
+            self.again.set(again - 1);
             return true;
         }
-        let quiet = state.is_quiet();
-        if quiet {
-            state.free_quietly();
-        }
-        quiet
+        seen.is_quiet() && self.owned.word.try_free(seen)
     }
 
     /// Releases the lock completely, however many times it was acquired, and returns its former state. Never blocks.
@@ -144,37 +144,39 @@ impl<R: RawLock> RLock<R> {
     /// The calling thread does not own the lock.
     pub fn release_all(&self) -> Result<Saved, NotHeld> {
         let owner = ThreadIdent::current();
-        let mut state = self.owned.lock();
-        if !state.is_owned_by(owner) {
+        if !self.is_owned() {
             return Err(NotHeld);
         }
-        let count = std::mem::take(&mut state.again).saturating_add(1);
-        drop(state);
+        let count = self.count();
+        self.again.set(0);
         self.release()?;
         Ok(Saved { count, owner })
     }
 
+    /// How many times the owner has acquired it and not yet released it.
+    fn count(&self) -> usize {
+        usize::try_from(self.again.get())
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
+    }
+
     /// Counts the one acquisition that the calling thread has just made as `count` acquisitions.
     pub(crate) fn set_count(&self, count: usize) {
-        match count.checked_sub(1) {
-            Some(more) => {
-                let mut state = self.owned.lock();
-                state.again = state.again.saturating_add(more);
-            }
-            // This cannot fail: the calling thread has just acquired the lock.
-            None => {
-                let _ = self.release();
-            }
-        }
+        let more = u64::try_from(count.saturating_sub(1)).unwrap_or(u64::MAX);
+        self.again.set(self.again.get().saturating_add(more));
     }
 
     /// Takes the lock as it was before [`RLock::release_all`]. Blocks while another thread holds it.
     ///
-    /// Acquisitions that the calling thread has made since then count too. If the saved count is 0, this adds none.
+    /// Acquisitions that the calling thread has made since then count too.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
+    ///
+    /// # Panics
+    /// The saved count is 0: then there is nothing to take.
     pub fn restore_with(&self, saved: Saved, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
+        assert!(saved.count > 0, "a lock that was not held cannot be restored");
         self.acquire_with(context)?;
         self.set_count(saved.count);
         Ok(())
@@ -183,39 +185,28 @@ impl<R: RawLock> RLock<R> {
     /// Whether the calling thread owns the lock. Never blocks.
     #[inline]
     pub fn is_owned(&self) -> bool {
-        self.owned.lock().is_owned_by(ThreadIdent::current())
+        self.owned.word.load().is(ThreadIdent::current())
     }
 
     /// Whether any thread owns the lock at this moment. Never blocks.
     #[inline]
     pub fn is_locked(&self) -> bool {
-        !self.owned.lock().is_free()
+        !self.owned.word.load().is_free()
     }
 
     /// How many times the calling thread has acquired the lock and not yet released it; 0 if it does not own it.
     pub fn recursion_count(&self) -> usize {
-        let state = self.owned.lock();
-        if state.is_owned_by(ThreadIdent::current()) {
-            state.again.saturating_add(1)
-        } else {
-            0
-        }
+        if self.is_owned() { self.count() } else { 0 }
     }
 
     /// The thread that owns the lock at this moment, and how many times it has acquired it. Never blocks.
     pub fn owner(&self) -> Option<(ThreadIdent, usize)> {
-        let state = self.owned.lock();
-        state.owner().map(|owner| (owner, state.again.saturating_add(1)))
+        let owner = self.owned.word.load().thread();
+        owner.map(|owner| (owner, self.count()))
     }
 
-    pub(crate) fn owned(&self) -> &OwnerLock<R, usize> {
+    pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
-    }
-
-    /// Frees the lock and forgets its waiters: for the child of a fork, which has only one thread.
-    pub fn reset(&self) {
-        let forgotten = self.owned.lock().reset();
-        drop(forgotten);
     }
 }
 
@@ -227,7 +218,7 @@ impl<R: RawLock> Default for RLock<R> {
 
 impl<R: RawLock> Resource for RLock<R> {
     fn id(&self) -> ResourceId {
-        self.owned.lock().id()
+        self.owned.id()
     }
 
     fn kind(&self) -> ResourceKind {
@@ -235,7 +226,7 @@ impl<R: RawLock> Resource for RLock<R> {
     }
 
     fn owned(&self) -> Option<&dyn Owners> {
-        Some(&self.owned)
+        Some(&self.owned.word)
     }
 }
 
@@ -284,5 +275,12 @@ impl<R: RawLock> RLock<R> {
     #[inline]
     pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
         self.acquire_with(context).map(|()| Guard::new(self))
+    }
+}
+
+impl<R: RawLock> Reset for RLock<R> {
+    fn reset(&self) {
+        self.again.set(0);
+        self.owned.reset();
     }
 }

@@ -10,6 +10,7 @@ use interlock_wait::{
 
 use crate::error::{TooMany, WaitError};
 use crate::guard::{Guard, Guarded, Release};
+use crate::host::{Hosted, Reset};
 
 /// A counter of permits: Python's `threading.Semaphore`, or with a bound `threading.BoundedSemaphore`.
 ///
@@ -45,7 +46,14 @@ impl Semaphore {
     }
 
     /// A semaphore with `permits` permits that never has more than `bound`.
+    ///
+    /// # Panics
+    /// `permits` is greater than `bound`.
     pub fn bounded(permits: usize, bound: usize) -> Self {
+        assert!(
+            permits <= bound,
+            "a semaphore begins with more permits than its bound"
+        );
         Self::bounded_in(permits, bound)
     }
 }
@@ -120,7 +128,9 @@ impl<R: RawLock> Semaphore<R> {
         state.waiters.push_back(waiter.clone());
         drop(state);
         loop {
-            let wake = block(&waiter, self, context);
+            let wake = block(&waiter, self, context, || {
+                self.settle(Wake::Interrupted, &mut waiter.clone());
+            });
             if let Some(result) = self.settle(wake, &mut waiter) {
                 return result;
             }
@@ -190,22 +200,6 @@ impl<R: RawLock> Semaphore<R> {
         Ok(())
     }
 
-    /// Sets the number of permits and the bound of a semaphore that no thread uses yet. Never blocks.
-    pub fn begin_with(&self, permits: usize, bound: usize) {
-        let mut state = self.state.lock();
-        state.permits = permits;
-        state.bound = bound;
-    }
-
-    /// Retires the semaphore, and returns the permits that are left. Running the returned wake-ups ends the wait of
-    /// each waiter with [`WaitError::Retired`]; a later wait ends the same way. No thread may release a permit after
-    /// this. Never blocks.
-    pub fn retire(&self) -> (usize, Wakeups) {
-        let mut state = self.state.lock();
-        state.retired = true;
-        (std::mem::take(&mut state.permits), state.waiters.notify_all())
-    }
-
     /// How many permits there are at this moment. Never blocks.
     pub fn permits(&self) -> usize {
         self.state.lock().permits
@@ -214,13 +208,6 @@ impl<R: RawLock> Semaphore<R> {
     /// The most permits that there can be. Never blocks.
     pub fn bound(&self) -> usize {
         self.state.lock().bound
-    }
-
-    /// Forgets the waiters: for the child of a fork, which has only one thread. Permits that other threads held stay
-    /// taken.
-    pub fn reset(&self) {
-        let forgotten = self.state.lock().waiters.forget_waiters();
-        drop(forgotten);
     }
 }
 
@@ -274,5 +261,31 @@ impl<R: RawLock> Semaphore<R> {
     #[inline]
     pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
         self.acquire_with(context).map(|()| Guard::new(self))
+    }
+}
+
+impl<R: RawLock> Reset for Semaphore<R> {
+    fn reset(&self) {
+        let forgotten = self.state.lock().waiters.forget_waiters();
+        drop(forgotten);
+    }
+}
+
+impl<R: RawLock> Hosted for Semaphore<R> {
+    type Begin = (usize, usize);
+    type Retired = (usize, Wakeups);
+
+    /// The number of permits, and the bound.
+    fn begin_with(&self, (permits, bound): (usize, usize)) {
+        let mut state = self.state.lock();
+        state.permits = permits;
+        state.bound = bound;
+    }
+
+    /// The permits that are left come back. Each wait ends with [`WaitError::Retired`].
+    fn retire(&self) -> (usize, Wakeups) {
+        let mut state = self.state.lock();
+        state.retired = true;
+        (std::mem::take(&mut state.permits), state.waiters.notify_all())
     }
 }

@@ -6,6 +6,7 @@
 #[path = "../../wait/tests/common/mod.rs"]
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -93,6 +94,29 @@ fn a_wait_that_is_interrupted_has_the_lock_again_and_passes_its_notification_on(
         lock.release().unwrap();
     });
     assert!(condition.waiting() == 0 && !lock.is_locked());
+}
+
+#[test]
+fn a_condition_has_one_lock_at_a_time() {
+    let (condition, lock, other) = (Condition::new(), Lock::new(), Lock::new());
+    other.acquire();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            lock.acquire();
+            condition.wait_with(&lock, &mut WaitContext::endless()).unwrap();
+            lock.release().unwrap();
+        });
+        eventually(|| condition.waiting() == 1);
+        let mut context = WaitContext::until(Deadline::PASSED);
+        let wait = || condition.wait_with(&other, &mut context);
+        assert!(catch_unwind(AssertUnwindSafe(wait)).is_err());
+        assert!(other.is_locked(), "the wait has not begun");
+        assert!(catch_unwind(AssertUnwindSafe(|| condition.notify_with(&other, 1))).is_err());
+        condition.notify_with(&lock, 1);
+    });
+    // Nobody waits now, so it can have another lock.
+    let wake = condition.wait_with(&other, &mut WaitContext::until(Deadline::PASSED));
+    assert_eq!(wake, Ok(Wake::TimedOut));
 }
 
 #[test]

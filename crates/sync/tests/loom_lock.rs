@@ -88,6 +88,28 @@ fn a_lock_excludes_and_every_waiter_gets_it() {
 }
 
 #[test]
+fn a_waiter_on_its_way_is_enough() {
+    for leave in [stays, is_interrupted] {
+        set_deadlines_passed(false);
+        model::check_bounded(2, move || {
+            let guarded = Arc::new(Guarded::default());
+            assert!(guarded.lock.try_acquire());
+            let first = start(&guarded, leave);
+            let second = start(&guarded, stays);
+            guarded.add_with_lock();
+            // Perhaps before the waiter that this release has notified.
+            let again = guarded.lock.try_acquire();
+            if again {
+                guarded.add_with_lock();
+            }
+            let added = first.join().unwrap().is_ok();
+            assert_eq!(second.join().unwrap(), Ok(()));
+            assert_eq!(guarded.sum(), 2 + u32::from(again) + u32::from(added));
+        });
+    }
+}
+
+#[test]
 fn a_lock_that_is_handed_over_has_one_owner() {
     set_deadlines_passed(true);
     three_threads(stays);

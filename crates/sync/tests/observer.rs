@@ -12,6 +12,7 @@ use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 
 use common::{Counts, eventually};
 use detector::Detector;
+use interlock_sync::host::Reset;
 use interlock_sync::{Condition, Event as Flag, Lock, RLock, Semaphore, WaitError};
 use interlock_wait::{
     Deadline, Host, Interest, Observer, Resource, ResourceKind, Slept, ThreadId, ThreadIdent, TraceEvent,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Counts, Runs, eventually};
+use interlock_sync::host::{Hosted, LetThrough};
 use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, TooMany, WaitError};
 use interlock_wait::{Deadline, Host, Slept, WaitContext};
 
@@ -271,4 +272,16 @@ fn a_released_party_passes_even_if_the_barrier_is_retired_before_it_runs() {
         assert_eq!(barrier.wait(), Ok(1));
         assert_eq!(waits.join().unwrap(), Ok(Arrival::Through(0)));
     });
+}
+
+#[test]
+#[should_panic = "one party at least"]
+fn a_barrier_has_a_party() {
+    let _ = Barrier::new(0);
+}
+
+#[test]
+#[should_panic = "more permits than its bound"]
+fn a_semaphore_begins_within_its_bound() {
+    let _ = Semaphore::bounded(2, 1);
 }

@@ -2,6 +2,7 @@
 
 use crate::deadline::Deadline;
 use crate::observer::{Interest, Verdict, ask, next_sequence, observes, report};
+use crate::on_unwind::OnUnwind;
 #[cfg(not(loom))]
 use crate::pending::during;
 use crate::primitive::Arc;
@@ -29,10 +30,21 @@ const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 /// what the thread waits for. When the result is not [`Wake::Notified`], the waiter may still stand in its queue, and the
 /// caller takes it out: if it is not there any more, it was notified after all, and the caller owes what a notified waiter
 /// owes (see `PROTOCOL.md`).
-pub fn block(waiter: &Arc<Waiter>, resource: &dyn Resource, context: &mut WaitContext<'_>) -> Wake {
-    traced(Some(waiter), resource, context, |context| {
+///
+/// `leave` is run if a host or an observer panics. It does what the caller does with a waiter whose wait was interrupted:
+/// so no panic leaves a waiter in a queue, nor a notification with a thread that does not come for it.
+pub fn block(
+    waiter: &Arc<Waiter>,
+    resource: &dyn Resource,
+    context: &mut WaitContext<'_>,
+    leave: impl FnOnce(),
+) -> Wake {
+    let unwinds = OnUnwind::new(leave);
+    let wake = traced(Some(waiter), resource, context, |context| {
         until_notified(&**waiter, context)
-    })
+    });
+    unwinds.defuse();
+    wake
 }
 
 /// Runs a wait. If there is an observer of waits, tells it of the begin and the end.
@@ -44,7 +56,7 @@ pub(crate) fn traced(
     sleep: impl FnOnce(&mut WaitContext<'_>) -> Wake,
 ) -> Wake {
     // A model has no observer: what is global to the process is no part of it.
-    if cfg!(not(loom)) && observes(Interest::Waits) {
+    if cfg!(not(loom)) && observes(Interest::Waits) && !context.is_unwinding() {
         let wait = Wait {
             thread: ThreadId::current(),
             id: resource.id(),

@@ -19,11 +19,14 @@ pub mod fork;
 #[cfg(loom)]
 pub mod model;
 mod observer;
+mod on_unwind;
+mod owner_word;
 mod owners;
 #[cfg(not(loom))]
 mod pending;
 pub mod primitive;
 mod raw_lock;
+mod raw_word;
 mod resource;
 mod schedule;
 #[cfg(not(loom))]
@@ -45,17 +48,20 @@ pub use deadline::Deadline;
 pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report, take_refusal};
 #[cfg(not(loom))]
 pub use observer::{clear_observer, set_observer};
+pub use on_unwind::OnUnwind;
+pub use owner_word::{Owner, OwnerWord};
 pub use owners::Owned;
 #[cfg(not(loom))]
 pub use pending::pending_waits;
 pub use raw_lock::{HostLock, RawLock, RawWordLock};
+pub use raw_word::{HostWord, RawWord};
 pub use resource::{Resource, ResourceId, ResourceKind};
 pub use schedule::{Returned, Scheduler, now, spawn};
 #[cfg(not(loom))]
 pub use schedule::{clear_scheduler, set_scheduler};
 #[cfg(not(loom))]
 pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_only, wake_shared};
-pub use spin::watch;
+pub use spin::{spin_briefly, watch};
 pub use thread_id::ThreadId;
 pub use thread_ident::ThreadIdent;
 pub use trace_event::{PendingWait, TraceEvent, Wait};

@@ -19,11 +19,11 @@ pub(crate) fn have_deadlines_passed() -> bool {
     PASSED.get()
 }
 
-/// The identity of the calling thread of the model; even and not 0, as the system's are.
+/// The identity of the calling thread of the model; a multiple of 8 and not 0, as the system's are.
 pub(crate) fn thread_ident() -> u64 {
     let name = format!("{:?}", thread::current().id());
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-    2 * (1 + digits.parse::<u64>().unwrap_or(0))
+    8 * (1 + digits.parse::<u64>().unwrap_or(0))
 }
 
 /// The place where the thread of one waiter sleeps: a futex, as its manual describes it. A wake-up that finds no sleeper has

@@ -13,7 +13,8 @@ use std::fmt;
 
 #[cfg(not(loom))]
 use crate::backoff::Backoff;
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
+use crate::raw_word::RawWord;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -28,6 +29,12 @@ const HELD: u32 = 1;
 /// - After `lock`, or after `try_lock` returned true, no other call gets the lock before `unlock`.
 /// - A thread for which `covers_this_thread` returns true may use the lock, even one that is not [`Sync`].
 pub unsafe trait RawLock: Sized {
+    /// What the same threads may read and change without the lock.
+    type Word: RawWord;
+
+    /// Whether the threads that it excludes from each other run at the same time, so that one may wait awake for another.
+    const RUN_AT_ONCE: bool = true;
+
     /// A free lock.
     #[cfg(not(loom))]
     const NEW: Self;
@@ -66,6 +73,8 @@ pub struct RawWordLock {
 
 // SAFETY: the word goes from `FREE` to `HELD` for one caller, until that one stores `FREE`.
 unsafe impl RawLock for RawWordLock {
+    type Word = AtomicU64;
+
     #[cfg(not(loom))]
     const NEW: Self = RawWordLock {
         word: AtomicU32::new(FREE),

@@ -119,6 +119,25 @@ pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
     came
 }
 
+/// How often a thread looks before it lines up for a lock.
+const BRIEF_LOOKS: u32 = 100;
+
+/// Looks a few times whether `done` comes true, with pauses in between, before the thread does what costs more: it lines up.
+/// Returns whether it did. Looks once if nothing can change meanwhile: on a single processor, or under a scheduler.
+#[inline]
+pub fn spin_briefly(mut done: impl FnMut() -> bool) -> bool {
+    if cfg!(loom) || processors() == 1 || scheduler().is_some() {
+        return done();
+    }
+    for _ in 0..BRIEF_LOOKS {
+        if done() {
+            return true;
+        }
+        std::hint::spin_loop();
+    }
+    false
+}
+
 /// Waits awake until `done`, for at most `nanos` nanoseconds. Returns whether `done` came true.
 ///
 /// For a host that expects another thread to act in a moment. The calling thread may have preempted that thread, so it yields

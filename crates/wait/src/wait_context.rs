@@ -43,6 +43,8 @@ pub struct WaitContext<'a> {
     deadline: Deadline,
     host: Option<&'a mut dyn Host>,
     insists: bool,
+    /// Whether no observer hears of the waits.
+    unwinds: bool,
 }
 
 impl WaitContext<'static> {
@@ -52,6 +54,7 @@ impl WaitContext<'static> {
             deadline,
             host: None,
             insists: false,
+            unwinds: false,
         }
     }
 
@@ -68,6 +71,15 @@ impl WaitContext<'static> {
             ..Self::endless()
         }
     }
+
+    /// A thread that takes back what its callers' guards are going to release, while the panic of a host or an observer unwinds.
+    /// Nothing but a notification ends its wait, and nobody is asked: neither of them is called again.
+    pub fn unwinding() -> Self {
+        WaitContext {
+            unwinds: true,
+            ..Self::uninterruptible()
+        }
+    }
 }
 
 impl<'a> WaitContext<'a> {
@@ -77,6 +89,7 @@ impl<'a> WaitContext<'a> {
             deadline,
             host: Some(host),
             insists: false,
+            unwinds: false,
         }
     }
 
@@ -90,6 +103,7 @@ impl<'a> WaitContext<'a> {
         WaitContext {
             deadline: self.deadline.min(deadline),
             insists: self.insists,
+            unwinds: self.unwinds,
             host: self.reborrow(),
         }
     }
@@ -99,6 +113,7 @@ impl<'a> WaitContext<'a> {
         WaitContext {
             deadline: Deadline::NEVER,
             insists: self.insists,
+            unwinds: self.unwinds,
             host: self.reborrow(),
         }
     }
@@ -108,8 +123,9 @@ impl<'a> WaitContext<'a> {
     pub fn insisting(&mut self) -> WaitContext<'_> {
         WaitContext {
             deadline: Deadline::NEVER,
-            host: self.reborrow(),
             insists: true,
+            unwinds: self.unwinds,
+            host: self.reborrow(),
         }
     }
 
@@ -127,6 +143,11 @@ impl<'a> WaitContext<'a> {
     /// Whether nothing but a notification ends the step.
     pub(crate) fn insists(&self) -> bool {
         self.insists
+    }
+
+    /// Whether no observer hears of the waits.
+    pub(crate) fn is_unwinding(&self) -> bool {
+        self.unwinds
     }
 
     /// Records that an observer has refused a wait of the operation.

@@ -97,16 +97,22 @@ impl WaitQueue {
 
     #[cold]
     fn notify_first(&mut self) -> Wakeup {
-        let mut wakeup = Wakeup::NOBODY;
+        self.notify_heir().0
+    }
+
+    /// As [`WaitQueue::notify_one`]; returns too which thread is certainly on its way now, because it is in no signal handler.
+    pub fn notify_heir(&mut self) -> (Wakeup, Option<ThreadIdent>) {
+        let mut notified = (Wakeup::NOBODY, None);
         while let Some(first) = self.line().waiters.pop_front() {
-            let in_handler;
-            (wakeup, in_handler) = Waiter::notify(first);
+            let thread = first.thread_ident();
+            let (wakeup, in_handler) = Waiter::notify(first);
             if !in_handler {
+                notified = (wakeup, Some(thread));
                 break;
             }
         }
         self.tidy();
-        wakeup
+        notified
     }
 
     /// Notifies the first `count` in line, or all if there are fewer. A waiter that may be in a signal handler is notified too,

@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 
 #[cfg(not(loom))]
 use crate::fork::fork_guarded;
+use crate::owner_word::OwnerWord;
 use crate::owners::Owned;
 use crate::primitive::UnsafeCell;
 use crate::raw_lock::{RawLock, RawWordLock};
@@ -112,6 +113,17 @@ unsafe impl<T: Owned, R: RawLock> Owners for StateLock<T, R> {
     fn ask(&self) -> Vec<ThreadIdent> {
         if R::covers_this_thread() {
             self.lock().owners()
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+// SAFETY: a thread that the lock does not cover touches nothing. The others may use the word.
+unsafe impl<R: RawLock> Owners for OwnerWord<R> {
+    fn ask(&self) -> Vec<ThreadIdent> {
+        if R::covers_this_thread() {
+            self.load().thread().into_iter().collect()
         } else {
             Vec::new()
         }

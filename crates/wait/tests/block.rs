@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake as Task, Waker};
 use std::time::{Duration, Instant};
 
-use common::{Anything, Counts, Runs, eventually};
+use common::{Anything, Counts, Runs, eventually, panics_in};
 use hosts::Stops;
 use interlock_wait::{
     Deadline, Host, Slept, ThreadIdent, WaitContext, WaitQueue, Waiter, Wake, WordLock, block,
@@ -34,7 +34,7 @@ fn a_notification_ends_a_wait_that_has_begun_and_one_that_has_not() {
             let waiter = line_up(&line);
             let mut host = Counts(&sleeps);
             let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-            assert_eq!(block(&waiter, &Anything, &mut context), Wake::Notified);
+            assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Notified);
         });
         eventually(|| sleeps.load(Ordering::SeqCst) == 1);
         line.lock().notify_one().run();
@@ -42,7 +42,7 @@ fn a_notification_ends_a_wait_that_has_begun_and_one_that_has_not() {
     let waiter = line_up(&line);
     line.lock().notify_one().run();
     assert_eq!(
-        block(&waiter, &Anything, &mut WaitContext::endless()),
+        block(&waiter, &Anything, &mut WaitContext::endless(), || ()),
         Wake::Notified
     );
 }
@@ -54,13 +54,13 @@ fn a_deadline_ends_a_wait_not_before_its_time() {
         let waiter = line_up(&line);
         let began = Instant::now();
         let mut context = WaitContext::until(Deadline::after(timeout));
-        assert_eq!(block(&waiter, &Anything, &mut context), Wake::TimedOut);
+        assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::TimedOut);
         assert!(began.elapsed() >= timeout);
         assert!(line.lock().remove(&waiter));
     }
     let waiter = line_up(&line);
     let mut context = WaitContext::until(Deadline::PASSED);
-    assert_eq!(block(&waiter, &Anything, &mut context), Wake::TimedOut);
+    assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::TimedOut);
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn a_wait_without_time_does_not_sleep_and_finds_what_is_there() {
     let mut host = Counts(&sleeps);
     let mut context = WaitContext::hosted(Deadline::PASSED, &mut host);
     let waiter = line_up(&line);
-    assert_eq!(block(&waiter, &Anything, &mut context), Wake::TimedOut);
+    assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::TimedOut);
     line.lock().notify_one().run();
-    assert_eq!(block(&waiter, &Anything, &mut context), Wake::Notified);
+    assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Notified);
     assert_eq!(sleeps.load(Ordering::SeqCst), 0);
 }
 
@@ -85,8 +85,27 @@ fn a_notification_at_the_last_moment_is_found_by_who_leaves() {
         true
     });
     let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-    assert_eq!(block(&waiter, &Anything, &mut context), Wake::Interrupted);
+    assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Interrupted);
     assert!(!line.lock().remove(&waiter) && waiter.is_notified());
+}
+
+#[test]
+fn a_wait_that_unwinds_leaves_its_queue() {
+    let line = Line::default();
+    for notified in [0, 1] {
+        let waiter = line_up(&line);
+        let mut left = None;
+        panics_in(
+            |context| {
+                block(&waiter, &Anything, context, || {
+                    left = Some(line.lock().remove(&waiter));
+                })
+            },
+            || line.lock().notify(notified).run(),
+        );
+        assert_eq!(left, Some(notified == 0));
+        assert!(line.lock().is_empty());
+    }
 }
 
 #[test]
@@ -95,7 +114,7 @@ fn a_host_ends_a_wait_unless_the_wait_insists() {
     let waiter = line_up(&line);
     let mut host = Stops::at_once();
     let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-    assert_eq!(block(&waiter, &Anything, &mut context), Wake::Interrupted);
+    assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Interrupted);
 
     let mut wants_to_stop = 0;
     let mut host = Runs(|| {
@@ -107,7 +126,7 @@ fn a_host_ends_a_wait_unless_the_wait_insists() {
     });
     let mut context = WaitContext::hosted(Deadline::PASSED, &mut host);
     assert_eq!(
-        block(&waiter, &Anything, &mut context.insisting()),
+        block(&waiter, &Anything, &mut context.insisting(), || ()),
         Wake::Notified
     );
     assert_eq!(wants_to_stop, 3);
@@ -139,7 +158,7 @@ fn a_host_learns_who_notified() {
     });
     let mut host = Learns(None);
     let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-    assert_eq!(block(&waiter, &Anything, &mut context), Wake::Notified);
+    assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Notified);
     assert_eq!(host.0, Some(Slept::Notified(Some(notifier))));
 }
 
@@ -205,7 +224,7 @@ fn a_signal_just_before_the_first_sleep_is_heard_soon() {
         let waiter = line_up(&line);
         let mut host = Hears;
         let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-        assert_eq!(block(&waiter, &Anything, &mut context), Wake::Interrupted);
+        assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Interrupted);
         assert!(line.lock().remove(&waiter));
     }
 }

@@ -42,7 +42,7 @@ fn a_forked_child_finds_every_queue_empty() {
             line.lock().push_back(waiter.clone());
             let mut host = Counts(&sleeps);
             let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-            assert_eq!(block(&waiter, &Anything, &mut context), Wake::Notified);
+            assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Notified);
         });
         eventually(|| sleeps.load(Ordering::SeqCst) == 1);
         let foreign = Waiter::thread();
@@ -58,7 +58,7 @@ fn a_forked_child_finds_every_queue_empty() {
             queue.notify_one().run();
             drop(queue);
             // A wait that began in the parent ends: its queue is not there any more.
-            let ends = block(&foreign, &Anything, &mut WaitContext::endless()) == Wake::Notified;
+            let ends = block(&foreign, &Anything, &mut WaitContext::endless(), || ()) == Wake::Notified;
             empty
                 && not_there
                 && alone

@@ -61,7 +61,7 @@ impl Tokens {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            let wake = block(&waiter, &Anything, context);
+            let wake = block(&waiter, &Anything, context, || ());
             let mut state = self.0.lock();
             let left = wake != Wake::Notified && state.waiters.remove(&waiter);
             assert_ne!(left, waiter.is_notified());
@@ -114,7 +114,7 @@ fn a_notification_reaches_one_waiter() {
             })
         });
         assert_eq!(
-            block(&waiters[1], &Anything, &mut WaitContext::endless()),
+            block(&waiters[1], &Anything, &mut WaitContext::endless(), || ()),
             Wake::Notified
         );
         // The second in line is notified second.
@@ -176,7 +176,7 @@ fn who_is_notified_sees_what_was_done_before() {
         // The second thread of the model.
         let mut host = Sees(ThreadIdent::new(ThreadIdent::current().get() + 2));
         let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
-        assert_eq!(block(&waiter, &Anything, &mut context), Wake::Notified);
+        assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Notified);
         // SAFETY: as above: the notifier has written.
         assert_eq!(plain.with(|plain| unsafe { *plain }), 1);
         assert_eq!(notifier.join().unwrap(), host.0);
@@ -196,7 +196,12 @@ fn who_leaves_in_time_is_not_notified() {
                 wakeup.run();
             })
         };
-        let wake = block(&waiter, &Anything, &mut WaitContext::until(Deadline::PASSED));
+        let wake = block(
+            &waiter,
+            &Anything,
+            &mut WaitContext::until(Deadline::PASSED),
+            || (),
+        );
         let left = wake != Wake::Notified && queue.lock().remove(&waiter);
         assert_ne!(left, waiter.is_notified());
         notifier.join().unwrap();
@@ -277,12 +282,12 @@ fn a_waiter_is_requeued(context: fn() -> WaitContext<'static>) {
                 wakeup.run();
             })
         };
-        let wake = block(&waiter, &Anything, &mut context());
+        let wake = block(&waiter, &Anything, &mut context(), || ());
         let left = wake != Wake::Notified && lines.first.lock().remove(&waiter);
         if !left {
             // Wherever it stands: it was notified, or will be.
             assert_eq!(
-                block(&waiter, &Anything, &mut WaitContext::endless()),
+                block(&waiter, &Anything, &mut WaitContext::endless(), || ()),
                 Wake::Notified
             );
             assert!(lines.second.lock().1);
@@ -340,6 +345,7 @@ fn nothing_is_given_to_a_thread_in_a_signal_handler() {
             &waiter,
             &Anything,
             &mut WaitContext::hosted(Deadline::PASSED, &mut host),
+            || (),
         );
         let mut state = line.lock();
         let left = wake != Wake::Notified && state.0.remove(&waiter);

@@ -52,7 +52,7 @@ impl Gift {
     fn wait(&self, deadline: Deadline) -> Wake {
         let waiter = Waiter::thread();
         self.0.lock().line.push_back(waiter.clone());
-        let wake = block(&waiter, self, &mut WaitContext::until(deadline));
+        let wake = block(&waiter, self, &mut WaitContext::until(deadline), || ());
         if wake != Wake::Notified {
             self.0.lock().line.remove(&waiter);
         }
@@ -102,7 +102,7 @@ fn the_waits_of_other_threads_can_be_asked_while_they_come_and_go() {
     });
     let waiter = Waiter::thread();
     let mut over = WaitContext::until(Deadline::PASSED);
-    assert_eq!(block(&waiter, &Anything, &mut over), Wake::TimedOut);
+    assert_eq!(block(&waiter, &Anything, &mut over, || ()), Wake::TimedOut);
     assert!(pending_waits().is_empty());
     clear_observer();
 }

@@ -24,7 +24,7 @@ type Line = WordLock<WaitQueue>;
 fn wait(line: &Line, deadline: Deadline) -> Wake {
     let waiter = Waiter::thread();
     line.lock().push_back(waiter.clone());
-    let wake = block(&waiter, &Anything, &mut WaitContext::until(deadline));
+    let wake = block(&waiter, &Anything, &mut WaitContext::until(deadline), || ());
     if wake != Wake::Notified {
         line.lock().remove(&waiter);
     }

@@ -40,3 +40,46 @@ pub(crate) fn together<'a>(bodies: Vec<Box<dyn FnOnce() + Send + 'a>>) -> Durati
         began.elapsed()
     })
 }
+
+/// Measures the contestants in turn, again and again, so that what else the machine does hits all alike. Prints the median
+/// time of one round of each, and the median of its ratios to the first in the list.
+pub(crate) fn in_turn<C: ?Sized>(
+    name: &str,
+    contestants: &[(&'static str, Box<C>)],
+    measure: impl Fn(&C, u64) -> Duration,
+) {
+    if std::env::args()
+        .skip(1)
+        .any(|wanted| !wanted.starts_with('-') && !name.contains(&wanted))
+    {
+        return;
+    }
+    const TURNS: usize = 31;
+    let mut rounds = 1000;
+    while measure(&contestants[0].1, rounds) < Duration::from_millis(8) {
+        rounds *= 2;
+    }
+    let mut times = vec![Vec::with_capacity(TURNS); contestants.len()];
+    for _ in 0..TURNS {
+        for ((_, contestant), times) in contestants.iter().zip(&mut times) {
+            times.push(measure(contestant, rounds).as_secs_f64() * 1e9 / rounds as f64);
+        }
+    }
+    println!("{name}");
+    let median = |mut numbers: Vec<f64>| {
+        numbers.sort_by(f64::total_cmp);
+        numbers[numbers.len() / 2]
+    };
+    for ((name, _), own) in contestants.iter().zip(&times) {
+        let ratios = own
+            .iter()
+            .zip(&times[0])
+            .map(|(own, first)| own / first)
+            .collect();
+        println!(
+            "  {name:24} {:9.1} ns   {:5.2}",
+            median(own.clone()),
+            median(ratios)
+        );
+    }
+}

@@ -2,10 +2,11 @@
 
 #![allow(dead_code, reason = "each file of tests uses what it needs")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use interlock_wait::{Deadline, Host, Resource, ResourceId, ResourceKind, Slept};
+use interlock_wait::{Deadline, Host, Resource, ResourceId, ResourceKind, Slept, WaitContext};
 
 /// What a test's thread waits for, whatever that is.
 pub(crate) struct Anything;
@@ -81,4 +82,30 @@ impl<F: FnMut() -> bool> Host for Handles<F> {
     fn hears_signals(&self) -> bool {
         true
     }
+}
+
+/// A host that runs something before the first sleep, and then panics.
+pub(crate) struct Panics<F>(F);
+
+impl<F: FnMut()> Host for Panics<F> {
+    fn sleep(&mut self, _rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
+        (self.0)();
+        std::panic::resume_unwind(Box::new("the host of a test panics"));
+    }
+
+    fn hears_signals(&self) -> bool {
+        false
+    }
+}
+
+/// Waits with a host that does something in the middle of the wait, and then panics; checks that the panic came out.
+#[track_caller]
+pub(crate) fn panics_in<R, M>(
+    wait: impl FnOnce(&mut WaitContext<'_>) -> R,
+    mut meanwhile: impl FnMut() -> M,
+) {
+    let mut host = Panics(|| drop(meanwhile()));
+    let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
+    let panicked = catch_unwind(AssertUnwindSafe(|| drop(wait(&mut context))));
+    assert!(panicked.is_err(), "the host should have been called");
 }

@@ -1,18 +1,25 @@
-//! Queues beside the channels of std, `crossbeam-channel` and `flume`. Times are for one item, or one round trip.
+//! Queues beside the channels of std, `crossbeam-channel` and `flume`.
+//!
+//! The channels take turns: one sample of each, over and over. So a machine that others use too is as slow for one as for
+//! the next. Each line has the median time for one item, or one round trip, and the median of the ratios between the speed
+//! of `interlock` and that of each other channel in the same turn: above 1, `interlock` is faster. An argument selects the
+//! cases whose names contain it.
 
 mod common;
 
+use std::hint::black_box;
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::together;
-use criterion::Criterion;
 use interlock::queue::FifoQueue;
 
-/// The most items in a channel; in a round trip there is never more than one.
-const BOUND: usize = 1000;
+/// How many turns each channel has in a case.
+const TURNS: usize = 21;
+/// About how long one sample takes.
+const SAMPLE: Duration = Duration::from_millis(25);
 
-/// A bounded channel of numbers, whichever it is.
+/// A channel of numbers, whichever it is.
 trait Channel: Sync {
     fn put(&self, item: u64);
     fn get(&self) -> u64;
@@ -28,12 +35,21 @@ impl Channel for FifoQueue<u64> {
     }
 }
 
+/// The two kinds of senders that std has.
+enum StdSender {
+    Bounded(mpsc::SyncSender<u64>),
+    Unbounded(mpsc::Sender<u64>),
+}
+
 /// Std's has one receiver; more share it under a lock.
-struct Std(mpsc::SyncSender<u64>, Mutex<mpsc::Receiver<u64>>);
+struct Std(StdSender, Mutex<mpsc::Receiver<u64>>);
 
 impl Channel for Std {
     fn put(&self, item: u64) {
-        let _ = self.0.send(item);
+        let _ = match &self.0 {
+            StdSender::Bounded(sender) => sender.send(item),
+            StdSender::Unbounded(sender) => sender.send(item),
+        };
     }
 
     fn get(&self) -> u64 {
@@ -69,21 +85,33 @@ impl Channel for Flume {
     }
 }
 
-/// Makes a channel for at most so many items.
-type Make = fn(usize) -> Box<dyn Channel>;
+/// Makes a channel for at most so many items; `None`: for any number.
+type Make = fn(Option<usize>) -> Box<dyn Channel>;
 
+/// The first is compared with each other one.
 const CHANNELS: [(&str, Make); 4] = [
-    ("interlock", |bound| Box::new(FifoQueue::<u64>::new(bound))),
+    ("interlock", |bound| {
+        Box::new(FifoQueue::<u64>::new(bound.unwrap_or(0)))
+    }),
     ("std", |bound| {
-        let (sender, receiver) = mpsc::sync_channel(bound);
+        let (sender, receiver) = match bound {
+            Some(bound) => {
+                let (sender, receiver) = mpsc::sync_channel(bound);
+                (StdSender::Bounded(sender), receiver)
+            }
+            None => {
+                let (sender, receiver) = mpsc::channel();
+                (StdSender::Unbounded(sender), receiver)
+            }
+        };
         Box::new(Std(sender, Mutex::new(receiver)))
     }),
     ("crossbeam-channel", |bound| {
-        let (sender, receiver) = crossbeam_channel::bounded(bound);
+        let (sender, receiver) = bound.map_or_else(crossbeam_channel::unbounded, crossbeam_channel::bounded);
         Box::new(Crossbeam(sender, receiver))
     }),
     ("flume", |bound| {
-        let (sender, receiver) = flume::bounded(bound);
+        let (sender, receiver) = bound.map_or_else(flume::unbounded, flume::bounded);
         Box::new(Flume(sender, receiver))
     }),
 ];
@@ -118,47 +146,86 @@ fn ping_pong(there: &dyn Channel, back: &dyn Channel, rounds: u64) -> Duration {
     ])
 }
 
-fn on_one_thread(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("put and get on one thread");
-    for (name, make) in CHANNELS {
-        let channel = make(BOUND);
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                channel.put(1);
-                channel.get()
-            });
-        });
+/// The time of so many puts, each followed by a get, on one thread.
+fn on_one_thread(channel: &dyn Channel, items: u64) -> Duration {
+    let began = Instant::now();
+    for item in 0..items {
+        channel.put(black_box(item));
+        black_box(channel.get());
     }
-    group.finish();
+    began.elapsed()
 }
 
-fn between_threads(criterion: &mut Criterion, name: &str, pairs: u64) {
-    let mut group = criterion.benchmark_group(name);
-    for (name, make) in CHANNELS {
-        let channel = make(BOUND);
-        group.bench_function(name, |bencher| {
-            bencher.iter_custom(|items| pass(&*channel, pairs, items));
-        });
-    }
-    group.finish();
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }
 
-fn round_trips(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("round trip between two threads");
-    for (name, make) in CHANNELS {
-        let (there, back) = (make(1), make(1));
-        group.bench_function(name, |bencher| {
-            bencher.iter_custom(|rounds| ping_pong(&*there, &*back, rounds));
-        });
+/// Measures a case: `samples` has, for each channel, a function that does something so many times.
+fn compare(case: &str, samples: &[Box<dyn Fn(u64) -> Duration>]) {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    if !wanted.is_empty() && !wanted.iter().any(|word| case.contains(word.as_str())) {
+        return;
     }
-    group.finish();
+    let times: Vec<u64> = samples.iter().map(|sample| times_of_a_sample(sample)).collect();
+    let mut nanos = vec![Vec::new(); samples.len()];
+    for turn in 0..TURNS {
+        for place in 0..samples.len() {
+            let channel = (turn + place) % samples.len();
+            let took = samples[channel](times[channel]);
+            nanos[channel].push(took.as_secs_f64() * 1e9 / times[channel] as f64);
+        }
+    }
+    println!("{case}");
+    for ((name, _), other) in CHANNELS.iter().zip(&nanos) {
+        let ratios = other.iter().zip(&nanos[0]).map(|(other, own)| other / own);
+        println!(
+            "    {name:<18} {:>9.1} ns   {:>5.2}",
+            median(other.clone()),
+            median(ratios.collect())
+        );
+    }
+}
+
+/// How many times fill a sample.
+fn times_of_a_sample(sample: &dyn Fn(u64) -> Duration) -> u64 {
+    let mut times = 1000;
+    loop {
+        let took = sample(times);
+        if took * 2 >= SAMPLE {
+            let factor = SAMPLE.as_secs_f64() / took.as_secs_f64();
+            return (times as f64 * factor) as u64 + 1;
+        }
+        times *= 2;
+    }
+}
+
+fn between_threads(pairs: u64, bound: Option<usize>) {
+    let kind = bound.map_or("unbounded".to_owned(), |bound| format!("bound {bound}"));
+    let samples = CHANNELS.map(|(_, make)| -> Box<dyn Fn(u64) -> Duration> {
+        Box::new(move |items| pass(&*make(bound), pairs, items))
+    });
+    compare(&format!("{pairs}+{pairs} threads, {kind}"), &samples);
 }
 
 fn main() {
-    let mut criterion = common::criterion();
-    on_one_thread(&mut criterion);
-    between_threads(&mut criterion, "1 producer, 1 consumer", 1);
-    between_threads(&mut criterion, "4 producers, 4 consumers", 4);
-    round_trips(&mut criterion);
-    criterion.final_summary();
+    for bound in [Some(1000), None] {
+        let kind = if bound.is_some() { "bounded" } else { "unbounded" };
+        let samples = CHANNELS.map(|(_, make)| -> Box<dyn Fn(u64) -> Duration> {
+            Box::new(move |items| on_one_thread(&*make(bound), items))
+        });
+        compare(&format!("put and get on one thread, {kind}"), &samples);
+    }
+    for pairs in [1, 4] {
+        for bound in [Some(1), Some(100), Some(1000), None] {
+            between_threads(pairs, bound);
+        }
+    }
+    let samples = CHANNELS.map(|(_, make)| -> Box<dyn Fn(u64) -> Duration> {
+        Box::new(move |rounds| ping_pong(&*make(Some(1)), &*make(Some(1)), rounds))
+    });
+    compare("round trip between two threads", &samples);
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use interlock_queue::{Discard, Queue, Store};
+use interlock_queue::{Discard, HostQueue, Queue, Store};
 use interlock_wait::{RawLock, RawWordLock, StateLock, WaitContext, Waiter, Wake, Wakeups, block, fork};
 
 use crate::priority_buckets::PriorityBuckets;

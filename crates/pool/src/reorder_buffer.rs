@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use interlock_queue::{Discard, Fifo, GetError, PutError, Queue, Store};
+use interlock_queue::{Discard, Fifo, GetError, HostQueue, PutError, Queue, Store};
 use interlock_wait::primitive::{AtomicU64, Ordering};
 use interlock_wait::{RawLock, RawWordLock, StateLock, WaitContext, Wakeups};
 
@@ -176,7 +176,7 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
     pub fn discard(&self) -> impl Sized + use<T, L> {
         self.end();
         let early = std::mem::take(&mut self.order.lock().early);
-        (early, self.came.clear())
+        (early, self.came.take_items())
     }
 
     /// Ends the buffer and takes all values out, because the caller puts the values in order from now on. `None` if it was

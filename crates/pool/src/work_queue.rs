@@ -1,6 +1,6 @@
 //! How tasks come into the queue of a pool's core, and how workers take them. Claims: `PROTOCOL.md` beside this crate.
 
-use interlock_queue::{Arrival, GetError, PutError, PutOutcome, Side};
+use interlock_queue::{Arrival, GetError, HostQueue, PutError, PutOutcome, Side};
 use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork};
 
 use crate::core::PoolCore;

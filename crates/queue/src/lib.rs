@@ -12,7 +12,8 @@
 #![warn(missing_debug_implementations)]
 
 mod error;
-mod owner;
+mod host;
+mod line;
 mod queue;
 mod reserve;
 mod resource;
@@ -20,8 +21,10 @@ mod side;
 mod state;
 mod store;
 mod task;
+mod waiting;
 
 pub use error::{GetError, JoinError, PutError, TooManyDone};
+pub use host::HostQueue;
 pub use queue::{FifoQueue, LifoQueue, PriorityQueue, Queue};
 pub use side::Side;
 pub use state::{Arrival, Contents, Discard, PutOutcome};

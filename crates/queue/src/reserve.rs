@@ -1,76 +1,42 @@
 //! Reserved items: an item that is put while a getter waits belongs to a waiting getter, as if handed over.
 
-use interlock_wait::primitive::Arc;
-use interlock_wait::{RawLock, WaitContext, Waiter, Wake, Wakeup, block};
+use interlock_wait::{RawLock, WaitContext, Waiter, Wake, block};
 
-use crate::error::{GetError, PutError};
+use crate::error::GetError;
 use crate::queue::Queue;
 use crate::side::Side;
-use crate::state::Mode;
+use crate::state::{Arrival, Mode};
 use crate::store::Store;
 
 impl<S: Store, L: RawLock> Queue<S, L> {
-    /// Puts an item in if there is room. If a getter waits, the item is reserved for it. Never blocks.
-    ///
-    /// # Errors
-    /// The queue is full, shut down or retired.
+    /// See [`HostQueue::try_get_unreserved`](crate::HostQueue::try_get_unreserved).
     #[inline(always)]
-    pub fn try_put_reserved(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
-        let mut state = self.state.lock();
-        if let Err(reason) = state.room() {
-            drop(state);
-            return Err(reason.with(item));
-        }
-        let wakeup = state.push_reserved(item);
-        drop(state);
-        wakeup.run();
-        Ok(())
-    }
-
-    /// Takes out an item that is not reserved for a getter, if there is one. Never blocks.
-    ///
-    /// # Errors
-    /// There is no such item, or the queue is retired.
-    #[inline(always)]
-    pub fn try_get_unreserved(&self) -> Result<S::Item, GetError> {
+    pub(crate) fn take_unreserved(&self) -> Result<S::Item, GetError> {
         let (item, wakeup) = self.state.lock().pop_unreserved()?;
-        wakeup.run();
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
         Ok(item)
     }
 
-    /// Takes out an item that is not reserved for another getter. Blocks while there is none, until `context` ends the
-    /// wait. While the getter waits, [`Queue::try_put_reserved`] can reserve an item for it.
-    ///
-    /// # Errors
-    /// The same as for [`Queue::get_with`].
-    pub fn get_reserved_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError> {
+    /// See [`HostQueue::get_reserved_with`](crate::HostQueue::get_reserved_with).
+    pub(crate) fn take_reserved(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError> {
         loop {
-            match self.try_get_unreserved() {
+            match self.take_unreserved() {
                 Err(GetError::Empty) => {}
                 result => return result,
             }
             match self.wait_reserving(context) {
                 None => {}
-                Some(Wake::Notified) => match self.get_own() {
+                Some(Wake::Notified) => match self.take(Arrival::Notified) {
                     // Another thread cleared the queue.
                     Err(GetError::Empty) => {}
                     result => return result,
                 },
-                Some(Wake::TimedOut) => return self.try_get_unreserved(),
+                Some(Wake::TimedOut) => return self.take_unreserved(),
                 Some(Wake::Interrupted) => return Err(GetError::Interrupted),
             }
         }
-    }
-
-    /// How many items are not reserved for getters at this moment. Never blocks.
-    pub fn unreserved(&self) -> usize {
-        self.state.lock().unreserved()
-    }
-
-    fn get_own(&self) -> Result<S::Item, GetError> {
-        let (item, wakeup) = self.state.lock().pop_reserved()?;
-        wakeup.run();
-        Ok(item)
     }
 
     /// Lines up, and blocks until notified or until `context` ends the wait. `None` if there is no need to wait. A
@@ -84,27 +50,23 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
         state.line(Side::Get).push_back(waiter.clone());
         drop(state);
-        let wake = block(&waiter, &self.resource(Side::Get.kind()), context, || {
-            self.leave_reserving(&waiter, Wake::Interrupted);
-        });
-        if wake == Wake::Notified {
-            return Some(wake);
-        }
-        Some(self.leave_reserving(&waiter, wake))
-    }
-
-    /// Takes out the waiter of a getter whose wait ended with `wake`. If it was notified after all, the item that is reserved
-    /// for it is its own, or goes to the next if its wait was interrupted.
-    fn leave_reserving(&self, waiter: &Arc<Waiter>, wake: Wake) -> Wake {
-        let mut state = self.state.lock();
-        let notified = !state.line(Side::Get).remove(waiter);
-        let (wake, wakeup) = match wake {
-            Wake::TimedOut if notified => (Wake::Notified, Wakeup::NOBODY),
-            wake if notified => (wake, state.give_back()),
-            wake => (wake, Wakeup::NOBODY),
+        let leave = || {
+            let mut state = self.state.lock();
+            if !state.remove(Side::Get, &waiter) {
+                let wakeup = state.give_back();
+                drop(state);
+                wakeup.run();
+            }
         };
-        drop(state);
-        wakeup.run();
-        wake
+        let wake = block(&waiter, &self.resource_of(Side::Get.kind()), context, leave);
+        let comes = match wake {
+            Wake::Notified => true,
+            Wake::TimedOut => !self.state.lock().remove(Side::Get, &waiter),
+            Wake::Interrupted => {
+                leave();
+                return Some(wake);
+            }
+        };
+        Some(if comes { Wake::Notified } else { wake })
     }
 }

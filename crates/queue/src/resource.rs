@@ -23,9 +23,8 @@ impl<S: Store, L: RawLock> Resource for QueueResource<'_, S, L> {
 }
 
 impl<S: Store, L: RawLock> Queue<S, L> {
-    /// What a thread waits for that calls [`block`](interlock_wait::block()) after [`Queue::register`]. All sides of a
-    /// queue have the same number.
-    pub fn resource(&self, kind: ResourceKind) -> impl Resource + '_ {
+    /// The queue, as the resource that a thread waits for. All sides of a queue have the same number.
+    pub(crate) fn resource_of(&self, kind: ResourceKind) -> impl Resource + '_ {
         QueueResource { queue: self, kind }
     }
 }

@@ -1,11 +1,13 @@
 //! The state under a queue's lock: the items, the counts and the lines of waiters.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{WaitQueue, Waiter, Wakeup, Wakeups};
 
 use crate::error::{GetError, PutError, TooManyDone};
+use crate::line::Line;
 use crate::side::Side;
 use crate::store::Store;
 
@@ -66,12 +68,9 @@ pub(crate) struct State<S: Store> {
     /// How many items were put whose task is not done yet.
     pub(crate) unfinished: usize,
     pub(crate) mode: Mode,
-    getters: WaitQueue,
-    putters: WaitQueue,
+    getters: Line,
+    putters: Line,
     joiners: WaitQueue,
-    /// How many getters were notified that have not come for their item yet. [`State::wake_next`] counts them in a queue
-    /// whose getters wake in turn, and [`State::reserve`] in any other: [`Store::WAKES_IN_TURN`] keeps them apart.
-    notified: usize,
 }
 
 /// Why no item can be put in.
@@ -100,10 +99,9 @@ impl<S: Store> State<S> {
             items,
             limit: limit(bound),
             mode: Mode::Open,
-            getters: WaitQueue::new(),
-            putters: WaitQueue::new(),
+            getters: Line::new(),
+            putters: Line::new(),
             joiners: WaitQueue::new(),
-            notified: 0,
         }
     }
 
@@ -118,12 +116,17 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Puts an item in and notifies a getter. The caller has checked that there is room.
     #[inline(always)]
-    pub(crate) fn push(&mut self, item: S::Item) -> Option<Wakeup> {
+    fn add(&mut self, item: S::Item) {
         self.items.push(item);
         self.unfinished += 1;
-        (!self.getters.is_unused()).then(|| self.getters.notify_one())
+    }
+
+    /// Puts an item in and notifies a getter for it. The caller has checked that there is room.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, item: S::Item) -> Option<Wakeup> {
+        self.add(item);
+        (!self.getters.is_unused()).then(|| self.call_getter())
     }
 
     /// The outcome of a put at this moment.
@@ -138,9 +141,8 @@ impl<S: Store> State<S> {
 
     /// Puts an item in, and notifies a getter unless one is on its way. The caller has checked that there is room.
     pub(crate) fn push_wake_one(&mut self, item: S::Item) -> (PutOutcome, Wakeup) {
-        self.items.push(item);
-        self.unfinished += 1;
-        let outcome = if self.items.len() > self.getters.len() + self.notified {
+        self.add(item);
+        let outcome = if self.items.len() > self.getters.waiters.len() + self.getters.coming() {
             PutOutcome::NoGetter
         } else {
             PutOutcome::GetterNotified
@@ -151,11 +153,7 @@ impl<S: Store> State<S> {
     /// Takes an item out and notifies a putter. Also notifies the next getter, if there is another item and none is on
     /// its way.
     pub(crate) fn pop_wake_next(&mut self, arrival: Arrival) -> Result<(S::Item, [Wakeup; 2]), GetError> {
-        if arrival == Arrival::Notified {
-            // A shutdown also notifies getters, which are not counted.
-            self.notified = self.notified.saturating_sub(1);
-        }
-        let (item, putter) = self.pop()?;
+        let (item, putter) = self.pop(arrival)?;
         Ok((item, [self.wake_next(), putter.unwrap_or_default()]))
     }
 
@@ -163,23 +161,53 @@ impl<S: Store> State<S> {
     /// if needed.
     fn wake_next(&mut self) -> Wakeup {
         const { assert!(S::WAKES_IN_TURN, "the getters of this store do not wake in turn") };
-        if self.notified > 0 || self.items.is_empty() || self.getters.is_empty() {
+        if self.getters.coming() > 0 || self.items.is_empty() || self.getters.is_empty() {
             return Wakeup::NOBODY;
         }
-        self.notified = 1;
-        self.getters.notify_one()
+        self.getters.expect_one();
+        self.getters.waiters.notify_one()
+    }
+
+    /// Notifies a getter, unless one is coming for each item. Getters that wake in turn are counted in their own way.
+    #[inline]
+    fn call_getter(&mut self) -> Wakeup {
+        if S::WAKES_IN_TURN {
+            self.getters.waiters.notify_one()
+        } else {
+            self.getters.call(self.items.len())
+        }
+    }
+
+    /// Notifies a putter, unless one is coming for each free place.
+    #[inline]
+    fn call_putter(&mut self) -> Wakeup {
+        if S::WAKES_IN_TURN {
+            self.putters.waiters.notify_one()
+        } else {
+            let places = self.limit.saturating_sub(self.items.len());
+            self.putters.call(places)
+        }
+    }
+
+    /// Notifies putters for `count` places that are free now.
+    fn call_putters(&mut self, count: usize) -> Wakeups {
+        if S::WAKES_IN_TURN {
+            self.putters.waiters.notify(count)
+        } else {
+            let places = self.limit.saturating_sub(self.items.len());
+            self.putters.call_many(count, places)
+        }
     }
 
     /// Puts an item in, and reserves it for a getter if one waits. The caller has checked that there is room.
     #[inline(always)]
-    pub(crate) fn push_reserved(&mut self, item: S::Item) -> Wakeup {
-        self.items.push(item);
-        self.unfinished += 1;
-        self.reserve()
+    pub(crate) fn push_reserved(&mut self, item: S::Item) -> ((), Option<Wakeup>) {
+        self.add(item);
+        ((), (!self.getters.is_unused()).then(|| self.reserve()))
     }
 
     /// Reserves an item for the first getter in line, if there is an item that is not yet reserved.
-    #[inline(always)]
+    #[inline]
     fn reserve(&mut self) -> Wakeup {
         const {
             assert!(
@@ -190,46 +218,43 @@ impl<S: Store> State<S> {
         if self.getters.is_empty() || self.unreserved() == 0 {
             return Wakeup::NOBODY;
         }
-        self.notified += 1;
-        self.getters.notify_one()
+        // Not for a task: when it is polled is up to its executor.
+        if self.getters.waiters.front().is_some_and(|first| !first.is_task()) {
+            self.getters.expect_one();
+        }
+        self.getters.waiters.notify_one()
     }
 
     /// How many items are not reserved for getters.
     #[inline(always)]
     pub(crate) fn unreserved(&self) -> usize {
-        self.items.len().saturating_sub(self.notified)
+        self.items.len().saturating_sub(self.getters.coming())
     }
 
     /// Takes out an item that is not reserved, and notifies a putter.
     #[inline(always)]
-    pub(crate) fn pop_unreserved(&mut self) -> Result<(S::Item, Wakeup), GetError> {
+    pub(crate) fn pop_unreserved(&mut self) -> Result<(S::Item, Option<Wakeup>), GetError> {
         if self.unreserved() == 0 {
             return Err(self.why_empty());
         }
-        let (item, putter) = self.pop()?;
-        Ok((item, putter.unwrap_or_default()))
-    }
-
-    /// Takes out the item of a getter that was notified, and notifies a putter.
-    pub(crate) fn pop_reserved(&mut self) -> Result<(S::Item, Wakeup), GetError> {
-        // A shutdown also notifies getters without a reserved item.
-        self.notified = self.notified.saturating_sub(1);
-        let (item, putter) = self.pop()?;
-        Ok((item, putter.unwrap_or_default()))
+        self.pop(Arrival::Unasked)
     }
 
     /// Passes the reserved item of a notified getter that gives up to the next getter.
     pub(crate) fn give_back(&mut self) -> Wakeup {
-        self.notified = self.notified.saturating_sub(1);
+        self.getters.arrive();
         self.reserve()
     }
 
     /// Takes an item out, and notifies a putter.
     #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Result<(S::Item, Option<Wakeup>), GetError> {
+    pub(crate) fn pop(&mut self, arrival: Arrival) -> Result<(S::Item, Option<Wakeup>), GetError> {
+        if arrival == Arrival::Notified {
+            self.getters.arrive();
+        }
         match self.items.pop() {
             Some(item) => {
-                let wakeup = (!self.putters.is_unused()).then(|| self.putters.notify_one());
+                let wakeup = (!self.putters.is_unused()).then(|| self.call_putter());
                 Ok((item, wakeup))
             }
             None => Err(self.why_empty()),
@@ -245,11 +270,19 @@ impl<S: Store> State<S> {
         }
     }
 
+    /// A putter that was notified has come.
+    #[inline]
+    pub(crate) fn putter_arrives(&mut self, arrival: Arrival) {
+        if arrival == Arrival::Notified {
+            self.putters.arrive();
+        }
+    }
+
     /// The line of waiters on one side.
     pub(crate) fn line(&mut self, side: Side) -> &mut WaitQueue {
         match side {
-            Side::Get => &mut self.getters,
-            Side::Put => &mut self.putters,
+            Side::Get => &mut self.getters.waiters,
+            Side::Put => &mut self.putters.waiters,
             Side::Join => &mut self.joiners,
         }
     }
@@ -263,17 +296,36 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Takes `waiter` out of its line. If it was notified, passes the notification to the next in line.
-    pub(crate) fn leave(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeup {
-        let notified = !self.line(side).remove(waiter);
-        if notified && side != Side::Join && self.is_ready(side) {
-            self.line(side).notify_one()
-        } else {
-            Wakeup::NOBODY
+    /// Takes `waiter` out of its line, and returns whether it was there. Otherwise it was notified.
+    pub(crate) fn remove(&mut self, side: Side, waiter: &Arc<Waiter>) -> bool {
+        self.line(side).remove(waiter)
+    }
+
+    /// Passes the notification of a waiter that leaves to the next in line.
+    pub(crate) fn pass_on(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeup {
+        let counted = !waiter.is_task() && !S::WAKES_IN_TURN;
+        match side {
+            Side::Get if counted => self.getters.arrive(),
+            Side::Put if counted => self.putters.arrive(),
+            _ => {}
+        }
+        match side {
+            Side::Get if !self.items.is_empty() => self.call_getter(),
+            Side::Put if self.room().is_ok() => self.call_putter(),
+            _ => Wakeup::NOBODY,
         }
     }
 
-    /// Puts items in while there is room, and notifies as many getters.
+    /// Takes `waiter` out of its line. If it was notified, passes the notification to the next in line.
+    pub(crate) fn leave(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeup {
+        if self.remove(side, waiter) {
+            Wakeup::NOBODY
+        } else {
+            self.pass_on(side, waiter)
+        }
+    }
+
+    /// Puts items in while there is room, and notifies getters for them.
     pub(crate) fn push_many(&mut self, items: &mut VecDeque<S::Item>) -> (Result<(), NoRoom>, Wakeups) {
         let before = items.len();
         let mut result = Ok(());
@@ -283,12 +335,16 @@ impl<S: Store> State<S> {
                 break;
             }
             if let Some(item) = items.pop_front() {
-                self.items.push(item);
+                self.add(item);
             }
         }
         let put = before - items.len();
-        self.unfinished += put;
-        (result, self.getters.notify(put))
+        let wakeups = if S::WAKES_IN_TURN {
+            self.getters.waiters.notify(put)
+        } else {
+            self.getters.call_many(put, self.items.len())
+        };
+        (result, wakeups)
     }
 
     /// Takes up to `most` items out, adding them to `got`, and notifies as many putters.
@@ -298,47 +354,72 @@ impl<S: Store> State<S> {
         for _ in 0..count {
             got.extend(self.items.pop());
         }
-        self.putters.notify(count)
+        self.call_putters(count)
     }
 
-    /// Lets `take` take items out, and notifies as many putters.
-    pub(crate) fn take_out<R>(&mut self, take: impl FnOnce(&mut S) -> R) -> (R, Wakeups) {
+    /// Lets `take` take items out, and notifies as many putters, even if `take` panics.
+    ///
+    /// # Panics
+    /// `take` added items: these would be no tasks.
+    pub(crate) fn take_out<R>(
+        &mut self,
+        take: impl FnOnce(&mut S) -> R,
+    ) -> (std::thread::Result<R>, Wakeups) {
         let before = self.items.len();
-        let taken = take(&mut self.items);
-        let wakeups = self.putters.notify(before - self.items.len());
-        (taken, wakeups)
+        let taken = catch_unwind(AssertUnwindSafe(|| take(&mut self.items)));
+        let after = self.items.len();
+        assert!(
+            after <= before,
+            "take_out() added items to a queue: only put() does"
+        );
+        (taken, self.call_putters(before - after))
     }
 
     /// Counts one task as done. If it was the last, notifies the joiners.
     #[inline]
     pub(crate) fn finish_one(&mut self) -> Result<Wakeups, TooManyDone> {
         self.unfinished = self.unfinished.checked_sub(1).ok_or(TooManyDone)?;
+        Ok(self.joiners_if_done())
+    }
+
+    /// Notifies the joiners if no task is left.
+    #[inline]
+    fn joiners_if_done(&mut self) -> Wakeups {
         if self.unfinished == 0 && !self.joiners.is_empty() {
-            Ok(self.joiners.notify_all())
+            self.joiners.notify_all()
         } else {
-            Ok(Wakeups::default())
+            Wakeups::default()
         }
+    }
+
+    /// Takes all items out, counts their tasks as done, and notifies putters, and joiners if no task is left.
+    pub(crate) fn clear(&mut self) -> (S, [Wakeups; 2]) {
+        let items = self.items.take();
+        self.unfinished = self.unfinished.saturating_sub(items.len());
+        let putters = self.call_putters(items.len());
+        (items, [self.joiners_if_done(), putters])
     }
 
     /// Stops the queue from taking items. With [`Discard::Items`], returns the items that were in it, and counts their
     /// tasks as done.
-    pub(crate) fn shut_down(&mut self, discard: Discard) -> (Option<S>, [Wakeups; 3]) {
+    pub(crate) fn shut_down(&mut self, discard: Discard) -> (Option<S>, [Wakeups; 4]) {
         if self.mode == Mode::Open {
             self.mode = Mode::ShutDown;
         }
-        let discarded = (discard == Discard::Items).then(|| self.items.take());
-        if let Some(items) = &discarded {
-            self.unfinished = self.unfinished.saturating_sub(items.len());
-        }
-        let joiners = if self.unfinished == 0 {
-            self.joiners.notify_all()
-        } else {
-            Wakeups::default()
+        let (discarded, [joiners, putters]) = match discard {
+            Discard::Nothing => (None, [self.joiners_if_done(), Wakeups::default()]),
+            Discard::Items => {
+                let (items, wakeups) = self.clear();
+                (Some(items), wakeups)
+            }
         };
-        (
-            discarded,
-            [joiners, self.getters.notify_all(), self.putters.notify_all()],
-        )
+        let [getters, more_putters] = self.notify_all();
+        (discarded, [joiners, getters, putters, more_putters])
+    }
+
+    /// Ends the waits for items and for room.
+    fn notify_all(&mut self) -> [Wakeups; 2] {
+        [&mut self.getters, &mut self.putters].map(|line| line.waiters.notify_all())
     }
 
     /// Retires the queue and returns its contents. `None` if it was retired before.
@@ -353,26 +434,24 @@ impl<S: Store> State<S> {
             unfinished: self.unfinished,
             shut_down,
         };
-        let wakeups = [
-            self.joiners.notify_all(),
-            self.getters.notify_all(),
-            self.putters.notify_all(),
-        ];
-        Some((contents, wakeups))
+        let [getters, putters] = self.notify_all();
+        Some((contents, [self.joiners.notify_all(), getters, putters]))
     }
 
     /// Changes the bound, and notifies one putter for each free place.
     pub(crate) fn set_bound(&mut self, bound: usize) -> Wakeups {
         self.limit = limit(bound);
-        let room = self.limit.saturating_sub(self.items.len());
-        self.putters.notify(room)
+        self.call_putters(self.limit.saturating_sub(self.items.len()))
     }
 
     /// Forgets the waiters. Returns their lines, which the caller drops after it releases the lock: a task's waker is
     /// user code.
     pub(crate) fn forget_waiters(&mut self) -> [WaitQueue; 3] {
-        self.notified = 0;
-        [&mut self.getters, &mut self.putters, &mut self.joiners].map(WaitQueue::forget_waiters)
+        [
+            self.getters.forget_waiters(),
+            self.putters.forget_waiters(),
+            self.joiners.forget_waiters(),
+        ]
     }
 }
 

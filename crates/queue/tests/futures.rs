@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use interlock_queue::{Discard, Fifo, GetError, JoinError, PutError, Queue};
+use interlock_queue::{Discard, Fifo, GetError, HostQueue, JoinError, PutError, Queue};
 use interlock_wait::{WaitContext, Wakeups};
 
 /// Wakes the thread that runs the task.
@@ -97,6 +97,44 @@ fn a_put_wakes_the_latest_waker() {
     assert!(last.poll(getting.as_mut()).is_pending());
     queue.put(1).unwrap();
     assert_eq!((first.woken(), last.woken()), (0, 1));
+}
+
+#[test]
+fn a_future_that_is_polled_again_keeps_its_place() {
+    let queue = Queue::<Fifo<u8>>::new(0);
+    let (first, second) = (Arc::new(Counts::default()), Arc::new(Counts::default()));
+    let mut earlier = pin!(queue.get_async());
+    let mut later = pin!(queue.get_async());
+    assert!(first.poll(earlier.as_mut()).is_pending());
+    assert!(second.poll(later.as_mut()).is_pending());
+    // With the same waker, and with another one.
+    assert!(first.poll(earlier.as_mut()).is_pending());
+    let other = Arc::new(Counts::default());
+    assert!(other.poll(earlier.as_mut()).is_pending());
+    queue.put(1).unwrap();
+    assert_eq!((first.woken(), second.woken(), other.woken()), (0, 0, 1));
+}
+
+#[test]
+fn a_future_takes_one_item_however_often_it_is_polled() {
+    let queue = Queue::<Fifo<u8>>::new(2);
+    queue.put(1).unwrap();
+    queue.put(2).unwrap();
+    let counts = Arc::new(Counts::default());
+    let mut getting = pin!(queue.get_async());
+    assert!(!getting.is_terminated());
+    assert_eq!(counts.poll(getting.as_mut()), Poll::Ready(Ok(1)));
+    assert!(getting.is_terminated());
+    assert!(counts.poll(getting.as_mut()).is_pending());
+    assert_eq!(queue.len(), 1);
+    let mut putting = pin!(queue.put_async(3));
+    assert!(counts.poll(putting.as_mut()).is_ready());
+    assert!(counts.poll(putting.as_mut()).is_pending() && putting.is_terminated());
+    assert_eq!((queue.get(), queue.get()), (Ok(2), Ok(3)));
+    let mut joining = pin!(queue.join_async());
+    (0..3).for_each(|_| queue.task_done().unwrap());
+    assert!(counts.poll(joining.as_mut()).is_ready());
+    assert!(counts.poll(joining.as_mut()).is_pending() && joining.is_terminated());
 }
 
 #[test]

@@ -10,10 +10,10 @@ mod model;
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use hosts::Stops;
-use interlock_queue::{Discard, Fifo, GetError, JoinError, PutError, Queue};
+use interlock_queue::{Discard, Fifo, GetError, HostQueue, JoinError, PutError, Queue};
 use interlock_wait::{Deadline, WaitContext, Wakeups};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
@@ -49,6 +49,79 @@ fn as_many_getters_continue_as_items_are_put() {
         let mut got: Vec<_> = getters.map(|getter| getter.join().unwrap().unwrap()).into();
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
+    });
+}
+
+/// Takes an item, and puts it back.
+fn pass_by(queue: &Numbers) {
+    if let Ok(item) = queue.try_get() {
+        queue.put(item).unwrap();
+    }
+}
+
+#[test]
+fn no_getter_sleeps_while_there_is_an_item() {
+    model::check_bounded(3, || {
+        let queue = Arc::new(Numbers::new(0));
+        let getters = [(); 2].map(|()| start(&queue, Numbers::get));
+        queue.put(1).unwrap();
+        pass_by(&queue);
+        queue.put(2).unwrap();
+        for getter in getters {
+            assert!(getter.join().unwrap().is_ok());
+        }
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn no_putter_sleeps_while_there_is_room() {
+    model::check_bounded(3, || {
+        let queue = Arc::new(Numbers::new(1));
+        queue.put(0).unwrap();
+        let putters = [1, 2].map(|item| start(&queue, move |queue| queue.put(item)));
+        assert!(queue.get().is_ok());
+        if queue.try_put(3).is_ok() {
+            assert!(queue.get().is_ok());
+        }
+        assert!(queue.get().is_ok());
+        for putter in putters {
+            assert_eq!(putter.join().unwrap(), Ok(()));
+        }
+    });
+}
+
+/// Counts its wake-ups.
+#[derive(Default)]
+struct Woken(std::sync::atomic::AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_task_that_is_polled_again_is_woken_by_its_last_waker() {
+    model::check(|| {
+        let queue = Arc::new(Numbers::new(0));
+        let woken = std::sync::Arc::new(Woken::default());
+        let last = Waker::from(woken.clone());
+        let mut getting = pin!(queue.get_async());
+        assert!(
+            getting
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+        let putter = start(&queue, |queue| queue.put(1).unwrap());
+        let polled = getting.as_mut().poll(&mut Context::from_waker(&last));
+        putter.join().unwrap();
+        if polled.is_pending() {
+            assert_eq!(woken.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+            let polled = getting.as_mut().poll(&mut Context::from_waker(&last));
+            assert_eq!(polled, Poll::Ready(Ok(1)));
+        }
     });
 }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{Counts, Runs, eventually, ever_later};
 use interlock_queue::{
-    Discard, Fifo, FifoQueue, GetError, JoinError, Lifo, LifoQueue, Priority, PriorityQueue, PutError, Queue,
-    Store, TooManyDone, Traverse,
+    Discard, Fifo, FifoQueue, GetError, HostQueue, JoinError, Lifo, LifoQueue, Priority, PriorityQueue,
+    PutError, Queue, Store, TooManyDone, Traverse,
 };
 use interlock_wait::{Deadline, WaitContext};
 

@@ -175,3 +175,21 @@ fn spin_for(nanos: u32, done: impl Fn() -> bool) -> bool {
         }
     }
 }
+
+/// For how many rounds a thread looks again before it lines up: first after short spins, then after giving way.
+const SPINS: u32 = 4;
+const ROUNDS: u32 = 8;
+
+/// Lets a moment pass, a little longer in each round, for a thread that then looks again, before it lines up and sleeps.
+/// Returns `false` at once after the last round, on a single processor, in a model, and under a scheduler.
+pub(crate) fn pause(round: u32) -> bool {
+    if cfg!(loom) || round >= ROUNDS || processors() == 1 || scheduler().is_some() {
+        return false;
+    }
+    if round < SPINS {
+        (0..1 << round).for_each(|_| std::hint::spin_loop());
+    } else {
+        thread::yield_now();
+    }
+    true
+}

@@ -4,7 +4,11 @@ use std::fmt;
 
 use crate::deadline::Deadline;
 use crate::observer::refuse;
+use crate::spin;
 use crate::wake::Slept;
+
+/// With less time than this an operation does not look again before it waits: giving way may take that long.
+const LEAST_NANOS: u32 = 10_000_000;
 
 /// What hosts the calling thread, such as an interpreter that other threads need while this one sleeps.
 ///
@@ -161,6 +165,13 @@ impl<'a> WaitContext<'a> {
     /// Whether the thread has to look after signals.
     pub(crate) fn hears_signals(&self) -> bool {
         self.host.as_ref().is_some_and(|host| host.hears_signals())
+    }
+
+    /// Lets a moment pass, for an operation that looks again before it lines up. Returns `false` at once if that does not pay:
+    /// after some rounds (the caller counts them, from 0), if little time is left, on a single processor, and for a thread
+    /// with a host, which others may need.
+    pub fn pause(&self, round: u32) -> bool {
+        self.host.is_none() && self.deadline.is_later_than(LEAST_NANOS) && spin::pause(round)
     }
 
     /// Runs one sleep where the host wants it; whether the wait must end.

@@ -125,6 +125,27 @@ impl WaitQueue {
         wakeups
     }
 
+    /// As [`WaitQueue::notify_one`]. Also returns whether a thread is on its way now: none is if a task was notified, or
+    /// only threads that may be in signal handlers.
+    pub fn notify_coming(&mut self) -> (Wakeup, bool) {
+        let mut notified = (Wakeup::NOBODY, false);
+        while let Some(first) = self.pop_first() {
+            let task = first.is_task();
+            let (wakeup, in_handler) = Waiter::notify(first);
+            if !in_handler {
+                notified = (wakeup, !task);
+                break;
+            }
+        }
+        self.tidy();
+        notified
+    }
+
+    fn pop_first(&mut self) -> Option<Arc<Waiter>> {
+        self.line.as_ref()?;
+        self.line().waiters.pop_front()
+    }
+
     /// Notifies all in line.
     pub fn notify_all(&mut self) -> Wakeups {
         self.notify(usize::MAX)

@@ -1,6 +1,7 @@
 //! One wait of one thread or task, and the wake-ups that end it.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use crate::fork;
@@ -9,6 +10,7 @@ use crate::primitive::{Arc, AtomicU32, AtomicU64, Ordering};
 #[cfg(not(loom))]
 use crate::sleep;
 use crate::thread_ident::ThreadIdent;
+use crate::word_lock::WordLock;
 
 /// Its thread is awake, and has not slept yet.
 const WAITING: u32 = 0;
@@ -40,7 +42,8 @@ pub struct Waiter {
     thread: ThreadIdent,
     /// When it took its place in line, if an observer wanted to know: see [`next_sequence`].
     sequence: AtomicU64,
-    task: Option<Waker>,
+    /// For a task: the waker to call, until it is called.
+    task: Option<WordLock<Option<Waker>>>,
     #[cfg(loom)]
     bed: crate::model::Bed,
 }
@@ -67,7 +70,7 @@ impl Waiter {
             notifier: AtomicU64::new(0),
             thread: ThreadIdent::current(),
             sequence: AtomicU64::new(0),
-            task,
+            task: task.map(|waker| WordLock::new(Some(waker))),
             #[cfg(loom)]
             bed: crate::model::Bed::new(),
         })
@@ -93,8 +96,25 @@ impl Waiter {
         self.sequence.load(Ordering::Relaxed)
     }
 
+    /// Sets the waker of a task that was polled again and still waits. A notifier that takes the lock of the queue later
+    /// wakes this one.
+    pub fn set_waker(&self, waker: &Waker) {
+        let Some(task) = &self.task else { return };
+        if task
+            .lock()
+            .as_ref()
+            .is_some_and(|current| current.will_wake(waker))
+        {
+            return;
+        }
+        // Cloned and dropped under no lock: a waker is user code.
+        let new = Some(waker.clone());
+        let old = std::mem::replace(&mut *task.lock(), new);
+        drop(old);
+    }
+
     /// Whether a task waits. A lock cannot be handed to a task.
-    pub(crate) fn is_task(&self) -> bool {
+    pub fn is_task(&self) -> bool {
         self.task.is_some()
     }
 
@@ -113,7 +133,7 @@ impl Waiter {
     }
 
     /// Whether this wait began in this process, not in one that it was forked from.
-    pub(crate) fn is_of_this_process(&self) -> bool {
+    pub fn is_of_this_process(&self) -> bool {
         self.generation == fork::generation()
     }
 
@@ -176,7 +196,10 @@ impl Waiter {
 
     fn wake(&self) {
         match &self.task {
-            Some(task) => task.wake_by_ref(),
+            Some(task) => {
+                let waker = task.lock().take();
+                waker.into_iter().for_each(Waker::wake);
+            }
             #[cfg(not(loom))]
             None => sleep::wake(&self.state),
             #[cfg(loom)]
@@ -205,11 +228,16 @@ impl Wakeup {
 }
 
 impl Drop for Wakeup {
-    /// In `drop`, so that the other wake-ups run even if the waker of a task panics.
+    /// In `drop`, so that the other wake-ups run even if the waker of a task panics. The first panic goes on; those that come
+    /// while it unwinds end here, because they would end the process.
     #[inline]
     fn drop(&mut self) {
         if let Some(waiter) = self.0.take() {
-            waiter.wake();
+            if std::thread::panicking() {
+                let _ = catch_unwind(AssertUnwindSafe(|| waiter.wake()));
+            } else {
+                waiter.wake();
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Waiting for many futures at once: `as_completed()` and `wait()`.
 
 use interlock_pool::Watch;
+use interlock_queue::HostQueue;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;

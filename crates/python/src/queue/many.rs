@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use interlock_queue::{GetError, PutError};
+use interlock_queue::{GetError, HostQueue, PutError};
 use interlock_wait::Deadline;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -1,6 +1,6 @@
 //! The methods of `queue.Queue`, `LifoQueue` and `PriorityQueue`, except those that their Python classes add.
 
-use interlock_queue::{Discard, JoinError};
+use interlock_queue::{Discard, HostQueue, JoinError};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -249,7 +249,7 @@ impl Queue {
 
     fn __clear__(&self, py: Python<'_>) {
         // Dropped here without a lock, because the items may run code that uses this queue.
-        drop(self.engine.get(py).clear());
+        drop(self.engine.get(py).take_items());
         self.callbacks.forget(py);
     }
 }

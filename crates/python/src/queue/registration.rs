@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use interlock_queue::Side;
+use interlock_queue::{HostQueue, Side};
 use interlock_wait::Waiter;
 use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;

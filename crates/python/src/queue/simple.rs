@@ -1,6 +1,6 @@
 //! `queue.SimpleQueue`.
 
-use interlock_queue::{Fifo, GetError, PutError};
+use interlock_queue::{Fifo, GetError, HostQueue, PutError};
 use interlock_wait::Deadline;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyTypeError;
@@ -135,7 +135,7 @@ impl SimpleQueue {
 
     fn __clear__(&self, py: Python<'_>) {
         // Dropped here without a lock, because the items may run code that uses this queue.
-        drop(self.engine.get(py).clear());
+        drop(self.engine.get(py).take_items());
     }
 }
 

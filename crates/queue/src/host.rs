@@ -1,0 +1,338 @@
+//! What hosts and pools do with a queue beside putting and getting: waits that a host can end, waiters of their own, and what
+//! the owner of a queue does.
+
+use std::collections::VecDeque;
+use std::panic::resume_unwind;
+
+use interlock_wait::primitive::Arc;
+use interlock_wait::{
+    RawLock, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeup, Wakeups,
+};
+
+use crate::error::{GetError, JoinError, PutError};
+use crate::queue::Queue;
+use crate::side::Side;
+use crate::state::{Arrival, Contents, NoRoom, PutOutcome, State};
+use crate::store::{Store, Traverse};
+
+/// The operations of a [`Queue`] that are for hosts of threads, such as an interpreter, and for pools of workers.
+pub trait HostQueue<S: Store>: Sized {
+    /// As [`Queue::with_store`], with a raw lock of the caller's choice.
+    fn with_store_in(items: S, bound: usize) -> Self;
+
+    /// Like [`Queue::try_put`], but returns whether a getter was waiting for the item. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, shut down or retired.
+    fn try_put_outcome(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>>;
+
+    /// Like [`HostQueue::try_put_outcome`], but ignores the bound. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is shut down or retired.
+    fn put_unbounded(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>>;
+
+    /// Puts an item in if there is room, for getters that use [`HostQueue::pop_wake_next`], and returns whether there is a
+    /// getter for it. Getters wake one after the other: each wakes the next when it comes, if there is still an item.
+    /// Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, shut down or retired.
+    fn push_wake_one(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>>;
+
+    /// Takes out an item that was put by [`HostQueue::push_wake_one`], if there is one. A getter that uses this method
+    /// waits with [`HostQueue::register_first`] and never gives up. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is empty, or retired.
+    fn pop_wake_next(&self, arrival: Arrival) -> Result<S::Item, GetError>;
+
+    /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The queue stayed full, was shut down or retired, or the host ended the wait; the error returns the item.
+    fn put_with(&self, item: S::Item, context: &mut WaitContext<'_>) -> Result<(), PutError<S::Item>>;
+
+    /// Like [`HostQueue::put_with`], with its errors, but returns whether a getter was waiting. Blocks as that does.
+    ///
+    /// # Errors
+    /// See [`HostQueue::put_with`].
+    fn put_outcome_with(
+        &self,
+        item: S::Item,
+        context: &mut WaitContext<'_>,
+    ) -> Result<PutOutcome, PutError<S::Item>>;
+
+    /// Puts items in, in order, as many at a time as there is room for. Blocks while the queue is full, until `context`
+    /// ends the wait. Items that were put are removed from `items`; the others stay there.
+    ///
+    /// # Errors
+    /// The same as for [`HostQueue::put_with`].
+    fn put_many_with(
+        &self,
+        items: &mut VecDeque<S::Item>,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), PutError<()>>;
+
+    /// Takes an item out. Blocks while the queue is empty, until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The queue stayed empty, is shut down and empty, is retired, or the host ended the wait.
+    fn get_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError>;
+
+    /// Takes out 1 to `most` items (`most` >= 1). Blocks while the queue is empty, until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The same as for [`HostQueue::get_with`].
+    fn get_many_with(&self, most: usize, context: &mut WaitContext<'_>) -> Result<Vec<S::Item>, GetError>;
+
+    /// Waits until the task of every item is done. Blocks until then, or until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The deadline passed, the host ended the wait, or the queue was retired.
+    fn join_with(&self, context: &mut WaitContext<'_>) -> Result<(), JoinError>;
+
+    /// Puts a task's waiter in line on one side, to be notified when the operation is worth trying. If it is worth
+    /// trying now, returns `false` and does nothing. A thread's waiter may stand only in a queue whose getters
+    /// [wake in turn](Store::WAKES_IN_TURN). Never blocks.
+    fn register(&self, side: Side, waiter: &Arc<Waiter>) -> bool;
+
+    /// Like [`HostQueue::register`], but at the head of the line: for getters that are interchangeable. The last one to
+    /// come is the most likely to be awake. Never blocks.
+    fn register_first(&self, side: Side, waiter: &Arc<Waiter>) -> bool;
+
+    /// Takes a registered waiter out of its line. If it was notified, passes the notification to the next. Never blocks.
+    fn unregister(&self, side: Side, waiter: &Arc<Waiter>);
+
+    /// What a thread waits for that calls [`block`](interlock_wait::block()) after [`HostQueue::register`]. All sides of a
+    /// queue have the same number.
+    fn resource(&self, kind: ResourceKind) -> impl Resource + '_;
+
+    /// Retires the queue and returns its contents; `None` if it was retired before. Later puts, gets and joins fail.
+    /// The caller must run the returned wake-ups, which end the waits. Never blocks.
+    fn retire(&self) -> Option<(Contents<S>, [Wakeups; 3])>;
+
+    /// Takes all items out at once and changes nothing else: for an owner that is being destroyed, for which nobody waits.
+    /// Never blocks.
+    fn take_items(&self) -> S;
+
+    /// Lets `take` take items out, notifies as many putters, and returns the result of `take`. It runs under the
+    /// queue's lock and must do nothing else. Never blocks.
+    ///
+    /// # Panics
+    /// `take` panicked (the putters are notified all the same), or added items.
+    fn take_out<R>(&self, take: impl FnOnce(&mut S) -> R) -> R;
+
+    /// Calls `look` with the items, under the queue's lock, and returns its result. `look` must only read. Returns
+    /// `None` without calling it if another thread is using the queue. Never blocks.
+    fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R>;
+
+    /// How many items were put whose task is not done, and how many of them are in the queue, at one moment. Never blocks.
+    fn unfinished_and_len(&self) -> (usize, usize);
+
+    /// Forgets the waiters: for the child of a fork, which has only one thread. Items stay.
+    fn reset_waiters(&self);
+
+    /// Puts an item in if there is room. If a getter waits, the item is reserved for it. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, shut down or retired.
+    fn try_put_reserved(&self, item: S::Item) -> Result<(), PutError<S::Item>>;
+
+    /// Takes out an item that is not reserved for a getter, if there is one. Never blocks.
+    ///
+    /// # Errors
+    /// There is no such item, or the queue is retired.
+    fn try_get_unreserved(&self) -> Result<S::Item, GetError>;
+
+    /// Takes out an item that is not reserved for another getter. Blocks while there is none, until `context` ends the
+    /// wait. While the getter waits, [`HostQueue::try_put_reserved`] can reserve an item for it.
+    ///
+    /// # Errors
+    /// The same as for [`HostQueue::get_with`].
+    fn get_reserved_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError>;
+
+    /// How many items are not reserved for getters at this moment. Never blocks.
+    fn unreserved(&self) -> usize;
+
+    /// Visits each item in place, under the queue's lock. `visit` must only read. If another thread is using the queue,
+    /// returns `false` and visits none. Never blocks.
+    fn try_for_each(&self, visit: &mut dyn FnMut(&S::Item)) -> bool
+    where
+        S: Traverse;
+}
+
+/// Puts an item in, and tells whether a getter was waiting.
+#[inline(always)]
+fn push_telling<S: Store>(state: &mut State<S>, item: S::Item) -> (PutOutcome, Option<Wakeup>) {
+    let outcome = state.put_outcome();
+    (outcome, state.push(item))
+}
+
+impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
+    fn with_store_in(items: S, bound: usize) -> Self {
+        Queue {
+            state: StateLock::new(State::new(items, bound)),
+        }
+    }
+
+    #[inline]
+    fn try_put_outcome(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
+        self.place_in_room(Arrival::Unasked, item, push_telling)
+    }
+
+    fn put_unbounded(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
+        let refuse = |state: &mut State<S>| {
+            state
+                .room()
+                .err()
+                .filter(|reason| !matches!(reason, NoRoom::Full))
+        };
+        self.place(item, refuse, push_telling)
+    }
+
+    #[inline]
+    fn push_wake_one(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
+        self.place_in_room(Arrival::Unasked, item, |state, item| {
+            let (outcome, wakeup) = state.push_wake_one(item);
+            (outcome, Some(wakeup))
+        })
+    }
+
+    #[inline]
+    fn pop_wake_next(&self, arrival: Arrival) -> Result<S::Item, GetError> {
+        let (item, wakeups) = self.state.lock().pop_wake_next(arrival)?;
+        wakeups.into_iter().for_each(Wakeup::run);
+        Ok(item)
+    }
+
+    fn put_with(&self, item: S::Item, context: &mut WaitContext<'_>) -> Result<(), PutError<S::Item>> {
+        self.put_within(item, context)
+    }
+
+    fn put_outcome_with(
+        &self,
+        item: S::Item,
+        context: &mut WaitContext<'_>,
+    ) -> Result<PutOutcome, PutError<S::Item>> {
+        self.place_with(item, context, push_telling)
+    }
+
+    fn put_many_with(
+        &self,
+        items: &mut VecDeque<S::Item>,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), PutError<()>> {
+        let placed = self.persist(Side::Put, context, |arrival| {
+            match self.place_many(arrival, items) {
+                Err(PutError::Full(())) => None,
+                placed => Some(placed),
+            }
+        });
+        match placed {
+            Ok(placed) => placed,
+            Err(Wake::Interrupted) => Err(PutError::Interrupted(())),
+            Err(_) => Err(PutError::Full(())),
+        }
+    }
+
+    fn get_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError> {
+        self.take_with(context)
+    }
+
+    fn get_many_with(&self, most: usize, context: &mut WaitContext<'_>) -> Result<Vec<S::Item>, GetError> {
+        let mut got = vec![self.take_with(context)?];
+        let mut state = self.state.lock();
+        let wakeups = state.pop_many(most.saturating_sub(1), &mut got);
+        drop(state);
+        wakeups.run();
+        Ok(got)
+    }
+
+    fn join_with(&self, context: &mut WaitContext<'_>) -> Result<(), JoinError> {
+        self.wait_for_tasks(context)
+    }
+
+    fn register(&self, side: Side, waiter: &Arc<Waiter>) -> bool {
+        let mut state = self.state.lock();
+        let wait = !state.is_ready(side);
+        if wait {
+            state.line(side).push_back(waiter.clone());
+        }
+        wait
+    }
+
+    fn register_first(&self, side: Side, waiter: &Arc<Waiter>) -> bool {
+        let mut state = self.state.lock();
+        let wait = !state.is_ready(side);
+        if wait {
+            state.line(side).push_front(waiter.clone());
+        }
+        wait
+    }
+
+    fn unregister(&self, side: Side, waiter: &Arc<Waiter>) {
+        let wakeup = self.state.lock().leave(side, waiter);
+        wakeup.run();
+    }
+
+    fn resource(&self, kind: ResourceKind) -> impl Resource + '_ {
+        self.resource_of(kind)
+    }
+
+    fn retire(&self) -> Option<(Contents<S>, [Wakeups; 3])> {
+        self.state.lock().retire()
+    }
+
+    fn take_items(&self) -> S {
+        self.state.lock().items.take()
+    }
+
+    fn take_out<R>(&self, take: impl FnOnce(&mut S) -> R) -> R {
+        let (taken, wakeups) = self.state.lock().take_out(take);
+        wakeups.run();
+        taken.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R> {
+        self.state.try_lock().map(|state| look(&state.items))
+    }
+
+    fn unfinished_and_len(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.unfinished, state.items.len())
+    }
+
+    fn reset_waiters(&self) {
+        let forgotten = self.state.lock().forget_waiters();
+        drop(forgotten);
+    }
+
+    #[inline(always)]
+    fn try_put_reserved(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        self.place_in_room(Arrival::Unasked, item, State::push_reserved)
+    }
+
+    #[inline(always)]
+    fn try_get_unreserved(&self) -> Result<S::Item, GetError> {
+        self.take_unreserved()
+    }
+
+    fn get_reserved_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError> {
+        self.take_reserved(context)
+    }
+
+    fn unreserved(&self) -> usize {
+        self.state.lock().unreserved()
+    }
+
+    fn try_for_each(&self, visit: &mut dyn FnMut(&S::Item)) -> bool
+    where
+        S: Traverse,
+    {
+        self.state
+            .try_lock()
+            .map(|state| state.items.for_each(visit))
+            .is_some()
+    }
+}

@@ -1,0 +1,97 @@
+//! A line of waiters, and how many of those that were notified are still on their way.
+
+use interlock_wait::{WaitQueue, Wakeup, Wakeups, fork};
+
+/// The waiters for items, or for room.
+///
+/// A thread that was notified is *coming* until it says that it has [arrived](Line::arrive), which it does in the step in
+/// which it tries again, or leaves. A coming thread takes one item, or uses room for one, in any case. So nobody else is
+/// notified on account of that one: under load a thread needs a while to come, and others have taken many items by then.
+///
+/// A task that was notified is not coming: when it is polled is up to its executor.
+pub(crate) struct Line {
+    pub(crate) waiters: WaitQueue,
+    coming: usize,
+    /// The process in which they are coming: in the child of a fork they do not exist.
+    generation: u32,
+}
+
+impl Line {
+    pub(crate) const fn new() -> Self {
+        Line {
+            waiters: WaitQueue::new(),
+            coming: 0,
+            generation: 0,
+        }
+    }
+
+    /// Whether there never was a waiter. Costs less than [`Line::is_empty`].
+    #[inline(always)]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.waiters.is_unused()
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiters.is_empty()
+    }
+
+    /// How many notified threads have not arrived.
+    #[inline(always)]
+    pub(crate) fn coming(&self) -> usize {
+        if self.coming == 0 || self.generation != fork::generation() {
+            0
+        } else {
+            self.coming
+        }
+    }
+
+    /// Counts a notified thread that the caller has taken out of the line, or is about to.
+    pub(crate) fn expect_one(&mut self) {
+        self.coming = self.coming() + 1;
+        self.generation = fork::generation();
+    }
+
+    /// A notified thread has come. One that was not counted (it was in a signal handler, or all were notified) may call this
+    /// too: then the count is lower than the truth, which costs a vain notification at most.
+    #[inline]
+    pub(crate) fn arrive(&mut self) {
+        self.coming = self.coming().saturating_sub(1);
+    }
+
+    /// Notifies the first in line, unless a thread is coming for each of `ready` items or places.
+    #[inline]
+    pub(crate) fn call(&mut self, ready: usize) -> Wakeup {
+        if self.waiters.is_unused() || self.coming() >= ready {
+            return Wakeup::NOBODY;
+        }
+        let (wakeup, comes) = self.waiters.notify_coming();
+        if comes {
+            self.expect_one();
+        }
+        wakeup
+    }
+
+    /// Notifies one in line for each of `count` new ones among `ready` items or places, as [`Line::call`] does.
+    pub(crate) fn call_many(&mut self, count: usize, ready: usize) -> Wakeups {
+        let mut wakeups = Wakeups::default();
+        for _ in 0..count.min(self.waiters.len()) {
+            if self.coming() >= ready {
+                break;
+            }
+            wakeups.push(self.call(ready));
+        }
+        wakeups
+    }
+
+    /// Takes all waiters out without notifying them. The caller drops them under no lock.
+    pub(crate) fn forget_waiters(&mut self) -> WaitQueue {
+        self.coming = 0;
+        self.waiters.forget_waiters()
+    }
+}
+
+/// Runs wake-ups one after the other. If one panics, the others run while it unwinds.
+pub(crate) fn run_all(wakeups: impl IntoIterator<Item = Wakeups>) {
+    wakeups.into_iter().for_each(Wakeups::run);
+}

@@ -1,0 +1,195 @@
+//! How operations try, and wait in line until another try is worth it.
+
+use interlock_wait::{RawLock, WaitContext, Waiter, Wake, Wakeup, block};
+
+use crate::error::{GetError, JoinError, PutError};
+use crate::queue::Queue;
+use crate::side::Side;
+use crate::state::{Arrival, Mode, NoRoom, State};
+use crate::store::Store;
+
+impl<S: Store, L: RawLock> Queue<S, L> {
+    /// Puts an item in by `push`, unless `refuse` has a reason not to. Every put takes this way.
+    #[inline(always)]
+    pub(crate) fn place<R>(
+        &self,
+        item: S::Item,
+        refuse: impl FnOnce(&mut State<S>) -> Option<NoRoom>,
+        push: impl FnOnce(&mut State<S>, S::Item) -> (R, Option<Wakeup>),
+    ) -> Result<R, PutError<S::Item>> {
+        let mut state = self.state.lock();
+        if let Some(reason) = refuse(&mut state) {
+            drop(state);
+            return Err(reason.with(item));
+        }
+        let (outcome, wakeup) = push(&mut state, item);
+        drop(state);
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
+        Ok(outcome)
+    }
+
+    /// Puts an item in by `push` if there is room.
+    #[inline(always)]
+    pub(crate) fn place_in_room<R>(
+        &self,
+        arrival: Arrival,
+        item: S::Item,
+        push: impl FnOnce(&mut State<S>, S::Item) -> (R, Option<Wakeup>),
+    ) -> Result<R, PutError<S::Item>> {
+        let refuse = |state: &mut State<S>| {
+            state.putter_arrives(arrival);
+            state.room().err()
+        };
+        self.place(item, refuse, push)
+    }
+
+    /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
+    pub(crate) fn put_within(
+        &self,
+        item: S::Item,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), PutError<S::Item>> {
+        self.place_with(item, context, |state, item| ((), state.push(item)))
+    }
+
+    /// Puts an item in by `push`. Blocks while the queue is full, until `context` ends the wait.
+    pub(crate) fn place_with<R>(
+        &self,
+        item: S::Item,
+        context: &mut WaitContext<'_>,
+        push: impl Fn(&mut State<S>, S::Item) -> (R, Option<Wakeup>),
+    ) -> Result<R, PutError<S::Item>> {
+        let mut kept = Some(item);
+        let placed = self.persist(Side::Put, context, |arrival| {
+            match self.place_in_room(arrival, kept.take()?, &push) {
+                Err(PutError::Full(refused)) => {
+                    kept = Some(refused);
+                    None
+                }
+                placed => Some(placed),
+            }
+        });
+        match (placed, kept) {
+            (Ok(placed), _) => placed,
+            (Err(Wake::Interrupted), Some(item)) => Err(PutError::Interrupted(item)),
+            (Err(_), Some(item)) => Err(PutError::Full(item)),
+            (Err(_), None) => unreachable!("an item that was not put is kept"),
+        }
+    }
+
+    /// Takes an item out.
+    #[inline(always)]
+    pub(crate) fn take(&self, arrival: Arrival) -> Result<S::Item, GetError> {
+        let (item, wakeup) = self.state.lock().pop(arrival)?;
+        if let Some(wakeup) = wakeup {
+            wakeup.run();
+        }
+        Ok(item)
+    }
+
+    /// Takes an item out. Blocks while the queue is empty, until `context` ends the wait.
+    pub(crate) fn take_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError> {
+        let taken = self.persist(Side::Get, context, |arrival| match self.take(arrival) {
+            Err(GetError::Empty) => None,
+            taken => Some(taken),
+        });
+        match taken {
+            Ok(taken) => taken,
+            Err(Wake::Interrupted) => Err(GetError::Interrupted),
+            Err(_) => Err(GetError::Empty),
+        }
+    }
+
+    /// Waits until the task of every item is done, or until `context` ends the wait.
+    pub(crate) fn wait_for_tasks(&self, context: &mut WaitContext<'_>) -> Result<(), JoinError> {
+        let joined = self.persist(Side::Join, context, |_| self.state.lock().joined());
+        match joined {
+            Ok(joined) => joined,
+            Err(Wake::Interrupted) => Err(JoinError::Interrupted),
+            Err(_) => Err(JoinError::TimedOut),
+        }
+    }
+
+    /// Tries until `attempt` has a result, and waits in between. `Err` says how the wait ended without one.
+    pub(crate) fn persist<R>(
+        &self,
+        side: Side,
+        context: &mut WaitContext<'_>,
+        mut attempt: impl FnMut(Arrival) -> Option<R>,
+    ) -> Result<R, Wake> {
+        let mut arrival = Arrival::Unasked;
+        let mut round = 0;
+        loop {
+            if let Some(result) = attempt(arrival) {
+                return Ok(result);
+            }
+            arrival = Arrival::Unasked;
+            // Several items may have come by then, or several places: to take them in one go is cheaper than to be woken.
+            if side != Side::Join && context.pause(round) {
+                round += 1;
+                continue;
+            }
+            match self.wait(side, context) {
+                None => {}
+                Some(Wake::Notified) => arrival = Arrival::Notified,
+                Some(Wake::TimedOut) => return attempt(arrival).ok_or(Wake::TimedOut),
+                Some(Wake::Interrupted) => return Err(Wake::Interrupted),
+            }
+        }
+    }
+
+    /// Lines up on one side, and blocks until notified or until `context` ends the wait. `None` if there is no need to
+    /// wait. `Notified` means only that another try is worth it, which has to say that the thread has arrived.
+    #[cold]
+    fn wait(&self, side: Side, context: &mut WaitContext<'_>) -> Option<Wake> {
+        let waiter = Waiter::thread();
+        let mut state = self.state.lock();
+        if state.is_ready(side) {
+            return None;
+        }
+        state.line(side).push_back(waiter.clone());
+        drop(state);
+        let leave = || {
+            let wakeup = self.state.lock().leave(side, &waiter);
+            wakeup.run();
+        };
+        let wake = block(&waiter, &self.resource_of(side.kind()), context, leave);
+        // A thread that was notified at its deadline comes, too. One that is interrupted passes its notification on.
+        let comes = match wake {
+            Wake::Notified => true,
+            Wake::TimedOut => !self.state.lock().remove(side, &waiter),
+            Wake::Interrupted => {
+                leave();
+                return Some(wake);
+            }
+        };
+        Some(if comes { Wake::Notified } else { wake })
+    }
+
+    /// Puts items in while there is room.
+    pub(crate) fn place_many(
+        &self,
+        arrival: Arrival,
+        items: &mut std::collections::VecDeque<S::Item>,
+    ) -> Result<(), PutError<()>> {
+        let mut state = self.state.lock();
+        state.putter_arrives(arrival);
+        let (result, wakeups) = state.push_many(items);
+        drop(state);
+        wakeups.run();
+        result.map_err(|reason| reason.with(()))
+    }
+}
+
+impl<S: Store> State<S> {
+    /// The result of a join, if it has one.
+    pub(crate) fn joined(&self) -> Option<Result<(), JoinError>> {
+        match self.mode {
+            Mode::Retired => Some(Err(JoinError::Retired)),
+            _ if self.unfinished == 0 => Some(Ok(())),
+            _ => None,
+        }
+    }
+}

@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(not(loom))]
+mod chain;
 mod core;
 mod delay_queue;
 #[cfg(not(loom))]
@@ -17,6 +19,10 @@ mod listeners;
 #[cfg(not(loom))]
 mod mapped;
 mod outcome;
+#[cfg(not(loom))]
+mod packet;
+#[cfg(not(loom))]
+mod panics;
 mod priority_buckets;
 mod reorder_buffer;
 mod step;
@@ -42,7 +48,7 @@ pub use table::Stats;
 #[cfg(not(loom))]
 pub use task::Task;
 #[cfg(not(loom))]
-pub use task_error::{Panic, SubmitError, TaskError};
+pub use task_error::{JoinError, Panic, SubmitError, TaskError};
 #[cfg(not(loom))]
 pub use thread_pool::{At, Builder, ThreadPool};
 pub use workers::{Growth, Runner, Running, Started, WorkerToken};

@@ -18,6 +18,8 @@ pub enum TaskError {
     Taken,
     /// An observer refused the wait for it. The task goes on.
     Refused,
+    /// The calling worker runs too many tasks, one within the other, each of which waits for the next. The task goes on.
+    TooDeep,
 }
 
 impl fmt::Display for TaskError {
@@ -28,6 +30,9 @@ impl fmt::Display for TaskError {
             TaskError::Forked => f.write_str("the task is run by the process that this one was forked from"),
             TaskError::Taken => f.write_str("the result of the task was taken before"),
             TaskError::Refused => f.write_str("an observer refused the wait for the task"),
+            TaskError::TooDeep => {
+                f.write_str("tasks that wait for tasks of their own pool are nested too deep")
+            }
         }
     }
 }
@@ -76,6 +81,30 @@ impl fmt::Debug for Panic {
         f.debug_tuple("Panic").field(&self.message).finish()
     }
 }
+
+/// Why the end of a pool was not reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// A task or worker was still there at the deadline.
+    TimedOut,
+    /// The caller is a task of the pool, so it would wait for itself. The pool was not shut down.
+    OwnTask,
+    /// An observer refused the wait.
+    Refused,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            JoinError::TimedOut => "the pool had not ended at the deadline",
+            JoinError::OwnTask => "a task of the pool cannot wait for the end of the pool",
+            JoinError::Refused => "an observer refused the wait for the end of the pool",
+        })
+    }
+}
+
+impl error::Error for JoinError {}
 
 /// Why a pool did not accept a task. The function comes back.
 pub enum SubmitError<F> {

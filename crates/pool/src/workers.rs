@@ -115,7 +115,12 @@ impl<L: RawLock> std::fmt::Debug for Running<'_, L> {
     }
 }
 
-impl<L: RawLock> Running<'_, L> {
+impl<'a, L: RawLock> Running<'a, L> {
+    #[inline]
+    pub(crate) fn new(table: &'a StateLock<Table, L>) -> Self {
+        Running { table: Some(table) }
+    }
+
     /// Counts the task as done.
     #[inline]
     pub fn succeed(self) {
@@ -326,8 +331,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
                 Ok(work) => work,
                 Err(end) => return Ok(end),
             };
-            let table = Some(&*self.table);
-            runner.run(work, Running { table })?;
+            runner.run(work, Running::new(&self.table))?;
         }
     }
 

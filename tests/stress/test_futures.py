@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError, InvalidStateError
 from contextlib import suppress
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -219,3 +221,19 @@ def test_the_memory_of_a_bounded_executor_is_flat() -> None:
             peaks.append(run(TASKS))
         assert peaks[-1] - peaks[-2] < 4096, f"{peaks} KiB"
     assert pool.stats().waiting == 0
+
+
+def _calls(future: Future) -> Callable[[Future], object]:
+    return lambda done: future.set_result(done)
+
+
+@pytest.mark.parametrize(
+    "ends", [lambda future: future.set_result, _calls, lambda future: partial(future.set_result)]
+)
+def test_a_chain_of_callbacks_of_any_length(ends: Callable[[Future], Callable[[Future], object]]) -> None:
+    """Each future ends the next one. The standard library's RecursionError ends such a chain after some hundred."""
+    futures = [Future() for _ in range(1_000_000)]
+    for one, other in pairwise(futures):
+        one.add_done_callback(ends(other))
+    futures[0].set_result(None)
+    assert all(future.done() for future in futures)

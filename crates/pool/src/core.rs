@@ -11,7 +11,6 @@ use interlock_wait::{RawLock, RawWordLock, StateLock, WaitContext, Waiter, Wake,
 
 use crate::priority_buckets::PriorityBuckets;
 use crate::table::{Ended, Stats, Table, end};
-use crate::workers::Running;
 
 /// The core of a pool of workers. A piece of work is a `W`.
 ///
@@ -148,13 +147,6 @@ impl<W, L: RawLock> PoolCore<W, L> {
         let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
         end(&self.table, Table::drop_one);
         Some(task)
-    }
-
-    /// Takes the task out for which `matches` is true, if it still waits, for the calling worker to run. Notifies a thread
-    /// that waits for room. `matches` is called under a lock, and must only read. Never blocks.
-    pub fn take_to_run(&self, matches: impl FnMut(&W) -> bool) -> Option<(W, Running<'_, L>)> {
-        let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
-        Some((task, Running::new(&self.table)))
     }
 
     /// Ends the engine's part in the pool, for good: its tasks come out. The caller must run the wake-ups. Never blocks.

@@ -4,15 +4,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use interlock_os::thread;
 use interlock_queue::{GetError, PutError, PutOutcome};
-use interlock_wait::primitive::global::{AtomicU32, AtomicU64, Ordering};
+use interlock_wait::primitive::global::{AtomicU32, Ordering};
 use interlock_wait::{Deadline, Interest, RawWordLock, ThreadId, TraceEvent, fork, observes, report, spawn};
 
 use crate::core::PoolCore;
-use crate::packet::{Home, Work};
 use crate::panics::Panics;
 use crate::step::{set_worker, step};
 use crate::table::Stats;
@@ -20,7 +19,7 @@ use crate::task_error::SubmitError;
 use crate::workers::{Growth, Runner, Running, Started, WorkerToken};
 
 /// The numbers of pools. 0 is none.
-static NUMBERS: AtomicU64 = AtomicU64::new(1);
+static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
 /// How many tasks a worker runs at most within tasks that wait for them. A thread's stack has room for so many.
 const MOST_NESTED: u32 = 64;
@@ -41,12 +40,36 @@ fn own_pool() -> Option<Arc<Inner>> {
     })
 }
 
+/// The pool that a task was submitted to.
+#[derive(Default)]
+pub(crate) struct Home {
+    /// Its number; 0 for a task that no pool runs.
+    pub(crate) pool: u32,
+    /// The pool itself, if its submitters wait for room.
+    pub(crate) place: Option<Weak<Inner>>,
+}
+
+/// The side of a task that its pool sees.
+pub(crate) trait Work: Send + Sync {
+    /// Begins with it. Returns `false` if it is not to be run. The caller makes this a step.
+    fn begin(&self) -> bool;
+
+    /// Runs it after it was begun with, and counts it by `running`.
+    fn run(&self, running: Running<'_>);
+
+    /// Cancels it after it was taken out of the queue.
+    fn cancel(&self) -> bool;
+
+    /// Gives it up: it is run in the parent process.
+    fn abandon(&self);
+}
+
 /// A task was not run by the worker that waits for it, because too many are nested.
 pub(crate) struct NotHelped;
 
 /// Runs the task for which `matches` is true, if it waits in the pool with this number and the calling thread is a worker of
 /// that pool.
-pub(crate) fn help(pool: u64, matches: impl FnMut(&Arc<dyn Work>) -> bool) -> Result<(), NotHelped> {
+pub(crate) fn help(pool: u32, matches: impl FnMut(&Arc<dyn Work>) -> bool) -> Result<(), NotHelped> {
     let Some(own) = own_pool().filter(|own| own.number == pool) else {
         return Ok(());
     };
@@ -87,7 +110,7 @@ pub(crate) struct Inner {
     name: String,
     stack_size: usize,
     /// A number that no other pool has.
-    number: u64,
+    number: u32,
     /// Whether submitters wait for room.
     is_bounded: bool,
     /// One more than the generation of the process in which the pool has, or had, a worker for certain; 0 if it never had

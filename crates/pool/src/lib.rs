@@ -9,10 +9,10 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
-#[cfg(not(loom))]
-mod chain;
 mod core;
 mod delay_queue;
+#[cfg(not(loom))]
+mod end;
 #[cfg(not(loom))]
 mod inner;
 mod listeners;

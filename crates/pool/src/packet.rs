@@ -3,79 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
-use interlock_wait::{WordLock, fork};
+use interlock_wait::WordLock;
 
-use crate::chain::{self, Callback, Link, call_all, link};
-use crate::inner::{self, Inner, NotHelped};
-use crate::outcome::{Due, Outcome, Phase};
+use crate::end::{Callback, End, Link, call_all};
+use crate::inner::{self, Home, NotHelped, Work};
+use crate::outcome::Due;
 use crate::panics::Panics;
 use crate::step::step;
-use crate::task_error::{Panic, TaskError};
+use crate::task_error::Panic;
 use crate::workers::Running;
-
-/// The outcome of a task, and the process that it belongs to.
-pub(crate) struct End<T> {
-    pub(crate) outcome: Outcome<Result<T, Panic>, Callback<T>>,
-    generation: u32,
-}
-
-impl<T> End<T> {
-    /// Whether the task belongs to the process that this one was forked from: it does not end here.
-    pub(crate) fn is_foreign(&self) -> bool {
-        self.generation != fork::generation()
-    }
-
-    pub(crate) fn is_done(&self) -> bool {
-        step(|| self.outcome.phase().is_done())
-    }
-
-    /// Takes the result out. `None` if the task is not done.
-    pub(crate) fn take(&self) -> Option<Result<T, TaskError>> {
-        match step(|| self.outcome.take_value()) {
-            Some(Ok(value)) => Some(Ok(value)),
-            Some(Err(panic)) => Some(Err(TaskError::Panicked(panic))),
-            None => self.why_none().map(Err),
-        }
-    }
-
-    /// Why there is no result, if there will never be one.
-    #[cold]
-    fn why_none(&self) -> Option<TaskError> {
-        match step(|| self.outcome.phase()) {
-            phase if phase.is_cancelled() => Some(TaskError::Cancelled),
-            // It came after the caller looked, and the next look finds it; or it was taken.
-            Phase::Finished if step(|| self.outcome.value(|_| ())).is_some() => None,
-            Phase::Finished => Some(TaskError::Taken),
-            _ if self.is_foreign() => Some(TaskError::Forked),
-            _ => None,
-        }
-    }
-
-    /// Registers a callback, or calls it now if the task is done or belongs to the parent process.
-    pub(crate) fn listen(&self, callback: Callback<T>) {
-        let refused = if self.is_foreign() {
-            Some(callback)
-        } else {
-            step(|| self.outcome.listen(callback))
-                .err()
-                .map(|(_, callback)| callback)
-        };
-        if let Some(callback) = refused {
-            let mut panics = Panics::NONE;
-            chain::call(self, callback, &mut panics);
-            panics.resume();
-        }
-    }
-}
-
-/// The pool that a task was submitted to.
-#[derive(Default)]
-pub(crate) struct Home {
-    /// Its number; 0 for a task that no pool runs.
-    pub(crate) pool: u64,
-    /// The pool itself, if its submitters wait for room.
-    pub(crate) place: Option<Weak<Inner>>,
-}
 
 /// A task in one allocation: its function and its outcome.
 pub(crate) struct Packet<F, T> {
@@ -89,10 +25,7 @@ impl<F, T> Packet<F, T> {
     pub(crate) fn new(function: F, home: Home) -> Self {
         Packet {
             function: WordLock::new(Some(function)),
-            end: End {
-                outcome: Outcome::new(),
-                generation: fork::generation(),
-            },
+            end: End::new(),
             home,
         }
     }
@@ -159,6 +92,33 @@ impl<F, T> Packet<F, T> {
     }
 }
 
+struct Callbacks<F, T, I> {
+    packet: Arc<Packet<F, T>>,
+    next: Option<Callback<T>>,
+    others: I,
+}
+
+impl<F, T, I: Iterator<Item = Callback<T>>> Link for Callbacks<F, T, I> {
+    fn call_next(&mut self) -> Option<Box<dyn Link>> {
+        let next = std::mem::replace(&mut self.next, self.others.next());
+        next.and_then(|callback| callback(self.packet.end()))
+    }
+
+    fn is_over(&self) -> bool {
+        self.next.is_none()
+    }
+}
+
+/// The callbacks that are due for the task of `packet`. `None` if there are none.
+pub(crate) fn link<F: 'static, T: 'static>(
+    packet: Arc<Packet<F, T>>,
+    due: Due<Callback<T>>,
+) -> Option<Box<dyn Link>> {
+    let mut others = due.callbacks();
+    let next = Some(others.next()?);
+    Some(Box::new(Callbacks { packet, next, others }))
+}
+
 impl<F: 'static, T: 'static> Packet<F, T> {
     /// Runs a continuation, unless it was cancelled, with the result that it waited for. Returns what became due.
     pub(crate) fn go_on<A>(self: Arc<Self>, argument: A) -> Option<Box<dyn Link>>
@@ -179,21 +139,6 @@ impl<F: 'static, T: 'static> Packet<F, T> {
     }
 }
 
-/// The side of a task that its pool sees.
-pub(crate) trait Work: Send + Sync {
-    /// Begins with it. Returns `false` if it is not to be run. The caller makes this a step.
-    fn begin(&self) -> bool;
-
-    /// Runs it after it was begun with, and counts it by `running`.
-    fn run(&self, running: Running<'_>);
-
-    /// Cancels it after it was taken out of the queue.
-    fn cancel(&self) -> bool;
-
-    /// Gives it up: it is run in the parent process.
-    fn abandon(&self);
-}
-
 impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
     fn begin(&self) -> bool {
         Packet::begin(self)
@@ -209,7 +154,8 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
                 running.succeed();
             }
         };
-        if let Some(due) = self.run_with(|function| function(), count) {
+        let due = self.run_with(|function| function(), count);
+        if let Some(due) = due.filter(|due| !due.is_empty()) {
             let mut panics = Panics::NONE;
             call_all(&self.end, due, &mut panics);
             // They are code of the program that no caller waits for: a waker, or the drop of a value without a handle.

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use interlock_wait::{Deadline, WaitContext, WordLock};
 
-use crate::inner::NotHelped;
+use crate::inner::{Home, NotHelped};
 use crate::outcome::Waited;
-use crate::packet::{Ends, Help, Home, Packet};
+use crate::packet::{Ends, Help, Packet};
 use crate::step::{is_worker, step};
 use crate::task_error::TaskError;
 
@@ -33,7 +33,14 @@ use crate::task_error::TaskError;
 /// ```
 pub struct Task<T> {
     ends: Arc<dyn Ends<T>>,
-    /// The task of a pool at the beginning of the chain, if this is a continuation.
+    /// Apart, because there are many handles, and few have it.
+    extras: Option<Box<Extras>>,
+}
+
+/// What only some handles have.
+#[derive(Default)]
+struct Extras {
+    /// The task of a pool at the beginning of the chain, if this one is a continuation.
     root: Option<Arc<dyn Help>>,
     /// The waker of the last poll, once there was one.
     waker: Option<Arc<WordLock<Option<Waker>>>>,
@@ -43,8 +50,7 @@ impl<T: Send + 'static> Task<T> {
     pub(crate) fn of<F: Send + 'static>(packet: Arc<Packet<F, T>>) -> Self {
         Task {
             ends: packet,
-            root: None,
-            waker: None,
+            extras: None,
         }
     }
 
@@ -57,7 +63,16 @@ impl<T: Send + 'static> Task<T> {
     /// # Errors
     /// The task was cancelled; it panicked; it belongs to the process that this one was forked from. Or an observer refused
     /// the wait; or tasks that wait for each other in this way are nested too deep on the calling worker.
+    #[inline]
     pub fn result(self) -> Result<T, TaskError> {
+        if let Some(result) = self.ends.end().take_value() {
+            return result;
+        }
+        self.wait_for_result()
+    }
+
+    #[cold]
+    fn wait_for_result(self) -> Result<T, TaskError> {
         self.help()?;
         loop {
             let refused = self.wait_with(&mut WaitContext::endless()) == Waited::Interrupted;
@@ -92,10 +107,8 @@ impl<T: Send + 'static> Task<T> {
         if !is_worker() || self.is_done() {
             return Ok(());
         }
-        let helped = match &self.root {
-            Some(root) => root.help(),
-            None => self.ends.help(),
-        };
+        let root = self.extras.as_ref().and_then(|extras| extras.root.as_ref());
+        let helped = root.map_or_else(|| self.ends.help(), |root| root.help());
         helped.map_err(|NotHelped| TaskError::TooDeep)
     }
 
@@ -137,10 +150,12 @@ impl<T: Send + 'static> Task<T> {
         self.ends
             .end()
             .listen(Box::new(move |end| its.go_on(end.take()?)));
+        let mut extras = self.extras.unwrap_or_default();
+        extras.root.get_or_insert(self.ends);
+        extras.waker = None;
         Task {
-            root: Some(self.root.unwrap_or(self.ends)),
             ends: packet,
-            waker: None,
+            extras: Some(extras),
         }
     }
 }
@@ -152,8 +167,9 @@ impl<T: Send + 'static> Future for Task<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_done() {
             let this = &mut *self;
-            let first = this.waker.is_none();
-            let slot = this.waker.get_or_insert_default();
+            let extras = this.extras.get_or_insert_default();
+            let first = extras.waker.is_none();
+            let slot = extras.waker.get_or_insert_default();
             let latest = Some(context.waker().clone());
             let earlier = step(|| std::mem::replace(&mut *slot.lock(), latest));
             drop(earlier);

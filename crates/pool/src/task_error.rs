@@ -40,7 +40,10 @@ impl fmt::Display for TaskError {
 impl error::Error for TaskError {}
 
 /// The panic of a task.
-pub struct Panic {
+pub struct Panic(Box<Parts>);
+
+/// Apart, because there are many tasks, and few of them panic.
+struct Parts {
     message: Box<str>,
     /// Under a lock only to make it [`Sync`].
     payload: WordLock<Option<Box<dyn Any + Send>>>,
@@ -53,21 +56,21 @@ impl Panic {
             (_, Some(message)) => message.as_str().into(),
             _ => "a value that is not a text".into(),
         };
-        Panic {
+        Panic(Box::new(Parts {
             message,
             payload: WordLock::new(Some(payload)),
-        }
+        }))
     }
 
     /// The message of the panic.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The value that the task panicked with.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        let payload = self.payload.lock().take();
-        payload.unwrap_or_else(|| Box::new(self.message))
+        let payload = self.0.payload.lock().take();
+        payload.unwrap_or_else(|| Box::new(self.0.message))
     }
 
     /// Resumes the panic on the calling thread.
@@ -78,7 +81,7 @@ impl Panic {
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message).finish()
+        f.debug_tuple("Panic").field(&self.message()).finish()
     }
 }
 

@@ -318,6 +318,13 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
+    /// Takes the task out for which `matches` is true, if it still waits, for the calling worker to run. Notifies a thread
+    /// that waits for room. `matches` is called under a lock, and must only read. Never blocks.
+    pub fn take_to_run(&self, matches: impl FnMut(&W) -> bool) -> Option<(W, Running<'_, L>)> {
+        let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
+        Some((task, Running::new(&self.table)))
+    }
+
     /// The loop of a worker: takes tasks and runs them until there will be no more. Returns the reason. Blocks while there
     /// is none.
     ///

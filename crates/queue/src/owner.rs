@@ -3,10 +3,25 @@
 use interlock_wait::{RawLock, Wakeups};
 
 use crate::queue::Queue;
+use crate::side::Side;
 use crate::state::Contents;
 use crate::store::{Store, Traverse};
 
 impl<S: Store, L: RawLock> Queue<S, L> {
+    /// Counts the caller as a getter that was notified and is on its way, if the queue is empty and there is no other: then no
+    /// put wakes one. Returns whether it counts. Such a getter looks at [`Queue::is_worth_a_look`] for a while, without being in
+    /// line, and then comes with [`Arrival::Notified`](crate::Arrival::Notified), whatever it saw. Never blocks.
+    pub fn watch_wake_next(&self) -> bool {
+        self.state.lock().count_as_notified()
+    }
+
+    /// Whether a getter would find an item, or the end of the queue. If another thread uses the queue, the answer is no. Never
+    /// blocks.
+    pub fn is_worth_a_look(&self) -> bool {
+        let state = self.state.try_lock();
+        state.is_some_and(|state| state.is_ready(Side::Get))
+    }
+
     /// Retires the queue and returns its contents; `None` if it was retired before. Later puts, gets and joins fail.
     /// The caller must run the returned wake-ups, which end the waits. Never blocks.
     pub fn retire(&self) -> Option<(Contents<S>, [Wakeups; 3])> {

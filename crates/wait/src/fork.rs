@@ -78,10 +78,10 @@ impl Seat {
     #[inline]
     fn go_in(&self) {
         loop {
-            // SeqCst, this and the load: either this thread sees that another one forks, or that one sees this one inside.
+            // SeqCst pairs with that of `before`, and so does the load: either this thread sees that another one forks, or that one sees this one inside.
             // Of two threads that both write first and read then, one at least sees the other.
             self.is_inside.swap(true, Ordering::SeqCst);
-            // SeqCst: see above. It also pairs with the Release in `after`: a fork is over.
+            // SeqCst: see above; it also pairs with the Release in `after`: a fork is over.
             if GATE.load(Ordering::SeqCst) < FORK {
                 return;
             }
@@ -225,14 +225,14 @@ fn own_count() -> u32 {
 }
 
 extern "C" fn before() {
-    // SeqCst: see `Seat::go_in`.
+    // SeqCst pairs with that of `Seat::go_in`.
     GATE.fetch_add(FORK, Ordering::SeqCst);
     // Acquire pairs with the Release in `go_out_without_seat`.
     while GATE.load(Ordering::Acquire) % FORK > own_count() {
         thread::yield_now();
     }
     for seat in Seat::all().filter(|seat| !is_own(seat)) {
-        // SeqCst: see `Seat::go_in`. It also pairs with the Release in `Leave`.
+        // SeqCst pairs with that of `Seat::go_in`, and with the Release in `Leave`.
         while seat.is_inside.load(Ordering::SeqCst) {
             thread::yield_now();
         }

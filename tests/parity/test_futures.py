@@ -331,3 +331,23 @@ def test_replaced_parts_are_used() -> None:
         x.set_result(1)
         x.result(), len(seen), x._done_callbacks == [seen.append], isinstance(x._condition, threading.Condition)
     """)
+
+
+def test_a_future_that_is_ended_in_a_callback_calls_its_own_first(impl: Implementation) -> None:
+    """Also where such calls nest deep."""
+    futures = [impl.futures.Future() for _ in range(100)]
+    seen: list[Any] = []
+
+    def end(number: int) -> None:
+        seen.append(number)
+        if number + 1 < len(futures):
+            futures[number + 1].set_result(None)
+        seen.append(-number)
+
+    for number, future in enumerate(futures):
+        future.add_done_callback(lambda _, number=number: end(number))
+        future.add_done_callback(lambda _, number=number: seen.append(f"second of {number}"))
+    futures[0].set_result(None)
+    deepest = len(futures) - 1
+    back = [what for number in range(deepest, -1, -1) for what in (-number, f"second of {number}")]
+    assert seen == [*range(deepest + 1), *back]

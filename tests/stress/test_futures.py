@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError, InvalidStateError
 from contextlib import suppress
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -219,3 +221,23 @@ def test_the_memory_of_a_bounded_executor_is_flat() -> None:
             peaks.append(run(TASKS))
         assert peaks[-1] - peaks[-2] < 4096, f"{peaks} KiB"
     assert pool.stats().waiting == 0
+
+
+def _set(future: Future, done: Future) -> None:
+    future.set_result(done)
+
+
+@pytest.mark.parametrize(
+    ("end", "length"),
+    [(lambda future: future.set_result, 1_000_000), (lambda future: partial(_set, future), 100_000)],
+    ids=["native", "in Python"],
+)
+def test_a_chain_of_callbacks_of_any_length(
+    end: Callable[[Future], Callable[[Future], object]], length: int
+) -> None:
+    """Each future ends the next one. The standard library's RecursionError ends such a chain after some hundred."""
+    futures = [Future() for _ in range(length)]
+    for one, other in pairwise(futures):
+        one.add_done_callback(end(other))
+    futures[0].set_result(None)
+    assert all(future.done() for future in futures)

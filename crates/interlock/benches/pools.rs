@@ -13,8 +13,11 @@ const WORKERS: usize = 4;
 /// Tasks that are submitted before any result is asked for.
 const MANY: u64 = 10_000;
 
+/// Pools that are at work at once, each with a thread that submits.
+const POOLS: usize = 8;
+
 /// A pool of threads, whichever it is.
-trait Pool {
+trait Pool: Sync {
     /// Submits so many tasks, which have next to nothing to do, and waits for the result of each. The sum of the results.
     fn sum(&self, tasks: u64) -> u64;
 }
@@ -68,7 +71,30 @@ fn main() {
     for (case, tasks) in cases {
         measure(&mut criterion, case, tasks);
     }
+    measure_at_once(&mut criterion);
     criterion.final_summary();
+}
+
+/// Pools that have nothing to do with each other, so none should slow down another.
+fn measure_at_once(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("8 pools at once, 10,000 tasks each");
+    let many: Vec<_> = (0..POOLS).map(|_| pools()).collect();
+    for (place, (name, _)) in pools().into_iter().enumerate() {
+        let same: Vec<_> = many.iter().map(|pools| &*pools[place].1).collect();
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|rounds| {
+                let bodies = same.iter().map(|&pool| -> Box<dyn FnOnce() + Send + '_> {
+                    Box::new(move || {
+                        for _ in 0..rounds {
+                            assert_eq!(pool.sum(MANY), MANY * (MANY - 1) / 2);
+                        }
+                    })
+                });
+                common::together(bodies.collect())
+            });
+        });
+    }
+    group.finish();
 }
 
 fn measure(criterion: &mut Criterion, case: &str, tasks: u64) {

@@ -2,9 +2,9 @@
 //!
 //! Claims: `PROTOCOL.md` beside this crate.
 
+use std::cell::{Cell, RefCell};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use interlock_os::thread;
 use interlock_queue::{GetError, PutError, PutOutcome};
@@ -12,11 +12,96 @@ use interlock_wait::primitive::global::{AtomicU32, Ordering};
 use interlock_wait::{Deadline, Interest, RawWordLock, ThreadId, TraceEvent, fork, observes, report, spawn};
 
 use crate::core::PoolCore;
+use crate::panics::Panics;
 use crate::step::{set_worker, step};
 use crate::table::Stats;
-use crate::task::Work;
 use crate::task_error::SubmitError;
 use crate::workers::{Growth, Runner, Running, Started, WorkerToken};
+
+/// The numbers of pools. 0 is none.
+static NUMBERS: AtomicU32 = AtomicU32::new(1);
+
+/// How many tasks a worker runs at most within tasks that wait for them. A thread's stack has room for so many.
+const MOST_NESTED: u32 = 64;
+
+thread_local! {
+    /// The pool whose worker this thread is, in the process in which it is one.
+    static OWN: RefCell<Option<(Arc<Inner>, u32)>> = const { RefCell::new(None) };
+    /// How many tasks this worker runs within others.
+    static NESTED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// The pool whose worker the calling thread is.
+fn own_pool() -> Option<Arc<Inner>> {
+    OWN.with_borrow(|own| match own {
+        // In the child of a fork, the thread that forked is no worker.
+        Some((inner, generation)) if *generation == fork::generation() => Some(inner.clone()),
+        _ => None,
+    })
+}
+
+/// The pool that a task was submitted to.
+#[derive(Default)]
+pub(crate) struct Home {
+    /// Its number; 0 for a task that no pool runs.
+    pub(crate) pool: u32,
+    /// The pool itself, if its submitters wait for room.
+    pub(crate) place: Option<Weak<Inner>>,
+}
+
+/// The side of a task that its pool sees.
+pub(crate) trait Work: Send + Sync {
+    /// Begins with it. Returns `false` if it is not to be run. The caller makes this a step.
+    fn begin(&self) -> bool;
+
+    /// Runs it after it was begun with, and counts it by `running`.
+    fn run(&self, running: Running<'_>);
+
+    /// Cancels it after it was taken out of the queue.
+    fn cancel(&self) -> bool;
+
+    /// Gives it up: it is run in the parent process.
+    fn abandon(&self);
+}
+
+/// A task was not run by the worker that waits for it, because too many are nested.
+pub(crate) struct NotHelped;
+
+/// Runs the task for which `matches` is true, if it waits in the pool with this number and the calling thread is a worker of
+/// that pool.
+pub(crate) fn help(pool: u32, matches: impl FnMut(&Arc<dyn Work>) -> bool) -> Result<(), NotHelped> {
+    let Some(own) = own_pool().filter(|own| own.number == pool) else {
+        return Ok(());
+    };
+    let nested = NESTED.get();
+    if nested >= MOST_NESTED {
+        return Err(NotHelped);
+    }
+    let taken = step(|| {
+        let (work, running) = own.core.take_to_run(matches)?;
+        let has_begun = work.begin();
+        Some((work, has_begun, running))
+    });
+    if let Some((work, has_begun, running)) = taken {
+        NESTED.set(nested + 1);
+        run(work, has_begun, running);
+        NESTED.set(nested);
+    }
+    Ok(())
+}
+
+/// Runs a task that a worker took, if it `has_begun` with it. No panic of the program's code comes out of this.
+fn run(work: Arc<dyn Work>, has_begun: bool, running: Running<'_>) {
+    let mut panics = Panics::NONE;
+    if has_begun {
+        panics.catch(|| work.run(running));
+    } else {
+        step(|| drop(running));
+    }
+    // Its result may go with it, if there is no handle.
+    panics.catch(|| drop(work));
+    panics.discard();
+}
 
 /// What a pool and its workers share.
 pub(crate) struct Inner {
@@ -24,6 +109,10 @@ pub(crate) struct Inner {
     pub(crate) limit: usize,
     name: String,
     stack_size: usize,
+    /// A number that no other pool has.
+    number: u32,
+    /// Whether submitters wait for room.
+    is_bounded: bool,
     /// One more than the generation of the process in which the pool has, or had, a worker for certain; 0 if it never had
     /// one. Such a worker stays until the queue is shut down and empty.
     has_worker_since: AtomicU32,
@@ -57,6 +146,9 @@ impl Inner {
             limit,
             name,
             stack_size,
+            // Relaxed: the numbers only have to differ.
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            is_bounded: max_pending > 0,
             has_worker_since: AtomicU32::new(0),
             is_full_since: AtomicU32::new(0),
         }
@@ -64,8 +156,31 @@ impl Inner {
 
     /// The core. In the child of a fork, without the tasks and workers of the parent.
     pub(crate) fn core(&self) -> &PoolCore<Arc<dyn Work>> {
-        drop(step(|| self.core.forget_parent()));
+        for work in step(|| self.core.forget_parent()).into_iter().flatten() {
+            let mut panics = Panics::NONE;
+            panics.catch(|| work.abandon());
+            panics.catch(|| drop(work));
+            panics.discard();
+        }
         &self.core
+    }
+
+    /// What a task knows of the pool that it is submitted to.
+    pub(crate) fn home(self: &Arc<Self>) -> Home {
+        Home {
+            pool: self.number,
+            place: self.is_bounded.then(|| Arc::downgrade(self)),
+        }
+    }
+
+    /// Whether the calling thread is a worker of this pool.
+    pub(crate) fn is_own(&self) -> bool {
+        own_pool().is_some_and(|own| own.number == self.number)
+    }
+
+    /// Takes the task out for which `matches` is true, if it waits.
+    pub(crate) fn take_back(&self, matches: impl FnMut(&Arc<dyn Work>) -> bool) {
+        drop(step(|| self.core.take_back(matches)));
     }
 
     /// Accepts no more tasks.
@@ -90,7 +205,7 @@ impl Inner {
     }
 
     /// Gives a task to a new worker if the pool has none, or else puts it into the queue. Blocks while that is full, until
-    /// `deadline`.
+    /// `deadline`. A worker of this pool does not wait without a deadline: it puts the task in.
     pub(crate) fn submit(
         self: &Arc<Self>,
         priority: i64,
@@ -104,6 +219,9 @@ impl Inner {
             return Ok(());
         }
         let placed = match step(|| self.core.push_wake_one(priority, work)) {
+            Err(PutError::Full(work)) if deadline == Deadline::NEVER && self.is_own() => {
+                step(|| self.core.put_unbounded(priority, work))
+            }
             Err(PutError::Full(work)) => self.core.put_fork_guarded(priority, work, deadline),
             placed => placed,
         };
@@ -213,7 +331,9 @@ impl Worker {
             report(TraceEvent::ThreadBegan { thread: me });
         }
         set_worker(true);
+        OWN.set(Some((inner.clone(), self.generation)));
         let Ok(_) = inner.core.work(&mut self);
+        OWN.set(None);
         set_worker(false);
         if observes(Interest::Waits) {
             let me = ThreadId::current();
@@ -245,14 +365,7 @@ impl Runner<Arc<dyn Work>, RawWordLock> for Worker {
     }
 
     fn run(&mut self, work: Arc<dyn Work>, running: Running<'_>) -> Result<(), Self::Error> {
-        if self.has_begun {
-            // The panics of tasks are caught in `run`. What is left is user code at the end of a task: a waker, or the drop
-            // of a value without a handle. It must not end the worker.
-            let _ = catch_unwind(AssertUnwindSafe(move || work.run(running)));
-        } else {
-            step(|| drop(running));
-            let _ = catch_unwind(AssertUnwindSafe(move || drop(work)));
-        }
+        run(work, self.has_begun, running);
         Ok(())
     }
 }

@@ -12,11 +12,17 @@
 mod core;
 mod delay_queue;
 #[cfg(not(loom))]
+mod end;
+#[cfg(not(loom))]
 mod inner;
 mod listeners;
 #[cfg(not(loom))]
 mod mapped;
 mod outcome;
+#[cfg(not(loom))]
+mod packet;
+#[cfg(not(loom))]
+mod panics;
 mod priority_buckets;
 mod reorder_buffer;
 mod step;
@@ -42,7 +48,7 @@ pub use table::Stats;
 #[cfg(not(loom))]
 pub use task::Task;
 #[cfg(not(loom))]
-pub use task_error::{Panic, SubmitError, TaskError};
+pub use task_error::{JoinError, Panic, SubmitError, TaskError};
 #[cfg(not(loom))]
 pub use thread_pool::{At, Builder, ThreadPool};
 pub use workers::{Growth, Runner, Running, Started, WorkerToken};

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::panics::Panics;
 use crate::task::Task;
 use crate::task_error::TaskError;
 
@@ -43,8 +44,11 @@ impl<T: Send + 'static> ExactSizeIterator for Mapped<T> {}
 
 impl<T: Send + 'static> Drop for Mapped<T> {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.cancel();
+        let mut panics = Panics::NONE;
+        for task in self.tasks.drain(..) {
+            panics.catch(|| task.cancel());
+            panics.catch(|| drop(task));
         }
+        panics.resume();
     }
 }

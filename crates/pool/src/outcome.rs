@@ -59,6 +59,12 @@ struct State<T, C> {
 pub struct Due<C>(Listeners<C>);
 
 impl<C> Due<C> {
+    /// Whether there is no callback, and no watch that was told.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The callbacks, in the order in which they came.
     pub fn callbacks(self) -> impl Iterator<Item = C> {
         self.0.into_iter().filter_map(|listener| match listener {

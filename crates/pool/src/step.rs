@@ -15,6 +15,12 @@ pub(crate) fn set_worker(is_worker: bool) {
     IS_WORKER.set(is_worker);
 }
 
+/// Whether the calling thread is a worker of a Rust pool.
+#[cfg(not(loom))]
+pub(crate) fn is_worker() -> bool {
+    IS_WORKER.get()
+}
+
 /// Runs a step of the engine: on a worker in [`fork::fork_guarded`], so that a thread that forks finds no lock held by a
 /// worker. The program's own threads take no such care: it must not fork while one of them is in a call to a pool.
 pub(crate) fn step<R>(work: impl FnOnce() -> R) -> R {

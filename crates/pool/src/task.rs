@@ -1,190 +1,18 @@
-//! A task of a thread pool: its function, its outcome, and the handle for its result.
+//! The handle for the result of a task.
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use interlock_wait::{Deadline, WaitContext, WordLock, fork};
+use interlock_wait::{Deadline, WaitContext, WordLock};
 
-use crate::outcome::{Outcome, Phase, Waited};
-use crate::step::step;
-use crate::task_error::{Panic, TaskError};
-use crate::workers::Running;
-
-/// Called at the end of a task, by the thread that ended it.
-type Callback<T> = Box<dyn FnOnce(&End<T>) + Send>;
-
-/// The outcome of a task, and the process that it belongs to.
-struct End<T> {
-    outcome: Outcome<Result<T, Panic>, Callback<T>>,
-    generation: u32,
-}
-
-impl<T> End<T> {
-    /// Whether the task belongs to the process that this one was forked from: it does not end here.
-    fn is_foreign(&self) -> bool {
-        self.generation != fork::generation()
-    }
-
-    fn is_done(&self) -> bool {
-        step(|| self.outcome.phase().is_done())
-    }
-
-    /// Takes the result out. `None` if the task is not done.
-    fn take(&self) -> Option<Result<T, TaskError>> {
-        match step(|| self.outcome.take_value()) {
-            Some(Ok(value)) => Some(Ok(value)),
-            Some(Err(panic)) => Some(Err(TaskError::Panicked(panic))),
-            None => self.why_none().map(Err),
-        }
-    }
-
-    /// Why there is no result, if there will never be one.
-    #[cold]
-    fn why_none(&self) -> Option<TaskError> {
-        match step(|| self.outcome.phase()) {
-            phase if phase.is_cancelled() => Some(TaskError::Cancelled),
-            // It came after the caller looked, and the next look finds it; or it was taken.
-            Phase::Finished if step(|| self.outcome.value(|_| ())).is_some() => None,
-            Phase::Finished => Some(TaskError::Taken),
-            _ if self.is_foreign() => Some(TaskError::Forked),
-            _ => None,
-        }
-    }
-
-    /// Registers a callback, or calls it now if the task is done or belongs to the parent process.
-    fn listen(&self, callback: Callback<T>) {
-        if self.is_foreign() {
-            callback(self);
-        } else if let Err((_, callback)) = step(|| self.outcome.listen(callback)) {
-            callback(self);
-        }
-    }
-}
-
-/// A task in one allocation: its function and its outcome.
-pub(crate) struct Packet<F, T> {
-    /// The thread that runs or cancels the task takes it out.
-    function: WordLock<Option<F>>,
-    end: End<T>,
-}
-
-impl<F, T> Packet<F, T> {
-    pub(crate) fn new(function: F) -> Self {
-        Packet {
-            function: WordLock::new(Some(function)),
-            end: End {
-                outcome: Outcome::new(),
-                generation: fork::generation(),
-            },
-        }
-    }
-
-    /// Takes the function back, for a task without a handle. `None` if a worker has begun with the task.
-    pub(crate) fn retract(&self) -> Option<F> {
-        match step(|| self.end.outcome.cancel()) {
-            Ok(Some(_)) => self.take_function(),
-            _ => None,
-        }
-    }
-
-    /// Takes the function out. No other thread wants its lock: only the one that began with the task or cancelled it calls
-    /// this.
-    fn take_function(&self) -> Option<F> {
-        self.function.lock().take()
-    }
-
-    /// Cancels the task and drops its function, unless a worker has begun with it. Returns whether it is cancelled.
-    fn cancel(&self) -> bool {
-        match step(|| self.end.outcome.cancel()) {
-            Ok(Some(due)) => {
-                drop(self.take_function());
-                due.callbacks().for_each(|callback| callback(&self.end));
-                true
-            }
-            Ok(None) => true,
-            Err(_) => false,
-        }
-    }
-
-    /// Begins with the task. Returns `false` if it is not to be run. The caller makes this a step.
-    fn begin(&self) -> bool {
-        !self.end.is_foreign() && self.end.outcome.begin() == Ok(true)
-    }
-
-    /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value. In the same step, before
-    /// the value, `count` gets whether the function panicked.
-    fn run_with(&self, call: impl FnOnce(F) -> T, count: impl FnOnce(bool)) {
-        let Some(function) = self.take_function() else {
-            return;
-        };
-        // What a panic left half done went with the function, or is under locks that do not poison.
-        let result = catch_unwind(AssertUnwindSafe(|| call(function))).map_err(Panic::new);
-        let finished = step(|| {
-            count(result.is_err());
-            self.end.outcome.finish(result)
-        });
-        if let Ok(due) = finished {
-            due.callbacks().for_each(|callback| callback(&self.end));
-        }
-    }
-}
-
-/// The side of a task that its pool sees.
-pub(crate) trait Work: Send + Sync {
-    /// Begins with it. Returns `false` if it is not to be run. The caller makes this a step.
-    fn begin(&self) -> bool;
-
-    /// Runs it after it was begun with, and counts it by `running`.
-    fn run(&self, running: Running<'_>);
-
-    /// See [`Task::cancel`].
-    fn cancel(&self) -> bool;
-}
-
-impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
-    fn begin(&self) -> bool {
-        Packet::begin(self)
-    }
-
-    fn run(&self, running: Running<'_>) {
-        let count = |failed| {
-            if self.end.is_foreign() {
-                running.forget();
-            } else if failed {
-                running.fail();
-            } else {
-                running.succeed();
-            }
-        };
-        self.run_with(|function| function(), count);
-    }
-
-    fn cancel(&self) -> bool {
-        Packet::cancel(self)
-    }
-}
-
-/// The side of a task that its handle sees.
-trait Ends<T>: Send + Sync {
-    fn end(&self) -> &End<T>;
-
-    /// See [`Task::cancel`].
-    fn cancel(&self) -> bool;
-}
-
-impl<F: Send, T: Send> Ends<T> for Packet<F, T> {
-    fn end(&self) -> &End<T> {
-        &self.end
-    }
-
-    fn cancel(&self) -> bool {
-        Packet::cancel(self)
-    }
-}
+use crate::inner::{Home, NotHelped};
+use crate::outcome::Waited;
+use crate::packet::{Ends, Help, Packet};
+use crate::step::{is_worker, step};
+use crate::task_error::TaskError;
 
 /// A task that was submitted to a [`ThreadPool`](crate::ThreadPool): the handle for its result.
 ///
@@ -205,6 +33,15 @@ impl<F: Send, T: Send> Ends<T> for Packet<F, T> {
 /// ```
 pub struct Task<T> {
     ends: Arc<dyn Ends<T>>,
+    /// Apart, because there are many handles, and few have it.
+    extras: Option<Box<Extras>>,
+}
+
+/// What only some handles have.
+#[derive(Default)]
+struct Extras {
+    /// The task of a pool at the beginning of the chain, if this one is a continuation.
+    root: Option<Arc<dyn Help>>,
     /// The waker of the last poll, once there was one.
     waker: Option<Arc<WordLock<Option<Waker>>>>,
 }
@@ -213,19 +50,30 @@ impl<T: Send + 'static> Task<T> {
     pub(crate) fn of<F: Send + 'static>(packet: Arc<Packet<F, T>>) -> Self {
         Task {
             ends: packet,
-            waker: None,
+            extras: None,
         }
     }
 
     /// Waits for the result. Blocks until the task is done or cancelled.
     ///
-    /// A task that waits for another one of its own pool needs a second worker. When all workers wait in this way for
-    /// tasks that wait for a worker, none of them ends: use [`Task::then`] there.
+    /// A worker may wait for a task of its own pool. If no worker has begun with that task, it runs the task itself: all
+    /// workers may wait in this way at once, and their tasks are still run. (It runs no other task: one of those might wait
+    /// for what the caller does next.) A wait with a deadline ends by itself, so there the worker does not.
     ///
     /// # Errors
     /// The task was cancelled; it panicked; it belongs to the process that this one was forked from. Or an observer refused
-    /// the wait.
+    /// the wait; or tasks that wait for each other in this way are nested too deep on the calling worker.
+    #[inline]
     pub fn result(self) -> Result<T, TaskError> {
+        if let Some(result) = self.ends.end().take_value() {
+            return result;
+        }
+        self.wait_for_result()
+    }
+
+    #[cold]
+    fn wait_for_result(self) -> Result<T, TaskError> {
+        self.help()?;
         loop {
             let refused = self.wait_with(&mut WaitContext::endless()) == Waited::Interrupted;
             if let Some(result) = self.ends.end().take() {
@@ -254,6 +102,16 @@ impl<T: Send + 'static> Task<T> {
         self.wait_with(&mut WaitContext::until(deadline)) == Waited::Done
     }
 
+    /// Runs the task, or the one that it continues, if only the calling worker could.
+    fn help(&self) -> Result<(), TaskError> {
+        if !is_worker() || self.is_done() {
+            return Ok(());
+        }
+        let root = self.extras.as_ref().and_then(|extras| extras.root.as_ref());
+        let helped = root.map_or_else(|| self.ends.help(), |root| root.help());
+        helped.map_err(|NotHelped| TaskError::TooDeep)
+    }
+
     fn wait_with(&self, context: &mut WaitContext<'_>) -> Waited {
         let end = self.ends.end();
         if end.is_foreign() || end.is_done() {
@@ -270,6 +128,9 @@ impl<T: Send + 'static> Task<T> {
 
     /// Cancels the task if no worker has begun with it: drops its function at once, and wakes the waiters. Returns whether it
     /// is cancelled. Never blocks; a continuation runs on the calling thread.
+    ///
+    /// # Panics
+    /// Dropping the function panics, or a waker does. By then everything else has been done.
     pub fn cancel(&self) -> bool {
         self.ends.cancel()
     }
@@ -284,16 +145,18 @@ impl<T: Send + 'static> Task<T> {
         self,
         continuation: impl FnOnce(Result<T, TaskError>) -> U + Send + 'static,
     ) -> Task<U> {
-        let packet = Arc::new(Packet::new(continuation));
+        let packet = Arc::new(Packet::new(continuation, Home::default()));
         let its = packet.clone();
-        self.ends.end().listen(Box::new(move |end| {
-            if let Some(result) = end.take() {
-                if step(|| its.begin()) {
-                    its.run_with(|continuation| continuation(result), |_| {});
-                }
-            }
-        }));
-        Task::of(packet)
+        self.ends
+            .end()
+            .listen(Box::new(move |end| its.go_on(end.take()?)));
+        let mut extras = self.extras.unwrap_or_default();
+        extras.root.get_or_insert(self.ends);
+        extras.waker = None;
+        Task {
+            ends: packet,
+            extras: Some(extras),
+        }
     }
 }
 
@@ -304,8 +167,9 @@ impl<T: Send + 'static> Future for Task<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_done() {
             let this = &mut *self;
-            let first = this.waker.is_none();
-            let slot = this.waker.get_or_insert_default();
+            let extras = this.extras.get_or_insert_default();
+            let first = extras.waker.is_none();
+            let slot = extras.waker.get_or_insert_default();
             let latest = Some(context.waker().clone());
             let earlier = step(|| std::mem::replace(&mut *slot.lock(), latest));
             drop(earlier);
@@ -314,6 +178,7 @@ impl<T: Send + 'static> Future for Task<T> {
                 this.ends.end().listen(Box::new(move |_| {
                     let waker = step(|| slot.lock().take());
                     waker.into_iter().for_each(Waker::wake);
+                    None
                 }));
             }
         }

@@ -18,6 +18,8 @@ pub enum TaskError {
     Taken,
     /// An observer refused the wait for it. The task goes on.
     Refused,
+    /// The calling worker runs too many tasks, one within the other, each of which waits for the next. The task goes on.
+    TooDeep,
 }
 
 impl fmt::Display for TaskError {
@@ -28,6 +30,9 @@ impl fmt::Display for TaskError {
             TaskError::Forked => f.write_str("the task is run by the process that this one was forked from"),
             TaskError::Taken => f.write_str("the result of the task was taken before"),
             TaskError::Refused => f.write_str("an observer refused the wait for the task"),
+            TaskError::TooDeep => {
+                f.write_str("tasks that wait for tasks of their own pool are nested too deep")
+            }
         }
     }
 }
@@ -35,7 +40,10 @@ impl fmt::Display for TaskError {
 impl error::Error for TaskError {}
 
 /// The panic of a task.
-pub struct Panic {
+pub struct Panic(Box<Parts>);
+
+/// Apart, because there are many tasks, and few of them panic.
+struct Parts {
     message: Box<str>,
     /// Under a lock only to make it [`Sync`].
     payload: WordLock<Option<Box<dyn Any + Send>>>,
@@ -48,21 +56,21 @@ impl Panic {
             (_, Some(message)) => message.as_str().into(),
             _ => "a value that is not a text".into(),
         };
-        Panic {
+        Panic(Box::new(Parts {
             message,
             payload: WordLock::new(Some(payload)),
-        }
+        }))
     }
 
     /// The message of the panic.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The value that the task panicked with.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        let payload = self.payload.lock().take();
-        payload.unwrap_or_else(|| Box::new(self.message))
+        let payload = self.0.payload.lock().take();
+        payload.unwrap_or_else(|| Box::new(self.0.message))
     }
 
     /// Resumes the panic on the calling thread.
@@ -73,9 +81,33 @@ impl Panic {
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message).finish()
+        f.debug_tuple("Panic").field(&self.message()).finish()
     }
 }
+
+/// Why the end of a pool was not reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// A task or worker was still there at the deadline.
+    TimedOut,
+    /// The caller is a task of the pool, so it would wait for itself. The pool was not shut down.
+    OwnTask,
+    /// An observer refused the wait.
+    Refused,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            JoinError::TimedOut => "the pool had not ended at the deadline",
+            JoinError::OwnTask => "a task of the pool cannot wait for the end of the pool",
+            JoinError::Refused => "an observer refused the wait for the end of the pool",
+        })
+    }
+}
+
+impl error::Error for JoinError {}
 
 /// Why a pool did not accept a task. The function comes back.
 pub enum SubmitError<F> {

@@ -10,10 +10,12 @@ use interlock_wait::{Deadline, WaitContext};
 
 use crate::inner::Inner;
 use crate::mapped::Mapped;
+use crate::packet::Packet;
+use crate::panics::Panics;
 use crate::priority_buckets::DEFAULT_PRIORITY;
 use crate::table::Stats;
-use crate::task::{Packet, Task};
-use crate::task_error::SubmitError;
+use crate::task::Task;
+use crate::task_error::{JoinError, SubmitError};
 
 /// Runs tasks on a limited number of threads.
 ///
@@ -119,7 +121,9 @@ impl ThreadPool {
     }
 
     /// Submits `function`, which a worker calls. Blocks while as many tasks wait as [`Builder::max_pending`] allows, until a
-    /// worker takes one. With such a limit, a task that submits to its own pool should use [`ThreadPool::try_submit`].
+    /// worker takes one, or one is cancelled. A task that submits to its own pool never waits here, because then all workers
+    /// might: its task is put in, past the limit. (It could run one of those that wait itself. But that one may wait for what
+    /// the caller does next.)
     ///
     /// # Errors
     /// The pool was shut down, or could not start its first worker.
@@ -181,26 +185,48 @@ impl ThreadPool {
     }
 
     /// Cancels the tasks that wait for a worker, and returns how many. Never blocks; continuations run on the calling thread.
+    ///
+    /// # Panics
+    /// Dropping a function panics, or a waker does. By then all tasks have been cancelled.
     pub fn cancel_waiting(&self) -> usize {
-        self.inner.drain().iter().filter(|work| work.cancel()).count()
+        let mut panics = Panics::NONE;
+        let mut cancelled = 0;
+        for work in self.inner.drain() {
+            cancelled += usize::from(panics.catch(|| work.cancel()).unwrap_or(true));
+            panics.catch(|| drop(work));
+        }
+        panics.resume();
+        cancelled
     }
 
     /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker has left.
     ///
-    /// A task must not join its own pool: it would wait for itself.
-    pub fn join(&self) {
-        self.shutdown();
-        self.inner
-            .core()
-            .wait_for_workers(&mut WaitContext::uninterruptible());
+    /// # Errors
+    /// A task of the pool calls this: it would wait for itself. The pool is not shut down then.
+    pub fn join(&self) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::uninterruptible())
     }
 
-    /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker has left, or until
-    /// `deadline`. Returns whether it has ended.
-    pub fn join_until(&self, deadline: Deadline) -> bool {
+    /// As [`ThreadPool::join`], but blocks until `deadline` at most.
+    ///
+    /// # Errors
+    /// The pool had not ended by then; or a task of the pool calls this, or an observer refused the wait.
+    pub fn join_until(&self, deadline: Deadline) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::until(deadline))
+    }
+
+    fn join_with(&self, context: &mut WaitContext<'_>) -> Result<(), JoinError> {
+        if self.inner.is_own() {
+            return Err(JoinError::OwnTask);
+        }
         self.shutdown();
-        let core = self.inner.core();
-        core.wait_for_workers(&mut WaitContext::until(deadline))
+        if self.inner.core().wait_for_workers(context) {
+            Ok(())
+        } else if context.deadline().has_passed() {
+            Err(JoinError::TimedOut)
+        } else {
+            Err(JoinError::Refused)
+        }
     }
 
     /// How many tasks there are of each kind, at this moment. Never blocks.
@@ -213,7 +239,7 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let packet = Arc::new(Packet::new(function));
+        let packet = Arc::new(Packet::new(function, self.inner.home()));
         let Err(refusal) = self.inner.submit(priority, packet.clone(), deadline) else {
             return Ok(Task::of(packet));
         };

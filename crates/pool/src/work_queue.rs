@@ -1,9 +1,14 @@
 //! How tasks come into the queue of a pool's core, and how workers take them. Claims: `PROTOCOL.md` beside this crate.
 
+use std::cell::Cell;
+
 use interlock_queue::{Arrival, GetError, HostQueue, PutError, PutOutcome, Side};
-use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork};
+use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork, spin_until};
 
 use crate::core::PoolCore;
+
+/// A worker that watches the queue awake looks once in so many rounds of its spin.
+const LOOK_ONE_IN: u32 = 8;
 
 impl<W, L: RawLock> PoolCore<W, L> {
     /// Puts a task in if there is room. Never blocks.
@@ -107,6 +112,10 @@ impl<W, L: RawLock> PoolCore<W, L> {
             if taken.as_ref().err() != Some(&GetError::Empty) {
                 return taken;
             }
+            if arrival == Arrival::Unasked && self.watch() {
+                arrival = Arrival::Notified;
+                continue;
+            }
             arrival = Arrival::Unasked;
             let waiter = Waiter::thread();
             if fork::fork_guarded(|| self.tasks.register_first(Side::Get, &waiter)) {
@@ -117,6 +126,21 @@ impl<W, L: RawLock> PoolCore<W, L> {
                 arrival = Arrival::Notified;
             }
         }
+    }
+
+    /// Looks for a task awake, for as long as that pays, if no other worker does. Then the calling worker counts as one that was
+    /// notified, and must come to the queue; it gets `true`. Other workers are not woken meanwhile: a put costs no wake-up.
+    fn watch(&self) -> bool {
+        if !fork::fork_guarded(|| self.tasks.watch_wake_next()) {
+            return false;
+        }
+        let looks = Cell::new(0_u32);
+        spin_until(Deadline::NEVER, || {
+            // Rarely, because each look takes the lock from those who put tasks in.
+            let number = looks.replace(looks.get().wrapping_add(1));
+            number.is_multiple_of(LOOK_ONE_IN) && fork::fork_guarded(|| self.tasks.is_worth_a_look())
+        });
+        true
     }
 
     /// Puts a task in, on a thread that another thread's fork does not exclude. Blocks while the queue is full, until

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use interlock_queue::{GetError, PutOutcome};
+use interlock_queue::{GetError, HostQueue, PutOutcome};
 use interlock_wait::{
     RawLock, RawWordLock, StateLock, ThreadId, ThreadIdent, WaitContext, Waiter, Wake, block,
 };
@@ -115,7 +115,12 @@ impl<L: RawLock> std::fmt::Debug for Running<'_, L> {
     }
 }
 
-impl<L: RawLock> Running<'_, L> {
+impl<'a, L: RawLock> Running<'a, L> {
+    #[inline]
+    pub(crate) fn new(table: &'a StateLock<Table, L>) -> Self {
+        Running { table: Some(table) }
+    }
+
     /// Counts the task as done.
     #[inline]
     pub fn succeed(self) {
@@ -314,6 +319,13 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
+    /// Takes the task out for which `matches` is true, if it still waits, for the calling worker to run. Notifies a thread
+    /// that waits for room. `matches` is called under a lock, and must only read. Never blocks.
+    pub fn take_to_run(&self, matches: impl FnMut(&W) -> bool) -> Option<(W, Running<'_, L>)> {
+        let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
+        Some((task, Running::new(&self.table)))
+    }
+
     /// The loop of a worker: takes tasks and runs them until there will be no more. Returns the reason. Blocks while there
     /// is none.
     ///
@@ -327,8 +339,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
                 Ok(work) => work,
                 Err(end) => return Ok(end),
             };
-            let table = Some(&*self.table);
-            runner.run(work, Running { table })?;
+            runner.run(work, Running::new(&self.table))?;
         }
     }
 

@@ -55,7 +55,7 @@ fn a_task_that_is_awaited_wakes_the_latest_waker() {
     assert!(poll(task.as_mut(), &early).is_pending());
     assert!(poll(task.as_mut(), &late).is_pending());
     may_end.set();
-    pool.join();
+    pool.join().unwrap();
     assert_eq!(
         (early.1.load(Ordering::SeqCst), late.1.load(Ordering::SeqCst)),
         (0, 1)

@@ -40,6 +40,7 @@ fn the_child_of_a_fork_has_the_pool_without_its_workers_and_tasks() {
     a_child_has_workers_of_its_own();
     a_pool_at_work_can_be_forked();
     a_task_may_fork();
+    a_chain_of_any_length_can_be_given_up();
 }
 
 fn a_child_has_workers_of_its_own() {
@@ -80,7 +81,7 @@ fn a_child_has_workers_of_its_own() {
             && after.result().unwrap()
             && foreign == [true; 2]
             && matches!(result, Ok(1))
-            && pool.join_until(long())
+            && pool.join_until(long()).is_ok()
     });
     assert!(as_expected);
     may_end.set();
@@ -115,7 +116,7 @@ fn a_pool_at_work_can_be_forked() {
     }
     stop.store(true, Ordering::SeqCst);
     feeders.into_iter().for_each(|feeder| feeder.result().unwrap());
-    pool.join();
+    pool.join().unwrap();
 }
 
 fn a_task_may_fork() {
@@ -129,4 +130,25 @@ fn a_task_may_fork() {
     });
     assert!(forks.unwrap().result().unwrap());
     assert_eq!(pool.stats().running, 0);
+}
+
+/// The child drops the tasks that wait in the parent, without a nested call for each link.
+fn a_chain_of_any_length_can_be_given_up() {
+    const LINKS: usize = 200_000;
+    let pool = ThreadPool::new(1);
+    let may_end = Arc::new(Event::new());
+    let its = may_end.clone();
+    let busy = pool.submit(move || its.wait()).unwrap();
+    let dropped = Arc::new(());
+    let its = dropped.clone();
+    let first = pool.submit(|| 0).unwrap().then(move |_| Arc::strong_count(&its));
+    let mut last = Some((0..LINKS).fold(first, |tail, _| tail.then(|number| number.unwrap() + 1)));
+    assert!(in_a_child(|| {
+        let submitted = pool.stats().dropped == 2;
+        let last = last.take().unwrap();
+        submitted && Arc::strong_count(&dropped) == 1 && matches!(last.result(), Err(TaskError::Forked))
+    }));
+    may_end.set();
+    busy.result().unwrap();
+    assert_eq!(last.unwrap().result().unwrap(), LINKS + 2);
 }

@@ -50,7 +50,7 @@ fn a_task_is_taken_only_by_a_pool_with_a_worker() {
         assert_eq!(submit_together(&pool), SUBMITTERS);
         let stats = pool.stats();
         assert_eq!((stats.submitted, stats.waiting, stats.workers), (0, 0, 0));
-        assert!(pool.join_until(Deadline::PASSED));
+        assert_eq!(pool.join_until(Deadline::PASSED), Ok(()));
     }
 }
 

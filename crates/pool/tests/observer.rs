@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::eventually;
 use detector::Detector;
-use interlock_pool::{SubmitError, TaskError, ThreadPool};
+use interlock_pool::{JoinError, SubmitError, TaskError, ThreadPool};
 use interlock_sync::{Event, Lock};
 use interlock_wait::{
     Deadline, Observer, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, WaitContext, clear_observer,
@@ -146,7 +146,7 @@ fn the_wait_that_closes_a_circle_through_a_pool_is_refused() {
     let task = takes(&pool, &lock);
     eventually(|| owners_of(ResourceKind::Lock) == [ThreadId::current()]);
     // As `join`, which can't fail.
-    assert!(!pool.join_until(Deadline::NEVER));
+    assert_eq!(pool.join_until(Deadline::NEVER), Err(JoinError::Refused));
     assert!(take_refusal());
     lock.release().unwrap();
     assert!(!task.result().unwrap());

@@ -79,7 +79,7 @@ fn the_workers_of_a_pool_are_started_by_the_scheduler() {
                 .collect();
             let sum: i32 = tasks.into_iter().map(|task| task.result().unwrap()).sum();
             assert_eq!(sum, 6);
-            pool.join();
+            pool.join().unwrap();
             simulator.say("joined");
         })]
     };

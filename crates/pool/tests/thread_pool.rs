@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::time::Duration;
 
-use interlock_pool::{SubmitError, Task, TaskError, ThreadPool};
+use interlock_pool::{JoinError, SubmitError, Task, TaskError, ThreadPool};
 use interlock_sync::Event;
 use interlock_wait::{Deadline, ThreadIdent};
 
@@ -160,7 +160,7 @@ fn a_task_is_run_or_cancelled_and_never_both() {
         }
     }
     assert_eq!(runs.load(Ordering::SeqCst) + cancelled, TASKS);
-    pool.join();
+    pool.join().unwrap();
     assert_eq!(pool.stats().done as usize + cancelled, TASKS);
 }
 
@@ -297,7 +297,7 @@ fn the_results_of_a_map_come_in_order_and_the_rest_is_cancelled_with_it() {
     );
     may_end.set();
     busy.result().unwrap();
-    pool.join();
+    pool.join().unwrap();
     assert_eq!(runs.load(Ordering::SeqCst), 0);
     assert!(matches!(pool.map([1], |one| one), Err(SubmitError::ShutDown(()))));
 }
@@ -313,7 +313,7 @@ fn what_was_submitted_before_the_end_of_a_pool_is_done() {
             drop(pool.submit(move || runs.fetch_add(1, Ordering::SeqCst)).unwrap());
         }
         if round % 2 == 0 {
-            assert!(pool.join_until(long()));
+            assert_eq!(pool.join_until(long()), Ok(()));
             assert_eq!(runs.load(Ordering::SeqCst), TASKS);
             assert_eq!(pool.stats().workers, 0);
             assert!(matches!(pool.submit(|| 1), Err(SubmitError::ShutDown(_))));
@@ -340,7 +340,7 @@ fn a_task_submitted_at_the_end_of_a_pool_is_done_or_comes_back() {
                 pool.submit(|| 1)
             });
             together.wait();
-            assert!(pool.join_until(long()));
+            assert_eq!(pool.join_until(long()), Ok(()));
             match submits.join().unwrap() {
                 Ok(task) => assert!(task.is_done(), "the thread that joins has waited for it"),
                 Err(refused) => assert!(matches!(refused, SubmitError::ShutDown(_))),
@@ -368,10 +368,10 @@ fn what_waits_can_be_cancelled_together() {
             .into_iter()
             .all(|task| matches!(task.result(), Err(TaskError::Cancelled)))
     );
-    assert!(!pool.join_until(Deadline::PASSED));
+    assert_eq!(pool.join_until(Deadline::PASSED), Err(JoinError::TimedOut));
     may_end.set();
     busy.result().unwrap();
-    assert!(pool.join_until(long()));
+    assert_eq!(pool.join_until(long()), Ok(()));
 }
 
 #[test]

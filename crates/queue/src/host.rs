@@ -47,6 +47,16 @@ pub trait HostQueue<S: Store>: Sized {
     /// The queue is empty, or retired.
     fn pop_wake_next(&self, arrival: Arrival) -> Result<S::Item, GetError>;
 
+    /// Counts the caller as a getter that was notified and is on its way, if the queue is empty and there is no other: then no
+    /// [`HostQueue::push_wake_one`] wakes one. Returns whether it counts. Such a getter looks at
+    /// [`HostQueue::is_worth_a_look`] for a while, without being in line, and then comes with [`Arrival::Notified`],
+    /// whatever it saw. Never blocks.
+    fn watch_wake_next(&self) -> bool;
+
+    /// Whether a getter would find an item, or the end of the queue. If another thread uses the queue, the answer is no. Never
+    /// blocks.
+    fn is_worth_a_look(&self) -> bool;
+
     /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
     ///
     /// # Errors
@@ -204,6 +214,15 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
         let (item, wakeups) = self.state.lock().pop_wake_next(arrival)?;
         wakeups.into_iter().for_each(Wakeup::run);
         Ok(item)
+    }
+
+    fn watch_wake_next(&self) -> bool {
+        self.state.lock().count_as_notified()
+    }
+
+    fn is_worth_a_look(&self) -> bool {
+        let state = self.state.try_lock();
+        state.is_some_and(|state| state.is_ready(Side::Get))
     }
 
     fn put_with(&self, item: S::Item, context: &mut WaitContext<'_>) -> Result<(), PutError<S::Item>> {

@@ -157,6 +157,17 @@ impl<S: Store> State<S> {
         Ok((item, [self.wake_next(), putter.unwrap_or_default()]))
     }
 
+    /// Counts the caller as a getter that was notified, if there is no item for it and no other getter is on its way. Returns
+    /// whether it counts.
+    pub(crate) fn count_as_notified(&mut self) -> bool {
+        const { assert!(S::WAKES_IN_TURN, "the getters of this store do not wake in turn") };
+        let counts = self.getters.coming() == 0 && self.items.is_empty() && self.mode == Mode::Open;
+        if counts {
+            self.getters.expect_one();
+        }
+        counts
+    }
+
     /// Notifies the first getter, if there is an item for it and no getter is on its way. That getter notifies the next
     /// if needed.
     fn wake_next(&mut self) -> Wakeup {

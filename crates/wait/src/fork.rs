@@ -10,11 +10,12 @@
 //! child, as in CPython.
 
 use std::cell::Cell;
-use std::sync::Once;
+use std::iter;
+use std::sync::{Once, OnceLock};
 
 use interlock_os::thread;
 
-use crate::primitive::global::{AtomicU32, AtomicU64, Ordering};
+use crate::primitive::global::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::spin;
 use crate::thread_ident::ThreadIdent;
 
@@ -22,15 +23,102 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 static SURVIVOR: AtomicU64 = AtomicU64::new(0);
 static WATCHING: Once = Once::new();
 
-/// Counts the threads that fork, and those that must not meet a fork. State table: a multiple of `FORK`, for the threads that fork, plus the
-/// number of threads in [`fork_guarded`]. That number grows only while no thread forks, and a fork waits until it is 0.
+/// Counts the threads that fork, and threads without a seat that must not meet a fork. State table: a multiple of `FORK`, for
+/// the threads that fork, plus the number of those others that are in [`fork_guarded`]. That number grows only while no
+/// thread forks, and a fork waits until it is 0.
 static GATE: AtomicU32 = AtomicU32::new(0);
 const INSIDE: u32 = 1;
 const FORK: u32 = 1 << 16;
 
+/// A word for one thread at a time, which says whether that thread is in [`fork_guarded`]. So threads that go in and out
+/// often share no word that they write. A fork looks at all seats.
+///
+/// Seats are never freed, and a thread that ends leaves its own to another one.
+#[repr(align(128))]
+struct Seat {
+    is_inside: AtomicBool,
+    is_taken: AtomicBool,
+    next: OnceLock<&'static Seat>,
+}
+
+static FIRST: Seat = Seat::new(false);
+
+impl Seat {
+    const fn new(is_taken: bool) -> Self {
+        Seat {
+            is_inside: AtomicBool::new(false),
+            is_taken: AtomicBool::new(is_taken),
+            next: OnceLock::new(),
+        }
+    }
+
+    /// A seat that no other thread has. Called while no thread forks.
+    fn take() -> &'static Seat {
+        let mut last = &FIRST;
+        for seat in Seat::all() {
+            // Acquire pairs with the Release of the thread that left it.
+            if !seat.is_taken.swap(true, Ordering::Acquire) {
+                return seat;
+            }
+            last = seat;
+        }
+        let new: &'static Seat = Box::leak(Box::new(Seat::new(true)));
+        // Another thread may be first to add one.
+        while let Err(refused) = last.next.set(new) {
+            last = last.next.get().copied().unwrap_or(refused);
+        }
+        new
+    }
+
+    fn all() -> impl Iterator<Item = &'static Seat> {
+        iter::successors(Some(&FIRST), |seat| seat.next.get().copied())
+    }
+
+    /// Goes in, as soon as no thread forks.
+    #[inline]
+    fn go_in(&self) {
+        loop {
+            // SeqCst pairs with that of `before`, and so does the load: either this thread sees that another one forks, or that one sees this one inside.
+            // Of two threads that both write first and read then, one at least sees the other.
+            self.is_inside.swap(true, Ordering::SeqCst);
+            // SeqCst: see above; it also pairs with the Release in `after`: a fork is over.
+            if GATE.load(Ordering::SeqCst) < FORK {
+                return;
+            }
+            self.wait_outside();
+        }
+    }
+
+    #[cold]
+    fn wait_outside(&self) {
+        // Relaxed: nothing was done inside.
+        self.is_inside.store(false, Ordering::Relaxed);
+        // Relaxed: `go_in` looks again.
+        while GATE.load(Ordering::Relaxed) >= FORK {
+            thread::yield_now();
+        }
+    }
+}
+
+/// Leaves the seat of a thread that ends to another thread.
+struct Leaver(Cell<Option<&'static Seat>>);
+
+impl Drop for Leaver {
+    fn drop(&mut self) {
+        SEAT.set(None);
+        if let Some(seat) = self.0.get() {
+            // Release pairs with the Acquire in `Seat::take`.
+            seat.is_taken.store(false, Ordering::Release);
+        }
+    }
+}
+
 thread_local! {
     /// Whether this thread is in [`fork_guarded`].
     static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// The seat of this thread, from its first step in [`fork_guarded`] on.
+    static SEAT: Cell<Option<&'static Seat>> = const { Cell::new(None) };
+    static LEAVER: Leaver = const { Leaver(Cell::new(None)) };
 }
 
 /// The number of forks between the first process and this one, since the first wait.
@@ -60,11 +148,40 @@ pub fn watch() {
 /// For engine code on a thread that runs on while another thread forks. Otherwise the child could find a lock word held by a
 /// thread that does not exist there. A fork on another thread waits until `work` is done, so `work` must be short, and must
 /// not block.
+#[inline]
 pub fn fork_guarded<R>(work: impl FnOnce() -> R) -> R {
     if IS_INSIDE.get() {
         return work();
     }
+    let seat = SEAT.get().or_else(sit_down);
+    match seat {
+        Some(seat) => seat.go_in(),
+        None => go_in_without_seat(),
+    }
+    IS_INSIDE.set(true);
+    let _leave = Leave(seat);
+    work()
+}
+
+/// Finds a seat for the calling thread. `None` if the thread is ending, and would not leave it.
+#[cold]
+fn sit_down() -> Option<&'static Seat> {
     watch();
+    LEAVER
+        .try_with(|leaver| {
+            // Not while another thread forks: the child must find the list whole.
+            go_in_without_seat();
+            let seat = Seat::take();
+            leaver.0.set(Some(seat));
+            SEAT.set(Some(seat));
+            go_out_without_seat();
+            seat
+        })
+        .ok()
+}
+
+#[cold]
+fn go_in_without_seat() {
     // Acquire pairs with the Release in `after`: a fork is over.
     while GATE
         .fetch_update(Ordering::Acquire, Ordering::Relaxed, |gate| {
@@ -74,34 +191,56 @@ pub fn fork_guarded<R>(work: impl FnOnce() -> R) -> R {
     {
         thread::yield_now();
     }
-    IS_INSIDE.set(true);
-    let _leave = Leave;
-    work()
+}
+
+#[cold]
+fn go_out_without_seat() {
+    // Release pairs with the Acquire in `before`: what was done inside is done.
+    GATE.fetch_sub(INSIDE, Ordering::Release);
 }
 
 /// The end of [`fork_guarded`], however it ends.
-struct Leave;
+struct Leave(Option<&'static Seat>);
 
 impl Drop for Leave {
+    #[inline]
     fn drop(&mut self) {
         IS_INSIDE.set(false);
-        // Release pairs with the Acquire in `before`: what was done inside is done.
-        GATE.fetch_sub(INSIDE, Ordering::Release);
+        match self.0 {
+            // Release pairs with the load in `before`: what was done inside is done.
+            Some(seat) => seat.is_inside.store(false, Ordering::Release),
+            None => go_out_without_seat(),
+        }
     }
 }
 
+/// Whether this is the seat of the calling thread.
+fn is_own(seat: &Seat) -> bool {
+    SEAT.get().is_some_and(|own| std::ptr::eq(own, seat))
+}
+
+/// 1 if the calling thread is inside without a seat, and counts in the gate.
+fn own_count() -> u32 {
+    u32::from(IS_INSIDE.get() && SEAT.get().is_none())
+}
+
 extern "C" fn before() {
-    // Relaxed: nothing is read before the load below.
-    GATE.fetch_add(FORK, Ordering::Relaxed);
-    let own = u32::from(IS_INSIDE.get());
-    // Acquire pairs with the Release in `Leave`.
-    while GATE.load(Ordering::Acquire) % FORK > own {
+    // SeqCst pairs with that of `Seat::go_in`.
+    GATE.fetch_add(FORK, Ordering::SeqCst);
+    // Acquire pairs with the Release in `go_out_without_seat`.
+    while GATE.load(Ordering::Acquire) % FORK > own_count() {
         thread::yield_now();
+    }
+    for seat in Seat::all().filter(|seat| !is_own(seat)) {
+        // SeqCst pairs with that of `Seat::go_in`, and with the Release in `Leave`.
+        while seat.is_inside.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
     }
 }
 
 extern "C" fn after() {
-    // Release pairs with the Acquire in `fork_guarded`.
+    // Release pairs with the load in `Seat::go_in`, and with the Acquire in `go_in_without_seat`.
     GATE.fetch_sub(FORK, Ordering::Release);
 }
 
@@ -111,6 +250,13 @@ extern "C" fn child() {
     // Relaxed: as above.
     SURVIVOR.store(ThreadIdent::current().get(), Ordering::Relaxed);
     // Relaxed: as above.
-    GATE.store(u32::from(IS_INSIDE.get()), Ordering::Relaxed);
+    GATE.store(own_count(), Ordering::Relaxed);
+    // The other threads are not there, and will not leave their seats.
+    for seat in Seat::all().filter(|seat| !is_own(seat)) {
+        // Relaxed: as above.
+        seat.is_inside.store(false, Ordering::Relaxed);
+        // Relaxed: as above.
+        seat.is_taken.store(false, Ordering::Relaxed);
+    }
     spin::forget_spinners();
 }

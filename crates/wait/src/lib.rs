@@ -61,7 +61,7 @@ pub use schedule::{Returned, Scheduler, now, spawn};
 pub use schedule::{clear_scheduler, set_scheduler};
 #[cfg(not(loom))]
 pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_only, wake_shared};
-pub use spin::{spin_briefly, watch};
+pub use spin::{spin_briefly, until as spin_until, watch};
 pub use thread_id::ThreadId;
 pub use thread_ident::ThreadIdent;
 pub use trace_event::{PendingWait, TraceEvent, Wait};

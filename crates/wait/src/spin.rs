@@ -91,10 +91,10 @@ impl Drop for Place {
 }
 
 /// Spins until `done`, for as long as it has paid on this thread lately, unless `deadline` comes before that. Returns whether
-/// `done` came true.
+/// `done` came true. Blocks for those microseconds, and is woken by nothing.
 ///
 /// Never spins on a single processor, nor if all other processors have a spinning thread already.
-pub(crate) fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
+pub fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
     if done() {
         return true;
     }

@@ -1,5 +1,8 @@
 //! The callbacks of a future that ends, and the log messages about them.
 
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
 use interlock_pool::Due;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -7,11 +10,64 @@ use pyo3::types::PyString;
 
 use crate::{errors, raw};
 
-/// Calls the callbacks that are due. If one raises an exception that is not an `Exception`, skips the others, as the
-/// standard library does, except for the engine's own: without these, a call that waits for this future would wait for
-/// ever.
+/// How deep ends of futures nest in the callbacks of others. In the standard library such a chain ends with a RecursionError
+/// before it is that deep, unless a program has raised the limit. Here the engine's own stack would end first.
+const DEEPEST: u32 = 500;
+
+/// A future, and its callbacks that are due.
+type Ended = (Py<PyAny>, Due<Py<PyAny>>);
+
+thread_local! {
+    /// How many futures are ending on this thread, one in a callback of the other.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// Those that ended still deeper: their callbacks are called when those of the outer one have returned.
+    static PUT_OFF: RefCell<VecDeque<Ended>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Sets the depth back.
+struct Outer(u32);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        DEPTH.set(self.0);
+    }
+}
+
+/// Calls the callbacks that are due, in their order and before this returns, as the standard library does. Only where it is
+/// nested deeper than that library could be, they are called later: when the callbacks around them have returned.
 #[inline]
 pub(super) fn call_back(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult<()> {
+    if due.is_empty() {
+        return Ok(());
+    }
+    let outer = Outer(DEPTH.get());
+    if outer.0 >= DEEPEST {
+        PUT_OFF.with_borrow_mut(|later| later.push_back((slf.clone().unbind(), due)));
+        return Ok(());
+    }
+    DEPTH.set(outer.0 + 1);
+    let result = call_in_order(slf, due);
+    if outer.0 + 1 < DEEPEST {
+        return result;
+    }
+    result.and(call_put_off(slf.py()))
+}
+
+/// Calls the callbacks that were put off by those that this thread has just called, and those that are put off meanwhile.
+#[cold]
+fn call_put_off(py: Python<'_>) -> PyResult<()> {
+    let mut result = Ok(());
+    while let Some((future, due)) = PUT_OFF.with_borrow_mut(VecDeque::pop_front) {
+        let called = call_in_order(future.bind(py), due);
+        result = result.and(called);
+    }
+    result
+}
+
+/// Calls callbacks. If one raises an exception that is not an `Exception`, skips the others, as the standard library does,
+/// except for the engine's own: without these, a call that waits for this future would wait for ever.
+#[inline]
+fn call_in_order(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult<()> {
     let mut callbacks = due.callbacks();
     let result = callbacks.try_for_each(|callback| call_one(slf, &callback));
     if result.is_err() {

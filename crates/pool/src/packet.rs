@@ -1,0 +1,211 @@
+//! A task of the Rust pool in one allocation, a packet: its function and its outcome.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use interlock_wait::WordLock;
+
+use crate::end::{Callback, End, Link, call_all};
+use crate::inner::{self, Home, NotHelped, Work};
+use crate::outcome::Due;
+use crate::panics::Panics;
+use crate::step::step;
+use crate::task_error::Panic;
+use crate::workers::Running;
+
+/// A task in one allocation: its function and its outcome.
+pub(crate) struct Packet<F, T> {
+    /// The thread that runs or cancels the task takes it out.
+    function: WordLock<Option<F>>,
+    end: End<T>,
+    home: Home,
+}
+
+impl<F, T> Packet<F, T> {
+    pub(crate) fn new(function: F, home: Home) -> Self {
+        Packet {
+            function: WordLock::new(Some(function)),
+            end: End::new(),
+            home,
+        }
+    }
+
+    pub(crate) fn end(&self) -> &End<T> {
+        &self.end
+    }
+
+    /// Takes the function back, for a task without a handle. `None` if a worker has begun with the task.
+    pub(crate) fn retract(&self) -> Option<F> {
+        match step(|| self.end.outcome.cancel()) {
+            Ok(Some(_)) => self.take_function(),
+            _ => None,
+        }
+    }
+
+    /// Takes the function out. No other thread wants its lock: only the one that began with the task or cancelled it calls
+    /// this.
+    fn take_function(&self) -> Option<F> {
+        self.function.lock().take()
+    }
+
+    /// Cancels the task unless a worker has begun with it: makes room for another one by `leave`, drops the function, and
+    /// calls what is due, all of it whatever panics. Returns whether the task is cancelled.
+    fn cancel(&self, leave: impl FnOnce()) -> bool {
+        match step(|| self.end.outcome.cancel()) {
+            Ok(Some(due)) => {
+                leave();
+                let mut panics = Panics::NONE;
+                panics.catch(|| drop(self.take_function()));
+                call_all(&self.end, due, &mut panics);
+                panics.resume();
+                true
+            }
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Begins with the task. Returns `false` if it is not to be run. The caller makes this a step.
+    fn begin(&self) -> bool {
+        !self.end.is_foreign() && self.end.outcome.begin() == Ok(true)
+    }
+
+    /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value. In the same step, before
+    /// the value, `count` gets whether the function panicked. Returns what is due.
+    fn run_with(&self, call: impl FnOnce(F) -> T, count: impl FnOnce(bool)) -> Option<Due<Callback<T>>> {
+        let function = self.take_function()?;
+        // What a panic left half done went with the function, or is under locks that do not poison.
+        let result = catch_unwind(AssertUnwindSafe(|| call(function))).map_err(Panic::new);
+        let finished = step(|| {
+            count(result.is_err());
+            self.end.outcome.finish(result)
+        });
+        finished.ok()
+    }
+
+    /// Gives up a task of the parent process. Returns its callbacks.
+    fn give_up(&self, panics: &mut Panics) -> Due<Callback<T>> {
+        panics.catch(|| drop(self.take_function()));
+        let (value, due) = step(|| self.end.outcome.clear());
+        panics.catch(|| drop(value));
+        due
+    }
+}
+
+struct Callbacks<F, T, I> {
+    packet: Arc<Packet<F, T>>,
+    next: Option<Callback<T>>,
+    others: I,
+}
+
+impl<F, T, I: Iterator<Item = Callback<T>>> Link for Callbacks<F, T, I> {
+    fn call_next(&mut self) -> Option<Box<dyn Link>> {
+        let next = std::mem::replace(&mut self.next, self.others.next());
+        next.and_then(|callback| callback(self.packet.end()))
+    }
+
+    fn is_over(&self) -> bool {
+        self.next.is_none()
+    }
+}
+
+/// The callbacks that are due for the task of `packet`. `None` if there are none.
+pub(crate) fn link<F: 'static, T: 'static>(
+    packet: Arc<Packet<F, T>>,
+    due: Due<Callback<T>>,
+) -> Option<Box<dyn Link>> {
+    let mut others = due.callbacks();
+    let next = Some(others.next()?);
+    Some(Box::new(Callbacks { packet, next, others }))
+}
+
+impl<F: 'static, T: 'static> Packet<F, T> {
+    /// Runs a continuation, unless it was cancelled, with the result that it waited for. Returns what became due.
+    pub(crate) fn go_on<A>(self: Arc<Self>, argument: A) -> Option<Box<dyn Link>>
+    where
+        F: FnOnce(A) -> T,
+    {
+        let due = if step(|| self.begin()) {
+            self.run_with(|function| function(argument), |_| {})
+        } else if self.end.is_foreign() {
+            let mut panics = Panics::NONE;
+            let due = self.give_up(&mut panics);
+            panics.discard();
+            Some(due)
+        } else {
+            None
+        };
+        link(self, due?)
+    }
+}
+
+impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
+    fn begin(&self) -> bool {
+        Packet::begin(self)
+    }
+
+    fn run(&self, running: Running<'_>) {
+        let count = |failed| {
+            if self.end.is_foreign() {
+                running.forget();
+            } else if failed {
+                running.fail();
+            } else {
+                running.succeed();
+            }
+        };
+        let due = self.run_with(|function| function(), count);
+        if let Some(due) = due.filter(|due| !due.is_empty()) {
+            let mut panics = Panics::NONE;
+            call_all(&self.end, due, &mut panics);
+            // They are code of the program that no caller waits for: a waker, or the drop of a value without a handle.
+            panics.discard();
+        }
+    }
+
+    fn cancel(&self) -> bool {
+        Packet::cancel(self, || {})
+    }
+
+    fn abandon(&self) {
+        let mut panics = Panics::NONE;
+        let due = self.give_up(&mut panics);
+        call_all(&self.end, due, &mut panics);
+        panics.discard();
+    }
+}
+
+/// What a worker can do for a task that it waits for.
+pub(crate) trait Help: Send + Sync {
+    /// Runs the task, if it waits in the queue of the pool whose worker the calling thread is.
+    fn help(&self) -> Result<(), NotHelped>;
+}
+
+impl<F: Send, T: Send> Help for Packet<F, T> {
+    fn help(&self) -> Result<(), NotHelped> {
+        inner::help(self.home.pool, |work| std::ptr::addr_eq(Arc::as_ptr(work), self))
+    }
+}
+
+/// The side of a task that its handle sees.
+pub(crate) trait Ends<T>: Help {
+    fn end(&self) -> &End<T>;
+
+    /// See [`Task::cancel`](crate::Task::cancel).
+    fn cancel(&self) -> bool;
+}
+
+impl<F: Send, T: Send> Ends<T> for Packet<F, T> {
+    fn end(&self) -> &End<T> {
+        &self.end
+    }
+
+    fn cancel(&self) -> bool {
+        Packet::cancel(self, || {
+            if let Some(pool) = self.home.place.as_ref().and_then(Weak::upgrade) {
+                // It comes back to a thread that has its handle, so nothing is dropped here.
+                pool.take_back(|work| std::ptr::addr_eq(Arc::as_ptr(work), self));
+            }
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! Workers that wait for their own pool. The names are those of the claims in `PROTOCOL.md`.
+
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_pool::{JoinError, SubmitError, TaskError, ThreadPool};
+use interlock_sync::Event;
+use interlock_wait::{Deadline, ThreadIdent};
+
+fn long() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
+}
+
+/// The sum of the numbers from `from` up to `to`, by two tasks for the halves.
+fn sum(pool: &Arc<ThreadPool>, from: u64, to: u64) -> u64 {
+    if to - from <= 1 {
+        return from;
+    }
+    let middle = u64::midpoint(from, to);
+    let halves = [(from, middle), (middle, to)].map(|(from, to)| {
+        let its = pool.clone();
+        pool.submit(move || sum(&its, from, to)).unwrap()
+    });
+    halves.map(|half| half.result().unwrap()).iter().sum()
+}
+
+#[test]
+fn a_worker_runs_a_task_that_it_waits_for_and_that_no_other_has_begun_with() {
+    for workers in [1, 2] {
+        let pool = Arc::new(ThreadPool::new(workers));
+        let its = pool.clone();
+        let all = pool.submit(move || sum(&its, 0, 1_000)).unwrap();
+        assert_eq!(all.result_until(long()).unwrap().unwrap(), 499_500);
+        let stats = pool.stats();
+        assert_eq!((stats.submitted, stats.done), (1_999, 1_999));
+        assert_eq!((stats.waiting, stats.running, stats.dropped), (0, 0, 0));
+    }
+}
+
+#[test]
+fn a_worker_that_waits_for_a_continuation_runs_its_beginning() {
+    let pool = Arc::new(ThreadPool::new(1));
+    let its = pool.clone();
+    let waits = pool.submit(move || {
+        let me = ThreadIdent::current();
+        let same = its.submit(move || ThreadIdent::current() == me).unwrap();
+        let both = same.then(|same| same.unwrap()).then(|same| same.unwrap());
+        both.result().unwrap()
+    });
+    assert!(waits.unwrap().result_until(long()).unwrap().unwrap());
+}
+
+#[test]
+fn a_worker_that_waits_until_a_deadline_runs_no_other_task() {
+    let pool = Arc::new(ThreadPool::new(1));
+    let its = pool.clone();
+    let waits = pool.submit(move || {
+        let other = its.submit(|| 7).unwrap();
+        other.result_until(Deadline::after(Duration::from_millis(1)))
+    });
+    let other = waits.unwrap().result_until(long()).unwrap().unwrap().unwrap_err();
+    assert_eq!(other.result().unwrap(), 7);
+}
+
+/// Submits a task that does the same one level deeper, and waits for it. How deep it went.
+fn descend(pool: &Arc<ThreadPool>, levels: usize) -> Result<usize, TaskError> {
+    if levels == 0 {
+        return Ok(0);
+    }
+    let its = pool.clone();
+    let below = pool.submit(move || descend(&its, levels - 1)).unwrap();
+    Ok(below.result()?? + 1)
+}
+
+#[test]
+fn tasks_that_wait_within_each_other_end_before_the_stack_does() {
+    let pool = Arc::new(ThreadPool::new(1));
+    for (levels, fits) in [(50, true), (100_000, false)] {
+        let its = pool.clone();
+        let deep = pool.submit(move || descend(&its, levels)).unwrap();
+        match deep.result_until(long()).unwrap().unwrap() {
+            Ok(depth) => assert!(fits && depth == levels),
+            Err(error) => assert!(!fits && matches!(error, TaskError::TooDeep), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_task_cannot_join_its_own_pool() {
+    let pool = Arc::new(ThreadPool::new(2));
+    let its = pool.clone();
+    let joins = pool.submit(move || (its.join(), its.join_until(Deadline::PASSED)));
+    assert_eq!(
+        joins.unwrap().result_until(long()).unwrap().unwrap(),
+        (Err(JoinError::OwnTask), Err(JoinError::OwnTask))
+    );
+    // That of another pool it can.
+    let other = ThreadPool::new(1);
+    let its = pool.clone();
+    let joins = other.submit(move || its.join()).unwrap();
+    assert_eq!(joins.result_until(long()).unwrap().unwrap(), Ok(()));
+    assert!(matches!(pool.submit(|| ()), Err(SubmitError::ShutDown(_))));
+}
+
+#[test]
+fn a_worker_does_not_wait_for_room_in_its_own_pool() {
+    let pool = Arc::new(ThreadPool::builder().workers(1).max_pending(2).build());
+    let its = pool.clone();
+    let submits = pool.submit(move || {
+        let tasks: Vec<_> = (0..10)
+            .map(|number| its.submit(move || number).unwrap())
+            .collect();
+        assert!(matches!(its.try_submit(|| 0), Err(SubmitError::Full(_))));
+        assert_eq!(its.stats().waiting, 10);
+        tasks
+    });
+    let tasks = submits.unwrap().result_until(long()).unwrap().unwrap();
+    assert!(tasks.into_iter().map(|task| task.result().unwrap()).eq(0..10));
+}
+
+#[test]
+fn a_task_that_is_cancelled_makes_room_for_another() {
+    let pool = ThreadPool::builder().workers(1).max_pending(3).build();
+    let event = Arc::new(Event::new());
+    let its = event.clone();
+    let busy = pool.submit(move || its.wait()).unwrap();
+    let fill = || [1, 2, 3].map(|number| pool.try_submit(move || number).unwrap());
+    let [first, second, third] = fill();
+    assert!(matches!(pool.try_submit(|| 4), Err(SubmitError::Full(_))));
+    assert!(second.cancel());
+    assert_eq!(pool.stats().waiting, 2);
+    let fourth = pool.submit(|| 4).unwrap();
+    assert!(matches!(pool.try_submit(|| 5), Err(SubmitError::Full(_))));
+    // A thread that waits for room is told.
+    std::thread::scope(|scope| {
+        let submits = scope.spawn(|| pool.submit(|| 5).unwrap());
+        assert!(first.cancel());
+        let fifth = submits.join().unwrap();
+        assert!(third.cancel() && fourth.cancel() && fifth.cancel());
+    });
+    assert_eq!((pool.stats().waiting, pool.stats().dropped), (0, 5));
+    // So does a map of which nobody wants the results.
+    drop(pool.map([1, 2, 3], |number| number).unwrap());
+    let last = fill();
+    event.set();
+    busy.result().unwrap();
+    assert_eq!(last.map(|task| task.result().unwrap()), [1, 2, 3]);
+}

@@ -38,7 +38,7 @@ def make_native(
     methods: Iterable[str],
     hooks: Iterable[str] = (),
     called: Iterable[str] = (),
-    kept: Iterable[str] = (),
+    descriptors: Mapping[str, Any] | None = None,
     **functions: Any,
 ) -> None:
     """Make the objects of `cls` native until somebody looks inside. Call it once, right after defining the class.
@@ -54,7 +54,7 @@ def make_native(
         hooks: public names that are hooks, as the private ones of `std` are.
         called: public names that the methods of `std` look up on the object. The engine's methods look them up only if
             the object's class is a derived one.
-        kept: names in `inside` whose values never change, so that an object keeps what was read.
+        descriptors: further attributes that an object of `std` has, by name, each with the class attribute that reads it.
         functions: what a materialized object has under these names instead of the function of `std`.
 
     Does not block.
@@ -65,22 +65,27 @@ def make_native(
     def look() -> None:
         """Look up the functions of `std`: the engine calls this again whenever the class has changed."""
         found = {name: getattr(std, name) for name in own if hasattr(std, name)}
-        used.update((name, what) for name, what in found.items() if not isinstance(what, property))
+        for name, what in found.items():
+            if isinstance(what, property):
+                used[f"_interlock_get_{name}"] = what.fget
+            else:
+                used[name] = what
         used["__init__"] = over_our_locks(found["__init__"])
         used.update(functions)
 
     public = {name for name in dir(std) if not name.startswith("__")}
-    hooks = {name for name in public if name.startswith("_") and name not in inside}.union(hooks)
+    made = {name: Internal(name, read) for name, read in inside.items()} | (descriptors or {})
+    hooks = {name for name in public if name.startswith("_") and name not in made}.union(hooks)
     inherited = _inherited_internals(cls)
-    for name, read in inside.items():
+    for name, descriptor in made.items():
         if name not in inherited:
-            setattr(cls, name, Internal(name, read, name in kept))
+            setattr(cls, name, descriptor)
     _keep_own(cls, std)
-    standard = Standard(std, look, used, frozenset(public | inside.keys()), attributes)
+    standard = Standard(std, look, used, frozenset(public | made.keys()), attributes)
     cls._interlock_standard = standard  # type: ignore[attr-defined]
     own_methods(cls, *methods)
     cls.__module__ = std.__module__
-    standard.seal(cls, sorted(hooks | inside.keys()), sorted(called), sorted(own.items()))
+    standard.seal(cls, sorted(hooks | made.keys()), sorted(called), sorted(own.items()))
 
 
 def _keep_own(cls: type, std: type) -> None:
@@ -110,6 +115,7 @@ def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
     """Return the standard library's `__init__` with our locks instead of those that it makes."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        self._interlock_begin_dict()
         init(self, *args, **kwargs)
         _with_our_locks(self.__dict__, _names_of_locks(self.__dict__))
 

@@ -23,6 +23,7 @@ mod initialized;
 mod lifecycle;
 mod lock;
 mod materialize;
+mod mirrored;
 mod multiprocessing_pool;
 mod queue;
 mod raw;
@@ -53,6 +54,8 @@ mod _interlock {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
+    use crate::fastcall::lock_method::method_of_lock;
+    #[pymodule_export]
     use crate::fastcall::method::own_methods;
     #[pymodule_export]
     use crate::futures::{
@@ -61,6 +64,8 @@ mod _interlock {
     };
     #[pymodule_export]
     use crate::materialize::{Internal, Native};
+    #[pymodule_export]
+    use crate::mirrored::Mirrored;
     #[pymodule_export]
     use crate::multiprocessing_pool::{
         AsyncResult, MultiprocessingDelivery, MultiprocessingPool, PoolHandle, ResultIterator,
@@ -86,6 +91,7 @@ mod _interlock {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::standard_type::remember(module.py())?;
         crate::errors::remember(module.py())?;
+        Internal::begin(module.py());
         crate::lifecycle::begin(module.py())?;
         crate::fastcall::install::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;

@@ -205,6 +205,13 @@ pub(super) fn number(value: usize) -> *mut PyObject {
     unsafe { ffi::PyLong_FromSize_t(value) }
 }
 
+/// The result of a call that raises an exception, which `raise` sets.
+#[inline]
+pub(super) fn raised(py: Python<'_>, raise: fn(Python<'_>)) -> *mut PyObject {
+    raise(py);
+    null_mut()
+}
+
 /// A new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal, and its
 /// references are not counted.
 #[inline]

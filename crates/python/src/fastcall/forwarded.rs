@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::call::{is_surely_native, none, number, receiver, truth, yes};
+use super::materialized;
 use super::method::{FastMethod, Function, pass_on};
 use crate::barrier::Barrier;
 use crate::condition::Condition;
@@ -17,15 +18,16 @@ use crate::futures::Future;
 use crate::queue::Queue;
 use crate::semaphore::Semaphore;
 
-/// Defines the methods of a class: for each a static, the function, the name, and the way of a native object, if there is
-/// one, with the number of arguments that it ignores: the result, or `None` if the general method must decide. It must drop
-/// no Python object: PyO3, which does not know of this call, would drop it later.
+/// Defines the methods of a class: for each a static, the function, the name, and, if there is one, the way of a native
+/// object, with the number of arguments that it ignores: the result, or `None` if the general method must decide. It must
+/// drop no Python object: PyO3, which does not know of this call, would drop it later. Last comes the way of a materialized
+/// object, after the hooks that the standard library's function calls.
 macro_rules! forwarded {
-    ($list:ident, $class:ty, $($fast:ident $function:ident $name:literal $(($nargs:literal) |$py:ident, $this:ident| $native:expr)?),+) => {
+    ($list:ident, $class:ty, $($fast:ident $function:ident $name:literal $(($nargs:literal) |$py:ident, $this:ident| $native:expr $(; $([$hook:literal])? $materialized:path)?)?),+) => {
         static $list: &[&FastMethod] = &[$(&$fast),+];
 
         $(
-            static $fast: FastMethod = FastMethod::new($name, Function::AnyArguments($function));
+            static $fast: FastMethod = FastMethod::new($name, Function::AnyArguments($function))$($($(.calling($hook))?)?)?;
 
             unsafe extern "C" fn $function(
                 slf: *mut PyObject,
@@ -42,6 +44,12 @@ macro_rules! forwarded {
                             return result;
                         }
                     }
+                    $(
+                        if nargs == $nargs && kwnames.is_null() {
+                            // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+                            return unsafe { short_way(slf, args, nargs, $materialized, &$fast) };
+                        }
+                    )?
                 )?
                 // SAFETY: called as a method of the class, by the interpreter, with these arguments.
                 unsafe { pass_on(slf, args, nargs, kwnames, &$fast) }
@@ -50,9 +58,40 @@ macro_rules! forwarded {
     };
 }
 
+/// Takes the short way of a materialized object if its standard function would do nothing else, and passes the call on
+/// otherwise.
+///
+/// # Safety
+/// The same as for [`pass_on`], for a class derived from `Native`.
+#[inline(never)]
+unsafe fn short_way(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    nargs: Py_ssize_t,
+    way: fn(Borrowed<'_, '_, PyAny>) -> Option<PyResult<*mut PyObject>>,
+    method: &'static FastMethod,
+) -> *mut PyObject {
+    // SAFETY: the caller answers for the class, and is attached.
+    if unsafe { method.runs_original(slf) } {
+        // SAFETY: as above.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: the caller of the method holds the receiver.
+        match way(unsafe { Borrowed::from_ptr(py, slf) }) {
+            Some(Ok(result)) => return result,
+            Some(Err(error)) => {
+                error.restore(py);
+                return std::ptr::null_mut();
+            }
+            None => {}
+        }
+    }
+    // SAFETY: the caller answers for the arguments.
+    unsafe { pass_on(slf, args, nargs, std::ptr::null_mut(), method) }
+}
+
 forwarded!(
     EVENT, Event,
-    EVENT_IS_SET event_is_set "is_set" (0) |py, event| Some(truth(event.engine.get(py).is_set())),
+    EVENT_IS_SET event_is_set "is_set" (0) |py, event| Some(truth(event.engine.get(py).is_set())); materialized::event_is_set,
     EVENT_SET event_set "set" (0) |py, event| {
         event.engine.get(py).set();
         Some(none())
@@ -71,8 +110,8 @@ forwarded!(
 );
 forwarded!(
     CONDITION, Condition,
-    CONDITION_ENTER condition_enter "__enter__" (0) |py, condition| condition.try_enter(py).then(yes),
-    CONDITION_EXIT condition_exit "__exit__" (3) |py, condition| condition.try_exit(py).then(none),
+    CONDITION_ENTER condition_enter "__enter__" (0) |py, condition| condition.try_enter(py).then(yes); materialized::condition_enter,
+    CONDITION_EXIT condition_exit "__exit__" (3) |py, condition| condition.try_exit(py).then(none); materialized::condition_exit,
     CONDITION_NOTIFY condition_notify "notify" (0) |py, condition| condition.try_notify(py).then(none),
     CONDITION_WAIT condition_wait "wait",
     CONDITION_NOTIFY_ALL condition_notify_all "notify_all"
@@ -80,7 +119,10 @@ forwarded!(
 forwarded!(
     BARRIER, Barrier,
     BARRIER_WAIT barrier_wait "wait",
-    BARRIER_RESET barrier_reset "reset"
+    BARRIER_RESET barrier_reset "reset",
+    BARRIER_PARTIES barrier_parties "_interlock_get_parties" (0) |py, barrier| Some(number(barrier.parties(py))); materialized::barrier_parties,
+    BARRIER_N_WAITING barrier_n_waiting "_interlock_get_n_waiting" (0) |py, barrier| Some(number(barrier.waiting(py))); materialized::barrier_n_waiting,
+    BARRIER_BROKEN barrier_broken "_interlock_get_broken" (0) |py, barrier| Some(truth(barrier.is_broken(py))); materialized::barrier_broken
 );
 forwarded!(
     QUEUE, Queue,
@@ -88,9 +130,9 @@ forwarded!(
     QUEUE_GET_NOWAIT queue_get_nowait "get_nowait",
     QUEUE_TASK_DONE queue_task_done "task_done",
     QUEUE_JOIN queue_join "join",
-    QUEUE_QSIZE queue_qsize "qsize" (0) |py, queue| Some(number(queue.engine.get(py).len())),
-    QUEUE_EMPTY queue_empty "empty" (0) |py, queue| Some(truth(queue.engine.get(py).is_empty())),
-    QUEUE_FULL queue_full "full" (0) |py, queue| Some(truth(queue.is_full(py)))
+    QUEUE_QSIZE queue_qsize "qsize" (0) |py, queue| Some(number(queue.engine.get(py).len())); ["_qsize"] materialized::queue_qsize,
+    QUEUE_EMPTY queue_empty "empty" (0) |py, queue| Some(truth(queue.engine.get(py).is_empty())); ["_qsize"] materialized::queue_empty,
+    QUEUE_FULL queue_full "full" (0) |py, queue| Some(truth(queue.is_full(py))); ["_qsize"] materialized::queue_full
 );
 forwarded!(
     FUTURE, Future,

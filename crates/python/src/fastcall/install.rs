@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::forwarded;
-use super::instances::install_new_lock;
+use super::instances::install_short_way;
 use super::locks::{
     LOCK_ACQUIRE, LOCK_ENTER, LOCK_EXIT, LOCK_LOCKED, LOCK_RELEASE, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT,
     RLOCK_RELEASE,
@@ -50,5 +50,9 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     for (class, methods) in forwarded::all(py) {
         ordinary(&class, methods)?;
     }
-    install_new_lock(py)
+    // Up to 3.12 the class of locks cannot be called: a function creates locks.
+    if cfg!(Py_3_13) {
+        install_short_way::<Lock>(py)?;
+    }
+    install_short_way::<SimpleQueue>(py)
 }

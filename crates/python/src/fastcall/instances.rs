@@ -1,9 +1,10 @@
-//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks where a
-//! program calls their class without arguments.
+//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks and
+//! simple queues where a program calls their class without arguments.
 
 #![expect(unsafe_code, reason = "instances are made by the functions in their classes")]
 
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
+use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::call::all_arguments;
 use crate::lock::{Lock, allocate_lock};
+use crate::queue::SimpleQueue;
 
 /// Creates an instance of a class with its `__new__`, without arguments. Does not call `__init__`.
 #[inline]
@@ -28,31 +30,58 @@ pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
     unsafe { Bound::from_owned_ptr_or_err(py, instance) }
 }
 
-/// The offset of the engine's lock in an object.
-static OFFSET: AtomicUsize = AtomicUsize::new(0);
+/// A class whose instances a call of it without arguments makes by a short way.
+pub(super) trait Made: PyClass + Into<PyClassInitializer<Self>> {
+    /// What a new object holds.
+    fn new_contents() -> Self;
 
-/// Puts the fast path of creating a [`Lock`] before the general one. Up to 3.12 the class cannot be called: a function
-/// creates locks.
-pub(super) fn install_new_lock(py: Python<'_>) -> PyResult<()> {
-    if cfg!(not(Py_3_13)) {
-        return Ok(());
+    /// The offset of the contents in an object.
+    fn offset() -> &'static AtomicUsize;
+}
+
+impl Made for Lock {
+    #[inline]
+    fn new_contents() -> Self {
+        allocate_lock()
     }
-    let lock = Bound::new(py, allocate_lock())?;
-    let offset = (&raw const *lock.get()).addr() - lock.as_ptr().addr();
+
+    fn offset() -> &'static AtomicUsize {
+        static OFFSET: AtomicUsize = AtomicUsize::new(0);
+        &OFFSET
+    }
+}
+
+impl Made for SimpleQueue {
+    #[inline]
+    fn new_contents() -> Self {
+        SimpleQueue::without_items()
+    }
+
+    fn offset() -> &'static AtomicUsize {
+        static OFFSET: AtomicUsize = AtomicUsize::new(0);
+        &OFFSET
+    }
+}
+
+/// Puts the short way of creating an instance before the general one. (Classes derived from this one do not inherit it.)
+pub(super) fn install_short_way<T: Made>(py: Python<'_>) -> PyResult<()> {
+    let object = Bound::new(py, T::new_contents())?;
+    let contents: *const T = &raw const *object.try_borrow()?;
+    let offset = contents.addr() - object.as_ptr().addr();
     // Relaxed: no other thread can call the class yet.
-    OFFSET.store(offset, Ordering::Relaxed);
-    let class = py.get_type::<Lock>().as_type_ptr();
-    // SAFETY: the class is alive, and no call of it has happened yet. Its metaclass, derived from `type`, reads the
+    T::offset().store(offset, Ordering::Relaxed);
+    let class = py.get_type::<T>().as_type_ptr();
+    // SAFETY: the class is alive, and no call of it has happened yet. Its metaclass, `type` or derived from it, reads the
     // function from there.
-    unsafe { (*class).tp_vectorcall = Some(create_lock) };
+    unsafe { (*class).tp_vectorcall = Some(create::<T>) };
     Ok(())
 }
 
-/// `threading.Lock()`. The class cannot be subclassed, so `class` is the class itself.
+/// A call of the class.
 ///
 /// # Safety
-/// The arguments are those of a `vectorcallfunc`, for the class.
-unsafe extern "C" fn create_lock(
+/// The arguments are those of a `vectorcallfunc`, for the class `T`.
+unsafe extern "C" fn create<T: Made>(
     class: *mut PyObject,
     args: *const *mut PyObject,
     nargsf: usize,
@@ -61,17 +90,17 @@ unsafe extern "C" fn create_lock(
     // SAFETY: this only reads the number.
     if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 0 && kwnames.is_null() {
         // SAFETY: it is a class whose objects have one size.
-        let lock = unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) };
-        if !lock.is_null() {
-            // Relaxed: `install` wrote it while the module was imported.
-            let offset = OFFSET.load(Ordering::Relaxed);
-            // SAFETY: an object has room for the engine's lock there.
-            let place = unsafe { lock.byte_add(offset) };
-            // SAFETY: as above; no other code has the object yet. The rest, the list of weak references, is zeroed,
-            // which is valid.
-            unsafe { place.cast::<Lock>().write(allocate_lock()) };
+        let object = unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) };
+        if !object.is_null() {
+            // Relaxed: `install_short_way` wrote it while the module was imported.
+            let offset = T::offset().load(Ordering::Relaxed);
+            // SAFETY: an object has room for its contents there.
+            let place = unsafe { object.byte_add(offset) };
+            // SAFETY: as above; no other code has the object yet, but for the collector, which knows contents that are not
+            // written (see `Initialized`). The rest, the list of weak references, is zeroed, which is valid.
+            unsafe { place.cast::<T>().write(T::new_contents()) };
         }
-        return lock;
+        return object;
     }
     // SAFETY: a thread that calls a class is attached.
     let py = unsafe { Python::assume_attached() };

@@ -36,6 +36,8 @@ pub(super) enum Function {
 pub(super) struct FastMethod {
     name: &'static str,
     function: Function,
+    /// A hook that the standard library's function calls.
+    hook: Option<&'static str>,
     /// The method of the class that handles every case.
     general: PyOnceLock<Py<PyAny>>,
     /// The name, if it is a method of objects that can be materialized.
@@ -44,21 +46,34 @@ pub(super) struct FastMethod {
     found: Attached<StateLock<Option<Found>>>,
 }
 
-/// The standard library's function for materialized objects, as it was found last, and the version tag that the class
-/// of the object had then. A change of the standard class changes the tag too: that class is a base.
+/// The standard library's function for materialized objects, as it was found last.
 #[cfg(not(Py_GIL_DISABLED))]
-type Found = (u32, Py<PyAny>);
+struct Found {
+    /// The version tag that the class of the object had then. A change of the standard class changes it too: that class is
+    /// a base.
+    tag: u32,
+    function: Py<PyAny>,
+    /// The code with which the function was compiled, if it is the standard library's own, and so is the hook that it calls.
+    code: Option<Py<PyAny>>,
+}
 
 impl FastMethod {
     pub(super) const fn new(name: &'static str, function: Function) -> Self {
         FastMethod {
             name,
             function,
+            hook: None,
             general: PyOnceLock::new(),
             materialized_name: PyOnceLock::new(),
             #[cfg(not(Py_GIL_DISABLED))]
             found: Attached::new(StateLock::new(None)),
         }
+    }
+
+    /// The same, for a method whose standard function calls this hook.
+    pub(super) const fn calling(mut self, hook: &'static str) -> Self {
+        self.hook = Some(hook);
+        self
     }
 
     /// Puts the fast function before the class's method, under its name and with its documentation.
@@ -123,6 +138,37 @@ impl FastMethod {
         Ok(())
     }
 
+    /// Whether the object is materialized and the standard library's own function runs for it, as far as the last call of
+    /// it tells. Then a short way may do what that function does. Always false on a free-threaded build.
+    ///
+    /// # Safety
+    /// `slf` is an instance of a class derived from [`Native`], held by the caller, who is attached.
+    #[inline]
+    pub(super) unsafe fn runs_original(&self, slf: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller answers for the class, and holds the object.
+        let (py, native) = unsafe { receiver::<Native>(slf) };
+        #[cfg(Py_GIL_DISABLED)]
+        {
+            let _ = (py, native);
+            false
+        }
+        #[cfg(not(Py_GIL_DISABLED))]
+        {
+            if !native.is_materialized() {
+                return false;
+            }
+            // SAFETY: the caller holds the object.
+            let tag = raw::version_tag(unsafe { ffi::Py_TYPE(slf) });
+            let found = self.found.get(py).lock();
+            let found = found.as_ref().filter(|found| found.tag == tag && tag != 0);
+            found.is_some_and(|found| {
+                let code = found.code.as_ref().map(Py::as_ptr);
+                // SAFETY: what has a code is a function.
+                code.is_some_and(|code| unsafe { ffi::PyFunction_GetCode(found.function.as_ptr()) } == code)
+            })
+        }
+    }
+
     /// The standard library's function, if the object is materialized.
     ///
     /// # Safety
@@ -144,15 +190,25 @@ impl FastMethod {
         let tag = {
             let tag = raw::version_tag(class.as_type_ptr());
             let found = self.found.get(py).lock();
-            if let Some((_, function)) = found.as_ref().filter(|(at, _)| *at == tag && tag != 0) {
-                return Some(function.bind(py).clone());
+            if let Some(found) = found.as_ref().filter(|found| found.tag == tag && tag != 0) {
+                return Some(found.function.bind(py).clone());
             }
             tag
         };
-        let function = Standard::of(&class).ok()??.get().function(name).ok()?;
+        let standard = Standard::of(&class).ok()??;
+        let function = standard.get().function(name).ok()?;
         #[cfg(not(Py_GIL_DISABLED))]
         {
-            let found = (tag, function.clone().unbind());
+            let hook = self
+                .hook
+                .map(|hook| raw::lookup(&class, &PyString::intern(py, hook)));
+            let hook_is_own =
+                hook.is_none_or(|hook| hook.is_some_and(|hook| standard.get().code(&hook).is_some()));
+            let found = Found {
+                tag,
+                code: standard.get().code(&function).filter(|_| hook_is_own),
+                function: function.clone().unbind(),
+            };
             let before = self.found.get(py).lock().replace(found);
             drop(before);
         }

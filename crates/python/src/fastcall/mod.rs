@@ -10,8 +10,11 @@ mod call;
 mod forwarded;
 pub(crate) mod install;
 mod instances;
+pub(crate) mod lock_method;
 mod locks;
+mod materialized;
 pub(crate) mod method;
+mod new_type;
 mod queues;
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 mod with_methods;

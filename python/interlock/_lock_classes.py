@@ -138,7 +138,6 @@ def _of_lock(name: str) -> Any:
 
 def _init_condition(condition: Any, lock: Any = None) -> None:
     """The standard `__init__`, with a lock of ours by default."""
-    condition._interlock_begin_dict()
     _std_init_condition(condition, _interlock.RLock() if lock is None else lock)
 
 

@@ -54,7 +54,7 @@ def make_native(
         hooks: public names that are hooks, as the private ones of `std` are.
         called: public names that the methods of `std` look up on the object. The engine's methods look them up only if
             the object's class is a derived one.
-        descriptors: further attributes that an object of `std` has, by name, each with the class attribute that reads it.
+        descriptors: further attributes that an object of `std` has, each with the class attribute that reads it.
         functions: what a materialized object has under these names instead of the function of `std`.
 
     Does not block.
@@ -115,7 +115,6 @@ def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
     """Return the standard library's `__init__` with our locks instead of those that it makes."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        self._interlock_begin_dict()
         init(self, *args, **kwargs)
         _with_our_locks(self.__dict__, _names_of_locks(self.__dict__))
 

@@ -149,7 +149,7 @@ def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[Modul
 
 
 def _properties(std: ModuleType, own: frozenset[str]) -> dict[str, Any]:
-    """Return a descriptor for each attribute that is not the mirror's own, nor a submodule: these the reader imports."""
+    """Return a descriptor for each attribute but the mirror's own, and submodules: these the reader imports."""
     return {
         attribute: _attribute_of(std, attribute)
         for attribute, value in vars(std).items()

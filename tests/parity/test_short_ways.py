@@ -176,7 +176,9 @@ def test_a_standard_method_that_is_replaced_runs() -> None:
 
 
 @pytest.mark.parametrize("lock", ["", "t.Lock()", "Own()"])
-@pytest.mark.parametrize("look", ["x._waiters", "x.notify", "x._lock = t.RLock()", "x._lock = t.Lock()", "x._lock = Own()"])
+@pytest.mark.parametrize(
+    "look", ["x._waiters", "x.notify", "x._lock = t.RLock()", "x._lock = t.Lock()", "x._lock = Own()"]
+)
 def test_a_condition_uses_the_lock_that_it_has(lock: str, look: str) -> None:
     same(f"""
         said = []

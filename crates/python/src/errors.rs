@@ -88,14 +88,14 @@ pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
 pub(crate) fn raise_empty(py: Python<'_>) {
     EMPTY
         .get(py)
-        .map_or_else(|error| error.restore(py), |class| raw::raise(&class));
+        .map_or_else(|error| error.restore(py), |class| raw::raise(&class, None));
 }
 
 /// Does the same for a `SimpleQueue`.
 pub(crate) fn raise_simply_empty(py: Python<'_>) {
     EMPTY_BOUND_ONCE
         .get(py)
-        .map_or_else(|error| error.restore(py), raw::raise);
+        .map_or_else(|error| error.restore(py), |class| raw::raise(class, None));
 }
 
 const LOCK_NOT_HELD: &str = "release unlocked lock";
@@ -104,13 +104,16 @@ const RLOCK_NOT_OWNED: &str = "cannot release un-acquired lock";
 /// Sets the exception of [`Failure::LockNotHeld`], as C code does.
 #[cold]
 pub(crate) fn raise_not_held(py: Python<'_>) {
-    raw::raise_with(&py.get_type::<PyRuntimeError>(), intern!(py, LOCK_NOT_HELD));
+    raw::raise(&py.get_type::<PyRuntimeError>(), Some(intern!(py, LOCK_NOT_HELD)));
 }
 
 /// Sets the exception of [`Failure::RLockNotOwned`], as C code does.
 #[cold]
 pub(crate) fn raise_not_owned(py: Python<'_>) {
-    raw::raise_with(&py.get_type::<PyRuntimeError>(), intern!(py, RLOCK_NOT_OWNED));
+    raw::raise(
+        &py.get_type::<PyRuntimeError>(),
+        Some(intern!(py, RLOCK_NOT_OWNED)),
+    );
 }
 
 /// Whether an exception is a `concurrent.futures.CancelledError`.

@@ -54,9 +54,9 @@ mod _interlock {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
-    use crate::fastcall::lock_method::method_of_lock;
+    use crate::fastcall::forwarded::method_of_lock;
     #[pymodule_export]
-    use crate::fastcall::method::own_methods;
+    use crate::fastcall::instances::{own_methods, set_metaclass};
     #[pymodule_export]
     use crate::futures::{
         Alarm, Alarms, Completed, CurrentTask, Future, Results, ThreadPool, WaitingCalls, Watcher, Worker,
@@ -72,8 +72,6 @@ mod _interlock {
     };
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
-    #[pymodule_export]
-    use crate::raw::set_metaclass;
     #[pymodule_export]
     use crate::refusal::refuse_waits;
     #[pymodule_export]
@@ -91,7 +89,6 @@ mod _interlock {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::standard_type::remember(module.py())?;
         crate::errors::remember(module.py())?;
-        Internal::begin(module.py());
         crate::lifecycle::begin(module.py())?;
         crate::fastcall::install::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;

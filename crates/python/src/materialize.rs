@@ -148,11 +148,6 @@ impl Native {
         raw::set_instance_dict(slf, attributes)
     }
 
-    /// Get ready for the attributes that the standard library's `__init__` is about to set.
-    fn _interlock_begin_dict(slf: &Bound<'_, Self>) -> PyResult<()> {
-        raw::begin_instance_dict(slf)
-    }
-
     /// Set an attribute. Materializes the object if the standard library's methods use the attribute. This is
     /// `__setattr__` of the public classes.
     fn _interlock_setattr(
@@ -264,7 +259,9 @@ fn export(slf: &Bound<'_, PyAny>, native: &Native, attributes: &Bound<'_, PyDict
     }
     let exported = (native.export)(slf, attributes);
     let filled = match &exported {
-        Ok(Exported::Moved(_)) => raw::add_attributes(slf, attributes),
+        Ok(Exported::Moved(_)) => {
+            raw::instance_dict(slf).and_then(|inside| inside.update(attributes.as_mapping()))
+        }
         _ => Ok(()),
     };
     let moved = matches!(exported, Ok(Exported::Moved(_)));
@@ -372,11 +369,6 @@ impl Internal {
 }
 
 impl Internal {
-    /// Prepares the class, once.
-    pub(crate) fn begin(py: Python<'_>) {
-        raw::make_method_descriptors(&py.get_type::<Internal>());
-    }
-
     pub(crate) fn name<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
         self.name.bind(py)
     }

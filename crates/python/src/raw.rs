@@ -11,20 +11,16 @@ use std::ptr::null_mut;
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 #[cfg(not(Py_GIL_DISABLED))]
 use interlock_wait::{HostLock, RawLock};
-use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyType};
 
-// SAFETY: these are the functions' declarations in CPython's Include/cpython/object.h, in all supported versions.
+// SAFETY: this is the function's declaration in CPython's Include/cpython/object.h, in all supported versions.
 unsafe extern "C" {
     /// The attribute of a class, found through the interpreter's cache. A borrowed reference, or null without an
     /// exception.
     fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
-
-    /// The place of an object's `__dict__`, which is null before there is one. Null for an object without such a place.
-    fn _PyObject_GetDictPtr(object: *mut ffi::PyObject) -> *mut *mut ffi::PyObject;
 }
 
 /// The version tag of a class. Each change of the class or of one of its bases changes it; 0 if the class has none.
@@ -84,18 +80,12 @@ fn check(py: Python<'_>, done: c_int) -> PyResult<()> {
     if done == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
 }
 
-/// Raises an exception of this class without arguments, as C code does: the object is created only when it is needed.
+/// Raises an exception of this class, with these words or without arguments, as C code does: the object is created only
+/// when it is needed.
 #[inline]
-pub(crate) fn raise(class: &Bound<'_, PyType>) {
-    // SAFETY: the class is alive, and the thread is attached, as the borrow shows.
-    unsafe { ffi::PyErr_SetNone(class.as_ptr()) };
-}
-
-/// Raises an exception of this class with these words, as C code does: the caller makes no object for them.
-#[inline]
-pub(crate) fn raise_with(class: &Bound<'_, PyType>, words: &Bound<'_, PyString>) {
+pub(crate) fn raise(class: &Bound<'_, PyType>, words: Option<&Bound<'_, PyString>>) {
     // SAFETY: class and words are alive, and the thread is attached, as the borrow shows.
-    unsafe { ffi::PyErr_SetObject(class.as_ptr(), words.as_ptr()) };
+    unsafe { ffi::PyErr_SetObject(class.as_ptr(), words.map_or(null_mut(), Bound::as_ptr)) };
 }
 
 /// Compiles a program, a `str` or `bytes`, as `compile(source, filename, "exec", dont_inherit=True)` does. The first call
@@ -129,72 +119,6 @@ pub(crate) fn compile_program<'py>(
         unsafe { ffi::Py_CompileStringObject(text.as_ptr(), filename.as_ptr(), start, &raw mut flags, -1) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(source.py(), code) }.map(Some)
-}
-
-/// Sets the metaclass of a class. PyO3 creates its classes with the metaclass `type`.
-///
-/// Raises TypeError if the metaclass is not derived from the class's type, or its instances have another layout.
-#[pyfunction]
-#[pyo3(signature = (class, metaclass, /))]
-pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
-    let before = class.get_type();
-    let as_before = |size: &str| metaclass.getattr(size)?.eq(before.getattr(size)?);
-    if !metaclass.is_subclass(&before)? || !as_before("__basicsize__")? || !as_before("__itemsize__")? {
-        let message = "the metaclass is not derived from the class's type, or adds to its layout";
-        return Err(PyTypeError::new_err(message));
-    }
-    let type_of_class = metaclass.clone().into_ptr().cast();
-    // SAFETY: the class is alive. The reference that was just given away keeps its new type alive, which only adds
-    // methods to the old one and has the same layout. A thread that reads the field at this moment finds one type or
-    // the other.
-    unsafe { (*class.as_ptr()).ob_type = type_of_class };
-    // SAFETY: the class is alive.
-    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
-    Ok(())
-}
-
-/// Lets the interpreter treat instances of a class of ours as it treats functions in classes. It remembers where an object
-/// has its attribute only if the attribute in the class is nothing else, and of a type that cannot change. In return the
-/// instances must be callable: `object.name(…)` calls the class's attribute with the object.
-pub(crate) fn make_method_descriptors(class: &Bound<'_, PyType>) {
-    let flags = ffi::Py_TPFLAGS_METHOD_DESCRIPTOR | ffi::Py_TPFLAGS_IMMUTABLETYPE;
-    // SAFETY: the class is alive, and no other code has it yet: the module is being imported.
-    unsafe { (*class.as_type_ptr()).tp_flags |= flags };
-}
-
-/// Gives an object that has no `__dict__` yet an empty one of its own. (The interpreter would make one that shares its keys
-/// with other objects of the class. There it finds no attribute that the class has, too, by a place that it remembers.)
-pub(crate) fn begin_instance_dict(object: &Bound<'_, impl Sized>) -> PyResult<()> {
-    if !has_instance_dict(object) {
-        set_instance_dict(object, &PyDict::new(object.py()))?;
-    }
-    Ok(())
-}
-
-fn has_instance_dict(object: &Bound<'_, impl Sized>) -> bool {
-    // SAFETY: the object is alive, and the thread is attached.
-    let place = unsafe { _PyObject_GetDictPtr(object.as_ptr()) };
-    // SAFETY: a place in an object that the caller holds.
-    place.is_null() || !unsafe { *place }.is_null()
-}
-
-/// Gives an object that has no `__dict__` yet this one, and adds these attributes to any other object.
-pub(crate) fn begin_with_attributes(
-    object: &Bound<'_, impl Sized>,
-    attributes: &Bound<'_, PyDict>,
-) -> PyResult<()> {
-    if has_instance_dict(object) {
-        return add_attributes(object, attributes);
-    }
-    set_instance_dict(object, attributes)
-}
-
-/// Adds attributes to an object whose `__dict__` nobody else has. It gets a new one, as in [`begin_instance_dict`].
-pub(crate) fn add_attributes(object: &Bound<'_, impl Sized>, attributes: &Bound<'_, PyDict>) -> PyResult<()> {
-    let all = PyDict::new(object.py());
-    all.update(instance_dict(object)?.as_mapping())?;
-    all.update(attributes.as_mapping())?;
-    set_instance_dict(object, &all)
 }
 
 /// A name of an attribute or a method, interned at the first use.

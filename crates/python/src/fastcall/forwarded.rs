@@ -3,18 +3,25 @@
 
 #![expect(unsafe_code, reason = "fast functions are plain C functions")]
 
+use std::ffi::c_void;
+use std::mem::{offset_of, size_of};
+use std::ptr::null_mut;
+
 use interlock_pool::Phase;
-use pyo3::ffi::{Py_ssize_t, PyObject};
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use super::call::{is_surely_native, none, number, receiver, truth, yes};
+use super::call::{NewType, is_surely_native, none, number, receiver, slot, truth, yes};
 use super::materialized;
 use super::method::{FastMethod, Function, pass_on};
 use crate::barrier::Barrier;
 use crate::condition::Condition;
 use crate::event::Event;
 use crate::futures::Future;
+use crate::materialize::{Internal, Native};
 use crate::queue::Queue;
 use crate::semaphore::Semaphore;
 
@@ -80,13 +87,13 @@ unsafe fn short_way(
             Some(Ok(result)) => return result,
             Some(Err(error)) => {
                 error.restore(py);
-                return std::ptr::null_mut();
+                return null_mut();
             }
             None => {}
         }
     }
     // SAFETY: the caller answers for the arguments.
-    unsafe { pass_on(slf, args, nargs, std::ptr::null_mut(), method) }
+    unsafe { pass_on(slf, args, nargs, null_mut(), method) }
 }
 
 forwarded!(
@@ -143,6 +150,30 @@ forwarded!(
     FUTURE_CANCELLED future_cancelled "cancelled" (0) |py, future| Some(truth(future.engine(py).phase().is_cancelled()))
 );
 
+pub(super) static SET_ATTRIBUTE: FastMethod =
+    FastMethod::new("_interlock_setattr", Function::AnyArguments(set_attribute));
+
+/// Sets an attribute of a materialized object.
+unsafe extern "C" fn set_attribute(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    nargs: Py_ssize_t,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: called as a method of the class, by the interpreter.
+    if nargs == 2 && kwnames.is_null() && unsafe { receiver::<Native>(slf) }.1.is_materialized() {
+        // SAFETY: there are two arguments.
+        let [name, value] = unsafe { *args.cast::<[*mut PyObject; 2]>() };
+        // SAFETY: the caller holds the object and the arguments, and is attached.
+        return match unsafe { ffi::PyObject_GenericSetAttr(slf, name, value) } {
+            0 => none(),
+            _ => null_mut(),
+        };
+    }
+    // SAFETY: called as a method of the class, by the interpreter, with these arguments.
+    unsafe { pass_on(slf, args, nargs, kwnames, &SET_ATTRIBUTE) }
+}
+
 /// The methods with their classes.
 pub(super) fn all(py: Python<'_>) -> [(Bound<'_, PyType>, &'static [&'static FastMethod]); 6] {
     [
@@ -153,4 +184,116 @@ pub(super) fn all(py: Python<'_>) -> [(Bound<'_, PyType>, &'static [&'static Fas
         (py.get_type::<Queue>(), QUEUE),
         (py.get_type::<Future>(), FUTURE),
     ]
+}
+
+/// The class attribute `acquire` or `release` of conditions. It is never freed.
+///
+/// In the standard library a condition has its lock's bound methods under these names. A native condition has none until
+/// it is asked: reading such an attribute gives the lock's own bound method. A call makes no bound method: the interpreter
+/// calls the class attribute with the condition, as it does with every method.
+#[repr(C)]
+struct LockMethod {
+    head: PyObject,
+    vectorcall: ffi::vectorcallfunc,
+    /// Reads the lock's bound method.
+    internal: *mut PyObject,
+}
+
+/// Return a class attribute that is called as a method of a condition and read as `internal` is. Its name is "acquire" or
+/// "release".
+#[pyfunction]
+#[pyo3(signature = (internal, /))]
+pub(crate) fn method_of_lock<'py>(internal: &Bound<'py, Internal>) -> PyResult<Bound<'py, PyAny>> {
+    static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let py = internal.py();
+    let vectorcall = match internal.get().name(py).to_str()? {
+        "acquire" => call::<true>,
+        "release" => call::<false>,
+        name => {
+            return Err(PyTypeError::new_err(format!(
+                "a condition's {name} is not called by its lock"
+            )));
+        }
+    };
+    let new_type = NewType {
+        name: c"interlock._interlock.lock_method",
+        size: size_of::<LockMethod>(),
+        vectorcall: Some(offset_of!(LockMethod, vectorcall)),
+        // The interpreter calls such an attribute with the receiver only if its type cannot change.
+        flags: ffi::Py_TPFLAGS_METHOD_DESCRIPTOR | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+    };
+    let slots = || {
+        vec![
+            slot(ffi::Py_tp_descr_get, read as *mut c_void),
+            slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
+        ]
+    };
+    let class = TYPE.get_or_try_init(py, || new_type.create(py, slots()))?;
+    // SAFETY: the type allocates its instances in this way.
+    let object = unsafe { ffi::PyType_GenericAlloc(class.as_ptr().cast(), 0) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?;
+    // SAFETY: the type's basic size is that of `LockMethod`, and no other code has seen the object.
+    let this = unsafe { &mut *object.as_ptr().cast::<LockMethod>() };
+    this.vectorcall = vectorcall;
+    this.internal = internal.clone().into_ptr();
+    // Never freed: it belongs to a class that is never unloaded.
+    std::mem::forget(object.clone());
+    Ok(object)
+}
+
+/// The result of a lookup in `receiver`, or in the class if there is no receiver.
+///
+/// # Safety
+/// Called as a slot of the type.
+unsafe extern "C" fn read(
+    slf: *mut PyObject,
+    receiver: *mut PyObject,
+    class: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: called as a slot of the type.
+    let internal = unsafe { (*slf.cast::<LockMethod>()).internal };
+    // SAFETY: the object is never freed.
+    let kind = unsafe { ffi::Py_TYPE(internal) };
+    // SAFETY: a type outlives its objects.
+    match unsafe { (*kind).tp_descr_get } {
+        // SAFETY: the arguments are those of this call.
+        Some(read) => unsafe { read(internal, receiver, class) },
+        None => null_mut(),
+    }
+}
+
+/// Takes or releases the lock of the condition, which is the first argument. Where there is more to do, reads the attribute
+/// and calls it.
+///
+/// # Safety
+/// Called by the interpreter, with the arguments of a vectorcall.
+unsafe extern "C" fn call<const ACQUIRES: bool>(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: a thread that calls an object is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: this only reads the number.
+    if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 1 && kwnames.is_null() {
+        // SAFETY: there is one argument, which the caller holds.
+        let condition = unsafe { Borrowed::from_ptr(py, *args) };
+        // SAFETY: it is an instance of the class, which is derived from `Native`.
+        if condition.is_instance_of::<Condition>() && unsafe { is_surely_native(condition.as_ptr()) } {
+            // SAFETY: it is an instance of the class.
+            let (_, this) = unsafe { receiver::<Condition>(condition.as_ptr()) };
+            if ACQUIRES && this.try_enter(py) {
+                return yes();
+            }
+            if !ACQUIRES && this.try_exit(py) {
+                return none();
+            }
+        }
+    }
+    // SAFETY: called as the function of a `LockMethod`, which is never freed.
+    let internal = unsafe { (*slf.cast::<LockMethod>()).internal };
+    // SAFETY: the arguments are the caller's.
+    unsafe { ffi::PyObject_Vectorcall(internal, args, nargsf, kwnames) }
 }

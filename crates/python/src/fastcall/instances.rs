@@ -1,7 +1,7 @@
 //! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks and
-//! simple queues where a program calls their class without arguments.
+//! simple queues where a program calls their class without arguments. And what classes have that makes calls short.
 
-#![expect(unsafe_code, reason = "instances are made by the functions in their classes")]
+#![expect(unsafe_code, reason = "classes and instances are made in C")]
 
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
 use pyo3::PyClass;
@@ -153,4 +153,90 @@ unsafe fn create_generally<'py>(
     let created = unsafe { call(class, args.as_ptr(), kwargs.as_ptr()) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, created) }
+}
+
+/// Gives a class its own descriptors for C methods that it inherits, because the interpreter's fast path to such a
+/// method is only for instances of the very class that the descriptor was created for.
+///
+/// Raises TypeError for a method of another kind. The methods named before it have their own descriptors then.
+#[pyfunction]
+#[pyo3(signature = (class, /, *names))]
+pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>) -> PyResult<()> {
+    for name in names {
+        let name = name.extract::<String>()?;
+        let method = class.getattr(&*name)?;
+        let Some(inherited) = descriptor(&method) else {
+            return Err(PyTypeError::new_err(format!("{name}() is no method in C")));
+        };
+        // SAFETY: both are types, and alive.
+        let derived = unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), inherited.d_common.d_type) };
+        if derived == 0 {
+            return Err(PyTypeError::new_err(format!("{name}() is another class's")));
+        }
+        // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances
+        // of a class that this one is derived from.
+        let own = unsafe { new_method(class, inherited.d_method) }?;
+        class.setattr(&*name, own)?;
+    }
+    Ok(())
+}
+
+/// A method of a class that is never unloaded. From 3.15 on the interpreter does not count its references, which it would
+/// do twice in each call.
+///
+/// # Safety
+/// The definition is never freed, and its function takes instances of the class.
+pub(super) unsafe fn new_method<'py>(
+    class: &Bound<'py, PyType>,
+    definition: *mut ffi::PyMethodDef,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: the caller answers for the definition.
+    let method = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    let method = unsafe { Bound::from_owned_ptr_or_err(class.py(), method) }?;
+    #[cfg(Py_3_15)]
+    // SAFETY: no other code has the object yet.
+    unsafe {
+        ffi::PyUnstable_SetImmortal(method.as_ptr())
+    };
+    Ok(method)
+}
+
+/// The contents of the descriptor of a C method; `None` for other objects.
+fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
+    let class = &raw mut ffi::PyMethodDescr_Type;
+    // SAFETY: an instance of that type, which cannot be subclassed, has this layout and does not change; the borrow
+    // keeps it.
+    (method.get_type_ptr() == class).then(|| unsafe { &*method.as_ptr().cast() })
+}
+
+/// Sets the metaclass of a class. PyO3 creates its classes with the metaclass `type`.
+///
+/// Raises TypeError if the metaclass is not derived from the class's type, or its instances have another layout.
+#[pyfunction]
+#[pyo3(signature = (class, metaclass, /))]
+pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
+    let before = class.get_type();
+    let as_before = |size: &str| metaclass.getattr(size)?.eq(before.getattr(size)?);
+    if !metaclass.is_subclass(&before)? || !as_before("__basicsize__")? || !as_before("__itemsize__")? {
+        let message = "the metaclass is not derived from the class's type, or adds to its layout";
+        return Err(PyTypeError::new_err(message));
+    }
+    let type_of_class = metaclass.clone().into_ptr().cast();
+    // SAFETY: the class is alive. The reference that was just given away keeps its new type alive, which only adds
+    // methods to the old one and has the same layout. A thread that reads the field at this moment finds one type or
+    // the other.
+    unsafe { (*class.as_ptr()).ob_type = type_of_class };
+    // SAFETY: the class is alive.
+    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
+    Ok(())
+}
+
+/// Lets the interpreter treat instances of a class of ours as it treats functions in classes. From 3.14 on it then
+/// remembers where an object has its own attribute of that name. In return the instances must be callable:
+/// `object.name(…)` calls the class's attribute with the object.
+pub(super) fn make_method_descriptors(class: &Bound<'_, PyType>) {
+    let flags = ffi::Py_TPFLAGS_METHOD_DESCRIPTOR | ffi::Py_TPFLAGS_IMMUTABLETYPE;
+    // SAFETY: the class is alive, and no other code has it yet: the module is being imported.
+    unsafe { (*class.as_type_ptr()).tp_flags |= flags };
 }

@@ -7,13 +7,14 @@
 
 use std::ffi::CString;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyTuple, PyType};
+use pyo3::types::{PyString, PyType};
 
-use super::call::{all_arguments, none, receiver};
+use super::call::{all_arguments, receiver};
+use super::instances::new_method;
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 use super::with_methods;
 #[cfg(not(Py_GIL_DISABLED))]
@@ -261,61 +262,6 @@ pub(super) unsafe fn pass_on(
     unsafe { ffi::PyObject_Vectorcall(called, all.as_ptr(), 1 + positional, kwnames) }
 }
 
-/// Gives a class its own descriptors for C methods that it inherits, because the interpreter's fast path to such a
-/// method is only for instances of the very class that the descriptor was created for.
-///
-/// Raises TypeError for a method of another kind. The methods named before it have their own descriptors then.
-#[pyfunction]
-#[pyo3(signature = (class, /, *names))]
-pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>) -> PyResult<()> {
-    for name in names {
-        let name = name.extract::<String>()?;
-        let method = class.getattr(&*name)?;
-        let Some(inherited) = descriptor(&method) else {
-            return Err(PyTypeError::new_err(format!("{name}() is no method in C")));
-        };
-        // SAFETY: both are types, and alive.
-        let derived = unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), inherited.d_common.d_type) };
-        if derived == 0 {
-            return Err(PyTypeError::new_err(format!("{name}() is another class's")));
-        }
-        // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances
-        // of a class that this one is derived from.
-        let own = unsafe { new_method(class, inherited.d_method) }?;
-        class.setattr(&*name, own)?;
-    }
-    Ok(())
-}
-
-/// A method of a class that is never unloaded. From 3.15 on the interpreter does not count its references, which it would
-/// do twice in each call.
-///
-/// # Safety
-/// The definition is never freed, and its function takes instances of the class.
-unsafe fn new_method<'py>(
-    class: &Bound<'py, PyType>,
-    definition: *mut ffi::PyMethodDef,
-) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: the caller answers for the definition.
-    let method = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
-    // SAFETY: the call returned a new reference, or null with an exception set.
-    let method = unsafe { Bound::from_owned_ptr_or_err(class.py(), method) }?;
-    #[cfg(Py_3_15)]
-    // SAFETY: no other code has the object yet.
-    unsafe {
-        ffi::PyUnstable_SetImmortal(method.as_ptr())
-    };
-    Ok(method)
-}
-
-/// The contents of the descriptor of a C method; `None` for other objects.
-fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
-    let class = &raw mut ffi::PyMethodDescr_Type;
-    // SAFETY: an instance of that type, which cannot be subclassed, has this layout and does not change; the borrow
-    // keeps it.
-    (method.get_type_ptr() == class).then(|| unsafe { &*method.as_ptr().cast() })
-}
-
 /// The documentation of the general method, in the form that a C function has.
 fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
     let signature: Option<String> = general.getattr("__text_signature__")?.extract()?;
@@ -326,28 +272,4 @@ fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
     } else {
         format!("{name}{signature}\n--\n\n{doc}")
     })?)
-}
-
-pub(super) static SET_ATTRIBUTE: FastMethod =
-    FastMethod::new("_interlock_setattr", Function::AnyArguments(set_attribute));
-
-/// Sets an attribute of a materialized object.
-unsafe extern "C" fn set_attribute(
-    slf: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-    kwnames: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called as a method of the class, by the interpreter.
-    if nargs == 2 && kwnames.is_null() && unsafe { receiver::<Native>(slf) }.1.is_materialized() {
-        // SAFETY: there are two arguments.
-        let [name, value] = unsafe { *args.cast::<[*mut ffi::PyObject; 2]>() };
-        // SAFETY: the caller holds the object and the arguments, and is attached.
-        return match unsafe { ffi::PyObject_GenericSetAttr(slf, name, value) } {
-            0 => none(),
-            _ => std::ptr::null_mut(),
-        };
-    }
-    // SAFETY: called as a method of the class, by the interpreter, with these arguments.
-    unsafe { pass_on(slf, args, nargs, kwnames, &SET_ATTRIBUTE) }
 }

@@ -107,6 +107,7 @@ impl ThreadPool {
             threads: found("_threads")?.cast_into::<PySet>()?.unbind(),
             calls: Py::new(py, WaitingCalls::of(slf, slf.get().shared.clone())?)?,
         };
+        let own = raw::instance_dict(slf)?;
         let began = native(slf, |pool| {
             if pool.parts.set(parts).is_err() {
                 return Ok(false);
@@ -119,7 +120,7 @@ impl ThreadPool {
                 blocks,
                 notes,
             };
-            raw::begin_with_attributes(slf, attributes).map(|()| true)
+            own.update(attributes.as_mapping()).map(|()| true)
         })?;
         began.unwrap_or(Ok(false))
     }

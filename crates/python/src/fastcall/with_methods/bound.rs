@@ -18,7 +18,7 @@ use pyo3::types::PyType;
 use crate::engine::StateLock;
 use crate::raw::Attached;
 
-use super::super::new_type::{NewType, slot};
+use super::super::call::{NewType, slot};
 use super::descriptor::{self as special, BoundSpecial, Special, bind_ordinarily};
 
 /// The most unused bound methods in the free list.

@@ -23,7 +23,7 @@ from interlock._subinterpreter import in_subinterpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from importlib.machinery import ModuleSpec
     from typing import Any
 
@@ -36,7 +36,9 @@ if in_subinterpreter():
         return property(attrgetter(f"__interlock_std__.{attribute}"))
 
 else:
-    from interlock._interlock import Mirrored as _attribute_of
+    from interlock._interlock import Mirrored
+
+    _attribute_of: Callable[[ModuleType, str], Any] = Mirrored  # type: ignore[no-redef]
 
 # Attributes that every module has for itself; these are never the standard module's.
 _MACHINERY = frozenset(

@@ -11,6 +11,11 @@ import pytest
 
 from tests.parity.judge import same
 
+
+def _lines(code: str) -> str:
+    return "\n".join(textwrap.dedent(code).strip().split("; "))
+
+
 _QUEUE = """
 class Counting:
     def __init__(self, inner, said):
@@ -29,7 +34,8 @@ def use(x):
             ended.append(call())
         except Exception as error:
             ended.append((type(error).__name__, str(error)))
-        ended.append(x.mutex.locked() if hasattr(x.mutex, "locked") else None)
+        free = hasattr(x.mutex, "acquire") and x.mutex.acquire(False)
+        ended.append(free and x.mutex.release())
     return ended
 
 said = []
@@ -111,8 +117,54 @@ def test_the_size_of_a_queue(kind: str, change: str) -> None:
     same(code.replace("CLS", f"q.{kind}"))
 
 
-def _lines(code: str) -> str:
-    return "\n".join(textwrap.dedent(code).strip().split("; "))
+_PUT_AND_GET = """
+def use(x):
+    ended = []
+    for call in (lambda: x.put_nowait(3), lambda: x.put_nowait(item=4), x.get_nowait, x.get_nowait) * 3:
+        try:
+            ended.append(call())
+        except Exception as error:
+            ended.append((type(error).__name__, str(error)))
+    return ended
+
+said = []
+x = CLS(1)
+x.mutex
+first = use(x)
+"""
+
+
+@pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "pass",
+        "x.put = lambda *args, **kwargs: said.append((args, kwargs))",
+        "x.get = lambda *args, **kwargs: (args, kwargs)",
+        """
+        class Mine(CLS):
+            def put(self, *args, **kwargs):
+                said.append((args, kwargs))
+                return super().put(*args, **kwargs)
+            def get(self, *args, **kwargs):
+                return args, kwargs, super().get(*args, **kwargs)
+        x = Mine(1)
+        said += [use(x), x.mutex.locked(), use(x)]
+        """,
+        """
+        class Mine(CLS):
+            pass
+        x = Mine(1)
+        said += [x.mutex.locked(), use(x)]
+        Mine.put = lambda *args, **kwargs: kwargs
+        """,
+        "x._put = lambda item: x.queue.append(said.append(item))",
+        "del x.maxsize",
+    ],
+)
+def test_put_nowait_and_get_nowait(kind: str, change: str) -> None:
+    code = "\n".join([_PUT_AND_GET.strip(), _lines(change), "first, use(x), said"])
+    same(code.replace("CLS", f"q.{kind}"))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +251,7 @@ def test_a_condition_uses_the_lock_that_it_has(lock: str, look: str) -> None:
         for _ in range(3):
             with x as entered:
                 said.append(entered)
-        for name in ("acquire", "release", "locked"):
+        for name in ("acquire", "release"):
             said.append(hasattr(x, name))
         said += [x.acquire(), x.release(), x.acquire(False), x.acquire(timeout=0.01), x.release()]
         said

@@ -259,9 +259,7 @@ fn export(slf: &Bound<'_, PyAny>, native: &Native, attributes: &Bound<'_, PyDict
     }
     let exported = (native.export)(slf, attributes);
     let filled = match &exported {
-        Ok(Exported::Moved(_)) => {
-            raw::instance_dict(slf).and_then(|inside| inside.update(attributes.as_mapping()))
-        }
+        Ok(Exported::Moved(_)) => raw::add_attributes(slf, attributes),
         _ => Ok(()),
     };
     let moved = matches!(exported, Ok(Exported::Moved(_)));
@@ -324,7 +322,7 @@ impl Internal {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let found = self.__get__(Some(object), &object.get_type())?;
+        let found = raw::generic_attribute(object.as_any(), self.name(object.py()))?;
         found.call(args, kwargs)
     }
 
@@ -351,7 +349,11 @@ impl Internal {
         if let Some(read) = self.read.as_ref().filter(|_| !object.get().is_materialized()) {
             return read.bind(py).call1((object,));
         }
-        materialize_any(object.as_any(), object.get())?;
+        if !object.get().is_materialized() {
+            materialize_any(object.as_any(), object.get())?;
+            // Not from its `__dict__`, which the interpreter would have to make. This comes back here if there is none.
+            return raw::generic_attribute(object.as_any(), name);
+        }
         if let Some(found) = raw::instance_dict(object)?.get_item(name)? {
             return Ok(found);
         }

@@ -42,10 +42,13 @@ struct Sealed {
     /// The methods of the standard library's class that the class replaces.
     methods: Vec<Had>,
     /// Those that are Python functions, and the getters of properties, each with its code.
-    codes: Vec<(Py<PyAny>, Py<PyAny>)>,
+    codes: Vec<Original>,
     /// The version tag of the class when it was last found untouched. A change of any base changes it too.
     tag: AtomicU32,
 }
+
+/// A function, and the code with which it was compiled.
+pub(crate) type Original = (Py<PyAny>, Py<PyAny>);
 
 /// A name, and the attribute that a class had under it.
 type Had = (Py<PyString>, Option<Py<PyAny>>);
@@ -213,12 +216,30 @@ impl Standard {
         found.ok_or_else(|| PyAttributeError::new_err(name.clone().unbind()))
     }
 
-    /// The code that a function of the standard library had when our class was made. `None` if it is not one of those.
-    pub(crate) fn code(&self, function: &Bound<'_, PyAny>) -> Option<Py<PyAny>> {
+    /// A function of the standard library with the code that it had when our class was made. `None` if it is another one.
+    pub(crate) fn original(&self, function: &Bound<'_, PyAny>) -> Option<Original> {
         let py = function.py();
         let codes = &self.sealed.get(py)?.codes;
-        let (_, code) = codes.iter().find(|(known, _)| known.is(function))?;
-        Some(code.clone_ref(py))
+        let (function, code) = codes.iter().find(|(known, _)| known.is(function))?;
+        Some((function.clone_ref(py), code.clone_ref(py)))
+    }
+
+    /// The same for a method that the standard library's functions call on an object of this class: one of its own, or ours
+    /// in its place, which calls it.
+    pub(crate) fn original_hook(
+        &self,
+        class: &Bound<'_, PyType>,
+        name: &Bound<'_, PyString>,
+    ) -> Option<Original> {
+        let (py, found) = (name.py(), raw::lookup(class, name)?);
+        let called = &self.sealed.get(py)?.called;
+        if called
+            .iter()
+            .any(|(_, had)| had.as_ref().is_some_and(|had| had.is(&found)))
+        {
+            return self.original(&self.function(name).ok()?);
+        }
+        self.original(&found)
     }
 
     #[cold]

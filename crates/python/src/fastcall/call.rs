@@ -208,7 +208,7 @@ pub(super) fn number(value: usize) -> *mut PyObject {
 
 /// The result of a call that raises an exception, which `raise` sets.
 #[inline]
-pub(super) fn raised(py: Python<'_>, raise: fn(Python<'_>)) -> *mut PyObject {
+pub(super) fn raised(py: Python<'_>, raise: impl FnOnce(Python<'_>)) -> *mut PyObject {
     raise(py);
     null_mut()
 }

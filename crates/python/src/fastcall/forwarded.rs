@@ -14,8 +14,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use super::call::{NewType, is_surely_native, none, number, receiver, slot, truth, yes};
-use super::materialized;
+use super::call::{NewType, is_surely_native, none, number, raised, receiver, slot, truth, yes};
+use super::materialized::{self, Way};
 use super::method::{FastMethod, Function, pass_on};
 use crate::barrier::Barrier;
 use crate::condition::Condition;
@@ -65,8 +65,7 @@ macro_rules! forwarded {
     };
 }
 
-/// Takes the short way of a materialized object if its standard function would do nothing else, and passes the call on
-/// otherwise.
+/// Takes the short way of a materialized object if its standard function would do no more; otherwise passes the call on.
 ///
 /// # Safety
 /// The same as for [`pass_on`], for a class derived from `Native`.
@@ -75,20 +74,20 @@ unsafe fn short_way(
     slf: *mut PyObject,
     args: *const *mut PyObject,
     nargs: Py_ssize_t,
-    way: fn(Borrowed<'_, '_, PyAny>) -> Option<PyResult<*mut PyObject>>,
+    way: Way,
     method: &'static FastMethod,
 ) -> *mut PyObject {
     // SAFETY: the caller answers for the class, and is attached.
     if unsafe { method.runs_original(slf) } {
         // SAFETY: as above.
-        let py = unsafe { Python::assume_attached() };
+        let (py, _) = unsafe { receiver::<Native>(slf) };
         // SAFETY: the caller of the method holds the receiver.
-        match way(unsafe { Borrowed::from_ptr(py, slf) }) {
+        let object = unsafe { Borrowed::from_ptr(py, slf) };
+        // SAFETY: as above; if there are arguments, there is a first one.
+        let first = (nargs > 0).then(|| unsafe { Borrowed::from_ptr(py, *args) });
+        match way(object, first) {
             Some(Ok(result)) => return result,
-            Some(Err(error)) => {
-                error.restore(py);
-                return null_mut();
-            }
+            Some(Err(error)) => return raised(py, |py| error.restore(py)),
             None => {}
         }
     }
@@ -119,9 +118,9 @@ forwarded!(
     CONDITION, Condition,
     CONDITION_ENTER condition_enter "__enter__" (0) |py, condition| condition.try_enter(py).then(yes); materialized::condition_enter,
     CONDITION_EXIT condition_exit "__exit__" (3) |py, condition| condition.try_exit(py).then(none); materialized::condition_exit,
-    CONDITION_NOTIFY condition_notify "notify" (0) |py, condition| condition.try_notify(py).then(none),
+    CONDITION_NOTIFY condition_notify "notify" (0) |py, condition| condition.try_notify(py).then(none); materialized::condition_notify,
     CONDITION_WAIT condition_wait "wait",
-    CONDITION_NOTIFY_ALL condition_notify_all "notify_all"
+    CONDITION_NOTIFY_ALL condition_notify_all "notify_all" (0) |_py, _condition| None; ["notify"] materialized::condition_notify_all
 );
 forwarded!(
     BARRIER, Barrier,
@@ -133,8 +132,8 @@ forwarded!(
 );
 forwarded!(
     QUEUE, Queue,
-    QUEUE_PUT_NOWAIT queue_put_nowait "put_nowait",
-    QUEUE_GET_NOWAIT queue_get_nowait "get_nowait",
+    QUEUE_PUT_NOWAIT queue_put_nowait "put_nowait" (1) |_py, _queue| None; ["put"] materialized::queue_put_nowait,
+    QUEUE_GET_NOWAIT queue_get_nowait "get_nowait" (0) |_py, _queue| None; ["get"] materialized::queue_get_nowait,
     QUEUE_TASK_DONE queue_task_done "task_done",
     QUEUE_JOIN queue_join "join",
     QUEUE_QSIZE queue_qsize "qsize" (0) |py, queue| Some(number(queue.engine.get(py).len())); ["_qsize"] materialized::queue_qsize,

@@ -22,7 +22,7 @@ use crate::engine::StateLock;
 use crate::materialize::Native;
 #[cfg(not(Py_GIL_DISABLED))]
 use crate::raw::{self, Attached};
-use crate::standard::Standard;
+use crate::standard::{Original, Standard};
 
 /// A fast function, with the calling convention that the interpreter uses for it.
 #[derive(Clone, Copy)]
@@ -54,8 +54,8 @@ struct Found {
     /// a base.
     tag: u32,
     function: Py<PyAny>,
-    /// The code with which the function was compiled, if it is the standard library's own, and so is the hook that it calls.
-    code: Option<Py<PyAny>>,
+    /// The function and the hook that it calls, if they are the standard library's own.
+    originals: Vec<Original>,
 }
 
 impl FastMethod {
@@ -162,10 +162,11 @@ impl FastMethod {
             let tag = raw::version_tag(unsafe { ffi::Py_TYPE(slf) });
             let found = self.found.get(py).lock();
             let found = found.as_ref().filter(|found| found.tag == tag && tag != 0);
-            found.is_some_and(|found| {
-                let code = found.code.as_ref().map(Py::as_ptr);
+            found.is_some_and(|Found { originals, .. }| {
                 // SAFETY: what has a code is a function.
-                code.is_some_and(|code| unsafe { ffi::PyFunction_GetCode(found.function.as_ptr()) } == code)
+                let is_as_compiled =
+                    |(function, code): &Original| unsafe { ffi::PyFunction_GetCode(function.as_ptr()) } == code.as_ptr();
+                !originals.is_empty() && originals.iter().all(is_as_compiled)
             })
         }
     }
@@ -200,14 +201,16 @@ impl FastMethod {
         let function = standard.get().function(name).ok()?;
         #[cfg(not(Py_GIL_DISABLED))]
         {
-            let hook = self
-                .hook
-                .map(|hook| raw::lookup(&class, &PyString::intern(py, hook)));
-            let hook_is_own =
-                hook.is_none_or(|hook| hook.is_some_and(|hook| standard.get().code(&hook).is_some()));
+            let name = self.hook.map(|hook| PyString::intern(py, hook));
+            let hook = name.map(|name| standard.get().original_hook(&class, &name));
+            let originals = match (standard.get().original(&function), hook) {
+                (Some(own), None) => vec![own],
+                (Some(own), Some(Some(hook))) => vec![own, hook],
+                _ => Vec::new(),
+            };
             let found = Found {
                 tag,
-                code: standard.get().code(&function).filter(|_| hook_is_own),
+                originals,
                 function: function.clone().unbind(),
             };
             let before = self.found.get(py).lock().replace(found);

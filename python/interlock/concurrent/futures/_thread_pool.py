@@ -35,7 +35,7 @@ __all__ = ["ThreadPoolExecutor"]
 _REFRESH = 0.05
 """Seconds between two checks by `progress()`."""
 _StdExecutor = _std.ThreadPoolExecutor
-_std_init = over_our_locks(_StdExecutor.__init__)
+_std_init = over_our_locks(_StdExecutor.__init__, _StdExecutor)
 _std_item, _std_worker = _std._WorkItem, _std._worker
 
 
@@ -242,7 +242,7 @@ def _made(max_workers: Any, prefix: Any, initializer: Any, initargs: Any) -> dic
 def _plainly_made(max_workers: int, prefix: Any, initializer: Any, initargs: Any) -> dict[str, Any]:
     """Return the same for valid arguments, without a second object and what would be thrown away."""
     lock = _std.threading.Lock()
-    made = {
+    made: dict[str, Any] = {
         "_max_workers": max_workers,
         "_threads": set(),
         "_broken": False,

@@ -139,16 +139,9 @@ pub(crate) fn compile_program<'py>(
         cf_flags: SOURCE_IS_UTF8 | cookie,
         cf_feature_version: source.py().version_info().minor.into(),
     };
+    let (code, name, start) = (text.as_ptr(), filename.as_ptr(), ffi::Py_file_input);
     // SAFETY: text, name and flags are alive during the call, and the thread is attached.
-    let code = unsafe {
-        ffi::Py_CompileStringObject(
-            text.as_ptr(),
-            filename.as_ptr(),
-            ffi::Py_file_input,
-            &raw mut flags,
-            -1,
-        )
-    };
+    let code = unsafe { ffi::Py_CompileStringObject(code, name, start, &raw mut flags, -1) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(source.py(), code) }.map(Some)
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from interlock import _interlock
+from interlock._interlock import Internal, method_of_lock
 from interlock._materialize import conditions_are, fresh, make_native, ways_in
 from interlock._originals import originals
 
@@ -74,6 +75,10 @@ class Barrier(_interlock.Barrier, _std.Barrier):
     """
 
     __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
+
+    parties = property(_interlock.Barrier._interlock_get_parties, doc=_std.Barrier.parties.__doc__)
+    n_waiting = property(_interlock.Barrier._interlock_get_n_waiting, doc=_std.Barrier.n_waiting.__doc__)
+    broken = property(_interlock.Barrier._interlock_get_broken, doc=_std.Barrier.broken.__doc__)
 
 
 def _event(event: Event, somebody_waits: bool) -> dict[str, Any]:
@@ -174,13 +179,11 @@ make_native(
         "_is_owned": None,
         "_release_save": None,
         "_acquire_restore": None,
-        "acquire": _of_lock("acquire"),
-        "release": _of_lock("release"),
         "locked": _of_lock("locked"),
     },
     ("wait", "notify", "notify_all", "__enter__", "__exit__"),
     called=("notify",),
-    kept=("acquire", "release"),  # the standard `__init__` replaces these, with another lock
+    descriptors={name: method_of_lock(Internal(name, _of_lock(name))) for name in ("acquire", "release")},
     __init__=_init_condition,
 )
 make_native(

@@ -18,7 +18,7 @@ from _thread import LockType as _StdLock
 from _thread import RLock as _StdRLock
 
 from interlock._interlock import Internal, Native, RLock, Standard, allocate_lock, own_methods
-from interlock._originals import methods_of, originals
+from interlock._originals import is_original, methods_of, originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def make_native(
     methods: Iterable[str],
     hooks: Iterable[str] = (),
     called: Iterable[str] = (),
-    kept: Iterable[str] = (),
+    descriptors: Mapping[str, Any] | None = None,
     **functions: Any,
 ) -> None:
     """Make the objects of `cls` native until somebody looks inside. Call it once, right after defining the class.
@@ -54,7 +54,7 @@ def make_native(
         hooks: public names that are hooks, as the private ones of `std` are.
         called: public names that the methods of `std` look up on the object. The engine's methods look them up only if
             the object's class is a derived one.
-        kept: names in `inside` whose values never change, so that an object keeps what was read.
+        descriptors: further attributes that an object of `std` has, each with the class attribute that reads it.
         functions: what a materialized object has under these names instead of the function of `std`.
 
     Does not block.
@@ -65,22 +65,28 @@ def make_native(
     def look() -> None:
         """Look up the functions of `std`: the engine calls this again whenever the class has changed."""
         found = {name: getattr(std, name) for name in own if hasattr(std, name)}
-        used.update((name, what) for name, what in found.items() if not isinstance(what, property))
-        used["__init__"] = over_our_locks(found["__init__"])
+        for name, what in found.items():
+            if isinstance(what, property):
+                used[f"_interlock_get_{name}"] = what.fget
+            else:
+                used[name] = what
+        used["__init__"] = over_our_locks(found["__init__"], std)
         used.update(functions)
 
     public = {name for name in dir(std) if not name.startswith("__")}
-    hooks = {name for name in public if name.startswith("_") and name not in inside}.union(hooks)
+    made: dict[str, Any] = {name: Internal(name, read) for name, read in inside.items()}
+    made.update(descriptors or {})
+    hooks = {name for name in public if name.startswith("_") and name not in made}.union(hooks)
     inherited = _inherited_internals(cls)
-    for name, read in inside.items():
+    for name, descriptor in made.items():
         if name not in inherited:
-            setattr(cls, name, Internal(name, read, name in kept))
+            setattr(cls, name, descriptor)
     _keep_own(cls, std)
-    standard = Standard(std, look, used, frozenset(public | inside.keys()), attributes)
+    standard = Standard(std, look, used, frozenset(public | made.keys()), attributes)
     cls._interlock_standard = standard  # type: ignore[attr-defined]
     own_methods(cls, *methods)
     cls.__module__ = std.__module__
-    standard.seal(cls, sorted(hooks | inside.keys()), sorted(called), sorted(own.items()))
+    standard.seal(cls, sorted(hooks | made.keys()), sorted(called), sorted(own.items()))
 
 
 def _keep_own(cls: type, std: type) -> None:
@@ -106,14 +112,38 @@ def fresh(std: type, *args: Any) -> dict[str, Any]:
     return _with_our_locks(attributes, names)
 
 
-def over_our_locks(init: Callable[..., None]) -> Callable[..., None]:
-    """Return the standard library's `__init__` with our locks instead of those that it makes."""
+def over_our_locks(init: Callable[..., None], std: type) -> Callable[..., None]:
+    """Return the `__init__` of the standard library's class `std` with our locks instead of those that it makes."""
+    names: list[str] = []
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
-        _with_our_locks(self.__dict__, _names_of_locks(self.__dict__))
+        if not names:
+            names.extend(_set_by_init(std))
+        # Not in its `__dict__`, if we know the names: once that is made, the interpreter finds attributes more slowly.
+        made = {name: getattr(self, name, None) for name in names or self.__dict__}
+        ours = _with_our_locks(made.copy(), _names_of_locks(made))
+        for name, value in ours.items():
+            if value is not made[name]:
+                object.__setattr__(self, name, value)
 
     return __init__
+
+
+def _set_by_init(std: type) -> dict[str, None]:
+    """Return the names of the attributes that `__init__` of a class sets; none if somebody has changed it."""
+    from opcode import opmap
+
+    inits = [vars(base)["__init__"] for base in std.__mro__[:-1] if "__init__" in vars(base)]
+    if not all(map(is_original, inits)):
+        return {}
+    codes = [init.__code__ for init in inits]
+    return {
+        code.co_names[name]: None
+        for code in codes
+        for step, name in zip(code.co_code[::2], code.co_code[1::2], strict=True)
+        if step == opmap["STORE_ATTR"]
+    }
 
 
 def _names_of_locks(attributes: dict[str, Any]) -> tuple[str, ...]:

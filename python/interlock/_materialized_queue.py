@@ -71,7 +71,7 @@ if sys.version_info >= (3, 13):
 else:
     _StdQueue: Any = originals(_std, "Queue").Queue
     _std_get, _std_put = _StdQueue.get, _StdQueue.put
-    _std_init = over_our_locks(_StdQueue.__init__)
+    _std_init = over_our_locks(_StdQueue.__init__, _StdQueue)
 
     def _refuse(*_: object) -> NoReturn:
         raise ShutDown

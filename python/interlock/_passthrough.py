@@ -10,23 +10,35 @@ module to the standard module itself, and mirrors a subpackage, so that the impo
 second time under a second name. Python finds a file of ours before it asks the finder, so to replace names of another
 submodule, add its file.
 
-Reading a mirrored name costs one property in C (some 30 ns). The hook for missing names is written in Python and
-runs only for names that the standard module got later.
+Reading a mirrored name costs one descriptor in C. The hook for missing names is written in Python and runs only for
+names that the standard module got later.
 """
 
 from __future__ import annotations
 
 import sys
-from operator import attrgetter
 from types import ModuleType
+
+from interlock._subinterpreter import in_subinterpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from importlib.machinery import ModuleSpec
     from typing import Any
 
 __all__ = ["mirror"]
+
+if in_subinterpreter():
+    from operator import attrgetter
+
+    def _attribute_of(std: ModuleType, attribute: str) -> Any:
+        return property(attrgetter(f"__interlock_std__.{attribute}"))
+
+else:
+    from interlock._interlock import Mirrored
+
+    _attribute_of: Callable[[ModuleType, str], Any] = Mirrored  # type: ignore[no-redef]
 
 # Attributes that every module has for itself; these are never the standard module's.
 _MACHINERY = frozenset(
@@ -95,7 +107,7 @@ def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
 
 
 def _reader(name: str, std: ModuleType, own: frozenset[str]) -> Any:
-    """The module's ``__getattr__``, for names that are neither in the module nor properties of its class."""
+    """The module's ``__getattr__``, for names that are neither in the module nor in its class."""
 
     def __getattr__(attribute: str) -> Any:
         if attribute in own or attribute in _MACHINERY:
@@ -138,10 +150,10 @@ def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[Modul
     return Mirror
 
 
-def _properties(std: ModuleType, own: frozenset[str]) -> dict[str, property]:
-    """Return a property for each attribute that is not the mirror's own, nor a submodule: these the reader imports."""
+def _properties(std: ModuleType, own: frozenset[str]) -> dict[str, Any]:
+    """Return a descriptor for each attribute but the mirror's own, and submodules: these the reader imports."""
     return {
-        attribute: property(attrgetter(f"__interlock_std__.{attribute}"))
+        attribute: _attribute_of(std, attribute)
         for attribute, value in vars(std).items()
         if not (attribute in own or attribute in _MACHINERY or _is_submodule(std.__name__, attribute, value))
     }

@@ -127,21 +127,42 @@ impl Barrier {
         }
     }
 
+    /// The getters of the properties with these names.
+    fn _interlock_get_parties<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match native(slf, |barrier| barrier.parties(py))? {
+            Some(parties) => Ok(parties.into_pyobject(py)?.into_any()),
+            None => standard(slf, intern!(py, "_interlock_get_parties"), (slf,)),
+        }
+    }
+
+    fn _interlock_get_n_waiting<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match native(slf, |barrier| barrier.waiting(py))? {
+            Some(waiting) => Ok(waiting.into_pyobject(py)?.into_any()),
+            None => standard(slf, intern!(py, "_interlock_get_n_waiting"), (slf,)),
+        }
+    }
+
+    fn _interlock_get_broken<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match native(slf, |barrier| barrier.is_broken(py))? {
+            Some(broken) => Ok(broken.into_pyobject(py)?.to_owned().into_any()),
+            None => standard(slf, intern!(py, "_interlock_get_broken"), (slf,)),
+        }
+    }
+
     /// The attributes of these names, if the barrier is native.
     fn _interlock_parties(&self, py: Python<'_>) -> usize {
-        self.engine.get(py).parties()
+        self.parties(py)
     }
 
     fn _interlock_count(&self, py: Python<'_>) -> usize {
-        self.engine.get(py).waiting()
+        self.waiting(py)
     }
 
     fn _interlock_state(&self, py: Python<'_>) -> i32 {
-        if self.engine.get(py).is_broken() {
-            BROKEN
-        } else {
-            FILLING
-        }
+        if self.is_broken(py) { BROKEN } else { FILLING }
     }
 
     fn _interlock_timeout(&self) -> Option<&Py<PyAny>> {
@@ -155,6 +176,19 @@ const FILLING: i32 = 0;
 const BROKEN: i32 = -2;
 
 impl Barrier {
+    pub(crate) fn parties(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).parties()
+    }
+
+    /// How many parties wait. The caller knows that the barrier is native.
+    pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
+        self.engine.get(py).waiting()
+    }
+
+    pub(crate) fn is_broken(&self, py: Python<'_>) -> bool {
+        self.engine.get(py).is_broken()
+    }
+
     fn wait_native(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Waited> {
         let own = self._interlock_timeout().map(|own| own.bind(py));
         let deadline = Timeout::of(timeout.or(own))?.deadline()?;

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::imported::Imported;
-use crate::raw::{self, Name};
+use crate::raw::{self, Name, intern};
 
 /// An exception class that the standard library looks up in the globals of a module each time it raises it. Programs
 /// may put another class in its place.
@@ -88,14 +88,32 @@ pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
 pub(crate) fn raise_empty(py: Python<'_>) {
     EMPTY
         .get(py)
-        .map_or_else(|error| error.restore(py), |class| raw::raise(&class));
+        .map_or_else(|error| error.restore(py), |class| raw::raise(&class, None));
 }
 
 /// Does the same for a `SimpleQueue`.
 pub(crate) fn raise_simply_empty(py: Python<'_>) {
     EMPTY_BOUND_ONCE
         .get(py)
-        .map_or_else(|error| error.restore(py), raw::raise);
+        .map_or_else(|error| error.restore(py), |class| raw::raise(class, None));
+}
+
+const LOCK_NOT_HELD: &str = "release unlocked lock";
+const RLOCK_NOT_OWNED: &str = "cannot release un-acquired lock";
+
+/// Sets the exception of [`Failure::LockNotHeld`], as C code does.
+#[cold]
+pub(crate) fn raise_not_held(py: Python<'_>) {
+    raw::raise(&py.get_type::<PyRuntimeError>(), Some(intern!(py, LOCK_NOT_HELD)));
+}
+
+/// Sets the exception of [`Failure::RLockNotOwned`], as C code does.
+#[cold]
+pub(crate) fn raise_not_owned(py: Python<'_>) {
+    raw::raise(
+        &py.get_type::<PyRuntimeError>(),
+        Some(intern!(py, RLOCK_NOT_OWNED)),
+    );
 }
 
 /// Whether an exception is a `concurrent.futures.CancelledError`.
@@ -138,8 +156,8 @@ impl Failure {
     #[cold]
     pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
         match self {
-            Failure::LockNotHeld => PyRuntimeError::new_err("release unlocked lock"),
-            Failure::RLockNotOwned => PyRuntimeError::new_err("cannot release un-acquired lock"),
+            Failure::LockNotHeld => PyRuntimeError::new_err(LOCK_NOT_HELD),
+            Failure::RLockNotOwned => PyRuntimeError::new_err(RLOCK_NOT_OWNED),
             Failure::WaitNotHeld => PyRuntimeError::new_err("cannot wait on un-acquired lock"),
             Failure::NotifyNotHeld => PyRuntimeError::new_err("cannot notify on un-acquired lock"),
             Failure::NotInitialized => {

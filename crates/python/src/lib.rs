@@ -23,6 +23,7 @@ mod initialized;
 mod lifecycle;
 mod lock;
 mod materialize;
+mod mirrored;
 mod multiprocessing_pool;
 mod queue;
 mod raw;
@@ -53,7 +54,9 @@ mod _interlock {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
-    use crate::fastcall::method::own_methods;
+    use crate::fastcall::forwarded::method_of_lock;
+    #[pymodule_export]
+    use crate::fastcall::instances::{own_methods, set_metaclass};
     #[pymodule_export]
     use crate::futures::{
         Alarm, Alarms, Completed, CurrentTask, Future, Results, ThreadPool, WaitingCalls, Watcher, Worker,
@@ -62,13 +65,13 @@ mod _interlock {
     #[pymodule_export]
     use crate::materialize::{Internal, Native};
     #[pymodule_export]
+    use crate::mirrored::Mirrored;
+    #[pymodule_export]
     use crate::multiprocessing_pool::{
         AsyncResult, MultiprocessingDelivery, MultiprocessingPool, PoolHandle, ResultIterator,
     };
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
-    #[pymodule_export]
-    use crate::raw::set_metaclass;
     #[pymodule_export]
     use crate::refusal::refuse_waits;
     #[pymodule_export]

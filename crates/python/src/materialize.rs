@@ -22,7 +22,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::blocking;
 use crate::raw;
@@ -259,9 +259,7 @@ fn export(slf: &Bound<'_, PyAny>, native: &Native, attributes: &Bound<'_, PyDict
     }
     let exported = (native.export)(slf, attributes);
     let filled = match &exported {
-        Ok(Exported::Moved(_)) => {
-            raw::instance_dict(slf).and_then(|inside| inside.update(attributes.as_mapping()))
-        }
+        Ok(Exported::Moved(_)) => raw::add_attributes(slf, attributes),
         _ => Ok(()),
     };
     let moved = matches!(exported, Ok(Exported::Moved(_)));
@@ -303,20 +301,29 @@ pub(crate) struct Internal {
     name: Py<PyString>,
     /// Reads the attribute of a native object, if that need not materialize it.
     read: Option<Py<PyAny>>,
-    /// Whether an object keeps what was read, because it never changes: the next lookup finds it at once.
-    keep: bool,
 }
 
 #[pymethods]
 impl Internal {
     #[new]
-    #[pyo3(signature = (name, read = None, keep = false))]
-    fn new(name: Bound<'_, PyString>, read: Option<Py<PyAny>>, keep: bool) -> Self {
+    #[pyo3(signature = (name, read = None))]
+    fn new(name: Bound<'_, PyString>, read: Option<Py<PyAny>>) -> Self {
         Internal {
             name: name.unbind(),
             read,
-            keep,
         }
+    }
+
+    /// Reads the attribute and calls what it is: the interpreter's way of calling it as a method.
+    #[pyo3(signature = (object, /, *args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        object: &Bound<'py, Native>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let found = raw::generic_attribute(object.as_any(), self.name(object.py()))?;
+        found.call(args, kwargs)
     }
 
     fn __get__<'py>(
@@ -340,15 +347,13 @@ impl Internal {
             return Err(PyAttributeError::new_err(message));
         };
         if let Some(read) = self.read.as_ref().filter(|_| !object.get().is_materialized()) {
-            let found = read.bind(py).call1((object,))?;
-            // The read may have let other threads in. What a program has set or deleted meanwhile stays so: for that it has
-            // materialized the object.
-            if self.keep && !object.get().is_materialized() {
-                raw::instance_dict(object)?.set_item(name, &found)?;
-            }
-            return Ok(found);
+            return read.bind(py).call1((object,));
         }
-        materialize_any(object.as_any(), object.get())?;
+        if !object.get().is_materialized() {
+            materialize_any(object.as_any(), object.get())?;
+            // Not from its `__dict__`, which the interpreter would have to make. This comes back here if there is none.
+            return raw::generic_attribute(object.as_any(), name);
+        }
         if let Some(found) = raw::instance_dict(object)?.get_item(name)? {
             return Ok(found);
         }
@@ -362,5 +367,11 @@ impl Internal {
         let class = object.get_type().name()?;
         let message = format!("'{class}' object has no attribute '{name}'");
         Err(PyAttributeError::new_err(message))
+    }
+}
+
+impl Internal {
+    pub(crate) fn name<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
+        self.name.bind(py)
     }
 }

@@ -11,7 +11,6 @@ use std::ptr::null_mut;
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 #[cfg(not(Py_GIL_DISABLED))]
 use interlock_wait::{HostLock, HostWord, RawLock};
-use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -55,6 +54,22 @@ pub(crate) fn instance_dict<'py>(object: &Bound<'py, impl Sized>) -> PyResult<Bo
     Ok(dict.cast_into()?)
 }
 
+/// Gives an object attributes, without a `__dict__` if the interpreter needs none, and past descriptors of the class.
+pub(crate) fn add_attributes(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<()> {
+    let class = object.get_type();
+    for (name, value) in attributes {
+        let name = name.cast::<PyString>()?;
+        // SAFETY: the attribute of the class is alive, and its type with it.
+        let sets = |found: Bound<'_, PyAny>| unsafe { (*found.get_type_ptr()).tp_descr_set }.is_some();
+        if lookup(&class, name).is_some_and(sets) {
+            instance_dict(object)?.set_item(name, value)?;
+        } else {
+            generic_set_attribute(object, name, Some(&value))?;
+        }
+    }
+    Ok(())
+}
+
 /// Replaces the `__dict__` of an object.
 pub(crate) fn set_instance_dict(
     object: &Bound<'_, impl Sized>,
@@ -63,6 +78,17 @@ pub(crate) fn set_instance_dict(
     // SAFETY: both are alive, and the thread is attached.
     let done = unsafe { ffi::PyObject_GenericSetDict(object.as_ptr(), attributes.as_ptr(), null_mut()) };
     check(object.py(), done)
+}
+
+/// Reads an attribute as `object.__getattribute__` does.
+pub(crate) fn generic_attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'_, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: both are alive, and the thread is attached.
+    let found = unsafe { ffi::PyObject_GenericGetAttr(object.as_ptr(), name.as_ptr()) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(object.py(), found) }
 }
 
 /// Sets an attribute as `object.__setattr__` does, or deletes it if there is no value.
@@ -81,11 +107,11 @@ fn check(py: Python<'_>, done: c_int) -> PyResult<()> {
     if done == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
 }
 
-/// Raises an exception of this class without arguments, as C code does: the object is created only when it is needed.
+/// Raises an exception of this class, with these words if any, as C code does: the object is made when it is needed.
 #[inline]
-pub(crate) fn raise(class: &Bound<'_, PyType>) {
-    // SAFETY: the class is alive, and the thread is attached, as the borrow shows.
-    unsafe { ffi::PyErr_SetNone(class.as_ptr()) };
+pub(crate) fn raise(class: &Bound<'_, PyType>, words: Option<&Bound<'_, PyString>>) {
+    // SAFETY: class and words are alive, and the thread is attached, as the borrow shows.
+    unsafe { ffi::PyErr_SetObject(class.as_ptr(), words.map_or(null_mut(), Bound::as_ptr)) };
 }
 
 /// Compiles a program, a `str` or `bytes`, as `compile(source, filename, "exec", dont_inherit=True)` does. The first call
@@ -113,34 +139,11 @@ pub(crate) fn compile_program<'py>(
         cf_flags: SOURCE_IS_UTF8 | cookie,
         cf_feature_version: source.py().version_info().minor.into(),
     };
-    let start = ffi::Py_file_input;
+    let (code, name, start) = (text.as_ptr(), filename.as_ptr(), ffi::Py_file_input);
     // SAFETY: text, name and flags are alive during the call, and the thread is attached.
-    let code =
-        unsafe { ffi::Py_CompileStringObject(text.as_ptr(), filename.as_ptr(), start, &raw mut flags, -1) };
+    let code = unsafe { ffi::Py_CompileStringObject(code, name, start, &raw mut flags, -1) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(source.py(), code) }.map(Some)
-}
-
-/// Sets the metaclass of a class. PyO3 creates its classes with the metaclass `type`.
-///
-/// Raises TypeError if the metaclass is not derived from the class's type, or its instances have another layout.
-#[pyfunction]
-#[pyo3(signature = (class, metaclass, /))]
-pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
-    let before = class.get_type();
-    let as_before = |size: &str| metaclass.getattr(size)?.eq(before.getattr(size)?);
-    if !metaclass.is_subclass(&before)? || !as_before("__basicsize__")? || !as_before("__itemsize__")? {
-        let message = "the metaclass is not derived from the class's type, or adds to its layout";
-        return Err(PyTypeError::new_err(message));
-    }
-    let type_of_class = metaclass.clone().into_ptr().cast();
-    // SAFETY: the class is alive. The reference that was just given away keeps its new type alive, which only adds
-    // methods to the old one and has the same layout. A thread that reads the field at this moment finds one type or
-    // the other.
-    unsafe { (*class.as_ptr()).ob_type = type_of_class };
-    // SAFETY: the class is alive.
-    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
-    Ok(())
 }
 
 /// A name of an attribute or a method, interned at the first use.

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyAttributeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyFrozenSet, PyString, PyType};
+use pyo3::types::{PyDict, PyFrozenSet, PyFunction, PyString, PyType};
 
 use crate::raw;
 use crate::raw::intern;
@@ -41,9 +41,14 @@ struct Sealed {
     called: Vec<Had>,
     /// The methods of the standard library's class that the class replaces.
     methods: Vec<Had>,
+    /// Those that are Python functions, and the getters of properties, each with its code.
+    codes: Vec<Original>,
     /// The version tag of the class when it was last found untouched. A change of any base changes it too.
     tag: AtomicU32,
 }
+
+/// A function, and the code with which it was compiled.
+pub(crate) type Original = (Py<PyAny>, Py<PyAny>);
 
 /// A name, and the attribute that a class had under it.
 type Had = (Py<PyString>, Option<Py<PyAny>>);
@@ -90,7 +95,7 @@ impl Standard {
         private: Vec<Bound<'_, PyString>>,
         called: Vec<Bound<'_, PyString>>,
         methods: Vec<(Bound<'_, PyString>, bool)>,
-    ) {
+    ) -> PyResult<()> {
         let py = class.py();
         let had = |class: &Bound<'_, PyType>, name: Bound<'_, PyString>| {
             let found = raw::lookup(class, &name).map(Bound::unbind);
@@ -101,14 +106,27 @@ impl Standard {
             let (name, found) = had(like, name);
             (name, found.filter(|_| is_original))
         });
+        let methods: Vec<Had> = methods.collect();
+        let mut codes = Vec::new();
+        for found in methods.iter().filter_map(|(_, found)| found.as_ref()) {
+            let found = found.bind(py);
+            let getter = found.getattr_opt(intern!(py, "fget"))?;
+            let function = getter.as_ref().unwrap_or(found);
+            if function.is_instance_of::<PyFunction>() {
+                let code = function.getattr(intern!(py, "__code__"))?;
+                codes.push((function.clone().unbind(), code.unbind()));
+            }
+        }
         let sealed = Sealed {
-            methods: methods.collect(),
+            codes,
+            methods,
             private: private.into_iter().map(|name| had(class, name)).collect(),
             called: called.into_iter().map(|name| had(class, name)).collect(),
             class: class.clone().unbind(),
             tag: AtomicU32::new(0),
         };
         let _ = self.sealed.set(py, sealed);
+        Ok(())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -196,6 +214,32 @@ impl Standard {
         }
         let found = self.functions.bind(py).get_item(name)?;
         found.ok_or_else(|| PyAttributeError::new_err(name.clone().unbind()))
+    }
+
+    /// A function of the standard library with the code that it had when our class was made. `None` if it is another one.
+    pub(crate) fn original(&self, function: &Bound<'_, PyAny>) -> Option<Original> {
+        let py = function.py();
+        let codes = &self.sealed.get(py)?.codes;
+        let (function, code) = codes.iter().find(|(known, _)| known.is(function))?;
+        Some((function.clone_ref(py), code.clone_ref(py)))
+    }
+
+    /// The same for a method that the standard library's functions call on an object of this class: one of its own, or ours
+    /// in its place, which calls it.
+    pub(crate) fn original_hook(
+        &self,
+        class: &Bound<'_, PyType>,
+        name: &Bound<'_, PyString>,
+    ) -> Option<Original> {
+        let (py, found) = (name.py(), raw::lookup(class, name)?);
+        let called = &self.sealed.get(py)?.called;
+        if called
+            .iter()
+            .any(|(_, had)| had.as_ref().is_some_and(|had| had.is(&found)))
+        {
+            return self.original(&self.function(name).ok()?);
+        }
+        self.original(&found)
     }
 
     #[cold]

@@ -4,18 +4,18 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::forwarded;
-use super::instances::install_new_lock;
+use super::instances::{install_short_way, make_method_descriptors};
 use super::locks::{
     LOCK_ACQUIRE, LOCK_ENTER, LOCK_EXIT, LOCK_LOCKED, LOCK_RELEASE, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT,
     RLOCK_RELEASE,
 };
-use super::method::{FastMethod, SET_ATTRIBUTE};
+use super::method::FastMethod;
 use super::queues::{
     QUEUE_GET, QUEUE_PUT, SIMPLE_EMPTY, SIMPLE_GET, SIMPLE_GET_NOWAIT, SIMPLE_PUT, SIMPLE_PUT_NOWAIT,
     SIMPLE_QSIZE,
 };
 use crate::lock::Lock;
-use crate::materialize::Native;
+use crate::materialize::{Internal, Native};
 use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
 
@@ -34,7 +34,7 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     special(&lock, &[&LOCK_ENTER, &LOCK_EXIT])?;
     ordinary(&rlock, &[&RLOCK_ACQUIRE, &RLOCK_RELEASE])?;
     special(&rlock, &[&RLOCK_ENTER, &RLOCK_EXIT])?;
-    ordinary(&py.get_type::<Native>(), &[&SET_ATTRIBUTE])?;
+    ordinary(&py.get_type::<Native>(), &[&forwarded::SET_ATTRIBUTE])?;
     ordinary(&py.get_type::<Queue>(), &[&QUEUE_PUT, &QUEUE_GET])?;
     ordinary(
         &py.get_type::<SimpleQueue>(),
@@ -50,5 +50,10 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     for (class, methods) in forwarded::all(py) {
         ordinary(&class, methods)?;
     }
-    install_new_lock(py)
+    make_method_descriptors(&py.get_type::<Internal>());
+    // Up to 3.12 the class of locks cannot be called: a function creates locks.
+    if cfg!(Py_3_13) {
+        install_short_way::<Lock>(py)?;
+    }
+    install_short_way::<SimpleQueue>(py)
 }

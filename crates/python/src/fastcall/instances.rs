@@ -1,9 +1,10 @@
-//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks where a
-//! program calls their class without arguments.
+//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks and
+//! simple queues where a program calls their class without arguments. And what classes have that makes calls short.
 
-#![expect(unsafe_code, reason = "instances are made by the functions in their classes")]
+#![expect(unsafe_code, reason = "classes and instances are made in C")]
 
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
+use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::call::all_arguments;
 use crate::lock::{Lock, allocate_lock};
+use crate::queue::SimpleQueue;
 
 /// Creates an instance of a class with its `__new__`, without arguments. Does not call `__init__`.
 #[inline]
@@ -28,31 +30,58 @@ pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
     unsafe { Bound::from_owned_ptr_or_err(py, instance) }
 }
 
-/// The offset of the engine's lock in an object.
-static OFFSET: AtomicUsize = AtomicUsize::new(0);
+/// A class whose instances a call of it without arguments makes by a short way.
+pub(super) trait Made: PyClass + Into<PyClassInitializer<Self>> {
+    /// What a new object holds.
+    fn new_contents() -> Self;
 
-/// Puts the fast path of creating a [`Lock`] before the general one. Up to 3.12 the class cannot be called: a function
-/// creates locks.
-pub(super) fn install_new_lock(py: Python<'_>) -> PyResult<()> {
-    if cfg!(not(Py_3_13)) {
-        return Ok(());
+    /// The offset of the contents in an object.
+    fn offset() -> &'static AtomicUsize;
+}
+
+impl Made for Lock {
+    #[inline]
+    fn new_contents() -> Self {
+        allocate_lock()
     }
-    let lock = Bound::new(py, allocate_lock())?;
-    let offset = (&raw const *lock.get()).addr() - lock.as_ptr().addr();
+
+    fn offset() -> &'static AtomicUsize {
+        static OFFSET: AtomicUsize = AtomicUsize::new(0);
+        &OFFSET
+    }
+}
+
+impl Made for SimpleQueue {
+    #[inline]
+    fn new_contents() -> Self {
+        SimpleQueue::without_items()
+    }
+
+    fn offset() -> &'static AtomicUsize {
+        static OFFSET: AtomicUsize = AtomicUsize::new(0);
+        &OFFSET
+    }
+}
+
+/// Puts the short way of creating an instance before the general one. (Classes derived from this one do not inherit it.)
+pub(super) fn install_short_way<T: Made>(py: Python<'_>) -> PyResult<()> {
+    let object = Bound::new(py, T::new_contents())?;
+    let contents: *const T = &raw const *object.try_borrow()?;
+    let offset = contents.addr() - object.as_ptr().addr();
     // Relaxed: no other thread can call the class yet.
-    OFFSET.store(offset, Ordering::Relaxed);
-    let class = py.get_type::<Lock>().as_type_ptr();
-    // SAFETY: the class is alive, and no call of it has happened yet. Its metaclass, derived from `type`, reads the
+    T::offset().store(offset, Ordering::Relaxed);
+    let class = py.get_type::<T>().as_type_ptr();
+    // SAFETY: the class is alive, and no call of it has happened yet. Its metaclass, `type` or derived from it, reads the
     // function from there.
-    unsafe { (*class).tp_vectorcall = Some(create_lock) };
+    unsafe { (*class).tp_vectorcall = Some(create::<T>) };
     Ok(())
 }
 
-/// `threading.Lock()`. The class cannot be subclassed, so `class` is the class itself.
+/// A call of the class.
 ///
 /// # Safety
-/// The arguments are those of a `vectorcallfunc`, for the class.
-unsafe extern "C" fn create_lock(
+/// The arguments are those of a `vectorcallfunc`, for the class `T`.
+unsafe extern "C" fn create<T: Made>(
     class: *mut PyObject,
     args: *const *mut PyObject,
     nargsf: usize,
@@ -61,17 +90,17 @@ unsafe extern "C" fn create_lock(
     // SAFETY: this only reads the number.
     if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 0 && kwnames.is_null() {
         // SAFETY: it is a class whose objects have one size.
-        let lock = unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) };
-        if !lock.is_null() {
-            // Relaxed: `install` wrote it while the module was imported.
-            let offset = OFFSET.load(Ordering::Relaxed);
-            // SAFETY: an object has room for the engine's lock there.
-            let place = unsafe { lock.byte_add(offset) };
-            // SAFETY: as above; no other code has the object yet. The rest, the list of weak references, is zeroed,
-            // which is valid.
-            unsafe { place.cast::<Lock>().write(allocate_lock()) };
+        let object = unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) };
+        if !object.is_null() {
+            // Relaxed: `install_short_way` wrote it while the module was imported.
+            let offset = T::offset().load(Ordering::Relaxed);
+            // SAFETY: an object has room for its contents there.
+            let place = unsafe { object.byte_add(offset) };
+            // SAFETY: as above; no other code has the object yet, but for the collector, which knows contents that are not
+            // written (see `Initialized`). The rest, the list of weak references, is zeroed, which is valid.
+            unsafe { place.cast::<T>().write(T::new_contents()) };
         }
-        return lock;
+        return object;
     }
     // SAFETY: a thread that calls a class is attached.
     let py = unsafe { Python::assume_attached() };
@@ -124,4 +153,90 @@ unsafe fn create_generally<'py>(
     let created = unsafe { call(class, args.as_ptr(), kwargs.as_ptr()) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, created) }
+}
+
+/// Gives a class its own descriptors for C methods that it inherits, because the interpreter's fast path to such a
+/// method is only for instances of the very class that the descriptor was created for.
+///
+/// Raises TypeError for a method of another kind. The methods named before it have their own descriptors then.
+#[pyfunction]
+#[pyo3(signature = (class, /, *names))]
+pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>) -> PyResult<()> {
+    for name in names {
+        let name = name.extract::<String>()?;
+        let method = class.getattr(&*name)?;
+        let Some(inherited) = descriptor(&method) else {
+            return Err(PyTypeError::new_err(format!("{name}() is no method in C")));
+        };
+        // SAFETY: both are types, and alive.
+        let derived = unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), inherited.d_common.d_type) };
+        if derived == 0 {
+            return Err(PyTypeError::new_err(format!("{name}() is another class's")));
+        }
+        // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances
+        // of a class that this one is derived from.
+        let own = unsafe { new_method(class, inherited.d_method) }?;
+        class.setattr(&*name, own)?;
+    }
+    Ok(())
+}
+
+/// A method of a class that is never unloaded. From 3.15 on the interpreter does not count its references, which it would
+/// do twice in each call.
+///
+/// # Safety
+/// The definition is never freed, and its function takes instances of the class.
+pub(super) unsafe fn new_method<'py>(
+    class: &Bound<'py, PyType>,
+    definition: *mut ffi::PyMethodDef,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: the caller answers for the definition.
+    let method = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    let method = unsafe { Bound::from_owned_ptr_or_err(class.py(), method) }?;
+    #[cfg(Py_3_15)]
+    // SAFETY: no other code has the object yet.
+    unsafe {
+        ffi::PyUnstable_SetImmortal(method.as_ptr())
+    };
+    Ok(method)
+}
+
+/// The contents of the descriptor of a C method; `None` for other objects.
+fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
+    let class = &raw mut ffi::PyMethodDescr_Type;
+    // SAFETY: an instance of that type, which cannot be subclassed, has this layout and does not change; the borrow
+    // keeps it.
+    (method.get_type_ptr() == class).then(|| unsafe { &*method.as_ptr().cast() })
+}
+
+/// Sets the metaclass of a class. PyO3 creates its classes with the metaclass `type`.
+///
+/// Raises TypeError if the metaclass is not derived from the class's type, or its instances have another layout.
+#[pyfunction]
+#[pyo3(signature = (class, metaclass, /))]
+pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyType>) -> PyResult<()> {
+    let before = class.get_type();
+    let as_before = |size: &str| metaclass.getattr(size)?.eq(before.getattr(size)?);
+    if !metaclass.is_subclass(&before)? || !as_before("__basicsize__")? || !as_before("__itemsize__")? {
+        let message = "the metaclass is not derived from the class's type, or adds to its layout";
+        return Err(PyTypeError::new_err(message));
+    }
+    let type_of_class = metaclass.clone().into_ptr().cast();
+    // SAFETY: the class is alive. The reference that was just given away keeps its new type alive, which only adds
+    // methods to the old one and has the same layout. A thread that reads the field at this moment finds one type or
+    // the other.
+    unsafe { (*class.as_ptr()).ob_type = type_of_class };
+    // SAFETY: the class is alive.
+    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
+    Ok(())
+}
+
+/// Lets the interpreter treat instances of a class of ours as it treats functions in classes. From 3.14 on it then
+/// remembers where an object has its own attribute of that name. In return the instances must be callable:
+/// `object.name(…)` calls the class's attribute with the object.
+pub(super) fn make_method_descriptors(class: &Bound<'_, PyType>) {
+    let flags = ffi::Py_TPFLAGS_METHOD_DESCRIPTOR | ffi::Py_TPFLAGS_IMMUTABLETYPE;
+    // SAFETY: the class is alive, and no other code has it yet: the module is being imported.
+    unsafe { (*class.as_type_ptr()).tp_flags |= flags };
 }

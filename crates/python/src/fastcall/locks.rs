@@ -3,17 +3,20 @@
 #![expect(unsafe_code, reason = "fast functions are plain C functions")]
 
 use pyo3::ffi::{Py_ssize_t, PyObject};
+use pyo3::prelude::*;
 
-use super::call::{Asked, asked, is_false, no, none, receiver, truth, yes};
+use super::call::{Asked, asked, is_false, no, none, raised, receiver, truth, yes};
 use super::method::{FastMethod, Function, pass_on};
+use crate::errors;
 use crate::lock::Lock;
 use crate::raw::intern;
 use crate::rlock::RLock;
 
 /// Defines the fast function of a method without parameters of a class whose objects cannot be materialized: `$fast_try`
 /// is the part of the common case that calls nothing, so that its function saves no registers; `$try` is the rest of it.
+/// If that fails, `$raise` sets the exception; if it is `None`, the general method decides.
 macro_rules! fast_without_arguments {
-    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, |$py:ident, $this:ident| $fast_try:expr, $try:expr, $result:ident) => {
+    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, |$py:ident, $this:ident| $fast_try:expr, $try:expr, $result:ident, $raise:expr) => {
         pub(super) static $fast: FastMethod = FastMethod::new($name, Function::NoArguments($function));
 
         unsafe extern "C" fn $function(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
@@ -33,6 +36,9 @@ macro_rules! fast_without_arguments {
             if $try {
                 return $result();
             }
+            if let Some(raise) = $raise {
+                return raised($py, raise);
+            }
             // SAFETY: called as a method of the class, by the interpreter, without arguments.
             unsafe { pass_on(slf, std::ptr::null(), 0, std::ptr::null_mut(), &$fast) }
         }
@@ -41,7 +47,7 @@ macro_rules! fast_without_arguments {
 
 /// The same for a method that ignores its arguments in the common case, in which there are `$nargs` of them.
 macro_rules! fast_with_arguments {
-    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, $nargs:literal, |$py:ident, $this:ident| $fast_try:expr, $try:expr, $result:ident) => {
+    ($fast:ident, $function:ident, $rest:ident, $name:literal, $class:ty, $nargs:literal, |$py:ident, $this:ident| $fast_try:expr, $try:expr, $result:ident, $raise:expr) => {
         pub(super) static $fast: FastMethod = FastMethod::new($name, Function::AnyArguments($function));
 
         unsafe extern "C" fn $function(
@@ -68,8 +74,13 @@ macro_rules! fast_with_arguments {
         ) -> *mut PyObject {
             // SAFETY: called as a method of the class, by the interpreter.
             let ($py, $this) = unsafe { receiver::<$class>(slf) };
-            if nargs == $nargs && kwnames.is_null() && $try {
-                return $result();
+            if nargs == $nargs && kwnames.is_null() {
+                if $try {
+                    return $result();
+                }
+                if let Some(raise) = $raise {
+                    return raised($py, raise);
+                }
             }
             // SAFETY: called as a method of the class, by the interpreter, with these arguments.
             unsafe { pass_on(slf, args, nargs, kwnames, &$fast) }
@@ -79,7 +90,7 @@ macro_rules! fast_with_arguments {
 
 /// Defines the fast methods of a class of locks: for each a static, the function, and the function for the rest.
 macro_rules! fast_lock {
-    ($class:ty, $acquire:ident $acquire_function:ident $acquire_asked:ident, $enter:ident $enter_function:ident $enter_rest:ident,
+    ($class:ty, $raise:path, $acquire:ident $acquire_function:ident $acquire_asked:ident, $enter:ident $enter_function:ident $enter_rest:ident,
      $release:ident $release_function:ident $release_rest:ident, $exit:ident $exit_function:ident $exit_rest:ident) => {
         pub(super) static $acquire: FastMethod =
             FastMethod::new("acquire", Function::AnyArguments($acquire_function));
@@ -138,7 +149,8 @@ macro_rules! fast_lock {
             0,
             |py, this| this.engine.get(py).try_acquire_fast(),
             this.engine.get(py).try_acquire(),
-            yes
+            yes,
+            None::<fn(Python<'_>)>
         );
         #[cfg(Py_3_15)]
         fast_without_arguments!(
@@ -149,7 +161,8 @@ macro_rules! fast_lock {
             $class,
             |py, this| this.engine.get(py).try_acquire_fast(),
             this.engine.get(py).try_acquire(),
-            yes
+            yes,
+            None::<fn(Python<'_>)>
         );
         fast_without_arguments!(
             $release,
@@ -159,7 +172,8 @@ macro_rules! fast_lock {
             $class,
             |py, this| this.engine.get(py).try_release_fast(),
             this.engine.get(py).release().is_ok(),
-            none
+            none,
+            Some($raise)
         );
         fast_with_arguments!(
             $exit,
@@ -170,13 +184,15 @@ macro_rules! fast_lock {
             3,
             |py, this| this.engine.get(py).try_release_fast(),
             this.engine.get(py).release().is_ok(),
-            none
+            none,
+            Some($raise)
         );
     };
 }
 
 fast_lock!(
     Lock,
+    errors::raise_not_held,
     LOCK_ACQUIRE lock_acquire lock_acquire_asked,
     LOCK_ENTER lock_enter lock_enter_rest,
     LOCK_RELEASE lock_release lock_release_rest,
@@ -184,6 +200,7 @@ fast_lock!(
 );
 fast_lock!(
     RLock,
+    errors::raise_not_owned,
     RLOCK_ACQUIRE rlock_acquire rlock_acquire_asked,
     RLOCK_ENTER rlock_enter rlock_enter_rest,
     RLOCK_RELEASE rlock_release rlock_release_rest,

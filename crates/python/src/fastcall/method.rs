@@ -7,13 +7,14 @@
 
 use std::ffi::CString;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyTuple, PyType};
+use pyo3::types::{PyString, PyType};
 
-use super::call::{all_arguments, none, receiver};
+use super::call::{all_arguments, receiver};
+use super::instances::new_method;
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 use super::with_methods;
 #[cfg(not(Py_GIL_DISABLED))]
@@ -21,7 +22,7 @@ use crate::engine::StateLock;
 use crate::materialize::Native;
 #[cfg(not(Py_GIL_DISABLED))]
 use crate::raw::{self, Attached};
-use crate::standard::Standard;
+use crate::standard::{Original, Standard};
 
 /// A fast function, with the calling convention that the interpreter uses for it.
 #[derive(Clone, Copy)]
@@ -36,6 +37,8 @@ pub(super) enum Function {
 pub(super) struct FastMethod {
     name: &'static str,
     function: Function,
+    /// A hook that the standard library's function calls.
+    hook: Option<&'static str>,
     /// The method of the class that handles every case.
     general: PyOnceLock<Py<PyAny>>,
     /// The name, if it is a method of objects that can be materialized.
@@ -44,21 +47,34 @@ pub(super) struct FastMethod {
     found: Attached<StateLock<Option<Found>>>,
 }
 
-/// The standard library's function for materialized objects, as it was found last, and the version tag that the class
-/// of the object had then. A change of the standard class changes the tag too: that class is a base.
+/// The standard library's function for materialized objects, as it was found last.
 #[cfg(not(Py_GIL_DISABLED))]
-type Found = (u32, Py<PyAny>);
+struct Found {
+    /// The version tag that the class of the object had then. A change of the standard class changes it too: that class is
+    /// a base.
+    tag: u32,
+    function: Py<PyAny>,
+    /// The function and the hook that it calls, if they are the standard library's own.
+    originals: Vec<Original>,
+}
 
 impl FastMethod {
     pub(super) const fn new(name: &'static str, function: Function) -> Self {
         FastMethod {
             name,
             function,
+            hook: None,
             general: PyOnceLock::new(),
             materialized_name: PyOnceLock::new(),
             #[cfg(not(Py_GIL_DISABLED))]
             found: Attached::new(StateLock::new(None)),
         }
+    }
+
+    /// The same, for a method whose standard function calls this hook.
+    pub(super) const fn calling(mut self, hook: &'static str) -> Self {
+        self.hook = Some(hook);
+        self
     }
 
     /// Puts the fast function before the class's method, under its name and with its documentation.
@@ -123,6 +139,38 @@ impl FastMethod {
         Ok(())
     }
 
+    /// Whether the object is materialized and the standard library's own function runs for it, as far as the last call of
+    /// it tells. Then a short way may do what that function does. Always false on a free-threaded build.
+    ///
+    /// # Safety
+    /// `slf` is an instance of a class derived from [`Native`], held by the caller, who is attached.
+    #[inline]
+    pub(super) unsafe fn runs_original(&self, slf: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller answers for the class, and holds the object.
+        let (py, native) = unsafe { receiver::<Native>(slf) };
+        #[cfg(Py_GIL_DISABLED)]
+        {
+            let _ = (py, native);
+            false
+        }
+        #[cfg(not(Py_GIL_DISABLED))]
+        {
+            if !native.is_materialized() {
+                return false;
+            }
+            // SAFETY: the caller holds the object.
+            let tag = raw::version_tag(unsafe { ffi::Py_TYPE(slf) });
+            let found = self.found.get(py).lock();
+            let found = found.as_ref().filter(|found| found.tag == tag && tag != 0);
+            found.is_some_and(|Found { originals, .. }| {
+                // SAFETY: what has a code is a function.
+                let is_as_compiled =
+                    |(function, code): &Original| unsafe { ffi::PyFunction_GetCode(function.as_ptr()) } == code.as_ptr();
+                !originals.is_empty() && originals.iter().all(is_as_compiled)
+            })
+        }
+    }
+
     /// The standard library's function, if the object is materialized.
     ///
     /// # Safety
@@ -144,15 +192,27 @@ impl FastMethod {
         let tag = {
             let tag = raw::version_tag(class.as_type_ptr());
             let found = self.found.get(py).lock();
-            if let Some((_, function)) = found.as_ref().filter(|(at, _)| *at == tag && tag != 0) {
-                return Some(function.bind(py).clone());
+            if let Some(found) = found.as_ref().filter(|found| found.tag == tag && tag != 0) {
+                return Some(found.function.bind(py).clone());
             }
             tag
         };
-        let function = Standard::of(&class).ok()??.get().function(name).ok()?;
+        let standard = Standard::of(&class).ok()??;
+        let function = standard.get().function(name).ok()?;
         #[cfg(not(Py_GIL_DISABLED))]
         {
-            let found = (tag, function.clone().unbind());
+            let name = self.hook.map(|hook| PyString::intern(py, hook));
+            let hook = name.map(|name| standard.get().original_hook(&class, &name));
+            let originals = match (standard.get().original(&function), hook) {
+                (Some(own), None) => vec![own],
+                (Some(own), Some(Some(hook))) => vec![own, hook],
+                _ => Vec::new(),
+            };
+            let found = Found {
+                tag,
+                originals,
+                function: function.clone().unbind(),
+            };
             let before = self.found.get(py).lock().replace(found);
             drop(before);
         }
@@ -205,61 +265,6 @@ pub(super) unsafe fn pass_on(
     unsafe { ffi::PyObject_Vectorcall(called, all.as_ptr(), 1 + positional, kwnames) }
 }
 
-/// Gives a class its own descriptors for C methods that it inherits, because the interpreter's fast path to such a
-/// method is only for instances of the very class that the descriptor was created for.
-///
-/// Raises TypeError for a method of another kind. The methods named before it have their own descriptors then.
-#[pyfunction]
-#[pyo3(signature = (class, /, *names))]
-pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>) -> PyResult<()> {
-    for name in names {
-        let name = name.extract::<String>()?;
-        let method = class.getattr(&*name)?;
-        let Some(inherited) = descriptor(&method) else {
-            return Err(PyTypeError::new_err(format!("{name}() is no method in C")));
-        };
-        // SAFETY: both are types, and alive.
-        let derived = unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), inherited.d_common.d_type) };
-        if derived == 0 {
-            return Err(PyTypeError::new_err(format!("{name}() is another class's")));
-        }
-        // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances
-        // of a class that this one is derived from.
-        let own = unsafe { new_method(class, inherited.d_method) }?;
-        class.setattr(&*name, own)?;
-    }
-    Ok(())
-}
-
-/// A method of a class that is never unloaded. From 3.15 on the interpreter does not count its references, which it would
-/// do twice in each call.
-///
-/// # Safety
-/// The definition is never freed, and its function takes instances of the class.
-unsafe fn new_method<'py>(
-    class: &Bound<'py, PyType>,
-    definition: *mut ffi::PyMethodDef,
-) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: the caller answers for the definition.
-    let method = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
-    // SAFETY: the call returned a new reference, or null with an exception set.
-    let method = unsafe { Bound::from_owned_ptr_or_err(class.py(), method) }?;
-    #[cfg(Py_3_15)]
-    // SAFETY: no other code has the object yet.
-    unsafe {
-        ffi::PyUnstable_SetImmortal(method.as_ptr())
-    };
-    Ok(method)
-}
-
-/// The contents of the descriptor of a C method; `None` for other objects.
-fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
-    let class = &raw mut ffi::PyMethodDescr_Type;
-    // SAFETY: an instance of that type, which cannot be subclassed, has this layout and does not change; the borrow
-    // keeps it.
-    (method.get_type_ptr() == class).then(|| unsafe { &*method.as_ptr().cast() })
-}
-
 /// The documentation of the general method, in the form that a C function has.
 fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
     let signature: Option<String> = general.getattr("__text_signature__")?.extract()?;
@@ -270,28 +275,4 @@ fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
     } else {
         format!("{name}{signature}\n--\n\n{doc}")
     })?)
-}
-
-pub(super) static SET_ATTRIBUTE: FastMethod =
-    FastMethod::new("_interlock_setattr", Function::AnyArguments(set_attribute));
-
-/// Sets an attribute of a materialized object.
-unsafe extern "C" fn set_attribute(
-    slf: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    nargs: ffi::Py_ssize_t,
-    kwnames: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called as a method of the class, by the interpreter.
-    if nargs == 2 && kwnames.is_null() && unsafe { receiver::<Native>(slf) }.1.is_materialized() {
-        // SAFETY: there are two arguments.
-        let [name, value] = unsafe { *args.cast::<[*mut ffi::PyObject; 2]>() };
-        // SAFETY: the caller holds the object and the arguments, and is attached.
-        return match unsafe { ffi::PyObject_GenericSetAttr(slf, name, value) } {
-            0 => none(),
-            _ => std::ptr::null_mut(),
-        };
-    }
-    // SAFETY: called as a method of the class, by the interpreter, with these arguments.
-    unsafe { pass_on(slf, args, nargs, kwnames, &SET_ATTRIBUTE) }
 }

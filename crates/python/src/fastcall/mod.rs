@@ -7,11 +7,12 @@
 //! Both call the same engine, and a fast function never decides anything differently from the method.
 
 mod call;
-mod forwarded;
+pub(crate) mod forwarded;
 pub(crate) mod install;
-mod instances;
+pub(crate) mod instances;
 mod locks;
-pub(crate) mod method;
+mod materialized;
+mod method;
 mod queues;
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 mod with_methods;

@@ -6,7 +6,7 @@ use interlock_queue::GetError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 
-use super::call::{Asked, asked, is_false, is_surely_native, none, number, receiver, truth};
+use super::call::{Asked, asked, is_false, is_surely_native, none, number, raised, receiver, truth};
 use super::method::{FastMethod, Function, pass_on};
 use crate::errors;
 use crate::queue::{Queue, SimpleQueue};
@@ -118,7 +118,7 @@ macro_rules! fast_queue {
                 let (py, this) = unsafe { receiver::<$class>(slf) };
                 match this.try_get(py) {
                     Ok(item) => return item.into_ptr(),
-                    Err(GetError::Empty) => return empty($raise_empty),
+                    Err(GetError::Empty) => return raised(py, $raise_empty),
                     Err(_) => {}
                 }
             }
@@ -141,7 +141,7 @@ macro_rules! fast_queue {
                 let (py, this) = unsafe { receiver::<$class>(slf) };
                 match this.try_get(py) {
                     Ok(item) => return item.into_ptr(),
-                    Err(GetError::Empty) if asked == Asked::ToTry => return empty($raise_empty),
+                    Err(GetError::Empty) if asked == Asked::ToTry => return raised(py, $raise_empty),
                     Err(_) => {}
                 }
             }
@@ -162,7 +162,7 @@ unsafe extern "C" fn simple_get_nowait(slf: *mut PyObject, _: *mut PyObject) -> 
     // SAFETY: called as a method of the class, by the interpreter.
     let (py, queue) = unsafe { receiver::<SimpleQueue>(slf) };
     let got = queue.try_get(py);
-    got.map_or_else(|_| empty(errors::raise_simply_empty), Py::into_ptr)
+    got.map_or_else(|_| raised(py, errors::raise_simply_empty), Py::into_ptr)
 }
 
 pub(super) static SIMPLE_PUT_NOWAIT: FastMethod =
@@ -204,13 +204,6 @@ unsafe extern "C" fn simple_empty(slf: *mut PyObject, _: *mut PyObject) -> *mut 
     // SAFETY: called as a method of the class, by the interpreter.
     let (py, queue) = unsafe { receiver::<SimpleQueue>(slf) };
     truth(queue.qsize(py) == 0)
-}
-
-/// The result of a call on an empty queue: raises its exception.
-fn empty(raise: fn(Python<'_>)) -> *mut PyObject {
-    // SAFETY: a thread that calls a method is attached.
-    raise(unsafe { Python::assume_attached() });
-    std::ptr::null_mut()
 }
 
 /// A new reference to an argument.

@@ -11,7 +11,7 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyAttributeError, PyException};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PySet, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PySet, PyTuple, PyType};
 
 use super::calls::WaitingCalls;
 use super::future::{Future, future_class};
@@ -90,7 +90,7 @@ impl ThreadPool {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
     }
 
-    /// Initialize with these attributes, which the standard library's `__init__` has created. At most `max_pending`
+    /// Initialize with these attributes, which are those that the standard library's `__init__` makes; nobody else has them. At most `max_pending`
     /// calls can wait (0: any number); `blocks` says whether submit() then waits for room. Returns False and does
     /// nothing if the executor is materialized or was initialized before.
     fn _interlock_begin(
@@ -107,7 +107,6 @@ impl ThreadPool {
             threads: found("_threads")?.cast_into::<PySet>()?.unbind(),
             calls: Py::new(py, WaitingCalls::of(slf, slf.get().shared.clone())?)?,
         };
-        let own = raw::instance_dict(slf)?;
         let began = native(slf, |pool| {
             if pool.parts.set(parts).is_err() {
                 return Ok(false);
@@ -120,7 +119,7 @@ impl ThreadPool {
                 blocks,
                 notes,
             };
-            own.update(attributes.as_mapping()).map(|()| true)
+            raw::add_attributes(slf, attributes).map(|()| true)
         })?;
         began.unwrap_or(Ok(false))
     }
@@ -237,9 +236,12 @@ impl ThreadPool {
         drain: bool,
     ) -> PyResult<Option<Vec<Py<Future>>>> {
         let py = slf.py();
-        let attributes = raw::instance_dict(slf)?;
         let ended = native(slf, |pool| {
-            attributes.set_item(intern!(py, "_shutdown"), true)?;
+            raw::generic_set_attribute(
+                slf,
+                intern!(py, "_shutdown"),
+                Some(PyBool::new(py, true).as_any()),
+            )?;
             pool.settings.get(py).lock().takes = false;
             Ok(if holds && !drain {
                 Vec::new()

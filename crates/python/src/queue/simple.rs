@@ -44,10 +44,7 @@ impl SimpleQueue {
             let message = format!("SimpleQueue() takes no {kind} arguments");
             return Err(PyTypeError::new_err(message));
         }
-        Ok(SimpleQueue {
-            engine: Attached::new(Engine::with_store_in(Fifo::new(), 0)),
-            initialized: Initialized::new(),
-        })
+        Ok(SimpleQueue::without_items())
     }
 
     /// Put an item into the queue. Never blocks: `block` and `timeout` exist only for compatibility with Queue.put().
@@ -140,6 +137,15 @@ impl SimpleQueue {
 }
 
 impl SimpleQueue {
+    /// A queue without items.
+    #[inline]
+    pub(crate) fn without_items() -> Self {
+        SimpleQueue {
+            engine: Attached::new(Engine::with_store_in(Fifo::new(), 0)),
+            initialized: Initialized::new(),
+        }
+    }
+
     /// Puts an item in.
     #[inline]
     pub(crate) fn try_put(&self, py: Python<'_>, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {

@@ -5,12 +5,13 @@ What most programs never call is imported by the methods that need it.
 
 from __future__ import annotations
 
+from _thread import LockType as _StdLock
 from collections.abc import Sized
 from operator import methodcaller
 
-from interlock._interlock import Results, ThreadPool, remember_work_items
+from interlock._interlock import Results, ThreadPool, allocate_lock, remember_work_items
 from interlock._materialize import fresh, make_native, over_our_locks, ways_in
-from interlock._originals import originals
+from interlock._originals import is_original, originals
 from interlock.concurrent.futures._held import held_by, know, may_start
 from interlock.concurrent.futures._workers import busy, start
 
@@ -34,7 +35,7 @@ __all__ = ["ThreadPoolExecutor"]
 _REFRESH = 0.05
 """Seconds between two checks by `progress()`."""
 _StdExecutor = _std.ThreadPoolExecutor
-_std_init = over_our_locks(_StdExecutor.__init__)
+_std_init = over_our_locks(_StdExecutor.__init__, _StdExecutor)
 _std_item, _std_worker = _std._WorkItem, _std._worker
 
 
@@ -68,9 +69,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         if max_pending is not None and max_pending <= 0:
             raise ValueError("max_pending must be greater than 0")
         if not (self._interlock_is_materialized or ctxkwargs or _is_patched()):
-            made = fresh(_StdExecutor, max_workers, thread_name_prefix, initializer, initargs)
-            # It gets these when it is materialized; a native executor has substitutes for them.
-            del made["_work_queue"], made["_idle_semaphore"]
+            made = _made(max_workers, thread_name_prefix, initializer, initargs)
             if self._interlock_begin(made, max_pending or 0, bool(block), notes):
                 know(self)
                 return
@@ -227,6 +226,38 @@ def _counts(executor: ThreadPoolExecutor) -> tuple[int, int, int, int]:
     return executor._interlock_counts()
 
 
+def _made(max_workers: Any, prefix: Any, initializer: Any, initargs: Any) -> dict[str, Any]:
+    """Return what the standard `__init__` makes, without the attributes for which a native executor has substitutes."""
+    init = _StdExecutor.__init__
+    if init is _known_init and init.__code__ is _known_code:
+        if max_workers is None:
+            max_workers = min(32, (_std.os.process_cpu_count() or 1) + 4)
+        if type(max_workers) is int and max_workers > 0 and (initializer is None or callable(initializer)):
+            return _plainly_made(max_workers, prefix, initializer, initargs)
+    made = fresh(_StdExecutor, max_workers, prefix, initializer, initargs)
+    del made["_work_queue"], made["_idle_semaphore"]
+    return made
+
+
+def _plainly_made(max_workers: int, prefix: Any, initializer: Any, initargs: Any) -> dict[str, Any]:
+    """Return the same for valid arguments, without a second object and what would be thrown away."""
+    lock = _std.threading.Lock()
+    made: dict[str, Any] = {
+        "_max_workers": max_workers,
+        "_threads": set(),
+        "_broken": False,
+        "_shutdown": False,
+        "_shutdown_lock": allocate_lock() if type(lock) is _StdLock else lock,
+        "_thread_name_prefix": prefix or f"ThreadPoolExecutor-{_StdExecutor._counter()}",
+    }
+    if hasattr(_StdExecutor, "prepare_context"):
+        context, resolve = _StdExecutor.prepare_context(initializer, initargs)
+        return {"_create_worker_context": context, "_resolve_work_item_task": resolve, **made}
+    made["_initializer"] = initializer
+    made["_initargs"] = initargs
+    return made
+
+
 def _is_patched() -> bool:
     """Whether somebody has replaced the work items or the workers' loop in the standard module."""
     return _std._WorkItem is not _std_item or _std._worker is not _std_worker
@@ -237,6 +268,15 @@ def _attributes(executor: ThreadPoolExecutor, somebody_waits: bool) -> dict[str,
     return {"_work_queue": _std.queue.SimpleQueue(), "_idle_semaphore": _std.threading.Semaphore(0)}
 
 
+_known_init: Any = None
+"""The standard `__init__`, if it makes what we know, and nobody has changed it."""
+_expected = fresh(_StdExecutor, 1, "any")
+if is_original(_StdExecutor.__init__) and hasattr(_std.os, "process_cpu_count"):
+    _known_init, _known_code = _StdExecutor.__init__, _StdExecutor.__init__.__code__
+    _lacking = {"_work_queue", "_idle_semaphore"}
+    if [*_plainly_made(1, "any", None, ())] != [name for name in _expected if name not in _lacking]:
+        _known_init = None
+
 remember_work_items(_std_item, "task" in _std_item.__init__.__code__.co_varnames)
 make_native(
     ThreadPoolExecutor,
@@ -244,7 +284,7 @@ make_native(
     _attributes,
     {
         "_work_queue": methodcaller("_interlock_calls"),
-        **dict.fromkeys({*fresh(_std.ThreadPoolExecutor, 1, "any")} - {"_work_queue"}),
+        **dict.fromkeys(_expected.keys() - {"_work_queue"}),
     },
     ("submit",),
     ("BROKEN", "prepare_context"),

@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "bound methods come from a free list")]
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::c_void;
 use std::mem::{offset_of, size_of};
 use std::ptr::null_mut;
 
@@ -18,6 +18,7 @@ use pyo3::types::PyType;
 use crate::engine::StateLock;
 use crate::raw::Attached;
 
+use super::super::call::{NewType, slot};
 use super::descriptor::{self as special, BoundSpecial, Special, bind_ordinarily};
 
 /// The most unused bound methods in the free list.
@@ -67,72 +68,40 @@ pub(crate) fn descriptor<'py>(
 
 impl Types {
     fn new(py: Python<'_>) -> PyResult<Self> {
-        let special = make_type(
+        let special = NewType {
+            name: c"interlock._interlock.special_method",
+            size: size_of::<Special>(),
+            vectorcall: None,
+            flags: 0,
+        };
+        let special = special.create(
             py,
-            c"interlock._interlock.special_method",
-            size_of::<Special>(),
-            ffi::Py_TPFLAGS_DEFAULT,
-            &mut [
+            vec![
                 slot(ffi::Py_tp_descr_get, bind as *mut c_void),
                 slot(ffi::Py_tp_call, special::special_call as *mut c_void),
                 slot(ffi::Py_tp_getattro, special::special_attribute as *mut c_void),
                 slot(ffi::Py_tp_repr, special::special_repr as *mut c_void),
-                ffi::PyType_Slot::default(),
             ],
         )?;
-        let mut members = [
-            ffi::PyMemberDef {
-                name: c"__vectorcalloffset__".as_ptr(),
-                type_code: ffi::Py_T_PYSSIZET,
-                offset: offset_of!(BoundSpecial, vectorcall).cast_signed(),
-                flags: ffi::Py_READONLY,
-                ..ffi::PyMemberDef::default()
-            },
-            ffi::PyMemberDef::default(),
-        ];
-        let bound = make_type(
+        let bound = NewType {
+            name: c"interlock._interlock.bound_special_method",
+            size: size_of::<BoundSpecial>(),
+            vectorcall: Some(offset_of!(BoundSpecial, vectorcall)),
+            flags: 0,
+        };
+        let bound = bound.create(
             py,
-            c"interlock._interlock.bound_special_method",
-            size_of::<BoundSpecial>(),
-            ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_VECTORCALL,
-            &mut [
+            vec![
                 slot(ffi::Py_tp_dealloc, give_back as *mut c_void),
                 slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
-                slot(ffi::Py_tp_members, members.as_mut_ptr().cast()),
                 slot(ffi::Py_tp_getattro, special::bound_attribute as *mut c_void),
                 slot(ffi::Py_tp_repr, special::bound_repr as *mut c_void),
                 slot(ffi::Py_tp_hash, special::bound_hash as *mut c_void),
                 slot(ffi::Py_tp_richcompare, special::bound_compare as *mut c_void),
-                ffi::PyType_Slot::default(),
             ],
         )?;
         Ok(Types { special, bound })
     }
-}
-
-fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
-    ffi::PyType_Slot { slot, pfunc }
-}
-
-fn make_type(
-    py: Python<'_>,
-    name: &'static CStr,
-    size: usize,
-    flags: std::ffi::c_ulong,
-    slots: &mut [ffi::PyType_Slot],
-) -> PyResult<Py<PyType>> {
-    let mut spec = ffi::PyType_Spec {
-        name: name.as_ptr(),
-        basicsize: c_int::try_from(size)?,
-        itemsize: 0,
-        flags: u32::try_from(flags | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION)?,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: the name is static, the slots end with a zero, and their functions have the signatures of their slots.
-    let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
-    // SAFETY: the call returned a new reference, or null with an exception set.
-    let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?;
-    Ok(class.cast_into::<PyType>()?.unbind())
 }
 
 /// The result of a lookup in `receiver`, or in the class if there is no receiver.

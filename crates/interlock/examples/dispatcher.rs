@@ -68,7 +68,10 @@ async fn run() -> Result<[usize; 3], JoinError> {
         let orders = orders.clone();
         move || serve(&orders)
     });
-    let tasks = [spawn(serve_async(orders.clone())), spawn(serve_async(orders.clone()))];
+    let tasks = [
+        spawn(serve_async(orders.clone())),
+        spawn(serve_async(orders.clone())),
+    ];
     let customers = spawn_blocking({
         let orders = orders.clone();
         move || take_orders(&orders)

@@ -2,7 +2,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "classes, attributes, the compiler and the lock, as the interpreter has them"
+    reason = "the interpreter's own view of classes, attributes and its lock"
 )]
 
 use std::ffi::{CString, c_int};

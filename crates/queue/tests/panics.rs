@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Scope;
 
 use common::{Counts, eventually, panics_in};
-use interlock_queue::{HostQueue, Fifo, Queue};
+use interlock_queue::{Fifo, HostQueue, Queue};
 use interlock_wait::{Deadline, WaitContext};
 
 /// Starts a thread that waits in line, behind this one.

@@ -161,9 +161,7 @@ impl<R: RawLock> OwnerLock<R> {
             word: OwnerWord::new(),
             line: StateLock::new(MaybeLine(None)),
         };
-        if observes(Interest::Acquisitions) {
-            owned.word.begin();
-        }
+        owned.word.begin(observes(Interest::Acquisitions));
         owned
     }
 
@@ -183,7 +181,7 @@ impl<R: RawLock> OwnerLock<R> {
             };
             forgotten
         });
-        self.word.begin();
+        self.word.begin(observes(Interest::Acquisitions));
         drop(line);
         // The waker of a task may be user code.
         drop(forgotten);

@@ -4,7 +4,6 @@
 
 use std::fmt;
 
-use crate::observer::{Interest, observes};
 use crate::raw_lock::RawLock;
 use crate::raw_word::RawWord;
 use crate::thread_ident::ThreadIdent;
@@ -87,9 +86,8 @@ impl<R: RawLock> OwnerWord<R> {
         }
     }
 
-    /// Frees a lock that no other thread uses. It is watched from now on if an observer wants to hear of acquisitions.
-    pub fn begin(&self) {
-        let watched = observes(Interest::Acquisitions);
+    /// Frees a lock that no other thread uses. It is watched from now on if `watched`: an observer wants to hear of acquisitions.
+    pub fn begin(&self, watched: bool) {
         self.word.set(if watched { WATCHED } else { FREE });
     }
 

@@ -1,9 +1,6 @@
 //! Access to classes, attributes, the compiler and the interpreter's lock, for which PyO3 has no API, or a slower one.
 
-#![expect(
-    unsafe_code,
-    reason = "the interpreter's own view of classes, attributes and its lock"
-)]
+#![expect(unsafe_code, reason = "what only the C API has, or has faster")]
 
 use std::ffi::{CString, c_int};
 use std::ptr::null_mut;

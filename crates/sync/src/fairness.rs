@@ -161,8 +161,17 @@ impl<R: RawLock> OwnerLock<R> {
             word: OwnerWord::new(),
             line: StateLock::new(MaybeLine(None)),
         };
-        owned.word.begin(observes(Interest::Acquisitions));
+        owned.begin();
         owned
+    }
+
+    /// Frees the word, which is watched from now on if an observer is registered at this moment.
+    fn begin(&self) {
+        if observes(Interest::Acquisitions) {
+            self.word.free_watched();
+        } else {
+            self.word.free_quietly();
+        }
     }
 
     pub(crate) fn id(&self) -> ResourceId {
@@ -181,7 +190,7 @@ impl<R: RawLock> OwnerLock<R> {
             };
             forgotten
         });
-        self.word.begin(observes(Interest::Acquisitions));
+        self.begin();
         drop(line);
         // The waker of a task may be user code.
         drop(forgotten);

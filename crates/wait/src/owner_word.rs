@@ -86,9 +86,14 @@ impl<R: RawLock> OwnerWord<R> {
         }
     }
 
-    /// Frees a lock that no other thread uses. It is watched from now on if `watched`: an observer wants to hear of acquisitions.
-    pub fn begin(&self, watched: bool) {
-        self.word.set(if watched { WATCHED } else { FREE });
+    /// Frees a lock that no other thread uses.
+    pub fn free_quietly(&self) {
+        self.word.set(FREE);
+    }
+
+    /// Frees a lock that no other thread uses, for an observer that wants to hear of acquisitions.
+    pub fn free_watched(&self) {
+        self.word.set(WATCHED);
     }
 
     /// What the word says at this moment.

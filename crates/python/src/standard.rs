@@ -217,6 +217,7 @@ impl Standard {
     }
 
     /// A function of the standard library with the code that it had when our class was made. `None` if it is another one.
+    #[cfg(not(Py_GIL_DISABLED))]
     pub(crate) fn original(&self, function: &Bound<'_, PyAny>) -> Option<Original> {
         let py = function.py();
         let codes = &self.sealed.get(py)?.codes;
@@ -226,6 +227,7 @@ impl Standard {
 
     /// The same for a method that the standard library's functions call on an object of this class: one of its own, or ours
     /// in its place, which calls it.
+    #[cfg(not(Py_GIL_DISABLED))]
     pub(crate) fn original_hook(
         &self,
         class: &Bound<'_, PyType>,

@@ -42,6 +42,10 @@ struct Sealed {
     /// The methods of the standard library's class that the class replaces.
     methods: Vec<Had>,
     /// Those that are Python functions, and the getters of properties, each with its code.
+    #[cfg_attr(
+        Py_GIL_DISABLED,
+        expect(dead_code, reason = "for short ways, of which there are none")
+    )]
     codes: Vec<Original>,
     /// The version tag of the class when it was last found untouched. A change of any base changes it too.
     tag: AtomicU32,

@@ -42,6 +42,10 @@ struct Sealed {
     /// The methods of the standard library's class that the class replaces.
     methods: Vec<Had>,
     /// Those that are Python functions, and the getters of properties, each with its code.
+    #[cfg_attr(
+        Py_GIL_DISABLED,
+        expect(dead_code, reason = "for short ways, of which there are none")
+    )]
     codes: Vec<Original>,
     /// The version tag of the class when it was last found untouched. A change of any base changes it too.
     tag: AtomicU32,
@@ -217,6 +221,7 @@ impl Standard {
     }
 
     /// A function of the standard library with the code that it had when our class was made. `None` if it is another one.
+    #[cfg(not(Py_GIL_DISABLED))]
     pub(crate) fn original(&self, function: &Bound<'_, PyAny>) -> Option<Original> {
         let py = function.py();
         let codes = &self.sealed.get(py)?.codes;
@@ -226,6 +231,7 @@ impl Standard {
 
     /// The same for a method that the standard library's functions call on an object of this class: one of its own, or ours
     /// in its place, which calls it.
+    #[cfg(not(Py_GIL_DISABLED))]
     pub(crate) fn original_hook(
         &self,
         class: &Bound<'_, PyType>,

@@ -85,7 +85,9 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
     ) -> None:
         # Bound above, because at the end of the interpreter the names of the module may be gone.
         if self._interlock_is_materialized:
-            if "_state" in self.__dict__:
+            if hasattr(
+                self, "_state"
+            ):  # not in its `__dict__`: what is made now would keep it for another collection
                 _del(self)
             return
         core = self._interlock_core()

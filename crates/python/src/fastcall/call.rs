@@ -172,6 +172,18 @@ pub(super) unsafe fn all_arguments<'a>(
     unsafe { std::slice::from_raw_parts(args, positional + named) }
 }
 
+/// # Safety
+/// There is an argument, and it is used only during the call.
+pub(super) unsafe fn first_argument<'a, 'py>(
+    py: Python<'py>,
+    args: *const *mut PyObject,
+) -> Borrowed<'a, 'py, PyAny> {
+    // SAFETY: there is one.
+    let first = unsafe { *args };
+    // SAFETY: the caller of the method holds it.
+    unsafe { Borrowed::from_ptr(py, first) }
+}
+
 /// A new reference to None.
 #[inline]
 pub(super) fn none() -> *mut PyObject {
@@ -243,7 +255,6 @@ pub(crate) fn call_one<'py>(
 /// What a new type is like.
 pub(super) struct NewType {
     pub(super) name: &'static CStr,
-    /// The size of an object.
     pub(super) size: usize,
     /// Where an object has its function for vectorcalls, if it can be called.
     pub(super) vectorcall: Option<usize>,
@@ -251,7 +262,7 @@ pub(super) struct NewType {
 }
 
 impl NewType {
-    /// Creates the type, with functions that have the signatures of their slots.
+    /// Creates the type.
     pub(super) fn create(self, py: Python<'_>, mut slots: Vec<ffi::PyType_Slot>) -> PyResult<Py<PyType>> {
         let mut flags = self.flags | ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
         let mut members = [ffi::PyMemberDef::default(), ffi::PyMemberDef::default()];

@@ -14,7 +14,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use super::call::{NewType, is_surely_native, none, number, raised, receiver, slot, truth, yes};
+use super::call::{
+    NewType, first_argument, is_surely_native, none, number, raised, receiver, slot, truth, yes,
+};
 use super::materialized::{self, Way};
 use super::method::{FastMethod, Function, pass_on};
 use crate::barrier::Barrier;
@@ -84,7 +86,7 @@ unsafe fn short_way(
         // SAFETY: the caller of the method holds the receiver.
         let object = unsafe { Borrowed::from_ptr(py, slf) };
         // SAFETY: as above; if there are arguments, there is a first one.
-        let first = (nargs > 0).then(|| unsafe { Borrowed::from_ptr(py, *args) });
+        let first = (nargs > 0).then(|| unsafe { first_argument(py, args) });
         match way(object, first) {
             Some(Ok(result)) => return result,
             Some(Err(error)) => return raised(py, |py| error.restore(py)),
@@ -262,8 +264,7 @@ unsafe extern "C" fn read(
     }
 }
 
-/// Takes or releases the lock of the condition, which is the first argument. Where there is more to do, reads the attribute
-/// and calls it.
+/// Takes or releases the lock of the first argument, a condition. Where that is not all, reads the attribute and calls it.
 ///
 /// # Safety
 /// Called by the interpreter, with the arguments of a vectorcall.
@@ -278,7 +279,7 @@ unsafe extern "C" fn call<const ACQUIRES: bool>(
     // SAFETY: this only reads the number.
     if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 1 && kwnames.is_null() {
         // SAFETY: there is one argument, which the caller holds.
-        let condition = unsafe { Borrowed::from_ptr(py, *args) };
+        let condition = unsafe { first_argument(py, args) };
         // SAFETY: it is an instance of the class, which is derived from `Native`.
         if condition.is_instance_of::<Condition>() && unsafe { is_surely_native(condition.as_ptr()) } {
             // SAFETY: it is an instance of the class.

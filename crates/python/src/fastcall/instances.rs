@@ -238,5 +238,13 @@ pub(crate) fn set_metaclass(class: &Bound<'_, PyType>, metaclass: &Bound<'_, PyT
 pub(super) fn make_method_descriptors(class: &Bound<'_, PyType>) {
     let flags = ffi::Py_TPFLAGS_METHOD_DESCRIPTOR | ffi::Py_TPFLAGS_IMMUTABLETYPE;
     // SAFETY: the class is alive, and no other code has it yet: the module is being imported.
-    unsafe { (*class.as_type_ptr()).tp_flags |= flags };
+    let of_class = unsafe { &raw mut (*class.as_type_ptr()).tp_flags };
+    #[cfg(not(Py_GIL_DISABLED))]
+    // SAFETY: as above.
+    unsafe {
+        *of_class |= flags;
+    };
+    #[cfg(Py_GIL_DISABLED)]
+    // SAFETY: as above. Relaxed: as above.
+    unsafe { &*of_class }.fetch_or(flags, Ordering::Relaxed);
 }

@@ -22,7 +22,9 @@ use crate::engine::StateLock;
 use crate::materialize::Native;
 #[cfg(not(Py_GIL_DISABLED))]
 use crate::raw::{self, Attached};
-use crate::standard::{Original, Standard};
+#[cfg(not(Py_GIL_DISABLED))]
+use crate::standard::Original;
+use crate::standard::Standard;
 
 /// A fast function, with the calling convention that the interpreter uses for it.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! A point that several threads pass together.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
@@ -8,7 +9,7 @@ use interlock_wait::{
     WaitQueue, Waiter, Wake, Wakeups, WordLock, block,
 };
 
-use crate::error::Broken;
+use crate::error::{BarrierError, Broken};
 use crate::host::Hosted;
 
 /// A point that a fixed number of parties pass together, again and again: Python's `threading.Barrier`.
@@ -17,7 +18,7 @@ use crate::host::Hosted;
 /// up, the barrier breaks: all waiting parties fail, and so do those that arrive later, until [`Barrier::reset`].
 ///
 /// ```
-/// use interlock_sync::Barrier;
+/// use interlock::sync::Barrier;
 ///
 /// let barrier = Barrier::new(3);
 /// std::thread::scope(|scope| {
@@ -97,18 +98,18 @@ impl Barrier {
 impl<R: RawLock> Barrier<R> {
     /// As [`Barrier::new`], with a raw lock of the caller's choice. May begin with 0 parties, until
     /// [`Hosted::begin_with`](crate::host::Hosted::begin_with).
+    #[doc(hidden)]
     pub fn new_in(parties: usize) -> Self {
-        let state = State {
-            parties,
-            phase: Phase::Filling,
-            leader: None,
-            round: Arc::default(),
-            waiting: 0,
-            waiters: WaitQueue::new(),
-            early: WaitQueue::new(),
-        };
         Barrier {
-            state: StateLock::new(state),
+            state: StateLock::new(State {
+                parties,
+                phase: Phase::Filling,
+                leader: None,
+                round: Arc::default(),
+                waiting: 0,
+                waiters: WaitQueue::new(),
+                early: WaitQueue::new(),
+            }),
         }
     }
 
@@ -117,20 +118,47 @@ impl<R: RawLock> Barrier<R> {
     ///
     /// # Errors
     /// The barrier is broken, or was broken or reset while this party waited.
-    pub fn wait(&self) -> Result<usize, Broken> {
-        self.wait_until(Deadline::NEVER)
+    pub fn wait(&self) -> Result<usize, BarrierError> {
+        self.wait_within(Deadline::NEVER)
     }
 
-    /// Arrives and waits for the other parties; the last to arrive opens the barrier for all. Returns the index of
-    /// arrival, counted from 0. Blocks until all parties have arrived, or until `deadline`, which breaks the barrier.
+    /// As [`Barrier::wait`], for at most `timeout`. A party whose time is over breaks the barrier.
     ///
     /// # Errors
-    /// [`Broken::Broken`]: the deadline passed, or the barrier is broken, or was broken or reset while this party waited.
-    pub fn wait_until(&self, deadline: Deadline) -> Result<usize, Broken> {
-        match self.arrive_with(&mut WaitContext::until(deadline))? {
-            Arrival::Through(index) => Ok(index),
-            Arrival::Leads(index) => self.open().map(|()| index),
-        }
+    /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use interlock::sync::Barrier;
+    ///
+    /// let barrier = Barrier::new(2);
+    /// let error = barrier.wait_timeout(Duration::from_millis(1)).unwrap_err();
+    /// assert!(error.is_timed_out() && barrier.is_broken());
+    /// barrier.reset();
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<usize, BarrierError> {
+        self.wait_within(Deadline::after(timeout))
+    }
+
+    /// As [`Barrier::wait`], until `deadline` at the latest. A party whose time is over breaks the barrier.
+    ///
+    /// # Errors
+    /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
+    pub fn wait_deadline(&self, deadline: Instant) -> Result<usize, BarrierError> {
+        self.wait_within(Deadline::from(deadline))
+    }
+
+    fn wait_within(&self, deadline: Deadline) -> Result<usize, BarrierError> {
+        let passed = match self.arrive_with(&mut WaitContext::within(deadline)) {
+            Ok(Arrival::Through(index)) => Ok(index),
+            Ok(Arrival::Leads(index)) => self.open().map(|()| index),
+            Err(error) => Err(error),
+        };
+        passed.map_err(|error| match error {
+            Broken::TimedOut => BarrierError::TimedOut,
+            _ => BarrierError::Broken,
+        })
     }
 
     /// Arrives and waits for the other parties. Blocks until the leader opens the barrier, or until `context` ends the
@@ -140,6 +168,7 @@ impl<R: RawLock> Barrier<R> {
     /// # Errors
     /// The barrier is broken, or was broken or reset while this party waited. Or the deadline passed or the host ended the
     /// wait, which broke the barrier (unless the host ended the wait before this party was in a round).
+    #[doc(hidden)]
     pub fn arrive_with(&self, context: &mut WaitContext<'_>) -> Result<Arrival, Broken> {
         let waiter = Waiter::thread();
         let (round, index) = loop {
@@ -220,7 +249,7 @@ impl<R: RawLock> Barrier<R> {
         match wake {
             Wake::Interrupted => Err(Broken::Interrupted),
             _ if in_time => Ok(()),
-            _ => Err(Broken::Broken),
+            _ => Err(Broken::TimedOut),
         }
     }
 
@@ -228,6 +257,7 @@ impl<R: RawLock> Barrier<R> {
     ///
     /// # Errors
     /// The barrier was broken or reset in the meantime.
+    #[doc(hidden)]
     pub fn open(&self) -> Result<(), Broken> {
         let mut state = self.state.lock();
         // After a reset, another party may lead the next round.

@@ -54,7 +54,7 @@ fn start<T: 'static>(guarded: &Arc<Guarded>, body: impl FnOnce(&Guarded) -> T + 
 fn three_threads(leave: fn(&Guarded) -> Result<(), WaitError>) {
     model::check_bounded(3, move || {
         let guarded = Arc::new(Guarded::default());
-        assert!(guarded.lock.try_acquire());
+        assert!(guarded.lock.try_acquire().is_ok());
         let leaver = start(&guarded, leave);
         let stayer = start(&guarded, |guarded| guarded.add(&mut WaitContext::endless()));
         guarded.add_with_lock();
@@ -93,12 +93,12 @@ fn a_waiter_on_its_way_is_enough() {
         set_deadlines_passed(false);
         model::check_bounded(2, move || {
             let guarded = Arc::new(Guarded::default());
-            assert!(guarded.lock.try_acquire());
+            assert!(guarded.lock.try_acquire().is_ok());
             let first = start(&guarded, leave);
             let second = start(&guarded, stays);
             guarded.add_with_lock();
             // Perhaps before the waiter that this release has notified.
-            let again = guarded.lock.try_acquire();
+            let again = guarded.lock.try_acquire().is_ok();
             if again {
                 guarded.add_with_lock();
             }
@@ -153,7 +153,7 @@ fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
         set_deadlines_passed(hands_over);
         model::check_bounded(4, || {
             let guarded = Arc::new(Guarded::default());
-            assert!(guarded.lock.try_acquire());
+            assert!(guarded.lock.try_acquire().is_ok());
             let waiter = {
                 let guarded = guarded.clone();
                 thread::spawn(move || {

@@ -9,6 +9,8 @@ mod hosts;
 mod model;
 
 use hosts::Stops;
+use std::time::Instant;
+
 use interlock_sync::host::{Hosted, LetThrough};
 use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, WaitError};
 use interlock_wait::{Deadline, WaitContext};
@@ -201,7 +203,7 @@ fn each_party_that_a_retired_barrier_counts_gets_its_index() {
     model::check_bounded(3, || {
         let barrier = Arc::new(Barrier::new(3));
         let stayer = start(&barrier, Barrier::wait);
-        let leaver = start(&barrier, |barrier| barrier.wait_until(Deadline::PASSED));
+        let leaver = start(&barrier, |barrier| barrier.wait_deadline(Instant::now()));
         let (retired, wakeups) = barrier.retire();
         wakeups.run();
         let mut indices = Vec::new();

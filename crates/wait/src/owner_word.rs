@@ -1,26 +1,32 @@
 //! Who owns a lock: one word, which threads change by compare-exchange.
 //!
-//! Beside the owner's identity, an aligned address, the word has two flags in the bits that alignment leaves free.
+//! Beside the owner's identity, an aligned address, the word has flags in the bits that alignment leaves free.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::observer::{Interest, observes};
 use crate::raw_lock::RawLock;
 use crate::raw_word::RawWord;
 use crate::thread_ident::ThreadIdent;
 
-const FREE: u64 = 0;
+/// A lock that was never acquired. The first acquisition finds out whether an observer wants to hear of them.
+const FRESH: u64 = 0;
+/// No thread owns the lock.
+const FREE: u64 = 4;
 /// An observer wants to see every acquisition, so no acquisition or release may take the fast path.
 const WATCHED: u64 = 1;
 /// A thread waits in line, and the release of the lock has to notify it. Only beside an owner.
 const DUE: u64 = 2;
 const FLAGS: u64 = WATCHED | DUE;
+/// What the word has of the owner's identity.
+const IDENTITY: u64 = !(FLAGS | FREE);
 
 /// The owner of a lock. State table (`WATCHED` may be set in each state, and stays):
 ///
 /// | from | to | by | when |
 /// |---|---|---|---|
-/// | free | a thread | that thread | it acquires |
+/// | fresh, free | a thread | that thread | it acquires |
 /// | a thread | free | any thread | it releases |
 /// | a thread | a thread, `DUE` | any thread, under the lock of the line | a thread lines up, or no notified waiter is on its way any more |
 /// | a thread, `DUE` | free | any thread, under the lock of the line | it releases, and notifies the first in line |
@@ -39,18 +45,18 @@ impl Owner {
     /// Whether no thread owns the lock.
     #[inline]
     pub fn is_free(self) -> bool {
-        self.0 & !FLAGS == FREE
+        self.0 & IDENTITY == 0
     }
 
     /// Whether `thread` owns the lock.
     #[inline]
     pub fn is(self, thread: ThreadIdent) -> bool {
-        self.0 & !FLAGS == thread.get()
+        self.0 & IDENTITY == thread.get()
     }
 
     /// The thread that owns the lock.
     pub fn thread(self) -> Option<ThreadIdent> {
-        (!self.is_free()).then(|| ThreadIdent::new(self.0 & !FLAGS))
+        (!self.is_free()).then(|| ThreadIdent::new(self.0 & IDENTITY))
     }
 
     /// Whether an observer wants to see every acquisition.
@@ -68,18 +74,27 @@ impl Owner {
     /// Whether a release only has to mark the lock free: some thread owns it, and it has no flag.
     #[inline]
     pub fn is_quiet(self) -> bool {
-        self.0 & FLAGS == 0 && self.0 != FREE
+        self.0 & FLAGS == 0 && !self.is_free()
+    }
+}
+
+/// The flag of a lock that is first used at this moment.
+fn watched_now() -> u64 {
+    if observes(Interest::Acquisitions) {
+        WATCHED
+    } else {
+        0
     }
 }
 
 impl<R: RawLock> OwnerWord<R> {
-    /// The word of a free lock.
+    /// The word of a lock that was never acquired.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         OwnerWord { word: R::Word::ZERO }
     }
 
-    /// The word of a free lock.
+    /// The word of a lock that was never acquired.
     #[cfg(loom)]
     pub fn new() -> Self {
         OwnerWord {
@@ -89,8 +104,7 @@ impl<R: RawLock> OwnerWord<R> {
 
     /// Frees a lock that no other thread uses. It is watched from now on if an observer wants to hear of acquisitions.
     pub fn begin(&self) {
-        let watched = observes(Interest::Acquisitions);
-        self.word.set(if watched { WATCHED } else { FREE });
+        self.word.set(FREE | watched_now());
     }
 
     /// What the word says at this moment.
@@ -107,13 +121,17 @@ impl<R: RawLock> OwnerWord<R> {
 
     /// Takes the lock, which was free, for `thread`; `false` if the word has changed since it was `seen`.
     pub fn try_take_from(&self, seen: Owner, thread: ThreadIdent) -> bool {
-        self.word.exchange(seen.0, thread.get() | seen.0 & WATCHED)
+        let watched = match seen.0 {
+            FRESH => watched_now(),
+            seen => seen & WATCHED,
+        };
+        self.word.exchange(seen.0, thread.get() | watched)
     }
 
     /// Frees the lock; `false` if the word has changed since it was `seen`.
     #[inline]
     pub fn try_free(&self, seen: Owner) -> bool {
-        self.word.exchange(seen.0, seen.0 & WATCHED)
+        self.word.exchange(seen.0, FREE | seen.0 & WATCHED)
     }
 
     /// Says that the release has to notify; `false` if the word has changed since it was `seen`. Under the lock of the line.
@@ -127,6 +145,10 @@ impl<R: RawLock> OwnerWord<R> {
         self.word.set(heir.get() | seen.0 & FLAGS);
     }
 }
+
+// No panic comes while it changes.
+impl<R: RawLock> UnwindSafe for OwnerWord<R> {}
+impl<R: RawLock> RefUnwindSafe for OwnerWord<R> {}
 
 impl<R: RawLock> Default for OwnerWord<R> {
     fn default() -> Self {

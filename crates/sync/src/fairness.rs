@@ -14,7 +14,7 @@ use std::time::Duration;
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
     Deadline, Interest, Owner, OwnerWord, Owners, RawLock, Resource, ResourceId, ResourceKind, StateLock,
-    ThreadId, ThreadIdent, TraceEvent, WaitContext, WaitQueue, Waiter, Wake, Wakeups, block, fork,
+    ThreadId, ThreadIdent, TraceEvent, WaitContext, WaitQueue, Waiter, Wake, Wakeups, Watch, block, fork,
     next_sequence, now, observes, report, spin_briefly,
 };
 
@@ -147,6 +147,15 @@ fn report_acquired(kind: ResourceKind, numbers: Option<Numbers>) {
     }
 }
 
+/// Whether an observer wants to hear of all acquisitions at this moment.
+fn watch() -> Watch {
+    if observes(Interest::Acquisitions) {
+        Watch::Every
+    } else {
+        Watch::Contended
+    }
+}
+
 impl<R: RawLock> fmt::Debug for OwnerLock<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnerLock")
@@ -177,7 +186,7 @@ impl<R: RawLock> OwnerLock<R> {
     /// A lock whose first acquisition takes the fast path, unless an observer wants to hear of it at this moment.
     pub(crate) fn begun() -> Self {
         let owned = Self::new();
-        owned.word.begin();
+        owned.word.begin(watch());
         owned
     }
 
@@ -197,7 +206,7 @@ impl<R: RawLock> OwnerLock<R> {
             };
             forgotten
         });
-        self.word.begin();
+        self.word.begin(watch());
         drop(line);
         // The waker of a task may be user code.
         drop(forgotten);
@@ -222,7 +231,7 @@ impl<R: RawLock> OwnerLock<R> {
             if !seen.is_free() {
                 return false;
             }
-            if self.word.try_take_from(seen, me) {
+            if self.word.try_take_from(seen, me, watch) {
                 return true;
             }
         }

@@ -57,19 +57,16 @@ impl<T> Mutex<T> {
     /// A free mutex around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
-        Mutex {
-            lock: Lock::new(),
-            value: UnsafeCell::new(value),
-        }
+        let value = UnsafeCell::new(value);
+        let lock = Lock::new();
+        Mutex { lock, value }
     }
 
     /// A free mutex around `value`.
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
-        Mutex {
-            lock: Lock::new(),
-            value: UnsafeCell::new(value),
-        }
+        let (lock, value) = (Lock::new(), UnsafeCell::new(value));
+        Mutex { lock, value }
     }
 
     /// The value, moved out.
@@ -136,6 +133,17 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     #[inline]
+    #[cfg(not(loom))]
+    fn pointer(&self) -> *mut T {
+        self.value.get()
+    }
+
+    /// A model checks that the calling thread alone comes to the value at this moment.
+    #[cfg(loom)]
+    fn pointer(&self) -> *mut T {
+        self.value.with_mut(|value| value)
+    }
+
     /// The value, under the lock that the caller has just taken.
     pub(crate) fn guard_value<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
         MutexGuard {
@@ -178,7 +186,6 @@ pub struct MutexGuard<'a, T: ?Sized> {
     like: PhantomData<&'a mut T>,
 }
 
-#[cfg(not(loom))]
 impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
@@ -186,34 +193,15 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     fn deref(&self) -> &T {
         // SAFETY: the lock is held until this guard is dropped, and no other guard was made with it. So there is no mutable
         // reference but through this guard.
-        unsafe { &*self.mutex.value.get() }
+        unsafe { &*self.mutex.pointer() }
     }
 }
 
-#[cfg(not(loom))]
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`, and this guard is borrowed mutably, so the reference is unique.
-        unsafe { &mut *self.mutex.value.get() }
-    }
-}
-
-#[cfg(loom)]
-impl<T: ?Sized> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: the lock is held until this guard is dropped, and no other guard was made with it; loom checks it.
-        self.mutex.value.with(|value| unsafe { &*value })
-    }
-}
-
-#[cfg(loom)]
-impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and this guard is borrowed mutably, so the reference is unique; loom checks it.
-        self.mutex.value.with_mut(|value| unsafe { &mut *value })
+        unsafe { &mut *self.mutex.pointer() }
     }
 }
 
@@ -254,11 +242,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// ```
     pub fn map<U: ?Sized>(mut guard: Self, part: impl FnOnce(&mut T) -> &mut U) -> MappedMutexGuard<'a, U> {
         let value = NonNull::from(part(&mut guard));
-        MappedMutexGuard {
-            value,
-            held: guard.held,
-            like: PhantomData,
-        }
+        MappedMutexGuard::new(value, guard.held)
     }
 }
 
@@ -278,14 +262,15 @@ unsafe impl<U: ?Sized + Send> Send for MappedMutexGuard<'_, U> {}
 unsafe impl<U: ?Sized + Sync> Sync for MappedMutexGuard<'_, U> {}
 
 impl<'a, U: ?Sized> MappedMutexGuard<'a, U> {
+    fn new(value: NonNull<U>, held: Guard<'a, Lock>) -> Self {
+        let like = PhantomData;
+        MappedMutexGuard { value, held, like }
+    }
+
     /// A guard of a part of the part.
     pub fn map<V: ?Sized>(mut guard: Self, part: impl FnOnce(&mut U) -> &mut V) -> MappedMutexGuard<'a, V> {
         let value = NonNull::from(part(&mut guard));
-        MappedMutexGuard {
-            value,
-            held: guard.held,
-            like: PhantomData,
-        }
+        MappedMutexGuard::new(value, guard.held)
     }
 }
 

@@ -50,7 +50,7 @@ pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report,
 #[cfg(not(loom))]
 pub use observer::{clear_observer, set_observer};
 pub use on_unwind::OnUnwind;
-pub use owner_word::{Owner, OwnerWord};
+pub use owner_word::{Owner, OwnerWord, Watch};
 pub use owners::Owned;
 #[cfg(not(loom))]
 pub use pending::pending_waits;

@@ -5,7 +5,6 @@
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use crate::observer::{Interest, observes};
 use crate::raw_lock::RawLock;
 use crate::raw_word::RawWord;
 use crate::thread_ident::ThreadIdent;
@@ -78,12 +77,21 @@ impl Owner {
     }
 }
 
-/// The flag of a lock that is first used at this moment.
-fn watched_now() -> u64 {
-    if observes(Interest::Acquisitions) {
-        WATCHED
-    } else {
-        0
+/// Whether an observer wants to hear of the acquisitions of a lock that is first used at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Of each of them.
+    Every,
+    /// Of those at most that have to wait.
+    Contended,
+}
+
+impl Watch {
+    fn flag(self) -> u64 {
+        match self {
+            Watch::Every => WATCHED,
+            Watch::Contended => 0,
+        }
     }
 }
 
@@ -102,9 +110,9 @@ impl<R: RawLock> OwnerWord<R> {
         }
     }
 
-    /// Frees a lock that no other thread uses. It is watched from now on if an observer wants to hear of acquisitions.
-    pub fn begin(&self) {
-        self.word.set(FREE | watched_now());
+    /// Frees a lock that no other thread uses, and whose first use this is.
+    pub fn begin(&self, watch: Watch) {
+        self.word.set(FREE | watch.flag());
     }
 
     /// What the word says at this moment.
@@ -119,10 +127,11 @@ impl<R: RawLock> OwnerWord<R> {
         self.word.exchange(FREE, thread.get())
     }
 
-    /// Takes the lock, which was free, for `thread`; `false` if the word has changed since it was `seen`.
-    pub fn try_take_from(&self, seen: Owner, thread: ThreadIdent) -> bool {
+    /// Takes the lock, which was free, for `thread`; `false` if the word has changed since it was `seen`. `first` is asked if this is
+    /// the first acquisition.
+    pub fn try_take_from(&self, seen: Owner, thread: ThreadIdent, first: impl FnOnce() -> Watch) -> bool {
         let watched = match seen.0 {
-            FRESH => watched_now(),
+            FRESH => first().flag(),
             seen => seen & WATCHED,
         };
         self.word.exchange(seen.0, thread.get() | watched)

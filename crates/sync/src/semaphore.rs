@@ -66,7 +66,15 @@ impl Semaphore {
     /// A semaphore with `permits` permits and no bound.
     #[cfg(loom)]
     pub fn new(permits: usize) -> Self {
-        Self::new_in(permits)
+        Self::bounded(permits, usize::MAX)
+    }
+
+    /// A semaphore with `permits` permits that never has more than `bound`.
+    #[cfg(loom)]
+    pub fn bounded(permits: usize, bound: usize) -> Self {
+        Semaphore {
+            state: StateLock::new(State::new(permits, bound)),
+        }
     }
 }
 

@@ -9,6 +9,10 @@ mod hosts;
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use hosts::Stops;
 use interlock_sync::{Lock, RLock, WaitError};
 use interlock_wait::model::set_deadlines_passed;
@@ -129,6 +133,27 @@ fn a_release_is_not_lost_when_a_waiter_is_interrupted() {
         three_threads(leave);
         set_deadlines_passed(true);
         three_threads(leave);
+    }
+}
+
+#[test]
+fn a_lock_does_not_rest_with_a_task_that_is_polled_once() {
+    for hands_over in [false, true] {
+        set_deadlines_passed(hands_over);
+        model::check_bounded(3, || {
+            let guarded = Arc::new(Guarded::default());
+            assert!(guarded.lock.try_acquire().is_ok());
+            let task = start(&guarded, |guarded| {
+                let mut guarding = pin!(guarded.lock.guard_async());
+                // A guard that it gets is dropped here; else the future leaves the line.
+                let _ = guarding.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            });
+            let thread = start(&guarded, stays);
+            guarded.add_with_lock();
+            task.join().unwrap();
+            assert_eq!(thread.join().unwrap(), Ok(()));
+            assert_eq!(guarded.sum(), 2);
+        });
     }
 }
 

@@ -131,7 +131,7 @@
 //! # Locks without a value
 //!
 //! A [`Lock`](sync::Lock) is Python's: it guards nothing by itself, and any thread may release it. It is released by a
-//! call, or at the end of a scope by its [`Guard`](sync::Guard). All locks are eventually fair: every half millisecond, a
+//! call, or at the end of a scope by its [`Guard`](sync::Guard). All locks are eventually fair: now and then, a
 //! release gives the lock to the first thread in line, even if others try to take it.
 //!
 //! ```

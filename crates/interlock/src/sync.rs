@@ -1,6 +1,6 @@
 //! Locks, conditions, semaphores, events and barriers.
 //!
-//! Each has a `const` constructor but [`Barrier`], so it can stand in a `static`. What blocks has these forms: `lock` as long as
+//! Each has a `const` constructor, so it can stand in a `static`. What blocks has these forms: `lock` as long as
 //! it takes, `try_lock` without a wait, `lock_timeout` for a [`Duration`](std::time::Duration) at most, `lock_deadline` until an
 //! [`Instant`](std::time::Instant), and mostly `lock_async` for tasks. What can only be late fails with
 //! [`TimedOut`](crate::TimedOut).

@@ -17,8 +17,8 @@ use crate::standard_type;
 
 /// A mutual-exclusion lock, which any thread may release.
 ///
-/// `acquire()` blocks until the lock is free; Ctrl-C ends the wait. A contended lock is handed over at least every half
-/// millisecond, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
+/// `acquire()` blocks until the lock is free; Ctrl-C ends the wait. A contended lock is handed over again
+/// and again, so no thread starves. Follows https://docs.python.org/3/library/threading.html#lock-objects.
 // It has the name of the standard type, because error messages contain the name.
 #[pyclass(frozen, weakref, name = "lock", module = "_thread")]
 pub(crate) struct Lock {

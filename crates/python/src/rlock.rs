@@ -17,8 +17,8 @@ use crate::standard_type;
 
 /// A lock that its owner may acquire again, and must release as many times.
 ///
-/// `acquire()` blocks while another thread owns the lock; Ctrl-C ends the wait. A contended lock is handed over at
-/// least every half millisecond, so no thread starves. Follows
+/// `acquire()` blocks while another thread owns the lock; Ctrl-C ends the wait. A contended lock is handed over
+/// again and again, so no thread starves. Follows
 /// https://docs.python.org/3/library/threading.html#rlock-objects.
 // It has the name of the standard type, because error messages contain the name.
 #[pyclass(frozen, weakref, subclass, module = "_thread")]

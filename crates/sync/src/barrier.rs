@@ -61,7 +61,8 @@ struct State {
     phase: Phase,
     /// The party that leads, in `Leading`.
     leader: Option<ThreadIdent>,
-    round: Arc<Round>,
+    /// Made by the first party to wait in it.
+    round: Option<Arc<Round>>,
     waiting: usize,
     waiters: WaitQueue,
     early: WaitQueue,
@@ -89,8 +90,17 @@ impl Barrier {
     ///
     /// # Panics
     /// `parties` is 0: no thread would ever be the last to arrive.
-    pub fn new(parties: usize) -> Self {
+    #[cfg(not(loom))]
+    pub const fn new(parties: usize) -> Self {
         assert!(parties > 0, "a barrier needs one party at least");
+        Barrier {
+            state: StateLock::new(State::new(parties)),
+        }
+    }
+
+    /// A barrier for `parties` threads.
+    #[cfg(loom)]
+    pub fn new(parties: usize) -> Self {
         Self::new_in(parties)
     }
 }
@@ -101,15 +111,7 @@ impl<R: RawLock> Barrier<R> {
     #[doc(hidden)]
     pub fn new_in(parties: usize) -> Self {
         Barrier {
-            state: StateLock::new(State {
-                parties,
-                phase: Phase::Filling,
-                leader: None,
-                round: Arc::default(),
-                waiting: 0,
-                waiters: WaitQueue::new(),
-                early: WaitQueue::new(),
-            }),
+            state: StateLock::new(State::new(parties)),
         }
     }
 
@@ -185,7 +187,7 @@ impl<R: RawLock> Barrier<R> {
                         return Ok(Arrival::Leads(index));
                     }
                     state.waiters.push_back(waiter.clone());
-                    break (state.round.clone(), index);
+                    break (state.round.get_or_insert_default().clone(), index);
                 }
             }
             // The round is full and its leader is not done: wait for the next round. The deadline applies only once
@@ -307,20 +309,35 @@ impl<R: RawLock> Barrier<R> {
 }
 
 impl State {
+    const fn new(parties: usize) -> Self {
+        State {
+            parties,
+            phase: Phase::Filling,
+            leader: None,
+            round: None,
+            waiting: 0,
+            waiters: WaitQueue::new(),
+            early: WaitQueue::new(),
+        }
+    }
+
     /// Whether the barrier was retired while this round was filling.
     fn is_retired_with(&self, round: &Arc<Round>) -> bool {
-        self.phase == Phase::Retired && Arc::ptr_eq(&self.round, round)
+        let is_own = |own: &Arc<Round>| Arc::ptr_eq(own, round);
+        self.phase == Phase::Retired && self.round.as_ref().is_some_and(is_own)
     }
 
     fn break_round(&mut self, next: Phase) -> [Wakeups; 2] {
-        *self.round.broken.lock() = true;
+        if let Some(round) = &self.round {
+            *round.broken.lock() = true;
+        }
         self.end_round(next)
     }
 
     fn end_round(&mut self, next: Phase) -> [Wakeups; 2] {
         self.phase = next;
         self.leader = None;
-        self.round = Arc::default();
+        self.round = None;
         self.waiting = 0;
         [self.waiters.notify_all(), self.early.notify_all()]
     }

@@ -176,13 +176,16 @@ fn primitives_stand_in_statics() {
     static CHANGED: Condition = Condition::new();
     static PERMITS: Semaphore = Semaphore::bounded(1, 2);
     static DONE: Event = Event::new();
+    static BOTH: Barrier = Barrier::new(2);
     let adder = std::thread::spawn(|| {
         let _guards = (LOCK.guard(), REENTRANT.guard(), PERMITS.guard());
         *TOTAL.lock() += 1;
         CHANGED.notify_all();
+        BOTH.wait().unwrap();
         DONE.wait();
     });
     CHANGED.wait_while(&mut TOTAL.lock(), |total| *total == 0);
+    BOTH.wait().unwrap();
     assert!(LOCK.is_locked() && REENTRANT.is_locked() && PERMITS.permits() == 0);
     DONE.set();
     adder.join().unwrap();

@@ -98,15 +98,13 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use interlock::Deadline;
-//! use interlock::sync::{Semaphore, WaitError};
+//! use interlock::sync::Semaphore;
 //!
 //! let connections = Semaphore::new(1);
 //! let connection = connections.guard();
-//! let soon = Deadline::after(Duration::from_millis(1));
-//! assert_eq!(connections.acquire_until(soon), Err(WaitError::TimedOut));
+//! assert!(connections.acquire_timeout(Duration::from_millis(1)).is_err());
 //! drop(connection);
-//! assert_eq!(connections.acquire_until(soon), Ok(()));
+//! assert!(connections.try_acquire().is_ok());
 //! ```
 //!
 //! # Values under a lock
@@ -122,9 +120,10 @@
 //!     scope.spawn(|| {
 //!         let mut balance = balance.lock();
 //!         *balance += 50;
-//!         changed.notify_all(&balance);
+//!         changed.notify_all();
 //!     });
-//!     let balance = changed.wait_while(balance.lock(), |balance| *balance < 50);
+//!     let mut balance = balance.lock();
+//!     changed.wait_while(&mut balance, |balance| *balance < 50);
 //!     assert_eq!(*balance, 50);
 //! });
 //! ```
@@ -132,7 +131,7 @@
 //! # Locks without a value
 //!
 //! A [`Lock`](sync::Lock) is Python's: it guards nothing by itself, and any thread may release it. It is released by a
-//! call, or at the end of a scope by its [`Guard`](sync::Guard). All locks are eventually fair: every half millisecond, a
+//! call, or at the end of a scope by its [`Guard`](sync::Guard). All locks are eventually fair: now and then, a
 //! release gives the lock to the first thread in line, even if others try to take it.
 //!
 //! ```
@@ -142,7 +141,7 @@
 //! let outer = lock.guard();
 //! // Its owner may have it again.
 //! let inner = lock.try_guard();
-//! assert!(inner.is_some());
+//! assert!(inner.is_ok());
 //! drop((outer, inner));
 //! assert!(!lock.is_locked());
 //! ```
@@ -209,7 +208,6 @@
 //! - It does not poison. A guard that is dropped while a panic unwinds releases its lock, and a value stays as it is; what
 //!   was acquired by a call stays acquired, as in Python.
 //! - It supports Linux only.
-//! - Its constructors are not `const`: a primitive in a `static` stands in a [`LazyLock`](std::sync::LazyLock).
 //! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]). The workers of
 //!   a [`ThreadPool`](pool::ThreadPool) are no reason for that: they see to it themselves.
 
@@ -237,13 +235,7 @@ pub mod queue {
     };
 }
 
-/// Locks, conditions, semaphores, events and barriers.
-pub mod sync {
-    pub use interlock_sync::{
-        Arrival, Barrier, Broken, Condition, Event, Exclusive, Guard, Guarded, Lock, Mutex, MutexGuard,
-        NotHeld, RLock, Saved, Semaphore, TooMany, WaitError,
-    };
-}
+pub mod sync;
 
 /// A pool of threads, and tasks with results.
 ///
@@ -310,8 +302,8 @@ pub mod wait {
 /// ```
 /// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicU32, Ordering};
+/// use std::time::Duration;
 ///
-/// use interlock::Deadline;
 /// use interlock::observe::{Observer, TraceEvent, clear_observer, set_observer};
 /// use interlock::sync::Semaphore;
 ///
@@ -328,7 +320,7 @@ pub mod wait {
 ///
 /// let waits = Arc::new(CountsWaits::default());
 /// set_observer(waits.clone());
-/// let _ = Semaphore::new(0).acquire_until(Deadline::PASSED);
+/// let _ = Semaphore::new(0).acquire_timeout(Duration::from_millis(1));
 /// clear_observer();
 /// assert_eq!(waits.0.load(Ordering::Relaxed), 1);
 /// ```
@@ -349,6 +341,7 @@ pub mod schedule {
     pub use interlock_wait::{Returned, Scheduler, clear_scheduler, now, set_scheduler, spawn};
 }
 
+pub use interlock_wait::TimedOut;
 pub use wait::{Deadline, WaitContext};
 
 /// The Rust programs of the README are run as tests.

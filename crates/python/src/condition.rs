@@ -69,8 +69,8 @@ impl OwnLock {
     #[inline]
     fn try_enter(&self, py: Python<'_>) -> bool {
         match self {
-            OwnLock::RLock(lock) => lock.get().engine.get(py).try_acquire(),
-            OwnLock::Lock(lock) => lock.get().engine.get(py).try_acquire(),
+            OwnLock::RLock(lock) => lock.get().engine.get(py).try_acquire().is_ok(),
+            OwnLock::Lock(lock) => lock.get().engine.get(py).try_acquire().is_ok(),
         }
     }
 

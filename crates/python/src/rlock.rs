@@ -17,8 +17,8 @@ use crate::standard_type;
 
 /// A lock that its owner may acquire again, and must release as many times.
 ///
-/// `acquire()` blocks while another thread owns the lock; Ctrl-C ends the wait. A contended lock is handed over at
-/// least every half millisecond, so no thread starves. Follows
+/// `acquire()` blocks while another thread owns the lock; Ctrl-C ends the wait. A contended lock is handed over
+/// again and again, so no thread starves. Follows
 /// https://docs.python.org/3/library/threading.html#rlock-objects.
 // It has the name of the standard type, because error messages contain the name.
 #[pyclass(frozen, weakref, subclass, module = "_thread")]
@@ -60,7 +60,7 @@ impl RLock {
     #[pyo3(signature = (blocking = Truth(true), timeout = LockTimeout::UNLIMITED), text_signature = "($self, blocking=True, timeout=-1)")]
     #[inline]
     pub(crate) fn acquire(&self, py: Python<'_>, blocking: Truth, timeout: LockTimeout) -> PyResult<bool> {
-        if timeout.is_unlimited() && self.engine.get(py).try_acquire() {
+        if timeout.is_unlimited() && self.engine.get(py).try_acquire().is_ok() {
             return Ok(true);
         }
         self.acquire_slow(py, blocking.0, timeout)
@@ -220,7 +220,7 @@ impl RLock {
     #[cold]
     fn acquire_slow(&self, py: Python<'_>, blocking: bool, timeout: LockTimeout) -> PyResult<bool> {
         let timeout = timeout.checked(blocking)?;
-        if self.engine.get(py).try_acquire() {
+        if self.engine.get(py).try_acquire().is_ok() {
             return Ok(true);
         }
         match timeout.map_or(Ok(Deadline::PASSED), Timeout::deadline)? {

@@ -155,7 +155,7 @@ impl Semaphore {
             let message = "can't specify timeout for non-blocking acquire";
             return Err(PyValueError::new_err(message));
         }
-        if self.engine.get(py).try_acquire() {
+        if self.engine.get(py).try_acquire().is_ok() {
             return Ok(Ok(true));
         }
         if !blocking {

@@ -1,6 +1,7 @@
 //! A point that several threads pass together.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
@@ -8,7 +9,7 @@ use interlock_wait::{
     WaitQueue, Waiter, Wake, Wakeups, WordLock, block,
 };
 
-use crate::error::Broken;
+use crate::error::{BarrierError, Broken};
 use crate::host::Hosted;
 
 /// A point that a fixed number of parties pass together, again and again: Python's `threading.Barrier`.
@@ -17,7 +18,7 @@ use crate::host::Hosted;
 /// up, the barrier breaks: all waiting parties fail, and so do those that arrive later, until [`Barrier::reset`].
 ///
 /// ```
-/// use interlock_sync::Barrier;
+/// use interlock::sync::Barrier;
 ///
 /// let barrier = Barrier::new(3);
 /// std::thread::scope(|scope| {
@@ -60,7 +61,8 @@ struct State {
     phase: Phase,
     /// The party that leads, in `Leading`.
     leader: Option<ThreadIdent>,
-    round: Arc<Round>,
+    /// Made by the first party to wait in it.
+    round: Option<Arc<Round>>,
     waiting: usize,
     waiters: WaitQueue,
     early: WaitQueue,
@@ -88,8 +90,17 @@ impl Barrier {
     ///
     /// # Panics
     /// `parties` is 0: no thread would ever be the last to arrive.
-    pub fn new(parties: usize) -> Self {
+    #[cfg(not(loom))]
+    pub const fn new(parties: usize) -> Self {
         assert!(parties > 0, "a barrier needs one party at least");
+        Barrier {
+            state: StateLock::new(State::new(parties)),
+        }
+    }
+
+    /// A barrier for `parties` threads.
+    #[cfg(loom)]
+    pub fn new(parties: usize) -> Self {
         Self::new_in(parties)
     }
 }
@@ -97,18 +108,10 @@ impl Barrier {
 impl<R: RawLock> Barrier<R> {
     /// As [`Barrier::new`], with a raw lock of the caller's choice. May begin with 0 parties, until
     /// [`Hosted::begin_with`](crate::host::Hosted::begin_with).
+    #[doc(hidden)]
     pub fn new_in(parties: usize) -> Self {
-        let state = State {
-            parties,
-            phase: Phase::Filling,
-            leader: None,
-            round: Arc::default(),
-            waiting: 0,
-            waiters: WaitQueue::new(),
-            early: WaitQueue::new(),
-        };
         Barrier {
-            state: StateLock::new(state),
+            state: StateLock::new(State::new(parties)),
         }
     }
 
@@ -117,20 +120,47 @@ impl<R: RawLock> Barrier<R> {
     ///
     /// # Errors
     /// The barrier is broken, or was broken or reset while this party waited.
-    pub fn wait(&self) -> Result<usize, Broken> {
-        self.wait_until(Deadline::NEVER)
+    pub fn wait(&self) -> Result<usize, BarrierError> {
+        self.wait_within(Deadline::NEVER)
     }
 
-    /// Arrives and waits for the other parties; the last to arrive opens the barrier for all. Returns the index of
-    /// arrival, counted from 0. Blocks until all parties have arrived, or until `deadline`, which breaks the barrier.
+    /// As [`Barrier::wait`], for at most `timeout`. A party whose time is over breaks the barrier.
     ///
     /// # Errors
-    /// [`Broken::Broken`]: the deadline passed, or the barrier is broken, or was broken or reset while this party waited.
-    pub fn wait_until(&self, deadline: Deadline) -> Result<usize, Broken> {
-        match self.arrive_with(&mut WaitContext::until(deadline))? {
-            Arrival::Through(index) => Ok(index),
-            Arrival::Leads(index) => self.open().map(|()| index),
-        }
+    /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use interlock::sync::Barrier;
+    ///
+    /// let barrier = Barrier::new(2);
+    /// let error = barrier.wait_timeout(Duration::from_millis(1)).unwrap_err();
+    /// assert!(error.is_timed_out() && barrier.is_broken());
+    /// barrier.reset();
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<usize, BarrierError> {
+        self.wait_within(Deadline::after(timeout))
+    }
+
+    /// As [`Barrier::wait`], until `deadline` at the latest. A party whose time is over breaks the barrier.
+    ///
+    /// # Errors
+    /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
+    pub fn wait_deadline(&self, deadline: Instant) -> Result<usize, BarrierError> {
+        self.wait_within(Deadline::from(deadline))
+    }
+
+    fn wait_within(&self, deadline: Deadline) -> Result<usize, BarrierError> {
+        let passed = match self.arrive_with(&mut WaitContext::within(deadline)) {
+            Ok(Arrival::Through(index)) => Ok(index),
+            Ok(Arrival::Leads(index)) => self.open().map(|()| index),
+            Err(error) => Err(error),
+        };
+        passed.map_err(|error| match error {
+            Broken::TimedOut => BarrierError::TimedOut,
+            _ => BarrierError::Broken,
+        })
     }
 
     /// Arrives and waits for the other parties. Blocks until the leader opens the barrier, or until `context` ends the
@@ -140,6 +170,7 @@ impl<R: RawLock> Barrier<R> {
     /// # Errors
     /// The barrier is broken, or was broken or reset while this party waited. Or the deadline passed or the host ended the
     /// wait, which broke the barrier (unless the host ended the wait before this party was in a round).
+    #[doc(hidden)]
     pub fn arrive_with(&self, context: &mut WaitContext<'_>) -> Result<Arrival, Broken> {
         let waiter = Waiter::thread();
         let (round, index) = loop {
@@ -156,7 +187,7 @@ impl<R: RawLock> Barrier<R> {
                         return Ok(Arrival::Leads(index));
                     }
                     state.waiters.push_back(waiter.clone());
-                    break (state.round.clone(), index);
+                    break (state.round.get_or_insert_default().clone(), index);
                 }
             }
             // The round is full and its leader is not done: wait for the next round. The deadline applies only once
@@ -220,7 +251,7 @@ impl<R: RawLock> Barrier<R> {
         match wake {
             Wake::Interrupted => Err(Broken::Interrupted),
             _ if in_time => Ok(()),
-            _ => Err(Broken::Broken),
+            _ => Err(Broken::TimedOut),
         }
     }
 
@@ -228,6 +259,7 @@ impl<R: RawLock> Barrier<R> {
     ///
     /// # Errors
     /// The barrier was broken or reset in the meantime.
+    #[doc(hidden)]
     pub fn open(&self) -> Result<(), Broken> {
         let mut state = self.state.lock();
         // After a reset, another party may lead the next round.
@@ -277,20 +309,35 @@ impl<R: RawLock> Barrier<R> {
 }
 
 impl State {
+    const fn new(parties: usize) -> Self {
+        State {
+            parties,
+            phase: Phase::Filling,
+            leader: None,
+            round: None,
+            waiting: 0,
+            waiters: WaitQueue::new(),
+            early: WaitQueue::new(),
+        }
+    }
+
     /// Whether the barrier was retired while this round was filling.
     fn is_retired_with(&self, round: &Arc<Round>) -> bool {
-        self.phase == Phase::Retired && Arc::ptr_eq(&self.round, round)
+        let is_own = |own: &Arc<Round>| Arc::ptr_eq(own, round);
+        self.phase == Phase::Retired && self.round.as_ref().is_some_and(is_own)
     }
 
     fn break_round(&mut self, next: Phase) -> [Wakeups; 2] {
-        *self.round.broken.lock() = true;
+        if let Some(round) = &self.round {
+            *round.broken.lock() = true;
+        }
         self.end_round(next)
     }
 
     fn end_round(&mut self, next: Phase) -> [Wakeups; 2] {
         self.phase = next;
         self.leader = None;
-        self.round = Arc::default();
+        self.round = None;
         self.waiting = 0;
         [self.waiters.notify_all(), self.early.notify_all()]
     }

@@ -89,11 +89,8 @@ impl<R: RawLock> sealed::Sealed for RLock<R> {
 
 /// Lets threads wait until another thread signals a change: Python's `threading.Condition`, without its lock.
 ///
-/// If a [`Mutex`](crate::Mutex) holds the value, use [`Condition::wait_while`], [`Condition::notify_one`] and their
-/// siblings. With a plain lock, use [`Condition::wait_with`] and [`Condition::notify_with`].
-///
-/// Each call takes the lock as an argument; it must be the same lock in all calls. A notification moves the waiter into
-/// the line for the lock, instead of waking it only to find the lock taken, so it costs one switch of threads, not two.
+/// A [`Mutex`](crate::Mutex) holds the value. Each wait takes its guard as an argument; it must be a guard of the same mutex
+/// as long as threads wait, or the call panics.
 pub struct Condition<R: RawLock = RawWordLock> {
     state: StateLock<State, R>,
 }
@@ -105,6 +102,11 @@ struct State {
 }
 
 impl State {
+    const NEW: State = State {
+        waiters: WaitQueue::new(),
+        lock: 0,
+    };
+
     /// Whether all waiters have released `lock`, and no other lock.
     fn is_of<L>(&self, lock: &L) -> bool {
         self.lock == address(lock) || self.waiters.is_empty()
@@ -126,6 +128,15 @@ fn two_locks() -> ! {
 
 impl Condition {
     /// A condition without waiters.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Condition {
+            state: StateLock::new(State::NEW),
+        }
+    }
+
+    /// A condition without waiters.
+    #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
     }
@@ -139,12 +150,10 @@ impl<R: RawLock> Default for Condition<R> {
 
 impl<R: RawLock> Condition<R> {
     /// As [`Condition::new`], with a raw lock of the caller's choice.
+    #[doc(hidden)]
     pub fn new_in() -> Self {
         Condition {
-            state: StateLock::new(State {
-                waiters: WaitQueue::new(),
-                lock: 0,
-            }),
+            state: StateLock::new(State::NEW),
         }
     }
 
@@ -160,6 +169,7 @@ impl<R: RawLock> Condition<R> {
     /// # Panics
     /// Threads wait that have released another lock. If the host or the observer panics, the caller has the lock when the panic
     /// comes out of this call, however long it takes to get it.
+    #[doc(hidden)]
     pub fn wait_with<L: Exclusive>(&self, lock: &L, context: &mut WaitContext<'_>) -> Result<Wake, NotHeld> {
         // Check before another thread can notify this one: a notification may hand the lock to it.
         if !lock.is_held() {
@@ -249,6 +259,7 @@ impl<R: RawLock> Condition<R> {
     ///
     /// # Panics
     /// Threads wait that have released another lock.
+    #[doc(hidden)]
     pub fn notify_with<L: Exclusive>(&self, lock: &L, count: usize) {
         let mut state = self.state.lock();
         if count == 0 || state.waiters.is_empty() {
@@ -260,6 +271,22 @@ impl<R: RawLock> Condition<R> {
         }
         let wakeups = lock.owned().requeue(count, &mut state.waiters);
         drop(state);
+        wakeups.run();
+    }
+
+    /// Notifies the first thread that waits. It continues when it has the lock again. Never blocks.
+    ///
+    /// The caller need not hold the lock. If it does, the notified thread may wake only to find the lock taken.
+    pub fn notify_one(&self) {
+        let wakeup = self.state.lock().waiters.notify_one();
+        wakeup.run();
+    }
+
+    /// Notifies all threads that wait. They continue one after the other, as the lock becomes free. Never blocks.
+    ///
+    /// The caller need not hold the lock.
+    pub fn notify_all(&self) {
+        let wakeups = self.state.lock().waiters.notify_all();
         wakeups.run();
     }
 

@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-/// A wait ended without success. Nothing was acquired and nothing has changed.
+/// A wait of a thread with a host ended without success. Nothing was acquired and nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WaitError {
     /// The deadline passed.
     TimedOut,
@@ -50,11 +51,49 @@ impl fmt::Display for TooMany {
 
 impl Error for TooMany {}
 
-/// Why a party did not pass a barrier.
+/// Why a thread did not pass a [`Barrier`](crate::Barrier).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BarrierError {
+    /// The time of this thread was over, which broke the barrier.
+    TimedOut,
+    /// The barrier is broken, or was broken or reset while this thread waited.
+    Broken,
+}
+
+impl BarrierError {
+    /// Whether the time of this thread was over.
+    pub fn is_timed_out(self) -> bool {
+        self == BarrierError::TimedOut
+    }
+
+    /// Whether the barrier is broken because of another thread.
+    pub fn is_broken(self) -> bool {
+        self == BarrierError::Broken
+    }
+}
+
+impl fmt::Display for BarrierError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BarrierError::TimedOut => {
+                "the time was over before all parties had arrived, so the barrier is broken"
+            }
+            BarrierError::Broken => "the barrier is broken: another thread gave up, aborted or reset it",
+        })
+    }
+}
+
+impl Error for BarrierError {}
+
+/// Why a party did not pass a barrier, for hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Broken {
     /// The barrier is broken, or was broken or reset while this party waited.
     Broken,
+    /// The deadline of this party passed, which broke the barrier.
+    TimedOut,
     /// The host of the thread ended the wait. That broke the barrier if the party was in a round, but not if it was
     /// still waiting for one.
     Interrupted,
@@ -67,6 +106,7 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Broken::Broken => "the barrier is broken",
+            Broken::TimedOut => "the deadline passed before all parties had arrived",
             Broken::Interrupted => "the wait at the barrier was interrupted",
             Broken::Retired(_) => "the barrier was retired; its state is elsewhere from now on",
         })

@@ -1,10 +1,13 @@
 //! A flag that threads wait for.
 
 use std::fmt;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
+use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
-    Waiter, Wake, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, TimedOut, WaitContext,
+    WaitQueue, Waiter, Wake, block,
 };
 
 use crate::error::WaitError;
@@ -17,14 +20,13 @@ use crate::host::{LetThrough, Reset};
 /// ```
 /// use std::time::Duration;
 ///
-/// use interlock_sync::Event;
-/// use interlock_wait::Deadline;
+/// use interlock::sync::Event;
 ///
 /// let stop = Event::new();
 /// std::thread::scope(|scope| {
 ///     let ticks = scope.spawn(|| {
 ///         let mut ticks = 0;
-///         while stop.wait_until(Deadline::after(Duration::from_millis(1))).is_err() {
+///         while stop.wait_timeout(Duration::from_millis(1)).is_err() {
 ///             ticks += 1;
 ///         }
 ///         ticks
@@ -44,19 +46,33 @@ struct State {
 
 impl Event {
     /// An event that is not set.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Event {
+            state: StateLock::new(State::NEW),
+        }
+    }
+
+    /// An event that is not set.
+    #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
     }
 }
 
+impl State {
+    const NEW: State = State {
+        set: false,
+        waiters: WaitQueue::new(),
+    };
+}
+
 impl<R: RawLock> Event<R> {
     /// As [`Event::new`], with a raw lock of the caller's choice.
+    #[doc(hidden)]
     pub fn new_in() -> Self {
         Event {
-            state: StateLock::new(State {
-                set: false,
-                waiters: WaitQueue::new(),
-            }),
+            state: StateLock::new(State::NEW),
         }
     }
 
@@ -95,6 +111,7 @@ impl<R: RawLock> Event<R> {
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait.
+    #[doc(hidden)]
     #[inline]
     pub fn wait_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         if self.is_set() {
@@ -104,12 +121,55 @@ impl<R: RawLock> Event<R> {
         }
     }
 
-    /// Waits for the event. Blocks until it is set, or until `deadline`.
+    /// Waits for the event. Blocks until it is set, for at most `timeout`.
     ///
     /// # Errors
-    /// [`WaitError::TimedOut`]: the deadline passed.
-    pub fn wait_until(&self, deadline: Deadline) -> Result<(), WaitError> {
-        self.wait_with(&mut WaitContext::until(deadline))
+    /// The time was over, and the event had not been set.
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.wait_within(|| Deadline::after(timeout))
+    }
+
+    /// Waits for the event. Blocks until it is set, until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// The time was over, and the event had not been set.
+    pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
+        self.wait_within(|| Deadline::from(deadline))
+    }
+
+    fn wait_within(&self, deadline: impl FnOnce() -> Deadline) -> Result<(), TimedOut> {
+        if self.is_set() {
+            return Ok(());
+        }
+        let waited = self.wait_with(&mut WaitContext::within(deadline()));
+        waited.map_err(|_| TimedOut::ERROR)
+    }
+
+    /// Has a task in line, unless the event is set or was set while the task was in line. Returns whether it was.
+    pub(crate) fn poll_wait(&self, place: &mut Option<Arc<Waiter>>, waker: &Waker) -> bool {
+        if place.is_none() && self.is_set() {
+            return true;
+        }
+        // Wakers are cloned and dropped under no lock: they are user code.
+        let waiter = Waiter::task(waker.clone());
+        let mut state = self.state.lock();
+        let passes = match place {
+            None if state.set => true,
+            None => {
+                state.waiters.push_back(waiter.clone());
+                false
+            }
+            // One that is not in line any more was notified: the event was set.
+            Some(before) => !state.waiters.replace(before, &waiter),
+        };
+        drop(state);
+        *place = (!passes).then_some(waiter);
+        passes
+    }
+
+    /// Takes a task out of the line.
+    pub(crate) fn leave_as_task(&self, waiter: &Arc<Waiter>) {
+        self.state.lock().waiters.remove(waiter);
     }
 
     #[cold]

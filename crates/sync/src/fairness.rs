@@ -8,12 +8,13 @@
 //! threads. Where that took long, because all processors are busy, the next one is the later: see [`SHARE`].
 
 use std::fmt;
+use std::task::Waker;
 use std::time::Duration;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
     Deadline, Interest, Owner, OwnerWord, Owners, RawLock, Resource, ResourceId, ResourceKind, StateLock,
-    ThreadId, ThreadIdent, TraceEvent, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, block, fork,
+    ThreadId, ThreadIdent, TraceEvent, WaitContext, WaitQueue, Waiter, Wake, Wakeups, Watch, block, fork,
     next_sequence, now, observes, report, spin_briefly,
 };
 
@@ -86,10 +87,10 @@ impl Line {
     }
 
     /// Notifies the first in line to try to take the lock, which is free.
-    fn notify_to_try(&mut self) -> Wakeup {
-        let (wakeup, heir) = self.waiters.notify_heir();
+    fn notify_to_try(&mut self) -> Wakeups {
+        let (wakeups, heir) = self.waiters.notify_heir();
         self.tries = heir.map(|_| fork::generation());
-        wakeup
+        wakeups
     }
 }
 
@@ -146,6 +147,15 @@ fn report_acquired(kind: ResourceKind, numbers: Option<Numbers>) {
     }
 }
 
+/// Whether an observer wants to hear of all acquisitions at this moment.
+fn watch() -> Watch {
+    if observes(Interest::Acquisitions) {
+        Watch::Every
+    } else {
+        Watch::Contended
+    }
+}
+
 impl<R: RawLock> fmt::Debug for OwnerLock<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnerLock")
@@ -155,23 +165,29 @@ impl<R: RawLock> fmt::Debug for OwnerLock<R> {
 }
 
 impl<R: RawLock> OwnerLock<R> {
-    /// A free lock, watched if an observer is registered at this moment.
-    pub(crate) fn watched_if_observed() -> Self {
-        let owned = OwnerLock {
+    /// A lock that was never acquired.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        OwnerLock {
             word: OwnerWord::new(),
             line: StateLock::new(MaybeLine(None)),
-        };
-        owned.begin();
-        owned
+        }
     }
 
-    /// Frees the word, which is watched from now on if an observer is registered at this moment.
-    fn begin(&self) {
-        if observes(Interest::Acquisitions) {
-            self.word.free_watched();
-        } else {
-            self.word.free_quietly();
+    /// A lock that was never acquired.
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        OwnerLock {
+            word: OwnerWord::new(),
+            line: StateLock::new(MaybeLine(None)),
         }
+    }
+
+    /// A lock whose first acquisition takes the fast path, unless an observer wants to hear of it at this moment.
+    pub(crate) fn begun() -> Self {
+        let owned = Self::new();
+        owned.word.begin(watch());
+        owned
     }
 
     pub(crate) fn id(&self) -> ResourceId {
@@ -190,7 +206,7 @@ impl<R: RawLock> OwnerLock<R> {
             };
             forgotten
         });
-        self.begin();
+        self.word.begin(watch());
         drop(line);
         // The waker of a task may be user code.
         drop(forgotten);
@@ -215,7 +231,7 @@ impl<R: RawLock> OwnerLock<R> {
             if !seen.is_free() {
                 return false;
             }
-            if self.word.try_take_from(seen, me) {
+            if self.word.try_take_from(seen, me, watch) {
                 return true;
             }
         }
@@ -243,7 +259,8 @@ impl<R: RawLock> OwnerLock<R> {
         context: &mut WaitContext<'_>,
     ) -> Result<(), WaitError> {
         let me = ThreadIdent::current();
-        if context.deadline() != Deadline::PASSED && self.spin(me) {
+        let is_free = self.word.load().is_free();
+        if !is_free && context.deadline() != Deadline::PASSED && self.spin(me) {
             return Ok(());
         }
         let waiter = Waiter::thread();
@@ -305,7 +322,7 @@ impl<R: RawLock> OwnerLock<R> {
             line.tries = None;
             line.heir_has_come::<R>();
         }
-        let mut passed_on = Wakeup::NOBODY;
+        let mut passed_on = Wakeups::default();
         let result = match wake {
             Wake::Interrupted => {
                 if notified && self.word.load().is(me) {
@@ -336,9 +353,9 @@ impl<R: RawLock> OwnerLock<R> {
     }
 
     /// Sees that somebody notifies the first in line: a waiter that is on its way, the owner, or else the caller.
-    fn provide(&self, line: &mut Line) -> Wakeup {
+    fn provide(&self, line: &mut Line) -> Wakeups {
         if line.waiters.is_empty() || line.is_tried() {
-            return Wakeup::NOBODY;
+            return Wakeups::default();
         }
         loop {
             let seen = self.word.load();
@@ -346,14 +363,14 @@ impl<R: RawLock> OwnerLock<R> {
                 return line.notify_to_try();
             }
             if seen.is_due() || self.word.try_mark_due(seen) {
-                return Wakeup::NOBODY;
+                return Wakeups::default();
             }
         }
     }
 
     /// Frees the lock, or hands it over to the first in line. Notifies the first in line if that is due. `None` if the lock is
     /// free.
-    fn pass_on(&self, line: &mut Line) -> Option<Wakeup> {
+    fn pass_on(&self, line: &mut Line) -> Option<Wakeups> {
         loop {
             let seen = self.word.load();
             if seen.is_free() {
@@ -363,31 +380,32 @@ impl<R: RawLock> OwnerLock<R> {
                 return Some(self.pass_on_due(line, seen));
             }
             if self.word.try_free(seen) {
-                return Some(Wakeup::NOBODY);
+                return Some(Wakeups::default());
             }
         }
     }
 
     /// As [`OwnerLock::pass_on`], of a word that is marked as due, which nobody else changes meanwhile.
-    fn pass_on_due(&self, line: &mut Line, seen: Owner) -> Wakeup {
+    fn pass_on_due(&self, line: &mut Line, seen: Owner) -> Wakeups {
         let may_inherit = line.newcomers == 0;
         line.newcomers = line.newcomers.saturating_sub(1);
-        if may_inherit && line.next_handover.has_passed() {
-            let (wakeup, heir) = line.waiters.notify_heir();
-            if let Some(heir) = heir {
+        let (wakeups, heir) = line.waiters.notify_heir();
+        match heir {
+            Some(heir) if may_inherit && line.next_handover.has_passed() => {
                 line.next_handover = Deadline::after(BETWEEN_HANDOVERS);
                 line.handed_over = Some(now());
                 self.word.hand_over(seen, heir);
-                return wakeup;
+            }
+            heir => {
+                line.tries = heir.map(|_| fork::generation());
+                let freed = self.word.try_free(seen);
+                debug_assert!(
+                    freed,
+                    "a word that is due changes only under the lock of the line"
+                );
             }
         }
-        let wakeup = line.notify_to_try();
-        let freed = self.word.try_free(seen);
-        debug_assert!(
-            freed,
-            "a word that is due changes only under the lock of the line"
-        );
-        wakeup
+        wakeups
     }
 
     /// Releases the lock, whichever thread owns it.
@@ -416,6 +434,56 @@ impl<R: RawLock> OwnerLock<R> {
         Ok(())
     }
 
+    /// Takes the lock for a task, or has the task in line: `place` is its waiter. Returns whether it has the lock.
+    ///
+    /// The lock is never handed over to a task, whose turn may come late. A task that was notified and finds the lock taken has
+    /// its place at the head of the line.
+    pub(crate) fn poll_acquire(
+        &self,
+        kind: ResourceKind,
+        place: &mut Option<Arc<Waiter>>,
+        waker: &Waker,
+    ) -> bool {
+        let me = ThreadIdent::current();
+        if place.is_none() && self.word.try_take(me) {
+            return true;
+        }
+        // Wakers are cloned and dropped under no lock: they are user code.
+        let waiter = Waiter::task(waker.clone());
+        let mut guard = self.line.lock();
+        let line = guard.get();
+        let taken = self.take_unless_held(line, me);
+        let numbers = (taken && self.word.load().is_watched()).then(|| Numbers::take(line));
+        match place {
+            Some(before) if taken => {
+                line.waiters.remove(before);
+            }
+            _ if taken => {}
+            Some(before) => {
+                if !line.waiters.replace(before, &waiter) {
+                    line.waiters.push_front(waiter.clone());
+                }
+            }
+            None => line.waiters.push_back(waiter.clone()),
+        }
+        let next = self.provide(line);
+        drop(guard);
+        *place = (!taken).then_some(waiter);
+        next.run();
+        report_acquired(kind, numbers);
+        taken
+    }
+
+    /// Takes a task out of the line that is not going to take the lock.
+    pub(crate) fn leave_as_task(&self, waiter: &Arc<Waiter>) {
+        let mut guard = self.line.lock();
+        let line = guard.get();
+        line.waiters.remove(waiter);
+        let next = self.provide(line);
+        drop(guard);
+        next.run();
+    }
+
     /// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released. If it
     /// is free, which is against the rules, wakes the first in line to take it.
     pub(crate) fn requeue(&self, count: usize, from: &mut WaitQueue) -> Wakeups {
@@ -426,7 +494,7 @@ impl<R: RawLock> OwnerLock<R> {
         if only_newcomers {
             line.newcomers = line.waiters.len();
         }
-        wakeups.push(self.provide(line));
+        wakeups.append(self.provide(line));
         wakeups
     }
 }

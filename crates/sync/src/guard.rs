@@ -15,6 +15,87 @@ mod sealed {
     }
 }
 
+/// The forms of acquiring a lock or a permit. They differ in how long they wait, and in what releases it.
+macro_rules! forms {
+    ($name:ident, $takes:literal, $comes:literal) => {
+        impl<R: RawLock> $name<R> {
+            #[doc = concat!($takes, ". Blocks until ", $comes, ".")]
+            pub fn acquire(&self) {
+                // An uninterruptible wait always succeeds.
+                let _ = self.acquire_with(&mut WaitContext::uninterruptible());
+            }
+
+            #[doc = concat!($takes, ". Blocks until ", $comes, ", for at most `timeout`.")]
+            ///
+            /// # Errors
+            /// The time was over; nothing was acquired.
+            pub fn acquire_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+                self.acquire_within(|| Deadline::after(timeout))
+            }
+
+            #[doc = concat!($takes, ". Blocks until ", $comes, ", until `deadline` at the latest.")]
+            ///
+            /// # Errors
+            /// The time was over; nothing was acquired.
+            pub fn acquire_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
+                self.acquire_within(|| Deadline::from(deadline))
+            }
+
+            fn acquire_within(&self, deadline: impl FnOnce() -> Deadline) -> Result<(), TimedOut> {
+                if self.try_acquire().is_ok() {
+                    return Ok(());
+                }
+                let acquired = self.acquire_with(&mut WaitContext::within(deadline()));
+                acquired.map_err(|_| TimedOut::ERROR)
+            }
+
+            #[doc = concat!($takes, " until the guard is dropped. Blocks until ", $comes, ".")]
+            #[inline]
+            pub fn guard(&self) -> Guard<'_, Self> {
+                self.acquire();
+                Guard::new(self)
+            }
+
+            #[doc = concat!($takes, " until the guard is dropped, if that needs no wait. Never blocks.")]
+            ///
+            /// # Errors
+            /// It needs a wait; nothing was acquired.
+            #[inline]
+            pub fn try_guard(&self) -> Result<Guard<'_, Self>, TimedOut> {
+                self.try_acquire().map(|()| Guard::new(self))
+            }
+
+            #[doc = concat!($takes, " until the guard is dropped. Blocks until ", $comes, ", for at most `timeout`.")]
+            ///
+            /// # Errors
+            /// The time was over; nothing was acquired.
+            pub fn guard_timeout(&self, timeout: Duration) -> Result<Guard<'_, Self>, TimedOut> {
+                self.acquire_timeout(timeout).map(|()| Guard::new(self))
+            }
+
+            #[doc = concat!($takes, " until the guard is dropped. Blocks until ", $comes, ", until `deadline` at the latest.")]
+            ///
+            /// # Errors
+            /// The time was over; nothing was acquired.
+            pub fn guard_deadline(&self, deadline: Instant) -> Result<Guard<'_, Self>, TimedOut> {
+                self.acquire_deadline(deadline).map(|()| Guard::new(self))
+            }
+
+            /// As `guard`, until `context` ends the wait. For hosts.
+            ///
+            /// # Errors
+            /// The deadline passed, or the host ended the wait; nothing was acquired.
+            #[doc(hidden)]
+            #[inline]
+            pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
+                self.acquire_with(context).map(|()| Guard::new(self))
+            }
+        }
+    };
+}
+
+pub(crate) use forms;
+
 /// A type that a [`Guard`] can release: [`Lock`](crate::Lock), [`RLock`](crate::RLock), or
 /// [`Semaphore`](crate::Semaphore) (one permit).
 pub trait Guarded: Release {}
@@ -26,7 +107,7 @@ pub trait Guarded: Release {}
 /// The guard of a `Lock` or a `Semaphore` may be moved to another thread and dropped there. An `RLock`'s may not:
 ///
 /// ```compile_fail,E0277
-/// use interlock_sync::RLock;
+/// use interlock::sync::RLock;
 ///
 /// let lock = RLock::new();
 /// let guard = lock.guard();

@@ -4,9 +4,9 @@
 //! [`interlock_wait::block`]. The semantics are those of Python's standard library: any thread may release a [`Lock`],
 //! setting an [`Event`] wakes all threads that wait at that moment, and a [`Barrier`] breaks when a party gives up.
 //!
-//! Methods named `try_…` never wait. Methods named `…_until` wait until a [`Deadline`](interlock_wait::Deadline),
-//! methods named `…_with` until their [`WaitContext`](interlock_wait::WaitContext) ends the wait. Release a lock or
-//! permit with a call, or let a [`Guard`] release it.
+//! Methods named `try_…` never wait. Methods named `…_timeout` and `…_deadline` wait for so long at most, and those named
+//! `…_async` return futures. Release a lock or permit with a call, or let a [`Guard`] release it. What the host of an
+//! interpreter needs beside is in [`host`], and in hidden methods named `…_with`.
 //!
 //! Python's `threading` has no counterpart to [`Mutex`], a lock with a value in it.
 
@@ -19,6 +19,7 @@ mod condition;
 mod error;
 mod event;
 mod fairness;
+mod futures;
 mod guard;
 pub mod host;
 mod lock;
@@ -29,10 +30,11 @@ mod semaphore;
 
 pub use barrier::{Arrival, Barrier, Retired};
 pub use condition::{Condition, Exclusive};
-pub use error::{Broken, NotHeld, TooMany, WaitError};
+pub use error::{BarrierError, Broken, NotHeld, TooMany, WaitError};
 pub use event::Event;
+pub use futures::{Guarding, Locking, Permitting, Waiting};
 pub use guard::{Guard, Guarded};
 pub use lock::Lock;
-pub use mutex::{Mutex, MutexGuard};
+pub use mutex::{MappedMutexGuard, Mutex, MutexGuard};
 pub use rlock::{RLock, Saved};
 pub use semaphore::Semaphore;

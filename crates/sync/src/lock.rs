@@ -1,14 +1,16 @@
 //! A mutual-exclusion lock.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use interlock_wait::{
-    Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, ThreadIdent, WaitContext,
+    Deadline, Owners, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, ThreadIdent, TimedOut,
+    WaitContext,
 };
 
 use crate::error::{NotHeld, WaitError};
 use crate::fairness::OwnerLock;
-use crate::guard::{Guard, Guarded, Release};
+use crate::guard::{Guard, Guarded, Release, forms};
 use crate::host::Reset;
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
@@ -17,11 +19,11 @@ use crate::host::Reset;
 /// over in the last half millisecond, a release hands it to the first waiter, even if other threads try to take it.
 ///
 /// ```
-/// use interlock_sync::Lock;
+/// use interlock::sync::Lock;
 ///
 /// let lock = Lock::new();
 /// lock.acquire();
-/// assert!(!lock.try_acquire());
+/// assert!(lock.try_acquire().is_err());
 /// lock.release().unwrap();
 ///
 /// let guard = lock.guard();
@@ -35,23 +37,40 @@ pub struct Lock<R: RawLock = RawWordLock> {
 
 impl Lock {
     /// A free lock.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Lock {
+            owned: OwnerLock::new(),
+        }
+    }
+
+    /// A free lock.
+    #[cfg(loom)]
     pub fn new() -> Self {
-        Self::new_in()
+        Lock {
+            owned: OwnerLock::new(),
+        }
     }
 }
 
 impl<R: RawLock> Lock<R> {
     /// As [`Lock::new`], with a raw lock of the caller's choice.
+    #[doc(hidden)]
     pub fn new_in() -> Self {
         Lock {
-            owned: OwnerLock::watched_if_observed(),
+            owned: OwnerLock::begun(),
         }
     }
 
-    /// Takes the lock if it is free, and returns whether it did. Never blocks.
+    /// Takes the lock if it is free. Never blocks.
+    ///
+    /// # Errors
+    /// It needs a wait; nothing was acquired.
     #[inline]
-    pub fn try_acquire(&self) -> bool {
-        self.try_acquire_fast() || !self.is_locked() && self.owned.try_acquire_slow(ResourceKind::Lock)
+    pub fn try_acquire(&self) -> Result<(), TimedOut> {
+        let taken =
+            self.try_acquire_fast() || !self.is_locked() && self.owned.try_acquire_slow(ResourceKind::Lock);
+        if taken { Ok(()) } else { Err(TimedOut::ERROR) }
     }
 
     /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
@@ -61,30 +80,17 @@ impl<R: RawLock> Lock<R> {
         self.owned.word.try_take(ThreadIdent::current())
     }
 
-    /// Takes the lock. Blocks until it is released to this thread; for ever if this thread already holds it.
-    pub fn acquire(&self) {
-        // An uninterruptible wait always succeeds.
-        let _ = self.acquire_with(&mut WaitContext::uninterruptible());
-    }
-
     /// Takes the lock. Blocks until it is released to this thread, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[doc(hidden)]
     #[inline]
     pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         if self.try_acquire_fast() {
             return Ok(());
         }
         self.owned.acquire_slow(ResourceKind::Lock, context)
-    }
-
-    /// Takes the lock. Blocks until it is released to this thread, or until `deadline`.
-    ///
-    /// # Errors
-    /// [`WaitError::TimedOut`]: the deadline passed; the lock was not taken.
-    pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
-        self.acquire_with(&mut WaitContext::until(deadline))
     }
 
     /// Releases the lock, whichever thread holds it, and wakes the first waiter in line. Never blocks.
@@ -160,31 +166,11 @@ impl<R: RawLock> Release for Lock<R> {
     }
 }
 
-impl<R: RawLock> Lock<R> {
-    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread; for ever if this thread
-    /// already holds it.
-    #[inline]
-    pub fn guard(&self) -> Guard<'_, Self> {
-        self.acquire();
-        Guard::new(self)
-    }
-
-    /// Takes the lock until the guard is dropped, if it is free. Never blocks.
-    #[inline]
-    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
-        self.try_acquire().then(|| Guard::new(self))
-    }
-
-    /// Takes the lock until the guard is dropped. Blocks until it is released to this thread, or until `context` ends
-    /// the wait.
-    ///
-    /// # Errors
-    /// The deadline passed, or the host ended the wait; the lock was not taken.
-    #[inline]
-    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
-        self.acquire_with(context).map(|()| Guard::new(self))
-    }
-}
+forms!(
+    Lock,
+    "Takes the lock",
+    "it is released to this thread; for ever if this thread already holds it"
+);
 
 impl<R: RawLock> Reset for Lock<R> {
     fn reset(&self) {

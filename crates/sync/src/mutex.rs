@@ -7,9 +7,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
 use interlock_wait::primitive::UnsafeCell;
-use interlock_wait::{Deadline, WaitContext};
+use interlock_wait::{TimedOut, WaitContext};
 
 use crate::error::WaitError;
 use crate::guard::Guard;
@@ -21,7 +24,7 @@ use crate::lock::Lock;
 /// changes, use a [`Condition`](crate::Condition): see [`Condition::wait_while`](crate::Condition::wait_while).
 ///
 /// ```
-/// use interlock_sync::Mutex;
+/// use interlock::sync::Mutex;
 ///
 /// let total = Mutex::new(0);
 /// std::thread::scope(|scope| {
@@ -46,13 +49,24 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 // SAFETY: the mutex owns the value, and the lock may go anywhere.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 
+// A panic leaves the value as it is, so it is as safe as the value itself.
+impl<T: ?Sized + UnwindSafe> UnwindSafe for Mutex<T> {}
+impl<T: ?Sized + UnwindSafe> RefUnwindSafe for Mutex<T> {}
+
 impl<T> Mutex<T> {
     /// A free mutex around `value`.
+    #[cfg(not(loom))]
+    pub const fn new(value: T) -> Self {
+        let value = UnsafeCell::new(value);
+        let lock = Lock::new();
+        Mutex { lock, value }
+    }
+
+    /// A free mutex around `value`.
+    #[cfg(loom)]
     pub fn new(value: T) -> Self {
-        Mutex {
-            lock: Lock::new(),
-            value: UnsafeCell::new(value),
-        }
+        let (lock, value) = (Lock::new(), UnsafeCell::new(value));
+        Mutex { lock, value }
     }
 
     /// The value, moved out.
@@ -70,24 +84,39 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Takes the value until the guard is dropped, if no thread holds it. Never blocks.
+    ///
+    /// # Errors
+    /// A thread holds it.
     #[inline]
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+    pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TimedOut> {
         self.lock.try_guard().map(|held| self.guard_value(held))
     }
 
-    /// Takes the value until the guard is dropped. Blocks until no other thread holds it, or until `deadline`.
+    /// Takes the value until the guard is dropped. Blocks until no other thread holds it, for at most `timeout`.
     ///
     /// # Errors
-    /// [`WaitError::TimedOut`]: the deadline passed.
-    pub fn lock_until(&self, deadline: Deadline) -> Result<MutexGuard<'_, T>, WaitError> {
-        self.lock_with(&mut WaitContext::until(deadline))
+    /// The time was over.
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, TimedOut> {
+        self.lock
+            .guard_timeout(timeout)
+            .map(|held| self.guard_value(held))
     }
 
-    /// Takes the value until the guard is dropped. Blocks until no other thread holds it, or until `context` ends the
-    /// wait.
+    /// Takes the value until the guard is dropped. Blocks until no other thread holds it, until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// The time was over.
+    pub fn lock_deadline(&self, deadline: Instant) -> Result<MutexGuard<'_, T>, TimedOut> {
+        self.lock
+            .guard_deadline(deadline)
+            .map(|held| self.guard_value(held))
+    }
+
+    /// As [`Mutex::lock`], until `context` ends the wait. For hosts.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait.
+    #[doc(hidden)]
     pub fn lock_with(&self, context: &mut WaitContext<'_>) -> Result<MutexGuard<'_, T>, WaitError> {
         self.lock.guard_with(context).map(|held| self.guard_value(held))
     }
@@ -104,6 +133,17 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     #[inline]
+    #[cfg(not(loom))]
+    fn pointer(&self) -> *mut T {
+        self.value.get()
+    }
+
+    /// A model checks that the calling thread alone comes to the value at this moment.
+    #[cfg(loom)]
+    fn pointer(&self) -> *mut T {
+        self.value.with_mut(|value| value)
+    }
+
     /// The value, under the lock that the caller has just taken.
     pub(crate) fn guard_value<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
         MutexGuard {
@@ -133,20 +173,19 @@ impl<T> From<T> for Mutex<T> {
 ///
 /// ```compile_fail,E0277
 /// use std::cell::Cell;
-/// use interlock_sync::Mutex;
+/// use interlock::sync::Mutex;
 ///
 /// let mutex = Mutex::new(Cell::new(0));
 /// let guard = mutex.lock();
 /// std::thread::scope(|s| s.spawn(|| guard.set(1)));
 /// ```
 pub struct MutexGuard<'a, T: ?Sized> {
-    pub(crate) held: Guard<'a, Lock>,
-    pub(crate) mutex: &'a Mutex<T>,
+    held: Guard<'a, Lock>,
+    mutex: &'a Mutex<T>,
     /// Threads may share a guard, and send it, as they may a mutable reference to the value.
     like: PhantomData<&'a mut T>,
 }
 
-#[cfg(not(loom))]
 impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
@@ -154,34 +193,15 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     fn deref(&self) -> &T {
         // SAFETY: the lock is held until this guard is dropped, and no other guard was made with it. So there is no mutable
         // reference but through this guard.
-        unsafe { &*self.mutex.value.get() }
+        unsafe { &*self.mutex.pointer() }
     }
 }
 
-#[cfg(not(loom))]
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`, and this guard is borrowed mutably, so the reference is unique.
-        unsafe { &mut *self.mutex.value.get() }
-    }
-}
-
-#[cfg(loom)]
-impl<T: ?Sized> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: the lock is held until this guard is dropped, and no other guard was made with it; loom checks it.
-        self.mutex.value.with(|value| unsafe { &*value })
-    }
-}
-
-#[cfg(loom)]
-impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and this guard is borrowed mutably, so the reference is unique; loom checks it.
-        self.mutex.value.with_mut(|value| unsafe { &mut *value })
+        unsafe { &mut *self.mutex.pointer() }
     }
 }
 
@@ -190,14 +210,89 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut output = f.debug_struct("Mutex");
         match self.try_lock() {
-            Some(value) => output.field("value", &&*value),
-            None => output.field("value", &format_args!("<locked>")),
+            Ok(value) => output.field("value", &&*value),
+            Err(_) => output.field("value", &format_args!("<locked>")),
         };
         output.finish()
     }
 }
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// The lock that the guard holds, which a wait releases.
+    pub(crate) fn lock(&self) -> &Lock {
+        &self.mutex.lock
+    }
+
+    /// A guard of a part of the value.
+    ///
+    /// ```
+    /// use interlock::sync::{Mutex, MutexGuard};
+    ///
+    /// let pair = Mutex::new((1, "one"));
+    /// let mut number = MutexGuard::map(pair.lock(), |pair| &mut pair.0);
+    /// *number = 2;
+    /// drop(number);
+    /// assert_eq!(pair.lock().0, 2);
+    /// ```
+    pub fn map<U: ?Sized>(mut guard: Self, part: impl FnOnce(&mut T) -> &mut U) -> MappedMutexGuard<'a, U> {
+        let value = NonNull::from(part(&mut guard));
+        MappedMutexGuard::new(value, guard.held)
+    }
+}
+
+/// A part of the value of a [`Mutex`], until dropped: see [`MutexGuard::map`]. Dropping it never blocks.
+#[must_use = "the mutex is free again as soon as the guard is dropped"]
+pub struct MappedMutexGuard<'a, U: ?Sized> {
+    /// A pointer, because the reference must not outlive the lock, which this guard releases in its drop.
+    value: NonNull<U>,
+    held: Guard<'a, Lock>,
+    like: PhantomData<&'a mut U>,
+}
+
+// SAFETY: it stands for a mutable reference, beside the guard of a lock that any thread may release.
+unsafe impl<U: ?Sized + Send> Send for MappedMutexGuard<'_, U> {}
+
+// SAFETY: as above; a shared guard gives out shared references only.
+unsafe impl<U: ?Sized + Sync> Sync for MappedMutexGuard<'_, U> {}
+
+impl<'a, U: ?Sized> MappedMutexGuard<'a, U> {
+    fn new(value: NonNull<U>, held: Guard<'a, Lock>) -> Self {
+        let like = PhantomData;
+        MappedMutexGuard { value, held, like }
+    }
+
+    /// A guard of a part of the part.
+    pub fn map<V: ?Sized>(mut guard: Self, part: impl FnOnce(&mut U) -> &mut V) -> MappedMutexGuard<'a, V> {
+        let value = NonNull::from(part(&mut guard));
+        MappedMutexGuard::new(value, guard.held)
+    }
+}
+
+impl<U: ?Sized> Deref for MappedMutexGuard<'_, U> {
+    type Target = U;
+
+    #[inline]
+    fn deref(&self) -> &U {
+        // SAFETY: the pointer comes from the mutable reference of the guard that became this one, and the lock is still held.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<U: ?Sized> DerefMut for MappedMutexGuard<'_, U> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut U {
+        // SAFETY: as in `deref`, and this guard is borrowed mutably, so the reference is unique.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+impl<U: ?Sized + fmt::Debug> fmt::Debug for MappedMutexGuard<'_, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

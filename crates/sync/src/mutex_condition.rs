@@ -1,43 +1,69 @@
 //! A condition with a [`Mutex`](crate::Mutex): waiting for a change of its value.
 
-use interlock_wait::{Deadline, WaitContext, Wake};
+use std::time::{Duration, Instant};
+
+use interlock_wait::{Deadline, TimedOut, WaitContext, Wake};
 
 use crate::condition::Condition;
-use crate::error::WaitError;
 use crate::mutex::MutexGuard;
 
-impl<T: ?Sized> MutexGuard<'_, T> {
-    /// Releases the value, waits for a notification, and takes the value back.
-    fn wait_with(self, condition: &Condition, context: &mut WaitContext<'_>) -> (Self, Wake) {
-        let MutexGuard { held, mutex, .. } = self;
-        // Only the guard can release the lock of a mutex, so it is held and this cannot fail.
-        let wake = condition
-            .wait_with(&mutex.lock, context)
-            .unwrap_or(Wake::Notified);
-        (mutex.guard_value(held), wake)
-    }
-}
-
-/// Methods for use with a [`Mutex`](crate::Mutex). A wait takes its guard and returns it.
+/// Waits for the value of a [`Mutex`](crate::Mutex). A wait borrows its guard, and releases the mutex while it blocks.
 impl Condition {
+    fn wait_guarded<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, context: &mut WaitContext<'_>) -> Wake {
+        // Only the guard can release the lock of a mutex, so it is held and this cannot fail.
+        self.wait_with(guard.lock(), context).unwrap_or(Wake::Notified)
+    }
+
     /// Releases the mutex, waits for a notification, and takes the mutex back.
     ///
     /// Blocks until notified, and then until the mutex is free. By then the value may have changed again: see
     /// [`Condition::wait_while`]. Notifications are not stored: one that came before the wait does not end it.
-    pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        guard.wait_with(self, &mut WaitContext::uninterruptible()).0
+    ///
+    /// # Panics
+    /// Threads wait at this condition with another mutex.
+    pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
+        self.wait_guarded(guard, &mut WaitContext::uninterruptible());
     }
 
-    /// Releases the mutex, waits for a notification until `deadline`, and takes the mutex back. Returns the guard and
-    /// how the wait ended: [`Wake::Notified`] or [`Wake::TimedOut`].
+    /// As [`Condition::wait`], for at most `timeout`, and then until the mutex is free, however long that takes.
     ///
-    /// Blocks until notified or until `deadline`, and then until the mutex is free, however long that takes.
-    pub fn wait_until<'a, T: ?Sized>(
+    /// # Errors
+    /// The time was over without a notification. The guard has the mutex in any case.
+    ///
+    /// # Panics
+    /// Threads wait at this condition with another mutex.
+    pub fn wait_timeout<T: ?Sized>(
         &self,
-        guard: MutexGuard<'a, T>,
+        guard: &mut MutexGuard<'_, T>,
+        timeout: Duration,
+    ) -> Result<(), TimedOut> {
+        self.wait_within(guard, Deadline::after(timeout))
+    }
+
+    /// As [`Condition::wait`], until `deadline` at the latest, and then until the mutex is free, however long that takes.
+    ///
+    /// # Errors
+    /// The time was over without a notification. The guard has the mutex in any case.
+    ///
+    /// # Panics
+    /// Threads wait at this condition with another mutex.
+    pub fn wait_deadline<T: ?Sized>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        deadline: Instant,
+    ) -> Result<(), TimedOut> {
+        self.wait_within(guard, Deadline::from(deadline))
+    }
+
+    fn wait_within<T: ?Sized>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
         deadline: Deadline,
-    ) -> (MutexGuard<'a, T>, Wake) {
-        guard.wait_with(self, &mut WaitContext::until(deadline))
+    ) -> Result<(), TimedOut> {
+        match self.wait_guarded(guard, &mut WaitContext::within(deadline)) {
+            Wake::Notified => Ok(()),
+            _ => Err(TimedOut::ERROR),
+        }
     }
 
     /// Waits while `busy` is true of the value. Calls `busy` at once and after each notification, and returns when it
@@ -45,69 +71,88 @@ impl Condition {
     ///
     /// Blocks until a notification. The mutex is released while it blocks, and held while `busy` runs.
     ///
-    /// ```
-    /// use interlock_sync::{Condition, Mutex};
+    /// # Panics
+    /// Threads wait at this condition with another mutex.
     ///
-    /// let (balance, changed) = (Mutex::new(0), Condition::new());
-    /// std::thread::scope(|scope| {
-    ///     scope.spawn(|| {
-    ///         let mut balance = balance.lock();
-    ///         *balance += 50;
-    ///         changed.notify_all(&balance);
-    ///     });
-    ///     let balance = changed.wait_while(balance.lock(), |balance| *balance < 50);
-    ///     assert_eq!(*balance, 50);
+    /// ```
+    /// use interlock::sync::{Condition, Mutex};
+    ///
+    /// static BALANCE: Mutex<i32> = Mutex::new(0);
+    /// static CHANGED: Condition = Condition::new();
+    ///
+    /// let payer = std::thread::spawn(|| {
+    ///     *BALANCE.lock() += 50;
+    ///     CHANGED.notify_all();
     /// });
+    /// let mut balance = BALANCE.lock();
+    /// CHANGED.wait_while(&mut balance, |balance| *balance < 50);
+    /// assert_eq!(*balance, 50);
+    /// # drop(balance);
+    /// # payer.join().unwrap();
     /// ```
-    pub fn wait_while<'a, T: ?Sized>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        busy: impl FnMut(&mut T) -> bool,
-    ) -> MutexGuard<'a, T> {
-        self.wait_while_with(guard, &mut WaitContext::uninterruptible(), busy)
-            .0
+    pub fn wait_while<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, busy: impl FnMut(&mut T) -> bool) {
+        // A wait that nothing but a notification ends always succeeds.
+        let _ = self.wait_while_within(guard, &mut WaitContext::uninterruptible(), busy);
     }
 
-    /// Waits while `busy` is true of the value, until `deadline`. Calls `busy` at once, after each notification, and at
-    /// the deadline. Returns the guard, with [`WaitError::TimedOut`] if `busy` is still true.
+    /// As [`Condition::wait_while`], for at most `timeout`. Calls `busy` when the time is over, too.
     ///
-    /// Blocks until a notification or until `deadline`. The mutex is released while it blocks, and held while `busy`
-    /// runs.
-    pub fn wait_while_until<'a, T: ?Sized>(
+    /// # Errors
+    /// The time was over, and `busy` was still true. The guard has the mutex in any case.
+    ///
+    /// # Panics
+    /// Threads wait at this condition with another mutex.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use interlock::sync::{Condition, Mutex};
+    ///
+    /// let (jobs, changed) = (Mutex::new(Vec::<u32>::new()), Condition::new());
+    /// let mut guard = jobs.lock();
+    /// let waited = changed.wait_while_timeout(&mut guard, Duration::from_millis(1), |jobs| jobs.is_empty());
+    /// assert!(waited.is_err());
+    /// guard.push(1);
+    /// ```
+    pub fn wait_while_timeout<T: ?Sized>(
         &self,
-        guard: MutexGuard<'a, T>,
-        deadline: Deadline,
+        guard: &mut MutexGuard<'_, T>,
+        timeout: Duration,
         busy: impl FnMut(&mut T) -> bool,
-    ) -> (MutexGuard<'a, T>, Result<(), WaitError>) {
-        self.wait_while_with(guard, &mut WaitContext::until(deadline), busy)
+    ) -> Result<(), TimedOut> {
+        let deadline = Deadline::after(timeout);
+        self.wait_while_within(guard, &mut WaitContext::within(deadline), busy)
     }
 
-    fn wait_while_with<'a, T: ?Sized>(
+    /// As [`Condition::wait_while`], until `deadline` at the latest. Calls `busy` when the time is over, too.
+    ///
+    /// # Errors
+    /// The time was over, and `busy` was still true. The guard has the mutex in any case.
+    ///
+    /// # Panics
+    /// Threads wait at this condition with another mutex.
+    pub fn wait_while_deadline<T: ?Sized>(
         &self,
-        mut guard: MutexGuard<'a, T>,
+        guard: &mut MutexGuard<'_, T>,
+        deadline: Instant,
+        busy: impl FnMut(&mut T) -> bool,
+    ) -> Result<(), TimedOut> {
+        self.wait_while_within(guard, &mut WaitContext::within(Deadline::from(deadline)), busy)
+    }
+
+    fn wait_while_within<T: ?Sized>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
         context: &mut WaitContext<'_>,
         mut busy: impl FnMut(&mut T) -> bool,
-    ) -> (MutexGuard<'a, T>, Result<(), WaitError>) {
+    ) -> Result<(), TimedOut> {
         let mut wake = Wake::Notified;
-        while busy(&mut guard) {
-            match wake {
-                Wake::Notified => (guard, wake) = guard.wait_with(self, context),
-                Wake::TimedOut => return (guard, Err(WaitError::TimedOut)),
-                Wake::Interrupted => return (guard, Err(WaitError::Interrupted)),
+        while busy(guard) {
+            if wake != Wake::Notified {
+                return Err(TimedOut::ERROR);
             }
+            wake = self.wait_guarded(guard, context);
         }
-        (guard, Ok(()))
-    }
-
-    /// Notifies the first thread that waits with the mutex of `guard`. It continues when the mutex is free. Never
-    /// blocks.
-    pub fn notify_one<T: ?Sized>(&self, guard: &MutexGuard<'_, T>) {
-        self.notify_with(&guard.mutex.lock, 1);
-    }
-
-    /// Notifies all threads that wait with the mutex of `guard`. They continue one after the other, as the mutex
-    /// becomes free. Never blocks.
-    pub fn notify_all<T: ?Sized>(&self, guard: &MutexGuard<'_, T>) {
-        self.notify_with(&guard.mutex.lock, usize::MAX);
+        Ok(())
     }
 }

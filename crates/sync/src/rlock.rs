@@ -1,21 +1,22 @@
 //! A reentrant lock.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use interlock_wait::{
     Deadline, Owners, RawLock, RawWord, RawWordLock, Resource, ResourceId, ResourceKind, ThreadIdent,
-    WaitContext,
+    TimedOut, WaitContext,
 };
 
 use crate::error::{NotHeld, WaitError};
 use crate::fairness::OwnerLock;
-use crate::guard::{Guard, Guarded, Release};
+use crate::guard::{Guard, Guarded, Release, forms};
 use crate::host::Reset;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
 /// ```
-/// use interlock_sync::RLock;
+/// use interlock::sync::RLock;
 ///
 /// let lock = RLock::new();
 /// lock.acquire();
@@ -42,6 +43,16 @@ pub struct Saved {
 
 impl RLock {
     /// A free lock.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        RLock {
+            owned: OwnerLock::new(),
+            again: <RawWordLock as RawLock>::Word::ZERO,
+        }
+    }
+
+    /// A free lock.
+    #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
     }
@@ -49,9 +60,10 @@ impl RLock {
 
 impl<R: RawLock> RLock<R> {
     /// As [`RLock::new`], with a raw lock of the caller's choice.
+    #[doc(hidden)]
     pub fn new_in() -> Self {
         RLock {
-            owned: OwnerLock::watched_if_observed(),
+            owned: OwnerLock::begun(),
             #[cfg(not(loom))]
             again: R::Word::ZERO,
             #[cfg(loom)]
@@ -59,16 +71,15 @@ impl<R: RawLock> RLock<R> {
         }
     }
 
-    /// Takes the lock if it is free or this thread holds it already, and returns whether it did. Never blocks.
+    /// Takes the lock if it is free or this thread holds it already. Never blocks.
+    ///
+    /// # Errors
+    /// It needs a wait; nothing was acquired.
     #[inline]
-    pub fn try_acquire(&self) -> bool {
-        self.try_acquire_fast() || !self.is_locked() && self.owned.try_acquire_slow(ResourceKind::RLock)
-    }
-
-    /// Takes the lock, once more if this thread holds it. Blocks while another thread holds it.
-    pub fn acquire(&self) {
-        // An uninterruptible wait always succeeds.
-        let _ = self.acquire_with(&mut WaitContext::uninterruptible());
+    pub fn try_acquire(&self) -> Result<(), TimedOut> {
+        let taken =
+            self.try_acquire_fast() || !self.is_locked() && self.owned.try_acquire_slow(ResourceKind::RLock);
+        if taken { Ok(()) } else { Err(TimedOut::ERROR) }
     }
 
     /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until
@@ -76,21 +87,13 @@ impl<R: RawLock> RLock<R> {
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
+    #[doc(hidden)]
     #[inline]
     pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         if self.try_acquire_fast() {
             return Ok(());
         }
         self.owned.acquire_slow(ResourceKind::RLock, context)
-    }
-
-    /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until
-    /// `deadline`.
-    ///
-    /// # Errors
-    /// [`WaitError::TimedOut`]: the deadline passed; the lock was not taken.
-    pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
-        self.acquire_with(&mut WaitContext::until(deadline))
     }
 
     /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
@@ -175,6 +178,7 @@ impl<R: RawLock> RLock<R> {
     ///
     /// # Panics
     /// The saved count is 0: then there is nothing to take.
+    #[doc(hidden)]
     pub fn restore_with(&self, saved: Saved, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
         assert!(saved.count > 0, "a lock that was not held cannot be restored");
         self.acquire_with(context)?;
@@ -252,31 +256,11 @@ impl<R: RawLock> Release for RLock<R> {
     }
 }
 
-impl<R: RawLock> RLock<R> {
-    /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks while another thread holds
-    /// it.
-    #[inline]
-    pub fn guard(&self) -> Guard<'_, Self> {
-        self.acquire();
-        Guard::new(self)
-    }
-
-    /// Takes the lock until the guard is dropped, if it is free or this thread holds it already. Never blocks.
-    #[inline]
-    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
-        self.try_acquire().then(|| Guard::new(self))
-    }
-
-    /// Takes the lock, once more if this thread holds it, until the guard is dropped. Blocks until it is released to
-    /// this thread, or until `context` ends the wait.
-    ///
-    /// # Errors
-    /// The deadline passed, or the host ended the wait; the lock was not taken.
-    #[inline]
-    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
-        self.acquire_with(context).map(|()| Guard::new(self))
-    }
-}
+forms!(
+    RLock,
+    "Takes the lock, once more if this thread holds it already",
+    "no other thread holds it"
+);
 
 impl<R: RawLock> Reset for RLock<R> {
     fn reset(&self) {

@@ -1,21 +1,23 @@
 //! A counting semaphore.
 
 use std::fmt;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, WaitContext, WaitQueue,
-    Waiter, Wake, Wakeups, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, TimedOut, WaitContext,
+    WaitQueue, Waiter, Wake, Wakeups, block,
 };
 
 use crate::error::{TooMany, WaitError};
-use crate::guard::{Guard, Guarded, Release};
+use crate::guard::{Guard, Guarded, Release, forms};
 use crate::host::{Hosted, Reset};
 
 /// A counter of permits: Python's `threading.Semaphore`, or with a bound `threading.BoundedSemaphore`.
 ///
 /// ```
-/// use interlock_sync::Semaphore;
+/// use interlock::sync::Semaphore;
 ///
 /// let connections = Semaphore::new(2);
 /// std::thread::scope(|scope| {
@@ -41,77 +43,83 @@ struct State {
 
 impl Semaphore {
     /// A semaphore with `permits` permits and no bound.
-    pub fn new(permits: usize) -> Self {
-        Self::new_in(permits)
+    #[cfg(not(loom))]
+    pub const fn new(permits: usize) -> Self {
+        Self::bounded(permits, usize::MAX)
     }
 
     /// A semaphore with `permits` permits that never has more than `bound`.
     ///
     /// # Panics
     /// `permits` is greater than `bound`.
-    pub fn bounded(permits: usize, bound: usize) -> Self {
+    #[cfg(not(loom))]
+    pub const fn bounded(permits: usize, bound: usize) -> Self {
         assert!(
             permits <= bound,
             "a semaphore begins with more permits than its bound"
         );
-        Self::bounded_in(permits, bound)
+        Semaphore {
+            state: StateLock::new(State::new(permits, bound)),
+        }
+    }
+
+    /// A semaphore with `permits` permits and no bound.
+    #[cfg(loom)]
+    pub fn new(permits: usize) -> Self {
+        Self::bounded(permits, usize::MAX)
+    }
+
+    /// A semaphore with `permits` permits that never has more than `bound`.
+    #[cfg(loom)]
+    pub fn bounded(permits: usize, bound: usize) -> Self {
+        Semaphore {
+            state: StateLock::new(State::new(permits, bound)),
+        }
+    }
+}
+
+impl State {
+    const fn new(permits: usize, bound: usize) -> Self {
+        State {
+            permits,
+            bound,
+            retired: false,
+            waiters: WaitQueue::new(),
+        }
     }
 }
 
 impl<R: RawLock> Semaphore<R> {
     /// As [`Semaphore::new`], with a raw lock of the caller's choice.
+    #[doc(hidden)]
     pub fn new_in(permits: usize) -> Self {
-        Self::bounded_in(permits, usize::MAX)
-    }
-
-    /// As [`Semaphore::bounded`], with a raw lock of the caller's choice.
-    pub fn bounded_in(permits: usize, bound: usize) -> Self {
         Semaphore {
-            state: StateLock::new(State {
-                permits,
-                bound,
-                retired: false,
-                waiters: WaitQueue::new(),
-            }),
+            state: StateLock::new(State::new(permits, usize::MAX)),
         }
     }
 
-    /// Takes a permit if there is one, and returns whether it did. Never blocks.
+    /// Takes a permit if there is one. Never blocks.
+    ///
+    /// # Errors
+    /// It needs a wait; nothing was acquired.
     #[inline]
-    pub fn try_acquire(&self) -> bool {
+    pub fn try_acquire(&self) -> Result<(), TimedOut> {
         let mut state = self.state.lock();
-        let some = state.permits > 0;
-        if some {
-            state.permits -= 1;
+        if state.permits == 0 {
+            return Err(TimedOut::ERROR);
         }
-        some
-    }
-
-    /// Takes a permit. Blocks until there is one.
-    pub fn acquire(&self) {
-        // An uninterruptible wait always succeeds.
-        let _ = self.acquire_with(&mut WaitContext::uninterruptible());
+        state.permits -= 1;
+        Ok(())
     }
 
     /// Takes a permit. Blocks until there is one, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; no permit was taken.
+    #[doc(hidden)]
     #[inline]
     pub fn acquire_with(&self, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
-        if self.try_acquire() {
-            Ok(())
-        } else {
-            self.acquire_slow(context)
-        }
-    }
-
-    /// Takes a permit. Blocks until there is one, or until `deadline`.
-    ///
-    /// # Errors
-    /// [`WaitError::TimedOut`]: the deadline passed; no permit was taken.
-    pub fn acquire_until(&self, deadline: Deadline) -> Result<(), WaitError> {
-        self.acquire_with(&mut WaitContext::until(deadline))
+        self.try_acquire().or_else(|_| self.acquire_slow(context))
     }
 
     #[cold]
@@ -135,6 +143,39 @@ impl<R: RawLock> Semaphore<R> {
                 return result;
             }
         }
+    }
+
+    /// Takes a permit for a task, or has the task in line: `place` is its waiter. Returns whether it has a permit. A task that was
+    /// notified of a permit that another thread took has its place at the head of the line.
+    pub(crate) fn poll_acquire(&self, place: &mut Option<Arc<Waiter>>, waker: &Waker) -> bool {
+        if place.is_none() && self.try_acquire().is_ok() {
+            return true;
+        }
+        // Wakers are cloned and dropped under no lock: they are user code.
+        let waiter = Waiter::task(waker.clone());
+        let mut state = self.state.lock();
+        let taken = state.permits > 0;
+        match place {
+            Some(before) if taken => {
+                state.waiters.remove(before);
+            }
+            _ if taken => {}
+            Some(before) => {
+                if !state.waiters.replace(before, &waiter) {
+                    state.waiters.push_front(waiter.clone());
+                }
+            }
+            None => state.waiters.push_back(waiter.clone()),
+        }
+        state.permits -= usize::from(taken);
+        drop(state);
+        *place = (!taken).then_some(waiter);
+        taken
+    }
+
+    /// Takes a task out of the line. If it was notified of a permit, the next is.
+    pub(crate) fn leave_as_task(&self, waiter: &Arc<Waiter>) {
+        self.settle(Wake::Interrupted, &mut waiter.clone());
     }
 
     /// Decides what a waiter that woke does: it takes a permit, it gives up, or (`None`) it lines up again at the head.
@@ -240,29 +281,7 @@ impl<R: RawLock> Release for Semaphore<R> {
     }
 }
 
-impl<R: RawLock> Semaphore<R> {
-    /// Takes a permit until the guard is dropped. Blocks until there is one.
-    #[inline]
-    pub fn guard(&self) -> Guard<'_, Self> {
-        self.acquire();
-        Guard::new(self)
-    }
-
-    /// Takes a permit until the guard is dropped, if there is one. Never blocks.
-    #[inline]
-    pub fn try_guard(&self) -> Option<Guard<'_, Self>> {
-        self.try_acquire().then(|| Guard::new(self))
-    }
-
-    /// Takes a permit until the guard is dropped. Blocks until there is one, or until `context` ends the wait.
-    ///
-    /// # Errors
-    /// The deadline passed, or the host ended the wait; no permit was taken.
-    #[inline]
-    pub fn guard_with(&self, context: &mut WaitContext<'_>) -> Result<Guard<'_, Self>, WaitError> {
-        self.acquire_with(context).map(|()| Guard::new(self))
-    }
-}
+forms!(Semaphore, "Takes a permit", "there is one");
 
 impl<R: RawLock> Reset for Semaphore<R> {
     fn reset(&self) {

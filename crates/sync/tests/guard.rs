@@ -6,14 +6,16 @@
 mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::Runs;
 use interlock_sync::{Event, Lock, RLock, Semaphore, WaitError};
 use interlock_wait::{Deadline, WaitContext};
 
+const SOON: Duration = Duration::from_millis(5);
+
 fn soon() -> Deadline {
-    Deadline::after(Duration::from_millis(5))
+    Deadline::after(SOON)
 }
 
 #[test]
@@ -26,12 +28,12 @@ fn a_guard_releases_its_lock_or_permit() {
             reentrant.guard(),
             permits.guard(),
         );
-        assert!(lock.try_guard().is_none() && permits.try_guard().is_none());
+        assert!(lock.try_guard().is_err() && permits.try_guard().is_err());
         assert_eq!(reentrant.recursion_count(), 2);
     }
     assert!(!lock.is_locked() && !reentrant.is_locked());
     assert_eq!(permits.permits(), 1);
-    assert!(lock.try_guard().is_some() && reentrant.try_guard().is_some() && permits.try_guard().is_some());
+    assert!(lock.try_guard().is_ok() && reentrant.try_guard().is_ok() && permits.try_guard().is_ok());
     assert!(!lock.is_locked() && !reentrant.is_locked());
 }
 
@@ -44,11 +46,13 @@ fn a_failed_acquisition_releases_nothing() {
     let mut host = Runs(|| true);
     let result = permits.guard_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
     assert_eq!(result.err(), Some(WaitError::Interrupted));
-    assert_eq!(lock.acquire_until(soon()), Err(WaitError::TimedOut));
-    assert_eq!(permits.acquire_until(soon()), Err(WaitError::TimedOut));
+    assert!(lock.acquire_timeout(SOON).is_err() && lock.guard_timeout(SOON).is_err());
+    let soon = Instant::now() + SOON;
+    assert!(permits.acquire_deadline(soon).is_err() && permits.guard_deadline(soon).is_err());
     assert!(lock.is_locked());
     assert_eq!(permits.permits(), 0);
     drop(kept);
+    assert!(lock.guard_timeout(Duration::ZERO).is_ok() && lock.guard_deadline(soon).is_ok());
     assert!(lock.guard_with(&mut WaitContext::until(Deadline::PASSED)).is_ok());
 }
 
@@ -58,7 +62,7 @@ fn a_thread_waits_for_a_reentrant_guard_of_another_thread() {
     let kept = lock.guard();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            assert_eq!(lock.acquire_until(soon()), Err(WaitError::TimedOut));
+            assert!(lock.acquire_timeout(SOON).is_err());
             let result = lock.guard_with(&mut WaitContext::until(soon()));
             assert_eq!(result.err(), Some(WaitError::TimedOut));
         });
@@ -87,7 +91,7 @@ fn guards_of_a_permit_and_a_lock_can_move_to_another_thread() {
             let _guards = guards;
             taken.wait();
         });
-        assert!(lock.is_locked() && permits.try_guard().is_none());
+        assert!(lock.is_locked() && permits.try_guard().is_err());
         taken.set();
     });
     assert!(!lock.is_locked() && permits.permits() == 1);

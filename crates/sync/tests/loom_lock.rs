@@ -9,6 +9,10 @@ mod hosts;
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use hosts::Stops;
 use interlock_sync::{Lock, RLock, WaitError};
 use interlock_wait::model::set_deadlines_passed;
@@ -54,7 +58,7 @@ fn start<T: 'static>(guarded: &Arc<Guarded>, body: impl FnOnce(&Guarded) -> T + 
 fn three_threads(leave: fn(&Guarded) -> Result<(), WaitError>) {
     model::check_bounded(3, move || {
         let guarded = Arc::new(Guarded::default());
-        assert!(guarded.lock.try_acquire());
+        assert!(guarded.lock.try_acquire().is_ok());
         let leaver = start(&guarded, leave);
         let stayer = start(&guarded, |guarded| guarded.add(&mut WaitContext::endless()));
         guarded.add_with_lock();
@@ -93,12 +97,12 @@ fn a_waiter_on_its_way_is_enough() {
         set_deadlines_passed(false);
         model::check_bounded(2, move || {
             let guarded = Arc::new(Guarded::default());
-            assert!(guarded.lock.try_acquire());
+            assert!(guarded.lock.try_acquire().is_ok());
             let first = start(&guarded, leave);
             let second = start(&guarded, stays);
             guarded.add_with_lock();
             // Perhaps before the waiter that this release has notified.
-            let again = guarded.lock.try_acquire();
+            let again = guarded.lock.try_acquire().is_ok();
             if again {
                 guarded.add_with_lock();
             }
@@ -133,6 +137,27 @@ fn a_release_is_not_lost_when_a_waiter_is_interrupted() {
 }
 
 #[test]
+fn a_lock_does_not_rest_with_a_task_that_is_polled_once() {
+    for hands_over in [false, true] {
+        set_deadlines_passed(hands_over);
+        model::check_bounded(3, || {
+            let guarded = Arc::new(Guarded::default());
+            assert!(guarded.lock.try_acquire().is_ok());
+            let task = start(&guarded, |guarded| {
+                let mut guarding = pin!(guarded.lock.guard_async());
+                // A guard that it gets is dropped here; else the future leaves the line.
+                let _ = guarding.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            });
+            let thread = start(&guarded, stays);
+            guarded.add_with_lock();
+            task.join().unwrap();
+            assert_eq!(thread.join().unwrap(), Ok(()));
+            assert_eq!(guarded.sum(), 2);
+        });
+    }
+}
+
+#[test]
 fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
     struct Handler(Arc<Guarded>);
 
@@ -153,7 +178,7 @@ fn a_signal_handler_can_take_the_lock_that_its_thread_waits_for() {
         set_deadlines_passed(hands_over);
         model::check_bounded(4, || {
             let guarded = Arc::new(Guarded::default());
-            assert!(guarded.lock.try_acquire());
+            assert!(guarded.lock.try_acquire().is_ok());
             let waiter = {
                 let guarded = guarded.clone();
                 thread::spawn(move || {

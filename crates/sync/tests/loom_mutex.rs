@@ -6,8 +6,9 @@
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
 
+use std::time::Instant;
+
 use interlock_sync::{Condition, Mutex};
-use interlock_wait::Deadline;
 use interlock_wait::model::set_deadlines_passed;
 use loom::sync::Arc;
 use loom::thread;
@@ -31,7 +32,7 @@ fn two_threads(body: fn(&Shared), other: fn(&Shared), result: u32) {
             };
             body(&shared);
             thread.join().unwrap();
-            assert_eq!(shared.value.try_lock().map(|value| *value), Some(result));
+            assert_eq!(shared.value.try_lock().ok().map(|value| *value), Some(result));
             assert_eq!(shared.changed.waiting(), 0);
         });
     }
@@ -42,7 +43,7 @@ fn add(shared: &Shared) {
 }
 
 fn look_if_unlocked(shared: &Shared) {
-    if let Some(mut value) = shared.value.try_lock() {
+    if let Ok(mut value) = shared.value.try_lock() {
         *value += 0;
     }
 }
@@ -50,19 +51,19 @@ fn look_if_unlocked(shared: &Shared) {
 fn add_and_notify(shared: &Shared) {
     let mut value = shared.value.lock();
     *value += 1;
-    shared.changed.notify_one(&value);
+    shared.changed.notify_one();
 }
 
 fn wait_and_add(shared: &Shared) {
-    let value = shared.value.lock();
-    *shared.changed.wait_while(value, |value| *value == 0) += 1;
+    let mut value = shared.value.lock();
+    shared.changed.wait_while(&mut value, |value| *value == 0);
+    *value += 1;
 }
 
 fn time_out_and_add(shared: &Shared) {
-    let value = shared.value.lock();
-    let (mut value, _) = shared
-        .changed
-        .wait_while_until(value, Deadline::PASSED, |value| *value == 0);
+    let mut value = shared.value.lock();
+    let passed = Instant::now();
+    let _ = (shared.changed).wait_while_deadline(&mut value, passed, |value| *value == 0);
     *value += 1;
 }
 

@@ -10,13 +10,17 @@ use std::time::Duration;
 
 use common::{Counts, Runs, eventually};
 use interlock_sync::host::{Hosted, LetThrough};
-use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, TooMany, WaitError};
+use interlock_sync::{Arrival, Barrier, BarrierError, Broken, Event, Semaphore, TooMany, WaitError};
 use interlock_wait::{Deadline, Host, Slept, WaitContext};
 
 #[test]
 fn a_semaphore_respects_its_permits_and_its_bound() {
     let semaphore = Semaphore::bounded(2, 2);
-    assert!(semaphore.try_acquire() && semaphore.try_acquire() && !semaphore.try_acquire());
+    assert!(
+        semaphore.try_acquire().is_ok()
+            && semaphore.try_acquire().is_ok()
+            && semaphore.try_acquire().is_err()
+    );
     let result = semaphore.acquire_with(&mut WaitContext::until(Deadline::PASSED));
     assert_eq!(result, Err(WaitError::TimedOut));
     assert_eq!(semaphore.release_many(3), Err(TooMany));
@@ -140,9 +144,9 @@ fn a_retired_semaphore_ends_every_wait_and_returns_its_permits() {
         wakeups.run();
     });
     let semaphore = Semaphore::new(2);
-    assert!(semaphore.try_acquire());
+    assert!(semaphore.try_acquire().is_ok());
     assert_eq!(semaphore.retire().0, 1);
-    assert!(!semaphore.try_acquire());
+    assert!(semaphore.try_acquire().is_err());
     let result = semaphore.acquire_with(&mut WaitContext::endless());
     assert_eq!(result, Err(WaitError::Retired));
 }
@@ -179,14 +183,14 @@ fn a_barrier_is_passed_again_and_again() {
 fn a_party_that_gives_up_breaks_the_barrier_until_it_is_reset() {
     let barrier = Barrier::new(3);
     std::thread::scope(|scope| {
-        scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
+        scope.spawn(|| assert_eq!(barrier.wait(), Err(BarrierError::Broken)));
         eventually(|| barrier.waiting() == 1);
         let deadline = Deadline::after(Duration::from_millis(5));
         let result = arrive(&barrier, &mut WaitContext::until(deadline));
-        assert_eq!(result, Err(Broken::Broken));
+        assert_eq!(result, Err(Broken::TimedOut));
     });
     assert!(barrier.is_broken());
-    assert_eq!(barrier.wait(), Err(Broken::Broken));
+    assert_eq!(barrier.wait(), Err(BarrierError::Broken));
     barrier.reset();
     assert!(!barrier.is_broken());
     let result = arrive(
@@ -200,7 +204,7 @@ fn a_party_that_gives_up_breaks_the_barrier_until_it_is_reset() {
 fn a_reset_fails_the_waiting_parties() {
     let barrier = Barrier::new(2);
     std::thread::scope(|scope| {
-        scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
+        scope.spawn(|| assert_eq!(barrier.wait(), Err(BarrierError::Broken)));
         eventually(|| barrier.waiting() == 1);
         barrier.reset();
     });
@@ -214,7 +218,7 @@ fn a_reset_fails_the_waiting_parties() {
 fn a_leader_that_aborts_fails_all_parties() {
     let barrier = Barrier::new(2);
     std::thread::scope(|scope| {
-        scope.spawn(|| assert_eq!(barrier.wait(), Err(Broken::Broken)));
+        scope.spawn(|| assert_eq!(barrier.wait(), Err(BarrierError::Broken)));
         eventually(|| barrier.waiting() == 1);
         assert_eq!(
             barrier.arrive_with(&mut WaitContext::endless()),
@@ -230,7 +234,8 @@ fn a_leader_that_aborts_fails_all_parties() {
 fn parties_waiting_at_a_retired_barrier_get_their_index() {
     let barrier = Barrier::new(3);
     let indices = std::thread::scope(|scope| {
-        let parties = [(); 2].map(|()| scope.spawn(|| barrier.wait()));
+        let wait = || arrive(&barrier, &mut WaitContext::endless());
+        let parties = [(); 2].map(|()| scope.spawn(wait));
         eventually(|| barrier.waiting() == 2);
         let (retired, wakeups) = barrier.retire();
         assert_eq!((retired.waiting, retired.broken), (2, false));
@@ -238,7 +243,7 @@ fn parties_waiting_at_a_retired_barrier_get_their_index() {
         parties.map(|party| party.join().unwrap())
     });
     assert!(indices.contains(&Err(Broken::Retired(0))) && indices.contains(&Err(Broken::Retired(1))));
-    assert_eq!(barrier.wait(), Err(Broken::Broken));
+    assert_eq!(barrier.wait(), Err(BarrierError::Broken));
     let broken = Barrier::new(2);
     broken.abort();
     let (retired, _) = broken.retire();

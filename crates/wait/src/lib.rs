@@ -36,6 +36,7 @@ mod sleep;
 mod spin;
 mod thread_id;
 mod thread_ident;
+mod timed_out;
 mod trace_event;
 mod wait_context;
 mod wait_queue;
@@ -49,7 +50,7 @@ pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report,
 #[cfg(not(loom))]
 pub use observer::{clear_observer, set_observer};
 pub use on_unwind::OnUnwind;
-pub use owner_word::{Owner, OwnerWord};
+pub use owner_word::{Owner, OwnerWord, Watch};
 pub use owners::Owned;
 #[cfg(not(loom))]
 pub use pending::pending_waits;
@@ -64,6 +65,7 @@ pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_
 pub use spin::{spin_briefly, until as spin_until, watch};
 pub use thread_id::ThreadId;
 pub use thread_ident::ThreadIdent;
+pub use timed_out::TimedOut;
 pub use trace_event::{PendingWait, TraceEvent, Wait};
 pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;

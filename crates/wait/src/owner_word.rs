@@ -1,25 +1,31 @@
 //! Who owns a lock: one word, which threads change by compare-exchange.
 //!
-//! Beside the owner's identity, an aligned address, the word has two flags in the bits that alignment leaves free.
+//! Beside the owner's identity, an aligned address, the word has flags in the bits that alignment leaves free.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::raw_lock::RawLock;
 use crate::raw_word::RawWord;
 use crate::thread_ident::ThreadIdent;
 
-const FREE: u64 = 0;
+/// A lock that was never acquired. The first acquisition finds out whether an observer wants to hear of them.
+const FRESH: u64 = 0;
+/// No thread owns the lock.
+const FREE: u64 = 4;
 /// An observer wants to see every acquisition, so no acquisition or release may take the fast path.
 const WATCHED: u64 = 1;
 /// A thread waits in line, and the release of the lock has to notify it. Only beside an owner.
 const DUE: u64 = 2;
 const FLAGS: u64 = WATCHED | DUE;
+/// What the word has of the owner's identity.
+const IDENTITY: u64 = !(FLAGS | FREE);
 
 /// The owner of a lock. State table (`WATCHED` may be set in each state, and stays):
 ///
 /// | from | to | by | when |
 /// |---|---|---|---|
-/// | free | a thread | that thread | it acquires |
+/// | fresh, free | a thread | that thread | it acquires |
 /// | a thread | free | any thread | it releases |
 /// | a thread | a thread, `DUE` | any thread, under the lock of the line | a thread lines up, or no notified waiter is on its way any more |
 /// | a thread, `DUE` | free | any thread, under the lock of the line | it releases, and notifies the first in line |
@@ -38,18 +44,18 @@ impl Owner {
     /// Whether no thread owns the lock.
     #[inline]
     pub fn is_free(self) -> bool {
-        self.0 & !FLAGS == FREE
+        self.0 & IDENTITY == 0
     }
 
     /// Whether `thread` owns the lock.
     #[inline]
     pub fn is(self, thread: ThreadIdent) -> bool {
-        self.0 & !FLAGS == thread.get()
+        self.0 & IDENTITY == thread.get()
     }
 
     /// The thread that owns the lock.
     pub fn thread(self) -> Option<ThreadIdent> {
-        (!self.is_free()).then(|| ThreadIdent::new(self.0 & !FLAGS))
+        (!self.is_free()).then(|| ThreadIdent::new(self.0 & IDENTITY))
     }
 
     /// Whether an observer wants to see every acquisition.
@@ -67,18 +73,36 @@ impl Owner {
     /// Whether a release only has to mark the lock free: some thread owns it, and it has no flag.
     #[inline]
     pub fn is_quiet(self) -> bool {
-        self.0 & FLAGS == 0 && self.0 != FREE
+        self.0 & FLAGS == 0 && !self.is_free()
+    }
+}
+
+/// Whether an observer wants to hear of the acquisitions of a lock that is first used at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Of each of them.
+    Every,
+    /// Of those at most that have to wait.
+    Contended,
+}
+
+impl Watch {
+    fn flag(self) -> u64 {
+        match self {
+            Watch::Every => WATCHED,
+            Watch::Contended => 0,
+        }
     }
 }
 
 impl<R: RawLock> OwnerWord<R> {
-    /// The word of a free lock.
+    /// The word of a lock that was never acquired.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         OwnerWord { word: R::Word::ZERO }
     }
 
-    /// The word of a free lock.
+    /// The word of a lock that was never acquired.
     #[cfg(loom)]
     pub fn new() -> Self {
         OwnerWord {
@@ -86,14 +110,9 @@ impl<R: RawLock> OwnerWord<R> {
         }
     }
 
-    /// Frees a lock that no other thread uses.
-    pub fn free_quietly(&self) {
-        self.word.set(FREE);
-    }
-
-    /// Frees a lock that no other thread uses, for an observer that wants to hear of acquisitions.
-    pub fn free_watched(&self) {
-        self.word.set(WATCHED);
+    /// Frees a lock that no other thread uses, and whose first use this is.
+    pub fn begin(&self, watch: Watch) {
+        self.word.set(FREE | watch.flag());
     }
 
     /// What the word says at this moment.
@@ -108,15 +127,20 @@ impl<R: RawLock> OwnerWord<R> {
         self.word.exchange(FREE, thread.get())
     }
 
-    /// Takes the lock, which was free, for `thread`; `false` if the word has changed since it was `seen`.
-    pub fn try_take_from(&self, seen: Owner, thread: ThreadIdent) -> bool {
-        self.word.exchange(seen.0, thread.get() | seen.0 & WATCHED)
+    /// Takes the lock, which was free, for `thread`; `false` if the word has changed since it was `seen`. `first` is asked if this is
+    /// the first acquisition.
+    pub fn try_take_from(&self, seen: Owner, thread: ThreadIdent, first: impl FnOnce() -> Watch) -> bool {
+        let watched = match seen.0 {
+            FRESH => first().flag(),
+            seen => seen & WATCHED,
+        };
+        self.word.exchange(seen.0, thread.get() | watched)
     }
 
     /// Frees the lock; `false` if the word has changed since it was `seen`.
     #[inline]
     pub fn try_free(&self, seen: Owner) -> bool {
-        self.word.exchange(seen.0, seen.0 & WATCHED)
+        self.word.exchange(seen.0, FREE | seen.0 & WATCHED)
     }
 
     /// Says that the release has to notify; `false` if the word has changed since it was `seen`. Under the lock of the line.
@@ -130,6 +154,10 @@ impl<R: RawLock> OwnerWord<R> {
         self.word.set(heir.get() | seen.0 & FLAGS);
     }
 }
+
+// No panic comes while it changes.
+impl<R: RawLock> UnwindSafe for OwnerWord<R> {}
+impl<R: RawLock> RefUnwindSafe for OwnerWord<R> {}
 
 impl<R: RawLock> Default for OwnerWord<R> {
     fn default() -> Self {

@@ -76,6 +76,15 @@ impl WaitContext<'static> {
         }
     }
 
+    /// A thread without a host, whose wait nothing but a notification or `deadline` ends: for an operation that can fail only by
+    /// being late.
+    pub fn within(deadline: Deadline) -> Self {
+        WaitContext {
+            insists: true,
+            ..Self::until(deadline)
+        }
+    }
+
     /// A thread that takes back what its callers' guards are going to release, while the panic of a host or an observer unwinds.
     /// Nothing but a notification ends its wait, and nobody is asked: neither of them is called again.
     pub fn unwinding() -> Self {

@@ -97,22 +97,44 @@ impl WaitQueue {
 
     #[cold]
     fn notify_first(&mut self) -> Wakeup {
-        self.notify_heir().0
-    }
-
-    /// As [`WaitQueue::notify_one`]; returns too which thread is certainly on its way now, because it is in no signal handler.
-    pub fn notify_heir(&mut self) -> (Wakeup, Option<ThreadIdent>) {
-        let mut notified = (Wakeup::NOBODY, None);
+        let mut wakeup = Wakeup::NOBODY;
         while let Some(first) = self.line().waiters.pop_front() {
-            let thread = first.thread_ident();
-            let (wakeup, in_handler) = Waiter::notify(first);
+            let in_handler;
+            (wakeup, in_handler) = Waiter::notify(first);
             if !in_handler {
-                notified = (wakeup, Some(thread));
                 break;
             }
         }
         self.tidy();
-        notified
+        wakeup
+    }
+
+    /// Notifies the first in line, and goes on until one is notified that is certainly on its way now: a thread that is in no
+    /// signal handler. Returns that one's identity. When a task is polled again is not known.
+    pub fn notify_heir(&mut self) -> (Wakeups, Option<ThreadIdent>) {
+        let mut wakeups = Wakeups::default();
+        let mut heir = None;
+        while let Some(first) = self.line().waiters.pop_front() {
+            let thread = (!first.is_task()).then(|| first.thread_ident());
+            let (wakeup, in_handler) = Waiter::notify(first);
+            wakeups.push(wakeup);
+            if !in_handler && thread.is_some() {
+                heir = thread;
+                break;
+            }
+        }
+        self.tidy();
+        (wakeups, heir)
+    }
+
+    /// Puts `new` in the place of `old`, a waiter of the same task. Returns `false` if `old` is not in line because it was
+    /// notified.
+    pub fn replace(&mut self, old: &Arc<Waiter>, new: &Arc<Waiter>) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let place = (self.line().waiters.iter_mut()).find(|waiter| Arc::ptr_eq(waiter, old));
+        place.map(|place| *place = new.clone()).is_some()
     }
 
     /// Notifies the first `count` in line, or all if there are fewer. A waiter that may be in a signal handler is notified too,

@@ -255,6 +255,11 @@ impl Wakeups {
         }
     }
 
+    /// Adds more.
+    pub fn append(&mut self, mut more: Wakeups) {
+        self.0.append(&mut more.0);
+    }
+
     /// Wakes the notified threads and tasks, in the order in which they waited. Never blocks.
     #[inline]
     pub fn run(self) {

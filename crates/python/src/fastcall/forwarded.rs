@@ -112,8 +112,8 @@ forwarded!(
 );
 forwarded!(
     SEMAPHORE, Semaphore,
-    SEMAPHORE_ACQUIRE semaphore_acquire "acquire" (0) |py, semaphore| semaphore.engine.get(py).try_acquire().then(yes),
-    SEMAPHORE_ENTER semaphore_enter "__enter__" (0) |py, semaphore| semaphore.engine.get(py).try_acquire().then(yes),
+    SEMAPHORE_ACQUIRE semaphore_acquire "acquire" (0) |py, semaphore| semaphore.engine.get(py).try_acquire().is_ok().then(yes),
+    SEMAPHORE_ENTER semaphore_enter "__enter__" (0) |py, semaphore| semaphore.engine.get(py).try_acquire().is_ok().then(yes),
     SEMAPHORE_RELEASE semaphore_release "release" (0) |py, semaphore| semaphore.engine.get(py).release().is_ok().then(none)
 );
 forwarded!(

@@ -127,7 +127,7 @@ macro_rules! fast_lock {
             if asked != Asked::SomethingElse {
                 // SAFETY: called as a method of the class, by the interpreter.
                 let (py, this) = unsafe { receiver::<$class>(slf) };
-                if this.engine.get(py).try_acquire() {
+                if this.engine.get(py).try_acquire().is_ok() {
                     return yes();
                 }
                 if asked == Asked::ToTry {
@@ -148,7 +148,7 @@ macro_rules! fast_lock {
             $class,
             0,
             |py, this| this.engine.get(py).try_acquire_fast(),
-            this.engine.get(py).try_acquire(),
+            this.engine.get(py).try_acquire().is_ok(),
             yes,
             None::<fn(Python<'_>)>
         );
@@ -160,7 +160,7 @@ macro_rules! fast_lock {
             "__enter__",
             $class,
             |py, this| this.engine.get(py).try_acquire_fast(),
-            this.engine.get(py).try_acquire(),
+            this.engine.get(py).try_acquire().is_ok(),
             yes,
             None::<fn(Python<'_>)>
         );

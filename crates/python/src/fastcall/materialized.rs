@@ -49,7 +49,7 @@ pub(super) fn condition_enter(condition: Borrowed<'_, '_, PyAny>, _: Ignored<'_,
     } else {
         lock.cast_exact::<Lock>().ok()?.get().engine.get(py).try_acquire()
     };
-    taken.then(|| Ok(yes()))
+    taken.ok().map(|()| Ok(yes()))
 }
 
 /// `return self._lock.__exit__(*args)`
@@ -176,7 +176,7 @@ fn size(queue: Borrowed<'_, '_, PyAny>) -> Option<PyResult<usize>> {
     let py = queue.py();
     let mutex = read!(queue, "mutex");
     let mutex = mutex.cast_exact::<Lock>().ok()?.get().engine.get(py);
-    if has_own(queue, intern!(py, "_qsize")) || !mutex.try_acquire() {
+    if has_own(queue, intern!(py, "_qsize")) || mutex.try_acquire().is_err() {
         return None;
     }
     let size = queue.getattr(intern!(py, "queue")).and_then(|items| items.len());

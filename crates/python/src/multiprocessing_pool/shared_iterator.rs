@@ -52,7 +52,7 @@ impl SharedIterator {
 
     /// Takes the next `size` items, or fewer at the end. Blocks while another worker takes.
     pub(super) fn take<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Taken<'py>> {
-        if !self.turn.try_acquire() {
+        if self.turn.try_acquire().is_err() {
             let acquired = blocking::wait(py, Deadline::NEVER, |context| self.turn.acquire_with(context))?;
             if acquired.is_err() {
                 return Ok(Taken::Nothing(None));

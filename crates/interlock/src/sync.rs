@@ -1,0 +1,36 @@
+//! Locks, conditions, semaphores, events and barriers.
+//!
+//! Each has a `const` constructor, so it can stand in a `static`. What blocks has these forms: `lock` as long as
+//! it takes, `try_lock` without a wait, `lock_timeout` for a [`Duration`](std::time::Duration) at most, `lock_deadline` until an
+//! [`Instant`](std::time::Instant), and mostly `lock_async` for tasks. What can only be late fails with
+//! [`TimedOut`](crate::TimedOut).
+//!
+//! | here | std | `parking_lot` | tokio |
+//! |---|---|---|---|
+//! | [`Mutex`] | `Mutex`, poisoned by a panic | `Mutex` | `Mutex` |
+//! | [`MutexGuard::map`] | `MutexGuard::map`, unstable | `MutexGuard::map` | `MutexGuard::map` |
+//! | [`Condition`] | `Condvar` | `Condvar` | `Notify` |
+//! | [`Lock`] | – | `RawMutex` | – |
+//! | [`RLock`] | `ReentrantLock`, unstable | `ReentrantMutex` | – |
+//! | [`Semaphore`], [`Semaphore::guard`] | – | – | `Semaphore`, a permit |
+//! | [`Event`] | – | – | `watch` of a flag |
+//! | [`Barrier`], which breaks when a thread gives up | `Barrier` | – | `Barrier` |
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use interlock::sync::{Lock, Mutex};
+//!
+//! static TOTAL: Mutex<u32> = Mutex::new(0);
+//! static LOCK: Lock = Lock::new();
+//!
+//! *TOTAL.lock() += 1;
+//! let guard = LOCK.guard();
+//! assert!(LOCK.guard_timeout(Duration::from_millis(1)).is_err());
+//! drop(guard);
+//! ```
+
+pub use interlock_sync::{
+    Barrier, BarrierError, Condition, Event, Guard, Guarded, Guarding, Lock, Locking, MappedMutexGuard,
+    Mutex, MutexGuard, NotHeld, Permitting, RLock, Semaphore, TooMany, Waiting,
+};

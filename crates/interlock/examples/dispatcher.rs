@@ -16,7 +16,7 @@ use interlock::queue::{Discard, PriorityQueue};
 const ORDERS: u32 = 10_000;
 
 /// A priority, the smallest first, and the number of the order.
-type Orders = PriorityQueue<u32>;
+type Orders = PriorityQueue<u32, u32>;
 
 struct Unparks(Thread);
 
@@ -41,8 +41,7 @@ fn run<F: Future>(task: F) -> F::Output {
 /// Hands in every second order.
 fn hand_in(orders: &Orders, first: u32) {
     for number in (first..ORDERS).step_by(2) {
-        let priority = i64::from(number % 7);
-        if let Err(error) = orders.put((priority, number)) {
+        if let Err(error) = orders.put((number % 7, number)) {
             println!("order {number} was refused: {error}");
         }
     }
@@ -51,8 +50,8 @@ fn hand_in(orders: &Orders, first: u32) {
 /// Serves orders until the queue is shut down and empty; how many.
 fn serve(orders: &Orders) -> u32 {
     let mut served = 0;
-    for (_priority, _number) in orders.iter() {
-        served += u32::from(orders.task_done().is_ok());
+    while let Ok(_order) = orders.get_task() {
+        served += 1;
     }
     served
 }
@@ -60,14 +59,14 @@ fn serve(orders: &Orders) -> u32 {
 /// As [`serve`], for a task.
 async fn serve_async(orders: &Orders) -> u32 {
     let mut served = 0;
-    while let Ok((_priority, _number)) = orders.get_async().await {
-        served += u32::from(orders.task_done().is_ok());
+    while let Ok(_order) = orders.get_task_async().await {
+        served += 1;
     }
     served
 }
 
 fn main() {
-    let orders = Orders::new(16);
+    let orders = Orders::bounded(16);
     let [by_thread, by_task] = thread::scope(|scope| {
         let servers = [
             scope.spawn(|| serve(&orders)),
@@ -81,7 +80,7 @@ fn main() {
             let _ = clerk.join();
         }
         // All orders are in; wait until they are served, and let the servers go home.
-        let _ = orders.join();
+        orders.join();
         orders.shutdown(Discard::Nothing);
         servers.map(|server| server.join().unwrap_or(0))
     });

@@ -12,7 +12,7 @@ use interlock_wait::{
 use crate::error::{GetError, JoinError, PutError};
 use crate::queue::Queue;
 use crate::side::Side;
-use crate::state::{Arrival, Contents, NoRoom, PutOutcome, State};
+use crate::state::{Arrival, Contents, PutOutcome, State};
 use crate::store::{Store, Traverse};
 
 /// The operations of a [`Queue`] that are for hosts of threads, such as an interpreter, and for pools of workers.
@@ -182,13 +182,7 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
     }
 
     fn put_unbounded(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
-        let refuse = |state: &mut State<S>| {
-            state
-                .room()
-                .err()
-                .filter(|reason| !matches!(reason, NoRoom::Full))
-        };
-        self.place(item, refuse, push_telling)
+        self.place(item, State::refuses_unbounded, push_telling)
     }
 
     #[inline]

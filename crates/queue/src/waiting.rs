@@ -26,6 +26,18 @@ impl<S: Store, L: RawLock> Drop for Place<'_, S, L> {
     }
 }
 
+/// Notifies those in line once more if the step that it guards panics: the comparison of two priorities can.
+pub(crate) struct OnPanic<'a, S: Store, L: RawLock>(pub(crate) &'a Queue<S, L>);
+
+impl<S: Store, L: RawLock> Drop for OnPanic<'_, S, L> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let wakeups = self.0.state.lock().call_again();
+            wakeups.into_iter().for_each(Wakeup::run);
+        }
+    }
+}
+
 impl<S: Store, L: RawLock> Queue<S, L> {
     /// Puts an item in by `push`, unless `refuse` has a reason not to. Every put takes this way.
     #[inline(always)]
@@ -46,6 +58,13 @@ impl<S: Store, L: RawLock> Queue<S, L> {
             wakeup.run();
         }
         Ok(outcome)
+    }
+
+    /// Puts an item in, whether there is room or not.
+    pub(crate) fn put_ignoring_bound(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        self.place(item, State::refuses_unbounded, |state, item| {
+            ((), state.push(item))
+        })
     }
 
     /// Puts an item in by `push` if there is room.
@@ -202,6 +221,11 @@ impl<S: Store, L: RawLock> Queue<S, L> {
 }
 
 impl<S: Store> State<S> {
+    /// Why no item can be put in, even if the bound is ignored.
+    pub(crate) fn refuses_unbounded(&mut self) -> Option<NoRoom> {
+        self.room().err().filter(|reason| !matches!(reason, NoRoom::Full))
+    }
+
     /// The result of a join, if it has one.
     pub(crate) fn joined(&self) -> Option<Result<(), JoinError>> {
         match self.mode {

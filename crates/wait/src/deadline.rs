@@ -1,6 +1,6 @@
 //! When a wait ends at the latest.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::schedule;
 
@@ -66,6 +66,15 @@ impl Deadline {
     }
 }
 
+impl From<Instant> for Deadline {
+    fn from(instant: Instant) -> Self {
+        match instant.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => Deadline::after(left),
+            _ => Deadline::PASSED,
+        }
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -81,5 +90,12 @@ mod tests {
         assert!(Deadline::after(Duration::ZERO).has_passed());
         assert!(Deadline::PASSED.has_passed());
         assert!(!Deadline::after(Duration::from_secs(60)).has_passed());
+    }
+
+    #[test]
+    fn an_instant_is_a_deadline() {
+        let now = Instant::now();
+        assert!(Deadline::from(now).has_passed());
+        assert!(!Deadline::from(now + Duration::from_secs(60)).has_passed());
     }
 }

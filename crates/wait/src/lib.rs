@@ -33,6 +33,7 @@ mod sleep;
 mod spin;
 mod thread_id;
 mod thread_ident;
+mod timed_out;
 mod trace_event;
 mod wait_context;
 mod wait_queue;
@@ -58,6 +59,7 @@ pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_
 pub use spin::watch;
 pub use thread_id::ThreadId;
 pub use thread_ident::ThreadIdent;
+pub use timed_out::TimedOut;
 pub use trace_event::{PendingWait, TraceEvent, Wait};
 pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;

@@ -72,6 +72,15 @@ impl WaitContext<'static> {
             ..Self::endless()
         }
     }
+
+    /// A thread without a host, whose wait nothing but a notification or `deadline` ends: for an operation that can fail only by
+    /// being late.
+    pub fn within(deadline: Deadline) -> Self {
+        WaitContext {
+            insists: true,
+            ..Self::until(deadline)
+        }
+    }
 }
 
 impl<'a> WaitContext<'a> {

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 #[cfg(not(loom))]
 use crate::fork::fork_guarded;
@@ -88,6 +89,10 @@ impl<T, R: RawLock> StateLock<T, R> {
         self.value.into_inner()
     }
 }
+
+// Nothing of a user's runs under it, so a panic finds the state whole.
+impl<T, R: RawLock> UnwindSafe for StateLock<T, R> {}
+impl<T, R: RawLock> RefUnwindSafe for StateLock<T, R> {}
 
 impl<T: Default, R: RawLock> Default for StateLock<T, R> {
     fn default() -> Self {

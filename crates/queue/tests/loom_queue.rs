@@ -308,7 +308,7 @@ fn a_joiner_continues_when_every_task_is_done() {
 
 #[test]
 fn a_receiver_gets_all_items_and_learns_that_the_senders_are_gone() {
-    model::check_bounded(3, || {
+    model::check_bounded(2, || {
         let (sender, receiver) = bounded(1);
         let senders = [(1, sender.clone()), (2, sender)]
             .map(|(item, sender)| thread::spawn(move || sender.send(item).unwrap()));

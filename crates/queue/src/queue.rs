@@ -64,11 +64,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     /// The queue is full, shut down or retired.
     #[inline(always)]
     pub fn try_put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
-        self.place(
-            item,
-            |state| state.room().err(),
-            |state, item| ((), state.push(item)),
-        )
+        self.put_in_room(item)
     }
 
     /// Puts an item in. Blocks while the queue is full.

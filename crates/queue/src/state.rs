@@ -220,9 +220,9 @@ impl<S: Store> State<S> {
 
     /// Puts an item in, and reserves it for a getter if one waits. The caller has checked that there is room.
     #[inline(always)]
-    pub(crate) fn push_reserved(&mut self, item: S::Item) -> ((), Option<Wakeup>) {
+    pub(crate) fn push_reserved(&mut self, item: S::Item) -> Option<Wakeup> {
         self.add(item);
-        ((), (!self.getters.is_unused()).then(|| self.reserve()))
+        (!self.getters.is_unused()).then(|| self.reserve())
     }
 
     /// Reserves an item for the first getter in line, if there is an item that is not yet reserved.

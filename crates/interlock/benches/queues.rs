@@ -91,7 +91,7 @@ type Make = fn(Option<usize>) -> Box<dyn Channel>;
 /// The first is compared with each other one.
 const CHANNELS: [(&str, Make); 4] = [
     ("interlock", |bound| {
-        Box::new(FifoQueue::<u64>::new(bound.unwrap_or(0)))
+        Box::new(bound.map_or_else(FifoQueue::<u64>::unbounded, FifoQueue::bounded))
     }),
     ("std", |bound| {
         let (sender, receiver) = match bound {

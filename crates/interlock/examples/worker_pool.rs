@@ -20,7 +20,7 @@ const STEP: u32 = 10_000;
 fn work(ranges: &FifoQueue<Range<u32>>, counts: &FifoQueue<(ThreadId, usize)>) {
     for range in ranges.iter() {
         let primes = range.filter(|&number| is_prime(number)).count();
-        // The queue of results is not bounded, and not shut down before all workers have ended.
+        // The queue of results is not bounded, and not shut down.
         let _ = counts.put((thread::current().id(), primes));
     }
 }
@@ -34,7 +34,7 @@ fn is_prime(number: u32) -> bool {
 
 fn main() {
     let began = Instant::now();
-    let (ranges, counts) = (FifoQueue::new(2 * WORKERS), FifoQueue::new(0));
+    let (ranges, counts) = (FifoQueue::bounded(2 * WORKERS), FifoQueue::unbounded());
     thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| work(&ranges, &counts));
@@ -47,9 +47,8 @@ fn main() {
         }
         ranges.shutdown(Discard::Nothing);
     });
-    counts.shutdown(Discard::Nothing);
 
-    let counts: Vec<_> = counts.iter().collect();
+    let counts: Vec<_> = counts.into_iter().collect();
     let primes: usize = counts.iter().map(|(_, primes)| primes).sum();
     let threads: HashSet<_> = counts.iter().map(|(thread, _)| thread).collect();
     println!(

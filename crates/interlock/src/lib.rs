@@ -24,7 +24,7 @@
 //! ```
 //! use interlock::queue::{Discard, FifoQueue};
 //!
-//! let pages = FifoQueue::<String>::new(2);
+//! let pages = FifoQueue::<String>::bounded(2);
 //! std::thread::scope(|scope| {
 //!     scope.spawn(|| {
 //!         // Ends when the queue is shut down and empty.
@@ -38,14 +38,14 @@
 //!         pages.put(format!("page {number}")).unwrap();
 //!     }
 //!     // Waits until every page is done.
-//!     pages.join().unwrap();
+//!     pages.join();
 //!     pages.shutdown(Discard::Nothing);
 //! });
 //! ```
 //!
-//! What is put is moved: the queue never clones, compares or drops an item, and an item that could not be put comes back
-//! in the error. A [`PriorityQueue`](queue::PriorityQueue) orders by a number beside the item. All threads share one
-//! queue, by reference or in an `Arc`; it ends with [`shutdown`](queue::Queue::shutdown), not when an end of it is dropped.
+//! What is put is moved: the queue never clones or drops an item, and an item that could not be put comes back
+//! in the error. A [`PriorityQueue`](queue::PriorityQueue) orders by a priority beside the item. All threads share one
+//! queue, by reference or in an `Arc`; it ends with [`shutdown`](queue::Queue::shutdown). A [channel](queue::bounded()) ends when one side of it is dropped.
 //!
 //! # Tasks at the same queue
 //!
@@ -58,7 +58,7 @@
 //!
 //! use interlock::queue::FifoQueue;
 //!
-//! let queue = FifoQueue::new(0);
+//! let queue = FifoQueue::unbounded();
 //! let mut getting = std::pin::pin!(queue.get_async());
 //! let mut context = Context::from_waker(Waker::noop());
 //! assert!(getting.as_mut().poll(&mut context).is_pending());
@@ -214,26 +214,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
 
-/// Queues between threads and tasks.
-///
-/// ```
-/// use interlock::queue::{Discard, PriorityQueue, PutError};
-///
-/// let orders = PriorityQueue::new(2);
-/// orders.put((2, "coffee")).unwrap();
-/// orders.put((1, "water")).unwrap();
-/// assert_eq!(orders.try_put((3, "tea")), Err(PutError::Full((3, "tea"))));
-/// assert_eq!(orders.get(), Ok((1, "water")));
-/// orders.shutdown(Discard::Nothing);
-/// assert_eq!(orders.try_put((3, "tea")), Err(PutError::ShutDown((3, "tea"))));
-/// assert_eq!(orders.iter().count(), 1);
-/// ```
-pub mod queue {
-    pub use interlock_queue::{
-        Contents, Deque, Discard, Fifo, FifoQueue, GetError, Getting, JoinError, Joining, Lifo, LifoQueue,
-        Priority, PriorityQueue, PutError, Putting, Queue, Side, Store, TooManyDone, Traverse,
-    };
-}
+pub mod queue;
 
 pub mod sync;
 

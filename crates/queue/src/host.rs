@@ -12,8 +12,9 @@ use interlock_wait::{
 use crate::error::{GetError, JoinError, PutError};
 use crate::queue::Queue;
 use crate::side::Side;
-use crate::state::{Arrival, Contents, NoRoom, PutOutcome, State};
+use crate::state::{Arrival, Contents, PutOutcome, State};
 use crate::store::{Store, Traverse};
+use crate::waiting::{Reserving, Telling, Way};
 
 /// The operations of a [`Queue`] that are for hosts of threads, such as an interpreter, and for pools of workers.
 pub trait HostQueue<S: Store>: Sized {
@@ -172,11 +173,19 @@ pub trait HostQueue<S: Store>: Sized {
         S: Traverse;
 }
 
-/// Puts an item in, and tells whether a getter was waiting.
-#[inline(always)]
-fn push_telling<S: Store>(state: &mut State<S>, item: S::Item) -> (PutOutcome, Option<Wakeup>) {
-    let outcome = state.put_outcome();
-    (outcome, state.push(item))
+/// Puts an item in for getters that wake in turn.
+struct InTurn;
+
+impl<S: Store> Way<S> for InTurn {
+    type Outcome = PutOutcome;
+
+    const WAY: Self = InTurn;
+
+    #[inline(always)]
+    fn push(state: &mut State<S>, item: S::Item) -> (PutOutcome, Option<Wakeup>) {
+        let (outcome, wakeup) = state.push_wake_one(item);
+        (outcome, Some(wakeup))
+    }
 }
 
 impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
@@ -188,25 +197,16 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
 
     #[inline]
     fn try_put_outcome(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
-        self.place_in_room(Arrival::Unasked, item, push_telling)
+        self.place_in_room(Telling, item, Arrival::Unasked)
     }
 
     fn put_unbounded(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
-        let refuse = |state: &mut State<S>| {
-            state
-                .room()
-                .err()
-                .filter(|reason| !matches!(reason, NoRoom::Full))
-        };
-        self.place(item, refuse, push_telling)
+        self.place(Telling, item, State::refuses_unbounded)
     }
 
     #[inline]
     fn push_wake_one(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>> {
-        self.place_in_room(Arrival::Unasked, item, |state, item| {
-            let (outcome, wakeup) = state.push_wake_one(item);
-            (outcome, Some(wakeup))
-        })
+        self.place_in_room(InTurn, item, Arrival::Unasked)
     }
 
     #[inline]
@@ -234,7 +234,7 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
         item: S::Item,
         context: &mut WaitContext<'_>,
     ) -> Result<PutOutcome, PutError<S::Item>> {
-        self.place_with(item, context, push_telling)
+        self.place_with(Telling, item, context)
     }
 
     fn put_many_with(
@@ -329,7 +329,7 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
 
     #[inline(always)]
     fn try_put_reserved(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
-        self.place_in_room(Arrival::Unasked, item, State::push_reserved)
+        self.place_in_room(Reserving, item, Arrival::Unasked)
     }
 
     #[inline(always)]

@@ -6,8 +6,9 @@ use interlock_wait::{Deadline, RawLock, RawWordLock, StateLock, WaitContext};
 
 use crate::error::{GetError, JoinError, PutError, TooManyDone};
 use crate::line::run_all;
+use crate::priority::Priority;
 use crate::state::{Arrival, Discard, Mode, State};
-use crate::store::{Fifo, Lifo, Priority, Store};
+use crate::store::{Fifo, Lifo, Store};
 
 /// A queue that gives out items in the order in which they were put: Python's `queue.Queue`.
 pub type FifoQueue<T> = Queue<Fifo<T>>;
@@ -15,23 +16,11 @@ pub type FifoQueue<T> = Queue<Fifo<T>>;
 /// A queue that gives out the latest item first: Python's `queue.LifoQueue`.
 pub type LifoQueue<T> = Queue<Lifo<T>>;
 
-/// A queue of pairs of a number and an item that gives out the smallest number first: Python's `queue.PriorityQueue`.
-pub type PriorityQueue<T> = Queue<Priority<T>>;
+/// A queue of pairs of a priority and an item that gives out the smallest priority first: Python's `queue.PriorityQueue`.
+pub type PriorityQueue<P, T> = Queue<Priority<P, T>>;
 
-/// A queue between threads and tasks: Python's `Queue`, `LifoQueue` and, with numbers as priorities, `PriorityQueue`.
-///
-/// ```
-/// use interlock_queue::{Discard, FifoQueue};
-///
-/// let queue = FifoQueue::new(100);
-/// std::thread::scope(|scope| {
-///     scope.spawn(|| {
-///         (1..=4).for_each(|number| queue.put(number).unwrap());
-///         queue.shutdown(Discard::Nothing);
-///     });
-///     assert_eq!(queue.iter().sum::<i32>(), 10);
-/// });
-/// ```
+/// A queue as hosts and pools use it: over the raw lock of their choice, with waits that a host may end, and an end other
+/// than the shutdown. What programs use is in [`face`](crate::face).
 pub struct Queue<S: Store, L: RawLock = RawWordLock> {
     pub(crate) state: StateLock<State<S>, L>,
 }
@@ -53,17 +42,29 @@ impl<S: Store> Queue<S> {
 }
 
 impl<S: Store, L: RawLock> Queue<S, L> {
+    /// A queue that takes at most `limit` items. `items` is empty.
+    #[cfg(not(loom))]
+    pub(crate) const fn empty(items: S, limit: usize) -> Self {
+        Queue {
+            state: StateLock::new(State::empty(items, limit)),
+        }
+    }
+
+    /// A queue that takes at most `limit` items. `items` is empty.
+    #[cfg(loom)]
+    pub(crate) fn empty(items: S, limit: usize) -> Self {
+        Queue {
+            state: StateLock::new(State::empty(items, limit)),
+        }
+    }
+
     /// Puts an item in if there is room. Never blocks.
     ///
     /// # Errors
     /// The queue is full, shut down or retired.
     #[inline(always)]
     pub fn try_put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
-        self.place(
-            item,
-            |state| state.room().err(),
-            |state, item| ((), state.push(item)),
-        )
+        self.put_in_room(item)
     }
 
     /// Puts an item in. Blocks while the queue is full.

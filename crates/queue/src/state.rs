@@ -92,16 +92,25 @@ impl NoRoom {
 }
 
 impl<S: Store> State<S> {
-    /// A queue that holds `items`, with an unfinished task for each, and takes at most `bound` items; 0 means no bound.
-    pub(crate) fn new(items: S, bound: usize) -> Self {
+    /// A queue that takes at most `limit` items. `items` is empty.
+    pub(crate) const fn empty(items: S, limit: usize) -> Self {
         State {
-            unfinished: items.len(),
             items,
-            limit: limit(bound),
+            limit,
+            unfinished: 0,
             mode: Mode::Open,
             getters: Line::new(),
             putters: Line::new(),
             joiners: WaitQueue::new(),
+        }
+    }
+
+    /// A queue that holds `items`, with an unfinished task for each, and takes at most `bound` items; 0 means no bound.
+    pub(crate) fn new(items: S, bound: usize) -> Self {
+        let unfinished = items.len();
+        State {
+            unfinished,
+            ..State::empty(items, limit(bound))
         }
     }
 
@@ -118,8 +127,9 @@ impl<S: Store> State<S> {
 
     #[inline(always)]
     fn add(&mut self, item: S::Item) {
-        self.items.push(item);
+        // In this order: if comparing priorities panics, the item is in the queue all the same.
         self.unfinished += 1;
+        self.items.push(item);
     }
 
     /// Puts an item in and notifies a getter for it. The caller has checked that there is room.
@@ -200,6 +210,15 @@ impl<S: Store> State<S> {
         }
     }
 
+    /// Notifies a getter and a putter if there is an item or room for them: after a step that a panic has cut short.
+    pub(crate) fn call_again(&mut self) -> [Wakeup; 2] {
+        let putter = match self.room() {
+            Ok(()) => self.call_putter(),
+            Err(_) => Wakeup::NOBODY,
+        };
+        [self.call_getter(), putter]
+    }
+
     /// Notifies putters for `count` places that are free now.
     fn call_putters(&mut self, count: usize) -> Wakeups {
         if S::WAKES_IN_TURN {
@@ -212,9 +231,9 @@ impl<S: Store> State<S> {
 
     /// Puts an item in, and reserves it for a getter if one waits. The caller has checked that there is room.
     #[inline(always)]
-    pub(crate) fn push_reserved(&mut self, item: S::Item) -> ((), Option<Wakeup>) {
+    pub(crate) fn push_reserved(&mut self, item: S::Item) -> Option<Wakeup> {
         self.add(item);
-        ((), (!self.getters.is_unused()).then(|| self.reserve()))
+        (!self.getters.is_unused()).then(|| self.reserve())
     }
 
     /// Reserves an item for the first getter in line, if there is an item that is not yet reserved.

@@ -1,9 +1,9 @@
 //! The orders in which a queue gives out its items.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
-/// An ordered container of items. Its methods run under the queue's lock, so they must not call code of an item.
+/// An ordered container of items. Its methods run under the queue's lock, so they must not call code of an item, but to
+/// compare priorities.
 pub trait Store {
     /// The type of an item.
     type Item;
@@ -72,7 +72,7 @@ impl<T, const LIFO: bool> Default for Deque<T, LIFO> {
 }
 
 /// An emptied store keeps its allocation if that has room for at most this many items.
-const ROOM_KEPT: usize = 1024;
+pub(crate) const ROOM_KEPT: usize = 1024;
 
 impl<T, const LIFO: bool> Store for Deque<T, LIFO> {
     type Item = T;
@@ -125,80 +125,6 @@ impl<T, const LIFO: bool> IntoIterator for Deque<T, LIFO> {
     }
 }
 
-/// The smallest number first; first in, first out among equal numbers. An item is a number and a payload. Only the
-/// numbers are compared.
-#[derive(Debug)]
-pub struct Priority<T> {
-    heap: BinaryHeap<Ranked<T>>,
-    pushed: u64,
-}
-
-#[derive(Debug)]
-struct Ranked<T> {
-    rank: Reverse<(i64, u64)>,
-    payload: T,
-}
-
-impl<T> PartialEq for Ranked<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank == other.rank
-    }
-}
-
-impl<T> Eq for Ranked<T> {}
-
-impl<T> PartialOrd for Ranked<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Ranked<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.rank.cmp(&other.rank)
-    }
-}
-
-impl<T> Default for Priority<T> {
-    fn default() -> Self {
-        Priority {
-            heap: BinaryHeap::new(),
-            pushed: 0,
-        }
-    }
-}
-
-impl<T> Store for Priority<T> {
-    type Item = (i64, T);
-
-    fn push(&mut self, (priority, payload): (i64, T)) {
-        self.pushed += 1;
-        self.heap.push(Ranked {
-            rank: Reverse((priority, self.pushed)),
-            payload,
-        });
-    }
-
-    fn pop(&mut self) -> Option<(i64, T)> {
-        let Ranked {
-            rank: Reverse((priority, _)),
-            payload,
-        } = self.heap.pop()?;
-        if self.heap.is_empty() && self.heap.capacity() > ROOM_KEPT {
-            self.heap = BinaryHeap::new();
-        }
-        Some((priority, payload))
-    }
-
-    fn len(&self) -> usize {
-        self.heap.len()
-    }
-
-    fn take(&mut self) -> Self {
-        std::mem::take(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,10 +138,5 @@ mod tests {
     fn each_store_gives_its_order() {
         assert_eq!(drain(Fifo::new(), [1, 2, 3]), [1, 2, 3]);
         assert_eq!(drain(Lifo::new(), [1, 2, 3]), [3, 2, 1]);
-        let items = [(2, 'a'), (1, 'b'), (2, 'c'), (-1, 'd')];
-        assert_eq!(
-            drain(Priority::default(), items),
-            [(-1, 'd'), (1, 'b'), (2, 'a'), (2, 'c')]
-        );
     }
 }

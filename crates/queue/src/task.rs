@@ -16,6 +16,7 @@ use crate::queue::Queue;
 use crate::side::Side;
 use crate::state::{Arrival, NoRoom, State};
 use crate::store::Store;
+use crate::waiting::OnPanic;
 
 /// A task's place in a line of a queue, from its first poll until it has its result. Dropping it leaves the line, and passes
 /// on what the task was notified of.
@@ -57,6 +58,7 @@ impl<'a, S: Store, L: RawLock> Place<'a, S, L> {
             return Poll::Pending;
         }
         loop {
+            let _again = OnPanic(self.queue);
             // Dropped under no lock, at the next turn or at the end: it has a waker, which is user code.
             let notified = self.waiter.take();
             let mut state = self.queue.state.lock();
@@ -92,6 +94,13 @@ impl<S: Store, L: RawLock> Drop for Place<'_, S, L> {
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Getting<'a, S: Store, L: RawLock = RawWordLock> {
     place: Place<'a, S, L>,
+}
+
+impl<'a, S: Store, L: RawLock> Getting<'a, S, L> {
+    /// The queue.
+    pub(crate) fn queue(&self) -> &'a Queue<S, L> {
+        self.place.queue
+    }
 }
 
 impl<S: Store, L: RawLock> Future for Getting<'_, S, L> {

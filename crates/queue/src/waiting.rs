@@ -5,24 +5,76 @@ use interlock_wait::{RawLock, WaitContext, Waiter, Wake, Wakeup, block};
 use crate::error::{GetError, JoinError, PutError};
 use crate::queue::Queue;
 use crate::side::Side;
-use crate::state::{Arrival, Mode, NoRoom, State};
+use crate::state::{Arrival, Mode, NoRoom, PutOutcome, State};
 use crate::store::Store;
 
+/// A way to put an item in. (Not a closure: this is sure to be inlined.)
+pub(crate) trait Way<S: Store>: Sized {
+    /// What the putter is told.
+    type Outcome;
+
+    /// The way itself.
+    const WAY: Self;
+
+    /// Puts an item in. The caller has checked that there is room.
+    fn push(state: &mut State<S>, item: S::Item) -> (Self::Outcome, Option<Wakeup>);
+}
+
+/// Defines ways to put an item in.
+macro_rules! ways {
+    ($($(#[$doc:meta])* $name:ident -> $outcome:ty, $state:ident, $item:ident: $push:expr;)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl<S: Store> Way<S> for $name {
+            type Outcome = $outcome;
+
+            const WAY: Self = $name;
+
+            #[inline(always)]
+            fn push($state: &mut State<S>, $item: S::Item) -> ($outcome, Option<Wakeup>) {
+                $push
+            }
+        }
+    )*};
+}
+
+ways! {
+    /// Notifies a getter.
+    Plain -> (), state, item: ((), state.push(item));
+    /// Notifies a getter, and tells whether one was waiting.
+    Telling -> PutOutcome, state, item: (state.put_outcome(), state.push(item));
+    /// Reserves the item for a getter that waits.
+    Reserving -> (), state, item: ((), state.push_reserved(item));
+}
+
+/// Notifies those in line once more if the step that it guards panics: the comparison of two priorities can.
+pub(crate) struct OnPanic<'a, S: Store, L: RawLock>(pub(crate) &'a Queue<S, L>);
+
+impl<S: Store, L: RawLock> Drop for OnPanic<'_, S, L> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let wakeups = self.0.state.lock().call_again();
+            wakeups.into_iter().for_each(Wakeup::run);
+        }
+    }
+}
+
 impl<S: Store, L: RawLock> Queue<S, L> {
-    /// Puts an item in by `push`, unless `refuse` has a reason not to. Every put takes this way.
+    /// Puts an item in, unless `refuse` has a reason not to. Every put comes through here.
     #[inline(always)]
-    pub(crate) fn place<R>(
+    pub(crate) fn place<W: Way<S>>(
         &self,
+        _: W,
         item: S::Item,
         refuse: impl FnOnce(&mut State<S>) -> Option<NoRoom>,
-        push: impl FnOnce(&mut State<S>, S::Item) -> (R, Option<Wakeup>),
-    ) -> Result<R, PutError<S::Item>> {
+    ) -> Result<W::Outcome, PutError<S::Item>> {
         let mut state = self.state.lock();
         if let Some(reason) = refuse(&mut state) {
             drop(state);
             return Err(reason.with(item));
         }
-        let (outcome, wakeup) = push(&mut state, item);
+        let (outcome, wakeup) = W::push(&mut state, item);
         drop(state);
         if let Some(wakeup) = wakeup {
             wakeup.run();
@@ -30,19 +82,29 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         Ok(outcome)
     }
 
-    /// Puts an item in by `push` if there is room.
+    /// Puts an item in, whether there is room or not.
+    pub(crate) fn put_ignoring_bound(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        self.place(Plain, item, State::refuses_unbounded)
+    }
+
+    /// Puts an item in if there is room.
     #[inline(always)]
-    pub(crate) fn place_in_room<R>(
+    pub(crate) fn place_in_room<W: Way<S>>(
         &self,
-        arrival: Arrival,
+        way: W,
         item: S::Item,
-        push: impl FnOnce(&mut State<S>, S::Item) -> (R, Option<Wakeup>),
-    ) -> Result<R, PutError<S::Item>> {
-        let refuse = |state: &mut State<S>| {
+        arrival: Arrival,
+    ) -> Result<W::Outcome, PutError<S::Item>> {
+        self.place(way, item, |state| {
             state.putter_arrives(arrival);
             state.room().err()
-        };
-        self.place(item, refuse, push)
+        })
+    }
+
+    /// Puts an item in if there is room.
+    #[inline(always)]
+    pub(crate) fn put_in_room(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        self.place_in_room(Plain, item, Arrival::Unasked)
     }
 
     /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
@@ -51,19 +113,19 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         item: S::Item,
         context: &mut WaitContext<'_>,
     ) -> Result<(), PutError<S::Item>> {
-        self.place_with(item, context, |state, item| ((), state.push(item)))
+        self.place_with(Plain, item, context)
     }
 
-    /// Puts an item in by `push`. Blocks while the queue is full, until `context` ends the wait.
-    pub(crate) fn place_with<R>(
+    /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
+    pub(crate) fn place_with<W: Way<S>>(
         &self,
+        _: W,
         item: S::Item,
         context: &mut WaitContext<'_>,
-        push: impl Fn(&mut State<S>, S::Item) -> (R, Option<Wakeup>),
-    ) -> Result<R, PutError<S::Item>> {
+    ) -> Result<W::Outcome, PutError<S::Item>> {
         let mut kept = Some(item);
         let placed = self.persist(Side::Put, context, |arrival| {
-            match self.place_in_room(arrival, kept.take()?, &push) {
+            match self.place_in_room(W::WAY, kept.take()?, arrival) {
                 Err(PutError::Full(refused)) => {
                     kept = Some(refused);
                     None
@@ -184,6 +246,11 @@ impl<S: Store, L: RawLock> Queue<S, L> {
 }
 
 impl<S: Store> State<S> {
+    /// Why no item can be put in, even if the bound is ignored.
+    pub(crate) fn refuses_unbounded(&mut self) -> Option<NoRoom> {
+        self.room().err().filter(|reason| !matches!(reason, NoRoom::Full))
+    }
+
     /// The result of a join, if it has one.
     pub(crate) fn joined(&self) -> Option<Result<(), JoinError>> {
         match self.mode {

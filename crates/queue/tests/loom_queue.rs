@@ -13,6 +13,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 
 use hosts::Stops;
+use interlock_queue::face::{RecvError, SendError, bounded};
 use interlock_queue::{Discard, Fifo, GetError, HostQueue, JoinError, PutError, Queue};
 use interlock_wait::{Deadline, WaitContext, Wakeups};
 use loom::sync::Arc;
@@ -302,5 +303,30 @@ fn a_joiner_continues_when_every_task_is_done() {
         queue.join_with(&mut WaitContext::endless()).unwrap();
         assert_eq!(queue.unfinished(), 0);
         worker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_receiver_gets_all_items_and_learns_that_the_senders_are_gone() {
+    model::check_bounded(2, || {
+        let (sender, receiver) = bounded(1);
+        let senders = [(1, sender.clone()), (2, sender)]
+            .map(|(item, sender)| thread::spawn(move || sender.send(item).unwrap()));
+        let mut got: Vec<_> = receiver.iter().collect();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+        assert_eq!(receiver.recv(), Err(RecvError::Disconnected));
+        senders.map(|sender| sender.join().unwrap());
+    });
+}
+
+#[test]
+fn a_sender_learns_that_the_receivers_are_gone() {
+    model::check_bounded(3, || {
+        let (sender, receiver) = bounded(1);
+        sender.send(1).unwrap();
+        let sends = thread::spawn(move || sender.send(2));
+        drop(receiver);
+        assert_eq!(sends.join().unwrap(), Err(SendError::Disconnected(2)));
     });
 }

@@ -31,7 +31,7 @@ fn each_store_gives_its_order() {
     let (fifo, lifo, priority) = (
         Queue::<Fifo<_>>::new(0),
         Queue::<Lifo<_>>::new(0),
-        Queue::<Priority<_>>::new(0),
+        Queue::<Priority<_, _>>::new(0),
     );
     for item in 0..4 {
         fifo.put(item).unwrap();
@@ -336,7 +336,7 @@ fn iterators_share_the_items_until_a_shutdown() {
 
 #[test]
 fn debug_output_shows_counts_and_no_items() {
-    let queue = PriorityQueue::<&str>::new(0);
+    let queue = PriorityQueue::<i32, &str>::new(0);
     queue.put((1, "secret")).unwrap();
     let shown = format!("{queue:?}");
     assert_eq!(shown, "Queue { len: 1, unfinished: 1, is_shut_down: false, .. }");

@@ -11,7 +11,7 @@ use crate::raw;
 pub(crate) enum Items {
     Fifo(Fifo<Py<PyAny>>),
     Lifo(Lifo<Py<PyAny>>),
-    Numbers(Priority<Py<PyAny>>),
+    Numbers(Priority<i64, Py<PyAny>>),
 }
 
 impl Items {

@@ -1,0 +1,286 @@
+//! Channels: a queue with two sides, each of which learns when the other one is gone.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use interlock_wait::primitive::{Arc, AtomicU64, Ordering};
+use interlock_wait::{Deadline, WaitContext};
+
+use crate::queue::FifoQueue;
+use crate::refusal::{RecvError, SendError};
+use crate::state::{Arrival, Discard};
+use crate::store::Fifo;
+
+/// A channel for at most `bound` items: senders wait while there are as many.
+///
+/// # Panics
+/// `bound` is 0: use `bounded(1)`, or [`unbounded()`].
+///
+/// ```
+/// use interlock::queue::{RecvError, bounded};
+///
+/// let (sender, receiver) = bounded(10);
+/// let other = sender.clone();
+/// std::thread::scope(|scope| {
+///     scope.spawn(move || other.send(1).unwrap());
+///     scope.spawn(move || sender.send(2).unwrap());
+///     // Ends when both senders are gone.
+///     assert_eq!(receiver.iter().sum::<i32>(), 3);
+///     assert_eq!(receiver.recv(), Err(RecvError::Disconnected));
+/// });
+/// ```
+pub fn bounded<T>(bound: usize) -> (Sender<T>, Receiver<T>) {
+    assert!(
+        bound > 0,
+        "a channel for 0 items takes none: use bounded(1), or unbounded()"
+    );
+    channel(bound)
+}
+
+/// A channel for any number of items: senders never wait.
+///
+/// ```
+/// use interlock::queue::{SendError, unbounded};
+///
+/// let (sender, receiver) = unbounded();
+/// sender.send("received by nobody").unwrap();
+/// drop(receiver);
+/// assert_eq!(sender.send("late"), Err(SendError::Disconnected("late")));
+/// ```
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    channel(usize::MAX)
+}
+
+fn channel<T>(limit: usize) -> (Sender<T>, Receiver<T>) {
+    let channel = Arc::new(Channel {
+        queue: FifoQueue::empty(Fifo::new(), limit),
+        senders: AtomicU64::new(1),
+        receivers: AtomicU64::new(1),
+    });
+    (Sender(channel.clone()), Receiver(channel))
+}
+
+/// The queue, and how many there are on each side.
+struct Channel<T> {
+    queue: FifoQueue<T>,
+    senders: AtomicU64,
+    receivers: AtomicU64,
+}
+
+/// One more on a side.
+fn join_side(side: &AtomicU64) {
+    // Relaxed: the one that is cloned is there until then, so the number is not 0; it orders nothing.
+    side.fetch_add(1, Ordering::Relaxed);
+}
+
+/// One less on a side. Whether it was the last.
+fn leave_side(side: &AtomicU64) -> bool {
+    // AcqRel pairs with itself: what the others did before they left comes before what the last one does.
+    side.fetch_sub(1, Ordering::AcqRel) == 1
+}
+
+/// The side of a channel that sends. A clone is one more sender.
+pub struct Sender<T>(Arc<Channel<T>>);
+
+/// The side of a channel that receives. A clone is one more receiver: each item goes to one of them.
+pub struct Receiver<T>(Arc<Channel<T>>);
+
+impl<T> Sender<T> {
+    pub(crate) fn queue(&self) -> &FifoQueue<T> {
+        &self.0.queue
+    }
+
+    /// Sends an item. Blocks while the channel is full; a receiver that makes room ends the wait, or the end of the last one.
+    ///
+    /// # Errors
+    /// All receivers are gone. The error has the item.
+    pub fn send(&self, item: T) -> Result<(), SendError<T>> {
+        self.send_in(item, WaitContext::uninterruptible())
+    }
+
+    /// Sends an item if there is room now. Never blocks.
+    ///
+    /// # Errors
+    /// The channel is full, or all receivers are gone. The error has the item.
+    #[inline]
+    pub fn try_send(&self, item: T) -> Result<(), SendError<T>> {
+        self.queue().try_put(item).map_err(SendError::of)
+    }
+
+    /// Sends an item. Blocks while the channel is full, for at most `timeout`.
+    ///
+    /// # Errors
+    /// The channel was full for all that time, or all receivers are gone. The error has the item.
+    pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendError<T>> {
+        self.send_in(item, WaitContext::within(Deadline::after(timeout)))
+    }
+
+    /// Sends an item. Blocks while the channel is full, until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// The channel was full until then, or all receivers are gone. The error has the item.
+    pub fn send_deadline(&self, item: T, deadline: Instant) -> Result<(), SendError<T>> {
+        self.send_in(item, WaitContext::within(deadline.into()))
+    }
+
+    fn send_in(&self, item: T, mut context: WaitContext<'_>) -> Result<(), SendError<T>> {
+        self.queue().put_within(item, &mut context).map_err(SendError::of)
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(crate) fn queue(&self) -> &FifoQueue<T> {
+        &self.0.queue
+    }
+
+    /// Receives an item. Blocks while there is none; a sender ends the wait, or the end of the last one.
+    ///
+    /// # Errors
+    /// The channel is empty, and all senders are gone.
+    pub fn recv(&self) -> Result<T, RecvError> {
+        self.recv_in(WaitContext::uninterruptible())
+    }
+
+    /// Receives an item if there is one now. Never blocks.
+    ///
+    /// # Errors
+    /// The channel is empty, and perhaps all senders are gone.
+    #[inline]
+    pub fn try_recv(&self) -> Result<T, RecvError> {
+        self.queue().take(Arrival::Unasked).map_err(RecvError::of)
+    }
+
+    /// Receives an item. Blocks while there is none, for at most `timeout`.
+    ///
+    /// # Errors
+    /// No item came in that time, or the channel is empty, and all senders are gone.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvError> {
+        self.recv_in(WaitContext::within(Deadline::after(timeout)))
+    }
+
+    /// Receives an item. Blocks while there is none, until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// No item came until then, or the channel is empty, and all senders are gone.
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvError> {
+        self.recv_in(WaitContext::within(deadline.into()))
+    }
+
+    fn recv_in(&self, mut context: WaitContext<'_>) -> Result<T, RecvError> {
+        self.queue().take_with(&mut context).map_err(RecvError::of)
+    }
+
+    /// The items as they come, until the channel is empty and all senders are gone. Each step blocks as
+    /// [`Receiver::recv`] does.
+    pub fn iter(&self) -> ChannelIter<'_, T> {
+        ChannelIter(self)
+    }
+
+    /// The items that are there now, and those that come meanwhile: ends when the channel is empty. Never blocks.
+    pub fn try_iter(&self) -> ChannelTryIter<'_, T> {
+        ChannelTryIter(self)
+    }
+}
+
+/// See [`Receiver::iter`].
+#[derive(Debug)]
+pub struct ChannelIter<'a, T>(&'a Receiver<T>);
+
+impl<T> Iterator for ChannelIter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.recv().ok()
+    }
+}
+
+/// See [`Receiver::try_iter`].
+#[derive(Debug)]
+pub struct ChannelTryIter<'a, T>(&'a Receiver<T>);
+
+impl<T> Iterator for ChannelTryIter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.try_recv().ok()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = ChannelIter<'a, T>;
+
+    fn into_iter(self) -> ChannelIter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        join_side(&self.0.senders);
+        Sender(self.0.clone())
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        join_side(&self.0.receivers);
+        Receiver(self.0.clone())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    /// The last one disconnects the channel: receivers still get the items that are in it.
+    fn drop(&mut self) {
+        if leave_side(&self.0.senders) {
+            self.queue().shutdown(Discard::Nothing);
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    /// The last one disconnects the channel, and drops the items that are in it.
+    fn drop(&mut self) {
+        if leave_side(&self.0.receivers) {
+            drop(self.queue().shutdown(Discard::Items));
+        }
+    }
+}
+
+/// What both sides can be asked.
+macro_rules! both {
+    ($($name:ident),*) => {$(
+        impl<T> $name<T> {
+            /// How many items there are at this moment. Never blocks.
+            pub fn len(&self) -> usize {
+                self.queue().len()
+            }
+
+            /// Whether there is no item at this moment. Never blocks.
+            pub fn is_empty(&self) -> bool {
+                self.queue().is_empty()
+            }
+
+            /// Whether there is no room at this moment. Never blocks.
+            pub fn is_full(&self) -> bool {
+                self.queue().is_full()
+            }
+
+            /// Whether one side of the channel is gone. Never blocks.
+            pub fn is_disconnected(&self) -> bool {
+                self.queue().is_over()
+            }
+        }
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("len", &self.len())
+                    .field("is_disconnected", &self.is_disconnected())
+                    .finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+both!(Sender, Receiver);

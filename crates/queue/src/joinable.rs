@@ -1,0 +1,456 @@
+//! Queues for programs: bounded or not, whose tasks can be waited for, and that are shut down.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use interlock_wait::{Deadline, TimedOut, WaitContext};
+
+use crate::error::TooManyDone;
+use crate::queue::Queue as Raw;
+use crate::refusal::{GetError, PutError};
+use crate::state::{Arrival, Discard};
+use crate::store::{Deque, Fifo, Lifo, Store};
+use crate::task_guard::TaskGuard;
+use crate::waiting::OnPanic;
+
+/// A queue that gives out items in the order in which they were put.
+pub type FifoQueue<T> = Queue<Fifo<T>>;
+
+/// A queue that gives out the latest item first.
+pub type LifoQueue<T> = Queue<Lifo<T>>;
+
+/// A queue that threads and tasks share, by reference or in an `Arc`.
+///
+/// Any number of threads put items and get them: each item goes to one getter. A queue with a bound makes those wait that
+/// put too fast. [`Queue::join`] waits until every item was not only taken, but [done](Queue::task_done). A
+/// [shutdown](Queue::shutdown) ends the waits on both sides.
+///
+/// ```
+/// use interlock::queue::{Discard, FifoQueue};
+///
+/// static LINES: FifoQueue<&str> = FifoQueue::bounded(100);
+///
+/// std::thread::scope(|scope| {
+///     let counter = scope.spawn(|| LINES.iter().map(str::len).sum::<usize>());
+///     for line in ["to be", "or not"] {
+///         LINES.put(line).unwrap();
+///     }
+///     LINES.shutdown(Discard::Nothing);
+///     assert_eq!(counter.join().unwrap(), 11);
+/// });
+/// ```
+pub struct Queue<S: Store> {
+    pub(crate) raw: Raw<S>,
+}
+
+/// Defines constructors that are `const`, but in a model.
+macro_rules! constructors {
+    ($store:expr) => {
+        constructors! { $store,
+            /// An empty queue for at most `bound` items: putters wait while there are as many.
+            ///
+            /// # Panics
+            /// `bound` is 0: use `bounded(1)`, or `unbounded()`.
+            bounded(bound: usize) => {
+                assert!(bound > 0, "a queue for 0 items takes none: use bounded(1), or unbounded()");
+                bound
+            }
+            /// An empty queue for any number of items: putters never wait.
+            unbounded() => { usize::MAX }
+        }
+    };
+    ($store:expr, $($(#[$doc:meta])* $name:ident($($bound:ident: usize)?) => $limit:block)*) => {$(
+        #[cfg(not(loom))]
+        $(#[$doc])*
+        pub const fn $name($($bound: usize)?) -> Self {
+            Queue { raw: $crate::queue::Queue::empty($store, $limit) }
+        }
+
+        #[cfg(loom)]
+        $(#[$doc])*
+        pub fn $name($($bound: usize)?) -> Self {
+            Queue { raw: $crate::queue::Queue::empty($store, $limit) }
+        }
+    )*};
+}
+
+impl<T, const LIFO: bool> Queue<Deque<T, LIFO>> {
+    constructors!(Deque::new());
+}
+
+pub(crate) use constructors;
+
+/// Putting.
+impl<S: Store> Queue<S> {
+    /// Puts an item in. Blocks while the queue is full; a getter that makes room ends the wait, or a shutdown.
+    ///
+    /// # Errors
+    /// The queue is shut down. The error has the item.
+    pub fn put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        self.put_in(item, WaitContext::uninterruptible())
+    }
+
+    /// Puts an item in if there is room now. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is full, or shut down. The error has the item.
+    ///
+    /// ```
+    /// use interlock::queue::{FifoQueue, PutError};
+    ///
+    /// let queue = FifoQueue::bounded(1);
+    /// queue.try_put("first").unwrap();
+    /// let error = queue.try_put("second").unwrap_err();
+    /// assert_eq!(error, PutError::Full("second"));
+    /// assert_eq!(error.to_string(), "the queue is full");
+    /// assert_eq!(error.into_inner(), "second");
+    /// ```
+    #[inline]
+    pub fn try_put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        let _again = OnPanic(&self.raw);
+        self.raw.try_put(item).map_err(PutError::of)
+    }
+
+    /// Puts an item in. Blocks while the queue is full, for at most `timeout`.
+    ///
+    /// # Errors
+    /// The queue was full for all that time, or is shut down. The error has the item.
+    pub fn put_timeout(&self, item: S::Item, timeout: Duration) -> Result<(), PutError<S::Item>> {
+        self.put_in(item, WaitContext::within(Deadline::after(timeout)))
+    }
+
+    /// Puts an item in. Blocks while the queue is full, until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// The queue was full until then, or is shut down. The error has the item.
+    pub fn put_deadline(&self, item: S::Item, deadline: Instant) -> Result<(), PutError<S::Item>> {
+        self.put_in(item, WaitContext::within(deadline.into()))
+    }
+
+    fn put_in(&self, item: S::Item, mut context: WaitContext<'_>) -> Result<(), PutError<S::Item>> {
+        let _again = OnPanic(&self.raw);
+        self.raw.put_within(item, &mut context).map_err(PutError::of)
+    }
+}
+
+/// Getting.
+impl<S: Store> Queue<S> {
+    /// Takes an item out. Blocks while the queue is empty; a putter ends the wait, or a shutdown.
+    ///
+    /// # Errors
+    /// The queue is shut down, and empty.
+    pub fn get(&self) -> Result<S::Item, GetError> {
+        self.get_in(WaitContext::uninterruptible())
+    }
+
+    /// Takes an item out if there is one now. Never blocks.
+    ///
+    /// # Errors
+    /// The queue is empty, and perhaps shut down.
+    #[inline]
+    pub fn try_get(&self) -> Result<S::Item, GetError> {
+        let _again = OnPanic(&self.raw);
+        self.raw.take(Arrival::Unasked).map_err(GetError::of)
+    }
+
+    /// Takes an item out. Blocks while the queue is empty, for at most `timeout`.
+    ///
+    /// # Errors
+    /// No item came in that time, or the queue is shut down, and empty.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use interlock::queue::{Discard, FifoQueue, GetError};
+    ///
+    /// let queue = FifoQueue::<u8>::unbounded();
+    /// assert_eq!(queue.get_timeout(Duration::from_millis(1)), Err(GetError::Empty));
+    /// queue.shutdown(Discard::Nothing);
+    /// assert!(queue.get_timeout(Duration::MAX).unwrap_err().is_shut_down());
+    /// ```
+    pub fn get_timeout(&self, timeout: Duration) -> Result<S::Item, GetError> {
+        self.get_in(WaitContext::within(Deadline::after(timeout)))
+    }
+
+    /// Takes an item out. Blocks while the queue is empty, until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// No item came until then, or the queue is shut down, and empty.
+    pub fn get_deadline(&self, deadline: Instant) -> Result<S::Item, GetError> {
+        self.get_in(WaitContext::within(deadline.into()))
+    }
+
+    fn get_in(&self, mut context: WaitContext<'_>) -> Result<S::Item, GetError> {
+        let _again = OnPanic(&self.raw);
+        self.raw.take_with(&mut context).map_err(GetError::of)
+    }
+
+    /// The items as they come, until the queue is shut down and empty. Each step blocks as [`Queue::get`] does. Several
+    /// threads may iterate at once: each item goes to one of them.
+    pub fn iter(&self) -> Iter<'_, S> {
+        Iter(self)
+    }
+
+    /// The items that are there now, and those that come meanwhile: ends when the queue is empty. Never blocks.
+    pub fn try_iter(&self) -> TryIter<'_, S> {
+        TryIter(self)
+    }
+
+    /// Takes all items out, and counts their tasks as done. Putters that wait for room continue. Never blocks.
+    pub fn clear(&self) -> S {
+        self.raw.clear()
+    }
+}
+
+/// Tasks: an item is a task from when it is put until it is done.
+impl<S: Store> Queue<S> {
+    /// As [`Queue::get`]; the item counts as done when the guard is dropped, also by a panic.
+    ///
+    /// # Errors
+    /// As for [`Queue::get`].
+    ///
+    /// ```
+    /// use interlock::queue::{Discard, FifoQueue};
+    ///
+    /// let queue = FifoQueue::unbounded();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         while let Ok(number) = queue.get_task() {
+    ///             println!("{}", *number * 2);
+    ///         }
+    ///     });
+    ///     (1..=3).for_each(|number| queue.put(number).unwrap());
+    ///     queue.join();
+    ///     println!("all three are printed");
+    ///     queue.shutdown(Discard::Nothing);
+    /// });
+    /// ```
+    pub fn get_task(&self) -> Result<TaskGuard<'_, S>, GetError> {
+        self.get().map(|item| TaskGuard::new(&self.raw, item))
+    }
+
+    /// As [`Queue::try_get`], with a guard as [`Queue::get_task`] has it.
+    ///
+    /// # Errors
+    /// As for [`Queue::try_get`].
+    pub fn try_get_task(&self) -> Result<TaskGuard<'_, S>, GetError> {
+        self.try_get().map(|item| TaskGuard::new(&self.raw, item))
+    }
+
+    /// As [`Queue::get_timeout`], with a guard as [`Queue::get_task`] has it.
+    ///
+    /// # Errors
+    /// As for [`Queue::get_timeout`].
+    pub fn get_task_timeout(&self, timeout: Duration) -> Result<TaskGuard<'_, S>, GetError> {
+        self.get_timeout(timeout)
+            .map(|item| TaskGuard::new(&self.raw, item))
+    }
+
+    /// As [`Queue::get_deadline`], with a guard as [`Queue::get_task`] has it.
+    ///
+    /// # Errors
+    /// As for [`Queue::get_deadline`].
+    pub fn get_task_deadline(&self, deadline: Instant) -> Result<TaskGuard<'_, S>, GetError> {
+        self.get_deadline(deadline)
+            .map(|item| TaskGuard::new(&self.raw, item))
+    }
+
+    /// Counts the task of one item as done. After the last one, those that [join](Queue::join) continue. Never blocks.
+    /// [`Queue::get_task`] is surer.
+    ///
+    /// # Errors
+    /// No task is left: `task_done()` was called more often than items were put.
+    pub fn task_done(&self) -> Result<(), TooManyDone> {
+        self.raw.task_done()
+    }
+
+    /// How many items were put and are not done. Never blocks.
+    pub fn unfinished(&self) -> usize {
+        self.raw.unfinished()
+    }
+
+    /// Waits until every item is done. Blocks until the last one is.
+    pub fn join(&self) {
+        let _ = self.raw.wait_for_tasks(&mut WaitContext::uninterruptible());
+    }
+
+    /// Whether every item is done. Never blocks.
+    ///
+    /// # Errors
+    /// One is not.
+    pub fn try_join(&self) -> Result<(), TimedOut> {
+        self.join_in(Deadline::PASSED)
+    }
+
+    /// Waits until every item is done, for at most `timeout`.
+    ///
+    /// # Errors
+    /// One is not done in that time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use interlock::queue::FifoQueue;
+    ///
+    /// let queue = FifoQueue::unbounded();
+    /// queue.put('a').unwrap();
+    /// assert!(queue.join_timeout(Duration::from_millis(1)).is_err());
+    /// drop(queue.get_task());
+    /// assert!(queue.join_timeout(Duration::from_millis(1)).is_ok());
+    /// ```
+    pub fn join_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.join_in(Deadline::after(timeout))
+    }
+
+    /// Waits until every item is done, until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// One is not done by then.
+    pub fn join_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
+        self.join_in(deadline.into())
+    }
+
+    fn join_in(&self, deadline: Deadline) -> Result<(), TimedOut> {
+        self.raw
+            .wait_for_tasks(&mut WaitContext::within(deadline))
+            .map_err(|_| TimedOut::ERROR)
+    }
+}
+
+/// The queue as a whole.
+impl<S: Store> Queue<S> {
+    /// Shuts the queue down: puts fail from now on, and so do the gets of an empty queue. With [`Discard::Items`], returns the
+    /// items that are in it, and counts them as done. Never blocks.
+    pub fn shutdown(&self, discard: Discard) -> Option<S> {
+        self.raw.shutdown(discard)
+    }
+
+    /// Whether it was shut down. Never blocks.
+    pub fn is_shut_down(&self) -> bool {
+        self.raw.is_shut_down()
+    }
+
+    /// How many items there are at this moment. Never blocks.
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether there is no item at this moment. Never blocks.
+    pub fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// Whether there is no room at this moment. Never blocks.
+    pub fn is_full(&self) -> bool {
+        self.raw.is_full()
+    }
+
+    /// The most items that it takes, if there is a bound. Never blocks.
+    pub fn bound(&self) -> Option<usize> {
+        Some(self.raw.state.lock().limit).filter(|&limit| limit != usize::MAX)
+    }
+
+    /// Takes at most `bound` items from now on; those above the bound stay. `None`: any number. Never blocks.
+    ///
+    /// # Panics
+    /// `bound` is 0.
+    pub fn set_bound(&self, bound: Option<usize>) {
+        assert!(
+            bound != Some(0),
+            "a queue for 0 items takes none: use Some(1), or None"
+        );
+        self.raw.set_bound(bound.unwrap_or(0));
+    }
+}
+
+/// See [`Queue::iter`].
+pub struct Iter<'a, S: Store>(&'a Queue<S>);
+
+impl<S: Store> Iterator for Iter<'_, S> {
+    type Item = S::Item;
+
+    fn next(&mut self) -> Option<S::Item> {
+        self.0.get().ok()
+    }
+}
+
+/// See [`Queue::try_iter`].
+pub struct TryIter<'a, S: Store>(&'a Queue<S>);
+
+impl<S: Store> Iterator for TryIter<'_, S> {
+    type Item = S::Item;
+
+    fn next(&mut self) -> Option<S::Item> {
+        self.0.try_get().ok()
+    }
+}
+
+impl<'a, S: Store> IntoIterator for &'a Queue<S> {
+    type Item = S::Item;
+    type IntoIter = Iter<'a, S>;
+
+    fn into_iter(self) -> Iter<'a, S> {
+        self.iter()
+    }
+}
+
+impl<S: Store + IntoIterator<Item = <S as Store>::Item>> IntoIterator for Queue<S> {
+    type Item = <S as Store>::Item;
+    type IntoIter = S::IntoIter;
+
+    /// The items that are in the queue.
+    fn into_iter(self) -> S::IntoIter {
+        self.raw.clear().into_iter()
+    }
+}
+
+impl<S: Store + Default> Default for Queue<S> {
+    /// An empty queue without a bound.
+    fn default() -> Self {
+        Queue {
+            raw: Raw::empty(S::default(), usize::MAX),
+        }
+    }
+}
+
+impl<S: Store + Default> FromIterator<S::Item> for Queue<S> {
+    /// A queue without a bound that holds the items.
+    fn from_iter<I: IntoIterator<Item = S::Item>>(items: I) -> Self {
+        let mut queue = Self::default();
+        queue.extend(items);
+        queue
+    }
+}
+
+impl<S: Store> Extend<S::Item> for Queue<S> {
+    /// Puts items in whether there is room or not: nobody could make some meanwhile.
+    ///
+    /// # Panics
+    /// The queue is shut down.
+    fn extend<I: IntoIterator<Item = S::Item>>(&mut self, items: I) {
+        for item in items {
+            let _again = OnPanic(&self.raw);
+            let put = self.raw.put_ignoring_bound(item);
+            assert!(put.is_ok(), "a queue that is shut down is extended");
+        }
+    }
+}
+
+impl<S: Store> fmt::Debug for Queue<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.raw.fmt(f)
+    }
+}
+
+/// The iterators show their queue.
+macro_rules! debug {
+    ($($name:ident),*) => {$(
+        impl<S: Store> fmt::Debug for $name<'_, S> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(self.0).finish()
+            }
+        }
+    )*};
+}
+
+debug!(Iter, TryIter);

@@ -265,7 +265,7 @@ def functions(file: Rust) -> Iterator[tuple[re.Match[str], int]]:
 
 @rule("I7")
 def time_is_a_deadline(tree: Tree) -> Iterator[Finding]:
-    """Below the border `x_until` takes a `Deadline`, and nothing a timeout as a duration or in seconds."""
+    """Below the border nothing takes a timeout as a duration or in seconds, but `x_timeout` and `x_deadline`."""
     time, kind = (
         r"timeout|timed|wait|until|deadline|secs?\b|seconds|_for\b",
         r"\b(?:Duration|Instant|f64|f32)\b",
@@ -275,6 +275,8 @@ def time_is_a_deadline(tree: Tree) -> Iterator[Finding]:
             given, name = match["parameters"], match["name"]
             if "Deadline" in given + match["result"] or file.path.endswith("/deadline.rs"):
                 continue
+            if name.endswith(("_timeout", "_deadline")) and re.search(r"\b(?:timeout: Duration|deadline: Instant)\b", given):
+                continue  # the forms for programs: each makes a `Deadline` at once
             named = re.search(rf"(?:{time})\w*: [^,]*{kind}", given)
             until = name.endswith("_until") and not file.path.startswith("crates/os/")
             if until or named or (re.search(time, name) and re.search(kind, given)):

@@ -1,6 +1,6 @@
 //! When a wait ends at the latest.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::schedule;
 
@@ -66,6 +66,15 @@ impl Deadline {
     }
 }
 
+impl From<Instant> for Deadline {
+    fn from(instant: Instant) -> Self {
+        match instant.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => Deadline::after(left),
+            _ => Deadline::PASSED,
+        }
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -74,6 +83,13 @@ mod tests {
     fn a_time_beyond_the_clock_is_never() {
         assert_eq!(Deadline::after(Duration::MAX), Deadline::NEVER);
         assert!(!Deadline::NEVER.has_passed());
+    }
+
+    #[test]
+    fn an_instant_is_a_deadline() {
+        let now = Instant::now();
+        assert!(Deadline::from(now).has_passed());
+        assert!(!Deadline::from(now + Duration::from_secs(60)).has_passed());
     }
 
     #[test]

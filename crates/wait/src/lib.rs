@@ -33,6 +33,7 @@ mod sleep;
 mod spin;
 mod thread_id;
 mod thread_ident;
+mod timed_out;
 mod trace_event;
 mod wait_context;
 mod wait_queue;
@@ -50,7 +51,7 @@ pub use owners::Owned;
 pub use pending::pending_waits;
 pub use raw_lock::{HostLock, RawLock, RawWordLock};
 pub use resource::{Resource, ResourceId, ResourceKind};
-pub use schedule::{Returned, Scheduler, now, spawn};
+pub use schedule::{Returned, Scheduler, now, spawn, spawn_named};
 #[cfg(not(loom))]
 pub use schedule::{clear_scheduler, set_scheduler};
 #[cfg(not(loom))]
@@ -58,6 +59,7 @@ pub use shared::{MOST_SHARED_WORDS, SharedWord, block_shared, sleep_on_one_word_
 pub use spin::{until as spin_until, watch};
 pub use thread_id::ThreadId;
 pub use thread_ident::ThreadIdent;
+pub use timed_out::TimedOut;
 pub use trace_event::{PendingWait, TraceEvent, Wait};
 pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;

@@ -1,0 +1,22 @@
+//! The error of an operation that has only one way to fail.
+
+use std::error::Error;
+use std::fmt;
+
+/// The time was over before the operation could be done. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct TimedOut;
+
+impl TimedOut {
+    /// The error, for operations of other crates.
+    pub const ERROR: TimedOut = TimedOut;
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time was over before the operation could be done")
+    }
+}
+
+impl Error for TimedOut {}

@@ -3,9 +3,8 @@
 use interlock_os::thread;
 
 use crate::inner::Inner;
-use crate::thread_pool::ThreadPool;
 
-/// The settings of a new [`ThreadPool`]: see [`ThreadPool::builder`].
+/// The settings of a new [`ThreadPool`](crate::ThreadPool): see [`ThreadPool::builder`](crate::ThreadPool::builder).
 #[derive(Clone, Debug)]
 pub struct Builder {
     workers: usize,
@@ -49,12 +48,12 @@ impl Builder {
         self
     }
 
-    /// The pool. Starts no thread.
-    pub fn build(self) -> ThreadPool {
+    /// What the pool and its workers share.
+    pub(crate) fn into_inner(self) -> Inner {
         let limit = match self.workers {
             0 => thread::processors(),
             workers => workers,
         };
-        ThreadPool::over(Inner::new(limit, self.name, self.stack_size, self.max_pending))
+        Inner::new(limit, self.name, self.stack_size, self.max_pending)
     }
 }

@@ -21,8 +21,6 @@ mod inner;
 mod listeners;
 #[cfg(not(loom))]
 mod mapped;
-#[cfg(not(loom))]
-mod maps;
 mod outcome;
 #[cfg(not(loom))]
 mod packet;
@@ -32,6 +30,8 @@ mod priority_buckets;
 mod reorder_buffer;
 #[cfg(not(loom))]
 mod scope;
+#[cfg(not(loom))]
+mod scope_state;
 mod step;
 #[cfg(not(loom))]
 mod submitting;

@@ -13,15 +13,13 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use interlock_wait::{
-    Resource, ResourceId, ResourceKind, WaitContext, WaitQueue, Waiter, WordLock, WordLockGuard, block, fork,
-};
+use interlock_wait::{WaitContext, Waiter, block};
 
 use crate::inner::Inner;
-use crate::packet::Ends;
+use crate::scope_state::{Call, Open, Shared, Slot};
 use crate::step::step;
 use crate::task::Task;
-use crate::task_error::{Panic, SubmitError, TaskError};
+use crate::task_error::{SubmitError, TaskError};
 use crate::thread_pool::ThreadPool;
 
 /// A scope, in which tasks can be submitted that borrow what is around it: see [`ThreadPool::scope`].
@@ -35,125 +33,6 @@ pub struct Scope<'scope, 'env: 'scope> {
     env: PhantomData<&'env mut &'env ()>,
 }
 
-/// What a scope and its tasks share.
-struct Shared(WordLock<State>);
-
-struct State {
-    /// How many functions of this process have not been dropped.
-    open: usize,
-    /// The process in which they were counted. The child of a fork has none of those that its parent runs.
-    generation: u32,
-    /// The thread that waits until there is none.
-    end: WaitQueue,
-    /// The first panic whose result was not taken.
-    panic: Option<Panic>,
-    /// The tasks, if a worker waits for them.
-    tasks: Vec<Arc<dyn Ends<()>>>,
-}
-
-impl Shared {
-    fn lock(&self) -> WordLockGuard<'_, State> {
-        let mut state = self.0.lock();
-        if state.generation != fork::generation() {
-            state.generation = fork::generation();
-            state.open = 0;
-        }
-        state
-    }
-}
-
-impl Resource for Shared {
-    fn id(&self) -> ResourceId {
-        self.lock().end.id()
-    }
-
-    fn kind(&self) -> ResourceKind {
-        ResourceKind::Count
-    }
-}
-
-/// The mark of a function that has not been dropped.
-struct Open {
-    shared: Arc<Shared>,
-    generation: u32,
-}
-
-impl Open {
-    fn new(shared: &Arc<Shared>) -> Self {
-        step(|| shared.lock().open += 1);
-        Open {
-            shared: shared.clone(),
-            generation: fork::generation(),
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        step(|| {
-            let mut state = self.shared.lock();
-            if state.generation != self.generation {
-                return;
-            }
-            state.open -= 1;
-            if state.open == 0 {
-                let wakeups = state.end.notify_all();
-                drop(state);
-                wakeups.run();
-            }
-        });
-    }
-}
-
-/// The place of a result.
-struct Slot<T> {
-    result: WordLock<Option<Result<T, Panic>>>,
-    shared: Arc<Shared>,
-}
-
-impl<T> Slot<T> {
-    fn take(&self) -> Option<Result<T, Panic>> {
-        step(|| self.result.lock().take())
-    }
-}
-
-impl<T> Drop for Slot<T> {
-    fn drop(&mut self) {
-        if let Some(Err(panic)) = self.take() {
-            let refused = step(|| {
-                let mut state = self.shared.lock();
-                match state.panic {
-                    None => state.panic.replace(panic),
-                    Some(_) => Some(panic),
-                }
-            });
-            drop(refused);
-        }
-    }
-}
-
-/// A call of a task. If it is dropped, its mark goes last.
-struct Call<F, T> {
-    function: F,
-    slot: Arc<Slot<T>>,
-    open: Open,
-}
-
-impl<F: FnOnce() -> T, T> Call<F, T> {
-    fn run(self) {
-        // The first variable is dropped last.
-        let Call {
-            open: _open,
-            slot,
-            function,
-        } = self;
-        let result = catch_unwind(AssertUnwindSafe(function)).map_err(Panic::new);
-        step(|| *slot.result.lock() = Some(result));
-        // If there is no handle any more, the result goes here.
-        drop(slot);
-    }
-}
-
 impl<'scope, 'env> Scope<'scope, 'env> {
     /// Submits `function`, as [`ThreadPool::submit`] does. It may borrow all that outlives the scope.
     ///
@@ -164,10 +43,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let slot = Arc::new(Slot {
-            result: WordLock::new(None),
-            shared: self.shared.clone(),
-        });
+        let slot = Arc::new(Slot::new(&self.shared));
         let call = Call {
             function,
             slot: slot.clone(),
@@ -218,32 +94,60 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     }
 }
 
-/// See [`ThreadPool::scope`].
-pub(crate) fn run<'env, R>(
-    pool: &'env ThreadPool,
-    inner: &Arc<Inner>,
-    body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
-) -> R {
-    let scope = Scope {
-        pool,
-        shared: Arc::new(Shared(WordLock::new(State {
-            open: 0,
-            generation: fork::generation(),
-            end: WaitQueue::new(),
-            panic: None,
-            tasks: Vec::new(),
-        }))),
-        is_own: inner.is_own(),
-        scope: PhantomData,
-        env: PhantomData,
-    };
-    let result = catch_unwind(AssertUnwindSafe(|| body(&scope)));
-    scope.wait(inner);
-    let panic = scope.shared.lock().panic.take();
-    match (result, panic) {
-        (Err(payload), _) => resume_unwind(payload),
-        (Ok(_), Some(panic)) => panic.resume(),
-        (Ok(result), None) => result,
+impl ThreadPool {
+    /// Runs `body`, which may submit tasks that borrow what is around it, and waits for these. Blocks until all have ended.
+    ///
+    /// ```
+    /// let pool = interlock::pool::ThreadPool::new(4);
+    /// let mut counts = [0; 3];
+    /// let words = ["a b", "c", "d e f"];
+    /// pool.scope(|scope| {
+    ///     for (count, text) in counts.iter_mut().zip(&words) {
+    ///         scope.submit(move || *count = text.split(' ').count()).unwrap();
+    ///     }
+    /// });
+    /// assert_eq!(counts, [2, 1, 3]);
+    /// ```
+    ///
+    /// What a task borrows must be there when the scope ends:
+    ///
+    /// ```compile_fail,E0597
+    /// let pool = interlock::pool::ThreadPool::new(4);
+    /// pool.scope(|scope| {
+    ///     let inside = String::new();
+    ///     scope.submit(|| inside.len()).unwrap();
+    /// });
+    /// ```
+    ///
+    /// A task cannot leave the scope:
+    ///
+    /// ```compile_fail,E0521
+    /// let pool = interlock::pool::ThreadPool::new(4);
+    /// let text = String::from("text");
+    /// let mut kept = None;
+    /// pool.scope(|scope| kept = Some(scope.submit(|| text.len()).unwrap()));
+    /// drop(text);
+    /// ```
+    ///
+    /// # Panics
+    /// `body` panics, or a task does whose result was not taken. Either way all tasks have ended by then.
+    pub fn scope<'env, R>(&'env self, body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
+        let inner = self.inner();
+        let scope = Scope {
+            pool: self,
+            shared: Arc::new(Shared::new()),
+            is_own: inner.is_own(),
+            scope: PhantomData,
+            env: PhantomData,
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| body(&scope)));
+        scope.wait(inner);
+        let panic = step(|| scope.shared.lock().panic.take());
+        match (result, panic) {
+            (Err(payload), _) => resume_unwind(payload),
+            (Ok(_), Some(panic)) => panic.resume(),
+            (Ok(result), None) => result,
+        }
     }
 }
 

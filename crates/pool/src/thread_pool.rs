@@ -15,7 +15,6 @@ use crate::inner::Inner;
 use crate::packet::Packet;
 use crate::panics::Panics;
 use crate::priority_buckets::DEFAULT_PRIORITY;
-use crate::scope::{self, Scope};
 use crate::submitting::Submitting;
 use crate::table::Stats;
 use crate::task::Task;
@@ -51,11 +50,19 @@ pub struct ThreadPool {
     inner: Arc<Inner>,
 }
 
-impl ThreadPool {
-    pub(crate) fn over(inner: Inner) -> Self {
+impl Builder {
+    /// The pool. Starts no thread.
+    pub fn build(self) -> ThreadPool {
         ThreadPool {
-            inner: Arc::new(inner),
+            inner: Arc::new(self.into_inner()),
         }
+    }
+}
+
+impl ThreadPool {
+    /// What the pool and its workers share.
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
     }
 
     /// A pool of at most `workers` threads; 0 for as many as there are processors. Starts no thread.
@@ -214,46 +221,6 @@ impl ThreadPool {
         }
         panics.resume();
         cancelled
-    }
-
-    /// Runs `body`, which may submit tasks that borrow what is around it, and waits for these. Blocks until all have ended.
-    ///
-    /// ```
-    /// let pool = interlock::pool::ThreadPool::new(4);
-    /// let mut counts = [0; 3];
-    /// let words = ["a b", "c", "d e f"];
-    /// pool.scope(|scope| {
-    ///     for (count, text) in counts.iter_mut().zip(&words) {
-    ///         scope.submit(move || *count = text.split(' ').count()).unwrap();
-    ///     }
-    /// });
-    /// assert_eq!(counts, [2, 1, 3]);
-    /// ```
-    ///
-    /// What a task borrows must be there when the scope ends:
-    ///
-    /// ```compile_fail,E0597
-    /// let pool = interlock::pool::ThreadPool::new(4);
-    /// pool.scope(|scope| {
-    ///     let inside = String::new();
-    ///     scope.submit(|| inside.len()).unwrap();
-    /// });
-    /// ```
-    ///
-    /// A task cannot leave the scope:
-    ///
-    /// ```compile_fail,E0521
-    /// let pool = interlock::pool::ThreadPool::new(4);
-    /// let text = String::from("text");
-    /// let mut kept = None;
-    /// pool.scope(|scope| kept = Some(scope.submit(|| text.len()).unwrap()));
-    /// drop(text);
-    /// ```
-    ///
-    /// # Panics
-    /// `body` panics, or a task does whose result was not taken. Either way all tasks have ended by then.
-    pub fn scope<'env, R>(&'env self, body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
-        scope::run(self, &self.inner, body)
     }
 
     /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker has left.

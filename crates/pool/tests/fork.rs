@@ -40,6 +40,7 @@ fn the_child_of_a_fork_has_the_pool_without_its_workers_and_tasks() {
     a_pool_at_work_can_be_forked();
     a_task_may_fork();
     a_chain_of_any_length_can_be_given_up();
+    a_scope_may_be_forked();
 }
 
 fn a_child_has_workers_of_its_own() {
@@ -150,4 +151,30 @@ fn a_chain_of_any_length_can_be_given_up() {
     may_end.set();
     busy.result().unwrap();
     assert_eq!(last.unwrap().result().unwrap(), LINKS + 2);
+}
+
+/// In the child, the scope ends without the tasks that the parent runs, and waits for those of the child.
+fn a_scope_may_be_forked() {
+    let pool = ThreadPool::new(1);
+    let may_end = Event::new();
+    let counted = Arc::new(());
+    let (its, event) = (&counted, &may_end);
+    let as_expected = pool.scope(|scope| {
+        let busy = scope.submit(|| event.wait()).unwrap();
+        while pool.stats().running == 0 {
+            std::thread::yield_now();
+        }
+        let waits = its.clone();
+        drop(scope.submit(move || drop(waits)).unwrap());
+        let as_expected = in_a_child(|| {
+            let done = AtomicBool::new(false);
+            pool.scope(|scope| drop(scope.submit(|| done.store(true, Ordering::SeqCst)).unwrap()));
+            done.load(Ordering::SeqCst) && Arc::strong_count(its) == 1
+        });
+        event.set();
+        busy.result().unwrap();
+        as_expected
+    });
+    assert!(as_expected);
+    assert_eq!(Arc::strong_count(&counted), 1);
 }

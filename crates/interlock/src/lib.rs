@@ -218,53 +218,7 @@ pub mod queue;
 
 pub mod sync;
 
-/// A pool of threads, and tasks with results.
-///
-/// Results can be waited for in any order, and for a limited time. The number of tasks that wait for a worker can be bounded:
-/// then a thread that submits more waits for room.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use interlock::Deadline;
-/// use interlock::pool::{SubmitError, ThreadPool};
-///
-/// let pool = ThreadPool::builder().workers(2).name("sums").max_pending(1000).build();
-/// let sums = pool.map(1..=100_u64, |limit| (1..=limit).sum::<u64>()).unwrap();
-/// assert_eq!(sums.map(Result::unwrap).max(), Some(5050));
-///
-/// let urgent = pool.at(-1).submit(|| 7).unwrap();
-/// let soon = Deadline::after(Duration::from_secs(10));
-/// let Ok(seven) = urgent.result_until(soon) else { panic!("it takes too long") };
-/// assert_eq!(seven.unwrap(), 7);
-///
-/// pool.join();
-/// assert!(matches!(pool.submit(|| 8), Err(SubmitError::ShutDown(_))));
-/// ```
-///
-/// Any executor can await a [`Task`](pool::Task):
-///
-/// ```
-/// use std::future::Future;
-/// use std::pin::pin;
-/// use std::task::{Context, Poll, Waker};
-///
-/// use interlock::pool::ThreadPool;
-///
-/// let pool = ThreadPool::new(1);
-/// let mut answer = pin!(async { pool.submit(|| 42).unwrap().await.unwrap() });
-/// // An executor that has nothing else to do.
-/// let answer = loop {
-///     match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-///         Poll::Ready(answer) => break answer,
-///         Poll::Pending => std::thread::yield_now(),
-///     }
-/// };
-/// assert_eq!(answer, 42);
-/// ```
-pub mod pool {
-    pub use interlock_pool::{At, Builder, Mapped, Panic, Stats, SubmitError, Task, TaskError, ThreadPool};
-}
+pub mod pool;
 
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {

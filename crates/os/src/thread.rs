@@ -73,19 +73,21 @@ fn default_stack_size() -> usize {
 }
 
 /// Starts a detached operating-system thread that runs `main` on a stack of `stack_size` bytes. 0 asks for the C
-/// library's default size.
+/// library's default size. An empty name is none.
 ///
 /// # Errors
 /// The operating system cannot start another thread.
-pub fn spawn(stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub fn spawn(name: &str, stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let stack_size = match stack_size {
         0 => default_stack_size(),
         bytes => bytes,
     };
-    std::thread::Builder::new()
-        .stack_size(stack_size)
-        .spawn(main)
-        .map(drop)
+    let mut builder = std::thread::Builder::new().stack_size(stack_size);
+    // The name that a panic's message has. A NUL ends it.
+    if let Some(name) = name.split('\0').next().filter(|name| !name.is_empty()) {
+        builder = builder.name(name.into());
+    }
+    builder.spawn(main).map(drop)
 }
 
 #[cfg(test)]
@@ -97,7 +99,7 @@ mod tests {
     fn a_spawned_thread_is_another_thread() {
         for stack_size in [0, 1 << 20] {
             let (sender, receiver) = mpsc::channel();
-            spawn(stack_size, move || sender.send(current()).unwrap()).unwrap();
+            spawn("", stack_size, move || sender.send(current()).unwrap()).unwrap();
             assert_ne!(receiver.recv().unwrap(), current());
         }
     }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Weak};
 use interlock_os::thread;
 use interlock_queue::{GetError, PutError, PutOutcome};
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
-use interlock_wait::{Deadline, Interest, RawWordLock, ThreadId, TraceEvent, fork, observes, report, spawn};
+use interlock_wait::{
+    Deadline, Interest, RawWordLock, ThreadId, TraceEvent, fork, observes, report, spawn_named,
+};
 
 use crate::core::PoolCore;
 use crate::panics::Panics;
@@ -300,7 +302,8 @@ impl Inner {
             first,
             has_begun: false,
         };
-        spawn(self.stack_size, move || worker.live()).map_err(Refusal::NoThread)
+        let name = worker.name();
+        spawn_named(&name, self.stack_size, move || worker.live()).map_err(Refusal::NoThread)
     }
 }
 
@@ -321,10 +324,15 @@ impl Worker {
         self.generation != fork::generation()
     }
 
+    fn name(&self) -> String {
+        format!("{}-{}", self.inner.name, self.token.number())
+    }
+
     /// Runs from the start of the thread to its end.
     fn live(mut self) {
         let inner = self.inner.clone();
-        thread::set_name(&format!("{}-{}", inner.name, self.token.number()));
+        // The kernel keeps less of a name: it is cut between two characters.
+        thread::set_name(&self.name());
         if observes(Interest::Waits) {
             let me = ThreadId::current();
             fork::fork_guarded(|| inner.core.show_worker());

@@ -6,9 +6,12 @@
 //! - [`ReorderBuffer`] puts results that come in any order in line.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
-#![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(not(loom))]
+mod builder;
+#[cfg(not(loom))]
+mod cancel_token;
 mod core;
 mod delay_queue;
 #[cfg(not(loom))]
@@ -25,7 +28,13 @@ mod packet;
 mod panics;
 mod priority_buckets;
 mod reorder_buffer;
+#[cfg(not(loom))]
+mod scope;
+#[cfg(not(loom))]
+mod scope_state;
 mod step;
+#[cfg(not(loom))]
+mod submitting;
 mod table;
 #[cfg(not(loom))]
 mod task;
@@ -36,19 +45,27 @@ mod thread_pool;
 mod work_queue;
 mod workers;
 
+#[cfg(not(loom))]
+pub use builder::Builder;
+#[cfg(not(loom))]
+pub use cancel_token::CancelToken;
 pub use core::{PoolCore, Retired};
 pub use delay_queue::{DelayQueue, Ticket};
 pub use listeners::Watch;
 #[cfg(not(loom))]
-pub use mapped::Mapped;
+pub use mapped::{MapError, Mapped, MappedUnordered};
 pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
 pub use priority_buckets::DEFAULT_PRIORITY;
 pub use reorder_buffer::{Left, ReorderBuffer};
+#[cfg(not(loom))]
+pub use scope::{Scope, ScopedTask};
+#[cfg(not(loom))]
+pub use submitting::Submitting;
 pub use table::Stats;
 #[cfg(not(loom))]
 pub use task::Task;
 #[cfg(not(loom))]
 pub use task_error::{JoinError, Panic, SubmitError, TaskError};
 #[cfg(not(loom))]
-pub use thread_pool::{At, Builder, ThreadPool};
+pub use thread_pool::{At, ThreadPool};
 pub use workers::{Growth, Runner, Running, Started, WorkerToken};

@@ -1,54 +1,435 @@
-//! The results of one function for many arguments, in their order.
+//! Calls of one function for many items, on the workers of a pool, and their results.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::iter::{Fuse, from_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use interlock_queue::FifoQueue;
 
 use crate::panics::Panics;
+use crate::step::step;
 use crate::task::Task;
-use crate::task_error::TaskError;
+use crate::task_error::{Panic, SubmitError, TaskError};
+use crate::thread_pool::ThreadPool;
 
-/// The results of [`ThreadPool::map`](crate::ThreadPool::map), in the order of the arguments. Each step blocks until the
-/// next result has come.
-///
-/// Dropping it cancels what no worker has begun with.
-#[derive(Debug)]
-#[must_use = "dropping it cancels what no worker has begun with"]
-pub struct Mapped<T: Send + 'static> {
-    tasks: VecDeque<Task<T>>,
+/// How many calls are submitted ahead, for each worker.
+const AHEAD: usize = 64;
+
+/// The calls of a function for items, submitted as room is made for them.
+struct Calls<'a, I: Iterator, F> {
+    pool: &'a ThreadPool,
+    items: Fuse<I>,
+    function: Arc<F>,
+    /// Why no further call can be submitted. The readers get it at the end.
+    refusal: Option<SubmitError<()>>,
 }
 
-impl<T: Send + 'static> Mapped<T> {
-    pub(crate) fn new() -> Self {
-        Mapped {
-            tasks: VecDeque::new(),
+impl<'a, I: Iterator, F> Calls<'a, I, F> {
+    fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
+        Calls {
+            pool,
+            items: items.fuse(),
+            function: Arc::new(function),
+            refusal: None,
         }
     }
 
-    pub(crate) fn push(&mut self, task: Task<T>) {
-        self.tasks.push_back(task);
+    fn most(&self) -> usize {
+        self.pool.limit().saturating_mul(AHEAD)
+    }
+
+    /// Submits the call for the next item, if there is one. Blocks as `submit` does.
+    fn submit<T, C>(&mut self, call: impl FnOnce(Arc<F>, I::Item) -> C) -> Option<Task<T>>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        if self.refusal.is_some() {
+            return None;
+        }
+        let item = self.items.next()?;
+        match self.pool.submit(call(self.function.clone(), item)) {
+            Ok(task) => Some(task),
+            Err(error) => {
+                self.refusal = Some(error.map(drop));
+                None
+            }
+        }
+    }
+
+    /// The error of the call that could not be submitted. There is none after it.
+    fn end<T>(&mut self) -> Option<Result<T, TaskError>> {
+        let refusal = self.refusal.take()?;
+        Some(Err(TaskError::NotSubmitted(refusal)))
     }
 }
 
-impl<T: Send + 'static> Iterator for Mapped<T> {
+/// The results of [`ThreadPool::map`], in the order of the items.
+///
+/// Each step blocks until the next result has come. Dropping it cancels what no worker has begun with. If a call cannot be
+/// submitted, because the pool was shut down, the last result says so.
+#[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
+pub struct Mapped<'a, I: Iterator, F, T> {
+    calls: Calls<'a, I, F>,
+    tasks: VecDeque<Task<T>>,
+    has_ended: bool,
+}
+
+impl<'a, I: Iterator, F, T> Mapped<'a, I, F, T> {
+    pub(crate) fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
+        Mapped {
+            calls: Calls::new(pool, items, function),
+            tasks: VecDeque::new(),
+            has_ended: false,
+        }
+    }
+}
+
+impl<I, F, T> Iterator for Mapped<'_, I, F, T>
+where
+    I: Iterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
     type Item = Result<T, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.tasks.pop_front().map(Task::result)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.tasks.len(), Some(self.tasks.len()))
+        while !self.has_ended && self.tasks.len() < self.calls.most() {
+            match self.calls.submit(|function, item| move || function(item)) {
+                Some(task) => self.tasks.push_back(task),
+                None => self.has_ended = true,
+            }
+        }
+        match self.tasks.pop_front() {
+            Some(task) => Some(task.result()),
+            None => self.calls.end(),
+        }
     }
 }
 
-impl<T: Send + 'static> ExactSizeIterator for Mapped<T> {}
-
-impl<T: Send + 'static> Drop for Mapped<T> {
+impl<I: Iterator, F, T> Drop for Mapped<'_, I, F, T> {
     fn drop(&mut self) {
-        let mut panics = Panics::NONE;
-        for task in self.tasks.drain(..) {
-            panics.catch(|| task.cancel());
-            panics.catch(|| drop(task));
+        cancel_all(&mut self.tasks);
+    }
+}
+
+/// Cancels tasks, all of them whatever panics.
+fn cancel_all<T>(tasks: &mut VecDeque<Task<T>>) {
+    let mut panics = Panics::NONE;
+    for task in tasks.drain(..) {
+        panics.catch(|| task.cancel());
+        panics.catch(|| drop(task));
+    }
+    panics.resume();
+}
+
+/// The results of [`ThreadPool::map_unordered`], as they come.
+///
+/// Each step blocks until a result has come. Dropping it cancels what no worker has begun with. If a call cannot be submitted,
+/// because the pool was shut down, the last result says so.
+#[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
+pub struct MappedUnordered<'a, I: Iterator, F, T> {
+    calls: Calls<'a, I, F>,
+    results: Arc<Results<T>>,
+    /// Those whose results have not been taken, and perhaps some that are done.
+    tasks: VecDeque<Task<()>>,
+    /// How many calls were submitted. Their numbers are smaller.
+    submitted: usize,
+    /// How many results have yet to be taken.
+    coming: usize,
+    has_ended: bool,
+}
+
+impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
+    pub(crate) fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
+        MappedUnordered {
+            calls: Calls::new(pool, items, function),
+            results: Arc::new(FifoQueue::new(0)),
+            tasks: VecDeque::new(),
+            submitted: 0,
+            coming: 0,
+            has_ended: false,
         }
-        panics.resume();
+    }
+}
+
+/// Results with the numbers of their calls.
+type Results<T> = FifoQueue<(usize, Result<T, TaskError>)>;
+
+/// Puts the result of a call into the queue: at the latest when it is dropped, because the call was cancelled.
+struct Sender<T> {
+    results: Arc<Results<T>>,
+    number: usize,
+    has_sent: bool,
+}
+
+impl<T> Sender<T> {
+    fn send(mut self, result: Result<T, TaskError>) {
+        self.put(result);
+    }
+
+    fn put(&mut self, result: Result<T, TaskError>) {
+        self.has_sent = true;
+        // The queue is never full and never shut down.
+        let _ = step(|| self.results.try_put((self.number, result)));
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if !self.has_sent {
+            self.put(Err(TaskError::Cancelled));
+        }
+    }
+}
+
+impl<I, F, T> MappedUnordered<'_, I, F, T>
+where
+    I: Iterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    /// Submits the next call, if there is one.
+    fn submit(&mut self) {
+        let (results, number) = (&self.results, self.submitted);
+        let task = self.calls.submit(|function, item| {
+            let sender = Sender {
+                results: results.clone(),
+                number,
+                has_sent: false,
+            };
+            move || {
+                // What a panic left half done is the program's: its next calls may see it, as with any pool.
+                let result = catch_unwind(AssertUnwindSafe(|| function(item)));
+                sender.send(result.map_err(|payload| TaskError::Panicked(Panic::new(payload))));
+            }
+        });
+        match task {
+            Some(task) => {
+                self.tasks.push_back(task);
+                self.submitted += 1;
+                self.coming += 1;
+            }
+            None => self.has_ended = true,
+        }
+    }
+
+    /// Waits for a result, of whichever call. Blocks until one has come.
+    fn receive(&mut self) -> Result<(usize, Result<T, TaskError>), TaskError> {
+        if let Ok(result) = step(|| self.results.try_get()) {
+            return Ok(result);
+        }
+        while self.tasks.front().is_some_and(Task::is_done) {
+            self.tasks.pop_front();
+        }
+        // A worker of this pool might be the only one that could run it.
+        self.tasks.front().map_or(Ok(()), Task::help)?;
+        // The queue is never shut down, so only an observer ends the wait early.
+        self.results.get().map_err(|_| TaskError::Refused)
+    }
+}
+
+impl<I, F, T> Iterator for MappedUnordered<'_, I, F, T>
+where
+    I: Iterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    type Item = Result<T, TaskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.has_ended && self.coming < self.calls.most() {
+            self.submit();
+        }
+        while self.coming > 0 {
+            match self.receive() {
+                // A call that could not be submitted has a number that no submitted one has.
+                Ok((number, _)) if number == self.submitted => {}
+                Ok((_, result)) => {
+                    self.coming -= 1;
+                    return Some(result);
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        self.calls.end()
+    }
+}
+
+impl<I: Iterator, F, T> Drop for MappedUnordered<'_, I, F, T> {
+    fn drop(&mut self) {
+        cancel_all(&mut self.tasks);
+    }
+}
+
+/// See [`ThreadPool::map_chunked`].
+pub(crate) fn chunked<'a, I, T, F>(
+    pool: &'a ThreadPool,
+    size: usize,
+    mut items: I,
+    function: F,
+) -> impl Iterator<Item = Result<T, TaskError>> + use<'a, I, T, F>
+where
+    I: Iterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    let chunks = from_fn(move || {
+        let chunk: Vec<_> = items.by_ref().take(size).collect();
+        Some(chunk).filter(|chunk| !chunk.is_empty())
+    });
+    let call = move |item| {
+        let result = catch_unwind(AssertUnwindSafe(|| function(item)));
+        result.map_err(|payload| TaskError::Panicked(Panic::new(payload)))
+    };
+    let results = Mapped::new(pool, chunks, move |chunk: Vec<_>| {
+        chunk.into_iter().map(&call).collect::<Vec<_>>()
+    });
+    results.flat_map(|chunk| chunk.unwrap_or_else(|error| vec![Err(error)]))
+}
+
+impl ThreadPool {
+    /// Calls `function` for each item, on the workers. Returns an iterator over the results, in the order of the items.
+    ///
+    /// It is lazy: it takes items, and submits calls, as its results are taken, some calls for each worker ahead. So `items`
+    /// may be endless. Each step blocks until the next result has come.
+    ///
+    /// ```
+    /// let pool = interlock::pool::ThreadPool::new(4);
+    /// let squares = pool.map(1_u64.., |number| number * number);
+    /// assert!(squares.map(Result::unwrap).take(5).eq([1, 4, 9, 16, 25]));
+    /// ```
+    pub fn map<I, T, F>(&self, items: I, function: F) -> Mapped<'_, I::IntoIter, F, T>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        Mapped::new(self, items.into_iter(), function)
+    }
+
+    /// As [`ThreadPool::map`], but yields the results as they come.
+    ///
+    /// ```
+    /// let pool = interlock::pool::ThreadPool::new(4);
+    /// let mut squares: Vec<_> = pool.map_unordered(1..=5, |n| n * n).map(Result::unwrap).collect();
+    /// squares.sort();
+    /// assert_eq!(squares, [1, 4, 9, 16, 25]);
+    /// ```
+    pub fn map_unordered<I, T, F>(&self, items: I, function: F) -> MappedUnordered<'_, I::IntoIter, F, T>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        MappedUnordered::new(self, items.into_iter(), function)
+    }
+
+    /// As [`ThreadPool::map`], but one task calls `function` for `size` items, one after the other. For calls that take less
+    /// time than a task costs (about a microsecond).
+    ///
+    /// If a call panics, its result is the error; the others of its task are made all the same. If a task was not run, there
+    /// is one error for all its calls.
+    ///
+    /// ```
+    /// let pool = interlock::pool::ThreadPool::new(4);
+    /// let squares = pool.map_chunked(1_000, 0..100_000_u64, |number| number * number);
+    /// assert_eq!(squares.map(Result::unwrap).sum::<u64>(), 333_328_333_350_000);
+    /// ```
+    ///
+    /// # Panics
+    /// `size` is 0.
+    pub fn map_chunked<'a, I, T, F>(
+        &'a self,
+        size: usize,
+        items: I,
+        function: F,
+    ) -> impl Iterator<Item = Result<T, TaskError>> + use<'a, I, T, F>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        assert!(size > 0, "a chunk has at least one item");
+        chunked(self, size, items.into_iter(), function)
+    }
+
+    /// Calls `function`, which may fail, for each item, on the workers. Blocks until all calls have succeeded, or one has
+    /// failed. Returns the results in the order of the items.
+    ///
+    /// The first error in this order ends it: it takes no more items, cancels the calls that no worker has begun with, and
+    /// does not wait for those that run.
+    ///
+    /// ```
+    /// use interlock::pool::{MapError, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(4);
+    /// let numbers = pool.try_map(["1", "2"], str::parse::<u32>);
+    /// assert_eq!(numbers.unwrap(), [1, 2]);
+    /// let numbers = pool.try_map(["1", "two", "3"], str::parse::<u32>);
+    /// assert!(matches!(numbers, Err(MapError::Failed(_))));
+    /// ```
+    ///
+    /// # Errors
+    /// A call failed, or panicked, or could not be submitted.
+    pub fn try_map<I, T, E, F>(&self, items: I, function: F) -> Result<Vec<T>, MapError<E>>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        F: Fn(I::Item) -> Result<T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.map(items, function)
+            .map(|result| match result {
+                Ok(result) => result.map_err(MapError::Failed),
+                Err(error) => Err(MapError::Task(error)),
+            })
+            .collect()
+    }
+}
+
+/// Why [`ThreadPool::try_map`] ended early.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MapError<E> {
+    /// A call returned this error.
+    Failed(E),
+    /// A call has no result.
+    Task(TaskError),
+}
+
+impl<E: fmt::Display> fmt::Display for MapError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MapError::Failed(error) => write!(f, "a call failed: {error}"),
+            MapError::Task(error) => write!(f, "a call has no result: {error}"),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for MapError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            MapError::Failed(error) => Some(error),
+            MapError::Task(error) => Some(error),
+        }
+    }
+}
+
+impl<I: Iterator, F, T> fmt::Debug for Mapped<'_, I, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapped")
+            .field("ahead", &self.tasks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<I: Iterator, F, T> fmt::Debug for MappedUnordered<'_, I, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MappedUnordered")
+            .field("ahead", &self.coming)
+            .finish_non_exhaustive()
     }
 }

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
-use interlock_wait::{Deadline, WaitContext, WordLock};
+use interlock_wait::{Deadline, TimedOut, WaitContext, WordLock};
 
+use crate::cancel_token::CancelToken;
 use crate::inner::{Home, NotHelped};
 use crate::outcome::Waited;
 use crate::packet::{Ends, Help, Packet};
@@ -24,7 +27,7 @@ use crate::task_error::TaskError;
 /// The result is moved out: to one caller of [`Task::result`], to one continuation, or to an `await`.
 ///
 /// ```
-/// use interlock_pool::ThreadPool;
+/// use interlock::pool::ThreadPool;
 ///
 /// let pool = ThreadPool::new(2);
 /// let six = pool.submit(|| 2 * 3).unwrap();
@@ -44,6 +47,8 @@ struct Extras {
     root: Option<Arc<dyn Help>>,
     /// The waker of the last poll, once there was one.
     waker: Option<Arc<WordLock<Option<Waker>>>>,
+    /// What a running task looks at.
+    token: Option<CancelToken>,
 }
 
 impl<T: Send + 'static> Task<T> {
@@ -52,6 +57,17 @@ impl<T: Send + 'static> Task<T> {
             ends: packet,
             extras: None,
         }
+    }
+
+    /// The side of its packet that a handle sees.
+    pub(crate) fn ends(&self) -> Arc<dyn Ends<T>> {
+        self.ends.clone()
+    }
+
+    /// The task whose function looks at `token`.
+    pub(crate) fn with_token(mut self, token: CancelToken) -> Self {
+        self.extras.get_or_insert_default().token = Some(token);
+        self
     }
 
     /// Waits for the result. Blocks until the task is done or cancelled.
@@ -85,31 +101,74 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// Waits for the result. Blocks until the task is done or cancelled, or until `deadline`: then the task comes back.
+    /// As [`Task::result`], if the task is done or cancelled. Never blocks.
     ///
     /// # Errors
     /// The outer error is the task itself, which is not done. The inner error is that of [`Task::result`].
-    pub fn result_until(self, deadline: Deadline) -> Result<Result<T, TaskError>, Self> {
-        if self.wait_until(deadline) {
-            Ok(self.result())
-        } else {
-            Err(self)
+    pub fn try_result(self) -> Result<Result<T, TaskError>, Self> {
+        self.result_until(Deadline::PASSED)
+    }
+
+    /// As [`Task::result`], but blocks for `timeout` at most: then the task comes back.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use interlock::pool::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let mut slow = pool.submit(|| 7).unwrap();
+    /// let seven = loop {
+    ///     match slow.result_timeout(Duration::from_millis(10)) {
+    ///         Ok(result) => break result.unwrap(),
+    ///         Err(unfinished) => slow = unfinished,
+    ///     }
+    /// };
+    /// assert_eq!(seven, 7);
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Task::try_result`].
+    pub fn result_timeout(self, timeout: Duration) -> Result<Result<T, TaskError>, Self> {
+        self.result_until(Deadline::after(timeout))
+    }
+
+    /// As [`Task::result`], but blocks until `deadline` at most: then the task comes back.
+    ///
+    /// # Errors
+    /// Those of [`Task::try_result`].
+    pub fn result_deadline(self, deadline: Instant) -> Result<Result<T, TaskError>, Self> {
+        self.result_until(deadline.into())
+    }
+
+    fn result_until(self, deadline: Deadline) -> Result<Result<T, TaskError>, Self> {
+        match self.wait_until(deadline) {
+            Ok(()) => Ok(self.result()),
+            Err(TimedOut { .. }) => Err(self),
         }
     }
 
-    /// Waits until the task is done or cancelled. Blocks until then, or until `deadline`. Returns whether it is.
-    pub fn wait_until(&self, deadline: Deadline) -> bool {
-        self.wait_with(&mut WaitContext::until(deadline)) == Waited::Done
+    /// Waits until the task is done or cancelled. Blocks until then, for `timeout` at most.
+    ///
+    /// # Errors
+    /// It was not by then.
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.wait_until(Deadline::after(timeout))
     }
 
-    /// Runs the task, or the one that it continues, if only the calling worker could.
-    fn help(&self) -> Result<(), TaskError> {
-        if !is_worker() || self.is_done() {
-            return Ok(());
+    /// Waits until the task is done or cancelled. Blocks until then, until `deadline` at most.
+    ///
+    /// # Errors
+    /// It was not by then.
+    pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
+        self.wait_until(deadline.into())
+    }
+
+    fn wait_until(&self, deadline: Deadline) -> Result<(), TimedOut> {
+        match self.wait_with(&mut WaitContext::until(deadline)) {
+            Waited::Done => Ok(()),
+            _ => Err(TimedOut::ERROR),
         }
-        let root = self.extras.as_ref().and_then(|extras| extras.root.as_ref());
-        let helped = root.map_or_else(|| self.ends.help(), |root| root.help());
-        helped.map_err(|NotHelped| TaskError::TooDeep)
     }
 
     fn wait_with(&self, context: &mut WaitContext<'_>) -> Waited {
@@ -119,20 +178,6 @@ impl<T: Send + 'static> Task<T> {
         } else {
             end.outcome.wait_with(context)
         }
-    }
-
-    /// Whether there is a result at this moment, or there will never be one. Never blocks.
-    pub fn is_done(&self) -> bool {
-        self.ends.end().is_foreign() || self.ends.end().is_done()
-    }
-
-    /// Cancels the task if no worker has begun with it: drops its function at once, and wakes the waiters. Returns whether it
-    /// is cancelled. Never blocks; a continuation runs on the calling thread.
-    ///
-    /// # Panics
-    /// Dropping the function panics, or a waker does. By then everything else has been done.
-    pub fn cancel(&self) -> bool {
-        self.ends.cancel()
     }
 
     /// Calls `continuation` with the result when the task is done. Returns a task for the result of `continuation`. Never
@@ -153,12 +198,48 @@ impl<T: Send + 'static> Task<T> {
         let mut extras = self.extras.unwrap_or_default();
         extras.root.get_or_insert(self.ends);
         extras.waker = None;
+        extras.token = None;
         Task {
             ends: packet,
             extras: Some(extras),
         }
     }
 }
+
+impl<T> Task<T> {
+    /// Whether there is a result at this moment, or there will never be one. Never blocks.
+    pub fn is_done(&self) -> bool {
+        self.ends.end().is_foreign() || self.ends.end().is_done()
+    }
+
+    /// Cancels the task if no worker has begun with it: drops its function at once, and wakes the waiters. Returns whether it
+    /// is cancelled. Never blocks; a continuation runs on the calling thread.
+    ///
+    /// A running task that was submitted with a [`CancelToken`] is asked to stop by it.
+    ///
+    /// # Panics
+    /// Dropping the function panics, or a waker does. By then everything else has been done.
+    pub fn cancel(&self) -> bool {
+        let is_cancelled = self.ends.cancel();
+        if let Some(token) = self.extras.as_ref().and_then(|extras| extras.token.as_ref()) {
+            token.cancel();
+        }
+        is_cancelled
+    }
+
+    /// Runs the task, or the one that it continues, if only the calling worker could.
+    pub(crate) fn help(&self) -> Result<(), TaskError> {
+        if !is_worker() || self.is_done() {
+            return Ok(());
+        }
+        let root = self.extras.as_ref().and_then(|extras| extras.root.as_ref());
+        let helped = root.map_or_else(|| self.ends.help(), |root| root.help());
+        helped.map_err(|NotHelped| TaskError::TooDeep)
+    }
+}
+
+impl<T> UnwindSafe for Task<T> {}
+impl<T> RefUnwindSafe for Task<T> {}
 
 impl<T: Send + 'static> Future for Task<T> {
     type Output = Result<T, TaskError>;

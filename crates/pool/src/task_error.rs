@@ -1,12 +1,25 @@
 //! The errors of tasks: why a pool did not accept one, and why one has no result.
 
 use std::any::Any;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::{error, fmt, io};
 
 use interlock_wait::WordLock;
 
 /// Why a task has no result.
+///
+/// ```
+/// use std::error::Error;
+///
+/// use interlock::pool::{TaskError, ThreadPool};
+///
+/// let pool = ThreadPool::new(1);
+/// let error = pool.submit(|| "7a".parse::<u32>().unwrap()).unwrap().result().unwrap_err();
+/// assert!(matches!(error, TaskError::Panicked(_)));
+/// assert!(error.source().unwrap().to_string().contains("InvalidDigit"));
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum TaskError {
     /// It was cancelled before a worker began with it.
     Cancelled,
@@ -16,8 +29,10 @@ pub enum TaskError {
     Forked,
     /// Its result was taken before, by awaiting it.
     Taken,
-    /// An observer refused the wait for it. The task goes on.
+    /// An observer of the program refused the wait for it. The task goes on.
     Refused,
+    /// It was not submitted: for a call of a map whose pool was shut down meanwhile, or cannot start a thread.
+    NotSubmitted(SubmitError<()>),
     /// The calling worker runs too many tasks, one within the other, each of which waits for the next. The task goes on.
     TooDeep,
 }
@@ -30,6 +45,7 @@ impl fmt::Display for TaskError {
             TaskError::Forked => f.write_str("the task is run by the process that this one was forked from"),
             TaskError::Taken => f.write_str("the result of the task was taken before"),
             TaskError::Refused => f.write_str("an observer refused the wait for the task"),
+            TaskError::NotSubmitted(error) => write!(f, "the task was not submitted: {error}"),
             TaskError::TooDeep => {
                 f.write_str("tasks that wait for tasks of their own pool are nested too deep")
             }
@@ -37,9 +53,29 @@ impl fmt::Display for TaskError {
     }
 }
 
-impl error::Error for TaskError {}
+impl error::Error for TaskError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            TaskError::Panicked(panic) => Some(panic),
+            TaskError::NotSubmitted(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
-/// The panic of a task.
+impl TaskError {
+    /// Whether the task was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, TaskError::Cancelled)
+    }
+
+    /// Whether the task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self, TaskError::Panicked(_))
+    }
+}
+
+/// The panic of a task. As an error it has the message of the panic.
 pub struct Panic(Box<Parts>);
 
 /// Apart, because there are many tasks, and few of them panic.
@@ -79,6 +115,17 @@ impl Panic {
     }
 }
 
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl error::Error for Panic {}
+
+impl UnwindSafe for Panic {}
+impl RefUnwindSafe for Panic {}
+
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Panic").field(&self.message()).finish()
@@ -109,9 +156,18 @@ impl fmt::Display for JoinError {
 
 impl error::Error for JoinError {}
 
+impl JoinError {
+    /// Whether the time was too short.
+    pub fn is_timed_out(self) -> bool {
+        self == JoinError::TimedOut
+    }
+}
+
 /// Why a pool did not accept a task. The function comes back.
+#[non_exhaustive]
 pub enum SubmitError<F> {
-    /// As many tasks wait as the limit allows ([`Builder::max_pending`](crate::Builder::max_pending)).
+    /// As many tasks wait as the limit allows ([`Builder::max_pending`](crate::Builder::max_pending)), and there was no time to
+    /// wait longer.
     Full(F),
     /// The pool was shut down.
     ShutDown(F),
@@ -120,6 +176,16 @@ pub enum SubmitError<F> {
 }
 
 impl<F> SubmitError<F> {
+    /// Whether there was no room for the task in time.
+    pub fn is_full(&self) -> bool {
+        matches!(self, SubmitError::Full(_))
+    }
+
+    /// Whether the pool was shut down.
+    pub fn is_shut_down(&self) -> bool {
+        matches!(self, SubmitError::ShutDown(_))
+    }
+
     /// The function.
     pub fn into_inner(self) -> F {
         match self {
@@ -162,4 +228,11 @@ impl<F> fmt::Debug for SubmitError<F> {
     }
 }
 
-impl<F> error::Error for SubmitError<F> {}
+impl<F> error::Error for SubmitError<F> {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            SubmitError::NoThread(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}

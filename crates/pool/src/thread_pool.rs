@@ -3,16 +3,19 @@
 //! Its claims are in `PROTOCOL.md` beside this crate.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use interlock_os::thread;
 use interlock_wait::{Deadline, WaitContext};
 
+use crate::builder::Builder;
+use crate::cancel_token::CancelToken;
 use crate::inner::Inner;
-use crate::mapped::Mapped;
 use crate::packet::Packet;
 use crate::panics::Panics;
 use crate::priority_buckets::DEFAULT_PRIORITY;
+use crate::submitting::Submitting;
 use crate::table::Stats;
 use crate::task::Task;
 use crate::task_error::{JoinError, SubmitError};
@@ -34,67 +37,34 @@ use crate::task_error::{JoinError, SubmitError};
 /// thread of the program is in a call to the pool (see [`fork`](interlock_wait::fork)).
 ///
 /// ```
-/// use interlock_pool::ThreadPool;
+/// use interlock::pool::ThreadPool;
 ///
 /// let pool = ThreadPool::new(4);
 /// let length = pool.submit(|| "a task".len()).unwrap();
 /// assert_eq!(length.result().unwrap(), 6);
 ///
-/// let squares = pool.map(1..=5, |number| number * number).unwrap();
+/// let squares = pool.map(1..=5, |number| number * number);
 /// assert!(squares.map(Result::unwrap).eq([1, 4, 9, 16, 25]));
 /// ```
 pub struct ThreadPool {
     inner: Arc<Inner>,
 }
 
-/// The settings of a new [`ThreadPool`]: see [`ThreadPool::builder`].
-#[derive(Clone, Debug)]
-pub struct Builder {
-    workers: usize,
-    name: String,
-    stack_size: usize,
-    max_pending: usize,
-}
-
 impl Builder {
-    /// The most workers. 0, the default, for as many as there are processors.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
-        self
-    }
-
-    /// The prefix of the names of the workers' threads, as the tools of the operating system show them: up to 15 bytes with a
-    /// hyphen and a number. The default is "worker".
-    pub fn name(mut self, prefix: impl Into<String>) -> Self {
-        self.name = prefix.into();
-        self
-    }
-
-    /// The stack size of the workers' threads in bytes. 0, the default, for the system's default.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_size = bytes;
-        self
-    }
-
-    /// The most tasks that wait for a worker. A thread that submits more waits for room. 0, the default, for any number.
-    pub fn max_pending(mut self, tasks: usize) -> Self {
-        self.max_pending = tasks;
-        self
-    }
-
     /// The pool. Starts no thread.
     pub fn build(self) -> ThreadPool {
-        let limit = match self.workers {
-            0 => thread::processors(),
-            workers => workers,
-        };
         ThreadPool {
-            inner: Arc::new(Inner::new(limit, self.name, self.stack_size, self.max_pending)),
+            inner: Arc::new(self.into_inner()),
         }
     }
 }
 
 impl ThreadPool {
+    /// What the pool and its workers share.
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
     /// A pool of at most `workers` threads; 0 for as many as there are processors. Starts no thread.
     pub fn new(workers: usize) -> Self {
         Self::builder().workers(workers).build()
@@ -103,7 +73,7 @@ impl ThreadPool {
     /// The settings of a pool, to change before it is made.
     ///
     /// ```
-    /// use interlock_pool::{SubmitError, ThreadPool};
+    /// use interlock::pool::{SubmitError, ThreadPool};
     ///
     /// let pool = ThreadPool::builder().workers(1).name("parser").max_pending(100).build();
     /// let task = pool.submit(|| 1).unwrap();
@@ -112,12 +82,7 @@ impl ThreadPool {
     /// assert_eq!(task.result().unwrap(), 1, "it was submitted before");
     /// ```
     pub fn builder() -> Builder {
-        Builder {
-            workers: 0,
-            name: "worker".into(),
-            stack_size: 0,
-            max_pending: 0,
-        }
+        Builder::new()
     }
 
     /// Submits `function`, which a worker calls. Blocks while as many tasks wait as [`Builder::max_pending`] allows, until a
@@ -147,10 +112,34 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).try_submit(function)
     }
 
+    /// As [`ThreadPool::submit`], but blocks for `timeout` at most.
+    ///
+    /// # Errors
+    /// There was no room for that long; the pool was shut down, or could not start its first worker.
+    pub fn submit_timeout<T, F>(&self, timeout: Duration, function: F) -> Result<Task<T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.at(DEFAULT_PRIORITY).submit_timeout(timeout, function)
+    }
+
+    /// As [`ThreadPool::submit`], but blocks until `deadline` at most.
+    ///
+    /// # Errors
+    /// Those of [`ThreadPool::submit_timeout`].
+    pub fn submit_deadline<T, F>(&self, deadline: Instant, function: F) -> Result<Task<T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.at(DEFAULT_PRIORITY).submit_deadline(deadline, function)
+    }
+
     /// The same pool, for tasks with a priority. The smallest number is taken first; the default is 0.
     ///
     /// ```
-    /// let pool = interlock_pool::ThreadPool::new(1);
+    /// let pool = interlock::pool::ThreadPool::new(1);
     /// let urgent = pool.at(-1).submit(|| "before all that waits").unwrap();
     /// assert!(urgent.result().is_ok());
     /// ```
@@ -158,25 +147,60 @@ impl ThreadPool {
         At { pool: self, priority }
     }
 
-    /// Submits a call of `function` for each item. Returns the results in the order of the items. Blocks where
-    /// [`ThreadPool::submit`] does, so `items` must be finite.
+    /// Submits `function`, which can look whether it should stop: [`Task::cancel`] of a task that is running cancels its token.
+    /// Blocks as [`ThreadPool::submit`] does.
+    ///
+    /// ```
+    /// use interlock::pool::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new(1);
+    /// let counts = pool.submit_cancellable(|token| (0_u64..).take_while(|_| !token.is_cancelled()).count()).unwrap();
+    /// while pool.stats().running == 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// assert!(!counts.cancel(), "it runs, so it is not cancelled: it is asked to stop");
+    /// assert!(counts.result().is_ok());
+    /// ```
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`]. The calls that were submitted are cancelled.
-    pub fn map<I, T, F>(&self, items: I, function: F) -> Result<Mapped<T>, SubmitError<()>>
+    /// Those of [`ThreadPool::submit`], without the function.
+    pub fn submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<()>>
     where
-        I: IntoIterator<Item: Send + 'static>,
-        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        F: FnOnce(&CancelToken) -> T + Send + 'static,
         T: Send + 'static,
     {
-        let function = Arc::new(function);
-        let mut mapped = Mapped::new();
-        for item in items {
-            let function = function.clone();
-            let task = self.submit(move || function(item));
-            mapped.push(task.map_err(|error| error.map(drop))?);
-        }
-        Ok(mapped)
+        let token = CancelToken::new();
+        let its = token.clone();
+        let task = self.submit(move || function(&its));
+        task.map(|task| task.with_token(token))
+            .map_err(|error| error.map(drop))
+    }
+
+    /// Submits `function`, from an async task: waits for room without blocking. Dropping the future before it is ready drops
+    /// the function.
+    ///
+    /// ```
+    /// use std::pin::pin;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// use interlock::pool::ThreadPool;
+    ///
+    /// let pool = ThreadPool::builder().workers(1).max_pending(1).build();
+    /// let submitting = pin!(pool.submit_async(|| 7));
+    /// let Poll::Ready(Ok(task)) = submitting.poll(&mut Context::from_waker(Waker::noop())) else {
+    ///     panic!("there is room")
+    /// };
+    /// assert_eq!(task.result().unwrap(), 7);
+    /// ```
+    ///
+    /// # Errors
+    /// The pool was shut down, or could not start its first worker.
+    pub fn submit_async<T, F>(&self, function: F) -> Submitting<'_, T, F>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.at(DEFAULT_PRIORITY).submit_async(function)
     }
 
     /// Accepts no more tasks. Those that wait are still run, and then the workers end. Never blocks.
@@ -207,12 +231,28 @@ impl ThreadPool {
         self.join_with(&mut WaitContext::uninterruptible())
     }
 
-    /// As [`ThreadPool::join`], but blocks until `deadline` at most.
+    /// As [`ThreadPool::join`], if the pool has ended. Never blocks.
+    ///
+    /// # Errors
+    /// Those of [`ThreadPool::join_timeout`].
+    pub fn try_join(&self) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::until(Deadline::PASSED))
+    }
+
+    /// As [`ThreadPool::join`], but blocks for `timeout` at most.
     ///
     /// # Errors
     /// The pool had not ended by then; or a task of the pool calls this, or an observer refused the wait.
-    pub fn join_until(&self, deadline: Deadline) -> Result<(), JoinError> {
-        self.join_with(&mut WaitContext::until(deadline))
+    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::until(Deadline::after(timeout)))
+    }
+
+    /// As [`ThreadPool::join`], but blocks until `deadline` at most.
+    ///
+    /// # Errors
+    /// Those of [`ThreadPool::join_timeout`].
+    pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::until(deadline.into()))
     }
 
     fn join_with(&self, context: &mut WaitContext<'_>) -> Result<(), JoinError> {
@@ -234,6 +274,10 @@ impl ThreadPool {
         self.inner.stats()
     }
 
+    pub(crate) fn limit(&self) -> usize {
+        self.inner.limit
+    }
+
     fn put<T, F>(&self, priority: i64, function: F, deadline: Deadline) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -250,6 +294,9 @@ impl ThreadPool {
         }
     }
 }
+
+impl UnwindSafe for ThreadPool {}
+impl RefUnwindSafe for ThreadPool {}
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
@@ -273,7 +320,7 @@ pub struct At<'a> {
     priority: i64,
 }
 
-impl At<'_> {
+impl<'a> At<'a> {
     /// As [`ThreadPool::submit`], which says when this blocks.
     ///
     /// # Errors
@@ -286,11 +333,31 @@ impl At<'_> {
         self.submit_until(Deadline::NEVER, function)
     }
 
-    /// As [`ThreadPool::submit`], but blocks until `deadline` at most.
+    /// As [`ThreadPool::submit_timeout`].
     ///
     /// # Errors
-    /// There was no room for that long; the pool was shut down, or could not start its first worker.
-    pub fn submit_until<T, F>(&self, deadline: Deadline, function: F) -> Result<Task<T>, SubmitError<F>>
+    /// Those of [`ThreadPool::submit_timeout`].
+    pub fn submit_timeout<T, F>(&self, timeout: Duration, function: F) -> Result<Task<T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_until(Deadline::after(timeout), function)
+    }
+
+    /// As [`ThreadPool::submit_deadline`].
+    ///
+    /// # Errors
+    /// Those of [`ThreadPool::submit_timeout`].
+    pub fn submit_deadline<T, F>(&self, deadline: Instant, function: F) -> Result<Task<T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_until(deadline.into(), function)
+    }
+
+    fn submit_until<T, F>(&self, deadline: Deadline, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
@@ -308,5 +375,14 @@ impl At<'_> {
         T: Send + 'static,
     {
         self.submit_until(Deadline::PASSED, function)
+    }
+
+    /// As [`ThreadPool::submit_async`].
+    pub fn submit_async<T, F>(&self, function: F) -> Submitting<'a, T, F>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Submitting::new(&self.pool.inner, self.priority, function)
     }
 }

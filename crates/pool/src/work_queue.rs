@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use interlock_queue::{Arrival, GetError, HostQueue, PutError, PutOutcome, Side};
+use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork, spin_until};
 
 use crate::core::PoolCore;
@@ -141,6 +142,18 @@ impl<W, L: RawLock> PoolCore<W, L> {
             number.is_multiple_of(LOOK_ONE_IN) && fork::fork_guarded(|| self.tasks.is_worth_a_look())
         });
         true
+    }
+
+    /// Puts a waiter into the line of those that wait for room, unless there is room, or there will be none. Never blocks.
+    #[cfg(not(loom))]
+    pub(crate) fn line_up_for_room(&self, waiter: &Arc<Waiter>) -> bool {
+        self.tasks.register(Side::Put, waiter)
+    }
+
+    /// Takes a waiter out of that line. If it was notified, notifies the next. Never blocks.
+    #[cfg(not(loom))]
+    pub(crate) fn leave_line_for_room(&self, waiter: &Arc<Waiter>) {
+        self.tasks.unregister(Side::Put, waiter);
     }
 
     /// Puts a task in, on a thread that another thread's fork does not exclude. Blocks while the queue is full, until

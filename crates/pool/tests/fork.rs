@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use interlock_pool::{TaskError, ThreadPool};
 use interlock_sync::Event;
-use interlock_wait::Deadline;
 
 /// Runs `body` in a forked child. Whether it returned true there, within a hundred seconds.
 fn in_a_child(body: impl FnOnce() -> bool) -> bool {
@@ -31,8 +30,8 @@ fn in_a_child(body: impl FnOnce() -> bool) -> bool {
     libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
 }
 
-fn long() -> Deadline {
-    Deadline::after(Duration::from_secs(60))
+fn long() -> Duration {
+    Duration::from_secs(60)
 }
 
 #[test]
@@ -41,6 +40,7 @@ fn the_child_of_a_fork_has_the_pool_without_its_workers_and_tasks() {
     a_pool_at_work_can_be_forked();
     a_task_may_fork();
     a_chain_of_any_length_can_be_given_up();
+    a_scope_may_be_forked();
 }
 
 fn a_child_has_workers_of_its_own() {
@@ -48,7 +48,7 @@ fn a_child_has_workers_of_its_own() {
     let may_end = Arc::new(Event::new());
     let its = may_end.clone();
     let done = pool.submit(|| 1).unwrap();
-    assert!(done.wait_until(long()));
+    done.wait_timeout(long()).unwrap();
     let running = pool.submit(move || its.wait()).unwrap();
     while pool.stats().running == 0 {
         std::thread::yield_now();
@@ -65,7 +65,7 @@ fn a_child_has_workers_of_its_own() {
             .collect();
         let own = own
             .into_iter()
-            .map(|task| task.result_until(long()).unwrap().unwrap());
+            .map(|task| task.result_timeout(long()).unwrap().unwrap());
         let own_are_run = own.eq(0..100);
         let after = running
             .take()
@@ -81,7 +81,7 @@ fn a_child_has_workers_of_its_own() {
             && after.result().unwrap()
             && foreign == [true; 2]
             && matches!(result, Ok(1))
-            && pool.join_until(long()).is_ok()
+            && pool.join_timeout(long()).is_ok()
     });
     assert!(as_expected);
     may_end.set();
@@ -111,7 +111,7 @@ fn a_pool_at_work_can_be_forked() {
     for _ in 0..100 {
         assert!(in_a_child(|| {
             let task = pool.submit(|| 5).unwrap();
-            matches!(task.result_until(long()), Ok(Ok(5)))
+            matches!(task.result_timeout(long()), Ok(Ok(5)))
         }));
     }
     stop.store(true, Ordering::SeqCst);
@@ -125,7 +125,7 @@ fn a_task_may_fork() {
     let forks = pool.submit(move || {
         in_a_child(|| {
             let tasks = [1, 2, 3].map(|number| its.submit(move || number).unwrap());
-            tasks.map(|task| task.result_until(long()).unwrap().unwrap()) == [1, 2, 3]
+            tasks.map(|task| task.result_timeout(long()).unwrap().unwrap()) == [1, 2, 3]
         })
     });
     assert!(forks.unwrap().result().unwrap());
@@ -151,4 +151,30 @@ fn a_chain_of_any_length_can_be_given_up() {
     may_end.set();
     busy.result().unwrap();
     assert_eq!(last.unwrap().result().unwrap(), LINKS + 2);
+}
+
+/// In the child, the scope ends without the tasks that the parent runs, and waits for those of the child.
+fn a_scope_may_be_forked() {
+    let pool = ThreadPool::new(1);
+    let may_end = Event::new();
+    let counted = Arc::new(());
+    let (its, event) = (&counted, &may_end);
+    let as_expected = pool.scope(|scope| {
+        let busy = scope.submit(|| event.wait()).unwrap();
+        while pool.stats().running == 0 {
+            std::thread::yield_now();
+        }
+        let waits = its.clone();
+        drop(scope.submit(move || drop(waits)).unwrap());
+        let as_expected = in_a_child(|| {
+            let done = AtomicBool::new(false);
+            pool.scope(|scope| drop(scope.submit(|| done.store(true, Ordering::SeqCst)).unwrap()));
+            done.load(Ordering::SeqCst) && Arc::strong_count(its) == 1
+        });
+        event.set();
+        busy.result().unwrap();
+        as_expected
+    });
+    assert!(as_expected);
+    assert_eq!(Arc::strong_count(&counted), 1);
 }

@@ -7,7 +7,6 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use interlock_pool::{SubmitError, ThreadPool};
-use interlock_wait::Deadline;
 
 /// A stack that no address space has room for.
 const IMPOSSIBLE: usize = 1 << 60;
@@ -28,7 +27,7 @@ fn submit_together(pool: &ThreadPool) -> usize {
         together.wait();
         let refused = match pool.submit(|| 7) {
             Ok(task) => {
-                let done = task.result_until(Deadline::after(Duration::from_secs(60)));
+                let done = task.result_timeout(Duration::from_secs(60));
                 assert_eq!(done.unwrap().unwrap(), 7);
                 return 0;
             }
@@ -50,7 +49,7 @@ fn a_task_is_taken_only_by_a_pool_with_a_worker() {
         assert_eq!(submit_together(&pool), SUBMITTERS);
         let stats = pool.stats();
         assert_eq!((stats.submitted, stats.waiting, stats.workers), (0, 0, 0));
-        assert_eq!(pool.join_until(Deadline::PASSED), Ok(()));
+        assert_eq!(pool.try_join(), Ok(()));
     }
 }
 
@@ -62,8 +61,8 @@ fn a_task_that_was_not_taken_takes_no_room() {
         .max_pending(1)
         .build();
     for _ in 0..3 {
-        let soon = Deadline::after(Duration::from_millis(10));
-        let refused = pool.at(0).submit_until(soon, || 7);
+        let soon = Duration::from_millis(10);
+        let refused = pool.at(0).submit_timeout(soon, || 7);
         assert!(matches!(refused, Err(SubmitError::NoThread(..))), "{refused:?}");
     }
 }

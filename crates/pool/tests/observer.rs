@@ -15,8 +15,8 @@ use detector::Detector;
 use interlock_pool::{JoinError, SubmitError, TaskError, ThreadPool};
 use interlock_sync::{Event, Lock};
 use interlock_wait::{
-    Deadline, Observer, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, WaitContext, clear_observer,
-    pending_waits, set_observer, take_refusal,
+    Observer, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, WaitContext, clear_observer, pending_waits,
+    set_observer, take_refusal,
 };
 
 /// A process has one observer, so these tests take turns.
@@ -146,7 +146,10 @@ fn the_wait_that_closes_a_circle_through_a_pool_is_refused() {
     let task = takes(&pool, &lock);
     eventually(|| owners_of(ResourceKind::Lock) == [ThreadId::current()]);
     // As `join`, which can't fail.
-    assert_eq!(pool.join_until(Deadline::NEVER), Err(JoinError::Refused));
+    assert_eq!(
+        pool.join_timeout(std::time::Duration::MAX),
+        Err(JoinError::Refused)
+    );
     assert!(take_refusal());
     lock.release().unwrap();
     assert!(!task.result().unwrap());

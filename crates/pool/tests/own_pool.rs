@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use interlock_pool::{JoinError, SubmitError, TaskError, ThreadPool};
 use interlock_sync::Event;
-use interlock_wait::{Deadline, ThreadIdent};
+use interlock_wait::ThreadIdent;
 
-fn long() -> Deadline {
-    Deadline::after(Duration::from_secs(60))
+fn long() -> Duration {
+    Duration::from_secs(60)
 }
 
 /// The sum of the numbers from `from` up to `to`, by two tasks for the halves.
@@ -33,7 +33,7 @@ fn a_worker_runs_a_task_that_it_waits_for_and_that_no_other_has_begun_with() {
         let pool = Arc::new(ThreadPool::new(workers));
         let its = pool.clone();
         let all = pool.submit(move || sum(&its, 0, 1_000)).unwrap();
-        assert_eq!(all.result_until(long()).unwrap().unwrap(), 499_500);
+        assert_eq!(all.result_timeout(long()).unwrap().unwrap(), 499_500);
         let stats = pool.stats();
         assert_eq!((stats.submitted, stats.done), (1_999, 1_999));
         assert_eq!((stats.waiting, stats.running, stats.dropped), (0, 0, 0));
@@ -50,7 +50,7 @@ fn a_worker_that_waits_for_a_continuation_runs_its_beginning() {
         let both = same.then(|same| same.unwrap()).then(|same| same.unwrap());
         both.result().unwrap()
     });
-    assert!(waits.unwrap().result_until(long()).unwrap().unwrap());
+    assert!(waits.unwrap().result_timeout(long()).unwrap().unwrap());
 }
 
 #[test]
@@ -59,9 +59,14 @@ fn a_worker_that_waits_until_a_deadline_runs_no_other_task() {
     let its = pool.clone();
     let waits = pool.submit(move || {
         let other = its.submit(|| 7).unwrap();
-        other.result_until(Deadline::after(Duration::from_millis(1)))
+        other.result_timeout(Duration::from_millis(1))
     });
-    let other = waits.unwrap().result_until(long()).unwrap().unwrap().unwrap_err();
+    let other = waits
+        .unwrap()
+        .result_timeout(long())
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
     assert_eq!(other.result().unwrap(), 7);
 }
 
@@ -81,7 +86,7 @@ fn tasks_that_wait_within_each_other_end_before_the_stack_does() {
     for (levels, fits) in [(50, true), (100_000, false)] {
         let its = pool.clone();
         let deep = pool.submit(move || descend(&its, levels)).unwrap();
-        match deep.result_until(long()).unwrap().unwrap() {
+        match deep.result_timeout(long()).unwrap().unwrap() {
             Ok(depth) => assert!(fits && depth == levels),
             Err(error) => assert!(!fits && matches!(error, TaskError::TooDeep), "{error}"),
         }
@@ -92,16 +97,16 @@ fn tasks_that_wait_within_each_other_end_before_the_stack_does() {
 fn a_task_cannot_join_its_own_pool() {
     let pool = Arc::new(ThreadPool::new(2));
     let its = pool.clone();
-    let joins = pool.submit(move || (its.join(), its.join_until(Deadline::PASSED)));
+    let joins = pool.submit(move || (its.join(), its.try_join()));
     assert_eq!(
-        joins.unwrap().result_until(long()).unwrap().unwrap(),
+        joins.unwrap().result_timeout(long()).unwrap().unwrap(),
         (Err(JoinError::OwnTask), Err(JoinError::OwnTask))
     );
     // That of another pool it can.
     let other = ThreadPool::new(1);
     let its = pool.clone();
     let joins = other.submit(move || its.join()).unwrap();
-    assert_eq!(joins.result_until(long()).unwrap().unwrap(), Ok(()));
+    assert_eq!(joins.result_timeout(long()).unwrap().unwrap(), Ok(()));
     assert!(matches!(pool.submit(|| ()), Err(SubmitError::ShutDown(_))));
 }
 
@@ -117,7 +122,7 @@ fn a_worker_does_not_wait_for_room_in_its_own_pool() {
         assert_eq!(its.stats().waiting, 10);
         tasks
     });
-    let tasks = submits.unwrap().result_until(long()).unwrap().unwrap();
+    let tasks = submits.unwrap().result_timeout(long()).unwrap().unwrap();
     assert!(tasks.into_iter().map(|task| task.result().unwrap()).eq(0..10));
 }
 
@@ -142,8 +147,6 @@ fn a_task_that_is_cancelled_makes_room_for_another() {
         assert!(third.cancel() && fourth.cancel() && fifth.cancel());
     });
     assert_eq!((pool.stats().waiting, pool.stats().dropped), (0, 5));
-    // So does a map of which nobody wants the results.
-    drop(pool.map([1, 2, 3], |number| number).unwrap());
     let last = fill();
     event.set();
     busy.result().unwrap();

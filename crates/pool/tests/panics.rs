@@ -8,10 +8,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use interlock_pool::{Task, TaskError, ThreadPool};
 use interlock_sync::Event;
-use interlock_wait::{Deadline, ThreadIdent};
+use interlock_wait::ThreadIdent;
 
 /// Panics when it is dropped, as often as it says, each time with what panics one time less.
 struct Bomb(u32);
@@ -91,14 +92,24 @@ fn a_cancellation_tells_all_although_a_function_panics_when_it_is_dropped() {
 #[test]
 fn the_results_of_a_map_are_all_cancelled_although_one_panics_when_it_is_dropped() {
     let pool = ThreadPool::new(1);
-    let event = Arc::new(Event::new());
-    let busy = occupy(&pool, &event);
-    let mapped = pool.map((0..10).map(|_| Bomb(1)), |bomb| bomb).unwrap();
+    let (began, may_end) = (Arc::new(Event::new()), Arc::new(Event::new()));
+    let (tells, waits) = (began.clone(), may_end.clone());
+    let mut mapped = pool.map(
+        (0..10).map(|number| (number, Bomb(1))),
+        move |(number, mut bomb)| {
+            bomb.0 = 0;
+            if number == 1 {
+                tells.set();
+                waits.wait();
+            }
+        },
+    );
+    mapped.next().unwrap().unwrap();
+    began.wait();
     assert!(panics(|| drop(mapped)));
-    event.set();
-    busy.result().unwrap();
+    may_end.set();
     assert_eq!(pool.join(), Ok(()));
-    assert_eq!(pool.stats().done, 1, "the task that kept the worker busy");
+    assert_eq!(pool.stats().done, 2);
 }
 
 #[test]
@@ -139,7 +150,7 @@ fn a_waker_that_panics_keeps_no_continuation_and_no_worker_from_going_on() {
     busy.result().unwrap();
     let mut task = pool.submit(|| 7).unwrap();
     let _ = pin!(&mut task).poll(&mut Context::from_waker(&waker));
-    assert!(task.wait_until(Deadline::NEVER));
+    task.wait_timeout(Duration::MAX).unwrap();
     assert_eq!(
         pool.submit(ThreadIdent::current).unwrap().result().unwrap(),
         worker

@@ -57,7 +57,7 @@ pub use pending::pending_waits;
 pub use raw_lock::{HostLock, RawLock, RawWordLock};
 pub use raw_word::{HostWord, RawWord};
 pub use resource::{Resource, ResourceId, ResourceKind};
-pub use schedule::{Returned, Scheduler, now, spawn};
+pub use schedule::{Returned, Scheduler, now, spawn, spawn_named};
 #[cfg(not(loom))]
 pub use schedule::{clear_scheduler, set_scheduler};
 #[cfg(not(loom))]

@@ -110,12 +110,20 @@ pub fn now() -> Duration {
 /// # Errors
 /// The operating system cannot start another thread.
 pub fn spawn(stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    spawn_named("", stack_size, main)
+}
+
+/// As [`spawn`], for a thread with a name, as the messages of panics show it.
+///
+/// # Errors
+/// The operating system cannot start another thread.
+pub fn spawn_named(name: &str, stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let Some(scheduler) = scheduler() else {
-        return thread::spawn(stack_size, main);
+        return thread::spawn(name, stack_size, main);
     };
     let number = scheduler.will_start();
     let its = scheduler.clone();
-    let started = thread::spawn(stack_size, move || {
+    let started = thread::spawn(name, stack_size, move || {
         its.began(number);
         let _end = AtEnd(|| its.ended(number));
         main();

@@ -1,0 +1,57 @@
+//! Pools of threads, and tasks with results.
+//!
+//! | here | std | rayon | tokio |
+//! |---|---|---|---|
+//! | [`ThreadPool::submit`], and [`Task`] for the result | `thread::spawn`, `JoinHandle` | `spawn` | `spawn_blocking`, `JoinHandle` |
+//! | [`try_submit`](ThreadPool::try_submit), [`submit_timeout`](ThreadPool::submit_timeout), [`submit_deadline`](ThreadPool::submit_deadline), [`submit_async`](ThreadPool::submit_async) | - | - | - |
+//! | [`Task::result`], [`try_result`](Task::try_result), [`result_timeout`](Task::result_timeout), [`result_deadline`](Task::result_deadline), `.await` | `join` | - | `.await` |
+//! | [`ThreadPool::scope`] | `thread::scope` | `scope` | - |
+//! | [`ThreadPool::map`], [`map_unordered`](ThreadPool::map_unordered), [`map_chunked`](ThreadPool::map_chunked) | - | `par_iter().map` | - |
+//! | [`ThreadPool::try_map`] | - | `par_iter().map().collect::<Result<_, _>>()` | - |
+//! | [`ThreadPool::submit_cancellable`], [`CancelToken`] | - | - | `CancellationToken` |
+//!
+//! Results can be waited for in any order, and for a limited time. The number of tasks that wait for a worker can be bounded:
+//! then a thread that submits more waits for room.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use interlock::pool::ThreadPool;
+//!
+//! let pool = ThreadPool::builder().workers(2).name("sums").max_pending(1000).build();
+//! let sums = pool.map(1..=100_u64, |limit| (1..=limit).sum::<u64>());
+//! assert_eq!(sums.map(Result::unwrap).max(), Some(5050));
+//!
+//! let urgent = pool.at(-1).submit(|| 7).unwrap();
+//! let Ok(seven) = urgent.result_timeout(Duration::from_secs(10)) else { panic!("it takes too long") };
+//! assert_eq!(seven.unwrap(), 7);
+//!
+//! pool.join().unwrap();
+//! assert!(pool.submit(|| 8).unwrap_err().is_shut_down());
+//! ```
+//!
+//! Any executor can await a [`Task`]:
+//!
+//! ```
+//! use std::future::Future;
+//! use std::pin::pin;
+//! use std::task::{Context, Poll, Waker};
+//!
+//! use interlock::pool::ThreadPool;
+//!
+//! let pool = ThreadPool::new(1);
+//! let mut answer = pin!(async { pool.submit_async(|| 42).await.unwrap().await.unwrap() });
+//! // An executor that has nothing else to do.
+//! let answer = loop {
+//!     match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+//!         Poll::Ready(answer) => break answer,
+//!         Poll::Pending => std::thread::yield_now(),
+//!     }
+//! };
+//! assert_eq!(answer, 42);
+//! ```
+
+pub use interlock_pool::{
+    At, Builder, CancelToken, JoinError, MapError, Mapped, MappedUnordered, Panic, Scope, ScopedTask, Stats,
+    SubmitError, Submitting, Task, TaskError, ThreadPool,
+};

@@ -1,0 +1,59 @@
+//! The settings of a pool.
+
+use interlock_os::thread;
+
+use crate::inner::Inner;
+
+/// The settings of a new [`ThreadPool`](crate::ThreadPool): see [`ThreadPool::builder`](crate::ThreadPool::builder).
+#[derive(Clone, Debug)]
+pub struct Builder {
+    workers: usize,
+    name: String,
+    stack_size: usize,
+    max_pending: usize,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Builder {
+            workers: 0,
+            name: "worker".into(),
+            stack_size: 0,
+            max_pending: 0,
+        }
+    }
+
+    /// The most workers. 0, the default, for as many as there are processors.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// The prefix of the names of the workers' threads, with a hyphen and a number, as the messages of panics show them. (The
+    /// tools of the operating system show 15 bytes.) The default is "worker".
+    pub fn name(mut self, prefix: impl Into<String>) -> Self {
+        self.name = prefix.into();
+        self
+    }
+
+    /// The stack size of the workers' threads in bytes. 0, the default, for the system's default.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = bytes;
+        self
+    }
+
+    /// The most tasks that wait for a worker. A thread that submits more waits for room. 0, the default, for any number.
+    pub fn max_pending(mut self, tasks: usize) -> Self {
+        self.max_pending = tasks;
+        self
+    }
+
+    /// What the pool and its workers share.
+    pub(crate) fn into_inner(self) -> Inner {
+        let limit = match self.workers {
+            0 => thread::processors(),
+            workers => workers,
+        };
+        Inner::new(limit, self.name, self.stack_size, self.max_pending)
+    }
+}

@@ -174,7 +174,7 @@ fn who_is_notified_sees_what_was_done_before() {
             })
         };
         // The second thread of the model.
-        let mut host = Sees(ThreadIdent::new(ThreadIdent::current().get() + 2));
+        let mut host = Sees(ThreadIdent::new(ThreadIdent::current().get() + 8));
         let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
         assert_eq!(block(&waiter, &Anything, &mut context, || ()), Wake::Notified);
         // SAFETY: as above: the notifier has written.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use interlock_wait::{Deadline, TimedOut, WaitContext};
 
-use crate::error::TooManyDone;
+use crate::error::{GetError as NothingGot, PutError as Refused, TooManyDone};
 use crate::queue::Queue as Raw;
 use crate::refusal::{GetError, PutError};
 use crate::state::{Arrival, Discard};
@@ -87,7 +87,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue is shut down. The error has the item.
     pub fn put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
-        self.put_in(item, WaitContext::uninterruptible())
+        self.put_in(item, WaitContext::uninterruptible)
     }
 
     /// Puts an item in if there is room now. Never blocks.
@@ -107,8 +107,8 @@ impl<S: Store> Queue<S> {
     /// ```
     #[inline]
     pub fn try_put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
-        let _again = OnPanic(&self.raw);
-        self.raw.try_put(item).map_err(PutError::of)
+        let put = OnPanic(&self.raw).guard(|| self.raw.put_in_room(item));
+        put.map_err(PutError::of)
     }
 
     /// Puts an item in. Blocks while the queue is full, for at most `timeout`.
@@ -116,7 +116,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue was full for all that time, or is shut down. The error has the item.
     pub fn put_timeout(&self, item: S::Item, timeout: Duration) -> Result<(), PutError<S::Item>> {
-        self.put_in(item, WaitContext::within(Deadline::after(timeout)))
+        self.put_in(item, || WaitContext::within(Deadline::after(timeout)))
     }
 
     /// Puts an item in. Blocks while the queue is full, until `deadline` at the latest.
@@ -124,12 +124,20 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue was full until then, or is shut down. The error has the item.
     pub fn put_deadline(&self, item: S::Item, deadline: Instant) -> Result<(), PutError<S::Item>> {
-        self.put_in(item, WaitContext::within(deadline.into()))
+        self.put_in(item, || WaitContext::within(deadline.into()))
     }
 
-    fn put_in(&self, item: S::Item, mut context: WaitContext<'_>) -> Result<(), PutError<S::Item>> {
-        let _again = OnPanic(&self.raw);
-        self.raw.put_within(item, &mut context).map_err(PutError::of)
+    #[inline]
+    fn put_in(
+        &self,
+        item: S::Item,
+        context: impl FnOnce() -> WaitContext<'static>,
+    ) -> Result<(), PutError<S::Item>> {
+        let put = OnPanic(&self.raw).guard(|| match self.raw.put_in_room(item) {
+            Err(Refused::Full(item)) => self.raw.put_within(item, &mut context()),
+            put => put,
+        });
+        put.map_err(PutError::of)
     }
 }
 
@@ -140,7 +148,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue is shut down, and empty.
     pub fn get(&self) -> Result<S::Item, GetError> {
-        self.get_in(WaitContext::uninterruptible())
+        self.get_in(WaitContext::uninterruptible)
     }
 
     /// Takes an item out if there is one now. Never blocks.
@@ -149,8 +157,8 @@ impl<S: Store> Queue<S> {
     /// The queue is empty, and perhaps shut down.
     #[inline]
     pub fn try_get(&self) -> Result<S::Item, GetError> {
-        let _again = OnPanic(&self.raw);
-        self.raw.take(Arrival::Unasked).map_err(GetError::of)
+        let got = OnPanic(&self.raw).guard(|| self.raw.take(Arrival::Unasked));
+        got.map_err(GetError::of)
     }
 
     /// Takes an item out. Blocks while the queue is empty, for at most `timeout`.
@@ -169,7 +177,7 @@ impl<S: Store> Queue<S> {
     /// assert!(queue.get_timeout(Duration::MAX).unwrap_err().is_shut_down());
     /// ```
     pub fn get_timeout(&self, timeout: Duration) -> Result<S::Item, GetError> {
-        self.get_in(WaitContext::within(Deadline::after(timeout)))
+        self.get_in(|| WaitContext::within(Deadline::after(timeout)))
     }
 
     /// Takes an item out. Blocks while the queue is empty, until `deadline` at the latest.
@@ -177,12 +185,16 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// No item came until then, or the queue is shut down, and empty.
     pub fn get_deadline(&self, deadline: Instant) -> Result<S::Item, GetError> {
-        self.get_in(WaitContext::within(deadline.into()))
+        self.get_in(|| WaitContext::within(deadline.into()))
     }
 
-    fn get_in(&self, mut context: WaitContext<'_>) -> Result<S::Item, GetError> {
-        let _again = OnPanic(&self.raw);
-        self.raw.take_with(&mut context).map_err(GetError::of)
+    #[inline]
+    fn get_in(&self, context: impl FnOnce() -> WaitContext<'static>) -> Result<S::Item, GetError> {
+        let got = OnPanic(&self.raw).guard(|| match self.raw.take(Arrival::Unasked) {
+            Err(NothingGot::Empty) => self.raw.take_with(&mut context()),
+            got => got,
+        });
+        got.map_err(GetError::of)
     }
 
     /// The items as they come, until the queue is shut down and empty. Each step blocks as [`Queue::get`] does. Several
@@ -429,8 +441,7 @@ impl<S: Store> Extend<S::Item> for Queue<S> {
     /// The queue is shut down.
     fn extend<I: IntoIterator<Item = S::Item>>(&mut self, items: I) {
         for item in items {
-            let _again = OnPanic(&self.raw);
-            let put = self.raw.put_ignoring_bound(item);
+            let put = OnPanic(&self.raw).guard(|| self.raw.put_ignoring_bound(item));
             assert!(put.is_ok(), "a queue that is shut down is extended");
         }
     }

@@ -58,17 +58,17 @@ impl<'a, S: Store, L: RawLock> Place<'a, S, L> {
             return Poll::Pending;
         }
         loop {
-            let _again = OnPanic(self.queue);
             // Dropped under no lock, at the next turn or at the end: it has a waker, which is user code.
             let notified = self.waiter.take();
-            let mut state = self.queue.state.lock();
-            if let Some((result, wakeup)) = attempt(&mut state) {
-                drop(state);
+            let attempted = OnPanic(self.queue).guard(|| {
+                let mut state = self.queue.state.lock();
+                attempt(&mut state)
+            });
+            if let Some((result, wakeup)) = attempted {
                 self.done = true;
                 wakeup.into_iter().for_each(Wakeup::run);
                 return Poll::Ready(result);
             }
-            drop(state);
             drop(notified);
             let waiter = Waiter::task(context.waker().clone());
             let mut state = self.queue.state.lock();

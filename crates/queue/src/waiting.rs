@@ -51,12 +51,20 @@ ways! {
 /// Notifies those in line once more if the step that it guards panics: the comparison of two priorities can.
 pub(crate) struct OnPanic<'a, S: Store, L: RawLock>(pub(crate) &'a Queue<S, L>);
 
+impl<S: Store, L: RawLock> OnPanic<'_, S, L> {
+    /// Runs a step under this guard.
+    #[inline(always)]
+    pub(crate) fn guard<R>(self, step: impl FnOnce() -> R) -> R {
+        let result = step();
+        std::mem::forget(self);
+        result
+    }
+}
+
 impl<S: Store, L: RawLock> Drop for OnPanic<'_, S, L> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let wakeups = self.0.state.lock().call_again();
-            wakeups.into_iter().for_each(Wakeup::run);
-        }
+        let wakeups = self.0.state.lock().call_again();
+        wakeups.into_iter().for_each(Wakeup::run);
     }
 }
 

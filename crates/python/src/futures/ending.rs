@@ -24,15 +24,6 @@ thread_local! {
     static PUT_OFF: RefCell<VecDeque<Ended>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// Sets the depth back.
-struct Outer(u32);
-
-impl Drop for Outer {
-    fn drop(&mut self) {
-        DEPTH.set(self.0);
-    }
-}
-
 /// Calls the callbacks that are due, in their order and before this returns, as the standard library does. Only where it is
 /// nested deeper than that library could be, they are called later: when the callbacks around them have returned.
 #[inline]
@@ -40,17 +31,25 @@ pub(super) fn call_back(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult
     if due.is_empty() {
         return Ok(());
     }
-    let outer = Outer(DEPTH.get());
-    if outer.0 >= DEEPEST {
-        PUT_OFF.with_borrow_mut(|later| later.push_back((slf.clone().unbind(), due)));
-        return Ok(());
-    }
-    DEPTH.set(outer.0 + 1);
-    let result = call_in_order(slf, due);
-    if outer.0 + 1 < DEEPEST {
-        return result;
-    }
-    result.and(call_put_off(slf.py()))
+    DEPTH.with(|depth| {
+        let outer = depth.get();
+        if outer >= DEEPEST {
+            put_off(slf, due);
+            return Ok(());
+        }
+        depth.set(outer + 1);
+        let mut result = call_in_order(slf, due);
+        if outer + 1 == DEEPEST {
+            result = result.and(call_put_off(slf.py()));
+        }
+        depth.set(outer);
+        result
+    })
+}
+
+#[cold]
+fn put_off(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) {
+    PUT_OFF.with_borrow_mut(|later| later.push_back((slf.clone().unbind(), due)));
 }
 
 /// Calls the callbacks that were put off by those that this thread has just called, and those that are put off meanwhile.

@@ -1,23 +1,56 @@
-//! Locks, conditions, queues and thread pools that wait in one place: Python's concurrency toolbox, for Rust programs.
+//! For Linux: locks, conditions, queues, channels and thread pools that wait in one place.
 //!
 //! Interlock is the engine under the Python package of the same name. What Python's `threading`, `queue` and thread pools do, it
-//! does for a Rust program, in Python's words and with Python's semantics: queues that are bounded, joined and shut down,
-//! barriers that break, events, counting semaphores, locks that nobody starves at, and conditions whose notified waiters
-//! do not all wake to find the lock taken. No Python is needed, and none is in it.
+//! does for a Rust program: queues that are bounded, joined and shut down, barriers that break, events, counting
+//! semaphores, locks at which no thread starves, and conditions whose notified waiters do not all wake to find the lock
+//! taken. No Python is needed, and none is in it.
 //!
 //! | you want | take |
 //! |---|---|
-//! | to hand work from one thread to another | [`FifoQueue`](queue::FifoQueue) |
+//! | to hand work from one thread or task to another | [`FifoQueue`](queue::FifoQueue) |
 //! | the same, the newest or the most urgent first | [`LifoQueue`](queue::LifoQueue), [`PriorityQueue`](queue::PriorityQueue) |
+//! | a channel that ends when one side is gone | [`queue::bounded`], [`queue::unbounded`] |
 //! | that one thread at a time touches a value | [`Mutex`](sync::Mutex) |
 //! | to wait until that value has changed | [`Condition`](sync::Condition) |
 //! | at most so many threads at a time | [`Semaphore`](sync::Semaphore) |
 //! | to say once that something has happened | [`Event`](sync::Event) |
 //! | that threads meet at a point | [`Barrier`](sync::Barrier) |
-//! | a lock without a value, released by anybody, or taken again by its owner | [`Lock`](sync::Lock), [`RLock`](sync::RLock) |
+//! | a lock without a value, released by any thread, or taken again by its owner | [`Lock`](sync::Lock), [`RLock`](sync::RLock) |
 //! | functions run by a few threads, and their results | [`ThreadPool`](pool::ThreadPool) |
 //! | a primitive of your own | [`wait`] |
 //! | to hear of every wait in the process | [`observe`] |
+//!
+//! The documentation of each module has a table of what the standard library, crossbeam, parking_lot and tokio call the same thing.
+//!
+//! # How long to wait
+//!
+//! Each operation that can block has five forms:
+//!
+//! | name | waits |
+//! |---|---|
+//! | `try_get`, `try_acquire`, … | never |
+//! | `get`, `acquire`, … | as long as it takes |
+//! | `get_timeout`, `acquire_timeout`, … | for a [`Duration`](std::time::Duration) at most |
+//! | `get_deadline`, `acquire_deadline`, … | until an [`Instant`](std::time::Instant) at most |
+//! | `get_async`, `lock_async`, … | as a future, on any executor (not of a [`Barrier`](sync::Barrier), a [`Condition`](sync::Condition) or an [`RLock`](sync::RLock)) |
+//!
+//! No wait ends by chance: a thread wakes when it is notified, or at its deadline. An operation that can only run out of time returns
+//! `Result<_, TimedOut>`. One that can also fail in another way has one error type for all of its forms, and an item or
+//! a function that was refused comes back in it.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use interlock::TimedOut;
+//! use interlock::sync::Semaphore;
+//!
+//! static CONNECTIONS: Semaphore = Semaphore::new(1);
+//!
+//! let connection = CONNECTIONS.guard();
+//! assert_eq!(CONNECTIONS.acquire_timeout(Duration::from_millis(1)), Err(TimedOut));
+//! drop(connection);
+//! assert_eq!(CONNECTIONS.try_acquire(), Ok(()));
+//! ```
 //!
 //! # A queue between threads
 //!
@@ -45,7 +78,7 @@
 //!
 //! What is put is moved: the queue never clones or drops an item, and an item that could not be put comes back
 //! in the error. A [`PriorityQueue`](queue::PriorityQueue) orders by a priority beside the item. All threads share one
-//! queue, by reference or in an `Arc`; it ends with [`shutdown`](queue::Queue::shutdown). A [channel](queue::bounded()) ends when one side of it is dropped.
+//! queue, by reference or in an `Arc`; it ends with `shutdown`. A [channel](queue::bounded()) ends when one side of it is dropped.
 //!
 //! # Tasks at the same queue
 //!
@@ -82,29 +115,6 @@
 //! assert!(!even.result().unwrap());
 //! assert!(matches!(fails.result(), Err(TaskError::Panicked(_))));
 //! assert_eq!(pool.stats().failed, 1);
-//! ```
-//!
-//! # How long to wait
-//!
-//! | name | waits |
-//! |---|---|
-//! | `try_get`, `try_acquire`, … | never |
-//! | `get`, `acquire`, … | as long as it takes |
-//! | `get_until`, `acquire_until`, … | until a [`Deadline`], made once from a [`Duration`](std::time::Duration) |
-//! | `get_with`, `acquire_with`, … | as long as a [`WaitContext`] lasts: a deadline, and a [`Host`](wait::Host) that may end the wait |
-//!
-//! No wait ends by chance: a thread wakes for a notification, at its deadline, or because its host says so.
-//!
-//! ```
-//! use std::time::Duration;
-//!
-//! use interlock::sync::Semaphore;
-//!
-//! let connections = Semaphore::new(1);
-//! let connection = connections.guard();
-//! assert!(connections.acquire_timeout(Duration::from_millis(1)).is_err());
-//! drop(connection);
-//! assert!(connections.try_acquire().is_ok());
 //! ```
 //!
 //! # Values under a lock
@@ -207,7 +217,6 @@
 //!
 //! - It does not poison. A guard that is dropped while a panic unwinds releases its lock, and a value stays as it is; what
 //!   was acquired by a call stays acquired, as in Python.
-//! - It supports Linux only.
 //! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]). The workers of
 //!   a [`ThreadPool`](pool::ThreadPool) are no reason for that: they see to it themselves.
 

@@ -167,7 +167,7 @@ impl<T: Send + 'static> Task<T> {
     fn wait_until(&self, deadline: Deadline) -> Result<(), TimedOut> {
         match self.wait_with(&mut WaitContext::until(deadline)) {
             Waited::Done => Ok(()),
-            _ => Err(TimedOut::ERROR),
+            _ => Err(TimedOut),
         }
     }
 

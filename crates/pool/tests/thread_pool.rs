@@ -184,7 +184,7 @@ fn a_wait_ends_at_its_deadline_and_the_task_comes_back() {
     let pool = ThreadPool::new(1);
     let may_end = Arc::new(Event::new());
     let task = occupy(&pool, &may_end);
-    assert_eq!(task.wait_timeout(Duration::from_millis(5)), Err(TimedOut::ERROR));
+    assert_eq!(task.wait_timeout(Duration::from_millis(5)), Err(TimedOut));
     let task = task.try_result().unwrap_err();
     may_end.set();
     task.result_timeout(long()).unwrap().unwrap();

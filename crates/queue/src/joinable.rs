@@ -325,7 +325,7 @@ impl<S: Store> Queue<S> {
     fn join_in(&self, deadline: Deadline) -> Result<(), TimedOut> {
         self.raw
             .wait_for_tasks(&mut WaitContext::within(deadline))
-            .map_err(|_| TimedOut::ERROR)
+            .map_err(|_| TimedOut)
     }
 }
 

@@ -142,7 +142,7 @@ impl<R: RawLock> Event<R> {
             return Ok(());
         }
         let waited = self.wait_with(&mut WaitContext::within(deadline()));
-        waited.map_err(|_| TimedOut::ERROR)
+        waited.map_err(|_| TimedOut)
     }
 
     /// Has a task in line, unless the event is set or was set while the task was in line. Returns whether it was.

@@ -46,7 +46,7 @@ macro_rules! forms {
                     return Ok(());
                 }
                 let acquired = self.acquire_with(&mut WaitContext::within(deadline()));
-                acquired.map_err(|_| TimedOut::ERROR)
+                acquired.map_err(|_| TimedOut)
             }
 
             #[doc = concat!($takes, " until the guard is dropped. Blocks until ", $comes, ".")]

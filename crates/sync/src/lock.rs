@@ -70,7 +70,7 @@ impl<R: RawLock> Lock<R> {
     pub fn try_acquire(&self) -> Result<(), TimedOut> {
         let taken =
             self.try_acquire_fast() || !self.is_locked() && self.owned.try_acquire_slow(ResourceKind::Lock);
-        if taken { Ok(()) } else { Err(TimedOut::ERROR) }
+        if taken { Ok(()) } else { Err(TimedOut) }
     }
 
     /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses

@@ -62,7 +62,7 @@ impl Condition {
     ) -> Result<(), TimedOut> {
         match self.wait_guarded(guard, &mut WaitContext::within(deadline)) {
             Wake::Notified => Ok(()),
-            _ => Err(TimedOut::ERROR),
+            _ => Err(TimedOut),
         }
     }
 
@@ -149,7 +149,7 @@ impl Condition {
         let mut wake = Wake::Notified;
         while busy(guard) {
             if wake != Wake::Notified {
-                return Err(TimedOut::ERROR);
+                return Err(TimedOut);
             }
             wake = self.wait_guarded(guard, context);
         }

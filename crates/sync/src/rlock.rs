@@ -79,7 +79,7 @@ impl<R: RawLock> RLock<R> {
     pub fn try_acquire(&self) -> Result<(), TimedOut> {
         let taken =
             self.try_acquire_fast() || !self.is_locked() && self.owned.try_acquire_slow(ResourceKind::RLock);
-        if taken { Ok(()) } else { Err(TimedOut::ERROR) }
+        if taken { Ok(()) } else { Err(TimedOut) }
     }
 
     /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until

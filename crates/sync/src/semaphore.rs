@@ -106,7 +106,7 @@ impl<R: RawLock> Semaphore<R> {
     pub fn try_acquire(&self) -> Result<(), TimedOut> {
         let mut state = self.state.lock();
         if state.permits == 0 {
-            return Err(TimedOut::ERROR);
+            return Err(TimedOut);
         }
         state.permits -= 1;
         Ok(())

@@ -5,13 +5,7 @@ use std::fmt;
 
 /// The time was over before the operation could be done. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct TimedOut;
-
-impl TimedOut {
-    /// The error, for operations of other crates.
-    pub const ERROR: TimedOut = TimedOut;
-}
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -151,13 +151,18 @@ impl ThreadPool {
     /// Blocks as [`ThreadPool::submit`] does.
     ///
     /// ```
-    /// use interlock::pool::ThreadPool;
+    /// use interlock::pool::{CancelToken, ThreadPool};
+    /// use interlock::sync::Event;
+    ///
+    /// static BEGUN: Event = Event::new();
     ///
     /// let pool = ThreadPool::new(1);
-    /// let counts = pool.submit_cancellable(|token| (0_u64..).take_while(|_| !token.is_cancelled()).count()).unwrap();
-    /// while pool.stats().running == 0 {
-    ///     std::thread::yield_now();
-    /// }
+    /// let count = |token: &CancelToken| {
+    ///     BEGUN.set();
+    ///     (0_u64..).take_while(|_| !token.is_cancelled()).count()
+    /// };
+    /// let counts = pool.submit_cancellable(count).unwrap();
+    /// BEGUN.wait();
     /// assert!(!counts.cancel(), "it runs, so it is not cancelled: it is asked to stop");
     /// assert!(counts.result().is_ok());
     /// ```

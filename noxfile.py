@@ -171,14 +171,18 @@ def sanitize(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def package(session: nox.Session) -> None:
-    """The crates as they would be published: each builds from its package, and the face's documentation tests pass there."""
+    """The crates as they would be published: each builds from its package, and the doc tests of the face pass there."""
     target = TARGET / "crates"
     env = {"CARGO_TARGET_DIR": str(target)}
     each(session, env, [("cargo", "package", "--quiet", "--allow-dirty", *ENGINE)])
     folders = {path.name.rpartition("-")[0]: path for path in (target / "package").glob("interlock*/")}
     face = folders.pop("interlock")
     patches = [f'--config=patch.crates-io.{name}.path="{path}"' for name, path in folders.items()]
-    each(session, env, [("cargo", "test", "--quiet", "--doc", "--manifest-path", face / "Cargo.toml", *patches)])
+    each(
+        session,
+        env,
+        [("cargo", "test", "--quiet", "--doc", "--manifest-path", face / "Cargo.toml", *patches)],
+    )
 
 
 def inside(

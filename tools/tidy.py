@@ -275,7 +275,9 @@ def time_is_a_deadline(tree: Tree) -> Iterator[Finding]:
             given, name = match["parameters"], match["name"]
             if "Deadline" in given + match["result"] or file.path.endswith("/deadline.rs"):
                 continue
-            if name.endswith(("_timeout", "_deadline")) and re.search(r"\b(?:timeout: Duration|deadline: Instant)\b", given):
+            if name.endswith(("_timeout", "_deadline")) and re.search(
+                r"\b(?:timeout: Duration|deadline: Instant)\b", given
+            ):
                 continue  # the forms for programs: each makes a `Deadline` at once
             named = re.search(rf"(?:{time})\w*: [^,]*{kind}", given)
             until = name.endswith("_until") and not file.path.startswith("crates/os/")

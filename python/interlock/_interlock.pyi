@@ -16,6 +16,7 @@ __all__ = [
     "Completed",
     "Condition",
     "CurrentTask",
+    "EngineWaiter",
     "Event",
     "Future",
     "Internal",
@@ -32,7 +33,6 @@ __all__ = [
     "Results",
     "Semaphore",
     "SimpleQueue",
-    "StandIn",
     "Standard",
     "ThreadPool",
     "WaitingCalls",
@@ -156,7 +156,7 @@ class Mirrored:
     def __set__(self, instance: object, value: object, /) -> None: ...
 
 @final
-class StandIn:
+class EngineWaiter:
     """Represents a thread that waits in the engine, in the line of a materialized condition."""
 
     def release(self) -> None: ...

@@ -12,14 +12,14 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use crate::blocking;
 use crate::convert::{Given, LockTimeout, Timeout, Truth, plain_number};
 use crate::engine;
+use crate::engine_waiter::{WaitsInside, append_engine_waiters};
 use crate::errors::Failure;
 use crate::initialized::Initialized;
 use crate::lock::Lock;
 use crate::materialize::{Exported, Native, begin_materialized, materialize, native, standard};
 use crate::raw::{Attached, intern};
 use crate::rlock::RLock;
-use crate::stand_in::{WaitsInside, stand_in_line};
-use crate::standard::Standard;
+use crate::standard_class::Standard;
 
 /// The engine's part of `threading.Condition`: lets threads wait until another one notifies them.
 ///
@@ -328,11 +328,11 @@ impl WaitsInside for Condition {
     }
 }
 
-/// Waiting threads go on waiting in the engine, and `_waiters` gets a stand-in for each.
+/// Waiting threads go on waiting in the engine, and `_waiters` gets an `EngineWaiter` for each.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let condition = object.cast::<Condition>()?;
     if let Some(line) = attributes.get_item("_waiters")? {
-        stand_in_line(
+        append_engine_waiters(
             condition,
             condition.get().engine.get(object.py()).waiting(),
             &line,

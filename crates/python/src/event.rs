@@ -7,9 +7,9 @@ use pyo3::types::{PyDict, PyType};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine;
+use crate::engine_waiter::{self, WaitsInside};
 use crate::materialize::{Exported, Native, native, standard};
 use crate::raw::{Attached, intern};
-use crate::stand_in::{self, WaitsInside};
 
 /// The engine's part of `threading.Event`: a flag that threads wait for.
 ///
@@ -113,10 +113,10 @@ impl WaitsInside for Event {
     }
 }
 
-/// Waiting threads go on waiting in the engine. The condition among the attributes gets a stand-in for each.
+/// Waiting threads go on waiting in the engine. The condition among the attributes gets an `EngineWaiter` for each.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let event = object.cast::<Event>()?;
-    if !stand_in::put_into(event, attributes.get_item("_cond")?)? {
+    if !engine_waiter::put_into(event, attributes.get_item("_cond")?)? {
         return Ok(Exported::Outdated);
     }
     attributes.set_item("_flag", event.get().engine.get(object.py()).is_set())?;

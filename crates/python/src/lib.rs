@@ -14,6 +14,7 @@ mod blocking;
 mod condition;
 mod convert;
 mod engine;
+mod engine_waiter;
 mod errors;
 mod event;
 mod fastcall;
@@ -22,6 +23,7 @@ mod imported;
 mod initialized;
 mod lifecycle;
 mod lock;
+mod lock_types;
 mod materialize;
 mod mirrored;
 mod multiprocessing_pool;
@@ -30,9 +32,7 @@ mod raw;
 mod refusal;
 mod rlock;
 mod semaphore;
-mod stand_in;
-mod standard;
-mod standard_type;
+mod standard_class;
 mod workers;
 
 use pyo3::prelude::*;
@@ -51,6 +51,8 @@ mod _interlock {
     use crate::barrier::Barrier;
     #[pymodule_export]
     use crate::condition::Condition;
+    #[pymodule_export]
+    use crate::engine_waiter::EngineWaiter;
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
@@ -79,15 +81,13 @@ mod _interlock {
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
-    use crate::stand_in::StandIn;
-    #[pymodule_export]
-    use crate::standard::Standard;
+    use crate::standard_class::Standard;
 
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::standard_type::remember(module.py())?;
+        crate::lock_types::remember(module.py())?;
         crate::errors::remember(module.py())?;
         crate::lifecycle::begin(module.py())?;
         crate::fastcall::install::install(module.py())?;

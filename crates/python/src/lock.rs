@@ -12,8 +12,8 @@ use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth};
 use crate::engine;
 use crate::errors;
+use crate::lock_types;
 use crate::raw::Attached;
-use crate::standard_type;
 
 /// A mutual-exclusion lock, which any thread may release.
 ///
@@ -41,7 +41,7 @@ impl Lock {
     fn new(class: &Bound<'_, PyType>) -> PyResult<Self> {
         if cfg!(not(Py_3_13)) {
             // Up to 3.12, `threading.Lock` is a function in the standard library, and the type cannot be called.
-            let name = standard_type::LOCK.class(class.py())?.fully_qualified_name()?;
+            let name = lock_types::LOCK.class(class.py())?.fully_qualified_name()?;
             return Err(PyTypeError::new_err(format!("cannot create '{name}' instances")));
         }
         Ok(allocate_lock())
@@ -129,12 +129,12 @@ impl Lock {
     /// The standard library's type, for `isinstance()`.
     #[getter(__class__)]
     fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyType>> {
-        standard_type::LOCK.class_of(slf)
+        lock_types::LOCK.class_of(slf)
     }
 
     #[setter(__class__)]
     fn set_class(slf: &Bound<'_, Self>, class: &Bound<'_, PyAny>) -> PyResult<()> {
-        standard_type::set_class(slf, class)
+        lock_types::set_class(slf, class)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

@@ -27,7 +27,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use crate::blocking;
 use crate::raw;
 use crate::raw::intern;
-use crate::standard::Standard;
+use crate::standard_class::Standard;
 
 /// In place of a version tag: the class has not been checked yet. No class has this tag.
 const UNKNOWN: u32 = u32::MAX - 1;

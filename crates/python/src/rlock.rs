@@ -12,8 +12,8 @@ use crate::convert::check_exception;
 use crate::convert::{LockTimeout, Timeout, Truth, takes_no_arguments};
 use crate::engine;
 use crate::errors;
+use crate::lock_types;
 use crate::raw::Attached;
-use crate::standard_type;
 
 /// A lock that its owner may acquire again, and must release as many times.
 ///
@@ -147,12 +147,12 @@ impl RLock {
     /// The standard library's type, for `isinstance()`.
     #[getter(__class__)]
     fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyType>> {
-        standard_type::RLOCK.class_of(slf)
+        lock_types::RLOCK.class_of(slf)
     }
 
     #[setter(__class__)]
     fn set_class(slf: &Bound<'_, Self>, class: &Bound<'_, PyAny>) -> PyResult<()> {
-        standard_type::set_class(slf, class)
+        lock_types::set_class(slf, class)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

@@ -14,7 +14,7 @@ use crate::imported::Imported;
 use crate::lock::Lock;
 use crate::raw::{self, intern};
 use crate::rlock::RLock;
-use crate::standard::Standard;
+use crate::standard_class::Standard;
 
 /// The result of a short way; `None` if the function has to run.
 type Outcome = Option<PyResult<*mut PyObject>>;

@@ -23,8 +23,8 @@ use crate::materialize::Native;
 #[cfg(not(Py_GIL_DISABLED))]
 use crate::raw::{self, Attached};
 #[cfg(not(Py_GIL_DISABLED))]
-use crate::standard::Original;
-use crate::standard::Standard;
+use crate::standard_class::Original;
+use crate::standard_class::Standard;
 
 /// A fast function, with the calling convention that the interpreter uses for it.
 #[derive(Clone, Copy)]

@@ -13,8 +13,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
 
 use super::answer::{Answer, Engine};
-use super::ending::{always_called, call_back, call_one, log};
-use super::place::Place;
+use super::backlog::Backlog;
+use super::due_callbacks::{always_called, call_back, call_one, log};
 use super::watcher::Watcher;
 use crate::convert::Timeout;
 use crate::errors::Failure;
@@ -31,8 +31,8 @@ use crate::{blocking, errors};
 #[pyclass(frozen, subclass, generic, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Future {
     engine: Attached<Engine>,
-    /// The place where its task waits, if submitters wait there for room.
-    place: OnceLock<Weak<dyn Place>>,
+    /// Where its task waits for a worker, if submitters wait there for room.
+    backlog: OnceLock<Weak<dyn Backlog>>,
     /// Whether `_interlock_cancel_at_once()` has notified the watchers, and a worker may still dequeue the task.
     notified_early: AtomicBool,
     initialized: Initialized,
@@ -80,7 +80,7 @@ impl Future {
     ) -> PyResult<PyClassInitializer<Self>> {
         let future = Future {
             engine: Attached::new(Engine::new()),
-            place: OnceLock::new(),
+            backlog: OnceLock::new(),
             notified_early: AtomicBool::new(false),
             initialized: Initialized::new(),
         };
@@ -304,9 +304,9 @@ impl Future {
         self.engine(py).value(|answer| answer.result(py)).flatten()
     }
 
-    /// Records the place where its task is about to be put, where submitters may wait for room.
-    pub(super) fn waits_at(&self, place: Weak<dyn Place>) {
-        let _ = self.place.set(place);
+    /// Records where its task is about to wait, and submitters may wait for room.
+    pub(super) fn waits_in(&self, backlog: Weak<dyn Backlog>) {
+        let _ = self.backlog.set(backlog);
     }
 
     /// Waits for the answer of the task. The caller knows that the future is native. Blocks until the future is done,
@@ -415,7 +415,7 @@ fn cancel_materialized(slf: &Bound<'_, Future>) -> PyResult<bool> {
     slf.get().engine.get(py).ask_to_stop();
     let answer = standard(slf, intern!(py, "cancel"), (slf,));
     // Also if a callback raised.
-    if slf.get().place.get().is_some() && Future::cancelled(slf)?.is_truthy()? {
+    if slf.get().backlog.get().is_some() && Future::cancelled(slf)?.is_truthy()? {
         give_up_place(slf)?;
     }
     answer?.is_truthy()
@@ -431,8 +431,8 @@ fn notify_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
 
 /// Takes a cancelled task out of a bounded queue, so that there is room for another.
 fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
-    match slf.get().place.get().and_then(Weak::upgrade) {
-        Some(place) if place.take_back(slf) => notify_cancelled(slf),
+    match slf.get().backlog.get().and_then(Weak::upgrade) {
+        Some(backlog) if backlog.take_back(slf) => notify_cancelled(slf),
         _ => Ok(()),
     }
 }

@@ -1,12 +1,12 @@
 //! `concurrent.futures`: futures and the thread pool.
 
 mod answer;
+mod backlog;
 mod calls;
 mod completed;
-mod ending;
+mod due_callbacks;
 mod future;
 mod map;
-mod place;
 mod pool;
 mod task;
 mod timers;

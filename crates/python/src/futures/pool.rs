@@ -13,10 +13,10 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PySet, PyTuple, PyType};
 
+use super::backlog::Backlog;
 use super::calls::WaitingCalls;
 use super::future::{Future, future_class};
 use super::map::Results;
-use super::place::Place;
 use super::task::Task;
 use super::worker::Shared;
 use crate::convert::Timeout;
@@ -25,7 +25,7 @@ use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, function, native, standard};
 use crate::raw::{Attached, intern};
-use crate::standard::Standard;
+use crate::standard_class::Standard;
 use crate::{blocking, fastcall, raw};
 
 /// The settings of an executor, and whether it takes calls.
@@ -179,7 +179,7 @@ impl ThreadPool {
     ) -> PyResult<bool> {
         let (callable, args, kwargs, site) = call;
         if slf.get().settings.get(slf.py()).lock().bounded {
-            future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
+            future.get().waits_in(Arc::downgrade(&slf.get().shared) as _);
         }
         let held = future.clone();
         let task = Task {
@@ -346,7 +346,7 @@ fn put_new<'py>(
         standard(&future, intern!(py, "__init__"), (&future,))?; // a program has changed the class
     }
     if settings.bounded {
-        future.get().waits_at(Arc::downgrade(&slf.get().shared) as _);
+        future.get().waits_in(Arc::downgrade(&slf.get().shared) as _);
     }
     let task = Task {
         future: future.clone().unbind(),

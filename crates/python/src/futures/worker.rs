@@ -8,8 +8,8 @@ use interlock_wait::now;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
+use super::backlog::Backlog;
 use super::future::Future;
-use super::place::Place;
 use super::task::Task;
 use crate::engine::{PoolCore, Raw, Running, StateLock};
 use crate::raw::Attached;
@@ -46,7 +46,7 @@ impl Shared {
     }
 }
 
-impl Place for Attached<Shared> {
+impl Backlog for Attached<Shared> {
     fn take_back(&self, future: &Bound<'_, PyAny>) -> bool {
         self.get(future.py()).take_out(future).is_some()
     }

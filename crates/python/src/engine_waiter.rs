@@ -1,9 +1,9 @@
-//! Stand-ins, which represent threads that wait in the engine in the line of a materialized condition.
+//! Threads that wait in the engine, as they stand in the line of a materialized condition.
 //!
 //! When an object is materialized while threads wait, they go on waiting in the engine. The standard library's
-//! `notify()` takes the first entry of the list `_waiters` and calls its `release()`. The `release()` of a stand-in
+//! `notify()` takes the first entry of the list `_waiters` and calls its `release()`. The `release()` of an `EngineWaiter`
 //! lets a thread in the engine continue. Both lines have the same order, and later threads line up behind the
-//! stand-ins. A thread that gives up in the engine leaves its stand-in behind, so there is one too many. Its
+//! these. A thread that gives up in the engine leaves its entry behind, so there is one too many. Its
 //! `release()` raises RuntimeError, as that of an unlocked lock does, and `notify()` goes on to the next entry.
 
 use pyo3::PyClass;
@@ -25,13 +25,13 @@ pub(crate) trait WaitsInside: PyClass<Frozen = True, BaseType = Native> + Sync {
 
 /// Represents a thread that waits in the engine for an object that has been materialized.
 #[pyclass(frozen, module = "interlock._interlock")]
-pub(crate) struct StandIn {
+pub(crate) struct EngineWaiter {
     object: Py<PyAny>,
     let_one_through: fn(&Bound<'_, PyAny>) -> PyResult<bool>,
 }
 
 #[pymethods]
-impl StandIn {
+impl EngineWaiter {
     /// Let the thread continue. Raises RuntimeError if it has given up.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         if (self.let_one_through)(self.object.bind(py))? {
@@ -46,7 +46,7 @@ impl StandIn {
     }
 }
 
-/// Puts a stand-in for each thread that waits in `object` into the line of a materialized condition. If threads wait
+/// Puts an entry for each thread that waits in `object` into the line of a materialized condition. If threads wait
 /// but the condition is native or missing, does nothing and returns false. Runs no Python code.
 pub(crate) fn put_into<T: WaitsInside>(
     object: &Bound<'_, T>,
@@ -61,22 +61,22 @@ pub(crate) fn put_into<T: WaitsInside>(
         None => None,
     };
     line.map_or(Ok(false), |line| {
-        stand_in_line(object, waiting, &line).map(|()| true)
+        append_engine_waiters(object, waiting, &line).map(|()| true)
     })
 }
 
-/// Appends a stand-in for each of `waiting` threads to a line, which is a `collections.deque`.
-pub(crate) fn stand_in_line<T: WaitsInside>(
+/// Appends an entry for each of `waiting` threads to a line, which is a `collections.deque`.
+pub(crate) fn append_engine_waiters<T: WaitsInside>(
     object: &Bound<'_, T>,
     waiting: usize,
     line: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     for _ in 0..waiting {
-        let stand_in = StandIn {
+        let waiter = EngineWaiter {
             object: object.clone().into_any().unbind(),
             let_one_through: |object| Ok(object.cast::<T>()?.get().let_one_through(object.py())),
         };
-        line.call_method1("append", (stand_in,))?;
+        line.call_method1("append", (waiter,))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -222,17 +223,26 @@ def lint_python(session: nox.Session) -> list[Command]:
 
 
 def lint_rust(session: nox.Session) -> list[Command]:
-    """Format, lints, links in the documentation; edges, licences and advisories where cargo-deny is there."""
+    """Format, lints, links in the documentation; with tools that may be there, edges, licences, advisories, the API.
+
+    cargo-semver-checks asks whether the face still serves programs that were written for its last release.
+    """
     deny = [("cargo", "deny", "--log-level=error", "check")] if shutil.which("cargo-deny") else []
     if not deny:
         session.log(
             "cargo-deny is not here: no look at licences and advisories; tools/tidy.py checks the edges"
         )
+    listed = subprocess.run(
+        ("git", "tag", "--list", "v*", "--sort=-v:refname"), capture_output=True, text=True, check=True
+    )
+    release = listed.stdout.split()[:1] if shutil.which("cargo-semver-checks") else []
+    semver = [("cargo", "semver-checks", "--package", "interlock", "--baseline-rev", tag) for tag in release]
     return [
         ("cargo", "fmt", "--all", "--check"),
         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"),
         (*CARGO_DOC, "--workspace", "--document-private-items"),
         *deny,
+        *semver,
     ]
 
 

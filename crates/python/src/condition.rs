@@ -164,10 +164,10 @@ impl Condition {
     /// Raises RuntimeError if the calling thread does not hold the lock.
     fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        if !Standard::is_ours(&slf.get_type())? {
-            if let Some(waiting) = native(slf, |condition| condition.engine.get(py).waiting())? {
-                return slf.call_method1(intern!(py, "notify"), (waiting,)).map(drop);
-            }
+        if !Standard::is_ours(&slf.get_type())?
+            && let Some(waiting) = native(slf, |condition| condition.engine.get(py).waiting())?
+        {
+            return slf.call_method1(intern!(py, "notify"), (waiting,)).map(drop);
         }
         match native(slf, |condition| condition.notify_native(py, usize::MAX))? {
             Some(result) => result,

@@ -31,7 +31,7 @@ pub enum Discard {
     Items,
 }
 
-/// Whether a getter was waiting when an item was put (see [`Queue::try_put_outcome`](crate::Queue::try_put_outcome)).
+/// Whether a getter was waiting when an item was put (see [`HostQueue::try_put_outcome`](crate::HostQueue::try_put_outcome)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
     /// A getter was waiting. It was notified of this item and has left the line, so it gets no later notification.
@@ -40,7 +40,7 @@ pub enum PutOutcome {
     NoGetter,
 }
 
-/// How a getter comes for an item (see [`Queue::pop_wake_next`](crate::Queue::pop_wake_next)).
+/// How a getter comes for an item (see [`HostQueue::pop_wake_next`](crate::HostQueue::pop_wake_next)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// By itself.

@@ -8,8 +8,8 @@ pub trait Store {
     /// The type of an item.
     type Item;
 
-    /// Whether the getters of a queue of such items wake in turn ([`Queue::push_wake_one`](crate::Queue::push_wake_one)).
-    /// Otherwise its items can be reserved ([`Queue::try_put_reserved`](crate::Queue::try_put_reserved)). A queue that
+    /// Whether the getters of a queue of such items wake in turn ([`HostQueue::push_wake_one`](crate::HostQueue::push_wake_one)).
+    /// Otherwise its items can be reserved ([`HostQueue::try_put_reserved`](crate::HostQueue::try_put_reserved)). A queue that
     /// did both would mix up the getters on their way, so the compiler refuses the other method.
     ///
     /// ```compile_fail,E0080

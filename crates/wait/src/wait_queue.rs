@@ -246,10 +246,11 @@ impl WaitQueue {
     }
 
     fn tidy(&mut self) {
-        if let Some(line) = &mut self.line {
-            if line.waiters.is_empty() && line.waiters.capacity() > PLACES_KEPT {
-                line.waiters = VecDeque::new();
-            }
+        if let Some(line) = &mut self.line
+            && line.waiters.is_empty()
+            && line.waiters.capacity() > PLACES_KEPT
+        {
+            line.waiters = VecDeque::new();
         }
     }
 }

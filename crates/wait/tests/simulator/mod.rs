@@ -140,10 +140,10 @@ impl Simulator {
 
     fn take_turn(&self, mut state: MutexGuard<'_, State>, me: usize) -> Returned {
         loop {
-            if let (Some(running), Status::Ready(returned)) = (state.running, &state.threads[me]) {
-                if running == me {
-                    return *returned;
-                }
+            if let (Some(running), Status::Ready(returned)) = (state.running, &state.threads[me])
+                && running == me
+            {
+                return *returned;
             }
             state = self.wait(state);
         }

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -173,17 +174,14 @@ def sanitize(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def package(session: nox.Session) -> None:
     """The crates as they would be published: each builds from its package, and the doc tests of the face pass there."""
-    target = TARGET / "crates"
-    env = {"CARGO_TARGET_DIR": str(target)}
-    each(session, env, [("cargo", "package", "--quiet", "--allow-dirty", *ENGINE)])
-    folders = {path.name.rpartition("-")[0]: path for path in (target / "package").glob("interlock*/")}
-    face = folders.pop("interlock")
-    patches = [f'--config=patch.crates-io.{name}.path="{path}"' for name, path in folders.items()]
-    each(
-        session,
-        env,
-        [("cargo", "test", "--quiet", "--doc", "--manifest-path", face / "Cargo.toml", *patches)],
-    )
+    # In a folder of its own each time: cargo remembers the content of a package by where it lay, and by its version.
+    with tempfile.TemporaryDirectory(prefix="package-", dir=TARGET) as target:
+        env = {"CARGO_TARGET_DIR": target}
+        each(session, env, [("cargo", "package", "--quiet", "--allow-dirty", *ENGINE)])
+        folders = {path.name.rpartition("-")[0]: path for path in Path(target, "package").glob("interlock*/")}
+        face = folders.pop("interlock") / "Cargo.toml"
+        patches = [f'--config=patch.crates-io.{name}.path="{path}"' for name, path in folders.items()]
+        each(session, env, [("cargo", "test", "--quiet", "--doc", "--manifest-path", face, *patches)])
 
 
 def inside(

@@ -168,7 +168,23 @@ def sanitize(session: nox.Session) -> None:
         "TSAN_OPTIONS": f"history_size=4 suppressions={ROOT / 'tools' / 'tsan.txt'}",
     }
     tests = ("--lib", "--tests", "--target", "x86_64-unknown-linux-gnu", "--", "--skip", "fork")
-    each(session, env, [("cargo", "+nightly", "test", "--quiet", "--no-fail-fast", *ENGINE, *tests)])
+    each(
+        session,
+        env,
+        [
+            (
+                "cargo",
+                "+nightly",
+                "test",
+                "--quiet",
+                "--no-fail-fast",
+                *ENGINE,
+                "--exclude",
+                "interlock",
+                *tests,
+            )
+        ],
+    )
 
 
 @nox.session(venv_backend="none")

@@ -60,7 +60,7 @@ SCRIPTS: dict[str, tuple[Command, str, Sequence[str]]] = {
     "which-tool": (("python", "benches/which_tool.py", "--write", "docs/which_tool.md"), "", [DEFAULT]),
     "soak": (("python", "benches/soak.py", "--write", "docs/benchmarks.md"), "soak", [DEFAULT]),
     "bench": (("python", "benches/run.py", "--write", "docs/benchmarks.md"), "bench", list(PYTHONS)),
-    "methods": (("python", "benches/methods.py", "--write", "docs/benchmarks.md"), "", list(PYTHONS)),
+    "methods": (("python", "benches/methods.py", "--write", "docs/methods.md"), "", list(PYTHONS)),
     "conformance": (("python", "tests/conformance/run_all.py"), "", list(PYTHONS)),
 }
 """Tasks that are one script: the command, its requirements, and the interpreters that it needs."""

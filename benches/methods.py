@@ -2,7 +2,7 @@
 
     methods.py                                every environment of the project, PATH, pyenv, the system
     methods.py --python .nox/build-3-13/bin/python --only Queue
-    methods.py --write docs/benchmarks.md
+    methods.py --write docs/methods.md
 
 All cases of one interpreter run in one process, each in interleaved samples of both libraries.
 """
@@ -62,7 +62,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--sample-ms", type=float, default=5)
     parser.add_argument("--cpu", action="store_true", help="processor time, for a busy machine")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the section of docs/benchmarks.md")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the section of docs/methods.md")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 

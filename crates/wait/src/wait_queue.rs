@@ -88,25 +88,33 @@ impl WaitQueue {
     /// this very notification. So each notified thread checks whether there is something for it.
     #[inline]
     pub fn notify_one(&mut self) -> Wakeup {
+        self.notify_coming().0
+    }
+
+    /// As [`WaitQueue::notify_one`]. Also returns whether a thread is on its way now: none is if a task was notified, or
+    /// only threads that may be in signal handlers.
+    #[inline]
+    pub fn notify_coming(&mut self) -> (Wakeup, bool) {
         if self.line.is_none() {
-            Wakeup::NOBODY
+            (Wakeup::NOBODY, false)
         } else {
             self.notify_first()
         }
     }
 
     #[cold]
-    fn notify_first(&mut self) -> Wakeup {
-        let mut wakeup = Wakeup::NOBODY;
+    fn notify_first(&mut self) -> (Wakeup, bool) {
+        let mut notified = (Wakeup::NOBODY, false);
         while let Some(first) = self.line().waiters.pop_front() {
-            let in_handler;
-            (wakeup, in_handler) = Waiter::notify(first);
+            let is_task = first.is_task();
+            let (wakeup, in_handler) = Waiter::notify(first);
+            notified = (wakeup, !in_handler && !is_task);
             if !in_handler {
                 break;
             }
         }
         self.tidy();
-        wakeup
+        notified
     }
 
     /// Notifies the first in line, and goes on until one is notified that is certainly on its way now: a thread that is in no
@@ -142,30 +150,9 @@ impl WaitQueue {
     pub fn notify(&mut self, count: usize) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
-            wakeups.push(self.notify_first());
+            wakeups.push(self.notify_first().0);
         }
         wakeups
-    }
-
-    /// As [`WaitQueue::notify_one`]. Also returns whether a thread is on its way now: none is if a task was notified, or
-    /// only threads that may be in signal handlers.
-    pub fn notify_coming(&mut self) -> (Wakeup, bool) {
-        let mut notified = (Wakeup::NOBODY, false);
-        while let Some(first) = self.pop_first() {
-            let task = first.is_task();
-            let (wakeup, in_handler) = Waiter::notify(first);
-            if !in_handler {
-                notified = (wakeup, !task);
-                break;
-            }
-        }
-        self.tidy();
-        notified
-    }
-
-    fn pop_first(&mut self) -> Option<Arc<Waiter>> {
-        self.line.as_ref()?;
-        self.line().waiters.pop_front()
     }
 
     /// Notifies all in line.

@@ -3,6 +3,8 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
+mod common;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::pin;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use common::occupy;
 use interlock_pool::{Task, TaskError, ThreadPool};
 use interlock_sync::Event;
 use interlock_wait::ThreadIdent;
@@ -32,17 +35,6 @@ impl Wake for Explodes {
     fn wake(self: Arc<Self>) {
         resume_unwind(Box::new("a waker that panics"));
     }
-}
-
-fn occupy(pool: &ThreadPool, until: &Arc<Event>) -> Task<()> {
-    let (begun, until) = (Arc::new(Event::new()), until.clone());
-    let its = begun.clone();
-    let task = pool.submit(move || {
-        its.set();
-        until.wait();
-    });
-    begun.wait();
-    task.unwrap()
 }
 
 fn panics(call: impl FnOnce()) -> bool {

@@ -3,6 +3,8 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
+mod common;
+
 use std::error::Error;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -12,22 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use common::occupy;
 use interlock_pool::{CancelToken, JoinError, MapError, Panic, Task, TaskError, ThreadPool};
 use interlock_sync::Event;
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// Keeps one worker busy until the event is set; it is at it when this returns.
-fn occupy(pool: &ThreadPool, until: &Arc<Event>) -> Task<()> {
-    let (begun, until) = (Arc::new(Event::new()), until.clone());
-    let its = begun.clone();
-    let task = pool.submit(move || {
-        its.set();
-        until.wait();
-    });
-    begun.wait();
-    task.unwrap()
-}
 
 #[test]
 fn pools_tasks_and_errors_cross_threads_and_unwinding() {

@@ -3,28 +3,19 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
+mod common;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
+use common::occupy;
 use interlock_pool::{JoinError, SubmitError, Task, TaskError, ThreadPool};
 use interlock_sync::Event;
 use interlock_wait::{ThreadIdent, TimedOut};
 
 fn long() -> Duration {
     Duration::from_secs(60)
-}
-
-/// Keeps one worker busy until the event is set; it is at it when this returns.
-fn occupy(pool: &ThreadPool, until: &Arc<Event>) -> Task<()> {
-    let (tell, hear) = mpsc::channel();
-    let until = until.clone();
-    let task = pool.submit(move || {
-        tell.send(()).unwrap();
-        until.wait();
-    });
-    hear.recv().unwrap();
-    task.unwrap()
 }
 
 #[test]

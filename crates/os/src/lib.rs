@@ -6,6 +6,9 @@
 //! - [`futex`]: sleep on a word, wake its sleepers;
 //! - [`clock`]: the monotonic clock, in nanoseconds;
 //! - [`fork`]: fork handlers;
+//! - [`memory`]: memory that a family of processes shares;
+//! - [`life`]: words that the kernel changes when a process dies;
+//! - [`process`]: which process lives, and how it ended;
 //! - [`thread`]: identify the calling thread, start and name threads, yield the processor.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -16,4 +19,7 @@ compile_error!("Interlock supports Linux only: it is built on futexes and pidfds
 pub mod clock;
 pub mod fork;
 pub mod futex;
+pub mod life;
+pub mod memory;
+pub mod process;
 pub mod thread;

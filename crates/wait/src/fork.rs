@@ -143,6 +143,26 @@ pub fn watch() {
     WATCHING.call_once(|| drop(interlock_os::fork::around(before, after, child)));
 }
 
+/// What else is done at a fork, by a crate whose objects a child shares with its parent.
+pub trait Forks: Sync {
+    /// On the thread that forks, when no other thread is in [`fork_guarded`], and none comes in until the fork is over.
+    fn before(&self);
+
+    /// On the same thread, when the fork is done, in the parent.
+    fn parent(&self);
+
+    /// On the same thread, in the child, after the engine's own part.
+    fn child(&self);
+}
+
+static ALSO: OnceLock<&'static dyn Forks> = OnceLock::new();
+
+/// Has `forks` take part in every later fork. One crate may.
+pub fn also(forks: &'static dyn Forks) {
+    watch();
+    let _ = ALSO.set(forks);
+}
+
 /// Runs `work`, during which this process does not fork, unless `work` itself does.
 ///
 /// For engine code on a thread that runs on while another thread forks. Otherwise the child could find a lock word held by a
@@ -237,9 +257,15 @@ extern "C" fn before() {
             thread::yield_now();
         }
     }
+    if let Some(forks) = ALSO.get() {
+        forks.before();
+    }
 }
 
 extern "C" fn after() {
+    if let Some(forks) = ALSO.get() {
+        forks.parent();
+    }
     // Release pairs with the load in `Seat::go_in`, and with the Acquire in `go_in_without_seat`.
     GATE.fetch_sub(FORK, Ordering::Release);
 }
@@ -259,4 +285,7 @@ extern "C" fn child() {
         seat.is_taken.store(false, Ordering::Relaxed);
     }
     spin::forget_spinners();
+    if let Some(forks) = ALSO.get() {
+        forks.child();
+    }
 }

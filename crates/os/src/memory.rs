@@ -1,0 +1,198 @@
+//! Memory that a family of processes shares: anonymous, sparse, gone with its last holder.
+//!
+//! See <https://man7.org/linux/man-pages/man2/memfd_create.2.html>.
+
+#![expect(
+    unsafe_code,
+    reason = "a mapping is used as typed memory, and bytes are copied into it and out of it"
+)]
+#![expect(
+    clippy::disallowed_types,
+    reason = "I3: the descriptor of the memory, named below the one door"
+)]
+
+use std::io;
+use std::mem::{align_of, size_of};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::{self, NonNull};
+
+use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate, memfd_create};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+
+/// A type that processes may share: any bytes are a value of it, and all access to it is atomic.
+///
+/// # Safety
+/// The type consists of atomics and of bytes that only [`SharedMemory`] and [`LifeWord`](crate::life::LifeWord) touch, is
+/// `repr(C)`, and has no padding that matters.
+pub unsafe trait Shared: Sync {}
+
+/// A shared mapping of an anonymous file. Its pages exist from the first time on that somebody writes to them.
+#[derive(Debug)]
+pub struct SharedMemory {
+    file: OwnedFd,
+    base: NonNull<u8>,
+    capacity: usize,
+}
+
+// SAFETY: the mapping is no thread's own; what is in it is used through `Shared` types and through copies.
+unsafe impl Send for SharedMemory {}
+// SAFETY: as above.
+unsafe impl Sync for SharedMemory {}
+
+impl SharedMemory {
+    /// New memory of `capacity` bytes, all zero, of which none exists yet. The descriptor is closed on exec.
+    ///
+    /// # Errors
+    /// The kernel has no descriptor, or no room for a mapping of this size in this process.
+    pub fn create(name: &str, capacity: usize) -> io::Result<Self> {
+        let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
+        ftruncate(&file, capacity as u64)?;
+        Self::map(file, capacity)
+    }
+
+    /// Maps the memory behind descriptor `number`, which was made by [`create`](Self::create) in another process of the family.
+    /// Takes a duplicate of the descriptor; the caller keeps its own.
+    ///
+    /// # Errors
+    /// There is no such descriptor, or there is no room for the mapping.
+    pub fn adopt(number: i32) -> io::Result<Self> {
+        // SAFETY: the descriptor is only looked at, and duplicated; the caller has it and keeps it.
+        let given = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+        let file = rustix::io::fcntl_dupfd_cloexec(&*given, 3)?;
+        let capacity = usize::try_from(fstat(&file)?.st_size).map_err(|_| io::ErrorKind::InvalidData)?;
+        Self::map(file, capacity)
+    }
+
+    fn map(file: OwnedFd, capacity: usize) -> io::Result<Self> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::NORESERVE;
+        // SAFETY: the kernel chooses the place of the new mapping, so it replaces nothing.
+        let base = unsafe { mmap(ptr::null_mut(), capacity, protection, flags, &file, 0) }?;
+        // SAFETY: the range is the new mapping. If the kernel refuses, core dumps are larger, nothing else.
+        let _ = unsafe { madvise(base, capacity, Advice::LinuxDontDump) };
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(SharedMemory { file, base, capacity })
+    }
+
+    /// The size of the mapping, in bytes.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The number of the descriptor, by which a child process gets the memory. Valid as long as `self`.
+    pub fn descriptor(&self) -> i32 {
+        self.file.as_raw_fd()
+    }
+
+    /// The number of the file in the kernel's tables, which tells it from other memory.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn inode(&self) -> io::Result<u64> {
+        Ok(fstat(&self.file)?.st_ino)
+    }
+
+    /// The value at `offset` bytes. `None` if it is not inside of the memory, or not aligned.
+    #[inline]
+    pub fn at<T: Shared>(&self, offset: usize) -> Option<&T> {
+        let fits = offset.is_multiple_of(align_of::<T>()) && self.holds(offset, size_of::<T>());
+        // SAFETY: the place is inside of the mapping, which is page-aligned and lives as long as `self`; any bytes are a `T`,
+        // and whatever happens to them happens atomically.
+        fits.then(|| unsafe { &*self.place(offset).cast::<T>() })
+    }
+
+    /// Copies `bytes` to `offset`. Returns `false`, having written nothing, if they do not fit.
+    ///
+    /// The caller has agreed with all processes that nobody else uses this range now.
+    #[inline]
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> bool {
+        let fits = self.holds(offset, bytes.len());
+        if fits {
+            // SAFETY: the range is inside of the mapping, and `bytes` is not, as there are no references to its bytes.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.place(offset), bytes.len()) };
+        }
+        fits
+    }
+
+    /// Copies from `offset` as many bytes as `into` has room for. Returns `false`, having read nothing, if there are fewer.
+    ///
+    /// The caller has agreed with all processes that nobody writes to this range now.
+    #[inline]
+    pub fn read(&self, offset: usize, into: &mut [u8]) -> bool {
+        let fits = self.holds(offset, into.len());
+        if fits {
+            // SAFETY: as in `write`.
+            unsafe { ptr::copy_nonoverlapping(self.place(offset), into.as_mut_ptr(), into.len()) };
+        }
+        fits
+    }
+
+    /// Makes `length` bytes from `offset` zero.
+    ///
+    /// The caller has agreed with all processes that nobody else uses this range now.
+    pub fn clear(&self, offset: usize, length: usize) {
+        if self.holds(offset, length) {
+            // SAFETY: as in `write`.
+            unsafe { ptr::write_bytes(self.place(offset), 0, length) };
+        }
+    }
+
+    /// The address of `offset` in this process, for whoever lends the range to a program, such as `ctypes`. `None` if it is
+    /// not inside of the memory.
+    pub fn address(&self, offset: usize, length: usize) -> Option<NonNull<u8>> {
+        self.holds(offset, length)
+            .then(|| NonNull::new(self.place(offset)))?
+    }
+
+    /// Gives the pages of a range back to the system. They read as zeros then.
+    pub fn give_back(&self, offset: usize, length: usize) {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        // If the kernel refuses, the pages stay.
+        let _ = fallocate(&self.file, flags, offset as u64, length as u64);
+    }
+
+    #[inline]
+    fn holds(&self, offset: usize, length: usize) -> bool {
+        offset <= self.capacity && length <= self.capacity - offset
+    }
+
+    #[inline]
+    fn place(&self, offset: usize) -> *mut u8 {
+        self.base.as_ptr().wrapping_add(offset)
+    }
+}
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        // SAFETY: the range is the mapping that `self` made, and no reference into it outlives `self`.
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.capacity) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_and_pages_go_back() {
+        let memory = SharedMemory::create("test", 1 << 20).unwrap();
+        assert!(memory.write(5000, b"hello"));
+        let again = SharedMemory::adopt(memory.descriptor()).unwrap();
+        let mut bytes = [0; 5];
+        assert!(again.read(5000, &mut bytes));
+        assert_eq!(&bytes, b"hello");
+        assert_eq!(again.inode().unwrap(), memory.inode().unwrap());
+        memory.give_back(4096, 4096);
+        assert!(again.read(5000, &mut bytes));
+        assert_eq!(bytes, [0; 5]);
+    }
+
+    #[test]
+    fn nothing_is_read_or_written_outside() {
+        let memory = SharedMemory::create("test", 4096).unwrap();
+        assert!(!memory.write(4090, b"too long"));
+        assert!(!memory.write(usize::MAX, b"x"));
+        assert!(!memory.read(4096, &mut [0]));
+        assert!(memory.address(4096, 1).is_none());
+    }
+}

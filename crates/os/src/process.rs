@@ -1,0 +1,156 @@
+//! Processes as the kernel names them: which lives, which is dead, and how it ended.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "I3: descriptors of processes, named below the one door"
+)]
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process, pidfd_open, waitid,
+};
+
+/// The calling process's id.
+pub fn id() -> u32 {
+    getpid().as_raw_nonzero().get().cast_unsigned()
+}
+
+/// The calling thread's id, as the kernel names it. That of a process's main thread is the process's id.
+pub fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
+}
+
+/// Ends the calling process by SIGKILL, as somebody else may at any moment.
+pub fn kill_self() -> ! {
+    loop {
+        // It can't fail, and does not return.
+        let _ = kill_process(getpid(), Signal::KILL);
+    }
+}
+
+/// When the process `pid` started, in the kernel's ticks since the machine did: with the id, a name that is not reused.
+/// `None` if there is no such process.
+///
+/// See <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
+pub fn start_time(pid: u32) -> Option<u64> {
+    stat_field(pid, 22)?.parse().ok()
+}
+
+/// The field `number` of `/proc/pid/stat`, counted from 1 as the manual does. Not for the first two.
+fn stat_field(pid: u32, number: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field, the program's name, may have blanks and parentheses.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(number - 3).map(str::to_owned)
+}
+
+/// How a process ended: the kernel's wait status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It returned this code.
+    Exited(i32),
+    /// This signal ended it.
+    Killed(i32),
+}
+
+/// How the process `pid` ended, if it has ended, and the kernel still knows, and tells the calling process. Leaves the process
+/// to whoever waits for it.
+pub fn ended(pid: u32) -> Option<Ended> {
+    let child = Pid::from_raw(pid.cast_signed())?;
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match waitid(WaitId::Pid(child), options) {
+        Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Some(Ended::Exited(code)),
+            (None, Some(signal)) => Some(Ended::Killed(signal)),
+            (None, None) => None,
+        },
+        Ok(None) => None,
+        // No child of ours: what is left of a process that nobody waited for shows its status to those who may look.
+        Err(_) => {
+            let is_zombie = stat_field(pid, 3).is_some_and(|state| state == "Z");
+            let status: i32 = stat_field(pid, 52).filter(|_| is_zombie)?.parse().ok()?;
+            Some(match status & 0x7f {
+                0 => Ended::Exited(status >> 8 & 0xff),
+                signal => Ended::Killed(signal),
+            })
+        }
+    }
+}
+
+/// A process, named so that its id can't be reused for another one meanwhile.
+#[derive(Debug)]
+pub struct Process(OwnedFd);
+
+impl Process {
+    /// The process `pid`. `None` if there is none: it ended, and somebody waited for it.
+    ///
+    /// # Errors
+    /// The kernel has no descriptor for it, or none for any process (they came with Linux 5.3, and some sandboxes refuse).
+    pub fn open(pid: u32) -> io::Result<Option<Self>> {
+        let Some(pid) = Pid::from_raw(pid.cast_signed()) else {
+            return Ok(None);
+        };
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(file) => Ok(Some(Process(file))),
+            Err(Errno::SRCH) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether all its threads have ended.
+    pub fn has_ended(&self) -> bool {
+        let mut files = [PollFd::new(&self.0, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        matches!(poll(&mut files, Some(&now)), Ok(1..))
+    }
+}
+
+/// Whether the process `pid` has ended, as far as `/proc` tells: for kernels without descriptors of processes.
+pub fn has_ended(pid: u32) -> bool {
+    stat_field(pid, 3).is_none_or(|state| matches!(&*state, "Z" | "X"))
+}
+
+/// Whether descriptor `number` of the process `pid` is the file `inode`. After exec it is not: the file was closed.
+pub fn has_file(pid: u32, number: u32, inode: u64) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(format!("/proc/{pid}/fd/{number}")).is_ok_and(|file| file.ino() == inode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn this_process_lives() {
+        let start = start_time(id());
+        assert!(start.is_some());
+        assert_eq!(start, start_time(id()));
+        assert!(!Process::open(id()).unwrap().unwrap().has_ended());
+        assert!(!has_ended(id()));
+        assert_eq!(ended(id()), None);
+    }
+
+    #[test]
+    fn an_ended_child_is_seen_until_somebody_waits_for_it() {
+        let mut child = Command::new("sh").args(["-c", "exit 7"]).spawn().unwrap();
+        let process = Process::open(child.id()).unwrap().unwrap();
+        while !process.has_ended() {
+            std::thread::yield_now();
+        }
+        assert_eq!(ended(child.id()), Some(Ended::Exited(7)));
+        assert!(has_ended(child.id()));
+        child.wait().unwrap();
+        assert!(Process::open(child.id()).unwrap().is_none());
+        assert_eq!(ended(child.id()), None);
+        assert!(process.has_ended());
+    }
+}

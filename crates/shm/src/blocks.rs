@@ -1,0 +1,256 @@
+//! Blocks: pages of the arena for bytes. (FORMAT.md, "Blocks".)
+
+use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
+
+use crate::arena::{Arena, Held};
+use crate::error::Error;
+use crate::layout::{ENTRIES_AT, ORDERS, PAGE, Word32, Word64};
+use crate::name::Name;
+use crate::objects::Id;
+use crate::step;
+
+/// To whom a block belongs, and with whom it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A process that writes it, or reads it.
+    Process(Name),
+    /// An object, in which it is linked.
+    Object(Id),
+}
+
+const IS_OBJECT: u32 = 1 << 31;
+
+impl Owner {
+    fn word(self) -> u32 {
+        match self {
+            Owner::Process(name) => name.word(),
+            Owner::Object(id) => id.number() | IS_OBJECT,
+        }
+    }
+}
+
+/// A block: 1, 2, 4, … pages in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Where it begins, in bytes from the beginning of the arena. A multiple of the page.
+    pub offset: usize,
+    /// Its length, in bytes.
+    pub length: usize,
+}
+
+/// An entry: the order in the low byte, whether the pages were not given back, and the owner, 0 if the block is free.
+const ORDER: u64 = 0xff;
+const WARM: u64 = 0x100;
+const OWNER_SHIFT: u32 = 32;
+
+/// How many pages of free blocks stay with the family: 64 MiB. What it uses again and again need not be zeroed by the kernel
+/// each time.
+const WARM_PAGES: u32 = (64 << 20) / PAGE as u32;
+
+fn pages(order: u64) -> u32 {
+    1 << order
+}
+
+fn entry_of(order: u64, owner: Owner) -> u64 {
+    u64::from(owner.word()) << OWNER_SHIFT | order
+}
+
+fn is_free(entry: u64) -> bool {
+    entry >> OWNER_SHIFT == 0
+}
+
+impl Arena {
+    /// A block of at least `bytes` bytes for `owner`. What is in it is not defined.
+    ///
+    /// # Errors
+    /// The arena has no room for it. Nothing has changed.
+    pub fn allocate(&self, bytes: usize, owner: Owner) -> Result<Block, Error> {
+        let order = bytes.div_ceil(PAGE).max(1).next_power_of_two().trailing_zeros();
+        if order as usize >= ORDERS {
+            return Err(Error::Full { bytes });
+        }
+        let list = &self.header().free[order as usize];
+        let order = u64::from(order);
+        let _blocks = self.lock_blocks();
+        // Relaxed, all of these: the lock orders them.
+        let page = match list.load(Ordering::Relaxed) {
+            0 => self.page_at_the_top(order, owner).ok_or(Error::Full { bytes })?,
+            first => {
+                let page = first - 1;
+                let entry = self.entry(page).load(Ordering::Relaxed);
+                list.store(self.link(page).load(Ordering::Relaxed), Ordering::Relaxed);
+                step::at("block.unlinked");
+                if entry & WARM != 0 {
+                    self.header()
+                        .warm_pages
+                        .fetch_sub(pages(order), Ordering::Relaxed);
+                }
+                self.entry(page).store(entry_of(order, owner), Ordering::Relaxed);
+                page
+            }
+        };
+        step::at("block.allocated");
+        Ok(self.block(page, order))
+    }
+
+    /// Pages that no block has had. The caller holds the blocks.
+    fn page_at_the_top(&self, order: u64, owner: Owner) -> Option<u32> {
+        let top = &self.header().top;
+        // Relaxed: the lock orders it.
+        let page = top.load(Ordering::Relaxed);
+        let end = page.checked_add(pages(order))?;
+        if (self.blocks_at + end as usize) * PAGE > self.memory().capacity() {
+            return None;
+        }
+        // Relaxed: the top publishes it.
+        self.entry(page).store(entry_of(order, owner), Ordering::Relaxed);
+        step::at("block.entered");
+        // Release pairs with the Acquire in `owned`: each page below the top has its entry.
+        top.store(end, Ordering::Release);
+        Some(page)
+    }
+
+    /// Frees a block, which its owner has given up. Large ones give their pages back to the system, unless the family has few that
+    /// it keeps.
+    pub fn free(&self, block: Block) {
+        let page = self.page_of(block);
+        // Relaxed, all of these: the owner changes the entry, and the lock orders the rest.
+        let order = self.entry(page).load(Ordering::Relaxed) & ORDER;
+        let header = self.header();
+        let is_warm = header.warm_pages.load(Ordering::Relaxed) + pages(order) <= WARM_PAGES;
+        if !is_warm {
+            self.memory().give_back(block.offset, block.length);
+        }
+        step::at("block.given-back");
+        let _blocks = self.lock_blocks();
+        self.entry(page)
+            .store(order | if is_warm { WARM } else { 0 }, Ordering::Relaxed);
+        step::at("block.freed");
+        self.push(page, order, is_warm);
+    }
+
+    /// Puts a free block on its list. The caller holds the blocks.
+    fn push(&self, page: u32, order: u64, is_warm: bool) {
+        let header = self.header();
+        let Some(list) = usize::try_from(order)
+            .ok()
+            .and_then(|order| header.free.get(order))
+        else {
+            return;
+        };
+        // Relaxed, all of these: the lock orders them.
+        self.link(page)
+            .store(list.load(Ordering::Relaxed), Ordering::Relaxed);
+        step::at("block.linked");
+        list.store(page + 1, Ordering::Relaxed);
+        if is_warm {
+            header.warm_pages.fetch_add(pages(order), Ordering::Relaxed);
+        }
+    }
+
+    /// From now on `block` belongs to `owner`. The caller is, or speaks for, the owner so far.
+    pub fn give(&self, block: Block, owner: Owner) {
+        let entry = self.entry(self.page_of(block));
+        // Relaxed, these: one owner at a time writes it.
+        let order = entry.load(Ordering::Relaxed) & ORDER;
+        entry.store(entry_of(order, owner), Ordering::Relaxed);
+    }
+
+    /// The block that begins at `offset`. `None` if none does, or it is free.
+    pub(crate) fn block_at(&self, offset: usize) -> Option<Block> {
+        let page = (offset / PAGE).checked_sub(self.blocks_at)?;
+        let page = u32::try_from(page).ok()?;
+        // Acquire pairs with the Release in `page_at_the_top`.
+        if page >= self.header().top.load(Ordering::Acquire) || !offset.is_multiple_of(PAGE) {
+            return None;
+        }
+        // Relaxed: the caller has the offset from an owner, after the entry was written.
+        let entry = self.entry(page).load(Ordering::Relaxed);
+        (!is_free(entry)).then(|| self.block(page, entry & ORDER))
+    }
+
+    /// Frees all blocks of `owner`, which is gone. May be done again.
+    pub(crate) fn free_blocks_of(&self, owner: Owner) {
+        for block in self.owned(owner) {
+            self.free(block);
+        }
+    }
+
+    /// The blocks of `owner`.
+    pub(crate) fn owned(&self, owner: Owner) -> Vec<Block> {
+        let mut found = Vec::new();
+        self.each_block(|page, entry| {
+            if entry >> OWNER_SHIFT == u64::from(owner.word()) {
+                found.push(self.block(page, entry & ORDER));
+            }
+        });
+        found
+    }
+
+    /// Calls `see` with the first page and the entry of each block.
+    fn each_block(&self, mut see: impl FnMut(u32, u64)) {
+        // Acquire pairs with the Release in `page_at_the_top`.
+        let top = self.header().top.load(Ordering::Acquire);
+        let mut page = 0;
+        while page < top {
+            // Relaxed: written before the top went above it. A block keeps its order for ever.
+            let entry = self.entry(page).load(Ordering::Relaxed);
+            see(page, entry);
+            page += pages(entry & ORDER);
+        }
+    }
+
+    /// How many bytes of blocks are in use. For tests, and for reports.
+    pub fn used_bytes(&self) -> usize {
+        let mut used = 0;
+        self.each_block(|_, entry| {
+            if !is_free(entry) {
+                used += pages(entry & ORDER) as usize * PAGE;
+            }
+        });
+        used
+    }
+
+    fn lock_blocks(&self) -> Held<'_> {
+        self.hold(&self.header().blocks, || self.rebuild_lists())
+    }
+
+    /// Makes the lists anew from the entries: a process died while it changed one. The caller holds the blocks.
+    fn rebuild_lists(&self) {
+        let header = self.header();
+        for list in &header.free {
+            // Relaxed: the lock orders it.
+            list.store(0, Ordering::Relaxed);
+        }
+        // Relaxed: as above.
+        header.warm_pages.store(0, Ordering::Relaxed);
+        self.each_block(|page, entry| {
+            if is_free(entry) {
+                self.push(page, entry & ORDER, entry & WARM != 0);
+            }
+        });
+    }
+
+    fn entry(&self, page: u32) -> &AtomicU64 {
+        let place: &Word64 = self.fixed(ENTRIES_AT + page as usize * 8);
+        &place.0
+    }
+
+    /// The next free block behind this one, as page + 1.
+    fn link(&self, page: u32) -> &AtomicU32 {
+        let entries = (self.memory().capacity() - ENTRIES_AT) / PAGE;
+        let place: &Word32 = self.fixed(ENTRIES_AT + entries * 8 + page as usize * 4);
+        &place.0
+    }
+
+    fn block(&self, page: u32, order: u64) -> Block {
+        Block {
+            offset: (self.blocks_at + page as usize) * PAGE,
+            length: pages(order) as usize * PAGE,
+        }
+    }
+
+    fn page_of(&self, block: Block) -> u32 {
+        u32::try_from(block.offset / PAGE - self.blocks_at).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,344 @@
+//! How a death is noticed, made sure of, and cleared away. (FORMAT.md, "Death".)
+
+use std::time::Duration;
+
+use interlock_os::life::LifeWord;
+use interlock_os::process::{self, Ended, Process};
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{Deadline, ResourceKind, SharedWord, WaitContext, Wake, block_shared, wake_shared};
+
+use crate::arena::Arena;
+use crate::layout::{LABEL_WORDS, Slot};
+use crate::name::Name;
+use crate::raw_lock::Peers;
+use crate::resource::SharedResource;
+use crate::roster::{State, is_held, read_label};
+use crate::step;
+
+/// How long a thread sleeps where the kernel does not watch the owner's life: the owner began no life yet, or the thread ended
+/// that held its life word.
+const UNWATCHED: Duration = Duration::from_millis(50);
+
+/// How long to wait between two looks at a process that seems to be ending, and how often to look.
+const ENDING: Duration = Duration::from_millis(1);
+const LOOKS: u32 = 100;
+/// A process whose arena is closed in so many looks has called exec, or is about to end.
+const CLOSED_LOOKS: u32 = 20;
+
+/// How a process of the family ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Its process id.
+    pub pid: u32,
+    /// What it was called, by [`Arena::set_label`]. Empty if it was not.
+    pub label: String,
+    /// How it ended, if that is known: its parent tells, or the kernel.
+    pub ended: Option<Ended>,
+}
+
+impl Peers for Arena {
+    #[inline]
+    fn me(&self) -> Name {
+        Arena::me(self)
+    }
+
+    #[inline]
+    fn is_dead(&self, name: Name) -> bool {
+        !self.slot(name.slot()).is_used_by(name)
+    }
+
+    fn sleep(&self, word: &AtomicU32, value: u32, owner: Name, context: &mut WaitContext<'_>) -> Wake {
+        self.sleep_on(
+            &[SharedWord {
+                word,
+                expected: value,
+            }],
+            &[owner],
+            &SharedResource::new(ResourceKind::Lock),
+            context,
+        )
+    }
+
+    fn wake(&self, word: &AtomicU32, most: u32) {
+        wake_shared(word, most);
+    }
+}
+
+impl Arena {
+    /// Sleeps until one of `words` has another value, one of the processes `owners` is dead, or `context` ends the wait. The words
+    /// and the owners are at most 127 in all; of more owners the first are watched, and the others looked at once a while.
+    ///
+    /// [`Wake::Notified`] says that the caller should look again. The deaths of `owners` are cleared away then.
+    pub(crate) fn sleep_on(
+        &self,
+        words: &[SharedWord<'_>],
+        owners: &[Name],
+        resource: &SharedResource,
+        context: &mut WaitContext<'_>,
+    ) -> Wake {
+        let mut all = words.to_vec();
+        let mut is_unwatched = words.len() + owners.len() > interlock_wait::MOST_SHARED_WORDS;
+        for &owner in owners
+            .iter()
+            .take(interlock_wait::MOST_SHARED_WORDS - words.len())
+        {
+            match self.watch(owner) {
+                Watched::Life(word) => all.push(word),
+                Watched::Unsure => is_unwatched = true,
+                Watched::Dead => return Wake::Notified,
+            }
+        }
+        let soon = match is_unwatched {
+            true => Deadline::after(UNWATCHED),
+            false => Deadline::NEVER,
+        };
+        let is_soon = soon < context.deadline();
+        match block_shared(&all, resource, &mut context.bounded(soon)) {
+            Wake::TimedOut if is_soon => Wake::Notified,
+            wake => wake,
+        }
+    }
+
+    /// How the life of `name` can be watched. If it seems to have ended, makes sure, which may take some milliseconds, and clears
+    /// the dead process away.
+    fn watch(&self, name: Name) -> Watched<'_> {
+        let slot = self.slot(name.slot());
+        let word = slot.life.word();
+        if !slot.is_used_by(name) {
+            return Watched::Dead;
+        }
+        if !is_held(word) {
+            return match self.confirm_death(name) {
+                true => Watched::Dead,
+                false => Watched::Unsure,
+            };
+        }
+        // Relaxed: the flag asks the kernel for a wake-up, and the kernel compares the whole word before the thread sleeps.
+        let value = word.fetch_or(LifeWord::WAITERS, Ordering::Relaxed);
+        if value & LifeWord::DIED != 0 || value & LifeWord::HOLDER == 0 {
+            return Watched::Unsure;
+        }
+        Watched::Life(SharedWord {
+            word,
+            expected: value | LifeWord::WAITERS,
+        })
+    }
+
+    /// Whether the process `name` is dead: asks the kernel, for some milliseconds if the process seems to be ending. If it is
+    /// dead, what it had is cleared away when this returns.
+    pub fn confirm_death(&self, name: Name) -> bool {
+        let slot = self.slot(name.slot());
+        let mut closed = 0;
+        for _ in 0..LOOKS {
+            if !slot.is_used_by(name) {
+                return true;
+            }
+            match self.look(slot, &mut closed) {
+                Look::Dead => {
+                    self.sweep(name);
+                    return true;
+                }
+                Look::Alive => return false,
+                Look::Ending => self.pause(slot),
+            }
+        }
+        false
+    }
+
+    /// One look at the process that has `slot`.
+    fn look(&self, slot: &Slot, closed: &mut u32) -> Look {
+        // Acquire pairs with the Release in `started`.
+        let pid = slot.pid.load(Ordering::Acquire);
+        if pid == 0 {
+            // The process that is being started has not come to its slot.
+            return Look::Alive;
+        }
+        // Relaxed: written before the pid.
+        let started = slot.start_time.load(Ordering::Relaxed);
+        let is_same = || started == 0 || process::start_time(pid).is_none_or(|now| now == started);
+        let has_ended = match Process::open(pid) {
+            Ok(None) => true,
+            Ok(Some(process)) => process.has_ended() || !is_same(),
+            Err(_) => process::has_ended(pid) || !is_same(),
+        };
+        if has_ended {
+            return Look::Dead;
+        }
+        if slot.now().1 != State::Live || is_held(slot.life.word()) {
+            return Look::Alive;
+        }
+        // The thread that held the life word is gone, and the process is there. Either it is ending, or it called exec, and so
+        // does not know the arena any more; or that thread ended, and the process goes on.
+        // Relaxed: written before the phase.
+        let file = slot.file.load(Ordering::Relaxed);
+        // (A main thread that has ended shows no files, whatever the others do.)
+        let is_open = process::has_ended(pid) || process::has_file(pid, file, self.inode());
+        *closed = if is_open { 0 } else { *closed + 1 };
+        match *closed >= CLOSED_LOOKS {
+            true => Look::Dead,
+            false => Look::Ending,
+        }
+    }
+
+    /// Lets a millisecond pass, or less if `slot` is cleared away meanwhile.
+    fn pause(&self, slot: &Slot) {
+        // Relaxed: the kernel compares it before the thread sleeps.
+        let expected = slot.phase.load(Ordering::Relaxed);
+        let word = SharedWord {
+            word: &slot.phase,
+            expected,
+        };
+        let mut context = WaitContext::within(Deadline::after(ENDING));
+        block_shared(&[word], &SharedResource::new(ResourceKind::Timer), &mut context);
+    }
+
+    /// Clears the process `name` away, which is dead or never came to its slot: what it had taken goes back, and its name is dead
+    /// for all. Any number of processes may do this, one after the other; each step may be done again.
+    pub(crate) fn sweep(&self, name: Name) {
+        let slot = self.slot(name.slot());
+        let _sweeper = self.hold(&slot.sweeper, || {});
+        let (generation, state) = slot.now();
+        if generation != name.generation() || state == State::Free {
+            return;
+        }
+        if state != State::Sweeping {
+            self.record_end(name, slot);
+            step::at("sweep.recorded");
+            slot.enter(generation, State::Sweeping);
+        }
+        step::at("sweep.begun");
+        self.free_blocks_of(crate::blocks::Owner::Process(name));
+        step::at("sweep.blocks");
+        self.clear_row(name.slot());
+        step::at("sweep.row");
+        slot.clear();
+        slot.enter(generation + 1 & Name::new(0, u32::MAX).generation(), State::Free);
+        step::at("sweep.freed");
+        // The kernel woke one thread, if any: this one, maybe. The others look now.
+        wake_shared(slot.life.word(), u32::MAX);
+        wake_shared(&slot.phase, u32::MAX);
+    }
+
+    /// Clears away all processes that died and that nobody has waited for.
+    pub fn sweep_all(&self) {
+        // Relaxed: a slot that is used for the first time now has a process that lives.
+        let used = self.header().slots_used.load(Ordering::Relaxed);
+        for index in 1..used {
+            let slot = self.slot(index);
+            let (generation, state) = slot.now();
+            let name = Name::new(index, generation);
+            let is_suspect = match state {
+                State::Free => false,
+                State::Live => !is_held(slot.life.word()),
+                State::Reserved => true,
+                State::Sweeping => {
+                    self.sweep(name);
+                    false
+                }
+            };
+            if is_suspect {
+                self.confirm_death(name);
+            }
+        }
+    }
+
+    fn record_end(&self, name: Name, slot: &Slot) {
+        let end = &slot.ends[name.generation() as usize % 2];
+        // Relaxed, these: `name` publishes them, and they are for messages.
+        let pid = slot.pid.load(Ordering::Relaxed);
+        end.name.store(0, Ordering::Relaxed);
+        // Relaxed: as above.
+        end.pid.store(pid, Ordering::Relaxed);
+        // Relaxed: as above.
+        end.status
+            .store(status_word(process::ended(pid)), Ordering::Relaxed);
+        for i in 0..LABEL_WORDS {
+            // Relaxed: as above.
+            end.label[i].store(slot.label[i].load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        // Release pairs with the Acquire in `death_of`.
+        end.name.store(name.word(), Ordering::Release);
+    }
+
+    /// The caller has waited for its child `pid`, which `ended`: so messages can tell how.
+    pub fn has_ended(&self, pid: u32, ended: Ended) {
+        // Relaxed: the child's slot was kept before the child was started.
+        let used = self.header().slots_used.load(Ordering::Relaxed);
+        for index in 1..used {
+            let slot = self.slot(index);
+            let (generation, state) = slot.now();
+            // Relaxed, these: they are for messages.
+            if state != State::Free && slot.pid.load(Ordering::Relaxed) == pid {
+                self.confirm_death(Name::new(index, generation));
+            }
+            for end in &slot.ends {
+                // Relaxed: as above.
+                if end.pid.load(Ordering::Relaxed) == pid {
+                    // Relaxed: as above. Another process may have found out the same.
+                    end.status.store(status_word(Some(ended)), Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// How the process `name` ended. `None` if it lives, or its slot has been used several times since.
+    pub fn death_of(&self, name: Name) -> Option<Death> {
+        let end = &self.slot(name.slot()).ends[name.generation() as usize % 2];
+        // Acquire pairs with the Release in `record_end`.
+        if end.name.load(Ordering::Acquire) != name.word() {
+            return None;
+        }
+        Some(Death {
+            // Relaxed, these: written before the name.
+            pid: end.pid.load(Ordering::Relaxed),
+            label: read_label(&end.label),
+            // Relaxed: as above.
+            ended: ended_of(end.status.load(Ordering::Relaxed)),
+        })
+    }
+}
+
+impl Slot {
+    /// Makes the slot as good as new, but for its phase and for the ends of its processes. The caller is the sweeper.
+    fn clear(&self) {
+        // Relaxed: nobody looks at a slot that is being cleared, but for messages.
+        self.pid.store(0, Ordering::Relaxed);
+        for word in &self.label {
+            // Relaxed: as above.
+            word.store(0, Ordering::Relaxed);
+        }
+        // Relaxed: as above.
+        self.life.word().store(0, Ordering::Relaxed);
+    }
+}
+
+enum Watched<'a> {
+    /// The kernel changes this word when the process dies.
+    Life(SharedWord<'a>),
+    /// It lives, but nobody tells of its death.
+    Unsure,
+    Dead,
+}
+
+enum Look {
+    Dead,
+    Alive,
+    Ending,
+}
+
+fn status_word(ended: Option<Ended>) -> u64 {
+    match ended {
+        None => 0,
+        Some(Ended::Exited(code)) => 1 << 32 | u64::from(code.cast_unsigned() & 0xff) << 8,
+        Some(Ended::Killed(signal)) => 1 << 32 | u64::from(signal.cast_unsigned() & 0x7f),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "both are a byte")]
+fn ended_of(word: u64) -> Option<Ended> {
+    match (word, word & 0x7f) {
+        (0, _) => None,
+        (_, 0) => Some(Ended::Exited((word >> 8 & 0xff) as i32)),
+        (_, signal) => Some(Ended::Killed(signal as i32)),
+    }
+}

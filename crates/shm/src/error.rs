@@ -1,0 +1,75 @@
+//! What can be wrong with shared memory.
+
+use std::fmt;
+use std::io;
+
+use interlock_wait::Wake;
+
+use crate::name::Name;
+
+/// Why something in shared memory could not be made or used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kernel refused what the arena is made of.
+    Kernel(io::Error),
+    /// The arena has no room for that many bytes.
+    Full {
+        /// How many bytes were asked for.
+        bytes: usize,
+    },
+    /// The arena has as many objects as it can have.
+    TooManyObjects,
+    /// The family has as many processes as it can have.
+    TooManyProcesses,
+    /// The descriptor is not an arena, or one of another version.
+    NotAnArena,
+    /// The place in the family that was kept for this process is another one's now: it came too late.
+    NotReserved,
+    /// This process died while it held the lock, and nobody has said since that what it guards is in order.
+    OwnerDied(Name),
+    /// The wait ended before what it was for came: the deadline passed, or the host asked to stop.
+    Ended(Wake),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Kernel(error) => write!(f, "the kernel refused shared memory: {error}"),
+            Error::Full { bytes } => write!(f, "the shared memory has no room for {bytes} bytes"),
+            Error::TooManyObjects => f.write_str("the shared memory has no room for another object"),
+            Error::TooManyProcesses => f.write_str("the family of processes has no room for another one"),
+            Error::NotAnArena => {
+                f.write_str("the descriptor is no shared memory of this version of Interlock")
+            }
+            Error::NotReserved => f.write_str("no place in the family is kept for this process any more"),
+            Error::OwnerDied(_) => f.write_str("a process died while it held the lock"),
+            Error::Ended(_) => f.write_str("the wait ended"),
+        }
+    }
+}
+
+impl Error {
+    /// How the wait ended, if that is what the error says.
+    pub fn wake(&self) -> Option<Wake> {
+        match self {
+            Error::Ended(wake) => Some(*wake),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Kernel(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Error::Kernel(error)
+    }
+}

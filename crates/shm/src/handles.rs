@@ -1,0 +1,51 @@
+//! How many handles this process has of each object. (FORMAT.md, "Objects".)
+
+use std::collections::HashMap;
+
+/// The objects that this process has handles of.
+#[derive(Debug, Default)]
+pub(crate) struct Handles {
+    counts: HashMap<u32, Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    count: usize,
+    /// How many processes had been born into the family when this process made the object. `None` if it did not make it, or has
+    /// forked or handed it on since.
+    made_at: Option<u32>,
+}
+
+impl Handles {
+    /// Adds the first handle of an object that this process has made, after `births`.
+    pub(crate) fn made(&mut self, object: u32, births: u32) {
+        let made_at = Some(births);
+        self.counts.insert(object, Handle { count: 1, made_at });
+    }
+
+    /// Adds a handle.
+    pub(crate) fn add(&mut self, object: u32) {
+        let handle = self.counts.entry(object).or_insert(Handle {
+            count: 0,
+            made_at: None,
+        });
+        handle.count += 1;
+    }
+
+    /// Another process has a handle from now on.
+    pub(crate) fn spread(&mut self, object: u32) {
+        if let Some(handle) = self.counts.get_mut(&object) {
+            handle.made_at = None;
+        }
+    }
+
+    /// Takes a handle away. If it was the last one, says when this process made the object, if it did.
+    pub(crate) fn remove(&mut self, object: u32) -> Option<Option<u32>> {
+        let handle = self.counts.get_mut(&object)?;
+        handle.count -= 1;
+        match handle.count {
+            0 => self.counts.remove(&object).map(|handle| handle.made_at),
+            _ => None,
+        }
+    }
+}

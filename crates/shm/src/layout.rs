@@ -1,0 +1,150 @@
+//! Every byte of the arena (FORMAT.md, "Places"): what lies where, and the records of the fixed part.
+
+#![expect(unsafe_code, reason = "says of each record that processes may share it")]
+
+use std::mem::size_of;
+
+use interlock_os::life::LifeWord;
+use interlock_os::memory::Shared;
+use interlock_wait::primitive::{AtomicU32, AtomicU64};
+
+use crate::name::Name;
+use crate::raw_lock::RawLock;
+
+/// Tells an arena from another file, and its version from others.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ilock\0\0\x01");
+
+pub(crate) const PAGE: usize = 4096;
+
+/// One slot for each process of the family.
+pub(crate) const SLOTS_AT: usize = PAGE;
+pub(crate) const SLOTS: usize = Name::SLOTS as usize;
+
+/// For each slot, one bit for each object: whether that process has a handle of it.
+pub(crate) const HELD_AT: usize = SLOTS_AT + SLOTS * size_of::<Slot>();
+/// The words of 64 bits of such a row.
+pub(crate) const ROW_WORDS: usize = OBJECTS / 64;
+
+/// One bit for each object: whether it exists.
+pub(crate) const EXISTS_AT: usize = HELD_AT + SLOTS * ROW_WORDS * 8;
+
+/// The objects themselves, a cell for each.
+pub(crate) const CELLS_AT: usize = EXISTS_AT + ROW_WORDS * 8;
+pub(crate) const CELL: usize = 128;
+/// How many objects an arena can have.
+pub(crate) const OBJECTS: usize = 1 << 17;
+
+/// For each page of the blocks' part, what it is the first page of.
+pub(crate) const ENTRIES_AT: usize = CELLS_AT + OBJECTS * CELL;
+
+/// The smallest and the largest arena, in bytes. An arena is as large as this process's limits allow; what nobody wrote to
+/// takes no memory.
+pub(crate) const SMALLEST: usize = 1 << 30;
+pub(crate) const LARGEST: usize = 1 << 36;
+
+/// The first record of the arena.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) magic: AtomicU64,
+    pub(crate) capacity: AtomicU64,
+    /// Guards the births of processes, and the births and deaths of objects.
+    pub(crate) roster: RawLock,
+    /// No slot from this one on was ever used.
+    pub(crate) slots_used: AtomicU32,
+    /// Where to look first for a free slot: after the one that was taken last, so that names are reused late.
+    pub(crate) next_slot: AtomicU32,
+    /// How many processes have been born into the family, the first apart.
+    pub(crate) births: AtomicU32,
+    /// No object from this one on ever existed.
+    pub(crate) objects_used: AtomicU32,
+    /// Where to look first for a free cell.
+    pub(crate) next_object: AtomicU32,
+    /// Guards the lists of free blocks.
+    pub(crate) blocks: RawLock,
+    /// The first page of the blocks' part that no block has had yet.
+    pub(crate) top: AtomicU32,
+    /// How many pages of free blocks were not given back to the system.
+    pub(crate) warm_pages: AtomicU32,
+    /// The first free block of each order, as page + 1; 0 if there is none.
+    pub(crate) free: [AtomicU32; ORDERS],
+}
+
+/// Blocks have 1, 2, 4, … pages: this many sizes.
+pub(crate) const ORDERS: usize = 25;
+
+/// A process of the family.
+#[repr(C, align(4096))]
+pub(crate) struct Slot {
+    /// The kernel tells by it that the process died.
+    pub(crate) life: LifeWord,
+    /// The generation of the slot's use, and its [`State`](crate::roster::State).
+    pub(crate) phase: AtomicU32,
+    pub(crate) pid: AtomicU32,
+    pub(crate) start_time: AtomicU64,
+    /// The thread that holds the life word, as the kernel names it.
+    pub(crate) holder: AtomicU32,
+    /// The number of the arena's descriptor in that process.
+    pub(crate) file: AtomicU32,
+    /// Held by the process that clears the slot away.
+    pub(crate) sweeper: RawLock,
+    pub(crate) reserved: AtomicU32,
+    /// The process's name for messages, in UTF-8, filled up with zeros.
+    pub(crate) label: [AtomicU64; LABEL_WORDS],
+    /// How the processes of this generation and of the one before ended, by the generation's lowest bit.
+    pub(crate) ends: [End; 2],
+    /// What the process's threads have taken with a promise to give it back: see `claims.rs`.
+    pub(crate) claims: [AtomicU64; CLAIMS],
+    /// The process's threads that stand in lines: see `line.rs`.
+    pub(crate) nodes: [Node; NODES],
+}
+
+pub(crate) const LABEL_WORDS: usize = 6;
+pub(crate) const CLAIMS: usize = 128;
+pub(crate) const NODES: usize = 64;
+
+/// How a process ended.
+#[repr(C)]
+pub(crate) struct End {
+    /// The process's name, 0 as long as it has not ended.
+    pub(crate) name: AtomicU32,
+    pub(crate) pid: AtomicU32,
+    /// 0 if it is not known, else 1 and the kernel's wait status.
+    pub(crate) status: AtomicU64,
+    pub(crate) label: [AtomicU64; LABEL_WORDS],
+}
+
+/// One thread that stands in a line.
+#[repr(C)]
+pub(crate) struct Node {
+    /// What the thread sleeps on.
+    pub(crate) word: AtomicU32,
+    /// The node behind it in the line, 0 if there is none.
+    pub(crate) next: AtomicU32,
+    /// The object in whose line it stands, as id + 1; 0 if it stands in none.
+    pub(crate) line: AtomicU32,
+    /// Whether a thread of the process has the node.
+    pub(crate) taken: AtomicU32,
+}
+
+/// What is asked for bits and entries one by one.
+#[repr(transparent)]
+pub(crate) struct Word64(pub(crate) AtomicU64);
+
+/// As [`Word64`].
+#[repr(transparent)]
+pub(crate) struct Word32(pub(crate) AtomicU32);
+
+const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == PAGE);
+
+// SAFETY: atomics only.
+unsafe impl Shared for Header {}
+// SAFETY: atomics, and a life word, which is `Shared` itself.
+unsafe impl Shared for Slot {}
+// SAFETY: one atomic.
+unsafe impl Shared for Word64 {}
+// SAFETY: one atomic.
+unsafe impl Shared for Word32 {}
+
+// Cells of objects.
+// SAFETY: atomics only.
+unsafe impl Shared for crate::lock::LockCell {}

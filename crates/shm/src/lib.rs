@@ -1,0 +1,53 @@
+//! Memory that a family of processes shares, and in which the death of one hangs no other.
+//!
+//! An [`Arena`] is one anonymous file, which all processes of the family map. In it are objects (locks, queues, …), each a record
+//! of at most 128 bytes, and blocks of pages for bytes. A process can be killed at any instruction: whoever waits for it learns of its
+//! death from the kernel, repairs what it left half done, and takes over. `FORMAT.md` beside this crate has every byte, the
+//! states, and for each step what a death there leaves.
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+#![warn(missing_debug_implementations)]
+
+#[cfg(not(loom))]
+mod arena;
+#[cfg(not(loom))]
+mod blocks;
+#[cfg(not(loom))]
+mod death;
+#[cfg(not(loom))]
+mod error;
+#[cfg(not(loom))]
+mod fork;
+#[cfg(not(loom))]
+mod handles;
+#[cfg(not(loom))]
+mod layout;
+#[cfg(not(loom))]
+mod lock;
+mod name;
+#[cfg(not(loom))]
+mod objects;
+mod raw_lock;
+#[cfg(not(loom))]
+mod resource;
+#[cfg(not(loom))]
+mod roster;
+#[cfg(not(loom))]
+pub mod step;
+
+#[cfg(not(loom))]
+pub use arena::Arena;
+#[cfg(not(loom))]
+pub use blocks::{Block, Owner};
+#[cfg(not(loom))]
+pub use death::Death;
+#[cfg(not(loom))]
+pub use error::Error;
+#[cfg(not(loom))]
+pub use interlock_os::process::Ended;
+#[cfg(not(loom))]
+pub use lock::{Lock, OnOwnerDeath};
+pub use name::Name;
+#[cfg(not(loom))]
+pub use objects::{Id, Object};
+pub use raw_lock::{Acquired, Peers, RawLock};

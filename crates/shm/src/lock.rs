@@ -1,0 +1,139 @@
+//! `Lock`: mutual exclusion between processes. (FORMAT.md, "Lock".)
+
+use std::sync::Arc;
+
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{Deadline, WaitContext};
+
+use crate::arena::Arena;
+use crate::error::Error;
+use crate::name::Name;
+use crate::objects::{Cell, Id, Kind, Object};
+use crate::raw_lock::{Acquired, RawLock};
+use crate::step;
+
+/// What the death of its owner means for a lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnOwnerDeath {
+    /// The next to acquire it has it, and is told.
+    #[default]
+    Tell,
+    /// Nobody has it until somebody says [`Lock::recover`]: to acquire it is an error until then.
+    Refuse,
+}
+
+/// A lock in shared memory, which one process of the family holds at a time. Any of them may release it.
+#[derive(Clone, Debug)]
+pub struct Lock(Object);
+
+#[repr(C)]
+pub(crate) struct LockCell {
+    kind: AtomicU32,
+    word: RawLock,
+    /// 0, or 1 if the lock is to be refused after the death of an owner.
+    refuses: AtomicU32,
+    /// The owner that died, while the lock is refused.
+    refused: AtomicU32,
+}
+
+impl Cell for LockCell {
+    const KIND: Kind = Kind::new(1, false);
+}
+
+impl Lock {
+    /// A free lock in `arena`.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn new(arena: &Arc<Arena>, on_owner_death: OnOwnerDeath) -> Result<Self, Error> {
+        let object = arena.make(|cell: &LockCell| {
+            let refuses = u32::from(on_owner_death == OnOwnerDeath::Refuse);
+            // Relaxed: no other process has the lock yet.
+            cell.refuses.store(refuses, Ordering::Relaxed);
+        })?;
+        Ok(Lock(object))
+    }
+
+    /// The lock `id` of `arena`, which this process was given. `None` if it was not.
+    pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
+        arena.open::<LockCell>(id).map(Lock)
+    }
+
+    /// The object that the lock is.
+    pub fn object(&self) -> &Object {
+        &self.0
+    }
+
+    /// Acquires the lock if it is free. Never blocks, but for milliseconds if its owner has just died.
+    ///
+    /// # Errors
+    /// It is held ([`Error::Ended`]), or refused after a death.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Acquired, Error> {
+        let cell = self.cell();
+        if let Some(Acquired::Free) = cell.word.try_acquire(&**self.0.arena()) {
+            return self.unless_refused(cell, Acquired::Free);
+        }
+        self.acquire(&mut WaitContext::until(Deadline::PASSED))
+    }
+
+    /// Acquires the lock.
+    ///
+    /// Blocks until the owner releases it or dies, or `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait, or the lock is refused after a death.
+    #[inline]
+    pub fn acquire(&self, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
+        let cell = self.cell();
+        let acquired = cell
+            .word
+            .acquire(&**self.0.arena(), context)
+            .map_err(Error::Ended)?;
+        self.unless_refused(cell, acquired)
+    }
+
+    fn unless_refused(&self, cell: &LockCell, acquired: Acquired) -> Result<Acquired, Error> {
+        // Relaxed, these: `refuses` never changes, and the lock orders `refused`.
+        if cell.refuses.load(Ordering::Relaxed) == 0 {
+            return Ok(acquired);
+        }
+        if let Acquired::OwnerDied(name) = acquired {
+            step::at("lock.refusing");
+            cell.refused.store(name.word(), Ordering::Relaxed);
+        }
+        match Name::of_word(cell.refused.load(Ordering::Relaxed)) {
+            Name::NONE => Ok(acquired),
+            name => {
+                self.release();
+                Err(Error::OwnerDied(name))
+            }
+        }
+    }
+
+    /// Releases the lock, whichever process holds it. Returns whether one did. Never blocks.
+    #[inline]
+    pub fn release(&self) -> bool {
+        self.cell().word.release(&**self.0.arena())
+    }
+
+    /// Whether some process holds the lock, or died while it did.
+    pub fn is_locked(&self) -> bool {
+        !self.owner().is_none()
+    }
+
+    /// The process that holds the lock, alive or dead. [`Name::NONE`] if none does.
+    pub fn owner(&self) -> Name {
+        self.cell().word.owner()
+    }
+
+    /// The lock is refused no more: the caller has repaired what it guards. Returns whether it was refused.
+    pub fn recover(&self) -> bool {
+        // AcqRel: the next to acquire the lock sees what the caller repaired.
+        self.cell().refused.swap(0, Ordering::AcqRel) != 0
+    }
+
+    fn cell(&self) -> &LockCell {
+        self.0.cell()
+    }
+}

@@ -1,0 +1,145 @@
+//! The lock under everything in shared memory: a word that names the process that holds it.
+//!
+//! State table of the word: 0, nobody holds it; a [`Name`], that process holds it; with [`RawLock::WAITERS`] beside, a thread may
+//! sleep until it is released. A name of a process that died stands for "free, but what the lock guards may be half done".
+//! The claims are in FORMAT.md, "The raw lock".
+
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{WaitContext, Wake};
+
+use crate::name::Name;
+
+/// What a lock needs to know of the family, and of sleeping. The arena is it, or a model.
+pub trait Peers {
+    /// The calling process.
+    fn me(&self) -> Name;
+
+    /// Whether `name` is known to be dead: without asking the kernel.
+    fn is_dead(&self, name: Name) -> bool;
+
+    /// Sleeps while `word` is `value` and `owner` lives, unless `context` ends the wait. Returns [`Wake::Notified`] if the caller
+    /// should look again; if `owner` died, [`is_dead`](Self::is_dead) says so then.
+    fn sleep(&self, word: &AtomicU32, value: u32, owner: Name, context: &mut WaitContext<'_>) -> Wake;
+
+    /// Wakes at most `most` threads that sleep on `word`.
+    fn wake(&self, word: &AtomicU32, most: u32);
+}
+
+/// How a lock was acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "if the owner died, what the lock guards may be half done"]
+pub enum Acquired {
+    /// Nobody held it.
+    Free,
+    /// This process held it and died. What the lock guards is for the caller to repair.
+    OwnerDied(Name),
+}
+
+/// A lock in shared memory. A process that dies takes nothing with it: the next to acquire it is told.
+#[repr(transparent)]
+#[derive(Debug, Default)]
+pub struct RawLock(AtomicU32);
+
+impl RawLock {
+    /// Set if a thread may sleep until the lock is released.
+    pub const WAITERS: u32 = 1 << 31;
+
+    /// Acquires the lock if it is free, or its owner is known to be dead. Never blocks.
+    #[inline]
+    pub fn try_acquire(&self, peers: &impl Peers) -> Option<Acquired> {
+        let me = peers.me().word();
+        // Acquire pairs with the Release in `release`. Relaxed: a failure is looked at below.
+        match self
+            .0
+            .compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed)
+        {
+            Ok(_) => Some(Acquired::Free),
+            Err(word) => self.take(word, me, peers),
+        }
+    }
+
+    /// Replaces the owner in `word` by `me`, if there is none, or a dead one. `None` if there is a living one, or another thread
+    /// was first.
+    fn take(&self, word: u32, me: u32, peers: &impl Peers) -> Option<Acquired> {
+        let owner = Name::of_word(word);
+        let acquired = match owner.is_none() {
+            true => Acquired::Free,
+            false if peers.is_dead(owner) => Acquired::OwnerDied(owner),
+            false => return None,
+        };
+        // The flag stays: others may sleep. Acquire pairs with the Release in `release`, or with what the kernel did when the
+        // owner died. Relaxed: a failure says nothing but that the word changed.
+        let taken = (self.0).compare_exchange(
+            word,
+            me | word & Self::WAITERS,
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        );
+        taken.ok().map(|_| acquired)
+    }
+
+    /// Acquires the lock.
+    ///
+    /// Blocks until the owner releases it or dies, or `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait.
+    #[inline]
+    pub fn acquire(&self, peers: &impl Peers, context: &mut WaitContext<'_>) -> Result<Acquired, Wake> {
+        match self.try_acquire(peers) {
+            Some(acquired) => Ok(acquired),
+            None => self.acquire_slow(peers, context),
+        }
+    }
+
+    #[cold]
+    fn acquire_slow(&self, peers: &impl Peers, context: &mut WaitContext<'_>) -> Result<Acquired, Wake> {
+        let mut me = peers.me().word();
+        loop {
+            // Relaxed: it is looked at by a compare-exchange, or by the kernel, before anything follows from it.
+            let word = self.0.load(Ordering::Relaxed);
+            if let Some(acquired) = self.take(word, me, peers) {
+                return Ok(acquired);
+            }
+            let owner = Name::of_word(word);
+            if owner.is_none() || !self.announce(word) {
+                continue;
+            }
+            let wake = peers.sleep(&self.0, word | Self::WAITERS, owner, context);
+            if wake != Wake::Notified {
+                return Err(wake);
+            }
+            // A release has woken this thread alone, and cleared the flag for all who sleep.
+            me |= Self::WAITERS;
+        }
+    }
+
+    /// Sets the flag of `word`, if it is not set. Returns whether the word is otherwise as it was.
+    fn announce(&self, word: u32) -> bool {
+        if word & Self::WAITERS != 0 {
+            return true;
+        }
+        // Relaxed: the flag asks the owner for a wake-up, and the kernel compares the whole word before the thread sleeps.
+        let flagged =
+            (self.0).compare_exchange(word, word | Self::WAITERS, Ordering::Relaxed, Ordering::Relaxed);
+        flagged.is_ok()
+    }
+
+    /// Releases the lock, whoever holds it. Returns whether anybody did. Never blocks.
+    #[inline]
+    pub fn release(&self, peers: &impl Peers) -> bool {
+        // Release pairs with the Acquire of the next owner.
+        let word = self.0.swap(0, Ordering::Release);
+        if word & Self::WAITERS != 0 {
+            peers.wake(&self.0, 1);
+        }
+        !Name::of_word(word).is_none()
+    }
+
+    /// The owner at this moment, alive or dead.
+    #[inline]
+    pub fn owner(&self) -> Name {
+        // Acquire pairs with the Release of an owner that released it, for callers that see it free.
+        Name::of_word(self.0.load(Ordering::Acquire))
+    }
+}

@@ -1,0 +1,215 @@
+//! The roster: which processes are in the family. (FORMAT.md, "The roster".)
+
+use interlock_os::process;
+use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
+
+use crate::arena::Arena;
+use crate::error::Error;
+use crate::layout::{LABEL_WORDS, Slot};
+use crate::name::Name;
+use crate::step;
+
+/// What a slot is used for, in the low bits of its phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// For nothing.
+    Free,
+    /// It is kept for a process that is being started. That process has handles already.
+    Reserved,
+    /// A process has it.
+    Live,
+    /// Its process is dead, and what it had is being cleared away.
+    Sweeping,
+}
+
+const STATE_BITS: u32 = 2;
+
+pub(crate) fn phase(generation: u32, state: State) -> u32 {
+    generation << STATE_BITS | state as u32
+}
+
+fn state(phase: u32) -> State {
+    match phase & ((1 << STATE_BITS) - 1) {
+        0 => State::Free,
+        1 => State::Reserved,
+        2 => State::Live,
+        _ => State::Sweeping,
+    }
+}
+
+impl Slot {
+    /// The generation of its use, and what it is used for.
+    pub(crate) fn now(&self) -> (u32, State) {
+        // Acquire pairs with the Release of the process that changed it: what that one did before is done.
+        let phase = self.phase.load(Ordering::Acquire);
+        (phase >> STATE_BITS, state(phase))
+    }
+
+    /// Whether it is used by `name`, which is not known to be dead.
+    pub(crate) fn is_used_by(&self, name: Name) -> bool {
+        let (generation, state) = self.now();
+        generation == name.generation() && matches!(state, State::Live | State::Reserved)
+    }
+
+    pub(crate) fn enter(&self, generation: u32, state: State) {
+        // Release pairs with the Acquire in `now`.
+        self.phase.store(phase(generation, state), Ordering::Release);
+    }
+}
+
+impl Arena {
+    /// Keeps a slot for a process that the caller is going to start. `objects` says of what it has handles from the beginning: of
+    /// all that the caller has, or of none.
+    ///
+    /// # Errors
+    /// The family has as many processes as it can have.
+    pub(crate) fn reserve(&self, inherits: bool) -> Result<Name, Error> {
+        let guard = self.lock_roster();
+        let (index, slot) = match self.free_slot() {
+            Some(found) => found,
+            None => {
+                drop(guard);
+                self.sweep_all();
+                return self.reserve_again(inherits);
+            }
+        };
+        Ok(self.keep(index, slot, inherits))
+    }
+
+    fn reserve_again(&self, inherits: bool) -> Result<Name, Error> {
+        let _guard = self.lock_roster();
+        let (index, slot) = self.free_slot().ok_or(Error::TooManyProcesses)?;
+        Ok(self.keep(index, slot, inherits))
+    }
+
+    /// The caller holds the roster.
+    fn keep(&self, index: u32, slot: &Slot, inherits: bool) -> Name {
+        let (generation, _) = slot.now();
+        // Relaxed, these: the phase publishes them.
+        slot.pid.store(0, Ordering::Relaxed);
+        // Relaxed: as above.
+        slot.start_time.store(0, Ordering::Relaxed);
+        // Relaxed: whoever compares it with an earlier number is the one whose child this is, or has no handle in common.
+        self.header().births.fetch_add(1, Ordering::Relaxed);
+        if inherits {
+            self.copy_row(self.me(), index);
+        }
+        step::at("roster.copied");
+        slot.enter(generation, State::Reserved);
+        step::at("roster.reserved");
+        Name::new(index, generation)
+    }
+
+    /// A free slot: after the one that was taken last, so that a name is reused as late as possible. The caller holds the
+    /// roster.
+    fn free_slot(&self) -> Option<(u32, &Slot)> {
+        let header = self.header();
+        // Relaxed, these: the words change under the roster only.
+        let used = header.slots_used.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        let next = header.next_slot.load(Ordering::Relaxed);
+        let turn = used.max(LEAST_ROTATION);
+        let in_turn = (0..turn).map(|i| (next + i) % turn).filter(|&index| index != 0);
+        let found = in_turn
+            .chain(turn..Name::SLOTS)
+            .map(|index| (index, self.slot(index)))
+            .find(|(_, slot)| slot.now().1 == State::Free)?;
+        // Relaxed: as above.
+        header.next_slot.store(found.0 + 1, Ordering::Relaxed);
+        // Relaxed: as above. It grows before the slot is used.
+        header.slots_used.fetch_max(found.0 + 1, Ordering::Relaxed);
+        Some(found)
+    }
+
+    /// The calling process takes the slot that was kept for it.
+    ///
+    /// # Errors
+    /// The slot is not kept for it any more, or the kernel does not watch over its life.
+    pub(crate) fn take_slot(&self, name: Name) -> Result<(), Error> {
+        let slot = self.slot(name.slot());
+        if slot.now() != (name.generation(), State::Reserved) {
+            return Err(Error::NotReserved);
+        }
+        let pid = process::id();
+        self.begin_life(slot)?;
+        // Relaxed, these: the phase publishes them.
+        slot.start_time
+            .store(process::start_time(pid).unwrap_or(0), Ordering::Relaxed);
+        // Relaxed: as above.
+        slot.file
+            .store(self.memory().descriptor().cast_unsigned(), Ordering::Relaxed);
+        // Relaxed: as above.
+        slot.pid.store(pid, Ordering::Relaxed);
+        step::at("roster.begun");
+        let (reserved, live) = (
+            phase(name.generation(), State::Reserved),
+            phase(name.generation(), State::Live),
+        );
+        // AcqRel: Release pairs with the Acquire in `now`, and Acquire with the Release of the process that kept the slot.
+        // Relaxed: a failure is the end.
+        (slot.phase)
+            .compare_exchange(reserved, live, Ordering::AcqRel, Ordering::Relaxed)
+            .map_err(|_| Error::NotReserved)?;
+        self.set_me(name);
+        Ok(())
+    }
+
+    /// Gives up a slot that was kept for a process which does not start, and notes `pid` in one whose process did: so its death is
+    /// seen even if it dies before it comes to its slot.
+    pub fn started(&self, name: Name, pid: Option<u32>) {
+        let slot = self.slot(name.slot());
+        if slot.now() != (name.generation(), State::Reserved) {
+            return;
+        }
+        match pid {
+            None => self.sweep(name),
+            Some(pid) => {
+                let start_time = process::start_time(pid).unwrap_or(0);
+                // The process itself may be here at the same time, and writes the same. Relaxed: these stand for themselves.
+                slot.start_time.store(start_time, Ordering::Relaxed);
+                // Release pairs with the Acquire in `is_gone`: the time is there, too.
+                let _ = (slot.pid).compare_exchange(0, pid, Ordering::Release, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Names the calling process for messages. The first 48 bytes are kept.
+    pub fn set_label(&self, label: &str) {
+        write_label(&self.slot(self.me().slot()).label, label);
+    }
+}
+
+/// At least so many slots are used in turn, before the first is used again.
+const LEAST_ROTATION: u32 = 64;
+
+pub(crate) fn write_label(words: &[AtomicU64; LABEL_WORDS], label: &str) {
+    let mut end = label.len().min(LABEL_WORDS * 8);
+    while !label.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut bytes = [0; LABEL_WORDS * 8];
+    bytes[..end].copy_from_slice(&label.as_bytes()[..end]);
+    for (word, chunk) in words.iter().zip(bytes.chunks_exact(8)) {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(chunk);
+        // Relaxed: a message may name a process by half of its old name and half of its new one.
+        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
+    }
+}
+
+pub(crate) fn read_label(words: &[AtomicU64; LABEL_WORDS]) -> String {
+    // Relaxed: see `write_label`.
+    let bytes: Vec<u8> = (words.iter())
+        .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
+        .collect();
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+/// Whether `word`, a life word, names a thread that holds it, and none that died.
+pub(crate) fn is_held(word: &AtomicU32) -> bool {
+    use interlock_os::life::LifeWord;
+    // Acquire pairs with what the kernel did when the holder died.
+    let value = word.load(Ordering::Acquire);
+    value & LifeWord::DIED == 0 && value & LifeWord::HOLDER != 0
+}

@@ -1,0 +1,50 @@
+//! The steps of FORMAT.md by name, so that a test can have a process die at each.
+
+#[cfg(feature = "steps")]
+pub use armed::{arm, passed};
+
+/// The calling thread has come to step `name`. If the process was told to die here, it does.
+#[inline]
+pub(crate) fn at(name: &'static str) {
+    #[cfg(feature = "steps")]
+    armed::at(name);
+    #[cfg(not(feature = "steps"))]
+    let _ = name;
+}
+
+#[cfg(feature = "steps")]
+mod armed {
+    use std::collections::BTreeSet;
+    use std::sync::OnceLock;
+
+    use interlock_os::process;
+    use interlock_wait::WordLock;
+    use interlock_wait::primitive::global::{AtomicU32, Ordering};
+
+    static STEP: OnceLock<String> = OnceLock::new();
+    static LEFT: AtomicU32 = AtomicU32::new(0);
+    static PASSED: WordLock<BTreeSet<&'static str>> = WordLock::new(BTreeSet::new());
+
+    /// From now on the process dies when it comes to step `name` for the `count`th time, counted from 1. Once in a process.
+    pub fn arm(name: &str, count: u32) {
+        // Relaxed: the same thread comes to the step, or one that was started later.
+        LEFT.store(count, Ordering::Relaxed);
+        let _ = STEP.set(name.to_owned());
+    }
+
+    /// The steps that this process has come to so far.
+    pub fn passed() -> Vec<&'static str> {
+        PASSED.lock().iter().copied().collect()
+    }
+
+    pub(super) fn at(name: &'static str) {
+        let Some(step) = STEP.get() else {
+            PASSED.lock().insert(name);
+            return;
+        };
+        // Relaxed: see `arm`.
+        if step == name && LEFT.fetch_sub(1, Ordering::Relaxed) == 1 {
+            process::kill_self();
+        }
+    }
+}

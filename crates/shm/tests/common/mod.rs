@@ -1,0 +1,86 @@
+//! Processes for tests: children that run a closure, and are killed.
+#![allow(dead_code, reason = "each test uses some")]
+#![expect(unsafe_code, reason = "the C library forks and kills")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use interlock_shm::Arena;
+use interlock_wait::{Deadline, WaitContext};
+
+/// A child process that runs a closure.
+pub(crate) struct Child(libc::pid_t);
+
+impl Child {
+    /// Forks. The child runs `body` and exits with 0 if it returns true.
+    pub(crate) fn run(body: impl FnOnce() -> bool) -> Self {
+        // SAFETY: the child only runs the closure, and then ends.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0);
+        if child == 0 {
+            // SAFETY: the alarm ends a child that hangs; `_exit` ends it without running what is left of the test.
+            unsafe { libc::alarm(100) };
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+            let status = i32::from(!done.unwrap_or(false));
+            // SAFETY: as above.
+            unsafe { libc::_exit(status) };
+        }
+        Child(child)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.cast_unsigned()
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        // SAFETY: the child has not been waited for, so the number is still its.
+        assert_eq!(unsafe { libc::kill(self.0, signal) }, 0);
+    }
+
+    pub(crate) fn kill(&self) {
+        self.signal(libc::SIGKILL);
+    }
+
+    /// Waits until the child has ended; its wait status.
+    pub(crate) fn status(self) -> i32 {
+        let mut status = 0;
+        // SAFETY: the child is this process's, and nobody else waits for it.
+        assert_eq!(unsafe { libc::waitpid(self.0, &raw mut status, 0) }, self.0);
+        std::mem::forget(self);
+        status
+    }
+
+    /// Whether the child's body returned true.
+    pub(crate) fn succeeded(self) -> bool {
+        self.status() == 0
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+        // SAFETY: as above.
+        unsafe { libc::waitpid(self.0, std::ptr::null_mut(), 0) };
+    }
+}
+
+pub(crate) fn arena() -> Arc<Arena> {
+    Arena::create().unwrap()
+}
+
+/// Waits until `done`, for a minute at most.
+pub(crate) fn eventually(what: &str, done: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what} did not come true in a minute");
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn endless() -> WaitContext<'static> {
+    WaitContext::endless()
+}
+
+pub(crate) fn within_a_minute() -> WaitContext<'static> {
+    WaitContext::until(Deadline::after(Duration::from_secs(60)))
+}

@@ -26,6 +26,13 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 /// `repr(C)`, and has no padding that matters.
 pub unsafe trait Shared: Sync {}
 
+/// A file, whatever its descriptors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
 /// A shared mapping of an anonymous file. Its pages exist from the first time on that somebody writes to them.
 #[derive(Debug)]
 pub struct SharedMemory {
@@ -84,12 +91,16 @@ impl SharedMemory {
         self.file.as_raw_fd()
     }
 
-    /// The number of the file in the kernel's tables, which tells it from other memory.
+    /// What tells the file from all others.
     ///
     /// # Errors
     /// The kernel does not tell.
-    pub fn inode(&self) -> io::Result<u64> {
-        Ok(fstat(&self.file)?.st_ino)
+    pub fn id(&self) -> io::Result<FileId> {
+        let file = fstat(&self.file)?;
+        Ok(FileId {
+            device: file.st_dev,
+            inode: file.st_ino,
+        })
     }
 
     /// The value at `offset` bytes. `None` if it is not inside of the memory, or not aligned.
@@ -181,7 +192,7 @@ mod tests {
         let mut bytes = [0; 5];
         assert!(again.read(5000, &mut bytes));
         assert_eq!(&bytes, b"hello");
-        assert_eq!(again.inode().unwrap(), memory.inode().unwrap());
+        assert_eq!(again.id().unwrap(), memory.id().unwrap());
         memory.give_back(4096, 4096);
         assert!(again.read(5000, &mut bytes));
         assert_eq!(bytes, [0; 5]);

@@ -8,12 +8,16 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process, pidfd_open, waitid,
 };
+
+use crate::memory::FileId;
 
 /// The calling process's id.
 pub fn id() -> u32 {
@@ -118,10 +122,31 @@ pub fn has_ended(pid: u32) -> bool {
     stat_field(pid, 3).is_none_or(|state| matches!(&*state, "Z" | "X"))
 }
 
-/// Whether descriptor `number` of the process `pid` is the file `inode`. After exec it is not: the file was closed.
-pub fn has_file(pid: u32, number: u32, inode: u64) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(format!("/proc/{pid}/fd/{number}")).is_ok_and(|file| file.ino() == inode)
+/// Whether descriptor `number` of the process `pid` is `file`. After exec it is not: the file was closed.
+pub fn has_file(pid: u32, number: u32, file: FileId) -> bool {
+    is_file(Path::new(&format!("/proc/{pid}/fd/{number}")), file)
+}
+
+/// The processes that have a descriptor of `file`, as far as this one may know. Looks at all processes of the machine.
+pub fn holders(file: FileId) -> Vec<u32> {
+    let has_it = |pid: u32| {
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+            return false;
+        };
+        descriptors.flatten().any(|entry| is_file(&entry.path(), file))
+    };
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|&pid| has_it(pid))
+        .collect()
+}
+
+fn is_file(path: &Path, file: FileId) -> bool {
+    fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (file.device, file.inode))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use interlock_os::life::LifeWord;
-use interlock_os::memory::SharedMemory;
+use interlock_os::memory::{FileId, SharedMemory};
 use interlock_os::process;
 use interlock_wait::primitive::global::AtomicU32 as OwnWord;
 use interlock_wait::primitive::{AtomicU64, Ordering};
@@ -24,11 +24,9 @@ use crate::raw_lock::{Acquired, RawLock};
 #[derive(Debug)]
 pub struct Arena {
     memory: SharedMemory,
-    inode: u64,
+    file: FileId,
     /// This process's name. A fork changes it.
     me: OwnWord,
-    /// The name that is kept for the child, while this process forks.
-    pub(crate) child: OwnWord,
     pub(crate) handles: WordLock<Handles>,
     /// The page at which the part of the blocks begins.
     pub(crate) blocks_at: usize,
@@ -72,8 +70,8 @@ impl Arena {
     /// The descriptor is no arena of this version, there is no room for it, or the slot is not kept any more.
     pub fn adopt(number: i32, name: Name) -> Result<Arc<Self>, Error> {
         let memory = SharedMemory::adopt(number)?;
-        let inode = memory.inode()?;
-        if let Some(known) = fork::find(|arena| arena.inode == inode) {
+        let file = memory.id()?;
+        if let Some(known) = fork::find(|arena| arena.file == file) {
             return Ok(known);
         }
         if memory.capacity() < SMALLEST {
@@ -93,11 +91,10 @@ impl Arena {
         // For each page an entry of eight bytes and a link of four.
         let tables = (pages * 12).next_multiple_of(PAGE);
         Ok(Arena {
-            inode: memory.inode()?,
+            file: memory.id()?,
             blocks_at: (ENTRIES_AT + tables) / PAGE,
             memory,
             me: OwnWord::new(0),
-            child: OwnWord::new(0),
             handles: WordLock::new(Handles::default()),
         })
     }
@@ -107,8 +104,8 @@ impl Arena {
         &self.memory
     }
 
-    pub(crate) fn inode(&self) -> u64 {
-        self.inode
+    pub(crate) fn file(&self) -> FileId {
+        self.file
     }
 
     /// The number of the arena's descriptor, which a child process needs for [`adopt`](Self::adopt).

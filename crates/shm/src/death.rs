@@ -12,7 +12,7 @@ use crate::layout::{LABEL_WORDS, Slot};
 use crate::name::Name;
 use crate::raw_lock::Peers;
 use crate::resource::SharedResource;
-use crate::roster::{State, is_held, read_label};
+use crate::roster::{HAS_FORKED, State, is_held, read_label};
 use crate::step;
 
 /// How long a thread sleeps where the kernel does not watch the owner's life: the owner began no life yet, or the thread ended
@@ -150,8 +150,10 @@ impl Arena {
         // Acquire pairs with the Release in `started`.
         let pid = slot.pid.load(Ordering::Acquire);
         if pid == 0 {
-            // The process that is being started has not come to its slot.
-            return Look::Alive;
+            return match self.is_abandoned(slot) {
+                true => Look::Dead,
+                false => Look::Alive,
+            };
         }
         // Relaxed: written before the pid.
         let started = slot.start_time.load(Ordering::Relaxed);
@@ -172,12 +174,26 @@ impl Arena {
         // Relaxed: written before the phase.
         let file = slot.file.load(Ordering::Relaxed);
         // (A main thread that has ended shows no files, whatever the others do.)
-        let is_open = process::has_ended(pid) || process::has_file(pid, file, self.inode());
+        let is_open = process::has_ended(pid) || process::has_file(pid, file, self.file());
         *closed = if is_open { 0 } else { *closed + 1 };
         match *closed >= CLOSED_LOOKS {
             true => Look::Dead,
             false => Look::Ending,
         }
+    }
+
+    /// Whether nobody will come to a slot that is kept for a process: the one that kept it is dead, or its fork is over, and there
+    /// is no process that has the arena and is not in the roster.
+    fn is_abandoned(&self, slot: &Slot) -> bool {
+        // Relaxed: written before the phase, or by a process that has forked before it came here.
+        let parent = slot.parent.load(Ordering::Relaxed);
+        let is_live = |pid| {
+            // Relaxed, these: a process that is in the roster was there before, or the next look finds it there.
+            let used = self.header().slots_used.load(Ordering::Relaxed);
+            (1..used).any(|index| self.slot(index).pid.load(Ordering::Relaxed) == pid)
+        };
+        let is_over = parent & HAS_FORKED != 0 || Peers::is_dead(self, Name::of_word(parent));
+        is_over && process::holders(self.file()).into_iter().all(is_live)
     }
 
     /// Lets a millisecond pass, or less if `slot` is cleared away meanwhile.

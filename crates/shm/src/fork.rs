@@ -1,9 +1,9 @@
 //! The arenas of this process, and what a fork does with them: the child is born into the same families.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Once, OnceLock};
 
 use interlock_wait::fork::{self, Forks};
-use interlock_wait::primitive::global::Ordering;
 
 use crate::arena::Arena;
 use crate::name::Name;
@@ -60,24 +60,32 @@ impl Arena {
 
 struct Families;
 
+thread_local! {
+    /// The names that are kept for the child while this thread forks, in the order of the list. (Two threads may fork at once.)
+    static CHILD: RefCell<Vec<Name>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Forks for Families {
     /// Keeps a slot for the child, with all handles that this process has. Nobody changes these until the fork is over.
     fn before(&self) {
-        for arena in arenas().filter(|arena| !arena.me().is_none()) {
-            let child = arena.reserve(true).unwrap_or(Name::NONE);
-            // Relaxed: the same thread reads it.
-            arena.child.store(child.word(), Ordering::Relaxed);
+        let keep = |arena: &Arena| match arena.me() {
+            Name::NONE => Name::NONE,
+            _ => arena.reserve(true).unwrap_or(Name::NONE),
+        };
+        CHILD.set(arenas().map(|arena| keep(arena)).collect());
+    }
+
+    /// There is a child now, or the fork failed.
+    fn parent(&self) {
+        for (arena, name) in arenas().zip(CHILD.take()) {
+            arena.has_forked(name);
         }
     }
 
-    fn parent(&self) {}
-
     /// The child takes its slot. If there was none, it has none of the parent's objects either: they refuse to work.
     fn child(&self) {
-        for arena in arenas() {
+        for (arena, name) in arenas().zip(CHILD.take()) {
             arena.set_me(Name::NONE);
-            // Relaxed: written by the thread of which this is the copy.
-            let name = Name::of_word(arena.child.load(Ordering::Relaxed));
             if !name.is_none() {
                 let _ = arena.take_slot(name);
             }

@@ -87,7 +87,8 @@ pub(crate) struct Slot {
     pub(crate) file: AtomicU32,
     /// Held by the process that clears the slot away.
     pub(crate) sweeper: RawLock,
-    pub(crate) reserved: AtomicU32,
+    /// The process that kept the slot for this one.
+    pub(crate) parent: AtomicU32,
     /// The process's name for messages, in UTF-8, filled up with zeros.
     pub(crate) label: [AtomicU64; LABEL_WORDS],
     /// How the processes of this generation and of the one before ended, by the generation's lowest bit.

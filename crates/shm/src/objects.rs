@@ -179,6 +179,14 @@ impl Arena {
         });
     }
 
+    /// How many objects exist. For tests, and for reports.
+    pub fn objects(&self) -> usize {
+        // Relaxed: a count of what may change meanwhile.
+        self.used_words()
+            .map(|word| self.exists(word).load(Ordering::Relaxed).count_ones() as usize)
+            .sum()
+    }
+
     fn kind_of(&self, id: Id) -> &Word32 {
         self.fixed(Self::cell_at(id))
     }
@@ -230,9 +238,12 @@ impl Arena {
     fn is_held_by_another(&self, id: Id, own: u32) -> bool {
         // Relaxed, these: the roster orders them.
         let used = self.header().slots_used.load(Ordering::Relaxed);
+        // (A free slot's row may have bits: of a birth that was cut off.)
         (1..used)
-            .filter(|&index| index != own)
-            .any(|index| self.row(index, id.word()).load(Ordering::Relaxed) & id.bit() != 0)
+            .filter(|&index| {
+                index != own && self.row(index, id.word()).load(Ordering::Relaxed) & id.bit() != 0
+            })
+            .any(|index| self.slot(index).now().1 != State::Free)
     }
 
     /// Ends an object that has no holder. May be done again, as long as its number was not given out. The caller holds the
@@ -246,11 +257,12 @@ impl Arena {
         self.exists(id.word()).fetch_and(!id.bit(), Ordering::Relaxed);
     }
 
-    /// Gives the child in slot `child` a handle of all that this process has. The caller holds the roster.
-    pub(crate) fn copy_row(&self, from: Name, child: u32) {
+    /// Gives the child in slot `child` a handle of each object that `parent` has, if there is one, and of no other. The caller
+    /// holds the roster.
+    pub(crate) fn begin_row(&self, child: u32, parent: Option<Name>) {
         for word in self.used_words() {
             // Relaxed, these: the roster orders them.
-            let bits = self.row(from.slot(), word).load(Ordering::Relaxed);
+            let bits = parent.map_or(0, |parent| self.row(parent.slot(), word).load(Ordering::Relaxed));
             self.row(child, word).store(bits, Ordering::Relaxed);
         }
     }

@@ -89,11 +89,11 @@ impl Arena {
         slot.pid.store(0, Ordering::Relaxed);
         // Relaxed: as above.
         slot.start_time.store(0, Ordering::Relaxed);
+        // Relaxed: as above.
+        slot.parent.store(self.me().word(), Ordering::Relaxed);
         // Relaxed: whoever compares it with an earlier number is the one whose child this is, or has no handle in common.
         self.header().births.fetch_add(1, Ordering::Relaxed);
-        if inherits {
-            self.copy_row(self.me(), index);
-        }
+        self.begin_row(index, inherits.then(|| self.me()));
         step::at("roster.copied");
         slot.enter(generation, State::Reserved);
         step::at("roster.reserved");
@@ -154,6 +154,18 @@ impl Arena {
         Ok(())
     }
 
+    /// A fork for which the slot of `name` was kept is over: there is a child now, or never will be.
+    pub(crate) fn has_forked(&self, name: Name) {
+        let parent = &self.slot(name.slot()).parent;
+        // Relaxed: it is for those who find the slot kept long after. The child that has it does not look.
+        let _ = (parent).compare_exchange(
+            self.me().word(),
+            self.me().word() | HAS_FORKED,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+
     /// Gives up a slot that was kept for a process which does not start, and notes `pid` in one whose process did: so its death is
     /// seen even if it dies before it comes to its slot.
     pub fn started(&self, name: Name, pid: Option<u32>) {
@@ -173,11 +185,23 @@ impl Arena {
         }
     }
 
+    /// How many processes are in the family, or are dead without anybody having noticed. For tests, and for reports.
+    pub fn processes(&self) -> usize {
+        // Relaxed: a count of what may change meanwhile.
+        let used = self.header().slots_used.load(Ordering::Relaxed);
+        (1..used)
+            .filter(|&index| self.slot(index).now().1 != State::Free)
+            .count()
+    }
+
     /// Names the calling process for messages. The first 48 bytes are kept.
     pub fn set_label(&self, label: &str) {
         write_label(&self.slot(self.me().slot()).label, label);
     }
 }
+
+/// Set beside the parent's name when its fork is over.
+pub(crate) const HAS_FORKED: u32 = 1 << 30;
 
 /// At least so many slots are used in turn, before the first is used again.
 const LEAST_ROTATION: u32 = 64;

@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 MAP = "ARCHITECTURE.md"
-MAX_MAP_LINES, MAX_FILE_LINES, MAX_FUNCTION_LINES = 480, 500, 60
-MAX_UNSAFE_LINES, MAX_UNSAFE_FILES_ABOVE_OS = 300, 13
+MAX_MAP_LINES, MAX_FILE_LINES, MAX_FUNCTION_LINES = 560, 500, 60
+MAX_UNSAFE_LINES, MAX_UNSAFE_FILES_ABOVE_OS = 300, 14
 ENGINE = ("os", "wait", "sync", "queue", "shm", "pool", "interlock")
 INVARIANTS = tuple(f"I{number}" for number in range(1, 14))
 TOOLS = {
@@ -297,6 +297,9 @@ def queues_never_look(tree: Tree) -> Iterator[Finding]:
             yield from file.find(bound, "a queue moves payloads and never looks")
 
 
+LAYOUT = r"#\[repr\((?:C|transparent)\b[^\n]*\n(?:#[^\n]*\n)*[^\n(;{]*(?:\([^)]*\)|\{[^}]*\})"
+
+
 @rule("I11")
 def shared_bytes_hold_no_pointer(tree: Tree) -> Iterator[Finding]:
     """Fixed layouts in crates/shm hold no pointer and no machine word, have a version, and FORMAT.md tells them.
@@ -310,7 +313,7 @@ def shared_bytes_hold_no_pointer(tree: Tree) -> Iterator[Finding]:
         yield Finding("crates/shm/FORMAT.md", 1, "describe the layout, and give it a `const …VERSION`")
     pointer = r"\*\s*(?:const|mut)\b|&|\b(?:Box|Arc|Rc|Vec|String|NonNull|AtomicPtr|[ui]size)\b"
     for file in files:
-        for body in re.finditer(r"#\[repr\((?:C|transparent)\b[^}]*\}", file.code):
+        for body in re.finditer(LAYOUT, file.code):
             if word := re.search(pointer, body[0]):
                 line = file.line(body.start() + word.start())
                 yield Finding(
@@ -410,10 +413,10 @@ def files_are_short(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-claims")
 def claims_are_tested(tree: Tree) -> Iterator[Finding]:
-    """A line of a PROTOCOL.md with `C<n>` first names its test, a function of the crate; numbers are unique."""
+    """A line of a protocol's page with `C<n>` first names its test, a function of the crate; numbers are unique."""
     seen: set[str] = set()
-    for path in tree.find("PROTOCOL.md", under="crates/"):
-        folder, text = path.removesuffix("PROTOCOL.md"), tree.text(path)
+    for path in [*tree.find("PROTOCOL.md", under="crates/"), *tree.find("FORMAT.md", under="crates/")]:
+        folder, text = path[: path.rindex("/") + 1], tree.text(path)
         names = {
             name
             for file in tree.find(".rs", under=folder)

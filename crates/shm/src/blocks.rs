@@ -1,12 +1,13 @@
 //! Blocks: pages of the arena for bytes. (FORMAT.md, "Blocks".)
 
-use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
+use interlock_wait::primitive::Ordering;
 
 use crate::arena::{Arena, Held};
 use crate::error::Error;
-use crate::layout::{ENTRIES_AT, ORDERS, PAGE, Word32, Word64};
+use crate::field::{Field32, Field64};
+use crate::id::Id;
+use crate::layout::{ENTRIES_AT, ORDERS, PAGE};
 use crate::name::Name;
-use crate::objects::Id;
 use crate::step;
 
 /// To whom a block belongs, and with whom it ends.
@@ -72,20 +73,17 @@ impl Arena {
         let list = &self.header().free[order as usize];
         let order = u64::from(order);
         let _blocks = self.lock_blocks();
-        // Relaxed, all of these: the lock orders them.
-        let page = match list.load(Ordering::Relaxed) {
+        let page = match list.get() {
             0 => self.page_at_the_top(order, owner).ok_or(Error::Full { bytes })?,
             first => {
                 let page = first - 1;
-                let entry = self.entry(page).load(Ordering::Relaxed);
-                list.store(self.link(page).load(Ordering::Relaxed), Ordering::Relaxed);
+                let entry = self.entry(page).get();
+                list.set(self.link(page).get());
                 step::at("block.unlinked");
                 if entry & WARM != 0 {
-                    self.header()
-                        .warm_pages
-                        .fetch_sub(pages(order), Ordering::Relaxed);
+                    self.count_warm(|warm| warm.saturating_sub(pages(order)));
                 }
-                self.entry(page).store(entry_of(order, owner), Ordering::Relaxed);
+                self.entry(page).set(entry_of(order, owner));
                 page
             }
         };
@@ -96,14 +94,13 @@ impl Arena {
     /// Pages that no block has had. The caller holds the blocks.
     fn page_at_the_top(&self, order: u64, owner: Owner) -> Option<u32> {
         let top = &self.header().top;
-        // Relaxed: the lock orders it.
+        // Relaxed: it changes under the lock only.
         let page = top.load(Ordering::Relaxed);
         let end = page.checked_add(pages(order))?;
         if (self.blocks_at + end as usize) * PAGE > self.memory().capacity() {
             return None;
         }
-        // Relaxed: the top publishes it.
-        self.entry(page).store(entry_of(order, owner), Ordering::Relaxed);
+        self.entry(page).set(entry_of(order, owner));
         step::at("block.entered");
         // Release pairs with the Acquire in `owned`: each page below the top has its entry.
         top.store(end, Ordering::Release);
@@ -114,17 +111,15 @@ impl Arena {
     /// it keeps.
     pub fn free(&self, block: Block) {
         let page = self.page_of(block);
-        // Relaxed, all of these: the owner changes the entry, and the lock orders the rest.
-        let order = self.entry(page).load(Ordering::Relaxed) & ORDER;
+        let order = self.entry(page).get() & ORDER;
         let header = self.header();
-        let is_warm = header.warm_pages.load(Ordering::Relaxed) + pages(order) <= WARM_PAGES;
+        let is_warm = header.warm_pages.get() + pages(order) <= WARM_PAGES;
         if !is_warm {
             self.memory().give_back(block.offset, block.length);
         }
         step::at("block.given-back");
         let _blocks = self.lock_blocks();
-        self.entry(page)
-            .store(order | if is_warm { WARM } else { 0 }, Ordering::Relaxed);
+        self.entry(page).set(order | if is_warm { WARM } else { 0 });
         step::at("block.freed");
         self.push(page, order, is_warm);
     }
@@ -138,22 +133,19 @@ impl Arena {
         else {
             return;
         };
-        // Relaxed, all of these: the lock orders them.
-        self.link(page)
-            .store(list.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.link(page).set(list.get());
         step::at("block.linked");
-        list.store(page + 1, Ordering::Relaxed);
+        list.set(page + 1);
         if is_warm {
-            header.warm_pages.fetch_add(pages(order), Ordering::Relaxed);
+            self.count_warm(|warm| warm + pages(order));
         }
     }
 
     /// From now on `block` belongs to `owner`. The caller is, or speaks for, the owner so far.
     pub fn give(&self, block: Block, owner: Owner) {
         let entry = self.entry(self.page_of(block));
-        // Relaxed, these: one owner at a time writes it.
-        let order = entry.load(Ordering::Relaxed) & ORDER;
-        entry.store(entry_of(order, owner), Ordering::Relaxed);
+        let order = entry.get() & ORDER;
+        entry.set(entry_of(order, owner));
     }
 
     /// The block that begins at `offset`. `None` if none does, or it is free.
@@ -164,8 +156,7 @@ impl Arena {
         if page >= self.header().top.load(Ordering::Acquire) || !offset.is_multiple_of(PAGE) {
             return None;
         }
-        // Relaxed: the caller has the offset from an owner, after the entry was written.
-        let entry = self.entry(page).load(Ordering::Relaxed);
+        let entry = self.entry(page).get();
         (!is_free(entry)).then(|| self.block(page, entry & ORDER))
     }
 
@@ -193,8 +184,7 @@ impl Arena {
         let top = self.header().top.load(Ordering::Acquire);
         let mut page = 0;
         while page < top {
-            // Relaxed: written before the top went above it. A block keeps its order for ever.
-            let entry = self.entry(page).load(Ordering::Relaxed);
+            let entry = self.entry(page).get();
             see(page, entry);
             page += pages(entry & ORDER);
         }
@@ -211,6 +201,12 @@ impl Arena {
         used
     }
 
+    /// Changes the count of pages that were not given back. The caller holds the blocks.
+    fn count_warm(&self, change: impl FnOnce(u32) -> u32) {
+        let warm = &self.header().warm_pages;
+        warm.set(change(warm.get()));
+    }
+
     fn lock_blocks(&self) -> Held<'_> {
         self.hold(&self.header().blocks, || self.rebuild_lists())
     }
@@ -219,11 +215,9 @@ impl Arena {
     fn rebuild_lists(&self) {
         let header = self.header();
         for list in &header.free {
-            // Relaxed: the lock orders it.
-            list.store(0, Ordering::Relaxed);
+            list.set(0);
         }
-        // Relaxed: as above.
-        header.warm_pages.store(0, Ordering::Relaxed);
+        header.warm_pages.set(0);
         self.each_block(|page, entry| {
             if is_free(entry) {
                 self.push(page, entry & ORDER, entry & WARM != 0);
@@ -231,16 +225,14 @@ impl Arena {
         });
     }
 
-    fn entry(&self, page: u32) -> &AtomicU64 {
-        let place: &Word64 = self.fixed(ENTRIES_AT + page as usize * 8);
-        &place.0
+    fn entry(&self, page: u32) -> &Field64 {
+        self.fixed(ENTRIES_AT + page as usize * 8)
     }
 
     /// The next free block behind this one, as page + 1.
-    fn link(&self, page: u32) -> &AtomicU32 {
+    fn link(&self, page: u32) -> &Field32 {
         let entries = (self.memory().capacity() - ENTRIES_AT) / PAGE;
-        let place: &Word32 = self.fixed(ENTRIES_AT + entries * 8 + page as usize * 4);
-        &place.0
+        self.fixed(ENTRIES_AT + entries * 8 + page as usize * 4)
     }
 
     fn block(&self, page: u32, order: u64) -> Block {

@@ -155,8 +155,7 @@ impl Arena {
                 false => Look::Alive,
             };
         }
-        // Relaxed: written before the pid.
-        let started = slot.start_time.load(Ordering::Relaxed);
+        let started = slot.start_time.get();
         let is_same = || started == 0 || process::start_time(pid).is_none_or(|now| now == started);
         let has_ended = match Process::open(pid) {
             Ok(None) => true,
@@ -171,8 +170,7 @@ impl Arena {
         }
         // The thread that held the life word is gone, and the process is there. Either it is ending, or it called exec, and so
         // does not know the arena any more; or that thread ended, and the process goes on.
-        // Relaxed: written before the phase.
-        let file = slot.file.load(Ordering::Relaxed);
+        let file = slot.file.get();
         // (A main thread that has ended shows no files, whatever the others do.)
         let is_open = process::has_ended(pid) || process::has_file(pid, file, self.file());
         *closed = if is_open { 0 } else { *closed + 1 };
@@ -188,8 +186,7 @@ impl Arena {
         // Relaxed: written before the phase, or by a process that has forked before it came here.
         let parent = slot.parent.load(Ordering::Relaxed);
         let is_live = |pid| {
-            // Relaxed, these: a process that is in the roster was there before, or the next look finds it there.
-            let used = self.header().slots_used.load(Ordering::Relaxed);
+            let used = self.header().slots_used.get();
             (1..used).any(|index| self.slot(index).pid.load(Ordering::Relaxed) == pid)
         };
         let is_over = parent & HAS_FORKED != 0 || Peers::is_dead(self, Name::of_word(parent));
@@ -228,7 +225,7 @@ impl Arena {
         self.clear_row(name.slot());
         step::at("sweep.row");
         slot.clear();
-        slot.enter(generation + 1 & Name::new(0, u32::MAX).generation(), State::Free);
+        slot.enter(Name::new(0, generation + 1).generation(), State::Free);
         step::at("sweep.freed");
         // The kernel woke one thread, if any: this one, maybe. The others look now.
         wake_shared(slot.life.word(), u32::MAX);
@@ -237,8 +234,7 @@ impl Arena {
 
     /// Clears away all processes that died and that nobody has waited for.
     pub fn sweep_all(&self) {
-        // Relaxed: a slot that is used for the first time now has a process that lives.
-        let used = self.header().slots_used.load(Ordering::Relaxed);
+        let used = self.header().slots_used.get();
         for index in 1..used {
             let slot = self.slot(index);
             let (generation, state) = slot.now();
@@ -260,17 +256,14 @@ impl Arena {
 
     fn record_end(&self, name: Name, slot: &Slot) {
         let end = &slot.ends[name.generation() as usize % 2];
-        // Relaxed, these: `name` publishes them, and they are for messages.
+        // Relaxed: written before the phase, or by the parent.
         let pid = slot.pid.load(Ordering::Relaxed);
+        // Relaxed: whoever reads what follows looks for another name.
         end.name.store(0, Ordering::Relaxed);
-        // Relaxed: as above.
-        end.pid.store(pid, Ordering::Relaxed);
-        // Relaxed: as above.
-        end.status
-            .store(status_word(process::ended(pid)), Ordering::Relaxed);
+        end.pid.set(pid);
+        end.status.set(status_word(process::ended(pid)));
         for i in 0..LABEL_WORDS {
-            // Relaxed: as above.
-            end.label[i].store(slot.label[i].load(Ordering::Relaxed), Ordering::Relaxed);
+            end.label[i].set(slot.label[i].get());
         }
         // Release pairs with the Acquire in `death_of`.
         end.name.store(name.word(), Ordering::Release);
@@ -278,20 +271,17 @@ impl Arena {
 
     /// The caller has waited for its child `pid`, which `ended`: so messages can tell how.
     pub fn has_ended(&self, pid: u32, ended: Ended) {
-        // Relaxed: the child's slot was kept before the child was started.
-        let used = self.header().slots_used.load(Ordering::Relaxed);
+        let used = self.header().slots_used.get();
         for index in 1..used {
             let slot = self.slot(index);
             let (generation, state) = slot.now();
-            // Relaxed, these: they are for messages.
+            // Relaxed: the death is made sure of.
             if state != State::Free && slot.pid.load(Ordering::Relaxed) == pid {
                 self.confirm_death(Name::new(index, generation));
             }
             for end in &slot.ends {
-                // Relaxed: as above.
-                if end.pid.load(Ordering::Relaxed) == pid {
-                    // Relaxed: as above. Another process may have found out the same.
-                    end.status.store(status_word(Some(ended)), Ordering::Relaxed);
+                if end.pid.get() == pid {
+                    end.status.set(status_word(Some(ended)));
                 }
             }
         }
@@ -305,11 +295,9 @@ impl Arena {
             return None;
         }
         Some(Death {
-            // Relaxed, these: written before the name.
-            pid: end.pid.load(Ordering::Relaxed),
+            pid: end.pid.get(),
             label: read_label(&end.label),
-            // Relaxed: as above.
-            ended: ended_of(end.status.load(Ordering::Relaxed)),
+            ended: ended_of(end.status.get()),
         })
     }
 }
@@ -320,8 +308,7 @@ impl Slot {
         // Relaxed: nobody looks at a slot that is being cleared, but for messages.
         self.pid.store(0, Ordering::Relaxed);
         for word in &self.label {
-            // Relaxed: as above.
-            word.store(0, Ordering::Relaxed);
+            word.set(0);
         }
         // Relaxed: as above.
         self.life.word().store(0, Ordering::Relaxed);

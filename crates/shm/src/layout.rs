@@ -1,18 +1,27 @@
 //! Every byte of the arena (FORMAT.md, "Places"): what lies where, and the records of the fixed part.
 
-#![expect(unsafe_code, reason = "says of each record that processes may share it")]
+#![expect(
+    unsafe_code,
+    reason = "says of each record that processes may share it; begins lives"
+)]
 
+use std::io;
 use std::mem::size_of;
 
 use interlock_os::life::LifeWord;
 use interlock_os::memory::Shared;
+use interlock_os::process;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
+use crate::cells::LockCell;
+use crate::field::{Field32, Field64};
 use crate::name::Name;
 use crate::raw_lock::RawLock;
 
 /// Tells an arena from another file, and its version from others.
-pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ilock\0\0\x01");
+pub(crate) const MAGIC: u64 = u64::from_le_bytes([b'i', b'l', b'o', b'c', b'k', 0, 0, VERSION]);
+/// The version of the format. Processes of one family run the same.
+const VERSION: u8 = 1;
 
 pub(crate) const PAGE: usize = 4096;
 
@@ -45,28 +54,28 @@ pub(crate) const LARGEST: usize = 1 << 36;
 /// The first record of the arena.
 #[repr(C)]
 pub(crate) struct Header {
-    pub(crate) magic: AtomicU64,
-    pub(crate) capacity: AtomicU64,
+    pub(crate) magic: Field64,
+    pub(crate) capacity: Field64,
     /// Guards the births of processes, and the births and deaths of objects.
     pub(crate) roster: RawLock,
     /// No slot from this one on was ever used.
-    pub(crate) slots_used: AtomicU32,
+    pub(crate) slots_used: Field32,
     /// Where to look first for a free slot: after the one that was taken last, so that names are reused late.
-    pub(crate) next_slot: AtomicU32,
+    pub(crate) next_slot: Field32,
     /// How many processes have been born into the family, the first apart.
-    pub(crate) births: AtomicU32,
+    pub(crate) births: Field32,
     /// No object from this one on ever existed.
-    pub(crate) objects_used: AtomicU32,
+    pub(crate) objects_used: Field32,
     /// Where to look first for a free cell.
-    pub(crate) next_object: AtomicU32,
+    pub(crate) next_object: Field32,
     /// Guards the lists of free blocks.
     pub(crate) blocks: RawLock,
     /// The first page of the blocks' part that no block has had yet.
     pub(crate) top: AtomicU32,
     /// How many pages of free blocks were not given back to the system.
-    pub(crate) warm_pages: AtomicU32,
+    pub(crate) warm_pages: Field32,
     /// The first free block of each order, as page + 1; 0 if there is none.
-    pub(crate) free: [AtomicU32; ORDERS],
+    pub(crate) free: [Field32; ORDERS],
 }
 
 /// Blocks have 1, 2, 4, … pages: this many sizes.
@@ -80,17 +89,17 @@ pub(crate) struct Slot {
     /// The generation of the slot's use, and its [`State`](crate::roster::State).
     pub(crate) phase: AtomicU32,
     pub(crate) pid: AtomicU32,
-    pub(crate) start_time: AtomicU64,
+    pub(crate) start_time: Field64,
     /// The thread that holds the life word, as the kernel names it.
-    pub(crate) holder: AtomicU32,
+    pub(crate) holder: Field32,
     /// The number of the arena's descriptor in that process.
-    pub(crate) file: AtomicU32,
+    pub(crate) file: Field32,
     /// Held by the process that clears the slot away.
     pub(crate) sweeper: RawLock,
     /// The process that kept the slot for this one.
     pub(crate) parent: AtomicU32,
     /// The process's name for messages, in UTF-8, filled up with zeros.
-    pub(crate) label: [AtomicU64; LABEL_WORDS],
+    pub(crate) label: [Field64; LABEL_WORDS],
     /// How the processes of this generation and of the one before ended, by the generation's lowest bit.
     pub(crate) ends: [End; 2],
     /// What the process's threads have taken with a promise to give it back: see `claims.rs`.
@@ -108,10 +117,10 @@ pub(crate) const NODES: usize = 64;
 pub(crate) struct End {
     /// The process's name, 0 as long as it has not ended.
     pub(crate) name: AtomicU32,
-    pub(crate) pid: AtomicU32,
+    pub(crate) pid: Field32,
     /// 0 if it is not known, else 1 and the kernel's wait status.
-    pub(crate) status: AtomicU64,
-    pub(crate) label: [AtomicU64; LABEL_WORDS],
+    pub(crate) status: Field64,
+    pub(crate) label: [Field64; LABEL_WORDS],
 }
 
 /// One thread that stands in a line.
@@ -127,25 +136,30 @@ pub(crate) struct Node {
     pub(crate) taken: AtomicU32,
 }
 
-/// What is asked for bits and entries one by one.
-#[repr(transparent)]
-pub(crate) struct Word64(pub(crate) AtomicU64);
-
-/// As [`Word64`].
-#[repr(transparent)]
-pub(crate) struct Word32(pub(crate) AtomicU32);
-
 const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == PAGE);
+
+impl Slot {
+    /// The calling thread holds the life word from now on.
+    ///
+    /// # Errors
+    /// The C library has no robust mutexes.
+    pub(crate) fn begin_life(&self) -> io::Result<()> {
+        // SAFETY: the roster has kept the slot for the calling process, and this is how it takes it: once, by one thread.
+        unsafe { self.life.begin() }?;
+        self.holder.set(process::thread_id());
+        Ok(())
+    }
+}
 
 // SAFETY: atomics only.
 unsafe impl Shared for Header {}
 // SAFETY: atomics, and a life word, which is `Shared` itself.
 unsafe impl Shared for Slot {}
 // SAFETY: one atomic.
-unsafe impl Shared for Word64 {}
+unsafe impl Shared for Field32 {}
 // SAFETY: one atomic.
-unsafe impl Shared for Word32 {}
+unsafe impl Shared for Field64 {}
 
 // Cells of objects.
 // SAFETY: atomics only.
-unsafe impl Shared for crate::lock::LockCell {}
+unsafe impl Shared for LockCell {}

@@ -13,13 +13,19 @@ mod arena;
 #[cfg(not(loom))]
 mod blocks;
 #[cfg(not(loom))]
+mod cells;
+#[cfg(not(loom))]
 mod death;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
-mod fork;
+mod family;
+#[cfg(not(loom))]
+mod field;
 #[cfg(not(loom))]
 mod handles;
+#[cfg(not(loom))]
+mod id;
 #[cfg(not(loom))]
 mod layout;
 #[cfg(not(loom))]
@@ -44,10 +50,12 @@ pub use death::Death;
 #[cfg(not(loom))]
 pub use error::Error;
 #[cfg(not(loom))]
+pub use id::Id;
+#[cfg(not(loom))]
 pub use interlock_os::process::Ended;
 #[cfg(not(loom))]
 pub use lock::{Lock, OnOwnerDeath};
 pub use name::Name;
 #[cfg(not(loom))]
-pub use objects::{Id, Object};
+pub use objects::Object;
 pub use raw_lock::{Acquired, Peers, RawLock};

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::primitive::Ordering;
 use interlock_wait::{Deadline, WaitContext};
 
 use crate::arena::Arena;
+use crate::cells::LockCell;
 use crate::error::Error;
+use crate::id::Id;
 use crate::name::Name;
-use crate::objects::{Cell, Id, Kind, Object};
-use crate::raw_lock::{Acquired, RawLock};
+use crate::objects::Object;
+use crate::raw_lock::Acquired;
 use crate::step;
 
 /// What the death of its owner means for a lock.
@@ -26,20 +28,6 @@ pub enum OnOwnerDeath {
 #[derive(Clone, Debug)]
 pub struct Lock(Object);
 
-#[repr(C)]
-pub(crate) struct LockCell {
-    kind: AtomicU32,
-    word: RawLock,
-    /// 0, or 1 if the lock is to be refused after the death of an owner.
-    refuses: AtomicU32,
-    /// The owner that died, while the lock is refused.
-    refused: AtomicU32,
-}
-
-impl Cell for LockCell {
-    const KIND: Kind = Kind::new(1, false);
-}
-
 impl Lock {
     /// A free lock in `arena`.
     ///
@@ -48,8 +36,7 @@ impl Lock {
     pub fn new(arena: &Arc<Arena>, on_owner_death: OnOwnerDeath) -> Result<Self, Error> {
         let object = arena.make(|cell: &LockCell| {
             let refuses = u32::from(on_owner_death == OnOwnerDeath::Refuse);
-            // Relaxed: no other process has the lock yet.
-            cell.refuses.store(refuses, Ordering::Relaxed);
+            cell.refuses.set(refuses);
         })?;
         Ok(Lock(object))
     }
@@ -94,15 +81,16 @@ impl Lock {
     }
 
     fn unless_refused(&self, cell: &LockCell, acquired: Acquired) -> Result<Acquired, Error> {
-        // Relaxed, these: `refuses` never changes, and the lock orders `refused`.
-        if cell.refuses.load(Ordering::Relaxed) == 0 {
+        if cell.refuses.get() == 0 {
             return Ok(acquired);
         }
         if let Acquired::OwnerDied(name) = acquired {
             step::at("lock.refusing");
+            // Relaxed: the lock orders it.
             cell.refused.store(name.word(), Ordering::Relaxed);
         }
-        match Name::of_word(cell.refused.load(Ordering::Relaxed)) {
+        // Acquire pairs with the Release in `recover`.
+        match Name::of_word(cell.refused.load(Ordering::Acquire)) {
             Name::NONE => Ok(acquired),
             name => {
                 self.release();
@@ -129,8 +117,8 @@ impl Lock {
 
     /// The lock is refused no more: the caller has repaired what it guards. Returns whether it was refused.
     pub fn recover(&self) -> bool {
-        // AcqRel: the next to acquire the lock sees what the caller repaired.
-        self.cell().refused.swap(0, Ordering::AcqRel) != 0
+        // Release pairs with the Acquire in `unless_refused`: the next owner sees what the caller repaired.
+        self.cell().refused.swap(0, Ordering::Release) != 0
     }
 
     fn cell(&self) -> &LockCell {

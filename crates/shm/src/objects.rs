@@ -3,62 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use interlock_os::memory::Shared;
 use interlock_wait::fork::fork_guarded;
-use interlock_wait::primitive::Ordering;
 
 use crate::arena::Arena;
 use crate::blocks::Owner;
+use crate::cells::{Cell, OWNS_BLOCKS};
 use crate::error::Error;
-use crate::layout::{CELL, OBJECTS, Word32};
+use crate::field::Field32;
+use crate::id::Id;
+use crate::layout::{CELL, OBJECTS};
 use crate::name::Name;
 use crate::roster::State;
 use crate::step;
-
-/// The number of an object in its arena. Reused when the object is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Id(u32);
-
-impl Id {
-    /// The number, by which another process of the family finds the object.
-    pub fn number(self) -> u32 {
-        self.0
-    }
-
-    /// The object of this number. `None` if no arena has so many.
-    pub fn from_number(number: u32) -> Option<Self> {
-        ((number as usize) < OBJECTS).then_some(Id(number))
-    }
-
-    fn word(self) -> usize {
-        self.0 as usize / 64
-    }
-
-    fn bit(self) -> u64 {
-        1 << (self.0 % 64)
-    }
-}
-
-/// What an object is. The first word of its cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kind(u32);
-
-impl Kind {
-    /// A kind of objects, numbered from 1, that may own blocks or not.
-    pub(crate) const fn new(number: u32, owns_blocks: bool) -> Self {
-        Kind(number | if owns_blocks { OWNS_BLOCKS } else { 0 })
-    }
-}
-
-const OWNS_BLOCKS: u32 = 1 << 31;
-
-/// The cell of a kind of objects: 128 bytes at most, the first word of which is the kind.
-///
-/// A new object's cell is all zeros, but for the kind.
-pub(crate) trait Cell: Shared {
-    /// Tells the object from others.
-    const KIND: Kind;
-}
 
 /// A handle of an object. The object lives as long as any process has one; the child of a fork has all of its parent's.
 pub struct Object {
@@ -87,7 +43,7 @@ impl Object {
 
 impl Clone for Object {
     fn clone(&self) -> Self {
-        fork_guarded(|| self.arena.handles.lock().add(self.id.0));
+        fork_guarded(|| self.arena.handles.lock().add(self.id.number()));
         Object {
             arena: Arc::clone(&self.arena),
             id: self.id,
@@ -103,7 +59,7 @@ impl Drop for Object {
 
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Object({})", self.id.0)
+        write!(f, "Object({})", self.id.number())
     }
 }
 
@@ -119,19 +75,15 @@ impl Arena {
                 let id = self.free_cell().ok_or(Error::TooManyObjects)?;
                 let at = Self::cell_at(id);
                 self.memory().clear(at, CELL);
-                // Relaxed: the bit below publishes it, and the handle does.
-                self.kind_of(id).0.store(C::KIND.0, Ordering::Relaxed);
+                self.kind_of(id).set(C::KIND.word());
                 step::at("object.cleared");
                 // If this process dies in between, the object does not exist, or has no holder, which the next sweep finds.
-                // Relaxed, these: the roster orders them.
-                self.row(self.me().slot(), id.word())
-                    .fetch_or(id.bit(), Ordering::Relaxed);
+                self.row(self.me().slot(), id.word()).insert(id.bit());
                 step::at("object.held");
-                // Relaxed: as above.
-                self.exists(id.word()).fetch_or(id.bit(), Ordering::Relaxed);
+                self.exists(id.word()).insert(id.bit());
                 id
             };
-            self.handles.lock().made(id.0, self.births());
+            self.handles.lock().made(id.number(), self.births());
             let object = Object {
                 arena: Arc::clone(self),
                 id,
@@ -145,13 +97,12 @@ impl Arena {
     /// there is no such object, this process was not given it, or it is of another kind.
     pub(crate) fn open<C: Cell>(self: &Arc<Self>, id: Id) -> Option<Object> {
         fork_guarded(|| {
-            // Relaxed, these: what this process was given was there before the process was.
-            let held = self.row(self.me().slot(), id.word()).load(Ordering::Relaxed) & id.bit() != 0;
-            let kind = self.kind_of(id).0.load(Ordering::Relaxed);
-            if !held || kind != C::KIND.0 {
+            let held = self.row(self.me().slot(), id.word()).get() & id.bit() != 0;
+            let kind = self.kind_of(id).get();
+            if !held || kind != C::KIND.word() {
                 return None;
             }
-            self.handles.lock().add(id.0);
+            self.handles.lock().add(id.number());
             let arena = Arc::clone(self);
             Some(Object { arena, id })
         })
@@ -163,60 +114,57 @@ impl Arena {
     /// # Errors
     /// The family has as many processes as it can have.
     pub fn expect_child(&self) -> Result<Name, Error> {
-        fork_guarded(|| self.reserve(false))
+        fork_guarded(|| self.reserve(None))
     }
 
     /// Gives `child`, which is being started, a handle of the object.
     pub fn hand(&self, child: Name, object: &Object) {
         fork_guarded(|| {
-            self.handles.lock().spread(object.id.0);
+            self.handles.lock().spread(object.id.number());
             let _roster = self.lock_roster();
             if self.slot(child.slot()).is_used_by(child) {
-                // Relaxed: the roster orders it.
-                self.row(child.slot(), object.id.word())
-                    .fetch_or(object.id.bit(), Ordering::Relaxed);
+                self.row(child.slot(), object.id.word()).insert(object.id.bit());
             }
         });
     }
 
     /// How many objects exist. For tests, and for reports.
     pub fn objects(&self) -> usize {
-        // Relaxed: a count of what may change meanwhile.
         self.used_words()
-            .map(|word| self.exists(word).load(Ordering::Relaxed).count_ones() as usize)
+            .map(|word| self.exists(word).get().count_ones() as usize)
             .sum()
     }
 
-    fn kind_of(&self, id: Id) -> &Word32 {
+    fn kind_of(&self, id: Id) -> &Field32 {
         self.fixed(Self::cell_at(id))
     }
 
     /// A cell that no object has. The caller holds the roster.
     fn free_cell(&self) -> Option<Id> {
         let header = self.header();
-        // Relaxed, all of these: they change under the roster only.
-        let next = header.next_object.load(Ordering::Relaxed) as usize;
+        let next = header.next_object.get() as usize;
         let words = OBJECTS / 64;
         // The word where the last one was found, then the young part of the arena, then the rest.
         let word = (0..words)
             .map(|i| (next / 64 + i) % words)
-            .find(|&word| self.exists(word).load(Ordering::Relaxed) != u64::MAX)?;
-        let bit = self.exists(word).load(Ordering::Relaxed).trailing_ones();
-        let id = u32::try_from(word * 64).ok()? + bit;
-        header.next_object.store(id, Ordering::Relaxed);
-        header.objects_used.fetch_max(id + 1, Ordering::Relaxed);
-        Some(Id(id))
+            .find(|&word| self.exists(word).get() != u64::MAX)?;
+        let bit = self.exists(word).get().trailing_ones();
+        let id = Id::of_bit(word, bit);
+        header.next_object.set(id.number());
+        header
+            .objects_used
+            .set(header.objects_used.get().max(id.number() + 1));
+        Some(id)
     }
 
     /// How many processes have been born into the family.
     fn births(&self) -> u32 {
-        // Relaxed: compared with a number that this process has read before. A birth that matters is this process's own doing.
-        self.header().births.load(Ordering::Relaxed)
+        self.header().births.get()
     }
 
     /// Takes away a handle of this process, and the object with the last one of all.
     fn close(&self, id: Id) {
-        let Some(made_at) = self.handles.lock().remove(id.0) else {
+        let Some(made_at) = self.handles.lock().remove(id.number()) else {
             return;
         };
         let me = self.me();
@@ -229,41 +177,34 @@ impl Arena {
             self.destroy(id);
         }
         step::at("object.closed");
-        // Relaxed: the roster orders it.
-        self.row(me.slot(), id.word())
-            .fetch_and(!id.bit(), Ordering::Relaxed);
+        self.row(me.slot(), id.word()).remove(id.bit());
     }
 
     /// Whether a process has a handle, apart from that of slot `own`. The caller holds the roster.
     fn is_held_by_another(&self, id: Id, own: u32) -> bool {
-        // Relaxed, these: the roster orders them.
-        let used = self.header().slots_used.load(Ordering::Relaxed);
+        let used = self.header().slots_used.get();
         // (A free slot's row may have bits: of a birth that was cut off.)
         (1..used)
-            .filter(|&index| {
-                index != own && self.row(index, id.word()).load(Ordering::Relaxed) & id.bit() != 0
-            })
+            .filter(|&index| index != own && self.row(index, id.word()).get() & id.bit() != 0)
             .any(|index| self.slot(index).now().1 != State::Free)
     }
 
     /// Ends an object that has no holder. May be done again, as long as its number was not given out. The caller holds the
     /// roster.
     fn destroy(&self, id: Id) {
-        // Relaxed, these: the roster orders them.
-        if self.kind_of(id).0.load(Ordering::Relaxed) & OWNS_BLOCKS != 0 {
+        if self.kind_of(id).get() & OWNS_BLOCKS != 0 {
             self.free_blocks_of(Owner::Object(id));
         }
         step::at("object.destroyed");
-        self.exists(id.word()).fetch_and(!id.bit(), Ordering::Relaxed);
+        self.exists(id.word()).remove(id.bit());
     }
 
     /// Gives the child in slot `child` a handle of each object that `parent` has, if there is one, and of no other. The caller
     /// holds the roster.
     pub(crate) fn begin_row(&self, child: u32, parent: Option<Name>) {
         for word in self.used_words() {
-            // Relaxed, these: the roster orders them.
-            let bits = parent.map_or(0, |parent| self.row(parent.slot(), word).load(Ordering::Relaxed));
-            self.row(child, word).store(bits, Ordering::Relaxed);
+            let bits = parent.map_or(0, |parent| self.row(parent.slot(), word).get());
+            self.row(child, word).set(bits);
         }
     }
 
@@ -271,36 +212,31 @@ impl Arena {
     pub(crate) fn clear_row(&self, index: u32) {
         let _roster = self.lock_roster();
         for word in self.used_words() {
-            // Relaxed, these: the roster orders them.
-            let bits = self.row(index, word).load(Ordering::Relaxed);
+            let bits = self.row(index, word).get();
             if bits == 0 {
                 continue;
             }
             // Those that were made by a process which died before it held them have no holder, either.
             let others = self.held_by_others(word, index);
-            let mut orphans = self.exists(word).load(Ordering::Relaxed) & !others;
+            let mut orphans = self.exists(word).get() & !others;
             while orphans != 0 {
-                let id = Id(u32::try_from(word * 64).unwrap_or(0) + orphans.trailing_zeros());
+                let id = Id::of_bit(word, orphans.trailing_zeros());
                 self.destroy(id);
                 orphans &= orphans - 1;
             }
             step::at("row.word");
-            self.row(index, word).store(0, Ordering::Relaxed);
+            self.row(index, word).set(0);
         }
     }
 
     fn held_by_others(&self, word: usize, index: u32) -> u64 {
-        // Relaxed, these: the roster orders them.
-        let used = self.header().slots_used.load(Ordering::Relaxed);
+        let used = self.header().slots_used.get();
         (1..used)
             .filter(|&other| other != index && self.slot(other).now().1 != State::Free)
-            .fold(0, |bits, other| {
-                bits | self.row(other, word).load(Ordering::Relaxed)
-            })
+            .fold(0, |bits, other| bits | self.row(other, word).get())
     }
 
     fn used_words(&self) -> std::ops::Range<usize> {
-        // Relaxed: the roster orders it.
-        0..(self.header().objects_used.load(Ordering::Relaxed) as usize).div_ceil(64)
+        0..(self.header().objects_used.get() as usize).div_ceil(64)
     }
 }

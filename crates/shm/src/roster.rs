@@ -1,10 +1,11 @@
 //! The roster: which processes are in the family. (FORMAT.md, "The roster".)
 
 use interlock_os::process;
-use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
+use interlock_wait::primitive::{AtomicU32, Ordering};
 
 use crate::arena::Arena;
 use crate::error::Error;
+use crate::field::Field64;
 use crate::layout::{LABEL_WORDS, Slot};
 use crate::name::Name;
 use crate::step;
@@ -58,42 +59,41 @@ impl Slot {
 }
 
 impl Arena {
-    /// Keeps a slot for a process that the caller is going to start. `objects` says of what it has handles from the beginning: of
-    /// all that the caller has, or of none.
+    /// Keeps a slot for a process that the caller is going to start. It has handles from the beginning of all that `parent` has,
+    /// or of nothing.
     ///
     /// # Errors
     /// The family has as many processes as it can have.
-    pub(crate) fn reserve(&self, inherits: bool) -> Result<Name, Error> {
+    pub(crate) fn reserve(&self, parent: Option<Name>) -> Result<Name, Error> {
         let guard = self.lock_roster();
         let (index, slot) = match self.free_slot() {
             Some(found) => found,
             None => {
                 drop(guard);
                 self.sweep_all();
-                return self.reserve_again(inherits);
+                return self.reserve_again(parent);
             }
         };
-        Ok(self.keep(index, slot, inherits))
+        Ok(self.keep(index, slot, parent))
     }
 
-    fn reserve_again(&self, inherits: bool) -> Result<Name, Error> {
+    fn reserve_again(&self, parent: Option<Name>) -> Result<Name, Error> {
         let _guard = self.lock_roster();
         let (index, slot) = self.free_slot().ok_or(Error::TooManyProcesses)?;
-        Ok(self.keep(index, slot, inherits))
+        Ok(self.keep(index, slot, parent))
     }
 
     /// The caller holds the roster.
-    fn keep(&self, index: u32, slot: &Slot, inherits: bool) -> Name {
+    fn keep(&self, index: u32, slot: &Slot, parent: Option<Name>) -> Name {
         let (generation, _) = slot.now();
-        // Relaxed, these: the phase publishes them.
+        // Relaxed: the phase publishes it.
         slot.pid.store(0, Ordering::Relaxed);
-        // Relaxed: as above.
-        slot.start_time.store(0, Ordering::Relaxed);
+        slot.start_time.set(0);
         // Relaxed: as above.
         slot.parent.store(self.me().word(), Ordering::Relaxed);
-        // Relaxed: whoever compares it with an earlier number is the one whose child this is, or has no handle in common.
-        self.header().births.fetch_add(1, Ordering::Relaxed);
-        self.begin_row(index, inherits.then(|| self.me()));
+        let births = &self.header().births;
+        births.set(births.get() + 1);
+        self.begin_row(index, parent);
         step::at("roster.copied");
         slot.enter(generation, State::Reserved);
         step::at("roster.reserved");
@@ -104,20 +104,16 @@ impl Arena {
     /// roster.
     fn free_slot(&self) -> Option<(u32, &Slot)> {
         let header = self.header();
-        // Relaxed, these: the words change under the roster only.
-        let used = header.slots_used.load(Ordering::Relaxed);
-        // Relaxed: as above.
-        let next = header.next_slot.load(Ordering::Relaxed);
+        let used = header.slots_used.get();
+        let next = header.next_slot.get();
         let turn = used.max(LEAST_ROTATION);
         let in_turn = (0..turn).map(|i| (next + i) % turn).filter(|&index| index != 0);
         let found = in_turn
             .chain(turn..Name::SLOTS)
             .map(|index| (index, self.slot(index)))
             .find(|(_, slot)| slot.now().1 == State::Free)?;
-        // Relaxed: as above.
-        header.next_slot.store(found.0 + 1, Ordering::Relaxed);
-        // Relaxed: as above. It grows before the slot is used.
-        header.slots_used.fetch_max(found.0 + 1, Ordering::Relaxed);
+        header.next_slot.set(found.0 + 1);
+        header.slots_used.set(used.max(found.0 + 1));
         Some(found)
     }
 
@@ -131,13 +127,9 @@ impl Arena {
             return Err(Error::NotReserved);
         }
         let pid = process::id();
-        self.begin_life(slot)?;
-        // Relaxed, these: the phase publishes them.
-        slot.start_time
-            .store(process::start_time(pid).unwrap_or(0), Ordering::Relaxed);
-        // Relaxed: as above.
-        slot.file
-            .store(self.memory().descriptor().cast_unsigned(), Ordering::Relaxed);
+        slot.begin_life()?;
+        slot.start_time.set(process::start_time(pid).unwrap_or(0));
+        slot.file.set(self.memory().descriptor().cast_unsigned());
         // Relaxed: as above.
         slot.pid.store(pid, Ordering::Relaxed);
         step::at("roster.begun");
@@ -178,7 +170,7 @@ impl Arena {
             Some(pid) => {
                 let start_time = process::start_time(pid).unwrap_or(0);
                 // The process itself may be here at the same time, and writes the same. Relaxed: these stand for themselves.
-                slot.start_time.store(start_time, Ordering::Relaxed);
+                slot.start_time.set(start_time);
                 // Release pairs with the Acquire in `is_gone`: the time is there, too.
                 let _ = (slot.pid).compare_exchange(0, pid, Ordering::Release, Ordering::Relaxed);
             }
@@ -187,8 +179,7 @@ impl Arena {
 
     /// How many processes are in the family, or are dead without anybody having noticed. For tests, and for reports.
     pub fn processes(&self) -> usize {
-        // Relaxed: a count of what may change meanwhile.
-        let used = self.header().slots_used.load(Ordering::Relaxed);
+        let used = self.header().slots_used.get();
         (1..used)
             .filter(|&index| self.slot(index).now().1 != State::Free)
             .count()
@@ -206,7 +197,7 @@ pub(crate) const HAS_FORKED: u32 = 1 << 30;
 /// At least so many slots are used in turn, before the first is used again.
 const LEAST_ROTATION: u32 = 64;
 
-pub(crate) fn write_label(words: &[AtomicU64; LABEL_WORDS], label: &str) {
+pub(crate) fn write_label(words: &[Field64; LABEL_WORDS], label: &str) {
     let mut end = label.len().min(LABEL_WORDS * 8);
     while !label.is_char_boundary(end) {
         end -= 1;
@@ -216,16 +207,12 @@ pub(crate) fn write_label(words: &[AtomicU64; LABEL_WORDS], label: &str) {
     for (word, chunk) in words.iter().zip(bytes.chunks_exact(8)) {
         let mut eight = [0; 8];
         eight.copy_from_slice(chunk);
-        // Relaxed: a message may name a process by half of its old name and half of its new one.
-        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
+        word.set(u64::from_le_bytes(eight));
     }
 }
 
-pub(crate) fn read_label(words: &[AtomicU64; LABEL_WORDS]) -> String {
-    // Relaxed: see `write_label`.
-    let bytes: Vec<u8> = (words.iter())
-        .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
-        .collect();
+pub(crate) fn read_label(words: &[Field64; LABEL_WORDS]) -> String {
+    let bytes: Vec<u8> = (words.iter()).flat_map(|word| word.get().to_le_bytes()).collect();
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }

@@ -1,11 +1,14 @@
-//! The arenas of this process, and what a fork does with them: the child is born into the same families.
+//! The families that this process is in, and how it comes into one: it begins one, is given one, or is born into one by a fork.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Once, OnceLock};
 
+use interlock_os::memory::SharedMemory;
 use interlock_wait::fork::{self, Forks};
 
 use crate::arena::Arena;
+use crate::error::Error;
+use crate::layout::{LARGEST, MAGIC, SMALLEST};
 use crate::name::Name;
 
 /// The arenas that this process has, in a list that only grows: a process has one, or is in a few families.
@@ -46,11 +49,60 @@ fn arenas() -> impl Iterator<Item = &'static Arc<Arena>> {
 }
 
 impl Arena {
+    /// A new arena, whose first process is the calling one.
+    ///
+    /// # Errors
+    /// The kernel refuses shared memory, or this process has no room for it.
+    pub fn create() -> Result<Arc<Self>, Error> {
+        let mut capacity = LARGEST;
+        let memory = loop {
+            match SharedMemory::create("interlock", capacity) {
+                Ok(memory) => break memory,
+                Err(_) if capacity > SMALLEST => capacity /= 2,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let arena = Self::over(memory)?;
+        let header = arena.header();
+        header.capacity.set(capacity as u64);
+        header.slots_used.set(1);
+        header.magic.set(MAGIC);
+        // The roster is locked in the name that this process is about to have.
+        let first = Name::new(1, 0);
+        arena.set_me(first);
+        let name = arena.reserve(None)?;
+        debug_assert_eq!(name, first);
+        arena.take_slot(name)?;
+        Ok(register(arena))
+    }
+
+    /// The arena behind descriptor `number`, in which the slot of `name` is kept for the calling process. The caller keeps the
+    /// descriptor. If the process has this arena already, that is the result, and `name` is not looked at.
+    ///
+    /// # Errors
+    /// The descriptor is no arena of this version, there is no room for it, or the slot is not kept any more.
+    pub fn adopt(number: i32, name: Name) -> Result<Arc<Self>, Error> {
+        let memory = SharedMemory::adopt(number)?;
+        let file = memory.id()?;
+        if let Some(known) = find(|arena| arena.file() == file) {
+            return Ok(known);
+        }
+        if memory.capacity() < SMALLEST {
+            return Err(Error::NotAnArena);
+        }
+        let arena = Self::over(memory)?;
+        if arena.header().magic.get() != MAGIC {
+            return Err(Error::NotAnArena);
+        }
+        arena.take_slot(name)?;
+        Ok(register(arena))
+    }
+
     /// The arena in which this process makes its objects: the first that it had. Made now if there is none.
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub fn home() -> Result<Arc<Arena>, crate::Error> {
+    pub fn home() -> Result<Arc<Arena>, Error> {
         match find(|_| true) {
             Some(arena) => Ok(arena),
             None => Arena::create(),
@@ -70,7 +122,7 @@ impl Forks for Families {
     fn before(&self) {
         let keep = |arena: &Arena| match arena.me() {
             Name::NONE => Name::NONE,
-            _ => arena.reserve(true).unwrap_or(Name::NONE),
+            _ => arena.reserve(Some(arena.me())).unwrap_or(Name::NONE),
         };
         CHILD.set(arenas().map(|arena| keep(arena)).collect());
     }

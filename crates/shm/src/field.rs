@@ -1,0 +1,49 @@
+//! Numbers in shared memory whose changes something else orders: a lock, or another word that publishes them.
+
+use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
+
+/// 32 bits. Whoever reads or writes them holds the lock that their record names, or knows by another word that nobody writes.
+#[repr(transparent)]
+#[derive(Debug, Default)]
+pub(crate) struct Field32(AtomicU32);
+
+/// 64 bits, as [`Field32`].
+#[repr(transparent)]
+#[derive(Debug, Default)]
+pub(crate) struct Field64(AtomicU64);
+
+// Relaxed, everywhere here: see the types.
+
+impl Field32 {
+    #[inline]
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed) // Relaxed: see the type
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, value: u32) {
+        self.0.store(value, Ordering::Relaxed); // Relaxed: see the type
+    }
+}
+
+impl Field64 {
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) // Relaxed: see the type
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed); // Relaxed: see the type
+    }
+
+    /// Sets bits. In one piece: the others of a word may be another process's.
+    pub(crate) fn insert(&self, bits: u64) {
+        self.0.fetch_or(bits, Ordering::Relaxed); // Relaxed: see the type
+    }
+
+    /// Clears bits, in one piece.
+    pub(crate) fn remove(&self, bits: u64) {
+        self.0.fetch_and(!bits, Ordering::Relaxed); // Relaxed: see the type
+    }
+}

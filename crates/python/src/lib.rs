@@ -62,7 +62,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::futures::{
         Alarm, Alarms, Completed, CurrentTask, Future, Results, ThreadPool, WaitingCalls, Watcher, Worker,
-        current_task, remember_future_class, remember_work_items, wait_for_futures,
+        current_task, executors, remember_future_class, remember_work_items, wait_for_futures,
     };
     #[pymodule_export]
     use crate::materialize::{Internal, Native};

@@ -75,7 +75,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]
-    use crate::refusal::refuse_waits;
+    use crate::refusal::{refuse_waits, waits};
     #[pymodule_export]
     use crate::rlock::RLock;
     #[pymodule_export]

@@ -135,6 +135,22 @@ unsafe impl<R: RawLock> Owners for OwnerWord<R> {
     }
 }
 
+/// Things that must all come to their end before a wait does. Its owners are theirs.
+pub struct AllOf<'a>(pub Vec<&'a dyn Owners>);
+
+impl fmt::Debug for AllOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AllOf").field(&self.0.len()).finish()
+    }
+}
+
+// SAFETY: any thread may ask each of them.
+unsafe impl Owners for AllOf<'_> {
+    fn ask(&self) -> Vec<ThreadIdent> {
+        self.0.iter().flat_map(|owners| owners.ask()).collect()
+    }
+}
+
 /// Holds a [`StateLock`] until dropped, and gives access to the value.
 #[must_use = "the lock is free again as soon as the guard is dropped"]
 pub struct StateGuard<'a, T, R: RawLock = RawWordLock> {

@@ -45,7 +45,7 @@ def _named(wait: Callable[[list[Any]], object], tasks: int, done: int = 0) -> tu
         waiter.start()
         try:
             while (owners := _owners(waiter)) is None:
-                time.sleep(0.001)
+                time.sleep(0.001)  # sleep: between two looks
         finally:
             gate.open.set()
             waiter.join()
@@ -76,7 +76,7 @@ def test_a_future_that_no_worker_has_begun_names_none() -> None:
     waiter = threading.Thread(target=futures.wait, args=([future := futures.Future()],))
     waiter.start()
     while (owners := _owners(waiter)) is None:
-        time.sleep(0.001)
+        time.sleep(0.001)  # sleep: between two looks
     future.set_result(1)
     waiter.join()
     assert owners == set()
@@ -97,7 +97,7 @@ def test_what_any_thread_may_end_names_none(
     waiter = threading.Thread(target=x.acquire if kind == "Semaphore" else x.wait)
     waiter.start()
     while not (waits := [wait for wait in _waits() if wait[0] == waiter.ident and wait[1] == kind]):
-        time.sleep(0.001)
+        time.sleep(0.001)  # sleep: between two looks
     end(x)
     waiter.join()
     assert [owners for _, _, owners in waits] == [[]]

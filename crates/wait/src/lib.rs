@@ -71,4 +71,4 @@ pub use wait_context::{Host, WaitContext};
 pub use wait_queue::WaitQueue;
 pub use waiter::{Waiter, Wakeup, Wakeups};
 pub use wake::{Slept, Wake};
-pub use word_lock::{AllOf, Owners, StateGuard, StateLock, WordLock, WordLockGuard};
+pub use word_lock::{Owners, StateGuard, StateLock, WordLock, WordLockGuard};

@@ -101,8 +101,7 @@ impl<T: Default, R: RawLock> Default for StateLock<T, R> {
     }
 }
 
-/// An [`Owned`] state under its lock: the part of a [`Resource`](crate::Resource) that other threads ask while a thread
-/// waits for it.
+/// What other threads ask of a [`Resource`](crate::Resource) during a wait: an [`Owned`] state under its lock.
 ///
 /// # Safety
 /// Any thread may call `ask` at any time, even if the value is not [`Sync`].
@@ -135,19 +134,10 @@ unsafe impl<R: RawLock> Owners for OwnerWord<R> {
     }
 }
 
-/// Things that must all come to their end before a wait does. Its owners are theirs.
-pub struct AllOf<'a>(pub Vec<&'a dyn Owners>);
-
-impl fmt::Debug for AllOf<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AllOf").field(&self.0.len()).finish()
-    }
-}
-
-// SAFETY: any thread may ask each of them.
-unsafe impl Owners for AllOf<'_> {
+// SAFETY: any thread may ask each of them. (Each has to end before a wait for all of them does.)
+unsafe impl Owners for Vec<&dyn Owners> {
     fn ask(&self) -> Vec<ThreadIdent> {
-        self.0.iter().flat_map(|owners| owners.ask()).collect()
+        self.iter().flat_map(|owners| owners.ask()).collect()
     }
 }
 

@@ -4,11 +4,9 @@
 #![expect(unsafe_code, reason = "classes and instances are made in C")]
 
 use std::ptr::null_mut;
-use std::sync::OnceLock;
 
 #[cfg(Py_GIL_DISABLED)]
 use interlock_wait::primitive::global::Ordering;
-use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
@@ -16,8 +14,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::call::all_arguments;
-use crate::lock::{Lock, allocate_lock};
-use crate::queue::SimpleQueue;
+use super::made::{Made, Parts};
 
 /// Creates an instance of a class with its `__new__`, without arguments. Does not call `__init__`.
 #[inline]
@@ -32,59 +29,6 @@ pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
     let instance = unsafe { new(class.as_type_ptr(), nothing.as_ptr(), null_mut()) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, instance) }
-}
-
-/// A class whose instances a call of it without arguments makes by a short way, and which end by a short way too.
-pub(super) trait Made: PyClass + Into<PyClassInitializer<Self>> {
-    /// What a new object holds.
-    fn new_contents() -> Self;
-
-    /// Whether dropping the contents drops no Python object, so that it needs none of PyO3's machinery.
-    fn is_bare(&self, py: Python<'_>) -> bool;
-
-    /// Where the parts of an object are.
-    fn parts() -> &'static OnceLock<Parts>;
-}
-
-/// Where the parts of an object are, and how PyO3 frees it.
-pub(super) struct Parts {
-    /// The offset of the contents.
-    contents: usize,
-    /// The offset of the list of weak references.
-    weak: usize,
-    dealloc: ffi::destructor,
-}
-
-impl Made for Lock {
-    #[inline]
-    fn new_contents() -> Self {
-        allocate_lock()
-    }
-
-    fn is_bare(&self, _: Python<'_>) -> bool {
-        true
-    }
-
-    fn parts() -> &'static OnceLock<Parts> {
-        static PARTS: OnceLock<Parts> = OnceLock::new();
-        &PARTS
-    }
-}
-
-impl Made for SimpleQueue {
-    #[inline]
-    fn new_contents() -> Self {
-        SimpleQueue::without_items()
-    }
-
-    fn is_bare(&self, py: Python<'_>) -> bool {
-        self.has_no_item(py)
-    }
-
-    fn parts() -> &'static OnceLock<Parts> {
-        static PARTS: OnceLock<Parts> = OnceLock::new();
-        &PARTS
-    }
 }
 
 /// Puts the short ways of creating and of freeing an instance before the general ones. (Classes derived from this one do

@@ -3,7 +3,7 @@
 use interlock_pool::Watch;
 use interlock_queue::HostQueue;
 use interlock_wait::primitive::Arc;
-use interlock_wait::{AllOf, Deadline, Interest, Owners, Resource, ResourceId, ResourceKind, observes};
+use interlock_wait::{Deadline, Interest, Owners, Resource, ResourceId, ResourceKind, observes};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyStopIteration, PyTimeoutError};
 use pyo3::gc::PyVisit;
@@ -145,7 +145,7 @@ impl Completed {
 /// What a thread waits for that waits for futures, as an observer sees it.
 struct Unfinished<'a> {
     id: ResourceId,
-    running: AllOf<'a>,
+    running: Vec<&'a dyn Owners>,
 }
 
 impl<'a> Unfinished<'a> {
@@ -154,7 +154,7 @@ impl<'a> Unfinished<'a> {
         let asked = futures.take_while(|_| observes(Interest::Waits));
         Unfinished {
             id: ResourceId::fresh(),
-            running: AllOf(asked.filter_map(|future| future.engine(py).owned()).collect()),
+            running: asked.filter_map(|future| future.engine(py).owned()).collect(),
         }
     }
 }

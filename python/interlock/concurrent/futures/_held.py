@@ -177,7 +177,7 @@ def _after_fork() -> None:
     holders.clear()
     for executor in executors():
         if not executor._interlock_is_materialized:
-            executor._shutdown_lock._at_fork_reinit()  # type: ignore[attr-defined]
+            executor._shutdown_lock._at_fork_reinit()
             executor._interlock_forget_workers()
 
 

@@ -1,4 +1,4 @@
-"""The rule of materializing, under `install()`: the snippets of the parity tests have the same results there."""
+"""Materialized objects under `install()`: the snippets of the parity tests have the same results there."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.parity import materializings, short_ways
 from tests.parity.judge import STD, outcome
-from tests.parity.materializings import SNIPPETS
 
 Check = Callable[..., str]
 
@@ -21,7 +21,10 @@ LIMIT = 900.0
 
 
 @pytest.mark.timeout(2 * LIMIT)
-def test_what_is_said_under_install_is_what_plain_python_says(check: Check) -> None:
+@pytest.mark.parametrize(
+    "snippets", [materializings.SNIPPETS, short_ways.SNIPPETS], ids=["inside", "short ways"]
+)
+def test_what_is_said_under_install_is_what_plain_python_says(snippets: dict[str, str], check: Check) -> None:
     printed = check(
         """
         import interlock
@@ -39,10 +42,10 @@ def test_what_is_said_under_install_is_what_plain_python_says(check: Check) -> N
         """,
         env={"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
         limit=LIMIT,
-        cases=f"SNIPPETS = {SNIPPETS!r}",
+        cases=f"SNIPPETS = {snippets!r}",
     )
     ours = json.loads(printed.splitlines()[-1])
-    std = {name: repr(outcome(STD, code)) for name, code in SNIPPETS.items()}
+    std = {name: repr(outcome(STD, code)) for name, code in snippets.items()}
     different = {name: (ours.get(name), said) for name, said in std.items() if ours.get(name) != said}
     assert not different, "\n".join(
         f"{name}: Interlock: {a}, plain: {b}" for name, (a, b) in different.items()

@@ -94,6 +94,11 @@ impl<W, L: RawLock> PoolCore<W, L> {
         table.stats(put, waiting)
     }
 
+    /// How many workers there are, with those that are being started. Never blocks.
+    pub fn workers(&self) -> usize {
+        self.table.lock().workers
+    }
+
     /// How many tasks wait, at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.tasks.len()

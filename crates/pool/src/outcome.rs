@@ -399,7 +399,7 @@ impl<T: Send, C: Send, L: RawLock> Outcome<T, C, L> {
 impl<T: Send, C: Send> Owned for State<T, C> {
     /// The thread that began with the task, if an observer was registered then.
     fn owners(&self) -> Vec<ThreadIdent> {
-        let runs = self.phase == Phase::Running;
+        let runs = self.phase == Phase::Running && !self.retired;
         self.waiters.owner().filter(|_| runs).into_iter().collect()
     }
 }

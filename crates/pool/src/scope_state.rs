@@ -3,7 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use interlock_wait::{Resource, ResourceId, ResourceKind, WaitQueue, WordLock, WordLockGuard, fork};
+use interlock_wait::{
+    Interest, Owned, Owners, Resource, ResourceId, ResourceKind, ThreadIdent, WaitQueue, WordLock,
+    WordLockGuard, fork, observes,
+};
 
 use crate::packet::Ends;
 use crate::step::step;
@@ -23,6 +26,8 @@ pub(crate) struct State {
     pub(crate) panic: Option<Panic>,
     /// The tasks, if a worker waits for them.
     pub(crate) tasks: Vec<Arc<dyn Ends<()>>>,
+    /// The threads that run tasks, as far as an observer was registered when they began.
+    running: Vec<ThreadIdent>,
 }
 
 impl Shared {
@@ -33,6 +38,7 @@ impl Shared {
             end: WaitQueue::new(),
             panic: None,
             tasks: Vec::new(),
+            running: Vec::new(),
         }))
     }
 
@@ -41,8 +47,35 @@ impl Shared {
         if state.generation != fork::generation() {
             state.generation = fork::generation();
             state.open = 0;
+            state.running.clear();
         }
         state
+    }
+
+    /// Lets an observer know that the calling thread runs a task, if there is an observer. Returns whether it did.
+    fn show(&self) -> bool {
+        let shows = observes(Interest::Waits);
+        if shows {
+            step(|| self.lock().running.push(ThreadIdent::current()));
+        }
+        shows
+    }
+
+    /// Takes that back.
+    fn hide(&self) {
+        step(|| {
+            let me = ThreadIdent::current();
+            let mut state = self.lock();
+            if let Some(place) = state.running.iter().position(|&other| other == me) {
+                state.running.swap_remove(place);
+            }
+        });
+    }
+}
+
+impl Owned for State {
+    fn owners(&self) -> Vec<ThreadIdent> {
+        self.running.clone()
     }
 }
 
@@ -52,7 +85,11 @@ impl Resource for Shared {
     }
 
     fn kind(&self) -> ResourceKind {
-        ResourceKind::Count
+        ResourceKind::Outcome
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(&self.0)
     }
 }
 
@@ -138,7 +175,11 @@ impl<F: FnOnce() -> T, T> Call<F, T> {
             slot,
             function,
         } = self;
+        let shown = slot.shared.show();
         let result = catch_unwind(AssertUnwindSafe(function)).map_err(Panic::new);
+        if shown {
+            slot.shared.hide();
+        }
         step(|| *slot.result.lock() = Some(result));
         // If there is no handle any more, the result goes here.
         drop(slot);

@@ -91,6 +91,38 @@ fn a_wait_for_an_outcome_names_the_worker_that_runs_the_task() {
 }
 
 #[test]
+fn a_wait_for_a_scope_names_the_workers_that_run_its_tasks() {
+    let _turn = Turn::observed_by(Arc::new(Deaf));
+    let pool = ThreadPool::new(2);
+    let gate = Event::new();
+    let (workers, named) = std::thread::scope(|threads| {
+        let workers = Mutex::new(Vec::new());
+        let ends = threads.spawn(|| {
+            pool.scope(|scope| {
+                for _ in 0..2 {
+                    scope
+                        .submit(|| {
+                            workers.lock().unwrap().push(ThreadId::current());
+                            gate.wait();
+                        })
+                        .unwrap();
+                }
+            });
+            workers.into_inner().unwrap()
+        });
+        eventually(|| owners_of(ResourceKind::Outcome).len() == 2);
+        let named = owners_of(ResourceKind::Outcome);
+        gate.set();
+        (ends.join().unwrap(), named)
+    });
+    let sorted = |mut threads: Vec<ThreadId>| {
+        threads.sort_by_key(|thread| thread.ident());
+        threads
+    };
+    assert_eq!(sorted(named), sorted(workers));
+}
+
+#[test]
 fn an_idle_worker_waits_for_no_thread_and_no_outcome() {
     let _turn = Turn::observed_by(Arc::new(Deaf));
     let pool = ThreadPool::new(2);

@@ -62,7 +62,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::futures::{
         Alarm, Alarms, Completed, CurrentTask, Future, Results, ThreadPool, WaitingCalls, Watcher, Worker,
-        current_task, remember_future_class, remember_work_items, wait_for_futures,
+        current_task, executors, remember_future_class, remember_work_items, wait_for_futures,
     };
     #[pymodule_export]
     use crate::materialize::{Internal, Native};
@@ -75,7 +75,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]
-    use crate::refusal::refuse_waits;
+    use crate::refusal::{refuse_waits, waits};
     #[pymodule_export]
     use crate::rlock::RLock;
     #[pymodule_export]

@@ -1,9 +1,12 @@
-//! Waits that end with an error because an observer refuses them.
+//! Waits that end with an error because an observer refuses them, and what an observer sees of waits: for tests.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
-use interlock_wait::{Observer, TraceEvent, Verdict, Wait, clear_observer, set_observer};
+use interlock_wait::{
+    Interest, Observer, ThreadId, TraceEvent, Verdict, Wait, clear_observer, observes, pending_waits,
+    set_observer,
+};
 use pyo3::prelude::*;
 
 thread_local! {
@@ -39,4 +42,22 @@ pub(crate) fn refuse_waits(count: usize) {
     } else {
         set_observer(Arc::new(Refuses));
     }
+}
+
+/// The waits that an observer hears of, each with its thread, its kind, and the threads that are named as its owners. Threads
+/// come by the numbers of `threading.get_ident()`. Registers an observer, which `_refuse_waits(0)` removes again.
+#[pyfunction]
+#[pyo3(name = "_waits")]
+pub(crate) fn waits() -> Vec<(u64, String, Vec<u64>)> {
+    if !observes(Interest::Waits) {
+        set_observer(Arc::new(Refuses));
+    }
+    let number = |thread: ThreadId| thread.ident().get();
+    let waits = pending_waits().into_iter();
+    waits
+        .map(|wait| {
+            let owners = wait.owners.into_iter().map(number).collect();
+            (number(wait.thread), format!("{:?}", wait.kind), owners)
+        })
+        .collect()
 }

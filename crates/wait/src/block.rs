@@ -57,6 +57,7 @@ pub(crate) fn traced(
 ) -> Wake {
     // A model has no observer: what is global to the process is no part of it.
     if cfg!(not(loom)) && observes(Interest::Waits) && !context.is_unwinding() {
+        let resource = context.resource().unwrap_or(resource);
         let wait = Wait {
             thread: ThreadId::current(),
             id: resource.id(),

@@ -86,6 +86,11 @@ pub trait Resource {
     }
 
     /// Where to ask for the threads that can end a wait for it. `None` if any thread can, or it is not known which.
+    ///
+    /// An observer takes each of them for one without which the wait does not end. So a lock names its owner, an outcome the
+    /// worker that runs its task, and a scope or a wait for several outcomes those that run these tasks; a wait for the first
+    /// of several outcomes names none, because any other may come first. Any thread may notify a condition, release a
+    /// semaphore, set an event, come to a barrier, put into a queue or get from it: these name none.
     fn owned(&self) -> Option<&dyn Owners> {
         None
     }

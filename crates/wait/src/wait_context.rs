@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::deadline::Deadline;
 use crate::observer::refuse;
+use crate::resource::Resource;
 use crate::spin;
 use crate::wake::Slept;
 
@@ -49,6 +50,8 @@ pub struct WaitContext<'a> {
     insists: bool,
     /// Whether no observer hears of the waits.
     unwinds: bool,
+    /// What an observer hears of, in place of the resource that the operation waits for.
+    resource: Option<&'a dyn Resource>,
 }
 
 impl WaitContext<'static> {
@@ -59,6 +62,7 @@ impl WaitContext<'static> {
             host: None,
             insists: false,
             unwinds: false,
+            resource: None,
         }
     }
 
@@ -103,6 +107,7 @@ impl<'a> WaitContext<'a> {
             host: Some(host),
             insists: false,
             unwinds: false,
+            resource: None,
         }
     }
 
@@ -117,6 +122,7 @@ impl<'a> WaitContext<'a> {
             deadline: self.deadline.min(deadline),
             insists: self.insists,
             unwinds: self.unwinds,
+            resource: self.resource,
             host: self.reborrow(),
         }
     }
@@ -127,6 +133,7 @@ impl<'a> WaitContext<'a> {
             deadline: Deadline::NEVER,
             insists: self.insists,
             unwinds: self.unwinds,
+            resource: self.resource,
             host: self.reborrow(),
         }
     }
@@ -138,8 +145,26 @@ impl<'a> WaitContext<'a> {
             deadline: Deadline::NEVER,
             insists: true,
             unwinds: self.unwinds,
+            resource: None, // what is taken back is another thing
             host: self.reborrow(),
         }
+    }
+
+    /// The same thread, for a step whose wait an observer hears of as one for `resource`: a wait for messages from several
+    /// things, for instance, as one for these.
+    pub fn named<'b>(&'b mut self, resource: &'b dyn Resource) -> WaitContext<'b> {
+        WaitContext {
+            deadline: self.deadline,
+            insists: self.insists,
+            unwinds: self.unwinds,
+            resource: Some(resource),
+            host: self.reborrow(),
+        }
+    }
+
+    /// What an observer hears of, in place of the resource that the operation waits for.
+    pub(crate) fn resource(&self) -> Option<&'a dyn Resource> {
+        self.resource
     }
 
     fn reborrow(&mut self) -> Option<&mut dyn Host> {

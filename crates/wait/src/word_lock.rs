@@ -101,8 +101,7 @@ impl<T: Default, R: RawLock> Default for StateLock<T, R> {
     }
 }
 
-/// An [`Owned`] state under its lock: the part of a [`Resource`](crate::Resource) that other threads ask while a thread
-/// waits for it.
+/// What other threads ask of a [`Resource`](crate::Resource) during a wait: an [`Owned`] state under its lock.
 ///
 /// # Safety
 /// Any thread may call `ask` at any time, even if the value is not [`Sync`].
@@ -132,6 +131,13 @@ unsafe impl<R: RawLock> Owners for OwnerWord<R> {
         } else {
             Vec::new()
         }
+    }
+}
+
+// SAFETY: any thread may ask each of them. (Each has to end before a wait for all of them does.)
+unsafe impl Owners for Vec<&dyn Owners> {
+    fn ask(&self) -> Vec<ThreadIdent> {
+        self.iter().flat_map(|owners| owners.ask()).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::forwarded;
-use super::instances::{install_short_way, make_method_descriptors};
+use super::instances::{install_short_ways, make_method_descriptors};
 use super::locks::{
     LOCK_ACQUIRE, LOCK_ENTER, LOCK_EXIT, LOCK_LOCKED, LOCK_RELEASE, RLOCK_ACQUIRE, RLOCK_ENTER, RLOCK_EXIT,
     RLOCK_RELEASE,
@@ -53,7 +53,7 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     make_method_descriptors(&py.get_type::<Internal>());
     // Up to 3.12 the class of locks cannot be called: a function creates locks.
     if cfg!(Py_3_13) {
-        install_short_way::<Lock>(py)?;
+        install_short_ways::<Lock>(py)?;
     }
-    install_short_way::<SimpleQueue>(py)
+    install_short_ways::<SimpleQueue>(py)
 }

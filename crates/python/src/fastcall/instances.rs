@@ -3,8 +3,10 @@
 
 #![expect(unsafe_code, reason = "classes and instances are made in C")]
 
-use interlock_wait::primitive::global::{AtomicUsize, Ordering};
-use pyo3::PyClass;
+use std::ptr::null_mut;
+
+#[cfg(Py_GIL_DISABLED)]
+use interlock_wait::primitive::global::Ordering;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
@@ -12,8 +14,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::call::all_arguments;
-use crate::lock::{Lock, allocate_lock};
-use crate::queue::SimpleQueue;
+use super::made::{Made, Parts};
 
 /// Creates an instance of a class with its `__new__`, without arguments. Does not call `__init__`.
 #[inline]
@@ -25,55 +26,46 @@ pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
     let new = unsafe { (*class.as_type_ptr()).tp_new };
     let new = new.ok_or_else(|| PyTypeError::new_err("the class can't be instantiated"))?;
     // SAFETY: the arguments are those of a call without any.
-    let instance = unsafe { new(class.as_type_ptr(), nothing.as_ptr(), std::ptr::null_mut()) };
+    let instance = unsafe { new(class.as_type_ptr(), nothing.as_ptr(), null_mut()) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, instance) }
 }
 
-/// A class whose instances a call of it without arguments makes by a short way.
-pub(super) trait Made: PyClass + Into<PyClassInitializer<Self>> {
-    /// What a new object holds.
-    fn new_contents() -> Self;
-
-    /// The offset of the contents in an object.
-    fn offset() -> &'static AtomicUsize;
-}
-
-impl Made for Lock {
-    #[inline]
-    fn new_contents() -> Self {
-        allocate_lock()
-    }
-
-    fn offset() -> &'static AtomicUsize {
-        static OFFSET: AtomicUsize = AtomicUsize::new(0);
-        &OFFSET
-    }
-}
-
-impl Made for SimpleQueue {
-    #[inline]
-    fn new_contents() -> Self {
-        SimpleQueue::without_items()
-    }
-
-    fn offset() -> &'static AtomicUsize {
-        static OFFSET: AtomicUsize = AtomicUsize::new(0);
-        &OFFSET
-    }
-}
-
-/// Puts the short way of creating an instance before the general one. (Classes derived from this one do not inherit it.)
-pub(super) fn install_short_way<T: Made>(py: Python<'_>) -> PyResult<()> {
+/// Puts the short ways of creating and of freeing an instance before the general ones. (Classes derived from this one do
+/// not inherit them.)
+pub(super) fn install_short_ways<T: Made>(py: Python<'_>) -> PyResult<()> {
     let object = Bound::new(py, T::new_contents())?;
     let contents: *const T = &raw const *object.try_borrow()?;
     let offset = contents.addr() - object.as_ptr().addr();
-    // Relaxed: no other thread can call the class yet.
-    T::offset().store(offset, Ordering::Relaxed);
     let class = py.get_type::<T>().as_type_ptr();
+    // SAFETY: the class is alive.
+    let (size, weak, dealloc) = unsafe {
+        (
+            (*class).tp_basicsize,
+            (*class).tp_weaklistoffset,
+            (*class).tp_dealloc,
+        )
+    };
+    let parts = size_of::<PyObject>() + size_of::<T>() + size_of::<*mut PyObject>();
+    let (Some(dealloc), Ok(weak), true) = (dealloc, usize::try_from(weak), size.unsigned_abs() == parts)
+    else {
+        return Err(PyTypeError::new_err(
+            "an object has parts that are not known here",
+        ));
+    };
+    // This cannot fail: it happens once, while the module is imported.
+    let _ = T::parts().set(Parts {
+        contents: offset,
+        weak,
+        dealloc,
+    });
     // SAFETY: the class is alive, and no call of it has happened yet. Its metaclass, `type` or derived from it, reads the
     // function from there.
     unsafe { (*class).tp_vectorcall = Some(create::<T>) };
+    if cfg!(not(Py_GIL_DISABLED)) {
+        // SAFETY: as above. Every object that this frees has the parts that were just looked up.
+        unsafe { (*class).tp_dealloc = Some(free::<T>) };
+    }
     Ok(())
 }
 
@@ -89,18 +81,26 @@ unsafe extern "C" fn create<T: Made>(
 ) -> *mut PyObject {
     // SAFETY: this only reads the number.
     if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 0 && kwnames.is_null() {
-        // SAFETY: it is a class whose objects have one size.
-        let object = unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) };
-        if !object.is_null() {
-            // Relaxed: `install_short_way` wrote it while the module was imported.
-            let offset = T::offset().load(Ordering::Relaxed);
-            // SAFETY: an object has room for its contents there.
-            let place = unsafe { object.byte_add(offset) };
-            // SAFETY: as above; no other code has the object yet, but for the collector, which knows contents that are not
-            // written (see `Initialized`). The rest, the list of weak references, is zeroed, which is valid.
-            unsafe { place.cast::<T>().write(T::new_contents()) };
+        if let Some(parts) = T::parts().get() {
+            // SAFETY: it is a class whose objects have one size.
+            let object = unsafe { ffi::PyObject_GC_New::<PyObject>(class.cast()) };
+            if !object.is_null() {
+                // SAFETY: an object has room for its contents there.
+                let place = unsafe { object.byte_add(parts.contents) };
+                // SAFETY: as above; no other code has the object yet.
+                unsafe { place.cast::<T>().write(T::new_contents()) };
+                // SAFETY: as above, for the list of weak references. That is all: `install_short_ways` added it up.
+                unsafe {
+                    object
+                        .byte_add(parts.weak)
+                        .cast::<*mut PyObject>()
+                        .write(null_mut())
+                };
+                // SAFETY: the object is complete, so the collector may see it.
+                unsafe { ffi::PyObject_GC_Track(object.cast()) };
+            }
+            return object;
         }
-        return object;
     }
     // SAFETY: a thread that calls a class is attached.
     let py = unsafe { Python::assume_attached() };
@@ -109,10 +109,44 @@ unsafe extern "C" fn create<T: Made>(
     created.map_or_else(
         |error| {
             error.restore(py);
-            std::ptr::null_mut()
+            null_mut()
         },
         Bound::into_ptr,
     )
+}
+
+/// Frees an object that nobody refers to any more.
+///
+/// # Safety
+/// It is an instance of the class `T` or of one derived from it, and the thread is attached.
+unsafe extern "C" fn free<T: Made>(object: *mut PyObject) {
+    let Some(parts) = T::parts().get() else {
+        return; // never: the class got this function after its parts
+    };
+    // SAFETY: the caller is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the object still has its parts.
+    let (contents, weak) = unsafe {
+        (
+            object.byte_add(parts.contents).cast::<T>(),
+            *object.byte_add(parts.weak).cast::<*mut PyObject>(),
+        )
+    };
+    // SAFETY: an object has a type.
+    let class = unsafe { ffi::Py_TYPE(object) };
+    // SAFETY: the contents are alive.
+    if !weak.is_null() || class != T::type_object_raw(py) || !unsafe { (*contents).is_bare(py) } {
+        // SAFETY: the caller answers for the object.
+        return unsafe { (parts.dealloc)(object) };
+    }
+    // SAFETY: nobody refers to the object, and the collector does not know it from here on.
+    unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    // SAFETY: nobody uses the contents again.
+    unsafe { contents.drop_in_place() };
+    // SAFETY: the object was allocated as one that the collector knows.
+    unsafe { ffi::PyObject_GC_Del(object.cast()) };
+    // SAFETY: an object of a class that is no static one has a reference to it.
+    unsafe { ffi::Py_DECREF(class.cast()) };
 }
 
 /// Creates an instance as `type.__call__` does.

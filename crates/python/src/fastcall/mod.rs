@@ -11,6 +11,7 @@ pub(crate) mod forwarded;
 pub(crate) mod install;
 pub(crate) mod instances;
 mod locks;
+mod made;
 mod materialized;
 mod method;
 mod queues;

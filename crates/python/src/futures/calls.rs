@@ -128,6 +128,11 @@ impl WaitingCalls {
         })
     }
 
+    /// The weak reference to the executor.
+    pub(super) fn executor(&self) -> &Py<PyWeakrefReference> {
+        &self.executor
+    }
+
     /// Makes `queue` the place where calls wait from now on.
     pub(super) fn move_to(&self, queue: &Bound<'_, PyAny>) {
         let _ = self.queue.set(queue.clone().unbind());

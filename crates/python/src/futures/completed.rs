@@ -2,8 +2,8 @@
 
 use interlock_pool::Watch;
 use interlock_queue::HostQueue;
-use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
+use interlock_wait::{Deadline, Interest, Owners, Resource, ResourceId, ResourceKind, observes};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyStopIteration, PyTimeoutError};
 use pyo3::gc::PyVisit;
@@ -115,14 +115,61 @@ impl Completed {
 }
 
 impl Completed {
+    /// The only future that is left, for an observer: any of several may be done first.
+    fn last(&self, py: Python<'_>) -> Option<Py<Future>> {
+        let waiting = self.waiting.get(py).lock();
+        let is_last = waiting.left == 1 && observes(Interest::Waits);
+        waiting
+            .futures
+            .iter()
+            .flatten()
+            .find(|_| is_last)
+            .map(|future| future.clone_ref(py))
+    }
+
     #[cold]
     fn wait(&self, py: Python<'_>) -> PyResult<usize> {
-        let got = blocking::wait(py, self.deadline, |context| self.watch.get_with(context))?;
+        let last = self.last(py);
+        let unfinished = Unfinished::of(py, last.as_slice().iter().map(Py::get));
+        let got = blocking::wait(py, self.deadline, |context| {
+            self.watch.get_with(&mut context.named(&unfinished))
+        })?;
         got.map_err(|_| {
             let left = self.waiting.get(py).lock().left;
             let message = format!("{left} (of {}) futures unfinished", self.total);
             PyTimeoutError::new_err(message)
         })
+    }
+}
+
+/// What a thread waits for that waits for futures, as an observer sees it.
+struct Unfinished<'a> {
+    id: ResourceId,
+    running: Vec<&'a dyn Owners>,
+}
+
+impl<'a> Unfinished<'a> {
+    /// A wait that lasts until all these futures are done. Without an observer, nobody asks for them.
+    fn of(py: Python<'a>, futures: impl Iterator<Item = &'a Future>) -> Self {
+        let asked = futures.take_while(|_| observes(Interest::Waits));
+        Unfinished {
+            id: ResourceId::fresh(),
+            running: asked.filter_map(|future| future.engine(py).owned()).collect(),
+        }
+    }
+}
+
+impl Resource for Unfinished<'_> {
+    fn id(&self) -> ResourceId {
+        self.id
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Outcome
+    }
+
+    fn owned(&self) -> Option<&dyn Owners> {
+        Some(&self.running)
     }
 }
 
@@ -205,7 +252,15 @@ fn collect(
     let mut done = Vec::with_capacity(futures.len());
     while done.len() < futures.len() {
         let most = futures.len() - done.len();
-        let Ok(came) = blocking::wait(py, deadline, |context| watch.get_many_with(most, context))? else {
+        // If the end of one may be enough, a future is needed only if it is the last one.
+        let needed = until == Until::AllCompleted || most == 1;
+        let unfinished = |number: &usize| needed && !done.contains(number);
+        let numbers = (0..futures.len()).filter(unfinished);
+        let unfinished = Unfinished::of(py, numbers.map(|number| futures[number].get()));
+        let came = blocking::wait(py, deadline, |context| {
+            watch.get_many_with(most, &mut context.named(&unfinished))
+        })?;
+        let Ok(came) = came else {
             break;
         };
         let mut failed = false;

@@ -11,11 +11,12 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyAttributeError, PyException};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PySet, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PySet, PyString, PyTuple, PyType};
 
 use super::backlog::Backlog;
 use super::calls::WaitingCalls;
 use super::future::{Future, future_class};
+use super::living;
 use super::map::Results;
 use super::task::Task;
 use super::worker::Shared;
@@ -93,24 +94,26 @@ impl ThreadPool {
     /// Initialize with these attributes, which are those that the standard library's `__init__` makes; nobody else has them. At most `max_pending`
     /// calls can wait (0: any number); `blocks` says whether submit() then waits for room. Returns False and does
     /// nothing if the executor is materialized or was initialized before.
-    fn _interlock_begin(
-        slf: &Bound<'_, Self>,
-        attributes: &Bound<'_, PyDict>,
+    fn _interlock_begin<'py>(
+        slf: &Bound<'py, Self>,
+        attributes: &Bound<'py, PyDict>,
         max_pending: usize,
         blocks: bool,
         notes: bool,
     ) -> PyResult<bool> {
         let py = slf.py();
-        let found = |name| attributes.as_any().get_item(name);
-        let max_workers = found("_max_workers")?.extract::<MaxWorkers>()?.0;
+        let found = |name: &Bound<'py, PyString>| attributes.as_any().get_item(name);
+        let max_workers = found(intern!(py, "_max_workers"))?.extract::<MaxWorkers>()?.0;
         let parts = Parts {
-            threads: found("_threads")?.cast_into::<PySet>()?.unbind(),
+            threads: found(intern!(py, "_threads"))?.cast_into::<PySet>()?.unbind(),
             calls: Py::new(py, WaitingCalls::of(slf, slf.get().shared.clone())?)?,
         };
         let began = native(slf, |pool| {
+            let executor = parts.calls.get().executor().clone_ref(py);
             if pool.parts.set(parts).is_err() {
                 return Ok(false);
             }
+            living::remember(pool, executor.bind(py));
             pool.shared.get(py).core.set_limit(max_workers);
             pool.shared.get(py).core.set_bound(max_pending);
             *pool.settings.get(py).lock() = Settings {
@@ -252,6 +255,11 @@ impl ThreadPool {
         ended.transpose()
     }
 
+    /// How many workers there are, with those that are being started.
+    fn _interlock_workers(&self, py: Python<'_>) -> usize {
+        self.shared.get(py).core.workers()
+    }
+
     /// Forget the workers: for the child of a fork, where they do not exist. Does nothing if the executor is
     /// materialized.
     fn _interlock_forget_workers(slf: &Bound<'_, Self>) -> PyResult<()> {
@@ -324,7 +332,10 @@ impl Drop for ThreadPool {
     fn drop(&mut self) {
         // The workers run the waiting tasks, and end.
         // An object is deallocated attached: this only gets the proof of it.
-        Python::attach(|py| self.shared.get(py).core.shutdown());
+        Python::attach(|py| {
+            living::forget(py, self);
+            self.shared.get(py).core.shutdown();
+        });
     }
 }
 

@@ -27,5 +27,6 @@ use pyo3::prelude::*;
 /// loaded, before the first wait.
 pub(crate) fn begin(py: Python<'_>) -> PyResult<()> {
     fork::register()?;
+    thread::handles_signals(py); // as a rule this is the main thread, and then no other thread has to ask
     exit::prepare(py)
 }

@@ -4,11 +4,14 @@
 use std::cell::Cell;
 
 use interlock_wait::ThreadIdent;
-use interlock_wait::primitive::global::{AtomicBool, AtomicU32, Ordering};
+use interlock_wait::primitive::global::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 use crate::errors;
+
+/// The identity of the main thread; 0 until the extension knows it. A forked child may have another one.
+static MAIN: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// Whether Python handles signals on this thread. `None` before the first query.
@@ -84,20 +87,30 @@ pub(crate) fn set_detached(detached: bool) {
 /// In the child of a fork: the thread that forked is the main thread there, and attached.
 pub(super) extern "C" fn become_main() {
     HANDLES_SIGNALS.set(Some(true));
+    set_main();
     set_detached(false);
+}
+
+fn set_main() {
+    // Relaxed: the number stands for itself.
+    MAIN.store(ThreadIdent::current().get(), Ordering::Relaxed);
 }
 
 /// Whether Python handles signals on the calling thread: whether it is the main thread of the interpreter.
 pub(crate) fn handles_signals(py: Python<'_>) -> bool {
     HANDLES_SIGNALS.get().unwrap_or_else(|| {
-        let answer = ask_for_main_thread(py);
+        // Relaxed: as in `set_main`. A thread that still sees 0 asks.
+        let answer = match MAIN.load(Ordering::Relaxed) {
+            0 => ask_for_main_thread(py),
+            main => main == ThreadIdent::current().get(),
+        };
         HANDLES_SIGNALS.set(Some(answer));
         answer
     })
 }
 
-/// Asks the interpreter. `threading.main_thread()` is no help: up to 3.12 it is the thread that imported the module
-/// first.
+/// Asks the interpreter, which costs a caught exception, so only the threads before the main thread's first query do.
+/// `threading.main_thread()` is no help: up to 3.12 it is the thread that imported the module first.
 ///
 /// This calls a function that only the main thread may call. It raises ValueError in other threads. In the main thread
 /// it raises OSError, because no process can have this file descriptor:
@@ -108,5 +121,9 @@ fn ask_for_main_thread(py: Python<'_>) -> bool {
     let asked = py
         .import("_signal")
         .and_then(|signal| signal.call_method1("set_wakeup_fd", (NO_FILE,)));
-    asked.is_err_and(|refusal| errors::exception(py, refusal).is_instance_of::<PyOSError>())
+    let is_main = asked.is_err_and(|refusal| errors::exception(py, refusal).is_instance_of::<PyOSError>());
+    if is_main {
+        set_main();
+    }
+    is_main
 }

@@ -146,6 +146,12 @@ impl SimpleQueue {
         }
     }
 
+    /// Whether there is no item, not even one that is reserved for a getter.
+    #[inline]
+    pub(crate) fn has_no_item(&self, py: Python<'_>) -> bool {
+        self.engine.get(py).len() == 0
+    }
+
     /// Puts an item in.
     #[inline]
     pub(crate) fn try_put(&self, py: Python<'_>, item: Py<PyAny>) -> Result<(), PutError<Py<PyAny>>> {

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from weakref import ref
 
-from interlock._interlock import WaitingCalls
+from interlock._interlock import WaitingCalls, executors
 from interlock._lifecycle import after_fork_in_child, at_exit_before_threads_end
 from interlock._originals import originals
 from interlock.threading import Condition
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Held",
-    "executors",
     "held_by",
     "hold",
-    "know",
+    "holders",
     "let_go",
     "may_start",
     "refuses_for_exit",
@@ -34,9 +33,8 @@ __all__ = [
 ]
 
 _std_submit = originals(_std, "ThreadPoolExecutor").ThreadPoolExecutor.submit
-_executors: dict[int, ref[ThreadPoolExecutor]] = {}
-_holders: dict[int, Held] = {}
-"""The held calls of each executor that ever had one. Both tables use `id()`: a subclass may not be hashable."""
+holders: dict[int, Held] = {}
+"""The held calls of each executor that ever had one, by `id()`: a subclass may not be hashable."""
 _NO_THREADS_AT_EXIT = sys.version_info >= (3, 12)
 """Whether threads can't be started at exit, so that a call held until then needs a worker started before."""
 
@@ -52,7 +50,7 @@ class Held:
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         self.futures: set[Any] = set()
         self.changed = Condition(executor._shutdown_lock)
-        self._executor = ref(executor, partial(_holders.pop, id(executor)))
+        self._executor = ref(executor, partial(holders.pop, id(executor)))
 
     def wait_for_none(self) -> None:
         """Block until the executor has no held calls any more."""
@@ -60,20 +58,9 @@ class Held:
             self.changed.wait_for(lambda: not self.futures)
 
 
-def know(executor: ThreadPoolExecutor) -> None:
-    """Remember an executor as long as it lives."""
-    key = id(executor)
-    _executors[key] = ref(executor, partial(_executors.pop, key))
-
-
-def executors() -> list[ThreadPoolExecutor]:
-    """Return the living executors that were native when they were made."""
-    return [executor for reference in [*_executors.values()] if (executor := reference()) is not None]
-
-
 def held_by(executor: ThreadPoolExecutor) -> Held | None:
     """Return an executor's held calls, or None if it never held one."""
-    return _holders.get(id(executor))
+    return holders.get(id(executor))
 
 
 def hold(executor: ThreadPoolExecutor, future: Any) -> None:
@@ -86,7 +73,7 @@ def hold(executor: ThreadPoolExecutor, future: Any) -> None:
         if not ended:
             held = held_by(executor)
             if held is None:
-                held = _holders[id(executor)] = Held(executor)
+                held = holders[id(executor)] = Held(executor)
             held.futures.add(future)
     if ended:
         _std_submit(executor, int)
@@ -179,7 +166,7 @@ def _finish() -> None:
 
 
 def _all_held() -> list[Any]:
-    return [future for held in [*_holders.values()] for future in held.futures.copy()]
+    return [future for held in [*holders.values()] for future in held.futures.copy()]
 
 
 def _after_fork() -> None:
@@ -187,10 +174,10 @@ def _after_fork() -> None:
 
     The child does not wait for the parent's held calls, and does not cancel them.
     """
-    _holders.clear()
+    holders.clear()
     for executor in executors():
         if not executor._interlock_is_materialized:
-            executor._shutdown_lock._at_fork_reinit()  # type: ignore[attr-defined]
+            executor._shutdown_lock._at_fork_reinit()
             executor._interlock_forget_workers()
 
 

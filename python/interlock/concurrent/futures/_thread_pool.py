@@ -6,13 +6,14 @@ What most programs never call is imported by the methods that need it.
 from __future__ import annotations
 
 from _thread import LockType as _StdLock
+from _thread import allocate_lock as _std_allocate_lock
 from collections.abc import Sized
 from operator import methodcaller
 
 from interlock._interlock import Results, ThreadPool, allocate_lock, remember_work_items
 from interlock._materialize import fresh, make_native, over_our_locks, ways_in
 from interlock._originals import is_original, originals
-from interlock.concurrent.futures._held import held_by, know, may_start
+from interlock.concurrent.futures._held import held_by, holders, may_start
 from interlock.concurrent.futures._workers import busy, start
 
 TYPE_CHECKING = False
@@ -37,6 +38,8 @@ _REFRESH = 0.05
 _StdExecutor = _std.ThreadPoolExecutor
 _std_init = over_our_locks(_StdExecutor.__init__, _StdExecutor)
 _std_item, _std_worker = _std._WorkItem, _std._worker
+"""The work items and the workers' loop. If somebody replaces one of them, executors run the standard library's code."""
+_HAS_CONTEXT = hasattr(_StdExecutor, "prepare_context")
 
 
 class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
@@ -68,10 +71,10 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """
         if max_pending is not None and max_pending <= 0:
             raise ValueError("max_pending must be greater than 0")
-        if not (self._interlock_is_materialized or ctxkwargs or _is_patched()):
+        patched = _std._WorkItem is not _std_item or _std._worker is not _std_worker
+        if not (self._interlock_is_materialized or ctxkwargs or patched):
             made = _made(max_workers, thread_name_prefix, initializer, initargs)
             if self._interlock_begin(made, max_pending or 0, bool(block), notes):
-                know(self)
                 return
         if max_pending is not None or notes:
             raise TypeError(
@@ -136,9 +139,9 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
 
         If `cancel_futures`, cancels the waiting calls. If `wait`, blocks until the threads have ended.
         """
-        held = held_by(self)
+        held = held_by(self) if holders else None
         with self._shutdown_lock:
-            holding = held.futures.copy() if held is not None else set()
+            holding = held.futures.copy() if held is not None else ()
             taken = self._interlock_shut_down(bool(holding), cancel_futures)
         if taken is None:
             return _StdExecutor.shutdown(self, wait, cancel_futures=cancel_futures)
@@ -152,15 +155,17 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             return
         if held is not None:
             held.wait_for_none()
-        if not self._threads and self._work_queue.qsize():
+        threads: Any = self._threads
+        if not threads and self._work_queue.qsize():
             self._interlock_start_worker()  # the submitting thread is about to do the same
-        joined: set[Any] = set()
-        for _ in range(2):  # a late submit() may start a thread meanwhile
+        known = threads.copy()
+        for thread in known:
+            thread.join()
+        if self._interlock_workers() > len(known):  # a late submit() has started a thread meanwhile
             with self._shutdown_lock:
-                late = self._threads.difference(joined)
+                late = threads - known
             for thread in late:
                 thread.join()
-            joined |= late
 
     # Beyond the standard library.
 
@@ -241,7 +246,8 @@ def _made(max_workers: Any, prefix: Any, initializer: Any, initargs: Any) -> dic
 
 def _plainly_made(max_workers: int, prefix: Any, initializer: Any, initargs: Any) -> dict[str, Any]:
     """Return the same for valid arguments, without a second object and what would be thrown away."""
-    lock = _std.threading.Lock()
+    kind: Any = _std.threading.Lock
+    lock = allocate_lock() if kind is _StdLock or kind is _std_allocate_lock else kind()
     made: dict[str, Any] = {
         "_max_workers": max_workers,
         "_threads": set(),
@@ -250,17 +256,12 @@ def _plainly_made(max_workers: int, prefix: Any, initializer: Any, initargs: Any
         "_shutdown_lock": allocate_lock() if type(lock) is _StdLock else lock,
         "_thread_name_prefix": prefix or f"ThreadPoolExecutor-{_StdExecutor._counter()}",
     }
-    if hasattr(_StdExecutor, "prepare_context"):
+    if _HAS_CONTEXT:
         context, resolve = _StdExecutor.prepare_context(initializer, initargs)
         return {"_create_worker_context": context, "_resolve_work_item_task": resolve, **made}
     made["_initializer"] = initializer
     made["_initargs"] = initargs
     return made
-
-
-def _is_patched() -> bool:
-    """Whether somebody has replaced the work items or the workers' loop in the standard module."""
-    return _std._WorkItem is not _std_item or _std._worker is not _std_worker
 
 
 def _attributes(executor: ThreadPoolExecutor, somebody_waits: bool) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _work(reference: Any, context: Any, calls: WaitingCalls, worker: Worker) -> 
         return _work_materialized(reference, context, calls._interlock_materialized())
     context.finalize()
     executor = reference()
-    if executor is not None:
+    if executor is not None and not executor._shutdown:
         executor._interlock_shut_down(False, False)  # as the standard workers do when the interpreter exits
 
 

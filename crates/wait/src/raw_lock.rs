@@ -127,13 +127,12 @@ impl RawWordLock {
     #[cold]
     fn lock_contended(&self) {
         let mut backoff = Backoff::new();
-        // Acquire pairs with the Release in `unlock`.
-        while self
-            .word
-            .compare_exchange_weak(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+        loop {
             backoff.pause();
+            // Relaxed: `try_lock` decides. A look alone leaves the holder its cache line for longer than an attempt does.
+            if self.word.load(Ordering::Relaxed) == FREE && self.try_lock() {
+                return;
+            }
         }
     }
 }

@@ -46,9 +46,18 @@ pub trait Host {
 pub struct WaitContext<'a> {
     deadline: Deadline,
     host: Option<&'a mut dyn Host>,
-    insists: bool,
-    /// Whether no observer hears of the waits.
-    unwinds: bool,
+    persistence: Persistence,
+}
+
+/// What may end the waits of an operation beside a notification and the deadline.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Persistence {
+    /// The host, and an observer that refuses them.
+    Yields,
+    /// Nothing.
+    Insists,
+    /// Nothing, and no observer hears of them.
+    Unwinds,
 }
 
 impl WaitContext<'static> {
@@ -57,8 +66,7 @@ impl WaitContext<'static> {
         WaitContext {
             deadline,
             host: None,
-            insists: false,
-            unwinds: false,
+            persistence: Persistence::Yields,
         }
     }
 
@@ -71,7 +79,7 @@ impl WaitContext<'static> {
     /// A thread without a host, whose wait nothing but a notification ends: for an operation that cannot fail.
     pub fn uninterruptible() -> Self {
         WaitContext {
-            insists: true,
+            persistence: Persistence::Insists,
             ..Self::endless()
         }
     }
@@ -80,7 +88,7 @@ impl WaitContext<'static> {
     /// being late.
     pub fn within(deadline: Deadline) -> Self {
         WaitContext {
-            insists: true,
+            persistence: Persistence::Insists,
             ..Self::until(deadline)
         }
     }
@@ -89,7 +97,7 @@ impl WaitContext<'static> {
     /// Nothing but a notification ends its wait, and nobody is asked: neither of them is called again.
     pub fn unwinding() -> Self {
         WaitContext {
-            unwinds: true,
+            persistence: Persistence::Unwinds,
             ..Self::uninterruptible()
         }
     }
@@ -101,8 +109,7 @@ impl<'a> WaitContext<'a> {
         WaitContext {
             deadline,
             host: Some(host),
-            insists: false,
-            unwinds: false,
+            persistence: Persistence::Yields,
         }
     }
 
@@ -115,8 +122,7 @@ impl<'a> WaitContext<'a> {
     pub fn bounded(&mut self, deadline: Deadline) -> WaitContext<'_> {
         WaitContext {
             deadline: self.deadline.min(deadline),
-            insists: self.insists,
-            unwinds: self.unwinds,
+            persistence: self.persistence,
             host: self.reborrow(),
         }
     }
@@ -125,8 +131,7 @@ impl<'a> WaitContext<'a> {
     pub fn endlessly(&mut self) -> WaitContext<'_> {
         WaitContext {
             deadline: Deadline::NEVER,
-            insists: self.insists,
-            unwinds: self.unwinds,
+            persistence: self.persistence,
             host: self.reborrow(),
         }
     }
@@ -136,8 +141,7 @@ impl<'a> WaitContext<'a> {
     pub fn insisting(&mut self) -> WaitContext<'_> {
         WaitContext {
             deadline: Deadline::NEVER,
-            insists: true,
-            unwinds: self.unwinds,
+            persistence: self.persistence.max(Persistence::Insists),
             host: self.reborrow(),
         }
     }
@@ -155,12 +159,12 @@ impl<'a> WaitContext<'a> {
 
     /// Whether nothing but a notification ends the step.
     pub(crate) fn insists(&self) -> bool {
-        self.insists
+        self.persistence != Persistence::Yields
     }
 
     /// Whether no observer hears of the waits.
     pub(crate) fn is_unwinding(&self) -> bool {
-        self.unwinds
+        self.persistence == Persistence::Unwinds
     }
 
     /// Records that an observer has refused a wait of the operation.
@@ -186,7 +190,7 @@ impl<'a> WaitContext<'a> {
     /// Runs one sleep where the host wants it; whether the wait must end.
     pub(crate) fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         match &mut self.host {
-            Some(host) => host.sleep(sleep) && !self.insists,
+            Some(host) => host.sleep(sleep) && self.persistence == Persistence::Yields,
             None => {
                 sleep();
                 false

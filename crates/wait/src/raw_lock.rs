@@ -142,7 +142,7 @@ impl RawWordLock {
 /// It does not know the host's threads, so it is no [`RawLock`] by itself:
 ///
 /// ```compile_fail,E0277
-/// use interlock_wait::{HostLock, StateLock};
+/// use interlock::wait::{HostLock, StateLock};
 ///
 /// let state: StateLock<i32, HostLock> = StateLock::new(0);
 /// ```
@@ -153,7 +153,7 @@ impl RawWordLock {
 /// ```compile_fail,E0277
 /// fn share(lock: &(impl Sync + ?Sized)) {}
 ///
-/// share(&interlock_wait::HostLock::new());
+/// share(&interlock::wait::HostLock::new());
 /// ```
 ///
 /// To share such a primitive, the host puts it into a type that gives it only to threads that prove to be attached.

@@ -1,4 +1,4 @@
-//! A condition with a [`Mutex`](crate::Mutex): waiting for a change of its value.
+//! A condition with a [`Mutex`]: waiting for a change of its value.
 
 use std::fmt;
 use std::future::Future;
@@ -13,7 +13,7 @@ use crate::condition::Condition;
 use crate::futures::Locking;
 use crate::mutex::{Mutex, MutexGuard};
 
-/// Waits for the value of a [`Mutex`](crate::Mutex). A wait borrows its guard, and releases the mutex while it blocks.
+/// Waits for the value of a [`Mutex`]. A wait borrows its guard, and releases the mutex while it blocks.
 impl Condition {
     fn wait_guarded<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, context: &mut WaitContext<'_>) -> Wake {
         // Only the guard can release the lock of a mutex, so it is held and this cannot fail.

@@ -224,8 +224,8 @@ def lint_python(session: nox.Session) -> list[Command]:
 def lint_rust(session: nox.Session) -> list[Command]:
     """Format, lints, links in the documentation; with tools that may be there, edges, licences, advisories, the API.
 
-    cargo-semver-checks asks whether the crates still serve programs that were written for their last release. It asks all
-    crates, because it does not look through the re-exports of `interlock`.
+    cargo-semver-checks asks whether the crates still serve programs that were written for their last release. It asks
+    all crates, because it does not look through the re-exports of `interlock`.
     """
     deny = [("cargo", "deny", "--log-level=error", "check")] if shutil.which("cargo-deny") else []
     if not deny:

@@ -224,7 +224,8 @@ def lint_python(session: nox.Session) -> list[Command]:
 def lint_rust(session: nox.Session) -> list[Command]:
     """Format, lints, links in the documentation; with tools that may be there, edges, licences, advisories, the API.
 
-    cargo-semver-checks asks whether the face still serves programs that were written for its last release.
+    cargo-semver-checks asks whether the crates still serve programs that were written for their last release. It asks
+    all crates, because it does not look through the re-exports of `interlock`.
     """
     deny = [("cargo", "deny", "--log-level=error", "check")] if shutil.which("cargo-deny") else []
     if not deny:
@@ -235,7 +236,7 @@ def lint_rust(session: nox.Session) -> list[Command]:
         ("git", "tag", "--list", "v*", "--sort=-v:refname"), capture_output=True, text=True, check=True
     )
     release = listed.stdout.split()[:1] if shutil.which("cargo-semver-checks") else []
-    semver = [("cargo", "semver-checks", "--package", "interlock", "--baseline-rev", tag) for tag in release]
+    semver = [("cargo", "semver-checks", *ENGINE, "--baseline-rev", tag) for tag in release]
     return [
         ("cargo", "fmt", "--all", "--check"),
         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"),

@@ -2,7 +2,7 @@
 //!
 //! Each has a `const` constructor, so it can stand in a `static`. What blocks has these forms: `lock` as long as
 //! it takes, `try_lock` without a wait, `lock_timeout` for a [`Duration`](std::time::Duration) at most, `lock_deadline` until an
-//! [`Instant`](std::time::Instant), and mostly `lock_async` for tasks. What can only be late fails with
+//! [`Instant`](std::time::Instant), and `lock_async` for tasks, except for [`RLock`], whose owner is a thread. What can only be late fails with
 //! [`TimedOut`](crate::TimedOut).
 //!
 //! | here | std | `parking_lot` | tokio |
@@ -31,6 +31,6 @@
 //! ```
 
 pub use interlock_sync::{
-    Barrier, BarrierError, Condition, Event, Guard, Guarded, Guarding, Lock, Locking, MappedMutexGuard,
-    Mutex, MutexGuard, NotHeld, Permitting, RLock, Semaphore, TooMany, Waiting,
+    Acquiring, Arriving, AwaitingChange, Barrier, BarrierError, Condition, Event, Guard, Guarded, Guarding,
+    Lock, Locking, MappedMutexGuard, Mutex, MutexGuard, NotHeld, RLock, Semaphore, TooMany, Waiting,
 };

@@ -17,21 +17,27 @@ use crate::thread_pool::ThreadPool;
 /// How many calls are submitted ahead, for each worker.
 const AHEAD: usize = 64;
 
-/// The calls of a function for items, submitted as room is made for them.
-struct Calls<'a, I: Iterator, F> {
+/// The calls of a function for items, submitted as room is made for them, as tasks with results of type `R`. Dropping it
+/// cancels what no worker has begun with.
+struct Calls<'a, I: Iterator, F, R> {
     pool: &'a ThreadPool,
     items: Fuse<I>,
     function: Arc<F>,
+    /// The tasks whose results have not been taken, and perhaps some that are done.
+    tasks: VecDeque<Task<R>>,
+    has_ended: bool,
     /// Why no further call can be submitted. The readers get it at the end.
     refusal: Option<SubmitError<()>>,
 }
 
-impl<'a, I: Iterator, F> Calls<'a, I, F> {
+impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
     fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
         Calls {
             pool,
             items: items.fuse(),
             function: Arc::new(function),
+            tasks: VecDeque::new(),
+            has_ended: false,
             refusal: None,
         }
     }
@@ -40,23 +46,24 @@ impl<'a, I: Iterator, F> Calls<'a, I, F> {
         self.pool.limit().saturating_mul(AHEAD)
     }
 
-    /// Submits the call for the next item, if there is one. Blocks as `submit` does.
-    fn submit<T, C>(&mut self, call: impl FnOnce(Arc<F>, I::Item) -> C) -> Option<Task<T>>
+    /// Submits the call for the next item. Returns whether there was one. Blocks as `submit` does.
+    fn submit<C>(&mut self, call: impl FnOnce(Arc<F>, I::Item) -> C) -> bool
     where
-        C: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
+        C: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
     {
-        if self.refusal.is_some() {
-            return None;
-        }
-        let item = self.items.next()?;
-        match self.pool.submit(call(self.function.clone(), item)) {
-            Ok(task) => Some(task),
-            Err(error) => {
-                self.refusal = Some(error.map(drop));
-                None
+        let item = if self.has_ended { None } else { self.items.next() };
+        let submitted = item.map(|item| self.pool.submit(call(self.function.clone(), item)));
+        match submitted {
+            Some(Ok(task)) => {
+                self.tasks.push_back(task);
+                return true;
             }
+            Some(Err(error)) => self.refusal = Some(error.map(drop)),
+            None => {}
         }
+        self.has_ended = true;
+        false
     }
 
     /// The error of the call that could not be submitted. There is none after it.
@@ -66,23 +73,31 @@ impl<'a, I: Iterator, F> Calls<'a, I, F> {
     }
 }
 
+impl<I: Iterator, F, R> Drop for Calls<'_, I, F, R> {
+    /// Cancels all tasks, whatever panics.
+    fn drop(&mut self) {
+        let mut panics = Panics::NONE;
+        for task in self.tasks.drain(..) {
+            panics.catch(|| task.cancel());
+            panics.catch(|| drop(task));
+        }
+        panics.resume();
+    }
+}
+
 /// The results of [`ThreadPool::map`], in the order of the items.
 ///
 /// Each step blocks until the next result has come. Dropping it cancels what no worker has begun with. If a call cannot be
 /// submitted, because the pool was shut down, the last result says so.
 #[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
 pub struct Mapped<'a, I: Iterator, F, T> {
-    calls: Calls<'a, I, F>,
-    tasks: VecDeque<Task<T>>,
-    has_ended: bool,
+    calls: Calls<'a, I, F, T>,
 }
 
 impl<'a, I: Iterator, F, T> Mapped<'a, I, F, T> {
     pub(crate) fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
         Mapped {
             calls: Calls::new(pool, items, function),
-            tasks: VecDeque::new(),
-            has_ended: false,
         }
     }
 }
@@ -96,33 +111,13 @@ where
     type Item = Result<T, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.has_ended && self.tasks.len() < self.calls.most() {
-            match self.calls.submit(|function, item| move || function(item)) {
-                Some(task) => self.tasks.push_back(task),
-                None => self.has_ended = true,
-            }
-        }
-        match self.tasks.pop_front() {
+        let most = self.calls.most();
+        while self.calls.tasks.len() < most && self.calls.submit(|function, item| move || function(item)) {}
+        match self.calls.tasks.pop_front() {
             Some(task) => Some(task.result()),
             None => self.calls.end(),
         }
     }
-}
-
-impl<I: Iterator, F, T> Drop for Mapped<'_, I, F, T> {
-    fn drop(&mut self) {
-        cancel_all(&mut self.tasks);
-    }
-}
-
-/// Cancels tasks, all of them whatever panics.
-fn cancel_all<T>(tasks: &mut VecDeque<Task<T>>) {
-    let mut panics = Panics::NONE;
-    for task in tasks.drain(..) {
-        panics.catch(|| task.cancel());
-        panics.catch(|| drop(task));
-    }
-    panics.resume();
 }
 
 /// The results of [`ThreadPool::map_unordered`], as they come.
@@ -131,15 +126,12 @@ fn cancel_all<T>(tasks: &mut VecDeque<Task<T>>) {
 /// because the pool was shut down, the last result says so.
 #[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
 pub struct MappedUnordered<'a, I: Iterator, F, T> {
-    calls: Calls<'a, I, F>,
+    calls: Calls<'a, I, F, ()>,
     results: Arc<Results<T>>,
-    /// Those whose results have not been taken, and perhaps some that are done.
-    tasks: VecDeque<Task<()>>,
     /// How many calls were submitted. Their numbers are smaller.
     submitted: usize,
     /// How many results have yet to be taken.
     coming: usize,
-    has_ended: bool,
 }
 
 impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
@@ -147,10 +139,8 @@ impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
         MappedUnordered {
             calls: Calls::new(pool, items, function),
             results: Arc::new(FifoQueue::new(0)),
-            tasks: VecDeque::new(),
             submitted: 0,
             coming: 0,
-            has_ended: false,
         }
     }
 }
@@ -191,10 +181,10 @@ where
     F: Fn(I::Item) -> T + Send + Sync + 'static,
     T: Send + 'static,
 {
-    /// Submits the next call, if there is one.
-    fn submit(&mut self) {
+    /// Submits the next call. Returns whether there was one.
+    fn submit(&mut self) -> bool {
         let (results, number) = (&self.results, self.submitted);
-        let task = self.calls.submit(|function, item| {
+        let has_submitted = self.calls.submit(|function, item| {
             let sender = Sender {
                 results: results.clone(),
                 number,
@@ -206,14 +196,9 @@ where
                 sender.send(result.map_err(|payload| TaskError::Panicked(Panic::new(payload))));
             }
         });
-        match task {
-            Some(task) => {
-                self.tasks.push_back(task);
-                self.submitted += 1;
-                self.coming += 1;
-            }
-            None => self.has_ended = true,
-        }
+        self.submitted += usize::from(has_submitted);
+        self.coming += usize::from(has_submitted);
+        has_submitted
     }
 
     /// Waits for a result, of whichever call. Blocks until one has come.
@@ -221,11 +206,12 @@ where
         if let Ok(result) = step(|| self.results.try_get()) {
             return Ok(result);
         }
-        while self.tasks.front().is_some_and(Task::is_done) {
-            self.tasks.pop_front();
+        let tasks = &mut self.calls.tasks;
+        while tasks.front().is_some_and(Task::is_done) {
+            tasks.pop_front();
         }
         // A worker of this pool might be the only one that could run it.
-        self.tasks.front().map_or(Ok(()), Task::help)?;
+        tasks.front().map_or(Ok(()), Task::help)?;
         // The queue is never shut down, so only an observer ends the wait early.
         self.results.get().map_err(|_| TaskError::Refused)
     }
@@ -240,9 +226,7 @@ where
     type Item = Result<T, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.has_ended && self.coming < self.calls.most() {
-            self.submit();
-        }
+        while self.coming < self.calls.most() && self.submit() {}
         while self.coming > 0 {
             match self.receive() {
                 // A call that could not be submitted has a number that no submitted one has.
@@ -255,12 +239,6 @@ where
             }
         }
         self.calls.end()
-    }
-}
-
-impl<I: Iterator, F, T> Drop for MappedUnordered<'_, I, F, T> {
-    fn drop(&mut self) {
-        cancel_all(&mut self.tasks);
     }
 }
 
@@ -421,7 +399,7 @@ impl<E: std::error::Error + 'static> std::error::Error for MapError<E> {
 impl<I: Iterator, F, T> fmt::Debug for Mapped<'_, I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mapped")
-            .field("ahead", &self.tasks.len())
+            .field("ahead", &self.calls.tasks.len())
             .finish_non_exhaustive()
     }
 }

@@ -89,15 +89,12 @@ impl<T: Send + 'static> Task<T> {
 
     #[cold]
     fn wait_for_result(self) -> Result<T, TaskError> {
-        self.help()?;
         loop {
-            let refused = self.wait_with(&mut WaitContext::endless()) == Waited::Interrupted;
+            let waited = self.wait();
             if let Some(result) = self.ends.end().take() {
                 return result;
             }
-            if refused {
-                return Err(TaskError::Refused);
-            }
+            waited?;
         }
     }
 
@@ -145,6 +142,26 @@ impl<T: Send + 'static> Task<T> {
         match self.wait_until(deadline) {
             Ok(()) => Ok(self.result()),
             Err(TimedOut { .. }) => Err(self),
+        }
+    }
+
+    /// Waits until the task is done or cancelled. Blocks until then, as [`Task::result`] does: a worker may wait for a task of
+    /// its own pool.
+    ///
+    /// ```
+    /// let pool = interlock::pool::ThreadPool::new(1);
+    /// let task = pool.submit(|| 7).unwrap();
+    /// task.wait().unwrap();
+    /// assert!(task.is_done());
+    /// ```
+    ///
+    /// # Errors
+    /// An observer refused the wait; or tasks that wait for each other in this way are nested too deep on the calling worker.
+    pub fn wait(&self) -> Result<(), TaskError> {
+        self.help()?;
+        match self.wait_with(&mut WaitContext::endless()) {
+            Waited::Interrupted => Err(TaskError::Refused),
+            _ => Ok(()),
         }
     }
 

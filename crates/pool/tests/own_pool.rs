@@ -48,6 +48,8 @@ fn a_worker_that_waits_for_a_continuation_runs_its_beginning() {
         let me = ThreadIdent::current();
         let same = its.submit(move || ThreadIdent::current() == me).unwrap();
         let both = same.then(|same| same.unwrap()).then(|same| same.unwrap());
+        both.wait().unwrap();
+        assert!(both.is_done());
         both.result().unwrap()
     });
     assert!(waits.unwrap().result_timeout(long()).unwrap().unwrap());

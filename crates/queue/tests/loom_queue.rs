@@ -7,10 +7,12 @@
 mod hosts;
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
+#[path = "../../wait/tests/woken/mod.rs"]
+mod woken;
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use hosts::Stops;
 use interlock_queue::face::{RecvError, SendError, bounded};
@@ -18,6 +20,7 @@ use interlock_queue::{Discard, Fifo, GetError, HostQueue, JoinError, PutError, Q
 use interlock_wait::{Deadline, WaitContext, Wakeups};
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
+use woken::Woken;
 
 type Numbers = Queue<Fifo<u32>>;
 
@@ -92,16 +95,6 @@ fn no_putter_sleeps_while_there_is_room() {
     });
 }
 
-/// Counts its wake-ups.
-#[derive(Default)]
-struct Woken(std::sync::atomic::AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: std::sync::Arc<Self>) {
-        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-    }
-}
-
 #[test]
 fn a_task_that_is_polled_again_is_woken_by_its_last_waker() {
     model::check(|| {
@@ -119,7 +112,7 @@ fn a_task_that_is_polled_again_is_woken_by_its_last_waker() {
         let polled = getting.as_mut().poll(&mut Context::from_waker(&last));
         putter.join().unwrap();
         if polled.is_pending() {
-            assert_eq!(woken.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+            assert_eq!(woken.times(), 1);
             let polled = getting.as_mut().poll(&mut Context::from_waker(&last));
             assert_eq!(polled, Poll::Ready(Ok(1)));
         }

@@ -4,11 +4,13 @@
 
 #[path = "../../wait/tests/common/mod.rs"]
 mod common;
+#[path = "../../wait/tests/woken/mod.rs"]
+mod woken;
 
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -16,26 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use common::{Counts, Handles, Runs, eventually};
 use interlock_queue::{Discard, FifoQueue, GetError, HostQueue, PutError, Store};
 use interlock_wait::{Deadline, WaitContext};
-
-/// Counts its wake-ups.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Woken {
-    fn poll<F: Future>(self: &Arc<Self>, task: Pin<&mut F>) -> Poll<F::Output> {
-        task.poll(&mut Context::from_waker(&Waker::from(self.clone())))
-    }
-
-    fn times(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
+use woken::Woken;
 
 /// Gets, and calls `then` when the getter stands in line, before its first sleep. If that returns true, the host ends the wait.
 fn get_hosted(queue: &FifoQueue<u8>, then: impl FnMut() -> bool) -> Result<u8, GetError> {

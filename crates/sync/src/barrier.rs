@@ -1,12 +1,15 @@
 //! A point that several threads pass together.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, ThreadIdent, WaitContext,
-    WaitQueue, Waiter, Wake, Wakeups, WordLock, block,
+    Deadline, Place, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, TaskLine,
+    ThreadIdent, Turn, WaitContext, WaitQueue, Waiter, Wake, Wakeups, WordLock, block,
 };
 
 use crate::error::{BarrierError, Broken};
@@ -149,6 +152,31 @@ impl<R: RawLock> Barrier<R> {
     /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
     pub fn wait_deadline(&self, deadline: Instant) -> Result<usize, BarrierError> {
         self.wait_within(Deadline::from(deadline))
+    }
+
+    /// Arrives as a task, once the future is polled, and waits for the other parties, threads or tasks. Blocks no thread.
+    ///
+    /// A task that has arrived is a party: dropping its future breaks the barrier.
+    ///
+    /// ```
+    /// use std::future::Future;
+    /// use std::pin::pin;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// use interlock::sync::Barrier;
+    ///
+    /// let barrier = Barrier::new(2);
+    /// let mut arriving = pin!(barrier.wait_async());
+    /// let mut context = Context::from_waker(Waker::noop());
+    /// assert!(arriving.as_mut().poll(&mut context).is_pending());
+    /// assert_eq!(barrier.wait(), Ok(1));
+    /// assert_eq!(arriving.as_mut().poll(&mut context), Poll::Ready(Ok(0)));
+    /// ```
+    pub fn wait_async(&self) -> Arriving<'_, R> {
+        Arriving(Place::new(Party {
+            barrier: self,
+            joined: None,
+        }))
     }
 
     fn wait_within(&self, deadline: Deadline) -> Result<usize, BarrierError> {
@@ -305,6 +333,86 @@ impl<R: RawLock> Barrier<R> {
     /// Whether the barrier is broken at this moment. Never blocks.
     pub fn is_broken(&self) -> bool {
         self.state.lock().phase == Phase::Broken
+    }
+}
+
+/// A task that arrives.
+struct Party<'a, R: RawLock> {
+    barrier: &'a Barrier<R>,
+    /// Its round, and its index in it.
+    joined: Option<(Arc<Round>, usize)>,
+}
+
+impl<R: RawLock> TaskLine for Party<'_, R> {
+    fn leave(&mut self, waiter: &Arc<Waiter>) {
+        match &self.joined {
+            Some((round, index)) => {
+                // There is nobody to get the error.
+                let _ = self.barrier.give_up(waiter, round, *index, Wake::Interrupted);
+            }
+            None => {
+                self.barrier.state.lock().early.remove(waiter);
+            }
+        }
+    }
+}
+
+impl<R: RawLock> Party<'_, R> {
+    fn arrive(&mut self, turn: Turn<'_>) -> Option<Result<usize, BarrierError>> {
+        if let Some((round, index)) = &self.joined {
+            let passes = turn.was_notified()
+                && !self.barrier.state.lock().is_retired_with(round)
+                && !*round.broken.lock();
+            if !turn.was_notified() {
+                // This is the child of a fork: the other parties do not exist here.
+                self.barrier.abort();
+            }
+            return Some(if passes {
+                Ok(*index)
+            } else {
+                Err(BarrierError::Broken)
+            });
+        }
+        let mut state = self.barrier.state.lock();
+        match state.phase {
+            Phase::Broken | Phase::Retired => Some(Err(BarrierError::Broken)),
+            Phase::Leading => {
+                turn.line_up(&mut state.early);
+                None
+            }
+            Phase::Filling => {
+                let index = state.waiting;
+                let is_last = index + 1 == state.parties;
+                if is_last {
+                    let wakeups = state.end_round(Phase::Filling);
+                    drop(state);
+                    wakeups.into_iter().for_each(Wakeups::run);
+                } else if !turn.is_a_look() {
+                    state.waiting += 1;
+                    turn.line_up(&mut state.waiters);
+                    self.joined = Some((state.round.get_or_insert_default().clone(), index));
+                }
+                is_last.then_some(Ok(index))
+            }
+        }
+    }
+}
+
+/// The future of [`Barrier::wait_async`]. Dropping it after it was polled, before it has its result, breaks the barrier.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Arriving<'a, R: RawLock = RawWordLock>(Place<Party<'a, R>>);
+
+impl<R: RawLock> Future for Arriving<'_, R> {
+    type Output = Result<usize, BarrierError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(context, Party::arrive)
+    }
+}
+
+impl<R: RawLock> fmt::Debug for Arriving<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arriving").finish_non_exhaustive()
     }
 }
 

@@ -293,18 +293,23 @@ impl<R: RawLock> Condition<R> {
     /// Puts the calling thread in line for a notification.
     fn enrol<L: Exclusive>(&self, lock: &L) -> Arc<Waiter> {
         let waiter = Waiter::thread();
+        self.enrol_by(lock, |line| line.push_back(waiter.clone()));
+        waiter
+    }
+
+    /// Lets a waiter that has `lock` line up.
+    pub(crate) fn enrol_by<L: Exclusive>(&self, lock: &L, line_up: impl FnOnce(&mut WaitQueue)) {
         let mut state = self.state.lock();
         if !state.is_of(lock) {
             drop(state);
             two_locks();
         }
         state.lock = address(lock);
-        state.waiters.push_back(waiter.clone());
-        waiter
+        line_up(&mut state.waiters);
     }
 
     /// Takes `waiter` out of the line. Returns `false` if it was not there because it has been notified.
-    fn withdraw(&self, waiter: &Arc<Waiter>) -> bool {
+    pub(crate) fn withdraw(&self, waiter: &Arc<Waiter>) -> bool {
         self.state.lock().waiters.remove(waiter)
     }
 

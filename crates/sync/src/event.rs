@@ -1,13 +1,12 @@
 //! A flag that threads wait for.
 
 use std::fmt;
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, TimedOut, WaitContext,
-    WaitQueue, Waiter, Wake, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, TimedOut, Turn,
+    WaitContext, WaitQueue, Waiter, Wake, block,
 };
 
 use crate::error::WaitError;
@@ -145,26 +144,14 @@ impl<R: RawLock> Event<R> {
         waited.map_err(|_| TimedOut)
     }
 
-    /// Has a task in line, unless the event is set or was set while the task was in line. Returns whether it was.
-    pub(crate) fn poll_wait(&self, place: &mut Option<Arc<Waiter>>, waker: &Waker) -> bool {
-        if place.is_none() && self.is_set() {
-            return true;
-        }
-        // Wakers are cloned and dropped under no lock: they are user code.
-        let waiter = Waiter::task(waker.clone());
+    /// Has a task in line, unless the event is set or was set while the task was in line.
+    pub(crate) fn wait_as_task(&self, turn: Turn<'_>) -> Option<()> {
         let mut state = self.state.lock();
-        let passes = match place {
-            None if state.set => true,
-            None => {
-                state.waiters.push_back(waiter.clone());
-                false
-            }
-            // One that is not in line any more was notified: the event was set.
-            Some(before) => !state.waiters.replace(before, &waiter),
-        };
-        drop(state);
-        *place = (!passes).then_some(waiter);
-        passes
+        if state.set || turn.was_notified() {
+            return Some(());
+        }
+        turn.line_up(&mut state.waiters);
+        None
     }
 
     /// Takes a task out of the line.

@@ -8,14 +8,13 @@
 //! threads. Where that took long, because all processors are busy, the next one is the later: see [`SHARE`].
 
 use std::fmt;
-use std::task::Waker;
 use std::time::Duration;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
     Deadline, Interest, Owner, OwnerWord, Owners, RawLock, Resource, ResourceId, ResourceKind, StateLock,
-    ThreadId, ThreadIdent, TraceEvent, WaitContext, WaitQueue, Waiter, Wake, Wakeups, Watch, block, fork,
-    next_sequence, now, observes, report, spin_briefly,
+    ThreadId, ThreadIdent, TraceEvent, Turn, WaitContext, WaitQueue, Waiter, Wake, Wakeups, Watch, block,
+    fork, next_sequence, now, observes, report, spin_briefly,
 };
 
 use crate::error::{NotHeld, WaitError};
@@ -434,44 +433,25 @@ impl<R: RawLock> OwnerLock<R> {
         Ok(())
     }
 
-    /// Takes the lock for a task, or has the task in line: `place` is its waiter. Returns whether it has the lock.
+    /// Takes the lock for a task, or has the task in line.
     ///
     /// The lock is never handed over to a task, whose turn may come late. A task that was notified and finds the lock taken has
     /// its place at the head of the line.
-    pub(crate) fn poll_acquire(
-        &self,
-        kind: ResourceKind,
-        place: &mut Option<Arc<Waiter>>,
-        waker: &Waker,
-    ) -> bool {
+    pub(crate) fn acquire_as_task(&self, kind: ResourceKind, turn: Turn<'_>) -> Option<()> {
         let me = ThreadIdent::current();
-        if place.is_none() && self.word.try_take(me) {
-            return true;
+        if turn.is_a_look() {
+            return self.word.try_take(me).then_some(());
         }
-        // Wakers are cloned and dropped under no lock: they are user code.
-        let waiter = Waiter::task(waker.clone());
         let mut guard = self.line.lock();
         let line = guard.get();
-        let taken = self.take_unless_held(line, me);
-        let numbers = (taken && self.word.load().is_watched()).then(|| Numbers::take(line));
-        match place {
-            Some(before) if taken => {
-                line.waiters.remove(before);
-            }
-            _ if taken => {}
-            Some(before) => {
-                if !line.waiters.replace(before, &waiter) {
-                    line.waiters.push_front(waiter.clone());
-                }
-            }
-            None => line.waiters.push_back(waiter.clone()),
+        if !self.take_unless_held(line, me) {
+            turn.line_up_again(&mut line.waiters);
+            return None;
         }
-        let next = self.provide(line);
+        let numbers = self.word.load().is_watched().then(|| Numbers::take(line));
         drop(guard);
-        *place = (!taken).then_some(waiter);
-        next.run();
         report_acquired(kind, numbers);
-        taken
+        Some(())
     }
 
     /// Takes a task out of the line that is not going to take the lock.

@@ -6,58 +6,40 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{RawLock, RawWordLock, ResourceKind, Waiter};
+use interlock_wait::{Place, RawLock, RawWordLock, ResourceKind, TaskLine, Turn, Waiter};
 
 use crate::event::Event;
-use crate::guard::Guard;
+use crate::guard::{Guard, Guarded};
 use crate::lock::Lock;
 use crate::mutex::{Mutex, MutexGuard};
 use crate::semaphore::Semaphore;
 
-/// A task's place in a line. Dropping it leaves the line, and passes on what the task was notified of.
-struct Place<'a, L: Line> {
-    line: &'a L,
-    waiter: Option<Arc<Waiter>>,
-    done: bool,
-}
+mod sealed {
+    use interlock_wait::primitive::Arc;
+    use interlock_wait::{Turn, Waiter};
 
-/// What a task can stand in line for.
-trait Line {
-    fn poll(&self, place: &mut Option<Arc<Waiter>>, context: &Context<'_>) -> bool;
-    fn leave(&self, waiter: &Arc<Waiter>);
-}
-
-impl<'a, L: Line> Place<'a, L> {
-    fn new(line: &'a L) -> Self {
-        Place {
-            line,
-            waiter: None,
-            done: false,
-        }
-    }
-
-    /// Pending for ever once it was ready.
-    fn poll(&mut self, context: &Context<'_>) -> Poll<&'a L> {
-        if self.done || !self.line.poll(&mut self.waiter, context) {
-            return Poll::Pending;
-        }
-        self.done = true;
-        Poll::Ready(self.line)
+    pub trait Awaited {
+        /// Takes what the task waits for, or lines the task up.
+        fn attempt(&self, turn: Turn<'_>) -> Option<()>;
+        /// Takes the task's waiter out of the line.
+        fn leave(&self, waiter: &Arc<Waiter>);
     }
 }
 
-impl<L: Line> Drop for Place<'_, L> {
-    fn drop(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.line.leave(&waiter);
-        }
+pub(crate) use sealed::Awaited;
+
+/// A reference to what a task waits for.
+struct Line<'a, L: Awaited>(&'a L);
+
+impl<L: Awaited> TaskLine for Line<'_, L> {
+    fn leave(&mut self, waiter: &Arc<Waiter>) {
+        self.0.leave(waiter);
     }
 }
 
-impl<R: RawLock> Line for Lock<R> {
-    fn poll(&self, place: &mut Option<Arc<Waiter>>, context: &Context<'_>) -> bool {
-        self.owned()
-            .poll_acquire(ResourceKind::Lock, place, context.waker())
+impl<R: RawLock> Awaited for Lock<R> {
+    fn attempt(&self, turn: Turn<'_>) -> Option<()> {
+        self.owned().acquire_as_task(ResourceKind::Lock, turn)
     }
 
     fn leave(&self, waiter: &Arc<Waiter>) {
@@ -65,9 +47,9 @@ impl<R: RawLock> Line for Lock<R> {
     }
 }
 
-impl<R: RawLock> Line for Semaphore<R> {
-    fn poll(&self, place: &mut Option<Arc<Waiter>>, context: &Context<'_>) -> bool {
-        self.poll_acquire(place, context.waker())
+impl<R: RawLock> Awaited for Semaphore<R> {
+    fn attempt(&self, turn: Turn<'_>) -> Option<()> {
+        self.acquire_as_task(turn)
     }
 
     fn leave(&self, waiter: &Arc<Waiter>) {
@@ -75,13 +57,44 @@ impl<R: RawLock> Line for Semaphore<R> {
     }
 }
 
-impl<R: RawLock> Line for Event<R> {
-    fn poll(&self, place: &mut Option<Arc<Waiter>>, context: &Context<'_>) -> bool {
-        self.poll_wait(place, context.waker())
+impl<R: RawLock> Awaited for Event<R> {
+    fn attempt(&self, turn: Turn<'_>) -> Option<()> {
+        self.wait_as_task(turn)
     }
 
     fn leave(&self, waiter: &Arc<Waiter>) {
         self.leave_as_task(waiter);
+    }
+}
+
+/// The future of [`Lock::acquire_async`] and [`Semaphore::acquire_async`]. Dropping it leaves the line.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Acquiring<'a, L: Awaited = Lock>(Place<Line<'a, L>>);
+
+impl<'a, L: Awaited> Acquiring<'a, L> {
+    fn new(line: &'a L) -> Self {
+        Acquiring(Place::new(Line(line)))
+    }
+}
+
+impl<L: Awaited> Future for Acquiring<'_, L> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.0.poll(context, |line, turn| line.0.attempt(turn))
+    }
+}
+
+/// The future of [`Lock::guard_async`] and [`Semaphore::guard_async`]. Dropping it leaves the line.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Guarding<'a, L: Awaited = Lock>(Acquiring<'a, L>);
+
+impl<'a, L: Awaited + Guarded> Future for Guarding<'a, L> {
+    type Output = Guard<'a, L>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let line = self.0.0.line().0;
+        Pin::new(&mut self.0).poll(context).map(|()| Guard::new(line))
     }
 }
 
@@ -89,7 +102,7 @@ impl<R: RawLock> Line for Event<R> {
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Locking<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
-    place: Place<'a, Lock>,
+    guarding: Guarding<'a, Lock>,
 }
 
 impl<'a, T: ?Sized> Future for Locking<'a, T> {
@@ -97,8 +110,8 @@ impl<'a, T: ?Sized> Future for Locking<'a, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mutex = self.mutex;
-        let acquired = self.place.poll(context);
-        acquired.map(|lock| mutex.guard_value(Guard::new(lock)))
+        let guarded = Pin::new(&mut self.guarding).poll(context);
+        guarded.map(|guard| mutex.guard_value(guard))
     }
 }
 
@@ -126,46 +139,32 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock_async(&self) -> Locking<'_, T> {
         Locking {
             mutex: self,
-            place: Place::new(&self.lock),
+            guarding: self.lock.guard_async(),
         }
     }
 }
 
-/// The future of [`Lock::guard_async`]. Dropping it leaves the line.
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct Guarding<'a, R: RawLock = RawWordLock>(Place<'a, Lock<R>>);
-
-impl<'a, R: RawLock> Future for Guarding<'a, R> {
-    type Output = Guard<'a, Lock<R>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(context).map(Guard::new)
-    }
-}
-
 impl<R: RawLock> Lock<R> {
-    /// Takes the lock until the guard is dropped, once no thread or task holds it. Blocks no thread.
+    /// Takes the lock once no thread or task holds it. Blocks no thread.
     ///
-    /// The lock counts as held by the thread that polls the task at that moment; any thread may drop the guard.
-    pub fn guard_async(&self) -> Guarding<'_, R> {
-        Guarding(Place::new(self))
+    /// The lock counts as held by the thread that polls the task at that moment; any thread may release it.
+    pub fn acquire_async(&self) -> Acquiring<'_, Self> {
+        Acquiring::new(self)
     }
-}
 
-/// The future of [`Semaphore::guard_async`]. Dropping it leaves the line.
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct Permitting<'a, R: RawLock = RawWordLock>(Place<'a, Semaphore<R>>);
-
-impl<'a, R: RawLock> Future for Permitting<'a, R> {
-    type Output = Guard<'a, Semaphore<R>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(context).map(Guard::new)
+    /// As [`Lock::acquire_async`], until the guard is dropped, on whichever thread.
+    pub fn guard_async(&self) -> Guarding<'_, Self> {
+        Guarding(self.acquire_async())
     }
 }
 
 impl<R: RawLock> Semaphore<R> {
-    /// Takes a permit until the guard is dropped, once there is one. Blocks no thread.
+    /// Takes a permit once there is one. Blocks no thread.
+    pub fn acquire_async(&self) -> Acquiring<'_, Self> {
+        Acquiring::new(self)
+    }
+
+    /// As [`Semaphore::acquire_async`], until the guard is dropped.
     ///
     /// ```
     /// use std::future::Future;
@@ -182,20 +181,20 @@ impl<R: RawLock> Semaphore<R> {
     /// drop(permit);
     /// assert!(next.as_mut().poll(&mut context).is_ready());
     /// ```
-    pub fn guard_async(&self) -> Permitting<'_, R> {
-        Permitting(Place::new(self))
+    pub fn guard_async(&self) -> Guarding<'_, Self> {
+        Guarding(self.acquire_async())
     }
 }
 
 /// The future of [`Event::wait_async`]. Dropping it leaves the line.
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Waiting<'a, R: RawLock = RawWordLock>(Place<'a, Event<R>>);
+pub struct Waiting<'a, R: RawLock = RawWordLock>(Acquiring<'a, Event<R>>);
 
 impl<R: RawLock> Future for Waiting<'_, R> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.0.poll(context).map(|_| ())
+        Pin::new(&mut self.0).poll(context)
     }
 }
 
@@ -218,7 +217,7 @@ impl<R: RawLock> Event<R> {
     /// assert!(waits.as_mut().poll(&mut context).is_ready());
     /// ```
     pub fn wait_async(&self) -> Waiting<'_, R> {
-        Waiting(Place::new(self))
+        Waiting(Acquiring::new(self))
     }
 }
 
@@ -233,4 +232,4 @@ macro_rules! debug {
     (@name $name:ident: $($bound:tt)*) => { $name };
 }
 
-debug!(Locking[T: ?Sized], Guarding[R: RawLock], Permitting[R: RawLock], Waiting[R: RawLock]);
+debug!(Acquiring[L: Awaited], Guarding[L: Awaited], Locking[T: ?Sized], Waiting[R: RawLock]);

@@ -28,13 +28,14 @@ mod mutex_condition;
 mod rlock;
 mod semaphore;
 
-pub use barrier::{Arrival, Barrier, Retired};
+pub use barrier::{Arrival, Arriving, Barrier, Retired};
 pub use condition::{Condition, Exclusive};
 pub use error::{BarrierError, Broken, NotHeld, TooMany, WaitError};
 pub use event::Event;
-pub use futures::{Guarding, Locking, Permitting, Waiting};
+pub use futures::{Acquiring, Guarding, Locking, Waiting};
 pub use guard::{Guard, Guarded};
 pub use lock::Lock;
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard};
+pub use mutex_condition::AwaitingChange;
 pub use rlock::{RLock, Saved};
 pub use semaphore::Semaphore;

@@ -224,9 +224,9 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// The lock that the guard holds, which a wait releases.
-    pub(crate) fn lock(&self) -> &Lock {
-        &self.mutex.lock
+    /// The mutex, which a wait releases.
+    pub(crate) fn mutex(&self) -> &'a Mutex<T> {
+        self.mutex
     }
 
     /// A guard of a part of the value.

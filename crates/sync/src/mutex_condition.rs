@@ -1,17 +1,24 @@
-//! A condition with a [`Mutex`](crate::Mutex): waiting for a change of its value.
+//! A condition with a [`Mutex`]: waiting for a change of its value.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use interlock_wait::{Deadline, TimedOut, WaitContext, Wake};
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Deadline, Place, TaskLine, TimedOut, WaitContext, Waiter, Wake};
 
 use crate::condition::Condition;
-use crate::mutex::MutexGuard;
+use crate::futures::Locking;
+use crate::mutex::{Mutex, MutexGuard};
 
-/// Waits for the value of a [`Mutex`](crate::Mutex). A wait borrows its guard, and releases the mutex while it blocks.
+/// Waits for the value of a [`Mutex`]. A wait borrows its guard, and releases the mutex while it blocks.
 impl Condition {
     fn wait_guarded<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, context: &mut WaitContext<'_>) -> Wake {
         // Only the guard can release the lock of a mutex, so it is held and this cannot fail.
-        self.wait_with(guard.lock(), context).unwrap_or(Wake::Notified)
+        self.wait_with(&guard.mutex().lock, context)
+            .unwrap_or(Wake::Notified)
     }
 
     /// Releases the mutex, waits for a notification, and takes the mutex back.
@@ -63,6 +70,49 @@ impl Condition {
         match self.wait_guarded(guard, &mut WaitContext::within(deadline)) {
             Wake::Notified => Ok(()),
             _ => Err(TimedOut),
+        }
+    }
+
+    /// Releases the mutex when it is first polled, waits for a notification, and takes the mutex back. Blocks no thread.
+    ///
+    /// A future that is dropped before it has the mutex again leaves it free, and passes a notification on.
+    ///
+    /// # Panics
+    /// Polling it panics if threads or tasks wait at this condition with another mutex.
+    ///
+    /// ```
+    /// use std::future::Future;
+    /// use std::pin::pin;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// use interlock::sync::{Condition, Mutex};
+    ///
+    /// let (jobs, changed) = (Mutex::new(Vec::new()), Condition::new());
+    /// let next_job = async {
+    ///     let mut guard = jobs.lock_async().await;
+    ///     loop {
+    ///         match guard.pop() {
+    ///             Some(job) => return job,
+    ///             None => guard = changed.wait_async(guard).await,
+    ///         }
+    ///     }
+    /// };
+    /// let mut next_job = pin!(next_job);
+    /// let mut context = Context::from_waker(Waker::noop());
+    /// assert!(next_job.as_mut().poll(&mut context).is_pending());
+    /// jobs.lock().push(7);
+    /// changed.notify_one();
+    /// assert_eq!(next_job.as_mut().poll(&mut context), Poll::Ready(7));
+    /// ```
+    pub fn wait_async<'a, T: ?Sized>(&'a self, guard: MutexGuard<'a, T>) -> AwaitingChange<'a, T> {
+        AwaitingChange {
+            mutex: guard.mutex(),
+            place: Place::new(Line {
+                condition: self,
+                is_enrolled: false,
+            }),
+            guard: Some(guard),
+            locking: None,
         }
     }
 
@@ -154,5 +204,79 @@ impl Condition {
             wake = self.wait_guarded(guard, context);
         }
         Ok(())
+    }
+}
+
+/// The line of a condition, for a task.
+struct Line<'a> {
+    condition: &'a Condition,
+    is_enrolled: bool,
+}
+
+impl TaskLine for Line<'_> {
+    fn leave(&mut self, waiter: &Arc<Waiter>) {
+        if !self.condition.withdraw(waiter) {
+            self.condition.notify_one();
+        }
+    }
+}
+
+/// The future of [`Condition::wait_async`]. Dropping it passes a notification on.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct AwaitingChange<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    place: Place<Line<'a>>,
+    /// Until it is in line.
+    guard: Option<MutexGuard<'a, T>>,
+    /// From the notification on, until it has the mutex again.
+    locking: Option<Locking<'a, T>>,
+}
+
+impl<'a, T: ?Sized> Future for AwaitingChange<'a, T> {
+    type Output = MutexGuard<'a, T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.locking.is_none() {
+            let mutex = this.mutex;
+            let notified = this.place.poll(context, |line, turn| {
+                // The child of a fork tries again without a notification, and looks at the value: nobody else would wake it.
+                if line.is_enrolled {
+                    return Some(());
+                }
+                if !turn.is_a_look() {
+                    line.condition
+                        .enrol_by(&mutex.lock, |waiters| turn.line_up(waiters));
+                    line.is_enrolled = true;
+                }
+                None
+            });
+            // Only now: a notification that comes as soon as the mutex is free finds the task in line.
+            drop(this.guard.take());
+            ready!(notified);
+            this.locking = Some(mutex.lock_async());
+        }
+        match &mut this.locking {
+            Some(locking) => {
+                let guard = ready!(Pin::new(locking).poll(context));
+                this.locking = None;
+                Poll::Ready(guard)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T: ?Sized> Drop for AwaitingChange<'_, T> {
+    fn drop(&mut self) {
+        if self.locking.take().is_some() {
+            self.place.line().condition.notify_one();
+        }
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for AwaitingChange<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwaitingChange").finish_non_exhaustive()
     }
 }

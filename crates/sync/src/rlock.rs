@@ -15,6 +15,9 @@ use crate::host::Reset;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
+/// Its owner is a thread, so there are no futures for it: a task may be polled by another thread each time, and several tasks
+/// of one thread would all own the lock at once. Tasks use a [`Mutex`](crate::Mutex) or a [`Lock`](crate::Lock).
+///
 /// ```
 /// use interlock::sync::RLock;
 ///

@@ -1,13 +1,12 @@
 //! A counting semaphore.
 
 use std::fmt;
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, TimedOut, WaitContext,
-    WaitQueue, Waiter, Wake, Wakeups, block,
+    Deadline, RawLock, RawWordLock, Resource, ResourceId, ResourceKind, StateLock, TimedOut, Turn,
+    WaitContext, WaitQueue, Waiter, Wake, Wakeups, block,
 };
 
 use crate::error::{TooMany, WaitError};
@@ -145,32 +144,16 @@ impl<R: RawLock> Semaphore<R> {
         }
     }
 
-    /// Takes a permit for a task, or has the task in line: `place` is its waiter. Returns whether it has a permit. A task that was
-    /// notified of a permit that another thread took has its place at the head of the line.
-    pub(crate) fn poll_acquire(&self, place: &mut Option<Arc<Waiter>>, waker: &Waker) -> bool {
-        if place.is_none() && self.try_acquire().is_ok() {
-            return true;
-        }
-        // Wakers are cloned and dropped under no lock: they are user code.
-        let waiter = Waiter::task(waker.clone());
+    /// Takes a permit for a task, or has the task in line. A task that was notified of a permit that another thread took has its
+    /// place at the head of the line.
+    pub(crate) fn acquire_as_task(&self, turn: Turn<'_>) -> Option<()> {
         let mut state = self.state.lock();
-        let taken = state.permits > 0;
-        match place {
-            Some(before) if taken => {
-                state.waiters.remove(before);
-            }
-            _ if taken => {}
-            Some(before) => {
-                if !state.waiters.replace(before, &waiter) {
-                    state.waiters.push_front(waiter.clone());
-                }
-            }
-            None => state.waiters.push_back(waiter.clone()),
+        if state.permits == 0 {
+            turn.line_up_again(&mut state.waiters);
+            return None;
         }
-        state.permits -= usize::from(taken);
-        drop(state);
-        *place = (!taken).then_some(waiter);
-        taken
+        state.permits -= 1;
+        Some(())
     }
 
     /// Takes a task out of the line. If it was notified of a permit, the next is.

@@ -1,35 +1,21 @@
-//! Tasks that wait for locks, permits and events.
+//! Tasks that wait for locks, permits, events, changes and other parties.
 
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
+#[path = "../../wait/tests/woken/mod.rs"]
+mod woken;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 
-use interlock_sync::{Event, Lock, Mutex, Semaphore};
-
-/// Counts how often its task was woken.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Woken {
-    fn times(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
+use interlock_sync::{Barrier, BarrierError, Condition, Event, Lock, Mutex, Semaphore};
+use woken::Woken;
 
 fn poll<F: Future>(future: &mut Pin<&mut F>, woken: &Arc<Woken>) -> Poll<F::Output> {
-    let waker = Waker::from(woken.clone());
-    future.as_mut().poll(&mut Context::from_waker(&waker))
+    woken.poll(future.as_mut())
 }
 
 #[test]
@@ -120,4 +106,114 @@ fn a_task_passes_an_event_that_was_set_meanwhile() {
         assert!(poll(&mut waiting, &woken).is_pending());
     }
     assert_eq!(event.waiting(), 0, "a future that is dropped leaves the line");
+}
+
+#[test]
+fn what_a_task_acquires_without_a_guard_is_released_by_a_call() {
+    let (lock, permits, woken) = (Lock::new(), Semaphore::new(1), Arc::default());
+    lock.acquire();
+    permits.acquire();
+    let (mut locking, mut permitting) = (pin!(lock.acquire_async()), pin!(permits.acquire_async()));
+    assert!(poll(&mut locking, &woken).is_pending() && poll(&mut permitting, &woken).is_pending());
+    lock.release().unwrap();
+    permits.release().unwrap();
+    assert_eq!(woken.times(), 2);
+    assert!(poll(&mut locking, &woken).is_ready() && poll(&mut permitting, &woken).is_ready());
+    assert!(lock.is_locked() && permits.permits() == 0);
+    lock.release().unwrap();
+    permits.release().unwrap();
+}
+
+#[test]
+fn a_task_has_the_mutex_again_after_a_notification() {
+    let (mutex, changed, woken) = (Mutex::new(0), Condition::new(), Arc::default());
+    let mut waiting = pin!(changed.wait_async(mutex.lock()));
+    assert!(mutex.is_locked(), "until the first poll");
+    assert!(poll(&mut waiting, &woken).is_pending());
+    let mut guard = mutex.lock();
+    *guard = 1;
+    changed.notify_one();
+    assert_eq!(woken.times(), 1);
+    assert!(
+        poll(&mut waiting, &woken).is_pending(),
+        "the mutex is not free yet"
+    );
+    drop(guard);
+    assert_eq!(woken.times(), 2);
+    let Poll::Ready(value) = poll(&mut waiting, &woken) else {
+        panic!("the mutex is free");
+    };
+    assert!(*value == 1 && mutex.is_locked() && poll(&mut waiting, &woken).is_pending());
+}
+
+#[test]
+fn a_task_that_is_dropped_passes_on_the_notification_of_a_change() {
+    let (mutex, changed) = (Mutex::new(()), Condition::new());
+    for has_seen_it in [false, true] {
+        let (woken, next_woken) = (Arc::default(), Arc::default());
+        let mut next = {
+            let mut first = pin!(changed.wait_async(mutex.lock()));
+            assert!(poll(&mut first, &woken).is_pending());
+            let mut second = Box::pin(changed.wait_async(mutex.lock()));
+            assert!(poll(&mut second.as_mut(), &next_woken).is_pending());
+            let guard = mutex.lock();
+            changed.notify_one();
+            assert_eq!((woken.times(), next_woken.times()), (1, 0));
+            assert!(
+                !has_seen_it || poll(&mut first, &woken).is_pending(),
+                "the mutex is taken"
+            );
+            drop(guard);
+            second
+        };
+        assert_eq!(next_woken.times(), 1);
+        assert!(poll(&mut next.as_mut(), &next_woken).is_ready());
+    }
+}
+
+#[test]
+fn threads_and_tasks_pass_a_barrier_together() {
+    let (barrier, woken) = (Barrier::new(3), Arc::default());
+    for _ in 0..2 {
+        let (mut first, mut last) = (pin!(barrier.wait_async()), pin!(barrier.wait_async()));
+        assert!(poll(&mut first, &woken).is_pending());
+        assert!(poll(&mut first, &woken).is_pending(), "it arrives once");
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| barrier.wait());
+            while barrier.waiting() < 2 {
+                std::thread::yield_now();
+            }
+            assert_eq!(poll(&mut last, &woken), Poll::Ready(Ok(2)));
+            assert_eq!(thread.join().unwrap(), Ok(1));
+        });
+        assert_eq!(poll(&mut first, &woken), Poll::Ready(Ok(0)));
+    }
+    assert_eq!(woken.times(), 2);
+}
+
+#[test]
+fn a_task_that_gives_up_breaks_the_barrier() {
+    let (barrier, woken) = (Barrier::new(3), Arc::default());
+    let mut waiting = pin!(barrier.wait_async());
+    assert!(poll(&mut waiting, &woken).is_pending());
+    {
+        let mut leaving = pin!(barrier.wait_async());
+        drop(barrier.wait_async());
+        assert!(poll(&mut leaving, &woken).is_pending() && !barrier.is_broken());
+    }
+    assert!(barrier.is_broken());
+    assert_eq!(poll(&mut waiting, &woken), Poll::Ready(Err(BarrierError::Broken)));
+    let mut late = pin!(barrier.wait_async());
+    assert_eq!(poll(&mut late, &woken), Poll::Ready(Err(BarrierError::Broken)));
+}
+
+#[test]
+fn a_task_that_comes_early_arrives_in_the_next_round() {
+    let (barrier, woken) = (Barrier::new(1), Arc::default());
+    let mut early = pin!(barrier.wait_async());
+    let arrival = barrier.arrive_with(&mut interlock_wait::WaitContext::endless());
+    assert!(arrival.is_ok() && poll(&mut early, &woken).is_pending());
+    barrier.open().unwrap();
+    assert_eq!(woken.times(), 1);
+    assert_eq!(poll(&mut early, &woken), Poll::Ready(Ok(0)));
 }

@@ -8,14 +8,19 @@
 mod hosts;
 #[path = "../../wait/tests/model/mod.rs"]
 mod model;
+#[path = "../../wait/tests/woken/mod.rs"]
+mod woken;
+
+use std::pin::pin;
 
 use hosts::Stops;
-use interlock_sync::{Condition, Lock, NotHeld, RLock};
+use interlock_sync::{Condition, Lock, Mutex, NotHeld, RLock};
 use interlock_wait::model::set_deadlines_passed;
 use interlock_wait::{Deadline, WaitContext, Wake};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
+use woken::Woken;
 
 /// Tokens under a lock, with a condition for threads that wait for one.
 #[derive(Default)]
@@ -206,5 +211,32 @@ fn a_reentrant_lock_is_taken_back_as_it_was() {
             lock.release().unwrap();
             waiter.join().unwrap();
         });
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_a_change_is_woken_for_it() {
+    model::check(|| {
+        let shared = Arc::new((Mutex::new(false), Condition::new()));
+        let its = shared.clone();
+        let notifier = thread::spawn(move || {
+            *its.0.lock() = true;
+            its.1.notify_one();
+        });
+        let woken = std::sync::Arc::new(Woken::default());
+        let mut waiting = pin!(async {
+            let mut guard = shared.0.lock_async().await;
+            while !*guard {
+                guard = shared.1.wait_async(guard).await;
+            }
+        });
+        let mut polled = woken.poll(waiting.as_mut());
+        notifier.join().unwrap();
+        let mut wakes = 0;
+        while polled.is_pending() {
+            assert!(woken.times() > wakes, "nobody would poll it again");
+            wakes = woken.times();
+            polled = woken.poll(waiting.as_mut());
+        }
     });
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use common::{Runs, eventually};
 use interlock_sync::{
-    Barrier, Condition, Event, Guard, Guarding, Lock, Locking, MappedMutexGuard, Mutex, MutexGuard,
-    Permitting, RLock, Semaphore, WaitError, Waiting,
+    Acquiring, Arriving, AwaitingChange, Barrier, Condition, Event, Guard, Guarding, Lock, Locking,
+    MappedMutexGuard, Mutex, MutexGuard, RLock, Semaphore, WaitError, Waiting,
 };
 use interlock_wait::{Deadline, WaitContext};
 
@@ -229,5 +229,12 @@ fn all_types_may_go_to_other_threads_and_through_panics() {
     goes::<(Semaphore, Event, Barrier)>();
     fn moves<T: Send + Sync>() {}
     moves::<(MutexGuard<'_, i32>, MappedMutexGuard<'_, i32>, Guard<'_, Lock>)>();
-    moves::<(Locking<'_, i32>, Guarding<'_>, Permitting<'_>, Waiting<'_>)>();
+    moves::<(
+        Locking<'_, i32>,
+        Guarding<'_>,
+        Acquiring<'_, Semaphore>,
+        Arriving<'_>,
+        AwaitingChange<'_, i32>,
+        Waiting<'_>,
+    )>();
 }

@@ -1,9 +1,7 @@
 //! Waiting for a lock word, which is held for a few instructions.
 
-use interlock_os::thread;
-
 use crate::sleep::nap;
-use crate::spin::processors;
+use crate::spin::let_a_moment_pass;
 
 /// How a thread waits for a lock word: by spinning, then by giving way, then in short naps.
 pub(crate) struct Backoff {
@@ -11,8 +9,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    const SPINS: u32 = 6;
-    const YIELDS: u32 = 16;
+    /// The rounds before the first nap.
+    const AWAKE: u32 = 14;
     const LONGEST_NAP_NANOS: u64 = 200_000;
 
     pub(crate) fn new() -> Self {
@@ -21,15 +19,11 @@ impl Backoff {
 
     /// Waits a little, each time a little longer, at most 0.2 ms.
     pub(crate) fn pause(&mut self) {
-        self.rounds = self.rounds.saturating_add(1);
-        if self.rounds <= Self::SPINS && processors() > 1 {
-            for _ in 0..1 << self.rounds {
-                std::hint::spin_loop();
-            }
-        } else if self.rounds <= Self::YIELDS {
-            thread::yield_now();
+        if self.rounds < Self::AWAKE {
+            let_a_moment_pass(self.rounds);
         } else {
-            nap((1000 << (self.rounds - Self::YIELDS).min(8)).min(Self::LONGEST_NAP_NANOS));
+            nap((2000 << (self.rounds - Self::AWAKE).min(7)).min(Self::LONGEST_NAP_NANOS));
         }
+        self.rounds = self.rounds.saturating_add(1);
     }
 }

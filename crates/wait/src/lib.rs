@@ -24,6 +24,7 @@ mod owner_word;
 mod owners;
 #[cfg(not(loom))]
 mod pending;
+mod place;
 pub mod primitive;
 mod raw_lock;
 mod raw_word;
@@ -54,6 +55,7 @@ pub use owner_word::{Owner, OwnerWord, Watch};
 pub use owners::Owned;
 #[cfg(not(loom))]
 pub use pending::pending_waits;
+pub use place::{Place, TaskLine, Turn};
 pub use raw_lock::{HostLock, RawLock, RawWordLock};
 pub use raw_word::{HostWord, RawWord};
 pub use resource::{Resource, ResourceId, ResourceKind};

@@ -127,13 +127,12 @@ impl RawWordLock {
     #[cold]
     fn lock_contended(&self) {
         let mut backoff = Backoff::new();
-        // Acquire pairs with the Release in `unlock`.
-        while self
-            .word
-            .compare_exchange_weak(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+        loop {
             backoff.pause();
+            // Relaxed: `try_lock` decides. A look alone leaves the holder its cache line for longer than an attempt does.
+            if self.word.load(Ordering::Relaxed) == FREE && self.try_lock() {
+                return;
+            }
         }
     }
 }
@@ -143,7 +142,7 @@ impl RawWordLock {
 /// It does not know the host's threads, so it is no [`RawLock`] by itself:
 ///
 /// ```compile_fail,E0277
-/// use interlock_wait::{HostLock, StateLock};
+/// use interlock::wait::{HostLock, StateLock};
 ///
 /// let state: StateLock<i32, HostLock> = StateLock::new(0);
 /// ```
@@ -154,7 +153,7 @@ impl RawWordLock {
 /// ```compile_fail,E0277
 /// fn share(lock: &(impl Sync + ?Sized)) {}
 ///
-/// share(&interlock_wait::HostLock::new());
+/// share(&interlock::wait::HostLock::new());
 /// ```
 ///
 /// To share such a primitive, the host puts it into a type that gives it only to threads that prove to be attached.

@@ -114,28 +114,56 @@ pub fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
         });
         return false;
     };
-    let came = spin_for(nanos, done);
+    let came = look_for(nanos, 16, || {}, done);
     EXPERIENCE.set(experience.after(came));
     came
 }
 
-/// How often a thread looks before it lines up for a lock.
-const BRIEF_LOOKS: u32 = 100;
+/// How often a thread pauses before it looks again, at first. Each look takes the cache line from the thread that works on it.
+/// Looks that come seldom let that thread finish, and perhaps do the same once more, in a fraction of the time.
+const FIRST_PAUSES: u32 = 8;
+/// For how many rounds a thread only pauses, each time for twice as long, before it gives way.
+const SPINS: u32 = 4;
+/// For how many rounds a thread looks again before it lines up for what is not there yet.
+const ROUNDS: u32 = 8;
+
+/// Lets a moment pass before a thread looks again, a little longer in each round (counted from 0).
+pub(crate) fn let_a_moment_pass(round: u32) {
+    if round < SPINS && processors() > 1 {
+        (0..FIRST_PAUSES << round).for_each(|_| std::hint::spin_loop());
+    } else {
+        thread::yield_now();
+    }
+}
+
+/// Whether nothing can change while a thread waits awake: on a single processor, in a model, and under a scheduler.
+fn is_in_vain() -> bool {
+    cfg!(loom) || processors() == 1 || scheduler().is_some()
+}
 
 /// Looks a few times whether `done` comes true, with pauses in between, before the thread does what costs more: it lines up.
-/// Returns whether it did. Looks once if nothing can change meanwhile: on a single processor, or under a scheduler.
+/// Returns whether it did. Looks once if nothing can change meanwhile.
 #[inline]
 pub fn spin_briefly(mut done: impl FnMut() -> bool) -> bool {
-    if cfg!(loom) || processors() == 1 || scheduler().is_some() {
-        return done();
-    }
-    for _ in 0..BRIEF_LOOKS {
-        if done() {
-            return true;
+    if !is_in_vain() {
+        for round in 0..SPINS {
+            if done() {
+                return true;
+            }
+            let_a_moment_pass(round);
         }
-        std::hint::spin_loop();
     }
-    false
+    done()
+}
+
+/// Lets a moment pass for a thread that then looks again, before it lines up and sleeps. Returns `false` at once after the
+/// last round, and if nothing can change meanwhile.
+pub(crate) fn pause(round: u32) -> bool {
+    if round >= ROUNDS || is_in_vain() {
+        return false;
+    }
+    let_a_moment_pass(round);
+    true
 }
 
 /// Waits awake until `done`, for at most `nanos` nanoseconds. Returns whether `done` came true.
@@ -146,50 +174,23 @@ pub fn watch(nanos: u32, done: impl Fn() -> bool) -> bool {
     if scheduler().is_some() {
         return done();
     }
+    look_for(nanos, 8, thread::yield_now, done)
+}
+
+/// Looks again and again whether `done` comes true, for at most `nanos` nanoseconds. After so many `looks` the thread does
+/// what it does `between`, and asks for the time. Returns whether `done` came true.
+fn look_for(nanos: u32, looks: u32, between: impl Fn(), done: impl Fn() -> bool) -> bool {
     let end = clock::monotonic_nanos() + u64::from(nanos);
     loop {
-        for _ in 0..8 {
+        for _ in 0..looks {
             if done() {
                 return true;
             }
             std::hint::spin_loop();
         }
-        thread::yield_now();
+        between();
         if clock::monotonic_nanos() >= end {
             return done();
         }
     }
-}
-
-fn spin_for(nanos: u32, done: impl Fn() -> bool) -> bool {
-    let end = clock::monotonic_nanos() + u64::from(nanos);
-    loop {
-        for _ in 0..16 {
-            if done() {
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        if clock::monotonic_nanos() >= end {
-            return done();
-        }
-    }
-}
-
-/// For how many rounds a thread looks again before it lines up: first after short spins, then after giving way.
-const SPINS: u32 = 4;
-const ROUNDS: u32 = 8;
-
-/// Lets a moment pass, a little longer in each round, for a thread that then looks again, before it lines up and sleeps.
-/// Returns `false` at once after the last round, on a single processor, in a model, and under a scheduler.
-pub(crate) fn pause(round: u32) -> bool {
-    if cfg!(loom) || round >= ROUNDS || processors() == 1 || scheduler().is_some() {
-        return false;
-    }
-    if round < SPINS {
-        (0..1 << round).for_each(|_| std::hint::spin_loop());
-    } else {
-        thread::yield_now();
-    }
-    true
 }

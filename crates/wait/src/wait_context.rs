@@ -47,11 +47,20 @@ pub trait Host {
 pub struct WaitContext<'a> {
     deadline: Deadline,
     host: Option<&'a mut dyn Host>,
-    insists: bool,
-    /// Whether no observer hears of the waits.
-    unwinds: bool,
+    persistence: Persistence,
     /// What an observer hears of, in place of the resource that the operation waits for.
     resource: Option<&'a dyn Resource>,
+}
+
+/// What may end the waits of an operation beside a notification and the deadline.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Persistence {
+    /// The host, and an observer that refuses them.
+    Yields,
+    /// Nothing.
+    Insists,
+    /// Nothing, and no observer hears of them.
+    Unwinds,
 }
 
 impl WaitContext<'static> {
@@ -60,8 +69,7 @@ impl WaitContext<'static> {
         WaitContext {
             deadline,
             host: None,
-            insists: false,
-            unwinds: false,
+            persistence: Persistence::Yields,
             resource: None,
         }
     }
@@ -75,7 +83,7 @@ impl WaitContext<'static> {
     /// A thread without a host, whose wait nothing but a notification ends: for an operation that cannot fail.
     pub fn uninterruptible() -> Self {
         WaitContext {
-            insists: true,
+            persistence: Persistence::Insists,
             ..Self::endless()
         }
     }
@@ -84,7 +92,7 @@ impl WaitContext<'static> {
     /// being late.
     pub fn within(deadline: Deadline) -> Self {
         WaitContext {
-            insists: true,
+            persistence: Persistence::Insists,
             ..Self::until(deadline)
         }
     }
@@ -93,7 +101,7 @@ impl WaitContext<'static> {
     /// Nothing but a notification ends its wait, and nobody is asked: neither of them is called again.
     pub fn unwinding() -> Self {
         WaitContext {
-            unwinds: true,
+            persistence: Persistence::Unwinds,
             ..Self::uninterruptible()
         }
     }
@@ -105,8 +113,7 @@ impl<'a> WaitContext<'a> {
         WaitContext {
             deadline,
             host: Some(host),
-            insists: false,
-            unwinds: false,
+            persistence: Persistence::Yields,
             resource: None,
         }
     }
@@ -120,8 +127,7 @@ impl<'a> WaitContext<'a> {
     pub fn bounded(&mut self, deadline: Deadline) -> WaitContext<'_> {
         WaitContext {
             deadline: self.deadline.min(deadline),
-            insists: self.insists,
-            unwinds: self.unwinds,
+            persistence: self.persistence,
             resource: self.resource,
             host: self.reborrow(),
         }
@@ -131,8 +137,7 @@ impl<'a> WaitContext<'a> {
     pub fn endlessly(&mut self) -> WaitContext<'_> {
         WaitContext {
             deadline: Deadline::NEVER,
-            insists: self.insists,
-            unwinds: self.unwinds,
+            persistence: self.persistence,
             resource: self.resource,
             host: self.reborrow(),
         }
@@ -143,8 +148,7 @@ impl<'a> WaitContext<'a> {
     pub fn insisting(&mut self) -> WaitContext<'_> {
         WaitContext {
             deadline: Deadline::NEVER,
-            insists: true,
-            unwinds: self.unwinds,
+            persistence: self.persistence.max(Persistence::Insists),
             resource: None, // what is taken back is another thing
             host: self.reborrow(),
         }
@@ -155,8 +159,7 @@ impl<'a> WaitContext<'a> {
     pub fn named<'b>(&'b mut self, resource: &'b dyn Resource) -> WaitContext<'b> {
         WaitContext {
             deadline: self.deadline,
-            insists: self.insists,
-            unwinds: self.unwinds,
+            persistence: self.persistence,
             resource: Some(resource),
             host: self.reborrow(),
         }
@@ -180,12 +183,12 @@ impl<'a> WaitContext<'a> {
 
     /// Whether nothing but a notification ends the step.
     pub(crate) fn insists(&self) -> bool {
-        self.insists
+        self.persistence != Persistence::Yields
     }
 
     /// Whether no observer hears of the waits.
     pub(crate) fn is_unwinding(&self) -> bool {
-        self.unwinds
+        self.persistence == Persistence::Unwinds
     }
 
     /// Records that an observer has refused a wait of the operation.
@@ -211,7 +214,7 @@ impl<'a> WaitContext<'a> {
     /// Runs one sleep where the host wants it; whether the wait must end.
     pub(crate) fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         match &mut self.host {
-            Some(host) => host.sleep(sleep) && !self.insists,
+            Some(host) => host.sleep(sleep) && self.persistence == Persistence::Yields,
             None => {
                 sleep();
                 false

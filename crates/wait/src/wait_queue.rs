@@ -135,16 +135,6 @@ impl WaitQueue {
         (wakeups, heir)
     }
 
-    /// Puts `new` in the place of `old`, a waiter of the same task. Returns `false` if `old` is not in line because it was
-    /// notified.
-    pub fn replace(&mut self, old: &Arc<Waiter>, new: &Arc<Waiter>) -> bool {
-        if self.is_empty() {
-            return false;
-        }
-        let place = (self.line().waiters.iter_mut()).find(|waiter| Arc::ptr_eq(waiter, old));
-        place.map(|place| *place = new.clone()).is_some()
-    }
-
     /// Notifies the first `count` in line, or all if there are fewer. A waiter that may be in a signal handler is notified too,
     /// and does not count.
     pub fn notify(&mut self, count: usize) -> Wakeups {

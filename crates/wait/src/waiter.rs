@@ -96,8 +96,8 @@ impl Waiter {
         self.sequence.load(Ordering::Relaxed)
     }
 
-    /// Sets the waker of a task that was polled again and still waits. A notifier that takes the lock of the queue later
-    /// wakes this one.
+    /// Sets the waker of a task that was polled again and still waits. If the caller does not find it notified after that, the
+    /// notifier wakes this one.
     pub fn set_waker(&self, waker: &Waker) {
         let Some(task) = &self.task else { return };
         if task

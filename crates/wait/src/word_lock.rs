@@ -29,7 +29,7 @@ pub type WordLockGuard<'a, T> = StateGuard<'a, T, RawWordLock>;
 ///
 /// ```compile_fail,E0277
 /// use std::cell::Cell;
-/// use interlock_wait::WordLock;
+/// use interlock::wait::WordLock;
 ///
 /// let lock: WordLock<Cell<i32>> = WordLock::new(Cell::new(0));
 /// let guard = lock.lock();

@@ -1,9 +1,8 @@
 //! The cells of objects: what each kind keeps in its 128 bytes (FORMAT.md).
 
 use interlock_os::memory::Shared;
-use interlock_wait::primitive::AtomicU32;
+use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
-use crate::field::Field32;
 use crate::raw_lock::RawLock;
 
 /// What an object is. The first word of its cell.
@@ -38,14 +37,116 @@ pub(crate) trait Cell: Shared {
 /// `Lock`.
 #[repr(C)]
 pub(crate) struct LockCell {
-    kind: Field32,
-    pub(crate) word: RawLock,
-    /// 0, or 1 if the lock is to be refused after the death of an owner. Never changes.
-    pub(crate) refuses: Field32,
-    /// The owner that died, while the lock is refused. Changed by the owner of `word`, and by `recover()`.
-    pub(crate) refused: AtomicU32,
+    pub(crate) kind: AtomicU32,
+    pub(crate) lock: Robust,
 }
 
 impl Cell for LockCell {
     const KIND: Kind = Kind::without_blocks(1);
+}
+
+/// A raw lock, and what the death of its owner means.
+#[repr(C)]
+pub(crate) struct Robust {
+    pub(crate) word: RawLock,
+    /// 0, or 1 if the lock is to be refused after the death of an owner.
+    pub(crate) refuses: AtomicU32,
+    /// The owner that died, while the lock is refused.
+    pub(crate) refused: AtomicU32,
+}
+
+/// `RLock`.
+#[repr(C)]
+pub(crate) struct RLockCell {
+    pub(crate) kind: AtomicU32,
+    pub(crate) lock: Robust,
+    /// The process of `thread`: written after it by the owner, and cleared before the lock is free. So it names the caller's
+    /// process only while a thread of that holds the lock.
+    pub(crate) holder: AtomicU32,
+    /// How often the owner has it.
+    pub(crate) count: AtomicU32,
+    pub(crate) thread: AtomicU64,
+}
+
+impl Cell for RLockCell {
+    const KIND: Kind = Kind::without_blocks(2);
+}
+
+/// State table of the ledger's words: the first has the permits, and [`WAITERS`] if a thread may sleep for one; the second, the
+/// permits that were lost.
+#[repr(C)]
+pub(crate) struct SemaphoreCell {
+    pub(crate) kind: AtomicU32,
+    pub(crate) most: AtomicU32,
+    pub(crate) ledger: Ledger,
+}
+
+impl Cell for SemaphoreCell {
+    const KIND: Kind = Kind::without_blocks(3);
+}
+
+/// `Condition`.
+#[repr(C)]
+pub(crate) struct ConditionCell {
+    pub(crate) kind: AtomicU32,
+    pub(crate) line: Line,
+}
+
+impl Cell for ConditionCell {
+    const KIND: Kind = Kind::without_blocks(4);
+}
+
+/// State table of the word: bit 0, the flag; bit 1, a thread may sleep for it; the rest counts how often the flag was set.
+#[repr(C)]
+pub(crate) struct EventCell {
+    pub(crate) kind: AtomicU32,
+    pub(crate) word: AtomicU32,
+}
+
+impl Cell for EventCell {
+    const KIND: Kind = Kind::without_blocks(5);
+}
+
+/// State table of the ledger's words: the first has the [`State`], whether a thread may sleep until it changes, and how often it has
+/// changed; the second, how many threads are inside.
+#[repr(C)]
+pub(crate) struct BarrierCell {
+    pub(crate) kind: AtomicU32,
+    pub(crate) parties: AtomicU32,
+    /// The process by whose death the barrier broke, 0 if it did by another cause. Changed under the ledger.
+    pub(crate) dead: AtomicU32,
+    pub(crate) ledger: Ledger,
+}
+
+impl Cell for BarrierCell {
+    const KIND: Kind = Kind::without_blocks(6);
+}
+
+/// The line of one object.
+///
+/// The truth is in `head` and the nodes' `next`, each changed by one store; `tail` follows from them. A node that was notified is in no
+/// line any more, or is taken out by the next to repair, but it keeps the object's number until its thread comes for the notification.
+#[repr(C)]
+pub(crate) struct Line {
+    pub(crate) lock: RawLock,
+    pub(crate) head: AtomicU32,
+    pub(crate) tail: AtomicU32,
+    /// A notification is being passed on: from the node of a dead process, and to which one; 0 if none is.
+    pub(crate) from: AtomicU32,
+    pub(crate) to: AtomicU32,
+}
+
+/// Two words of an object, which change together with a process's claim of it: all three or none.
+///
+/// A change is written down first (`old`, `new`, `next`), and made so by one store, of `place`. Whoever finds the lock in the
+/// hands of a dead process carries it out.
+#[repr(C)]
+pub(crate) struct Ledger {
+    pub(crate) lock: RawLock,
+    /// The entry of the change that is being carried out, 0 if none is.
+    pub(crate) place: AtomicU32,
+    pub(crate) old: AtomicU64,
+    pub(crate) new: AtomicU64,
+    pub(crate) next: [AtomicU32; 2],
+    pub(crate) words: [AtomicU32; 2],
 }

@@ -13,7 +13,7 @@ use interlock_os::memory::Shared;
 use interlock_os::process;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
-use crate::cells::LockCell;
+use crate::cells::{BarrierCell, ConditionCell, EventCell, LockCell, RLockCell, SemaphoreCell};
 use crate::field::{Field32, Field64};
 use crate::name::Name;
 use crate::raw_lock::RawLock;
@@ -64,6 +64,8 @@ pub(crate) struct Header {
     pub(crate) next_slot: Field32,
     /// How many processes have been born into the family, the first apart.
     pub(crate) births: Field32,
+    /// How many processes have taken their slots: those that watch all sharers of an object sleep on it, too.
+    pub(crate) joined: AtomicU32,
     /// No object from this one on ever existed.
     pub(crate) objects_used: Field32,
     /// Where to look first for a free cell.
@@ -163,3 +165,13 @@ unsafe impl Shared for Field64 {}
 // Cells of objects.
 // SAFETY: atomics only.
 unsafe impl Shared for LockCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for RLockCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for SemaphoreCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for ConditionCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for EventCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for BarrierCell {}

@@ -11,13 +11,21 @@
 #[cfg(not(loom))]
 mod arena;
 #[cfg(not(loom))]
+mod barrier;
+#[cfg(not(loom))]
 mod blocks;
 #[cfg(not(loom))]
 mod cells;
 #[cfg(not(loom))]
+mod claims;
+#[cfg(not(loom))]
+mod condition;
+#[cfg(not(loom))]
 mod death;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+mod event;
 #[cfg(not(loom))]
 mod family;
 #[cfg(not(loom))]
@@ -29,6 +37,8 @@ mod id;
 #[cfg(not(loom))]
 mod layout;
 #[cfg(not(loom))]
+mod line;
+#[cfg(not(loom))]
 mod lock;
 mod name;
 #[cfg(not(loom))]
@@ -37,18 +47,31 @@ mod raw_lock;
 #[cfg(not(loom))]
 mod resource;
 #[cfg(not(loom))]
+mod rlock;
+#[cfg(not(loom))]
 mod roster;
+#[cfg(not(loom))]
+mod semaphore;
+#[cfg(not(loom))]
+mod settle;
+#[cfg(not(loom))]
+mod sharers;
 #[cfg(not(loom))]
 pub mod step;
 
 #[cfg(not(loom))]
 pub use arena::Arena;
 #[cfg(not(loom))]
+pub use barrier::{Barrier, Party};
+#[cfg(not(loom))]
 pub use blocks::{Block, Owner};
+#[cfg(not(loom))]
+pub use condition::{Condition, Relock, Waited};
 #[cfg(not(loom))]
 pub use death::Death;
 #[cfg(not(loom))]
 pub use error::Error;
+pub use event::Event;
 #[cfg(not(loom))]
 pub use id::Id;
 #[cfg(not(loom))]
@@ -59,3 +82,7 @@ pub use name::Name;
 #[cfg(not(loom))]
 pub use objects::Object;
 pub use raw_lock::{Acquired, Peers, RawLock};
+#[cfg(not(loom))]
+pub use rlock::RLock;
+#[cfg(not(loom))]
+pub use semaphore::Semaphore;

@@ -120,7 +120,7 @@ fn an_object_lives_as_long_as_somebody_has_a_handle() {
     let lock = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
     let id = lock.object().id();
     let guard = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
-    guard.acquire(&mut within_a_minute()).unwrap();
+    let _ = guard.acquire(&mut within_a_minute()).unwrap();
     let child = {
         let (lock, guard) = (lock.clone(), guard.clone());
         Child::run(move || {
@@ -149,7 +149,7 @@ fn exec_ends_the_life_in_the_family() {
     let arena = arena();
     let lock = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
     let child = Child::run(|| {
-        lock.acquire(&mut within_a_minute()).unwrap();
+        let _ = lock.acquire(&mut within_a_minute()).unwrap();
         let error = std::os::unix::process::CommandExt::exec(std::process::Command::new("sleep").arg("60"));
         panic!("{error}");
     });
@@ -169,7 +169,7 @@ fn the_end_of_a_thread_is_not_the_death_of_its_process() {
     let child = Child::run(|| {
         let (lock, arena) = (lock.clone(), Arc::clone(&arena));
         std::thread::spawn(move || {
-            lock.acquire(&mut within_a_minute()).unwrap();
+            let _ = lock.acquire(&mut within_a_minute()).unwrap();
             // Until somebody asks about it, and then a while.
             eventually("somebody waits", || {
                 lock.object().arena().me() == arena.me() && lock.owner() != arena.me()

@@ -1,5 +1,6 @@
 //! Processes for tests: children that run a closure, and are killed.
 #![allow(dead_code, reason = "each test uses some")]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
 
 use std::sync::Arc;
@@ -50,6 +51,24 @@ impl Child {
         status
     }
 
+    /// Whether the child has ended. It is still to be waited for.
+    pub(crate) fn has_ended(&self) -> bool {
+        // SAFETY: all zeros is a value of it.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: the child is this process's, and stays to be waited for.
+        let result = unsafe { libc::waitid(libc::P_PID, self.pid(), &raw mut info, flags) };
+        assert_eq!(result, 0);
+        // SAFETY: it was filled in, or is zero.
+        unsafe { info.si_pid() != 0 }
+    }
+
+    /// Waits until the child has ended: it died at a step that was armed, or did not come to it.
+    pub(crate) fn died_or_succeeded(self, step: &str) {
+        let status = self.status();
+        assert!(status == 0 || status == libc::SIGKILL, "at {step}: {status}");
+    }
+
     /// Whether the child's body returned true.
     pub(crate) fn succeeded(self) -> bool {
         self.status() == 0
@@ -90,4 +109,77 @@ pub(crate) fn end_this_thread() -> ! {
     // SAFETY: a system call that ends this thread; nothing on its stack is needed by others.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
     unreachable!("a thread that has ended goes on")
+}
+
+/// Ten seconds: longer than any wait that a death prolongs, so a thread that waits so long hangs.
+pub(crate) fn not_hanging() -> WaitContext<'static> {
+    WaitContext::until(Deadline::after(Duration::from_secs(10)))
+}
+
+/// A context whose time is over.
+pub(crate) fn at_once() -> WaitContext<'static> {
+    WaitContext::until(Deadline::PASSED)
+}
+
+/// A host that gives a permit when its thread is about to sleep for the first time: what the thread looked at before, it has seen.
+pub(crate) struct Announces<'a> {
+    pub(crate) sleeps: &'a interlock_shm::Semaphore,
+    pub(crate) stops: bool,
+    has_told: bool,
+}
+
+impl interlock_wait::Host for Announces<'_> {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> interlock_wait::Slept + Send)) -> bool {
+        if !std::mem::replace(&mut self.has_told, true) {
+            self.sleeps.release(1).unwrap();
+        }
+        if !self.stops {
+            sleep(); // sleep: the one that is asked for
+        }
+        self.stops
+    }
+
+    fn hears_signals(&self) -> bool {
+        false
+    }
+}
+
+impl<'a> Announces<'a> {
+    pub(crate) fn new(sleeps: &'a interlock_shm::Semaphore) -> Self {
+        Announces {
+            sleeps,
+            stops: false,
+            has_told: false,
+        }
+    }
+
+    /// One that ends the wait.
+    pub(crate) fn and_stops(sleeps: &'a interlock_shm::Semaphore) -> Self {
+        Announces {
+            stops: true,
+            ..Self::new(sleeps)
+        }
+    }
+
+    /// A context with this host, which ends by itself after a minute.
+    pub(crate) fn context(&mut self) -> WaitContext<'_> {
+        WaitContext::hosted(Deadline::after(Duration::from_secs(60)), self)
+    }
+}
+
+/// A semaphore by which children tell the parent how far they are.
+pub(crate) fn signal(arena: &Arc<Arena>) -> interlock_shm::Semaphore {
+    interlock_shm::Semaphore::new(arena, 0, interlock_shm::Semaphore::MOST).unwrap()
+}
+
+/// Waits for the next announcement.
+pub(crate) fn await_signal(signal: &interlock_shm::Semaphore) {
+    signal.acquire(&mut within_a_minute()).unwrap();
+}
+
+/// Does nothing until the process is killed.
+pub(crate) fn wait_for_the_end() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(1)); // sleep: until it is killed
+    }
 }

@@ -185,12 +185,17 @@ impl Arena {
     fn is_abandoned(&self, slot: &Slot) -> bool {
         // Relaxed: written before the phase, or by a process that has forked before it came here.
         let parent = slot.parent.load(Ordering::Relaxed);
-        let is_live = |pid| {
+        let is_member = |pid| {
             let used = self.header().slots_used.get();
-            (1..used).any(|index| self.slot(index).pid.load(Ordering::Relaxed) == pid)
+            let mut slots = (1..used).map(|index| self.slot(index));
+            // Relaxed: a process that comes to its slot meanwhile is looked for below.
+            slots.any(|slot| slot.pid.load(Ordering::Relaxed) == pid && is_held(slot.life.word()))
         };
         let is_over = parent & HAS_FORKED != 0 || Peers::is_dead(self, Name::of_word(parent));
-        is_over && process::holders(self.file()).into_iter().all(is_live)
+        // Acquire pairs with the compare-exchange in `started`, or with the phase: it has not come to this slot meanwhile, either.
+        is_over
+            && process::holders(self.file()).into_iter().all(is_member)
+            && slot.pid.load(Ordering::Acquire) == 0
     }
 
     /// Lets a millisecond pass, or less if `slot` is cleared away meanwhile.

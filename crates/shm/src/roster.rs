@@ -130,8 +130,8 @@ impl Arena {
         slot.begin_life()?;
         slot.start_time.set(process::start_time(pid).unwrap_or(0));
         slot.file.set(self.memory().descriptor().cast_unsigned());
-        // Relaxed: as above.
-        slot.pid.store(pid, Ordering::Relaxed);
+        // Release pairs with the Acquire in `is_abandoned`, and in `look`: what is above is there.
+        slot.pid.store(pid, Ordering::Release);
         step::at("roster.begun");
         let (reserved, live) = (
             phase(name.generation(), State::Reserved),

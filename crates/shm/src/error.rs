@@ -30,6 +30,10 @@ pub enum Error {
     OwnerDied(Name),
     /// The queue is shut down: nothing can be put, and nothing is left to get.
     ShutDown,
+    /// All that was sent is received, and no process has the writer any more.
+    EndOfFile,
+    /// No process has the reader any more.
+    BrokenPipe,
     /// The wait ended before what it was for came: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
@@ -47,6 +51,8 @@ impl fmt::Display for Error {
             Error::NotReserved => f.write_str("no place in the family is kept for this process any more"),
             Error::OwnerDied(_) => f.write_str("a process died while it held the lock"),
             Error::ShutDown => f.write_str("the queue is shut down"),
+            Error::EndOfFile => f.write_str("no process has the other end to write any more"),
+            Error::BrokenPipe => f.write_str("no process has the other end to read any more"),
             Error::Ended(_) => f.write_str("the wait ended"),
         }
     }

@@ -150,3 +150,7 @@ unsafe impl Shared for Word32 {}
 unsafe impl Shared for crate::lock::LockCell {}
 // SAFETY: atomics only, some of them in a log.
 unsafe impl Shared for crate::queue::QueueCell {}
+// SAFETY: as above.
+unsafe impl Shared for crate::channel::ChannelCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for crate::channel_end::EndCell {}

@@ -13,6 +13,10 @@ mod arena;
 #[cfg(not(loom))]
 mod blocks;
 #[cfg(not(loom))]
+mod channel;
+#[cfg(not(loom))]
+mod channel_end;
+#[cfg(not(loom))]
 mod death;
 #[cfg(not(loom))]
 mod error;
@@ -57,6 +61,8 @@ pub mod step;
 pub use arena::Arena;
 #[cfg(not(loom))]
 pub use blocks::{Block, Owner};
+#[cfg(not(loom))]
+pub use channel::{ChannelReader, ChannelWriter, channel};
 #[cfg(not(loom))]
 pub use death::Death;
 #[cfg(not(loom))]

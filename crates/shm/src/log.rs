@@ -62,7 +62,7 @@ pub(crate) struct Log {
 
 const _: () = assert!(size_of::<Log>() == 120);
 
-/// A position, and how many messages were put, or taken, up to it.
+/// A position, and how many messages (or units: [`Counts`]) were put, or taken, up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) count: u32,
@@ -136,12 +136,22 @@ pub(crate) fn units(length: usize) -> u32 {
 /// so a longer wait is for a process that was stopped.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// What the counts of head and tail are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// Messages.
+    Messages,
+    /// Units, of all messages and their headers: large messages count in full.
+    Units,
+}
+
 /// A log, and where it is.
 #[derive(Clone, Copy)]
 pub(crate) struct LogView<'a> {
     pub(crate) arena: &'a Arc<Arena>,
     pub(crate) id: Id,
     pub(crate) log: &'a Log,
+    pub(crate) counts: Counts,
 }
 
 impl<'a> LogView<'a> {
@@ -174,7 +184,16 @@ impl<'a> LogView<'a> {
         Place::of_word(self.log.head.load(Ordering::SeqCst))
     }
 
-    /// How many messages are there.
+    /// By how much a message of `length` bytes counts.
+    #[inline]
+    pub(crate) fn weight(&self, length: usize) -> u32 {
+        match self.counts {
+            Counts::Messages => 1,
+            Counts::Units => units(length),
+        }
+    }
+
+    /// How many messages, or units, are there.
     #[inline]
     pub(crate) fn len(&self) -> u32 {
         // The head is read first: the tail never comes before it.

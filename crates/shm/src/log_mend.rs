@@ -20,7 +20,7 @@ impl LogView<'_> {
     /// `context` ended the wait for the reader lock.
     #[cold]
     pub(crate) fn mend(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
-        let LogView { arena, id, log } = *self;
+        let LogView { arena, id, log, .. } = *self;
         let _reader = self.hold(&log.reader, context)?;
         step::at("queue.mending");
         let owned = arena.owned(Owner::Object(id));
@@ -48,7 +48,8 @@ impl LogView<'_> {
         let mut linked = HashSet::from([spare]);
         linked.extend(segment_of(owned, head.at).map(|block| block.offset));
         let mut at = head.at;
-        for _ in 0..tail.count.wrapping_sub(head.count) {
+        // No position comes twice between the two.
+        while at != tail.at {
             let mut record = self.record(at);
             while let Record::Jump { next, .. } = record {
                 linked.insert(next as usize * UNIT);

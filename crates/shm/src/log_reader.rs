@@ -5,6 +5,7 @@ use interlock_wait::primitive::Ordering;
 use crate::arena::Held;
 use crate::blocks::Block;
 use crate::log::{BLOCK, HEADER, JUMP, LogView, Place, UNIT, units};
+use crate::message::Message;
 use crate::own_block::OwnBlock;
 use crate::step;
 
@@ -73,6 +74,40 @@ impl LogView<'_> {
         }
     }
 
+    /// Takes the next message by `read`. There is one, says the caller.
+    #[inline]
+    pub(crate) fn take<T, E>(
+        &self,
+        mut reader: Reader<'_>,
+        read: impl FnOnce(Message<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let record = reader.peek();
+        reader.advance(record);
+        match record {
+            Record::Block { block, length } => {
+                reader.publish();
+                let block = reader.receive(block);
+                self.finish_get(reader, 1);
+                read(Message::in_block(self.arena, block, length))
+            }
+            Record::Bytes { offset, length } => {
+                let read = read(Message::between(self.arena, offset, length))?;
+                reader.publish();
+                self.finish_get(reader, 1);
+                Ok(read)
+            }
+            Record::Jump { .. } => unreachable!("a jump is not a message"),
+        }
+    }
+
+    /// Releases the reader lock, and wakes as many putters as messages were taken.
+    #[inline]
+    pub(crate) fn finish_get(&self, reader: Reader<'_>, taken: u32) {
+        drop(reader);
+        step::at("queue.left");
+        self.log.putters.wake(taken);
+    }
+
     fn block_record(&self, at: usize) -> Record {
         let number = |at: usize| {
             let mut bytes = [0; 8];
@@ -101,7 +136,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many messages were taken so far, those that are not published included.
+    /// The count of the head: of what was read, if not published, too.
     #[inline]
     pub(crate) fn count(&self) -> u32 {
         self.head.count
@@ -136,8 +171,12 @@ impl<'a> Reader<'a> {
     /// Reads `record`, which [`peek`](Self::peek) has found.
     #[inline]
     pub(crate) fn advance(&mut self, record: Record) {
+        let weight = match record {
+            Record::Bytes { length, .. } | Record::Block { length, .. } => self.view.weight(length),
+            Record::Jump { .. } => 0,
+        };
         self.head = Place {
-            count: self.head.count.wrapping_add(1),
+            count: self.head.count.wrapping_add(weight),
             at: self.head.at + record.units(),
         };
     }

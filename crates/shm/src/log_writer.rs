@@ -36,7 +36,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// For how many messages there is room, if `most` may be there.
+    /// For how many messages, or units, there is room, if `most` may be there.
     #[inline]
     pub(crate) fn room(&self, most: u32) -> u32 {
         let seen = &self.view.log.head_seen;
@@ -56,7 +56,10 @@ impl<'a> Writer<'a> {
     /// The arena is full. Nothing has changed.
     #[inline]
     pub(crate) fn push(&mut self, parts: &[&[u8]], length: usize) -> Result<(), Error> {
-        self.push_record(BYTES, length as u32, parts, length)
+        self.reserve(units(length))?;
+        self.write(header(BYTES, length as u32), parts, length);
+        self.count(length);
+        Ok(())
     }
 
     /// Adds a message of `length` bytes, which are in `block`.
@@ -70,26 +73,28 @@ impl<'a> Writer<'a> {
         self.reserve(units(place.len()))?;
         block.give(self.view.id);
         step::at("queue.given");
-        self.push_record(BLOCK, 0, &[&place], place.len())
+        self.write(header(BLOCK, 0), &[&place], place.len());
+        self.count(length);
+        Ok(())
     }
 
     #[inline]
-    fn push_record(&mut self, kind: u32, value: u32, parts: &[&[u8]], length: usize) -> Result<(), Error> {
-        let units = units(length);
-        self.reserve(units)?;
+    fn count(&mut self, length: usize) {
+        self.tail.count = self.tail.count.wrapping_add(self.view.weight(length));
+    }
+
+    /// Writes a record, for which room is reserved.
+    #[inline]
+    fn write(&mut self, header: [u8; HEADER], parts: &[&[u8]], length: usize) {
         let memory = self.view.arena.memory();
         let mut at = self.tail.at as usize * UNIT;
-        memory.write(at, &header(kind, value));
+        memory.write(at, &header);
         at += HEADER;
         for part in parts {
             memory.write(at, part);
             at += part.len();
         }
-        self.tail = Place {
-            count: self.tail.count.wrapping_add(1),
-            at: self.tail.at + units,
-        };
-        Ok(())
+        self.tail.at += units(length);
     }
 
     /// Sees to it that the tail is in a segment which has room for `units` units, and one more for a jump.
@@ -117,7 +122,7 @@ impl<'a> Writer<'a> {
 
     /// A segment with room for a record of `least` bytes: the spare one if it is of about the right size.
     fn next_segment(&self, least: usize) -> Result<Bounds, Error> {
-        let LogView { arena, id, log } = self.view;
+        let LogView { arena, id, log, .. } = self.view;
         let size = self.next_size(least);
         // Acquire pairs with the Release of the reader that put it there: it does not look into it any more.
         let spare = match log.spare.load(Ordering::Relaxed) {
@@ -159,6 +164,19 @@ impl<'a> Writer<'a> {
         // sleep: see `Sleepers`. A swap, so that nothing that follows comes before it.
         log.tail.swap(self.tail.word(), Ordering::SeqCst);
         step::at("queue.published");
+    }
+}
+
+impl LogView<'_> {
+    /// Publishes `pushed` messages, and wakes as many getters.
+    #[inline]
+    pub(crate) fn finish_put(&self, mut writer: Writer<'_>, pushed: u32) {
+        if pushed > 0 {
+            writer.publish();
+            drop(writer);
+            step::at("queue.unlocked");
+            self.log.getters.wake(pushed);
+        }
     }
 }
 

@@ -179,6 +179,36 @@ impl Arena {
         });
     }
 
+    /// Whether object `id` exists and is of this kind.
+    pub(crate) fn is_there<C: Cell>(&self, id: Id) -> bool {
+        // Relaxed, these: an end is told to those who wait for it by another word.
+        self.exists(id.word()).load(Ordering::Relaxed) & id.bit() != 0
+            && self.kind_of(id).0.load(Ordering::Relaxed) == C::KIND.0
+    }
+
+    /// Whether the process `name` has a handle of object `id`, or a later process in its slot.
+    pub(crate) fn has_handle(&self, name: Name, id: Id) -> bool {
+        // Relaxed: as in `is_there`.
+        self.row(name.slot(), id.word()).load(Ordering::Relaxed) & id.bit() != 0
+    }
+
+    /// The processes that have a handle of object `id`, dead ones among them.
+    pub(crate) fn holders(&self, id: Id) -> Vec<Name> {
+        let _roster = self.lock_roster();
+        // Relaxed: the roster orders it.
+        let used = self.header().slots_used.load(Ordering::Relaxed);
+        (1..used)
+            .map(|index| {
+                (
+                    Name::new(index, self.slot(index).now().0),
+                    self.slot(index).now().1,
+                )
+            })
+            .filter(|&(name, state)| state != State::Free && self.has_handle(name, id))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     fn kind_of(&self, id: Id) -> &Word32 {
         self.fixed(Self::cell_at(id))
     }
@@ -231,7 +261,7 @@ impl Arena {
         // Relaxed, these: the roster orders them.
         let used = self.header().slots_used.load(Ordering::Relaxed);
         (1..used)
-            .filter(|&index| index != own)
+            .filter(|&index| index != own && self.slot(index).now().1 != State::Free)
             .any(|index| self.row(index, id.word()).load(Ordering::Relaxed) & id.bit() != 0)
     }
 

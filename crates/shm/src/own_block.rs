@@ -8,6 +8,7 @@ use crate::blocks::{Block, Owner};
 use crate::error::Error;
 use crate::name::Name;
 use crate::objects::Id;
+use crate::step;
 
 /// A block of this process. Free when dropped, by the process that has it: the child of a fork has a copy of this, but not the block.
 pub(crate) struct OwnBlock {
@@ -26,6 +27,19 @@ impl OwnBlock {
         let block = arena.allocate(bytes, Owner::Process(owner))?;
         let arena = Arc::clone(arena);
         Ok(OwnBlock { arena, block, owner })
+    }
+
+    /// A block of this process with `length` bytes, which are `parts`.
+    #[cold]
+    pub(crate) fn filled(arena: &Arc<Arena>, parts: &[&[u8]], length: usize) -> Result<Self, Error> {
+        let block = OwnBlock::allocate(arena, length)?;
+        let mut at = block.offset();
+        for part in parts {
+            arena.memory().write(at, part);
+            at += part.len();
+        }
+        step::at("queue.filled");
+        Ok(block)
     }
 
     /// This process takes `block` over from an object, for which the caller speaks.

@@ -7,7 +7,7 @@ use interlock_wait::{Deadline, ResourceKind, WaitContext};
 
 use crate::arena::Arena;
 use crate::error::Error;
-use crate::log::{LARGE, Log, LogView};
+use crate::log::{Counts, LARGE, Log, LogView};
 use crate::log_reader::{Reader, Record};
 use crate::log_writer::Writer;
 use crate::message::Message;
@@ -121,7 +121,7 @@ impl Queue {
     pub fn put_parts(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
         let length = parts.iter().map(|part| part.len()).sum();
         if length >= LARGE {
-            let block = self.fill(parts, length)?;
+            let block = OwnBlock::filled(self.0.arena(), parts, length)?;
             return self.putting(context, |writer| writer.push_block(block, length));
         }
         self.putting(context, |writer| writer.push(parts, length))
@@ -161,7 +161,7 @@ impl Queue {
                     pushed += 1;
                 }
                 put += pushed as usize;
-                self.finish_put(writer, pushed);
+                self.view().finish_put(writer, pushed);
                 outcome
             });
         }
@@ -202,7 +202,7 @@ impl Queue {
     ) -> Result<T, E> {
         let mut slept = false;
         let outcome = match self.reader(context, &mut slept) {
-            Ok(reader) => self.take(reader, read),
+            Ok(reader) => self.view().take(reader, read),
             Err(error) => Err(error.into()),
         };
         self.after_get(slept);
@@ -271,20 +271,6 @@ impl Queue {
         Ok(dropped)
     }
 
-    /// A block of this process with a message of `length` bytes, which are `parts`.
-    #[cold]
-    fn fill(&self, parts: &[&[u8]], length: usize) -> Result<OwnBlock, Error> {
-        let arena = self.0.arena();
-        let block = OwnBlock::allocate(arena, length)?;
-        let mut at = block.offset();
-        for part in parts {
-            arena.memory().write(at, part);
-            at += part.len();
-        }
-        step::at("queue.filled");
-        Ok(block)
-    }
-
     /// Puts one message by `push`.
     #[inline]
     fn putting(
@@ -296,7 +282,7 @@ impl Queue {
         let outcome = match self.writer(context, &mut slept) {
             Ok((mut writer, _)) => {
                 let outcome = push(&mut writer);
-                self.finish_put(writer, u32::from(outcome.is_ok()));
+                self.view().finish_put(writer, u32::from(outcome.is_ok()));
                 outcome
             }
             Err(error) => Err(error),
@@ -321,19 +307,8 @@ impl Queue {
             }
             let is_ready = || !self.is_full() || view.is_shut();
             (view.log.putters)
-                .wait(&is_ready, ResourceKind::QueuePut, slept, context)
+                .wait(&is_ready, None, slept, (ResourceKind::QueuePut, context))
                 .map_err(Error::Ended)?;
-        }
-    }
-
-    /// Publishes `pushed` messages, and wakes as many getters.
-    #[inline]
-    fn finish_put(&self, mut writer: Writer<'_>, pushed: u32) {
-        if pushed > 0 {
-            writer.publish();
-            drop(writer);
-            step::at("queue.unlocked");
-            self.view().log.getters.wake(pushed);
         }
     }
 
@@ -360,34 +335,8 @@ impl Queue {
             drop(reader);
             let is_ready = || !self.is_empty() || view.is_shut();
             (view.log.getters)
-                .wait(&is_ready, ResourceKind::QueueGet, slept, context)
+                .wait(&is_ready, None, slept, (ResourceKind::QueueGet, context))
                 .map_err(Error::Ended)?;
-        }
-    }
-
-    #[inline]
-    fn take<T, E>(
-        &self,
-        mut reader: Reader<'_>,
-        read: impl FnOnce(Message<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let arena = self.0.arena();
-        let record = reader.peek();
-        reader.advance(record);
-        match record {
-            Record::Block { block, length } => {
-                reader.publish();
-                let block = reader.receive(block);
-                self.finish_get(reader, 1);
-                read(Message::in_block(arena, block, length))
-            }
-            Record::Bytes { offset, length } => {
-                let read = read(Message::between(arena, offset, length))?;
-                reader.publish();
-                self.finish_get(reader, 1);
-                Ok(read)
-            }
-            Record::Jump { .. } => unreachable!("a jump is not a message"),
         }
     }
 
@@ -402,7 +351,7 @@ impl Queue {
             let record = reader.peek();
             let Record::Bytes { offset, length } = record else {
                 if taken == 0 {
-                    return self.take(reader, read).map(|()| 1);
+                    return self.view().take(reader, read).map(|()| 1);
                 }
                 break;
             };
@@ -416,17 +365,10 @@ impl Queue {
         }
         if taken > 0 {
             reader.publish();
-            self.finish_get(reader, u32::try_from(taken).unwrap_or(u32::MAX));
+            self.view()
+                .finish_get(reader, u32::try_from(taken).unwrap_or(u32::MAX));
         }
         Ok(taken)
-    }
-
-    /// Releases the reader lock, and wakes as many putters as messages were taken.
-    #[inline]
-    fn finish_get(&self, reader: Reader<'_>, taken: u32) {
-        drop(reader);
-        step::at("queue.left");
-        self.view().log.putters.wake(taken);
     }
 
     #[inline]
@@ -442,6 +384,7 @@ impl Queue {
             arena: self.0.arena(),
             id: self.0.id(),
             log: &self.0.cell::<QueueCell>().log,
+            counts: Counts::Messages,
         }
     }
 

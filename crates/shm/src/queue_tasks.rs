@@ -52,9 +52,9 @@ impl Queue {
         (self.view().log.joiners)
             .wait(
                 &|| self.unfinished() == 0,
-                ResourceKind::QueueJoin,
+                None,
                 &mut slept,
-                context,
+                (ResourceKind::QueueJoin, context),
             )
             .map_err(Error::Ended)
     }

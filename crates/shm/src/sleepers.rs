@@ -4,6 +4,8 @@ use interlock_wait::primitive::global::AtomicBool;
 use interlock_wait::primitive::{AtomicU32, Ordering};
 use interlock_wait::{Announced, ResourceKind, WaitContext, Wake, block_announced, wake_shared};
 
+use crate::arena::Arena;
+use crate::name::Name;
 use crate::resource::SharedResource;
 
 /// Whether threads may sleep (bit 0), and a count of the wake-ups (the other bits).
@@ -16,17 +18,18 @@ const SOME: u32 = 1;
 const ONE_WAKE_UP: u32 = 2;
 
 impl Sleepers {
-    /// Waits until `is_ready`, which looks by sequentially consistent loads. `slept` becomes true if the thread has announced
-    /// itself, and so owes a call of [`pass_on`](Self::pass_on).
+    /// Waits until `is_ready`, which looks by sequentially consistent loads, or until `owner` is dead. `slept` becomes true if the
+    /// thread has announced itself, and so owes a call of [`pass_on`](Self::pass_on). The caller looks again: with an owner, this
+    /// may return for nothing.
     ///
     /// # Errors
     /// `context` ended the wait.
     pub(crate) fn wait(
         &self,
         is_ready: &(dyn Fn() -> bool + Sync),
-        kind: ResourceKind,
+        owner: Option<(&Arena, Name)>,
         slept: &mut bool,
-        context: &mut WaitContext<'_>,
+        (kind, context): (ResourceKind, &mut WaitContext<'_>),
     ) -> Result<(), Wake> {
         let announced = AtomicBool::new(false);
         let announce = || {
@@ -36,10 +39,15 @@ impl Sleepers {
         };
         let wait = Announced {
             word: &self.0,
+            beside: None,
             is_ready,
             announce: &announce,
         };
-        let wake = block_announced(&wait, &SharedResource::new(kind), context);
+        let resource = SharedResource::new(kind);
+        let wake = match owner {
+            None => block_announced(&wait, &resource, context),
+            Some((arena, owner)) => arena.wait_beside(&wait, owner, &resource, context),
+        };
         // Relaxed: as above.
         *slept |= announced.load(Ordering::Relaxed);
         match wake {
@@ -70,6 +78,15 @@ impl Sleepers {
         let word = self.0.load(Ordering::SeqCst);
         if word & SOME != 0 {
             self.wake_announced(word, most);
+        }
+    }
+
+    /// Wakes all threads, after a change that is none of a word: they see it, or this sees them.
+    pub(crate) fn tell(&self) {
+        // SeqCst: a thread that announces itself later sees what the caller did before; one that did so before is seen here.
+        let word = self.0.fetch_add(ONE_WAKE_UP, Ordering::SeqCst);
+        if word & SOME != 0 {
+            wake_shared(&self.0, u32::MAX);
         }
     }
 

@@ -46,6 +46,8 @@ pub fn block_shared(
 pub struct Announced<'a> {
     /// What the thread sleeps on, and what another one changes and wakes after it has seen the announcement.
     pub word: &'a AtomicU32,
+    /// A word whose change ends the wait, too: the life word of a process.
+    pub beside: Option<SharedWord<'a>>,
     /// Whether the thread need not wait any more.
     pub is_ready: &'a (dyn Fn() -> bool + Sync),
     /// Says in `word` that a thread is about to sleep. Returns what the word is then. Ordered with `is_ready` as with what makes
@@ -61,9 +63,31 @@ pub fn block_announced(wait: &Announced<'_>, resource: &dyn Resource, context: &
     })
 }
 
+impl Announced<'_> {
+    /// One sleep in the kernel, on `word` while it is `expected`, and on the other one.
+    fn sleep_once(&self, expected: u32, soon: Deadline) -> Returned {
+        let word = SharedWord {
+            word: self.word,
+            expected,
+        };
+        let returned = match &self.beside {
+            // Relaxed: the switch stands for itself.
+            Some(_) if ONE_WORD_ONLY.load(Ordering::Relaxed) => {
+                sleep::sleep_on_shared(&[word], soon.or_sooner(SLICE_NANOS))
+            }
+            Some(beside) => sleep::sleep_on_shared(&[word, *beside], soon),
+            None => sleep::sleep_on_shared(&[word], soon),
+        };
+        returned.unwrap_or_else(|| {
+            sleep_on_one_word_only();
+            Returned::Woken
+        })
+    }
+}
+
 impl Sleeps for Announced<'_> {
     fn is_notified(&self) -> bool {
-        (self.is_ready)()
+        (self.is_ready)() || self.beside.as_ref().is_some_and(has_changed)
     }
 
     /// The child of a fork shares the word.
@@ -82,18 +106,13 @@ impl Sleeps for Announced<'_> {
             if self.is_notified() {
                 return Slept::Notified(None);
             }
-            let soon = until.or_sooner(LONGEST_NANOS);
-            let word = SharedWord {
-                word: self.word,
-                expected,
-            };
-            let returned = sleep::sleep_on_shared(&[word], soon).unwrap_or(Returned::Woken);
+            let returned = self.sleep_once(expected, until.or_sooner(LONGEST_NANOS));
             if self.is_notified() {
                 return Slept::Notified(None);
             }
             match returned {
                 Returned::Woken => {}
-                Returned::TimedOut if soon < until => {}
+                Returned::TimedOut if !until.has_passed() => {}
                 Returned::TimedOut => return Slept::TimedOut,
                 Returned::Interrupted => return Slept::Interrupted,
             }

@@ -154,3 +154,5 @@ unsafe impl Shared for crate::queue::QueueCell {}
 unsafe impl Shared for crate::channel::ChannelCell {}
 // SAFETY: atomics only.
 unsafe impl Shared for crate::channel_end::EndCell {}
+// SAFETY: as for a queue.
+unsafe impl Shared for crate::lifo_queue::LifoCell {}

@@ -27,6 +27,8 @@ mod handles;
 #[cfg(not(loom))]
 mod layout;
 #[cfg(not(loom))]
+mod lifo_queue;
+#[cfg(not(loom))]
 mod lock;
 #[cfg(not(loom))]
 mod log;
@@ -34,6 +36,8 @@ mod log;
 mod log_mend;
 #[cfg(not(loom))]
 mod log_reader;
+#[cfg(not(loom))]
+mod log_tasks;
 #[cfg(not(loom))]
 mod log_writer;
 #[cfg(not(loom))]
@@ -45,8 +49,6 @@ mod objects;
 mod own_block;
 #[cfg(not(loom))]
 mod queue;
-#[cfg(not(loom))]
-mod queue_tasks;
 mod raw_lock;
 #[cfg(not(loom))]
 mod resource;
@@ -54,6 +56,8 @@ mod resource;
 mod roster;
 #[cfg(not(loom))]
 mod sleepers;
+#[cfg(not(loom))]
+mod stack;
 #[cfg(not(loom))]
 pub mod step;
 
@@ -69,6 +73,8 @@ pub use death::Death;
 pub use error::Error;
 #[cfg(not(loom))]
 pub use interlock_os::process::Ended;
+#[cfg(not(loom))]
+pub use lifo_queue::LifoQueue;
 #[cfg(not(loom))]
 pub use lock::{Lock, OnOwnerDeath};
 #[cfg(not(loom))]

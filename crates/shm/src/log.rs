@@ -143,6 +143,8 @@ pub(crate) enum Counts {
     Messages,
     /// Units, of all messages and their headers: large messages count in full.
     Units,
+    /// The log is a stack: the tail has the number of messages that are there, and the head that of all that were put.
+    Stack,
 }
 
 /// A log, and where it is.
@@ -188,7 +190,7 @@ impl<'a> LogView<'a> {
     #[inline]
     pub(crate) fn weight(&self, length: usize) -> u32 {
         match self.counts {
-            Counts::Messages => 1,
+            Counts::Messages | Counts::Stack => 1,
             Counts::Units => units(length),
         }
     }
@@ -196,6 +198,9 @@ impl<'a> LogView<'a> {
     /// How many messages, or units, are there.
     #[inline]
     pub(crate) fn len(&self) -> u32 {
+        if self.counts == Counts::Stack {
+            return self.tail().count;
+        }
         // The head is read first: the tail never comes before it.
         let head = self.head().count;
         self.tail().count.wrapping_sub(head)

@@ -37,7 +37,7 @@ pub(crate) struct QueueCell {
     kind: AtomicU32,
     /// How many messages may be there.
     most: AtomicU32,
-    pub(crate) log: Log,
+    log: Log,
 }
 
 impl Cell for QueueCell {
@@ -267,8 +267,28 @@ impl Queue {
         let dropped = reader.count().wrapping_sub(before);
         drop(reader);
         view.log.putters.wake(dropped);
-        self.tasks_done(dropped);
+        view.tasks_done(dropped);
         Ok(dropped)
+    }
+
+    /// How many tasks were put and are not done. Each message is a task.
+    pub fn unfinished(&self) -> u32 {
+        self.view().unfinished()
+    }
+
+    /// One task is done. Returns `false` if no task was left.
+    pub fn task_done(&self) -> bool {
+        self.view().tasks_done(1) == 1
+    }
+
+    /// Waits until all tasks are done.
+    ///
+    /// Blocks until then, or until `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait.
+    pub fn join(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        self.view().join(context)
     }
 
     /// Puts one message by `push`.
@@ -379,7 +399,7 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn view(&self) -> LogView<'_> {
+    fn view(&self) -> LogView<'_> {
         LogView {
             arena: self.0.arena(),
             id: self.0.id(),

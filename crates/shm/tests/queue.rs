@@ -302,7 +302,7 @@ fn an_immediate_shutdown_drops_what_is_there_c177() {
     (0..500).for_each(|i| {
         queue
             .try_put(&numbered(i, if i % 100 == 0 { 40_000 } else { 50 }))
-            .unwrap()
+            .unwrap();
     });
     assert_eq!(number(&queue.try_get().unwrap()), 0);
     let joiner = Child::run(|| queue.join(&mut within_a_minute()).is_ok());

@@ -1,5 +1,6 @@
 //! Processes for tests: children that run a closure, and are killed.
 #![allow(dead_code, reason = "each test uses some")]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
 
 use std::sync::atomic::AtomicU64;

@@ -134,12 +134,13 @@ impl<'a> Stack<'a> {
     /// Where a record of `units` units can begin: behind the last one, or in a new segment.
     fn place(&mut self, units: u32) -> Result<u32, Error> {
         let LogView { arena, id, log, .. } = self.view;
+        // (The end of the arena is one more than the last position.)
         let at = match self.tail.at {
-            0 => self.bounds.first + 1,
-            at => at + self.view.stack_record(at).units(),
+            0 => u64::from(self.bounds.first) + 1,
+            at => u64::from(at) + u64::from(self.view.stack_record(at).units()),
         };
-        if self.bounds.first != 0 && u64::from(at) + u64::from(units) <= u64::from(self.bounds.last) + 1 {
-            return Ok(at);
+        if self.bounds.first != 0 && at + u64::from(units) <= u64::from(self.bounds.last) + 1 {
+            return Ok(at as u32);
         }
         // Relaxed: the lock orders it.
         let spare = log.spare.swap(0, Ordering::Relaxed);

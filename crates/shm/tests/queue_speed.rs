@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::{Child, endless};
-use interlock_shm::{Arena, Error, Message, Queue, step};
+use interlock_shm::{Arena, Error, Message, Queue, channel, step};
 
 /// The nanoseconds that one of `rounds` takes by the clock, and what the processor spends on it, in this process and its children.
 fn nanos(rounds: u32, body: impl FnOnce()) -> (f64, f64) {
@@ -104,6 +104,30 @@ fn ping_pong(arena: &Arc<Arena>) {
     show("ping-pong, a round", nanos(count, || beside(pong, ping)));
 }
 
+fn channels(arena: &Arc<Arena>) {
+    let (there, to_there) = channel(arena).unwrap();
+    let (back, to_back) = channel(arena).unwrap();
+    let bytes = [7; 8];
+    let count = 1_000_000;
+    let sink = || (0..count).for_each(|_| drop(there.receive(&mut endless()).unwrap()));
+    let source = || (0..count).for_each(|_| to_there.send(&[&bytes], &mut endless()).unwrap());
+    show("8 bytes through a channel", nanos(count, || beside(sink, source)));
+    let count = 100_000;
+    let pong = || {
+        for _ in 0..count {
+            let bytes = there.receive(&mut endless()).unwrap();
+            to_back.send(&[&bytes], &mut endless()).unwrap();
+        }
+    };
+    let ping = || {
+        for _ in 0..count {
+            to_there.send(&[&bytes], &mut endless()).unwrap();
+            assert_eq!(back.receive(&mut endless()).unwrap(), bytes);
+        }
+    };
+    show("ping-pong through channels", nanos(count, || beside(pong, ping)));
+}
+
 fn many_at_once(arena: &Arc<Arena>) {
     let queue = Queue::new(arena, None).unwrap();
     let messages = [&[7; 8][..]; 100];
@@ -138,5 +162,6 @@ fn speed() {
     }
     one_to_one(&arena, 1 << 20, Some(8), 3_000);
     ping_pong(&arena);
+    channels(&arena);
     many_at_once(&arena);
 }

@@ -8,8 +8,9 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use common::{Child, alone, arena, asleep, shared_words, within_a_minute};
+use common::{Child, alone, arena, asleep, eventually, shared_words, within_a_minute};
 use interlock_shm::{Arena, Error, Message, Queue, Shutdown, step};
+use interlock_wait::Wake;
 
 const PUT: &[&str] = &[
     "queue.filled",
@@ -304,4 +305,36 @@ fn a_sleeper_behind_one_that_dies_looks_again_c175() {
     first.kill();
     assert!(second.succeeded());
     assert_eq!(first.status(), libc::SIGKILL);
+}
+
+/// A process that holds a lock and goes on does not keep others for longer than they are ready to wait; and when it dies, the message
+/// that it was copying is there.
+#[test]
+fn a_death_while_a_message_is_copied_loses_nothing_c173() {
+    let _alone = alone();
+    let arena = arena();
+    let queue = Queue::new(&arena, None).unwrap();
+    queue.try_put(&message(1)).unwrap();
+    let is_reading = &shared_words(1)[0];
+    let child = Child::run(|| {
+        let read = |_: Message<'_>| -> Result<(), Error> {
+            is_reading.store(1, Ordering::Relaxed);
+            loop {
+                std::thread::yield_now();
+            }
+        };
+        queue.get_with(&mut within_a_minute(), read).is_ok()
+    });
+    eventually("it reads", || is_reading.load(Ordering::Relaxed) == 1);
+    child.signal(libc::SIGSTOP);
+    assert!(
+        queue
+            .try_get()
+            .is_err_and(|error| error.wake() == Some(Wake::TimedOut))
+    );
+    queue.try_put(&message(2)).unwrap();
+    child.kill();
+    assert_eq!(number(&queue.get(&mut within_a_minute()).unwrap()), 1);
+    assert_eq!(rest(&queue), [2]);
+    drop(child);
 }

@@ -50,6 +50,8 @@ struct Notes {
     /// 1 when the writers are to end.
     stop: &'static AtomicU64,
     received: &'static AtomicU64,
+    /// How many processes were started: a child that is killed before it has come to its slot leaves that for ever.
+    born: &'static AtomicU64,
     /// Messages that were torn, doubled, or out of order.
     wrong: &'static [AtomicU64],
     /// For each writer, how many of its messages were put for sure.
@@ -60,13 +62,14 @@ struct Notes {
 
 impl Notes {
     fn new() -> Self {
-        let words = shared_words(5 + (KILLS + WRITERS) * (1 + NUMBERS / 64));
-        let (few, words) = words.split_at(5);
+        let words = shared_words(6 + (KILLS + WRITERS) * (1 + NUMBERS / 64));
+        let (few, words) = words.split_at(6);
         let (put, got) = words.split_at(KILLS + WRITERS);
-        let (stop, received, wrong) = (&few[0], &few[1], &few[2..]);
+        let (stop, received, born, wrong) = (&few[0], &few[1], &few[2], &few[3..]);
         Notes {
             stop,
             received,
+            born,
             wrong,
             put,
             got,
@@ -104,6 +107,19 @@ impl Notes {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Starts a process that runs `body`.
+    fn start(&self, body: impl FnOnce() -> bool) -> Child {
+        let before = self.born.load(Ordering::Relaxed);
+        let child = Child::run(|| {
+            self.born.fetch_add(1, Ordering::Relaxed);
+            body()
+        });
+        eventually("the child is there", || {
+            self.born.load(Ordering::Relaxed) > before
+        });
+        child
+    }
+
     fn has(&self, writer: usize, number: usize) -> bool {
         let place = writer * NUMBERS + number;
         self.got[place / 64].load(Ordering::Relaxed) >> (place % 64) & 1 == 1
@@ -111,7 +127,7 @@ impl Notes {
 }
 
 fn writer(queue: &Queue, notes: &Notes, id: usize) -> Child {
-    Child::run(|| {
+    notes.start(|| {
         let mut number = 0;
         while notes.stop.load(Ordering::Relaxed) == 0 && number + AT_ONCE < NUMBERS {
             let count = if number % 3 == 0 { AT_ONCE } else { 1 };
@@ -135,7 +151,7 @@ fn writer(queue: &Queue, notes: &Notes, id: usize) -> Child {
 
 /// A reader that takes `most` messages at once.
 fn reader(queue: &Queue, notes: &Notes, most: usize) -> Child {
-    Child::run(|| {
+    notes.start(|| {
         let mut last = HashMap::new();
         loop {
             let mut got = Vec::new();

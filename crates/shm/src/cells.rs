@@ -150,3 +150,97 @@ pub(crate) struct Ledger {
     pub(crate) next: [AtomicU32; 2],
     pub(crate) words: [AtomicU32; 2],
 }
+
+/// Whether threads may sleep (bit 0), and a count of the wake-ups (the other bits).
+#[repr(transparent)]
+#[derive(Debug)]
+pub(crate) struct Sleepers(pub(crate) AtomicU32);
+
+/// `Queue`.
+#[repr(C)]
+pub(crate) struct QueueCell {
+    pub(crate) kind: AtomicU32,
+    /// How many messages may be there.
+    pub(crate) most: AtomicU32,
+    pub(crate) log: Log,
+}
+
+impl Cell for QueueCell {
+    const KIND: Kind = Kind::with_blocks(7);
+}
+
+/// `Channel`.
+#[repr(C)]
+pub(crate) struct ChannelCell {
+    pub(crate) kind: AtomicU32,
+    pub(crate) unused: AtomicU32,
+    pub(crate) log: Log,
+}
+
+impl Cell for ChannelCell {
+    const KIND: Kind = Kind::with_blocks(8);
+}
+
+/// An end: an object without content. The processes that have it have a handle.
+#[repr(C)]
+pub(crate) struct EndCell {
+    pub(crate) kind: AtomicU32,
+    /// The channel, as id + 1.
+    pub(crate) channel: AtomicU32,
+    /// The other end, as id + 1.
+    pub(crate) other: AtomicU32,
+    pub(crate) side: AtomicU32,
+}
+
+impl Cell for EndCell {
+    const KIND: Kind = Kind::without_blocks(9);
+}
+
+/// `Lifo`.
+#[repr(C)]
+pub(crate) struct LifoCell {
+    pub(crate) kind: AtomicU32,
+    /// How many messages may be there.
+    pub(crate) most: AtomicU32,
+    pub(crate) log: Log,
+}
+
+impl Cell for LifoCell {
+    const KIND: Kind = Kind::with_blocks(10);
+}
+
+/// The state of a log, 120 bytes that lie 8 bytes behind the beginning of a line of the cache: the line of the writers, that of the
+/// readers.
+#[repr(C)]
+pub(crate) struct Log {
+    /// Held by the process that changes the tail.
+    pub(crate) writer: RawLock,
+    /// 1 if blocks may be left that are linked nowhere, and `segment` may be wrong: a process died that held a lock.
+    pub(crate) dirty: AtomicU32,
+    /// A [`Place`].
+    pub(crate) tail: AtomicU64,
+    /// The [`Bounds`] of the segment in which the tail is.
+    pub(crate) segment: AtomicU64,
+    /// The unit at which the spare segment begins, 0 if there is none.
+    pub(crate) spare: AtomicU32,
+    /// The count of the head, as a writer has last seen it.
+    pub(crate) head_seen: AtomicU32,
+    /// Threads that wait for a message.
+    pub(crate) getters: Sleepers,
+    /// 1 if nothing can be put any more.
+    pub(crate) shut: AtomicU32,
+    pub(crate) writers_line: [AtomicU32; 4],
+    /// Held by the process that changes the head.
+    pub(crate) reader: RawLock,
+    /// The count of the tail, as a reader has last seen it.
+    pub(crate) tail_seen: AtomicU32,
+    /// A [`Place`].
+    pub(crate) head: AtomicU64,
+    /// Threads that wait for room.
+    pub(crate) putters: Sleepers,
+    /// How many tasks are done.
+    pub(crate) done: AtomicU32,
+    /// Threads that wait until all tasks are.
+    pub(crate) joiners: Sleepers,
+    pub(crate) readers_line: [AtomicU32; 9],
+}

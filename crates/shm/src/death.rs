@@ -5,7 +5,10 @@ use std::time::Duration;
 use interlock_os::life::LifeWord;
 use interlock_os::process::{self, Ended, Process};
 use interlock_wait::primitive::{AtomicU32, Ordering};
-use interlock_wait::{Deadline, ResourceKind, SharedWord, WaitContext, Wake, block_shared, wake_shared};
+use interlock_wait::{
+    Announced, Deadline, ResourceKind, SharedWord, WaitContext, Wake, block_announced, block_shared,
+    wake_shared,
+};
 
 use crate::arena::Arena;
 use crate::layout::{LABEL_WORDS, Slot};
@@ -94,6 +97,34 @@ impl Arena {
         };
         let is_soon = soon < context.deadline();
         match block_shared(&all, resource, &mut context.bounded(soon)) {
+            Wake::TimedOut if is_soon => Wake::Notified,
+            wake => wake,
+        }
+    }
+
+    /// As [`block_announced`], which also ends, with [`Wake::Notified`], when `owner` is dead and cleared away, and sometimes for
+    /// nothing.
+    pub(crate) fn wait_beside(
+        &self,
+        wait: &Announced<'_>,
+        owner: Name,
+        resource: &SharedResource,
+        context: &mut WaitContext<'_>,
+    ) -> Wake {
+        match self.watch(owner) {
+            Watched::Dead => return Wake::Notified,
+            Watched::Life(word) => {
+                let wait = Announced {
+                    beside: Some(word),
+                    ..*wait
+                };
+                return block_announced(&wait, resource, context);
+            }
+            Watched::Unsure => {}
+        }
+        let soon = Deadline::after(UNWATCHED);
+        let is_soon = soon < context.deadline();
+        match block_announced(wait, resource, &mut context.bounded(soon)) {
             Wake::TimedOut if is_soon => Wake::Notified,
             wake => wake,
         }
@@ -261,6 +292,16 @@ impl Arena {
                 self.confirm_death(name);
             }
         }
+    }
+
+    /// Clears the process `name` away if it is dead. Returns whether it was.
+    pub(crate) fn clear_if_dead(&self, name: Name) -> bool {
+        let (generation, state) = self.slot(name.slot()).now();
+        if state == State::Sweeping && generation == name.generation() {
+            self.sweep(name);
+            return true;
+        }
+        self.confirm_death(name)
     }
 
     fn record_end(&self, name: Name, slot: &Slot) {

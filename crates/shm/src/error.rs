@@ -36,6 +36,12 @@ pub enum Error {
     TooManyWaiters,
     /// The barrier is broken: by the death of this process while it waited, if it is one.
     Broken(Name),
+    /// The queue is shut down: nothing can be put, and nothing is left to get.
+    ShutDown,
+    /// All that was sent is received, and no process has the writer any more.
+    EndOfFile,
+    /// No process has the reader any more.
+    BrokenPipe,
     /// The wait ended before what it was for came: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
@@ -57,6 +63,9 @@ impl fmt::Display for Error {
             Error::TooManyWaiters => f.write_str("64 threads of the process wait for conditions already"),
             Error::Broken(Name::NONE) => f.write_str("the barrier is broken"),
             Error::Broken(_) => f.write_str("the barrier is broken: a process died while it waited"),
+            Error::ShutDown => f.write_str("the queue is shut down"),
+            Error::EndOfFile => f.write_str("no process has the other end to write any more"),
+            Error::BrokenPipe => f.write_str("no process has the other end to read any more"),
             Error::Ended(_) => f.write_str("the wait ended"),
         }
     }

@@ -13,7 +13,10 @@ use interlock_os::memory::Shared;
 use interlock_os::process;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
-use crate::cells::{BarrierCell, ConditionCell, EventCell, LockCell, RLockCell, SemaphoreCell};
+use crate::cells::{
+    BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LockCell, QueueCell, RLockCell,
+    SemaphoreCell,
+};
 use crate::field::{Field32, Field64};
 use crate::name::Name;
 use crate::raw_lock::RawLock;
@@ -175,3 +178,11 @@ unsafe impl Shared for ConditionCell {}
 unsafe impl Shared for EventCell {}
 // SAFETY: atomics only.
 unsafe impl Shared for BarrierCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for QueueCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for ChannelCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for EndCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for LifoCell {}

@@ -17,6 +17,10 @@ mod blocks;
 #[cfg(not(loom))]
 mod cells;
 #[cfg(not(loom))]
+mod channel;
+#[cfg(not(loom))]
+mod channel_end;
+#[cfg(not(loom))]
 mod claims;
 #[cfg(not(loom))]
 mod condition;
@@ -37,12 +41,30 @@ mod id;
 #[cfg(not(loom))]
 mod layout;
 #[cfg(not(loom))]
+mod lifo_queue;
+#[cfg(not(loom))]
 mod line;
 #[cfg(not(loom))]
 mod lock;
+#[cfg(not(loom))]
+mod log;
+#[cfg(not(loom))]
+mod log_mend;
+#[cfg(not(loom))]
+mod log_reader;
+#[cfg(not(loom))]
+mod log_tasks;
+#[cfg(not(loom))]
+mod log_writer;
+#[cfg(not(loom))]
+mod message;
 mod name;
 #[cfg(not(loom))]
 mod objects;
+#[cfg(not(loom))]
+mod own_block;
+#[cfg(not(loom))]
+mod queue;
 mod raw_lock;
 #[cfg(not(loom))]
 mod resource;
@@ -57,6 +79,10 @@ mod settle;
 #[cfg(not(loom))]
 mod sharers;
 #[cfg(not(loom))]
+mod sleepers;
+#[cfg(not(loom))]
+mod stack;
+#[cfg(not(loom))]
 pub mod step;
 
 #[cfg(not(loom))]
@@ -66,21 +92,30 @@ pub use barrier::{Barrier, Party};
 #[cfg(not(loom))]
 pub use blocks::{Block, Owner};
 #[cfg(not(loom))]
+pub use channel::{ChannelReader, ChannelWriter, channel};
+#[cfg(not(loom))]
 pub use condition::{Condition, Relock, Waited};
 #[cfg(not(loom))]
 pub use death::Death;
 #[cfg(not(loom))]
 pub use error::Error;
+#[cfg(not(loom))]
 pub use event::Event;
 #[cfg(not(loom))]
 pub use id::Id;
 #[cfg(not(loom))]
 pub use interlock_os::process::Ended;
 #[cfg(not(loom))]
+pub use lifo_queue::LifoQueue;
+#[cfg(not(loom))]
 pub use lock::{Lock, OnOwnerDeath};
+#[cfg(not(loom))]
+pub use message::{Message, Taken};
 pub use name::Name;
 #[cfg(not(loom))]
 pub use objects::Object;
+#[cfg(not(loom))]
+pub use queue::{Queue, Shutdown};
 pub use raw_lock::{Acquired, Peers, RawLock};
 #[cfg(not(loom))]
 pub use rlock::RLock;

@@ -148,6 +148,35 @@ impl Arena {
         is_one.then(|| self.fixed(Self::cell_at(id)))
     }
 
+    /// Whether object `id` exists and is of this kind.
+    pub(crate) fn is_there<C: Cell>(&self, id: Id) -> bool {
+        // These are relaxed: those who wait for an end are told of it by another word.
+        self.exists(id.word()).get() & id.bit() != 0 && self.kind_of(id).get() == C::KIND.word()
+    }
+
+    /// Whether the process `name` has a handle of object `id`, or a later process in its slot.
+    pub(crate) fn has_handle(&self, name: Name, id: Id) -> bool {
+        // Relaxed: as in `is_there`.
+        self.row(name.slot(), id.word()).get() & id.bit() != 0
+    }
+
+    /// The processes that have a handle of object `id`, dead ones among them.
+    pub(crate) fn holders(&self, id: Id) -> Vec<Name> {
+        let _roster = self.lock_roster();
+        // Relaxed: the roster orders it.
+        let used = self.header().slots_used.get();
+        (1..used)
+            .map(|index| {
+                (
+                    Name::new(index, self.slot(index).now().0),
+                    self.slot(index).now().1,
+                )
+            })
+            .filter(|&(name, state)| state != State::Free && self.has_handle(name, id))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     fn kind_of(&self, id: Id) -> &Field32 {
         self.fixed(Self::cell_at(id))
     }

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use common::{Anything, Counts, Runs, eventually};
 use interlock_wait::{
-    Deadline, SharedWord, WaitContext, Wake, block_shared, sleep_on_one_word_only, wake_shared,
+    Announced, Deadline, SharedWord, WaitContext, Wake, block_announced, block_shared,
+    sleep_on_one_word_only, wake_shared,
 };
 
 /// What the kernel writes into the word of a robust mutex whose owner died, and what asks it to wake a waiter then.
@@ -143,6 +144,7 @@ fn words_are_slept_on_with_and_without_waitv() {
         the_death_of_a_process_ends_the_sleep();
         every_sleeper_finds_out_about_a_death();
         a_deadline_and_a_host_end_the_wait();
+        a_thread_that_announced_itself_is_woken_or_looks_again();
         sleep_on_one_word_only();
     }
 }
@@ -232,4 +234,49 @@ fn a_deadline_and_a_host_end_the_wait() {
     page.word.store(1, Ordering::Release);
     let mut passed = WaitContext::until(Deadline::PASSED);
     assert_eq!(block_shared(&words, &Anything, &mut passed), Wake::Notified);
+}
+
+/// The word is the announcement (1) and a count of wake-ups; the second word is what the thread waits for, or what is beside it.
+fn a_thread_that_announced_itself_is_woken_or_looks_again() {
+    let shared = Shared::new();
+    let page: &Page = &shared;
+    let (word, second) = (&page.word, &page.second);
+    let wait = |beside: Option<u32>, context: &mut WaitContext<'_>| {
+        let wait = Announced {
+            word,
+            beside: beside.map(|expected| on(second, expected)),
+            is_ready: &|| beside.is_none() && second.load(Ordering::SeqCst) == 1,
+            announce: &|| word.fetch_or(1, Ordering::SeqCst) | 1,
+        };
+        block_announced(&wait, &Anything, context)
+    };
+    let announced = || eventually(|| word.load(Ordering::SeqCst) & 1 == 1);
+    for (beside, is_woken) in [(None, true), (None, false), (Some(0), true), (Some(0), false)] {
+        second.store(0, Ordering::SeqCst);
+        word.store(0, Ordering::SeqCst);
+        assert_eq!(
+            wait(beside, &mut WaitContext::until(Deadline::PASSED)),
+            Wake::TimedOut
+        );
+        assert_eq!(
+            word.load(Ordering::SeqCst),
+            0,
+            "it does not sleep, so it asks for nothing"
+        );
+        let child = Child::run(|| wait(beside, &mut WaitContext::endless()) == Wake::Notified);
+        announced();
+        second.store(1, Ordering::SeqCst);
+        if is_woken {
+            word.store(2, Ordering::SeqCst);
+            wake_shared(word, 1);
+            wake_shared(second, 1);
+        }
+        assert!(child.succeeded());
+    }
+    second.store(0, Ordering::SeqCst);
+    let soon = Deadline::after(Duration::from_millis(20));
+    assert_eq!(wait(Some(0), &mut WaitContext::until(soon)), Wake::TimedOut);
+    let mut host = Runs(|| true);
+    let mut stopped = WaitContext::hosted(Deadline::NEVER, &mut host);
+    assert_eq!(wait(None, &mut stopped), Wake::Interrupted);
 }

@@ -1,0 +1,101 @@
+//! A word for threads of all processes that sleep until something changes. (FORMAT.md, "Queue": "Waiting".)
+
+use interlock_wait::primitive::Ordering;
+use interlock_wait::primitive::global::AtomicBool;
+use interlock_wait::{Announced, ResourceKind, WaitContext, Wake, block_announced, wake_shared};
+
+use crate::arena::Arena;
+use crate::cells::Sleepers;
+use crate::name::Name;
+use crate::resource::SharedResource;
+
+/// A thread may sleep.
+const SOME: u32 = 1;
+const ONE_WAKE_UP: u32 = 2;
+
+impl Sleepers {
+    /// Waits until `is_ready`, which looks by sequentially consistent loads, or until `owner` is dead. `slept` becomes true if the
+    /// thread has announced itself, and so owes a call of [`pass_on`](Self::pass_on). The caller looks again: with an owner, this
+    /// may return for nothing.
+    ///
+    /// # Errors
+    /// `context` ended the wait.
+    pub(crate) fn wait(
+        &self,
+        is_ready: &(dyn Fn() -> bool + Sync),
+        owner: Option<(&Arena, Name)>,
+        slept: &mut bool,
+        (kind, context): (ResourceKind, &mut WaitContext<'_>),
+    ) -> Result<(), Wake> {
+        let announced = AtomicBool::new(false);
+        let announce = || {
+            // Relaxed: read by this thread.
+            announced.store(true, Ordering::Relaxed);
+            self.announce()
+        };
+        let wait = Announced {
+            word: &self.0,
+            beside: None,
+            is_ready,
+            announce: &announce,
+        };
+        let resource = SharedResource::new(kind);
+        let wake = match owner {
+            None => block_announced(&wait, &resource, context),
+            Some((arena, owner)) => arena.wait_beside(&wait, owner, &resource, context),
+        };
+        // Relaxed: as above.
+        *slept |= announced.load(Ordering::Relaxed);
+        match wake {
+            Wake::Notified => Ok(()),
+            wake => Err(wake),
+        }
+    }
+
+    fn announce(&self) -> u32 {
+        // SeqCst: before the look at what the thread waits for. Pairs with the load in `wake`, which comes after the change of that.
+        self.0.fetch_or(SOME, Ordering::SeqCst) | SOME
+    }
+
+    /// The caller has slept, and now has what it waited for, or does not want it any more: its wake-up cleared the flag for all who
+    /// sleep.
+    #[cold]
+    pub(crate) fn pass_on(&self, is_ready: impl Fn() -> bool) {
+        self.announce();
+        if is_ready() {
+            self.wake(1);
+        }
+    }
+
+    /// Wakes at most `most` threads. The caller has made the change that they wait for by a sequentially consistent access.
+    #[inline]
+    pub(crate) fn wake(&self, most: u32) {
+        // SeqCst: pairs with `announce`: this thread sees the flag, or the other one sees the change.
+        let word = self.0.load(Ordering::SeqCst);
+        if word & SOME != 0 {
+            self.wake_announced(word, most);
+        }
+    }
+
+    /// Wakes all threads, after a change that is none of a word: they see it, or this sees them.
+    pub(crate) fn tell(&self) {
+        // SeqCst: pairs with `announce`: a thread that announces itself later sees what the caller did before; one that did so
+        // before is seen here.
+        let word = self.0.fetch_add(ONE_WAKE_UP, Ordering::SeqCst);
+        if word & SOME != 0 {
+            wake_shared(&self.0, u32::MAX);
+        }
+    }
+
+    #[cold]
+    fn wake_announced(&self, mut word: u32, most: u32) {
+        while word & SOME != 0 {
+            let next = (word & !SOME).wrapping_add(ONE_WAKE_UP);
+            // Release pairs with the Acquire of the kernel's, or the sleeper's, look at the word. Relaxed: looked at again.
+            match (self.0).compare_exchange(word, next, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return wake_shared(&self.0, most),
+                Err(now) => word = now,
+            }
+        }
+    }
+}

@@ -145,6 +145,10 @@ fn writer(queue: &Queue, notes: &Notes, id: usize) -> Child {
             number += count;
             notes.put[id].store(number as u64, Ordering::Relaxed);
         }
+        // One that has used up its numbers waits to be killed.
+        while notes.stop.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
         true
     })
 }

@@ -71,8 +71,8 @@ impl Lock {
     #[inline]
     pub fn try_acquire(&self) -> Result<Acquired, Error> {
         let cell = self.cell();
-        if let Some(Acquired::Free) = cell.word.try_acquire(&**self.0.arena()) {
-            return self.unless_refused(cell, Acquired::Free);
+        if let Some(acquired) = cell.word.try_acquire(&**self.0.arena()) {
+            return self.unless_refused(cell, acquired);
         }
         self.acquire(&mut WaitContext::until(Deadline::PASSED))
     }

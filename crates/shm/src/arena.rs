@@ -188,6 +188,12 @@ impl Arena {
                 Err(_) => {}
             }
         }
+        self.held(lock)
+    }
+
+    /// Releases `lock`, which the caller has acquired, when the result is dropped.
+    #[inline]
+    pub(crate) fn held<'a>(&'a self, lock: &'a RawLock) -> Held<'a> {
         Held { arena: self, lock }
     }
 

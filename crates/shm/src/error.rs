@@ -28,6 +28,8 @@ pub enum Error {
     NotReserved,
     /// This process died while it held the lock, and nobody has said since that what it guards is in order.
     OwnerDied(Name),
+    /// The queue is shut down: nothing can be put, and nothing is left to get.
+    ShutDown,
     /// The wait ended before what it was for came: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Error {
             }
             Error::NotReserved => f.write_str("no place in the family is kept for this process any more"),
             Error::OwnerDied(_) => f.write_str("a process died while it held the lock"),
+            Error::ShutDown => f.write_str("the queue is shut down"),
             Error::Ended(_) => f.write_str("the wait ended"),
         }
     }

@@ -148,3 +148,5 @@ unsafe impl Shared for Word32 {}
 // Cells of objects.
 // SAFETY: atomics only.
 unsafe impl Shared for crate::lock::LockCell {}
+// SAFETY: atomics only, some of them in a log.
+unsafe impl Shared for crate::queue::QueueCell {}

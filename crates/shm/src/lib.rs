@@ -24,14 +24,32 @@ mod handles;
 mod layout;
 #[cfg(not(loom))]
 mod lock;
+#[cfg(not(loom))]
+mod log;
+#[cfg(not(loom))]
+mod log_mend;
+#[cfg(not(loom))]
+mod log_reader;
+#[cfg(not(loom))]
+mod log_writer;
+#[cfg(not(loom))]
+mod message;
 mod name;
 #[cfg(not(loom))]
 mod objects;
+#[cfg(not(loom))]
+mod own_block;
+#[cfg(not(loom))]
+mod queue;
+#[cfg(not(loom))]
+mod queue_tasks;
 mod raw_lock;
 #[cfg(not(loom))]
 mod resource;
 #[cfg(not(loom))]
 mod roster;
+#[cfg(not(loom))]
+mod sleepers;
 #[cfg(not(loom))]
 pub mod step;
 
@@ -47,7 +65,11 @@ pub use error::Error;
 pub use interlock_os::process::Ended;
 #[cfg(not(loom))]
 pub use lock::{Lock, OnOwnerDeath};
+#[cfg(not(loom))]
+pub use message::{Message, Taken};
 pub use name::Name;
 #[cfg(not(loom))]
 pub use objects::{Id, Object};
+#[cfg(not(loom))]
+pub use queue::{Queue, Shutdown};
 pub use raw_lock::{Acquired, Peers, RawLock};

@@ -40,6 +40,67 @@ pub fn block_shared(
     })
 }
 
+/// A wait for what `is_ready` tells, whose thread announces itself only before it sleeps: as long as it waits awake, nobody has
+/// to ask the kernel to wake it.
+#[expect(missing_debug_implementations, reason = "it holds functions")]
+pub struct Announced<'a> {
+    /// What the thread sleeps on, and what another one changes and wakes after it has seen the announcement.
+    pub word: &'a AtomicU32,
+    /// Whether the thread need not wait any more.
+    pub is_ready: &'a (dyn Fn() -> bool + Sync),
+    /// Says in `word` that a thread is about to sleep. Returns what the word is then. Ordered with `is_ready` as with what makes
+    /// it true: whoever does that sees the announcement, or the thread sees what was done.
+    pub announce: &'a (dyn Fn() -> u32 + Sync),
+}
+
+/// Puts the calling thread to sleep until `wait.is_ready`, or `context` ends the wait. It looks once a second whether it was
+/// forgotten: by a process that was killed after it made that true, or after it was woken in place of this thread.
+pub fn block_announced(wait: &Announced<'_>, resource: &dyn Resource, context: &mut WaitContext<'_>) -> Wake {
+    block::traced(None, resource, context, |context| {
+        block::until_notified(wait, context)
+    })
+}
+
+impl Sleeps for Announced<'_> {
+    fn is_notified(&self) -> bool {
+        (self.is_ready)()
+    }
+
+    /// The child of a fork shares the word.
+    fn is_of_this_process(&self) -> bool {
+        true
+    }
+
+    /// It may be another process's thread.
+    fn notifier(&self) -> Option<ThreadIdent> {
+        None
+    }
+
+    fn sleep(&self, until: Deadline) -> Slept {
+        loop {
+            let expected = (self.announce)();
+            if self.is_notified() {
+                return Slept::Notified(None);
+            }
+            let soon = until.or_sooner(LONGEST_NANOS);
+            let word = SharedWord {
+                word: self.word,
+                expected,
+            };
+            let returned = sleep::sleep_on_shared(&[word], soon).unwrap_or(Returned::Woken);
+            if self.is_notified() {
+                return Slept::Notified(None);
+            }
+            match returned {
+                Returned::Woken => {}
+                Returned::TimedOut if soon < until => {}
+                Returned::TimedOut => return Slept::TimedOut,
+                Returned::Interrupted => return Slept::Interrupted,
+            }
+        }
+    }
+}
+
 /// Wakes at most `most` threads, of whatever process, that sleep on `word`, which the caller has changed. Never blocks.
 pub fn wake_shared(word: &AtomicU32, most: u32) {
     sleep::wake_shared(word, most);

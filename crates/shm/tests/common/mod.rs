@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test uses some")]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use interlock_shm::Arena;
@@ -83,4 +84,31 @@ pub(crate) fn endless() -> WaitContext<'static> {
 
 pub(crate) fn within_a_minute() -> WaitContext<'static> {
     WaitContext::until(Deadline::after(Duration::from_secs(60)))
+}
+
+/// Words of zeros that this process and its children share.
+pub(crate) fn shared_words(count: usize) -> &'static [AtomicU64] {
+    let (access, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+    );
+    // SAFETY: the kernel chooses the place of the new mapping, which is never unmapped.
+    let base = unsafe { libc::mmap(std::ptr::null_mut(), count * 8, access, flags, -1, 0) };
+    assert_ne!(base, libc::MAP_FAILED);
+    // SAFETY: the mapping has so many words of zeros, and lives as long as the process.
+    unsafe { std::slice::from_raw_parts(base.cast(), count) }
+}
+
+/// Keeps the other tests of the file out: a child has a copy of the locks that other threads hold.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until the process sleeps.
+pub(crate) fn asleep(child: &Child) {
+    eventually("the child sleeps", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.pid())).unwrap();
+        stat.rsplit(')').next().unwrap().trim_start().starts_with('S')
+    });
 }

@@ -1,0 +1,204 @@
+//! The reader's end of a log. (FORMAT.md, "Queue".)
+
+use interlock_wait::primitive::Ordering;
+
+use crate::arena::Held;
+use crate::blocks::Block;
+use crate::log::{BLOCK, HEADER, JUMP, LogView, Place, UNIT, units};
+use crate::own_block::OwnBlock;
+use crate::step;
+
+/// The largest segment that is kept as the spare one. Larger ones go back to the arena, for which they are worth a lock.
+const LARGEST_SPARE: usize = 64 << 10;
+
+/// Holds the reader lock of a log. What it has read is taken when that is published.
+pub(crate) struct Reader<'a> {
+    view: LogView<'a>,
+    head: Place,
+    /// The segments in which the head was since it was published.
+    left: Vec<Block>,
+    _held: Held<'a>,
+    /// Blocks that nobody needs any more. They are freed after the lock.
+    retired: Vec<OwnBlock>,
+}
+
+/// A record of a message, or of the way to the next one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Record {
+    /// A message between others.
+    Bytes { offset: usize, length: usize },
+    /// A message in a block.
+    Block { block: Block, length: usize },
+    /// None: the next one is at `next`, and the segment that ends here began at `first`.
+    Jump { first: u32, next: u32 },
+}
+
+impl Record {
+    /// How many units it takes.
+    #[inline]
+    pub(crate) fn units(self) -> u32 {
+        match self {
+            Record::Bytes { length, .. } => units(length),
+            Record::Block { .. } => units(16),
+            Record::Jump { .. } => 1,
+        }
+    }
+}
+
+impl LogView<'_> {
+    /// The record at `at`, where one is.
+    #[inline]
+    pub(crate) fn record(&self, at: u32) -> Record {
+        let memory = self.arena.memory();
+        let offset = at as usize * UNIT;
+        let mut header = [0; HEADER];
+        memory.read(offset, &mut header);
+        let header = u64::from_le_bytes(header);
+        let (kind, value) = ((header >> 32) as u32, header as u32);
+        let offset = offset + HEADER;
+        match kind {
+            JUMP => {
+                let mut first = [0; 4];
+                memory.read(offset, &mut first);
+                Record::Jump {
+                    first: u32::from_le_bytes(first),
+                    next: value,
+                }
+            }
+            BLOCK => self.block_record(offset),
+            _ => Record::Bytes {
+                offset,
+                length: value as usize,
+            },
+        }
+    }
+
+    fn block_record(&self, at: usize) -> Record {
+        let number = |at: usize| {
+            let mut bytes = [0; 8];
+            self.arena.memory().read(at, &mut bytes);
+            u64::from_le_bytes(bytes) as usize
+        };
+        let (offset, length) = (number(at), number(at + 8));
+        // A record leads to a block of the object at all times.
+        let block = (self.arena.block_at(offset)).unwrap_or_else(|| unreachable!("a message leads to no block"));
+        Record::Block { block, length }
+    }
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    pub(crate) fn new(view: LogView<'a>, held: Held<'a>) -> Self {
+        // Relaxed: it changes under the lock that the caller holds.
+        let head = Place::of_word(view.log.head.load(Ordering::Relaxed));
+        Reader {
+            view,
+            head,
+            left: Vec::new(),
+            _held: held,
+            retired: Vec::new(),
+        }
+    }
+
+    /// How many messages were taken so far, those that are not published included.
+    #[inline]
+    pub(crate) fn count(&self) -> u32 {
+        self.head.count
+    }
+
+    /// Whether nothing is left.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        let seen = &self.view.log.tail_seen;
+        // Relaxed, these: readers have it for themselves, with what was there when one of them saw the tail.
+        if seen.load(Ordering::Relaxed) != self.head.count {
+            return false;
+        }
+        let tail = self.view.tail().count;
+        seen.store(tail, Ordering::Relaxed);
+        tail == self.head.count
+    }
+
+    /// The next message. There is one, says the caller. It is read by [`advance`](Self::advance).
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Record {
+        loop {
+            let record = self.view.record(self.head.at);
+            let Record::Jump { first, next } = record else {
+                return record;
+            };
+            self.leave(first);
+            self.head.at = next;
+        }
+    }
+
+    /// Reads `record`, which [`peek`](Self::peek) has found.
+    #[inline]
+    pub(crate) fn advance(&mut self, record: Record) {
+        self.head = Place {
+            count: self.head.count.wrapping_add(1),
+            at: self.head.at + record.units(),
+        };
+    }
+
+    #[cold]
+    fn leave(&mut self, first: u32) {
+        self.left
+            .extend(self.view.arena.block_at(first as usize * UNIT));
+    }
+
+    /// From now on all messages that were read are taken.
+    #[inline]
+    pub(crate) fn publish(&mut self) {
+        // SeqCst: it pairs with the loads of putters that are about to sleep: see `Sleepers`. A swap, so that nothing that follows
+        // comes before it: the blocks change hands after the head is stored.
+        self.view.log.head.swap(self.head.word(), Ordering::SeqCst);
+        step::at("queue.taken");
+        if !self.left.is_empty() {
+            self.retire_left();
+        }
+    }
+
+    #[cold]
+    fn retire_left(&mut self) {
+        let LogView { arena, log, .. } = self.view;
+        for block in std::mem::take(&mut self.left) {
+            let unit = (block.offset / UNIT) as u32;
+            // Release pairs with the Acquire of the writer that takes it: this reader has looked into it before. Relaxed: then
+            // there is a spare one.
+            let is_spare = block.length <= LARGEST_SPARE
+                && (log.spare)
+                    .compare_exchange(0, unit, Ordering::Release, Ordering::Relaxed)
+                    .is_ok();
+            match is_spare {
+                true => step::at("queue.spared"),
+                false => self.retired.push(OwnBlock::take(arena, block)),
+            }
+        }
+    }
+
+    /// Takes the block of a message that is taken.
+    pub(crate) fn receive(&mut self, block: Block) -> OwnBlock {
+        let block = OwnBlock::take(self.view.arena, block);
+        step::at("queue.received");
+        block
+    }
+
+    /// Takes all messages, which nobody reads.
+    pub(crate) fn drain(&mut self) {
+        let mut blocks = Vec::new();
+        while !self.is_empty() {
+            let record = self.peek();
+            self.advance(record);
+            if let Record::Block { block, .. } = record {
+                blocks.push(block);
+            }
+        }
+        self.publish();
+        for block in blocks {
+            let block = self.receive(block);
+            self.retired.push(block);
+        }
+    }
+}
+

@@ -1,0 +1,118 @@
+//! A message on its way out of shared memory.
+
+use std::fmt;
+use std::ptr::NonNull;
+
+use crate::arena::Arena;
+use crate::own_block::OwnBlock;
+
+/// A message that is being got. Its bytes are in shared memory still.
+pub struct Message<'a> {
+    arena: &'a Arena,
+    offset: usize,
+    length: usize,
+    block: Option<OwnBlock>,
+}
+
+impl<'a> Message<'a> {
+    /// A message between others.
+    pub(crate) fn between(arena: &'a Arena, offset: usize, length: usize) -> Self {
+        Message {
+            arena,
+            offset,
+            length,
+            block: None,
+        }
+    }
+
+    /// A message in a block, which this process has.
+    pub(crate) fn in_block(arena: &'a Arena, block: OwnBlock, length: usize) -> Self {
+        Message {
+            arena,
+            offset: block.offset(),
+            length,
+            block: Some(block),
+        }
+    }
+
+    /// The number of its bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Copies its first bytes, as many as `into` has room for. Returns `false`, having copied none, if it has fewer.
+    #[inline]
+    pub fn read(&self, into: &mut [u8]) -> bool {
+        into.len() <= self.length && self.arena.memory().read(self.offset, into)
+    }
+
+    /// A copy of its bytes.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.length];
+        self.read(&mut bytes);
+        bytes
+    }
+
+    /// Keeps the bytes of a large message where they are.
+    ///
+    /// # Errors
+    /// The message lies between others. It comes back, to be copied.
+    pub fn keep(mut self) -> Result<Taken, Self> {
+        let length = self.length;
+        match self.block.take() {
+            Some(block) => Ok(Taken { block, length }),
+            None => Err(self),
+        }
+    }
+}
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A large message that this process has got and that lies in shared memory, until this is dropped. The child of a fork has no part in
+/// it.
+pub struct Taken {
+    block: OwnBlock,
+    length: usize,
+}
+
+impl Taken {
+    /// The number of its bytes.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Where its bytes are, in this process, as long as `self` lives. Nobody writes to them.
+    pub fn address(&self) -> Option<NonNull<u8>> {
+        self.block.address(self.length)
+    }
+
+    /// As [`Message::read`].
+    pub fn read(&self, into: &mut [u8]) -> bool {
+        into.len() <= self.length && self.block.read(into)
+    }
+}
+
+impl fmt::Debug for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taken")
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+//! A block that this process has, until it gives it away.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::arena::Arena;
+use crate::blocks::{Block, Owner};
+use crate::error::Error;
+use crate::name::Name;
+use crate::objects::Id;
+
+/// A block of this process. Free when dropped, by the process that has it: the child of a fork has a copy of this, but not the block.
+pub(crate) struct OwnBlock {
+    arena: Arc<Arena>,
+    block: Block,
+    owner: Name,
+}
+
+impl OwnBlock {
+    /// A new block of at least `bytes` bytes.
+    pub(crate) fn allocate(arena: &Arc<Arena>, bytes: usize) -> Result<Self, Error> {
+        let owner = arena.me();
+        if owner.is_none() {
+            return Err(Error::NotReserved);
+        }
+        let block = arena.allocate(bytes, Owner::Process(owner))?;
+        let arena = Arc::clone(arena);
+        Ok(OwnBlock { arena, block, owner })
+    }
+
+    /// This process takes `block` over from an object, for which the caller speaks.
+    pub(crate) fn take(arena: &Arc<Arena>, block: Block) -> Self {
+        let owner = arena.me();
+        arena.give(block, Owner::Process(owner));
+        let arena = Arc::clone(arena);
+        OwnBlock { arena, block, owner }
+    }
+
+    /// The block is the object's from now on, which links it.
+    pub(crate) fn give(self, object: Id) -> Block {
+        let block = self.block;
+        self.arena.give(block, Owner::Object(object));
+        // The arena's count goes down; the block stays.
+        let mut this = self;
+        this.owner = Name::NONE;
+        block
+    }
+
+    pub(crate) fn offset(&self) -> usize {
+        self.block.offset
+    }
+
+    pub(crate) fn address(&self, length: usize) -> Option<NonNull<u8>> {
+        self.arena.memory().address(self.block.offset, length)
+    }
+
+    pub(crate) fn read(&self, into: &mut [u8]) -> bool {
+        self.arena.memory().read(self.block.offset, into)
+    }
+}
+
+impl Drop for OwnBlock {
+    fn drop(&mut self) {
+        if !self.owner.is_none() && self.arena.me() == self.owner {
+            self.arena.free(self.block);
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! `Queue`: messages of bytes between processes, in the order in which they were put. (FORMAT.md, "Queue".)
+
+use std::sync::Arc;
+
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{Deadline, ResourceKind, WaitContext};
+
+use crate::arena::Arena;
+use crate::error::Error;
+use crate::log::{LARGE, Log, LogView};
+use crate::log_reader::{Reader, Record};
+use crate::log_writer::Writer;
+use crate::message::Message;
+use crate::objects::{Cell, Id, Kind, Object};
+use crate::own_block::OwnBlock;
+use crate::step;
+
+/// A queue of messages, which any number of processes put and get.
+///
+/// A process can be killed at any instruction: the message that it was putting is there or not, whole; the one that it was getting
+/// is lost at worst; all others are there.
+#[derive(Clone, Debug)]
+pub struct Queue(Object);
+
+/// What becomes of the messages that are in a queue when it is shut down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shutdown {
+    /// They can be got.
+    #[default]
+    Drain,
+    /// They are dropped, and their tasks count as done.
+    Immediate,
+}
+
+#[repr(C)]
+pub(crate) struct QueueCell {
+    kind: AtomicU32,
+    /// How many messages may be there.
+    most: AtomicU32,
+    pub(crate) log: Log,
+}
+
+impl Cell for QueueCell {
+    const KIND: Kind = Kind::new(7, true);
+}
+
+impl Queue {
+    /// An empty queue in `arena`, for at most `maxsize` messages, or any number.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn new(arena: &Arc<Arena>, maxsize: Option<u32>) -> Result<Self, Error> {
+        let object = arena.make(|cell: &QueueCell| {
+            let most = maxsize.filter(|&most| most > 0).unwrap_or(u32::MAX);
+            // Relaxed: no other process has the queue yet.
+            cell.most.store(most, Ordering::Relaxed);
+        })?;
+        let queue = Queue(object);
+        queue.view().begin()?;
+        Ok(queue)
+    }
+
+    /// The queue `id` of `arena`, which this process was given. `None` if it was not.
+    pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
+        arena.open::<QueueCell>(id).map(Queue)
+    }
+
+    /// The object that the queue is.
+    pub fn object(&self) -> &Object {
+        &self.0
+    }
+
+    /// How many messages are there at this moment.
+    #[inline]
+    pub fn len(&self) -> u32 {
+        self.view().len()
+    }
+
+    /// Whether no message is there at this moment.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a message that is put now has to wait for room.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.most()
+    }
+
+    /// How many messages may be there. `None` if any number may.
+    pub fn maxsize(&self) -> Option<u32> {
+        Some(self.most()).filter(|&most| most != u32::MAX)
+    }
+
+    /// Puts a message.
+    ///
+    /// Blocks until there is room, or `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait, the queue is shut down, or the arena is full. The message is not there.
+    #[inline]
+    pub fn put(&self, message: &[u8], context: &mut WaitContext<'_>) -> Result<(), Error> {
+        self.put_parts(&[message], context)
+    }
+
+    /// Puts a message if there is room.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); there is no room.
+    #[inline]
+    pub fn try_put(&self, message: &[u8]) -> Result<(), Error> {
+        self.put(message, &mut WaitContext::until(Deadline::PASSED))
+    }
+
+    /// Puts a message that consists of `parts`. As [`put`](Self::put).
+    ///
+    /// # Errors
+    /// As `put`.
+    #[inline]
+    pub fn put_parts(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let length = parts.iter().map(|part| part.len()).sum();
+        if length >= LARGE {
+            let block = self.fill(parts, length)?;
+            return self.putting(context, |writer| writer.push_block(block, length));
+        }
+        self.putting(context, |writer| writer.push(parts, length))
+    }
+
+    /// Puts messages, many at once. Returns how many were put, and why not all.
+    ///
+    /// Blocks until there is room for all, or `context` ends the wait.
+    pub fn put_many<'m>(
+        &self,
+        messages: impl IntoIterator<Item = &'m [u8]>,
+        context: &mut WaitContext<'_>,
+    ) -> (usize, Result<(), Error>) {
+        let mut messages = messages.into_iter().peekable();
+        let mut slept = false;
+        let mut put = 0;
+        let mut outcome = Ok(());
+        while outcome.is_ok()
+            && let Some(first) = messages.peek()
+        {
+            if first.len() >= LARGE {
+                outcome = self.put(first, context);
+                put += usize::from(outcome.is_ok());
+                messages.next();
+                continue;
+            }
+            outcome = self.writer(context, &mut slept).and_then(|(mut writer, room)| {
+                let mut outcome = Ok(());
+                let mut pushed = 0;
+                while pushed < room
+                    && let Some(message) = messages.next_if(|message| message.len() < LARGE)
+                {
+                    outcome = writer.push(&[message], message.len());
+                    if outcome.is_err() {
+                        break;
+                    }
+                    pushed += 1;
+                }
+                put += pushed as usize;
+                self.finish_put(writer, pushed);
+                outcome
+            });
+        }
+        self.after_put(slept);
+        (put, outcome)
+    }
+
+    /// Gets a message.
+    ///
+    /// Blocks until there is one, or `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait, or the queue is shut down and empty.
+    pub fn get(&self, context: &mut WaitContext<'_>) -> Result<Vec<u8>, Error> {
+        self.get_with(context, |message| Ok(message.to_vec()))
+    }
+
+    /// Gets a message if there is one.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); there is no message.
+    pub fn try_get(&self) -> Result<Vec<u8>, Error> {
+        self.get(&mut WaitContext::until(Deadline::PASSED))
+    }
+
+    /// Gets a message by `read`, which copies it out, or keeps it if it is large. `read` uses no queue: a lock is held. If it fails, the
+    /// message stays in the queue, unless it is large.
+    ///
+    /// Blocks as [`get`](Self::get) does.
+    ///
+    /// # Errors
+    /// As `get`, and as `read`.
+    #[inline]
+    pub fn get_with<T, E: From<Error>>(
+        &self,
+        context: &mut WaitContext<'_>,
+        read: impl FnOnce(Message<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut slept = false;
+        let outcome = match self.reader(context, &mut slept) {
+            Ok(reader) => self.take(reader, read),
+            Err(error) => Err(error.into()),
+        };
+        self.after_get(slept);
+        outcome
+    }
+
+    /// Gets at least one message and at most `most` at once, each by `read`. Returns how many. If `read` fails for one that is not
+    /// the first, that one and all behind it stay.
+    ///
+    /// Blocks until there is one, or `context` ends the wait. A process that dies meanwhile takes all of these messages with it.
+    ///
+    /// # Errors
+    /// As [`get_with`](Self::get_with), for the first.
+    pub fn get_many<E: From<Error>>(
+        &self,
+        most: usize,
+        context: &mut WaitContext<'_>,
+        mut read: impl FnMut(Message<'_>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let mut slept = false;
+        let outcome = match self.reader(context, &mut slept) {
+            Ok(reader) => self.take_many(reader, most, &mut read),
+            Err(error) => Err(error.into()),
+        };
+        self.after_get(slept);
+        outcome
+    }
+
+    /// Nothing can be put from now on, and what waits for that ends.
+    ///
+    /// # Errors
+    /// `context` ended the wait for the queue's locks, which another process holds for microseconds, unless it is stopped.
+    pub fn shutdown(&self, how: Shutdown, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let view = self.view();
+        let writer = view.lock_writer(context)?;
+        // SeqCst: for sleepers, see `is_shut`; and so all that was put is there for a getter that sees this.
+        view.log.shut.store(1, Ordering::SeqCst);
+        drop(writer);
+        step::at("queue.shut");
+        if how == Shutdown::Immediate {
+            self.clear(context)?;
+        }
+        view.log.getters.wake(u32::MAX);
+        view.log.putters.wake(u32::MAX);
+        Ok(())
+    }
+
+    /// Whether the queue is shut down.
+    pub fn is_shut_down(&self) -> bool {
+        self.view().is_shut()
+    }
+
+    /// Drops all messages, and counts their tasks as done. Returns how many there were.
+    ///
+    /// # Errors
+    /// As [`shutdown`](Self::shutdown).
+    pub fn clear(&self, context: &mut WaitContext<'_>) -> Result<u32, Error> {
+        let view = self.view();
+        let mut reader = view.lock_reader(context)?;
+        let before = reader.count();
+        reader.drain();
+        let dropped = reader.count().wrapping_sub(before);
+        drop(reader);
+        view.log.putters.wake(dropped);
+        self.tasks_done(dropped);
+        Ok(dropped)
+    }
+
+    /// A block of this process with a message of `length` bytes, which are `parts`.
+    #[cold]
+    fn fill(&self, parts: &[&[u8]], length: usize) -> Result<OwnBlock, Error> {
+        let arena = self.0.arena();
+        let block = OwnBlock::allocate(arena, length)?;
+        let mut at = block.offset();
+        for part in parts {
+            arena.memory().write(at, part);
+            at += part.len();
+        }
+        step::at("queue.filled");
+        Ok(block)
+    }
+
+    /// Puts one message by `push`.
+    #[inline]
+    fn putting(
+        &self,
+        context: &mut WaitContext<'_>,
+        push: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut slept = false;
+        let outcome = match self.writer(context, &mut slept) {
+            Ok((mut writer, _)) => {
+                let outcome = push(&mut writer);
+                self.finish_put(writer, u32::from(outcome.is_ok()));
+                outcome
+            }
+            Err(error) => Err(error),
+        };
+        self.after_put(slept);
+        outcome
+    }
+
+    /// The writer lock, and for how many messages there is room: for one at least.
+    #[inline]
+    fn writer(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<(Writer<'_>, u32), Error> {
+        let view = self.view();
+        loop {
+            let writer = view.lock_writer(context)?;
+            // Relaxed: it changes under the lock.
+            if view.log.shut.load(Ordering::Relaxed) != 0 {
+                return Err(Error::ShutDown);
+            }
+            match writer.room(self.most()) {
+                0 => drop(writer),
+                room => return Ok((writer, room)),
+            }
+            let is_ready = || !self.is_full() || view.is_shut();
+            (view.log.putters)
+                .wait(&is_ready, ResourceKind::QueuePut, slept, context)
+                .map_err(Error::Ended)?;
+        }
+    }
+
+    /// Publishes `pushed` messages, and wakes as many getters.
+    #[inline]
+    fn finish_put(&self, mut writer: Writer<'_>, pushed: u32) {
+        if pushed > 0 {
+            writer.publish();
+            drop(writer);
+            step::at("queue.unlocked");
+            self.view().log.getters.wake(pushed);
+        }
+    }
+
+    #[inline]
+    fn after_put(&self, slept: bool) {
+        if slept {
+            self.view().log.putters.pass_on(|| !self.is_full());
+        }
+    }
+
+    /// The reader lock, when there is a message.
+    #[inline]
+    fn reader(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Reader<'_>, Error> {
+        let view = self.view();
+        loop {
+            let reader = view.lock_reader(context)?;
+            if !reader.is_empty() {
+                return Ok(reader);
+            }
+            // What was put before the end is seen after the end is.
+            if view.is_shut() && reader.is_empty() {
+                return Err(Error::ShutDown);
+            }
+            drop(reader);
+            let is_ready = || !self.is_empty() || view.is_shut();
+            (view.log.getters)
+                .wait(&is_ready, ResourceKind::QueueGet, slept, context)
+                .map_err(Error::Ended)?;
+        }
+    }
+
+    #[inline]
+    fn take<T, E>(
+        &self,
+        mut reader: Reader<'_>,
+        read: impl FnOnce(Message<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let arena = self.0.arena();
+        let record = reader.peek();
+        reader.advance(record);
+        match record {
+            Record::Block { block, length } => {
+                reader.publish();
+                let block = reader.receive(block);
+                self.finish_get(reader, 1);
+                read(Message::in_block(arena, block, length))
+            }
+            Record::Bytes { offset, length } => {
+                let read = read(Message::between(arena, offset, length))?;
+                reader.publish();
+                self.finish_get(reader, 1);
+                Ok(read)
+            }
+            Record::Jump { .. } => unreachable!("a jump is not a message"),
+        }
+    }
+
+    fn take_many<E>(
+        &self,
+        mut reader: Reader<'_>,
+        most: usize,
+        read: &mut impl FnMut(Message<'_>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let mut taken = 0;
+        while taken < most && !reader.is_empty() {
+            let record = reader.peek();
+            let Record::Bytes { offset, length } = record else {
+                if taken == 0 {
+                    return self.take(reader, read).map(|()| 1);
+                }
+                break;
+            };
+            match read(Message::between(self.0.arena(), offset, length)) {
+                Ok(()) => {}
+                Err(error) if taken == 0 => return Err(error),
+                Err(_) => break,
+            }
+            reader.advance(record);
+            taken += 1;
+        }
+        if taken > 0 {
+            reader.publish();
+            self.finish_get(reader, u32::try_from(taken).unwrap_or(u32::MAX));
+        }
+        Ok(taken)
+    }
+
+    /// Releases the reader lock, and wakes as many putters as messages were taken.
+    #[inline]
+    fn finish_get(&self, reader: Reader<'_>, taken: u32) {
+        drop(reader);
+        step::at("queue.left");
+        self.view().log.putters.wake(taken);
+    }
+
+    #[inline]
+    fn after_get(&self, slept: bool) {
+        if slept {
+            self.view().log.getters.pass_on(|| !self.is_empty());
+        }
+    }
+
+    #[inline]
+    pub(crate) fn view(&self) -> LogView<'_> {
+        LogView {
+            arena: self.0.arena(),
+            id: self.0.id(),
+            log: &self.0.cell::<QueueCell>().log,
+        }
+    }
+
+    #[inline]
+    fn most(&self) -> u32 {
+        // Relaxed: it never changes.
+        self.0.cell::<QueueCell>().most.load(Ordering::Relaxed)
+    }
+}

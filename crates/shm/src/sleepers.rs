@@ -1,0 +1,87 @@
+//! A word for threads of all processes that sleep until something changes. (FORMAT.md, "Queue": "Waiting".)
+
+use interlock_wait::primitive::global::AtomicBool;
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{Announced, ResourceKind, WaitContext, Wake, block_announced, wake_shared};
+
+use crate::resource::SharedResource;
+
+/// Whether threads may sleep (bit 0), and a count of the wake-ups (the other bits).
+#[repr(transparent)]
+#[derive(Debug)]
+pub(crate) struct Sleepers(AtomicU32);
+
+/// A thread may sleep.
+const SOME: u32 = 1;
+const ONE_WAKE_UP: u32 = 2;
+
+impl Sleepers {
+    /// Waits until `is_ready`, which looks by sequentially consistent loads. `slept` becomes true if the thread has announced
+    /// itself, and so owes a call of [`pass_on`](Self::pass_on).
+    ///
+    /// # Errors
+    /// `context` ended the wait.
+    pub(crate) fn wait(
+        &self,
+        is_ready: &(dyn Fn() -> bool + Sync),
+        kind: ResourceKind,
+        slept: &mut bool,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Wake> {
+        let announced = AtomicBool::new(false);
+        let announce = || {
+            // Relaxed: read by this thread.
+            announced.store(true, Ordering::Relaxed);
+            self.announce()
+        };
+        let wait = Announced {
+            word: &self.0,
+            is_ready,
+            announce: &announce,
+        };
+        let wake = block_announced(&wait, &SharedResource::new(kind), context);
+        // Relaxed: as above.
+        *slept |= announced.load(Ordering::Relaxed);
+        match wake {
+            Wake::Notified => Ok(()),
+            wake => Err(wake),
+        }
+    }
+
+    fn announce(&self) -> u32 {
+        // SeqCst: before the look at what the thread waits for. Pairs with the load in `wake`, which comes after the change of that.
+        self.0.fetch_or(SOME, Ordering::SeqCst) | SOME
+    }
+
+    /// The caller has slept, and now has what it waited for, or does not want it any more: its wake-up cleared the flag for all who
+    /// sleep.
+    #[cold]
+    pub(crate) fn pass_on(&self, is_ready: impl Fn() -> bool) {
+        self.announce();
+        if is_ready() {
+            self.wake(1);
+        }
+    }
+
+    /// Wakes at most `most` threads. The caller has made the change that they wait for by a sequentially consistent access.
+    #[inline]
+    pub(crate) fn wake(&self, most: u32) {
+        // SeqCst: pairs with `announce`: this thread sees the flag, or the other one sees the change.
+        let word = self.0.load(Ordering::SeqCst);
+        if word & SOME != 0 {
+            self.wake_announced(word, most);
+        }
+    }
+
+    #[cold]
+    fn wake_announced(&self, mut word: u32, most: u32) {
+        while word & SOME != 0 {
+            let next = (word & !SOME).wrapping_add(ONE_WAKE_UP);
+            // Release pairs with the Acquire of the kernel's, or the sleeper's, look at the word. Relaxed: looked at again.
+            match (self.0).compare_exchange(word, next, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return wake_shared(&self.0, most),
+                Err(now) => word = now,
+            }
+        }
+    }
+}

@@ -49,6 +49,7 @@ _MODULES = {
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
     "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
+    "multiprocessing.queues": ("multiprocessing.queues",),
     "multiprocessing.synchronize": ("multiprocessing.synchronize",),
 }
 """Each replaced module, and the modules that `install` patches once it has been imported, in this order."""
@@ -64,7 +65,11 @@ _PARTS = {
         "interlock.multiprocessing._core",
         "interlock.multiprocessing._thread_pool",
     ),
-    "multiprocessing.synchronize": ("interlock.multiprocessing._locks",),
+    "multiprocessing.queues": ("interlock.multiprocessing._pickling", "interlock.multiprocessing._queues"),
+    "multiprocessing.synchronize": (
+        "interlock.multiprocessing._locks",
+        "interlock.multiprocessing._conditions",
+    ),
 }
 """Those of our modules that import the standard module themselves, and may be the first to do so."""
 

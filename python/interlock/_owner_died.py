@@ -77,3 +77,16 @@ def error(what: str, pid: int | None, process_name: str | None, exitcode: int | 
     """Return the error of a lock that nobody can acquire before it is recovered."""
     message = f"{describe(pid, process_name, exitcode)} died while it held this {what}; call its recover() first"
     return OwnerDiedError(message, pid, process_name, exitcode)
+
+
+def warn_of_lost_permits(lost: int) -> None:
+    """Warn the caller of a semaphore's `acquire()` that permits are gone for good."""
+    import warnings
+
+    message = f"permits of this semaphore were lost with processes that died: {lost} in all"
+    warnings.warn(OwnerDiedWarning(message), stacklevel=2)
+
+
+def barrier_message(pid: int | None, process_name: str | None, exitcode: int | None) -> str:
+    """Say why a barrier is broken."""
+    return f"{describe(pid, process_name, exitcode)} died while it waited at this barrier"

@@ -70,7 +70,9 @@ mod _interlock {
     #[pymodule_export]
     use crate::mirrored::Mirrored;
     #[pymodule_export]
-    use crate::multiprocessing::{Family, SharedHandle, SharedLock};
+    use crate::multiprocessing::{
+        Family, SharedBarrier, SharedCondition, SharedEvent, SharedHandle, SharedLock, SharedQueue,
+    };
     #[pymodule_export]
     use crate::multiprocessing_pool::{
         AsyncResult, MultiprocessingDelivery, MultiprocessingPool, PoolHandle, ResultIterator,

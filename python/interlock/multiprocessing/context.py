@@ -12,9 +12,10 @@ from interlock._subinterpreter import in_subinterpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Any
 
-    from interlock.multiprocessing.synchronize import Lock
+    from interlock.multiprocessing import queues, synchronize
+    from interlock.multiprocessing._locks import OnOwnerDeath
 
 __replaces__: tuple[str, ...] = ()
 
@@ -23,11 +24,59 @@ if not in_subinterpreter():
     class _Context(_std.BaseContext):
         """What all contexts of ours make."""
 
-        def Lock(self, on_owner_death: Literal["warn", "raise", "ignore"] = "warn") -> Lock:
+        def Lock(self, on_owner_death: OnOwnerDeath = "warn") -> synchronize.Lock:
             """Returns a non-recursive lock object"""
             from interlock.multiprocessing.synchronize import Lock
 
             return Lock(ctx=self.get_context(), on_owner_death=on_owner_death)
+
+        def RLock(self, on_owner_death: OnOwnerDeath = "warn") -> synchronize.RLock:
+            """Returns a recursive lock object"""
+            from interlock.multiprocessing.synchronize import RLock
+
+            return RLock(ctx=self.get_context(), on_owner_death=on_owner_death)
+
+        def Condition(self, lock: Any = None) -> synchronize.Condition:
+            """Returns a condition object"""
+            from interlock.multiprocessing.synchronize import Condition
+
+            return Condition(lock, ctx=self.get_context())
+
+        def Semaphore(self, value: int = 1) -> synchronize.Semaphore:
+            """Returns a semaphore object"""
+            from interlock.multiprocessing.synchronize import Semaphore
+
+            return Semaphore(value, ctx=self.get_context())
+
+        def BoundedSemaphore(self, value: int = 1) -> synchronize.BoundedSemaphore:
+            """Returns a bounded semaphore object"""
+            from interlock.multiprocessing.synchronize import BoundedSemaphore
+
+            return BoundedSemaphore(value, ctx=self.get_context())
+
+        def Event(self) -> synchronize.Event:
+            """Returns an event object"""
+            from interlock.multiprocessing.synchronize import Event
+
+            return Event(ctx=self.get_context())
+
+        def Barrier(self, parties: int, action: Any = None, timeout: float | None = None) -> synchronize.Barrier:
+            """Returns a barrier object"""
+            from interlock.multiprocessing.synchronize import Barrier
+
+            return Barrier(parties, action, timeout, ctx=self.get_context())
+
+        def Queue(self, maxsize: int = 0, *, strict: bool = False) -> queues.Queue:
+            """Returns a queue object"""
+            from interlock.multiprocessing.queues import Queue
+
+            return Queue(maxsize, ctx=self.get_context(), strict=strict)
+
+        def JoinableQueue(self, maxsize: int = 0, *, strict: bool = False) -> queues.JoinableQueue:
+            """Returns a queue object"""
+            from interlock.multiprocessing.queues import JoinableQueue
+
+            return JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
 
         def get_context(self, method: str | None = None) -> Any:
             if method is None:

@@ -10,11 +10,12 @@ from interlock._subinterpreter import in_subinterpreter
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
-    from interlock.multiprocessing._locks import Lock
+    from interlock.multiprocessing._conditions import Barrier, Condition, Event
+    from interlock.multiprocessing._locks import BoundedSemaphore, Lock, RLock, Semaphore
 
-    for _class in (Lock,):
+    for _class in (Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore):
         # A child process finds a pickled object's class here, also where nothing is installed.
         _class.__module__ = __name__
-    __replaces__ = ("Lock",)
+    __replaces__ = ("Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "RLock", "Semaphore")
 
 mirror(__name__, _std, own=__replaces__)

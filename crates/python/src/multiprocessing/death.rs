@@ -52,3 +52,23 @@ pub(super) fn error(py: Python<'_>, arena: &Arc<Arena>, name: Name, what: &str) 
         .and_then(|error| error.call1((what, pid, label, code)));
     made.map_or_else(|error| error, PyErr::from_value)
 }
+
+static LOST: Imported = Imported::new("interlock._owner_died", "warn_of_lost_permits");
+
+/// Warns that `lost` permits of a semaphore were lost.
+///
+/// # Errors
+/// The program's filters make an exception of the warning.
+#[cold]
+pub(super) fn warn_of_lost_permits(py: Python<'_>, lost: u32) -> PyResult<()> {
+    LOST.get(py)?.call1((lost,)).map(drop)
+}
+
+static BARRIER_MESSAGE: Imported = Imported::new("interlock._owner_died", "barrier_message");
+
+/// What the error of a barrier says that broke when `name` died.
+#[cold]
+pub(super) fn barrier_message(py: Python<'_>, arena: &Arc<Arena>, name: Name) -> PyResult<String> {
+    let (pid, label, code) = known(arena, name);
+    BARRIER_MESSAGE.get(py)?.call1((pid, label, code))?.extract()
+}

@@ -30,6 +30,14 @@ pub enum Error {
     OwnerDied(Name),
     /// The queue is shut down: nothing can be put, and nothing is left to get.
     ShutDown,
+    /// The calling thread does not hold the lock that it releases.
+    NotOwner,
+    /// The semaphore has as many permits as it can have.
+    TooManyReleases,
+    /// As many threads of this process stand in lines as can.
+    TooManyWaiters,
+    /// The barrier is broken: by the death of this process while it waited, if it is one.
+    Broken(Name),
     /// The wait ended before what it was for came: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
@@ -47,6 +55,11 @@ impl fmt::Display for Error {
             Error::NotReserved => f.write_str("no place in the family is kept for this process any more"),
             Error::OwnerDied(_) => f.write_str("a process died while it held the lock"),
             Error::ShutDown => f.write_str("the queue is shut down"),
+            Error::NotOwner => f.write_str("the thread does not hold the lock"),
+            Error::TooManyReleases => f.write_str("the semaphore was released too many times"),
+            Error::TooManyWaiters => f.write_str("64 threads of the process wait for conditions already"),
+            Error::Broken(Name::NONE) => f.write_str("the barrier is broken"),
+            Error::Broken(_) => f.write_str("the barrier is broken: a process died while it waited"),
             Error::Ended(_) => f.write_str("the wait ended"),
         }
     }

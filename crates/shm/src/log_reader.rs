@@ -81,7 +81,8 @@ impl LogView<'_> {
         };
         let (offset, length) = (number(at), number(at + 8));
         // A record leads to a block of the object at all times.
-        let block = (self.arena.block_at(offset)).unwrap_or_else(|| unreachable!("a message leads to no block"));
+        let block =
+            (self.arena.block_at(offset)).unwrap_or_else(|| unreachable!("a message leads to no block"));
         Record::Block { block, length }
     }
 }
@@ -143,8 +144,7 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn leave(&mut self, first: u32) {
-        self.left
-            .extend(self.view.arena.block_at(first as usize * UNIT));
+        self.left.extend(self.view.arena.block_at(first as usize * UNIT));
     }
 
     /// From now on all messages that were read are taken.
@@ -201,4 +201,3 @@ impl<'a> Reader<'a> {
         }
     }
 }
-

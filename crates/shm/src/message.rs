@@ -55,7 +55,9 @@ impl<'a> Message<'a> {
     /// As [`read`](Self::read), for the bytes from `at` on.
     #[inline]
     pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
-        at <= self.length && into.len() <= self.length - at && self.arena.memory().read(self.offset + at, into)
+        at <= self.length
+            && into.len() <= self.length - at
+            && self.arena.memory().read(self.offset + at, into)
     }
 
     /// A copy of its bytes.

@@ -33,7 +33,9 @@ fn messages_of_all_lengths_come_out_as_they_were_put_c170() {
     let _alone = alone();
     let arena = arena();
     let queue = Queue::new(&arena, None).unwrap();
-    let lengths = [8, 9, 15, 16, 17, 100, 4000, 4090, 5000, 32_767, 32_768, 32_769, 100_000, 3_000_000];
+    let lengths = [
+        8, 9, 15, 16, 17, 100, 4000, 4090, 5000, 32_767, 32_768, 32_769, 100_000, 3_000_000,
+    ];
     for round in 0..3 {
         for (i, &length) in lengths.iter().enumerate() {
             queue.try_put(&numbered(i as u64, length)).unwrap();
@@ -49,7 +51,9 @@ fn messages_of_all_lengths_come_out_as_they_were_put_c170() {
         assert!(queue.is_empty());
         assert!(queue.try_get().is_err_and(|error| ended(&error)));
     }
-    queue.put_parts(&[b"a", b"", b"bc"], &mut within_a_minute()).unwrap();
+    queue
+        .put_parts(&[b"a", b"", b"bc"], &mut within_a_minute())
+        .unwrap();
     queue.try_put(b"").unwrap();
     assert_eq!(queue.try_get().unwrap(), b"abc");
     assert_eq!(queue.try_get().unwrap(), b"");
@@ -180,7 +184,9 @@ fn a_large_message_is_kept_in_place_c176() {
     let message = numbered(7, 100_000);
     queue.try_put(&message).unwrap();
     let taken = queue
-        .get_with(&mut within_a_minute(), |message| Ok::<_, Error>(message.keep().ok()))
+        .get_with(&mut within_a_minute(), |message| {
+            Ok::<_, Error>(message.keep().ok())
+        })
         .unwrap()
         .unwrap();
     let mut copy = vec![0; taken.len()];
@@ -282,11 +288,17 @@ fn an_immediate_shutdown_drops_what_is_there_c177() {
     let arena = arena();
     let queue = Queue::new(&arena, None).unwrap();
     let before = arena.used_bytes();
-    (0..500).for_each(|i| queue.try_put(&numbered(i, if i % 100 == 0 { 40_000 } else { 50 })).unwrap());
+    (0..500).for_each(|i| {
+        queue
+            .try_put(&numbered(i, if i % 100 == 0 { 40_000 } else { 50 }))
+            .unwrap()
+    });
     assert_eq!(number(&queue.try_get().unwrap()), 0);
     let joiner = Child::run(|| queue.join(&mut within_a_minute()).is_ok());
     asleep(&joiner);
-    queue.shutdown(Shutdown::Immediate, &mut within_a_minute()).unwrap();
+    queue
+        .shutdown(Shutdown::Immediate, &mut within_a_minute())
+        .unwrap();
     assert!(matches!(queue.try_get(), Err(Error::ShutDown)));
     assert_eq!(queue.unfinished(), 1);
     assert!(queue.task_done());

@@ -57,8 +57,8 @@ class Queue(SharedQueue, _std.Queue):
         self._is_fork_ctx = False
 
     def empty(self) -> bool:
-        """Whether there is no object at this moment. Raises OSError if this process has closed the queue."""
-        if self._closed:
+        """Whether there is no object at this moment. Raises OSError if this process has put some and closed the queue."""
+        if self._closed and self._interlock_has_put():
             raise OSError("handle is closed")
         return self._interlock_is_empty()
 

@@ -26,6 +26,8 @@ static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "l
 pub(crate) struct SharedQueue {
     engine: Shared<Queue>,
     closed: AtomicBool,
+    /// Whether this process has put something: then the standard queue has a feeder thread, which closes the connections.
+    has_put: AtomicBool,
 }
 
 #[pymethods]
@@ -36,6 +38,7 @@ impl SharedQueue {
         SharedQueue {
             engine: Shared::new(),
             closed: AtomicBool::new(false),
+            has_put: AtomicBool::new(false),
         }
     }
 
@@ -113,6 +116,11 @@ impl SharedQueue {
         self.engine.get().map(Queue::len)
     }
 
+    fn _interlock_has_put(&self) -> bool {
+        // Relaxed: it stands for itself.
+        self.has_put.load(Ordering::Relaxed)
+    }
+
     fn _interlock_is_empty(&self) -> PyResult<bool> {
         self.engine.get().map(Queue::is_empty)
     }
@@ -176,6 +184,8 @@ impl SharedQueue {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let queue = self.engine.get()?;
+        // Relaxed: it stands for itself.
+        self.has_put.store(true, Ordering::Relaxed);
         let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(parts, context));
         patiently(py, block, timeout, put)?.map_err(|error| match error {
             Error::Ended(_) => Failure::Full.raise(py),

@@ -158,8 +158,10 @@ fn it_is_for_more_threads_than_a_process_has_nodes() {
     let arena = arena();
     let barrier = Barrier::new(&arena, 200).unwrap();
     std::thread::scope(|scope| {
-        for _ in 0..200 {
-            scope.spawn(|| (0..3).for_each(|_| drop(barrier.wait(&mut within_a_minute()).unwrap())));
+        let spawn = |_| scope.spawn(|| (0..3).all(|_| barrier.wait(&mut within_a_minute()).is_ok()));
+        let threads: Vec<_> = (0..200).map(spawn).collect();
+        for thread in threads {
+            assert!(thread.join().unwrap());
         }
     });
     assert_eq!((barrier.parties(), barrier.waiting()), (200, 0));

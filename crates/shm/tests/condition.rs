@@ -22,7 +22,7 @@ fn waiters_are_notified_in_the_order_in_which_they_came() {
         .iter()
         .map(|woke| {
             let child = Child::run(|| {
-                lock.acquire(&mut endless()).unwrap();
+                let _ = lock.acquire(&mut endless()).unwrap();
                 let waited = condition.wait(&lock, &mut Announces::new(&sleeps).context());
                 woke.set();
                 waited.unwrap().wake == Wake::Notified && lock.release()
@@ -33,7 +33,7 @@ fn waiters_are_notified_in_the_order_in_which_they_came() {
         .collect();
     assert_eq!(condition.waiting(), 5);
     for (i, event) in woke.iter().enumerate() {
-        lock.acquire(&mut within_a_minute()).unwrap();
+        let _ = lock.acquire(&mut within_a_minute()).unwrap();
         assert_eq!(condition.notify(1), 1);
         lock.release();
         event.wait(&mut within_a_minute()).unwrap();
@@ -55,8 +55,8 @@ fn a_reentrant_lock_is_released_altogether_and_taken_back() {
         Err(Error::NotOwner)
     ));
     assert_eq!(condition.waiting(), 0);
-    lock.acquire(&mut endless()).unwrap();
-    lock.acquire(&mut endless()).unwrap();
+    let _ = lock.acquire(&mut endless()).unwrap();
+    let _ = lock.acquire(&mut endless()).unwrap();
     let child = Child::run(|| {
         lock.acquire(&mut within_a_minute()).is_ok() && condition.notify_all() == 1 && lock.release().is_ok()
     });
@@ -77,7 +77,7 @@ fn no_notification_is_spent_on_the_dead() {
     let (condition, sleeps) = (Condition::new(&arena).unwrap(), signal(&arena));
     let stand = |is_to_last: bool| {
         let child = Child::run(|| {
-            lock.acquire(&mut endless()).unwrap();
+            let _ = lock.acquire(&mut endless()).unwrap();
             let waited = condition.wait(&lock, &mut Announces::new(&sleeps).context());
             if !is_to_last {
                 wait_for_the_end();
@@ -89,7 +89,7 @@ fn no_notification_is_spent_on_the_dead() {
     };
     for round in 0..20 {
         let (first, last) = (stand(false), stand(true));
-        lock.acquire(&mut within_a_minute()).unwrap();
+        let _ = lock.acquire(&mut within_a_minute()).unwrap();
         assert!(condition.wait(&lock, &mut at_once()).is_ok());
         match round % 2 {
             0 => first.kill(),
@@ -118,7 +118,7 @@ fn a_wait_that_the_host_ends_leaves_the_line() {
     let arena = arena();
     let lock = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
     let (condition, sleeps) = (Condition::new(&arena).unwrap(), signal(&arena));
-    lock.acquire(&mut endless()).unwrap();
+    let _ = lock.acquire(&mut endless()).unwrap();
     let mut host = Announces::and_stops(&sleeps);
     let waited = condition.wait(&lock, &mut host.context()).unwrap();
     assert_eq!(waited.wake, Wake::Interrupted);
@@ -134,7 +134,7 @@ fn the_65th_thread_of_a_process_is_refused() {
     std::thread::scope(|scope| {
         for _ in 0..64 {
             scope.spawn(|| {
-                lock.acquire(&mut endless()).unwrap();
+                let _ = lock.acquire(&mut endless()).unwrap();
                 let waited = condition.wait(&lock, &mut Announces::new(&sleeps).context());
                 assert_eq!(waited.unwrap().wake, Wake::Notified);
                 lock.release();
@@ -143,7 +143,7 @@ fn the_65th_thread_of_a_process_is_refused() {
         for _ in 0..64 {
             await_signal(&sleeps);
         }
-        lock.acquire(&mut within_a_minute()).unwrap();
+        let _ = lock.acquire(&mut within_a_minute()).unwrap();
         let refused = condition.wait(&lock, &mut endless());
         assert!(matches!(refused, Err(Error::TooManyWaiters)));
         assert_eq!(lock.owner(), arena.me());

@@ -36,18 +36,20 @@ fn a_set_event_lets_all_pass_until_it_is_cleared() {
 fn a_waiter_is_not_held_by_a_clear_that_follows() {
     let arena = arena();
     let event = Event::new(&arena).unwrap();
-    let (sleeps, woke) = (signal(&arena), signal(&arena));
+    let (sleeps, cleared) = (signal(&arena), signal(&arena));
     let child = Child::run(|| {
         (0..50).all(|_| {
             let mut host = Announces::new(&sleeps);
-            event.wait(&mut host.context()).is_ok() && woke.release(1).is_ok()
+            let waited = event.wait(&mut host.context());
+            await_signal(&cleared);
+            waited.is_ok() && !event.is_set()
         })
     });
     for _ in 0..50 {
         await_signal(&sleeps);
         event.set();
         event.clear();
-        await_signal(&woke);
+        cleared.release(1).unwrap();
     }
     assert!(child.succeeded());
 }

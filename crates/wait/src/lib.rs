@@ -62,7 +62,8 @@ pub use schedule::{Returned, Scheduler, now, spawn, spawn_named};
 pub use schedule::{clear_scheduler, set_scheduler};
 #[cfg(not(loom))]
 pub use shared::{
-    Announced, MOST_SHARED_WORDS, SharedWord, block_announced, block_shared, sleep_on_one_word_only, wake_shared,
+    Announced, MOST_SHARED_WORDS, SharedWord, block_announced, block_shared, sleep_on_one_word_only,
+    wake_shared,
 };
 pub use spin::{spin_briefly, until as spin_until, watch};
 pub use thread_id::ThreadId;

@@ -77,11 +77,15 @@ class Queue(SharedQueue, _std.Queue):
 
     @property
     def _reader(self) -> Reader:
-        return self.__dict__.get("_interlock_reader") or self.__dict__.setdefault("_interlock_reader", Reader(self))
+        return self.__dict__.get("_interlock_reader") or self.__dict__.setdefault(
+            "_interlock_reader", Reader(self)
+        )
 
     @property
     def _writer(self) -> Writer:
-        return self.__dict__.get("_interlock_writer") or self.__dict__.setdefault("_interlock_writer", Writer(self))
+        return self.__dict__.get("_interlock_writer") or self.__dict__.setdefault(
+            "_interlock_writer", Writer(self)
+        )
 
 
 class JoinableQueue(Queue, _std.JoinableQueue):

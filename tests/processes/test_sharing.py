@@ -279,6 +279,12 @@ def test_the_reader_of_a_queue_can_be_waited_for(run: Run) -> None:
             assert wait([queue._reader], 60) == [queue._reader]
             assert queue._reader.poll() and queue._reader.recv() == "there"
             assert wait([queue._reader], 0) == [] and not queue._reader.poll(0)
+            for get in (queue.get, queue._reader.recv, queue.get_nowait):
+                queue.put(1)
+                queue.put(2)
+                for number in (1, 2):
+                    assert wait([queue._reader], 60) and get() == number
+                assert wait([queue._reader], 0) == []
             process.join()
         """
     )

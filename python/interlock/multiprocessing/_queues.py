@@ -75,6 +75,10 @@ class Queue(SharedQueue, _std.Queue):
                 self._on_queue_feeder_error(error, obj)
             return None
 
+    def _interlock_got(self) -> None:
+        """Tell the reader, whose descriptor somebody watches, that an object was removed."""
+        self._reader.got()
+
     @property
     def _reader(self) -> Reader:
         return self.__dict__.get("_interlock_reader") or self.__dict__.setdefault(

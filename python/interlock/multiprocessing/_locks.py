@@ -148,7 +148,7 @@ class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):
 def _permits(value: int) -> int:
     permits = operator.index(value)
     if permits > _SEM_VALUE_MAX:
-        raise OverflowError("signed integer is greater than maximum")
+        raise OverflowError("Python int too large to convert to C int")
     if permits < 0:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     return permits

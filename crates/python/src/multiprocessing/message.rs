@@ -6,6 +6,8 @@ use interlock_shm::{Message, Taken};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
+use crate::raw;
+
 /// The first byte of a message.
 const NONE: u8 = b'N';
 const FALSE: u8 = b'F';
@@ -96,17 +98,21 @@ impl Incoming {
         match self {
             Incoming::Object(object) => Ok(object.into_bound(py)),
             Incoming::Pickle(pickle) => loads(pickle.into_bound(py)),
-            Incoming::Large(taken) => {
-                let read = read(py, taken.len(), |at, into| taken.read_from(at, into))?;
-                drop(taken);
-                match read {
-                    Incoming::Pickle(pickle) => loads(pickle.into_bound(py)),
-                    Incoming::Object(object) => Ok(object.into_bound(py)),
-                    Incoming::Large(_) => unreachable!("it was read"),
-                }
-            }
+            Incoming::Large(taken) => large(py, &taken)?.object(py, loads),
         }
     }
+}
+
+/// Copies a large message out, when no lock is held.
+#[cold]
+fn large(py: Python<'_>, taken: &Taken) -> PyResult<Incoming> {
+    let mut kind = [0];
+    taken.read(&mut kind);
+    Ok(match kind {
+        [BYTES] => Incoming::Object(raw::bytes_of(py, taken, 1)?.into_any().unbind()),
+        [PICKLE] => Incoming::Pickle(raw::bytes_of(py, taken, 1)?.unbind()),
+        _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?,
+    })
 }
 
 #[inline]

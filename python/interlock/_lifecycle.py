@@ -21,8 +21,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.util import Finalize
+    from typing import Any
 
-__all__ = ["after_fork_in_child", "at_exit_before_threads_end", "when_gone_or_at_exit"]
+__all__ = [
+    "after_fork_in_child",
+    "at_exit_before_threads_end",
+    "when_forked_by_multiprocessing",
+    "when_gone_or_at_exit",
+]
 
 _AT_EXIT = 15
 """The priority of the standard library's pools among the finalizers of `multiprocessing.util`."""
@@ -31,6 +37,16 @@ _AT_EXIT = 15
 def after_fork_in_child(function: Callable[[], object]) -> None:
     """Call `function` in the child of each later fork, on its only thread. It must not wait."""
     os.register_at_fork(after_in_child=function)
+
+
+def when_forked_by_multiprocessing(thing: object, function: Callable[[Any], object]) -> None:
+    """Call ``function(thing)`` in each later child that `multiprocessing` forks, when its `Process` is the current one.
+
+    Only as long as `thing` exists. `function` must not wait.
+    """
+    from multiprocessing import util
+
+    util.register_after_fork(thing, function)
 
 
 def at_exit_before_threads_end(function: Callable[[], None]) -> None:

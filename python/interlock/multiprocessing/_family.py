@@ -8,9 +8,10 @@ the place and the object's number, and the child takes its place when it unpickl
 from __future__ import annotations
 
 import os
-from multiprocessing import process, reduction, util
+from multiprocessing import process, reduction
 
 from interlock._interlock import Family
+from interlock._lifecycle import when_forked_by_multiprocessing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class _Known:
 
     def __init__(self) -> None:
         self.families: dict[int, Family] = {}  # by the descriptor
-        util.register_after_fork(self, _Known.label)
+        when_forked_by_multiprocessing(self, _Known.label)
 
     def add(self, family: Family) -> Family:
         known = self.families.setdefault(family.descriptor, family)

@@ -73,7 +73,7 @@ class Writer(_End):
 
 
 class _Signal:
-    """A descriptor that is readable while there is an object. A thread waits for that; it begins with the first call."""
+    """A descriptor that is readable while there is an object: a thread waits for that."""
 
     def __init__(self, queue: Queue) -> None:
         self.pid = os.getpid()

@@ -14,7 +14,7 @@ if not in_subinterpreter():
     from interlock.multiprocessing._family import Announcing
 
     class Popen(originals(_std, "Popen").Popen, Announcing):  # type: ignore[misc]
-        __doc__ = Announcing.__doc__
+        """The start of a process by `fork`, and its end."""
 
     __replaces__ = ("Popen",)
 

@@ -5,7 +5,6 @@
 use std::ffi::{CString, c_int};
 use std::ptr::null_mut;
 
-use interlock_shm::Taken;
 use interlock_wait::primitive::global::{AtomicU32, AtomicUsize, Ordering};
 #[cfg(not(Py_GIL_DISABLED))]
 use interlock_wait::{HostLock, HostWord, RawLock};
@@ -110,21 +109,6 @@ fn check(py: Python<'_>, done: c_int) -> PyResult<()> {
 pub(crate) fn raise(class: &Bound<'_, PyType>, words: Option<&Bound<'_, PyString>>) {
     // SAFETY: class and words are alive, and the thread is attached, as the borrow shows.
     unsafe { ffi::PyErr_SetObject(class.as_ptr(), words.map_or(null_mut(), Bound::as_ptr)) };
-}
-
-/// A `bytes` object with a copy of what lies in shared memory: what `taken` has, but for its first bytes, as many as `skipped`.
-pub(crate) fn bytes_of<'py>(py: Python<'py>, taken: &Taken, skipped: usize) -> PyResult<Bound<'py, PyBytes>> {
-    let length = taken.len().saturating_sub(skipped);
-    let address = taken.address().filter(|_| length > 0);
-    let address = address.map_or(null_mut(), |address| address.as_ptr().wrapping_add(skipped));
-    if address.is_null() {
-        return Ok(PyBytes::new(py, &[]));
-    }
-    // SAFETY: there are so many bytes, which nobody writes to as long as `taken` lives, and the thread is attached.
-    let bytes = unsafe { ffi::PyBytes_FromStringAndSize(address.cast(), length.cast_signed()) };
-    // SAFETY: the call returned a new reference, or null with an exception set.
-    let bytes = unsafe { Bound::from_owned_ptr_or_err(py, bytes) }?;
-    Ok(bytes.cast_into()?)
 }
 
 /// Compiles a program, a `str` or `bytes`, as `compile(source, filename, "exec", dont_inherit=True)` does. The first call

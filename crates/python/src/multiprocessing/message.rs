@@ -6,7 +6,7 @@ use interlock_shm::{Message, Taken};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
-use crate::raw;
+use crate::fastcall::instances::bytes_of;
 
 /// The first byte of a message.
 const NONE: u8 = b'N';
@@ -109,8 +109,8 @@ fn large(py: Python<'_>, taken: &Taken) -> PyResult<Incoming> {
     let mut kind = [0];
     taken.read(&mut kind);
     Ok(match kind {
-        [BYTES] => Incoming::Object(raw::bytes_of(py, taken, 1)?.into_any().unbind()),
-        [PICKLE] => Incoming::Pickle(raw::bytes_of(py, taken, 1)?.unbind()),
+        [BYTES] => Incoming::Object(bytes_of(py, taken, 1)?.into_any().unbind()),
+        [PICKLE] => Incoming::Pickle(bytes_of(py, taken, 1)?.unbind()),
         _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?,
     })
 }

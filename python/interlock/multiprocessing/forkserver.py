@@ -1,0 +1,202 @@
+"""The drop-in for `multiprocessing.forkserver`: the client's side of the fork server."""
+
+from __future__ import annotations
+
+import multiprocessing.forkserver as _std
+import os
+import select
+import socket
+import sys
+from multiprocessing import process, resource_tracker, spawn, util
+
+from interlock._install import installed
+from interlock._originals import originals
+from interlock._passthrough import mirror
+from interlock.multiprocessing import _life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__replaces__ = ("_forkserver", "ensure_running")
+
+_original: Any = originals(_std, "ForkServer")
+_shared: Any = _std._forkserver  # type: ignore[attr-defined]
+"""The standard object: what a program preloads, and the descriptors that a child inherits, are kept there."""
+
+_COMMAND = """\
+import sys
+root = {root!r}
+lacking = root not in sys.path
+if lacking:
+    sys.path.append(root)
+try:
+    from interlock.multiprocessing._fork_server import main
+    from interlock.multiprocessing.forkserver import preload
+    if {modules!r}:
+        from interlock._install import join_as_fork_server
+        join_as_fork_server({modules!r})
+finally:
+    if lacking:
+        sys.path.remove(root)
+main({channel}, lambda: preload(sys.argv[1:], {modules_to_load!r}, {on_error!r}, **{main!r}))
+"""
+
+
+class ForkServer(_original.ForkServer):  # type: ignore[misc]
+    """Starts the server when it is needed, and sends it requests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channel: socket.socket | None = None
+
+    @property
+    def _preload_modules(self) -> list[str]:
+        modules: list[str] = _shared._preload_modules
+        return modules
+
+    @_preload_modules.setter
+    def _preload_modules(self, modules: list[str]) -> None:
+        pass  # the constructor's: see _shared
+
+    def set_forkserver_preload(self, *args: Any, **kwargs: Any) -> None:
+        _shared.set_forkserver_preload(*args, **kwargs)
+
+    def get_inherited_fds(self) -> list[int] | None:
+        inherited: list[int] | None = _shared.get_inherited_fds()
+        return inherited
+
+    def adopt(self, channel: int) -> None:
+        """Take over the parent's channel, in a child of the server."""
+        self.channel = socket.socket(fileno=channel)
+        self._forkserver_alive_fd = channel
+        self._forkserver_pid = None
+
+    def ensure_running(self) -> None:
+        """Start the server unless it runs. A child process uses its parent's."""
+        with self._lock:
+            if self.channel is not None and not self._is_gone(self.channel):
+                return
+            self._close()
+            self._launch()
+
+    def _is_gone(self, channel: socket.socket) -> bool:
+        if self._forkserver_pid is not None:
+            try:
+                if os.waitpid(self._forkserver_pid, os.WNOHANG)[0]:
+                    self._forkserver_pid = None
+                    return True
+            except ChildProcessError:
+                self._forkserver_pid = None  # in a forked child: it is our parent's
+        return hung_up(channel)
+
+    def _close(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+        self.channel = self._forkserver_alive_fd = None
+        if self._forkserver_pid is not None:
+            os.waitpid(self._forkserver_pid, 0)
+            self._forkserver_pid = None
+
+    def _stop_unlocked(self) -> None:
+        self._close()
+
+    def _launch(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command, arguments = _command(theirs.fileno())
+            executable = spawn.get_executable()
+            line = [executable, *util._args_from_interpreter_flags(), "-c", command, *arguments]  # type: ignore[attr-defined]
+            try:
+                self._forkserver_pid = util.spawnv_passfds(executable, line, [theirs.fileno()])
+            except BaseException:
+                ours.close()
+                raise
+        self.channel = ours
+        self._forkserver_alive_fd = ours.fileno()
+
+
+def hung_up(channel: socket.socket) -> bool:
+    """Whether nobody is left at the other side."""
+    poll = select.poll()
+    try:
+        poll.register(channel, 0)
+    except ValueError:
+        return True  # closed
+    return bool(poll.poll(0))
+
+
+def tracker() -> int:
+    """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
+    descriptor: int | None = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
+    return resource_tracker.getfd() if descriptor is None else descriptor
+
+
+def _command(channel: int) -> tuple[str, list[str]]:
+    modules = _shared._preload_modules
+    main: dict[str, Any] = {}
+    arguments: list[str] = []
+    if modules:
+        data = spawn.get_preparation_data("ignore")
+        names = {"sys_path", "init_main_from_path", "init_main_from_name"}
+        main = {name: value for name, value in data.items() if name in names}
+        arguments = data["sys_argv"]
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    command = _COMMAND.format(
+        root=root,
+        channel=channel,
+        modules=installed(),
+        modules_to_load=modules,
+        on_error=getattr(_shared, "_preload_on_error", "ignore"),
+        main=main,
+    )
+    return command, arguments
+
+
+def preload(
+    argv: list[str],
+    modules: list[str],
+    on_error: str,
+    sys_path: list[str] | None = None,
+    init_main_from_path: str | None = None,
+    init_main_from_name: str | None = None,
+) -> None:
+    """Import in the server what the program asked for, with its arguments and paths."""
+    if not modules:
+        return
+    sys.argv[:] = argv
+    if sys_path is not None:
+        sys.path[:] = sys_path
+    if "__main__" in modules:
+        process.current_process()._inheriting = True  # type: ignore[attr-defined]
+        try:
+            if init_main_from_name is not None:
+                spawn._fixup_main_from_name(init_main_from_name)  # type: ignore[attr-defined]
+            elif init_main_from_path is not None:
+                spawn.import_main_path(init_main_from_path)
+        except (Exception, SystemExit) as error:
+            _failed(on_error, f"__main__ from {init_main_from_path!r}", error)
+        finally:
+            del process.current_process()._inheriting  # type: ignore[attr-defined]
+    for name in modules:
+        try:
+            __import__(name)
+        except ImportError as error:
+            _failed(on_error, f"module {name!r}", error)
+    util._flush_std_streams()  # type: ignore[attr-defined]
+
+
+def _failed(on_error: str, what: str, error: BaseException) -> None:
+    """Treat an error as the program asked (from 3.15 on; before, as if it had asked for nothing)."""
+    if on_error == "fail":
+        raise error
+    if on_error == "warn":
+        import warnings
+
+        warnings.warn(f"Failed to preload {what}: {error}", ImportWarning, stacklevel=3)
+
+
+_forkserver = ForkServer()
+ensure_running = _forkserver.ensure_running
+
+mirror(__name__, _std, own=__replaces__)

@@ -1,0 +1,125 @@
+"""The drop-in for `multiprocessing.popen_fork`: starts a child by fork, and watches it by its pidfd."""
+
+from __future__ import annotations
+
+import atexit
+import io
+import multiprocessing.popen_fork as _std
+import os
+import sys
+from multiprocessing import util
+
+from interlock._originals import originals
+from interlock._passthrough import mirror
+from interlock.multiprocessing import _life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+    from typing import Any
+
+__replaces__ = ("Popen",)
+
+_original: Any = originals(_std, "Popen")
+
+
+class Watched(_original.Popen):  # type: ignore[misc]
+    """What all start methods share: a child whose sentinel is its pidfd."""
+
+    _watched = False  # until `_life.watch`; for good without pidfds
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        if self.returncode is None and timeout is not None and self._watched:
+            if not _life.ended_within(self.sentinel, timeout):
+                return None
+            timeout = None
+        code: int | None = super().wait(timeout)
+        return code
+
+    def _send_signal(self, sig: int) -> None:
+        if self._watched:
+            if self.returncode is None:
+                _life.send(self.sentinel, sig)
+        else:
+            super()._send_signal(sig)
+
+
+class Popen(Watched):
+    """A child process, started by fork."""
+
+    def _launch(self, process_obj: BaseProcess) -> None:
+        if not _life.has_pidfd():
+            super()._launch(process_obj)
+            return
+        _prepare_stdin()
+        life, parent = _life.life_pipe()
+        try:
+            self.pid = _fork()
+        except BaseException:
+            os.close(life)
+            _life.let_go(parent)
+            raise
+        if self.pid == 0:
+            code = 1
+            try:
+                code = _run(process_obj, life)
+            finally:
+                atexit._run_exitfuncs()
+                os._exit(code)
+        os.close(life)
+        _life.watch(self, _life.descriptor_of(self.pid), parent)
+
+
+def _run(process_obj: Any, life: int) -> int:
+    atexit._clear()
+    atexit.register(util._exit_function)
+    if process_obj.daemon:
+        _life.end_with_parent(life)
+    util._close_stdin = _replace_stdin  # type: ignore[attr-defined]
+    code: int = process_obj._bootstrap(parent_sentinel=life)
+    return code
+
+
+def _fork() -> int:
+    """Fork; the child keeps the pipe to the resource tracker where versions ask for that."""
+    if sys.version_info < (3, 14):
+        return os.fork()
+    from multiprocessing import resource_tracker
+
+    intent = getattr(resource_tracker, "_fork_intent", None)
+    if intent is None:
+        return os.fork()
+    intent.preserve_fd = True
+    try:
+        return os.fork()
+    finally:
+        intent.preserve_fd = False
+
+
+_close_stdin = util._close_stdin  # type: ignore[attr-defined]
+_empty_stdin: io.TextIOWrapper | None = None
+"""The standard input of forked children. Made once by the parent, as making it is a sixth of what a start costs."""
+
+
+def _prepare_stdin() -> None:
+    global _empty_stdin
+    if _empty_stdin is None:
+        _empty_stdin = open(os.open(os.devnull, os.O_RDONLY), encoding="utf-8", closefd=False)
+
+
+def _replace_stdin() -> None:
+    """Do what `util._close_stdin` does, for the first call in a forked child."""
+    global _empty_stdin
+    util._close_stdin = _close_stdin  # type: ignore[attr-defined]
+    if sys.stdin is None or _empty_stdin is None:
+        return
+    try:
+        sys.stdin.close()
+    except (OSError, ValueError):
+        pass
+    sys.stdin, _empty_stdin = _empty_stdin, None
+
+
+Popen.__module__ = "multiprocessing.popen_fork"
+
+mirror(__name__, _std, own=__replaces__)

@@ -11,6 +11,9 @@ been forked for the request.
 * *Link*: a pair of sockets between a child and its parent. The child sends its pid and pidfd, at the end its exit
   code. The server sends the exit code of a child that could not. Its end tells the child that the parent is gone.
 
+A request says what to prepare in the child (paths, arguments, keys), and has the process object. The former is mostly
+the same each time, so the spare does it ahead, as for the last child, and again if its request says something else.
+
 A spare that dies is not replaced before the next request, so that no loop of forks can follow.
 """
 
@@ -28,7 +31,7 @@ import struct
 import sys
 from multiprocessing import forkserver, process, resource_tracker, spawn, util
 
-from interlock.multiprocessing import _life
+from interlock.multiprocessing import _life, popen_fork
 from interlock.multiprocessing import forkserver as ours
 
 TYPE_CHECKING = False
@@ -36,20 +39,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn
 
-__all__ = ["CHUNK", "MOST_DESCRIPTORS", "NUMBER", "main", "receive", "send"]
+__all__ = ["CHUNK", "MOST_DESCRIPTORS", "NUMBER", "SIZES", "main", "receive", "send"]
 
-CHUNK = 65536
-"""The longest message on a link or on the channel."""
+CHUNK = 32768
+"""The longest message on a link, on the channel or on the control."""
 
 MOST_DESCRIPTORS = 253
 """What the kernel takes in one message."""
 
 NUMBER = struct.Struct("q")
+SIZES = struct.Struct("qq")
+"""Before a request: the length of what follows, and of its first part, what to prepare."""
+
+_MAIN = ("init_main_from_name", "init_main_from_path")
+"""What imports the main module: that may run code of the program."""
 
 
 def send(to: socket.socket, data: Sequence[bytes | memoryview], descriptors: Sequence[int]) -> None:
     """Send one message with descriptors."""
-    to.sendmsg(data, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))])
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+    to.sendmsg(data, rights, socket.MSG_NOSIGNAL)
 
 
 def receive(sender: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
@@ -76,6 +85,7 @@ class _Server:
         self._control.setblocking(False)
         self._links: dict[int, socket.socket] = {}
         self._spare: int | None = None
+        self._preparation = b""  # of the last child
         self._wakeups, self._wakeups_in = os.pipe()
         os.set_blocking(self._wakeups, False)
         os.set_blocking(self._wakeups_in, False)
@@ -100,26 +110,26 @@ class _Server:
             elif self._control.fileno() in ready:
                 self._hear()
             if state & select.POLLIN and self._spare is None:
-                self._fork()
+                self._fork(asked=True)
 
     def _hear(self) -> None:
         """Take note of each spare that has become a child, and fork the next."""
         while True:
             try:
-                message, descriptors = receive(self._control, NUMBER.size, 1)
+                message, descriptors = receive(self._control, CHUNK, 1)
             except BlockingIOError:
                 return
-            (pid,) = NUMBER.unpack(message)
+            (pid,) = NUMBER.unpack_from(message)
+            self._preparation = message[NUMBER.size :] or self._preparation
             self._links[pid] = socket.socket(fileno=descriptors[0])
-            if pid == self._spare:
-                self._spare = None
-                self._fork()
+            self._spare = None
+            self._fork(asked=False)
 
-    def _fork(self) -> None:
+    def _fork(self, *, asked: bool) -> None:
         try:
             pid = os.fork()
         except OSError:
-            if self._spare is None:
+            if asked:
                 _refuse(self._channel)
             return
         if pid == 0:
@@ -149,6 +159,7 @@ class _Server:
         """Wait for a request, and become the process that it asks for."""
         try:
             self._control.close()
+            ahead = _Ahead(self._preparation)
             request = self._wait_for_request()
         except OSError:
             request = None
@@ -160,7 +171,7 @@ class _Server:
             self._forget_server()
             atexit._clear()
             atexit.register(util._exit_function)  # type: ignore[attr-defined]
-            code = _serve(link, work)
+            code = _serve(link, work, ahead)
         except Exception:
             sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
             sys.stderr.flush()
@@ -182,10 +193,13 @@ class _Server:
         if not data:
             return None  # all clients are gone
         link = socket.socket(fileno=descriptors[0])
-        send(self._spares_control, [number], descriptors[:1])
+        work = _Work(link, data, descriptors[1:])
+        news = work.short_preparation()
+        # First, as an error here (the server has been killed) makes the parent try again.
+        send(self._spares_control, [number, b"" if news == self._preparation else news], descriptors[:1])
         send(link, [number], [myself])
         os.close(myself)
-        return link, _Work(data, descriptors[1:])
+        return link, work
 
     def _forget_server(self) -> None:
         signal.set_wakeup_fd(-1)
@@ -200,12 +214,54 @@ class _Server:
 class _Work:
     """A request: what to prepare, the process object, and descriptors."""
 
-    def __init__(self, data: bytes, descriptors: list[int]) -> None:
-        (self.size,) = NUMBER.unpack_from(data)
-        self.data = data[NUMBER.size :]
+    def __init__(self, link: socket.socket, data: bytes, descriptors: list[int]) -> None:
+        self._size, self._first = SIZES.unpack_from(data)
+        self._link = link
+        self._data = data[SIZES.size :]
         self.channel, self.tracker, *self.inherited = descriptors
         for descriptor in self.inherited:
             os.set_inheritable(descriptor, True)
+
+    def short_preparation(self) -> bytes:
+        """Return what to prepare, if it fits into a message."""
+        return self._data[: self._first] if self._first <= min(len(self._data), CHUNK - NUMBER.size) else b""
+
+    def read(self) -> tuple[bytes, bytes]:
+        """Return what to prepare, and the process object, after everything has come."""
+        while len(self._data) < self._size:
+            more = self._link.recv(CHUNK)
+            if not more:
+                raise EOFError("the parent is gone")
+            self._data += more
+        return self._data[: self._first], self._data[self._first :]
+
+
+class _Ahead:
+    """What a spare has prepared before it knows its request."""
+
+    def __init__(self, preparation: bytes) -> None:
+        self.preparation = preparation
+        self.data: dict[str, Any] = {}
+        if preparation:
+            try:
+                self.data = pickle.loads(preparation)
+                if self.data["log_to_stderr"] or "log_level" in self.data:
+                    raise ValueError("logging is prepared once")
+                spawn.prepare({name: data for name, data in self.data.items() if name not in _MAIN})
+            except Exception:
+                self.preparation = b""
+        popen_fork.prepare_stdin()
+
+    def finish(self, preparation: bytes) -> None:
+        """Prepare what a request says."""
+        if not preparation or preparation != self.preparation:
+            self.data = pickle.loads(preparation)
+            _join(self.data.get("interlock"))
+            spawn.prepare(self.data)
+        elif "init_main_from_name" in self.data:
+            spawn._fixup_main_from_name(self.data["init_main_from_name"])  # type: ignore[attr-defined]
+        elif "init_main_from_path" in self.data:
+            spawn._fixup_main_from_path(self.data["init_main_from_path"])  # type: ignore[attr-defined]
 
 
 def _refuse(channel: socket.socket) -> None:
@@ -217,31 +273,27 @@ def _refuse(channel: socket.socket) -> None:
 
 def _tell(link: socket.socket, code: int) -> None:
     try:
-        link.send(NUMBER.pack(code))
+        link.send(NUMBER.pack(code), socket.MSG_NOSIGNAL)
     except OSError:
         pass  # the parent is gone
 
 
-def _serve(link: socket.socket, work: _Work) -> int:
+def _serve(link: socket.socket, work: _Work, ahead: _Ahead) -> int:
     """Become the process of a request, and return its exit code."""
-    data = work.data
-    while len(data) < work.size:
-        more = link.recv(CHUNK)
-        if not more:
-            raise EOFError("the parent is gone")
-        data += more
+    preparation, started_pickle = work.read()
     _adopt(work)
-    stream = io.BytesIO(data)
-    process.current_process()._inheriting = True  # type: ignore[attr-defined]
+    current: Any = process.current_process()
+    current._inheriting = True
     try:
-        preparation = pickle.load(stream)
-        _join(preparation.get("interlock"))
-        spawn.prepare(preparation)
+        ahead.finish(preparation)
+        stream = io.BytesIO(started_pickle)
+        current.name = pickle.load(stream)
         started = pickle.load(stream)
     finally:
-        del process.current_process()._inheriting  # type: ignore[attr-defined]
+        del current._inheriting
     if started.daemon:
         _life.end_with_parent(link.fileno())
+    util._close_stdin = popen_fork.replace_stdin  # type: ignore[attr-defined]
     code: int = started._bootstrap(link.fileno())
     return code
 

@@ -51,7 +51,7 @@ class Popen(Watched):
         if not _life.has_pidfd():
             super()._launch(process_obj)
             return
-        _prepare_stdin()
+        prepare_stdin()
         life, parent = _life.life_pipe()
         try:
             self.pid = _fork()
@@ -75,7 +75,7 @@ def _run(process_obj: Any, life: int) -> int:
     atexit.register(util._exit_function)
     if process_obj.daemon:
         _life.end_with_parent(life)
-    util._close_stdin = _replace_stdin  # type: ignore[attr-defined]
+    util._close_stdin = replace_stdin  # type: ignore[attr-defined]
     code: int = process_obj._bootstrap(parent_sentinel=life)
     return code
 
@@ -101,13 +101,13 @@ _empty_stdin: io.TextIOWrapper | None = None
 """The standard input of forked children. Made once by the parent, as making it is a sixth of what a start costs."""
 
 
-def _prepare_stdin() -> None:
+def prepare_stdin() -> None:
     global _empty_stdin
     if _empty_stdin is None:
         _empty_stdin = open(os.open(os.devnull, os.O_RDONLY), encoding="utf-8", closefd=False)
 
 
-def _replace_stdin() -> None:
+def replace_stdin() -> None:
     """Do what `util._close_stdin` does, for the first call in a forked child."""
     global _empty_stdin
     util._close_stdin = _close_stdin  # type: ignore[attr-defined]

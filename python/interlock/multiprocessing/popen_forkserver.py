@@ -45,7 +45,7 @@ class Popen(Watched):
         return len(self._fds) - 1
 
     def _launch(self, process_obj: Any) -> None:
-        data = pickled(self, process_obj)
+        data = memoryview(_pickled(self, process_obj))
         for _ in range(_TRIES):
             if self._ask(data):
                 return
@@ -57,16 +57,14 @@ class Popen(Watched):
         server.ensure_running()
         self._channel = channel = server.channel
         link, childs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        size = _fork_server.NUMBER.pack(len(data))
-        room = _fork_server.CHUNK - len(size)
         try:
             with childs:
                 descriptors = [childs.fileno(), channel.fileno(), forkserver.tracker(), *self._fds]
                 if len(descriptors) > _fork_server.MOST_DESCRIPTORS:
                     raise ValueError("too many fds")
-                _fork_server.send(channel, [size, data[:room]], descriptors)
-            for at in range(room, len(data), _fork_server.CHUNK):
-                link.send(data[at : at + _fork_server.CHUNK])
+                _fork_server.send(channel, [data[: _fork_server.CHUNK]], descriptors)
+            for at in range(_fork_server.CHUNK, len(data), _fork_server.CHUNK):
+                link.send(data[at : at + _fork_server.CHUNK], socket.MSG_NOSIGNAL)
             message, pidfds = _fork_server.receive(link, _fork_server.NUMBER.size, 1)
         except (BrokenPipeError, ConnectionResetError):
             message = b""
@@ -101,19 +99,24 @@ class Popen(Watched):
         return code
 
 
-def pickled(popen: Any, process_obj: Any) -> memoryview:
-    """Return what a child has to prepare, and its process object."""
+def _pickled(popen: Any, process_obj: Any) -> bytes:
+    """Return a request: its sizes, what a child has to prepare, its name and its process object."""
     data = spawn.get_preparation_data(process_obj._name)
+    del data["name"]  # so that the rest is mostly the same
     if "interlock" in data:
-        data["interlock"] = installed()  # the server has it: `_fork_server._join` compares, and installs the difference
-    buffer = io.BytesIO()
+        data["interlock"] = installed()  # the server compares, and installs the difference
+    buffer = io.BytesIO(bytes(_fork_server.SIZES.size))
+    buffer.seek(_fork_server.SIZES.size)
     set_spawning_popen(popen)
     try:
         reduction.dump(data, buffer)
+        first = buffer.tell() - _fork_server.SIZES.size
+        reduction.dump(process_obj._name, buffer)
         reduction.dump(process_obj, buffer)
     finally:
         set_spawning_popen(None)
-    return buffer.getbuffer()
+    _fork_server.SIZES.pack_into(buffer.getbuffer(), 0, buffer.tell() - _fork_server.SIZES.size, first)
+    return buffer.getvalue()
 
 
 Popen.__module__ = "multiprocessing.popen_forkserver"

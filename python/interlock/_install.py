@@ -49,6 +49,7 @@ _MODULES = {
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
     "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
+    "multiprocessing.popen_spawn_posix": ("multiprocessing.popen_spawn_posix",),
     "multiprocessing.forkserver": ("multiprocessing.forkserver",),
     "multiprocessing.popen_forkserver": ("multiprocessing.popen_forkserver",),
 }

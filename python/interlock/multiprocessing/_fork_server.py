@@ -29,7 +29,7 @@ import signal
 import socket
 import struct
 import sys
-from multiprocessing import forkserver, process, resource_tracker, spawn, util
+from multiprocessing import process, resource_tracker, spawn, util
 
 from interlock.multiprocessing import _life, popen_fork
 from interlock.multiprocessing import forkserver as ours
@@ -299,7 +299,7 @@ def _serve(link: socket.socket, work: _Work, ahead: _Ahead) -> int:
 
 
 def _adopt(work: _Work) -> None:
-    forkserver._forkserver._inherited_fds = work.inherited  # type: ignore[attr-defined]
+    ours.shared._inherited_fds = work.inherited
     resource_tracker._resource_tracker._fd = work.tracker  # type: ignore[attr-defined]
     ours._forkserver.adopt(work.channel)
 

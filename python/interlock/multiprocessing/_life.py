@@ -16,7 +16,7 @@ import os
 import select
 import signal
 from math import ceil
-from multiprocessing import util
+from multiprocessing import resource_tracker, util
 
 from interlock._lifecycle import after_fork_in_child
 
@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from multiprocessing.popen_fork import Popen
 
-__all__ = ["descriptor_of", "ended_within", "end_with_parent", "has_pidfd", "hold", "let_go", "life_pipe", "send", "watch"]
+__all__ = ["descriptor_of", "ended_within", "end_with_parent", "has_pidfd", "hold", "let_go", "life_pipe", "send", "tracker", "watch"]
 
 _held: dict[int, tuple[int, int]] = {}
 """The write ends of this process's life pipes: the identity of each pipe, by descriptor."""
@@ -122,3 +122,9 @@ def end_with_parent(life: int) -> None:
     fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
     if ended_within(life, 0):  # before that
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def tracker() -> int:
+    """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
+    descriptor: int | None = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
+    return resource_tracker.getfd() if descriptor is None else descriptor

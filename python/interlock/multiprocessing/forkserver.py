@@ -7,12 +7,11 @@ import os
 import select
 import socket
 import sys
-from multiprocessing import process, resource_tracker, spawn, util
+from multiprocessing import process, spawn, util
 
 from interlock._install import installed
 from interlock._originals import originals
 from interlock._passthrough import mirror
-from interlock.multiprocessing import _life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 __replaces__ = ("_forkserver", "ensure_running")
 
 _original: Any = originals(_std, "ForkServer")
-_shared: Any = _std._forkserver  # type: ignore[attr-defined]
+shared: Any = _std._forkserver  # type: ignore[attr-defined]
 """The standard object: what a program preloads, and the descriptors that a child inherits, are kept there."""
 
 _COMMAND = """\
@@ -52,18 +51,18 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
 
     @property
     def _preload_modules(self) -> list[str]:
-        modules: list[str] = _shared._preload_modules
+        modules: list[str] = shared._preload_modules
         return modules
 
     @_preload_modules.setter
     def _preload_modules(self, modules: list[str]) -> None:
-        pass  # the constructor's: see _shared
+        pass  # the constructor's: see shared
 
     def set_forkserver_preload(self, *args: Any, **kwargs: Any) -> None:
-        _shared.set_forkserver_preload(*args, **kwargs)
+        shared.set_forkserver_preload(*args, **kwargs)
 
     def get_inherited_fds(self) -> list[int] | None:
-        inherited: list[int] | None = _shared.get_inherited_fds()
+        inherited: list[int] | None = shared.get_inherited_fds()
         return inherited
 
     def adopt(self, channel: int) -> None:
@@ -126,14 +125,8 @@ def hung_up(channel: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def tracker() -> int:
-    """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
-    descriptor: int | None = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
-    return resource_tracker.getfd() if descriptor is None else descriptor
-
-
 def _command(channel: int) -> tuple[str, list[str]]:
-    modules = _shared._preload_modules
+    modules = shared._preload_modules
     main: dict[str, Any] = {}
     arguments: list[str] = []
     if modules:
@@ -147,7 +140,7 @@ def _command(channel: int) -> tuple[str, list[str]]:
         channel=channel,
         modules=installed(),
         modules_to_load=modules,
-        on_error=getattr(_shared, "_preload_on_error", "ignore"),
+        on_error=getattr(shared, "_preload_on_error", "ignore"),
         main=main,
     )
     return command, arguments

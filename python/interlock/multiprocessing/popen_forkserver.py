@@ -59,7 +59,7 @@ class Popen(Watched):
         link, childs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with childs:
-                descriptors = [childs.fileno(), channel.fileno(), forkserver.tracker(), *self._fds]
+                descriptors = [childs.fileno(), channel.fileno(), _life.tracker(), *self._fds]
                 if len(descriptors) > _fork_server.MOST_DESCRIPTORS:
                     raise ValueError("too many fds")
                 _fork_server.send(channel, [data[: _fork_server.CHUNK]], descriptors)

@@ -48,6 +48,7 @@ _MODULES = {
     "concurrent.futures": ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures"),
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
+    "multiprocessing.shared_memory": ("multiprocessing.shared_memory",),
     "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
     "multiprocessing.popen_spawn_posix": ("multiprocessing.popen_spawn_posix",),
     "multiprocessing.forkserver": ("multiprocessing.forkserver",),

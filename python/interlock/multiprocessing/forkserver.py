@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.forkserver as _std
 import os
+import pickle
 import select
 import socket
 import sys
@@ -38,7 +39,7 @@ try:
 finally:
     if lacking:
         sys.path.remove(root)
-main({channel}, lambda: preload(sys.argv[1:], {modules_to_load!r}, {on_error!r}, **{main!r}))
+main({channel}, lambda: preload({setup}))
 """
 
 
@@ -102,17 +103,33 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
 
     def _launch(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            command, arguments = _command(theirs.fileno())
-            executable = spawn.get_executable()
-            line = [executable, *util._args_from_interpreter_flags(), "-c", command, *arguments]  # type: ignore[attr-defined]
-            try:
-                self._forkserver_pid = util.spawnv_passfds(executable, line, [theirs.fileno()])
-            except BaseException:
-                ours.close()
-                raise
+        setup, write = os.pipe()
+        try:
+            with theirs:
+                command = _COMMAND.format(
+                    root=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+                    channel=theirs.fileno(),
+                    setup=setup,
+                    modules=installed(),
+                )
+                executable = spawn.get_executable()
+                flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
+                line = [executable, *flags, "-c", command]
+                content = _setup()
+                self._forkserver_pid = util.spawnv_passfds(executable, line, [theirs.fileno(), setup])
+        except BaseException:
+            ours.close()
+            os.close(write)
+            raise
+        finally:
+            os.close(setup)
         self.channel = ours
         self._forkserver_alive_fd = ours.fileno()
+        try:
+            with open(write, "wb") as file:
+                file.write(content)
+        except BrokenPipeError:
+            pass  # it has ended; the caller will see that
 
 
 def hung_up(channel: socket.socket) -> bool:
@@ -125,50 +142,33 @@ def hung_up(channel: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def _command(channel: int) -> tuple[str, list[str]]:
-    modules = shared._preload_modules
-    main: dict[str, Any] = {}
-    arguments: list[str] = []
-    if modules:
+def _setup() -> bytes:
+    """Return what the server has to import, and with which arguments and paths."""
+    data: dict[str, Any] = {}
+    if shared._preload_modules:
         data = spawn.get_preparation_data("ignore")
-        names = {"sys_path", "init_main_from_path", "init_main_from_name"}
-        main = {name: value for name, value in data.items() if name in names}
-        arguments = data["sys_argv"]
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    command = _COMMAND.format(
-        root=root,
-        channel=channel,
-        modules=installed(),
-        modules_to_load=modules,
-        on_error=getattr(shared, "_preload_on_error", "ignore"),
-        main=main,
-    )
-    return command, arguments
+        names = ("sys_argv", "sys_path", "init_main_from_path", "init_main_from_name")
+        data = {name: data[name] for name in names if name in data}
+    return pickle.dumps((shared._preload_modules, getattr(shared, "_preload_on_error", "ignore"), data))
 
 
-def preload(
-    argv: list[str],
-    modules: list[str],
-    on_error: str,
-    sys_path: list[str] | None = None,
-    init_main_from_path: str | None = None,
-    init_main_from_name: str | None = None,
-) -> None:
+def preload(setup: int) -> None:
     """Import in the server what the program asked for, with its arguments and paths."""
+    with open(setup, "rb") as file:
+        modules, on_error, data = pickle.load(file)
     if not modules:
         return
-    sys.argv[:] = argv
-    if sys_path is not None:
-        sys.path[:] = sys_path
+    sys.argv[:] = data["sys_argv"]
+    sys.path[:] = data["sys_path"]
     if "__main__" in modules:
         process.current_process()._inheriting = True  # type: ignore[attr-defined]
         try:
-            if init_main_from_name is not None:
-                spawn._fixup_main_from_name(init_main_from_name)  # type: ignore[attr-defined]
-            elif init_main_from_path is not None:
-                spawn.import_main_path(init_main_from_path)
+            if "init_main_from_name" in data:
+                spawn._fixup_main_from_name(data["init_main_from_name"])  # type: ignore[attr-defined]
+            elif "init_main_from_path" in data:
+                spawn.import_main_path(data["init_main_from_path"])
         except (Exception, SystemExit) as error:
-            _failed(on_error, f"__main__ from {init_main_from_path!r}", error)
+            _failed(on_error, f"__main__ from {data.get('init_main_from_path')!r}", error)
         finally:
             del process.current_process()._inheriting  # type: ignore[attr-defined]
     for name in modules:

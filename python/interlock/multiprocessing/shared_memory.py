@@ -83,14 +83,14 @@ class SharedMemory(_original.SharedMemory):  # type: ignore[misc]
                 _register(name)
             try:
                 self._fd = _posixshmem.shm_open(name, self._flags, mode=self._mode)
-            except FileExistsError:
-                continue  # the tracker keeps a name too many; nobody knows whose block that is
-            except BaseException:
+            except BaseException as error:
                 if tracked:
                     _forget(name)
-                raise
-            self._name = name
-            return
+                if not isinstance(error, FileExistsError):
+                    raise
+            else:
+                self._name = name
+                return
 
     def unlink(self) -> None:
         """Remove the block's name, once for all processes. The memory goes when the last process has closed it."""

@@ -26,7 +26,7 @@ def other(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("track", [None, True, False])
 def test_one_life(track: bool | None) -> None:
     block = SharedMemory(create=True, size=10, track=track)
-    assert block.size == 10 and len(block.buf) == 10 and block.name.startswith("psm_")
+    assert (block.size, len(block.buf), block.name[:4]) == (10, 10, "psm_")
     block.buf[:3] = b"abc"
     attached = SharedMemory(block.name, track=track)
     assert bytes(attached.buf[:3]) == b"abc"
@@ -42,7 +42,7 @@ def test_one_life(track: bool | None) -> None:
 
 def test_bad_arguments() -> None:
     for arguments in ({"size": -1}, {"create": True}, {"create": False}):
-        with pytest.raises(ValueError, match="size|name"):
+        with pytest.raises(ValueError, match=r"size|name"):
             SharedMemory(**arguments)
     block = SharedMemory("interlock:odd name", create=True, size=1)
     try:
@@ -78,7 +78,8 @@ def test_a_stranger_that_attaches_leaves_the_block_alone() -> None:
         """
         done = other(program, block.name)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        assert block.buf[0] == 7 and (BLOCKS / block.name).exists()
+        assert block.buf[0] == 7
+        assert (BLOCKS / block.name).exists()
     finally:
         block.close()
         block.unlink()

@@ -30,7 +30,9 @@ CHILDREN = """
 
 @each
 def test_daemonic_children_end_with_a_killed_parent(tmp_path: Path, form: str, method: str) -> None:
-    with subprocess.Popen(write(tmp_path, CHILDREN, form, method), stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        write(tmp_path, CHILDREN, form, method), stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout is not None
         children = {}
         for _ in range(3):
@@ -172,7 +174,7 @@ def test_the_fork_server_and_its_spare_end_with_the_program(tmp_path: Path, form
     """
     line = write(tmp_path, program, form, "forkserver")
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdin is not None and parent.stdout is not None
+        assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         family = [os.pidfd_open(pid)]
         children = Path(f"/proc/{pid}/task/{pid}/children")

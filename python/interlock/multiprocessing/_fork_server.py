@@ -20,17 +20,17 @@ A spare that dies is not replaced before the next request, so that no loop of fo
 from __future__ import annotations
 
 import array
-import atexit
+import contextlib
 import io
 import os
-import pickle
 import select
 import signal
 import socket
 import struct
 import sys
-from multiprocessing import process, resource_tracker, spawn, util
+from multiprocessing import process, reduction, resource_tracker, spawn, util
 
+from interlock._lifecycle import begin_child, run_exit_handlers
 from interlock.multiprocessing import _life, popen_fork
 from interlock.multiprocessing import forkserver as ours
 
@@ -47,6 +47,7 @@ CHUNK = 32768
 MOST_DESCRIPTORS = 253
 """What the kernel takes in one message."""
 
+_pickle: Any = reduction.pickle  # type: ignore[attr-defined]
 NUMBER = struct.Struct("q")
 SIZES = struct.Struct("qq")
 """Before a request: the length of what follows, and of its first part, what to prepare."""
@@ -84,12 +85,13 @@ class _Server:
         self._control, self._spares_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
         self._links: dict[int, socket.socket] = {}
+        popen_fork.prepare_stdin()
         self._spare: int | None = None
         self._preparation = b""  # of the last child
         self._wakeups, self._wakeups_in = os.pipe()
         os.set_blocking(self._wakeups, False)
         os.set_blocking(self._wakeups_in, False)
-        handlers = {signal.SIGCHLD: lambda *_: None, signal.SIGINT: signal.SIG_IGN}
+        handlers: dict[int, Any] = {signal.SIGCHLD: lambda *_: None, signal.SIGINT: signal.SIG_IGN}
         self._handlers = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         signal.set_wakeup_fd(self._wakeups_in)
 
@@ -169,14 +171,13 @@ class _Server:
         code = 1
         try:
             self._forget_server()
-            atexit._clear()
-            atexit.register(util._exit_function)  # type: ignore[attr-defined]
+            begin_child()
             code = _serve(link, work, ahead)
         except Exception:
             sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
             sys.stderr.flush()
         finally:
-            atexit._run_exitfuncs()
+            run_exit_handlers()
             _tell(link, code & 0xFF)
             os._exit(code)
 
@@ -244,18 +245,17 @@ class _Ahead:
         self.data: dict[str, Any] = {}
         if preparation:
             try:
-                self.data = pickle.loads(preparation)
+                self.data = _pickle.loads(preparation)
                 if self.data["log_to_stderr"] or "log_level" in self.data:
                     raise ValueError("logging is prepared once")
                 spawn.prepare({name: data for name, data in self.data.items() if name not in _MAIN})
             except Exception:
                 self.preparation = b""
-        popen_fork.prepare_stdin()
 
     def finish(self, preparation: bytes) -> None:
         """Prepare what a request says."""
         if not preparation or preparation != self.preparation:
-            self.data = pickle.loads(preparation)
+            self.data = _pickle.loads(preparation)
             _join(self.data.get("interlock"))
             spawn.prepare(self.data)
         elif "init_main_from_name" in self.data:
@@ -272,10 +272,8 @@ def _refuse(channel: socket.socket) -> None:
 
 
 def _tell(link: socket.socket, code: int) -> None:
-    try:
+    with contextlib.suppress(OSError):  # the parent is gone
         link.send(NUMBER.pack(code), socket.MSG_NOSIGNAL)
-    except OSError:
-        pass  # the parent is gone
 
 
 def _serve(link: socket.socket, work: _Work, ahead: _Ahead) -> int:
@@ -287,8 +285,8 @@ def _serve(link: socket.socket, work: _Work, ahead: _Ahead) -> int:
     try:
         ahead.finish(preparation)
         stream = io.BytesIO(started_pickle)
-        current.name = pickle.load(stream)
-        started = pickle.load(stream)
+        current.name = _pickle.load(stream)
+        started = _pickle.load(stream)
     finally:
         del current._inheriting
     if started.daemon:

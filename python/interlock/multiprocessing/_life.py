@@ -11,20 +11,33 @@ the child ends, that follows the process; and it needs no thread in the child.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import functools
 import os
 import select
 import signal
 from math import ceil
-from multiprocessing import resource_tracker, util
+from multiprocessing import resource_tracker
 
-from interlock._lifecycle import after_fork_in_child
+from interlock._lifecycle import after_fork_in_child, when_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from multiprocessing.popen_fork import Popen
+    from typing import Any
 
-__all__ = ["descriptor_of", "ended_within", "end_with_parent", "has_pidfd", "hold", "let_go", "life_pipe", "send", "tracker", "watch"]
+__all__ = [
+    "descriptor_of",
+    "end_with_parent",
+    "ended_within",
+    "has_pidfd",
+    "hold",
+    "let_go",
+    "life_pipe",
+    "send",
+    "tracker",
+    "watch",
+]
 
 _held: dict[int, tuple[int, int]] = {}
 """The write ends of this process's life pipes: the identity of each pipe, by descriptor."""
@@ -49,19 +62,14 @@ def _drop_held() -> None:
 after_fork_in_child(_drop_held)
 
 
+@functools.cache
 def has_pidfd() -> bool:
     """Whether this kernel has descriptors of processes (Linux 5.3), and no sandbox refuses them."""
-    global _has_pidfd
-    if _has_pidfd is None:
-        try:
-            os.close(os.pidfd_open(os.getpid()))
-            _has_pidfd = True
-        except (AttributeError, OSError):
-            _has_pidfd = False
-    return _has_pidfd
-
-
-_has_pidfd: bool | None = None
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def life_pipe() -> tuple[int, int]:
@@ -82,11 +90,11 @@ def let_go(*descriptors: int) -> None:
         os.close(descriptor)
 
 
-def watch(popen: Popen, sentinel: int, parent: int) -> None:
+def watch(popen: Any, sentinel: int, parent: int) -> None:
     """Give a started process its sentinel; close that and the life pipe when the object is collected or closed."""
     popen.sentinel = sentinel
     popen._watched = True
-    popen.finalizer = util.Finalize(popen, let_go, (sentinel, parent))
+    popen.finalizer = when_gone(popen, let_go, sentinel, parent)
 
 
 def descriptor_of(pid: int) -> int:
@@ -109,10 +117,8 @@ def ended_within(sentinel: int, timeout: float | None) -> bool:
 
 def send(sentinel: int, sig: int) -> None:
     """Send a signal to the process of this sentinel, and to no other one that has its pid now."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(sentinel, sig)
-    except ProcessLookupError:
-        pass
 
 
 def end_with_parent(life: int) -> None:
@@ -126,5 +132,6 @@ def end_with_parent(life: int) -> None:
 
 def tracker() -> int:
     """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
-    descriptor: int | None = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
-    return resource_tracker.getfd() if descriptor is None else descriptor
+    known: Any = resource_tracker._resource_tracker
+    descriptor: int = resource_tracker.getfd() if known._fd is None else known._fd  # type: ignore[assignment]
+    return descriptor

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import multiprocessing.forkserver as _std
 import os
-import pickle
 import select
 import socket
 import sys
-from multiprocessing import process, spawn, util
+from multiprocessing import process, reduction, spawn, util
 
 from interlock._install import installed
 from interlock._originals import originals
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 __replaces__ = ("_forkserver", "ensure_running")
 
 _original: Any = originals(_std, "ForkServer")
-shared: Any = _std._forkserver  # type: ignore[attr-defined]
+_reduction: Any = reduction
+shared: Any = _std._forkserver
 """The standard object: what a program preloads, and the descriptors that a child inherits, are kept there."""
 
 _COMMAND = """\
@@ -46,6 +46,9 @@ main({channel}, lambda: preload({setup}))
 class ForkServer(_original.ForkServer):  # type: ignore[misc]
     """Starts the server when it is needed, and sends it requests."""
 
+    _forkserver_pid: int | None
+    _forkserver_alive_fd: int | None
+
     def __init__(self) -> None:
         super().__init__()
         self.channel: socket.socket | None = None
@@ -60,9 +63,11 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
         pass  # the constructor's: see shared
 
     def set_forkserver_preload(self, *args: Any, **kwargs: Any) -> None:
+        """Say what the server imports when it starts."""
         shared.set_forkserver_preload(*args, **kwargs)
 
     def get_inherited_fds(self) -> list[int] | None:
+        """Return the descriptors that a child of the server has got, and None in another process."""
         inherited: list[int] | None = shared.get_inherited_fds()
         return inherited
 
@@ -116,7 +121,8 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
                 flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
                 line = [executable, *flags, "-c", command]
                 content = _setup()
-                self._forkserver_pid = util.spawnv_passfds(executable, line, [theirs.fileno(), setup])
+                passed = [theirs.fileno(), setup]
+                self._forkserver_pid = util.spawnv_passfds(executable, line, passed)  # type: ignore[arg-type]
         except BaseException:
             ours.close()
             os.close(write)
@@ -149,13 +155,17 @@ def _setup() -> bytes:
         data = spawn.get_preparation_data("ignore")
         names = ("sys_argv", "sys_path", "init_main_from_path", "init_main_from_name")
         data = {name: data[name] for name in names if name in data}
-    return pickle.dumps((shared._preload_modules, getattr(shared, "_preload_on_error", "ignore"), data))
+    return bytes(
+        _reduction.ForkingPickler.dumps(
+            (shared._preload_modules, getattr(shared, "_preload_on_error", "ignore"), data)
+        )
+    )
 
 
 def preload(setup: int) -> None:
     """Import in the server what the program asked for, with its arguments and paths."""
     with open(setup, "rb") as file:
-        modules, on_error, data = pickle.load(file)
+        modules, on_error, data = _reduction.pickle.load(file)
     if not modules:
         return
     sys.argv[:] = data["sys_argv"]

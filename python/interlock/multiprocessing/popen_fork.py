@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
+import contextlib
 import io
 import multiprocessing.popen_fork as _std
 import os
 import sys
-from multiprocessing import util
+from multiprocessing import resource_tracker, util
 
+from interlock._lifecycle import begin_child, run_exit_handlers
 from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _life
@@ -29,6 +30,7 @@ class Watched(_original.Popen):  # type: ignore[misc]
     _watched = False  # until `_life.watch`; for good without pidfds
 
     def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for the end of the process, and return its exit code, or None if it still runs."""
         if self.returncode is None and timeout is not None and self._watched:
             if not _life.ended_within(self.sentinel, timeout):
                 return None
@@ -64,29 +66,24 @@ class Popen(Watched):
             try:
                 code = _run(process_obj, life)
             finally:
-                atexit._run_exitfuncs()
+                run_exit_handlers()
                 os._exit(code)
         os.close(life)
         _life.watch(self, _life.descriptor_of(self.pid), parent)
 
 
 def _run(process_obj: Any, life: int) -> int:
-    atexit._clear()
-    atexit.register(util._exit_function)
+    begin_child()
     if process_obj.daemon:
         _life.end_with_parent(life)
-    util._close_stdin = replace_stdin  # type: ignore[attr-defined]
+    _util._close_stdin = replace_stdin
     code: int = process_obj._bootstrap(parent_sentinel=life)
     return code
 
 
 def _fork() -> int:
     """Fork; the child keeps the pipe to the resource tracker where versions ask for that."""
-    if sys.version_info < (3, 14):
-        return os.fork()
-    from multiprocessing import resource_tracker
-
-    intent = getattr(resource_tracker, "_fork_intent", None)
+    intent: Any = getattr(resource_tracker, "_fork_intent", None)
     if intent is None:
         return os.fork()
     intent.preserve_fd = True
@@ -96,28 +93,26 @@ def _fork() -> int:
         intent.preserve_fd = False
 
 
-_close_stdin = util._close_stdin  # type: ignore[attr-defined]
-_empty_stdin: io.TextIOWrapper | None = None
-"""The standard input of forked children. Made once by the parent, as making it is a sixth of what a start costs."""
+_util: Any = util
+_close_stdin = _util._close_stdin
+_prepared: list[io.TextIOWrapper] = []
+"""The standard input of forked children. The parent makes it once: that is a tenth of what a child costs."""
 
 
 def prepare_stdin() -> None:
-    global _empty_stdin
-    if _empty_stdin is None:
-        _empty_stdin = open(os.open(os.devnull, os.O_RDONLY), encoding="utf-8", closefd=False)
+    """Make what `replace_stdin` will use."""
+    if not _prepared:
+        descriptor = os.open(os.devnull, os.O_RDONLY)
+        _prepared.append(io.open(descriptor, encoding="utf-8", closefd=False))  # noqa: SIM115, UP020
 
 
 def replace_stdin() -> None:
     """Do what `util._close_stdin` does, for the first call in a forked child."""
-    global _empty_stdin
-    util._close_stdin = _close_stdin  # type: ignore[attr-defined]
-    if sys.stdin is None or _empty_stdin is None:
-        return
-    try:
-        sys.stdin.close()
-    except (OSError, ValueError):
-        pass
-    sys.stdin, _empty_stdin = _empty_stdin, None
+    _util._close_stdin = _close_stdin
+    if sys.stdin is not None and _prepared:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdin.close()
+        sys.stdin = _prepared.pop()
 
 
 Popen.__module__ = "multiprocessing.popen_fork"

@@ -7,8 +7,8 @@ import multiprocessing.popen_forkserver as _std
 import os
 import select
 import socket
-from multiprocessing import spawn
-from multiprocessing.context import reduction, set_spawning_popen
+from multiprocessing import reduction, spawn
+from multiprocessing.context import set_spawning_popen
 
 from interlock._install import installed
 from interlock._originals import originals
@@ -31,16 +31,20 @@ class Popen(Watched):
     """A child process, forked by the server."""
 
     method = "forkserver"
-    DupFd = _std._DupFd  # type: ignore[attr-defined]
+    DupFd = _std._DupFd
+    returncode: int | None
+    _channel: socket.socket
 
     def __init__(self, process_obj: BaseProcess) -> None:
         self._fds: list[int] = []
         super().__init__(process_obj)
 
+    # Without pidfds, the standard library's.
     def __new__(cls, process_obj: BaseProcess) -> Any:
         return super().__new__(cls) if _life.has_pidfd() else _original.Popen(process_obj)
 
     def duplicate_for_child(self, fd: int) -> int:
+        """Pass a descriptor to the child; return what an object pickled for it finds it by."""
         self._fds.append(fd)
         return len(self._fds) - 1
 
@@ -55,6 +59,7 @@ class Popen(Watched):
         """Ask the server for a child. Returns False if it ended meanwhile, before it began with that."""
         server = forkserver._forkserver
         server.ensure_running()
+        assert server.channel is not None
         self._channel = channel = server.channel
         link, childs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -81,6 +86,7 @@ class Popen(Watched):
         return True
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """Return the exit code, or None if the process still runs; without ``WNOHANG``, wait for it."""
         if self.returncode is None:
             if not _life.ended_within(self.sentinel, 0 if flag == os.WNOHANG else None):
                 return None

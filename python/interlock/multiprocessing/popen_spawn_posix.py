@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import multiprocessing.popen_spawn_posix as _std
 import os
-from multiprocessing import spawn, util
-from multiprocessing.context import reduction, set_spawning_popen
+from multiprocessing import reduction, spawn, util
+from multiprocessing.context import set_spawning_popen
 
 from interlock._originals import originals
 from interlock._passthrough import mirror
@@ -29,8 +29,9 @@ class Popen(Watched):
     """A child process, started as a fresh interpreter."""
 
     method = "spawn"
-    DupFd = _std._DupFd  # type: ignore[attr-defined]
+    DupFd = _std._DupFd
 
+    # Without pidfds, the standard library's.
     def __new__(cls, process_obj: BaseProcess) -> Any:
         return super().__new__(cls) if _life.has_pidfd() else _original.Popen(process_obj)
 
@@ -39,6 +40,7 @@ class Popen(Watched):
         super().__init__(process_obj)
 
     def duplicate_for_child(self, fd: int) -> int:
+        """Pass a descriptor to the child; return what an object pickled for it finds it by."""
         self._fds.append(fd)
         return fd
 
@@ -57,7 +59,7 @@ class Popen(Watched):
         try:
             line = _command_line(read, life, tracker, os.getpid() if process_obj.daemon else 0)
             self._fds += [tracker, read, life]
-            self.pid = util.spawnv_passfds(spawn.get_executable(), line, self._fds)
+            self.pid = util.spawnv_passfds(spawn.get_executable(), line, self._fds)  # type: ignore[arg-type]
         except BaseException:
             os.close(write)
             _life.let_go(parent)
@@ -75,7 +77,7 @@ def _command_line(data: int, life: int, tracker: int, parent: int) -> list[Any]:
     line = spawn.get_command_line(tracker_fd=tracker, pipe_handle=data)
     # Frozen programs, and those that have a line of their own, continue without us.
     for at, part in enumerate(line):
-        if isinstance(part, str) and part.startswith(_STANDARD):
+        if str(part).startswith(_STANDARD):
             line[at] = program(data, life, tracker, parent)
     return line
 

@@ -8,12 +8,11 @@ to see whether it is there, and a name made up here is tracked before it exists.
 
 from __future__ import annotations
 
+import _posixshmem  # type: ignore[import-not-found]
 import mmap
 import multiprocessing.shared_memory as _std
 import os
 from multiprocessing import resource_tracker
-
-import _posixshmem
 
 from interlock._originals import originals
 from interlock._passthrough import mirror
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 __replaces__ = ("SharedMemory",)
 
 _original: Any = originals(_std, "SharedMemory")
-_tracker: Any = resource_tracker._resource_tracker  # type: ignore[attr-defined]
+_tracker: Any = resource_tracker._resource_tracker
 
 _KIND = "shared_memory"
 _FORGET = f"REGISTER:{{0}}:{_KIND}\nUNREGISTER:{{0}}:{_KIND}\n"

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 __all__ = [
     "after_fork_in_child",
     "at_exit_before_threads_end",
+    "begin_child",
+    "run_exit_handlers",
     "when_forked_by_multiprocessing",
+    "when_gone",
     "when_gone_or_at_exit",
 ]
 
@@ -67,3 +70,29 @@ def when_gone_or_at_exit(thing: object, function: Callable[..., object], *args: 
     from multiprocessing import util
 
     return util.Finalize(thing, function, args=args, exitpriority=_AT_EXIT)
+
+
+def when_gone(thing: object, function: Callable[..., object], *args: object) -> Finalize[object]:
+    """Call ``function(*args)`` when `thing` has been collected, in this process only, and not at exit.
+
+    What this returns may be called to do it earlier.
+    """
+    from multiprocessing import util
+
+    return util.Finalize(thing, function, args)
+
+
+def begin_child() -> None:
+    """Leave the parent's handlers for the exit behind, in a child process that `multiprocessing` has forked."""
+    import atexit
+    from multiprocessing import util
+
+    atexit._clear()
+    atexit.register(util._exit_function)  # type: ignore[attr-defined]
+
+
+def run_exit_handlers() -> None:
+    """Run the handlers for the exit in such a child, whose interpreter is not finalized."""
+    import atexit
+
+    atexit._run_exitfuncs()

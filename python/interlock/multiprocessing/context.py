@@ -23,6 +23,7 @@ _std: Any = multiprocessing.context
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
+    from interlock.multiprocessing._processes import ForkProcess, ForkServerProcess, SpawnProcess
 
     class _Context(_std.BaseContext):  # type: ignore[misc]
         """What all contexts of ours make."""
@@ -93,15 +94,6 @@ if not in_subinterpreter():
         def _Popen(process_obj: Any) -> Any:
             return _default_context.get_context().Process._Popen(process_obj)
 
-    class ForkProcess(_std.ForkProcess):  # type: ignore[misc]
-        """A process that is a copy of its parent."""
-
-        @staticmethod
-        def _Popen(process_obj: Any) -> Any:
-            from interlock.multiprocessing.popen_fork import Popen
-
-            return Popen(process_obj)
-
     class ForkContext(_Context, _std.ForkContext):  # type: ignore[misc]
         """The context of `fork`."""
 
@@ -110,8 +102,12 @@ if not in_subinterpreter():
     class SpawnContext(_Context, _std.SpawnContext):  # type: ignore[misc]
         """The context of `spawn`."""
 
+        Process = SpawnProcess
+
     class ForkServerContext(_Context, _std.ForkServerContext):  # type: ignore[misc]
         """The context of `forkserver`."""
+
+        Process = ForkServerProcess
 
     class DefaultContext(_Context, _std.DefaultContext):  # type: ignore[misc]
         """The context behind the functions of `interlock.multiprocessing`: that of the chosen start method."""
@@ -145,8 +141,10 @@ if not in_subinterpreter():
         "ForkContext",
         "ForkProcess",
         "ForkServerContext",
+        "ForkServerProcess",
         "Process",
         "SpawnContext",
+        "SpawnProcess",
         "_concrete_contexts",
         "_default_context",
     )

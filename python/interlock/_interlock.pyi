@@ -6,6 +6,13 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 
 from typing_extensions import TypeVar, disjoint_base
 
+from interlock._interlock_shared import Family as Family
+from interlock._interlock_shared import SharedBarrier as SharedBarrier
+from interlock._interlock_shared import SharedCondition as SharedCondition
+from interlock._interlock_shared import SharedEvent as SharedEvent
+from interlock._interlock_shared import SharedHandle as SharedHandle
+from interlock._interlock_shared import SharedLock as SharedLock
+from interlock._interlock_shared import SharedQueue as SharedQueue
 from interlock.concurrent.futures import Future as _PublicFuture
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "CurrentTask",
     "EngineWaiter",
     "Event",
+    "Family",
     "Future",
     "Internal",
     "Lock",
@@ -32,6 +40,12 @@ __all__ = [
     "ResultIterator",
     "Results",
     "Semaphore",
+    "SharedBarrier",
+    "SharedCondition",
+    "SharedEvent",
+    "SharedHandle",
+    "SharedLock",
+    "SharedQueue",
     "SimpleQueue",
     "Standard",
     "ThreadPool",

@@ -1,7 +1,11 @@
 //! The arena's own parts: who is in the family, what lives, and what the dead leave.
 
 #![cfg(not(loom))]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, too, may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, too, may fail loudly"
+)]
 
 mod common;
 

@@ -1,0 +1,96 @@
+"""The family of processes that share objects: who they are, and how an object comes to a process that is being started.
+
+The child of a fork has all objects of its parent from its first instruction on. Any other child gets its objects when
+they are pickled for it: the first one makes the parent keep a place for the child in the family, the state of each has
+the place and the object's number, and the child takes its place when it unpickles the first.
+"""
+
+from __future__ import annotations
+
+import os
+from multiprocessing import process, reduction
+
+from interlock._interlock import Family
+from interlock._lifecycle import when_forked_by_multiprocessing
+from interlock.multiprocessing._announcing import Announcing, announcing, families
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from interlock._interlock import SharedHandle
+
+__all__ = ["Place", "hand", "home"]
+
+
+def _label(known: dict[int, Family]) -> None:
+    """Name this process in messages about its death, as `multiprocessing` does."""
+    for family in known.values():
+        family.set_label(process.current_process().name)
+
+
+def _add(family: Family) -> Family:
+    known = families.setdefault(family.descriptor, family)
+    _label(families)
+    return known  # type: ignore[no-any-return]
+
+
+when_forked_by_multiprocessing(families, _label)
+
+
+def home() -> Family:
+    """Return the family in which this process makes its objects. Does not block."""
+    for family in families.values():
+        return family  # type: ignore[no-any-return]
+    return _add(Family.home())
+
+
+class Place:
+    """The place in a family that is kept for one process which is being started."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self.word = family.expect_child()
+        self._is_open = True
+        self._descriptor = reduction.DupFd(family.descriptor)
+
+    def started(self, pid: int | None) -> None:
+        """The process has started and has this id, or it has not started."""
+        if self._is_open:
+            self._is_open = False
+            self._family.started(self.word, pid)
+
+    def __del__(self) -> None:
+        self.started(None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrive, (self._descriptor, self.word, self._family.descriptor)
+
+
+_arrived: dict[tuple[int, int], Family] = {}
+"""The family of each place that this process has taken."""
+
+
+def _arrive(descriptor: Any, word: int, of_parent: int) -> Family:
+    """Take the place that was kept for this process, in the family of which the parent has this descriptor."""
+    key = word, of_parent
+    if key not in _arrived:
+        number = descriptor.detach()
+        try:
+            _arrived[key] = _add(Family.adopt(number, word))
+        finally:
+            os.close(number)
+    return _arrived[key]
+
+
+def hand(handle: SharedHandle, popen: Any) -> tuple[Place, int]:
+    """Hand an object to the process that ``popen`` is starting; return what that process finds it by."""
+    places = popen.__dict__.setdefault("_interlock_places", {})
+    family = handle.family
+    place = places.get(family.descriptor)
+    if place is None:
+        if not isinstance(popen, Announcing):
+            popen.__class__ = announcing(type(popen))
+        place = places[family.descriptor] = Place(family)
+    handle.hand(place.word)
+    return place, handle.number

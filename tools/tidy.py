@@ -21,7 +21,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 MAP = "ARCHITECTURE.md"
 MAX_MAP_LINES, MAX_FILE_LINES, MAX_FUNCTION_LINES = 560, 500, 60
-MAX_UNSAFE_LINES, MAX_UNSAFE_FILES_ABOVE_OS = 300, 14
+MAX_UNSAFE_LINES, MAX_UNSAFE_FILES_ABOVE_OS = 300, 15
 ENGINE = ("os", "wait", "sync", "queue", "shm", "pool", "interlock")
 INVARIANTS = tuple(f"I{number}" for number in range(1, 14))
 TOOLS = {
@@ -363,10 +363,10 @@ def functions_are_plain(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-facade")
 def facade_does_not_wait(tree: Tree) -> Iterator[Finding]:
-    """In python/interlock no standard lock is made and no `while` loop waits; the demos are user code."""
+    """In python/interlock no standard lock is made and no `while` loop waits; the demos are user code, and a server is its loop."""
     waits = {"wait", "acquire", "sleep", "wait_for", "join", "select", "poll"}
     for path, _, syntax in tree.python:
-        if path.startswith("python/interlock/") and "/demos/" not in path:
+        if path.startswith("python/interlock/") and not re.search("/demos/|/_fork_server.py", path):
             for node in ast.walk(syntax):
                 if isinstance(node, ast.Call) and re.fullmatch(
                     r"_?thread(?:ing)?\.(?:allocate_lock|R?Lock|Condition|Semaphore)", ast.unparse(node.func)

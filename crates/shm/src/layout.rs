@@ -9,7 +9,7 @@ use std::io;
 use std::mem::size_of;
 
 use interlock_os::life::LifeWord;
-use interlock_os::memory::Shared;
+use interlock_os::memory::{Shared, SharedMemory};
 use interlock_os::process;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
@@ -142,6 +142,15 @@ pub(crate) struct Node {
 }
 
 const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == PAGE);
+
+/// The bytes of a block that this process has, and that it does not write to as long as the result is used.
+pub(crate) fn bytes_of_this_process(memory: &SharedMemory, offset: usize, length: usize) -> &[u8] {
+    match memory.address(offset, length) {
+        // SAFETY: there are so many bytes, and nobody writes to them: they are this process's alone.
+        Some(address) => unsafe { std::slice::from_raw_parts(address.as_ptr(), length) },
+        None => &[],
+    }
+}
 
 impl Slot {
     /// The calling thread holds the life word from now on.

@@ -1,7 +1,6 @@
 //! A message on its way out of shared memory.
 
 use std::fmt;
-use std::ptr::NonNull;
 
 use crate::arena::Arena;
 use crate::own_block::OwnBlock;
@@ -106,9 +105,9 @@ impl Taken {
         self.length == 0
     }
 
-    /// Where its bytes are, in this process, as long as `self` lives. Nobody writes to them.
-    pub fn address(&self) -> Option<NonNull<u8>> {
-        self.block.address(self.length)
+    /// Calls `look` with its bytes, where they are. `look` must not fork.
+    pub fn with_bytes<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
+        self.block.with_bytes(self.length, look)
     }
 
     /// As [`Message::read`].

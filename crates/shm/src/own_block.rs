@@ -1,12 +1,12 @@
 //! A block that this process has, until it gives it away.
 
-use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::arena::Arena;
 use crate::blocks::{Block, Owner};
 use crate::error::Error;
 use crate::id::Id;
+use crate::layout::bytes_of_this_process;
 use crate::name::Name;
 use crate::step;
 
@@ -64,8 +64,14 @@ impl OwnBlock {
         self.block.offset
     }
 
-    pub(crate) fn address(&self, length: usize) -> Option<NonNull<u8>> {
-        self.arena.memory().address(self.block.offset, length)
+    /// Calls `look` with the first `length` bytes of the block, or with none if it is shorter.
+    pub(crate) fn with_bytes<R>(&self, length: usize, look: impl FnOnce(&[u8]) -> R) -> R {
+        let length = if length <= self.block.length { length } else { 0 };
+        look(bytes_of_this_process(
+            self.arena.memory(),
+            self.block.offset,
+            length,
+        ))
     }
 
     pub(crate) fn read_from(&self, at: usize, into: &mut [u8]) -> bool {

@@ -6,8 +6,6 @@ use interlock_shm::{Message, Taken};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
-use crate::fastcall::instances::bytes_of;
-
 /// The first byte of a message.
 const NONE: u8 = b'N';
 const FALSE: u8 = b'F';
@@ -109,8 +107,8 @@ fn large(py: Python<'_>, taken: &Taken) -> PyResult<Incoming> {
     let mut kind = [0];
     taken.read(&mut kind);
     Ok(match kind {
-        [BYTES] => Incoming::Object(bytes_of(py, taken, 1)?.into_any().unbind()),
-        [PICKLE] => Incoming::Pickle(bytes_of(py, taken, 1)?.unbind()),
+        [BYTES] => Incoming::Object(bytes_of(py, taken).into_any().unbind()),
+        [PICKLE] => Incoming::Pickle(bytes_of(py, taken).unbind()),
         _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?,
     })
 }
@@ -155,4 +153,9 @@ fn text(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) 
     };
     copy(1, bytes);
     Ok(PyString::from_bytes(py, bytes)?.into_any().unbind())
+}
+
+/// A copy of what `taken` has behind its first byte, which says what it is.
+fn bytes_of<'py>(py: Python<'py>, taken: &Taken) -> Bound<'py, PyBytes> {
+    taken.with_bytes(|bytes| PyBytes::new(py, bytes.get(1..).unwrap_or_default()))
 }

@@ -100,6 +100,12 @@ impl Arena {
 
     /// Holds one of the arena's own locks for a few instructions. `repair` runs first if the last owner died while it held it.
     pub(crate) fn hold<'a>(&'a self, lock: &'a RawLock, repair: impl FnOnce()) -> Held<'a> {
+        // A forked child has no place if the family had 4,095 processes. That it ends is better than that it hangs, or that it
+        // changes what others hold.
+        assert!(
+            !self.me().is_none(),
+            "Interlock: the family of processes has no room for this one"
+        );
         let mut context = WaitContext::uninterruptible();
         loop {
             match lock.acquire(self, &mut context) {

@@ -48,6 +48,10 @@ impl RawLock {
     #[inline]
     pub fn try_acquire(&self, peers: &impl Peers) -> Option<Acquired> {
         let me = peers.me().word();
+        if me == 0 {
+            // A process without a place in the family is nobody's peer.
+            return None;
+        }
         // Acquire pairs with the Release in `release`. Relaxed: a failure is looked at below.
         match self
             .0
@@ -83,7 +87,7 @@ impl RawLock {
     /// Blocks until the owner releases it or dies, or `context` ends the wait.
     ///
     /// # Errors
-    /// `context` ended the wait.
+    /// `context` ended the wait, or the calling process has no place in the family.
     #[inline]
     pub fn acquire(&self, peers: &impl Peers, context: &mut WaitContext<'_>) -> Result<Acquired, Wake> {
         match self.try_acquire(peers) {
@@ -95,6 +99,9 @@ impl RawLock {
     #[cold]
     fn acquire_slow(&self, peers: &impl Peers, context: &mut WaitContext<'_>) -> Result<Acquired, Wake> {
         let mut me = peers.me().word();
+        if me == 0 {
+            return Err(Wake::Interrupted);
+        }
         loop {
             // Relaxed: it is looked at by a compare-exchange, or by the kernel, before anything follows from it.
             let word = self.0.load(Ordering::Relaxed);

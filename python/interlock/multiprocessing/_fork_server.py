@@ -174,7 +174,7 @@ class _Server:
             begin_child()
             code = _serve(link, work, ahead)
         except Exception:
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())
             sys.stderr.flush()
         finally:
             run_exit_handlers()

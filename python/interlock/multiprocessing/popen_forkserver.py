@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __replaces__ = ("Popen",)
 
-_original: Any = originals(_std, "Popen")
+_Standard: Any = originals(_std, "Popen").Popen
 _TRIES = 3
 
 
@@ -41,7 +41,7 @@ class Popen(Watched):
 
     def __new__(cls, process_obj: BaseProcess) -> Any:
         """Return an object of this class or, where that can't be, of the standard one."""
-        return super().__new__(cls) if _life.is_ours_to_start() else _original.Popen(process_obj)
+        return super().__new__(cls) if _life.is_ours_to_start() else _Standard(process_obj)
 
     def duplicate_for_child(self, fd: int) -> int:
         """Pass a descriptor to the child; return what an object pickled for it finds it by."""

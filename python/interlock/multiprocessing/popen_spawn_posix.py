@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __replaces__ = ("Popen",)
 
-_original: Any = originals(_std, "Popen")
+_Standard: Any = originals(_std, "Popen").Popen
 _STANDARD = "from multiprocessing.spawn import spawn_main; spawn_main("
 
 
@@ -33,7 +33,7 @@ class Popen(Watched):
 
     def __new__(cls, process_obj: BaseProcess) -> Any:
         """Return an object of this class or, where that can't be, of the standard one."""
-        return super().__new__(cls) if _life.is_ours_to_start() else _original.Popen(process_obj)
+        return super().__new__(cls) if _life.is_ours_to_start() else _Standard(process_obj)
 
     def __init__(self, process_obj: BaseProcess) -> None:
         self._fds: list[int] = []
@@ -46,7 +46,7 @@ class Popen(Watched):
 
     def _launch(self, process_obj: Any) -> None:
         if not _is_standard(spawn.get_command_line(tracker_fd=0, pipe_handle=0)):
-            _original.Popen._launch(self, process_obj)  # the program has a line of its own
+            _Standard._launch(self, process_obj)  # the program has a line of its own
             return
         tracker = _life.tracker()
         preparation = spawn.get_preparation_data(process_obj._name)

@@ -288,3 +288,55 @@ def test_processes_start_processes(tmp_path: Path, form: str, method: str) -> No
             assert (inner_starter == outer_starter) is (context.get_start_method() == "forkserver")
     """
     assert run(tmp_path, program, form, method) == ""
+
+
+@each
+def test_without_pidfds(tmp_path: Path, form: str, method: str) -> None:
+    program = """
+        from interlock.multiprocessing import _life
+        _life.has_pidfd = lambda: False
+
+        def wait(connection):
+            sys.exit(connection.recv())
+
+        def main():
+            ours, theirs = context.Pipe()
+            process = Process(target=wait, args=(theirs,))
+            process.start()
+            process.join(0.01)
+            assert process.exitcode is None
+            ours.send(7)
+            process.join(60)
+            assert process.exitcode == 7
+            process = Process(target=wait, args=(theirs,))
+            process.start()
+            process.kill()
+            process.join()
+            assert process.exitcode == -9
+    """
+    assert run(tmp_path, program, form, method) == ""
+
+
+def test_a_command_line_of_the_programs_own(tmp_path: Path) -> None:
+    program = """
+        from multiprocessing import spawn
+        standard = spawn.get_command_line
+
+        def own(**keywords):
+            line = standard(**keywords)
+            at = line.index("-c") + 1
+            line[at] = "import os; os.environ['OWN'] = '1'; " + line[at]
+            return line
+
+        def leave():
+            assert parent_process().is_alive()
+            sys.exit(int(os.environ["OWN"]))
+
+        def main():
+            spawn.get_command_line = own
+            process = Process(target=leave)
+            process.start()
+            process.join()
+            print(process.exitcode)
+    """
+    assert run(tmp_path, program, "install", "spawn") == "1\n"

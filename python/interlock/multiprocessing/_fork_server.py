@@ -95,24 +95,28 @@ class _Server:
         self._handlers = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         signal.set_wakeup_fd(self._wakeups_in)
 
-    def run(self) -> None:
+    def run(self) -> NoReturn:
+        """Serve until no client is left."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._wakeups, select.POLLIN)
         while True:
-            # The spare reads the channel; without one, a request is the reason to fork one.
-            poll.register(self._channel, select.POLLIN if self._spare is None else 0)
-            ready = dict(poll.poll())
-            state = ready.get(self._channel.fileno(), 0)
-            if state & select.POLLHUP:
-                sys.exit()
-            if self._wakeups in ready:
-                os.read(self._wakeups, 65536)
-                self._reap()
-            elif self._control.fileno() in ready:
-                self._hear()
-            if state & select.POLLIN and self._spare is None:
-                self._fork(asked=True)
+            self._serve_next(poll)
+
+    def _serve_next(self, poll: select.poll) -> None:
+        # The spare reads the channel; without one, a request is the reason to fork one.
+        poll.register(self._channel, select.POLLIN if self._spare is None else 0)
+        ready = dict(poll.poll())
+        state = ready.get(self._channel.fileno(), 0)
+        if state & select.POLLHUP:
+            sys.exit()
+        if self._wakeups in ready:
+            os.read(self._wakeups, 65536)
+            self._reap()
+        elif self._control.fileno() in ready:
+            self._hear()
+        if state & select.POLLIN and self._spare is None:
+            self._fork(asked=True)
 
     def _hear(self) -> None:
         """Take note of each spare that has become a child, and fork the next."""
@@ -174,7 +178,7 @@ class _Server:
             begin_child()
             code = _serve(link, work, ahead)
         except Exception:
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())
             sys.stderr.flush()
         finally:
             run_exit_handlers()

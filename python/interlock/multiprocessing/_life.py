@@ -17,6 +17,7 @@ import functools
 import os
 import select
 import signal
+import sys
 from math import ceil
 from multiprocessing import resource_tracker
 
@@ -32,6 +33,7 @@ __all__ = [
     "ended_within",
     "has_pidfd",
     "hold",
+    "is_ours_to_start",
     "let_go",
     "life_pipe",
     "send",
@@ -60,6 +62,11 @@ def _drop_held() -> None:
 
 
 after_fork_in_child(_drop_held)
+
+
+def is_ours_to_start() -> bool:
+    """Whether we start children that run a command line. A frozen program recognizes the standard lines only."""
+    return has_pidfd() and not getattr(sys, "frozen", False)
 
 
 @functools.cache

@@ -62,6 +62,16 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
     def _preload_modules(self, modules: list[str]) -> None:
         pass  # the constructor's: see shared
 
+    @property
+    def _inherited_fds(self) -> list[int] | None:
+        inherited: list[int] | None = shared._inherited_fds
+        return inherited
+
+    @_inherited_fds.setter
+    def _inherited_fds(self, inherited: list[int] | None) -> None:
+        if inherited is not None:  # not the constructor's
+            shared._inherited_fds = inherited
+
     def set_forkserver_preload(self, *args: Any, **kwargs: Any) -> None:
         """Say what the server imports when it starts."""
         shared.set_forkserver_preload(*args, **kwargs)

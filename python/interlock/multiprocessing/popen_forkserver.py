@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __replaces__ = ("Popen",)
 
-_original: Any = originals(_std, "Popen")
+_Standard: Any = originals(_std, "Popen").Popen
 _TRIES = 3
 
 
@@ -39,9 +39,9 @@ class Popen(Watched):
         self._fds: list[int] = []
         super().__init__(process_obj)
 
-    # Without pidfds, the standard library's.
     def __new__(cls, process_obj: BaseProcess) -> Any:
-        return super().__new__(cls) if _life.has_pidfd() else _original.Popen(process_obj)
+        """Return an object of this class or, where that can't be, of the standard one."""
+        return super().__new__(cls) if _life.is_ours_to_start() else _Standard(process_obj)
 
     def duplicate_for_child(self, fd: int) -> int:
         """Pass a descriptor to the child; return what an object pickled for it finds it by."""

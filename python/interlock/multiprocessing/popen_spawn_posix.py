@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __replaces__ = ("Popen",)
 
-_original: Any = originals(_std, "Popen")
+_Standard: Any = originals(_std, "Popen").Popen
 _STANDARD = "from multiprocessing.spawn import spawn_main; spawn_main("
 
 
@@ -31,9 +31,9 @@ class Popen(Watched):
     method = "spawn"
     DupFd = _std._DupFd
 
-    # Without pidfds, the standard library's.
     def __new__(cls, process_obj: BaseProcess) -> Any:
-        return super().__new__(cls) if _life.has_pidfd() else _original.Popen(process_obj)
+        """Return an object of this class or, where that can't be, of the standard one."""
+        return super().__new__(cls) if _life.is_ours_to_start() else _Standard(process_obj)
 
     def __init__(self, process_obj: BaseProcess) -> None:
         self._fds: list[int] = []
@@ -45,6 +45,9 @@ class Popen(Watched):
         return fd
 
     def _launch(self, process_obj: Any) -> None:
+        if not _is_standard(spawn.get_command_line(tracker_fd=0, pipe_handle=0)):
+            _Standard._launch(self, process_obj)  # the program has a line of its own
+            return
         tracker = _life.tracker()
         preparation = spawn.get_preparation_data(process_obj._name)
         buffer = io.BytesIO()
@@ -67,7 +70,6 @@ class Popen(Watched):
         finally:
             os.close(read)
             os.close(life)
-        self.sentinel = -1
         _life.watch(self, _life.descriptor_of(self.pid), parent)
         with open(write, "wb") as file:
             file.write(buffer.getbuffer())
@@ -75,11 +77,12 @@ class Popen(Watched):
 
 def _command_line(data: int, life: int, tracker: int, parent: int) -> list[Any]:
     line = spawn.get_command_line(tracker_fd=tracker, pipe_handle=data)
-    # Frozen programs, and those that have a line of their own, continue without us.
-    for at, part in enumerate(line):
-        if str(part).startswith(_STANDARD):
-            line[at] = program(data, life, tracker, parent)
-    return line
+    ours = program(data, life, tracker, parent)
+    return [ours if str(part).startswith(_STANDARD) else part for part in line]
+
+
+def _is_standard(line: list[Any]) -> bool:
+    return any(str(part).startswith(_STANDARD) for part in line)
 
 
 Popen.__module__ = "multiprocessing.popen_spawn_posix"

@@ -122,6 +122,8 @@ def _write(message: str, name: str) -> bool:
     return True
 
 
-SharedMemory.__module__ = "multiprocessing.shared_memory"
+SharedMemory.__module__ = (
+    __name__  # a child finds the class of a pickled object here, also where nothing is installed
+)
 
 mirror(__name__, _std, own=__replaces__)

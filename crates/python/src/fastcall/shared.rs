@@ -89,8 +89,10 @@ fast!(
     |py, slf, this, args| {
         // SAFETY: the caller of the method holds the receiver.
         let slf = unsafe { Borrowed::from_ptr(py, slf) };
-        // SAFETY: there is one argument, which the caller holds.
-        let object = unsafe { Borrowed::from_ptr(py, *args) };
+        // SAFETY: there is one argument.
+        let object = unsafe { *args };
+        // SAFETY: the caller holds it.
+        let object = unsafe { Borrowed::from_ptr(py, object) };
         this.put_now(slf, object).map(|()| none())
     }
 );

@@ -108,7 +108,7 @@ PRINTED = {
         False""",
     "killed_value_holder": """\
         held
-        2001 [-9, 0]""",
+        2001 [0, 0]""",
     "killed_with_a_job": """\
         missing: [150] more: False
         [-9, 0, 0]""",

@@ -1,4 +1,4 @@
-"""The sender of 50 MB is killed on the way: the receiver gets the whole message or EOFError, and never waits."""
+"""The sender of 50 MB is killed on the way: the receiver gets the whole message or an error, and never waits."""
 
 import contextlib
 import multiprocessing as mp
@@ -23,7 +23,7 @@ def main():
         theirs.close()
         ours.poll(None)
         watching.kill(child)
-        with contextlib.suppress(EOFError, ConnectionResetError):
+        with contextlib.suppress(EOFError, OSError):
             assert len(ours.recv_bytes()) == SIZE
         ours.close()
     print("whole or nothing")

@@ -10,28 +10,28 @@ import watching
 
 
 def take(queue, event, pids):
-    pids.put(os.getpid())
+    pids.put(("take", os.getpid()))
     queue.get()
 
 
 def wait(queue, event, pids):
-    pids.put(os.getpid())
+    pids.put(("wait", os.getpid()))
     event.wait()
 
 
 def sleep(queue, event, pids):
-    pids.put(os.getpid())
+    pids.put(("sleep", os.getpid()))
     time.sleep(1_000)
 
 
 def compute(queue, event, pids):
-    pids.put(os.getpid())
+    pids.put(("compute", os.getpid()))
     while True:
         pass
 
 
 def live_on(queue, event, pids):
-    pids.put(os.getpid())
+    pids.put(("live_on", os.getpid()))
     event.wait()
     pids.put("lives")
 
@@ -40,23 +40,17 @@ def start_all(event, pids):
     queue = mp.Queue()
     for task in (take, wait, sleep, compute):
         mp.Process(target=task, args=(queue, mp.Event(), pids), daemon=True).start()
-        pids.put(None)
     mp.Process(target=live_on, args=(queue, event, pids)).start()
-    pids.put(None)
     threading.Event().wait()
-
-
-def next_pid(pids):
-    found = {pids.get(), pids.get()}
-    return (found - {None}).pop()
 
 
 def main():
     event, pids = mp.Event(), mp.SimpleQueue()
     parent = mp.Process(target=start_all, args=(event, pids))
     parent.start()
-    daemons = [os.pidfd_open(next_pid(pids)) for _ in range(4)]
-    other = os.pidfd_open(next_pid(pids))
+    handles = {task: os.pidfd_open(pid) for task, pid in (pids.get() for _ in range(5))}
+    other = handles.pop("live_on")
+    daemons = list(handles.values())
     print("alive:", not any(watching.have_ended([fd], 0) for fd in [*daemons, other]))
     watching.kill(parent)
     print("the daemons have ended:", watching.have_ended(daemons, 15))

@@ -21,7 +21,7 @@ def wait(queue, event, pids):
 
 def sleep(queue, event, pids):
     pids.put(("sleep", os.getpid()))
-    time.sleep(1_000)
+    time.sleep(1_000)  # sleep: to be ended in it is the subject
 
 
 def compute(queue, event, pids):

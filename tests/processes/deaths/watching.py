@@ -20,7 +20,7 @@ def until_state(letter, *processes):
         while state(process.pid) != letter:
             assert process.exitcode is None, f"{process.name} has ended with {process.exitcode}"
             assert time.monotonic() < end, f"{process.name} is not in state {letter}"
-            time.sleep(0.002)
+            time.sleep(0.002)  # sleep: between two looks at the state
 
 
 def state(pid):

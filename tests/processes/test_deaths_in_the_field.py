@@ -25,6 +25,17 @@ PRINTED = {
     "big_put_join_first": """\
         joined: 0
         then taken: 1048576""",
+    "ends_while_it_holds": """\
+        back acquired: True 0
+        back acquired: True 0
+        by_status acquired: True 3
+        by_status acquired: True 3
+        at_once acquired: True 4
+        at_once acquired: True 4
+        by_fault acquired: True -11
+        by_fault acquired: True -11
+        by_another_program acquired: True None
+        by_another_program acquired: True None""",
     "fork_while_a_thread_holds": """\
         forked
         acquired
@@ -50,6 +61,7 @@ PRINTED = {
         second
         second notified
         timed wait: False""",
+    "killed_event_setter": "set: True the waiter's exit code: 0",
     "killed_event_waiter": """\
         ['ready', 'ready']
         set: True [-9, 0]

@@ -15,7 +15,7 @@ def take(semaphore, ready):
 
 def main():
     semaphore, ready = mp.Semaphore(2), mp.SimpleQueue()
-    taker = mp.Process(target=take, args=(semaphore, ready))
+    taker = mp.Process(target=take, args=(semaphore, ready), daemon=True)
     taker.start()
     print(ready.get())
     watching.kill(taker)

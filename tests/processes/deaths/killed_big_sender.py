@@ -18,7 +18,7 @@ def send(connection, other):
 def main():
     for _ in range(5):
         ours, theirs = mp.Pipe()
-        child = mp.Process(target=send, args=(theirs, ours))
+        child = mp.Process(target=send, args=(theirs, ours), daemon=True)
         child.start()
         theirs.close()
         ours.poll(None)

@@ -26,7 +26,7 @@ def main():
     for waiter in waiters:
         waiter.start()
     print(journal.get(), journal.get())
-    holder = mp.Process(target=hold, args=(condition, journal))
+    holder = mp.Process(target=hold, args=(condition, journal), daemon=True)
     holder.start()
     print(journal.get())
     watching.kill(holder)

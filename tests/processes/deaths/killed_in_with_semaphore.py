@@ -16,7 +16,7 @@ def hold(semaphore, ready):
 def main():
     for make in (mp.Semaphore, mp.BoundedSemaphore):
         semaphore, ready = make(2), mp.SimpleQueue()
-        holder = mp.Process(target=hold, args=(semaphore, ready))
+        holder = mp.Process(target=hold, args=(semaphore, ready), daemon=True)
         holder.start()
         print(ready.get())
         watching.kill(holder)

@@ -22,7 +22,7 @@ def acquire(lock, ready):
 def main():
     for make in (mp.Lock, mp.RLock):
         lock, ready = make(), mp.SimpleQueue()
-        holder = mp.Process(target=hold, args=(lock, ready))
+        holder = mp.Process(target=hold, args=(lock, ready), daemon=True)
         holder.start()
         print(ready.get())
         waiter = mp.Process(target=acquire, args=(lock, ready))

@@ -20,7 +20,7 @@ def main():
     with mp.Manager() as manager:
         numbers = manager.dict()
         for own in range(3):
-            client = mp.Process(target=count, args=(numbers, own))
+            client = mp.Process(target=count, args=(numbers, own), daemon=True)
             client.start()
             while numbers.get(own, 0) < 20:
                 pass

@@ -14,7 +14,7 @@ def echo(connection, other):
 
 def main():
     ours, theirs = mp.Pipe()
-    child = mp.Process(target=echo, args=(theirs, ours))
+    child = mp.Process(target=echo, args=(theirs, ours), daemon=True)
     child.start()
     theirs.close()
     ours.send("hello")

@@ -31,7 +31,7 @@ def drain(queue):
 def main():
     queue = mp.Queue(maxsize=16)
     for count in range(1, 11):
-        writer = mp.Process(target=put, args=(queue,))
+        writer = mp.Process(target=put, args=(queue,), daemon=True)
         writer.start()
         messages = [queue.get() for _ in range(count)]
         watching.kill(writer)

@@ -20,7 +20,7 @@ def can_acquire(lock, ready):
 
 def main():
     lock, ready = mp.RLock(), mp.SimpleQueue()
-    holder = mp.Process(target=hold, args=(lock, ready))
+    holder = mp.Process(target=hold, args=(lock, ready), daemon=True)
     holder.start()
     print(ready.get())
     watching.kill(holder)

@@ -27,7 +27,7 @@ def use(name, ready):
 
 def main():
     block, ready = shared_memory.SharedMemory(create=True, size=5_000), mp.SimpleQueue()
-    user = mp.Process(target=use, args=(block.name, ready))
+    user = mp.Process(target=use, args=(block.name, ready), daemon=True)
     user.start()
     print(ready.get())
     watching.kill(user)

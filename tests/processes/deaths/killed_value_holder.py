@@ -22,7 +22,7 @@ def count(value):
 
 def main():
     value, ready = mp.Value("i", 0), mp.SimpleQueue()
-    holder = mp.Process(target=hold, args=(value, ready))
+    holder = mp.Process(target=hold, args=(value, ready), daemon=True)
     holder.start()
     print(ready.get())
     counters = [mp.Process(target=count, args=(value,)) for _ in range(2)]

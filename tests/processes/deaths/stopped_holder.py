@@ -17,7 +17,7 @@ def hold(lock, go, ready):
 
 def main():
     lock, go, ready = mp.Lock(), mp.Event(), mp.SimpleQueue()
-    holder = mp.Process(target=hold, args=(lock, go, ready))
+    holder = mp.Process(target=hold, args=(lock, go, ready), daemon=True)
     holder.start()
     print(ready.get())
     os.kill(holder.pid, signal.SIGSTOP)

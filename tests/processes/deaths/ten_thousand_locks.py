@@ -18,7 +18,7 @@ def hold_all(locks, ready):
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     locks, ready = [mp.Lock() for _ in range(10_000)], mp.SimpleQueue()
-    holder = mp.Process(target=hold_all, args=(locks, ready))
+    holder = mp.Process(target=hold_all, args=(locks, ready), daemon=True)
     holder.start()
     print(ready.get(), any(lock.acquire(block=False) for lock in locks))
     watching.kill(holder)

@@ -16,6 +16,7 @@ import fnmatch
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,10 +45,13 @@ class Program:
     title: str
     needs: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
-    """``{tree}`` is a folder with 500 files, ``{out}`` a file that does not exist yet."""
+    """``{tree}`` is a folder with 500 files, ``{library}`` a copy of the standard library, ``{out}`` a new file."""
 
     module: str = ""
-    """A module to run instead of the script. Its time is that of the process, its result the content of ``{out}``."""
+    """A module to run instead of the script. Its time is that of the process, its result the files that it makes."""
+
+    makes: str = "out"
+    """A pattern for these files."""
 
 
 ALL = (
@@ -60,6 +64,17 @@ ALL = (
         "zip_tree", "python -m zipfile of the tree", arguments=("-c", "{out}", "{tree}"), module="zipfile"
     ),
     Program("tqdm_map", "tqdm's thread_map, 20,000 items", ("tqdm",)),
+    Program("log_pipeline", "logging from 4 processes over a queue, 200,000 records"),
+    Program("data_loader", "a loader of data with 2 processes, 1,000 batches of 1 MB"),
+    Program(
+        "compile_all",
+        "python -m compileall -j 2 of the standard library",
+        arguments=("-q", "-f", "-j2", "--invalidation-mode=unchecked-hash", "{library}"),
+        module="compileall",
+        makes="library/**/*.pyc",
+    ),
+    Program("tqdm_process_map", "tqdm's process_map, 20,000 items", ("tqdm",)),
+    Program("joblib_processes", "joblib's multiprocessing backend, 20,000 calls", ("joblib",)),
 )
 
 
@@ -95,15 +110,18 @@ def main() -> int:
         return 2
     neighbours = machine.Neighbours()
     measured, left_out = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        tree = plant(Path(folder) / "tree")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        plant(folder / "tree")
+        if any("{library}" in program.arguments for program in chosen):
+            copy_library(python, folder / "library")
         for program in chosen:
             absent = [name for name in program.needs if not can_import(python, name)]
             if absent:
                 left_out.append(f"{program.title}: {', '.join(absent)} is not installed")
                 print(f"left out: {left_out[-1]}", file=sys.stderr)
                 continue
-            measured.append(measure(program, python, tree, args))
+            measured.append(measure(program, python, folder, args))
     rows = [one.cells() for one in measured]
     text = page(rows, left_out, python, args, neighbours)
     print(text)
@@ -173,23 +191,38 @@ def run(command: list[str], limit: float) -> subprocess.CompletedProcess[str]:
     )
 
 
-def plant(tree: Path) -> Path:
+def plant(tree: Path) -> None:
     """Make 500 files of 16 KiB in 20 folders."""
     for number in range(500):
         path = tree / f"{number % 20:02}" / f"{number:03}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(random.Random(number).randbytes(16_384))
-    return tree
 
 
-def measure(program: Program, python: str, tree: Path, args: argparse.Namespace) -> Measured:
+def copy_library(python: str, folder: Path) -> None:
+    """Copy the standard library's sources, but for tests, some of which can't be compiled on purpose."""
+    library = run([python, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"], 60).stdout.strip()
+    unwanted = (
+        "__pycache__",
+        "*.so",
+        "config-*",
+        "dist-packages",
+        "lib2to3",
+        "site-packages",
+        "test",
+        "tests",
+    )
+    shutil.copytree(library, folder, ignore=shutil.ignore_patterns(*unwanted))
+
+
+def measure(program: Program, python: str, folder: Path, args: argparse.Namespace) -> Measured:
     """Run both ways in turn, alternating which is first, after one round that is not counted."""
     measured = Measured(program)
     for number in range(-1, args.rounds):
         print(f"{program.name}, {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
         for form in list(FORMS) if number % 2 else list(FORMS)[::-1]:
             try:
-                seconds, result = run_once(program, python, form, tree, args.limit)
+                seconds, result = run_once(program, python, form, folder, args.limit)
             except (RuntimeError, subprocess.TimeoutExpired) as error:
                 measured.complaints.append(f"{form}: {error}")
                 return measured
@@ -201,12 +234,15 @@ def measure(program: Program, python: str, tree: Path, args: argparse.Namespace)
     return measured
 
 
-def run_once(program: Program, python: str, form: str, tree: Path, limit: float) -> tuple[float, str]:
+def run_once(program: Program, python: str, form: str, folder: Path, limit: float) -> tuple[float, str]:
     """Return seconds and result of one run. Raises RuntimeError if it failed, TimeoutExpired if it hung."""
-    out = tree.parent / "out"
-    out.unlink(missing_ok=True)
+    for path in folder.glob(program.makes):
+        path.unlink()
     what = ["-m", program.module] if program.module else [str(FOLDER / f"{program.name}.py")]
-    arguments = [argument.format(tree=tree, out=out) for argument in program.arguments]
+    arguments = [
+        argument.format(tree=folder / "tree", library=folder / "library", out=folder / "out")
+        for argument in program.arguments
+    ]
     start = time.perf_counter()
     done = run([python, *FORMS[form], *what, *arguments], limit)
     seconds = time.perf_counter() - start
@@ -215,9 +251,20 @@ def run_once(program: Program, python: str, form: str, tree: Path, limit: float)
         print(done.stderr[-4_000:], file=sys.stderr)
         raise RuntimeError(f"exit status {done.returncode}, {said[-1]}")
     if program.module:
-        return seconds, hashlib.sha256(out.read_bytes()).hexdigest()
+        return seconds, digest(folder, program.makes)
     told: dict[str, Any] = json.loads(done.stdout)
     return told["seconds"], json.dumps(told["result"])
+
+
+def digest(folder: Path, pattern: str) -> str:
+    """Return a checksum of these files and their names."""
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise RuntimeError(f"no {pattern} was made")
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(f"{path.relative_to(folder)}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return f"{len(paths)} files, {whole.hexdigest()}"
 
 
 def page(
@@ -232,8 +279,8 @@ def page(
     about = (
         f"`python benches/programs.py --rounds {args.rounds}` with CPython {version} on {machine.describe()}; "
         f"{neighbours}. Medians of {args.rounds} alternating runs each way, after one that is not counted: seconds "
-        "of work as measured by the program itself, without the start of the interpreter and imports; for zipfile the "
-        "whole process."
+        "of work as measured by the program itself, without the start of the interpreter and imports; for zipfile "
+        "and compileall the whole process."
     )
     missing = "\n".join(f"- left out: {line}" for line in left_out)
     return "\n\n".join(filter(None, ["## Real programs", about, table(HEAD, rows), missing]))

@@ -167,9 +167,25 @@ def sanitize(session: nox.Session) -> None:
         "RUSTFLAGS": "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer",
         "TSAN_OPTIONS": f"history_size=4 suppressions={ROOT / 'tools' / 'tsan.txt'}",
     }
-    engine = (*ENGINE, "--exclude", "interlock")  # its examples use tokio, which is not ours to judge
+    # The examples of the face use tokio, which is not ours to judge. Shared memory is tested by forks.
+    engine = (*ENGINE, "--exclude", "interlock", "--exclude", "interlock-shm")
     tests = ("--lib", "--tests", "--target", "x86_64-unknown-linux-gnu", "--", "--skip", "fork")
     each(session, env, [("cargo", "+nightly", "test", "--quiet", "--no-fail-fast", *engine, *tests)])
+
+
+@nox.session(venv_backend="none")
+def crash(session: nox.Session) -> None:
+    """Storms of kills on what processes share: four minutes for each, unless INTERLOCK_CRASH_SECONDS says else.
+
+    The short form is in `make test`. Each storm prints the seed with which INTERLOCK_CRASH_SEED repeats it.
+    """
+    seconds = os.environ.get("INTERLOCK_CRASH_SECONDS", "240")
+    env = {"CARGO_TARGET_DIR": str(TARGET), "INTERLOCK_CRASH_SECONDS": seconds}
+    storms = [argument for name in ("storm", "queue_storm") for argument in ("--test", name)]
+    one_by_one = ("--", "--nocapture", "--test-threads=1")
+    each(
+        session, env, [("cargo", "test", "--quiet", "--release", "-p", "interlock-shm", *storms, *one_by_one)]
+    )
 
 
 @nox.session(venv_backend="none")

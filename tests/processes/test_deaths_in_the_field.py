@@ -18,7 +18,6 @@ import pytest
 FOLDER = Path(__file__).resolve().parent / "deaths"
 LIMIT = 60.0
 METHODS = ("fork", "spawn", "forkserver")
-ONLY_FORKS = {"fork_while_a_thread_holds"}
 HELPERS = {"watching"}
 
 PRINTED = {
@@ -36,11 +35,6 @@ PRINTED = {
         by_fault acquired: True -11
         by_another_program acquired: True None
         by_another_program acquired: True None""",
-    "fork_while_a_thread_holds": """\
-        forked
-        acquired
-        warned of a lock of processes: True
-        warned of a lock of threads: True""",
     "killed_after_acquire": """\
         taken
         True False lost: 1
@@ -177,8 +171,6 @@ def run(name: str, method: str, *launcher: str) -> tuple[int | str, list[str], s
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", sorted(PRINTED))
 def test_a_program_ends_and_prints_what_it_should(name: str, method: str) -> None:
-    if name in ONLY_FORKS and method != "fork":
-        pytest.skip("the program is about fork")
     status, out, err = run(name, method, "-m", "interlock", "run")
     assert (status, out) == (0, lines(PRINTED[name])), err
     assert "Traceback" not in err, err

@@ -141,6 +141,7 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
             os.close(setup)
         self.channel = ours
         self._forkserver_alive_fd = ours.fileno()
+        util.Finalize(self, ours.close, exitpriority=-100)  # after the children were joined; else the socket warns
         try:
             with open(write, "wb") as file:
                 file.write(content)

@@ -363,7 +363,7 @@ def functions_are_plain(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-facade")
 def facade_does_not_wait(tree: Tree) -> Iterator[Finding]:
-    """In python/interlock no standard lock is made and no `while` loop waits; the demos are user code, and a server is its loop."""
+    """In python/interlock no standard lock is made and no `while` loop waits; demos are users, servers are loops."""
     waits = {"wait", "acquire", "sleep", "wait_for", "join", "select", "poll"}
     for path, _, syntax in tree.python:
         if path.startswith("python/interlock/") and not re.search("/demos/|/_fork_server.py", path):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "after_fork_in_child",
+    "at_exit_after_children_end",
     "at_exit_before_threads_end",
     "begin_child",
     "run_exit_handlers",
@@ -32,6 +33,9 @@ __all__ = [
     "when_gone",
     "when_gone_or_at_exit",
 ]
+
+_AFTER_CHILDREN = -100
+"""Below 0: `multiprocessing` calls these finalizers after it has waited for its children."""
 
 _AT_EXIT = 15
 """The priority of the standard library's pools among the finalizers of `multiprocessing.util`."""
@@ -60,6 +64,16 @@ def at_exit_before_threads_end(function: Callable[[], None]) -> None:
     import threading
 
     threading._register_atexit(function)  # type: ignore[attr-defined]
+
+
+def at_exit_after_children_end(thing: object, function: Callable[..., object]) -> None:
+    """Call `function` at exit, when `multiprocessing` has waited for the children that are no daemons.
+
+    Calls it earlier if `thing` is collected earlier.
+    """
+    from multiprocessing import util
+
+    util.Finalize(thing, function, exitpriority=_AFTER_CHILDREN)
 
 
 def when_gone_or_at_exit(thing: object, function: Callable[..., object], *args: object) -> Finalize[object]:

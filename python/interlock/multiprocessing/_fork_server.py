@@ -30,6 +30,7 @@ import struct
 import sys
 from multiprocessing import process, reduction, resource_tracker, spawn, util
 
+from interlock._installation import install_exactly
 from interlock._lifecycle import begin_child, run_exit_handlers
 from interlock.multiprocessing import _life, popen_fork
 from interlock.multiprocessing import forkserver as ours
@@ -309,7 +310,4 @@ def _adopt(work: _Work) -> None:
 def _join(modules: Any) -> None:
     """Install in this child what its parent has installed."""
     if modules is not None:
-        from interlock import _install
-
-        if _install.installed() != modules:
-            _install.join_parent(modules)
+        install_exactly(modules)

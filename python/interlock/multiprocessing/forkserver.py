@@ -9,7 +9,8 @@ import socket
 import sys
 from multiprocessing import process, reduction, spawn, util
 
-from interlock._install import installed
+from interlock._installation import installed
+from interlock._lifecycle import at_exit_after_children_end
 from interlock._originals import originals
 from interlock._passthrough import mirror
 
@@ -141,7 +142,7 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
             os.close(setup)
         self.channel = ours
         self._forkserver_alive_fd = ours.fileno()
-        util.Finalize(self, ours.close, exitpriority=-100)  # after the children were joined; else the socket warns
+        at_exit_after_children_end(self, ours.close)  # an open socket would warn
         try:
             with open(write, "wb") as file:
                 file.write(content)

@@ -72,7 +72,7 @@ impl Cell for RLockCell {
     const KIND: Kind = Kind::without_blocks(2);
 }
 
-/// State table of the ledger's words: the first has the permits, and [`WAITERS`] if a thread may sleep for one; the second, the
+/// State table of the ledger's words: the first has the permits, and `WAITERS` if a thread may sleep for one; the second, the
 /// permits that were lost.
 #[repr(C)]
 pub(crate) struct SemaphoreCell {
@@ -107,7 +107,7 @@ impl Cell for EventCell {
     const KIND: Kind = Kind::without_blocks(5);
 }
 
-/// State table of the ledger's words: the first has the [`State`], whether a thread may sleep until it changes, and how often it has
+/// State table of the ledger's words: the first has the `State`, whether a thread may sleep until it changes, and how often it has
 /// changed; the second, how many threads are inside.
 #[repr(C)]
 pub(crate) struct BarrierCell {
@@ -217,9 +217,9 @@ pub(crate) struct Log {
     pub(crate) writer: RawLock,
     /// 1 if blocks may be left that are linked nowhere, and `segment` may be wrong: a process died that held a lock.
     pub(crate) dirty: AtomicU32,
-    /// A [`Place`].
+    /// A `Place`.
     pub(crate) tail: AtomicU64,
-    /// The [`Bounds`] of the segment in which the tail is.
+    /// The `Bounds` of the segment in which the tail is.
     pub(crate) segment: AtomicU64,
     /// The unit at which the spare segment begins, 0 if there is none.
     pub(crate) spare: AtomicU32,
@@ -234,7 +234,7 @@ pub(crate) struct Log {
     pub(crate) reader: RawLock,
     /// The count of the tail, as a reader has last seen it.
     pub(crate) tail_seen: AtomicU32,
-    /// A [`Place`].
+    /// A `Place`.
     pub(crate) head: AtomicU64,
     /// Threads that wait for room.
     pub(crate) putters: Sleepers,

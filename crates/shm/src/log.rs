@@ -134,7 +134,7 @@ impl<'a> LogView<'a> {
         Ok(())
     }
 
-    /// Where the next message is put. For a look from outside, it is sequentially consistent, as [`Sleepers`] want it.
+    /// Where the next message is put. For a look from outside, it is sequentially consistent, as `Sleepers` want it.
     #[inline]
     pub(crate) fn tail(&self) -> Place {
         // SeqCst: pairs with the change of the tail by a writer.

@@ -39,13 +39,11 @@ pub(super) fn install_short_ways<T: Made>(py: Python<'_>) -> PyResult<()> {
     let offset = contents.addr() - object.as_ptr().addr();
     let class = py.get_type::<T>().as_type_ptr();
     // SAFETY: the class is alive.
-    let (size, weak, dealloc) = unsafe {
-        (
-            (*class).tp_basicsize,
-            (*class).tp_weaklistoffset,
-            (*class).tp_dealloc,
-        )
-    };
+    let size = unsafe { (*class).tp_basicsize };
+    // SAFETY: as above.
+    let weak = unsafe { (*class).tp_weaklistoffset };
+    // SAFETY: as above.
+    let dealloc = unsafe { (*class).tp_dealloc };
     let parts = size_of::<PyObject>() + size_of::<T>() + size_of::<*mut PyObject>();
     let (Some(dealloc), Ok(weak), true) = (dealloc, usize::try_from(weak), size.unsigned_abs() == parts)
     else {
@@ -80,27 +78,23 @@ unsafe extern "C" fn create<T: Made>(
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: this only reads the number.
-    if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 0 && kwnames.is_null() {
-        if let Some(parts) = T::parts().get() {
-            // SAFETY: it is a class whose objects have one size.
-            let object = unsafe { ffi::PyObject_GC_New::<PyObject>(class.cast()) };
-            if !object.is_null() {
-                // SAFETY: an object has room for its contents there.
-                let place = unsafe { object.byte_add(parts.contents) };
-                // SAFETY: as above; no other code has the object yet.
-                unsafe { place.cast::<T>().write(T::new_contents()) };
-                // SAFETY: as above, for the list of weak references. That is all: `install_short_ways` added it up.
-                unsafe {
-                    object
-                        .byte_add(parts.weak)
-                        .cast::<*mut PyObject>()
-                        .write(null_mut())
-                };
-                // SAFETY: the object is complete, so the collector may see it.
-                unsafe { ffi::PyObject_GC_Track(object.cast()) };
-            }
-            return object;
+    if unsafe { ffi::PyVectorcall_NARGS(nargsf) } == 0
+        && kwnames.is_null()
+        && let Some(parts) = T::parts().get()
+    {
+        // SAFETY: it is a class whose objects have one size.
+        let object = unsafe { ffi::PyObject_GC_New::<PyObject>(class.cast()) };
+        if !object.is_null() {
+            let contents = object.wrapping_byte_add(parts.contents).cast::<T>();
+            let weak = object.wrapping_byte_add(parts.weak).cast::<*mut PyObject>();
+            // SAFETY: an object has room for its contents there; no other code has the object yet.
+            unsafe { contents.write(T::new_contents()) };
+            // SAFETY: as above, for the list of weak references. That is all: `install_short_ways` added it up.
+            unsafe { weak.write(null_mut()) };
+            // SAFETY: the object is complete, so the collector may see it.
+            unsafe { ffi::PyObject_GC_Track(object.cast()) };
         }
+        return object;
     }
     // SAFETY: a thread that calls a class is attached.
     let py = unsafe { Python::assume_attached() };
@@ -125,13 +119,9 @@ unsafe extern "C" fn free<T: Made>(object: *mut PyObject) {
     };
     // SAFETY: the caller is attached.
     let py = unsafe { Python::assume_attached() };
+    let contents = object.wrapping_byte_add(parts.contents).cast::<T>();
     // SAFETY: the object still has its parts.
-    let (contents, weak) = unsafe {
-        (
-            object.byte_add(parts.contents).cast::<T>(),
-            *object.byte_add(parts.weak).cast::<*mut PyObject>(),
-        )
-    };
+    let weak = unsafe { *object.wrapping_byte_add(parts.weak).cast::<*mut PyObject>() };
     // SAFETY: an object has a type.
     let class = unsafe { ffi::Py_TYPE(object) };
     // SAFETY: the contents are alive.

@@ -149,7 +149,7 @@ impl SimpleQueue {
     /// Whether there is no item, not even one that is reserved for a getter.
     #[inline]
     pub(crate) fn has_no_item(&self, py: Python<'_>) -> bool {
-        self.engine.get(py).len() == 0
+        self.engine.get(py).is_empty()
     }
 
     /// Puts an item in.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
     from interlock._deadlock import DeadlockError
     from interlock._install import install, installed, uninstall
     from interlock._interlock import current_task
+    from interlock._owner_died import OwnerDiedError, OwnerDiedWarning
     from interlock._report import InstallError, InstallReport, InterlockWarning
 
     __version__: str
@@ -31,6 +32,8 @@ __all__ = [
     "InstallError",
     "InstallReport",
     "InterlockWarning",
+    "OwnerDiedError",
+    "OwnerDiedWarning",
     "concurrent",
     "current_task",
     "install",
@@ -54,6 +57,8 @@ _HOMES = {
     "InstallError": "_report",
     "InstallReport": "_report",
     "InterlockWarning": "_report",
+    "OwnerDiedError": "_owner_died",
+    "OwnerDiedWarning": "_owner_died",
 }
 
 

@@ -48,6 +48,9 @@ _MODULES = {
     "concurrent.futures": ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures"),
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
+    "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
+    "multiprocessing.queues": ("multiprocessing.queues",),
+    "multiprocessing.synchronize": ("multiprocessing.synchronize",),
 }
 """Each replaced module, and the modules that `install` patches once it has been imported, in this order."""
 
@@ -61,6 +64,11 @@ _PARTS = {
         "interlock.multiprocessing._results",
         "interlock.multiprocessing._core",
         "interlock.multiprocessing._thread_pool",
+    ),
+    "multiprocessing.queues": ("interlock.multiprocessing._pickling", "interlock.multiprocessing._queues"),
+    "multiprocessing.synchronize": (
+        "interlock.multiprocessing._locks",
+        "interlock.multiprocessing._conditions",
     ),
 }
 """Those of our modules that import the standard module themselves, and may be the first to do so."""

@@ -25,7 +25,10 @@ _HOMES = frozenset(
         "concurrent.futures.thread",
         "multiprocessing.dummy",
         "multiprocessing.dummy.connection",
+        "multiprocessing.popen_fork",
         "multiprocessing.pool",
+        "multiprocessing.queues",
+        "multiprocessing.synchronize",
         "queue",
         "threading",
     }

@@ -202,6 +202,11 @@ pub(crate) fn broken(py: Python<'_>) -> impl FnOnce(Broken) -> PyErr {
     move |_| Failure::BrokenBarrier.raise(py)
 }
 
+/// The exception of a barrier that is broken for a reason which `message` tells.
+pub(crate) fn broken_barrier(py: Python<'_>, message: String) -> PyErr {
+    (BROKEN_BARRIER.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class, message))
+}
+
 /// Converts the error of a queue that has no item.
 pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
     match error {

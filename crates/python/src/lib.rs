@@ -26,6 +26,7 @@ mod lock;
 mod lock_types;
 mod materialize;
 mod mirrored;
+mod multiprocessing;
 mod multiprocessing_pool;
 mod queue;
 mod raw;
@@ -68,6 +69,10 @@ mod _interlock {
     use crate::materialize::{Internal, Native};
     #[pymodule_export]
     use crate::mirrored::Mirrored;
+    #[pymodule_export]
+    use crate::multiprocessing::{
+        Family, SharedBarrier, SharedCondition, SharedEvent, SharedHandle, SharedLock, SharedQueue,
+    };
     #[pymodule_export]
     use crate::multiprocessing_pool::{
         AsyncResult, MultiprocessingDelivery, MultiprocessingPool, PoolHandle, ResultIterator,

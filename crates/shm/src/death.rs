@@ -238,6 +238,10 @@ impl Arena {
             slot.enter(generation, State::Sweeping);
         }
         step::at("sweep.begun");
+        self.settle_claims(name);
+        step::at("sweep.claims");
+        self.leave_lines(name);
+        step::at("sweep.lines");
         self.free_blocks_of(crate::blocks::Owner::Process(name));
         step::at("sweep.blocks");
         self.clear_row(name.slot());

@@ -34,6 +34,14 @@ pub enum Error {
     EndOfFile,
     /// No process has the reader any more.
     BrokenPipe,
+    /// The calling thread does not hold the lock that it releases.
+    NotOwner,
+    /// The semaphore has as many permits as it can have.
+    TooManyReleases,
+    /// As many threads of this process stand in lines as can.
+    TooManyWaiters,
+    /// The barrier is broken: by the death of this process while it waited, if it is one.
+    Broken(Name),
     /// The wait ended before what it was for came: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
@@ -53,6 +61,11 @@ impl fmt::Display for Error {
             Error::ShutDown => f.write_str("the queue is shut down"),
             Error::EndOfFile => f.write_str("no process has the other end to write any more"),
             Error::BrokenPipe => f.write_str("no process has the other end to read any more"),
+            Error::NotOwner => f.write_str("the thread does not hold the lock"),
+            Error::TooManyReleases => f.write_str("the semaphore was released too many times"),
+            Error::TooManyWaiters => f.write_str("64 threads of the process wait for conditions already"),
+            Error::Broken(Name::NONE) => f.write_str("the barrier is broken"),
+            Error::Broken(_) => f.write_str("the barrier is broken: a process died while it waited"),
             Error::Ended(_) => f.write_str("the wait ended"),
         }
     }

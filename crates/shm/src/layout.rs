@@ -55,6 +55,8 @@ pub(crate) struct Header {
     pub(crate) next_slot: AtomicU32,
     /// How many processes have been born into the family, the first apart.
     pub(crate) births: AtomicU32,
+    /// How many processes have taken their slots: those that watch all sharers of an object sleep on it, too.
+    pub(crate) joined: AtomicU32,
     /// No object from this one on ever existed.
     pub(crate) objects_used: AtomicU32,
     /// Where to look first for a free cell.
@@ -154,3 +156,13 @@ unsafe impl Shared for crate::queue::QueueCell {}
 unsafe impl Shared for crate::channel::ChannelCell {}
 // SAFETY: atomics only.
 unsafe impl Shared for crate::channel_end::EndCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for crate::rlock::RLockCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for crate::semaphore::SemaphoreCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for crate::condition::ConditionCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for crate::event::EventCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for crate::barrier::BarrierCell {}

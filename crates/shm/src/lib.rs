@@ -11,21 +11,31 @@
 #[cfg(not(loom))]
 mod arena;
 #[cfg(not(loom))]
+mod barrier;
+#[cfg(not(loom))]
 mod blocks;
 #[cfg(not(loom))]
 mod channel;
 #[cfg(not(loom))]
 mod channel_end;
 #[cfg(not(loom))]
+mod claims;
+#[cfg(not(loom))]
+mod condition;
+#[cfg(not(loom))]
 mod death;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+mod event;
 #[cfg(not(loom))]
 mod fork;
 #[cfg(not(loom))]
 mod handles;
 #[cfg(not(loom))]
 mod layout;
+#[cfg(not(loom))]
+mod line;
 #[cfg(not(loom))]
 mod lock;
 #[cfg(not(loom))]
@@ -51,7 +61,13 @@ mod raw_lock;
 #[cfg(not(loom))]
 mod resource;
 #[cfg(not(loom))]
+mod rlock;
+#[cfg(not(loom))]
 mod roster;
+#[cfg(not(loom))]
+mod semaphore;
+#[cfg(not(loom))]
+mod sharers;
 #[cfg(not(loom))]
 mod sleepers;
 #[cfg(not(loom))]
@@ -60,13 +76,19 @@ pub mod step;
 #[cfg(not(loom))]
 pub use arena::Arena;
 #[cfg(not(loom))]
+pub use barrier::{Barrier, Party};
+#[cfg(not(loom))]
 pub use blocks::{Block, Owner};
 #[cfg(not(loom))]
 pub use channel::{ChannelReader, ChannelWriter, channel};
 #[cfg(not(loom))]
+pub use condition::{Condition, Relock, Waited};
+#[cfg(not(loom))]
 pub use death::Death;
 #[cfg(not(loom))]
 pub use error::Error;
+#[cfg(not(loom))]
+pub use event::Event;
 #[cfg(not(loom))]
 pub use interlock_os::process::Ended;
 #[cfg(not(loom))]
@@ -79,3 +101,7 @@ pub use objects::{Id, Object};
 #[cfg(not(loom))]
 pub use queue::{Queue, Shutdown};
 pub use raw_lock::{Acquired, Peers, RawLock};
+#[cfg(not(loom))]
+pub use rlock::RLock;
+#[cfg(not(loom))]
+pub use semaphore::Semaphore;

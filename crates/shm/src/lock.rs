@@ -29,6 +29,12 @@ pub struct Lock(Object);
 #[repr(C)]
 pub(crate) struct LockCell {
     kind: AtomicU32,
+    lock: Robust,
+}
+
+/// A raw lock, and what the death of its owner means.
+#[repr(C)]
+pub(crate) struct Robust {
     word: RawLock,
     /// 0, or 1 if the lock is to be refused after the death of an owner.
     refuses: AtomicU32,
@@ -40,18 +46,64 @@ impl Cell for LockCell {
     const KIND: Kind = Kind::new(1, false);
 }
 
+impl Robust {
+    /// Sets the policy of a new lock.
+    pub(crate) fn begin(&self, on_owner_death: OnOwnerDeath) {
+        let refuses = u32::from(on_owner_death == OnOwnerDeath::Refuse);
+        // Relaxed: no other process has the lock yet.
+        self.refuses.store(refuses, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn acquire(&self, arena: &Arena, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
+        let acquired = self.word.acquire(arena, context).map_err(Error::Ended)?;
+        self.unless_refused(arena, acquired)
+    }
+
+    #[inline]
+    fn unless_refused(&self, arena: &Arena, acquired: Acquired) -> Result<Acquired, Error> {
+        // Relaxed, these: `refuses` never changes, and the lock orders `refused`.
+        if self.refuses.load(Ordering::Relaxed) == 0 {
+            return Ok(acquired);
+        }
+        if let Acquired::OwnerDied(name) = acquired {
+            step::at("lock.refusing");
+            self.refused.store(name.word(), Ordering::Relaxed);
+        }
+        match Name::of_word(self.refused.load(Ordering::Relaxed)) {
+            Name::NONE => Ok(acquired),
+            name => {
+                self.release(arena);
+                Err(Error::OwnerDied(name))
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn release(&self, arena: &Arena) -> bool {
+        self.word.release(arena)
+    }
+
+    #[inline]
+    pub(crate) fn owner(&self) -> Name {
+        self.word.owner()
+    }
+
+    pub(crate) fn recover(&self) -> bool {
+        // AcqRel: the next to acquire the lock sees what the caller repaired.
+        self.refused.swap(0, Ordering::AcqRel) != 0
+    }
+}
+
 impl Lock {
     /// A free lock in `arena`.
     ///
     /// # Errors
     /// The arena is full.
     pub fn new(arena: &Arc<Arena>, on_owner_death: OnOwnerDeath) -> Result<Self, Error> {
-        let object = arena.make(|cell: &LockCell| {
-            let refuses = u32::from(on_owner_death == OnOwnerDeath::Refuse);
-            // Relaxed: no other process has the lock yet.
-            cell.refuses.store(refuses, Ordering::Relaxed);
-        })?;
-        Ok(Lock(object))
+        arena
+            .make(|cell: &LockCell| cell.lock.begin(on_owner_death))
+            .map(Lock)
     }
 
     /// The lock `id` of `arena`, which this process was given. `None` if it was not.
@@ -70,10 +122,6 @@ impl Lock {
     /// It is held ([`Error::Ended`]), or refused after a death.
     #[inline]
     pub fn try_acquire(&self) -> Result<Acquired, Error> {
-        let cell = self.cell();
-        if let Some(Acquired::Free) = cell.word.try_acquire(&**self.0.arena()) {
-            return self.unless_refused(cell, Acquired::Free);
-        }
         self.acquire(&mut WaitContext::until(Deadline::PASSED))
     }
 
@@ -85,36 +133,13 @@ impl Lock {
     /// `context` ended the wait, or the lock is refused after a death.
     #[inline]
     pub fn acquire(&self, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
-        let cell = self.cell();
-        let acquired = cell
-            .word
-            .acquire(&**self.0.arena(), context)
-            .map_err(Error::Ended)?;
-        self.unless_refused(cell, acquired)
-    }
-
-    fn unless_refused(&self, cell: &LockCell, acquired: Acquired) -> Result<Acquired, Error> {
-        // Relaxed, these: `refuses` never changes, and the lock orders `refused`.
-        if cell.refuses.load(Ordering::Relaxed) == 0 {
-            return Ok(acquired);
-        }
-        if let Acquired::OwnerDied(name) = acquired {
-            step::at("lock.refusing");
-            cell.refused.store(name.word(), Ordering::Relaxed);
-        }
-        match Name::of_word(cell.refused.load(Ordering::Relaxed)) {
-            Name::NONE => Ok(acquired),
-            name => {
-                self.release();
-                Err(Error::OwnerDied(name))
-            }
-        }
+        self.cell().lock.acquire(self.0.arena(), context)
     }
 
     /// Releases the lock, whichever process holds it. Returns whether one did. Never blocks.
     #[inline]
     pub fn release(&self) -> bool {
-        self.cell().word.release(&**self.0.arena())
+        self.cell().lock.release(self.0.arena())
     }
 
     /// Whether some process holds the lock, or died while it did.
@@ -124,15 +149,15 @@ impl Lock {
 
     /// The process that holds the lock, alive or dead. [`Name::NONE`] if none does.
     pub fn owner(&self) -> Name {
-        self.cell().word.owner()
+        self.cell().lock.owner()
     }
 
     /// The lock is refused no more: the caller has repaired what it guards. Returns whether it was refused.
     pub fn recover(&self) -> bool {
-        // AcqRel: the next to acquire the lock sees what the caller repaired.
-        self.cell().refused.swap(0, Ordering::AcqRel) != 0
+        self.cell().lock.recover()
     }
 
+    #[inline]
     fn cell(&self) -> &LockCell {
         self.0.cell()
     }

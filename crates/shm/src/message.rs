@@ -49,7 +49,15 @@ impl<'a> Message<'a> {
     /// Copies its first bytes, as many as `into` has room for. Returns `false`, having copied none, if it has fewer.
     #[inline]
     pub fn read(&self, into: &mut [u8]) -> bool {
-        into.len() <= self.length && self.arena.memory().read(self.offset, into)
+        self.read_from(0, into)
+    }
+
+    /// As [`read`](Self::read), for the bytes from `at` on.
+    #[inline]
+    pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
+        at <= self.length
+            && into.len() <= self.length - at
+            && self.arena.memory().read(self.offset + at, into)
     }
 
     /// A copy of its bytes.
@@ -105,7 +113,12 @@ impl Taken {
 
     /// As [`Message::read`].
     pub fn read(&self, into: &mut [u8]) -> bool {
-        into.len() <= self.length && self.block.read(into)
+        self.read_from(0, into)
+    }
+
+    /// As [`Message::read_from`].
+    pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
+        at <= self.length && into.len() <= self.length - at && self.block.read_from(at, into)
     }
 }
 

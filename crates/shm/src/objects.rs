@@ -188,8 +188,7 @@ impl Arena {
 
     /// Whether the process `name` has a handle of object `id`, or a later process in its slot.
     pub(crate) fn has_handle(&self, name: Name, id: Id) -> bool {
-        // Relaxed: as in `is_there`.
-        self.row(name.slot(), id.word()).load(Ordering::Relaxed) & id.bit() != 0
+        self.is_held_by(name.slot(), id)
     }
 
     /// The processes that have a handle of object `id`, dead ones among them.
@@ -207,6 +206,19 @@ impl Arena {
             .filter(|&(name, state)| state != State::Free && self.has_handle(name, id))
             .map(|(name, _)| name)
             .collect()
+    }
+
+    /// Whether the process of slot `index` has a handle of `id`.
+    pub(crate) fn is_held_by(&self, index: u32, id: Id) -> bool {
+        // Relaxed: the caller asks for itself, for a dead process, or looks again when a process has joined.
+        self.row(index, id.word()).load(Ordering::Relaxed) & id.bit() != 0
+    }
+
+    /// The cell of `id`, if the process of slot `index`, which the caller clears away, has a handle of it, and it is of this kind.
+    pub(crate) fn cell_held_by<C: Cell>(&self, index: u32, id: Id) -> Option<&C> {
+        // Relaxed: the kind was there before the process had its handle.
+        let is_one = self.is_held_by(index, id) && self.kind_of(id).0.load(Ordering::Relaxed) == C::KIND.0;
+        is_one.then(|| self.fixed(Self::cell_at(id)))
     }
 
     fn kind_of(&self, id: Id) -> &Word32 {

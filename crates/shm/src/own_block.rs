@@ -68,8 +68,8 @@ impl OwnBlock {
         self.arena.memory().address(self.block.offset, length)
     }
 
-    pub(crate) fn read(&self, into: &mut [u8]) -> bool {
-        self.arena.memory().read(self.block.offset, into)
+    pub(crate) fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
+        self.arena.memory().read(self.block.offset + at, into)
     }
 }
 

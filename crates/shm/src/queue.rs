@@ -231,6 +231,21 @@ impl Queue {
         outcome
     }
 
+    /// Waits until there is a message, and leaves it.
+    ///
+    /// Blocks until there is one, the queue is shut down, or `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait.
+    pub fn wait_for_message(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let view = self.view();
+        let mut slept = false;
+        let is_ready = || !self.is_empty() || view.is_shut();
+        let outcome = (view.log.getters).wait(&is_ready, ResourceKind::QueueGet, &mut slept, context);
+        self.after_get(slept);
+        outcome.map_err(Error::Ended)
+    }
+
     /// Nothing can be put from now on, and what waits for that ends.
     ///
     /// # Errors

@@ -151,6 +151,7 @@ impl Arena {
             .compare_exchange(reserved, live, Ordering::AcqRel, Ordering::Relaxed)
             .map_err(|_| Error::NotReserved)?;
         self.set_me(name);
+        self.tell_of_joining();
         Ok(())
     }
 

@@ -112,3 +112,76 @@ pub(crate) fn asleep(child: &Child) {
         stat.rsplit(')').next().unwrap().trim_start().starts_with('S')
     });
 }
+
+/// Ten seconds: longer than any wait that a death prolongs, so a thread that waits so long hangs.
+pub(crate) fn not_hanging() -> WaitContext<'static> {
+    WaitContext::until(Deadline::after(Duration::from_secs(10)))
+}
+
+/// A context whose time is over.
+pub(crate) fn at_once() -> WaitContext<'static> {
+    WaitContext::until(Deadline::PASSED)
+}
+
+/// A host that gives a permit when its thread is about to sleep for the first time: what the thread looked at before, it has seen.
+pub(crate) struct Announces<'a> {
+    pub(crate) sleeps: &'a interlock_shm::Semaphore,
+    pub(crate) stops: bool,
+    has_told: bool,
+}
+
+impl interlock_wait::Host for Announces<'_> {
+    fn sleep(&mut self, sleep: &mut (dyn FnMut() -> interlock_wait::Slept + Send)) -> bool {
+        if !std::mem::replace(&mut self.has_told, true) {
+            self.sleeps.release(1).unwrap();
+        }
+        if !self.stops {
+            sleep();
+        }
+        self.stops
+    }
+
+    fn hears_signals(&self) -> bool {
+        false
+    }
+}
+
+impl<'a> Announces<'a> {
+    pub(crate) fn new(sleeps: &'a interlock_shm::Semaphore) -> Self {
+        Announces {
+            sleeps,
+            stops: false,
+            has_told: false,
+        }
+    }
+
+    /// One that ends the wait.
+    pub(crate) fn and_stops(sleeps: &'a interlock_shm::Semaphore) -> Self {
+        Announces {
+            stops: true,
+            ..Self::new(sleeps)
+        }
+    }
+
+    /// A context with this host, which ends by itself after a minute.
+    pub(crate) fn context(&mut self) -> WaitContext<'_> {
+        WaitContext::hosted(Deadline::after(Duration::from_secs(60)), self)
+    }
+}
+
+/// A semaphore by which children tell the parent how far they are.
+pub(crate) fn signal(arena: &Arc<Arena>) -> interlock_shm::Semaphore {
+    interlock_shm::Semaphore::new(arena, 0, interlock_shm::Semaphore::MOST).unwrap()
+}
+
+/// Waits for the next announcement.
+pub(crate) fn await_signal(signal: &interlock_shm::Semaphore) {
+    signal.acquire(&mut within_a_minute()).unwrap();
+}
+
+/// Does nothing until the process is killed.
+pub(crate) fn wait_for_the_end() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,152 @@
+//! How objects travel: plain ones by their value, all others as pickles.
+//!
+//! The first byte of a message says what it is; the value follows. The rest of a pickle is loaded when the queue's lock is released.
+
+use interlock_shm::{Message, Taken};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
+
+/// The first byte of a message.
+const NONE: u8 = b'N';
+const FALSE: u8 = b'F';
+const TRUE: u8 = b'T';
+const INT: u8 = b'i';
+const FLOAT: u8 = b'd';
+const STR: u8 = b's';
+const BYTES: u8 = b'b';
+const PICKLE: u8 = b'p';
+
+/// An object on its way into a queue: its kind, and its value.
+pub(super) enum Outgoing<'a> {
+    Constant(u8),
+    Word(u8, [u8; 8]),
+    Bytes(u8, &'a [u8]),
+}
+
+impl<'a> Outgoing<'a> {
+    /// `None` if the object has to be pickled.
+    #[inline]
+    pub(super) fn plain(object: &'a Bound<'_, PyAny>) -> Option<Self> {
+        if let Ok(number) = object.cast_exact::<PyInt>() {
+            let number: i64 = number.extract().ok()?;
+            return Some(Outgoing::Word(INT, number.to_le_bytes()));
+        }
+        if let Ok(bytes) = object.cast_exact::<PyBytes>() {
+            return Some(Outgoing::Bytes(BYTES, bytes.as_bytes()));
+        }
+        if let Ok(text) = object.cast_exact::<PyString>() {
+            return text
+                .to_str()
+                .ok()
+                .map(|text| Outgoing::Bytes(STR, text.as_bytes()));
+        }
+        if object.is_none() {
+            return Some(Outgoing::Constant(NONE));
+        }
+        if let Ok(truth) = object.cast_exact::<PyBool>() {
+            return Some(Outgoing::Constant(if truth.is_true() { TRUE } else { FALSE }));
+        }
+        let number = object.cast_exact::<PyFloat>().ok()?;
+        Some(Outgoing::Word(FLOAT, number.value().to_le_bytes()))
+    }
+
+    /// An object's pickle.
+    pub(super) fn pickle(pickle: &'a Bound<'_, PyBytes>) -> Self {
+        Outgoing::Bytes(PICKLE, pickle.as_bytes())
+    }
+
+    /// Calls `put` with the bytes.
+    #[inline]
+    pub(super) fn with<R>(&self, put: impl FnOnce(&[&[u8]]) -> R) -> R {
+        match self {
+            Outgoing::Constant(kind) => put(&[&[*kind]]),
+            Outgoing::Word(kind, [a, b, c, d, e, f, g, h]) => {
+                put(&[&[*kind, *a, *b, *c, *d, *e, *f, *g, *h]])
+            }
+            Outgoing::Bytes(kind, bytes) => put(&[&[*kind], bytes]),
+        }
+    }
+}
+
+/// An object on its way out of a queue.
+pub(super) enum Incoming {
+    Object(Py<PyAny>),
+    Pickle(Py<PyBytes>),
+    /// A large message, which still lies in shared memory.
+    Large(Taken),
+}
+
+impl Incoming {
+    /// Reads a message under the queue's lock: calls no code of a program, and makes no object that the collector counts.
+    #[inline]
+    pub(super) fn read(py: Python<'_>, message: Message<'_>) -> PyResult<Self> {
+        match message.keep() {
+            Ok(taken) => Ok(Incoming::Large(taken)),
+            Err(message) => read(py, message.len(), |at, into| message.read_from(at, into)),
+        }
+    }
+
+    /// The object. `loads` makes one of a pickle.
+    #[inline]
+    pub(super) fn object<'py>(
+        self,
+        py: Python<'py>,
+        loads: impl FnOnce(Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Incoming::Object(object) => Ok(object.into_bound(py)),
+            Incoming::Pickle(pickle) => loads(pickle.into_bound(py)),
+            Incoming::Large(taken) => {
+                let read = read(py, taken.len(), |at, into| taken.read_from(at, into))?;
+                drop(taken);
+                match read {
+                    Incoming::Pickle(pickle) => loads(pickle.into_bound(py)),
+                    Incoming::Object(object) => Ok(object.into_bound(py)),
+                    Incoming::Large(_) => unreachable!("it was read"),
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+fn read(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) -> PyResult<Incoming> {
+    let mut kind = [0];
+    copy(0, &mut kind);
+    let [kind] = kind;
+    let word = || {
+        let mut word = [0; 8];
+        copy(1, &mut word);
+        word
+    };
+    let bytes = || {
+        PyBytes::new_with(py, length.saturating_sub(1), |into| {
+            copy(1, into);
+            Ok(())
+        })
+    };
+    Ok(Incoming::Object(match kind {
+        INT => i64::from_le_bytes(word()).into_pyobject(py)?.into_any().unbind(),
+        BYTES => bytes()?.into_any().unbind(),
+        STR => text(py, length - 1, copy)?,
+        NONE => py.None(),
+        FALSE | TRUE => PyBool::new(py, kind == TRUE).to_owned().into_any().unbind(),
+        FLOAT => PyFloat::new(py, f64::from_le_bytes(word())).into_any().unbind(),
+        _ => return Ok(Incoming::Pickle(bytes()?.unbind())),
+    }))
+}
+
+/// A text of `length` bytes.
+fn text(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) -> PyResult<Py<PyAny>> {
+    let mut short = [0; 256];
+    let mut long = Vec::new();
+    let bytes = match short.get_mut(..length) {
+        Some(bytes) => bytes,
+        None => {
+            long.resize(length, 0);
+            &mut long
+        }
+    };
+    copy(1, bytes);
+    Ok(PyString::from_bytes(py, bytes)?.into_any().unbind())
+}

@@ -1,0 +1,18 @@
+//! `multiprocessing`'s objects: records in the memory that a family of processes shares (`crates/shm`).
+
+mod barrier;
+mod condition;
+mod death;
+mod event;
+mod family;
+mod lock;
+mod message;
+mod queue;
+mod shared;
+
+pub(crate) use barrier::SharedBarrier;
+pub(crate) use condition::SharedCondition;
+pub(crate) use event::SharedEvent;
+pub(crate) use family::{Family, SharedHandle};
+pub(crate) use lock::SharedLock;
+pub(crate) use queue::SharedQueue;

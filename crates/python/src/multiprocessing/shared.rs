@@ -1,0 +1,91 @@
+//! What all shared objects have: their place in the family's memory, the arguments of `acquire()`, and which thread has them.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use interlock_shm::Error;
+use interlock_wait::primitive::global::{AtomicU64, Ordering};
+use interlock_wait::{Deadline, ThreadIdent};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::types::PyFloat;
+
+/// Longer timeouts are as good as none, and a clock may not be able to tell their end.
+const LONGEST_SECONDS: f64 = 1e9;
+
+/// An object of the engine that `__init__` or `__setstate__` gives to a Python object.
+pub(crate) struct Shared<T>(OnceLock<T>);
+
+impl<T> Shared<T> {
+    pub(super) const fn new() -> Self {
+        Shared(OnceLock::new())
+    }
+
+    /// # Errors
+    /// The object has one already, so another one is made of what this one is.
+    pub(super) fn begin(&self, object: T) -> PyResult<()> {
+        self.0
+            .set(object)
+            .map_err(|_| PyRuntimeError::new_err("the object is initialized already"))
+    }
+
+    /// # Errors
+    /// Neither `__init__` nor `__setstate__` was called.
+    #[inline]
+    pub(super) fn get(&self) -> PyResult<&T> {
+        match self.0.get() {
+            Some(object) => Ok(object),
+            None => Err(PyRuntimeError::new_err("__init__() was not called")),
+        }
+    }
+}
+
+/// The last thread of this process that acquired the object. It has the object if this process has it.
+#[derive(Default)]
+pub(super) struct LastThread(AtomicU64);
+
+impl LastThread {
+    #[inline]
+    pub(super) fn set(&self) {
+        // Relaxed: a thread compares it with its own number, which only it writes.
+        self.0.store(ThreadIdent::current().get(), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_current(&self) -> bool {
+        // Relaxed: as above.
+        self.0.load(Ordering::Relaxed) == ThreadIdent::current().get()
+    }
+}
+
+/// When a wait with this `timeout` ends, as `multiprocessing` reads it: a negative time is over, None is no limit.
+///
+/// # Errors
+/// It is no number.
+pub(super) fn deadline(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline> {
+    let Some(timeout) = timeout else {
+        return Ok(Deadline::NEVER);
+    };
+    let seconds = match timeout.cast_exact::<PyFloat>() {
+        Ok(seconds) => seconds.value(),
+        Err(_) => timeout.extract()?,
+    };
+    Ok(match seconds {
+        LONGEST_SECONDS.. => Deadline::NEVER,
+        0.0.. if seconds > 0.0 => Deadline::after(Duration::from_secs_f64(seconds)),
+        _ => Deadline::PASSED,
+    })
+}
+
+/// The exception of an error that is about the family's memory.
+#[cold]
+pub(super) fn refused(error: Error) -> PyErr {
+    match error {
+        Error::Kernel(error) => PyErr::from(error),
+        Error::Full { .. } | Error::TooManyObjects => PyMemoryError::new_err(error.to_string()),
+        Error::TooManyProcesses => PyOSError::new_err((EAGAIN, error.to_string())),
+        error => PyRuntimeError::new_err(error.to_string()),
+    }
+}
+
+/// The number of the kernel's error "try again", as `fork()` has it for too many processes: the same on all of Linux.
+const EAGAIN: i32 = 11;

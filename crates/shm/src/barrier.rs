@@ -1,0 +1,400 @@
+//! `Barrier`: parties that wait for each other. (FORMAT.md, "Barrier".)
+
+use std::sync::Arc;
+
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{ResourceKind, WaitContext, Wake, wake_shared};
+
+use crate::arena::Arena;
+use crate::claims::{Entry, Ledger};
+use crate::error::Error;
+use crate::name::Name;
+use crate::objects::{Cell, Id, Kind, Object};
+use crate::resource::SharedResource;
+use crate::step;
+
+/// A barrier in shared memory: a number of threads, of whatever processes, wait until all have come.
+///
+/// If a process dies while one of its threads waits, the barrier breaks, and the others are told which one died.
+#[derive(Clone, Debug)]
+pub struct Barrier(Object);
+
+/// State table of the ledger's words: the first has the [`State`], whether a thread may sleep until it changes, and how often it has
+/// changed; the second, how many threads are inside.
+#[repr(C)]
+pub(crate) struct BarrierCell {
+    kind: AtomicU32,
+    parties: AtomicU32,
+    /// The process by whose death the barrier broke, 0 if it did by another cause. Changed under the ledger.
+    dead: AtomicU32,
+    ledger: Ledger,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Parties come and wait.
+    Filling,
+    /// All have come. The last does what is to be done before they go on.
+    Full,
+    /// They go on. New ones wait until all have left.
+    Draining,
+    /// As draining, but those who leave are told that the barrier is broken.
+    Resetting,
+    /// The barrier is broken until it is reset.
+    Broken,
+}
+
+const STATE: u32 = 7;
+const WAITERS: u32 = 8;
+const CHANGE: u32 = 16;
+
+impl State {
+    fn of(word: u32) -> Self {
+        match word & STATE {
+            0 => State::Filling,
+            1 => State::Full,
+            2 => State::Draining,
+            3 => State::Resetting,
+            _ => State::Broken,
+        }
+    }
+
+    /// The word after `word`, in this state. If it is another one, the sleepers are to be woken.
+    fn after(self, word: u32) -> u32 {
+        match State::of(word) == self {
+            true => word,
+            false => (word & !(STATE | WAITERS)).wrapping_add(CHANGE) | self as u32,
+        }
+    }
+
+    /// The state when the last has left.
+    fn when_empty(self) -> Self {
+        match self {
+            State::Draining | State::Resetting => State::Filling,
+            state => state,
+        }
+    }
+
+    /// Whether those inside do not know yet how it ends.
+    fn is_open(self) -> bool {
+        matches!(self, State::Filling | State::Full)
+    }
+}
+
+impl Cell for BarrierCell {
+    const KIND: Kind = Kind::new(6, false);
+}
+
+impl Barrier {
+    /// A barrier in `arena` for so many parties.
+    ///
+    /// # Errors
+    /// The arena is full.
+    ///
+    /// # Panics
+    /// `parties` is 0.
+    pub fn new(arena: &Arc<Arena>, parties: u32) -> Result<Self, Error> {
+        assert!(parties > 0, "a barrier is for one party at least");
+        // Relaxed: no other process has the barrier yet.
+        let object = arena.make(|cell: &BarrierCell| cell.parties.store(parties, Ordering::Relaxed))?;
+        arena.forget_claims(object.id());
+        Ok(Barrier(object))
+    }
+
+    /// The barrier `id` of `arena`, which this process was given. `None` if it was not.
+    pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
+        arena.open::<BarrierCell>(id).map(Barrier)
+    }
+
+    /// The object that the barrier is.
+    pub fn object(&self) -> &Object {
+        &self.0
+    }
+
+    /// Waits until all parties have come. Returns the caller's number, from 0: the last to come has the highest.
+    ///
+    /// Blocks until they have come, the barrier breaks, or `context` ends the wait; if that is by its deadline, the barrier breaks.
+    ///
+    /// # Errors
+    /// The barrier is broken, or `context` ended the wait.
+    pub fn wait(&self, context: &mut WaitContext<'_>) -> Result<u32, Error> {
+        let party = self.enter(context)?;
+        match party.is_last() {
+            true => party.release(),
+            false => party.wait(context),
+        }
+    }
+
+    /// Comes to the barrier. The caller goes on by [`Party::wait`], or, if it [is the last](Party::is_last), does what is to be done
+    /// once, and then calls [`Party::release`].
+    ///
+    /// Blocks while those before leave, whatever the deadline, or until the host ends the wait.
+    ///
+    /// # Errors
+    /// The barrier is broken, or the host ended the wait.
+    pub fn enter(&self, context: &mut WaitContext<'_>) -> Result<Party<'_>, Error> {
+        let (cell, arena) = (self.cell(), &**self.0.arena());
+        loop {
+            let held = cell.ledger.open(arena);
+            let [word, inside] = cell.ledger.words();
+            let flagged = word | WAITERS;
+            match State::of(word) {
+                State::Broken => return Err(cell.broken()),
+                State::Filling => {
+                    // Relaxed: it never changes.
+                    let is_last = inside + 1 == cell.parties.load(Ordering::Relaxed);
+                    let next = match is_last {
+                        true => State::Full.after(word) | word & WAITERS,
+                        false => flagged,
+                    };
+                    let entry = arena.claim_of(self.0.id());
+                    let claim = entry.claim.add(i32::from(entry.is_noted()));
+                    cell.ledger.change(arena, entry, claim, [next, inside + 1]);
+                    drop(held);
+                    step::at("barrier.entered");
+                    return Ok(Party {
+                        barrier: self,
+                        index: inside,
+                        is_last,
+                        process: arena.me(),
+                        is_inside: true,
+                    });
+                }
+                _ => cell.ledger.write(flagged),
+            }
+            drop(held);
+            let wake = self.sleep(flagged, &mut context.endlessly());
+            if wake != Wake::Notified {
+                return Err(Error::Ended(wake));
+            }
+        }
+    }
+
+    fn sleep(&self, expected: u32, context: &mut WaitContext<'_>) -> Wake {
+        let resource = SharedResource::new(ResourceKind::Barrier);
+        let word = self.cell().ledger.word();
+        (self.0.arena()).sleep_among((word, expected), self.0.id(), &resource, context)
+    }
+
+    /// Breaks the barrier: those who wait are told, and so are all who come, until [`reset`](Self::reset). Never blocks.
+    pub fn abort(&self) {
+        self.turn(|_, _| State::Broken);
+    }
+
+    /// The barrier is as new when those inside have left, who are told that it is broken. Never blocks.
+    pub fn reset(&self) {
+        self.turn(|state, inside| match (state, inside) {
+            (State::Filling | State::Broken, 0) => State::Filling,
+            (State::Filling | State::Broken, _) => State::Resetting,
+            (state, _) => state,
+        });
+    }
+
+    /// How many parties there are.
+    pub fn parties(&self) -> u32 {
+        // Relaxed: it never changes.
+        self.cell().parties.load(Ordering::Relaxed)
+    }
+
+    /// How many threads wait for the others to come.
+    pub fn waiting(&self) -> u32 {
+        match self.cell().ledger.words() {
+            [word, inside] if State::of(word).is_open() => inside,
+            _ => 0,
+        }
+    }
+
+    /// Whether the barrier is broken.
+    pub fn is_broken(&self) -> bool {
+        State::of(self.cell().ledger.words()[0]) == State::Broken
+    }
+
+    fn turn(&self, next: impl FnOnce(State, u32) -> State) {
+        self.cell().turn(self.0.arena(), next);
+    }
+
+    #[inline]
+    fn cell(&self) -> &BarrierCell {
+        self.0.cell()
+    }
+}
+
+impl BarrierCell {
+    /// Goes from one state to another, and wakes those who sleep until it does.
+    fn turn(&self, arena: &Arena, next: impl FnOnce(State, u32) -> State) {
+        let held = self.ledger.open(arena);
+        let [word, inside] = self.ledger.words();
+        let state = State::of(word);
+        let next = next(state, inside);
+        if next == state {
+            return;
+        }
+        if (state, next) != (State::Broken, State::Resetting) {
+            // Relaxed: the ledger orders it.
+            self.dead.store(0, Ordering::Relaxed);
+        }
+        self.ledger.write(next.after(word));
+        drop(held);
+        step::at("barrier.turned");
+        if word & WAITERS != 0 {
+            wake_shared(self.ledger.word(), u32::MAX);
+        }
+    }
+
+    /// Breaks the barrier, as a thread does not wait any longer. Returns `false` if all have come, or it is known how it ends.
+    fn give_up(&self, arena: &Arena) -> bool {
+        let mut is_early = false;
+        self.turn(arena, |state, _| match state {
+            State::Filling => {
+                is_early = true;
+                State::Broken
+            }
+            state => state,
+        });
+        is_early
+    }
+
+    /// The error of those who come to a broken barrier. The caller holds the ledger.
+    fn broken(&self) -> Error {
+        // Relaxed: the ledger orders it.
+        Error::Broken(Name::of_word(self.dead.load(Ordering::Relaxed)))
+    }
+
+    /// The dead process `name` takes part no more. `entry` tells how many of its threads did, once the ledger is open.
+    pub(crate) fn settle(&self, arena: &Arena, name: Name, entry: impl FnOnce() -> Option<Entry>) {
+        let held = self.ledger.open(arena);
+        let Some(entry) = entry() else {
+            return;
+        };
+        let [word, inside] = self.ledger.words();
+        let state = State::of(word);
+        let gone = entry.claim.net.cast_unsigned();
+        let left = inside.saturating_sub(gone);
+        let next = match left {
+            _ if gone > 0 && state.is_open() => State::Broken,
+            0 => state.when_empty(),
+            _ => state,
+        };
+        if next == State::Broken && state != next {
+            // Relaxed: the ledger orders it.
+            self.dead.store(name.word(), Ordering::Relaxed);
+        }
+        let next = next.after(word);
+        self.ledger.change(arena, entry, entry.claim.none(), [next, left]);
+        drop(held);
+        step::at("barrier.settled");
+        if next != word && word & WAITERS != 0 {
+            wake_shared(self.ledger.word(), u32::MAX);
+        }
+    }
+}
+
+/// A thread that has come to a barrier. Dropped, it leaves; if it was to release the others, the barrier breaks.
+#[derive(Debug)]
+#[must_use = "the party leaves as soon as this is dropped"]
+pub struct Party<'a> {
+    barrier: &'a Barrier,
+    index: u32,
+    is_last: bool,
+    /// A child that is forked meanwhile is no party.
+    process: Name,
+    is_inside: bool,
+}
+
+impl Party<'_> {
+    /// The number of those who came before.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Whether all have come, and the others wait for the caller's [`release`](Self::release).
+    pub fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// Lets the others go on, and leaves. Never blocks. Returns the party's [`index`](Self::index).
+    ///
+    /// # Errors
+    /// The barrier was broken meanwhile.
+    pub fn release(mut self) -> Result<u32, Error> {
+        self.barrier.turn(|state, _| match state {
+            State::Full => State::Draining,
+            state => state,
+        });
+        self.leave()
+    }
+
+    /// Waits for the others, and leaves. Returns the party's [`index`](Self::index).
+    ///
+    /// Blocks until all have come and the last has called [`release`](Self::release), the barrier breaks, or `context` ends the wait.
+    /// If its deadline passes before all have come, the barrier breaks.
+    ///
+    /// # Errors
+    /// The barrier is broken, or `context` ended the wait.
+    pub fn wait(mut self, context: &mut WaitContext<'_>) -> Result<u32, Error> {
+        let barrier = self.barrier;
+        let word = barrier.cell().ledger.word();
+        loop {
+            // Acquire pairs with the Release of the thread that changed it.
+            let now = word.load(Ordering::Acquire);
+            let wake = match State::of(now) {
+                State::Filling => barrier.sleep(now, context),
+                // All have come, so there is no deadline any more.
+                State::Full => barrier.sleep(now, &mut context.endlessly()),
+                _ => return self.leave(),
+            };
+            if barrier.0.arena().me() != self.process {
+                return Err(Error::Broken(Name::NONE));
+            }
+            match wake {
+                Wake::Notified => continue,
+                Wake::Interrupted => {}
+                Wake::TimedOut if barrier.cell().give_up(barrier.0.arena()) => {}
+                Wake::TimedOut => continue,
+            }
+            let _ = self.leave();
+            return Err(Error::Ended(wake));
+        }
+    }
+
+    /// Goes out. The result is what the barrier's state says then.
+    fn leave(&mut self) -> Result<u32, Error> {
+        let (cell, arena) = (self.barrier.cell(), &**self.barrier.0.arena());
+        self.is_inside = false;
+        if arena.me() != self.process {
+            return Err(Error::Broken(Name::NONE));
+        }
+        let held = cell.ledger.open(arena);
+        let [word, inside] = cell.ledger.words();
+        let state = State::of(word);
+        let outcome = match state {
+            State::Draining => Ok(self.index),
+            _ => Err(cell.broken()),
+        };
+        let next = match inside {
+            1 => state.when_empty().after(word),
+            _ => word,
+        };
+        let entry = arena.claim_of(self.barrier.0.id());
+        let claim = entry.claim.add(-i32::from(entry.claim.net > 0));
+        cell.ledger.change(arena, entry, claim, [next, inside - 1]);
+        drop(held);
+        step::at("barrier.left");
+        if next != word && word & WAITERS != 0 {
+            wake_shared(cell.ledger.word(), u32::MAX);
+        }
+        outcome
+    }
+}
+
+impl Drop for Party<'_> {
+    fn drop(&mut self) {
+        if !self.is_inside {
+            return;
+        }
+        if self.is_last && self.barrier.0.arena().me() == self.process {
+            self.barrier.abort();
+        }
+        let _ = self.leave();
+    }
+}

@@ -1,0 +1,137 @@
+//! `Event`: a flag for which processes wait. (FORMAT.md, "Event".)
+
+use std::sync::Arc;
+
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{Deadline, ResourceKind, SharedWord, WaitContext, Wake, wake_shared};
+
+use crate::arena::Arena;
+use crate::error::Error;
+use crate::objects::{Cell, Id, Kind, Object};
+use crate::resource::SharedResource;
+use crate::step;
+
+/// A flag in shared memory. Threads of all processes of the family wait until it is set.
+#[derive(Clone, Debug)]
+pub struct Event(Object);
+
+/// State table of the word: bit 0, the flag; bit 1, a thread may sleep for it; the rest counts how often the flag was set.
+#[repr(C)]
+pub(crate) struct EventCell {
+    kind: AtomicU32,
+    word: AtomicU32,
+}
+
+const SET: u32 = 1;
+const WAITERS: u32 = 2;
+const GENERATION: u32 = 4;
+
+impl Cell for EventCell {
+    const KIND: Kind = Kind::new(5, false);
+}
+
+impl Event {
+    /// An event in `arena`, not set.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn new(arena: &Arc<Arena>) -> Result<Self, Error> {
+        arena.make(|_: &EventCell| {}).map(Event)
+    }
+
+    /// The event `id` of `arena`, which this process was given. `None` if it was not.
+    pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
+        arena.open::<EventCell>(id).map(Event)
+    }
+
+    /// The object that the event is.
+    pub fn object(&self) -> &Object {
+        &self.0
+    }
+
+    /// Whether the flag is set.
+    #[inline]
+    pub fn is_set(&self) -> bool {
+        // Acquire pairs with the Release in `set`.
+        self.word().load(Ordering::Acquire) & SET != 0
+    }
+
+    /// Sets the flag. All threads that wait go on, even if another one clears it at once. Never blocks.
+    #[inline]
+    pub fn set(&self) {
+        let word = self.word();
+        // Relaxed: the compare-exchange decides.
+        let mut now = word.load(Ordering::Relaxed);
+        while now & SET == 0 {
+            let next = (now & !WAITERS).wrapping_add(GENERATION) | SET;
+            // Release pairs with the Acquire of those that see the flag or the new count. Relaxed: a failure is looked at again.
+            match word.compare_exchange(now, next, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => {
+                    step::at("event.set");
+                    if now & WAITERS != 0 {
+                        wake_shared(word, u32::MAX);
+                    }
+                    return;
+                }
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// Clears the flag. Never blocks.
+    #[inline]
+    pub fn clear(&self) {
+        // Release: whoever sets the flag next, having seen it clear, comes after what this thread did before.
+        self.word().fetch_and(!SET, Ordering::Release);
+    }
+
+    /// Waits until the flag is set.
+    ///
+    /// Blocks until [`set`](Self::set), or `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait.
+    #[inline]
+    pub fn wait(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        match self.is_set() {
+            true => Ok(()),
+            false => self.wait_slow(context),
+        }
+    }
+
+    #[cold]
+    fn wait_slow(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let word = self.word();
+        // Acquire, here and below, pairs with the Release in `set`.
+        let begun = word.load(Ordering::Acquire);
+        let mut now = begun;
+        let was_set = |now: u32| now & SET != 0 || (now ^ begun) >= GENERATION;
+        while !was_set(now) {
+            if context.deadline() == Deadline::PASSED {
+                return Err(Error::Ended(Wake::TimedOut));
+            }
+            let flagged = now | WAITERS;
+            // Relaxed: the flag asks for a wake-up, and the kernel compares the whole word. Acquire: as above.
+            if let Err(other) = word.compare_exchange(now, flagged, Ordering::Relaxed, Ordering::Acquire) {
+                now = other;
+                continue;
+            }
+            let shared = SharedWord {
+                word,
+                expected: flagged,
+            };
+            let resource = SharedResource::new(ResourceKind::Event);
+            let wake = self.0.arena().sleep_on(&[shared], &[], &resource, context);
+            // Acquire: as above.
+            now = word.load(Ordering::Acquire);
+            if wake == Wake::Interrupted || wake == Wake::TimedOut && !was_set(now) {
+                return Err(Error::Ended(wake));
+            }
+        }
+        Ok(())
+    }
+
+    fn word(&self) -> &AtomicU32 {
+        &self.0.cell::<EventCell>().word
+    }
+}

@@ -1,0 +1,306 @@
+//! A line of threads of all processes, first come, first notified. (FORMAT.md, "Condition".)
+
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::wake_shared;
+
+use crate::arena::{Arena, Held};
+use crate::condition::ConditionCell;
+use crate::error::Error;
+use crate::layout::{NODES, Node};
+use crate::name::Name;
+use crate::objects::Id;
+use crate::raw_lock::RawLock;
+use crate::roster::{State, is_held};
+use crate::step;
+
+/// The word of a node whose thread waits, and of one that was notified.
+pub(crate) const WAITING: u32 = 0;
+const NOTIFIED: u32 = 1;
+
+/// Nodes are named by slot and index. No node is 0, as no slot is.
+type NodeRef = u32;
+
+/// The line of one object.
+///
+/// The truth is in `head` and the nodes' `next`, each changed by one store; `tail` follows from them. A node that was notified is in no
+/// line any more, or is taken out by the next to repair, but it keeps the object's number until its thread comes for the notification.
+#[repr(C)]
+pub(crate) struct Line {
+    lock: RawLock,
+    head: AtomicU32,
+    tail: AtomicU32,
+    /// A notification is being passed on: from the node of a dead process, and to which one; 0 if none is.
+    from: AtomicU32,
+    to: AtomicU32,
+}
+
+impl Line {
+    fn open<'a>(&'a self, arena: &'a Arena) -> Held<'a> {
+        arena.hold(&self.lock, || self.repair(arena))
+    }
+
+    /// Makes good what a dead process left half done under the lock.
+    fn repair(&self, arena: &Arena) {
+        self.finish_passing(arena);
+        // Relaxed, all of these: the lock orders them.
+        let mut last = 0;
+        let mut at = self.head.load(Ordering::Relaxed);
+        while at != 0 {
+            let node = arena.node(at);
+            let next = node.next.load(Ordering::Relaxed);
+            match node.word.load(Ordering::Relaxed) {
+                WAITING => last = at,
+                _ => {
+                    self.unlink(arena, last, at);
+                    wake_shared(&node.word, 1);
+                }
+            }
+            at = next;
+        }
+        self.tail.store(last, Ordering::Relaxed);
+    }
+
+    /// Puts the calling thread's `node` at the end of the line of `id`.
+    pub(crate) fn join(&self, arena: &Arena, id: Id, at: NodeRef) {
+        let _line = self.open(arena);
+        let node = arena.node(at);
+        // Relaxed, these: the link publishes them, and the lock orders them.
+        node.word.store(WAITING, Ordering::Relaxed);
+        node.next.store(0, Ordering::Relaxed);
+        // Release: the sweep that sees the line sees that the thread was not notified.
+        node.line.store(id.number() + 1, Ordering::Release);
+        step::at("line.readied");
+        let link = match self.tail.load(Ordering::Relaxed) {
+            0 => &self.head,
+            tail => &arena.node(tail).next,
+        };
+        // Release, here and below: in this order the next owner of the lock sees the steps, should this one die.
+        link.store(at, Ordering::Release);
+        step::at("line.linked");
+        self.tail.store(at, Ordering::Release);
+        step::at("line.joined");
+    }
+
+    /// Takes the calling thread's node out of the line, and frees it. Returns whether it was notified.
+    pub(crate) fn leave(&self, arena: &Arena, at: NodeRef) -> bool {
+        let _line = self.open(arena);
+        let node = arena.node(at);
+        // Relaxed: the lock orders it.
+        let is_notified = node.word.load(Ordering::Relaxed) == NOTIFIED;
+        if !is_notified {
+            self.take_out(arena, at);
+            step::at("line.left");
+        }
+        // Release, these: as in `join`.
+        node.line.store(0, Ordering::Release);
+        step::at("line.freed");
+        node.taken.store(0, Ordering::Release);
+        is_notified
+    }
+
+    /// Whether nobody stands in the line.
+    pub(crate) fn is_empty(&self) -> bool {
+        // Acquire pairs with the Release in `join`.
+        self.head.load(Ordering::Acquire) == 0
+    }
+
+    /// How many threads stand in the line, some of which may be dead.
+    pub(crate) fn length(&self, arena: &Arena) -> usize {
+        let _line = self.open(arena);
+        // Relaxed, these: the lock orders them.
+        let first = Some(self.head.load(Ordering::Relaxed));
+        let behind = |&at: &NodeRef| Some(arena.node(at).next.load(Ordering::Relaxed));
+        std::iter::successors(first, behind)
+            .take_while(|&at| at != 0)
+            .count()
+    }
+
+    /// Notifies the first `most` living threads of the line. Returns how many there were.
+    pub(crate) fn notify(&self, arena: &Arena, most: usize) -> usize {
+        let mut notified = 0;
+        // The process whose main thread has ended, but which goes on.
+        let mut goes_on = Name::NONE;
+        while notified < most {
+            let line = self.open(arena);
+            // Relaxed: the lock orders it.
+            let at = self.head.load(Ordering::Relaxed);
+            if at == 0 {
+                break;
+            }
+            match arena.standing_of(at) {
+                Standing::Dead => self.take_out(arena, at),
+                Standing::Unsure(name) if name != goes_on => {
+                    drop(line);
+                    if !arena.confirm_death(name) {
+                        goes_on = name;
+                    }
+                }
+                _ => {
+                    self.hand_to_first(arena, at);
+                    drop(line);
+                    step::at("line.waking");
+                    wake_shared(&arena.node(at).word, 1);
+                    notified += 1;
+                }
+            }
+        }
+        notified
+    }
+
+    /// Notifies the first in line. The caller holds the lock, and wakes the thread.
+    fn hand_to_first(&self, arena: &Arena, first: NodeRef) {
+        // Release: as in `join`; and it pairs with the Acquire of the thread that waits.
+        arena.node(first).word.store(NOTIFIED, Ordering::Release);
+        step::at("line.notified");
+        self.unlink(arena, 0, first);
+    }
+
+    /// Takes `at` out of the line, in which it may not be. The caller holds the lock.
+    fn take_out(&self, arena: &Arena, at: NodeRef) {
+        // Relaxed, these: the lock orders them.
+        let (mut before, mut there) = (0, self.head.load(Ordering::Relaxed));
+        while there != 0 && there != at {
+            before = there;
+            there = arena.node(there).next.load(Ordering::Relaxed);
+        }
+        if there == at {
+            self.unlink(arena, before, at);
+        }
+    }
+
+    /// Takes out `at`, which is behind `before`, or the first if that is 0. The caller holds the lock.
+    fn unlink(&self, arena: &Arena, before: NodeRef, at: NodeRef) {
+        // Relaxed: the lock orders it.
+        let next = arena.node(at).next.load(Ordering::Relaxed);
+        let link = match before {
+            0 => &self.head,
+            before => &arena.node(before).next,
+        };
+        // Release, these: as in `join`.
+        link.store(next, Ordering::Release);
+        step::at("line.unlinked");
+        if next == 0 {
+            self.tail.store(before, Ordering::Release);
+        }
+    }
+
+    /// Takes the node of a dead process out. If it was notified, and its thread had not come for that, the first living one is.
+    fn take_out_dead(&self, arena: &Arena, at: NodeRef) {
+        let line = self.open(arena);
+        let node = arena.node(at);
+        self.take_out(arena, at);
+        // Relaxed, these: the lock orders them.
+        let is_owed = node.line.load(Ordering::Relaxed) != 0 && node.word.load(Ordering::Relaxed) == NOTIFIED;
+        let to = if is_owed { self.first_living(arena) } else { 0 };
+        if to == 0 {
+            // Release: as in `join`.
+            node.line.store(0, Ordering::Release);
+            return;
+        }
+        // Relaxed: `to` publishes it.
+        self.from.store(at, Ordering::Relaxed);
+        // Release: as in `join`.
+        self.to.store(to, Ordering::Release);
+        step::at("line.passing");
+        self.finish_passing(arena);
+        self.take_out(arena, to);
+        drop(line);
+        step::at("line.passed");
+        wake_shared(&arena.node(to).word, 1);
+    }
+
+    /// The first node of a process that is not known to be dead. If it is dead after all, its own sweep passes on what it got.
+    fn first_living(&self, arena: &Arena) -> NodeRef {
+        // Relaxed, these: the lock orders them.
+        let mut at = self.head.load(Ordering::Relaxed);
+        while at != 0 && matches!(arena.standing_of(at), Standing::Dead) {
+            at = arena.node(at).next.load(Ordering::Relaxed);
+        }
+        at
+    }
+
+    /// Passes on the notification that was decided to be, if one was. May be done again. The caller holds the lock, without which
+    /// neither of the two nodes can be freed.
+    fn finish_passing(&self, arena: &Arena) {
+        // Acquire pairs with the Release in `take_out_dead`.
+        let to = self.to.load(Ordering::Acquire);
+        if to == 0 {
+            return;
+        }
+        // Release, these: as in `join`, and as in `hand_to_first`.
+        arena.node(to).word.store(NOTIFIED, Ordering::Release);
+        step::at("line.handed");
+        // Relaxed: written before `to`.
+        let from = arena.node(self.from.load(Ordering::Relaxed));
+        // If it was done before, the node may be another process's by now, in another line.
+        // Relaxed, these: in this line a node is under the lock.
+        if from.line.load(Ordering::Relaxed) == arena.node(to).line.load(Ordering::Relaxed) {
+            from.line.store(0, Ordering::Release);
+        }
+        step::at("line.settled");
+        self.to.store(0, Ordering::Release);
+    }
+}
+
+/// What is known of the process that a node is of.
+enum Standing {
+    Alive,
+    /// Nobody holds its life word.
+    Unsure(Name),
+    Dead,
+}
+
+impl Arena {
+    pub(crate) fn node(&self, at: NodeRef) -> &Node {
+        &self.slot(at / NODES as u32).nodes[at as usize % NODES]
+    }
+
+    /// A node of this process, for one thread.
+    ///
+    /// # Errors
+    /// All are in use.
+    pub(crate) fn take_node(&self) -> Result<NodeRef, Error> {
+        let slot = self.me().slot();
+        for (index, node) in self.slot(slot).nodes.iter().enumerate() {
+            // Relaxed: a look.
+            let is_free = node.taken.load(Ordering::Relaxed) == 0;
+            // Acquire pairs with the Release of the thread that freed it. Relaxed: another thread has it.
+            let take = || (node.taken).compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
+            if is_free && take().is_ok() {
+                return Ok(slot * NODES as u32 + index as u32);
+            }
+        }
+        Err(Error::TooManyWaiters)
+    }
+
+    /// A node in a line keeps its process's slot from being freed, so the slot's generation is that process's.
+    fn standing_of(&self, at: NodeRef) -> Standing {
+        let index = at / NODES as u32;
+        let slot = self.slot(index);
+        match slot.now() {
+            (_, State::Live) if is_held(slot.life.word()) => Standing::Alive,
+            (generation, State::Live) => Standing::Unsure(Name::new(index, generation)),
+            _ => Standing::Dead,
+        }
+    }
+
+    /// Takes the threads of the dead process `name` out of the lines in which they stand. May be done again.
+    pub(crate) fn leave_lines(&self, name: Name) {
+        let slot = name.slot();
+        for (index, node) in self.slot(slot).nodes.iter().enumerate() {
+            // Acquire pairs with the Release of a dead sweeper.
+            let number = node.line.load(Ordering::Acquire);
+            if number == 0 && node.taken.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            let id = number.checked_sub(1).and_then(Id::from_number);
+            if let Some(cell) = id.and_then(|id| self.cell_held_by::<ConditionCell>(slot, id)) {
+                cell.line.take_out_dead(self, slot * NODES as u32 + index as u32);
+            }
+            // Relaxed, these: the slot's phase publishes them.
+            node.line.store(0, Ordering::Relaxed);
+            node.taken.store(0, Ordering::Relaxed);
+            step::at("lines.left");
+        }
+    }
+}

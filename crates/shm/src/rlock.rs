@@ -1,0 +1,181 @@
+//! `RLock`: a lock that its thread may acquire again. (FORMAT.md, "RLock".)
+
+use std::sync::Arc;
+
+use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
+use interlock_wait::{Deadline, ThreadIdent, WaitContext};
+
+use crate::arena::Arena;
+use crate::error::Error;
+use crate::lock::{OnOwnerDeath, Robust};
+use crate::name::Name;
+use crate::objects::{Cell, Id, Kind, Object};
+use crate::raw_lock::Acquired;
+use crate::step;
+
+/// A lock in shared memory, which one thread of one process holds at a time, and may acquire again. That thread releases it as
+/// often as it acquired it.
+#[derive(Clone, Debug)]
+pub struct RLock(Object);
+
+#[repr(C)]
+pub(crate) struct RLockCell {
+    kind: AtomicU32,
+    lock: Robust,
+    /// The process of `thread`: written after it by the owner, and cleared before the lock is free. So it names the caller's
+    /// process only while a thread of that holds the lock.
+    holder: AtomicU32,
+    /// How often the owner has it.
+    count: AtomicU32,
+    thread: AtomicU64,
+}
+
+impl Cell for RLockCell {
+    const KIND: Kind = Kind::new(2, false);
+}
+
+impl RLock {
+    /// A free lock in `arena`.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn new(arena: &Arc<Arena>, on_owner_death: OnOwnerDeath) -> Result<Self, Error> {
+        arena
+            .make(|cell: &RLockCell| cell.lock.begin(on_owner_death))
+            .map(RLock)
+    }
+
+    /// The lock `id` of `arena`, which this process was given. `None` if it was not.
+    pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
+        arena.open::<RLockCell>(id).map(RLock)
+    }
+
+    /// The object that the lock is.
+    pub fn object(&self) -> &Object {
+        &self.0
+    }
+
+    /// Acquires the lock if it is free, or the calling thread has it. Never blocks, but for milliseconds if its owner has just died.
+    ///
+    /// # Errors
+    /// It is held ([`Error::Ended`]), or refused after a death.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Acquired, Error> {
+        self.acquire(&mut WaitContext::until(Deadline::PASSED))
+    }
+
+    /// Acquires the lock. A thread that has it already has it once more, and is told [`Acquired::Free`].
+    ///
+    /// Blocks until the owner releases it or dies, or `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait, or the lock is refused after a death.
+    #[inline]
+    pub fn acquire(&self, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
+        let cell = self.cell();
+        if self.is_mine() {
+            // Relaxed, these: the owner alone writes it.
+            let count = cell.count.load(Ordering::Relaxed);
+            cell.count.store(count + 1, Ordering::Relaxed);
+            return Ok(Acquired::Free);
+        }
+        self.reacquire(1, context)
+    }
+
+    /// Releases the lock once. Never blocks.
+    ///
+    /// # Errors
+    /// The calling thread does not hold it.
+    #[inline]
+    pub fn release(&self) -> Result<(), Error> {
+        if !self.is_mine() {
+            return Err(Error::NotOwner);
+        }
+        let cell = self.cell();
+        // Relaxed, these: the owner alone writes it.
+        let count = cell.count.load(Ordering::Relaxed) - 1;
+        cell.count.store(count, Ordering::Relaxed);
+        if count == 0 {
+            self.free();
+        }
+        Ok(())
+    }
+
+    /// Releases the lock altogether, and returns how often the calling thread had it, for [`reacquire`](Self::reacquire).
+    ///
+    /// # Errors
+    /// The calling thread does not hold it.
+    pub fn release_all(&self) -> Result<u32, Error> {
+        if !self.is_mine() {
+            return Err(Error::NotOwner);
+        }
+        // Relaxed: the owner alone writes it.
+        let count = self.cell().count.load(Ordering::Relaxed);
+        self.free();
+        Ok(count)
+    }
+
+    /// Acquires the lock `count` times. The calling thread does not hold it.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    #[inline]
+    pub fn reacquire(&self, count: u32, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
+        let (cell, arena) = (self.cell(), self.0.arena());
+        let acquired = cell.lock.acquire(arena, context)?;
+        step::at("rlock.locked");
+        // Relaxed, these: `holder` publishes them.
+        cell.count.store(count, Ordering::Relaxed);
+        cell.thread.store(ThreadIdent::current().get(), Ordering::Relaxed);
+        // Release pairs with the Acquire in `is_mine`, on other threads of this process.
+        cell.holder.store(arena.me().word(), Ordering::Release);
+        step::at("rlock.owned");
+        Ok(acquired)
+    }
+
+    fn free(&self) {
+        let cell = self.cell();
+        // Relaxed: the lock's own Release orders it before the next owner.
+        cell.holder.store(0, Ordering::Relaxed);
+        step::at("rlock.disowned");
+        cell.lock.release(self.0.arena());
+    }
+
+    /// Whether the calling thread holds the lock.
+    #[inline]
+    pub fn is_mine(&self) -> bool {
+        let cell = self.cell();
+        // Acquire pairs with the Release in `reacquire`. Relaxed: see there.
+        cell.holder.load(Ordering::Acquire) == self.0.arena().me().word()
+            && cell.thread.load(Ordering::Relaxed) == ThreadIdent::current().get()
+    }
+
+    /// How often the calling thread has the lock.
+    pub fn count(&self) -> u32 {
+        match self.is_mine() {
+            // Relaxed: the owner alone writes it.
+            true => self.cell().count.load(Ordering::Relaxed),
+            false => 0,
+        }
+    }
+
+    /// Whether some thread holds the lock, or died with its process while it did.
+    pub fn is_locked(&self) -> bool {
+        !self.owner().is_none()
+    }
+
+    /// The process that holds the lock, alive or dead. [`Name::NONE`] if none does.
+    pub fn owner(&self) -> Name {
+        self.cell().lock.owner()
+    }
+
+    /// The lock is refused no more: the caller has repaired what it guards. Returns whether it was refused.
+    pub fn recover(&self) -> bool {
+        self.cell().lock.recover()
+    }
+
+    #[inline]
+    fn cell(&self) -> &RLockCell {
+        self.0.cell()
+    }
+}

@@ -1,0 +1,148 @@
+//! `Semaphore` between processes.
+
+#![cfg(not(loom))]
+
+mod common;
+
+use common::{
+    Announces, Child, arena, at_once, await_signal, endless, signal, wait_for_the_end, within_a_minute,
+};
+use interlock_shm::{Barrier, Error, Semaphore};
+use interlock_wait::Wake;
+
+#[test]
+fn permits_are_taken_and_given() {
+    let arena = arena();
+    let semaphore = Semaphore::new(&arena, 2, 3).unwrap();
+    assert!(semaphore.acquire(&mut endless()).is_ok());
+    assert!(semaphore.acquire_guarded(&mut endless()).is_ok());
+    assert_eq!(semaphore.value(), 0);
+    assert!(semaphore.try_acquire().is_err());
+    let late = semaphore.acquire(&mut at_once());
+    assert!(matches!(late, Err(Error::Ended(Wake::TimedOut))));
+    assert!(semaphore.release_guarded().is_ok());
+    assert!(semaphore.release(2).is_ok());
+    assert!(matches!(semaphore.release(1), Err(Error::TooManyReleases)));
+    assert_eq!(semaphore.value(), 3);
+    let child = Child::run(|| (0..3).all(|_| semaphore.acquire(&mut endless()).is_ok()));
+    assert!(child.succeeded());
+    assert_eq!(semaphore.lost_permits(), 3);
+    assert_eq!(semaphore.value(), 0);
+}
+
+/// C155
+#[test]
+fn a_guarded_permit_comes_back_at_a_death() {
+    let arena = arena();
+    let (semaphore, taken) = (Semaphore::new(&arena, 2, 2).unwrap(), signal(&arena));
+    for _ in 0..20 {
+        let child = Child::run(|| {
+            semaphore.acquire_guarded(&mut endless()).unwrap();
+            semaphore.acquire_guarded(&mut endless()).unwrap();
+            taken.release(1).unwrap();
+            wait_for_the_end()
+        });
+        await_signal(&taken);
+        let waiters: Vec<_> = (0..2)
+            .map(|_| {
+                Child::run(|| {
+                    semaphore
+                        .acquire_guarded(&mut Announces::new(&taken).context())
+                        .is_ok()
+                })
+            })
+            .collect();
+        for _ in &waiters {
+            await_signal(&taken);
+        }
+        child.kill();
+        for waiter in waiters {
+            assert!(waiter.succeeded());
+        }
+        // The waiters have died with their permits, too.
+        semaphore.acquire_guarded(&mut within_a_minute()).unwrap();
+        semaphore.acquire_guarded(&mut within_a_minute()).unwrap();
+        assert!(semaphore.try_acquire().is_err());
+        semaphore.release_guarded().unwrap();
+        semaphore.release_guarded().unwrap();
+    }
+    assert_eq!(semaphore.lost_permits(), 0);
+    assert_eq!(semaphore.value(), 2);
+}
+
+/// C156
+#[test]
+fn a_permit_that_travels_is_not_lost() {
+    let arena = arena();
+    let semaphore = Semaphore::new(&arena, 5, 9).unwrap();
+    // It gives more than it takes.
+    assert!(
+        Child::run(|| semaphore.acquire(&mut endless()).is_ok() && semaphore.release(3).is_ok()).succeeded()
+    );
+    assert_eq!((semaphore.lost_permits(), semaphore.value()), (0, 7));
+    // It takes more than it gives; and one is guarded.
+    let child = Child::run(|| {
+        (0..3).all(|_| semaphore.acquire(&mut endless()).is_ok())
+            && semaphore.acquire_guarded(&mut endless()).is_ok()
+            && semaphore.release(1).is_ok()
+    });
+    assert!(child.succeeded());
+    assert_eq!((semaphore.lost_permits(), semaphore.value()), (2, 5));
+}
+
+/// C157: each permit wakes a sleeper, and a sleeper that does not take it wakes the next.
+#[test]
+fn each_permit_finds_a_sleeper() {
+    let arena = arena();
+    let (semaphore, sleeps) = (Semaphore::new(&arena, 0, 9).unwrap(), signal(&arena));
+    for _ in 0..20 {
+        let waiters: Vec<_> = (0..4)
+            .map(|_| Child::run(|| semaphore.acquire(&mut Announces::new(&sleeps).context()).is_ok()))
+            .collect();
+        for _ in &waiters {
+            await_signal(&sleeps);
+        }
+        semaphore.release(1).unwrap();
+        semaphore.release(1).unwrap();
+        semaphore.release(2).unwrap();
+        for waiter in waiters {
+            assert!(waiter.succeeded());
+        }
+        assert_eq!(semaphore.value(), 0);
+    }
+}
+
+#[test]
+fn claims_of_an_object_that_is_gone_are_not_the_next_ones() {
+    let arena = arena();
+    for _ in 0..400 {
+        let semaphore = Semaphore::new(&arena, 3, 3).unwrap();
+        semaphore.acquire(&mut endless()).unwrap();
+        semaphore.acquire_guarded(&mut endless()).unwrap();
+        let child = Child::run(|| semaphore.acquire_guarded(&mut endless()).is_ok());
+        assert!(child.succeeded());
+        semaphore.acquire(&mut within_a_minute()).unwrap();
+        assert_eq!(semaphore.value(), 0);
+        assert_eq!(semaphore.lost_permits(), 0);
+    }
+}
+
+/// A process that has noted all that it can takes permits without a guard.
+#[test]
+fn there_are_more_semaphores_than_notes() {
+    let arena = arena();
+    let all: Vec<_> = (0..300).map(|_| Semaphore::new(&arena, 2, 2).unwrap()).collect();
+    let barrier = Barrier::new(&arena, 1).unwrap();
+    let child = Child::run(|| {
+        all.iter().all(|s| s.acquire_guarded(&mut endless()).is_ok())
+            && (0..3).all(|_| barrier.wait(&mut endless()).is_ok())
+            && all.iter().take(10).all(|s| s.release_guarded().is_ok())
+    });
+    assert!(child.succeeded());
+    arena.sweep_all();
+    let values: Vec<_> = all.iter().map(Semaphore::value).collect();
+    assert!(values[..10].iter().all(|&value| value == 2));
+    let back = values.iter().filter(|&&value| value == 2).count();
+    assert!((60..200).contains(&back), "{back} came back");
+    assert_eq!(barrier.waiting(), 0);
+}

@@ -1,0 +1,154 @@
+"""`Lock`, `RLock`, `Semaphore` and `BoundedSemaphore`, shared by processes."""
+
+from __future__ import annotations
+
+import errno
+import operator
+import os
+from multiprocessing import context, synchronize
+
+from interlock._interlock import SharedLock
+from interlock._originals import originals
+from interlock.multiprocessing._family import hand, home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import multiprocessing.synchronize as _std
+    from typing import Any, Literal, TypeAlias
+
+    from interlock._interlock import Family
+
+    OnOwnerDeath: TypeAlias = Literal["warn", "raise", "ignore"]
+else:
+    _std = originals(synchronize, "Lock", "RLock", "Semaphore", "BoundedSemaphore")
+
+__all__ = ["BoundedSemaphore", "Lock", "RLock", "Semaphore"]
+
+_ON_OWNER_DEATH = ("warn", "raise", "ignore")
+_SEM_VALUE_MAX: int = _std.SEM_VALUE_MAX  # type: ignore[attr-defined]
+
+
+def made_in_fork_context(ctx: Any) -> bool:
+    """Whether an object of this context may go to forked processes only, as a standard one may."""
+    if ctx is None:
+        ctx = context._default_context.get_context()  # type: ignore[attr-defined]
+    return ctx.get_start_method() == "fork"  # type: ignore[no-any-return]
+
+
+def handed(shared: Any) -> tuple[Any, int]:
+    """Hand an object to the process that is being started; return what its `_interlock_open` takes there."""
+    context.assert_spawning(shared)
+    if shared._is_fork_ctx:
+        raise RuntimeError(
+            "A SemLock created in a fork context is being shared with a process in a spawn context. This is not "
+            "supported. Please use the same context to create multiprocessing objects and Process."
+        )
+    return hand(shared._interlock_handle(), context.get_spawning_popen())
+
+
+def _checked(on_owner_death: OnOwnerDeath) -> OnOwnerDeath:
+    if on_owner_death not in _ON_OWNER_DEATH:
+        raise ValueError(f"on_owner_death must be one of {', '.join(map(repr, _ON_OWNER_DEATH))}")
+    return on_owner_death
+
+
+class _Shared(SharedLock):
+    """What the four have in common, beside the engine's part."""
+
+    _is_fork_ctx: bool
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return (*handed(self), self.maxvalue, self._interlock_ignores())
+
+    def __setstate__(self, state: tuple[Family, int, int, bool]) -> None:
+        self._interlock_open(*state)
+        self._is_fork_ctx = False  # so that the child can hand it on
+
+
+class Lock(_Shared, _std.Lock):
+    """A lock that one process holds at a time, and any may release.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Lock. If the process that holds it dies,
+    the next one acquires it.
+    """
+
+    def __init__(self, *, ctx: Any, on_owner_death: OnOwnerDeath = "warn") -> None:
+        """Make a free lock.
+
+        `on_owner_death` says what the death of a process that holds the lock means. "warn": the next process to
+        acquire it is warned (`interlock.OwnerDiedWarning`), once. "raise": `acquire()` raises
+        `interlock.OwnerDiedError`, until some process calls `recover()`. "ignore": nothing. Raises ValueError for
+        anything else.
+        """
+        self._is_fork_ctx = made_in_fork_context(ctx)
+        self._interlock_begin_lock(home(), _checked(on_owner_death))
+
+    def recover(self) -> bool:
+        """Let the lock be acquired again after the death of its owner: what it guards is in order.
+
+        Returns whether it could not be acquired. Does not block.
+        """
+        return self._interlock_recover()
+
+
+class RLock(_Shared, _std.RLock):
+    """A lock that the thread which holds it may acquire again.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.RLock. If the process that holds it dies,
+    the next one acquires it.
+    """
+
+    def __init__(self, *, ctx: Any, on_owner_death: OnOwnerDeath = "warn") -> None:
+        """Make a free lock. For `on_owner_death` see `Lock`."""
+        self._is_fork_ctx = made_in_fork_context(ctx)
+        self._interlock_begin_rlock(home(), _checked(on_owner_death))
+
+    def recover(self) -> bool:
+        """Let the lock be acquired again after the death of its owner: see `Lock`."""
+        return self._interlock_recover()
+
+
+class _Semaphore(_Shared):
+    @property
+    def lost_permits(self) -> int:
+        """How many permits were taken by `acquire()` in processes that died without giving them back.
+
+        (A permit that a `with` statement took comes back when its process dies.) Does not block.
+        """
+        return self._interlock_lost_permits()
+
+    def _begin(self, ctx: Any, permits: int, most: int) -> None:
+        self._is_fork_ctx = made_in_fork_context(ctx)
+        self._interlock_begin_semaphore(home(), permits, most)
+
+
+class Semaphore(_Semaphore, _std.Semaphore):
+    """A number of permits, which processes take and give back.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Semaphore.
+    """
+
+    def __init__(self, value: int = 1, *, ctx: Any) -> None:
+        """Make a semaphore with `value` permits. Raises OSError if that is negative."""
+        self._begin(ctx, _permits(value), _SEM_VALUE_MAX)
+
+
+class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):
+    """A semaphore that never has more permits than it began with.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.BoundedSemaphore.
+    """
+
+    def __init__(self, value: int = 1, *, ctx: Any) -> None:
+        """Make a semaphore with `value` permits. Raises OSError if that is negative."""
+        permits = _permits(value)
+        self._begin(ctx, permits, permits)
+
+
+def _permits(value: int) -> int:
+    permits = operator.index(value)
+    if permits > _SEM_VALUE_MAX:
+        raise OverflowError("signed integer is greater than maximum")
+    if permits < 0:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return permits

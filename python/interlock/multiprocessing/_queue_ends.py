@@ -1,0 +1,99 @@
+"""The two ends of a queue, for programs that look inside for the standard library's connections."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from interlock.multiprocessing._queues import Queue
+
+__all__ = ["Reader", "Writer"]
+
+
+class _End:
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self.closed = False
+
+    def _check(self) -> None:
+        if self.closed or self._queue._closed:
+            raise OSError("handle is closed")
+
+    def close(self) -> None:
+        """Close this end, in this process."""
+        self.closed = True
+
+
+class Reader(_End):
+    """The end from which objects come, as a `Connection`. `fileno()` can be waited for by `select` and the like."""
+
+    readable, writable = True, False
+    _signal: _Signal | None = None
+
+    def poll(self, timeout: float | None = 0.0) -> bool:
+        """Whether there is an object; blocks until there is, for at most `timeout` seconds (None: without limit)."""
+        self._check()
+        if self._queue._interlock_poll(timeout):
+            return True
+        self._got()
+        return False
+
+    def recv(self) -> Any:
+        """Block until there is an object; remove it and return it."""
+        self._check()
+        try:
+            return self._queue.get()
+        finally:
+            self._got()
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable while there is an object."""
+        self._check()
+        if self._signal is None or self._signal.pid != os.getpid():
+            self._signal = _Signal(self._queue)
+        return self._signal.descriptor
+
+    def _got(self) -> None:
+        if self._signal is not None:
+            self._signal.look_again()
+
+
+class Writer(_End):
+    """The end into which objects go, as a `Connection`."""
+
+    readable, writable = False, True
+
+    def send(self, obj: object) -> None:
+        """Put an object. Blocks while there is no room."""
+        self._check()
+        self._queue.put(obj)
+
+
+class _Signal:
+    """A descriptor that is readable while there is an object. A thread waits for that; it begins with the first call."""
+
+    def __init__(self, queue: Queue) -> None:
+        self.pid = os.getpid()
+        self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._queue = queue
+        self._again = threading.Event()
+        threading.Thread(target=self._watch, name="QueueReaderThread", daemon=True).start()
+
+    def _watch(self) -> None:
+        while self._queue._interlock_poll(None):
+            os.eventfd_write(self.descriptor, 1)
+            self._again.wait()
+            self._again.clear()
+
+    def look_again(self) -> None:
+        """An object was removed, or was not there."""
+        if self._queue._interlock_is_empty():
+            try:
+                os.eventfd_read(self.descriptor)
+            except BlockingIOError:
+                return  # the thread waits for the next object
+            self._again.set()

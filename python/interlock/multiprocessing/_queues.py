@@ -1,0 +1,108 @@
+"""`Queue` and `JoinableQueue`, shared by processes."""
+
+from __future__ import annotations
+
+import os
+from multiprocessing import queues, util
+
+from interlock._interlock import SharedQueue
+from interlock._originals import originals
+from interlock.multiprocessing._family import home
+from interlock.multiprocessing._locks import handed, made_in_fork_context
+from interlock.multiprocessing._pickling import dumps
+from interlock.multiprocessing._queue_ends import Reader, Writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import multiprocessing.queues as _std
+    from typing import Any
+else:
+    _std = originals(queues, "JoinableQueue", "Queue")
+
+__all__ = ["JoinableQueue", "Queue"]
+
+_UNBOUNDED = 2**31 - 1
+"""What the standard library takes for no bound."""
+
+
+class Queue(SharedQueue, _std.Queue):
+    """A queue of objects, which any number of processes put and get.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue. `put()` pickles at once, in the
+    caller, and there is no feeder thread. What was put before a process died is there; what it was getting is lost.
+    """
+
+    _thread = _jointhread = _close = None
+    _joincancelled = _ignore_epipe = False
+
+    def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
+        """Make a queue for at most `maxsize` objects, or any number if that is not positive.
+
+        With `strict`, `put()` raises the error of an object that can't be pickled. Otherwise it passes the error to
+        `_on_queue_feeder_error`, as the standard library's feeder thread does, which prints it.
+        """
+        bound = maxsize if 0 < maxsize < _UNBOUNDED else None
+        self._maxsize = _UNBOUNDED if bound is None else bound
+        self._opid = os.getpid()
+        self._strict = strict
+        self._is_fork_ctx = made_in_fork_context(ctx)
+        self._interlock_begin(home(), bound)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return (*handed(self), self._ignore_epipe, self._maxsize, self._strict, self._opid)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        family, number, self._ignore_epipe, self._maxsize, self._strict, self._opid = state
+        self._interlock_open(family, number)
+        self._is_fork_ctx = False
+
+    def empty(self) -> bool:
+        """Whether there is no object at this moment. Raises OSError if this process has put some and closed the queue."""
+        if self._closed and self._interlock_has_put():
+            raise OSError("handle is closed")
+        return self._interlock_is_empty()
+
+    def _interlock_pickle(self, obj: object) -> bytes | None:
+        """Pickle an object, or do what the standard feeder thread does if that fails."""
+        try:
+            return dumps(obj)
+        except Exception as error:
+            if self._strict:
+                raise
+            if util.is_exiting():
+                util.info("error in queue thread: %s", error)
+            else:
+                self._on_queue_feeder_error(error, obj)
+            return None
+
+    @property
+    def _reader(self) -> Reader:
+        return self.__dict__.get("_interlock_reader") or self.__dict__.setdefault("_interlock_reader", Reader(self))
+
+    @property
+    def _writer(self) -> Writer:
+        return self.__dict__.get("_interlock_writer") or self.__dict__.setdefault("_interlock_writer", Writer(self))
+
+
+class JoinableQueue(Queue, _std.JoinableQueue):
+    """A queue whose tasks can be waited for.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.JoinableQueue.
+    """
+
+    def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
+        """Make a queue: see `Queue`."""
+        Queue.__init__(self, maxsize, ctx=ctx, strict=strict)
+
+    __getstate__ = Queue.__getstate__
+    __setstate__ = Queue.__setstate__
+    put = Queue.put
+
+    def task_done(self) -> None:
+        """Say that an object that was got has been dealt with. Raises ValueError if all of them have been already."""
+        if not self._interlock_task_done():
+            raise ValueError("task_done() called too many times")
+
+    def join(self) -> None:
+        """Block until all objects that were put have been dealt with."""
+        self._interlock_join()

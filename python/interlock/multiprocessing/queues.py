@@ -1,0 +1,20 @@
+"""The drop-in for `multiprocessing.queues`: `Queue` and `JoinableQueue` on the engine's shared memory."""
+
+from __future__ import annotations
+
+import multiprocessing.queues as _std
+
+from interlock._passthrough import mirror
+from interlock._subinterpreter import in_subinterpreter
+
+__replaces__: tuple[str, ...] = ()
+
+if not in_subinterpreter():
+    from interlock.multiprocessing._queues import JoinableQueue, Queue
+
+    for _class in (JoinableQueue, Queue):
+        # A child process finds a pickled object's class here, also where nothing is installed.
+        _class.__module__ = __name__
+    __replaces__ = ("JoinableQueue", "Queue")
+
+mirror(__name__, _std, own=__replaces__)

@@ -37,7 +37,9 @@ impl Arena {
                 expected: joined.load(Ordering::Acquire),
             },
         ];
-        let sharers = self.sharers(id);
+        let Some(sharers) = self.sharers(id) else {
+            return Wake::Notified;
+        };
         let (watched, others) = sharers.split_at(sharers.len().min(WATCHED));
         if others.is_empty() {
             return self.sleep_on(&words, watched, resource, context);
@@ -56,19 +58,26 @@ impl Arena {
     }
 
     /// The other processes that have a handle of `id`: those first whose slots follow the caller's, so that in a large family each
-    /// is watched by some.
-    fn sharers(&self, id: Id) -> Vec<Name> {
+    /// is watched by some. `None` if one of them is dead, and the process that cleared it away died meanwhile: that is done now.
+    fn sharers(&self, id: Id) -> Option<Vec<Name>> {
         let me = self.me().slot();
         // Relaxed: a process that joins later is told of.
         let used = self.header().slots_used.load(Ordering::Relaxed);
-        (me + 1..used)
-            .chain(1..me.min(used))
-            .filter_map(|index| {
-                let (generation, state) = self.slot(index).now();
-                let is_sharer = state == State::Live && self.is_held_by(index, id);
-                is_sharer.then(|| Name::new(index, generation))
-            })
-            .collect()
+        let others = (me + 1..used).chain(1..me.min(used));
+        let mut sharers = Vec::new();
+        for index in others.filter(|&index| self.is_held_by(index, id)) {
+            let (generation, state) = self.slot(index).now();
+            let name = Name::new(index, generation);
+            match state {
+                State::Live => sharers.push(name),
+                State::Sweeping => {
+                    self.sweep(name);
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        Some(sharers)
     }
 
     /// The calling process has taken its slot: those that sleep among others look at it, too.

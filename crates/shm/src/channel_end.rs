@@ -56,7 +56,7 @@ impl End {
         let arena = channel.arena();
         let make = |side: Side, other: u32| {
             arena.make(|cell: &EndCell| {
-                // Relaxed, these: no other process has the channel yet.
+                // These are relaxed: no other process has the channel yet.
                 cell.channel.store(channel.id().number() + 1, Ordering::Relaxed);
                 cell.other.store(other, Ordering::Relaxed);
                 cell.side.store(side as u32, Ordering::Relaxed);
@@ -89,7 +89,7 @@ impl End {
         fork_guarded(|| {
             let end = arena.open::<EndCell>(id)?;
             let cell: &EndCell = end.cell();
-            // Relaxed, these: what this process was given was there before.
+            // These are relaxed: what this process was given was there before.
             let id_of = |word: &AtomicU32| Id::from_number(word.load(Ordering::Relaxed).checked_sub(1)?);
             let (channel, other) = (id_of(&cell.channel)?, id_of(&cell.other)?);
             // Relaxed: as above.
@@ -130,7 +130,7 @@ impl End {
             return false;
         }
         let cell: &EndCell = arena.fixed(Arena::cell_at(self.other));
-        // Relaxed, these: they are not changed as long as both ends are there.
+        // These are relaxed: they are not changed as long as both ends are there.
         cell.channel.load(Ordering::Relaxed) == self.channel.id().number() + 1
             && cell.side.load(Ordering::Relaxed) != self.side as u32
     }
@@ -138,7 +138,7 @@ impl End {
     /// A living process that has the other end. `None` if there is none: all have closed it, or are dead, and cleared away.
     #[inline]
     pub(crate) fn holder(&self) -> Option<Name> {
-        // Relaxed, these: it is a hint.
+        // These are relaxed: it is a hint.
         let name = Name::of_word(self.holder.load(Ordering::Relaxed));
         if !name.is_none() && self.is_other_with(name) && self.is_well(name) {
             return Some(name);

@@ -163,7 +163,7 @@ impl<'a> LogView<'a> {
             count: 0,
             at: bounds.first,
         };
-        // Relaxed, all of these: no other process has the log yet.
+        // These are relaxed: no other process has the log yet.
         self.log.segment.store(bounds.word(), Ordering::Relaxed);
         self.log.head.store(place.word(), Ordering::Relaxed);
         self.log.tail.store(place.word(), Ordering::Relaxed);
@@ -203,7 +203,7 @@ impl<'a> LogView<'a> {
 
     #[inline]
     pub(crate) fn is_shut(&self) -> bool {
-        // SeqCst: for sleepers, who look whether it is shut after they announced themselves.
+        // SeqCst: pairs with the store of the end, for sleepers that look after they announced themselves.
         self.log.shut.load(Ordering::SeqCst) != 0
     }
 

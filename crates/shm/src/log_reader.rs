@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         let seen = &self.view.log.tail_seen;
-        // Relaxed, these: readers have it for themselves, with what was there when one of them saw the tail.
+        // These are relaxed: readers have it for themselves, with what was there when one of them saw the tail.
         if seen.load(Ordering::Relaxed) != self.head.count {
             return false;
         }

@@ -25,7 +25,7 @@ pub(crate) struct Writer<'a> {
 impl<'a> Writer<'a> {
     #[inline]
     pub(crate) fn new(view: LogView<'a>, held: Held<'a>) -> Self {
-        // Relaxed, these: they change under the lock that the caller holds.
+        // These are relaxed: they change under the lock that the caller holds.
         let tail = Place::of_word(view.log.tail.load(Ordering::Relaxed));
         let bounds = Bounds::of_word(view.log.segment.load(Ordering::Relaxed));
         Writer {
@@ -40,7 +40,7 @@ impl<'a> Writer<'a> {
     #[inline]
     pub(crate) fn room(&self, most: u32) -> u32 {
         let seen = &self.view.log.head_seen;
-        // Relaxed, these: writers have it for themselves, and an old value is less.
+        // These are relaxed: writers have it for themselves, and an old value is less.
         let used = self.tail.count.wrapping_sub(seen.load(Ordering::Relaxed));
         if used < most {
             return most - used;
@@ -155,7 +155,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn publish(&mut self) {
         let log = self.view.log;
         let bounds = self.bounds.word();
-        // Relaxed, these: it changes under the lock.
+        // These are relaxed: it changes under the lock.
         if log.segment.load(Ordering::Relaxed) != bounds {
             log.segment.store(bounds, Ordering::Relaxed);
         }

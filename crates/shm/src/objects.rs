@@ -181,7 +181,7 @@ impl Arena {
 
     /// Whether object `id` exists and is of this kind.
     pub(crate) fn is_there<C: Cell>(&self, id: Id) -> bool {
-        // Relaxed, these: an end is told to those who wait for it by another word.
+        // These are relaxed: those who wait for an end are told of it by another word.
         self.exists(id.word()).load(Ordering::Relaxed) & id.bit() != 0
             && self.kind_of(id).0.load(Ordering::Relaxed) == C::KIND.0
     }

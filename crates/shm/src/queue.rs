@@ -253,7 +253,7 @@ impl Queue {
     pub fn shutdown(&self, how: Shutdown, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let view = self.view();
         let writer = view.lock_writer(context)?;
-        // SeqCst: for sleepers, see `is_shut`; and so all that was put is there for a getter that sees this.
+        // SeqCst: pairs with the load in `is_shut`; and so all that was put is there for a getter that sees this.
         view.log.shut.store(1, Ordering::SeqCst);
         drop(writer);
         step::at("queue.shut");

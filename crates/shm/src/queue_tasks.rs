@@ -10,7 +10,8 @@ impl Queue {
     /// How many tasks were put and are not done.
     pub fn unfinished(&self) -> u32 {
         let view = self.view();
-        // SeqCst: for joiners, who look after they announced themselves. The done are read first: no more are done than were put.
+        // SeqCst: pairs with the exchange below, for joiners that look after they announced themselves. The done are read first: no
+        // more are done than were put.
         let done = view.log.done.load(Ordering::SeqCst);
         view.tail().count.wrapping_sub(done)
     }

@@ -83,7 +83,8 @@ impl Sleepers {
 
     /// Wakes all threads, after a change that is none of a word: they see it, or this sees them.
     pub(crate) fn tell(&self) {
-        // SeqCst: a thread that announces itself later sees what the caller did before; one that did so before is seen here.
+        // SeqCst: pairs with `announce`: a thread that announces itself later sees what the caller did before; one that did so
+        // before is seen here.
         let word = self.0.fetch_add(ONE_WAKE_UP, Ordering::SeqCst);
         if word & SOME != 0 {
             wake_shared(&self.0, u32::MAX);

@@ -1,6 +1,7 @@
 //! Channels between processes: what is sent, and what the end of an end means.
 
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
 mod common;
 
@@ -37,11 +38,11 @@ fn messages_come_in_order_and_a_sender_waits_for_room_c180() {
     let _alone = alone();
     let arena = arena();
     let (reader, writer) = channel(&arena).unwrap();
-    let lengths = [8, 100, 30_000, 40_000, 3_000_000, 8, 500_000, 9];
+    let lengths = [8, 100, 30_000, 40_000, 1_500_000, 8, 100_000, 9];
     let sender = Child::run(|| {
-        (0..200).all(|i| send(&writer, &message(i, lengths[i as usize % lengths.len()])).is_ok())
+        (0..80).all(|i| send(&writer, &message(i, lengths[i as usize % lengths.len()])).is_ok())
     });
-    for i in 0..200 {
+    for i in 0..80 {
         let bytes = reader.receive(&mut within_a_minute()).unwrap();
         assert!(
             bytes == message(i, lengths[i as usize % lengths.len()]),

@@ -1,6 +1,7 @@
 //! `Queue` between processes.
 
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
 mod common;
 

@@ -3,6 +3,7 @@
 //! `INTERLOCK_CRASH_SECONDS` says how long (3 if it is not set), `INTERLOCK_CRASH_SEED` with which seed.
 
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
 mod common;
 

@@ -21,7 +21,11 @@ class OwnerDiedWarning(RuntimeWarning):
     __module__ = "interlock"
 
     def __init__(
-        self, message: str, pid: int | None = None, process_name: str | None = None, exitcode: int | None = None
+        self,
+        message: str,
+        pid: int | None = None,
+        process_name: str | None = None,
+        exitcode: int | None = None,
     ) -> None:
         super().__init__(message)
         self.pid, self.process_name, self.exitcode = pid, process_name, exitcode
@@ -37,7 +41,11 @@ class OwnerDiedError(RuntimeError):
     __module__ = "interlock"
 
     def __init__(
-        self, message: str, pid: int | None = None, process_name: str | None = None, exitcode: int | None = None
+        self,
+        message: str,
+        pid: int | None = None,
+        process_name: str | None = None,
+        exitcode: int | None = None,
     ) -> None:
         super().__init__(message)
         self.pid, self.process_name, self.exitcode = pid, process_name, exitcode
@@ -75,7 +83,9 @@ def warn(what: str, pid: int | None, process_name: str | None, exitcode: int | N
 
 def error(what: str, pid: int | None, process_name: str | None, exitcode: int | None) -> OwnerDiedError:
     """Return the error of a lock that nobody can acquire before it is recovered."""
-    message = f"{describe(pid, process_name, exitcode)} died while it held this {what}; call its recover() first"
+    message = (
+        f"{describe(pid, process_name, exitcode)} died while it held this {what}; call its recover() first"
+    )
     return OwnerDiedError(message, pid, process_name, exitcode)
 
 

@@ -143,7 +143,12 @@ class Barrier(SharedBarrier, *_BARRIER_BASES):  # type: ignore[misc]
     """
 
     def __init__(
-        self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None, *, ctx: Any
+        self,
+        parties: int,
+        action: Callable[[], object] | None = None,
+        timeout: float | None = None,
+        *,
+        ctx: Any,
     ) -> None:
         """Make a barrier. The last to come calls `action`; `timeout` is for `wait()` without one."""
         self._parties, self._action, self._timeout = parties, action, timeout

@@ -39,25 +39,24 @@ class Reader(_End):
         self._check()
         if self._queue._interlock_poll(timeout):
             return True
-        self._got()
+        self.got()
         return False
 
     def recv(self) -> Any:
         """Block until there is an object; remove it and return it."""
         self._check()
-        try:
-            return self._queue.get()
-        finally:
-            self._got()
+        return self._queue.get()
 
     def fileno(self) -> int:
         """Return a descriptor that is readable while there is an object."""
         self._check()
         if self._signal is None or self._signal.pid != os.getpid():
             self._signal = _Signal(self._queue)
+            self._queue._interlock_watch()
         return self._signal.descriptor
 
-    def _got(self) -> None:
+    def got(self) -> None:
+        """An object was removed by this process, or there was none to remove."""
         if self._signal is not None:
             self._signal.look_again()
 
@@ -86,14 +85,19 @@ class _Signal:
     def _watch(self) -> None:
         while self._queue._interlock_poll(None):
             os.eventfd_write(self.descriptor, 1)
+            if self._queue._interlock_is_empty() and self._reset():
+                continue  # somebody was faster
             self._again.wait()
             self._again.clear()
 
     def look_again(self) -> None:
-        """An object was removed, or was not there."""
-        if self._queue._interlock_is_empty():
-            try:
-                os.eventfd_read(self.descriptor)
-            except BlockingIOError:
-                return  # the thread waits for the next object
+        """Make the descriptor unreadable if there is no object, until there is one."""
+        if self._queue._interlock_is_empty() and self._reset():
             self._again.set()
+
+    def _reset(self) -> bool:
+        try:
+            os.eventfd_read(self.descriptor)
+        except BlockingIOError:
+            return False
+        return True

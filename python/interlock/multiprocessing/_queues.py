@@ -75,13 +75,21 @@ class Queue(SharedQueue, _std.Queue):
                 self._on_queue_feeder_error(error, obj)
             return None
 
+    def _interlock_got(self) -> None:
+        """Tell the reader, whose descriptor somebody watches, that an object was removed."""
+        self._reader.got()
+
     @property
     def _reader(self) -> Reader:
-        return self.__dict__.get("_interlock_reader") or self.__dict__.setdefault("_interlock_reader", Reader(self))
+        return self.__dict__.get("_interlock_reader") or self.__dict__.setdefault(
+            "_interlock_reader", Reader(self)
+        )
 
     @property
     def _writer(self) -> Writer:
-        return self.__dict__.get("_interlock_writer") or self.__dict__.setdefault("_interlock_writer", Writer(self))
+        return self.__dict__.get("_interlock_writer") or self.__dict__.setdefault(
+            "_interlock_writer", Writer(self)
+        )
 
 
 class JoinableQueue(Queue, _std.JoinableQueue):

@@ -60,7 +60,9 @@ if not in_subinterpreter():
 
             return Event(ctx=self.get_context())
 
-        def Barrier(self, parties: int, action: Any = None, timeout: float | None = None) -> synchronize.Barrier:
+        def Barrier(
+            self, parties: int, action: Any = None, timeout: float | None = None
+        ) -> synchronize.Barrier:
             """Returns a barrier object"""
             from interlock.multiprocessing.synchronize import Barrier
 

@@ -28,6 +28,8 @@ pub(crate) struct SharedQueue {
     closed: AtomicBool,
     /// Whether this process has put something: then the standard queue has a feeder thread, which closes the connections.
     has_put: AtomicBool,
+    /// Whether `_interlock_got()` is to be called after each `get()`: the queue's reader has a descriptor.
+    is_watched: AtomicBool,
 }
 
 #[pymethods]
@@ -39,6 +41,7 @@ impl SharedQueue {
             engine: Shared::new(),
             closed: AtomicBool::new(false),
             has_put: AtomicBool::new(false),
+            is_watched: AtomicBool::new(false),
         }
     }
 
@@ -102,8 +105,12 @@ impl SharedQueue {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         this.check_open(slf)?;
-        this.get_incoming(py, block, timeout)?
-            .object(py, |pickle| LOADS.get(py)?.call1((pickle,)))
+        let incoming = this.get_incoming(py, block, timeout);
+        // Relaxed: it stands for itself.
+        if this.is_watched.load(Ordering::Relaxed) {
+            slf.call_method0(intern!(py, "_interlock_got"))?;
+        }
+        incoming?.object(py, |pickle| LOADS.get(py)?.call1((pickle,)))
     }
 
     /// Remove an object and return it, if there is one. As get(False).
@@ -114,6 +121,12 @@ impl SharedQueue {
     /// How many objects there are at this moment. Never blocks.
     fn qsize(&self) -> PyResult<u32> {
         self.engine.get().map(Queue::len)
+    }
+
+    /// Has `_interlock_got()` called after each `get()` from now on.
+    fn _interlock_watch(&self) {
+        // Relaxed: it stands for itself.
+        self.is_watched.store(true, Ordering::Relaxed);
     }
 
     fn _interlock_has_put(&self) -> bool {

@@ -1,0 +1,60 @@
+"""Programs of several processes, run in both forms, by each start method.
+
+A test's program is a file of its own: children of `spawn` import it. It has the lines `import multiprocessing` and
+`from multiprocessing…`, in place of which the import form has `from interlock import multiprocessing`, `from interlock.…`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+LIMIT = 90.0
+METHODS = ("fork", "spawn", "forkserver")
+FORMS = ("import", "install")
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(params=METHODS)
+def method(request: pytest.FixtureRequest) -> str:
+    """Return each start method in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=FORMS)
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
+    """Run a program in one of the forms, check that it succeeds, and return what it printed.
+
+    `METHOD` in the program stands for the `method` that is given. It defines `main()`, which this calls in the parent alone.
+    """
+    form = str(request.param)
+
+    def run_program(program: str, method: str = "fork") -> str:
+        text = textwrap.dedent(program).replace("METHOD", repr(method))
+        if form == "import":
+            text = re.sub(r"^import multiprocessing$", "from interlock import multiprocessing", text, flags=re.M)
+            text = re.sub(r"^from multiprocessing", "from interlock.multiprocessing", text, flags=re.M)
+        path = tmp_path / "program.py"
+        path.write_text(f"{text}\nif __name__ == '__main__':\n    main()\n", encoding="utf-8")
+        ways = {"import": [], "install": ["-m", "interlock", "run"]}
+        done = subprocess.run(
+            [sys.executable, "-W", "always", *ways[form], str(path)],
+            cwd=tmp_path,
+            env={**os.environ, "INTERLOCK": "1"},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    return run_program

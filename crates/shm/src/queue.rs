@@ -241,7 +241,8 @@ impl Queue {
         let view = self.view();
         let mut slept = false;
         let is_ready = || !self.is_empty() || view.is_shut();
-        let outcome = (view.log.getters).wait(&is_ready, ResourceKind::QueueGet, &mut slept, context);
+        let getters = &view.log.getters;
+        let outcome = getters.wait(&is_ready, None, &mut slept, (ResourceKind::QueueGet, context));
         self.after_get(slept);
         outcome.map_err(Error::Ended)
     }

@@ -19,6 +19,16 @@ use std::ptr::{self, NonNull};
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
+/// Another descriptor of what `number` is a descriptor of, which its owner keeps. It is closed on exec.
+pub(crate) fn duplicate(number: i32) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    // SAFETY: the descriptor is only looked at, and duplicated; the caller has it and keeps it.
+    let given = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+    Ok(rustix::io::fcntl_dupfd_cloexec(&*given, 3)?)
+}
+
 /// A type that processes may share: any bytes are a value of it, and all access to it is atomic.
 ///
 /// # Safety
@@ -56,9 +66,7 @@ impl SharedMemory {
     /// # Errors
     /// There is no such descriptor, or there is no room for the mapping.
     pub fn adopt(number: i32) -> io::Result<Self> {
-        // SAFETY: the descriptor is only looked at, and duplicated; the caller has it and keeps it.
-        let given = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
-        let file = rustix::io::fcntl_dupfd_cloexec(&*given, 3)?;
+        let file = duplicate(number)?;
         let capacity = usize::try_from(fstat(&file)?.st_size).map_err(|_| io::ErrorKind::InvalidData)?;
         Self::map(file, capacity)
     }

@@ -17,6 +17,8 @@ mod blocks;
 #[cfg(not(loom))]
 mod channel;
 #[cfg(not(loom))]
+mod channel_bell;
+#[cfg(not(loom))]
 mod channel_end;
 #[cfg(not(loom))]
 mod claims;

@@ -57,7 +57,9 @@ pub(crate) struct Log {
     pub(crate) done: AtomicU32,
     /// Threads that wait until all tasks are.
     pub(crate) joiners: Sleepers,
-    readers_line: [AtomicU32; 9],
+    /// 1 if readers have to look after the doorbell of a channel.
+    pub(crate) asked: AtomicU32,
+    readers_line: [AtomicU32; 8],
 }
 
 const _: () = assert!(size_of::<Log>() == 120);

@@ -48,6 +48,7 @@ _MODULES = {
     "concurrent.futures": ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures"),
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
+    "multiprocessing.connection": ("multiprocessing.connection",),
     "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
     "multiprocessing.queues": ("multiprocessing.queues",),
     "multiprocessing.synchronize": ("multiprocessing.synchronize",),
@@ -65,6 +66,7 @@ _PARTS = {
         "interlock.multiprocessing._core",
         "interlock.multiprocessing._thread_pool",
     ),
+    "multiprocessing.connection": ("interlock.multiprocessing._connections",),
     "multiprocessing.queues": ("interlock.multiprocessing._pickling", "interlock.multiprocessing._queues"),
     "multiprocessing.synchronize": (
         "interlock.multiprocessing._locks",

@@ -23,6 +23,7 @@ _HOMES = frozenset(
         "_thread",
         "concurrent.futures._base",
         "concurrent.futures.thread",
+        "multiprocessing.connection",
         "multiprocessing.dummy",
         "multiprocessing.dummy.connection",
         "multiprocessing.popen_fork",

@@ -107,7 +107,8 @@ impl Arena {
         &self.memory
     }
 
-    pub(crate) fn inode(&self) -> u64 {
+    /// The number of its file, which is the same in all processes.
+    pub fn inode(&self) -> u64 {
         self.inode
     }
 

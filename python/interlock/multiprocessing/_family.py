@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from interlock._interlock import SharedHandle
 
-__all__ = ["Announcing", "Place", "hand", "home"]
+__all__ = ["Announcing", "Place", "adopt", "hand", "home", "known"]
 
 
 class _Known:
@@ -47,6 +47,19 @@ def home() -> Family:
     for family in _known.families.values():
         return family
     return _known.add(Family.home())
+
+
+def known() -> tuple[Family, ...]:
+    """Return the families that this process is in. Does not block."""
+    return tuple(_known.families.values())
+
+
+def adopt(descriptor: int, place: int) -> Family:
+    """Enter the family behind a descriptor, which is closed, and in which a place is kept for this process."""
+    try:
+        return _known.add(Family.adopt(descriptor, place))
+    finally:
+        os.close(descriptor)
 
 
 class Place:
@@ -78,11 +91,7 @@ _arrived: dict[int, Family] = {}
 def _arrive(descriptor: Any, word: int) -> Family:
     """Take the place that was kept for this process."""
     if word not in _arrived:
-        number = descriptor.detach()
-        try:
-            _arrived[word] = _known.add(Family.adopt(number, word))
-        finally:
-            os.close(number)
+        _arrived[word] = adopt(descriptor.detach(), word)
     return _arrived[word]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock.multiprocessing import queues, synchronize
+    from interlock.multiprocessing._connections import Connection
     from interlock.multiprocessing._locks import OnOwnerDeath
 
 __replaces__: tuple[str, ...] = ()
@@ -79,6 +80,12 @@ if not in_subinterpreter():
             from interlock.multiprocessing.queues import JoinableQueue
 
             return JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
+
+        def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:
+            """Returns two connection object connected by a pipe"""
+            from interlock.multiprocessing.connection import Pipe
+
+            return Pipe(duplex)
 
         def get_context(self, method: str | None = None) -> Any:
             if method is None:

@@ -84,7 +84,7 @@ impl SharedQueue {
             return Ok(()); // the hook for errors has been called
         }
         let pickle = pickle.cast_into::<PyBytes>()?;
-        this.put_message(py, &Outgoing::pickle(&pickle), block, timeout)
+        this.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block, timeout)
     }
 
     /// Put an object if there is room. As put(obj, False).
@@ -229,7 +229,7 @@ impl SharedQueue {
 }
 
 /// Why a message was not read.
-enum Refused {
+pub(super) enum Refused {
     Engine(Error),
     Raised(PyErr),
 }

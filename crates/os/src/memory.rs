@@ -122,6 +122,23 @@ impl SharedMemory {
         fits
     }
 
+    /// As [`write`](Self::write), for bytes whose pages may not exist yet: the kernel makes them full, without zeroing them before.
+    pub fn write_new(&self, offset: usize, bytes: &[u8]) -> bool {
+        if !self.holds(offset, bytes.len()) {
+            return false;
+        }
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            match rustix::io::pwrite(&self.file, rest, (offset + written) as u64) {
+                Ok(count @ 1..) => written += count,
+                Err(rustix::io::Errno::INTR) => {}
+                // Where there is no room, the copy says so as all others do.
+                _ => return self.write(offset + written, rest),
+            }
+        }
+        true
+    }
+
     /// Copies from `offset` as many bytes as `into` has room for. Returns `false`, having read nothing, if there are fewer.
     ///
     /// The caller has agreed with all processes that nobody writes to this range now.

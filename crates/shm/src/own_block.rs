@@ -10,6 +10,9 @@ use crate::name::Name;
 use crate::objects::Id;
 use crate::step;
 
+/// So many bytes are written as new ones: the pages of such a block have been given back, as a rule.
+const NEW: usize = 16 << 20;
+
 /// A block of this process. Free when dropped, by the process that has it: the child of a fork has a copy of this, but not the block.
 pub(crate) struct OwnBlock {
     arena: Arc<Arena>,
@@ -35,7 +38,10 @@ impl OwnBlock {
         let block = OwnBlock::allocate(arena, length)?;
         let mut at = block.offset();
         for part in parts {
-            arena.memory().write(at, part);
+            match part.len() {
+                NEW.. => arena.memory().write_new(at, part),
+                _ => arena.memory().write(at, part),
+            };
             at += part.len();
         }
         step::at("queue.filled");

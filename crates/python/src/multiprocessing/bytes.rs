@@ -1,6 +1,9 @@
 //! Bytes of Python objects, and messages in shared memory as such.
 
-#![expect(unsafe_code, reason = "the buffer protocol, for which PyO3's API wants a type of the items")]
+#![expect(
+    unsafe_code,
+    reason = "the buffer protocol, for which PyO3's API wants a type of the items"
+)]
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
@@ -88,11 +91,7 @@ impl MessageView {
 #[pymethods]
 impl MessageView {
     // SAFETY: the interpreter passes a view to be filled, or null.
-    unsafe fn __getbuffer__(
-        slf: &Bound<'_, Self>,
-        view: *mut ffi::Py_buffer,
-        flags: c_int,
-    ) -> PyResult<()> {
+    unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let this = slf.get();
         let address = this.taken.address().filter(|_| this.skipped <= this.taken.len());
         let Some(address) = address else {

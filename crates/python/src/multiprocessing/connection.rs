@@ -114,7 +114,11 @@ impl SharedConnection {
     /// The handles of the two ends, each with that of its channel, for other processes.
     fn _interlock_handles(&self, py: Python<'_>) -> PyResult<Handles> {
         let ends = self.ends(py)?;
-        let handles = |objects: [&Object; 2]| objects.map(|object| SharedHandle { object: object.clone() });
+        let handles = |objects: [&Object; 2]| {
+            objects.map(|object| SharedHandle {
+                object: object.clone(),
+            })
+        };
         Ok((
             ends.reader.as_ref().map(|reader| handles(reader.objects())),
             ends.writer.as_ref().map(|writer| handles(writer.objects())),
@@ -200,11 +204,7 @@ impl SharedConnection {
 
     /// Receive bytes data as a bytes object. Blocks until there are some.
     #[pyo3(signature = (maxlength = None))]
-    fn recv_bytes<'py>(
-        &self,
-        py: Python<'py>,
-        maxlength: Option<isize>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
+    fn recv_bytes<'py>(&self, py: Python<'py>, maxlength: Option<isize>) -> PyResult<Bound<'py, PyBytes>> {
         self.reading(py)?;
         if maxlength.is_some_and(|most| most < 0) {
             return Err(PyValueError::new_err("negative maxlength"));

@@ -102,7 +102,9 @@ impl Incoming {
                 // It is loaded from where it lies.
                 loads(MessageView::new(taken, 1).into_pyobject(py)?.into_any())
             }
-            Incoming::Large(taken) => read(py, taken.len(), |at, into| taken.read_from(at, into))?.object(py, loads),
+            Incoming::Large(taken) => {
+                read(py, taken.len(), |at, into| taken.read_from(at, into))?.object(py, loads)
+            }
         }
     }
 

@@ -49,6 +49,7 @@ _MODULES = {
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
     "multiprocessing.connection": ("multiprocessing.connection",),
+    "multiprocessing.managers": ("multiprocessing.managers",),
     "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
     "multiprocessing.queues": ("multiprocessing.queues",),
     "multiprocessing.synchronize": ("multiprocessing.synchronize",),
@@ -67,6 +68,7 @@ _PARTS = {
         "interlock.multiprocessing._thread_pool",
     ),
     "multiprocessing.connection": ("interlock.multiprocessing._connections",),
+    "multiprocessing.managers": ("interlock.multiprocessing._managers",),
     "multiprocessing.queues": ("interlock.multiprocessing._pickling", "interlock.multiprocessing._queues"),
     "multiprocessing.synchronize": (
         "interlock.multiprocessing._locks",

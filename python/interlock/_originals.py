@@ -26,6 +26,7 @@ _HOMES = frozenset(
         "multiprocessing.connection",
         "multiprocessing.dummy",
         "multiprocessing.dummy.connection",
+        "multiprocessing.managers",
         "multiprocessing.popen_fork",
         "multiprocessing.pool",
         "multiprocessing.queues",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     _std = originals(connection, "Connection")
 
-__all__ = ["Connection", "Pipe", "dumps", "loads"]
+__all__ = ["Connection", "Pipe", "dumps", "ends_of", "loads"]
 
 dumps = _std._ForkingPickler.dumps
 loads = _std._ForkingPickler.loads
@@ -70,13 +70,13 @@ def _reduce(conn: Connection) -> tuple[Any, ...]:
             place, number = hand(handle, popen)
             numbers.append(number)
     descriptor = reduction.DupFd(conn._interlock_descriptor())
-    return _rebuild, (place, descriptor, _ends(conn, numbers))
+    return _rebuild, (place, descriptor, ends_of(conn, numbers))
 
 
 reduction.ForkingPickler.register(Connection, _reduce)
 
 
-def _ends(conn: Connection, numbers: list[int]) -> tuple[int | None, int | None]:
+def ends_of(conn: Connection, numbers: list[int]) -> tuple[int | None, int | None]:
     """Return the numbers of the ends among those of all objects: each is followed by its channel's."""
     reader, writer = conn._interlock_handles()
     ends = iter(numbers[::2])
@@ -102,7 +102,7 @@ class _Offer:
     def __init__(self, conn: Connection) -> None:
         handles = [handle for end in conn._interlock_handles() for handle in end or ()]
         family = handles[0].family
-        ends = _ends(conn, [handle.number for handle in handles])
+        ends = ends_of(conn, [handle.number for handle in handles])
         kept = _open(family, os.dup(conn._interlock_descriptor()), ends)
 
         def send(peer: Any, pid: int) -> None:

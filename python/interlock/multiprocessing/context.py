@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from interlock.multiprocessing import queues, synchronize
+    from interlock.multiprocessing import managers, queues, synchronize
     from interlock.multiprocessing._connections import Connection
     from interlock.multiprocessing._locks import OnOwnerDeath
 
@@ -80,6 +80,14 @@ if not in_subinterpreter():
             from interlock.multiprocessing.queues import JoinableQueue
 
             return JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
+
+        def Manager(self) -> managers.SyncManager:
+            """Returns a manager associated with a running server process"""
+            from interlock.multiprocessing.managers import SyncManager
+
+            manager = SyncManager(ctx=self.get_context())
+            manager.start()
+            return manager
 
         def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:
             """Returns two connection object connected by a pipe"""

@@ -193,7 +193,10 @@ def _anchor() -> Lock:
     return _anchors[0]
 
 
-class BaseManager(_std.BaseManager):
+_StandardManager = _std.BaseManager  # later, the module may have ours under that name
+
+
+class BaseManager(_StandardManager):
     """A manager of shared objects.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.managers.BaseManager. Its proxies talk to
@@ -201,7 +204,9 @@ class BaseManager(_std.BaseManager):
     """
 
     def __init__(self, address: Any = None, authkey: Any = None, serializer: str = "pickle", *args: Any, **kwds: Any) -> None:
-        super().__init__(address, authkey, _SERIALIZER if serializer == "pickle" else serializer, *args, **kwds)
+        name = _SERIALIZER if serializer == "pickle" else serializer
+        # Not by super(): `SharedMemoryManager` calls this by the name of its module, and is derived from the standard class.
+        _StandardManager.__init__(self, address, authkey, name, *args, **kwds)
 
     def start(self, *args: Any, **kwds: Any) -> None:
         """Spawn a server process for this manager object"""

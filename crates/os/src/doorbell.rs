@@ -68,13 +68,22 @@ impl Doorbell {
         while write(&self.0, &[0]) == Err(Errno::INTR) {}
     }
 
-    /// Takes back one ring, or all, so that this end is not readable any more. Never blocks.
-    pub fn hush(&self, all: bool) {
-        while self.is_readable() {
-            let outcome = read(&self.0, &mut [0; 1]);
-            let goes_on = outcome == Err(Errno::INTR) || outcome == Ok(1) && all;
-            if !goes_on {
-                return;
+    /// Takes back one ring. If there was no other, this end is not readable any more. Never blocks.
+    pub fn hush_one(&self) {
+        self.hush_at_most(1);
+    }
+
+    /// Takes back all rings. Never blocks.
+    pub fn hush_all(&self) {
+        self.hush_at_most(u32::MAX);
+    }
+
+    fn hush_at_most(&self, mut most: u32) {
+        while most > 0 && self.is_readable() {
+            match read(&self.0, &mut [0; 1]) {
+                Err(Errno::INTR) => {}
+                Ok(1) => most -= 1,
+                _ => return,
             }
         }
     }
@@ -100,21 +109,21 @@ mod tests {
         for make in [Doorbell::pipe, Doorbell::sockets] {
             let (hears, rings) = make().unwrap();
             assert!(hears.is_readable());
-            hears.hush(false);
+            hears.hush_one();
             assert!(!hears.is_readable());
-            hears.hush(true);
+            hears.hush_all();
             rings.ring();
             rings.ring();
-            hears.hush(false);
+            hears.hush_one();
             assert!(hears.is_readable());
-            hears.hush(true);
+            hears.hush_all();
             assert!(!hears.is_readable());
             let other = Doorbell::adopt(rings.descriptor()).unwrap();
             drop(rings);
             assert!(!hears.is_readable());
             drop(other);
             assert!(hears.is_readable());
-            hears.hush(true);
+            hears.hush_all();
             assert!(hears.is_readable());
         }
     }

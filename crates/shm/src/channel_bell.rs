@@ -87,10 +87,13 @@ impl End {
         };
         let bell = &self.cell().bell;
         // Of rings that are sure there is one. What else comes through the descriptor is not ours.
-        let all = bell.state() == UNSURE;
+        let is_sure = bell.state() != UNSURE;
         bell.set(UNSURE);
         step::at("channel.hushing");
-        doorbell.hush(all);
+        match is_sure {
+            true => doorbell.hush_one(),
+            false => doorbell.hush_all(),
+        }
         step::at("channel.hushed");
         bell.set(SILENT);
     }

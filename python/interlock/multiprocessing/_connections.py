@@ -1,7 +1,8 @@
 """`Pipe`: two connections between processes, whose messages go through shared memory.
 
-Each connection has the descriptor that the standard library's would have, and passes it on in the same ways. But messages
-do not go through it: it becomes readable when there is one, if somebody has asked for it.
+Each connection has the descriptor that the standard library's would have, and passes it on in the same ways. But
+messages do not go through it: it becomes readable when there is one, if somebody has asked for it. So who reads or
+writes the descriptor itself, or makes another connection of it, finds no messages there.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ else:
 
 __all__ = ["Connection", "Pipe", "dumps", "ends_of", "loads"]
 
-dumps = _std._ForkingPickler.dumps
-loads = _std._ForkingPickler.loads
+_Pickler: Any = _std._ForkingPickler  # type: ignore[attr-defined]
+dumps, loads = _Pickler.dumps, _Pickler.loads
 
 
 class Connection(SharedConnection, _std.Connection):
@@ -52,7 +53,10 @@ Connection.__module__ = _std.Connection.__module__
 
 
 def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
-    """Returns pair of connection objects at either end of a pipe"""
+    """Return a pair of connections, which are the two ends of a pipe.
+
+    With `duplex`, both send and receive. Otherwise the first one receives, and the second one sends.
+    """
     one, other = Connection(), Connection()
     make_pipe(home(), one, other, bool(duplex))
     return one, other

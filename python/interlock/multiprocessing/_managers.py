@@ -1,8 +1,9 @@
 """Managers, whose proxies talk to them through shared memory.
 
-A proxy connects to its manager as the standard library's does: over the manager's address, with the authentication key.
-When the connection has become the proxy's own, the proxy asks over it whether the manager belongs to its family of processes.
-If so, both go on through a pipe of `Pipe()`. If not (the manager is on another machine, say), they go on as they are.
+A proxy connects to its manager as the standard library's does: over the manager's address, with the authentication
+key. When the connection has become the proxy's own, the proxy asks over it whether the manager belongs to its family of
+processes. If so, both go on through a pipe of `Pipe()`. If not (the manager is on another machine, say), they go on as
+they are.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import os
 import pickle
 from multiprocessing import connection, context, managers, process
 
+from interlock._originals import originals
 from interlock.multiprocessing._connections import Connection, Pipe, ends_of
 from interlock.multiprocessing._family import hand, home, known
 from interlock.multiprocessing._locks import Lock
-from interlock._originals import originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ else:
 __all__ = ["BaseManager", "ManagerDiedError", "SyncManager"]
 
 _OURS = "#interlock"
-"""In place of an object's id: a request to the connection itself. A standard manager says that it has no such object."""
+"""In place of an object's id, for a request to the connection itself. A standard manager does not know the id."""
 
 _PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
 
 
 class ManagerDiedError(EOFError, BrokenPipeError, ConnectionRefusedError, FileNotFoundError):
-    """The process of a manager has ended, and with it the objects that it had. Any of the standard library's errors for that."""
+    """The process of a manager has ended, and its objects with it. Catch it as any standard error for that."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -61,13 +62,13 @@ class _Upgraded(Standard):
         return cls(descriptor)
 
     def close(self) -> None:
-        """Close the connection"""
+        """Close the connection."""
         if self._pipe is not None:
             self._pipe.close()
         super().close()
 
     def send(self, obj: Any) -> None:
-        """Send a (picklable) object"""
+        """Send a (picklable) object."""
         if self._pipe is None:
             super().send(obj)
         elif (plain := _dumps(obj)) is not None:
@@ -80,7 +81,7 @@ class _Served(_Upgraded):
     """The manager's side."""
 
     def recv(self) -> Any:
-        """Receive a (picklable) object"""
+        """Receive a (picklable) object."""
         while self._pipe is None:
             request = super().recv()
             if not (isinstance(request, tuple) and request[0] == _OURS):
@@ -107,7 +108,7 @@ class _Asking(_Upgraded):
     _manager = "the manager"
 
     def send(self, obj: Any) -> None:
-        """Send a (picklable) object"""
+        """Send a (picklable) object."""
         if self._pipe is None:
             self._is_own = obj[1] == "accept_connection"
         try:
@@ -116,7 +117,7 @@ class _Asking(_Upgraded):
             raise self._died() from error
 
     def recv(self) -> Any:
-        """Receive a (picklable) object"""
+        """Receive a (picklable) object."""
         try:
             if self._pipe is not None:
                 return self._pipe.recv()
@@ -168,7 +169,7 @@ def _client(address: Any, family: str | None = None, authkey: bytes | None = Non
 
 
 class _Serializer(str):
-    """The name of the pair of `_Listener` and `_client`, which brings the family and this module along to other processes."""
+    """The name of the pair of `_Listener` and `_client`. It brings this module and the family to other processes."""
 
     __slots__ = ()
 
@@ -189,7 +190,7 @@ _anchors: list[Lock] = []
 def _anchor() -> Lock:
     """Return an object with which a process comes into the family."""
     if not _anchors:
-        _anchors.append(Lock(ctx=context._default_context.get_context("spawn")))  # type: ignore[attr-defined]
+        _anchors.append(Lock(ctx=context._default_context.get_context("spawn")))
     return _anchors[0]
 
 
@@ -203,13 +204,15 @@ class BaseManager(_StandardManager):
     it through shared memory if its process and theirs belong to one family.
     """
 
-    def __init__(self, address: Any = None, authkey: Any = None, serializer: str = "pickle", *args: Any, **kwds: Any) -> None:
+    def __init__(
+        self, address: Any = None, authkey: Any = None, serializer: str = "pickle", *args: Any, **kwds: Any
+    ) -> None:
         name = _SERIALIZER if serializer == "pickle" else serializer
-        # Not by super(): `SharedMemoryManager` calls this by the name of its module, and is derived from the standard class.
+        # Not by super(): `SharedMemoryManager` calls this by its name, and is derived from the standard class.
         _StandardManager.__init__(self, address, authkey, name, *args, **kwds)
 
     def start(self, *args: Any, **kwds: Any) -> None:
-        """Spawn a server process for this manager object"""
+        """Spawn a server process for this manager object."""
         home()  # a forked server comes into the family thereby
         super().start(*args, **kwds)
 

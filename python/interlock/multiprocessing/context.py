@@ -82,7 +82,7 @@ if not in_subinterpreter():
             return JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
 
         def Manager(self) -> managers.SyncManager:
-            """Returns a manager associated with a running server process"""
+            """Returns a manager whose server process is running."""
             from interlock.multiprocessing.managers import SyncManager
 
             manager = SyncManager(ctx=self.get_context())
@@ -90,7 +90,7 @@ if not in_subinterpreter():
             return manager
 
         def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:
-            """Returns two connection object connected by a pipe"""
+            """Returns two connections, which are the ends of a pipe."""
             from interlock.multiprocessing.connection import Pipe
 
             return Pipe(duplex)

@@ -317,8 +317,9 @@ impl Ends {
 
 impl SharedConnection {
     fn begin(&self, py: Python<'_>, ends: Ends) {
-        // Relaxed, these: they stand for themselves.
+        // Relaxed: it stands for itself.
         self.readable.store(ends.reader.is_some(), Ordering::Relaxed);
+        // Relaxed: as above.
         self.writable.store(ends.writer.is_some(), Ordering::Relaxed);
         *self.ends.get(py).lock() = Some(Arc::new(ends));
     }

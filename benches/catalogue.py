@@ -6,6 +6,7 @@ import cases_futures
 import cases_locks
 import cases_polls
 import cases_pools
+import cases_processes
 import cases_queues
 import cases_scale
 import cases_threads
@@ -19,6 +20,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_pools.CASES,
     *cases_futures.CASES,
     *cases_scale.CASES,
+    *cases_processes.CASES,
 )
 
 BY_NAME = {case.name: case for case in ALL}

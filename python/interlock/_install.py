@@ -50,9 +50,13 @@ _MODULES = {
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
     "multiprocessing.connection": ("multiprocessing.connection",),
     "multiprocessing.managers": ("multiprocessing.managers",),
-    "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
     "multiprocessing.queues": ("multiprocessing.queues",),
     "multiprocessing.synchronize": ("multiprocessing.synchronize",),
+    "multiprocessing.shared_memory": ("multiprocessing.shared_memory",),
+    "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
+    "multiprocessing.popen_spawn_posix": ("multiprocessing.popen_spawn_posix",),
+    "multiprocessing.forkserver": ("multiprocessing.forkserver",),
+    "multiprocessing.popen_forkserver": ("multiprocessing.popen_forkserver",),
 }
 """Each replaced module, and the modules that `install` patches once it has been imported, in this order."""
 

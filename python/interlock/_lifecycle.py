@@ -21,8 +21,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.util import Finalize
+    from typing import Any
 
-__all__ = ["after_fork_in_child", "at_exit_before_threads_end", "when_gone_or_at_exit"]
+__all__ = [
+    "after_fork_in_child",
+    "at_exit_before_threads_end",
+    "begin_child",
+    "run_exit_handlers",
+    "when_forked_by_multiprocessing",
+    "when_gone",
+    "when_gone_or_at_exit",
+]
 
 _AT_EXIT = 15
 """The priority of the standard library's pools among the finalizers of `multiprocessing.util`."""
@@ -31,6 +40,16 @@ _AT_EXIT = 15
 def after_fork_in_child(function: Callable[[], object]) -> None:
     """Call `function` in the child of each later fork, on its only thread. It must not wait."""
     os.register_at_fork(after_in_child=function)
+
+
+def when_forked_by_multiprocessing(thing: object, function: Callable[[Any], object]) -> None:
+    """Call ``function(thing)`` in each later child that `multiprocessing` forks, when its `Process` is the current one.
+
+    Only as long as `thing` exists. `function` must not wait.
+    """
+    from multiprocessing import util
+
+    util.register_after_fork(thing, function)
 
 
 def at_exit_before_threads_end(function: Callable[[], None]) -> None:
@@ -51,3 +70,29 @@ def when_gone_or_at_exit(thing: object, function: Callable[..., object], *args: 
     from multiprocessing import util
 
     return util.Finalize(thing, function, args=args, exitpriority=_AT_EXIT)
+
+
+def when_gone(thing: object, function: Callable[..., object], *args: object) -> Finalize[object]:
+    """Call ``function(*args)`` when `thing` has been collected, in this process only, and not at exit.
+
+    What this returns may be called to do it earlier.
+    """
+    from multiprocessing import util
+
+    return util.Finalize(thing, function, args)
+
+
+def begin_child() -> None:
+    """Leave the parent's handlers for the exit behind, in a child process that `multiprocessing` has forked."""
+    import atexit
+    from multiprocessing import util
+
+    atexit._clear()
+    atexit.register(util._exit_function)  # type: ignore[attr-defined]
+
+
+def run_exit_handlers() -> None:
+    """Run the handlers for the exit in such a child, whose interpreter is not finalized."""
+    import atexit
+
+    atexit._run_exitfuncs()

@@ -26,10 +26,14 @@ _HOMES = frozenset(
         "multiprocessing.connection",
         "multiprocessing.dummy",
         "multiprocessing.dummy.connection",
+        "multiprocessing.forkserver",
         "multiprocessing.managers",
-        "multiprocessing.popen_fork",
         "multiprocessing.pool",
+        "multiprocessing.popen_fork",
+        "multiprocessing.popen_forkserver",
+        "multiprocessing.popen_spawn_posix",
         "multiprocessing.queues",
+        "multiprocessing.shared_memory",
         "multiprocessing.synchronize",
         "queue",
         "threading",
@@ -39,13 +43,17 @@ _HOMES = frozenset(
 
 
 def is_original(what: object) -> bool:
-    """Whether a class or function is the standard library's own."""
+    """Whether a class, a function, a method of an object or an object of a class is the standard library's own."""
+    if isinstance(what, MethodType):
+        return is_original(what.__func__)
     if isinstance(what, FunctionType):
         home = what.__globals__.get("__name__")
         # An agent that wraps a function by changing its code adds a constant to the code or attributes to the function.
         as_compiled = not (what.__dict__ or any(map(callable, what.__code__.co_consts)))
         return home in _HOMES and vars(sys.modules[home]) is what.__globals__ and as_compiled
-    return isinstance(what, (type, BuiltinFunctionType)) and what.__module__ in _HOMES
+    if not isinstance(what, (type, BuiltinFunctionType)):
+        what = type(what)
+    return what.__module__ in _HOMES
 
 
 def originals(module: ModuleType, *names: str) -> Any:

@@ -74,7 +74,7 @@ def _end(exitcode: int) -> str:
 
 
 def warn(what: str, pid: int | None, process_name: str | None, exitcode: int | None) -> None:
-    """Warn the caller of the method that acquired the dead process's lock, semaphore, …"""
+    """Warn the caller of the method that acquired what the dead process held."""
     import warnings
 
     message = f"{describe(pid, process_name, exitcode)} died while it held this {what}"

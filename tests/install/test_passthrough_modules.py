@@ -95,7 +95,8 @@ def test_the_ways_to_import(check: Check) -> None:
     import interlock.multiprocessing.dummy.connection
     assert dummy.connection is not std.dummy.connection
     from interlock.multiprocessing import *
-    assert Process is std.Process and interlock.multiprocessing.Queue == std.Queue
+    assert issubclass(Process, std.context.Process) and Pipe is not std.Pipe and cpu_count() == std.cpu_count()
+    assert Queue.__self__ is interlock.multiprocessing.context._default_context
     """
     )
 

@@ -1,7 +1,7 @@
 """Programs of several processes, run in both forms, by each start method.
 
 A test's program is a file of its own: children of `spawn` import it. It has the lines `import multiprocessing` and
-`from multiprocessing…`, in place of which the import form has `from interlock import multiprocessing`, `from interlock.…`.
+`from multiprocessing…`; the import form has `from interlock import multiprocessing` and `from interlock.…` there.
 """
 
 from __future__ import annotations
@@ -33,14 +33,16 @@ def method(request: pytest.FixtureRequest) -> str:
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     """Run a program in one of the forms, check that it succeeds, and return what it printed.
 
-    `METHOD` in the program stands for the `method` that is given. It defines `main()`, which this calls in the parent alone.
+    `METHOD` in the program stands for the `method` that is given. It defines `main()`, which the parent alone calls.
     """
     form = str(request.param)
 
     def run_program(program: str, method: str = "fork") -> str:
         text = textwrap.dedent(program).replace("METHOD", repr(method))
         if form == "import":
-            text = re.sub(r"^import multiprocessing$", "from interlock import multiprocessing", text, flags=re.M)
+            text = re.sub(
+                r"^import multiprocessing$", "from interlock import multiprocessing", text, flags=re.M
+            )
             text = re.sub(r"^from multiprocessing", "from interlock.multiprocessing", text, flags=re.M)
         path = tmp_path / "program.py"
         path.write_text(f"{text}\nif __name__ == '__main__':\n    main()\n", encoding="utf-8")

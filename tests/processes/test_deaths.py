@@ -57,7 +57,8 @@ def main():
 """,
         method,
     )
-    assert "done" in printed and "OwnerDiedWarning" not in printed
+    assert "done" in printed
+    assert "OwnerDiedWarning" not in printed
 
 
 def test_a_warning_that_is_an_error_leaves_the_lock_free(run: Run) -> None:
@@ -290,8 +291,8 @@ def test_ctrl_c_ends_every_wait(run: Run) -> None:
             full.put(1)
             lock.acquire()
             condition.acquire()
-            waits = (lock.acquire, empty.get, event.wait, condition.wait, lambda: full.put(2), none.acquire, barrier.wait,
-                     joinable.join)
+            waits = (lock.acquire, empty.get, event.wait, condition.wait, lambda: full.put(2), none.acquire,
+                     barrier.wait, joinable.join)
             for wait in waits:
                 timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
                 try:

@@ -27,8 +27,6 @@ pub struct Arena {
     inode: u64,
     /// This process's name. A fork changes it.
     me: OwnWord,
-    /// The name that is kept for the child, while this process forks.
-    pub(crate) child: OwnWord,
     pub(crate) handles: WordLock<Handles>,
     /// The page at which the part of the blocks begins.
     pub(crate) blocks_at: usize,
@@ -97,7 +95,6 @@ impl Arena {
             blocks_at: (ENTRIES_AT + tables) / PAGE,
             memory,
             me: OwnWord::new(0),
-            child: OwnWord::new(0),
             handles: WordLock::new(Handles::default()),
         })
     }

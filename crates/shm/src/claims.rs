@@ -3,13 +3,10 @@
 use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
 
 use crate::arena::{Arena, Held};
-use crate::barrier::BarrierCell;
 use crate::layout::CLAIMS;
-use crate::name::Name;
 use crate::objects::Id;
 use crate::raw_lock::RawLock;
 use crate::roster::State;
-use crate::semaphore::SemaphoreCell;
 use crate::step;
 
 /// What a process has of one object.
@@ -37,7 +34,7 @@ impl Claim {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the parts of a word")]
-    fn of_word(word: u64) -> Self {
+    pub(crate) fn of_word(word: u64) -> Self {
         Claim {
             key: word as u32 & ((1 << KEY_BITS) - 1),
             guarded: word as u32 >> KEY_BITS,
@@ -57,7 +54,7 @@ impl Claim {
         u64::from(self.net.cast_unsigned()) << 32 | u64::from(self.guarded << KEY_BITS | self.key)
     }
 
-    fn id(self) -> Option<Id> {
+    pub(crate) fn id(self) -> Option<Id> {
         Id::from_number(self.key.checked_sub(1)?)
     }
 
@@ -100,7 +97,7 @@ pub(crate) struct Entry {
 const NOWHERE: u32 = u32::MAX;
 
 impl Entry {
-    fn at(slot: u32, index: usize, word: u64) -> Self {
+    pub(crate) fn at(slot: u32, index: usize, word: u64) -> Self {
         Entry {
             place: slot * CLAIMS as u32 + index as u32,
             word,
@@ -144,7 +141,7 @@ impl Ledger {
 
     #[inline]
     pub(crate) fn words(&self) -> [u32; 2] {
-        // Relaxed, these: the lock orders them; for a quick look they stand for themselves.
+        // Relaxed: the lock orders them; for a quick look they stand for themselves.
         [
             self.words[0].load(Ordering::Relaxed),
             self.words[1].load(Ordering::Relaxed),
@@ -160,7 +157,7 @@ impl Ledger {
     /// From now on the words are `next`, and the claim of `entry` is `claim`. The caller holds the ledger.
     #[inline]
     pub(crate) fn change(&self, arena: &Arena, entry: Entry, claim: Claim, next: [u32; 2]) {
-        // Relaxed, these: `place` publishes them.
+        // Relaxed: `place` publishes them.
         self.old.store(entry.word, Ordering::Relaxed);
         self.new.store(claim.word(), Ordering::Relaxed);
         self.next[0].store(next[0], Ordering::Relaxed);
@@ -181,7 +178,7 @@ impl Ledger {
         if place == 0 {
             return;
         }
-        // Relaxed, these: see above.
+        // Relaxed: see above.
         let (old, new) = (self.old.load(Ordering::Relaxed), self.new.load(Ordering::Relaxed));
         let entry = arena.claim_at(place);
         // The entry is written last, so a change whose entry is not the old one any more is done.
@@ -198,7 +195,7 @@ impl Ledger {
             }
             step::at("ledger.claim");
         }
-        // Release: see `change`.
+        // Release pairs with the Acquire above, of the next owner.
         self.place.store(0, Ordering::Release);
         step::at("ledger.done");
     }
@@ -220,9 +217,9 @@ impl Arena {
         let claims = &self.slot(slot).claims;
         let first = (id.number().wrapping_mul(0x9e37_79b1) >> 29) as usize * WAYS;
         let empty = Claim::empty(id);
-        for index in first..first + WAYS {
+        for (index, entry) in claims.iter().enumerate().skip(first).take(WAYS) {
             // Relaxed: the ledger orders the entry of this object, and others are not looked into.
-            let word = claims[index].load(Ordering::Relaxed);
+            let word = entry.load(Ordering::Relaxed);
             if Claim::of_word(word).key == empty.key {
                 return Entry::at(slot, index, word);
             }
@@ -234,14 +231,13 @@ impl Arena {
         let claims = &self.slot(slot).claims;
         let word = empty.word_of_entry();
         for is_late in [false, true] {
-            for index in first..first + WAYS {
-                // Relaxed, these: an entry changes hands as a whole, and says nothing yet.
-                let there = claims[index].load(Ordering::Relaxed);
+            for (index, entry) in claims.iter().enumerate().skip(first).take(WAYS) {
+                // Relaxed: an entry changes hands as a whole, and says nothing yet.
+                let there = entry.load(Ordering::Relaxed);
                 // An entry that is left is of an object of which this process has no handle any more.
                 let is_left = || (Claim::of_word(there).id()).is_some_and(|id| !self.is_held_by(slot, id));
                 let is_free = there == 0 || is_late && is_left();
-                let take =
-                    || claims[index].compare_exchange(there, word, Ordering::Relaxed, Ordering::Relaxed);
+                let take = || entry.compare_exchange(there, word, Ordering::Relaxed, Ordering::Relaxed);
                 if is_free && take().is_ok() {
                     step::at("claim.taken");
                     return Entry::at(slot, index, word);
@@ -257,7 +253,7 @@ impl Arena {
 
     /// Clears what is left of claims to an earlier object of this number. The caller makes the new one.
     pub(crate) fn forget_claims(&self, id: Id) {
-        // Relaxed, these: no process has the object.
+        // Relaxed: no process has the object.
         let used = self.header().slots_used.load(Ordering::Relaxed);
         let first = (id.number().wrapping_mul(0x9e37_79b1) >> 29) as usize * WAYS;
         for slot in (1..used).map(|index| self.slot(index)) {
@@ -272,33 +268,6 @@ impl Arena {
                     let _ = entry.compare_exchange(word, 0, Ordering::Relaxed, Ordering::Relaxed);
                 }
             }
-        }
-    }
-
-    /// Settles what the dead process `name` has claimed. May be done again.
-    pub(crate) fn settle_claims(&self, name: Name) {
-        let slot = name.slot();
-        for (index, place) in self.slot(slot).claims.iter().enumerate() {
-            // Acquire pairs with the Release of a dead sweeper.
-            let word = place.load(Ordering::Acquire);
-            let Some(id) = Claim::of_word(word).id() else {
-                continue;
-            };
-            // The ledger's lock may be in the dead process's hands, and the entry changes when it is opened.
-            let again = || {
-                // Relaxed: the ledger orders it.
-                let word = place.load(Ordering::Relaxed);
-                (Claim::of_word(word).id() == Some(id)).then(|| Entry::at(slot, index, word))
-            };
-            if let Some(cell) = self.cell_held_by::<SemaphoreCell>(slot, id) {
-                cell.settle(self, again);
-            } else if let Some(cell) = self.cell_held_by::<BarrierCell>(slot, id) {
-                cell.settle(self, name, again);
-            }
-            // What is left is of an object that the process closed.
-            // Relaxed: the slot's phase publishes it.
-            place.store(0, Ordering::Relaxed);
-            step::at("claims.settled");
         }
     }
 }

@@ -81,7 +81,7 @@ impl Event {
     /// Clears the flag. Never blocks.
     #[inline]
     pub fn clear(&self) {
-        // Release: whoever sets the flag next, having seen it clear, comes after what this thread did before.
+        // Release pairs with the Acquire of a waiter: what this thread did before is done for those that see the flag clear.
         self.word().fetch_and(!SET, Ordering::Release);
     }
 
@@ -122,7 +122,7 @@ impl Event {
             };
             let resource = SharedResource::new(ResourceKind::Event);
             let wake = self.0.arena().sleep_on(&[shared], &[], &resource, context);
-            // Acquire: as above.
+            // Acquire pairs with the Release in `set`.
             now = word.load(Ordering::Acquire);
             if wake == Wake::Interrupted || wake == Wake::TimedOut && !was_set(now) {
                 return Err(Error::Ended(wake));

@@ -1,9 +1,9 @@
 //! The arenas of this process, and what a fork does with them: the child is born into the same families.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Once, OnceLock};
 
 use interlock_wait::fork::{self, Forks};
-use interlock_wait::primitive::global::Ordering;
 
 use crate::arena::Arena;
 use crate::name::Name;
@@ -58,26 +58,33 @@ impl Arena {
     }
 }
 
+thread_local! {
+    /// The names that are kept for the child, in the order of the list, while this thread forks. Other threads may fork at the same
+    /// time; the child has its own thread's.
+    static KEPT: RefCell<Vec<Name>> = const { RefCell::new(Vec::new()) };
+}
+
 struct Families;
 
 impl Forks for Families {
     /// Keeps a slot for the child, with all handles that this process has. Nobody changes these until the fork is over.
     fn before(&self) {
-        for arena in arenas().filter(|arena| !arena.me().is_none()) {
-            let child = arena.reserve(true).unwrap_or(Name::NONE);
-            // Relaxed: the same thread reads it.
-            arena.child.store(child.word(), Ordering::Relaxed);
-        }
+        let keep = |arena: &Arc<Arena>| match arena.me() {
+            Name::NONE => Name::NONE,
+            _ => arena.reserve(true).unwrap_or(Name::NONE),
+        };
+        let kept = arenas().map(keep).collect();
+        let _ = KEPT.try_with(|names| names.replace(kept));
     }
 
     fn parent(&self) {}
 
     /// The child takes its slot. If there was none, it has none of the parent's objects either: they refuse to work.
     fn child(&self) {
-        for arena in arenas() {
+        let kept = KEPT.try_with(RefCell::take).unwrap_or_default();
+        let kept = kept.into_iter().chain(std::iter::repeat(Name::NONE));
+        for (arena, name) in arenas().zip(kept) {
             arena.set_me(Name::NONE);
-            // Relaxed: written by the thread of which this is the copy.
-            let name = Name::of_word(arena.child.load(Ordering::Relaxed));
             if !name.is_none() {
                 let _ = arena.take_slot(name);
             }

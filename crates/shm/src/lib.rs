@@ -69,6 +69,8 @@ mod roster;
 #[cfg(not(loom))]
 mod semaphore;
 #[cfg(not(loom))]
+mod settle;
+#[cfg(not(loom))]
 mod sharers;
 #[cfg(not(loom))]
 mod sleepers;

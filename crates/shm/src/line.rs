@@ -4,7 +4,6 @@ use interlock_wait::primitive::{AtomicU32, Ordering};
 use interlock_wait::wake_shared;
 
 use crate::arena::{Arena, Held};
-use crate::condition::ConditionCell;
 use crate::error::Error;
 use crate::layout::{NODES, Node};
 use crate::name::Name;
@@ -42,7 +41,7 @@ impl Line {
     /// Makes good what a dead process left half done under the lock.
     fn repair(&self, arena: &Arena) {
         self.finish_passing(arena);
-        // Relaxed, all of these: the lock orders them.
+        // Relaxed: the lock orders them.
         let mut last = 0;
         let mut at = self.head.load(Ordering::Relaxed);
         while at != 0 {
@@ -57,6 +56,7 @@ impl Line {
             }
             at = next;
         }
+        // Relaxed: as above.
         self.tail.store(last, Ordering::Relaxed);
     }
 
@@ -64,7 +64,7 @@ impl Line {
     pub(crate) fn join(&self, arena: &Arena, id: Id, at: NodeRef) {
         let _line = self.open(arena);
         let node = arena.node(at);
-        // Relaxed, these: the link publishes them, and the lock orders them.
+        // Relaxed: the link publishes them, and the lock orders them.
         node.word.store(WAITING, Ordering::Relaxed);
         node.next.store(0, Ordering::Relaxed);
         // Release: the sweep that sees the line sees that the thread was not notified.
@@ -74,7 +74,7 @@ impl Line {
             0 => &self.head,
             tail => &arena.node(tail).next,
         };
-        // Release, here and below: in this order the next owner of the lock sees the steps, should this one die.
+        // Release pairs with the Acquire of the next owner of the lock, which sees the steps in this order, should this one die.
         link.store(at, Ordering::Release);
         step::at("line.linked");
         self.tail.store(at, Ordering::Release);
@@ -91,7 +91,7 @@ impl Line {
             self.take_out(arena, at);
             step::at("line.left");
         }
-        // Release, these: as in `join`.
+        // Release pairs with the Acquire of the next owner of the lock: see `join`.
         node.line.store(0, Ordering::Release);
         step::at("line.freed");
         node.taken.store(0, Ordering::Release);
@@ -107,7 +107,7 @@ impl Line {
     /// How many threads stand in the line, some of which may be dead.
     pub(crate) fn length(&self, arena: &Arena) -> usize {
         let _line = self.open(arena);
-        // Relaxed, these: the lock orders them.
+        // Relaxed: the lock orders them.
         let first = Some(self.head.load(Ordering::Relaxed));
         let behind = |&at: &NodeRef| Some(arena.node(at).next.load(Ordering::Relaxed));
         std::iter::successors(first, behind)
@@ -149,7 +149,7 @@ impl Line {
 
     /// Notifies the first in line. The caller holds the lock, and wakes the thread.
     fn hand_to_first(&self, arena: &Arena, first: NodeRef) {
-        // Release: as in `join`; and it pairs with the Acquire of the thread that waits.
+        // Release: see `join`; and it pairs with the Acquire of the thread that waits.
         arena.node(first).word.store(NOTIFIED, Ordering::Release);
         step::at("line.notified");
         self.unlink(arena, 0, first);
@@ -157,7 +157,7 @@ impl Line {
 
     /// Takes `at` out of the line, in which it may not be. The caller holds the lock.
     fn take_out(&self, arena: &Arena, at: NodeRef) {
-        // Relaxed, these: the lock orders them.
+        // Relaxed: the lock orders them.
         let (mut before, mut there) = (0, self.head.load(Ordering::Relaxed));
         while there != 0 && there != at {
             before = there;
@@ -176,7 +176,7 @@ impl Line {
             0 => &self.head,
             before => &arena.node(before).next,
         };
-        // Release, these: as in `join`.
+        // Release pairs with the Acquire of the next owner of the lock: see `join`.
         link.store(next, Ordering::Release);
         step::at("line.unlinked");
         if next == 0 {
@@ -185,21 +185,21 @@ impl Line {
     }
 
     /// Takes the node of a dead process out. If it was notified, and its thread had not come for that, the first living one is.
-    fn take_out_dead(&self, arena: &Arena, at: NodeRef) {
+    pub(crate) fn take_out_dead(&self, arena: &Arena, at: NodeRef) {
         let line = self.open(arena);
         let node = arena.node(at);
         self.take_out(arena, at);
-        // Relaxed, these: the lock orders them.
+        // Relaxed: the lock orders them.
         let is_owed = node.line.load(Ordering::Relaxed) != 0 && node.word.load(Ordering::Relaxed) == NOTIFIED;
         let to = if is_owed { self.first_living(arena) } else { 0 };
         if to == 0 {
-            // Release: as in `join`.
+            // Release pairs with the Acquire of the next owner of the lock: see `join`.
             node.line.store(0, Ordering::Release);
             return;
         }
         // Relaxed: `to` publishes it.
         self.from.store(at, Ordering::Relaxed);
-        // Release: as in `join`.
+        // Release pairs with the Acquire of the next owner of the lock: see `join`.
         self.to.store(to, Ordering::Release);
         step::at("line.passing");
         self.finish_passing(arena);
@@ -211,7 +211,7 @@ impl Line {
 
     /// The first node of a process that is not known to be dead. If it is dead after all, its own sweep passes on what it got.
     fn first_living(&self, arena: &Arena) -> NodeRef {
-        // Relaxed, these: the lock orders them.
+        // Relaxed: the lock orders them.
         let mut at = self.head.load(Ordering::Relaxed);
         while at != 0 && matches!(arena.standing_of(at), Standing::Dead) {
             at = arena.node(at).next.load(Ordering::Relaxed);
@@ -227,13 +227,13 @@ impl Line {
         if to == 0 {
             return;
         }
-        // Release, these: as in `join`, and as in `hand_to_first`.
+        // Release pairs with the Acquire of the next owner of the lock, and of the thread that waits.
         arena.node(to).word.store(NOTIFIED, Ordering::Release);
         step::at("line.handed");
         // Relaxed: written before `to`.
         let from = arena.node(self.from.load(Ordering::Relaxed));
         // If it was done before, the node may be another process's by now, in another line.
-        // Relaxed, these: in this line a node is under the lock.
+        // Relaxed: in this line a node is under the lock.
         if from.line.load(Ordering::Relaxed) == arena.node(to).line.load(Ordering::Relaxed) {
             from.line.store(0, Ordering::Release);
         }
@@ -281,26 +281,6 @@ impl Arena {
             (_, State::Live) if is_held(slot.life.word()) => Standing::Alive,
             (generation, State::Live) => Standing::Unsure(Name::new(index, generation)),
             _ => Standing::Dead,
-        }
-    }
-
-    /// Takes the threads of the dead process `name` out of the lines in which they stand. May be done again.
-    pub(crate) fn leave_lines(&self, name: Name) {
-        let slot = name.slot();
-        for (index, node) in self.slot(slot).nodes.iter().enumerate() {
-            // Acquire pairs with the Release of a dead sweeper.
-            let number = node.line.load(Ordering::Acquire);
-            if number == 0 && node.taken.load(Ordering::Relaxed) == 0 {
-                continue;
-            }
-            let id = number.checked_sub(1).and_then(Id::from_number);
-            if let Some(cell) = id.and_then(|id| self.cell_held_by::<ConditionCell>(slot, id)) {
-                cell.line.take_out_dead(self, slot * NODES as u32 + index as u32);
-            }
-            // Relaxed, these: the slot's phase publishes them.
-            node.line.store(0, Ordering::Relaxed);
-            node.taken.store(0, Ordering::Relaxed);
-            step::at("lines.left");
         }
     }
 }

@@ -62,12 +62,13 @@ impl Robust {
 
     #[inline]
     fn unless_refused(&self, arena: &Arena, acquired: Acquired) -> Result<Acquired, Error> {
-        // Relaxed, these: `refuses` never changes, and the lock orders `refused`.
+        // Relaxed: `refuses` never changes, and the lock orders `refused`.
         if self.refuses.load(Ordering::Relaxed) == 0 {
             return Ok(acquired);
         }
         if let Acquired::OwnerDied(name) = acquired {
             step::at("lock.refusing");
+            // Relaxed: the lock orders it.
             self.refused.store(name.word(), Ordering::Relaxed);
         }
         match Name::of_word(self.refused.load(Ordering::Relaxed)) {
@@ -90,7 +91,7 @@ impl Robust {
     }
 
     pub(crate) fn recover(&self) -> bool {
-        // AcqRel: the next to acquire the lock sees what the caller repaired.
+        // AcqRel pairs with itself: the next to acquire the lock sees what the caller repaired.
         self.refused.swap(0, Ordering::AcqRel) != 0
     }
 }

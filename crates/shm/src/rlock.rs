@@ -74,7 +74,7 @@ impl RLock {
     pub fn acquire(&self, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
         let cell = self.cell();
         if self.is_mine() {
-            // Relaxed, these: the owner alone writes it.
+            // Relaxed: the owner alone writes it.
             let count = cell.count.load(Ordering::Relaxed);
             cell.count.store(count + 1, Ordering::Relaxed);
             return Ok(Acquired::Free);
@@ -92,7 +92,7 @@ impl RLock {
             return Err(Error::NotOwner);
         }
         let cell = self.cell();
-        // Relaxed, these: the owner alone writes it.
+        // Relaxed: the owner alone writes it.
         let count = cell.count.load(Ordering::Relaxed) - 1;
         cell.count.store(count, Ordering::Relaxed);
         if count == 0 {
@@ -124,7 +124,7 @@ impl RLock {
         let (cell, arena) = (self.cell(), self.0.arena());
         let acquired = cell.lock.acquire(arena, context)?;
         step::at("rlock.locked");
-        // Relaxed, these: `holder` publishes them.
+        // Relaxed: `holder` publishes them.
         cell.count.store(count, Ordering::Relaxed);
         cell.thread.store(ThreadIdent::current().get(), Ordering::Relaxed);
         // Release pairs with the Acquire in `is_mine`, on other threads of this process.

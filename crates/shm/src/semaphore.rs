@@ -119,7 +119,7 @@ impl Semaphore {
         // A release has woken this thread, and cleared the flag for all who sleep.
         let flag = word & WAITERS | flag;
         cell.ledger
-            .change(arena, entry, claim, [permits - 1 | flag, lost]);
+            .change(arena, entry, claim, [(permits - 1) | flag, lost]);
         drop(held);
         step::at("semaphore.acquired");
         if flag != 0 && permits > 1 {

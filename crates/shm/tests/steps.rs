@@ -1,6 +1,11 @@
 //! Deaths at each step of FORMAT.md: of the process that does something, and of the one that repairs what it left.
 
 #![cfg(not(loom))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail loudly, its helpers too"
+)]
 
 mod common;
 
@@ -240,66 +245,59 @@ fn a_line_is_whole_after_the_death_of_one_that_joins_or_leaves() {
     });
 }
 
+/// A child that stands in the line and, told to go on, dies at step `at` while it notifies itself.
+fn notify_and_die(
+    at: &str,
+    (lock, condition): (&Lock, &Condition),
+    sleeps: &Semaphore,
+    go: &Semaphore,
+) -> Child {
+    let child = Child::run(|| {
+        std::thread::scope(|scope| {
+            let wait = || {
+                let waited = condition.wait(lock, &mut Announces::new(sleeps).context());
+                assert!(waited.is_ok());
+            };
+            scope.spawn(move || locked(lock, wait));
+            await_signal(go);
+            step::arm(at, 1);
+            locked(lock, || assert_eq!(condition.notify(1), 1));
+        });
+        true
+    });
+    await_signal(sleeps);
+    child
+}
+
 /// C159, C160: the notifier dies, and with it the thread that it notified; another one stands behind that.
 #[test]
 fn a_line_is_whole_after_the_death_of_a_notifier() {
     let arena = arena();
     let (lock, condition) = condition(&arena);
     let (sleeps, go) = (signal(&arena), signal(&arena));
-    let steps: Vec<_> = ["line.", "lines.", "condition.", "sweep.", "lock."].into();
-    // The first rounds find out the steps.
-    let collect = || {
-        locked(&lock, || drop(condition.wait(&lock, &mut at_once())));
+    let pass_by = || {
         arena.sweep_all();
-        let passed = step::passed();
-        passed
-            .into_iter()
-            .filter(|at| steps.iter().any(|step| at.starts_with(step)))
+        locked(&lock, || assert!(condition.wait(&lock, &mut at_once()).is_ok()));
     };
-    let mut ats: Vec<_> = collect().collect();
-    ats.extend([
-        "line.notified",
-        "line.waking",
-        "line.passing",
-        "line.handed",
-        "line.settled",
-        "line.passed",
-    ]);
-    ats.extend(["lines.left", "sweep.begun", "sweep.lines", "sweep.freed"]);
-    ats.sort_unstable();
-    ats.dedup();
-    for &at in &ats {
-        for &then in &ats {
-            let victim = Child::run(|| {
-                std::thread::scope(|scope| {
-                    scope.spawn(|| {
-                        locked(&lock, || {
-                            drop(condition.wait(&lock, &mut Announces::new(&sleeps).context()))
-                        })
-                    });
-                    await_signal(&go);
-                    step::arm(at, 1);
-                    locked(&lock, || assert_eq!(condition.notify(1), 1));
-                });
-                true
-            });
-            await_signal(&sleeps);
+    let steps = [
+        "condition.taken condition.waiting condition.woken condition.locked line.readied line.linked line.joined",
+        "line.left line.freed line.notified line.unlinked line.waking line.passing line.handed line.settled",
+        "line.passed lines.left sweep.recorded sweep.begun sweep.claims sweep.lines sweep.freed",
+    ];
+    let steps: Vec<_> = steps.iter().flat_map(|line| line.split(' ')).collect();
+    for &at in &steps {
+        for &then in &steps {
+            let victim = notify_and_die(at, (&lock, &condition), &sleeps, &go);
             let behind = stand(&lock, &condition, &sleeps);
             go.release(1).unwrap();
-            let status = victim.status();
-            assert!(status == 0 || status == libc::SIGKILL, "at {at}: {status}");
+            victim.died_or_succeeded(at);
             let repairer = Child::run(|| {
                 step::arm(then, 1);
-                arena.sweep_all();
-                locked(&lock, || drop(condition.wait(&lock, &mut at_once())));
+                pass_by();
                 true
             });
-            let status = repairer.status();
-            assert!(
-                status == 0 || status == libc::SIGKILL,
-                "at {at}, then {then}: {status}"
-            );
-            locked(&lock, || drop(condition.notify(1)));
+            repairer.died_or_succeeded(then);
+            locked(&lock, || assert!(condition.notify(1) <= 1));
             assert!(behind.succeeded(), "at {at}, then {then}");
             arena.sweep_all();
             assert_eq!(condition.waiting(), 0, "at {at}, then {then}");
@@ -324,99 +322,67 @@ fn waiters_go_on_after_the_death_of_one_that_sets_an_event() {
     assert!(waiter.succeeded());
 }
 
+/// A party of the barrier, which succeeds if it gets an answer.
+fn party(barrier: &Barrier, sleeps: &Semaphore, dies_at: Option<(&str, u32)>) -> Child {
+    Child::run(|| {
+        if let Some((at, count)) = dies_at {
+            step::arm(at, count);
+        }
+        let waited = barrier.wait(&mut Announces::new(sleeps).context());
+        matches!(waited, Ok(_) | Err(Error::Broken(_)))
+    })
+}
+
+/// One round of two parties, of which one dies at a step, and then the process that clears it away.
+fn round_with_deaths(barrier: &Barrier, is_last: bool, at: (&str, u32), then: &str) {
+    let arena = barrier.object().arena();
+    let sleeps = signal(arena);
+    let first = party(barrier, &sleeps, (!is_last).then_some(at));
+    eventually("the first waits, or is dead", || {
+        sleeps.value() > 0 || first.has_ended()
+    });
+    let last = party(barrier, &sleeps, is_last.then_some(at));
+    let (victim, other) = if is_last { (last, first) } else { (first, last) };
+    eventually("the victim goes on, or is dead", || victim.has_ended());
+    victim.died_or_succeeded(at.0);
+    let repairer = Child::run(|| {
+        step::arm(then, 1);
+        arena.sweep_all();
+        true
+    });
+    repairer.died_or_succeeded(then);
+    arena.sweep_all();
+    eventually("the other waits alone, or has its answer", || {
+        other.has_ended() || barrier.waiting() == 1
+    });
+    if barrier.waiting() == 1 {
+        // The victim died before it was inside.
+        barrier.abort();
+    }
+    assert!(other.succeeded(), "at {at:?}, then {then}");
+    barrier.reset();
+}
+
 /// C154, C162: whoever dies at the barrier, the others get an answer; and it can be used again.
 #[test]
 fn a_barrier_answers_after_each_death() {
     let arena = arena();
     let barrier = Barrier::new(&arena, 2).unwrap();
-    let sleeps = signal(&arena);
-    let is_answer = |waited: Result<u32, Error>| matches!(waited, Ok(_) | Err(Error::Broken(_)));
-    let partner = || Child::run(|| is_answer(barrier.wait(&mut Announces::new(&sleeps).context())));
-    // A step that the victim does not come to does no harm.
-    let steps = || {
-        [
-            "claim.taken",
-            "ledger.written",
-            "ledger.decided",
-            "ledger.word",
-            "ledger.claim",
-            "ledger.done",
-        ]
-        .into_iter()
-        .chain(["barrier.entered", "barrier.turned", "barrier.left"])
-    };
-    let repairs = [
-        "sweep.recorded",
-        "sweep.begun",
-        "ledger.decided",
-        "ledger.word",
-        "ledger.claim",
-    ]
-    .into_iter()
-    .chain(["barrier.settled", "claims.settled", "sweep.claims", "sweep.freed"]);
+    let steps = "claim.taken ledger.written ledger.decided ledger.word ledger.claim ledger.done \
+                 barrier.entered barrier.turned barrier.left";
+    let repairs = "sweep.recorded sweep.begun ledger.decided ledger.word ledger.claim \
+                   barrier.settled claims.settled sweep.claims sweep.freed";
     for is_last in [true, false] {
-        let victim = || is_answer(barrier.wait(&mut Announces::new(&sleeps).context()));
-        for (at, count) in steps().flat_map(|at| (1..4).map(move |count| (at, count))) {
-            for then in repairs.clone() {
-                let mut other = is_last.then(|| partner());
-                if is_last {
-                    await_signal(&sleeps);
-                }
-                let child = Child::run(|| {
-                    step::arm(at, count);
-                    victim()
-                });
-                let other = match other.take() {
-                    Some(other) => other,
-                    None => {
-                        eventually("it waits or is dead", || sleeps.value() > 0 || has_ended(&child));
-                        let _ = sleeps.try_acquire();
-                        partner()
-                    }
-                };
-                // A victim that dies before it enters leaves the partner alone.
-                eventually("they go on or one is dead", || has_ended(&child));
-                let status = child.status();
-                assert!(status == 0 || status == libc::SIGKILL, "at {at}: {status}");
-                let repairer = Child::run(|| {
-                    step::arm(then, 1);
-                    arena.sweep_all();
-                    true
-                });
-                let status = repairer.status();
-                assert!(
-                    status == 0 || status == libc::SIGKILL,
-                    "at {at}, then {then}: {status}"
-                );
-                eventually("the partner waits, or has its answer", || {
-                    has_ended(&other) || barrier.waiting() > 0
-                });
-                arena.sweep_all();
-                if !has_ended(&other) {
-                    barrier.abort();
-                }
-                assert!(other.succeeded(), "at {at}, then {then}");
-                while sleeps.try_acquire().is_ok() {}
-                barrier.reset();
+        for at in steps.split_whitespace() {
+            for (count, then) in
+                (1..4).flat_map(|count| repairs.split_whitespace().map(move |it| (count, it)))
+            {
+                round_with_deaths(&barrier, is_last, (at, count), then);
                 let again = Child::run(|| barrier.wait(&mut not_hanging()).is_ok());
-                assert!(barrier.wait(&mut not_hanging()).is_ok(), "at {at}, then {then}");
-                assert!(again.succeeded(), "at {at}, then {then}");
+                let waited = barrier.wait(&mut not_hanging());
+                assert!(waited.is_ok() && again.succeeded(), "at {at}, then {then}");
                 assert_eq!(barrier.waiting(), 0);
             }
         }
     }
-}
-
-#[expect(unsafe_code, reason = "the C library looks after a child")]
-fn has_ended(child: &Child) -> bool {
-    // SAFETY: all zeros is a value of it.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: the child is this process's, and it stays to be waited for.
-    assert_eq!(
-        unsafe { libc::waitid(libc::P_PID, child.pid(), &raw mut info, flags) },
-        0
-    );
-    // SAFETY: it was filled in, or is zero.
-    unsafe { info.si_pid() != 0 }
 }

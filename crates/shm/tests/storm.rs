@@ -2,6 +2,11 @@
 //! `INTERLOCK_CRASH_SEED` repeats the choices of a run.
 
 #![cfg(not(loom))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail loudly, its helpers too"
+)]
 #![expect(
     unsafe_code,
     reason = "the C library maps memory, and waits for stopped children"
@@ -86,7 +91,7 @@ fn storm(arena: &Arena, page: &'static Page, work: &dyn Fn(usize, &mut Chance), 
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut deaths = 0;
     while Instant::now() < end {
-        std::thread::sleep(Duration::from_micros(chance.below(3000)));
+        std::thread::sleep(Duration::from_micros(chance.below(3000))); // sleep: a random instant is what is wanted
         let me = usize::try_from(chance.below(CHILDREN as u64)).unwrap();
         end_one(children.remove(me), me, page, seed);
         deaths += 1;
@@ -111,10 +116,8 @@ fn end_one(child: Child, me: usize, page: &Page, seed: u64) {
     let mut status = 0;
     child.signal(libc::SIGSTOP);
     // SAFETY: the child is this process's, and nobody else waits for it.
-    assert_eq!(
-        unsafe { libc::waitpid(pid, &raw mut status, libc::WUNTRACED) },
-        pid
-    );
+    let stopped = unsafe { libc::waitpid(pid, &raw mut status, libc::WUNTRACED) };
+    assert_eq!(stopped, pid);
     if !libc::WIFSTOPPED(status) {
         std::mem::forget(child);
         panic!("seed {seed}: a child failed, with status {status}");

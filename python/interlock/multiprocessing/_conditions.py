@@ -12,13 +12,11 @@ from interlock.multiprocessing._locks import handed, made_in_fork_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import multiprocessing.synchronize as _std
     from collections.abc import Callable
     from typing import Any
 
     from interlock._interlock import Family
-else:
-    _std = originals(synchronize, "Barrier", "Condition", "Event")
+_std: Any = originals(synchronize, "Barrier", "Condition", "Event")
 
 __all__ = ["Barrier", "Condition", "Event"]
 
@@ -49,11 +47,11 @@ class _Value:
     _get_value = get_value
 
 
-class Condition(SharedCondition, _std.Condition):
+class Condition(SharedCondition, _std.Condition):  # type: ignore[misc]
     """A condition: threads of all processes wait until one of them notifies.
 
-    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Condition. A process that dies leaves the
-    line, and no notification is lost to it. (With a lock that is none of Interlock's, the standard library's code runs.)
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Condition. A process that dies leaves
+    the line, and no notification is lost to it. (With a lock of another kind, the standard library's code runs.)
     """
 
     _is_native = True
@@ -112,7 +110,7 @@ class Condition(SharedCondition, _std.Condition):
         self._interlock_notify(min(max(n, 0), sys.maxsize))
 
 
-class Event(SharedEvent, _std.Event):
+class Event(SharedEvent, _std.Event):  # type: ignore[misc]
     """A flag that processes wait for.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Event.

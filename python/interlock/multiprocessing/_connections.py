@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 else:
     _std = originals(connection, "Connection")
 
-__all__ = ["Connection", "Pipe", "dumps", "ends_of", "loads"]
-
-_Pickler: Any = _std._ForkingPickler  # type: ignore[attr-defined]
-dumps, loads = _Pickler.dumps, _Pickler.loads
-
+__all__ = ["Connection", "Pipe", "ends_of"]
 
 class Connection(SharedConnection, _std.Connection):
     """One of the two connections of a pipe.

@@ -8,9 +8,11 @@ the place and the object's number, and the child takes its place when it unpickl
 from __future__ import annotations
 
 import os
-from multiprocessing import process, reduction, util
+from multiprocessing import process, reduction
 
 from interlock._interlock import Family
+from interlock._lifecycle import when_forked_by_multiprocessing
+from interlock.multiprocessing._announcing import Announcing, announcing, families
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,46 +20,40 @@ if TYPE_CHECKING:
 
     from interlock._interlock import SharedHandle
 
-__all__ = ["Announcing", "Place", "adopt", "hand", "home", "known"]
+__all__ = ["Place", "adopt", "hand", "home", "known"]
 
 
-class _Known:
-    """The families that this process is in; the first is the one in which it makes its objects."""
-
-    def __init__(self) -> None:
-        self.families: dict[int, Family] = {}  # by the descriptor
-        util.register_after_fork(self, _Known.label)
-
-    def add(self, family: Family) -> Family:
-        known = self.families.setdefault(family.descriptor, family)
-        self.label()
-        return known
-
-    def label(self) -> None:
-        """Name this process in messages about its death, as `multiprocessing` does."""
-        for family in self.families.values():
-            family.set_label(process.current_process().name)
+def _label(known: dict[int, Family]) -> None:
+    """Name this process in messages about its death, as `multiprocessing` does."""
+    for family in known.values():
+        family.set_label(process.current_process().name)
 
 
-_known = _Known()
+def _add(family: Family) -> Family:
+    known = families.setdefault(family.descriptor, family)
+    _label(families)
+    return known  # type: ignore[no-any-return]
+
+
+when_forked_by_multiprocessing(families, _label)
 
 
 def home() -> Family:
     """Return the family in which this process makes its objects. Does not block."""
-    for family in _known.families.values():
-        return family
-    return _known.add(Family.home())
+    for family in families.values():
+        return family  # type: ignore[no-any-return]
+    return _add(Family.home())
 
 
 def known() -> tuple[Family, ...]:
     """Return the families that this process is in. Does not block."""
-    return tuple(_known.families.values())
+    return tuple(families.values())
 
 
 def adopt(descriptor: int, place: int) -> Family:
     """Enter the family behind a descriptor, which is closed, and in which a place is kept for this process."""
     try:
-        return _known.add(Family.adopt(descriptor, place))
+        return _add(Family.adopt(descriptor, place))
     finally:
         os.close(descriptor)
 
@@ -81,48 +77,19 @@ class Place:
         self.started(None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrive, (self._descriptor, self.word)
+        return _arrive, (self._descriptor, self.word, self._family.descriptor)
 
 
-_arrived: dict[int, Family] = {}
+_arrived: dict[tuple[int, int], Family] = {}
 """The family of each place that this process has taken."""
 
 
-def _arrive(descriptor: Any, word: int) -> Family:
-    """Take the place that was kept for this process."""
-    if word not in _arrived:
-        _arrived[word] = adopt(descriptor.detach(), word)
-    return _arrived[word]
-
-
-class Announcing:
-    """A ``Popen`` that tells the family when its process has started, and how it has ended."""
-
-    _interlock_places: dict[int, Place]
-
-    @property
-    def pid(self) -> int:
-        try:
-            return self.__dict__["pid"]  # type: ignore[no-any-return]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'pid'") from None
-
-    @pid.setter
-    def pid(self, pid: int) -> None:
-        self.__dict__["pid"] = pid
-        for place in self.__dict__.pop("_interlock_places", {}).values():
-            place.started(pid)
-
-    @property
-    def returncode(self) -> int | None:
-        return self.__dict__["returncode"]  # type: ignore[no-any-return]
-
-    @returncode.setter
-    def returncode(self, code: int | None) -> None:
-        self.__dict__["returncode"] = code
-        if code is not None and "pid" in self.__dict__:
-            for family in _known.families.values():
-                family.has_ended(self.pid, code)
+def _arrive(descriptor: Any, word: int, of_parent: int) -> Family:
+    """Take the place that was kept for this process, in the family of which the parent has this descriptor."""
+    key = word, of_parent
+    if key not in _arrived:
+        _arrived[key] = adopt(descriptor.detach(), word)
+    return _arrived[key]
 
 
 def hand(handle: SharedHandle, popen: Any) -> tuple[Place, int]:
@@ -132,18 +99,7 @@ def hand(handle: SharedHandle, popen: Any) -> tuple[Place, int]:
     place = places.get(family.descriptor)
     if place is None:
         if not isinstance(popen, Announcing):
-            popen.__class__ = _announcing(type(popen))
+            popen.__class__ = announcing(type(popen))
         place = places[family.descriptor] = Place(family)
     handle.hand(place.word)
     return place, handle.number
-
-
-def _announcing(popen: type) -> type:
-    """Return a class that does what ``popen`` does, and announces its process."""
-    if popen not in _classes:
-        names = {"__module__": popen.__module__, "__qualname__": popen.__qualname__}
-        _classes[popen] = type(popen.__name__, (popen, Announcing), names)
-    return _classes[popen]
-
-
-_classes: dict[type, type] = {}

@@ -13,25 +13,23 @@ from interlock.multiprocessing._family import hand, home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import multiprocessing.synchronize as _std
     from typing import Any, Literal, TypeAlias
 
     from interlock._interlock import Family
 
     OnOwnerDeath: TypeAlias = Literal["warn", "raise", "ignore"]
-else:
-    _std = originals(synchronize, "Lock", "RLock", "Semaphore", "BoundedSemaphore")
+_std: Any = originals(synchronize, "Lock", "RLock", "Semaphore", "BoundedSemaphore")
 
 __all__ = ["BoundedSemaphore", "Lock", "RLock", "Semaphore"]
 
 _ON_OWNER_DEATH = ("warn", "raise", "ignore")
-_SEM_VALUE_MAX: int = _std.SEM_VALUE_MAX  # type: ignore[attr-defined]
+_SEM_VALUE_MAX: int = _std.SEM_VALUE_MAX
 
 
 def made_in_fork_context(ctx: Any) -> bool:
     """Whether an object of this context may go to forked processes only, as a standard one may."""
     if ctx is None:
-        ctx = context._default_context.get_context()  # type: ignore[attr-defined]
+        ctx = context._default_context.get_context()
     return ctx.get_start_method() == "fork"  # type: ignore[no-any-return]
 
 
@@ -65,7 +63,7 @@ class _Shared(SharedLock):
         self._is_fork_ctx = False  # so that the child can hand it on
 
 
-class Lock(_Shared, _std.Lock):
+class Lock(_Shared, _std.Lock):  # type: ignore[misc]
     """A lock that one process holds at a time, and any may release.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Lock. If the process that holds it dies,
@@ -91,7 +89,7 @@ class Lock(_Shared, _std.Lock):
         return self._interlock_recover()
 
 
-class RLock(_Shared, _std.RLock):
+class RLock(_Shared, _std.RLock):  # type: ignore[misc]
     """A lock that the thread which holds it may acquire again.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.RLock. If the process that holds it dies,
@@ -122,7 +120,7 @@ class _Semaphore(_Shared):
         self._interlock_begin_semaphore(home(), permits, most)
 
 
-class Semaphore(_Semaphore, _std.Semaphore):
+class Semaphore(_Semaphore, _std.Semaphore):  # type: ignore[misc]
     """A number of permits, which processes take and give back.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Semaphore.
@@ -133,7 +131,7 @@ class Semaphore(_Semaphore, _std.Semaphore):
         self._begin(ctx, _permits(value), _SEM_VALUE_MAX)
 
 
-class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):
+class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
     """A semaphore that never has more permits than it began with.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.BoundedSemaphore.
@@ -148,7 +146,7 @@ class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):
 def _permits(value: int) -> int:
     permits = operator.index(value)
     if permits > _SEM_VALUE_MAX:
-        raise OverflowError("signed integer is greater than maximum")
+        raise OverflowError("Python int too large to convert to C int")
     if permits < 0:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     return permits

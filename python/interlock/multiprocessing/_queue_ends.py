@@ -73,31 +73,26 @@ class Writer(_End):
 
 
 class _Signal:
-    """A descriptor that is readable while there is an object. A thread waits for that; it begins with the first call."""
+    """A descriptor that is readable while there is an object: a thread waits for the next one."""
 
     def __init__(self, queue: Queue) -> None:
         self.pid = os.getpid()
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._queue = queue
-        self._again = threading.Event()
-        threading.Thread(target=self._watch, name="QueueReaderThread", daemon=True).start()
+        self._wait()
 
-    def _watch(self) -> None:
-        while self._queue._interlock_poll(None):
+    def _wait(self) -> None:
+        threading.Thread(target=self._tell, name="QueueReaderThread", daemon=True).start()
+
+    def _tell(self) -> None:
+        if self._queue._interlock_poll(None):
             os.eventfd_write(self.descriptor, 1)
-            if self._queue._interlock_is_empty() and self._reset():
-                continue  # somebody was faster
-            self._again.wait()
-            self._again.clear()
 
     def look_again(self) -> None:
         """Make the descriptor unreadable if there is no object, until there is one."""
-        if self._queue._interlock_is_empty() and self._reset():
-            self._again.set()
-
-    def _reset(self) -> bool:
-        try:
-            os.eventfd_read(self.descriptor)
-        except BlockingIOError:
-            return False
-        return True
+        if self._queue._interlock_is_empty():
+            try:
+                os.eventfd_read(self.descriptor)
+            except BlockingIOError:
+                return  # a thread waits
+            self._wait()

@@ -14,10 +14,8 @@ from interlock.multiprocessing._queue_ends import Reader, Writer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import multiprocessing.queues as _std
     from typing import Any
-else:
-    _std = originals(queues, "JoinableQueue", "Queue")
+_std: Any = originals(queues, "JoinableQueue", "Queue")
 
 __all__ = ["JoinableQueue", "Queue"]
 
@@ -25,7 +23,7 @@ _UNBOUNDED = 2**31 - 1
 """What the standard library takes for no bound."""
 
 
-class Queue(SharedQueue, _std.Queue):
+class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
     """A queue of objects, which any number of processes put and get.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue. `put()` pickles at once, in the
@@ -34,6 +32,7 @@ class Queue(SharedQueue, _std.Queue):
 
     _thread = _jointhread = _close = None
     _joincancelled = _ignore_epipe = False
+    _ends: tuple[Reader, Writer] | None = None
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
         """Make a queue for at most `maxsize` objects, or any number if that is not positive.
@@ -57,7 +56,10 @@ class Queue(SharedQueue, _std.Queue):
         self._is_fork_ctx = False
 
     def empty(self) -> bool:
-        """Whether there is no object at this moment. Raises OSError if this process has put some and closed the queue."""
+        """Whether there is no object at this moment.
+
+        Raises OSError if this process has put some and closed the queue.
+        """
         if self._closed and self._interlock_has_put():
             raise OSError("handle is closed")
         return self._interlock_is_empty()
@@ -81,18 +83,19 @@ class Queue(SharedQueue, _std.Queue):
 
     @property
     def _reader(self) -> Reader:
-        return self.__dict__.get("_interlock_reader") or self.__dict__.setdefault(
-            "_interlock_reader", Reader(self)
-        )
+        return self._both_ends()[0]
 
     @property
     def _writer(self) -> Writer:
-        return self.__dict__.get("_interlock_writer") or self.__dict__.setdefault(
-            "_interlock_writer", Writer(self)
-        )
+        return self._both_ends()[1]
+
+    def _both_ends(self) -> tuple[Reader, Writer]:
+        if self._ends is None:
+            self._ends = Reader(self), Writer(self)
+        return self._ends
 
 
-class JoinableQueue(Queue, _std.JoinableQueue):
+class JoinableQueue(Queue, _std.JoinableQueue):  # type: ignore[misc]
     """A queue whose tasks can be waited for.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.JoinableQueue.

@@ -5,7 +5,7 @@ They derive from the standard ones, and share the start method that was chosen t
 
 from __future__ import annotations
 
-import multiprocessing.context as _std
+import multiprocessing.context
 
 from interlock._passthrough import mirror
 from interlock._subinterpreter import in_subinterpreter
@@ -14,114 +14,118 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from interlock.multiprocessing import managers, queues, synchronize
+    from interlock.multiprocessing._conditions import Barrier, Condition, Event
     from interlock.multiprocessing._connections import Connection
-    from interlock.multiprocessing._locks import OnOwnerDeath
+    from interlock.multiprocessing._locks import BoundedSemaphore, Lock, OnOwnerDeath, RLock, Semaphore
+    from interlock.multiprocessing._managers import SyncManager
+    from interlock.multiprocessing._queues import JoinableQueue, Queue
+
+_std: Any = multiprocessing.context
 
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
+    from interlock.multiprocessing._processes import ForkProcess, ForkServerProcess, SpawnProcess
 
-    class _Context(_std.BaseContext):
+    class _Context(_std.BaseContext):  # type: ignore[misc]
         """What all contexts of ours make."""
 
-        def Lock(self, on_owner_death: OnOwnerDeath = "warn") -> synchronize.Lock:
-            """Returns a non-recursive lock object"""
-            from interlock.multiprocessing.synchronize import Lock
+        def Lock(self, on_owner_death: OnOwnerDeath = "warn") -> Lock:
+            """Return a lock."""
+            from interlock.multiprocessing import synchronize
 
-            return Lock(ctx=self.get_context(), on_owner_death=on_owner_death)
+            return synchronize.Lock(ctx=self.get_context(), on_owner_death=on_owner_death)
 
-        def RLock(self, on_owner_death: OnOwnerDeath = "warn") -> synchronize.RLock:
-            """Returns a recursive lock object"""
-            from interlock.multiprocessing.synchronize import RLock
+        def RLock(self, on_owner_death: OnOwnerDeath = "warn") -> RLock:
+            """Return a lock that its thread may acquire again."""
+            from interlock.multiprocessing import synchronize
 
-            return RLock(ctx=self.get_context(), on_owner_death=on_owner_death)
+            return synchronize.RLock(ctx=self.get_context(), on_owner_death=on_owner_death)
 
-        def Condition(self, lock: Any = None) -> synchronize.Condition:
-            """Returns a condition object"""
-            from interlock.multiprocessing.synchronize import Condition
+        def Condition(self, lock: Any = None) -> Condition:
+            """Return a condition."""
+            from interlock.multiprocessing import synchronize
 
-            return Condition(lock, ctx=self.get_context())
+            return synchronize.Condition(lock, ctx=self.get_context())
 
-        def Semaphore(self, value: int = 1) -> synchronize.Semaphore:
-            """Returns a semaphore object"""
-            from interlock.multiprocessing.synchronize import Semaphore
+        def Semaphore(self, value: int = 1) -> Semaphore:
+            """Return a semaphore."""
+            from interlock.multiprocessing import synchronize
 
-            return Semaphore(value, ctx=self.get_context())
+            return synchronize.Semaphore(value, ctx=self.get_context())
 
-        def BoundedSemaphore(self, value: int = 1) -> synchronize.BoundedSemaphore:
-            """Returns a bounded semaphore object"""
-            from interlock.multiprocessing.synchronize import BoundedSemaphore
+        def BoundedSemaphore(self, value: int = 1) -> BoundedSemaphore:
+            """Return a semaphore that never has more permits than it began with."""
+            from interlock.multiprocessing import synchronize
 
-            return BoundedSemaphore(value, ctx=self.get_context())
+            return synchronize.BoundedSemaphore(value, ctx=self.get_context())
 
-        def Event(self) -> synchronize.Event:
-            """Returns an event object"""
-            from interlock.multiprocessing.synchronize import Event
+        def Event(self) -> Event:
+            """Return an event."""
+            from interlock.multiprocessing import synchronize
 
-            return Event(ctx=self.get_context())
+            return synchronize.Event(ctx=self.get_context())
 
-        def Barrier(
-            self, parties: int, action: Any = None, timeout: float | None = None
-        ) -> synchronize.Barrier:
-            """Returns a barrier object"""
-            from interlock.multiprocessing.synchronize import Barrier
+        def Barrier(self, parties: int, action: Any = None, timeout: float | None = None) -> Barrier:
+            """Return a barrier."""
+            from interlock.multiprocessing import synchronize
 
-            return Barrier(parties, action, timeout, ctx=self.get_context())
+            return synchronize.Barrier(parties, action, timeout, ctx=self.get_context())
 
-        def Queue(self, maxsize: int = 0, *, strict: bool = False) -> queues.Queue:
-            """Returns a queue object"""
-            from interlock.multiprocessing.queues import Queue
+        def Queue(self, maxsize: int = 0, *, strict: bool = False) -> Queue:
+            """Return a queue."""
+            from interlock.multiprocessing import queues
 
-            return Queue(maxsize, ctx=self.get_context(), strict=strict)
+            return queues.Queue(maxsize, ctx=self.get_context(), strict=strict)
 
-        def JoinableQueue(self, maxsize: int = 0, *, strict: bool = False) -> queues.JoinableQueue:
-            """Returns a queue object"""
-            from interlock.multiprocessing.queues import JoinableQueue
+        def JoinableQueue(self, maxsize: int = 0, *, strict: bool = False) -> JoinableQueue:
+            """Return a queue whose tasks can be waited for."""
+            from interlock.multiprocessing import queues
 
-            return JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
+            return queues.JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
 
-        def Manager(self) -> managers.SyncManager:
-            """Returns a manager whose server process is running."""
-            from interlock.multiprocessing.managers import SyncManager
+        def Manager(self) -> SyncManager:
+            """Return a manager whose server process is running."""
+            from interlock.multiprocessing import managers
 
-            manager = SyncManager(ctx=self.get_context())
+            manager = managers.SyncManager(ctx=self.get_context())
             manager.start()
             return manager
 
         def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:
-            """Returns two connections, which are the ends of a pipe."""
-            from interlock.multiprocessing.connection import Pipe
+            """Return two connections, which are the ends of a pipe."""
+            from interlock.multiprocessing import connection
 
-            return Pipe(duplex)
+            return connection.Pipe(duplex)
 
         def get_context(self, method: str | None = None) -> Any:
             if method is None:
                 return self
             return _concrete_contexts[super().get_context(method)._name]
 
-    class Process(_std.Process):
+    class Process(_std.Process):  # type: ignore[misc]
+        """A process, started by the chosen method."""
+
         @staticmethod
         def _Popen(process_obj: Any) -> Any:
             return _default_context.get_context().Process._Popen(process_obj)
 
-    class ForkProcess(_std.ForkProcess):
-        @staticmethod
-        def _Popen(process_obj: Any) -> Any:
-            from interlock.multiprocessing.popen_fork import Popen
+    class ForkContext(_Context, _std.ForkContext):  # type: ignore[misc]
+        """The context of `fork`."""
 
-            return Popen(process_obj)
-
-    class ForkContext(_Context, _std.ForkContext):
         Process = ForkProcess
 
-    class SpawnContext(_Context, _std.SpawnContext):
-        pass
+    class SpawnContext(_Context, _std.SpawnContext):  # type: ignore[misc]
+        """The context of `spawn`."""
 
-    class ForkServerContext(_Context, _std.ForkServerContext):
-        pass
+        Process = SpawnProcess
 
-    class DefaultContext(_Context, _std.DefaultContext):
+    class ForkServerContext(_Context, _std.ForkServerContext):  # type: ignore[misc]
+        """The context of `forkserver`."""
+
+        Process = ForkServerProcess
+
+    class DefaultContext(_Context, _std.DefaultContext):  # type: ignore[misc]
         """The context behind the functions of `interlock.multiprocessing`: that of the chosen start method."""
 
         Process = Process
@@ -130,13 +134,16 @@ if not in_subinterpreter():
             pass  # the state is the standard library's
 
         def get_context(self, method: str | None = None) -> Any:
+            """Return the context of a start method, by default of the chosen one."""
             chosen = _std._default_context.get_context(method)
             return _concrete_contexts[chosen._name]
 
         def set_start_method(self, method: str | None, force: bool = False) -> None:
+            """Choose the start method, for both libraries."""
             _std._default_context.set_start_method(method, force)
 
         def get_start_method(self, allow_none: bool = False) -> str | None:
+            """Return the chosen start method."""
             return _std._default_context.get_start_method(allow_none)  # type: ignore[no-any-return]
 
     _concrete_contexts = {
@@ -150,8 +157,10 @@ if not in_subinterpreter():
         "ForkContext",
         "ForkProcess",
         "ForkServerContext",
+        "ForkServerProcess",
         "Process",
         "SpawnContext",
+        "SpawnProcess",
         "_concrete_contexts",
         "_default_context",
     )

@@ -10,7 +10,8 @@ from interlock._subinterpreter import in_subinterpreter
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
-    from interlock.multiprocessing._queues import JoinableQueue, Queue
+    from interlock.multiprocessing._queues import JoinableQueue as JoinableQueue
+    from interlock.multiprocessing._queues import Queue as Queue
 
     for _class in (JoinableQueue, Queue):
         # A child process finds a pickled object's class here, also where nothing is installed.

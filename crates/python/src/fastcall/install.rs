@@ -14,8 +14,10 @@ use super::queues::{
     QUEUE_GET, QUEUE_PUT, SIMPLE_EMPTY, SIMPLE_GET, SIMPLE_GET_NOWAIT, SIMPLE_PUT, SIMPLE_PUT_NOWAIT,
     SIMPLE_QSIZE,
 };
+use super::shared;
 use crate::lock::Lock;
 use crate::materialize::{Internal, Native};
+use crate::multiprocessing::{SharedLock, SharedQueue};
 use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
 
@@ -34,6 +36,17 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     special(&lock, &[&LOCK_ENTER, &LOCK_EXIT])?;
     ordinary(&rlock, &[&RLOCK_ACQUIRE, &RLOCK_RELEASE])?;
     special(&rlock, &[&RLOCK_ENTER, &RLOCK_EXIT])?;
+    let (lock, queue) = (py.get_type::<SharedLock>(), py.get_type::<SharedQueue>());
+    ordinary(
+        &lock,
+        &[
+            &shared::LOCK_ACQUIRE,
+            &shared::LOCK_ENTER,
+            &shared::LOCK_RELEASE,
+            &shared::LOCK_EXIT,
+        ],
+    )?;
+    ordinary(&queue, &[&shared::QUEUE_GET, &shared::QUEUE_PUT])?;
     ordinary(&py.get_type::<Native>(), &[&forwarded::SET_ATTRIBUTE])?;
     ordinary(&py.get_type::<Queue>(), &[&QUEUE_PUT, &QUEUE_GET])?;
     ordinary(

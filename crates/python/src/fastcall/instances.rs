@@ -3,13 +3,14 @@
 
 #![expect(unsafe_code, reason = "classes and instances are made in C")]
 
+use interlock_shm::Taken;
 use interlock_wait::primitive::global::{AtomicUsize, Ordering};
 use pyo3::PyClass;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
 use super::call::all_arguments;
 use crate::lock::{Lock, allocate_lock};
@@ -28,6 +29,23 @@ pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
     let instance = unsafe { new(class.as_type_ptr(), nothing.as_ptr(), std::ptr::null_mut()) };
     // SAFETY: the call returned a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, instance) }
+}
+
+/// A `bytes` object with a copy of what lies in shared memory: what `taken` has, but for its first bytes, as many as `skipped`.
+pub(crate) fn bytes_of<'py>(py: Python<'py>, taken: &Taken, skipped: usize) -> PyResult<Bound<'py, PyBytes>> {
+    let length = taken.len().saturating_sub(skipped);
+    let address = taken.address().filter(|_| length > 0);
+    let address = address.map_or(std::ptr::null_mut(), |address| {
+        address.as_ptr().wrapping_add(skipped)
+    });
+    if address.is_null() {
+        return Ok(PyBytes::new(py, &[]));
+    }
+    // SAFETY: there are so many bytes, which nobody writes to as long as `taken` lives, and the thread is attached.
+    let bytes = unsafe { ffi::PyBytes_FromStringAndSize(address.cast(), length.cast_signed()) };
+    // SAFETY: the call returned a new reference, or null with an exception set.
+    let bytes = unsafe { Bound::from_owned_ptr_or_err(py, bytes) }?;
+    Ok(bytes.cast_into()?)
 }
 
 /// A class whose instances a call of it without arguments makes by a short way.

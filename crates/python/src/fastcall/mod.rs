@@ -14,6 +14,7 @@ mod locks;
 mod materialized;
 mod method;
 mod queues;
+mod shared;
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 mod with_methods;
 

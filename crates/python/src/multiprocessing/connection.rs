@@ -21,8 +21,8 @@ use crate::engine::StateLock;
 use crate::imported::Imported;
 use crate::raw::Attached;
 
-static DUMPS: Imported = Imported::new("interlock.multiprocessing._connections", "dumps");
-static LOADS: Imported = Imported::new("interlock.multiprocessing._connections", "loads");
+static DUMPS: Imported = Imported::new("interlock.multiprocessing._pickling", "dumps");
+static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
 static TOO_SHORT: Imported = Imported::new("multiprocessing", "BufferTooShort");
 
 /// The kernel's number of the error of a pipe that nobody reads: the same on all of Linux.

@@ -179,21 +179,21 @@ impl SharedLock {
     ///
     /// Raises ValueError if it is free, AssertionError if it is an RLock of which the calling thread is not the owner.
     #[inline]
-    fn release(&self) -> PyResult<()> {
+    pub(crate) fn release(&self) -> PyResult<()> {
         self.engine.get()?.release(Permit::Lasting)
     }
 
     /// Acquire it: blocks until it is free or its owner has died.
     #[inline]
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        self.acquire_by(py, Permit::Guarded, Deadline::NEVER)
+        self.enter(py)
     }
 
     /// Release it.
     #[pyo3(signature = (*_exception))]
     #[inline]
     fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
-        self.engine.get()?.release(Permit::Guarded)
+        self.exit()
     }
 
     fn _interlock_recover(&self) -> PyResult<bool> {
@@ -275,6 +275,21 @@ impl SharedLock {
 }
 
 impl SharedLock {
+    #[inline]
+    pub(crate) fn acquire_now(&self, py: Python<'_>) -> PyResult<bool> {
+        self.acquire_by(py, Permit::Lasting, Deadline::NEVER)
+    }
+
+    #[inline]
+    pub(crate) fn enter(&self, py: Python<'_>) -> PyResult<bool> {
+        self.acquire_by(py, Permit::Guarded, Deadline::NEVER)
+    }
+
+    #[inline]
+    pub(crate) fn exit(&self) -> PyResult<()> {
+        self.engine.get()?.release(Permit::Guarded)
+    }
+
     /// Waits for a condition, whose lock this is.
     pub(super) fn wait_for(
         &self,

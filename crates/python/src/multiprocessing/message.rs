@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::bytes::MessageView;
+use crate::fastcall::instances::bytes_of;
 
 /// The first byte of a message.
 const NONE: u8 = b'N';
@@ -102,9 +103,7 @@ impl Incoming {
                 // It is loaded from where it lies.
                 loads(MessageView::new(taken, 1).into_pyobject(py)?.into_any())
             }
-            Incoming::Large(taken) => {
-                read(py, taken.len(), |at, into| taken.read_from(at, into))?.object(py, loads)
-            }
+            Incoming::Large(taken) => large(py, &taken)?.object(py, loads),
         }
     }
 
@@ -114,9 +113,7 @@ impl Incoming {
             Incoming::Object(object) => Raw::Object(object),
             Incoming::Pickle(pickle) => Raw::Bytes(pickle),
             Incoming::Large(taken) if is_pickle(&taken) => Raw::Large(taken),
-            Incoming::Large(taken) => {
-                return read(py, taken.len(), |at, into| taken.read_from(at, into))?.bytes(py);
-            }
+            Incoming::Large(taken) => return large(py, &taken)?.bytes(py),
         })
     }
 }
@@ -147,10 +144,7 @@ impl Raw {
     ) -> PyResult<Bound<'py, PyBytes>> {
         match self {
             Raw::Bytes(bytes) => Ok(bytes.into_bound(py)),
-            Raw::Large(taken) => PyBytes::new_with(py, taken.len() - 1, |into| {
-                taken.read_from(1, into);
-                Ok(())
-            }),
+            Raw::Large(taken) => bytes_of(py, &taken, 1),
             Raw::Object(object) => dumps(object),
         }
     }
@@ -159,6 +153,17 @@ impl Raw {
 fn is_pickle(taken: &Taken) -> bool {
     let mut kind = [0];
     taken.read(&mut kind) && kind == [PICKLE]
+}
+
+/// Copies a large message that is no pickle out, when no lock is held.
+#[cold]
+fn large(py: Python<'_>, taken: &Taken) -> PyResult<Incoming> {
+    let mut kind = [0];
+    taken.read(&mut kind);
+    Ok(match kind {
+        [BYTES] => Incoming::Object(bytes_of(py, taken, 1)?.into_any().unbind()),
+        _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?,
+    })
 }
 
 #[inline]

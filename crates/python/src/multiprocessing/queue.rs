@@ -68,23 +68,14 @@ impl SharedQueue {
     /// Raises queue.Full if there was none, ValueError if this process has closed the queue.
     #[pyo3(signature = (obj, block = Truth(true), timeout = None), text_signature = "($self, obj, block=True, timeout=None)")]
     #[inline]
-    fn put(
-        slf: &Bound<'_, Self>,
-        obj: &Bound<'_, PyAny>,
+    fn put<'py>(
+        slf: &Bound<'py, Self>,
+        obj: &Bound<'py, PyAny>,
         block: Truth,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        this.check_open(slf)?;
-        if let Some(plain) = Outgoing::plain(obj) {
-            return this.put_message(py, &plain, block, timeout);
-        }
-        let pickle = slf.call_method1(intern!(py, "_interlock_pickle"), (obj,))?;
-        if pickle.is_none() {
-            return Ok(()); // the hook for errors has been called
-        }
-        let pickle = pickle.cast_into::<PyBytes>()?;
-        this.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block, timeout)
+        slf.get()
+            .put_object(slf.as_any().as_borrowed(), obj.as_borrowed(), block, timeout)
     }
 
     /// Put an object if there is room. As put(obj, False).
@@ -103,14 +94,7 @@ impl SharedQueue {
         block: Truth,
         timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (py, this) = (slf.py(), slf.get());
-        this.check_open(slf)?;
-        let incoming = this.get_incoming(py, block, timeout);
-        // Relaxed: it stands for itself.
-        if this.is_watched.load(Ordering::Relaxed) {
-            slf.call_method0(intern!(py, "_interlock_got"))?;
-        }
-        incoming?.object(py, |pickle| LOADS.get(py)?.call1((pickle,)))
+        slf.get().get_object(slf.as_any().as_borrowed(), block, timeout)
     }
 
     /// Remove an object and return it, if there is one. As get(False).
@@ -180,8 +164,62 @@ impl SharedQueue {
 }
 
 impl SharedQueue {
+    /// `put(object)`. `slf` is this queue.
     #[inline]
-    fn check_open(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(crate) fn put_now(
+        &self,
+        slf: Borrowed<'_, '_, PyAny>,
+        object: Borrowed<'_, '_, PyAny>,
+    ) -> PyResult<()> {
+        self.put_object(slf, object, Truth(true), None)
+    }
+
+    /// `get()`. `slf` is this queue.
+    #[inline]
+    pub(crate) fn get_now<'py>(&self, slf: Borrowed<'_, 'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.get_object(slf, Truth(true), None)
+    }
+
+    #[inline]
+    fn put_object(
+        &self,
+        slf: Borrowed<'_, '_, PyAny>,
+        object: Borrowed<'_, '_, PyAny>,
+        block: Truth,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        self.check_open(slf)?;
+        if let Some(plain) = Outgoing::plain(&object) {
+            return self.put_message(py, &plain, block, timeout);
+        }
+        let pickle = slf.call_method1(intern!(py, "_interlock_pickle"), (object,))?;
+        if pickle.is_none() {
+            return Ok(()); // the hook for errors has been called
+        }
+        let pickle = pickle.cast_into::<PyBytes>()?;
+        self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block, timeout)
+    }
+
+    #[inline]
+    fn get_object<'py>(
+        &self,
+        slf: Borrowed<'_, 'py, PyAny>,
+        block: Truth,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        self.check_open(slf)?;
+        let incoming = self.get_incoming(py, block, timeout);
+        // Relaxed: it stands for itself.
+        if self.is_watched.load(Ordering::Relaxed) {
+            slf.call_method0(intern!(py, "_interlock_got"))?;
+        }
+        incoming?.object(py, |pickle| LOADS.get(py)?.call1((pickle,)))
+    }
+
+    #[inline]
+    fn check_open(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
         match self._closed() {
             true => Err(is_closed(slf)),
             false => Ok(()),
@@ -286,7 +324,7 @@ fn failure(py: Python<'_>, error: Error) -> PyErr {
 }
 
 #[cold]
-fn is_closed(slf: &Bound<'_, SharedQueue>) -> PyErr {
+fn is_closed(slf: Borrowed<'_, '_, PyAny>) -> PyErr {
     match slf.repr() {
         Ok(repr) => PyValueError::new_err(format!("Queue {repr} is closed")),
         Err(error) => error,

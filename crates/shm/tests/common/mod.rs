@@ -1,5 +1,6 @@
 //! Processes for tests: children that run a closure, and are killed.
 #![allow(dead_code, reason = "each test uses some")]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
 
 use std::sync::atomic::AtomicU64;
@@ -49,6 +50,24 @@ impl Child {
         assert_eq!(unsafe { libc::waitpid(self.0, &raw mut status, 0) }, self.0);
         std::mem::forget(self);
         status
+    }
+
+    /// Whether the child has ended. It is still to be waited for.
+    pub(crate) fn has_ended(&self) -> bool {
+        // SAFETY: all zeros is a value of it.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: the child is this process's, and stays to be waited for.
+        let result = unsafe { libc::waitid(libc::P_PID, self.pid(), &raw mut info, flags) };
+        assert_eq!(result, 0);
+        // SAFETY: it was filled in, or is zero.
+        unsafe { info.si_pid() != 0 }
+    }
+
+    /// Waits until the child has ended: it died at a step that was armed, or did not come to it.
+    pub(crate) fn died_or_succeeded(self, step: &str) {
+        let status = self.status();
+        assert!(status == 0 || status == libc::SIGKILL, "at {step}: {status}");
     }
 
     /// Whether the child's body returned true.
@@ -136,7 +155,7 @@ impl interlock_wait::Host for Announces<'_> {
             self.sleeps.release(1).unwrap();
         }
         if !self.stops {
-            sleep();
+            sleep(); // sleep: the one that is asked for
         }
         self.stops
     }
@@ -182,6 +201,6 @@ pub(crate) fn await_signal(signal: &interlock_shm::Semaphore) {
 /// Does nothing until the process is killed.
 pub(crate) fn wait_for_the_end() -> ! {
     loop {
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::sleep(Duration::from_secs(1)); // sleep: until it is killed
     }
 }

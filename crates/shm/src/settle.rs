@@ -1,0 +1,62 @@
+//! What a sweep gives back of a dead process's claims and places in lines. (FORMAT.md, "Claims" and "Condition".)
+
+use interlock_wait::primitive::Ordering;
+
+use crate::arena::Arena;
+use crate::barrier::BarrierCell;
+use crate::claims::{Claim, Entry};
+use crate::condition::ConditionCell;
+use crate::layout::NODES;
+use crate::name::Name;
+use crate::objects::Id;
+use crate::semaphore::SemaphoreCell;
+use crate::step;
+
+impl Arena {
+    /// Settles what the dead process `name` has claimed. May be done again.
+    pub(crate) fn settle_claims(&self, name: Name) {
+        let slot = name.slot();
+        for (index, place) in self.slot(slot).claims.iter().enumerate() {
+            // Acquire pairs with the Release of a dead sweeper.
+            let word = place.load(Ordering::Acquire);
+            let Some(id) = Claim::of_word(word).id() else {
+                continue;
+            };
+            // The ledger's lock may be in the dead process's hands, and the entry changes when it is opened.
+            let again = || {
+                // Relaxed: the ledger orders it.
+                let word = place.load(Ordering::Relaxed);
+                (Claim::of_word(word).id() == Some(id)).then(|| Entry::at(slot, index, word))
+            };
+            if let Some(cell) = self.cell_held_by::<SemaphoreCell>(slot, id) {
+                cell.settle(self, again);
+            } else if let Some(cell) = self.cell_held_by::<BarrierCell>(slot, id) {
+                cell.settle(self, name, again);
+            }
+            // What is left is of an object that the process closed.
+            // Relaxed: the slot's phase publishes it.
+            place.store(0, Ordering::Relaxed);
+            step::at("claims.settled");
+        }
+    }
+
+    /// Takes the threads of the dead process `name` out of the lines in which they stand. May be done again.
+    pub(crate) fn leave_lines(&self, name: Name) {
+        let slot = name.slot();
+        for (index, node) in self.slot(slot).nodes.iter().enumerate() {
+            // Acquire pairs with the Release of a dead sweeper.
+            let number = node.line.load(Ordering::Acquire);
+            if number == 0 && node.taken.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            let id = number.checked_sub(1).and_then(Id::from_number);
+            if let Some(cell) = id.and_then(|id| self.cell_held_by::<ConditionCell>(slot, id)) {
+                cell.line.take_out_dead(self, slot * NODES as u32 + index as u32);
+            }
+            // Relaxed: the slot's phase publishes them.
+            node.line.store(0, Ordering::Relaxed);
+            node.taken.store(0, Ordering::Relaxed);
+            step::at("lines.left");
+        }
+    }
+}

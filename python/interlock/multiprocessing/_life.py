@@ -1,0 +1,137 @@
+"""How a process learns of the end of its children and of its parent, without asking again and again.
+
+A child's end: a pidfd, readable from the moment when the child has ended. A pipe, as in the standard library, stays
+open as long as any descendant that inherited it lives, and its number says nothing about the pid that a signal goes to.
+
+The parent's end: a pipe for each child. The parent holds the write end, so the child finds the end of the file when
+the parent is gone. Other children do not inherit the write end: handlers for forks close it. A daemonic child asks the
+kernel for SIGTERM at that moment (``O_ASYNC``). Unlike ``PR_SET_PDEATHSIG``, which acts when the thread that started
+the child ends, that follows the process; and it needs no thread in the child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import os
+import select
+import signal
+from math import ceil
+from multiprocessing import resource_tracker
+
+from interlock._lifecycle import after_fork_in_child, when_gone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "descriptor_of",
+    "end_with_parent",
+    "ended_within",
+    "has_pidfd",
+    "hold",
+    "let_go",
+    "life_pipe",
+    "send",
+    "tracker",
+    "watch",
+]
+
+_held: dict[int, tuple[int, int]] = {}
+"""The write ends of this process's life pipes: the identity of each pipe, by descriptor."""
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def _drop_held() -> None:
+    """Close in a forked child what only its parent may hold."""
+    for descriptor, pipe in _held.items():
+        try:
+            if _identity(descriptor) == pipe:  # otherwise the program has closed it behind our back
+                os.close(descriptor)
+        except OSError:
+            pass
+    _held.clear()
+
+
+after_fork_in_child(_drop_held)
+
+
+@functools.cache
+def has_pidfd() -> bool:
+    """Whether this kernel has descriptors of processes (Linux 5.3), and no sandbox refuses them."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def life_pipe() -> tuple[int, int]:
+    """Return the child's read end and the parent's write end, which forked children do not keep."""
+    child, parent = os.pipe()
+    hold(parent)
+    return child, parent
+
+
+def hold(descriptor: int) -> None:
+    """Keep a descriptor from forked children."""
+    _held[descriptor] = _identity(descriptor)
+
+
+def let_go(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        _held.pop(descriptor, None)
+        os.close(descriptor)
+
+
+def watch(popen: Any, sentinel: int, parent: int) -> None:
+    """Give a started process its sentinel; close that and the life pipe when the object is collected or closed."""
+    popen.sentinel = sentinel
+    popen._watched = True
+    popen.finalizer = when_gone(popen, let_go, sentinel, parent)
+
+
+def descriptor_of(pid: int) -> int:
+    """Return a descriptor that is readable when the child `pid` has ended. The caller has not waited for it yet."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        # Ended, and gone already: the program ignores SIGCHLD, or waits for any child.
+        ended, closed = os.pipe()
+        os.close(closed)
+        return ended
+
+
+def ended_within(sentinel: int, timeout: float | None) -> bool:
+    """Wait until the process of this sentinel has ended, at most `timeout` seconds."""
+    poll = select.poll()
+    poll.register(sentinel, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else ceil(max(timeout, 0) * 1000)))
+
+
+def send(sentinel: int, sig: int) -> None:
+    """Send a signal to the process of this sentinel, and to no other one that has its pid now."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(sentinel, sig)
+
+
+def end_with_parent(life: int) -> None:
+    """Have the kernel send this process SIGTERM when its parent has ended; `life` is the read end of its pipe."""
+    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGTERM)
+    fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+    if ended_within(life, 0):  # before that
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def tracker() -> int:
+    """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
+    known: Any = resource_tracker._resource_tracker
+    descriptor: int = resource_tracker.getfd() if known._fd is None else known._fd  # type: ignore[assignment]
+    return descriptor

@@ -1,0 +1,41 @@
+"""The process classes of the three start methods, for contexts of ours: the standard ones, started by our `Popen`."""
+
+from __future__ import annotations
+
+from multiprocessing import context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["ForkProcess", "ForkServerProcess", "SpawnProcess"]
+
+
+class ForkProcess(context.ForkProcess):
+    """A process that is started by fork."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from interlock.multiprocessing.popen_fork import Popen
+
+        return Popen(process_obj)
+
+
+class SpawnProcess(context.SpawnProcess):
+    """A process that is started as a fresh interpreter."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from interlock.multiprocessing.popen_spawn_posix import Popen
+
+        return Popen(process_obj)
+
+
+class ForkServerProcess(context.ForkServerProcess):
+    """A process that is started by the fork server."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from interlock.multiprocessing.popen_forkserver import Popen
+
+        return Popen(process_obj)

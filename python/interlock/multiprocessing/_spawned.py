@@ -1,0 +1,105 @@
+"""What a spawned child runs first, as text: no module of ours has to be found for it.
+
+It does what `multiprocessing.spawn.spawn_main` does, without importing what only few children need: `subprocess`,
+`runpy` with `pkgutil`, and `multiprocessing.resource_tracker` (with `json` and `base64` on newer versions). These come
+when somebody asks for them. Nothing else of the program runs meanwhile: the child has one thread.
+
+What has been loaded by then stays until the exit anyway, so the garbage collector passes over it (`gc.freeze`). That
+saves a tenth of the child's life: the interpreter collects three times while it ends.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["program"]
+
+_PROGRAM = """\
+import sys
+def main(data, life, tracker, parent, cached):
+    import os
+    if parent:
+        import fcntl
+        fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(life, fcntl.F_SETSIG, 15)
+        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), 15)
+    Module, modules = type(sys), sys.modules
+    stands_in = []
+    def stand_in(name, **attributes):
+        if name not in modules:
+            stands_in.append(name)
+            modules[name] = Module(name)
+            modules[name].__dict__.update(attributes)
+    def flags():
+        from subprocess import _args_from_interpreter_flags
+        return _args_from_interpreter_flags()
+    def run_module(*args, **kwargs):
+        import runpy
+        spawn.runpy = runpy
+        return runpy.run_module(*args, **kwargs)
+    def run_path(path, run_name):
+        import io
+        with io.open_code(path) as file:
+            source = file.read()
+        if not path.endswith('.py') or b'PK\\5\\6' in source:
+            import runpy
+            spawn.runpy = runpy
+            return runpy.run_path(path, run_name=run_name)
+        code = compile(source, path, 'exec')
+        module = Module(run_name)
+        names = module.__dict__
+        names.update(cached, __name__=run_name, __file__=path, __doc__=None, __loader__=None, __package__='',
+                     __spec__=None)
+        saved, script = modules.get(run_name), sys.argv[0]
+        modules[run_name] = module
+        sys.argv[0] = path
+        try:
+            exec(code, names)
+        finally:
+            sys.argv[0] = script
+            if saved is None:
+                del modules[run_name]
+            else:
+                modules[run_name] = saved
+        return names.copy()
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name != 'multiprocessing.resource_tracker':
+                return None
+            sys.meta_path.remove(Finder)
+            import importlib.util
+            spec = importlib.util.find_spec(name)
+            run = spec.loader.exec_module
+            def exec_module(module):
+                del spec.loader.exec_module
+                run(module)
+                module._resource_tracker._fd = tracker
+            spec.loader.exec_module = exec_module
+            return spec
+    stand_in('subprocess', _args_from_interpreter_flags=flags)
+    stand_in('runpy', run_module=run_module, run_path=run_path)
+    if 'multiprocessing.resource_tracker' in modules:
+        modules['multiprocessing.resource_tracker']._resource_tracker._fd = tracker
+    else:
+        sys.meta_path.insert(0, Finder)
+    try:
+        from multiprocessing import spawn
+    finally:
+        for name in stands_in:
+            del modules[name]
+    import gc
+    gc.freeze()
+    return spawn._main(data, life)
+"""
+
+
+def program(data: int, life: int, tracker: int, parent: int) -> str:
+    """Return the program of a child that reads its work from `data`.
+
+    `parent` is the parent's pid if the child shall end with it, and 0 otherwise.
+    """
+    cached = {} if sys.version_info >= (3, 15) else {"__cached__": None}
+    return f"{_PROGRAM}sys.exit(main({data}, {life}, {tracker}, {parent}, {cached}))"

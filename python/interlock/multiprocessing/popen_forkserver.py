@@ -1,0 +1,130 @@
+"""The drop-in for `multiprocessing.popen_forkserver`: starts a child through the fork server."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing.popen_forkserver as _std
+import os
+import select
+import socket
+from multiprocessing import reduction, spawn
+from multiprocessing.context import set_spawning_popen
+
+from interlock._install import installed
+from interlock._originals import originals
+from interlock._passthrough import mirror
+from interlock.multiprocessing import _fork_server, _life, forkserver
+from interlock.multiprocessing.popen_fork import Watched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+    from typing import Any
+
+__replaces__ = ("Popen",)
+
+_original: Any = originals(_std, "Popen")
+_TRIES = 3
+
+
+class Popen(Watched):
+    """A child process, forked by the server."""
+
+    method = "forkserver"
+    DupFd = _std._DupFd
+    returncode: int | None
+    _channel: socket.socket
+
+    def __init__(self, process_obj: BaseProcess) -> None:
+        self._fds: list[int] = []
+        super().__init__(process_obj)
+
+    # Without pidfds, the standard library's.
+    def __new__(cls, process_obj: BaseProcess) -> Any:
+        return super().__new__(cls) if _life.has_pidfd() else _original.Popen(process_obj)
+
+    def duplicate_for_child(self, fd: int) -> int:
+        """Pass a descriptor to the child; return what an object pickled for it finds it by."""
+        self._fds.append(fd)
+        return len(self._fds) - 1
+
+    def _launch(self, process_obj: Any) -> None:
+        data = memoryview(_pickled(self, process_obj))
+        for _ in range(_TRIES):
+            if self._ask(data):
+                return
+        raise EOFError("unexpected EOF")
+
+    def _ask(self, data: memoryview) -> bool:
+        """Ask the server for a child. Returns False if it ended meanwhile, before it began with that."""
+        server = forkserver._forkserver
+        server.ensure_running()
+        assert server.channel is not None
+        self._channel = channel = server.channel
+        link, childs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with childs:
+                descriptors = [childs.fileno(), channel.fileno(), _life.tracker(), *self._fds]
+                if len(descriptors) > _fork_server.MOST_DESCRIPTORS:
+                    raise ValueError("too many fds")
+                _fork_server.send(channel, [data[: _fork_server.CHUNK]], descriptors)
+            for at in range(_fork_server.CHUNK, len(data), _fork_server.CHUNK):
+                link.send(data[at : at + _fork_server.CHUNK], socket.MSG_NOSIGNAL)
+            message, pidfds = _fork_server.receive(link, _fork_server.NUMBER.size, 1)
+        except (BrokenPipeError, ConnectionResetError):
+            message = b""
+        except BaseException:
+            link.close()
+            raise
+        if not message:
+            link.close()
+            return False
+        (self.pid,) = _fork_server.NUMBER.unpack(message)
+        self._link = link.detach()
+        _life.hold(self._link)
+        _life.watch(self, pidfds[0], self._link)
+        return True
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """Return the exit code, or None if the process still runs; without ``WNOHANG``, wait for it."""
+        if self.returncode is None:
+            if not _life.ended_within(self.sentinel, 0 if flag == os.WNOHANG else None):
+                return None
+            self.returncode = self._code()
+        return self.returncode
+
+    def _code(self) -> int:
+        """Wait for the exit code. The child has sent it, or the server does; if the server is gone, it is 255."""
+        poll = select.poll()
+        poll.register(self._link, select.POLLIN)
+        if not forkserver.hung_up(self._channel):
+            poll.register(self._channel, 0)
+            poll.poll()
+        message = os.read(self._link, _fork_server.NUMBER.size) if _life.ended_within(self._link, 0) else b""
+        code: int = _fork_server.NUMBER.unpack(message)[0] if message else 255
+        return code
+
+
+def _pickled(popen: Any, process_obj: Any) -> bytes:
+    """Return a request: its sizes, what a child has to prepare, its name and its process object."""
+    data = spawn.get_preparation_data(process_obj._name)
+    del data["name"]  # so that the rest is mostly the same
+    if "interlock" in data:
+        data["interlock"] = installed()  # the server compares, and installs the difference
+    buffer = io.BytesIO(bytes(_fork_server.SIZES.size))
+    buffer.seek(_fork_server.SIZES.size)
+    set_spawning_popen(popen)
+    try:
+        reduction.dump(data, buffer)
+        first = buffer.tell() - _fork_server.SIZES.size
+        reduction.dump(process_obj._name, buffer)
+        reduction.dump(process_obj, buffer)
+    finally:
+        set_spawning_popen(None)
+    _fork_server.SIZES.pack_into(buffer.getbuffer(), 0, buffer.tell() - _fork_server.SIZES.size, first)
+    return buffer.getvalue()
+
+
+Popen.__module__ = "multiprocessing.popen_forkserver"
+
+mirror(__name__, _std, own=__replaces__)

@@ -1,0 +1,87 @@
+"""The drop-in for `multiprocessing.popen_spawn_posix`: starts a child as a fresh interpreter."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing.popen_spawn_posix as _std
+import os
+from multiprocessing import reduction, spawn, util
+from multiprocessing.context import set_spawning_popen
+
+from interlock._originals import originals
+from interlock._passthrough import mirror
+from interlock.multiprocessing import _life
+from interlock.multiprocessing._spawned import program
+from interlock.multiprocessing.popen_fork import Watched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+    from typing import Any
+
+__replaces__ = ("Popen",)
+
+_original: Any = originals(_std, "Popen")
+_STANDARD = "from multiprocessing.spawn import spawn_main; spawn_main("
+
+
+class Popen(Watched):
+    """A child process, started as a fresh interpreter."""
+
+    method = "spawn"
+    DupFd = _std._DupFd
+
+    # Without pidfds, the standard library's.
+    def __new__(cls, process_obj: BaseProcess) -> Any:
+        return super().__new__(cls) if _life.has_pidfd() else _original.Popen(process_obj)
+
+    def __init__(self, process_obj: BaseProcess) -> None:
+        self._fds: list[int] = []
+        super().__init__(process_obj)
+
+    def duplicate_for_child(self, fd: int) -> int:
+        """Pass a descriptor to the child; return what an object pickled for it finds it by."""
+        self._fds.append(fd)
+        return fd
+
+    def _launch(self, process_obj: Any) -> None:
+        tracker = _life.tracker()
+        preparation = spawn.get_preparation_data(process_obj._name)
+        buffer = io.BytesIO()
+        set_spawning_popen(self)
+        try:
+            reduction.dump(preparation, buffer)
+            reduction.dump(process_obj, buffer)
+        finally:
+            set_spawning_popen(None)
+        read, write = os.pipe()
+        life, parent = _life.life_pipe()
+        try:
+            line = _command_line(read, life, tracker, os.getpid() if process_obj.daemon else 0)
+            self._fds += [tracker, read, life]
+            self.pid = util.spawnv_passfds(spawn.get_executable(), line, self._fds)  # type: ignore[arg-type]
+        except BaseException:
+            os.close(write)
+            _life.let_go(parent)
+            raise
+        finally:
+            os.close(read)
+            os.close(life)
+        self.sentinel = -1
+        _life.watch(self, _life.descriptor_of(self.pid), parent)
+        with open(write, "wb") as file:
+            file.write(buffer.getbuffer())
+
+
+def _command_line(data: int, life: int, tracker: int, parent: int) -> list[Any]:
+    line = spawn.get_command_line(tracker_fd=tracker, pipe_handle=data)
+    # Frozen programs, and those that have a line of their own, continue without us.
+    for at, part in enumerate(line):
+        if str(part).startswith(_STANDARD):
+            line[at] = program(data, life, tracker, parent)
+    return line
+
+
+Popen.__module__ = "multiprocessing.popen_spawn_posix"
+
+mirror(__name__, _std, own=__replaces__)

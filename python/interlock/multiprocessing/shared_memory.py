@@ -1,0 +1,129 @@
+"""The drop-in for `multiprocessing.shared_memory`: the same blocks, tracked once, on every version.
+
+The resource tracker unlinks at the end of a family of processes what none of them has unlinked. In the standard
+library everybody who attaches to a block has it tracked, so an unrelated process that only looks at it removes it when
+it ends, with a warning. Here the creator has it tracked, and who attaches with ``track=True``. Nobody wakes the tracker
+to see whether it is there, and a name made up here is tracked before it exists.
+"""
+
+from __future__ import annotations
+
+import _posixshmem  # type: ignore[import-not-found]
+import mmap
+import multiprocessing.shared_memory as _std
+import os
+from multiprocessing import resource_tracker
+
+from interlock._originals import originals
+from interlock._passthrough import mirror
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__replaces__ = ("SharedMemory",)
+
+_original: Any = originals(_std, "SharedMemory")
+_tracker: Any = resource_tracker._resource_tracker
+
+_KIND = "shared_memory"
+_FORGET = f"REGISTER:{{0}}:{_KIND}\nUNREGISTER:{{0}}:{_KIND}\n"
+"""Makes the tracker forget a name, whether it knows it or not. Both in one write, which other writes do not divide."""
+
+
+class SharedMemory(_original.SharedMemory):  # type: ignore[misc]
+    """A block of memory with a name, which other processes can attach to."""
+
+    _track: bool | None = None
+
+    def __init__(
+        self, name: str | None = None, create: bool = False, size: int = 0, *, track: bool | None = None
+    ) -> None:
+        """Create a block, or attach to an existing one.
+
+        The creator has the block tracked unless ``track`` is false; who attaches, if it is true.
+        """
+        if not size >= 0:
+            raise ValueError("'size' must be a positive integer")
+        if create:
+            self._flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+            if size == 0:
+                raise ValueError("'size' must be a positive number different from zero")
+        if name is None and not self._flags & os.O_EXCL:
+            raise ValueError("'name' can only be None if create=True")
+        tracked = create if track is None else track
+        self._track = track
+        if name is None:
+            self._make(tracked=tracked)
+        else:
+            self._name = f"/{name}" if self._prepend_leading_slash else name
+            self._fd = _posixshmem.shm_open(self._name, self._flags, mode=self._mode)
+            if tracked:
+                _register(self._name)
+        try:
+            if create:
+                os.ftruncate(self._fd, size)
+            # To map 0 bytes means: the whole file.
+            self._mmap = memory = mmap.mmap(self._fd, size if create else 0)
+        except OSError:
+            if create:
+                self.unlink()
+            elif tracked:
+                _forget(self._name)
+            raise
+        self._size = len(memory)
+        self._buf = memoryview(memory)
+
+    def _make(self, *, tracked: bool) -> None:
+        """Create a block under a new name."""
+        while True:
+            name = f"{_std._SHM_NAME_PREFIX}{os.urandom(4).hex()}"  # type: ignore[attr-defined]
+            if tracked:
+                _register(name)
+            try:
+                self._fd = _posixshmem.shm_open(name, self._flags, mode=self._mode)
+            except BaseException as error:
+                if tracked:
+                    _forget(name)
+                if not isinstance(error, FileExistsError):
+                    raise
+            else:
+                self._name = name
+                return
+
+    def unlink(self) -> None:
+        """Remove the block's name, once for all processes. The memory goes when the last process has closed it."""
+        if self._name:
+            _posixshmem.shm_unlink(self._name)
+            if self._track is not False:
+                _forget(self._name)
+
+
+def _register(name: str) -> None:
+    if not _write(f"REGISTER:{name}:{_KIND}\n", name):
+        resource_tracker.register(name, _KIND)
+
+
+def _forget(name: str) -> None:
+    # Without a tracker there is nothing to forget: a process that has registered something has one.
+    if _tracker._fd is not None and not _write(_FORGET.format(name), name):
+        resource_tracker.unregister(name, _KIND)
+
+
+def _write(message: str, name: str) -> bool:
+    """Send a message to the tracker. Returns False if there is none, or the name needs the tracker's own way."""
+    tracker = _tracker._fd
+    if tracker is None or ":" in name or "\n" in name or len(message) > 512:
+        return False
+    try:
+        os.write(tracker, message.encode("ascii"))
+    except (OSError, UnicodeEncodeError):
+        return False  # if it has died, its own way starts another one
+    return True
+
+
+SharedMemory.__module__ = (
+    __name__  # a child finds the class of a pickled object here, also where nothing is installed
+)
+
+mirror(__name__, _std, own=__replaces__)

@@ -1,0 +1,61 @@
+"""Runs programs that start processes, in both forms and with every start method.
+
+A program gets `context`, the context of its start method, and `Process`, the class of processes to use. Its main module
+is imported by children, so what it does stands in `main()`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+LIMIT = 200.0
+FORMS = ("import", "install")
+METHODS = ("fork", "forkserver", "spawn")
+
+_HEAD = """\
+import os, select, signal, sys
+import interlock
+if {form!r} == "install" and __name__ == "__main__":
+    interlock.install()
+import multiprocessing
+from multiprocessing import connection, parent_process, current_process
+context = multiprocessing.get_context({method!r})
+Process = context.Process
+if {form!r} == "import":
+    from interlock.multiprocessing import _processes
+    Process = getattr(_processes, Process.__name__)
+
+def ended(descriptor, seconds=60):
+    return bool(select.select([descriptor], [], [], seconds)[0])
+"""
+
+_END = """
+if __name__ == "__main__":
+    main()
+"""
+
+
+def write(folder: Path, program: str, form: str, method: str) -> list[str]:
+    """Write a program, and return the command line that runs it."""
+    path = folder / "program.py"
+    path.write_text(_HEAD.format(form=form, method=method) + dedent(program) + _END, encoding="utf-8")
+    return [sys.executable, str(path)]
+
+
+def run(folder: Path, program: str, form: str, method: str) -> str:
+    """Run a program, check that it succeeds, and return what it has printed."""
+    done = subprocess.run(
+        write(folder, program, form, method),
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name != "INTERLOCK"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr

@@ -48,6 +48,8 @@ _MODULES = {
     "concurrent.futures": ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures"),
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
+    "multiprocessing.connection": ("multiprocessing.connection",),
+    "multiprocessing.managers": ("multiprocessing.managers",),
     "multiprocessing.queues": ("multiprocessing.queues",),
     "multiprocessing.synchronize": ("multiprocessing.synchronize",),
     "multiprocessing.shared_memory": ("multiprocessing.shared_memory",),
@@ -69,6 +71,8 @@ _PARTS = {
         "interlock.multiprocessing._core",
         "interlock.multiprocessing._thread_pool",
     ),
+    "multiprocessing.connection": ("interlock.multiprocessing._connections",),
+    "multiprocessing.managers": ("interlock.multiprocessing._managers",),
     "multiprocessing.queues": ("interlock.multiprocessing._pickling", "interlock.multiprocessing._queues"),
     "multiprocessing.synchronize": (
         "interlock.multiprocessing._locks",

@@ -9,10 +9,12 @@ from typing_extensions import TypeVar, disjoint_base
 from interlock._interlock_shared import Family as Family
 from interlock._interlock_shared import SharedBarrier as SharedBarrier
 from interlock._interlock_shared import SharedCondition as SharedCondition
+from interlock._interlock_shared import SharedConnection as SharedConnection
 from interlock._interlock_shared import SharedEvent as SharedEvent
 from interlock._interlock_shared import SharedHandle as SharedHandle
 from interlock._interlock_shared import SharedLock as SharedLock
 from interlock._interlock_shared import SharedQueue as SharedQueue
+from interlock._interlock_shared import make_pipe as make_pipe
 from interlock.concurrent.futures import Future as _PublicFuture
 
 __all__ = [

@@ -5,6 +5,7 @@
 //!
 //! - [`futex`]: sleep on a word, wake its sleepers;
 //! - [`clock`]: the monotonic clock, in nanoseconds;
+//! - [`doorbell`]: pairs of descriptors, of which one tells that the other was rung, or closed;
 //! - [`fork`]: fork handlers;
 //! - [`memory`]: memory that a family of processes shares;
 //! - [`life`]: words that the kernel changes when a process dies;
@@ -17,6 +18,7 @@
 compile_error!("Interlock supports Linux only: it is built on futexes and pidfds");
 
 pub mod clock;
+pub mod doorbell;
 pub mod fork;
 pub mod futex;
 pub mod life;

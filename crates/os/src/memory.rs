@@ -19,6 +19,16 @@ use std::ptr::{self, NonNull};
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
+/// Another descriptor of what `number` is a descriptor of, which its owner keeps. It is closed on exec.
+pub(crate) fn duplicate(number: i32) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    // SAFETY: the descriptor is only looked at, and duplicated; the caller has it and keeps it.
+    let given = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+    Ok(rustix::io::fcntl_dupfd_cloexec(&*given, 3)?)
+}
+
 /// A type that processes may share: any bytes are a value of it, and all access to it is atomic.
 ///
 /// # Safety
@@ -31,6 +41,13 @@ pub unsafe trait Shared: Sync {}
 pub struct FileId {
     pub(crate) device: u64,
     pub(crate) inode: u64,
+}
+
+impl FileId {
+    /// The number of the file in its file system.
+    pub fn inode(self) -> u64 {
+        self.inode
+    }
 }
 
 /// A shared mapping of an anonymous file. Its pages exist from the first time on that somebody writes to them.
@@ -63,9 +80,7 @@ impl SharedMemory {
     /// # Errors
     /// There is no such descriptor, or there is no room for the mapping.
     pub fn adopt(number: i32) -> io::Result<Self> {
-        // SAFETY: the descriptor is only looked at, and duplicated; the caller has it and keeps it.
-        let given = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
-        let file = rustix::io::fcntl_dupfd_cloexec(&*given, 3)?;
+        let file = duplicate(number)?;
         let capacity = usize::try_from(fstat(&file)?.st_size).map_err(|_| io::ErrorKind::InvalidData)?;
         Self::map(file, capacity)
     }
@@ -123,6 +138,23 @@ impl SharedMemory {
             unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.place(offset), bytes.len()) };
         }
         fits
+    }
+
+    /// As [`write`](Self::write), for bytes whose pages may not exist yet: the kernel makes them full, without zeroing them before.
+    pub fn write_new(&self, offset: usize, bytes: &[u8]) -> bool {
+        if !self.holds(offset, bytes.len()) {
+            return false;
+        }
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            match rustix::io::pwrite(&self.file, rest, (offset + written) as u64) {
+                Ok(count @ 1..) => written += count,
+                Err(rustix::io::Errno::INTR) => {}
+                // Where there is no room, the copy says so as all others do.
+                _ => return self.write(offset + written, rest),
+            }
+        }
+        true
     }
 
     /// Copies from `offset` as many bytes as `into` has room for. Returns `false`, having read nothing, if there are fewer.

@@ -71,7 +71,8 @@ mod _interlock {
     use crate::mirrored::Mirrored;
     #[pymodule_export]
     use crate::multiprocessing::{
-        Family, SharedBarrier, SharedCondition, SharedEvent, SharedHandle, SharedLock, SharedQueue,
+        Family, SharedBarrier, SharedCondition, SharedConnection, SharedEvent, SharedHandle, SharedLock,
+        SharedQueue, make_pipe,
     };
     #[pymodule_export]
     use crate::multiprocessing_pool::{

@@ -50,6 +50,11 @@ impl Arena {
         self.file
     }
 
+    /// The number of its file, which is the same in all processes.
+    pub fn inode(&self) -> u64 {
+        self.file.inode()
+    }
+
     /// The number of the arena's descriptor, which a child process needs for [`adopt`](Self::adopt).
     pub fn descriptor(&self) -> i32 {
         self.memory.descriptor()

@@ -173,7 +173,8 @@ impl Cell for QueueCell {
 #[repr(C)]
 pub(crate) struct ChannelCell {
     pub(crate) kind: AtomicU32,
-    pub(crate) unused: AtomicU32,
+    /// Whether the reader's descriptor is readable.
+    pub(crate) bell: Bell,
     pub(crate) log: Log,
 }
 
@@ -242,5 +243,11 @@ pub(crate) struct Log {
     pub(crate) done: AtomicU32,
     /// Threads that wait until all tasks are.
     pub(crate) joiners: Sleepers,
-    pub(crate) readers_line: [AtomicU32; 9],
+    /// 1 if readers have to look after the doorbell of a channel.
+    pub(crate) asked: AtomicU32,
+    pub(crate) readers_line: [AtomicU32; 8],
 }
+
+/// Whether the descriptor of a channel's reader is readable. Changed under the writer lock.
+#[repr(transparent)]
+pub(crate) struct Bell(pub(crate) AtomicU32);

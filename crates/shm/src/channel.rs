@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use interlock_os::doorbell::Doorbell;
 use interlock_wait::fork::fork_guarded;
 use interlock_wait::{ResourceKind, WaitContext};
 
@@ -58,6 +59,11 @@ impl ChannelWriter {
         End::open(arena, id, Side::Writer).map(ChannelWriter)
     }
 
+    /// The same end, whose descriptor is that of `doorbell`. All processes that have it use the same pair of descriptors.
+    pub fn with_doorbell(self, doorbell: Arc<Doorbell>) -> Self {
+        ChannelWriter(self.0.with_doorbell(doorbell))
+    }
+
     /// The end, by whose number another process opens it, and the channel. A child that is spawned is handed both.
     pub fn objects(&self) -> [&Object; 2] {
         self.0.objects()
@@ -90,6 +96,9 @@ impl ChannelWriter {
         let outcome = match self.writer(context, &mut slept) {
             Ok(mut writer) => {
                 let outcome = push(&mut writer);
+                if outcome.is_ok() {
+                    self.0.ring();
+                }
                 view.finish_put(writer, u32::from(outcome.is_ok()));
                 outcome
             }
@@ -131,6 +140,11 @@ impl ChannelReader {
         End::open(arena, id, Side::Reader).map(ChannelReader)
     }
 
+    /// The same end, whose descriptor is that of `doorbell`. All processes that have it use the same pair of descriptors.
+    pub fn with_doorbell(self, doorbell: Arc<Doorbell>) -> Self {
+        ChannelReader(self.0.with_doorbell(doorbell))
+    }
+
     /// As [`ChannelWriter::objects`].
     pub fn objects(&self) -> [&Object; 2] {
         self.0.objects()
@@ -164,6 +178,7 @@ impl ChannelReader {
             Ok(reader) => view.take(reader, read),
             Err(error) => Err(error.into()),
         };
+        self.0.look_after_bell(context);
         self.after(slept);
         outcome
     }
@@ -183,12 +198,21 @@ impl ChannelReader {
             let Some(holder) = self.0.holder() else {
                 break Ok(());
             };
+            self.0.look_after_bell(context);
             if let Err(error) = self.wait(holder, &mut slept, context) {
                 break Err(error);
             }
         };
         self.after(slept);
         outcome
+    }
+
+    /// From now on the descriptor is readable as long as there is a message, and when no process has the writer any more.
+    ///
+    /// # Errors
+    /// `context` ended the wait for the writer lock, which another process holds for microseconds, unless it is stopped.
+    pub fn ask_for_descriptor(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        self.0.ask(context)
     }
 
     /// The reader lock, when there is a message.
@@ -201,6 +225,7 @@ impl ChannelReader {
                 return Ok(reader);
             }
             drop(reader);
+            self.0.look_after_bell(context);
             match self.0.holder() {
                 Some(holder) => self.wait(holder, slept, context)?,
                 // What was sent before the last writer ended is there by now.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use interlock_os::doorbell::Doorbell;
 use interlock_wait::fork::fork_guarded;
 use interlock_wait::primitive::global::AtomicU32 as OwnWord;
 use interlock_wait::primitive::{AtomicU32, Ordering};
@@ -35,6 +36,8 @@ pub(crate) struct End {
     other: Id,
     /// A process that had the other end when this was looked at last, for a quick look next time.
     holder: OwnWord,
+    /// This end's descriptor, if it has one.
+    pub(crate) doorbell: Option<Arc<Doorbell>>,
 }
 
 impl End {
@@ -68,7 +71,13 @@ impl End {
             side,
             other,
             holder: OwnWord::new(0),
+            doorbell: None,
         }
+    }
+
+    pub(crate) fn with_doorbell(mut self, doorbell: Arc<Doorbell>) -> Self {
+        self.doorbell = Some(doorbell);
+        self
     }
 
     /// The end `id` of `arena`, which this process was given with its channel.
@@ -96,11 +105,16 @@ impl End {
     }
 
     #[inline]
+    pub(crate) fn cell(&self) -> &ChannelCell {
+        self.channel.cell()
+    }
+
+    #[inline]
     pub(crate) fn view(&self) -> LogView<'_> {
         LogView {
             arena: self.channel.arena(),
             id: self.channel.id(),
-            log: &self.channel.cell::<ChannelCell>().log,
+            log: &self.cell().log,
             counts: Counts::Units,
         }
     }
@@ -174,6 +188,7 @@ impl Clone for End {
             side: self.side,
             other: self.other,
             holder: OwnWord::new(0),
+            doorbell: self.doorbell.clone(),
         })
     }
 }

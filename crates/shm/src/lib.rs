@@ -19,6 +19,8 @@ mod cells;
 #[cfg(not(loom))]
 mod channel;
 #[cfg(not(loom))]
+mod channel_bell;
+#[cfg(not(loom))]
 mod channel_end;
 #[cfg(not(loom))]
 mod claims;

@@ -1,6 +1,7 @@
 //! A message on its way out of shared memory.
 
 use std::fmt;
+use std::ptr::NonNull;
 
 use crate::arena::Arena;
 use crate::own_block::OwnBlock;
@@ -103,6 +104,11 @@ impl Taken {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// Where its bytes are, in this process, as long as `self` lives. Nobody writes to them.
+    pub fn address(&self) -> Option<NonNull<u8>> {
+        self.block.address(self.length)
     }
 
     /// Calls `look` with its bytes, where they are. `look` must not fork.

@@ -1,5 +1,6 @@
 //! A block that this process has, until it gives it away.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::arena::Arena;
@@ -9,6 +10,9 @@ use crate::id::Id;
 use crate::layout::bytes_of_this_process;
 use crate::name::Name;
 use crate::step;
+
+/// So many bytes are written as new ones: the pages of such a block have been given back, as a rule.
+const NEW: usize = 16 << 20;
 
 /// A block of this process. Free when dropped, by the process that has it: the child of a fork has a copy of this, but not the block.
 pub(crate) struct OwnBlock {
@@ -35,7 +39,10 @@ impl OwnBlock {
         let block = OwnBlock::allocate(arena, length)?;
         let mut at = block.offset();
         for part in parts {
-            arena.memory().write(at, part);
+            match part.len() {
+                NEW.. => arena.memory().write_new(at, part),
+                _ => arena.memory().write(at, part),
+            };
             at += part.len();
         }
         step::at("queue.filled");
@@ -62,6 +69,10 @@ impl OwnBlock {
 
     pub(crate) fn offset(&self) -> usize {
         self.block.offset
+    }
+
+    pub(crate) fn address(&self, length: usize) -> Option<NonNull<u8>> {
+        self.arena.memory().address(self.block.offset, length)
     }
 
     /// Calls `look` with the first `length` bytes of the block, or with none if it is shorter.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from interlock._interlock import SharedHandle
 
-__all__ = ["Place", "hand", "home"]
+__all__ = ["Place", "adopt", "hand", "home", "known"]
 
 
 def _label(known: dict[int, Family]) -> None:
@@ -43,6 +43,19 @@ def home() -> Family:
     for family in families.values():
         return family  # type: ignore[no-any-return]
     return _add(Family.home())
+
+
+def known() -> tuple[Family, ...]:
+    """Return the families that this process is in. Does not block."""
+    return tuple(families.values())
+
+
+def adopt(descriptor: int, place: int) -> Family:
+    """Enter the family behind a descriptor, which is closed, and in which a place is kept for this process."""
+    try:
+        return _add(Family.adopt(descriptor, place))
+    finally:
+        os.close(descriptor)
 
 
 class Place:
@@ -75,11 +88,7 @@ def _arrive(descriptor: Any, word: int, of_parent: int) -> Family:
     """Take the place that was kept for this process, in the family of which the parent has this descriptor."""
     key = word, of_parent
     if key not in _arrived:
-        number = descriptor.detach()
-        try:
-            _arrived[key] = _add(Family.adopt(number, word))
-        finally:
-            os.close(number)
+        _arrived[key] = adopt(descriptor.detach(), word)
     return _arrived[key]
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock.multiprocessing._conditions import Barrier, Condition, Event
+    from interlock.multiprocessing._connections import Connection
     from interlock.multiprocessing._locks import BoundedSemaphore, Lock, OnOwnerDeath, RLock, Semaphore
+    from interlock.multiprocessing._managers import SyncManager
     from interlock.multiprocessing._queues import JoinableQueue, Queue
 
 _std: Any = multiprocessing.context
@@ -81,6 +83,20 @@ if not in_subinterpreter():
             from interlock.multiprocessing import queues
 
             return queues.JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
+
+        def Manager(self) -> SyncManager:
+            """Return a manager whose server process is running."""
+            from interlock.multiprocessing import managers
+
+            manager = managers.SyncManager(ctx=self.get_context())
+            manager.start()
+            return manager
+
+        def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:
+            """Return two connections, which are the ends of a pipe."""
+            from interlock.multiprocessing import connection
+
+            return connection.Pipe(duplex)
 
         def get_context(self, method: str | None = None) -> Any:
             if method is None:

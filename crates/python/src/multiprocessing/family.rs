@@ -36,6 +36,18 @@ impl Family {
         self.arena.descriptor()
     }
 
+    /// The family's name in the kernel: the same in all processes.
+    #[getter]
+    fn inode(&self) -> u64 {
+        self.arena.inode()
+    }
+
+    /// This process's own place.
+    #[getter]
+    fn place(&self) -> u32 {
+        self.arena.me().word()
+    }
+
     /// Keeps a place for a process that is going to be started.
     fn expect_child(&self) -> PyResult<u32> {
         self.arena.expect_child().map(Name::word).map_err(refused)

@@ -6,6 +6,8 @@ use interlock_shm::{Message, Taken};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
+use super::bytes::MessageView;
+
 /// The first byte of a message.
 const NONE: u8 = b'N';
 const FALSE: u8 = b'F';
@@ -51,8 +53,8 @@ impl<'a> Outgoing<'a> {
     }
 
     /// An object's pickle.
-    pub(super) fn pickle(pickle: &'a Bound<'_, PyBytes>) -> Self {
-        Outgoing::Bytes(PICKLE, pickle.as_bytes())
+    pub(super) fn pickle(pickle: &'a [u8]) -> Self {
+        Outgoing::Bytes(PICKLE, pickle)
     }
 
     /// Calls `put` with the bytes.
@@ -91,24 +93,74 @@ impl Incoming {
     pub(super) fn object<'py>(
         self,
         py: Python<'py>,
-        loads: impl FnOnce(Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>>,
+        loads: impl FnOnce(Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Incoming::Object(object) => Ok(object.into_bound(py)),
-            Incoming::Pickle(pickle) => loads(pickle.into_bound(py)),
+            Incoming::Pickle(pickle) => loads(pickle.into_bound(py).into_any()),
+            Incoming::Large(taken) if is_pickle(&taken) => {
+                // It is loaded from where it lies.
+                loads(MessageView::new(taken, 1).into_pyobject(py)?.into_any())
+            }
             Incoming::Large(taken) => large(py, &taken)?.object(py, loads),
+        }
+    }
+
+    /// The bytes of a message that was sent as bytes, or as a pickle; otherwise the object that it is.
+    pub(super) fn bytes(self, py: Python<'_>) -> PyResult<Raw> {
+        Ok(match self {
+            Incoming::Object(object) => Raw::Object(object),
+            Incoming::Pickle(pickle) => Raw::Bytes(pickle),
+            Incoming::Large(taken) if is_pickle(&taken) => Raw::Large(taken),
+            Incoming::Large(taken) => return large(py, &taken)?.bytes(py),
+        })
+    }
+}
+
+/// A message for a program that wants its bytes.
+pub(super) enum Raw {
+    Bytes(Py<PyBytes>),
+    /// The bytes behind the first one of a large message.
+    Large(Taken),
+    /// It was sent as an object, without a pickle.
+    Object(Py<PyAny>),
+}
+
+impl Raw {
+    pub(super) fn len(&self, py: Python<'_>) -> Option<usize> {
+        match self {
+            Raw::Bytes(bytes) => Some(bytes.as_bytes(py).len()),
+            Raw::Large(taken) => Some(taken.len() - 1),
+            Raw::Object(_) => None,
+        }
+    }
+
+    /// The bytes. `dumps` makes a pickle of an object.
+    pub(super) fn into_bytes<'py>(
+        self,
+        py: Python<'py>,
+        dumps: impl FnOnce(Py<PyAny>) -> PyResult<Bound<'py, PyBytes>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        match self {
+            Raw::Bytes(bytes) => Ok(bytes.into_bound(py)),
+            Raw::Large(taken) => Ok(bytes_of(py, &taken)),
+            Raw::Object(object) => dumps(object),
         }
     }
 }
 
-/// Copies a large message out, when no lock is held.
+fn is_pickle(taken: &Taken) -> bool {
+    let mut kind = [0];
+    taken.read(&mut kind) && kind == [PICKLE]
+}
+
+/// Copies a large message that is no pickle out, when no lock is held.
 #[cold]
 fn large(py: Python<'_>, taken: &Taken) -> PyResult<Incoming> {
     let mut kind = [0];
     taken.read(&mut kind);
     Ok(match kind {
         [BYTES] => Incoming::Object(bytes_of(py, taken).into_any().unbind()),
-        [PICKLE] => Incoming::Pickle(bytes_of(py, taken).unbind()),
         _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?,
     })
 }

@@ -1,7 +1,9 @@
 //! `multiprocessing`'s objects: records in the memory that a family of processes shares (`crates/shm`).
 
 mod barrier;
+mod bytes;
 mod condition;
+mod connection;
 mod death;
 mod event;
 mod family;
@@ -12,6 +14,7 @@ mod shared;
 
 pub(crate) use barrier::SharedBarrier;
 pub(crate) use condition::SharedCondition;
+pub(crate) use connection::{SharedConnection, make_pipe};
 pub(crate) use event::SharedEvent;
 pub(crate) use family::{Family, SharedHandle};
 pub(crate) use lock::SharedLock;

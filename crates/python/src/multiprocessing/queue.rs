@@ -198,7 +198,7 @@ impl SharedQueue {
             return Ok(()); // the hook for errors has been called
         }
         let pickle = pickle.cast_into::<PyBytes>()?;
-        self.put_message(py, &Outgoing::pickle(&pickle), block, timeout)
+        self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block, timeout)
     }
 
     #[inline]
@@ -267,7 +267,7 @@ impl SharedQueue {
 }
 
 /// Why a message was not read.
-enum Refused {
+pub(super) enum Refused {
     Engine(Error),
     Raised(PyErr),
 }

@@ -1,0 +1,130 @@
+//! Doorbells: pairs of descriptors, of which one becomes readable when the other one is rung, and when the last of the others is closed.
+//!
+//! They are what `multiprocessing.Pipe()` makes: a pipe, or a pair of sockets of which each rings the other one.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "I3: descriptors, named below the one door"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, read, write};
+
+/// One descriptor of a pair. It is closed on exec, and when this is dropped.
+#[derive(Debug)]
+pub struct Doorbell(OwnedFd);
+
+impl Doorbell {
+    /// The end of a pipe that hears, and the one that rings. It has been rung once.
+    ///
+    /// # Errors
+    /// There are too many descriptors.
+    pub fn pipe() -> io::Result<(Self, Self)> {
+        let (hears, rings) = io::pipe()?;
+        let (hears, rings) = (Doorbell(hears.into()), Doorbell(rings.into()));
+        rings.ring();
+        Ok((hears, rings))
+    }
+
+    /// Two sockets that ring each other. Each has been rung once.
+    ///
+    /// # Errors
+    /// As [`pipe`](Self::pipe).
+    pub fn sockets() -> io::Result<(Self, Self)> {
+        let (one, other) = UnixStream::pair()?;
+        let (one, other) = (Doorbell(one.into()), Doorbell(other.into()));
+        one.ring();
+        other.ring();
+        Ok((one, other))
+    }
+
+    /// The doorbell behind descriptor `number`, which was made in another process. Takes a duplicate; the caller keeps its own.
+    ///
+    /// # Errors
+    /// There is no such descriptor, or there are too many.
+    pub fn adopt(number: i32) -> io::Result<Self> {
+        crate::memory::duplicate(number).map(Doorbell)
+    }
+
+    /// Another descriptor of the same end.
+    ///
+    /// # Errors
+    /// There are too many descriptors.
+    pub fn duplicate(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Doorbell)
+    }
+
+    /// The number of the descriptor.
+    pub fn descriptor(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+
+    /// Makes the other end readable. If nobody has it any more, nothing happens.
+    pub fn ring(&self) {
+        while write(&self.0, &[0]) == Err(Errno::INTR) {}
+    }
+
+    /// Takes back one ring. If there was no other, this end is not readable any more. Never blocks.
+    pub fn hush_one(&self) {
+        self.hush_at_most(1);
+    }
+
+    /// Takes back all rings. Never blocks.
+    pub fn hush_all(&self) {
+        self.hush_at_most(u32::MAX);
+    }
+
+    fn hush_at_most(&self, mut most: u32) {
+        while most > 0 && self.is_readable() {
+            match read(&self.0, &mut [0; 1]) {
+                Err(Errno::INTR) => {}
+                Ok(1) => most -= 1,
+                _ => return,
+            }
+        }
+    }
+
+    /// Whether this end has been rung, or nobody has the other one any more.
+    pub fn is_readable(&self) -> bool {
+        let now = Timespec::default();
+        loop {
+            match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&now)) {
+                Err(Errno::INTR) => {}
+                outcome => return outcome == Ok(1),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Doorbell;
+
+    #[test]
+    fn a_ring_is_heard_until_it_is_hushed_and_the_end_for_good() {
+        for make in [Doorbell::pipe, Doorbell::sockets] {
+            let (hears, rings) = make().unwrap();
+            assert!(hears.is_readable());
+            hears.hush_one();
+            assert!(!hears.is_readable());
+            hears.hush_all();
+            rings.ring();
+            rings.ring();
+            hears.hush_one();
+            assert!(hears.is_readable());
+            hears.hush_all();
+            assert!(!hears.is_readable());
+            let other = Doorbell::adopt(rings.descriptor()).unwrap();
+            drop(rings);
+            assert!(!hears.is_readable());
+            drop(other);
+            assert!(hears.is_readable());
+            hears.hush_all();
+            assert!(hears.is_readable());
+        }
+    }
+}

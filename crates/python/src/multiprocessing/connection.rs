@@ -1,0 +1,394 @@
+//! `multiprocessing.Pipe()`: its connections.
+
+use std::sync::Arc;
+
+use interlock_os::doorbell::Doorbell;
+use interlock_shm::{ChannelReader, ChannelWriter, Error, Object, channel};
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
+use interlock_wait::{Deadline, WaitContext};
+use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::bytes::Buffer;
+use super::family::{Family, SharedHandle, open};
+use super::message::{Incoming, Outgoing, Raw};
+use super::queue::Refused;
+use super::shared::{deadline, refused};
+use crate::blocking;
+use crate::convert::Given;
+use crate::engine::StateLock;
+use crate::imported::Imported;
+use crate::raw::Attached;
+
+static DUMPS: Imported = Imported::new("interlock.multiprocessing._pickling", "dumps");
+static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
+static TOO_SHORT: Imported = Imported::new("multiprocessing", "BufferTooShort");
+
+/// The kernel's number of the error of a pipe that nobody reads: the same on all of Linux.
+const EPIPE: i32 = 32;
+
+/// What a connection has in the engine: one end of each direction that it has. They end before the descriptor is closed, so that who
+/// sees that finds the end of the file.
+struct Ends {
+    reader: Option<ChannelReader>,
+    writer: Option<ChannelWriter>,
+    doorbell: Arc<Doorbell>,
+}
+
+impl Ends {
+    fn new(reader: Option<ChannelReader>, writer: Option<ChannelWriter>, doorbell: Doorbell) -> Self {
+        let doorbell = Arc::new(doorbell);
+        Ends {
+            reader: reader.map(|reader| reader.with_doorbell(Arc::clone(&doorbell))),
+            writer: writer.map(|writer| writer.with_doorbell(Arc::clone(&doorbell))),
+            doorbell,
+        }
+    }
+}
+
+/// The engine's part of `multiprocessing.connection.Connection`, for those that `Pipe()` makes.
+///
+/// Messages go through shared memory. The descriptor is there for who asks for it, and is rung only then. Blocking calls
+/// end with Ctrl-C. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.connection.Connection.
+#[pyclass(frozen, subclass, module = "interlock._interlock")]
+pub(crate) struct SharedConnection {
+    /// None when it is closed.
+    ends: Attached<StateLock<Option<Arc<Ends>>>>,
+    readable: AtomicBool,
+    writable: AtomicBool,
+}
+
+/// Makes a pipe of two connections that are new.
+#[pyfunction]
+pub(crate) fn make_pipe(
+    py: Python<'_>,
+    family: &Family,
+    one: &SharedConnection,
+    other: &SharedConnection,
+    duplex: bool,
+) -> PyResult<()> {
+    let (one_bell, other_bell) = match duplex {
+        true => Doorbell::sockets()?,
+        false => Doorbell::pipe()?,
+    };
+    let (reader, writer) = channel(&family.arena).map_err(refused)?;
+    let (back_reader, back_writer) = match duplex {
+        true => channel(&family.arena).map(|(reader, writer)| (Some(reader), Some(writer))),
+        false => Ok((None, None)),
+    }
+    .map_err(refused)?;
+    one.begin(py, Ends::new(Some(reader), back_writer, one_bell));
+    other.begin(py, Ends::new(back_reader, Some(writer), other_bell));
+    Ok(())
+}
+
+#[pymethods]
+impl SharedConnection {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        SharedConnection {
+            ends: Attached::new(StateLock::new(None)),
+            readable: AtomicBool::new(false),
+            writable: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes this the connection with the ends of these numbers. Takes a duplicate of the descriptor.
+    fn _interlock_open(
+        &self,
+        py: Python<'_>,
+        family: &Family,
+        descriptor: i32,
+        ends: (Option<u32>, Option<u32>),
+    ) -> PyResult<()> {
+        let (reader, writer) = ends;
+        let reader = reader.map(|number| open(family, number, ChannelReader::open));
+        let writer = writer.map(|number| open(family, number, ChannelWriter::open));
+        let doorbell = Doorbell::adopt(descriptor)?;
+        self.begin(py, Ends::new(reader.transpose()?, writer.transpose()?, doorbell));
+        Ok(())
+    }
+
+    /// The handles of the two ends, each with that of its channel, for other processes.
+    fn _interlock_handles(&self, py: Python<'_>) -> PyResult<Handles> {
+        let ends = self.ends(py)?;
+        let handles = |objects: [&Object; 2]| {
+            objects.map(|object| SharedHandle {
+                object: object.clone(),
+            })
+        };
+        Ok((
+            ends.reader.as_ref().map(|reader| handles(reader.objects())),
+            ends.writer.as_ref().map(|writer| handles(writer.objects())),
+        ))
+    }
+
+    /// The number of the descriptor, for who hands it on and does not wait for it.
+    fn _interlock_descriptor(&self, py: Python<'_>) -> PyResult<i32> {
+        Ok(self.ends(py)?.doorbell.descriptor())
+    }
+
+    /// File descriptor of the connection: readable as long as there is something to receive. Never blocks.
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        let ends = self.ends(py)?;
+        if let Some(reader) = &ends.reader {
+            blocking::go_on_waiting(py, Deadline::NEVER, |context| reader.ask_for_descriptor(context))?
+                .map_err(failure)?;
+        }
+        Ok(ends.doorbell.descriptor())
+    }
+
+    /// Close the connection. Never blocks.
+    fn close(&self, py: Python<'_>) {
+        let ends = self.ends.get(py).lock().take();
+        drop(ends);
+    }
+
+    /// True if the connection is closed
+    #[getter]
+    fn closed(&self, py: Python<'_>) -> bool {
+        self.ends.get(py).lock().is_none()
+    }
+
+    /// True if the connection is readable
+    #[getter]
+    fn readable(&self) -> bool {
+        // Relaxed: it stands for itself.
+        self.readable.load(Ordering::Relaxed)
+    }
+
+    /// True if the connection is writable
+    #[getter]
+    fn writable(&self) -> bool {
+        // Relaxed: as above.
+        self.writable.load(Ordering::Relaxed)
+    }
+
+    /// Send a (picklable) object. Blocks as long as a MiB is underway.
+    #[inline]
+    fn send(&self, py: Python<'_>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        let ends = self.ends(py)?;
+        ends.writer()?;
+        if let Some(plain) = Outgoing::plain(obj) {
+            return ends.send(py, &plain);
+        }
+        let pickle = DUMPS.get(py)?.call1((obj,))?;
+        let pickle = Buffer::of(&pickle)?;
+        ends.send(py, &Outgoing::pickle(pickle.bytes()))
+    }
+
+    /// Send the bytes data from a bytes-like object. Blocks as long as a MiB is underway.
+    #[pyo3(signature = (buf, offset = 0, size = None))]
+    fn send_bytes(
+        &self,
+        py: Python<'_>,
+        buf: &Bound<'_, PyAny>,
+        offset: isize,
+        size: Option<isize>,
+    ) -> PyResult<()> {
+        let ends = self.ends(py)?;
+        ends.writer()?;
+        let buffer = Buffer::of(buf)?;
+        let bytes = part(buffer.bytes(), offset, size).map_err(PyValueError::new_err)?;
+        ends.send(py, &Outgoing::pickle(bytes))
+    }
+
+    /// Receive a (picklable) object. Blocks until there is one.
+    #[inline]
+    fn recv<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.receive(py)?
+            .object(py, |pickle| LOADS.get(py)?.call1((pickle,)))
+    }
+
+    /// Receive bytes data as a bytes object. Blocks until there are some.
+    #[pyo3(signature = (maxlength = None))]
+    fn recv_bytes<'py>(&self, py: Python<'py>, maxlength: Option<isize>) -> PyResult<Bound<'py, PyBytes>> {
+        self.reading(py)?;
+        if maxlength.is_some_and(|most| most < 0) {
+            return Err(PyValueError::new_err("negative maxlength"));
+        }
+        let is_too_long = |length: usize| maxlength.is_some_and(|most| length.cast_signed() > most);
+        let raw = self.receive(py)?.bytes(py)?;
+        if raw.len(py).is_some_and(is_too_long) {
+            return Err(self.bad_length(py));
+        }
+        let bytes = into_bytes(raw, py)?;
+        match is_too_long(bytes.as_bytes().len()) {
+            true => Err(self.bad_length(py)),
+            false => Ok(bytes),
+        }
+    }
+
+    /// Receive bytes data into a writeable bytes-like object. Blocks until there are some.
+    ///
+    /// Return the number of bytes read.
+    #[pyo3(signature = (buf, offset = 0))]
+    fn recv_bytes_into(&self, py: Python<'_>, buf: &Bound<'_, PyAny>, offset: isize) -> PyResult<usize> {
+        self.reading(py)?;
+        let mut buffer = Buffer::writable(buf)?;
+        let offset = usize::try_from(offset).map_err(|_| PyValueError::new_err("negative offset"))?;
+        let Some(room) = buffer.bytes_mut().get_mut(offset..) else {
+            return Err(PyValueError::new_err("offset too large"));
+        };
+        let raw = self.receive(py)?.bytes(py)?;
+        if let Raw::Large(taken) = &raw
+            && let Some(into) = room.get_mut(..taken.len() - 1)
+        {
+            taken.read_from(1, into);
+            return Ok(into.len());
+        }
+        let bytes = into_bytes(raw, py)?;
+        match room.get_mut(..bytes.as_bytes().len()) {
+            Some(into) => {
+                into.copy_from_slice(bytes.as_bytes());
+                Ok(into.len())
+            }
+            None => Err(PyErr::from_value(TOO_SHORT.get(py)?.call1((bytes,))?)),
+        }
+    }
+
+    /// Whether there is any input available to be read. Blocks until there is, for at most `timeout` seconds (None: without
+    /// limit).
+    #[pyo3(signature = (timeout = Given(None)), text_signature = "($self, timeout=0.0)")]
+    fn poll(&self, py: Python<'_>, timeout: Given<'_>) -> PyResult<bool> {
+        let ends = self.reading(py)?;
+        let reader = ends.reader()?;
+        let end = match &timeout.0 {
+            None => Deadline::PASSED,
+            Some(timeout) => deadline(Some(timeout).filter(|timeout| !timeout.is_none()))?,
+        };
+        match blocking::go_on_waiting(py, end, |context| reader.poll(context))? {
+            Ok(()) => Ok(true),
+            Err(Error::Ended(_)) => Ok(false),
+            Err(error) => Err(failure(error)),
+        }
+    }
+
+    // For functions of the standard class.
+
+    #[getter]
+    fn _handle(&self, py: Python<'_>) -> PyResult<Option<i32>> {
+        match self.closed(py) {
+            true => Ok(None),
+            false => self.fileno(py).map(Some),
+        }
+    }
+
+    #[getter]
+    fn _readable(&self) -> bool {
+        self.readable()
+    }
+
+    #[getter]
+    fn _writable(&self) -> bool {
+        self.writable()
+    }
+}
+
+/// The handles of an end and of its channel, for both directions.
+type Handles = (Option<[SharedHandle; 2]>, Option<[SharedHandle; 2]>);
+
+impl Ends {
+    #[inline]
+    fn reader(&self) -> PyResult<&ChannelReader> {
+        match &self.reader {
+            Some(reader) => Ok(reader),
+            None => Err(PyOSError::new_err("connection is write-only")),
+        }
+    }
+
+    #[inline]
+    fn writer(&self) -> PyResult<&ChannelWriter> {
+        match &self.writer {
+            Some(writer) => Ok(writer),
+            None => Err(PyOSError::new_err("connection is read-only")),
+        }
+    }
+
+    #[inline]
+    fn send(&self, py: Python<'_>, message: &Outgoing<'_>) -> PyResult<()> {
+        let writer = self.writer()?;
+        let send = |context: &mut WaitContext<'_>| message.with(|parts| writer.send(parts, context));
+        blocking::go_on_waiting(py, Deadline::NEVER, send)?.map_err(failure)
+    }
+}
+
+impl SharedConnection {
+    fn begin(&self, py: Python<'_>, ends: Ends) {
+        // Relaxed: it stands for itself.
+        self.readable.store(ends.reader.is_some(), Ordering::Relaxed);
+        // Relaxed: as above.
+        self.writable.store(ends.writer.is_some(), Ordering::Relaxed);
+        *self.ends.get(py).lock() = Some(Arc::new(ends));
+    }
+
+    #[inline]
+    fn ends(&self, py: Python<'_>) -> PyResult<Arc<Ends>> {
+        let ends = self.ends.get(py).lock().clone();
+        ends.ok_or_else(|| PyOSError::new_err("handle is closed"))
+    }
+
+    #[inline]
+    fn reading(&self, py: Python<'_>) -> PyResult<Arc<Ends>> {
+        let ends = self.ends(py)?;
+        match self.readable() {
+            true => Ok(ends),
+            false => Err(PyOSError::new_err("connection is write-only")),
+        }
+    }
+
+    #[inline]
+    fn receive(&self, py: Python<'_>) -> PyResult<Incoming> {
+        let ends = self.reading(py)?;
+        let reader = ends.reader()?;
+        let receive = |context: &mut WaitContext<'_>| {
+            reader.receive_with(context, |message| {
+                Incoming::read(py, message).map_err(Refused::Raised)
+            })
+        };
+        blocking::go_on_waiting(py, Deadline::NEVER, receive)?.map_err(|error| match error {
+            Refused::Raised(raised) => raised,
+            Refused::Engine(error) => failure(error),
+        })
+    }
+
+    /// A message was longer than the program allows: nothing can be received any more.
+    #[cold]
+    fn bad_length(&self, py: Python<'_>) -> PyErr {
+        match self.writable() {
+            // Relaxed: it stands for itself.
+            true => self.readable.store(false, Ordering::Relaxed),
+            false => self.close(py),
+        }
+        PyOSError::new_err("bad message length")
+    }
+}
+
+/// The part of `bytes` that the arguments of `send_bytes()` say.
+fn part(bytes: &[u8], offset: isize, size: Option<isize>) -> Result<&[u8], &'static str> {
+    let offset = usize::try_from(offset).map_err(|_| "offset is negative")?;
+    let rest = bytes.get(offset..).ok_or("buffer length < offset")?;
+    match size.map(usize::try_from) {
+        None => Ok(rest),
+        Some(Err(_)) => Err("size is negative"),
+        Some(Ok(size)) => rest.get(..size).ok_or("buffer length < offset + size"),
+    }
+}
+
+fn into_bytes(raw: Raw, py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
+    raw.into_bytes(py, |object| {
+        let pickle = DUMPS.get(py)?.call1((object,))?;
+        Ok(PyBytes::new(py, Buffer::of(&pickle)?.bytes()))
+    })
+}
+
+#[cold]
+fn failure(error: Error) -> PyErr {
+    match error {
+        Error::EndOfFile => PyEOFError::new_err(()),
+        Error::BrokenPipe => PyBrokenPipeError::new_err((EPIPE, "Broken pipe")),
+        error => refused(error),
+    }
+}

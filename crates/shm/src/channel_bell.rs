@@ -1,0 +1,115 @@
+//! The descriptor of a channel's reader, for `select` and the like. (FORMAT.md, "Channel": "The descriptor".)
+
+use interlock_wait::WaitContext;
+use interlock_wait::primitive::Ordering;
+
+use crate::cells::Bell;
+use crate::channel_end::End;
+use crate::error::Error;
+use crate::step;
+
+/// Nobody has asked for the descriptor. It is readable, from its beginning on.
+const UNASKED: u32 = 0;
+/// It is not readable: there is no message.
+const SILENT: u32 = 1;
+/// It was rung once: there is a message.
+const RUNG: u32 = 2;
+/// It is rung or hushed at this moment, by the process with the writer lock; or that one died meanwhile.
+const UNSURE: u32 = 3;
+
+impl Bell {
+    #[inline]
+    fn state(&self) -> u32 {
+        // Relaxed: the writer lock orders it. Without it, it is a hint.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, state: u32) {
+        // SeqCst: what it says comes before the call of the kernel that makes it so, or after it.
+        self.0.swap(state, Ordering::SeqCst);
+    }
+}
+
+impl End {
+    /// A message is about to be there. The caller holds the writer lock.
+    #[inline]
+    pub(crate) fn ring(&self) {
+        if self.cell().bell.state() & SILENT != 0 {
+            self.ring_silent();
+        }
+    }
+
+    #[cold]
+    fn ring_silent(&self) {
+        let Some(doorbell) = &self.doorbell else {
+            return;
+        };
+        let bell = &self.cell().bell;
+        let is_sure = bell.state() == SILENT;
+        bell.set(UNSURE);
+        step::at("channel.ringing");
+        doorbell.ring();
+        step::at("channel.rung");
+        if is_sure {
+            bell.set(RUNG);
+        }
+    }
+
+    /// The caller has taken a message, or found none.
+    #[inline]
+    pub(crate) fn look_after_bell(&self, context: &mut WaitContext<'_>) {
+        // SeqCst: comes after the head was stored. Pairs with the store in `ask`: this thread sees it, or that one sees the head.
+        if self.cell().log.asked.load(Ordering::SeqCst) != 0 {
+            self.hush_if_empty(context);
+        }
+    }
+
+    #[cold]
+    fn hush_if_empty(&self, context: &mut WaitContext<'_>) {
+        let is_loud = || self.view().len() == 0 && self.cell().bell.state() & RUNG != 0;
+        if !is_loud() {
+            return;
+        }
+        // If the wait ends, the next one who finds the channel empty does it.
+        if let Ok(_writer) = self.view().lock_writer(context)
+            && is_loud()
+        {
+            self.hush();
+        }
+    }
+
+    fn hush(&self) {
+        let Some(doorbell) = &self.doorbell else {
+            return;
+        };
+        let bell = &self.cell().bell;
+        // Of rings that are sure there is one. What else comes through the descriptor is not ours.
+        let is_sure = bell.state() != UNSURE;
+        bell.set(UNSURE);
+        step::at("channel.hushing");
+        match is_sure {
+            true => doorbell.hush_one(),
+            false => doorbell.hush_all(),
+        }
+        step::at("channel.hushed");
+        bell.set(SILENT);
+    }
+
+    pub(crate) fn ask(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let bell = &self.cell().bell;
+        if bell.state() != UNASKED {
+            return Ok(());
+        }
+        let view = self.view();
+        let _writer = view.lock_writer(context)?;
+        if bell.state() == UNASKED {
+            // SeqCst: before the look at the head. Pairs with the load in `look_after_bell`.
+            view.log.asked.store(1, Ordering::SeqCst);
+            match view.len() {
+                0 => self.hush(),
+                _ => bell.set(RUNG),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+"""`Pipe`: two connections between processes, whose messages go through shared memory.
+
+Each connection has the descriptor that the standard library's would have, and passes it on in the same ways. But
+messages do not go through it: it becomes readable when there is one, if somebody has asked for it. So who reads or
+writes the descriptor itself, or makes another connection of it, finds no messages there.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from multiprocessing import connection, context, reduction, resource_sharer
+
+from interlock._interlock import SharedConnection, make_pipe
+from interlock._originals import originals
+from interlock.multiprocessing._family import adopt, hand, home, known
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import multiprocessing.connection as _std
+    from typing import Any
+
+    from interlock._interlock import Family
+else:
+    _std = originals(connection, "Connection")
+
+__all__ = ["Connection", "Pipe", "ends_of"]
+
+class Connection(SharedConnection, _std.Connection):
+    """One of the two connections of a pipe.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.connection.Connection.
+    """
+
+    __del__ = SharedConnection.close
+    _close = SharedConnection.close
+    _send_bytes = SharedConnection.send_bytes
+    _poll = SharedConnection.poll
+
+    def __init__(self) -> None:
+        """It is made by `Pipe()`."""
+
+    def _recv_bytes(self, maxsize: int | None = None) -> io.BytesIO | None:
+        return io.BytesIO(self.recv_bytes(maxsize))
+
+
+# Its objects pass for the standard ones, in messages too.
+Connection.__module__ = _std.Connection.__module__
+
+
+def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
+    """Return a pair of connections, which are the two ends of a pipe.
+
+    With `duplex`, both send and receive. Otherwise the first one receives, and the second one sends.
+    """
+    one, other = Connection(), Connection()
+    make_pipe(home(), one, other, bool(duplex))
+    return one, other
+
+
+def _reduce(conn: Connection) -> tuple[Any, ...]:
+    """Pickle a connection: for a process that is being started, or for one that asks this one for it."""
+    popen = context.get_spawning_popen()
+    if popen is None:
+        return _take, (_Offer(conn),)
+    numbers = []
+    place = None
+    for end in conn._interlock_handles():
+        for handle in end or ():
+            place, number = hand(handle, popen)
+            numbers.append(number)
+    descriptor = reduction.DupFd(conn._interlock_descriptor())
+    return _rebuild, (place, descriptor, ends_of(conn, numbers))
+
+
+reduction.ForkingPickler.register(Connection, _reduce)
+
+
+def ends_of(conn: Connection, numbers: list[int]) -> tuple[int | None, int | None]:
+    """Return the numbers of the ends among those of all objects: each is followed by its channel's."""
+    reader, writer = conn._interlock_handles()
+    ends = iter(numbers[::2])
+    return next(ends) if reader else None, next(ends) if writer else None
+
+
+def _rebuild(family: Family, descriptor: Any, ends: tuple[int | None, int | None]) -> Connection:
+    return _open(family, descriptor.detach(), ends)
+
+
+def _open(family: Family, descriptor: int, ends: tuple[int | None, int | None]) -> Connection:
+    conn = Connection()
+    try:
+        conn._interlock_open(family, descriptor, ends)
+    finally:
+        os.close(descriptor)
+    return conn
+
+
+class _Offer:
+    """A connection in a message. The process that receives it asks for it once; until then this one keeps it."""
+
+    def __init__(self, conn: Connection) -> None:
+        handles = [handle for end in conn._interlock_handles() for handle in end or ()]
+        family = handles[0].family
+        ends = ends_of(conn, [handle.number for handle in handles])
+        kept = _open(family, os.dup(conn._interlock_descriptor()), ends)
+
+        def send(peer: Any, pid: int) -> None:
+            place = peer.recv().get(family.inode)
+            is_new = place is None
+            if is_new:
+                place = family.expect_child()
+                family.started(place, pid)
+            for handle in handles:
+                handle.hand(place)
+            peer.send((is_new, place, ends))
+            for number in [family.descriptor] * is_new + [kept._interlock_descriptor()]:
+                reduction.send_handle(peer, number, pid)
+
+        def close() -> None:
+            handles.clear()  # first: the last one to go tells the other side
+            kept.close()
+
+        self._ticket = resource_sharer._resource_sharer.register(send, close)  # type: ignore[attr-defined]
+
+    def take(self) -> Connection:
+        with resource_sharer._resource_sharer.get_connection(self._ticket) as peer:  # type: ignore[attr-defined]
+            families = {family.inode: family for family in known()}
+            peer.send({inode: family.place for inode, family in families.items()})
+            is_new, place, ends = peer.recv()
+            if is_new:
+                family = adopt(reduction.recv_handle(peer), place)
+            else:
+                family = next(family for family in families.values() if family.place == place)
+            return _open(family, reduction.recv_handle(peer), ends)
+
+
+def _take(offer: _Offer) -> Connection:
+    return offer.take()

@@ -1,0 +1,224 @@
+"""Managers, whose proxies talk to them through shared memory.
+
+A proxy connects to its manager as the standard library's does: over the manager's address, with the authentication
+key. When the connection has become the proxy's own, the proxy asks over it whether the manager belongs to its family of
+processes. If so, both go on through a pipe of `Pipe()`. If not (the manager is on another machine, say), they go on as
+they are.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from multiprocessing import connection, context, managers, process
+
+from interlock._originals import originals
+from interlock.multiprocessing._connections import Connection, Pipe, ends_of
+from interlock.multiprocessing._family import hand, home, known
+from interlock.multiprocessing._locks import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import multiprocessing.managers as _std
+    from typing import Any
+
+    Standard = connection.Connection[Any, Any]
+else:
+    _std = originals(managers, "BaseManager", "SyncManager")
+    Standard = originals(connection, "Connection").Connection
+
+__all__ = ["BaseManager", "ManagerDiedError", "SyncManager"]
+
+_OURS = "#interlock"
+"""In place of an object's id, for a request to the connection itself. A standard manager does not know the id."""
+
+_PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
+
+
+class ManagerDiedError(EOFError, BrokenPipeError, ConnectionRefusedError, FileNotFoundError):
+    """The process of a manager has ended, and its objects with it. Catch it as any standard error for that."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def _dumps(message: tuple[Any, ...]) -> bytes | None:
+    """Pickle a request or a reply if it consists of plain objects, which no reducer of the program can be for."""
+    if len(message) == 2:
+        return pickle.dumps(message) if type(message[1]) in _PLAIN else None
+    _, _, args, kwds = message
+    return None if kwds or not _PLAIN.issuperset(map(type, args)) else pickle.dumps(message)
+
+
+class _Upgraded(Standard):
+    """A standard connection, until it goes on through a pipe."""
+
+    _pipe: Connection | None = None
+
+    @classmethod
+    def of(cls, conn: Any) -> Any:
+        """Take over the descriptor of a standard connection."""
+        descriptor, conn._handle = conn._handle, None
+        return cls(descriptor)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._pipe is not None:
+            self._pipe.close()
+        super().close()
+
+    def send(self, obj: Any) -> None:
+        """Send a (picklable) object."""
+        if self._pipe is None:
+            super().send(obj)
+        elif (plain := _dumps(obj)) is not None:
+            self._pipe.send_bytes(plain)
+        else:
+            self._pipe.send(obj)
+
+
+class _Served(_Upgraded):
+    """The manager's side."""
+
+    def recv(self) -> Any:
+        """Receive a (picklable) object."""
+        while self._pipe is None:
+            request = super().recv()
+            if not (isinstance(request, tuple) and request[0] == _OURS):
+                return request
+            _, function, args, _ = request
+            answer = getattr(self, function)(*args) if function in ("_places", "_go_on") else None
+            Standard.send(self, ("#RETURN", answer))  # over the connection on which the request came
+        return self._pipe.recv()
+
+    def _places(self) -> tuple[str, int, dict[int, int]]:
+        return process.current_process().name, os.getpid(), {family.inode: family.place for family in known()}
+
+    def _go_on(self, inode: int, ends: tuple[int, int]) -> None:
+        family = next(family for family in known() if family.inode == inode)
+        pipe = Connection()
+        pipe._interlock_open(family, self.fileno(), ends)
+        self._pipe = pipe
+
+
+class _Asking(_Upgraded):
+    """The proxy's side."""
+
+    _is_own = False
+    _manager = "the manager"
+
+    def send(self, obj: Any) -> None:
+        """Send a (picklable) object."""
+        if self._pipe is None:
+            self._is_own = obj[1] == "accept_connection"
+        try:
+            super().send(obj)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._died() from error
+
+    def recv(self) -> Any:
+        """Receive a (picklable) object."""
+        try:
+            if self._pipe is not None:
+                return self._pipe.recv()
+            reply = super().recv()
+            if self._is_own:
+                self._is_own = False
+                if reply == ("#RETURN", None):
+                    self._go_on()
+            return reply
+        except (EOFError, ConnectionResetError) as error:
+            raise self._died() from error
+
+    def _died(self) -> ManagerDiedError:
+        return ManagerDiedError(f"{self._manager} has ended")
+
+    def _go_on(self) -> None:
+        if not known():
+            return
+        answer = self._ask("_places")
+        if answer is None:
+            return
+        name, pid, places = answer
+        self._manager = f"the manager {name} (process {pid})"
+        family = home()
+        place = places.get(family.inode)
+        if place is None:
+            return
+        ours, theirs = Pipe()
+        with theirs:
+            handles = [handle for end in theirs._interlock_handles() for handle in end or ()]
+            for handle in handles:
+                handle.hand(place)
+            self._ask("_go_on", family.inode, ends_of(theirs, [handle.number for handle in handles]))
+        self._pipe = ours
+
+    def _ask(self, function: str, *args: Any) -> Any:
+        super().send((_OURS, function, args, {}))
+        kind, result = super().recv()
+        return result if kind == "#RETURN" else None
+
+
+class _Listener(connection.Listener):
+    def accept(self) -> Any:
+        return _Served.of(super().accept())
+
+
+def _client(address: Any, family: str | None = None, authkey: bytes | None = None) -> Any:
+    return _Asking.of(connection.Client(address, family, authkey))
+
+
+class _Serializer(str):
+    """The name of the pair of `_Listener` and `_client`. It brings this module and the family to other processes."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        popen = context.get_spawning_popen()
+        return _serializer, () if popen is None else hand(_anchor()._interlock_handle(), popen)
+
+
+def _serializer(*_place: Any) -> _Serializer:
+    return _SERIALIZER
+
+
+_SERIALIZER = _Serializer("interlock")
+_std.listener_client[_SERIALIZER] = (_Listener, _client)  # type: ignore[attr-defined]
+_anchors: list[Lock] = []
+
+
+def _anchor() -> Lock:
+    """Return an object with which a process comes into the family."""
+    if not _anchors:
+        _anchors.append(Lock(ctx=context._default_context.get_context("spawn")))
+    return _anchors[0]
+
+
+_StandardManager = _std.BaseManager  # later, the module may have ours under that name
+
+
+class BaseManager(_StandardManager):
+    """A manager of shared objects.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.managers.BaseManager. Its proxies talk to
+    it through shared memory if its process and theirs belong to one family.
+    """
+
+    def __init__(
+        self, address: Any = None, authkey: Any = None, serializer: str = "pickle", *args: Any, **kwds: Any
+    ) -> None:
+        name = _SERIALIZER if serializer == "pickle" else serializer
+        # Not by super(): `SharedMemoryManager` calls this by its name, and is derived from the standard class.
+        _StandardManager.__init__(self, address, authkey, name, *args, **kwds)
+
+    def start(self, *args: Any, **kwds: Any) -> None:
+        """Spawn a server process for this manager object."""
+        home()  # a forked server comes into the family thereby
+        super().start(*args, **kwds)
+
+
+class SyncManager(BaseManager, _std.SyncManager):
+    """A manager of the types that `multiprocessing.Manager()` has.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.managers.SyncManager.
+    """

@@ -1,0 +1,20 @@
+"""The drop-in for `multiprocessing.managers`: managers whose proxies talk to them through shared memory."""
+
+from __future__ import annotations
+
+import multiprocessing.managers as _std
+
+from interlock._passthrough import mirror
+from interlock._subinterpreter import in_subinterpreter
+
+__replaces__: tuple[str, ...] = ()
+
+if not in_subinterpreter():
+    from interlock.multiprocessing._managers import BaseManager, ManagerDiedError, SyncManager
+
+    for _class in (BaseManager, ManagerDiedError, SyncManager):
+        # A child process finds a pickled object's class here, also where nothing is installed.
+        _class.__module__ = __name__
+    __replaces__ = ("BaseManager", "SyncManager")
+
+mirror(__name__, _std, own=__replaces__)

@@ -71,7 +71,8 @@ mod _interlock {
     use crate::mirrored::Mirrored;
     #[pymodule_export]
     use crate::multiprocessing::{
-        Family, SharedBarrier, SharedCondition, SharedEvent, SharedHandle, SharedLock, SharedQueue,
+        Family, QueueWatch, SharedBarrier, SharedCondition, SharedEvent, SharedHandle, SharedLock,
+        SharedQueue,
     };
     #[pymodule_export]
     use crate::multiprocessing_pool::{

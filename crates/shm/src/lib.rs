@@ -84,6 +84,8 @@ mod sleepers;
 mod stack;
 #[cfg(not(loom))]
 pub mod step;
+#[cfg(not(loom))]
+mod watch;
 
 #[cfg(not(loom))]
 pub use arena::Arena;
@@ -121,3 +123,5 @@ pub use raw_lock::{Acquired, Peers, RawLock};
 pub use rlock::RLock;
 #[cfg(not(loom))]
 pub use semaphore::Semaphore;
+#[cfg(not(loom))]
+pub use watch::{Awaited, Side, Watch};

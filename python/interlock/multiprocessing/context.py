@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from interlock.multiprocessing._conditions import Barrier, Condition, Event
     from interlock.multiprocessing._locks import BoundedSemaphore, Lock, OnOwnerDeath, RLock, Semaphore
-    from interlock.multiprocessing._queues import JoinableQueue, Queue
+    from interlock.multiprocessing._queues import JoinableQueue, LifoQueue, Queue
 
 _std: Any = multiprocessing.context
 
@@ -81,6 +81,12 @@ if not in_subinterpreter():
             from interlock.multiprocessing import queues
 
             return queues.JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
+
+        def LifoQueue(self, maxsize: int = 0, *, strict: bool = False) -> LifoQueue:
+            """Return a queue that returns the newest object first."""
+            from interlock.multiprocessing import queues
+
+            return queues.LifoQueue(maxsize, ctx=self.get_context(), strict=strict)
 
         def get_context(self, method: str | None = None) -> Any:
             if method is None:

@@ -1,13 +1,15 @@
-//! `multiprocessing.Queue` and `JoinableQueue`.
+//! `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`.
 
-use interlock_shm::{Error, Queue};
+use interlock_shm::{Error, Shutdown};
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 
-use super::family::{Family, SharedHandle, open};
+use super::any_queue::AnyQueue;
+use super::family::{Family, SharedHandle};
+use super::many;
 use super::message::{Incoming, Outgoing};
 use super::shared::{Shared, deadline, refused};
 use crate::blocking;
@@ -18,13 +20,13 @@ use crate::raw::intern;
 
 static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
 
-/// The engine's part of `multiprocessing.Queue` and `JoinableQueue`: a queue of messages in shared memory.
+/// The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`: a queue of messages in shared memory.
 ///
 /// `put()` pickles in the caller, and needs no thread. `put()` and `get()` block while there is no room, or nothing to get;
 /// Ctrl-C ends the wait. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct SharedQueue {
-    engine: Shared<Queue>,
+    engine: Shared<AnyQueue>,
     closed: AtomicBool,
     /// Whether this process has put something: then the standard queue has a feeder thread, which closes the connections.
     has_put: AtomicBool,
@@ -46,14 +48,13 @@ impl SharedQueue {
     }
 
     /// Makes the queue, in the family. None: without a bound.
-    fn _interlock_begin(&self, family: &Family, maxsize: Option<u32>) -> PyResult<()> {
-        self.engine
-            .begin(Queue::new(&family.arena, maxsize).map_err(refused)?)
+    fn _interlock_begin(&self, family: &Family, maxsize: Option<u32>, is_lifo: bool) -> PyResult<()> {
+        self.engine.begin(AnyQueue::new(family, maxsize, is_lifo)?)
     }
 
     /// Makes this the queue of that number.
     fn _interlock_open(&self, family: &Family, number: u32) -> PyResult<()> {
-        self.engine.begin(open(family, number, Queue::open)?)
+        self.engine.begin(AnyQueue::open(family, number)?)
     }
 
     /// Its handle, for other processes.
@@ -65,7 +66,7 @@ impl SharedQueue {
     /// Put an object. What other processes get is a copy, made now.
     ///
     /// Blocks while there is no room, for at most `timeout` seconds (None: without limit), or not at all if `block` is false.
-    /// Raises queue.Full if there was none, ValueError if this process has closed the queue.
+    /// Raises queue.Full if there was none, queue.ShutDown if the queue was shut down, ValueError if this process has closed it.
     #[pyo3(signature = (obj, block = Truth(true), timeout = None), text_signature = "($self, obj, block=True, timeout=None)")]
     #[inline]
     fn put<'py>(
@@ -83,10 +84,11 @@ impl SharedQueue {
         slf.call_method1(intern!(slf.py(), "put"), (obj, false)).map(drop)
     }
 
-    /// Remove the oldest object and return it.
+    /// Remove the oldest object (in a LifoQueue: the newest) and return it.
     ///
     /// Blocks while there is none, for at most `timeout` seconds (None: without limit), or not at all if `block` is false.
-    /// Raises queue.Empty if there was none, ValueError if this process has closed the queue.
+    /// Raises queue.Empty if there was none, queue.ShutDown if there was none and the queue was shut down, ValueError if this
+    /// process has closed the queue.
     #[pyo3(signature = (block = Truth(true), timeout = None), text_signature = "($self, block=True, timeout=None)")]
     #[inline]
     fn get<'py>(
@@ -102,9 +104,63 @@ impl SharedQueue {
         slf.call_method1(intern!(slf.py(), "get"), (false,))
     }
 
+    /// Put all items of an iterable, in order, as many at a time as there is room for.
+    ///
+    /// Blocks while there is no room for the next one. `timeout`, in seconds, covers all items (None: without limit); if `block` is
+    /// false, it does not block. A get() of any process wakes it, and so does shutdown(). Raises what put() raises; an iterable
+    /// that raises ends it. The items before are in the queue then. The attribute `remaining` of queue.Full, queue.ShutDown,
+    /// KeyboardInterrupt and, of a strict queue, of the error of pickling lists the items that were taken from the iterable and
+    /// are not in the queue.
+    #[pyo3(signature = (items, *, block = Truth(true), timeout = None), text_signature = "($self, items, *, block=True, timeout=None)")]
+    fn put_many<'py>(
+        slf: &Bound<'py, Self>,
+        items: &Bound<'py, PyAny>,
+        block: Truth,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        many::put(slf, items, &block, timeout)
+    }
+
+    /// Remove at least one object and at most `max` objects (1 or more), and return them as a list.
+    ///
+    /// Blocks as get() does, but only for the first object, and raises the same exceptions. What the process has taken is lost if
+    /// it is killed. If an object can't be unpickled or a signal handler raises, the exception's `got` lists the others.
+    #[pyo3(signature = (max, *, block = Truth(true), timeout = None), text_signature = "($self, max, *, block=True, timeout=None)")]
+    fn get_many<'py>(
+        slf: &Bound<'py, Self>,
+        max: isize,
+        block: Truth,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        many::get(slf, max, &block, timeout)
+    }
+
+    /// Shut the queue down, in all processes: from now on put() raises queue.ShutDown, and so does get() when nothing is left.
+    ///
+    /// Every put() and get() that waits wakes up. With `immediate`, what is in the queue is dropped and counts as done, so get()
+    /// raises at once, and join() may end. Does not block, but for the microseconds in which another process puts or gets.
+    #[pyo3(signature = (immediate = Truth(false)), text_signature = "($self, immediate=False)")]
+    fn shutdown(slf: &Bound<'_, Self>, immediate: Truth) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let queue = this.engine.get()?;
+        let how = match immediate.0 {
+            true => Shutdown::Immediate,
+            false => Shutdown::Drain,
+        };
+        blocking::wait(py, Deadline::NEVER, |context| queue.shutdown(how, context))?
+            .map_err(|error| failure(py, error))?;
+        this.tell_got(slf.as_any().as_borrowed())
+    }
+
+    /// Whether the queue was shut down, by any process.
+    #[getter]
+    fn is_shutdown(&self) -> PyResult<bool> {
+        self.engine.get().map(AnyQueue::is_shut_down)
+    }
+
     /// How many objects there are at this moment. Never blocks.
     fn qsize(&self) -> PyResult<u32> {
-        self.engine.get().map(Queue::len)
+        self.engine.get().map(AnyQueue::len)
     }
 
     /// Has `_interlock_got()` called after each `get()` from now on.
@@ -119,18 +175,18 @@ impl SharedQueue {
     }
 
     fn _interlock_is_empty(&self) -> PyResult<bool> {
-        self.engine.get().map(Queue::is_empty)
+        self.engine.get().map(AnyQueue::is_empty)
     }
 
     /// Whether put() would have to wait at this moment. Never blocks.
     fn full(&self) -> PyResult<bool> {
-        self.engine.get().map(Queue::is_full)
+        self.engine.get().map(AnyQueue::is_full)
     }
 
-    /// Waits until there is an object, and leaves it. Returns whether there is.
+    /// Waits until there is an object or the queue is shut down. Takes nothing. Returns whether that is so.
     fn _interlock_poll(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let queue = self.engine.get()?;
-        if !queue.is_empty() {
+        if !queue.is_empty() || queue.is_shut_down() {
             return Ok(true);
         }
         match deadline(timeout)? {
@@ -140,7 +196,7 @@ impl SharedQueue {
     }
 
     fn _interlock_task_done(&self) -> PyResult<bool> {
-        self.engine.get().map(Queue::task_done)
+        self.engine.get().map(AnyQueue::task_done)
     }
 
     fn _interlock_join(&self, py: Python<'_>) -> PyResult<()> {
@@ -193,12 +249,23 @@ impl SharedQueue {
         if let Some(plain) = Outgoing::plain(&object) {
             return self.put_message(py, &plain, block, timeout);
         }
-        let pickle = slf.call_method1(intern!(py, "_interlock_pickle"), (object,))?;
-        if pickle.is_none() {
-            return Ok(()); // the hook for errors has been called
+        match Self::pickle(slf, object)? {
+            Some(pickle) => self.put_message(py, &Outgoing::pickle(&pickle), block, timeout),
+            None => Ok(()),
         }
-        let pickle = pickle.cast_into::<PyBytes>()?;
-        self.put_message(py, &Outgoing::pickle(&pickle), block, timeout)
+    }
+
+    /// An object's pickle. `None` if there can't be one, and the hook for errors has been called. `slf` is the queue.
+    #[inline]
+    pub(super) fn pickle<'py>(
+        slf: Borrowed<'_, 'py, PyAny>,
+        object: Borrowed<'_, 'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let pickle = slf.call_method1(intern!(slf.py(), "_interlock_pickle"), (object,))?;
+        if pickle.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(pickle.cast_into::<PyBytes>()?))
     }
 
     #[inline]
@@ -211,15 +278,35 @@ impl SharedQueue {
         let py = slf.py();
         self.check_open(slf)?;
         let incoming = self.get_incoming(py, block, timeout);
+        self.tell_got(slf)?;
+        incoming?.object(py, |pickle| loads(py, pickle))
+    }
+
+    /// Tells the reader, if somebody watches its descriptor, that there may be nothing to get any more.
+    #[inline]
+    pub(super) fn tell_got(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
         // Relaxed: it stands for itself.
         if self.is_watched.load(Ordering::Relaxed) {
-            slf.call_method0(intern!(py, "_interlock_got"))?;
+            slf.call_method0(intern!(slf.py(), "_interlock_got"))?;
         }
-        incoming?.object(py, |pickle| LOADS.get(py)?.call1((pickle,)))
+        Ok(())
+    }
+
+    /// The queue in shared memory.
+    #[inline]
+    pub(super) fn engine(&self) -> PyResult<&AnyQueue> {
+        self.engine.get()
+    }
+
+    /// Remembers that this process has put something.
+    #[inline]
+    pub(super) fn note_put(&self) {
+        // Relaxed: it stands for itself.
+        self.has_put.store(true, Ordering::Relaxed);
     }
 
     #[inline]
-    fn check_open(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
+    pub(super) fn check_open(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
         match self._closed() {
             true => Err(is_closed(slf)),
             false => Ok(()),
@@ -235,13 +322,9 @@ impl SharedQueue {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let queue = self.engine.get()?;
-        // Relaxed: it stands for itself.
-        self.has_put.store(true, Ordering::Relaxed);
+        self.note_put();
         let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(parts, context));
-        patiently(py, block, timeout, put)?.map_err(|error| match error {
-            Error::Ended(_) => Failure::Full.raise(py),
-            error => failure(py, error),
-        })
+        patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
     }
 
     #[inline]
@@ -267,7 +350,7 @@ impl SharedQueue {
 }
 
 /// Why a message was not read.
-enum Refused {
+pub(super) enum Refused {
     Engine(Error),
     Raised(PyErr),
 }
@@ -315,8 +398,23 @@ fn patiently<T, E: Ended>(
     }
 }
 
+/// The object of a pickle.
+#[inline]
+pub(super) fn loads<'py>(py: Python<'py>, pickle: Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
+    LOADS.get(py)?.call1((pickle,))
+}
+
+/// The exception of a put that failed.
 #[cold]
-fn failure(py: Python<'_>, error: Error) -> PyErr {
+pub(super) fn not_put(py: Python<'_>, error: Error) -> PyErr {
+    match error {
+        Error::Ended(_) => Failure::Full.raise(py),
+        error => failure(py, error),
+    }
+}
+
+#[cold]
+pub(super) fn failure(py: Python<'_>, error: Error) -> PyErr {
     match error {
         Error::ShutDown => Failure::ShutDown.raise(py),
         error => refused(error),

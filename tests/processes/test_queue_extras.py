@@ -36,29 +36,25 @@ def test_many_objects_travel_at_once(run: Run, method: str) -> None:
     )
 
 
-def test_many_says_what_is_not_in_the_queue(run: Run) -> None:
-    run(
-        """
-        import multiprocessing
-        import queue
-        from multiprocessing.queues import JoinableQueue, LifoQueue, Queue
-
+RAISED = """
         def raised(call, *args, **kwargs):
             try:
                 call(*args, **kwargs)
             except Exception as error:
                 return error
             raise AssertionError("nothing was raised")
+"""
 
-        class Unloadable:
-            def __reduce__(self):
-                return int, ("no number",)
 
-        def numbers():
-            yield 1
-            yield 2
-            raise KeyError("the iterable's")
-
+def test_many_says_what_is_not_in_the_queue(run: Run) -> None:
+    run(
+        """
+        import multiprocessing
+        import queue
+        from multiprocessing.queues import JoinableQueue, LifoQueue, Queue
+        """
+        + RAISED
+        + """
         def main():
             ctx = multiprocessing.get_context()
             for kind in (Queue, JoinableQueue, LifoQueue):
@@ -73,25 +69,48 @@ def test_many_says_what_is_not_in_the_queue(run: Run) -> None:
                     empty = raised(bounded.get_many, 1, **limit)
                     assert type(empty) is queue.Empty and not hasattr(empty, "got")
                 bounded.put_many([])
-                assert type(raised(bounded.put_many, numbers())) is KeyError
-                assert sorted(bounded.get_many(5)) == [1, 2]
                 for most in (0, -1):
                     assert type(raised(bounded.get_many, most)) is ValueError
-                bounded.put_many([1, Unloadable(), 3])
-                error = raised(bounded.get_many, 5)
-                assert type(error) is ValueError and sorted(error.got) == [1, 3], error
                 bounded.close()
                 assert "is closed" in str(raised(bounded.put_many, [1]))
                 assert "is closed" in str(raised(bounded.get_many, 1))
-            strict = Queue(ctx=ctx, strict=True)
-            culprit = lambda: 0
+        """
+    )
+
+
+def test_many_keeps_what_is_good_beside_what_raises(run: Run) -> None:
+    run(
+        """
+        import multiprocessing
+        from multiprocessing.queues import LifoQueue, Queue
+        """
+        + RAISED
+        + """
+        class Unloadable:
+            def __reduce__(self):
+                return int, ("no number",)
+
+        def numbers():
+            yield 1
+            yield 2
+            raise KeyError("the iterable's")
+
+        class Told(Queue):
+            def _on_queue_feeder_error(self, error, obj):
+                self.told = obj
+
+        def main():
+            ctx = multiprocessing.get_context()
+            for kind in (Queue, LifoQueue):
+                queue = kind(ctx=ctx)
+                assert type(raised(queue.put_many, numbers())) is KeyError
+                assert sorted(queue.get_many(5)) == [1, 2]
+                queue.put_many([1, Unloadable(), 3])
+                error = raised(queue.get_many, 5)
+                assert type(error) is ValueError and sorted(error.got) == [1, 3], error
+            strict, culprit = Queue(ctx=ctx, strict=True), lambda: 0
             error = raised(strict.put_many, [1, 2, culprit, 4])
             assert error.remaining == [culprit] and strict.get_many(9) == [1, 2]
-
-            class Told(Queue):
-                def _on_queue_feeder_error(self, error, obj):
-                    self.told = obj
-
             lenient = Told(ctx=ctx)
             lenient.put_many([1, culprit, 3])
             assert lenient.told is culprit and lenient.get_many(9) == [1, 3]
@@ -204,13 +223,22 @@ def test_an_immediate_shutdown_drops_what_is_there(run: Run) -> None:
     )
 
 
-def test_a_strict_queue_names_the_culprit(run: Run) -> None:
-    run(
-        """
+CULPRITS = """
         import multiprocessing
         import threading
         from functools import partial
         from multiprocessing.queues import Queue
+
+        def check(item, path):
+            strict = Queue(ctx=multiprocessing.get_context(), strict=True)
+            try:
+                strict.put(item)
+            except Exception as error:
+                (note,) = error.__notes__
+                assert note.startswith(f"What can't be pickled is {path}, of type "), (note, path)
+            else:
+                raise AssertionError(f"{path} was put")
+            assert strict.empty()
 
         class Thing:
             def __init__(self, **attributes):
@@ -218,7 +246,32 @@ def test_a_strict_queue_names_the_culprit(run: Run) -> None:
 
             def method(self):
                 pass
+"""
 
+
+def test_a_strict_queue_names_the_culprit_among_plain_objects(run: Run) -> None:
+    run(
+        CULPRITS
+        + """
+        def main():
+            local, lock = lambda: 0, threading.Lock()
+            check(local, "item.<locals>")
+            check({"callback": local}, "item['callback'].<locals>")
+            check({"a": [1, (2, local)]}, "item['a'][1][1].<locals>")
+            check({lock: 1}, f"item.<key {lock!r:.60}>")
+            check({lock}, "item.<element>")
+            check(Thing(fine=1, inner=Thing(lock=lock)), "item.inner.lock")
+            circle = [1]
+            circle += [circle, {"x": lock}]
+            check(circle, "item[2]['x']")
+        """
+    )
+
+
+def test_a_strict_queue_names_the_culprit_in_what_pickles_itself(run: Run) -> None:
+    run(
+        CULPRITS
+        + """
         class Slotted:
             __slots__ = "lock"
 
@@ -234,36 +287,15 @@ def test_a_strict_queue_names_the_culprit(run: Run) -> None:
                 raise TypeError("never")
 
         def main():
-            strict = Queue(ctx=multiprocessing.get_context(), strict=True)
             local, lock = lambda: 0, threading.Lock()
-            assert "<locals>" in local.__qualname__
             slotted = Slotted()
             slotted.lock = lock
-            circle = [1]
-            circle += [circle, {"x": lock}]
-            for item, path in [
-                (local, "item.<locals>"),
-                ({"callback": local}, "item['callback'].<locals>"),
-                ({"a": [1, (2, local)]}, "item['a'][1][1].<locals>"),
-                ({lock: 1}, f"item.<key {lock!r:.60}>"),
-                ({lock}, "item.<element>"),
-                (Thing(fine=1, inner=Thing(lock=lock)), "item.inner.lock"),
-                (slotted, "item.lock"),
-                (Careful(kept=[lock], dropped=local), "item.kept[0]"),
-                (Listed([0, lock]), "item[1]"),
-                (partial(print, lock), "item.<state>[1][0]"),
-                (Thing(lock=lock).method, "item.__self__.lock"),
-                ([Refuses()], "item[0]"),
-                (circle, "item[2]['x']"),
-            ]:
-                try:
-                    strict.put(item)
-                except Exception as error:
-                    (note,) = error.__notes__
-                    assert note.startswith(f"What can't be pickled is {path}, of type "), (note, path)
-                else:
-                    raise AssertionError(f"{path} was put")
-            assert strict.empty()
+            check(slotted, "item.lock")
+            check(Careful(kept=[lock], dropped=local), "item.kept[0]")
+            check(Listed([0, lock]), "item[1]")
+            check(partial(print, lock), "item.<state>[1][0]")
+            check(Thing(lock=lock).method, "item.__self__.lock")
+            check([Refuses()], "item[0]")
         """
     )
 

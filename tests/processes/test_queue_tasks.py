@@ -63,7 +63,8 @@ def test_many_tasks_wait_with_one_thread(run: Run) -> None:
         async def wait_for_all(queues, go):
             tasks = [asyncio.create_task(queue.aget()) for queue in queues for _ in range(TASKS)]
             await asyncio.sleep(0)  # each task has come to its wait
-            assert sum(len(line._waiting) for queue in queues for line in queue._interlock_lines.values()) == TASKS * QUEUES
+            lines = [line for queue in queues for line in queue._interlock_lines.values()]
+            assert [len(line._waiting) for line in lines] == [TASKS] * QUEUES
             names = [thread.name for thread in threading.enumerate()]
             assert names.count("QueueWatcherThread") == 2, names  # one for every 127 queues
             go.set()

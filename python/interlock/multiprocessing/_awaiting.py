@@ -1,7 +1,8 @@
 """Tasks of event loops wait for queues that processes share.
 
-Another process can't call into an event loop. So one thread of this process waits in its place, for all queues that tasks wait
-for: it runs while there are such tasks, and a second longer. It takes nothing out of a queue; it gives a task its turn to try.
+Another process can't call into an event loop. So one thread of this process waits in its place, for all queues that
+tasks wait for: it runs while there are such tasks, and a second longer. It takes nothing out of a queue; it gives a
+task its turn to try.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 from _thread import RLock
 from asyncio import get_running_loop
 from collections import deque
+from contextlib import suppress
 from threading import Thread
 
 from interlock._interlock import QueueWatch
@@ -18,18 +20,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, ClassVar
 
     from interlock.multiprocessing._queues import Queue
 
 __all__ = ["when_possible"]
 
-_PATIENCE = 1.0
-"""After so many seconds the thread looks whether it was forgotten: the process that was to wake it may have been killed."""
 
+async def when_possible(
+    queue: Queue, is_put: bool, attempt: Callable[[], Any], refused: type[Exception]
+) -> Any:
+    """Return what `attempt()` does as soon as it does not raise `refused`.
 
-async def when_possible(queue: Queue, is_put: bool, attempt: Callable[[], Any], refused: type[Exception]) -> Any:
-    """Return what `attempt()` does as soon as it does not raise `refused`. Suspends the task meanwhile, not its event loop."""
+    Suspends the task meanwhile, not its event loop.
+    """
     try:
         return attempt()
     except refused:
@@ -125,13 +129,14 @@ class _Watcher:
     """A thread that waits for the queues of lines, and tells these. There is another one for every 127 lines."""
 
     _lock = RLock()  # the collector may end a task of a closed loop anywhere, and that removes a line
-    _all: list[_Watcher] = []
+    _all: ClassVar[list[_Watcher]] = []
     _pid = 0
 
     def __init__(self) -> None:
         self._watch = QueueWatch()
         self._lines: dict[_Line, None] = {}
-        Thread(target=self._run, name="QueueWatcherThread", daemon=True).start()
+        self._watched: list[_Line] = []
+        Thread(target=self._watch.run, args=(self._choose,), name="QueueWatcherThread", daemon=True).start()
 
     @classmethod
     def add(cls, line: _Line) -> _Watcher:
@@ -155,31 +160,24 @@ class _Watcher:
             self._lines.pop(line, None)
         self._watch.call()
 
-    def _run(self) -> None:
-        while True:
-            seen = self._watch.calls()
-            with self._lock:
-                lines = list(self._lines)
-            ready = self._watch.wait(seen, [(line.queue, line.is_put) for line in lines], _PATIENCE)
-            with self._lock:
-                told = [line for line in map(lines.__getitem__, ready) if line in self._lines]
-                gone = [line for line in lines if line.loop.is_closed()]
-                for line in (*told, *gone):
-                    self._lines.pop(line, None)
-                if not lines:
-                    self._all.remove(self)
-                    if not self._lines:
-                        return
-                    self._all.append(self)
-            for line in told:
-                _tell(line)
-            lines.clear()
-            told.clear()
-            gone.clear()
+    def _choose(self, ready: list[int]) -> list[tuple[Queue, bool]] | None:
+        """Tell the lines that are ready, and return what to wait for now, or None if no line has come for a second."""
+        with self._lock:
+            told = [line for line in map(self._watched.__getitem__, ready) if line in self._lines]
+            gone = [line for line in self._watched if line.loop.is_closed()]
+            for line in (*told, *gone):
+                self._lines.pop(line, None)
+            if not self._watched and not self._lines:
+                self._all.remove(self)
+                if not self._lines:
+                    return None
+                self._all.append(self)
+            self._watched = list(self._lines)
+        for line in told:
+            _tell(line)
+        return [(line.queue, line.is_put) for line in self._watched]
 
 
 def _tell(line: _Line) -> None:
-    try:
+    with suppress(RuntimeError):  # the loop is closed, and its tasks gone
         line.loop.call_soon_threadsafe(line.give_turn)
-    except RuntimeError:
-        pass  # the loop is closed, and its tasks gone

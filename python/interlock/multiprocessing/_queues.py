@@ -76,7 +76,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         wakes it. If the task is cancelled, the object is not in the queue. Each try makes a pickle of the object as it
         is then. Raises queue.ShutDown if the queue was shut down, ValueError if this process has closed it.
         """
-        from interlock.multiprocessing._awaiting import when_possible  # here: programs without an event loop need it not
+        from interlock.multiprocessing._awaiting import when_possible  # loads asyncio
 
         await when_possible(self, True, lambda: self.put_nowait(obj), Full)
 

@@ -10,6 +10,7 @@ mod lock;
 mod many;
 mod message;
 mod queue;
+mod queue_methods;
 mod shared;
 mod watch;
 

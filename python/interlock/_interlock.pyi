@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 from typing_extensions import TypeVar, disjoint_base
 
 from interlock._interlock_shared import Family as Family
+from interlock._interlock_shared import QueueWatch as QueueWatch
 from interlock._interlock_shared import SharedBarrier as SharedBarrier
 from interlock._interlock_shared import SharedCondition as SharedCondition
 from interlock._interlock_shared import SharedConnection as SharedConnection

@@ -71,8 +71,8 @@ mod _interlock {
     use crate::mirrored::Mirrored;
     #[pymodule_export]
     use crate::multiprocessing::{
-        Family, SharedBarrier, SharedCondition, SharedConnection, SharedEvent, SharedHandle, SharedLock,
-        SharedQueue, make_pipe,
+        Family, QueueWatch, SharedBarrier, SharedCondition, SharedConnection, SharedEvent, SharedHandle,
+        SharedLock, SharedQueue, make_pipe,
     };
     #[pymodule_export]
     use crate::multiprocessing_pool::{

@@ -86,6 +86,8 @@ mod sleepers;
 mod stack;
 #[cfg(not(loom))]
 pub mod step;
+#[cfg(not(loom))]
+mod watch;
 
 #[cfg(not(loom))]
 pub use arena::Arena;
@@ -123,3 +125,5 @@ pub use raw_lock::{Acquired, Peers, RawLock};
 pub use rlock::RLock;
 #[cfg(not(loom))]
 pub use semaphore::Semaphore;
+#[cfg(not(loom))]
+pub use watch::{Awaited, Side, Watch};

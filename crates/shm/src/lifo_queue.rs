@@ -16,6 +16,7 @@ use crate::own_block::OwnBlock;
 use crate::queue::Shutdown;
 use crate::stack::Stack;
 use crate::step;
+use crate::watch::{Awaited, Side};
 
 /// As [`Queue`](crate::Queue), but the message that was put last is got first.
 #[derive(Clone, Debug)]
@@ -151,6 +152,30 @@ impl LifoQueue {
             self.view().log.getters.pass_on(|| !self.is_empty());
         }
         outcome
+    }
+
+    /// As [`Queue::wait_for_message`](crate::Queue::wait_for_message).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_for_message(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let view = self.view();
+        let mut slept = false;
+        let is_ready = || !self.is_empty() || view.is_shut();
+        let outcome = (view.log.getters).wait(&is_ready, None, &mut slept, (ResourceKind::QueueGet, context));
+        if slept {
+            view.log.getters.pass_on(|| !self.is_empty());
+        }
+        outcome.map_err(Error::Ended)
+    }
+
+    /// One side of the queue, for [`Watch::wait`](crate::Watch::wait).
+    pub fn awaited(&self, side: Side) -> Awaited<'_> {
+        let view = self.view();
+        match side {
+            Side::Get => Awaited::new(&view.log.getters, move || !self.is_empty() || view.is_shut()),
+            Side::Put => Awaited::new(&view.log.putters, move || !self.is_full() || view.is_shut()),
+        }
     }
 
     /// As [`Queue::shutdown`](crate::Queue::shutdown).

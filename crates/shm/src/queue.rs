@@ -16,6 +16,7 @@ use crate::message::Message;
 use crate::objects::Object;
 use crate::own_block::OwnBlock;
 use crate::step;
+use crate::watch::{Awaited, Side};
 
 /// A queue of messages, which any number of processes put and get.
 ///
@@ -234,6 +235,15 @@ impl Queue {
         let outcome = (view.log.getters).wait(&is_ready, None, &mut slept, (ResourceKind::QueueGet, context));
         self.after_get(slept);
         outcome.map_err(Error::Ended)
+    }
+
+    /// One side of the queue, for [`Watch::wait`](crate::Watch::wait).
+    pub fn awaited(&self, side: Side) -> Awaited<'_> {
+        let view = self.view();
+        match side {
+            Side::Get => Awaited::new(&view.log.getters, move || !self.is_empty() || view.is_shut()),
+            Side::Put => Awaited::new(&view.log.putters, move || !self.is_full() || view.is_shut()),
+        }
     }
 
     /// Nothing can be put from now on, and what waits for that ends.

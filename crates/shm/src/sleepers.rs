@@ -52,7 +52,7 @@ impl Sleepers {
         }
     }
 
-    fn announce(&self) -> u32 {
+    pub(crate) fn announce(&self) -> u32 {
         // SeqCst: before the look at what the thread waits for. Pairs with the load in `wake`, which comes after the change of that.
         self.0.fetch_or(SOME, Ordering::SeqCst) | SOME
     }

@@ -22,6 +22,7 @@ if not in_subinterpreter():
         for name in _std.__all__
         if name == "Process" or isinstance(getattr(_std, name), MethodType)
     }
+    _own["LifoQueue"] = _default_context.LifoQueue  # the standard module has none
     globals().update(_own)
     __replaces__ = tuple(_own)
 

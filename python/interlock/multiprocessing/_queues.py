@@ -1,9 +1,10 @@
-"""`Queue` and `JoinableQueue`, shared by processes."""
+"""`Queue`, `JoinableQueue` and `LifoQueue`, shared by processes."""
 
 from __future__ import annotations
 
 import os
 from multiprocessing import queues, util
+from queue import Empty, Full
 
 from interlock._interlock import SharedQueue
 from interlock._originals import originals
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 _std: Any = originals(queues, "JoinableQueue", "Queue")
 
-__all__ = ["JoinableQueue", "Queue"]
+__all__ = ["JoinableQueue", "LifoQueue", "Queue"]
 
 _UNBOUNDED = 2**31 - 1
 """What the standard library takes for no bound."""
@@ -33,25 +34,29 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
     _thread = _jointhread = _close = None
     _joincancelled = _ignore_epipe = False
     _ends: tuple[Reader, Writer] | None = None
+    _interlock_is_lifo = False
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
         """Make a queue for at most `maxsize` objects, or any number if that is not positive.
 
-        With `strict`, `put()` raises the error of an object that can't be pickled. Otherwise it passes the error to
-        `_on_queue_feeder_error`, as the standard library's feeder thread does, which prints it.
+        With `strict`, `put()` raises the error of an object that can't be pickled, with a note that has the path to the
+        part that is to blame (`item['callback'].<locals>`). Otherwise it passes the error to `_on_queue_feeder_error`,
+        as the standard library's feeder thread does, which prints it.
         """
         bound = maxsize if 0 < maxsize < _UNBOUNDED else None
         self._maxsize = _UNBOUNDED if bound is None else bound
         self._opid = os.getpid()
         self._strict = strict
         self._is_fork_ctx = made_in_fork_context(ctx)
-        self._interlock_begin(home(), bound)
+        self._interlock_lines: dict[Any, Any] = {}
+        self._interlock_begin(home(), bound, self._interlock_is_lifo)
 
     def __getstate__(self) -> tuple[Any, ...]:
         return (*handed(self), self._ignore_epipe, self._maxsize, self._strict, self._opid)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         family, number, self._ignore_epipe, self._maxsize, self._strict, self._opid = state
+        self._interlock_lines = {}
         self._interlock_open(family, number)
         self._is_fork_ctx = False
 
@@ -64,12 +69,37 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
             raise OSError("handle is closed")
         return self._interlock_is_empty()
 
+    async def aput(self, obj: object) -> None:
+        """Put an object as soon as there is room.
+
+        Suspends the calling task, never its event loop, while there is none; a `get()` of any process, or `shutdown()`,
+        wakes it. If the task is cancelled, the object is not in the queue. Each try makes a pickle of the object as it
+        is then. Raises queue.ShutDown if the queue was shut down, ValueError if this process has closed it.
+        """
+        from interlock.multiprocessing._awaiting import when_possible  # loads asyncio
+
+        await when_possible(self, True, lambda: self.put_nowait(obj), Full)
+
+    async def aget(self) -> Any:
+        """Remove an object and return it, as soon as there is one.
+
+        Suspends the calling task, never its event loop, while there is none; a `put()` of any process, or `shutdown()`,
+        wakes it. If the task is cancelled, no object is lost. Raises queue.ShutDown if the queue was shut down and is
+        empty, ValueError if this process has closed it.
+        """
+        from interlock.multiprocessing._awaiting import when_possible  # as above
+
+        return await when_possible(self, False, self.get_nowait, Empty)
+
     def _interlock_pickle(self, obj: object) -> bytes | None:
         """Pickle an object, or do what the standard feeder thread does if that fails."""
         try:
             return dumps(obj)
         except Exception as error:
             if self._strict:
+                from interlock.multiprocessing._culprit import note_culprit
+
+                note_culprit(error, obj)
                 raise
             if util.is_exiting():
                 util.info("error in queue thread: %s", error)
@@ -117,3 +147,9 @@ class JoinableQueue(Queue, _std.JoinableQueue):  # type: ignore[misc]
     def join(self) -> None:
         """Block until all objects that were put have been dealt with."""
         self._interlock_join()
+
+
+class LifoQueue(JoinableQueue):
+    """A `JoinableQueue` that returns the newest object first. The standard library has none for processes."""
+
+    _interlock_is_lifo = True

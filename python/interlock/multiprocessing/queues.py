@@ -1,4 +1,4 @@
-"""The drop-in for `multiprocessing.queues`: `Queue` and `JoinableQueue` on the engine's shared memory."""
+"""The drop-in for `multiprocessing.queues`: `Queue`, `JoinableQueue`, and `LifoQueue` on the engine's shared memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
     from interlock.multiprocessing._queues import JoinableQueue as JoinableQueue
+    from interlock.multiprocessing._queues import LifoQueue as LifoQueue
     from interlock.multiprocessing._queues import Queue as Queue
 
-    for _class in (JoinableQueue, Queue):
+    for _class in (JoinableQueue, LifoQueue, Queue):
         # A child process finds a pickled object's class here, also where nothing is installed.
         _class.__module__ = __name__
-    __replaces__ = ("JoinableQueue", "Queue")
+    __replaces__ = ("JoinableQueue", "LifoQueue", "Queue")
 
 mirror(__name__, _std, own=__replaces__)

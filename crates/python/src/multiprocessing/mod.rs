@@ -1,5 +1,6 @@
 //! `multiprocessing`'s objects: records in the memory that a family of processes shares (`crates/shm`).
 
+mod any_queue;
 mod barrier;
 mod bytes;
 mod condition;
@@ -8,9 +9,12 @@ mod death;
 mod event;
 mod family;
 mod lock;
+mod many;
 mod message;
 mod queue;
+mod queue_methods;
 mod shared;
+mod watch;
 
 pub(crate) use barrier::SharedBarrier;
 pub(crate) use condition::SharedCondition;
@@ -19,3 +23,4 @@ pub(crate) use event::SharedEvent;
 pub(crate) use family::{Family, SharedHandle};
 pub(crate) use lock::SharedLock;
 pub(crate) use queue::SharedQueue;
+pub(crate) use watch::QueueWatch;

@@ -1,13 +1,13 @@
-//! `multiprocessing.Queue` and `JoinableQueue`.
+//! The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`.
 
-use interlock_shm::{Error, Queue};
+use interlock_shm::Error;
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::family::{Family, SharedHandle, open};
+use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
 use super::shared::{Shared, deadline, refused};
 use crate::blocking;
@@ -18,25 +18,23 @@ use crate::raw::intern;
 
 static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
 
-/// The engine's part of `multiprocessing.Queue` and `JoinableQueue`: a queue of messages in shared memory.
+/// The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`: a queue of messages in shared memory.
 ///
 /// `put()` pickles in the caller, and needs no thread. `put()` and `get()` block while there is no room, or nothing to get;
 /// Ctrl-C ends the wait. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct SharedQueue {
-    engine: Shared<Queue>,
-    closed: AtomicBool,
+    pub(super) engine: Shared<AnyQueue>,
+    pub(super) closed: AtomicBool,
     /// Whether this process has put something: then the standard queue has a feeder thread, which closes the connections.
-    has_put: AtomicBool,
+    pub(super) has_put: AtomicBool,
     /// Whether `_interlock_got()` is to be called after each `get()`: the queue's reader has a descriptor.
-    is_watched: AtomicBool,
+    pub(super) is_watched: AtomicBool,
 }
 
-#[pymethods]
 impl SharedQueue {
-    #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+    /// Not initialized yet.
+    pub(super) fn made() -> Self {
         SharedQueue {
             engine: Shared::new(),
             closed: AtomicBool::new(false),
@@ -45,125 +43,6 @@ impl SharedQueue {
         }
     }
 
-    /// Makes the queue, in the family. None: without a bound.
-    fn _interlock_begin(&self, family: &Family, maxsize: Option<u32>) -> PyResult<()> {
-        self.engine
-            .begin(Queue::new(&family.arena, maxsize).map_err(refused)?)
-    }
-
-    /// Makes this the queue of that number.
-    fn _interlock_open(&self, family: &Family, number: u32) -> PyResult<()> {
-        self.engine.begin(open(family, number, Queue::open)?)
-    }
-
-    /// Its handle, for other processes.
-    fn _interlock_handle(&self) -> PyResult<SharedHandle> {
-        let object = self.engine.get()?.object().clone();
-        Ok(SharedHandle { object })
-    }
-
-    /// Put an object. What other processes get is a copy, made now.
-    ///
-    /// Blocks while there is no room, for at most `timeout` seconds (None: without limit), or not at all if `block` is false.
-    /// Raises queue.Full if there was none, ValueError if this process has closed the queue.
-    #[pyo3(signature = (obj, block = Truth(true), timeout = None), text_signature = "($self, obj, block=True, timeout=None)")]
-    #[inline]
-    fn put<'py>(
-        slf: &Bound<'py, Self>,
-        obj: &Bound<'py, PyAny>,
-        block: Truth,
-        timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        slf.get()
-            .put_object(slf.as_any().as_borrowed(), obj.as_borrowed(), block, timeout)
-    }
-
-    /// Put an object if there is room. As put(obj, False).
-    fn put_nowait(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        slf.call_method1(intern!(slf.py(), "put"), (obj, false)).map(drop)
-    }
-
-    /// Remove the oldest object and return it.
-    ///
-    /// Blocks while there is none, for at most `timeout` seconds (None: without limit), or not at all if `block` is false.
-    /// Raises queue.Empty if there was none, ValueError if this process has closed the queue.
-    #[pyo3(signature = (block = Truth(true), timeout = None), text_signature = "($self, block=True, timeout=None)")]
-    #[inline]
-    fn get<'py>(
-        slf: &Bound<'py, Self>,
-        block: Truth,
-        timeout: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        slf.get().get_object(slf.as_any().as_borrowed(), block, timeout)
-    }
-
-    /// Remove an object and return it, if there is one. As get(False).
-    fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.call_method1(intern!(slf.py(), "get"), (false,))
-    }
-
-    /// How many objects there are at this moment. Never blocks.
-    fn qsize(&self) -> PyResult<u32> {
-        self.engine.get().map(Queue::len)
-    }
-
-    /// Has `_interlock_got()` called after each `get()` from now on.
-    fn _interlock_watch(&self) {
-        // Relaxed: it stands for itself.
-        self.is_watched.store(true, Ordering::Relaxed);
-    }
-
-    fn _interlock_has_put(&self) -> bool {
-        // Relaxed: it stands for itself.
-        self.has_put.load(Ordering::Relaxed)
-    }
-
-    fn _interlock_is_empty(&self) -> PyResult<bool> {
-        self.engine.get().map(Queue::is_empty)
-    }
-
-    /// Whether put() would have to wait at this moment. Never blocks.
-    fn full(&self) -> PyResult<bool> {
-        self.engine.get().map(Queue::is_full)
-    }
-
-    /// Waits until there is an object, and leaves it. Returns whether there is.
-    fn _interlock_poll(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        let queue = self.engine.get()?;
-        if !queue.is_empty() {
-            return Ok(true);
-        }
-        match deadline(timeout)? {
-            Deadline::PASSED => Ok(false),
-            deadline => blocking::wait(py, deadline, |context| queue.wait_for_message(context).is_ok()),
-        }
-    }
-
-    fn _interlock_task_done(&self) -> PyResult<bool> {
-        self.engine.get().map(Queue::task_done)
-    }
-
-    fn _interlock_join(&self, py: Python<'_>) -> PyResult<()> {
-        let queue = self.engine.get()?;
-        blocking::wait(py, Deadline::NEVER, |context| queue.join(context))?
-            .map_err(|error| failure(py, error))
-    }
-
-    /// Whether this process has closed the queue.
-    #[getter]
-    fn _closed(&self) -> bool {
-        // Relaxed: it stands for itself.
-        self.closed.load(Ordering::Relaxed)
-    }
-
-    #[setter(_closed)]
-    fn set_closed(&self, closed: Truth) {
-        // Relaxed: as above.
-        self.closed.store(closed.0, Ordering::Relaxed);
-    }
-}
-
-impl SharedQueue {
     /// `put(object)`. `slf` is this queue.
     #[inline]
     pub(crate) fn put_now(
@@ -181,7 +60,7 @@ impl SharedQueue {
     }
 
     #[inline]
-    fn put_object(
+    pub(super) fn put_object(
         &self,
         slf: Borrowed<'_, '_, PyAny>,
         object: Borrowed<'_, '_, PyAny>,
@@ -193,16 +72,27 @@ impl SharedQueue {
         if let Some(plain) = Outgoing::plain(&object) {
             return self.put_message(py, &plain, block, timeout);
         }
-        let pickle = slf.call_method1(intern!(py, "_interlock_pickle"), (object,))?;
-        if pickle.is_none() {
-            return Ok(()); // the hook for errors has been called
+        match Self::pickle(slf, object)? {
+            Some(pickle) => self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block, timeout),
+            None => Ok(()),
         }
-        let pickle = pickle.cast_into::<PyBytes>()?;
-        self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block, timeout)
+    }
+
+    /// An object's pickle. `None` if there can't be one, and the hook for errors has been called. `slf` is the queue.
+    #[inline]
+    pub(super) fn pickle<'py>(
+        slf: Borrowed<'_, 'py, PyAny>,
+        object: Borrowed<'_, 'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let pickle = slf.call_method1(intern!(slf.py(), "_interlock_pickle"), (object,))?;
+        if pickle.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(pickle.cast_into::<PyBytes>()?))
     }
 
     #[inline]
-    fn get_object<'py>(
+    pub(super) fn get_object<'py>(
         &self,
         slf: Borrowed<'_, 'py, PyAny>,
         block: Truth,
@@ -211,16 +101,43 @@ impl SharedQueue {
         let py = slf.py();
         self.check_open(slf)?;
         let incoming = self.get_incoming(py, block, timeout);
+        self.tell_got(slf)?;
+        incoming?.object(py, |pickle| loads(py, pickle))
+    }
+
+    /// Tells the reader, if somebody watches its descriptor, that there may be nothing to get any more.
+    #[inline]
+    pub(super) fn tell_got(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
         // Relaxed: it stands for itself.
         if self.is_watched.load(Ordering::Relaxed) {
-            slf.call_method0(intern!(py, "_interlock_got"))?;
+            slf.call_method0(intern!(slf.py(), "_interlock_got"))?;
         }
-        incoming?.object(py, |pickle| LOADS.get(py)?.call1((pickle,)))
+        Ok(())
+    }
+
+    /// The queue in shared memory.
+    #[inline]
+    pub(super) fn engine(&self) -> PyResult<&AnyQueue> {
+        self.engine.get()
+    }
+
+    /// Whether this process has closed the queue.
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        // Relaxed: it stands for itself.
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that this process has put something.
+    #[inline]
+    pub(super) fn note_put(&self) {
+        // Relaxed: it stands for itself.
+        self.has_put.store(true, Ordering::Relaxed);
     }
 
     #[inline]
-    fn check_open(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
-        match self._closed() {
+    pub(super) fn check_open(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
+        match self.is_closed() {
             true => Err(is_closed(slf)),
             false => Ok(()),
         }
@@ -235,13 +152,9 @@ impl SharedQueue {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let queue = self.engine.get()?;
-        // Relaxed: it stands for itself.
-        self.has_put.store(true, Ordering::Relaxed);
+        self.note_put();
         let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(parts, context));
-        patiently(py, block, timeout, put)?.map_err(|error| match error {
-            Error::Ended(_) => Failure::Full.raise(py),
-            error => failure(py, error),
-        })
+        patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
     }
 
     #[inline]
@@ -315,8 +228,23 @@ fn patiently<T, E: Ended>(
     }
 }
 
+/// The object of a pickle.
+#[inline]
+pub(super) fn loads<'py>(py: Python<'py>, pickle: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    LOADS.get(py)?.call1((pickle,))
+}
+
+/// The exception of a put that failed.
 #[cold]
-fn failure(py: Python<'_>, error: Error) -> PyErr {
+pub(super) fn not_put(py: Python<'_>, error: Error) -> PyErr {
+    match error {
+        Error::Ended(_) => Failure::Full.raise(py),
+        error => failure(py, error),
+    }
+}
+
+#[cold]
+pub(super) fn failure(py: Python<'_>, error: Error) -> PyErr {
     match error {
         Error::ShutDown => Failure::ShutDown.raise(py),
         error => refused(error),

@@ -1,0 +1,134 @@
+//! One thread that waits for many queues at once, on behalf of tasks of event loops. (FORMAT.md, "Queue": "Waiting".)
+
+use std::fmt;
+
+use interlock_wait::primitive::{AtomicU32, Ordering};
+use interlock_wait::{MOST_SHARED_WORDS, ResourceKind, SharedWord, WaitContext, block_shared, wake_shared};
+
+use crate::cells::Sleepers;
+use crate::resource::SharedResource;
+
+/// What of a queue is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// A message, or the end of the queue.
+    Get,
+    /// Room for a message, or the end of the queue.
+    Put,
+}
+
+/// One side of a queue, as [`Watch::wait`] sees it.
+pub struct Awaited<'a> {
+    sleepers: &'a Sleepers,
+    is_ready: Box<dyn Fn() -> bool + Send + Sync + 'a>,
+}
+
+impl<'a> Awaited<'a> {
+    /// `is_ready` looks by sequentially consistent loads.
+    pub(crate) fn new(sleepers: &'a Sleepers, is_ready: impl Fn() -> bool + Send + Sync + 'a) -> Self {
+        Awaited {
+            sleepers,
+            is_ready: Box::new(is_ready),
+        }
+    }
+
+    /// Whether the operation of this side is worth a try now.
+    pub fn is_ready(&self) -> bool {
+        (self.is_ready)()
+    }
+}
+
+impl fmt::Debug for Awaited<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Awaited").finish_non_exhaustive()
+    }
+}
+
+/// What a thread waits at for many queues, and where other threads of its process tell it to look at something else.
+#[derive(Debug, Default)]
+pub struct Watch {
+    calls: AtomicU32,
+}
+
+impl Watch {
+    /// How many sides can be waited for at once.
+    pub const MOST: usize = MOST_SHARED_WORDS - 1;
+
+    /// Nobody waits at it yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How often it was called so far.
+    pub fn calls(&self) -> u32 {
+        // Acquire pairs with the Release in `call`: its thread sees what the caller did before.
+        self.calls.load(Ordering::Acquire)
+    }
+
+    /// Ends the wait of the thread that waits here, or its next one. Never blocks.
+    pub fn call(&self) {
+        // Release pairs with the Acquire in `calls`.
+        self.calls.fetch_add(1, Ordering::Release);
+        wake_shared(&self.calls, 1);
+    }
+
+    /// Waits until one of `awaited` may be ready, or somebody calls after the call with the number `seen`, or `context` ends
+    /// the wait. The thread that waits takes nothing: whatever woke it, it wakes the next thread that sleeps for the same.
+    ///
+    /// A process that is killed between a put and the wake-up can leave a wait behind: so the caller waits at most a second,
+    /// and looks.
+    ///
+    /// # Panics
+    /// There are more than [`MOST`](Self::MOST).
+    pub fn wait(&self, seen: u32, awaited: &[Awaited<'_>], context: &mut WaitContext<'_>) {
+        let calls = SharedWord {
+            word: &self.calls,
+            expected: seen,
+        };
+        let mut words = Vec::with_capacity(awaited.len() + 1);
+        words.push(calls);
+        words.extend(awaited.iter().map(|side| SharedWord {
+            word: &side.sleepers.0,
+            expected: side.sleepers.announce(),
+        }));
+        // After all announcements: what becomes ready later changes a word.
+        if !awaited.iter().any(Awaited::is_ready) {
+            block_shared(&words, &SharedResource::new(ResourceKind::QueueGet), context);
+        }
+        for (side, word) in awaited.iter().zip(words.iter().skip(1)) {
+            // Acquire pairs with the Release of the wake-up. One that this thread took came with a change of the word before.
+            if word.word.load(Ordering::Acquire) != word.expected {
+                side.sleepers.pass_on(|| side.is_ready());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use interlock_wait::Deadline;
+
+    use super::*;
+
+    /// The first look finds nothing, so the watch sleeps; then it is woken, and finds something.
+    #[test]
+    fn a_watch_takes_no_wake_up_from_a_getter_c201() {
+        let sleepers = Sleepers(AtomicU32::new(0));
+        let looks = AtomicU32::new(0);
+        // SeqCst, here and below: a test is not about orderings.
+        let side = [Awaited::new(&sleepers, || {
+            looks.fetch_add(1, Ordering::SeqCst) > 0
+        })];
+        let watch = Watch::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| watch.wait(0, &side, &mut WaitContext::until(Deadline::NEVER)));
+            while looks.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            sleepers.wake(1);
+        });
+        // The wake-up that the watch took, and the one that it gave.
+        let wake_ups = sleepers.0.load(Ordering::SeqCst) / 2;
+        assert_eq!(wake_ups, 2);
+    }
+}

@@ -1,7 +1,7 @@
 """Processes for a body: they are forked once, and do their part of each sample when they are told to.
 
-They are the standard library's processes in every namespace, so that a case about a queue measures the queue. They start
-before the samples: a fork takes as long as thousands of operations.
+They are the standard library's processes in every namespace, so that a case about a queue measures the queue. They
+start before the samples: a fork takes as long as thousands of operations.
 """
 
 from __future__ import annotations

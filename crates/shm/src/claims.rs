@@ -181,7 +181,7 @@ impl<W: Word> Ledger<W> {
         self.next[0].write(next[0]);
         self.next[1].write(next[1]);
         step::at("ledger.written");
-        // Release, here and in `finish`: in this order the next owner sees the steps, should this one die.
+        // Release pairs with the Acquire in `finish`: the next owner sees the steps in this order, should this one die.
         self.place.store(entry.place, Ordering::Release);
         step::at("ledger.decided");
         self.finish(arena);
@@ -206,7 +206,7 @@ impl<W: Word> Ledger<W> {
                 step::at("ledger.word");
             }
             if let Some(entry) = entry {
-                // Release: see `change`.
+                // Release pairs with the Acquire in `settle_claims`; and see `change`.
                 entry.store(new, Ordering::Release);
             }
             step::at("ledger.claim");

@@ -65,6 +65,12 @@ impl Semaphore {
         self.take(false, context)
     }
 
+    /// Takes a permit, without a guard, if that takes one access. `false` says nothing: [`acquire`](Self::acquire) tells. Never blocks.
+    #[inline]
+    pub fn acquire_free(&self) -> bool {
+        self.cell().take_as_user(self.0.arena().me())
+    }
+
     /// Takes a permit that comes back when this process dies, unless it has given it back by
     /// [`release_guarded`](Self::release_guarded).
     ///
@@ -82,7 +88,7 @@ impl Semaphore {
 
     #[inline]
     fn take(&self, is_guarded: bool, context: &mut WaitContext<'_>) -> Result<(), Error> {
-        match !is_guarded && self.cell().take_as_user(self.0.arena().me()) || self.try_take(is_guarded, 0) {
+        match !is_guarded && self.acquire_free() || self.try_take(is_guarded, 0) {
             true => Ok(()),
             false => self.take_slow(is_guarded, context),
         }

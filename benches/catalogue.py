@@ -9,6 +9,7 @@ import cases_pools
 import cases_processes
 import cases_queues
 import cases_scale
+import cases_shared
 import cases_threads
 from case import Case, Probe
 
@@ -21,6 +22,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_futures.CASES,
     *cases_scale.CASES,
     *cases_processes.CASES,
+    *cases_shared.CASES,
 )
 
 BY_NAME = {case.name: case for case in ALL}

@@ -187,6 +187,15 @@ impl SharedMemory {
             .then(|| NonNull::new(self.place(offset)))?
     }
 
+    /// Makes the pages of a range exist, all at once: for a caller that is going to write to all of them. `offset` is a multiple of the
+    /// page. If the kernel can't (it can from Linux 5.14 on), they come into being one by one.
+    pub fn populate(&self, offset: usize, length: usize) {
+        if self.holds(offset, length) {
+            // SAFETY: the range is inside of the mapping, and its bytes stay as they are.
+            let _ = unsafe { madvise(self.place(offset).cast(), length, Advice::LinuxPopulateWrite) };
+        }
+    }
+
     /// Gives the pages of a range back to the system. They read as zeros then.
     pub fn give_back(&self, offset: usize, length: usize) {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
@@ -225,6 +234,9 @@ mod tests {
         assert!(again.read(5000, &mut bytes));
         assert_eq!(&bytes, b"hello");
         assert_eq!(again.id().unwrap(), memory.id().unwrap());
+        memory.populate(4096, 8192);
+        assert!(again.read(5000, &mut bytes));
+        assert_eq!(&bytes, b"hello");
         memory.give_back(4096, 4096);
         assert!(again.read(5000, &mut bytes));
         assert_eq!(bytes, [0; 5]);

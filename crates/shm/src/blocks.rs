@@ -39,9 +39,11 @@ pub struct Block {
     pub length: usize,
 }
 
-/// An entry: the order in the low byte, whether the pages were not given back, and the owner, 0 if the block is free.
+/// An entry: the order in the low byte, then how many pages were in use and not given back since, and the owner, 0 if the block is
+/// free.
 const ORDER: u64 = 0xff;
-const WARM: u64 = 0x100;
+const WARM_SHIFT: u32 = 8;
+const MOST_WARM: u64 = (1 << 24) - 1;
 const OWNER_SHIFT: u32 = 32;
 
 /// How many pages of free blocks stay with the family: 64 MiB. What it uses again and again need not be zeroed by the kernel
@@ -52,8 +54,17 @@ fn pages(order: u64) -> u32 {
     1 << order
 }
 
-fn entry_of(order: u64, owner: Owner) -> u64 {
-    u64::from(owner.word()) << OWNER_SHIFT | order
+fn entry_of(order: u64, warm: u32, owner: Owner) -> u64 {
+    u64::from(owner.word()) << OWNER_SHIFT | free_entry_of(order, warm)
+}
+
+fn free_entry_of(order: u64, warm: u32) -> u64 {
+    u64::from(warm).min(MOST_WARM) << WARM_SHIFT | order
+}
+
+/// The pages at the beginning of a block that exist.
+fn warm_of(entry: u64) -> u32 {
+    (entry >> WARM_SHIFT & MOST_WARM) as u32
 }
 
 fn is_free(entry: u64) -> bool {
@@ -66,33 +77,48 @@ impl Arena {
     /// # Errors
     /// The arena has no room for it. Nothing has changed.
     pub fn allocate(&self, bytes: usize, owner: Owner) -> Result<Block, Error> {
+        self.allocate_first(bytes, usize::MAX, owner)
+            .map(|(block, _)| block)
+    }
+
+    /// As [`allocate`](Self::allocate), for an owner that uses no more than the first `used` bytes; and how many of them are in pages
+    /// that exist.
+    pub(crate) fn allocate_first(
+        &self,
+        bytes: usize,
+        used: usize,
+        owner: Owner,
+    ) -> Result<(Block, usize), Error> {
         let order = bytes.div_ceil(PAGE).max(1).next_power_of_two().trailing_zeros();
         if order as usize >= ORDERS {
             return Err(Error::Full { bytes });
         }
         let list = &self.header().free[order as usize];
         let order = u64::from(order);
+        let used = u32::try_from(used.div_ceil(PAGE)).map_or(pages(order), |used| used.min(pages(order)));
+        let mut warm = 0;
         let _blocks = self.lock_blocks();
         let page = match list.get() {
-            0 => self.page_at_the_top(order, owner).ok_or(Error::Full { bytes })?,
+            0 => {
+                let entry = entry_of(order, used, owner);
+                (self.page_at_the_top(order, entry)).ok_or(Error::Full { bytes })?
+            }
             first => {
                 let page = first - 1;
-                let entry = self.entry(page).get();
+                warm = warm_of(self.entry(page).get());
                 list.set(self.link(page).get());
                 step::at("block.unlinked");
-                if entry & WARM != 0 {
-                    self.count_warm(|warm| warm.saturating_sub(pages(order)));
-                }
-                self.entry(page).set(entry_of(order, owner));
+                self.count_warm(|all| all.saturating_sub(warm));
+                self.entry(page).set(entry_of(order, used.max(warm), owner));
                 page
             }
         };
         step::at("block.allocated");
-        Ok(self.block(page, order))
+        Ok((self.block(page, order), warm as usize * PAGE))
     }
 
     /// Pages that no block has had. The caller holds the blocks.
-    fn page_at_the_top(&self, order: u64, owner: Owner) -> Option<u32> {
+    fn page_at_the_top(&self, order: u64, entry: u64) -> Option<u32> {
         let top = &self.header().top;
         // Relaxed: it changes under the lock only.
         let page = top.load(Ordering::Relaxed);
@@ -100,7 +126,7 @@ impl Arena {
         if (self.blocks_at + end as usize) * PAGE > self.memory().capacity() {
             return None;
         }
-        self.entry(page).set(entry_of(order, owner));
+        self.entry(page).set(entry);
         step::at("block.entered");
         // Release pairs with the Acquire in `owned`: each page below the top has its entry.
         top.store(end, Ordering::Release);
@@ -111,21 +137,21 @@ impl Arena {
     /// it keeps.
     pub fn free(&self, block: Block) {
         let page = self.page_of(block);
-        let order = self.entry(page).get() & ORDER;
-        let header = self.header();
-        let is_warm = header.warm_pages.get() + pages(order) <= WARM_PAGES;
-        if !is_warm {
+        let entry = self.entry(page).get();
+        let (order, mut warm) = (entry & ORDER, warm_of(entry));
+        if self.header().warm_pages.get() + warm > WARM_PAGES {
             self.memory().give_back(block.offset, block.length);
+            warm = 0;
         }
         step::at("block.given-back");
         let _blocks = self.lock_blocks();
-        self.entry(page).set(order | if is_warm { WARM } else { 0 });
+        self.entry(page).set(free_entry_of(order, warm));
         step::at("block.freed");
-        self.push(page, order, is_warm);
+        self.push(page, order, warm);
     }
 
     /// Puts a free block on its list. The caller holds the blocks.
-    fn push(&self, page: u32, order: u64, is_warm: bool) {
+    fn push(&self, page: u32, order: u64, warm: u32) {
         let header = self.header();
         let Some(list) = usize::try_from(order)
             .ok()
@@ -136,16 +162,14 @@ impl Arena {
         self.link(page).set(list.get());
         step::at("block.linked");
         list.set(page + 1);
-        if is_warm {
-            self.count_warm(|warm| warm + pages(order));
-        }
+        self.count_warm(|all| all + warm);
     }
 
     /// From now on `block` belongs to `owner`. The caller is, or speaks for, the owner so far.
     pub fn give(&self, block: Block, owner: Owner) {
         let entry = self.entry(self.page_of(block));
-        let order = entry.get() & ORDER;
-        entry.set(entry_of(order, owner));
+        let (order, warm) = (entry.get() & ORDER, warm_of(entry.get()));
+        entry.set(entry_of(order, warm, owner));
     }
 
     /// The block that begins at `offset`. `None` if none does, or it is free.
@@ -220,7 +244,7 @@ impl Arena {
         header.warm_pages.set(0);
         self.each_block(|page, entry| {
             if is_free(entry) {
-                self.push(page, entry & ORDER, entry & WARM != 0);
+                self.push(page, entry & ORDER, warm_of(entry));
             }
         });
     }

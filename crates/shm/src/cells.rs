@@ -3,6 +3,7 @@
 use interlock_os::memory::Shared;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
+use crate::field::Field32;
 use crate::raw_lock::RawLock;
 
 /// What an object is. The first word of its cell.
@@ -72,13 +73,16 @@ impl Cell for RLockCell {
     const KIND: Kind = Kind::without_blocks(2);
 }
 
-/// State table of the ledger's words: the first has the permits, and `WAITERS` if a thread may sleep for one; the second, the
-/// permits that were lost.
+/// State table of the ledger's words: the first is `Permits`; the second counts the permits that were lost.
 #[repr(C)]
 pub(crate) struct SemaphoreCell {
     pub(crate) kind: AtomicU32,
     pub(crate) most: AtomicU32,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Ledger<AtomicU64>,
+    /// How often sleepers were woken: what they sleep on.
+    pub(crate) wakes: AtomicU32,
+    /// The process that changed the permits last, under the ledger and without a guard. 0 if that was by a guard.
+    pub(crate) last: Field32,
 }
 
 impl Cell for SemaphoreCell {
@@ -115,7 +119,7 @@ pub(crate) struct BarrierCell {
     pub(crate) parties: AtomicU32,
     /// The process by whose death the barrier broke, 0 if it did by another cause. Changed under the ledger.
     pub(crate) dead: AtomicU32,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Ledger<AtomicU32>,
 }
 
 impl Cell for BarrierCell {
@@ -141,14 +145,14 @@ pub(crate) struct Line {
 /// A change is written down first (`old`, `new`, `next`), and made so by one store, of `place`. Whoever finds the lock in the
 /// hands of a dead process carries it out.
 #[repr(C)]
-pub(crate) struct Ledger {
+pub(crate) struct Ledger<W> {
     pub(crate) lock: RawLock,
     /// The entry of the change that is being carried out, 0 if none is.
     pub(crate) place: AtomicU32,
     pub(crate) old: AtomicU64,
     pub(crate) new: AtomicU64,
-    pub(crate) next: [AtomicU32; 2],
-    pub(crate) words: [AtomicU32; 2],
+    pub(crate) next: [W; 2],
+    pub(crate) words: [W; 2],
 }
 
 /// Whether threads may sleep (bit 0), and a count of the wake-ups (the other bits).

@@ -43,7 +43,7 @@ impl Claim {
     }
 
     /// As a word. 0 if there is nothing to claim.
-    fn word(self) -> u64 {
+    pub(crate) fn word(self) -> u64 {
         match (self.guarded, self.net) {
             (0, 0) => 0,
             _ => self.word_of_entry(),
@@ -111,45 +111,77 @@ impl Entry {
     }
 }
 
-impl Ledger {
+/// A word of a ledger: atomic, of 32 or of 64 bits.
+pub(crate) trait Word {
+    type Value: Copy;
+    /// Relaxed: the ledger's lock orders it; for a quick look it stands for itself.
+    fn look(&self) -> Self::Value;
+    /// Release pairs with the Acquire of those that look at it without the lock, and of a process that repairs.
+    fn write(&self, value: Self::Value);
+}
+
+impl Word for AtomicU32 {
+    type Value = u32;
+
+    #[inline]
+    fn look(&self) -> u32 {
+        self.load(Ordering::Relaxed) // Relaxed: see the trait
+    }
+
+    #[inline]
+    fn write(&self, value: u32) {
+        self.store(value, Ordering::Release); // Release: see the trait
+    }
+}
+
+impl Word for AtomicU64 {
+    type Value = u64;
+
+    #[inline]
+    fn look(&self) -> u64 {
+        self.load(Ordering::Relaxed) // Relaxed: see the trait
+    }
+
+    #[inline]
+    fn write(&self, value: u64) {
+        self.store(value, Ordering::Release); // Release: see the trait
+    }
+}
+
+impl<W: Word> Ledger<W> {
     /// Holds the ledger for a few instructions.
     #[inline]
     pub(crate) fn open<'a>(&'a self, arena: &'a Arena) -> Held<'a> {
         arena.hold(&self.lock, || self.finish(arena))
     }
 
-    /// The first word, on which threads sleep.
+    /// The first word.
     #[inline]
-    pub(crate) fn word(&self) -> &AtomicU32 {
+    pub(crate) fn word(&self) -> &W {
         &self.words[0]
     }
 
     #[inline]
-    pub(crate) fn words(&self) -> [u32; 2] {
-        // Relaxed: the lock orders them; for a quick look they stand for themselves.
-        [
-            self.words[0].load(Ordering::Relaxed),
-            self.words[1].load(Ordering::Relaxed),
-        ]
+    pub(crate) fn words(&self) -> [W::Value; 2] {
+        [self.words[0].look(), self.words[1].look()]
     }
 
     /// Writes the first word alone. The caller holds the ledger.
-    pub(crate) fn write(&self, word: u32) {
-        // Release pairs with the Acquire of those that look at it without the lock.
-        self.words[0].store(word, Ordering::Release);
+    #[inline]
+    pub(crate) fn write(&self, word: W::Value) {
+        self.words[0].write(word);
     }
 
     /// From now on the words are `next`, and the claim of `entry` is `claim`. The caller holds the ledger.
     #[inline]
-    pub(crate) fn change(&self, arena: &Arena, entry: Entry, claim: Claim, next: [u32; 2]) {
+    pub(crate) fn change(&self, arena: &Arena, entry: Entry, claim: Claim, next: [W::Value; 2]) {
         // Relaxed: `place` publishes them.
         self.old.store(entry.word, Ordering::Relaxed);
         self.new.store(claim.word(), Ordering::Relaxed);
-        self.next[0].store(next[0], Ordering::Relaxed);
-        // Relaxed: as above.
-        self.next[1].store(next[1], Ordering::Relaxed);
+        self.next[0].write(next[0]);
+        self.next[1].write(next[1]);
         step::at("ledger.written");
-        // Release, here and in `finish`: in this order the next owner sees the steps, should this one die.
+        // Release pairs with the Acquire in `finish`: the next owner sees the steps in this order, should this one die.
         self.place.store(entry.place, Ordering::Release);
         step::at("ledger.decided");
         self.finish(arena);
@@ -170,12 +202,11 @@ impl Ledger {
         // Relaxed: the lock orders it.
         if entry.is_none_or(|entry| entry.load(Ordering::Relaxed) == old) {
             for (word, next) in self.words.iter().zip(&self.next) {
-                // Release: see `change`; and it pairs with the Acquire of those that look at the word without the lock.
-                word.store(next.load(Ordering::Relaxed), Ordering::Release);
+                word.write(next.look());
                 step::at("ledger.word");
             }
             if let Some(entry) = entry {
-                // Release: see `change`.
+                // Release pairs with the Acquire in `settle_claims`; and see `change`.
                 entry.store(new, Ordering::Release);
             }
             step::at("ledger.claim");
@@ -189,6 +220,12 @@ impl Ledger {
 /// An object's entry is one of so many in a row.
 const WAYS: usize = 16;
 
+/// Where those of an object begin.
+#[inline]
+fn first_of(id: Id) -> usize {
+    (id.number().wrapping_mul(0x9e37_79b1) >> 29) as usize * WAYS
+}
+
 impl Arena {
     fn claim_at(&self, place: u32) -> Option<&AtomicU64> {
         let (slot, index) = (place / CLAIMS as u32, place as usize % CLAIMS);
@@ -199,21 +236,29 @@ impl Arena {
     #[inline]
     pub(crate) fn claim_of(&self, id: Id) -> Entry {
         let slot = self.me().slot();
-        let claims = &self.slot(slot).claims;
-        let first = (id.number().wrapping_mul(0x9e37_79b1) >> 29) as usize * WAYS;
-        let empty = Claim::empty(id);
+        match self.claim_in(slot, id) {
+            Some(entry) => entry,
+            None => self.new_entry(slot, Claim::empty(id)),
+        }
+    }
+
+    /// The entry for the object `id` of the process in `slot`. The caller holds the ledger.
+    #[inline]
+    pub(crate) fn claim_in(&self, slot: u32, id: Id) -> Option<Entry> {
+        let (claims, first) = (&self.slot(slot).claims, first_of(id));
         for (index, entry) in claims.iter().enumerate().skip(first).take(WAYS) {
             // Relaxed: the ledger orders the entry of this object, and others are not looked into.
             let word = entry.load(Ordering::Relaxed);
-            if Claim::of_word(word).key == empty.key {
-                return Entry::at(slot, index, word);
+            if Claim::of_word(word).id() == Some(id) {
+                return Some(Entry::at(slot, index, word));
             }
         }
-        self.new_entry(slot, first, empty)
+        None
     }
 
-    fn new_entry(&self, slot: u32, first: usize, empty: Claim) -> Entry {
+    fn new_entry(&self, slot: u32, empty: Claim) -> Entry {
         let claims = &self.slot(slot).claims;
+        let first = empty.id().map_or(0, first_of);
         let word = empty.word_of_entry();
         for is_late in [false, true] {
             for (index, entry) in claims.iter().enumerate().skip(first).take(WAYS) {
@@ -240,7 +285,7 @@ impl Arena {
     pub(crate) fn forget_claims(&self, id: Id) {
         // Relaxed: no process has the object.
         let used = self.header().slots_used.get();
-        let first = (id.number().wrapping_mul(0x9e37_79b1) >> 29) as usize * WAYS;
+        let first = first_of(id);
         for slot in (1..used).map(|index| self.slot(index)) {
             if slot.now().1 == State::Free {
                 continue;

@@ -65,6 +65,7 @@ mod name;
 mod objects;
 #[cfg(not(loom))]
 mod own_block;
+mod permits;
 #[cfg(not(loom))]
 mod queue;
 mod raw_lock;

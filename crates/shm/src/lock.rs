@@ -42,6 +42,13 @@ impl Robust {
         self.unless_refused(arena, acquired)
     }
 
+    /// Acquires it if that takes one access. `false` says nothing: `acquire` tells.
+    #[inline]
+    pub(crate) fn acquire_free(&self, arena: &Arena) -> bool {
+        // Relaxed: it never changes.
+        self.refuses.load(Ordering::Relaxed) == 0 && self.word.acquire_free(arena.me())
+    }
+
     #[inline]
     fn unless_refused(&self, arena: &Arena, acquired: Acquired) -> Result<Acquired, Error> {
         // Relaxed: `refuses` never changes, and the lock orders `refused`.
@@ -117,6 +124,13 @@ impl Lock {
     #[inline]
     pub fn acquire(&self, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
         self.cell().lock.acquire(self.0.arena(), context)
+    }
+
+    /// Acquires the lock if it is free, and that takes one access. `false` says nothing: [`acquire`](Self::acquire) tells. Never
+    /// blocks.
+    #[inline]
+    pub fn acquire_free(&self) -> bool {
+        self.cell().lock.acquire_free(self.0.arena())
     }
 
     /// Releases the lock, whichever process holds it. Returns whether one did. Never blocks.

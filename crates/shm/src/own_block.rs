@@ -22,13 +22,16 @@ pub(crate) struct OwnBlock {
 }
 
 impl OwnBlock {
-    /// A new block of at least `bytes` bytes.
-    pub(crate) fn allocate(arena: &Arc<Arena>, bytes: usize) -> Result<Self, Error> {
+    /// A new block for `bytes` bytes, whose pages exist.
+    fn allocate(arena: &Arc<Arena>, bytes: usize) -> Result<Self, Error> {
         let owner = arena.me();
         if owner.is_none() {
             return Err(Error::NotReserved);
         }
-        let block = arena.allocate(bytes, Owner::Process(owner))?;
+        let (block, warm) = arena.allocate_first(bytes, bytes, Owner::Process(owner))?;
+        if warm < bytes {
+            arena.memory().populate(block.offset + warm, bytes - warm);
+        }
         let arena = Arc::clone(arena);
         Ok(OwnBlock { arena, block, owner })
     }

@@ -62,6 +62,14 @@ impl RawLock {
         }
     }
 
+    /// Acquires the lock for the calling process, which is `me`, if nobody holds it. Never blocks.
+    #[inline]
+    pub(crate) fn acquire_free(&self, me: Name) -> bool {
+        // Acquire pairs with the Release in `release`. Relaxed: a failure leads to `acquire`.
+        let taken = (self.0).compare_exchange(0, me.word(), Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok() && !me.is_none()
+    }
+
     /// Replaces the owner in `word` by `me`, if there is none, or a dead one. `None` if there is a living one, or another thread
     /// was first.
     fn take(&self, word: u32, me: u32, peers: &impl Peers) -> Option<Acquired> {

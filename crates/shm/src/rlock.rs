@@ -58,14 +58,34 @@ impl RLock {
     /// `context` ended the wait, or the lock is refused after a death.
     #[inline]
     pub fn acquire(&self, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
-        let cell = self.cell();
-        if self.is_mine() {
-            // Relaxed: the owner alone writes it.
-            let count = cell.count.load(Ordering::Relaxed);
-            cell.count.store(count + 1, Ordering::Relaxed);
-            return Ok(Acquired::Free);
+        match self.acquire_again() {
+            true => Ok(Acquired::Free),
+            false => self.reacquire(1, context),
         }
-        self.reacquire(1, context)
+    }
+
+    /// As [`Lock::acquire_free`](crate::Lock::acquire_free).
+    #[inline]
+    pub fn acquire_free(&self) -> bool {
+        if self.acquire_again() {
+            return true;
+        }
+        let is_free = self.cell().lock.acquire_free(self.0.arena());
+        if is_free {
+            self.own(1);
+        }
+        is_free
+    }
+
+    #[inline]
+    fn acquire_again(&self) -> bool {
+        let is_mine = self.is_mine();
+        if is_mine {
+            let count = &self.cell().count;
+            // Relaxed: the owner alone writes it.
+            count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+        is_mine
     }
 
     /// Releases the lock once. Never blocks.
@@ -107,8 +127,15 @@ impl RLock {
     /// As [`acquire`](Self::acquire).
     #[inline]
     pub fn reacquire(&self, count: u32, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
+        let acquired = self.cell().lock.acquire(self.0.arena(), context)?;
+        self.own(count);
+        Ok(acquired)
+    }
+
+    /// The calling thread, which has the lock, has it `count` times.
+    #[inline]
+    fn own(&self, count: u32) {
         let (cell, arena) = (self.cell(), self.0.arena());
-        let acquired = cell.lock.acquire(arena, context)?;
         step::at("rlock.locked");
         // Relaxed: `holder` publishes them.
         cell.count.store(count, Ordering::Relaxed);
@@ -116,7 +143,6 @@ impl RLock {
         // Release pairs with the Acquire in `is_mine`, on other threads of this process.
         cell.holder.store(arena.me().word(), Ordering::Release);
         step::at("rlock.owned");
-        Ok(acquired)
     }
 
     fn free(&self) {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use interlock_wait::primitive::Ordering;
 use interlock_wait::{Deadline, ResourceKind, WaitContext, Wake, wake_shared};
 
-use crate::arena::Arena;
+use crate::arena::{Arena, Held};
 use crate::cells::SemaphoreCell;
 use crate::claims::Entry;
 use crate::error::Error;
 use crate::id::Id;
 use crate::objects::Object;
+use crate::permits::Permits;
 use crate::resource::SharedResource;
 use crate::step;
 
@@ -21,11 +22,9 @@ use crate::step;
 #[derive(Clone, Debug)]
 pub struct Semaphore(Object);
 
-const WAITERS: u32 = 1 << 31;
-
 impl Semaphore {
     /// The most permits that a semaphore can have.
-    pub const MOST: u32 = WAITERS - 1;
+    pub const MOST: u32 = (1 << 31) - 1;
 
     /// A semaphore in `arena` with `permits`, and never more than `most`.
     ///
@@ -39,7 +38,7 @@ impl Semaphore {
         let object = arena.make(|cell: &SemaphoreCell| {
             // Relaxed: no other process has the semaphore yet.
             cell.most.store(most, Ordering::Relaxed);
-            cell.ledger.write(permits);
+            cell.ledger.write(Permits::of(permits).0);
         })?;
         arena.forget_claims(object.id());
         Ok(Semaphore(object))
@@ -66,6 +65,12 @@ impl Semaphore {
         self.take(false, context)
     }
 
+    /// Takes a permit, without a guard, if that takes one access. `false` says nothing: [`acquire`](Self::acquire) tells. Never blocks.
+    #[inline]
+    pub fn acquire_free(&self) -> bool {
+        self.cell().take_as_user(self.0.arena().me())
+    }
+
     /// Takes a permit that comes back when this process dies, unless it has given it back by
     /// [`release_guarded`](Self::release_guarded).
     ///
@@ -83,21 +88,20 @@ impl Semaphore {
 
     #[inline]
     fn take(&self, is_guarded: bool, context: &mut WaitContext<'_>) -> Result<(), Error> {
-        match self.try_take(is_guarded, 0) {
+        match !is_guarded && self.acquire_free() || self.try_take(is_guarded, 0) {
             true => Ok(()),
             false => self.take_slow(is_guarded, context),
         }
     }
 
-    /// Takes a permit if there is one. Else announces that the caller is going to sleep. `flag` is [`WAITERS`] if it has slept.
-    #[inline]
-    fn try_take(&self, is_guarded: bool, flag: u32) -> bool {
+    /// Takes a permit if there is one. `flag` is [`Permits::WAITERS`] if the caller sleeps else, and may have slept before.
+    fn try_take(&self, is_guarded: bool, flag: u64) -> bool {
         let (cell, arena) = (self.cell(), &**self.0.arena());
-        let held = cell.ledger.open(arena);
-        let [word, lost] = cell.ledger.words();
-        let permits = word & !WAITERS;
+        let held = cell.open(arena, self.0.id());
+        let [word, lost] = cell.ledger.words().map(Permits);
+        let permits = word.count();
         if permits == 0 {
-            cell.ledger.write(WAITERS);
+            cell.ledger.write(word.flagged(flag).0);
             return false;
         }
         let entry = arena.claim_of(self.0.id());
@@ -106,36 +110,46 @@ impl Semaphore {
             false => entry.claim.add(1),
         };
         // A release has woken this thread, and cleared the flag for all who sleep.
-        let flag = word & WAITERS | flag;
-        cell.ledger
-            .change(arena, entry, claim, [(permits - 1) | flag, lost]);
+        let next = Permits::of(permits - 1).flagged(word.0 | flag);
+        cell.ledger.change(arena, entry, claim, [next.0, lost.0]);
+        if !is_guarded {
+            // A process that comes twice in a row is alone, it seems.
+            let me = arena.me();
+            let is_last = cell.last.get() == me.word();
+            cell.last.set(me.word());
+            if is_last && !next.is_awaited() && entry.is_noted() && claim.word() != 0 {
+                cell.adopt(me);
+            }
+        }
         drop(held);
         step::at("semaphore.acquired");
-        if flag != 0 && permits > 1 {
-            wake_shared(cell.ledger.word(), 1);
+        if next.is_awaited() && permits > 1 {
+            cell.wake(1);
         }
         true
     }
 
     #[cold]
     fn take_slow(&self, is_guarded: bool, context: &mut WaitContext<'_>) -> Result<(), Error> {
-        let word = self.cell().ledger.word();
+        let cell = self.cell();
         let resource = SharedResource::new(ResourceKind::Semaphore);
+        if context.deadline() == Deadline::PASSED {
+            return Err(Error::Ended(Wake::TimedOut));
+        }
         loop {
+            // Acquire pairs with the Release in `wake`: a release that sees the flag, which is set now, changes the count after this.
+            let seen = cell.wakes.load(Ordering::Acquire);
+            if self.try_take(is_guarded, Permits::WAITERS) {
+                return Ok(());
+            }
             let arena = self.0.arena();
-            let wake = match context.deadline() {
-                Deadline::PASSED => Wake::TimedOut,
-                _ => arena.sleep_among((word, WAITERS), self.0.id(), &resource, context),
-            };
+            let wake = arena.sleep_among((&cell.wakes, seen), self.0.id(), &resource, context);
             if wake == Wake::Notified {
-                if self.try_take(is_guarded, WAITERS) {
-                    return Ok(());
-                }
                 continue;
             }
             // The wake-up that came with a permit may have been this thread's: pass it on.
             if self.value() > 0 {
-                wake_shared(word, 1);
+                cell.wake(1);
             }
             return Err(Error::Ended(wake));
         }
@@ -173,9 +187,12 @@ impl Semaphore {
     #[inline]
     fn give(&self, given: u32, is_guarded: bool) -> Result<(), Error> {
         let (cell, arena) = (self.cell(), &**self.0.arena());
-        let held = cell.ledger.open(arena);
-        let [word, lost] = cell.ledger.words();
-        let permits = word & !WAITERS;
+        if !is_guarded && given == 1 && cell.give_as_user(arena.me()) {
+            return Ok(());
+        }
+        let held = cell.open(arena, self.0.id());
+        let [word, lost] = cell.ledger.words().map(Permits);
+        let permits = word.count();
         // Relaxed: it never changes.
         if given > cell.most.load(Ordering::Relaxed) - permits {
             return Err(Error::TooManyReleases);
@@ -186,25 +203,29 @@ impl Semaphore {
             claim = entry.claim;
             claim.guarded -= 1;
         }
-        cell.ledger.change(arena, entry, claim, [permits + given, lost]);
+        let next = Permits::of(permits + given);
+        cell.ledger.change(arena, entry, claim, [next.0, lost.0]);
+        if !is_guarded {
+            cell.last.set(arena.me().word());
+        }
         drop(held);
         step::at("semaphore.released");
-        if word & WAITERS != 0 {
-            wake_shared(cell.ledger.word(), given);
+        if word.is_awaited() {
+            cell.wake(given);
         }
         Ok(())
     }
 
     /// How many permits there are to take.
     pub fn value(&self) -> u32 {
-        self.cell().ledger.words()[0] & !WAITERS
+        Permits(self.cell().ledger.words()[0]).count()
     }
 
     /// How many permits were lost: taken by [`acquire`](Self::acquire) in processes that died without having given as many. Clears
     /// away first what died.
     pub fn lost_permits(&self) -> u32 {
         self.0.arena().sweep_all();
-        self.cell().ledger.words()[1]
+        u32::try_from(self.cell().ledger.words()[1]).unwrap_or(u32::MAX)
     }
 
     #[inline]
@@ -214,27 +235,43 @@ impl Semaphore {
 }
 
 impl SemaphoreCell {
-    /// Gives back what a dead process has claimed. `entry` tells what that is, once the ledger is open.
-    pub(crate) fn settle(&self, arena: &Arena, entry: impl FnOnce() -> Option<Entry>) {
+    /// Holds the ledger for a few instructions. The semaphore, which is `id`, has no user then.
+    #[inline]
+    fn open<'a>(&'a self, arena: &'a Arena, id: Id) -> Held<'a> {
         let held = self.ledger.open(arena);
+        self.end_use(arena, id);
+        held
+    }
+
+    #[cold]
+    fn wake(&self, most: u32) {
+        // Release pairs with the Acquire in `take_slow`.
+        self.wakes.fetch_add(1, Ordering::Release);
+        wake_shared(&self.wakes, most);
+    }
+
+    /// Gives back what a dead process has claimed of this semaphore, which is `id`. `entry` tells what that is, once the ledger is
+    /// open.
+    pub(crate) fn settle(&self, arena: &Arena, id: Id, entry: impl FnOnce() -> Option<Entry>) {
+        let held = self.open(arena, id);
         let Some(entry) = entry() else {
             return;
         };
-        let [word, lost] = self.ledger.words();
+        let [word, lost] = self.ledger.words().map(Permits);
         let claim = entry.claim;
         // Relaxed: it never changes.
         let most = self.most.load(Ordering::Relaxed);
-        let back = claim.guarded.min(most - (word & !WAITERS));
-        let word_then = match back {
+        let back = claim.guarded.min(most - word.count());
+        let next = match back {
             0 => word,
-            _ => (word & !WAITERS) + back,
+            _ => Permits::of(word.count() + back),
         };
-        let lost = lost.saturating_add(claim.net.max(0).cast_unsigned());
-        self.ledger.change(arena, entry, claim.none(), [word_then, lost]);
+        let lost = lost.0 + u64::from(claim.net.max(0).cast_unsigned());
+        self.ledger.change(arena, entry, claim.none(), [next.0, lost]);
         drop(held);
         step::at("semaphore.settled");
-        if word & WAITERS != 0 && back > 0 {
-            wake_shared(self.ledger.word(), back);
+        if word.is_awaited() && back > 0 {
+            self.wake(back);
         }
     }
 }

@@ -27,7 +27,7 @@ impl Arena {
                 (Claim::of_word(word).id() == Some(id)).then(|| Entry::at(slot, index, word))
             };
             if let Some(cell) = self.cell_held_by::<SemaphoreCell>(slot, id) {
-                cell.settle(self, again);
+                cell.settle(self, id, again);
             } else if let Some(cell) = self.cell_held_by::<BarrierCell>(slot, id) {
                 cell.settle(self, name, again);
             }

@@ -112,6 +112,55 @@ fn each_permit_finds_a_sleeper() {
     }
 }
 
+/// C192: one process is alone for a while, then another one comes, on several threads.
+#[test]
+fn a_user_is_stopped_by_others() {
+    const TURNS: u32 = 20_000;
+    let arena = arena();
+    let semaphore = Semaphore::new(&arena, 3, 3).unwrap();
+    let work = |guards: bool| {
+        for turn in 0..TURNS {
+            semaphore.acquire(&mut within_a_minute()).unwrap();
+            if guards && turn.is_multiple_of(100) {
+                semaphore.acquire_guarded(&mut within_a_minute()).unwrap();
+                semaphore.release_guarded().unwrap();
+            }
+            semaphore.release(1).unwrap();
+        }
+        true
+    };
+    for _ in 0..3 {
+        work(false);
+        let other = Child::run(|| work(true));
+        std::thread::scope(|scope| {
+            scope.spawn(|| work(false));
+            work(false);
+        });
+        assert!(other.succeeded());
+    }
+    assert_eq!((semaphore.value(), semaphore.lost_permits()), (3, 0));
+}
+
+/// C156, C192: a user counts as far as it can, and a release of more than there may be is refused.
+#[test]
+fn a_user_takes_and_gives_many() {
+    const MANY: u32 = 10_000;
+    let arena = arena();
+    let semaphore = Semaphore::new(&arena, MANY, MANY).unwrap();
+    let child = Child::run(|| {
+        let all = (0..MANY).all(|_| semaphore.acquire(&mut endless()).is_ok());
+        all && semaphore.try_acquire().is_err() && (1..MANY).all(|_| semaphore.release(1).is_ok())
+    });
+    assert!(child.succeeded());
+    assert_eq!((semaphore.lost_permits(), semaphore.value()), (1, MANY - 1));
+    semaphore.release(1).unwrap();
+    semaphore.acquire(&mut endless()).unwrap();
+    semaphore.acquire(&mut endless()).unwrap();
+    semaphore.release(1).unwrap();
+    semaphore.release(1).unwrap();
+    assert!(matches!(semaphore.release(1), Err(Error::TooManyReleases)));
+}
+
 #[test]
 fn claims_of_an_object_that_is_gone_are_not_the_next_ones() {
     let arena = arena();

@@ -120,6 +120,72 @@ fn lost_permits_are_counted() {
     );
 }
 
+/// The calling process takes and gives a permit, often enough to be the user.
+fn become_user(semaphore: &Semaphore) {
+    for _ in 0..3 {
+        semaphore.acquire(&mut not_hanging()).unwrap();
+        semaphore.release(1).unwrap();
+    }
+}
+
+/// C156, C192
+#[test]
+fn what_a_dead_user_has_taken_is_counted() {
+    let arena = arena();
+    let semaphore = Semaphore::new(&arena, 3, 3).unwrap();
+    let exercise = || {
+        become_user(&semaphore);
+        semaphore.acquire(&mut not_hanging()).unwrap();
+        semaphore.acquire(&mut not_hanging()).unwrap();
+        semaphore.acquire_guarded(&mut not_hanging()).unwrap();
+        semaphore.release_guarded().unwrap();
+        semaphore.release(2).unwrap();
+    };
+    let lost = std::cell::Cell::new(0);
+    let recover = || arena.sweep_all();
+    die_everywhere(&["semaphore", "claim", "ledger"], &exercise, &recover, &|at| {
+        let now = semaphore.lost_permits();
+        let lost = now - lost.replace(now);
+        assert_eq!(semaphore.value() + lost, 3, "at {at}");
+        let child = Child::run(|| lost == 0 || semaphore.release(lost).is_ok());
+        assert!(child.succeeded());
+    });
+    for step in ["semaphore.adopted", "semaphore.used", "semaphore.stopped"] {
+        assert!(step::passed().contains(&step), "no process died at {step}");
+    }
+    // A user dies, and nobody else has come to the ledger.
+    let child = Child::run(|| {
+        become_user(&semaphore);
+        step::arm("semaphore.used", 2);
+        (0..3).all(|_| semaphore.acquire(&mut not_hanging()).is_ok())
+    });
+    assert_eq!(child.status(), libc::SIGKILL);
+    let before = lost.get();
+    assert_eq!((semaphore.lost_permits() - before, semaphore.value()), (2, 1));
+}
+
+/// C192
+#[test]
+fn a_user_goes_on_after_the_death_of_one_that_stops_it() {
+    let arena = arena();
+    let semaphore = Semaphore::new(&arena, 2, 2).unwrap();
+    let exercise = || {
+        semaphore.acquire_guarded(&mut not_hanging()).unwrap();
+        semaphore.release_guarded().unwrap();
+    };
+    let recover = || {
+        exercise();
+        arena.sweep_all();
+    };
+    become_user(&semaphore);
+    die_everywhere(&["semaphore", "claim", "ledger"], &exercise, &recover, &|at| {
+        assert_eq!((semaphore.lost_permits(), semaphore.value()), (0, 2), "at {at}");
+        become_user(&semaphore);
+        assert_eq!(semaphore.value(), 2, "at {at}");
+    });
+    assert!(step::passed().contains(&"semaphore.stopped"));
+}
+
 /// C157
 #[test]
 fn a_sleeper_gets_the_permit_of_a_giver_that_dies() {

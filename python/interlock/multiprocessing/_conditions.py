@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from multiprocessing import context, synchronize
 
-from interlock._interlock import Native, SharedBarrier, SharedCondition, SharedEvent, SharedLock
+from interlock._interlock import Native, SharedBarrier, SharedCondition, SharedEvent, SharedLock, own_methods
 from interlock._originals import originals
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._locks import handed, made_in_fork_context
@@ -116,6 +116,9 @@ class Event(SharedEvent, _std.Event):  # type: ignore[misc]
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Event.
     """
 
+    # In a slot: see `_locks._Shared`.
+    __slots__ = ("_is_fork_ctx",)
+
     def __init__(self, *, ctx: Any) -> None:
         """Make an event that is not set."""
         self._is_fork_ctx = made_in_fork_context(ctx)
@@ -128,6 +131,8 @@ class Event(SharedEvent, _std.Event):  # type: ignore[misc]
         self._interlock_open(*state)
         self._is_fork_ctx = False
 
+
+own_methods(Event, "set", "clear", "wait")
 
 # After `install()` the standard barrier may derive from our barrier for threads, with which a class can't be combined.
 _BARRIER_BASES: Any = () if issubclass(_std.Barrier, Native) else (_std.Barrier,)

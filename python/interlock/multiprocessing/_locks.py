@@ -7,7 +7,7 @@ import operator
 import os
 from multiprocessing import context, synchronize
 
-from interlock._interlock import SharedLock
+from interlock._interlock import SharedLock, own_methods
 from interlock._originals import originals
 from interlock.multiprocessing._family import hand, home
 
@@ -53,7 +53,11 @@ def _checked(on_owner_death: OnOwnerDeath) -> OnOwnerDeath:
 class _Shared(SharedLock):
     """What the four have in common, beside the engine's part."""
 
-    _is_fork_ctx: bool
+    # In a slot: the interpreter finds methods faster as long as an object has no dictionary.
+    __slots__ = ("_is_fork_ctx",)
+
+    if TYPE_CHECKING:
+        _is_fork_ctx: bool
 
     def __getstate__(self) -> tuple[Any, ...]:
         return (*handed(self), self.maxvalue, self._interlock_ignores())
@@ -141,6 +145,10 @@ class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
         """Make a semaphore with `value` permits. Raises OSError if that is negative."""
         permits = _permits(value)
         self._begin(ctx, permits, permits)
+
+
+for _class in (Lock, RLock, Semaphore, BoundedSemaphore):
+    own_methods(_class, "acquire", "release")
 
 
 def _permits(value: int) -> int:

@@ -51,14 +51,20 @@ fast!(
     0,
     |py, slf, this, args| this.enter(py).map(truth)
 );
-fast!(
-    LOCK_RELEASE,
-    lock_release,
-    "release",
-    SharedLock,
-    0,
-    |py, slf, this, args| this.release().map(|()| none())
-);
+pub(super) static LOCK_RELEASE: FastMethod = FastMethod::new("release", Function::NoArguments(lock_release));
+
+unsafe extern "C" fn lock_release(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: called as a method of the class, by the interpreter.
+    let (py, this) = unsafe { receiver::<SharedLock>(slf) };
+    match this.release() {
+        Ok(()) => none(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
+        }
+    }
+}
+
 fast!(
     LOCK_EXIT,
     lock_exit,

@@ -51,6 +51,18 @@ impl Engine {
         }
     }
 
+    /// Acquires it if that takes one access. `false` says nothing: `acquire` tells.
+    #[inline]
+    fn acquire_free(&self, permit: Permit) -> bool {
+        match self {
+            Engine::Lock(lock) => lock.acquire_free(),
+            Engine::RLock(lock) => lock.acquire_free(),
+            Engine::Semaphore { semaphore, .. } => {
+                matches!(permit, Permit::Lasting) && semaphore.acquire_free()
+            }
+        }
+    }
+
     #[inline]
     fn release(&self, permit: Permit) -> PyResult<()> {
         match self {
@@ -332,28 +344,22 @@ impl SharedLock {
 
     #[inline]
     fn acquire_by(&self, py: Python<'_>, permit: Permit, deadline: Deadline) -> PyResult<bool> {
-        let engine = self.engine.get()?;
-        match engine.acquire(permit, &mut WaitContext::until(Deadline::PASSED)) {
-            Ok(Acquired::Free) => {
-                self.thread.set();
-                Ok(true)
-            }
-            tried => self.acquire_slow(py, permit, deadline, tried),
+        if self.engine.get()?.acquire_free(permit) {
+            self.thread.set();
+            return Ok(true);
         }
+        self.acquire_slow(py, permit, deadline)
     }
 
-    /// Goes on after a try that did not get it at once.
-    #[cold]
+    /// Goes on after a try by one access.
     #[inline(never)]
-    fn acquire_slow(
-        &self,
-        py: Python<'_>,
-        permit: Permit,
-        deadline: Deadline,
-        tried: Result<Acquired, Error>,
-    ) -> PyResult<bool> {
+    fn acquire_slow(&self, py: Python<'_>, permit: Permit, deadline: Deadline) -> PyResult<bool> {
         let engine = self.engine.get()?;
-        let acquired = match tried {
+        let acquired = match engine.acquire(permit, &mut WaitContext::until(Deadline::PASSED)) {
+            Ok(Acquired::Free) => {
+                self.thread.set();
+                return Ok(true);
+            }
             Err(Error::Ended(_)) if deadline != Deadline::PASSED => {
                 blocking::wait(py, deadline, |context| engine.acquire(permit, context))?
             }

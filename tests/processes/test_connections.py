@@ -54,7 +54,7 @@ def test_objects_arrive_in_order_and_are_what_they_were(run: Run, method: str) -
     )
 
 
-def test_bytes_have_the_rules_and_errors_of_the_standard_library(run: Run) -> None:
+def test_bytes_have_the_rules_of_the_standard_library(run: Run) -> None:
     run(
         """
         import array

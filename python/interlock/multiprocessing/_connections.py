@@ -26,6 +26,7 @@ else:
 
 __all__ = ["Connection", "Pipe", "ends_of"]
 
+
 class Connection(SharedConnection, _std.Connection):
     """One of the two connections of a pipe.
 

@@ -9,7 +9,6 @@ they are.
 from __future__ import annotations
 
 import os
-import pickle
 from multiprocessing import connection, context, managers, process
 
 from interlock._originals import originals
@@ -32,22 +31,12 @@ __all__ = ["BaseManager", "ManagerDiedError", "SyncManager"]
 _OURS = "#interlock"
 """In place of an object's id, for a request to the connection itself. A standard manager does not know the id."""
 
-_PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
-
 
 class ManagerDiedError(EOFError, BrokenPipeError, ConnectionRefusedError, FileNotFoundError):
     """The process of a manager has ended, and its objects with it. Catch it as any standard error for that."""
 
     def __str__(self) -> str:
         return str(self.args[0])
-
-
-def _dumps(message: tuple[Any, ...]) -> bytes | None:
-    """Pickle a request or a reply if it consists of plain objects, which no reducer of the program can be for."""
-    if len(message) == 2:
-        return pickle.dumps(message) if type(message[1]) in _PLAIN else None
-    _, _, args, kwds = message
-    return None if kwds or not _PLAIN.issuperset(map(type, args)) else pickle.dumps(message)
 
 
 class _Upgraded(Standard):
@@ -71,8 +60,6 @@ class _Upgraded(Standard):
         """Send a (picklable) object."""
         if self._pipe is None:
             super().send(obj)
-        elif (plain := _dumps(obj)) is not None:
-            self._pipe.send_bytes(plain)
         else:
             self._pipe.send(obj)
 

@@ -10,7 +10,7 @@ from interlock._subinterpreter import in_subinterpreter
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
-    from interlock.multiprocessing._connections import Pipe
+    from interlock.multiprocessing._connections import Pipe as Pipe
 
     Pipe.__module__ = _std.__name__
     __replaces__ = ("Pipe",)

@@ -10,7 +10,9 @@ from interlock._subinterpreter import in_subinterpreter
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
-    from interlock.multiprocessing._managers import BaseManager, ManagerDiedError, SyncManager
+    from interlock.multiprocessing._managers import BaseManager as BaseManager
+    from interlock.multiprocessing._managers import ManagerDiedError as ManagerDiedError
+    from interlock.multiprocessing._managers import SyncManager as SyncManager
 
     for _class in (BaseManager, ManagerDiedError, SyncManager):
         # A child process finds a pickled object's class here, also where nothing is installed.

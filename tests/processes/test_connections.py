@@ -6,57 +6,7 @@ import pytest
 
 from tests.processes.conftest import Run
 
-
-def test_objects_arrive_in_order_and_are_what_they_were(run: Run, method: str) -> None:
-    run(
-        """
-        import multiprocessing
-        from multiprocessing.connection import Connection
-
-        OBJECTS = [None, True, 0, -1, 2**63 - 1, -(2**63), 2**63, 1.5, "", "a", "\\N{SNOWMAN}" * 1000, b"",
-                   b"bytes", bytes(100_000), "x" * 100_000, "\\ud800", (), [1, [2]], {"a": {1}}, bytearray(b"b"),
-                   list(range(50_000))]
-
-        def child(conn, other):
-            other.close()
-            for item in iter(conn.recv, "end"):
-                conn.send(item)
-
-        def main():
-            ctx = multiprocessing.get_context(METHOD)
-            here, there = ctx.Pipe()
-            assert isinstance(here, Connection) and here.readable and here.writable and not here.closed
-            process = ctx.Process(target=child, args=(there, here))
-            process.start()
-            there.close()
-            for item in OBJECTS:
-                here.send(item)
-            for item in OBJECTS:
-                got = here.recv()
-                assert got == item and type(got) is type(item), (got, item)
-            here.send("end")
-            process.join()
-            assert process.exitcode == 0
-            try:
-                here.recv()
-            except EOFError:
-                pass
-            else:
-                raise AssertionError("no end")
-            try:
-                here.send(1)
-            except BrokenPipeError:
-                pass
-            else:
-                raise AssertionError("sent to nobody")
-        """,
-        method,
-    )
-
-
-def test_bytes_have_the_rules_of_the_standard_library(run: Run) -> None:
-    run(
-        """
+RULES_OF_BYTES = """
         import array
         import importlib
         import multiprocessing
@@ -121,7 +71,57 @@ def test_bytes_have_the_rules_of_the_standard_library(run: Run) -> None:
             for one, other in zip(ours, theirs, strict=True):
                 assert one == other, (one, other)
         """
+
+
+def test_objects_arrive_in_order_and_are_what_they_were(run: Run, method: str) -> None:
+    run(
+        """
+        import multiprocessing
+        from multiprocessing.connection import Connection
+
+        OBJECTS = [None, True, 0, -1, 2**63 - 1, -(2**63), 2**63, 1.5, "", "a", "\\N{SNOWMAN}" * 1000, b"",
+                   b"bytes", bytes(100_000), "x" * 100_000, "\\ud800", (), [1, [2]], {"a": {1}}, bytearray(b"b"),
+                   list(range(50_000))]
+
+        def child(conn, other):
+            other.close()
+            for item in iter(conn.recv, "end"):
+                conn.send(item)
+
+        def main():
+            ctx = multiprocessing.get_context(METHOD)
+            here, there = ctx.Pipe()
+            assert isinstance(here, Connection) and here.readable and here.writable and not here.closed
+            process = ctx.Process(target=child, args=(there, here))
+            process.start()
+            there.close()
+            for item in OBJECTS:
+                here.send(item)
+            for item in OBJECTS:
+                got = here.recv()
+                assert got == item and type(got) is type(item), (got, item)
+            here.send("end")
+            process.join()
+            assert process.exitcode == 0
+            try:
+                here.recv()
+            except EOFError:
+                pass
+            else:
+                raise AssertionError("no end")
+            try:
+                here.send(1)
+            except BrokenPipeError:
+                pass
+            else:
+                raise AssertionError("sent to nobody")
+        """,
+        method,
     )
+
+
+def test_bytes_have_the_rules_of_the_standard_library(run: Run) -> None:
+    run(RULES_OF_BYTES)
 
 
 def test_the_end_comes_with_the_last_process_that_could_send(run: Run) -> None:

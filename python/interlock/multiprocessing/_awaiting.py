@@ -77,17 +77,16 @@ class _Line:
             self._waiting.appendleft(mine)
         else:
             self._waiting.append(mine)
-        self._watch()
         try:
+            self._watch()
             await mine
         except BaseException:
             if mine.done() and not mine.cancelled():
                 self.end_turn()
             else:
-                mine.cancel()  # give_turn() drops it
-                if all(other.done() for other in self._waiting):
-                    self._waiting.clear()
-                    self._rest()
+                with suppress(ValueError):  # give_turn() has dropped it
+                    self._waiting.remove(mine)
+                self._rest()
             raise
 
     def give_turn(self) -> None:
@@ -106,7 +105,7 @@ class _Line:
         self._watch()
 
     def _watch(self) -> None:
-        if self._on_turn or self._watcher is not None:
+        if self._on_turn or self._watcher is not None or self.loop.is_closed():
             return
         if self._waiting:
             self._watcher = _Watcher.add(self)

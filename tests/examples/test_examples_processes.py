@@ -20,8 +20,8 @@ from tests.examples.test_examples_threads import EXAMPLES, HERE, TIMEOUT, import
 SCRIPTS = sorted((EXAMPLES / "processes").glob("*.py"))
 WAYS = {"python": (), "interlock run": ("-m", "interlock", "run")}
 
-# The versions in between run them by their default method alone.
-METHODS = multiprocessing.get_all_start_methods() if sys.version_info[:2] in {(3, 11), (3, 15)} else []
+# The versions in between run them by the method that costs least.
+METHODS = multiprocessing.get_all_start_methods() if sys.version_info[:2] in {(3, 11), (3, 15)} else ["fork"]
 MORE_THAN_STANDARD = {"killed_holder"}
 ONLY_FORKS = {"parmap"}
 

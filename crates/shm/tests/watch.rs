@@ -24,7 +24,7 @@ fn a_watch_ends_when_any_of_its_queues_is_ready_c200() {
         (1, &|| drop(full.try_get().unwrap())),
         (2, &|| stack.try_put(b"3").unwrap()),
         (2, &|| {
-            stack.shutdown(Shutdown::Drain, &mut within_a_minute()).unwrap()
+            stack.shutdown(Shutdown::Drain, &mut within_a_minute()).unwrap();
         }),
     ];
     for (place, change) in changes {

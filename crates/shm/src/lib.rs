@@ -65,6 +65,7 @@ mod name;
 mod objects;
 #[cfg(not(loom))]
 mod own_block;
+#[cfg(not(loom))]
 mod permits;
 #[cfg(not(loom))]
 mod queue;

@@ -228,6 +228,31 @@ def test_what_cannot_be_pickled_is_told_at_once(run: Run) -> None:
     assert "lambda" in printed
 
 
+def test_reducers_that_are_registered_later_count(run: Run) -> None:
+    run(
+        """
+        import copyreg
+        import multiprocessing
+        from multiprocessing.reduction import ForkingPickler
+
+        class One: pass
+        class Other: pass
+
+        def reduced(thing):
+            return str, ("reduced",)
+
+        def main():
+            queue = multiprocessing.Queue()
+            for register, kind in ((ForkingPickler.register, One), (copyreg.pickle, Other)):
+                queue.put([kind()])
+                assert type(queue.get()[0]) is kind
+                register(kind, reduced)
+                queue.put([kind()])
+                assert queue.get() == ["reduced"]
+        """
+    )
+
+
 def test_a_closed_queue_refuses(run: Run) -> None:
     run(
         """

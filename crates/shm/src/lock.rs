@@ -51,7 +51,7 @@ impl Robust {
 
     #[inline]
     fn unless_refused(&self, arena: &Arena, acquired: Acquired) -> Result<Acquired, Error> {
-        // Relaxed: `refuses` never changes, and the lock orders `refused`.
+        // Relaxed: it never changes.
         if self.refuses.load(Ordering::Relaxed) == 0 {
             return Ok(acquired);
         }
@@ -60,7 +60,8 @@ impl Robust {
             // Relaxed: the lock orders it.
             self.refused.store(name.word(), Ordering::Relaxed);
         }
-        match Name::of_word(self.refused.load(Ordering::Relaxed)) {
+        // Acquire pairs with the Release in `recover`.
+        match Name::of_word(self.refused.load(Ordering::Acquire)) {
             Name::NONE => Ok(acquired),
             name => {
                 self.release(arena);
@@ -80,8 +81,8 @@ impl Robust {
     }
 
     pub(crate) fn recover(&self) -> bool {
-        // AcqRel pairs with itself: the next to acquire the lock sees what the caller repaired.
-        self.refused.swap(0, Ordering::AcqRel) != 0
+        // Release pairs with the Acquire in `unless_refused`: the next owner sees what the caller repaired.
+        self.refused.swap(0, Ordering::Release) != 0
     }
 }
 

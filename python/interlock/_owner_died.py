@@ -11,34 +11,8 @@ if TYPE_CHECKING:
 __all__ = ["OwnerDiedError", "OwnerDiedWarning"]
 
 
-class OwnerDiedWarning(RuntimeWarning):
-    """A process died while it held a lock, and the caller has it now. What the lock guards may be half done.
-
-    Given once for each death. Attributes: `pid`, `process_name` and `exitcode` of the dead process, as `Process` has
-    them (a signal is a negative number); None where that is not known.
-    """
-
-    __module__ = "interlock"
-
-    def __init__(
-        self,
-        message: str,
-        pid: int | None = None,
-        process_name: str | None = None,
-        exitcode: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.pid, self.process_name, self.exitcode = pid, process_name, exitcode
-
-
-class OwnerDiedError(RuntimeError):
-    """A process died while it held a lock that was made with ``on_owner_death="raise"``.
-
-    The caller has not acquired it, and nobody can, until some process has put in order what the lock guards, and calls
-    the lock's `recover()`. Attributes as those of `OwnerDiedWarning`.
-    """
-
-    __module__ = "interlock"
+class _NamesTheDead(Exception):
+    """What the warning and the error have in common."""
 
     def __init__(
         self,
@@ -52,6 +26,26 @@ class OwnerDiedError(RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (*self.args, self.pid, self.process_name, self.exitcode)
+
+
+class OwnerDiedWarning(_NamesTheDead, RuntimeWarning):
+    """A process died while it held a lock, and the caller has it now. What the lock guards may be half done.
+
+    Given once for each death. Attributes: `pid`, `process_name` and `exitcode` of the dead process, as `Process` has
+    them (a signal is a negative number); None where that is not known.
+    """
+
+    __module__ = "interlock"
+
+
+class OwnerDiedError(_NamesTheDead, RuntimeError):
+    """A process died while it held a lock that was made with ``on_owner_death="raise"``.
+
+    The caller has not acquired it, and nobody can, until some process has put in order what the lock guards, and calls
+    the lock's `recover()`. Attributes as those of `OwnerDiedWarning`.
+    """
+
+    __module__ = "interlock"
 
 
 def describe(pid: int | None, process_name: str | None, exitcode: int | None) -> str:

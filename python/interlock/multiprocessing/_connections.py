@@ -1,8 +1,8 @@
 """`Pipe`: two connections between processes, whose messages go through shared memory.
 
 Each connection has the descriptor that the standard library's would have, and passes it on in the same ways. But
-messages do not go through it: it becomes readable when there is one, if somebody has asked for it. So who reads or
-writes the descriptor itself, or makes another connection of it, finds no messages there.
+messages do not go through it: it becomes readable when there is one, if somebody has asked for it. So a program that
+reads or writes the descriptor itself, or makes another connection of it, finds no messages there.
 """
 
 from __future__ import annotations

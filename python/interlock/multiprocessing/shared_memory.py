@@ -2,8 +2,9 @@
 
 The resource tracker unlinks at the end of a family of processes what none of them has unlinked. In the standard
 library everybody who attaches to a block has it tracked, so an unrelated process that only looks at it removes it when
-it ends, with a warning. Here the creator has it tracked, and who attaches with ``track=True``. Nobody wakes the tracker
-to see whether it is there, and a name made up here is tracked before it exists.
+it ends, with a warning. Here the creator has it tracked, and a process that attaches with
+``track=True``. Nobody wakes the tracker to see whether it is there, and a name made up here is tracked before it
+exists.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class SharedMemory(_original.SharedMemory):  # type: ignore[misc]
     ) -> None:
         """Create a block, or attach to an existing one.
 
-        The creator has the block tracked unless ``track`` is false; who attaches, if it is true.
+        The creator has the block tracked unless ``track`` is false; a process that attaches, if it is true.
         """
         if not size >= 0:
             raise ValueError("'size' must be a positive integer")

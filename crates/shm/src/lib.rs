@@ -57,6 +57,8 @@ mod log_reader;
 #[cfg(not(loom))]
 mod log_tasks;
 #[cfg(not(loom))]
+mod log_waits;
+#[cfg(not(loom))]
 mod log_writer;
 #[cfg(not(loom))]
 mod message;

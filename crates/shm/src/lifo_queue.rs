@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use interlock_wait::primitive::Ordering;
-use interlock_wait::{Deadline, ResourceKind, WaitContext};
+use interlock_wait::{Deadline, WaitContext};
 
 use crate::arena::Arena;
 use crate::cells::LifoCell;
@@ -89,9 +89,7 @@ impl LifoQueue {
             self.view().log.getters.wake(u32::from(outcome.is_ok()));
             outcome
         });
-        if slept {
-            self.view().log.putters.pass_on(|| !self.is_full());
-        }
+        self.view().after_put(self.most(), slept);
         outcome
     }
 
@@ -148,9 +146,7 @@ impl LifoQueue {
             }),
             Err(error) => Err(error.into()),
         };
-        if slept {
-            self.view().log.getters.pass_on(|| !self.is_empty());
-        }
+        self.view().after_get(slept);
         outcome
     }
 
@@ -161,21 +157,14 @@ impl LifoQueue {
     pub fn wait_for_message(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let view = self.view();
         let mut slept = false;
-        let is_ready = || !self.is_empty() || view.is_shut();
-        let outcome = (view.log.getters).wait(&is_ready, None, &mut slept, (ResourceKind::QueueGet, context));
-        if slept {
-            view.log.getters.pass_on(|| !self.is_empty());
-        }
-        outcome.map_err(Error::Ended)
+        let outcome = view.wait_for_message(&mut slept, context);
+        view.after_get(slept);
+        outcome
     }
 
     /// One side of the queue, for [`Watch::wait`](crate::Watch::wait).
     pub fn awaited(&self, side: Side) -> Awaited<'_> {
-        let view = self.view();
-        match side {
-            Side::Get => Awaited::new(&view.log.getters, move || !self.is_empty() || view.is_shut()),
-            Side::Put => Awaited::new(&view.log.putters, move || !self.is_full() || view.is_shut()),
-        }
+        self.view().awaited(side, self.most())
     }
 
     /// As [`Queue::shutdown`](crate::Queue::shutdown).
@@ -248,10 +237,7 @@ impl LifoQueue {
                 return Ok(stack);
             }
             drop(stack);
-            let is_ready = || !self.is_full() || view.is_shut();
-            (view.log.putters)
-                .wait(&is_ready, None, slept, (ResourceKind::QueuePut, context))
-                .map_err(Error::Ended)?;
+            view.wait_for_room(self.most(), slept, context)?;
         }
     }
 
@@ -271,10 +257,7 @@ impl LifoQueue {
                 return Err(Error::ShutDown);
             }
             drop(stack);
-            let is_ready = || !self.is_empty() || view.is_shut();
-            (view.log.getters)
-                .wait(&is_ready, None, slept, (ResourceKind::QueueGet, context))
-                .map_err(Error::Ended)?;
+            view.wait_for_message(slept, context)?;
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use interlock_os::thread;
 use interlock_wait::primitive::Ordering;
-use interlock_wait::{Deadline, ResourceKind, WaitContext};
+use interlock_wait::{Deadline, WaitContext};
 
 use crate::arena::Arena;
 use crate::cells::QueueCell;
@@ -165,7 +165,7 @@ impl Queue {
                 outcome
             });
         }
-        self.after_put(slept);
+        self.view().after_put(self.most(), slept);
         (put, outcome)
     }
 
@@ -205,7 +205,7 @@ impl Queue {
             Ok(reader) => self.view().take(reader, read),
             Err(error) => Err(error.into()),
         };
-        self.after_get(slept);
+        self.view().after_get(slept);
         outcome
     }
 
@@ -227,7 +227,7 @@ impl Queue {
             Ok(reader) => self.take_many(reader, most, &mut read),
             Err(error) => Err(error.into()),
         };
-        self.after_get(slept);
+        self.view().after_get(slept);
         outcome
     }
 
@@ -240,19 +240,14 @@ impl Queue {
     pub fn wait_for_message(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let view = self.view();
         let mut slept = false;
-        let is_ready = || !self.is_empty() || view.is_shut();
-        let outcome = (view.log.getters).wait(&is_ready, None, &mut slept, (ResourceKind::QueueGet, context));
-        self.after_get(slept);
-        outcome.map_err(Error::Ended)
+        let outcome = view.wait_for_message(&mut slept, context);
+        view.after_get(slept);
+        outcome
     }
 
     /// One side of the queue, for [`Watch::wait`](crate::Watch::wait).
     pub fn awaited(&self, side: Side) -> Awaited<'_> {
-        let view = self.view();
-        match side {
-            Side::Get => Awaited::new(&view.log.getters, move || !self.is_empty() || view.is_shut()),
-            Side::Put => Awaited::new(&view.log.putters, move || !self.is_full() || view.is_shut()),
-        }
+        self.view().awaited(side, self.most())
     }
 
     /// Nothing can be put from now on, and what waits for that ends.
@@ -331,7 +326,7 @@ impl Queue {
             }
             Err(error) => Err(error),
         };
-        self.after_put(slept);
+        self.view().after_put(self.most(), slept);
         outcome
     }
 
@@ -349,17 +344,7 @@ impl Queue {
                 0 => drop(writer),
                 room => return Ok((writer, room)),
             }
-            let is_ready = || !self.is_full() || view.is_shut();
-            (view.log.putters)
-                .wait(&is_ready, None, slept, (ResourceKind::QueuePut, context))
-                .map_err(Error::Ended)?;
-        }
-    }
-
-    #[inline]
-    fn after_put(&self, slept: bool) {
-        if slept {
-            self.view().log.putters.pass_on(|| !self.is_full());
+            view.wait_for_room(self.most(), slept, context)?;
         }
     }
 
@@ -377,10 +362,7 @@ impl Queue {
                 return Err(Error::ShutDown);
             }
             drop(reader);
-            let is_ready = || !self.is_empty() || view.is_shut();
-            (view.log.getters)
-                .wait(&is_ready, None, slept, (ResourceKind::QueueGet, context))
-                .map_err(Error::Ended)?;
+            view.wait_for_message(slept, context)?;
         }
     }
 
@@ -413,13 +395,6 @@ impl Queue {
                 .finish_get(reader, u32::try_from(taken).unwrap_or(u32::MAX));
         }
         Ok(taken)
-    }
-
-    #[inline]
-    fn after_get(&self, slept: bool) {
-        if slept {
-            self.view().log.getters.pass_on(|| !self.is_empty());
-        }
     }
 
     #[inline]

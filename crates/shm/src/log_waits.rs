@@ -1,0 +1,64 @@
+//! The waits of a log's getters and putters, in whatever order its messages come out. (FORMAT.md, "Queue": "Waiting".)
+
+use interlock_wait::{ResourceKind, WaitContext};
+
+use crate::error::Error;
+use crate::log::LogView;
+use crate::watch::{Awaited, Side};
+
+impl<'a> LogView<'a> {
+    fn is_worth_a_get(&self) -> bool {
+        self.len() > 0 || self.is_shut()
+    }
+
+    fn is_worth_a_put(&self, most: u32) -> bool {
+        self.len() < most || self.is_shut()
+    }
+
+    /// Waits until there is a message, or nothing is put any more. Sets `slept` if the thread may have slept.
+    pub(crate) fn wait_for_message(
+        &self,
+        slept: &mut bool,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Error> {
+        let kind = (ResourceKind::QueueGet, context);
+        let waited = (self.log.getters).wait(&|| self.is_worth_a_get(), None, slept, kind);
+        waited.map_err(Error::Ended)
+    }
+
+    /// Waits until there are less than `most` messages, or nothing can be put any more. Sets `slept` if the thread may have slept.
+    pub(crate) fn wait_for_room(
+        &self,
+        most: u32,
+        slept: &mut bool,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Error> {
+        let kind = (ResourceKind::QueuePut, context);
+        let waited = (self.log.putters).wait(&|| self.is_worth_a_put(most), None, slept, kind);
+        waited.map_err(Error::Ended)
+    }
+
+    /// A getter that has slept is done: the next one gets what is left.
+    #[inline]
+    pub(crate) fn after_get(&self, slept: bool) {
+        if slept {
+            self.log.getters.pass_on(|| self.len() > 0);
+        }
+    }
+
+    /// A putter that has slept is done: the next one has the room that is left.
+    #[inline]
+    pub(crate) fn after_put(&self, most: u32, slept: bool) {
+        if slept {
+            self.log.putters.pass_on(|| self.len() < most);
+        }
+    }
+
+    /// One side, for [`Watch::wait`](crate::Watch::wait).
+    pub(crate) fn awaited(self, side: Side, most: u32) -> Awaited<'a> {
+        match side {
+            Side::Get => Awaited::new(&self.log.getters, move || self.is_worth_a_get()),
+            Side::Put => Awaited::new(&self.log.putters, move || self.is_worth_a_put(most)),
+        }
+    }
+}

@@ -180,7 +180,7 @@ impl SharedMemory {
         }
     }
 
-    /// The address of `offset` in this process, for whoever lends the range to a program, such as `ctypes`. `None` if it is
+    /// The address of `offset` in this process, for a caller that lends the range to a program, such as `ctypes`. `None` if it is
     /// not inside of the memory.
     pub fn address(&self, offset: usize, length: usize) -> Option<NonNull<u8>> {
         self.holds(offset, length)

@@ -63,7 +63,7 @@ pub enum Ended {
 }
 
 /// How the process `pid` ended, if it has ended, and the kernel still knows, and tells the calling process. Leaves the process
-/// to whoever waits for it.
+/// to the process that waits for it.
 pub fn ended(pid: u32) -> Option<Ended> {
     let child = Pid::from_raw(pid.cast_signed())?;
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -74,7 +74,7 @@ pub fn ended(pid: u32) -> Option<Ended> {
             (None, None) => None,
         },
         Ok(None) => None,
-        // No child of ours: what is left of a process that nobody waited for shows its status to those who may look.
+        // No child of ours: what is left of a process that was not waited for shows its status to the processes that may look.
         Err(_) => {
             let is_zombie = stat_field(pid, 3).is_some_and(|state| state == "Z");
             let status: i32 = stat_field(pid, 52).filter(|_| is_zombie)?.parse().ok()?;

@@ -29,7 +29,7 @@ enum State {
     Full,
     /// They go on. New ones wait until all have left.
     Draining,
-    /// As draining, but those who leave are told that the barrier is broken.
+    /// As draining, but the parties that leave are told that the barrier is broken.
     Resetting,
     /// The barrier is broken until it is reset.
     Broken,
@@ -163,12 +163,12 @@ impl Barrier {
         (self.0.arena()).sleep_among((word, expected), self.0.id(), &resource, context)
     }
 
-    /// Breaks the barrier: those who wait are told, and so are all who come, until [`reset`](Self::reset). Never blocks.
+    /// Breaks the barrier: the parties that wait are told, and so are all that come, until [`reset`](Self::reset). Never blocks.
     pub fn abort(&self) {
         self.turn(|_, _| State::Broken);
     }
 
-    /// The barrier is as new when those inside have left, who are told that it is broken. Never blocks.
+    /// The parties inside are told that it is broken. When they have left, the barrier is as new. Never blocks.
     pub fn reset(&self) {
         self.turn(|state, inside| match (state, inside) {
             (State::Filling | State::Broken, 0) => State::Filling,
@@ -207,7 +207,7 @@ impl Barrier {
 }
 
 impl BarrierCell {
-    /// Goes from one state to another, and wakes those who sleep until it does.
+    /// Goes from one state to another, and wakes the threads that sleep until it does.
     fn turn(&self, arena: &Arena, next: impl FnOnce(State, u32) -> State) {
         let held = self.ledger.open(arena);
         let [word, inside] = self.ledger.words();
@@ -241,7 +241,7 @@ impl BarrierCell {
         is_early
     }
 
-    /// The error of those who come to a broken barrier. The caller holds the ledger.
+    /// The error of a party that comes to a broken barrier. The caller holds the ledger.
     fn broken(&self) -> Error {
         // Relaxed: the ledger orders it.
         Error::Broken(Name::of_word(self.dead.load(Ordering::Relaxed)))
@@ -289,7 +289,7 @@ pub struct Party<'a> {
 }
 
 impl Party<'_> {
-    /// The number of those who came before.
+    /// The number of parties that came before.
     pub fn index(&self) -> u32 {
         self.index
     }

@@ -142,7 +142,7 @@ pub(crate) struct Line {
 
 /// Two words of an object, which change together with a process's claim of it: all three or none.
 ///
-/// A change is written down first (`old`, `new`, `next`), and made so by one store, of `place`. Whoever finds the lock in the
+/// A change is written down first (`old`, `new`, `next`), and made so by one store, of `place`. A process that finds the lock in the
 /// hands of a dead process carries it out.
 #[repr(C)]
 pub(crate) struct Ledger<W> {

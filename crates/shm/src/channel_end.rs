@@ -194,7 +194,7 @@ impl Clone for End {
 }
 
 impl Drop for End {
-    /// Those who wait for the other side look whether any process has this end still.
+    /// Threads that wait for the other side look whether any process has this end still.
     fn drop(&mut self) {
         drop(self.end.take());
         let log = &self.channel.cell::<ChannelCell>().log;

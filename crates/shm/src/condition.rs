@@ -20,7 +20,7 @@ use crate::step;
 
 /// A condition in shared memory. Its waiters are notified in the order in which they came.
 ///
-/// All who use it hold the same lock meanwhile. Which one is for them to agree on.
+/// All its users hold the same lock meanwhile. Which one is for the program to decide.
 #[derive(Clone, Debug)]
 pub struct Condition(Object);
 
@@ -136,7 +136,7 @@ impl Condition {
 
     /// Notifies all threads that wait.
     pub fn notify_all(&self) -> usize {
-        // Those who come meanwhile have not waited for this.
+        // A waiter that comes meanwhile has not waited for this.
         self.notify(self.waiting())
     }
 

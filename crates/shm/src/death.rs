@@ -308,7 +308,7 @@ impl Arena {
         let end = &slot.ends[name.generation() as usize % 2];
         // Relaxed: written before the phase, or by the parent.
         let pid = slot.pid.load(Ordering::Relaxed);
-        // Relaxed: whoever reads what follows looks for another name.
+        // Relaxed: a reader of what follows looks for another name.
         end.name.store(0, Ordering::Relaxed);
         end.pid.set(pid);
         end.status.set(status_word(process::ended(pid)));

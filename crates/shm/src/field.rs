@@ -2,7 +2,8 @@
 
 use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
 
-/// 32 bits. Whoever reads or writes them holds the lock that their record names, or knows by another word that nobody writes.
+/// 32 bits. A process that reads or writes them holds the lock that their record names, or knows by another word that no other
+/// process writes.
 #[repr(transparent)]
 #[derive(Debug, Default)]
 pub(crate) struct Field32(AtomicU32);

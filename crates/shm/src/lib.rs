@@ -1,7 +1,7 @@
 //! Memory that a family of processes shares, and in which the death of one hangs no other.
 //!
 //! An [`Arena`] is one anonymous file, which all processes of the family map. In it are objects (locks, queues, …), each a record
-//! of at most 128 bytes, and blocks of pages for bytes. A process can be killed at any instruction: whoever waits for it learns of its
+//! of at most 128 bytes, and blocks of pages for bytes. A process can be killed at any instruction: a process that waits for it learns of its
 //! death from the kernel, repairs what it left half done, and takes over. `FORMAT.md` beside this crate has every byte, the
 //! states, and for each step what a death there leaves.
 

@@ -124,7 +124,7 @@ impl RawLock {
             if wake != Wake::Notified {
                 return Err(wake);
             }
-            // A release has woken this thread alone, and cleared the flag for all who sleep.
+            // A release has woken this thread alone, and cleared the flag for all sleepers.
             me |= Self::WAITERS;
         }
     }
@@ -140,7 +140,7 @@ impl RawLock {
         flagged.is_ok()
     }
 
-    /// Releases the lock, whoever holds it. Returns whether anybody did. Never blocks.
+    /// Releases the lock, whichever process holds it. Returns whether one did. Never blocks.
     #[inline]
     pub fn release(&self, peers: &impl Peers) -> bool {
         // Release pairs with the Acquire of the next owner.

@@ -109,7 +109,7 @@ impl Semaphore {
             true => entry.claim.guard(),
             false => entry.claim.add(1),
         };
-        // A release has woken this thread, and cleared the flag for all who sleep.
+        // A release has woken this thread, and cleared the flag for all sleepers.
         let next = Permits::of(permits - 1).flagged(word.0 | flag);
         cell.ledger.change(arena, entry, claim, [next.0, lost.0]);
         if !is_guarded {

@@ -1,7 +1,7 @@
 """The drop-in for `multiprocessing.shared_memory`: the same blocks, tracked once, on every version.
 
 The resource tracker unlinks at the end of a family of processes what none of them has unlinked. In the standard
-library everybody who attaches to a block has it tracked, so an unrelated process that only looks at it removes it when
+library each process that attaches to a block has it tracked, so an unrelated one that only looks at it removes it when
 it ends, with a warning. Here the creator has it tracked, and a process that attaches with
 ``track=True``. Nobody wakes the tracker to see whether it is there, and a name made up here is tracked before it
 exists.

@@ -67,12 +67,12 @@ impl SharedBarrier {
         party.release().map_err(broken)
     }
 
-    /// Put the barrier back into its first state. Those who wait get BrokenBarrierError. Never blocks.
+    /// Put the barrier back into its first state. Parties that wait get BrokenBarrierError. Never blocks.
     fn reset(&self) -> PyResult<()> {
         self.engine.get().map(Barrier::reset)
     }
 
-    /// Break the barrier: those who wait get BrokenBarrierError, and all who come, until reset(). Never blocks.
+    /// Break the barrier: parties that wait get BrokenBarrierError, and all that come, until reset(). Never blocks.
     fn abort(&self) -> PyResult<()> {
         self.engine.get().map(Barrier::abort)
     }

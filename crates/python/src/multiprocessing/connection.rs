@@ -49,7 +49,7 @@ impl Ends {
 
 /// The engine's part of `multiprocessing.connection.Connection`, for those that `Pipe()` makes.
 ///
-/// Messages go through shared memory. The descriptor is there for who asks for it, and is rung only then. Blocking calls
+/// Messages go through shared memory. The descriptor is there for a program that asks for it, and is rung only then. Blocking calls
 /// end with Ctrl-C. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.connection.Connection.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct SharedConnection {
@@ -125,7 +125,7 @@ impl SharedConnection {
         ))
     }
 
-    /// The number of the descriptor, for who hands it on and does not wait for it.
+    /// The number of the descriptor, for a caller that hands it on and does not wait for it.
     fn _interlock_descriptor(&self, py: Python<'_>) -> PyResult<i32> {
         Ok(self.ends(py)?.doorbell.descriptor())
     }

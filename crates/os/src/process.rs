@@ -14,7 +14,8 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process, pidfd_open, waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process, pidfd_open, pidfd_send_signal,
+    waitid,
 };
 
 use crate::memory::FileId;
@@ -114,6 +115,19 @@ impl Process {
             tv_nsec: 0,
         };
         matches!(poll(&mut files, Some(&now)), Ok(1..))
+    }
+
+    /// Ends it by SIGKILL, unless it has ended.
+    pub fn kill(&self) {
+        // It fails if the process has ended, or is another user's.
+        let _ = pidfd_send_signal(&self.0, Signal::KILL);
+    }
+}
+
+/// Ends the process `pid` by SIGKILL, if there is one. The caller knows that the id is not another one's now.
+pub fn kill(pid: u32) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 

@@ -27,6 +27,8 @@ mod packet;
 #[cfg(not(loom))]
 mod panics;
 mod priority_buckets;
+#[cfg(not(loom))]
+pub mod process;
 mod reorder_buffer;
 #[cfg(not(loom))]
 mod scope;

@@ -326,6 +326,11 @@ impl<W, L: RawLock> PoolCore<W, L> {
         Some((task, Running::new(&self.table)))
     }
 
+    /// The count of a task that the caller has taken by [`PoolCore::try_take`], and is going to end. Never blocks.
+    pub fn running(&self) -> Running<'_, L> {
+        Running::new(&self.table)
+    }
+
     /// The loop of a worker: takes tasks and runs them until there will be no more. Returns the reason. Blocks while there
     /// is none.
     ///

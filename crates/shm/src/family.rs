@@ -108,6 +108,14 @@ impl Arena {
             None => Arena::create(),
         }
     }
+
+    /// The name of the child that the calling thread forked last. [`Name::NONE`] if there was no place for it.
+    pub fn last_child(self: &Arc<Self>) -> Name {
+        LAST_CHILD.with_borrow(|names| {
+            let mut found = arenas().zip(names).filter(|(arena, _)| Arc::ptr_eq(arena, self));
+            found.next().map_or(Name::NONE, |(_, &name)| name)
+        })
+    }
 }
 
 struct Families;
@@ -115,6 +123,8 @@ struct Families;
 thread_local! {
     /// The names that are kept for the child while this thread forks, in the order of the list. (Two threads may fork at once.)
     static CHILD: RefCell<Vec<Name>> = const { RefCell::new(Vec::new()) };
+    /// The names of the child that this thread forked last, in the same order.
+    static LAST_CHILD: RefCell<Vec<Name>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Forks for Families {
@@ -129,9 +139,11 @@ impl Forks for Families {
 
     /// There is a child now, or the fork failed.
     fn parent(&self) {
-        for (arena, name) in arenas().zip(CHILD.take()) {
+        let names = CHILD.take();
+        for (arena, &name) in arenas().zip(&names) {
             arena.has_forked(name);
         }
+        LAST_CHILD.set(names);
     }
 
     /// The child takes its slot. If there was none, it has none of the parent's objects either: they refuse to work.

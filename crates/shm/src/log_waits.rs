@@ -4,7 +4,8 @@ use interlock_wait::{ResourceKind, WaitContext};
 
 use crate::error::Error;
 use crate::log::LogView;
-use crate::watch::{Awaited, Side};
+use crate::name::Name;
+use crate::watch::{Awaited, Side, Watch};
 
 impl<'a> LogView<'a> {
     fn is_worth_a_get(&self) -> bool {
@@ -23,6 +24,33 @@ impl<'a> LogView<'a> {
     ) -> Result<(), Error> {
         let kind = (ResourceKind::QueueGet, context);
         let waited = (self.log.getters).wait(&|| self.is_worth_a_get(), None, slept, kind);
+        waited.map_err(Error::Ended)
+    }
+
+    /// As [`wait_for_message`](Self::wait_for_message), until `owner` is dead at the latest. May end for nothing.
+    pub(crate) fn wait_for_message_from(
+        &self,
+        owner: Name,
+        slept: &mut bool,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Error> {
+        let kind = (ResourceKind::QueueGet, context);
+        let owner = Some((&**self.arena, owner));
+        let waited = (self.log.getters).wait(&|| self.is_worth_a_get(), owner, slept, kind);
+        waited.map_err(Error::Ended)
+    }
+
+    /// As [`wait_for_message`](Self::wait_for_message), until `watch` is called after the call with the number `seen` at the latest.
+    pub(crate) fn wait_for_message_or(
+        &self,
+        watch: &Watch,
+        seen: u32,
+        slept: &mut bool,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Error> {
+        let is_ready = || self.is_worth_a_get() || watch.calls() != seen;
+        let kind = (ResourceKind::QueueGet, context);
+        let waited = (self.log.getters).wait_beside(&is_ready, watch.word(seen), slept, kind);
         waited.map_err(Error::Ended)
     }
 

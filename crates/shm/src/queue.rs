@@ -14,10 +14,11 @@ use crate::log::{Counts, LARGE, LogView};
 use crate::log_reader::{Reader, Record};
 use crate::log_writer::Writer;
 use crate::message::Message;
+use crate::name::Name;
 use crate::objects::Object;
 use crate::own_block::OwnBlock;
 use crate::step;
-use crate::watch::{Awaited, Side};
+use crate::watch::{Awaited, Side, Watch};
 
 /// A queue of messages, which any number of processes put and get.
 ///
@@ -70,6 +71,12 @@ impl Queue {
     #[inline]
     pub fn len(&self) -> u32 {
         self.view().len()
+    }
+
+    /// How many messages were taken so far. The number wraps around.
+    #[inline]
+    pub fn taken(&self) -> u32 {
+        self.view().head().count
     }
 
     /// Whether no message is there at this moment.
@@ -241,6 +248,39 @@ impl Queue {
         let view = self.view();
         let mut slept = false;
         let outcome = view.wait_for_message(&mut slept, context);
+        view.after_get(slept);
+        outcome
+    }
+
+    /// Waits until there is a message, and leaves it, or until the process `owner` is dead. May end for nothing.
+    ///
+    /// Blocks as [`wait_for_message`](Self::wait_for_message) does.
+    ///
+    /// # Errors
+    /// `context` ended the wait.
+    pub fn wait_for_message_from(&self, owner: Name, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let view = self.view();
+        let mut slept = false;
+        let outcome = view.wait_for_message_from(owner, &mut slept, context);
+        view.after_get(slept);
+        outcome
+    }
+
+    /// Waits until there is a message, and leaves it, or until `watch` is called after the call with the number `seen`.
+    ///
+    /// Blocks as [`wait_for_message`](Self::wait_for_message) does.
+    ///
+    /// # Errors
+    /// `context` ended the wait.
+    pub fn wait_for_message_or(
+        &self,
+        watch: &Watch,
+        seen: u32,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Error> {
+        let view = self.view();
+        let mut slept = false;
+        let outcome = view.wait_for_message_or(watch, seen, &mut slept, context);
         view.after_get(slept);
         outcome
     }

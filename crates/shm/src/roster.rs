@@ -186,6 +186,11 @@ impl Arena {
             .count()
     }
 
+    /// Whether the process `name` is dead for all. Asks nobody: a death that nobody has noticed yet is not seen.
+    pub fn is_known_dead(&self, name: Name) -> bool {
+        !self.slot(name.slot()).is_used_by(name)
+    }
+
     /// Names the calling process for messages. The first 48 bytes are kept.
     pub fn set_label(&self, label: &str) {
         write_label(&self.slot(self.me().slot()).label, label);

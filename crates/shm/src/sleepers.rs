@@ -2,7 +2,7 @@
 
 use interlock_wait::primitive::Ordering;
 use interlock_wait::primitive::global::AtomicBool;
-use interlock_wait::{Announced, ResourceKind, WaitContext, Wake, block_announced, wake_shared};
+use interlock_wait::{Announced, ResourceKind, SharedWord, WaitContext, Wake, block_announced, wake_shared};
 
 use crate::arena::Arena;
 use crate::cells::Sleepers;
@@ -27,23 +27,50 @@ impl Sleepers {
         slept: &mut bool,
         (kind, context): (ResourceKind, &mut WaitContext<'_>),
     ) -> Result<(), Wake> {
+        self.announced(is_ready, slept, &mut |wait| {
+            let resource = SharedResource::new(kind);
+            match owner {
+                None => block_announced(wait, &resource, context),
+                Some((arena, owner)) => arena.wait_beside(wait, owner, &resource, context),
+            }
+        })
+    }
+
+    /// As [`wait`](Self::wait), until the word `beside` has changed at the latest; `is_ready` tells of that, too.
+    pub(crate) fn wait_beside(
+        &self,
+        is_ready: &(dyn Fn() -> bool + Sync),
+        beside: SharedWord<'_>,
+        slept: &mut bool,
+        (kind, context): (ResourceKind, &mut WaitContext<'_>),
+    ) -> Result<(), Wake> {
+        self.announced(is_ready, slept, &mut |wait| {
+            let wait = Announced {
+                beside: Some(beside),
+                ..*wait
+            };
+            block_announced(&wait, &SharedResource::new(kind), context)
+        })
+    }
+
+    fn announced(
+        &self,
+        is_ready: &(dyn Fn() -> bool + Sync),
+        slept: &mut bool,
+        block: &mut dyn FnMut(&Announced<'_>) -> Wake,
+    ) -> Result<(), Wake> {
         let announced = AtomicBool::new(false);
         let announce = || {
             // Relaxed: read by this thread.
             announced.store(true, Ordering::Relaxed);
             self.announce()
         };
-        let wait = Announced {
+        let wake = block(&Announced {
             word: &self.0,
             beside: None,
             is_ready,
             announce: &announce,
-        };
-        let resource = SharedResource::new(kind);
-        let wake = match owner {
-            None => block_announced(&wait, &resource, context),
-            Some((arena, owner)) => arena.wait_beside(&wait, owner, &resource, context),
-        };
+        });
         // Relaxed: as above.
         *slept |= announced.load(Ordering::Relaxed);
         match wake {

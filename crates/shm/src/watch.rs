@@ -5,7 +5,9 @@ use std::fmt;
 use interlock_wait::primitive::{AtomicU32, Ordering};
 use interlock_wait::{MOST_SHARED_WORDS, ResourceKind, SharedWord, WaitContext, block_shared, wake_shared};
 
+use crate::arena::Arena;
 use crate::cells::Sleepers;
+use crate::name::Name;
 use crate::resource::SharedResource;
 
 /// What of a queue is waited for.
@@ -65,6 +67,14 @@ impl Watch {
         self.calls.load(Ordering::Acquire)
     }
 
+    /// The word that a call changes, for a thread that has seen the call with the number `seen`.
+    pub(crate) fn word(&self, seen: u32) -> SharedWord<'_> {
+        SharedWord {
+            word: &self.calls,
+            expected: seen,
+        }
+    }
+
     /// Ends the wait of the thread that waits here, or its next one. Never blocks.
     pub fn call(&self) {
         // Release pairs with the Acquire in `calls`.
@@ -81,10 +91,31 @@ impl Watch {
     /// # Panics
     /// There are more than [`MOST`](Self::MOST).
     pub fn wait(&self, seen: u32, awaited: &[Awaited<'_>], context: &mut WaitContext<'_>) {
-        let calls = SharedWord {
-            word: &self.calls,
-            expected: seen,
-        };
+        self.sleep(seen, awaited, &mut |words| {
+            block_shared(words, &SharedResource::new(ResourceKind::QueueGet), context);
+        });
+    }
+
+    /// As [`wait`](Self::wait), which also ends when one of the processes `lives` is dead. What it had is cleared away then. May
+    /// end for nothing. Of more processes than there is room for, the others are looked at 20 times a second.
+    ///
+    /// # Panics
+    /// As `wait`.
+    pub fn wait_beside(
+        &self,
+        seen: u32,
+        awaited: &[Awaited<'_>],
+        (arena, lives): (&Arena, &[Name]),
+        context: &mut WaitContext<'_>,
+    ) {
+        let resource = SharedResource::new(ResourceKind::QueueGet);
+        self.sleep(seen, awaited, &mut |words| {
+            arena.sleep_on(words, lives, &resource, context);
+        });
+    }
+
+    fn sleep(&self, seen: u32, awaited: &[Awaited<'_>], sleep: &mut dyn FnMut(&[SharedWord<'_>])) {
+        let calls = self.word(seen);
         let mut words = Vec::with_capacity(awaited.len() + 1);
         words.push(calls);
         words.extend(awaited.iter().map(|side| SharedWord {
@@ -93,7 +124,7 @@ impl Watch {
         }));
         // After all announcements: what becomes ready later changes a word.
         if !awaited.iter().any(Awaited::is_ready) {
-            block_shared(&words, &SharedResource::new(ResourceKind::QueueGet), context);
+            sleep(&words);
         }
         for (side, word) in awaited.iter().zip(words.iter().skip(1)) {
             // Acquire pairs with the Release of the wake-up. One that this thread took came with a change of the word before.

@@ -1,0 +1,79 @@
+//! What becomes of a call that was given to a pool of processes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use interlock_shm::{Ended, Name};
+
+use super::message::ANSWER_HEADER;
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum Answer {
+    /// A worker has answered.
+    Given(Given),
+    /// The worker that ran it died.
+    WorkerDied(Arc<WorkerDeath>),
+    /// A worker died, and the pool's policy is to end with it. The call may have been running there, or not have begun.
+    Broken(Arc<WorkerDeath>),
+    /// It ran for longer than it may, and its worker was ended.
+    TimedOut,
+    /// It was stopped while it ran, and its worker was ended.
+    Stopped,
+    /// It could not be sent to a worker: the shared memory has no room for it.
+    NotSent(interlock_shm::Error),
+}
+
+/// The answer of a worker.
+#[derive(Debug)]
+pub struct Given {
+    /// What the worker wrote.
+    pub bytes: Bytes,
+    /// Whether the worker said that the call failed.
+    pub failed: bool,
+}
+
+/// The bytes of an answer.
+pub enum Bytes {
+    /// A copy of them.
+    Copied(Vec<u8>),
+    /// A large answer, which lies in shared memory, behind a header.
+    Shared(interlock_shm::Taken),
+}
+
+impl Bytes {
+    /// Calls `look` with the bytes, where they are. `look` must not fork.
+    pub fn with<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            Bytes::Copied(bytes) => look(bytes),
+            Bytes::Shared(taken) => {
+                taken.with_bytes(|bytes| look(bytes.get(ANSWER_HEADER..).unwrap_or_default()))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with(|bytes| write!(f, "{} bytes", bytes.len()))
+    }
+}
+
+/// The death of a worker.
+#[derive(Clone, Debug)]
+pub struct WorkerDeath {
+    /// Its process id.
+    pub pid: u32,
+    /// Its name in the family of processes.
+    pub name: Name,
+    /// What the process was called.
+    pub label: String,
+    /// How it ended, if that is known.
+    pub ended: Option<Ended>,
+    /// Whether it had said that it is ready for calls.
+    pub was_ready: bool,
+    /// Whether it was running a call.
+    pub was_running: bool,
+    /// What it said why it does not serve, if it said so: its initializer failed, for instance.
+    pub refusal: Option<Vec<u8>>,
+}

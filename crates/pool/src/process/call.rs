@@ -1,0 +1,111 @@
+//! A call that a worker process runs.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_wait::WordLock;
+use interlock_wait::primitive::global::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use super::answer::Answer;
+use crate::listeners::Watch;
+use crate::outcome::{Outcome, Phase};
+
+/// The numbers of calls. A number is not used again.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// What a call may cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Its priority; the smallest runs first.
+    pub priority: i64,
+    /// How long it may run.
+    pub time: Option<Duration>,
+    /// How often it runs again if the worker that runs it dies.
+    pub retries: u32,
+}
+
+/// A call that a worker process runs: its bytes on the way there, and its answer. `H` is what the host of the pool wants to know again when
+/// it has ended.
+pub struct Call<H> {
+    pub(super) number: u64,
+    pub(super) limits: Limits,
+    /// What the worker gets. Kept until the answer is there: a worker that dies may leave the call to another one.
+    pub(super) payload: WordLock<Vec<u8>>,
+    pub(super) outcome: Outcome<Answer, Infallible>,
+    retries: AtomicU32,
+    /// Whether it lies before a worker, or is being run. Changes under the pool's lock.
+    pub(super) is_handed: AtomicBool,
+    /// Whether the pool has to look for its answer, though no thread waits for it. Changes under the pool's lock.
+    pub(super) is_awaited: AtomicBool,
+    host: WordLock<Option<H>>,
+}
+
+impl<H> fmt::Debug for Call<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("number", &self.number)
+            .field("phase", &self.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H> Call<H> {
+    /// A call whose worker gets `payload`.
+    pub fn new(payload: Vec<u8>, limits: Limits) -> Arc<Self> {
+        Arc::new(Call {
+            // Relaxed: the numbers only have to differ.
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            limits,
+            payload: WordLock::new(payload),
+            outcome: Outcome::new(),
+            retries: AtomicU32::new(limits.retries),
+            is_handed: AtomicBool::new(false),
+            is_awaited: AtomicBool::new(false),
+            host: WordLock::new(None),
+        })
+    }
+
+    /// Its phase at this moment: pending until it has ended. Never blocks.
+    pub fn phase(&self) -> Phase {
+        self.outcome.phase()
+    }
+
+    /// Takes its answer. `None` if there is none yet, or it was taken. Never blocks.
+    pub fn take_answer(&self) -> Option<Answer> {
+        self.outcome.take_value()
+    }
+
+    /// Registers `watch`, which gets `number` at the end. See [`ProcessPool::await_answer`](super::ProcessPool::await_answer). Never blocks.
+    pub fn watch(&self, watch: &Arc<Watch>, number: usize) {
+        self.outcome.watch(watch, number);
+    }
+
+    /// Removes a watch. Never blocks.
+    pub fn unwatch(&self, watch: &Arc<Watch>) {
+        self.outcome.unwatch(watch);
+    }
+
+    /// What the host left, taken out.
+    pub fn take_host(&self) -> Option<H> {
+        self.host.lock().take()
+    }
+
+    pub(super) fn leave(&self, host: H) {
+        let before = self.host.lock().replace(host);
+        drop(before);
+    }
+
+    pub(super) fn has_host(&self) -> bool {
+        self.host.lock().is_some()
+    }
+
+    /// Whether it may run once more after a death. Counts that.
+    pub(super) fn may_run_again(&self) -> bool {
+        // Relaxed: it changes under the pool's lock.
+        let left = self.retries.load(Ordering::Relaxed);
+        self.retries.store(left.saturating_sub(1), Ordering::Relaxed);
+        left > 0
+    }
+}

@@ -1,0 +1,219 @@
+//! What a worker's death means: which call it costs, and what takes the worker's place.
+
+use std::sync::Arc;
+
+use interlock_os::clock::monotonic_nanos;
+use interlock_os::process::{self, Process};
+use interlock_wait::primitive::global::Ordering;
+
+use super::answer::{Answer, WorkerDeath};
+use super::call::Call;
+use super::duty::Duty;
+use super::finished::Finished;
+use super::pool::Inner;
+use super::state::{OnWorkerDeath, State};
+use super::worker::{Why, Worker};
+use crate::outcome::Phase;
+
+/// The pool gives up when so many workers more than it may have die one after the other before they are ready.
+const UNREADY_DEATHS: usize = 16;
+
+impl<H: Send> Inner<H> {
+    /// Buries the workers that are known to be dead. The lock is held.
+    pub(super) fn bury_dead(&self, state: &mut State<H>, finished: &mut Finished<H>) {
+        for seat in 0..state.workers.len() {
+            let is_dead =
+                |worker: &Worker<H>| !worker.name.is_none() && self.arena.is_known_dead(worker.name);
+            if state.workers[seat].as_ref().is_some_and(is_dead) {
+                // All that it has said is there now, and nothing comes any more.
+                self.drain(state, finished);
+                if let Some(worker) = state.workers[seat].take() {
+                    self.bury(state, finished, seat, worker);
+                }
+            }
+        }
+    }
+
+    fn bury(&self, state: &mut State<H>, finished: &mut Finished<H>, seat: usize, mut worker: Worker<H>) {
+        let was_running = worker.is_running();
+        let running = match was_running {
+            true => worker.handed.pop_front(),
+            false => None,
+        };
+        self.core.leave(worker.token);
+        finished.duty(Duty::Ended {
+            seat,
+            pid: worker.pid,
+        });
+        let death = Arc::new(self.death_of(&worker, was_running));
+        for call in worker.handed.drain(..).rev() {
+            state.returned.push_front(call);
+        }
+        if !worker.is_ready {
+            state.unready_deaths += 1;
+        }
+        let is_hopeless =
+            worker.refusal.is_some() || state.unready_deaths > UNREADY_DEATHS + 2 * self.core.limit();
+        let was_ended = worker
+            .ended_for
+            .filter(|&(_, number)| running.as_ref().is_some_and(|call| call.number == number));
+        match (running, was_ended) {
+            (Some(call), Some((why, _))) => {
+                let answer = match why {
+                    Why::TimedOut => Answer::TimedOut,
+                    Why::Stopped => Answer::Stopped,
+                };
+                finished.push(call, answer);
+            }
+            (Some(call), None) => self.lose(state, finished, call, &death),
+            (None, _) => {}
+        }
+        let is_an_end = worker.is_closed || worker.left == Some(0) || worker.ended_for.is_some();
+        let breaks = self.settings.on_worker_death == OnWorkerDeath::Break && !(is_an_end && !was_running);
+        if is_hopeless || (breaks && was_ended.is_none() && worker.ended_for.is_none()) {
+            self.break_down(state, finished, &death);
+        }
+        self.ask_for_workers(state, finished);
+    }
+
+    fn death_of(&self, worker: &Worker<H>, was_running: bool) -> WorkerDeath {
+        let known = self.arena.death_of(worker.name);
+        let (label, ended) = known.map_or((String::new(), None), |death| (death.label, death.ended));
+        WorkerDeath {
+            pid: worker.pid,
+            name: worker.name,
+            label,
+            ended,
+            was_ready: worker.is_ready,
+            was_running,
+            refusal: worker.refusal.clone(),
+        }
+    }
+
+    /// What becomes of the call that a dead worker was running.
+    fn lose(
+        &self,
+        state: &mut State<H>,
+        finished: &mut Finished<H>,
+        call: Arc<Call<H>>,
+        death: &Arc<WorkerDeath>,
+    ) {
+        match self.settings.on_worker_death {
+            OnWorkerDeath::Retry if call.may_run_again() => state.returned.push_front(call),
+            OnWorkerDeath::Break => {
+                finished.push(call, Answer::Broken(death.clone()));
+            }
+            _ => {
+                finished.push(call, Answer::WorkerDied(death.clone()));
+            }
+        }
+    }
+
+    /// All calls fail, and the pool takes no more.
+    fn break_down(&self, state: &mut State<H>, finished: &mut Finished<H>, death: &Arc<WorkerDeath>) {
+        if state.broken.is_some() {
+            return;
+        }
+        state.broken = Some(death.clone());
+        self.core.shutdown();
+        let mut lost: Vec<_> = state.returned.drain(..).collect();
+        for worker in state.workers.iter_mut().flatten() {
+            lost.extend(worker.handed.drain(..));
+        }
+        while let Ok(call) = self.core.try_take() {
+            match call.outcome.phase() {
+                Phase::Pending => lost.push(call),
+                _ => {
+                    let _ = call.outcome.begin();
+                    finished.drop_one(call);
+                }
+            }
+        }
+        for call in lost {
+            finished.push(call, Answer::Broken(death.clone()));
+        }
+        finished.duty(Duty::Broken(death.clone()));
+    }
+
+    /// Asks the host for a worker in the place of one that is gone, if there is something for it to do.
+    pub(super) fn ask_for_workers(&self, state: &mut State<H>, finished: &mut Finished<H>) {
+        let waiting = self.core.waiting() + state.returned.len();
+        let open = state.present().filter(|worker| worker.is_open()).count();
+        let missing = self.core.limit().saturating_sub(self.core.workers());
+        let wanted = match self.settings.keeps_workers && !self.core.is_shut_down() {
+            true => missing,
+            false => missing.min(waiting.saturating_sub(open)),
+        };
+        if state.broken.is_none() {
+            for _ in state.asked_for..wanted {
+                state.asked_for += 1;
+                finished.duty(Duty::Start);
+            }
+        }
+    }
+
+    /// Ends the workers whose calls run for too long. Returns when the next one is due, in the clock's nanoseconds.
+    pub(super) fn end_late(&self, state: &mut State<H>) -> Option<u64> {
+        let has_limit = |worker: &Worker<H>| worker.handed.iter().any(|call| call.limits.time.is_some());
+        if !state.present().any(has_limit) {
+            return None;
+        }
+        let now = monotonic_nanos();
+        let State {
+            workers, returned, ..
+        } = state;
+        let mut next: Option<u64> = None;
+        for worker in workers
+            .iter_mut()
+            .flatten()
+            .filter(|worker| worker.ended_for.is_none())
+        {
+            let Some(limit) = worker.handed.front().and_then(|call| call.limits.time) else {
+                continue;
+            };
+            let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+            if !worker.is_running() {
+                worker.since = now;
+            }
+            let mut due = worker.since.saturating_add(limit);
+            if due <= now {
+                end_running(worker, returned, Why::TimedOut);
+                due = now + LOOK_AGAIN;
+            }
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+        next
+    }
+}
+
+/// When to look again after a call was late: its worker is about to end, or had just answered.
+const LOOK_AGAIN: u64 = 1_000_000;
+
+/// Ends the process of a worker that runs a call. The calls behind it go to other workers. The caller has looked at all answers; if the worker
+/// answers at this moment, the answer counts.
+pub(super) fn end_running<H>(
+    worker: &mut Worker<H>,
+    returned: &mut std::collections::VecDeque<Arc<Call<H>>>,
+    why: Why,
+) {
+    returned.extend(worker.take_back());
+    let Some(number) = worker.running().map(|call| call.number) else {
+        return;
+    };
+    worker.ended_for = Some((why, number));
+    match Process::open(worker.pid) {
+        Ok(Some(process)) => process.kill(),
+        Ok(None) => {}
+        Err(_) => process::kill(worker.pid),
+    }
+}
+
+impl<H> State<H> {
+    /// The call ends: nobody has to look for its answer any more.
+    pub(super) fn forget_awaited(&mut self, call: &Call<H>) {
+        // Relaxed: it changes under the lock.
+        if call.is_awaited.swap(false, Ordering::Relaxed) {
+            self.awaited -= 1;
+        }
+    }
+}

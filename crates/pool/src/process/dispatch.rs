@@ -1,0 +1,153 @@
+//! Answers come in, and calls go out. All of it under the pool's lock.
+
+use std::sync::Arc;
+
+use interlock_os::clock::monotonic_nanos;
+use interlock_shm::Message;
+use interlock_wait::primitive::global::Ordering;
+use interlock_wait::{Deadline, WaitContext};
+
+use super::answer::{Answer, Bytes, Given};
+use super::call::Call;
+use super::finished::Finished;
+use super::message::{ANSWER_HEADER, Header, Kind};
+use super::pool::Inner;
+use super::state::State;
+use super::worker::Worker;
+use crate::outcome::Phase;
+
+/// So many answers are taken at a time.
+const BATCH: usize = 64;
+/// A call that runs for longer than this has none wait behind it while a worker is idle, in nanoseconds.
+const PATIENCE: u64 = 1_000_000;
+
+impl<H: Send> Inner<H> {
+    /// Takes all answers that are there.
+    pub(super) fn drain(&self, state: &mut State<H>, finished: &mut Finished<H>) {
+        while !self.answers.is_empty() {
+            let mut batch = Vec::new();
+            let taken = self.answers.get_many(
+                BATCH,
+                &mut WaitContext::until(Deadline::PASSED),
+                |message| -> Result<(), interlock_shm::Error> {
+                    batch.extend(read(message));
+                    Ok(())
+                },
+            );
+            for (header, bytes) in batch {
+                receive(state, finished, header, bytes);
+            }
+            if taken.is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Hands calls to workers that have room.
+    pub(super) fn hand_out(&self, state: &mut State<H>, finished: &mut Finished<H>) {
+        let depth = state.depth();
+        while state.freest(depth).is_some() {
+            let Some(call) = state.returned.pop_front().or_else(|| self.core.try_take().ok()) else {
+                break;
+            };
+            if call.outcome.phase() != Phase::Pending {
+                // It was cancelled. Its watches are told.
+                let _ = call.outcome.begin();
+                finished.drop_one(call);
+            } else if let Some(worker) = state.freest(depth)
+                && let Err((call, error)) = hand(worker, call)
+            {
+                finished.push(call, Answer::NotSent(error));
+            }
+        }
+    }
+
+    /// Takes calls back that lie behind a long one while another worker is idle. Returns when to look again, if that is so soon,
+    /// in the clock's nanoseconds.
+    pub(super) fn rebalance(&self, state: &mut State<H>) -> Option<u64> {
+        let is_idle = |worker: &Worker<H>| worker.is_open() && worker.is_ready && worker.handed.is_empty();
+        if !state.has_backlog() || !state.present().any(is_idle) || self.core.waiting() > 0 {
+            return None;
+        }
+        let now = monotonic_nanos();
+        let mut next = None;
+        let State {
+            workers, returned, ..
+        } = state;
+        for worker in workers.iter_mut().flatten().filter(|worker| worker.has_backlog()) {
+            let due = worker.since + PATIENCE;
+            if due <= now {
+                returned.extend(worker.take_back());
+            } else {
+                next = Some(next.map_or(due, |next: u64| next.min(due)));
+            }
+        }
+        next
+    }
+}
+
+/// Puts a call into the worker's queue.
+fn hand<H>(worker: &mut Worker<H>, call: Arc<Call<H>>) -> Result<(), (Arc<Call<H>>, interlock_shm::Error)> {
+    let put = {
+        let payload = call.payload.lock();
+        let mut context = WaitContext::uninterruptible();
+        (worker.calls).put_parts(&[&call.number.to_le_bytes(), &payload], &mut context)
+    };
+    if let Err(error) = put {
+        return Err((call, error));
+    }
+    if worker.handed.is_empty() {
+        worker.since = monotonic_nanos();
+    }
+    if let Some(left) = &mut worker.left {
+        *left -= 1;
+    }
+    // Relaxed: it changes under the lock.
+    call.is_handed.store(true, Ordering::Relaxed);
+    worker.handed.push_back(call);
+    Ok(())
+}
+
+fn read(message: Message<'_>) -> Option<(Header, Bytes)> {
+    let mut header = [0; ANSWER_HEADER];
+    if !message.read(&mut header) {
+        return None;
+    }
+    let bytes = match message.keep() {
+        Ok(taken) => Bytes::Shared(taken),
+        Err(message) => {
+            let mut bytes = vec![0; message.len() - ANSWER_HEADER];
+            message.read_from(ANSWER_HEADER, &mut bytes);
+            Bytes::Copied(bytes)
+        }
+    };
+    Some((Header::from_bytes(header), bytes))
+}
+
+fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, header: Header, bytes: Bytes) {
+    let Some(Some(worker)) = state.workers.get_mut(header.seat as usize) else {
+        return;
+    };
+    match header.kind {
+        Kind::Ready => {
+            worker.is_ready = true;
+            worker.since = monotonic_nanos();
+            state.unready_deaths = 0;
+        }
+        Kind::Refuses => worker.refusal = Some(bytes.with(<[u8]>::to_vec)),
+        Kind::Returns => {
+            if let Some(call) = worker.answered(header.number) {
+                state.returned.push_front(call);
+            }
+        }
+        Kind::Returned | Kind::Failed => {
+            let call = worker.answered(header.number);
+            worker.since = monotonic_nanos();
+            state.learn(header.nanos);
+            if let Some(call) = call {
+                let failed = header.kind == Kind::Failed;
+                finished.push(call, Answer::Given(Given { bytes, failed }));
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What a pool of processes needs its host for.
+
+use std::sync::Arc;
+
+use super::answer::WorkerDeath;
+use super::call::Call;
+
+/// What a host does for its pool. [`ProcessPool::next_duty`](super::ProcessPool::next_duty) returns one after the other.
+#[derive(Debug)]
+pub enum Duty<H> {
+    /// The call has ended, and the host left something with it.
+    Attend(Arc<Call<H>>),
+    /// Another worker is wanted.
+    Start,
+    /// The worker of this seat has ended, and the host may wait for its process.
+    Ended {
+        /// The seat's number.
+        seat: usize,
+        /// The process.
+        pid: u32,
+    },
+    /// A worker died, and the pool ends with it: the host ends the others.
+    Broken(Arc<WorkerDeath>),
+    /// The pool was shut down, and all its workers have ended. There is nothing more to do.
+    Finished,
+}

@@ -1,0 +1,111 @@
+//! What the messages between a pool and its workers look like.
+//!
+//! A call: its number, and the payload. An answer: a header of three words (the worker's seat and the kind of the answer; how long the call
+//! ran, in nanoseconds; the number of the call), and the bytes.
+
+/// The bytes before the payload of a call.
+pub(super) const CALL_HEADER: usize = 8;
+
+/// The bytes before those of an answer.
+pub(super) const ANSWER_HEADER: usize = 24;
+
+/// What a worker says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The call returned.
+    Returned,
+    /// The call failed.
+    Failed,
+    /// The worker is ready for calls.
+    Ready,
+    /// The worker will take no calls.
+    Refuses,
+    /// The call that the worker has taken was not run, and another one may run it.
+    Returns,
+}
+
+impl Kind {
+    fn of(number: u32) -> Self {
+        match number {
+            0 => Kind::Returned,
+            1 => Kind::Failed,
+            2 => Kind::Ready,
+            4 => Kind::Returns,
+            _ => Kind::Refuses,
+        }
+    }
+
+    fn number(self) -> u32 {
+        match self {
+            Kind::Returned => 0,
+            Kind::Failed => 1,
+            Kind::Ready => 2,
+            Kind::Refuses => 3,
+            Kind::Returns => 4,
+        }
+    }
+}
+
+/// The header of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    pub(super) seat: u32,
+    pub(super) kind: Kind,
+    /// How long the call ran.
+    pub(super) nanos: u64,
+    pub(super) number: u64,
+}
+
+impl Header {
+    pub(super) fn to_bytes(self) -> [u8; ANSWER_HEADER] {
+        let first = u64::from(self.seat) << 32 | u64::from(self.kind.number());
+        let mut bytes = [0; ANSWER_HEADER];
+        for (place, word) in bytes.chunks_exact_mut(8).zip([first, self.nanos, self.number]) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of a word")]
+    pub(super) fn from_bytes(bytes: [u8; ANSWER_HEADER]) -> Self {
+        let mut words = bytes.chunks_exact(8).map(|chunk| {
+            let mut word = [0; 8];
+            word.copy_from_slice(chunk);
+            u64::from_le_bytes(word)
+        });
+        let mut next = || words.next().unwrap_or_default();
+        let (first, nanos, number) = (next(), next(), next());
+        Header {
+            seat: (first >> 32) as u32,
+            kind: Kind::of(first as u32),
+            nanos,
+            number,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_comes_back_as_it_was() {
+        for kind in [
+            Kind::Returned,
+            Kind::Failed,
+            Kind::Ready,
+            Kind::Refuses,
+            Kind::Returns,
+        ] {
+            let header = Header {
+                seat: 7,
+                kind,
+                nanos: 1 << 40,
+                number: u64::MAX - 1,
+            };
+            let back = Header::from_bytes(header.to_bytes());
+            assert_eq!((back.seat, back.kind), (7, kind));
+            assert_eq!((back.nanos, back.number), (1 << 40, u64::MAX - 1));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Pools of worker processes.
+//!
+//! The parent hands calls to workers through queues in shared memory, and has one queue for all answers. It knows of each worker
+//! which calls it was handed, and the queue knows which of them the worker has taken: so a death costs the call that was running, and
+//! no other one. Claims: `PROTOCOL.md` beside this crate.
+
+mod answer;
+mod call;
+mod deaths;
+mod dispatch;
+mod duty;
+mod finished;
+mod message;
+mod pool;
+mod server;
+mod state;
+mod supervisor;
+mod waiting;
+mod worker;
+
+pub use answer::{Answer, Bytes, Given, WorkerDeath};
+pub use call::{Call, Limits};
+pub use duty::Duty;
+pub use pool::{ProcessPool, Settings, Unplaced};
+pub use server::{Served, Server, Taken};
+pub use state::OnWorkerDeath;
+pub use worker::Seat;

@@ -1,0 +1,494 @@
+//! The pool of processes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use interlock_queue::{Fifo, GetError, HostQueue, PutError, Queue as LocalQueue};
+use interlock_shm::Watch;
+use interlock_shm::{Arena, Error, Name, Queue};
+use interlock_wait::primitive::global::{AtomicU64, Ordering};
+use interlock_wait::{WaitContext, WordLock, fork};
+
+use super::answer::WorkerDeath;
+use super::call::Call;
+use super::deaths::end_running;
+use super::duty::Duty;
+use super::finished::Finished;
+use super::state::{OnWorkerDeath, State};
+use super::worker::{Seat, Why, Worker};
+use crate::core::PoolCore;
+use crate::outcome::Waited;
+use crate::table::Stats;
+
+/// The settings of a pool of processes.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The most workers.
+    pub workers: usize,
+    /// The most calls that wait for a worker; 0 for any number.
+    pub max_pending: usize,
+    /// How many calls a worker runs, and then ends.
+    pub calls_per_worker: Option<u32>,
+    /// What the death of a worker means.
+    pub on_worker_death: OnWorkerDeath,
+    /// Whether there are always as many workers as there may be; otherwise they are started as calls come.
+    pub keeps_workers: bool,
+}
+
+/// What the pool and its supervisor share.
+pub(super) struct Inner<H> {
+    pub(super) arena: Arc<Arena>,
+    pub(super) settings: Settings,
+    pub(super) core: PoolCore<Arc<Call<H>>>,
+    pub(super) state: WordLock<State<H>>,
+    /// Where the answers of all workers come in.
+    pub(super) answers: Queue,
+    /// Where the supervisor sleeps.
+    pub(super) supervisor: Watch,
+    /// Where the thread sleeps that takes answers because it waits for one.
+    pub(super) leader: Watch,
+    /// The call that this thread waits for; 0 if there is none.
+    led_for: AtomicU64,
+    duties: LocalQueue<Fifo<Duty<H>>>,
+    /// The process that has the pool. Its forked children have not.
+    generation: u32,
+}
+
+/// A pool of worker processes. `H` is what its host wants to know again about a call.
+///
+/// Dropped, it takes no more calls; those that it has are run.
+pub struct ProcessPool<H: Send + 'static> {
+    inner: Arc<Inner<H>>,
+}
+
+impl<H: Send + 'static> fmt::Debug for ProcessPool<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPool")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a call was not taken.
+#[derive(Debug)]
+pub enum Unplaced {
+    /// There are as many calls as may wait.
+    Full,
+    /// The pool was shut down.
+    ShutDown,
+    /// The pool is broken, by this death.
+    Broken(Arc<WorkerDeath>),
+    /// The pool belongs to the process that forked this one.
+    OfParent,
+    /// There is no thread for the supervisor.
+    NoThread(std::io::Error),
+}
+
+impl<H: Send> Inner<H> {
+    /// Takes answers, and hands out calls.
+    pub(super) fn feed(&self) {
+        self.feed_as(0);
+    }
+
+    /// The same, on a thread that waits for the call `own`.
+    pub(super) fn feed_as(&self, own: u64) {
+        let mut finished = Finished::new();
+        {
+            let mut state = self.state.lock();
+            self.drain(&mut state, &mut finished);
+            self.hand_out(&mut state, &mut finished);
+            self.rouse(&state);
+        }
+        finished.tell(self, own);
+    }
+
+    /// Wakes the supervisor if it does not hear of what it is needed for. The lock is held.
+    pub(super) fn rouse(&self, state: &State<H>) {
+        if let Some(asleep) = state.asleep
+            && asleep.rank() < state.wanted_sleep(self.core.waiting()).rank()
+        {
+            self.supervisor.call();
+        }
+    }
+
+    /// The thread that takes answers waits for the call `number`; 0 if there is none.
+    pub(super) fn set_leader(&self, number: u64) {
+        // Relaxed: the lock of the call's outcome orders it: the thread looks there after this, and the one that ends the call
+        // looks here after that.
+        self.led_for.store(number, Ordering::Relaxed);
+    }
+
+    /// The call `number` has ended: the thread that waits for it and takes answers is told.
+    pub(super) fn tell_leader(&self, number: u64) {
+        // Relaxed: as above.
+        if self.led_for.load(Ordering::Relaxed) == number {
+            self.leader.call();
+        }
+    }
+
+    pub(super) fn put_duty(&self, duty: Duty<H>) {
+        // The queue has no bound, and is shut down when the host is gone.
+        let _ = self.duties.try_put(duty);
+    }
+
+    /// The supervisor looks at everything.
+    fn call_supervisor(&self) {
+        self.supervisor.call();
+    }
+}
+
+impl<H: Send + 'static> ProcessPool<H> {
+    /// A pool in `arena`, without workers.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn new(arena: &Arc<Arena>, settings: Settings) -> Result<Self, Error> {
+        let answers = Queue::new(arena, None)?;
+        Ok(ProcessPool {
+            inner: Arc::new(Inner {
+                arena: Arc::clone(arena),
+                settings,
+                core: PoolCore::new(settings.workers, settings.max_pending),
+                state: WordLock::new(State::new()),
+                answers,
+                supervisor: Watch::new(),
+                leader: Watch::new(),
+                led_for: AtomicU64::new(0),
+                duties: LocalQueue::with_store(Fifo::default(), 0),
+                generation: fork::generation(),
+            }),
+        })
+    }
+
+    /// Whether the pool belongs to the process that forked this one: then it can't be used here.
+    pub fn is_of_parent(&self) -> bool {
+        self.inner.generation != fork::generation()
+    }
+
+    /// Gives a call to the pool. Blocks while as many calls wait as may, until `context` ends the wait.
+    ///
+    /// # Errors
+    /// The pool takes no calls, or `context` ended the wait.
+    pub fn submit(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Result<(), Unplaced> {
+        if self.is_of_parent() {
+            return Err(Unplaced::OfParent);
+        }
+        (self.inner.ensure_supervisor()).map_err(Unplaced::NoThread)?;
+        let placed = match self.inner.core.try_put(call.limits.priority, call.clone()) {
+            Err(PutError::Full(call)) => self.inner.core.put_with(call.limits.priority, call, context),
+            placed => placed,
+        };
+        match placed {
+            Ok(_) => {
+                self.inner.feed();
+                Ok(())
+            }
+            Err(PutError::Full(_) | PutError::Interrupted(_)) => Err(Unplaced::Full),
+            Err(_) => Err(self.refusal()),
+        }
+    }
+
+    fn refusal(&self) -> Unplaced {
+        match &self.inner.state.lock().broken {
+            Some(death) => Unplaced::Broken(death.clone()),
+            None => Unplaced::ShutDown,
+        }
+    }
+
+    /// The death by which the pool broke.
+    pub fn broken(&self) -> Option<Arc<WorkerDeath>> {
+        self.inner.state.lock().broken.clone()
+    }
+
+    /// How many workers the host should start now: one for each call that no worker is free for, up to the most. Never blocks.
+    pub fn missing_workers(&self) -> usize {
+        let state = self.inner.state.lock();
+        let missing = (self.inner.core.limit()).saturating_sub(self.inner.core.workers() + state.asked_for);
+        let idle = state
+            .present()
+            .filter(|it| it.is_open() && it.handed.is_empty())
+            .count();
+        let unfinished = self.inner.core.waiting()
+            + state.returned.len()
+            + state
+                .present()
+                .map(|worker| worker.handed.len().saturating_sub(1))
+                .sum::<usize>();
+        match self.inner.settings.keeps_workers {
+            true => missing,
+            false => missing.min(unfinished.saturating_sub(idle)),
+        }
+    }
+
+    /// A seat for one more worker; the host starts its process, and then calls [`started`](Self::started). `was_asked` if this
+    /// answers a [`Duty::Start`].
+    ///
+    /// # Errors
+    /// The arena is full. `None` if there are as many workers as there may be.
+    pub fn add_worker(&self, was_asked: bool) -> Result<Option<Seat>, Error> {
+        let calls = Queue::new(&self.inner.arena, None)?;
+        let mut state = self.inner.state.lock();
+        if was_asked {
+            state.asked_for = state.asked_for.saturating_sub(1);
+        }
+        let token = match state.broken {
+            None => self.inner.core.enter(),
+            Some(_) => None,
+        };
+        let Some(token) = token else {
+            drop(state);
+            self.inner.call_supervisor();
+            return Ok(None);
+        };
+        let worker = Worker::new(token, calls.clone(), self.inner.settings.calls_per_worker);
+        let number = match state.workers.iter().position(Option::is_none) {
+            Some(number) => {
+                state.workers[number] = Some(worker);
+                number
+            }
+            None => {
+                state.workers.push(Some(worker));
+                state.workers.len() - 1
+            }
+        };
+        drop(state);
+        self.inner.feed();
+        Ok(Some(Seat {
+            number,
+            calls,
+            answers: self.inner.answers.clone(),
+            parent: self.inner.arena.me(),
+        }))
+    }
+
+    /// The process for a seat was started: `name` is its place in the family. `None` if it could not be started.
+    pub fn started(&self, seat: usize, process: Option<(u32, Name)>) {
+        let mut finished = Finished::new();
+        {
+            let mut state = self.inner.state.lock();
+            match (process, state.workers.get_mut(seat)) {
+                (Some((pid, name)), Some(Some(worker))) => {
+                    worker.pid = pid;
+                    worker.name = name;
+                }
+                (None, Some(place)) => {
+                    if let Some(worker) = place.take() {
+                        self.inner.core.leave(worker.token);
+                        state.returned.extend(worker.handed);
+                    }
+                }
+                _ => {}
+            }
+            self.inner.hand_out(&mut state, &mut finished);
+        }
+        finished.tell(&self.inner, 0);
+        self.inner.call_supervisor();
+    }
+
+    /// Waits until `call` has ended. Blocks until then, or until `context` ends the wait.
+    pub fn wait(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
+        match self.is_of_parent() {
+            true => call.outcome.wait_with(context),
+            false => self.inner.wait(call, context),
+        }
+    }
+
+    /// Looks for answers that are there, so that the phase of a call is that of this moment. Never blocks.
+    pub fn look(&self) {
+        if !self.is_of_parent() && !self.inner.answers.is_empty() {
+            self.inner.feed();
+        }
+    }
+
+    /// From now on the pool looks for the answer of `call` by itself: it has a watch. With a `host`, [`Duty::Attend`] comes when
+    /// the call has ended. Returns `false`, and does nothing, if it has ended already. Never blocks.
+    pub fn await_answer(&self, call: &Arc<Call<H>>, host: Option<H>) -> bool {
+        let mut state = self.inner.state.lock();
+        if call.outcome.phase().is_done() {
+            return false;
+        }
+        // Relaxed: it changes under the lock.
+        if !call.is_awaited.swap(true, Ordering::Relaxed) {
+            state.awaited += 1;
+        }
+        if let Some(host) = host {
+            call.leave(host);
+        }
+        if call.outcome.phase().is_done() {
+            // It has ended meanwhile: the thread that ended it may not have seen what was left.
+            state.forget_awaited(call);
+            drop(state);
+            return call.take_host().is_none();
+        }
+        self.inner.rouse(&state);
+        true
+    }
+
+    /// Whether a worker is running `call`. Never blocks.
+    pub fn is_running(&self, call: &Arc<Call<H>>) -> bool {
+        self.look();
+        let state = self.inner.state.lock();
+        state
+            .present()
+            .any(|worker| worker.running().is_some_and(|it| Arc::ptr_eq(it, call)))
+    }
+
+    /// The next thing that the pool needs its host for. Blocks until there is one, or until `context` ends the wait. `None` then, and
+    /// when there is nothing more to come.
+    pub fn next_duty(&self, context: &mut WaitContext<'_>) -> Option<Duty<H>> {
+        match self.inner.duties.get_with(context) {
+            Ok(duty) => Some(duty),
+            Err(GetError::Empty | GetError::Interrupted) => None,
+            Err(_) => None,
+        }
+    }
+
+    /// Cancels a call that no worker has taken. Returns whether it is cancelled now. Never blocks.
+    pub fn cancel(&self, call: &Arc<Call<H>>) -> bool {
+        let mut finished = Finished::new();
+        let is_cancelled = {
+            let mut state = self.inner.state.lock();
+            self.inner.drain(&mut state, &mut finished);
+            // Relaxed: it changes under the lock.
+            let was_handed = call.is_handed.load(Ordering::Relaxed);
+            let is_free = !was_handed || take_back(&mut state, call);
+            let is_cancelled = is_free && call.outcome.cancel().is_ok();
+            if is_cancelled {
+                match was_handed {
+                    true => drop(self.inner.core.running()),
+                    false => drop(self.inner.core.take_back(|other| Arc::ptr_eq(other, call))),
+                }
+                let _ = call.outcome.begin(); // its watches are told
+            }
+            self.inner.hand_out(&mut state, &mut finished);
+            is_cancelled
+        };
+        finished.tell(&self.inner, 0);
+        if is_cancelled && call.is_awaited.load(Ordering::Relaxed) {
+            self.inner.state.lock().forget_awaited(call);
+        }
+        is_cancelled
+    }
+
+    /// Ends a call that is running, and the process that runs it. Another worker takes that one's place; no other call is lost. Returns
+    /// whether it does: the call's answer will be [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks.
+    pub fn stop(&self, call: &Arc<Call<H>>) -> bool {
+        let mut finished = Finished::new();
+        let found = {
+            let mut state = self.inner.state.lock();
+            self.inner.drain(&mut state, &mut finished);
+            let found = match take_back(&mut state, call) {
+                // No worker has taken it: it ends here.
+                true => {
+                    finished.push(call.clone(), super::answer::Answer::Stopped);
+                    true
+                }
+                false => end_call(&mut state, call),
+            };
+            self.inner.hand_out(&mut state, &mut finished);
+            found
+        };
+        finished.tell(&self.inner, 0);
+        self.inner.call_supervisor();
+        found
+    }
+
+    /// Takes no more calls. Those that it has are run, and then the workers end. Never blocks.
+    pub fn shutdown(&self) {
+        if !self.is_of_parent() {
+            self.inner.core.shutdown();
+            self.inner.call_supervisor();
+        }
+    }
+
+    /// Whether it takes no more calls.
+    pub fn is_shut_down(&self) -> bool {
+        self.inner.core.is_shut_down()
+    }
+
+    /// Cancels the calls that no worker has taken, and returns them, in their order. Never blocks.
+    pub fn cancel_waiting(&self) -> Vec<Arc<Call<H>>> {
+        let mut cancelled = Vec::new();
+        {
+            let mut state = self.inner.state.lock();
+            for worker in 0..state.workers.len() {
+                let back = state.workers[worker].as_mut().map(Worker::take_back);
+                cancelled.extend(back.into_iter().flatten());
+            }
+            cancelled.extend(state.returned.drain(..));
+            let taken_back = cancelled.len() as u64;
+            cancelled.extend(self.inner.core.drain());
+            self.inner.core.drop_drained(cancelled.len() as u64 - taken_back);
+            for _ in 0..taken_back {
+                drop(self.inner.core.running());
+            }
+            cancelled.retain(|call| call.outcome.cancel().is_ok());
+        }
+        for call in &cancelled {
+            let _ = call.outcome.begin(); // its watches are told
+            // Relaxed: as in `Finished::tell`.
+            if call.is_awaited.load(Ordering::Relaxed) {
+                self.inner.state.lock().forget_awaited(call);
+            }
+        }
+        cancelled
+    }
+
+    /// The counts at this moment. Never blocks.
+    pub fn stats(&self) -> Stats {
+        self.inner.core.stats()
+    }
+
+    /// The process ids of the workers. Never blocks.
+    pub fn processes(&self) -> Vec<u32> {
+        let state = self.inner.state.lock();
+        state
+            .present()
+            .map(|worker| worker.pid)
+            .filter(|&pid| pid != 0)
+            .collect()
+    }
+
+    /// Waits until the pool was shut down and all workers have ended. Blocks until then, or until `context` ends the wait; then returns
+    /// `false`.
+    pub fn join(&self, context: &mut WaitContext<'_>) -> bool {
+        self.inner.core.wait_for_workers(context)
+    }
+}
+
+/// Takes `call` back from its worker, or out of those that were taken back before, unless the worker has taken it. The calls that come
+/// back with it go to any worker.
+fn take_back<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
+    let State {
+        workers, returned, ..
+    } = state;
+    let has_it = |worker: &&mut Worker<H>| worker.handed.iter().any(|it| Arc::ptr_eq(it, call));
+    if let Some(worker) = workers.iter_mut().flatten().find(has_it) {
+        returned.extend(worker.take_back());
+    }
+    match returned.iter().position(|it| Arc::ptr_eq(it, call)) {
+        Some(at) => returned.remove(at).is_some(),
+        None => false,
+    }
+}
+
+/// Ends the worker that is running `call`. Returns whether there is one.
+fn end_call<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
+    let State {
+        workers, returned, ..
+    } = state;
+    let runs = |worker: &&mut Worker<H>| worker.running().is_some_and(|it| Arc::ptr_eq(it, call));
+    match workers.iter_mut().flatten().find(runs) {
+        Some(worker) if worker.ended_for.is_none() => {
+            end_running(worker, returned, Why::Stopped);
+            worker.ended_for.is_some()
+        }
+        found => found.is_some(),
+    }
+}
+
+impl<H: Send + 'static> Drop for ProcessPool<H> {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}

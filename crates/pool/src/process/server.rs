@@ -1,0 +1,156 @@
+//! The side of a worker process: it takes calls and answers them.
+
+use interlock_os::clock::monotonic_nanos;
+use interlock_shm::{Error, Message, Name, Queue};
+use interlock_wait::{Deadline, WaitContext};
+
+use super::message::{CALL_HEADER, Header, Kind};
+use super::worker::Seat;
+
+/// A worker process, as it sees itself.
+#[derive(Debug)]
+pub struct Server {
+    seat: Seat,
+    /// The number of the call that it runs, and when it took that.
+    current: Option<(u64, u64)>,
+}
+
+/// What comes next for a worker.
+#[derive(Debug)]
+pub enum Served<T> {
+    /// A call, as `read` has it.
+    Call(T),
+    /// The pool wants no more of this worker.
+    ShutDown,
+    /// The pool's process is dead.
+    ParentDied,
+}
+
+/// The bytes of a call.
+#[derive(Debug)]
+pub enum Taken {
+    /// A copy of them.
+    Copied(Vec<u8>),
+    /// A large call, which lies in shared memory; the payload begins behind so many bytes.
+    Shared(interlock_shm::Taken, usize),
+}
+
+impl Taken {
+    /// Calls `look` with the bytes of the payload.
+    pub fn with<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            Taken::Copied(bytes) => look(bytes),
+            Taken::Shared(taken, skip) => {
+                taken.with_bytes(|bytes| look(bytes.get(*skip..).unwrap_or_default()))
+            }
+        }
+    }
+}
+
+impl Server {
+    /// The worker of this seat.
+    pub fn new(seat: Seat) -> Self {
+        Server { seat, current: None }
+    }
+
+    /// The pool's process.
+    pub fn parent(&self) -> Name {
+        self.seat.parent
+    }
+
+    /// The worker is ready for calls.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn ready(&self) -> Result<(), Error> {
+        self.say(Kind::Ready, &[])
+    }
+
+    /// The worker will take no calls, and `why`, for the host of the pool.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn refuse(&self, why: &[u8]) -> Result<(), Error> {
+        self.say(Kind::Refuses, &[why])
+    }
+
+    /// The next call. Blocks until there is one, the pool wants no more, its process is dead, or `context` ends the wait.
+    ///
+    /// # Errors
+    /// `context` ended the wait, or `read` failed.
+    pub fn next<T, E: From<Error>>(
+        &mut self,
+        context: &mut WaitContext<'_>,
+        read: impl Fn(Message<'_>, usize) -> Result<T, E>,
+    ) -> Result<Served<T>, E> {
+        let calls: &Queue = &self.seat.calls;
+        loop {
+            let mut number = [0; CALL_HEADER];
+            let taken = calls.get_with(&mut WaitContext::until(Deadline::PASSED), |message| {
+                message.read(&mut number);
+                read(message, CALL_HEADER).map_err(Raised::Host)
+            });
+            match taken {
+                Ok(call) => {
+                    self.current = Some((u64::from_le_bytes(number), monotonic_nanos()));
+                    return Ok(Served::Call(call));
+                }
+                Err(Raised::Host(error)) => return Err(error),
+                Err(Raised::Engine(Error::ShutDown)) => return Ok(Served::ShutDown),
+                Err(Raised::Engine(Error::Ended(_))) => {}
+                Err(Raised::Engine(error)) => return Err(error.into()),
+            }
+            if self.is_orphan() {
+                return Ok(Served::ParentDied);
+            }
+            calls.wait_for_message_from(self.seat.parent, context)?;
+        }
+    }
+
+    fn is_orphan(&self) -> bool {
+        self.seat.calls.object().arena().is_known_dead(self.seat.parent)
+    }
+
+    /// Answers the call that was taken last.
+    ///
+    /// # Errors
+    /// The arena is full: the caller may answer with something smaller.
+    pub fn answer(&mut self, failed: bool, parts: &[&[u8]]) -> Result<(), Error> {
+        self.say(if failed { Kind::Failed } else { Kind::Returned }, parts)
+    }
+
+    /// Gives the call that was taken last back: it was not run.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn give_back(&mut self) -> Result<(), Error> {
+        self.say(Kind::Returns, &[])
+    }
+
+    fn say(&self, kind: Kind, parts: &[&[u8]]) -> Result<(), Error> {
+        let (number, since) = self.current.unwrap_or((0, 0));
+        let header = Header {
+            seat: u32::try_from(self.seat.number).unwrap_or(u32::MAX),
+            kind,
+            nanos: monotonic_nanos().saturating_sub(since),
+            number,
+        };
+        let header = header.to_bytes();
+        let mut all = Vec::with_capacity(parts.len() + 1);
+        all.push(&header[..]);
+        all.extend_from_slice(parts);
+        (self.seat.answers).put_parts(&all, &mut WaitContext::uninterruptible())
+    }
+}
+
+/// An error of the engine, or of the function that reads a message.
+enum Raised<E> {
+    Engine(Error),
+    Host(E),
+}
+
+impl<E> From<Error> for Raised<E> {
+    fn from(error: Error) -> Self {
+        Raised::Engine(error)
+    }
+}

@@ -1,0 +1,158 @@
+//! What a pool of processes knows, under its lock.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::answer::WorkerDeath;
+use super::call::Call;
+use super::worker::Worker;
+
+/// What a pool does when a worker dies that runs a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnWorkerDeath {
+    /// The call fails. Another worker takes the dead one's place.
+    #[default]
+    FailTask,
+    /// The call runs again, as often as its limits allow; then it fails. Another worker takes the dead one's place.
+    Retry,
+    /// All calls fail, and the pool takes no more.
+    Break,
+}
+
+/// What the supervisor sleeps on, beside deaths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sleep {
+    /// Calls of its watch only: nobody needs it.
+    UntilCalled,
+    /// So many nanoseconds: all workers have more to do, and short calls; looking at each answer would cost more than it brings.
+    For(u64),
+    /// The next answer.
+    UntilAnswered,
+}
+
+/// What a pool knows.
+pub(super) struct State<H> {
+    /// The workers, by the numbers of their seats.
+    pub(super) workers: Vec<Option<Worker<H>>>,
+    /// Calls that were taken back from workers. They come before those that wait.
+    pub(super) returned: VecDeque<Arc<Call<H>>>,
+    /// How many calls somebody waits for who is no thread: callbacks, and waits for many calls.
+    pub(super) awaited: usize,
+    /// How many threads wait for the answers of calls while another one leads.
+    pub(super) followers: usize,
+    /// Whether a thread takes answers itself, because it waits for one.
+    pub(super) is_led: bool,
+    /// How the supervisor sleeps, if it does.
+    pub(super) asleep: Option<Sleep>,
+    /// How long calls run, about, in nanoseconds. 0: it is not known.
+    pub(super) average: u64,
+    /// How many workers died one after the other without having been ready.
+    pub(super) unready_deaths: usize,
+    /// Workers that the host was asked for and that have no seat yet.
+    pub(super) asked_for: usize,
+    /// Why the pool is broken.
+    pub(super) broken: Option<Arc<WorkerDeath>>,
+    /// Whether there is a supervisor.
+    pub(super) is_supervised: bool,
+    /// Whether the last worker of a pool that was shut down has ended.
+    pub(super) is_finished: bool,
+}
+
+/// At most so much work lies before a worker, in nanoseconds: enough that it never waits for the parent, and so little that hardly a
+/// call waits behind another one while a worker is idle.
+const AHEAD: u64 = 500_000;
+/// At most so many calls lie before a worker, however short.
+const MOST_AHEAD: u64 = 128;
+/// Calls shorter than this are not worth a look at each answer.
+const SHORT: u64 = 100_000;
+
+impl Sleep {
+    /// How much it hears of.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            Sleep::UntilCalled => 0,
+            Sleep::For(_) => 1,
+            Sleep::UntilAnswered => 2,
+        }
+    }
+}
+
+impl<H> State<H> {
+    pub(super) fn new() -> Self {
+        State {
+            workers: Vec::new(),
+            returned: VecDeque::new(),
+            awaited: 0,
+            followers: 0,
+            is_led: false,
+            asleep: None,
+            average: 0,
+            unready_deaths: 0,
+            asked_for: 0,
+            broken: None,
+            is_supervised: false,
+            is_finished: false,
+        }
+    }
+
+    /// The workers that are there.
+    pub(super) fn present(&self) -> impl Iterator<Item = &Worker<H>> {
+        self.workers.iter().flatten()
+    }
+
+    /// Learns how long a call ran.
+    pub(super) fn learn(&mut self, nanos: u64) {
+        let nanos = nanos.max(1);
+        self.average = match self.average {
+            0 => nanos,
+            // A long call counts at once; that calls have become short is believed after some of them.
+            average if nanos > average * 8 => nanos,
+            average => average - average / 8 + nanos / 8,
+        };
+    }
+
+    /// How many calls a worker may have, with the one that it runs.
+    pub(super) fn depth(&self) -> usize {
+        let ahead = match self.average {
+            0 => 1,
+            average => (AHEAD / average).clamp(1, MOST_AHEAD),
+        };
+        1 + usize::try_from(ahead).unwrap_or(1)
+    }
+
+    /// The open worker that has the fewest calls, if it has fewer than `depth`.
+    pub(super) fn freest(&mut self, depth: usize) -> Option<&mut Worker<H>> {
+        let open = self
+            .workers
+            .iter_mut()
+            .flatten()
+            .filter(|worker| worker.is_open());
+        // One that is ready comes before one that is being started.
+        let freest = open.min_by_key(|worker| (worker.handed.len(), !worker.is_ready));
+        freest.filter(|worker| worker.handed.len() < depth)
+    }
+
+    /// Whether any worker has a call behind another one.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.present().any(Worker::has_backlog)
+    }
+
+    /// How the supervisor has to sleep, if `waiting` calls wait for a worker.
+    pub(super) fn wanted_sleep(&self, waiting: usize) -> Sleep {
+        let has_backlog = waiting > 0 || !self.returned.is_empty() || self.has_backlog();
+        let is_short = self.average != 0 && self.average < SHORT;
+        if has_backlog && is_short && self.present().filter(|it| it.is_ready).all(Worker::has_backlog) {
+            let least = self
+                .present()
+                .filter(|it| it.is_ready)
+                .map(|it| it.handed.len())
+                .min();
+            let ahead = self.average * least.unwrap_or(1) as u64;
+            return Sleep::For((ahead / 2).max(50_000));
+        }
+        match has_backlog || self.awaited > 0 || self.followers > 0 {
+            true => Sleep::UntilAnswered,
+            false => Sleep::UntilCalled,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The supervisor: a thread that takes answers, hands out calls, and learns of deaths, when no other thread does. It needs no host.
+
+use std::sync::Arc;
+
+use interlock_os::clock::monotonic_nanos;
+use interlock_shm::{Name, Side};
+use interlock_wait::{Deadline, WaitContext, spawn_named};
+
+use super::duty::Duty;
+use super::finished::Finished;
+use super::pool::Inner;
+use super::state::{Sleep, State};
+use crate::step::{set_worker, step};
+
+/// The stack of the supervisor, which runs no code of programs.
+const STACK: usize = 256 << 10;
+
+/// A process that is being started is looked at so often, until the host says which one it is.
+const STARTING: u64 = 50_000_000;
+
+/// How the supervisor sleeps next.
+struct Next {
+    sleep: Sleep,
+    /// In the clock's nanoseconds.
+    until: Option<u64>,
+    lives: Vec<Name>,
+}
+
+impl<H: Send + 'static> Inner<H> {
+    /// Starts the supervisor, unless there is one.
+    pub(super) fn ensure_supervisor(self: &Arc<Self>) -> std::io::Result<()> {
+        {
+            let mut state = self.state.lock();
+            if state.is_supervised || state.is_finished {
+                return Ok(());
+            }
+            state.is_supervised = true;
+        }
+        let inner = Arc::clone(self);
+        let started = spawn_named("interlock-supervisor", STACK, move || inner.supervise());
+        if started.is_err() {
+            self.state.lock().is_supervised = false;
+        }
+        started
+    }
+
+    fn supervise(&self) {
+        // What it does is guarded from forks of other threads.
+        set_worker(true);
+        loop {
+            let seen = self.supervisor.calls();
+            let mut finished = Finished::new();
+            let next = step(|| {
+                let mut state = self.state.lock();
+                let next = self.look(&mut state, &mut finished);
+                state.asleep = next.as_ref().map(|next| next.sleep);
+                next
+            });
+            step(|| finished.tell(self, 0));
+            let Some(next) = next else {
+                break;
+            };
+            self.sleep(seen, &next);
+            step(|| self.state.lock().asleep = None);
+        }
+        set_worker(false);
+    }
+
+    /// Looks at everything. `None` if there is nothing more to do.
+    fn look(&self, state: &mut State<H>, finished: &mut Finished<H>) -> Option<Next> {
+        self.drain(state, finished);
+        self.bury_dead(state, finished);
+        let late = self.end_late(state);
+        let uneven = self.rebalance(state);
+        self.hand_out(state, finished);
+        self.ask_for_workers(state, finished);
+        self.close_workers(state);
+        if self.core.is_shut_down() && self.core.workers() == 0 && state.asked_for == 0 {
+            let is_empty = self.core.waiting() == 0 && state.returned.is_empty();
+            if is_empty || state.broken.is_some() {
+                state.is_finished = true;
+                finished.duty(Duty::Finished);
+                return None;
+            }
+        }
+        let sleep = state.wanted_sleep(self.core.waiting());
+        let now = monotonic_nanos();
+        let nap = match sleep {
+            Sleep::For(nanos) => Some(now + nanos),
+            _ => None,
+        };
+        let starting = state.present().any(|worker| worker.name.is_none());
+        let starting = starting.then_some(now + STARTING);
+        Some(Next {
+            sleep,
+            until: [late, uneven, nap, starting].into_iter().flatten().min(),
+            lives: state
+                .present()
+                .map(|worker| worker.name)
+                .filter(|name| !name.is_none())
+                .collect(),
+        })
+    }
+
+    /// After a shutdown: the workers end when they have done what they have, unless one has calls that another one may take.
+    fn close_workers(&self, state: &mut State<H>) {
+        let is_over = self.core.is_shut_down() && self.core.waiting() == 0 && state.returned.is_empty();
+        let all = is_over && !state.has_backlog();
+        for worker in state.workers.iter_mut().flatten() {
+            if !worker.is_closed && (all || worker.left == Some(0)) {
+                worker.is_closed = true;
+                let mut context = WaitContext::uninterruptible();
+                let _ = (worker.calls).shutdown(interlock_shm::Shutdown::Drain, &mut context);
+            }
+        }
+    }
+
+    fn sleep(&self, seen: u32, next: &Next) {
+        let deadline = match next.until {
+            Some(nanos) => {
+                let left = nanos.saturating_sub(monotonic_nanos());
+                Deadline::after(std::time::Duration::from_nanos(left))
+            }
+            None => Deadline::NEVER,
+        };
+        let mut context = WaitContext::within(deadline);
+        let lives = (&*self.arena, &*next.lives);
+        match next.sleep {
+            Sleep::UntilAnswered => {
+                let answers = [self.answers.awaited(Side::Get)];
+                self.supervisor.wait_beside(seen, &answers, lives, &mut context);
+            }
+            _ => self.supervisor.wait_beside(seen, &[], lives, &mut context),
+        }
+    }
+}

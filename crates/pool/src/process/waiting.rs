@@ -1,0 +1,93 @@
+//! Waiting for the answer of a call. The thread that waits takes answers itself, unless another one does.
+
+use std::sync::Arc;
+
+use interlock_wait::WaitContext;
+
+use super::call::Call;
+use super::finished::Finished;
+use super::pool::Inner;
+use crate::outcome::Waited;
+
+/// What a thread does that waits.
+enum Part {
+    /// It takes answers, for all.
+    Leads,
+    /// Another thread does that.
+    Follows,
+    /// The answer is there.
+    None,
+}
+
+impl<H: Send> Inner<H> {
+    /// Waits until `call` has ended. Blocks until then, or until `context` ends the wait.
+    pub(super) fn wait(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
+        match self.begin_waiting(call) {
+            Part::None => Waited::Done,
+            Part::Leads => {
+                let waited = self.lead(call, context);
+                self.stop_waiting(|state| {
+                    state.is_led = false;
+                    self.set_leader(0);
+                });
+                waited
+            }
+            Part::Follows => {
+                let waited = call.outcome.wait_with(context);
+                self.stop_waiting(|state| state.followers -= 1);
+                waited
+            }
+        }
+    }
+
+    fn begin_waiting(&self, call: &Arc<Call<H>>) -> Part {
+        let mut finished = Finished::new();
+        let part = {
+            let mut state = self.state.lock();
+            self.drain(&mut state, &mut finished);
+            self.hand_out(&mut state, &mut finished);
+            if finished.has(call) || call.outcome.phase().is_done() {
+                Part::None
+            } else if !state.is_led && !state.is_finished {
+                state.is_led = true;
+                self.set_leader(call.number);
+                Part::Leads
+            } else {
+                state.followers += 1;
+                self.rouse(&state);
+                Part::Follows
+            }
+        };
+        finished.tell(self, 0);
+        part
+    }
+
+    fn stop_waiting(&self, change: impl FnOnce(&mut super::state::State<H>)) {
+        let mut state = self.state.lock();
+        change(&mut state);
+        self.rouse(&state);
+    }
+
+    /// Takes answers until that of `call` is there.
+    fn lead(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
+        loop {
+            let seen = self.leader.calls();
+            self.feed_as(call.number);
+            if call.outcome.phase().is_done() {
+                return Waited::Done;
+            }
+            if self
+                .answers
+                .wait_for_message_or(&self.leader, seen, context)
+                .is_err()
+            {
+                self.feed_as(call.number);
+                return match call.outcome.phase().is_done() {
+                    true => Waited::Done,
+                    false if context.deadline().has_passed() => Waited::TimedOut,
+                    false => Waited::Interrupted,
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A worker, as the pool sees it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use interlock_shm::{Name, Queue};
+use interlock_wait::WaitContext;
+
+use super::call::Call;
+use super::message::CALL_HEADER;
+use crate::workers::WorkerToken;
+
+/// What a process needs to become a worker: see [`Server`](super::Server).
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// The seat's number in the pool.
+    pub number: usize,
+    /// Where its calls come from.
+    pub calls: Queue,
+    /// Where its answers go.
+    pub answers: Queue,
+    /// The pool's process.
+    pub parent: Name,
+}
+
+/// Why the pool has ended a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    TimedOut,
+    Stopped,
+}
+
+/// A worker, from its seat to its end.
+pub(super) struct Worker<H> {
+    pub(super) token: WorkerToken,
+    pub(super) calls: Queue,
+    /// Its process. `NONE` until the host has started it.
+    pub(super) name: Name,
+    pub(super) pid: u32,
+    pub(super) is_ready: bool,
+    /// Why it serves no calls, if it said so.
+    pub(super) refusal: Option<Vec<u8>>,
+    /// The calls that it was handed and has not answered, in the order in which it takes them.
+    pub(super) handed: VecDeque<Arc<Call<H>>>,
+    /// How many calls the pool has taken back from its queue.
+    pub(super) taken_back: u32,
+    /// How many of the calls that it took it has answered.
+    pub(super) answered: u32,
+    /// How many more calls it may be handed.
+    pub(super) left: Option<u32>,
+    /// Nothing more is handed to it: it ends when it has done what it has.
+    pub(super) is_closed: bool,
+    /// When the first of `handed` became that, or was first seen to run, in nanoseconds.
+    pub(super) since: u64,
+    /// Why the pool has ended it, and which call it was running then.
+    pub(super) ended_for: Option<(Why, u64)>,
+}
+
+impl<H> Worker<H> {
+    pub(super) fn new(token: WorkerToken, calls: Queue, most_calls: Option<u32>) -> Self {
+        Worker {
+            token,
+            calls,
+            name: Name::NONE,
+            pid: 0,
+            is_ready: false,
+            refusal: None,
+            handed: VecDeque::new(),
+            taken_back: 0,
+            answered: 0,
+            left: most_calls,
+            is_closed: false,
+            since: 0,
+            ended_for: None,
+        }
+    }
+
+    /// Whether it takes calls.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_closed && self.refusal.is_none() && self.ended_for.is_none() && self.left != Some(0)
+    }
+
+    /// Whether it has taken a call that it has not answered. The caller has looked at all answers.
+    pub(super) fn is_running(&self) -> bool {
+        self.calls.taken().wrapping_sub(self.taken_back) != self.answered
+    }
+
+    /// The call that it is running. The caller has looked at all answers.
+    pub(super) fn running(&self) -> Option<&Arc<Call<H>>> {
+        self.handed.front().filter(|_| self.is_running())
+    }
+
+    /// Whether there is a call behind the one that it is running, or is about to run.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.handed.len() > 1
+    }
+
+    /// Takes its call out that has this `number`: as a rule the first.
+    pub(super) fn answered(&mut self, number: u64) -> Option<Arc<Call<H>>> {
+        self.answered = self.answered.wrapping_add(1);
+        let at = self.handed.iter().position(|call| call.number == number)?;
+        self.handed.remove(at)
+    }
+
+    /// Takes back the calls that it has not taken, in their order.
+    pub(super) fn take_back(&mut self) -> VecDeque<Arc<Call<H>>> {
+        let mut back = VecDeque::new();
+        while !self.calls.is_empty() {
+            let mut header = [0; CALL_HEADER];
+            let taken: Result<(), interlock_shm::Error> = self.calls.get_with(
+                &mut WaitContext::until(interlock_wait::Deadline::PASSED),
+                |message| {
+                    message.read(&mut header);
+                    Ok(())
+                },
+            );
+            if taken.is_err() {
+                break;
+            }
+            self.taken_back = self.taken_back.wrapping_add(1);
+            if let Some(left) = &mut self.left {
+                *left += 1;
+            }
+            let number = u64::from_le_bytes(header);
+            if let Some(at) = self.handed.iter().position(|call| call.number == number) {
+                back.extend(self.handed.remove(at));
+            }
+        }
+        back
+    }
+}

@@ -1,0 +1,284 @@
+//! Pools of processes: claims C210 to C219 of PROTOCOL.md.
+
+mod processes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_pool::Watch;
+use interlock_pool::process::{Answer, Limits, OnWorkerDeath};
+use interlock_queue::{Fifo, HostQueue, Queue};
+
+use processes::{Hosted, endless, eventually, kill, settings, signal, turn, within_a_minute};
+
+#[test]
+fn each_call_has_its_answer() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
+    let calls: Vec<_> = (0..3000)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    for (i, call) in calls.iter().enumerate() {
+        assert_eq!(hosted.text(call), i.to_string());
+    }
+    let one_at_a_time =
+        (0..300).all(|i| hosted.text(&hosted.submit(format!("echo {i}").as_bytes())) == i.to_string());
+    assert!(one_at_a_time);
+    let stats = hosted.pool.stats();
+    assert_eq!((stats.submitted, stats.done, stats.failed), (3300, 3300, 0));
+    assert!(hosted.end().is_empty());
+}
+
+#[test]
+fn large_calls_and_answers_come_whole() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let text = "x".repeat(300_000);
+    let call = hosted.submit(format!("echo {text}").as_bytes());
+    assert_eq!(hosted.text(&call), text);
+    let failed = hosted.submit(b"fail because");
+    assert!(matches!(hosted.answer(&failed), Answer::Given(given) if given.failed));
+    hosted.end();
+}
+
+#[test]
+fn a_death_costs_the_call_that_was_running_c210() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
+    for round in 0..20 {
+        let calls: Vec<_> = (0..100)
+            .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+            .collect();
+        let dies = hosted.submit(b"die");
+        let after: Vec<_> = (0..100)
+            .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+            .collect();
+        match hosted.answer(&dies) {
+            Answer::WorkerDied(death) => {
+                assert!(
+                    death.was_running && death.was_ready && death.pid != 0,
+                    "{round}: {death:?}"
+                );
+            }
+            other => panic!("{round}: {other:?}"),
+        }
+        for calls in [calls, after] {
+            for (i, call) in calls.iter().enumerate() {
+                assert_eq!(hosted.text(call), i.to_string());
+            }
+        }
+    }
+    hosted.end();
+}
+
+#[test]
+fn a_call_runs_again_as_often_as_it_may_c211() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::Retry));
+    let limits = Limits {
+        retries: 2,
+        ..Limits::default()
+    };
+    let dies = hosted.submit_with(b"die", limits);
+    assert!(matches!(hosted.answer(&dies), Answer::WorkerDied(_)));
+    let waits = hosted.submit_with(b"wait long", limits);
+    eventually("it runs", || hosted.pool.is_running(&waits));
+    hosted.pool.processes().into_iter().for_each(kill);
+    hosted.gate.set();
+    assert_eq!(hosted.text(&waits), "long");
+    hosted.end();
+}
+
+#[test]
+fn a_pool_that_breaks_fails_all_c212() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::Break));
+    let waits: Vec<_> = (0..10).map(|_| hosted.submit(b"wait x")).collect();
+    eventually("one runs", || hosted.pool.is_running(&waits[0]));
+    kill(hosted.pool.processes()[0]);
+    for call in &waits {
+        assert!(matches!(hosted.answer(call), Answer::Broken(_)));
+    }
+    assert!(hosted.pool.broken().is_some());
+    let call = interlock_pool::process::Call::new(b"echo".to_vec(), Limits::default());
+    assert!(hosted.pool.submit(&call, &mut endless()).is_err());
+    hosted.end();
+}
+
+#[test]
+fn no_call_waits_behind_another_one_while_a_worker_is_idle_c213() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
+    // Short calls first, so that many are handed out at once.
+    let calls: Vec<_> = (0..500)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    for call in &calls {
+        hosted.text(call);
+    }
+    let waits = hosted.submit(b"wait x");
+    let calls: Vec<_> = (0..100)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    for (i, call) in calls.iter().enumerate() {
+        assert_eq!(hosted.text(call), i.to_string());
+    }
+    hosted.gate.set();
+    assert_eq!(hosted.text(&waits), "x");
+    hosted.end();
+}
+
+#[test]
+fn a_call_is_cancelled_unless_a_worker_has_it_c214() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let runs = hosted.submit(b"wait x");
+    eventually("it runs", || hosted.pool.is_running(&runs));
+    let calls: Vec<_> = (0..10)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    assert!(!hosted.pool.cancel(&runs));
+    assert!(calls.iter().step_by(2).all(|call| hosted.pool.cancel(call)));
+    hosted.gate.set();
+    for (i, call) in calls.iter().enumerate().filter(|(i, _)| i % 2 == 1) {
+        assert_eq!(hosted.text(call), i.to_string());
+    }
+    assert!(calls[0].phase().is_cancelled());
+    let stats = hosted.pool.stats();
+    assert_eq!((stats.done, stats.dropped), (6, 5));
+    hosted.end();
+}
+
+#[test]
+fn calls_that_wait_are_cancelled_all_at_once_c214() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let runs = hosted.submit(b"wait x");
+    eventually("it runs", || hosted.pool.is_running(&runs));
+    let calls: Vec<_> = (0..10)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    let cancelled = hosted.pool.cancel_waiting();
+    assert_eq!(cancelled.len(), 10);
+    assert!(calls.iter().all(|call| call.phase().is_cancelled()));
+    hosted.gate.set();
+    assert_eq!(hosted.text(&runs), "x");
+    hosted.end();
+}
+
+#[test]
+fn a_call_that_is_late_or_stopped_costs_no_other_c215() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let late = hosted.submit_with(
+        b"wait x",
+        Limits {
+            time: Some(Duration::from_millis(50)),
+            ..Limits::default()
+        },
+    );
+    let calls: Vec<_> = (0..10)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    assert!(matches!(hosted.answer(&late), Answer::TimedOut));
+    let stopped = hosted.submit(b"wait x");
+    eventually("it runs", || hosted.pool.is_running(&stopped));
+    let more: Vec<_> = (0..10)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    assert!(hosted.pool.stop(&stopped));
+    assert!(matches!(hosted.answer(&stopped), Answer::Stopped));
+    for calls in [calls, more] {
+        for (i, call) in calls.iter().enumerate() {
+            assert_eq!(hosted.text(call), i.to_string());
+        }
+    }
+    hosted.end();
+}
+
+#[test]
+fn callbacks_and_watches_are_told_without_a_waiter_c216() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
+    let watch: Arc<Watch> = Arc::new(Queue::with_store(Fifo::default(), 0));
+    let mut hosts = 0;
+    for i in 0..200 {
+        let call = hosted.submit(format!("echo {i}").as_bytes());
+        hosts += usize::from(hosted.pool.await_answer(&call, Some(i)));
+        let watched = hosted.submit(format!("echo {i}").as_bytes());
+        watched.watch(&watch, i);
+        hosted.pool.await_answer(&watched, None);
+    }
+    for _ in 0..200 {
+        watch.get_with(&mut within_a_minute()).unwrap();
+    }
+    assert_eq!(hosted.end().len(), hosts);
+}
+
+#[test]
+fn a_worker_ends_after_so_many_calls_c217() {
+    let _turn = turn();
+    let mut settings = settings(2, OnWorkerDeath::Break);
+    settings.calls_per_worker = Some(3);
+    let hosted = Hosted::new(settings);
+    let calls: Vec<_> = (0..50)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    for (i, call) in calls.iter().enumerate() {
+        assert_eq!(hosted.text(call), i.to_string());
+    }
+    assert!(hosted.pool.broken().is_none());
+    hosted.end();
+}
+
+#[test]
+fn a_stopped_worker_is_not_a_dead_one_c218() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
+    let runs = hosted.submit(b"wait x");
+    eventually("it runs", || hosted.pool.is_running(&runs));
+    let processes = hosted.pool.processes();
+    processes.iter().for_each(|&pid| signal(pid, libc::SIGSTOP));
+    let call = hosted.submit(b"echo y");
+    hosted.gate.set();
+    processes.iter().for_each(|&pid| signal(pid, libc::SIGCONT));
+    assert_eq!(hosted.text(&call), "y");
+    assert_eq!(hosted.text(&runs), "x");
+    assert_eq!(hosted.pool.processes(), processes);
+    hosted.end();
+}
+
+#[test]
+fn a_storm_of_kills_costs_what_was_running_c219() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(3, OnWorkerDeath::FailTask));
+    let calls: Vec<_> = (0..6000)
+        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+        .collect();
+    let mut kills = 0;
+    while !calls.iter().all(|call| call.phase().is_done()) {
+        let processes = hosted.pool.processes();
+        if let Some(&pid) = processes.get(kills % processes.len().max(1)) {
+            kill(pid);
+            kills += 1;
+        }
+        std::thread::sleep(Duration::from_millis(3));
+        hosted.pool.look();
+        assert!(kills < 20_000, "{:?}", hosted.pool.stats());
+    }
+    let mut lost = 0;
+    for (i, call) in calls.iter().enumerate() {
+        match hosted.answer(call) {
+            Answer::Given(given) => given
+                .bytes
+                .with(|bytes| assert_eq!(bytes, i.to_string().as_bytes())),
+            Answer::WorkerDied(death) => {
+                assert!(death.was_running);
+                lost += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(lost <= kills);
+    hosted.end();
+}

@@ -1,0 +1,179 @@
+//! Pools of processes for tests: workers that are forked, and a host that starts and buries them.
+#![allow(dead_code, reason = "each test uses some")]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+#![expect(unsafe_code, reason = "the C library forks and kills")]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use interlock_pool::process::{
+    Answer, Call, Duty, Limits, OnWorkerDeath, ProcessPool, Seat, Served, Server, Settings,
+};
+use interlock_shm::{Arena, Error, Event};
+use interlock_wait::{Deadline, WaitContext};
+
+pub(crate) type Pool = ProcessPool<usize>;
+
+/// A pool whose workers are forked, and the thread that serves as its host.
+pub(crate) struct Hosted {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) arena: Arc<Arena>,
+    /// Workers that run `wait` wait for it.
+    pub(crate) gate: Event,
+    host: Option<JoinHandle<Vec<usize>>>,
+}
+
+/// Tests that fork take turns: a fork copies what other threads are doing.
+static TURN: Mutex<()> = Mutex::new(());
+
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn settings(workers: usize, on_worker_death: OnWorkerDeath) -> Settings {
+    Settings {
+        workers,
+        max_pending: 0,
+        calls_per_worker: None,
+        on_worker_death,
+        keeps_workers: true,
+    }
+}
+
+pub(crate) fn endless() -> WaitContext<'static> {
+    WaitContext::endless()
+}
+
+pub(crate) fn within_a_minute() -> WaitContext<'static> {
+    WaitContext::until(Deadline::after(Duration::from_secs(60)))
+}
+
+impl Hosted {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let arena = Arena::home().unwrap();
+        let pool = Arc::new(Pool::new(&arena, settings).unwrap());
+        let gate = Event::new(&arena).unwrap();
+        let mut hosted = Hosted {
+            pool,
+            arena,
+            gate,
+            host: None,
+        };
+        for _ in 0..hosted.pool.missing_workers() {
+            start(&hosted.pool, &hosted.arena, &hosted.gate, false);
+        }
+        let (pool, arena, gate) = (hosted.pool.clone(), hosted.arena.clone(), hosted.gate.clone());
+        hosted.host = Some(std::thread::spawn(move || serve_duties(&pool, &arena, &gate)));
+        hosted
+    }
+
+    pub(crate) fn submit(&self, payload: &[u8]) -> Arc<Call<usize>> {
+        self.submit_with(payload, Limits::default())
+    }
+
+    pub(crate) fn submit_with(&self, payload: &[u8], limits: Limits) -> Arc<Call<usize>> {
+        let call = Call::new(payload.to_vec(), limits);
+        self.pool.submit(&call, &mut within_a_minute()).unwrap();
+        call
+    }
+
+    pub(crate) fn answer(&self, call: &Arc<Call<usize>>) -> Answer {
+        self.pool.wait(call, &mut within_a_minute());
+        call.take_answer().unwrap()
+    }
+
+    pub(crate) fn text(&self, call: &Arc<Call<usize>>) -> String {
+        match self.answer(call) {
+            Answer::Given(given) => given
+                .bytes
+                .with(|bytes| String::from_utf8(bytes.to_vec()).unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Shuts the pool down. Returns the hosts of the calls that were attended to.
+    pub(crate) fn end(mut self) -> Vec<usize> {
+        self.pool.shutdown();
+        self.host.take().unwrap().join().unwrap()
+    }
+}
+
+fn serve_duties(pool: &Pool, arena: &Arc<Arena>, gate: &Event) -> Vec<usize> {
+    let mut attended = Vec::new();
+    while let Some(duty) = pool.next_duty(&mut within_a_minute()) {
+        match duty {
+            Duty::Attend(call) => attended.extend(call.take_host()),
+            Duty::Start => start(pool, arena, gate, true),
+            Duty::Ended { pid, .. } => {
+                // SAFETY: the child is this process's, and nobody else waits for it.
+                unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
+            }
+            Duty::Broken(_) => pool.processes().into_iter().for_each(kill),
+            Duty::Finished => return attended,
+        }
+    }
+    panic!("the pool did not end in a minute");
+}
+
+pub(crate) fn kill(pid: u32) {
+    signal(pid, libc::SIGKILL);
+}
+
+pub(crate) fn signal(pid: u32, signal: i32) {
+    // SAFETY: no memory is involved.
+    unsafe { libc::kill(pid.cast_signed(), signal) };
+}
+
+fn start(pool: &Pool, arena: &Arc<Arena>, gate: &Event, was_asked: bool) {
+    let Some(seat) = pool.add_worker(was_asked).unwrap() else {
+        return;
+    };
+    let number = seat.number;
+    // SAFETY: the child only serves, and then ends.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        // SAFETY: the alarm ends a child that hangs; `_exit` ends it without running what is left of the test.
+        unsafe { libc::alarm(100) };
+        let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(seat, gate)));
+        // SAFETY: as above.
+        unsafe { libc::_exit(i32::from(served.is_err())) };
+    }
+    let name = arena.last_child();
+    arena.started(name, Some(child.cast_unsigned()));
+    pool.started(number, Some((child.cast_unsigned(), name)));
+}
+
+/// A worker that does what its calls say: `echo …`, `wait …`, `sleep <milliseconds>`, `die`, `fail …`.
+fn serve(seat: Seat, gate: &Event) {
+    let mut server = Server::new(seat);
+    server.ready().unwrap();
+    loop {
+        let read = |message: interlock_shm::Message<'_>, from| -> Result<String, Error> {
+            Ok(String::from_utf8(message.to_vec()[from..].to_vec()).unwrap())
+        };
+        let Served::Call(call) = server.next(&mut endless(), read).unwrap() else {
+            return;
+        };
+        let (verb, rest) = call.split_once(' ').unwrap_or((&call, ""));
+        match verb {
+            "wait" => {
+                gate.wait(&mut endless()).unwrap();
+            }
+            "sleep" => std::thread::sleep(Duration::from_millis(rest.parse().unwrap())),
+            "die" => kill(std::process::id()),
+            _ => {}
+        }
+        server.answer(verb == "fail", &[rest.as_bytes()]).unwrap();
+    }
+}
+
+/// Waits until `done`, for a minute at most.
+pub(crate) fn eventually(what: &str, done: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what} did not come true in a minute");
+        std::thread::yield_now();
+    }
+}

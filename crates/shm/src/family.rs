@@ -8,6 +8,7 @@ use interlock_wait::fork::{self, Forks};
 
 use crate::arena::Arena;
 use crate::error::Error;
+use crate::keeper;
 use crate::layout::{LARGEST, MAGIC, SMALLEST};
 use crate::name::Name;
 
@@ -21,8 +22,7 @@ static ARENAS: OnceLock<Box<Entry>> = OnceLock::new();
 static WATCHING: Once = Once::new();
 
 /// Puts `arena` on the list, for as long as this process lives.
-pub(crate) fn register(arena: Arena) -> Arc<Arena> {
-    let arena = Arc::new(arena);
+fn register(arena: Arc<Arena>) -> Arc<Arena> {
     let mut entry = Box::new(Entry {
         arena: Arc::clone(&arena),
         next: OnceLock::new(),
@@ -72,8 +72,7 @@ impl Arena {
         arena.set_me(first);
         let name = arena.reserve(None)?;
         debug_assert_eq!(name, first);
-        arena.take_slot(name)?;
-        Ok(register(arena))
+        Ok(register(keeper::live_as(arena, name)?))
     }
 
     /// The arena behind descriptor `number`, in which the slot of `name` is kept for the calling process. The caller keeps the
@@ -94,8 +93,7 @@ impl Arena {
         if arena.header().magic.get() != MAGIC {
             return Err(Error::NotAnArena);
         }
-        arena.take_slot(name)?;
-        Ok(register(arena))
+        Ok(register(keeper::live_as(arena, name)?))
     }
 
     /// The arena in which this process makes its objects: the first that it had. Made now if there is none.

@@ -41,6 +41,8 @@ mod handles;
 #[cfg(not(loom))]
 mod id;
 #[cfg(not(loom))]
+mod keeper;
+#[cfg(not(loom))]
 mod layout;
 #[cfg(not(loom))]
 mod lifo_queue;

@@ -28,6 +28,7 @@ mod materialize;
 mod mirrored;
 mod multiprocessing;
 mod multiprocessing_pool;
+mod process_pool;
 mod queue;
 mod raw;
 mod refusal;
@@ -78,6 +79,8 @@ mod _interlock {
     use crate::multiprocessing_pool::{
         AsyncResult, MultiprocessingDelivery, MultiprocessingPool, PoolHandle, ResultIterator,
     };
+    #[pymodule_export]
+    use crate::process_pool::{ProcessPool, ProcessSeat, ProcessServer};
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]

@@ -7,7 +7,7 @@
 pub(super) const CALL_HEADER: usize = 8;
 
 /// The bytes before those of an answer.
-pub(super) const ANSWER_HEADER: usize = 24;
+pub const ANSWER_HEADER: usize = 24;
 
 /// What a worker says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

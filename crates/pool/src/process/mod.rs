@@ -21,6 +21,7 @@ mod worker;
 pub use answer::{Answer, Bytes, Given, WorkerDeath};
 pub use call::{Call, Limits};
 pub use duty::Duty;
+pub use message::ANSWER_HEADER;
 pub use pool::{ProcessPool, Settings, Unplaced};
 pub use server::{Served, Server, Taken};
 pub use state::OnWorkerDeath;

@@ -146,9 +146,9 @@ forwarded!(
     FUTURE, Future,
     FUTURE_RESULT future_result "result" (0) |py, future| future.result_if_done(py).map(Py::into_ptr),
     FUTURE_EXCEPTION future_exception "exception",
-    FUTURE_DONE future_done "done" (0) |py, future| Some(truth(future.engine(py).phase().is_done())),
-    FUTURE_RUNNING future_running "running" (0) |py, future| Some(truth(future.engine(py).phase() == Phase::Running)),
-    FUTURE_CANCELLED future_cancelled "cancelled" (0) |py, future| Some(truth(future.engine(py).phase().is_cancelled()))
+    FUTURE_DONE future_done "done" (0) |py, future| future.phase_if_known(py).map(|phase| truth(phase.is_done())),
+    FUTURE_RUNNING future_running "running" (0) |py, future| future.phase_if_known(py).map(|phase| truth(phase == Phase::Running)),
+    FUTURE_CANCELLED future_cancelled "cancelled" (0) |py, future| future.phase_if_known(py).map(|phase| truth(phase.is_cancelled()))
 );
 
 pub(super) static SET_ATTRIBUTE: FastMethod =

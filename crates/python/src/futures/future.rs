@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyType};
 use super::answer::{Answer, Engine};
 use super::backlog::Backlog;
 use super::due_callbacks::{always_called, call_back, call_one, log};
+use super::remote::{self, Remote};
 use super::watcher::Watcher;
 use crate::convert::Timeout;
 use crate::errors::Failure;
@@ -33,6 +34,8 @@ pub(crate) struct Future {
     engine: Attached<Engine>,
     /// Where its task waits for a worker, if submitters wait there for room.
     backlog: OnceLock<Weak<dyn Backlog>>,
+    /// The call of which it is the future, if that runs in another process.
+    remote: OnceLock<Remote>,
     /// Whether `_interlock_cancel_at_once()` has notified the watchers, and a worker may still dequeue the task.
     notified_early: AtomicBool,
     initialized: Initialized,
@@ -81,6 +84,7 @@ impl Future {
         let future = Future {
             engine: Attached::new(Engine::new()),
             backlog: OnceLock::new(),
+            remote: OnceLock::new(),
             notified_early: AtomicBool::new(false),
             initialized: Initialized::new(),
         };
@@ -102,6 +106,9 @@ impl Future {
     /// Wakes the threads that wait for the result, and calls the callbacks. Asks a running task to stop: see
     /// interlock.current_task().
     pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        if let Some(cancelled) = remote::cancel(slf)? {
+            return Ok(cancelled);
+        }
         match native(slf, |future| future.engine.get(slf.py()).cancel())? {
             Some(Ok(None)) => Ok(true),
             Some(Ok(Some(due))) => {
@@ -149,7 +156,7 @@ impl Future {
     fn add_done_callback(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
         let callback = r#fn.clone().unbind();
         match native(slf, |future| future.engine.get(slf.py()).listen(callback))? {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(())) => remote::attend(slf),
             Some(Err((Refusal::Phase(_), callback))) => call_one(slf, &callback),
             Some(Err((Refusal::Retired, _))) | None => {
                 standard(slf, intern!(slf.py(), "add_done_callback"), (slf, r#fn)).map(drop)
@@ -241,9 +248,10 @@ impl Future {
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        remote::settle(slf)?;
         let state = native(slf, |future| {
             let answer = future.engine.get(py).value(|answer| answer.clone_ref(py));
-            (future.engine.get(py).phase(), answer)
+            (future.phase(py), answer)
         })?;
         let Some((phase, answer)) = state else {
             return standard(slf, intern!(py, "__repr__"), (slf,));
@@ -263,8 +271,9 @@ impl Future {
     }
 
     /// The name of the state, if the future is native.
-    fn _interlock_state<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::intern(py, name_of(self.engine.get(py).phase()))
+    fn _interlock_state<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyString>> {
+        remote::settle(slf)?;
+        Ok(PyString::intern(slf.py(), name_of(slf.get().phase(slf.py()))))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -299,6 +308,32 @@ impl Future {
         self.engine.get(py)
     }
 
+    /// The call in another process of which it is the future.
+    #[inline]
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.remote.get()
+    }
+
+    /// Makes it the future of a call in another process. Returns `false` if it is one already.
+    pub(crate) fn becomes_remote(&self, remote: Remote) -> bool {
+        self.remote.set(remote).is_ok()
+    }
+
+    /// Its phase, unless another process may have changed it.
+    #[inline]
+    pub(crate) fn phase_if_known(&self, py: Python<'_>) -> Option<Phase> {
+        let phase = self.engine.get(py).phase();
+        (phase.is_done() || self.remote.get().is_none()).then_some(phase)
+    }
+
+    /// Its phase. That of a call in another process is of this moment.
+    fn phase(&self, py: Python<'_>) -> Phase {
+        match (self.engine.get(py).phase(), self.remote()) {
+            (Phase::Pending, Some(remote)) => remote.phase(),
+            (phase, _) => phase,
+        }
+    }
+
     /// The result of the task, if it has ended with one. The caller knows that the future is native.
     pub(crate) fn result_if_done(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.engine(py).value(|answer| answer.result(py)).flatten()
@@ -331,6 +366,10 @@ impl Future {
 #[inline]
 fn wait<'py>(slf: &Bound<'py, Future>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Ended<'py>> {
     let py = slf.py();
+    remote::wait(slf, || match timeout {
+        Some(_) => Timeout::of(timeout)?.deadline(),
+        None => Ok(Deadline::NEVER),
+    })?;
     let mut deadline = None;
     let answer = native(slf, |future| {
         let limit = match timeout {
@@ -362,7 +401,8 @@ fn ask<'py>(
     name: &Bound<'py, PyString>,
     is_so: impl FnOnce(Phase) -> bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    match native(slf, |future| is_so(future.engine.get(slf.py()).phase()))? {
+    remote::settle(slf)?;
+    match native(slf, |future| is_so(future.phase(slf.py())))? {
         Some(so) => Ok(so.into_pyobject(slf.py())?.to_owned().into_any()),
         None => standard(slf, name, (slf,)),
     }
@@ -440,6 +480,7 @@ fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
 /// Moves the state of the future into the attributes. Threads that watch many futures are still notified of this one.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
+    remote::attend(object.cast::<Future>()?)?;
     let Some((mut contents, wakeups)) = object.cast::<Future>()?.get().engine.get(py).retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };

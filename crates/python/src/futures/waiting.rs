@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use super::answer::Answer;
 use super::future::{Future, seconds_left};
+use super::remote;
 use super::watcher::Watcher;
 use crate::materialize::{function, native, standard};
 use crate::raw::intern;
@@ -17,6 +18,9 @@ use crate::raw::intern;
 /// The future was not done in time, it was cancelled, or a signal handler raised.
 pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyResult<Answer> {
     let py = future.py();
+    if let Ok(future) = future.cast::<Future>() {
+        remote::wait(future, || Ok(deadline))?;
+    }
     if let Ok(future) = future.cast::<Future>()
         && let Some(answer) = native(future, |future| future.wait_native(py, deadline))?
             .transpose()?
@@ -35,11 +39,19 @@ pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyR
 
 /// Registers `watch` for the end of a future if the future is native, and returns whether it is.
 pub(super) fn watch(slf: &Bound<'_, Future>, watch: &Arc<Watch>, number: usize) -> PyResult<bool> {
-    native(slf, |future| future.engine(slf.py()).watch(watch, number)).map(|watched| watched.is_some())
+    remote::settle(slf)?;
+    native(slf, |future| match remote::unsettled(slf) {
+        Some(remote) => remote.watch(watch, number),
+        None => future.engine(slf.py()).watch(watch, number),
+    })
+    .map(|watched| watched.is_some())
 }
 
 /// Removes a watch from a future, even if the future has been materialized since.
 pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<()> {
+    if let Some(remote) = slf.get().remote() {
+        remote.unwatch(watch);
+    }
     match native(slf, |future| future.engine(slf.py()).unwatch(watch))? {
         Some(()) => Ok(()),
         None => function(slf, intern!(slf.py(), "unwatch"))?
@@ -50,6 +62,7 @@ pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<(
 
 /// Whether a future that is done has an exception.
 pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
+    remote::settle(slf)?;
     let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));
     match native(slf, |future| future.engine(slf.py()).value(is_exception))? {
         Some(failed) => Ok(failed == Some(true)),

@@ -76,14 +76,14 @@ impl Drop for Buffer<'_> {
 
 /// A large message in shared memory, from which a pickle is loaded. It has a read-only buffer.
 #[pyclass(frozen, module = "interlock._interlock")]
-pub(super) struct MessageView {
+pub(crate) struct MessageView {
     taken: Taken,
     /// How many bytes at its beginning are not part of the pickle.
     skipped: usize,
 }
 
 impl MessageView {
-    pub(super) fn new(taken: Taken, skipped: usize) -> Self {
+    pub(crate) fn new(taken: Taken, skipped: usize) -> Self {
         MessageView { taken, skipped }
     }
 }

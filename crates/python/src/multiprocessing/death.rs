@@ -24,7 +24,7 @@ fn known(arena: &Arc<Arena>, name: Name) -> Known {
 }
 
 /// As `Process.exitcode` has it.
-fn exit_code(ended: Ended) -> i32 {
+pub(crate) fn exit_code(ended: Ended) -> i32 {
     match ended {
         Ended::Exited(code) => code,
         Ended::Killed(signal) => -signal,

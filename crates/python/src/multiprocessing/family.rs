@@ -14,6 +14,12 @@ pub(crate) struct Family {
     pub(super) arena: Arc<Arena>,
 }
 
+impl Family {
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+}
+
 #[pymethods]
 impl Family {
     /// The family in which this process makes its objects.
@@ -53,6 +59,11 @@ impl Family {
         self.arena.expect_child().map(Name::word).map_err(refused)
     }
 
+    /// The place of the child that the calling thread forked last.
+    fn last_child(&self) -> u32 {
+        self.arena.last_child().word()
+    }
+
     /// Says that the process for which the place is kept has this id; None if it was not started.
     fn started(&self, place: u32, pid: Option<u32>) {
         self.arena.started(Name::of_word(place), pid);
@@ -81,6 +92,14 @@ pub(crate) struct SharedHandle {
     pub(super) object: Object,
 }
 
+impl SharedHandle {
+    pub(crate) fn of(object: &Object) -> Self {
+        SharedHandle {
+            object: object.clone(),
+        }
+    }
+}
+
 #[pymethods]
 impl SharedHandle {
     /// The family that it belongs to.
@@ -107,7 +126,7 @@ impl SharedHandle {
 ///
 /// # Errors
 /// There is none, or this process was not given it.
-pub(super) fn open<T>(
+pub(crate) fn open<T>(
     family: &Family,
     number: u32,
     open: impl FnOnce(&Arc<Arena>, Id) -> Option<T>,

@@ -19,7 +19,7 @@ const BYTES: u8 = b'b';
 const PICKLE: u8 = b'p';
 
 /// An object on its way into a queue: its kind, and its value.
-pub(super) enum Outgoing<'a> {
+pub(crate) enum Outgoing<'a> {
     Constant(u8),
     Word(u8, [u8; 8]),
     Bytes(u8, &'a [u8]),
@@ -28,7 +28,7 @@ pub(super) enum Outgoing<'a> {
 impl<'a> Outgoing<'a> {
     /// `None` if the object has to be pickled.
     #[inline]
-    pub(super) fn plain(object: &'a Bound<'_, PyAny>) -> Option<Self> {
+    pub(crate) fn plain(object: &'a Bound<'_, PyAny>) -> Option<Self> {
         if let Ok(number) = object.cast_exact::<PyInt>() {
             let number: i64 = number.extract().ok()?;
             return Some(Outgoing::Word(INT, number.to_le_bytes()));
@@ -52,14 +52,17 @@ impl<'a> Outgoing<'a> {
         Some(Outgoing::Word(FLOAT, number.value().to_le_bytes()))
     }
 
+    /// What precedes an object's pickle.
+    pub(crate) const PICKLED: &'static [u8] = &[PICKLE];
+
     /// An object's pickle.
-    pub(super) fn pickle(pickle: &'a [u8]) -> Self {
+    pub(crate) fn pickle(pickle: &'a [u8]) -> Self {
         Outgoing::Bytes(PICKLE, pickle)
     }
 
     /// Calls `put` with the bytes.
     #[inline]
-    pub(super) fn with<R>(&self, put: impl FnOnce(&[&[u8]]) -> R) -> R {
+    pub(crate) fn with<R>(&self, put: impl FnOnce(&[&[u8]]) -> R) -> R {
         match self {
             Outgoing::Constant(kind) => put(&[&[*kind]]),
             Outgoing::Word(kind, [a, b, c, d, e, f, g, h]) => {
@@ -71,26 +74,51 @@ impl<'a> Outgoing<'a> {
 }
 
 /// An object on its way out of a queue.
-pub(super) enum Incoming {
+pub(crate) enum Incoming {
     Object(Py<PyAny>),
     Pickle(Py<PyBytes>),
     /// A large message, which still lies in shared memory.
     Large(Taken),
+    /// The pickle in a large message, behind so many bytes.
+    LargePickle(Taken, usize),
 }
 
 impl Incoming {
     /// Reads a message under the queue's lock: calls no code of a program, and makes no object that the collector counts.
     #[inline]
-    pub(super) fn read(py: Python<'_>, message: Message<'_>) -> PyResult<Self> {
+    pub(crate) fn read(py: Python<'_>, message: Message<'_>) -> PyResult<Self> {
         match message.keep() {
             Ok(taken) => Ok(Incoming::Large(taken)),
             Err(message) => read(py, message.len(), |at, into| message.read_from(at, into)),
         }
     }
 
+    /// Reads a message from a copy of its bytes.
+    pub(crate) fn of_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
+        read(py, bytes.len(), |at, into| {
+            let from = bytes.get(at..at + into.len());
+            from.map(|from| into.copy_from_slice(from)).is_some()
+        })
+    }
+
+    /// Reads a large message, which begins behind so many bytes.
+    pub(crate) fn of_taken(py: Python<'_>, taken: Taken, skipped: usize) -> PyResult<Self> {
+        let mut kind = [0];
+        taken.read_from(skipped, &mut kind);
+        match kind {
+            [PICKLE] => Ok(Incoming::LargePickle(taken, skipped + 1)),
+            [BYTES] => Ok(Incoming::Object(
+                bytes_of(py, &taken, skipped + 1).into_any().unbind(),
+            )),
+            _ => read(py, taken.len() - skipped, |at, into| {
+                taken.read_from(skipped + at, into)
+            }),
+        }
+    }
+
     /// The object. `loads` makes one of a pickle.
     #[inline]
-    pub(super) fn object<'py>(
+    pub(crate) fn object<'py>(
         self,
         py: Python<'py>,
         loads: impl FnOnce(Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
@@ -98,19 +126,21 @@ impl Incoming {
         match self {
             Incoming::Object(object) => Ok(object.into_bound(py)),
             Incoming::Pickle(pickle) => loads(pickle.into_bound(py).into_any()),
-            Incoming::Large(taken) if is_pickle(&taken) => {
-                // It is loaded from where it lies.
-                loads(MessageView::new(taken, 1).into_pyobject(py)?.into_any())
+            // It is loaded from where it lies.
+            Incoming::LargePickle(taken, skipped) => {
+                loads(MessageView::new(taken, skipped).into_pyobject(py)?.into_any())
             }
+            Incoming::Large(taken) if is_pickle(&taken) => Incoming::LargePickle(taken, 1).object(py, loads),
             Incoming::Large(taken) => large(py, &taken)?.object(py, loads),
         }
     }
 
     /// The bytes of a message that was sent as bytes, or as a pickle; otherwise the object that it is.
-    pub(super) fn bytes(self, py: Python<'_>) -> PyResult<Raw> {
+    pub(crate) fn bytes(self, py: Python<'_>) -> PyResult<Raw> {
         Ok(match self {
             Incoming::Object(object) => Raw::Object(object),
             Incoming::Pickle(pickle) => Raw::Bytes(pickle),
+            Incoming::LargePickle(taken, _) => Raw::Large(taken),
             Incoming::Large(taken) if is_pickle(&taken) => Raw::Large(taken),
             Incoming::Large(taken) => return large(py, &taken)?.bytes(py),
         })
@@ -118,7 +148,7 @@ impl Incoming {
 }
 
 /// A message for a program that wants its bytes.
-pub(super) enum Raw {
+pub(crate) enum Raw {
     Bytes(Py<PyBytes>),
     /// The bytes behind the first one of a large message.
     Large(Taken),
@@ -127,7 +157,7 @@ pub(super) enum Raw {
 }
 
 impl Raw {
-    pub(super) fn len(&self, py: Python<'_>) -> Option<usize> {
+    pub(crate) fn len(&self, py: Python<'_>) -> Option<usize> {
         match self {
             Raw::Bytes(bytes) => Some(bytes.as_bytes(py).len()),
             Raw::Large(taken) => Some(taken.len() - 1),
@@ -136,14 +166,14 @@ impl Raw {
     }
 
     /// The bytes. `dumps` makes a pickle of an object.
-    pub(super) fn into_bytes<'py>(
+    pub(crate) fn into_bytes<'py>(
         self,
         py: Python<'py>,
         dumps: impl FnOnce(Py<PyAny>) -> PyResult<Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         match self {
             Raw::Bytes(bytes) => Ok(bytes.into_bound(py)),
-            Raw::Large(taken) => Ok(bytes_of(py, &taken)),
+            Raw::Large(taken) => Ok(bytes_of(py, &taken, 1)),
             Raw::Object(object) => dumps(object),
         }
     }
@@ -160,7 +190,7 @@ fn large(py: Python<'_>, taken: &Taken) -> PyResult<Incoming> {
     let mut kind = [0];
     taken.read(&mut kind);
     Ok(match kind {
-        [BYTES] => Incoming::Object(bytes_of(py, taken).into_any().unbind()),
+        [BYTES] => Incoming::Object(bytes_of(py, taken, 1).into_any().unbind()),
         _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?,
     })
 }
@@ -207,7 +237,7 @@ fn text(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) 
     Ok(PyString::from_bytes(py, bytes)?.into_any().unbind())
 }
 
-/// A copy of what `taken` has behind its first byte, which says what it is.
-fn bytes_of<'py>(py: Python<'py>, taken: &Taken) -> Bound<'py, PyBytes> {
-    taken.with_bytes(|bytes| PyBytes::new(py, bytes.get(1..).unwrap_or_default()))
+/// A copy of what `taken` has behind its first bytes.
+fn bytes_of<'py>(py: Python<'py>, taken: &Taken, skipped: usize) -> Bound<'py, PyBytes> {
+    taken.with_bytes(|bytes| PyBytes::new(py, bytes.get(skipped..).unwrap_or_default()))
 }

@@ -17,10 +17,14 @@ mod shared;
 mod watch;
 
 pub(crate) use barrier::SharedBarrier;
+pub(crate) use bytes::MessageView;
 pub(crate) use condition::SharedCondition;
 pub(crate) use connection::{SharedConnection, make_pipe};
+pub(crate) use death::exit_code;
 pub(crate) use event::SharedEvent;
-pub(crate) use family::{Family, SharedHandle};
+pub(crate) use family::{Family, SharedHandle, open};
 pub(crate) use lock::SharedLock;
+pub(crate) use message::{Incoming, Outgoing};
 pub(crate) use queue::SharedQueue;
+pub(crate) use shared::refused;
 pub(crate) use watch::QueueWatch;

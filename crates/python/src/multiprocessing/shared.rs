@@ -78,7 +78,7 @@ pub(super) fn deadline(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline>
 
 /// The exception of an error that is about the family's memory.
 #[cold]
-pub(super) fn refused(error: Error) -> PyErr {
+pub(crate) fn refused(error: Error) -> PyErr {
     match error {
         Error::Kernel(error) => PyErr::from(error),
         Error::Full { .. } | Error::TooManyObjects => PyMemoryError::new_err(error.to_string()),

@@ -1,0 +1,195 @@
+//! Futures whose calls run in other processes: their answers come without the interpreter, and wait for a thread that asks.
+
+use interlock_pool::process::{Answer as RawAnswer, Bytes, Call};
+use interlock_pool::{Phase, Waited, Watch};
+use interlock_wait::Deadline;
+use interlock_wait::primitive::Arc;
+use pyo3::exceptions::PyTimeoutError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::answer::Answer;
+use super::due_callbacks::call_back;
+use super::future::{Future, finish};
+use crate::blocking;
+use crate::imported::Imported;
+use crate::materialize::{native, standard};
+use crate::multiprocessing::{Incoming, MessageView};
+use crate::process_pool;
+use crate::raw::intern;
+
+static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_results", "answer");
+
+/// The bytes before those of an answer in shared memory.
+const HEADER: usize = interlock_pool::process::ANSWER_HEADER;
+
+/// A call in another process, and the pool that has it.
+pub(crate) struct Remote {
+    pool: Arc<process_pool::Engine>,
+    call: Arc<Call<Py<Future>>>,
+}
+
+impl Remote {
+    pub(crate) fn new(pool: Arc<process_pool::Engine>, call: Arc<Call<Py<Future>>>) -> Self {
+        Remote { pool, call }
+    }
+
+    /// Ends the call if it is running.
+    pub(crate) fn stop(&self) -> bool {
+        self.pool.stop(&self.call)
+    }
+
+    /// The phase of the call at this moment.
+    pub(super) fn phase(&self) -> Phase {
+        self.pool.look();
+        match self.call.phase() {
+            Phase::Pending if self.pool.is_running(&self.call) => Phase::Running,
+            phase => phase,
+        }
+    }
+
+    /// Registers a watch for the end of the call.
+    pub(super) fn watch(&self, watch: &Arc<Watch>, number: usize) {
+        self.call.watch(watch, number);
+        self.pool.await_answer(&self.call, None);
+    }
+
+    pub(super) fn unwatch(&self, watch: &Arc<Watch>) {
+        self.call.unwatch(watch);
+    }
+}
+
+/// The call of a future that has not been settled.
+#[inline]
+pub(super) fn unsettled<'a>(slf: &'a Bound<'_, Future>) -> Option<&'a Remote> {
+    let remote = slf.get().remote()?;
+    (!slf.get().engine(slf.py()).phase().is_done()).then_some(remote)
+}
+
+/// Gives a future the answer of its call, if that is there. Calls the callbacks.
+///
+/// # Errors
+/// A callback raised something that is no `Exception`.
+pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
+    match unsettled(slf) {
+        Some(remote) => {
+            remote.pool.look();
+            collect(slf, remote)
+        }
+        None => Ok(()),
+    }
+}
+
+/// As [`settle`], for a call of which the pool has heard what there is to hear.
+fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
+    if remote.call.phase().is_cancelled() {
+        return set_cancelled(slf);
+    }
+    let Some(answer) = remote.call.take_answer() else {
+        return Ok(());
+    };
+    let py = slf.py();
+    let answer = Answer::of(py, load(py, answer));
+    match finish(slf, answer)? {
+        None => Ok(()),
+        Some(Answer::Result(result)) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
+        Some(Answer::Exception(it)) => standard(slf, intern!(py, "set_exception"), (slf, it)).map(drop),
+    }
+}
+
+/// The future of a call that was cancelled is cancelled, too, and its watchers are told.
+fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
+    let py = slf.py();
+    match native(slf, |future| future.engine(py).cancel())? {
+        Some(Ok(due)) => {
+            let _ = slf.get().engine(py).begin();
+            due.map_or(Ok(()), |due| call_back(slf, due))
+        }
+        Some(Err(_)) => Ok(()),
+        None => {
+            standard(slf, intern!(py, "cancel"), (slf,))?;
+            standard(slf, intern!(py, "set_running_or_notify_cancel"), (slf,)).map(drop)
+        }
+    }
+}
+
+/// What a call returned.
+///
+/// # Errors
+/// What it raised, or why it has no result.
+fn load(py: Python<'_>, answer: RawAnswer) -> PyResult<Bound<'_, PyAny>> {
+    let answered = ANSWER.get(py)?;
+    match answer {
+        RawAnswer::Given(given) if given.failed => {
+            answered.call1((intern!(py, "failed"), view(py, given.bytes)?))
+        }
+        RawAnswer::Given(given) => match given.bytes {
+            Bytes::Copied(bytes) => Incoming::of_bytes(py, &bytes)?
+                .object(py, |pickle| answered.call1((intern!(py, "returned"), pickle))),
+            Bytes::Shared(taken) => Incoming::of_taken(py, taken, HEADER)?
+                .object(py, |pickle| answered.call1((intern!(py, "returned"), pickle))),
+        },
+        RawAnswer::WorkerDied(death) => {
+            answered.call1((intern!(py, "died"), process_pool::told(py, &death)?))
+        }
+        RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), process_pool::told(py, &death)?)),
+        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None())),
+        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None())),
+        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string())),
+    }
+}
+
+fn view(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
+    match bytes {
+        Bytes::Copied(bytes) => Ok(PyBytes::new(py, &bytes).into_any()),
+        Bytes::Shared(taken) => Ok(MessageView::new(taken, HEADER).into_pyobject(py)?.into_any()),
+    }
+}
+
+/// Waits until the call of a future has ended, and settles the future. Blocks until then, or until `deadline`. Does nothing for other
+/// futures.
+///
+/// # Errors
+/// The call did not end in time, or a signal handler or a callback raised.
+pub(super) fn wait(slf: &Bound<'_, Future>, deadline: impl FnOnce() -> PyResult<Deadline>) -> PyResult<()> {
+    let Some(remote) = unsettled(slf) else {
+        return Ok(());
+    };
+    remote.pool.look();
+    if !remote.call.phase().is_done() {
+        let deadline = deadline()?;
+        match blocking::wait(slf.py(), deadline, |context| {
+            remote.pool.wait(&remote.call, context)
+        })? {
+            Waited::Done | Waited::Retired => {}
+            Waited::TimedOut | Waited::Interrupted => return Err(PyTimeoutError::new_err(())),
+        }
+    }
+    collect(slf, remote)
+}
+
+/// A callback was registered, or the future is being materialized: the pool's manager settles it when the call has ended. If it has ended, that is
+/// done now.
+pub(super) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
+    let Some(remote) = unsettled(slf) else {
+        return Ok(());
+    };
+    match remote.pool.await_answer(&remote.call, Some(slf.clone().unbind())) {
+        true => Ok(()),
+        false => collect(slf, remote),
+    }
+}
+
+/// Cancels the call of a future, if no worker has taken it. `None` for other futures.
+pub(super) fn cancel(slf: &Bound<'_, Future>) -> PyResult<Option<bool>> {
+    settle(slf)?;
+    let Some(remote) = unsettled(slf) else {
+        return Ok(None);
+    };
+    if !remote.pool.cancel(&remote.call) {
+        slf.get().engine(slf.py()).ask_to_stop();
+        return Ok(Some(false));
+    }
+    drop(remote.call.take_host());
+    set_cancelled(slf).map(|()| Some(true))
+}

@@ -1,0 +1,182 @@
+//! The parent's side of a pool of processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_pool::process::{self, Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
+use interlock_shm::Name;
+use interlock_wait::Deadline;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::death::told;
+use super::seat::ProcessSeat;
+use crate::blocking;
+use crate::futures::{Future, Remote, settle};
+use crate::multiprocessing::{Family, refused};
+
+/// The engine of a pool of processes whose calls have futures.
+pub(crate) type Engine = process::ProcessPool<Py<Future>>;
+
+/// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
+///
+/// An executor starts the processes, and has a thread that does what next_duty() returns.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct ProcessPool {
+    engine: Arc<Engine>,
+}
+
+#[pymethods]
+impl ProcessPool {
+    /// A pool without workers. `on_worker_death` is "fail-task", "retry" or "break". If `keeps_workers`, there are always as many workers
+    /// as there may be; otherwise they are started as calls come.
+    #[new]
+    #[pyo3(signature = (family, max_workers, max_pending, max_tasks_per_child, on_worker_death, keeps_workers))]
+    fn new(
+        family: &Family,
+        max_workers: usize,
+        max_pending: usize,
+        max_tasks_per_child: Option<u32>,
+        on_worker_death: &str,
+        keeps_workers: bool,
+    ) -> PyResult<Self> {
+        let on_worker_death = match on_worker_death {
+            "fail-task" => OnWorkerDeath::FailTask,
+            "retry" => OnWorkerDeath::Retry,
+            "break" => OnWorkerDeath::Break,
+            other => {
+                let message =
+                    format!("on_worker_death must be 'fail-task', 'retry' or 'break', not {other:?}");
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        let settings = Settings {
+            workers: max_workers,
+            max_pending,
+            calls_per_worker: max_tasks_per_child,
+            on_worker_death,
+            keeps_workers,
+        };
+        let engine = Engine::new(family.arena(), settings).map_err(refused)?;
+        Ok(ProcessPool {
+            engine: Arc::new(engine),
+        })
+    }
+
+    /// Submit a call whose worker gets `payload`, for this future. Returns None, or why the pool does not take it: "shutdown",
+    /// "parent", or the death by which it broke. Blocks while `max_pending` calls wait.
+    #[pyo3(signature = (future, payload, priority = 0, timeout = None, retries = 0))]
+    fn submit<'py>(
+        &self,
+        future: &Bound<'py, Future>,
+        payload: &[u8],
+        priority: i64,
+        timeout: Option<f64>,
+        retries: u32,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = future.py();
+        let limits = Limits {
+            priority,
+            time: timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+            retries,
+        };
+        let call = Call::new(payload.to_vec(), limits);
+        if !future
+            .get()
+            .becomes_remote(Remote::new(self.engine.clone(), call.clone()))
+        {
+            return Err(PyRuntimeError::new_err("the future has a call already"));
+        }
+        let placed =
+            blocking::go_on_waiting(py, Deadline::NEVER, |context| self.engine.submit(&call, context))?;
+        let refusal = match placed {
+            Ok(()) => return Ok(None),
+            Err(Unplaced::ShutDown | Unplaced::Full) => "shutdown".into_pyobject(py)?.into_any(),
+            Err(Unplaced::OfParent) => "parent".into_pyobject(py)?.into_any(),
+            Err(Unplaced::Broken(death)) => told(py, &death)?.into_any(),
+            Err(Unplaced::NoThread(error)) => return Err(error.into()),
+        };
+        Ok(Some(refusal))
+    }
+
+    /// How many workers to start now.
+    fn missing_workers(&self) -> usize {
+        self.engine.missing_workers()
+    }
+
+    /// A seat for one more worker, or None if there are enough. `was_asked` if this answers a duty.
+    fn add_worker(&self, was_asked: bool) -> PyResult<Option<ProcessSeat>> {
+        let seat = self.engine.add_worker(was_asked).map_err(refused)?;
+        Ok(seat.map(ProcessSeat))
+    }
+
+    /// Say that the process for a seat was started, and has this id and place in the family; None if it was not started.
+    #[pyo3(signature = (seat, pid = None, place = None))]
+    fn started(&self, seat: usize, pid: Option<u32>, place: Option<u32>) {
+        self.engine.started(seat, pid.zip(place.map(Name::of_word)));
+    }
+
+    /// The next thing that the pool needs the interpreter for: ("start",), ("ended", seat, pid), ("broken", death) or ("finished",).
+    /// Futures that have ended and have callbacks are settled here. Blocks until there is something.
+    fn next_duty<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        loop {
+            let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
+            match duty {
+                Some(Duty::Attend(call)) => {
+                    if let Some(future) = call.take_host() {
+                        settle(future.bind(py))?;
+                    }
+                }
+                Some(Duty::Start) => return ("start",).into_pyobject(py),
+                Some(Duty::Ended { seat, pid }) => return ("ended", seat, pid).into_pyobject(py),
+                Some(Duty::Broken(death)) => return ("broken", told(py, &death)?).into_pyobject(py),
+                Some(Duty::Finished) | None => return ("finished",).into_pyobject(py),
+            }
+        }
+    }
+
+    /// Take no more calls; the workers end when those that are there have ended. Does not block.
+    fn shutdown(&self) {
+        self.engine.shutdown();
+    }
+
+    /// Cancel the calls that no worker has taken, and return how many there were.
+    fn cancel_waiting(&self, py: Python<'_>) -> PyResult<usize> {
+        let cancelled = self.engine.cancel_waiting();
+        for call in &cancelled {
+            if let Some(future) = call.take_host() {
+                settle(future.bind(py))?;
+            }
+        }
+        Ok(cancelled.len())
+    }
+
+    /// End the call of this future if it is running, and the process that runs it. Returns whether it does.
+    fn stop(&self, future: &Bound<'_, Future>) -> bool {
+        future.get().remote().is_some_and(|remote| remote.stop())
+    }
+
+    /// The ids of the worker processes.
+    fn processes(&self) -> Vec<u32> {
+        self.engine.processes()
+    }
+
+    /// The death by which the pool broke, or None.
+    fn broken<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        self.engine.broken().map(|death| told(py, &death)).transpose()
+    }
+
+    /// The numbers of calls submitted, running, waiting, done, and failed, and of workers. Failed calls count as done too.
+    fn counts(&self) -> (u64, u64, usize, u64, u64, usize) {
+        let stats = self.engine.stats();
+        (
+            stats.submitted,
+            stats.running,
+            stats.waiting,
+            stats.done + stats.dropped,
+            stats.failed,
+            stats.workers,
+        )
+    }
+}

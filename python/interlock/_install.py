@@ -46,6 +46,7 @@ _MODULES = {
     "threading": ("threading",),
     "queue": ("queue", "_queue"),
     "concurrent.futures": ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures"),
+    "concurrent.futures.process": ("concurrent.futures.process",),
     "multiprocessing.pool": ("multiprocessing.pool",),
     "multiprocessing.dummy": ("multiprocessing.dummy.connection", "multiprocessing.dummy"),
     "multiprocessing.connection": ("multiprocessing.connection",),
@@ -66,6 +67,7 @@ REPLACED = tuple(_MODULES)
 _PARTS = {
     "threading": ("interlock._materialize", "interlock._lock_classes"),
     "queue": ("interlock._queue_errors", "interlock._materialized_queue", "interlock._queue_classes"),
+    "concurrent.futures.process": ("interlock.concurrent.futures._process_pool",),
     "multiprocessing.pool": (
         "interlock.multiprocessing._results",
         "interlock.multiprocessing._core",

@@ -22,6 +22,7 @@ _HOMES = frozenset(
         "_queue",
         "_thread",
         "concurrent.futures._base",
+        "concurrent.futures.process",
         "concurrent.futures.thread",
         "multiprocessing.connection",
         "multiprocessing.dummy",

@@ -23,7 +23,7 @@ from interlock._subinterpreter import in_subinterpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from importlib.machinery import ModuleSpec
     from typing import Any
 
@@ -68,7 +68,9 @@ _MACHINERY = frozenset(
 _mirrored_packages: dict[str, str] = {}  # our name -> the standard library's
 
 
-def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
+def mirror(
+    name: str, std: ModuleType, own: Iterable[str] = (), later: Mapping[str, str] | None = None
+) -> None:
     """Make the module ``name`` a view of ``std`` with its own versions of the names in ``own``.
 
     Call it as the last statement of the module: ``mirror(__name__, _std, own=__replaces__)``. Afterwards
@@ -83,6 +85,7 @@ def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
         name: the module's ``__name__``; it is in ``sys.modules``.
         std: the standard module.
         own: the replaced names; the module has defined all of them by now.
+        later: more of them, each with the module of ours that has it and is imported when somebody asks for it.
 
     Raises:
         NameError: a name in ``own`` is not defined in the module.
@@ -92,6 +95,8 @@ def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
     module = sys.modules[name]
     names = frozenset(own)
     undefined = sorted(names - vars(module).keys())
+    later = later or {}
+    names |= later.keys()
     if undefined:
         raise NameError(f"{name} declares {', '.join(undefined)} as its own and does not define it")
     namespace = vars(module)
@@ -102,14 +107,18 @@ def mirror(name: str, std: ModuleType, own: Iterable[str] = ()) -> None:
             sys.meta_path.append(_Finder)
     public = list(getattr(std, "__all__", None) or (n for n in dir(std) if n[0] != "_"))
     namespace["__all__"] = public + sorted(n for n in names.difference(public) if n[0] != "_")
-    namespace["__getattr__"] = _reader(name, std, names)
+    namespace["__getattr__"] = _reader(name, std, names, later)
     module.__class__ = _mirror_class(name, std, names)
 
 
-def _reader(name: str, std: ModuleType, own: frozenset[str]) -> Any:
+def _reader(name: str, std: ModuleType, own: frozenset[str], later: Mapping[str, str]) -> Any:
     """The module's ``__getattr__``, for names that are neither in the module nor in its class."""
 
     def __getattr__(attribute: str) -> Any:
+        if attribute in later:
+            value = getattr(_import(later[attribute]), attribute)
+            vars(sys.modules[name])[attribute] = value
+            return value
         if attribute in own or attribute in _MACHINERY:
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
         value = getattr(std, attribute)

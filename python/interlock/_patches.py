@@ -18,14 +18,17 @@ __all__ = ["Patched", "apply", "captured", "compare", "ours_and_theirs", "undo"]
 _ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
 """Modules that repeat names of another module: that module, and the names."""
 
+_KEPT_IN = {"concurrent.futures.process": "concurrent.futures"}
+"""Packages that remember a name of a module once somebody has asked the package for it."""
+
 _ABSENT = object()
 
 
 class _Change:
     """One attribute of a standard module, before and after."""
 
-    def __init__(self, name: str, old: object, new: object) -> None:
-        self.name, self.old, self.new = name, old, new
+    def __init__(self, std: ModuleType, name: str, old: object, new: object) -> None:
+        self.std, self.name, self.old, self.new = std, name, old, new
 
 
 class Patched:
@@ -52,7 +55,10 @@ def _differences(name: str) -> Patched:
         old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
         # Somebody else's replacement stays, whether it came before or comes later.
         if old is not new and (old is _ABSENT or is_original(old)):
-            changes.append(_Change(attribute, old, new))
+            changes.append(_Change(std, attribute, old, new))
+            package = sys.modules[_KEPT_IN[name]] if name in _KEPT_IN else None
+            if package is not None and vars(package).get(attribute, _ABSENT) is old:
+                changes.append(_Change(package, attribute, old, new))
     return Patched(std, tuple(changes))
 
 
@@ -61,7 +67,9 @@ def captured(plan: Mapping[str, Patched]) -> tuple[Captured, Captured]:
     from interlock._capture import find_captured
 
     originals = [change.old for patched in plan.values() for change in patched.changes]
-    known = {(name, change.name) for name, patched in plan.items() for change in patched.changes}
+    known = {
+        (change.std.__name__, change.name) for patched in plan.values() for change in patched.changes
+    }
     return find_captured(originals, known) if originals else ({}, {})
 
 
@@ -69,18 +77,18 @@ def apply(plan: Mapping[str, Patched]) -> None:
     """Make all changes."""
     for patched in plan.values():
         for change in patched.changes:
-            setattr(patched.std, change.name, change.new)
+            setattr(change.std, change.name, change.new)
 
 
 def undo(patched: Patched) -> None:
     """Restore every name that is still ours."""
     for change in reversed(patched.changes):
-        if vars(patched.std).get(change.name) is not change.new:
+        if vars(change.std).get(change.name) is not change.new:
             continue
         if change.old is _ABSENT:
-            delattr(patched.std, change.name)
+            delattr(change.std, change.name)
         else:
-            setattr(patched.std, change.name, change.old)
+            setattr(change.std, change.name, change.old)
 
 
 def ours_and_theirs(plan: Mapping[str, Patched]) -> list[tuple[object, object]]:

@@ -1,4 +1,4 @@
-//! Pools of processes: claims C210 to C219 of PROTOCOL.md.
+//! Pools of processes: claims C240 to C249 of PROTOCOL.md.
 
 mod processes;
 
@@ -42,7 +42,7 @@ fn large_calls_and_answers_come_whole() {
 }
 
 #[test]
-fn a_death_costs_the_call_that_was_running_c210() {
+fn a_death_costs_the_call_that_was_running_c240() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
     for round in 0..20 {
@@ -72,7 +72,7 @@ fn a_death_costs_the_call_that_was_running_c210() {
 }
 
 #[test]
-fn a_call_runs_again_as_often_as_it_may_c211() {
+fn a_call_runs_again_as_often_as_it_may_c241() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::Retry));
     let limits = Limits {
@@ -90,7 +90,7 @@ fn a_call_runs_again_as_often_as_it_may_c211() {
 }
 
 #[test]
-fn a_pool_that_breaks_fails_all_c212() {
+fn a_pool_that_breaks_fails_all_c242() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::Break));
     let waits: Vec<_> = (0..10).map(|_| hosted.submit(b"wait x")).collect();
@@ -106,7 +106,7 @@ fn a_pool_that_breaks_fails_all_c212() {
 }
 
 #[test]
-fn no_call_waits_behind_another_one_while_a_worker_is_idle_c213() {
+fn no_call_waits_behind_another_one_while_a_worker_is_idle_c243() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
     // Short calls first, so that many are handed out at once.
@@ -129,7 +129,7 @@ fn no_call_waits_behind_another_one_while_a_worker_is_idle_c213() {
 }
 
 #[test]
-fn a_call_is_cancelled_unless_a_worker_has_it_c214() {
+fn a_call_is_cancelled_unless_a_worker_has_it_c244() {
     let _turn = turn();
     let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
     let runs = hosted.submit(b"wait x");
@@ -150,7 +150,7 @@ fn a_call_is_cancelled_unless_a_worker_has_it_c214() {
 }
 
 #[test]
-fn calls_that_wait_are_cancelled_all_at_once_c214() {
+fn calls_that_wait_are_cancelled_all_at_once_c244() {
     let _turn = turn();
     let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
     let runs = hosted.submit(b"wait x");
@@ -167,7 +167,7 @@ fn calls_that_wait_are_cancelled_all_at_once_c214() {
 }
 
 #[test]
-fn a_call_that_is_late_or_stopped_costs_no_other_c215() {
+fn a_call_that_is_late_or_stopped_costs_no_other_c245() {
     let _turn = turn();
     let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
     let late = hosted.submit_with(
@@ -197,7 +197,7 @@ fn a_call_that_is_late_or_stopped_costs_no_other_c215() {
 }
 
 #[test]
-fn callbacks_and_watches_are_told_without_a_waiter_c216() {
+fn callbacks_and_watches_are_told_without_a_waiter_c246() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
     let watch: Arc<Watch> = Arc::new(Queue::with_store(Fifo::default(), 0));
@@ -216,7 +216,7 @@ fn callbacks_and_watches_are_told_without_a_waiter_c216() {
 }
 
 #[test]
-fn a_worker_ends_after_so_many_calls_c217() {
+fn a_worker_ends_after_so_many_calls_c247() {
     let _turn = turn();
     let mut settings = settings(2, OnWorkerDeath::Break);
     settings.calls_per_worker = Some(3);
@@ -232,7 +232,7 @@ fn a_worker_ends_after_so_many_calls_c217() {
 }
 
 #[test]
-fn a_stopped_worker_is_not_a_dead_one_c218() {
+fn a_stopped_worker_is_not_a_dead_one_c248() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
     let runs = hosted.submit(b"wait x");
@@ -249,7 +249,7 @@ fn a_stopped_worker_is_not_a_dead_one_c218() {
 }
 
 #[test]
-fn a_storm_of_kills_costs_what_was_running_c219() {
+fn a_storm_of_kills_costs_what_was_running_c249() {
     let _turn = turn();
     let hosted = Hosted::new(settings(3, OnWorkerDeath::FailTask));
     let calls: Vec<_> = (0..6000)

@@ -77,6 +77,11 @@ impl<H> Call<H> {
         self.outcome.take_value()
     }
 
+    /// What the worker got, taken out: it is there still if the call has no answer of a worker. Never blocks.
+    pub fn take_payload(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.payload.lock())
+    }
+
     /// Registers `watch`, which gets `number` at the end. See [`ProcessPool::await_answer`](super::ProcessPool::await_answer). Never blocks.
     pub fn watch(&self, watch: &Arc<Watch>, number: usize) {
         self.outcome.watch(watch, number);

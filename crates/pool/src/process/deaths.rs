@@ -110,7 +110,12 @@ impl<H: Send> Inner<H> {
     }
 
     /// All calls fail, and the pool takes no more.
-    fn break_down(&self, state: &mut State<H>, finished: &mut Finished<H>, death: &Arc<WorkerDeath>) {
+    pub(super) fn break_down(
+        &self,
+        state: &mut State<H>,
+        finished: &mut Finished<H>,
+        death: &Arc<WorkerDeath>,
+    ) {
         if state.broken.is_some() {
             return;
         }

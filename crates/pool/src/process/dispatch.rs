@@ -143,6 +143,7 @@ fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, header: Header, 
         Kind::Returned | Kind::Failed => {
             let call = worker.answered(header.number);
             worker.since = monotonic_nanos();
+            worker.busy += header.nanos;
             state.learn(header.nanos);
             if let Some(call) = call {
                 let failed = header.kind == Kind::Failed;

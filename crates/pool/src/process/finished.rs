@@ -54,7 +54,9 @@ impl<H: Send> Finished<H> {
     pub(super) fn tell(self, pool: &Inner<H>, own: u64) {
         for (call, answer) in self.calls {
             let failed = !matches!(&answer, Answer::Given(given) if !given.failed);
-            *call.payload.lock() = Vec::new();
+            if matches!(answer, Answer::Given(_)) {
+                drop(call.take_payload());
+            }
             // It may have been ended by somebody else meanwhile; then this answer is dropped.
             let ended = call.outcome.finish(answer).is_ok();
             match failed {

@@ -285,6 +285,28 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.call_supervisor();
     }
 
+    /// The host can't start workers, for this reason: if there are none, all calls fail with it. Never blocks.
+    pub fn give_up(&self, why: &[u8]) {
+        let mut finished = Finished::new();
+        {
+            let mut state = self.inner.state.lock();
+            if state.present().next().is_none() {
+                let death = Arc::new(WorkerDeath {
+                    pid: 0,
+                    name: Name::NONE,
+                    label: String::new(),
+                    ended: None,
+                    was_ready: false,
+                    was_running: false,
+                    refusal: Some(why.to_vec()),
+                });
+                self.inner.break_down(&mut state, &mut finished, &death);
+            }
+        }
+        finished.tell(&self.inner, 0);
+        self.inner.call_supervisor();
+    }
+
     /// Waits until `call` has ended. Blocks until then, or until `context` ends the wait.
     pub fn wait(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
         match self.is_of_parent() {
@@ -437,6 +459,26 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// The counts at this moment. Never blocks.
     pub fn stats(&self) -> Stats {
         self.inner.core.stats()
+    }
+
+    /// Waits until `number` calls have ended. Blocks until then, or until `context` ends the wait. Returns how many have.
+    pub fn wait_for_ended(&self, number: u64, context: &mut WaitContext<'_>) -> u64 {
+        {
+            let mut state = self.inner.state.lock();
+            state.awaited += 1;
+            self.inner.rouse(&state);
+        }
+        self.look();
+        let ended = self.inner.core.wait_for_ended(number, context);
+        self.inner.state.lock().awaited -= 1;
+        ended
+    }
+
+    /// The process ids of the workers, and for how long each ran calls, in nanoseconds. Never blocks.
+    pub fn busy(&self) -> Vec<(u32, u64)> {
+        self.look();
+        let state = self.inner.state.lock();
+        state.present().map(|worker| (worker.pid, worker.busy)).collect()
     }
 
     /// The process ids of the workers. Never blocks.

@@ -48,6 +48,8 @@ pub(super) struct Worker<H> {
     pub(super) answered: u32,
     /// How many more calls it may be handed.
     pub(super) left: Option<u32>,
+    /// For how long it ran calls, in nanoseconds.
+    pub(super) busy: u64,
     /// Nothing more is handed to it: it ends when it has done what it has.
     pub(super) is_closed: bool,
     /// When the first of `handed` became that, or was first seen to run, in nanoseconds.
@@ -69,6 +71,7 @@ impl<H> Worker<H> {
             taken_back: 0,
             answered: 0,
             left: most_calls,
+            busy: 0,
             is_closed: false,
             since: 0,
             ended_for: None,

@@ -89,7 +89,7 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
         return Ok(());
     };
     let py = slf.py();
-    let answer = Answer::of(py, load(py, answer));
+    let answer = Answer::of(py, load(py, &remote.call, answer));
     match finish(slf, answer)? {
         None => Ok(()),
         Some(Answer::Result(result)) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
@@ -117,8 +117,10 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
 ///
 /// # Errors
 /// What it raised, or why it has no result.
-fn load(py: Python<'_>, answer: RawAnswer) -> PyResult<Bound<'_, PyAny>> {
+fn load<'py>(py: Python<'py>, call: &Call<Py<Future>>, answer: RawAnswer) -> PyResult<Bound<'py, PyAny>> {
     let answered = ANSWER.get(py)?;
+    // What was sent, for messages: only calls without an answer have it still.
+    let sent = || PyBytes::new(py, &call.take_payload());
     match answer {
         RawAnswer::Given(given) if given.failed => {
             answered.call1((intern!(py, "failed"), view(py, given.bytes)?))
@@ -130,12 +132,14 @@ fn load(py: Python<'_>, answer: RawAnswer) -> PyResult<Bound<'_, PyAny>> {
                 .object(py, |pickle| answered.call1((intern!(py, "returned"), pickle))),
         },
         RawAnswer::WorkerDied(death) => {
-            answered.call1((intern!(py, "died"), process_pool::told(py, &death)?))
+            answered.call1((intern!(py, "died"), process_pool::told(py, &death)?, sent()))
         }
-        RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), process_pool::told(py, &death)?)),
-        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None())),
-        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None())),
-        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string())),
+        RawAnswer::Broken(death) => {
+            answered.call1((intern!(py, "broken"), process_pool::told(py, &death)?, sent()))
+        }
+        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent())),
+        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent())),
+        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent())),
     }
 }
 
@@ -170,7 +174,7 @@ pub(super) fn wait(slf: &Bound<'_, Future>, deadline: impl FnOnce() -> PyResult<
 
 /// A callback was registered, or the future is being materialized: the pool's manager settles it when the call has ended. If it has ended, that is
 /// done now.
-pub(super) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
+pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
     let Some(remote) = unsettled(slf) else {
         return Ok(());
     };

@@ -13,7 +13,7 @@ use pyo3::types::PyTuple;
 use super::death::told;
 use super::seat::ProcessSeat;
 use crate::blocking;
-use crate::futures::{Future, Remote, settle};
+use crate::futures::{Future, Remote, attend, settle};
 use crate::multiprocessing::{Family, refused};
 
 /// The engine of a pool of processes whose calls have futures.
@@ -66,16 +66,19 @@ impl ProcessPool {
 
     /// Submit a call whose worker gets `payload`, for this future. Returns None, or why the pool does not take it: "shutdown",
     /// "parent", or the death by which it broke. Blocks while `max_pending` calls wait.
-    #[pyo3(signature = (future, payload, priority = 0, timeout = None, retries = 0))]
+    ///
+    /// `limits`: the priority, the seconds that it may run, and how often it may run again. `is_old`: threads may wait for the future, or it
+    /// may have callbacks.
+    #[pyo3(signature = (future, payload, limits, is_old = false))]
     fn submit<'py>(
         &self,
         future: &Bound<'py, Future>,
         payload: &[u8],
-        priority: i64,
-        timeout: Option<f64>,
-        retries: u32,
+        limits: (i64, Option<f64>, u32),
+        is_old: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = future.py();
+        let (priority, timeout, retries) = limits;
         let limits = Limits {
             priority,
             time: timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
@@ -91,6 +94,7 @@ impl ProcessPool {
         let placed =
             blocking::go_on_waiting(py, Deadline::NEVER, |context| self.engine.submit(&call, context))?;
         let refusal = match placed {
+            Ok(()) if is_old => return attend(future).map(|()| None),
             Ok(()) => return Ok(None),
             Err(Unplaced::ShutDown | Unplaced::Full) => "shutdown".into_pyobject(py)?.into_any(),
             Err(Unplaced::OfParent) => "parent".into_pyobject(py)?.into_any(),
@@ -115,6 +119,11 @@ impl ProcessPool {
     #[pyo3(signature = (seat, pid = None, place = None))]
     fn started(&self, seat: usize, pid: Option<u32>, place: Option<u32>) {
         self.engine.started(seat, pid.zip(place.map(Name::of_word)));
+    }
+
+    /// Say that no worker can be started, and why: if there are none, all calls fail.
+    fn give_up(&self, why: &[u8]) {
+        self.engine.give_up(why);
     }
 
     /// The next thing that the pool needs the interpreter for: ("start",), ("ended", seat, pid), ("broken", death) or ("finished",).
@@ -162,6 +171,21 @@ impl ProcessPool {
         self.engine.processes()
     }
 
+    /// Wait until so many calls have ended, and return how many have. Blocks for at most `timeout` seconds.
+    fn wait_for_ended(&self, py: Python<'_>, number: u64, timeout: f64) -> PyResult<u64> {
+        let deadline = Deadline::after(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+        blocking::wait(py, deadline, |context| {
+            self.engine.wait_for_ended(number, context)
+        })
+    }
+
+    /// The ids of the worker processes, and for how many seconds each was busy.
+    #[expect(clippy::cast_precision_loss, reason = "exact for a hundred days")]
+    fn busy(&self) -> Vec<(u32, f64)> {
+        let busy = self.engine.busy().into_iter();
+        busy.map(|(pid, nanos)| (pid, nanos as f64 / 1e9)).collect()
+    }
+
     /// The death by which the pool broke, or None.
     fn broken<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         self.engine.broken().map(|death| told(py, &death)).transpose()
@@ -169,6 +193,7 @@ impl ProcessPool {
 
     /// The numbers of calls submitted, running, waiting, done, and failed, and of workers. Failed calls count as done too.
     fn counts(&self) -> (u64, u64, usize, u64, u64, usize) {
+        self.engine.look();
         let stats = self.engine.stats();
         (
             stats.submitted,

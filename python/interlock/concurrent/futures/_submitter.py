@@ -10,7 +10,7 @@ from interlock._interlock import Future as EngineFuture
 from interlock._interlock import Results
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._clock import cancel_after
-from interlock.concurrent.futures._held import hold, let_go, refuses_for_exit, submit_ready
+from interlock.concurrent.futures._held import refuses_for_exit
 from interlock.concurrent.futures._lazily import give
 from interlock.concurrent.futures._notes import site
 from interlock.concurrent.futures._passing import pass_on
@@ -93,6 +93,10 @@ class Submitter:
         futures = [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905 - as map() does
         return give(Results(futures, timeout, return_exceptions))
 
+    def _conditions(self) -> Any:
+        """What the executor has to know of a call that was held."""
+        return self._priority
+
     def _limit(self, future: Future) -> None:
         if self._timeout is not None:
             cancel_after(future, self._timeout)
@@ -107,8 +111,8 @@ class Submitter:
     ) -> Future[_T]:
         """Hold a call until the last of the futures that it waits for has ended, and then submit it."""
         future: Future[_T] = Future()
-        held = _Held(self._executor, future, self._priority, (fn, args, kwargs), resolve)
-        hold(self._executor, future)
+        held = _Held(self._executor, future, self._conditions(), (fn, args, kwargs), resolve)
+        self._executor._interlock_hold(future)
         held.wait_for(set(self._after))
         self._limit(future)
         return future
@@ -126,13 +130,14 @@ class _Held:
 
     def __init__(
         self,
-        executor: ThreadPoolExecutor,
+        executor: Any,
         future: Future,
-        priority: int,
+        conditions: Any,
         call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]],
         resolve: bool,
     ) -> None:
-        self.executor, self.future, self.priority, self.resolve = executor, future, priority, resolve
+        self.executor, self.future, self.resolve = executor, future, resolve
+        self.conditions = conditions
         self.call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = call
         self.site = site() if executor._interlock_notes else None
         self.lock = Lock()
@@ -164,7 +169,7 @@ class _Held:
         if self._claim() is not None:
             if future.cancelled():
                 future._interlock_cancel_at_once()
-            let_go(self.executor, future)
+            self.executor._interlock_let_go(future)
 
     def __call__(self, future: Any) -> None:
         """Handle the end of a future that the call waits for."""
@@ -205,14 +210,16 @@ class _Held:
             if self.resolve:
                 args = tuple(map(_resolved, args))
                 kwargs = {name: _resolved(argument) for name, argument in kwargs.items()}
-            submit_ready(self.executor, self.future, self.priority, (fn, args, kwargs), self.site)
+            self.executor._interlock_submit_ready(
+                self.future, self.conditions, (fn, args, kwargs), self.site
+            )
         except Exception as error:
             if refuses_for_exit(error):
                 self.future._interlock_cancel_at_once()
             else:
                 self._fail(error)
         finally:
-            let_go(self.executor, self.future)
+            self.executor._interlock_let_go(self.future)
 
 
 def checked_priority(priority: int) -> int:

@@ -13,7 +13,7 @@ from operator import methodcaller
 from interlock._interlock import Results, ThreadPool, allocate_lock, remember_work_items
 from interlock._materialize import fresh, make_native, over_our_locks, ways_in
 from interlock._originals import is_original, originals
-from interlock.concurrent.futures._held import held_by, holders, may_start
+from interlock.concurrent.futures._held import held_by, hold, holders, let_go, may_start, submit_ready
 from interlock.concurrent.futures._workers import busy, start
 
 TYPE_CHECKING = False
@@ -93,6 +93,18 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
                 return bool(self._threads)
             start(self)
             return True
+
+    def _interlock_hold(self, future: Future) -> None:
+        """Keep the executor from ending before a call that will be submitted later."""
+        hold(self, future)
+
+    def _interlock_let_go(self, future: Future) -> None:
+        """Forget a call that was held."""
+        let_go(self, future)
+
+    def _interlock_submit_ready(self, future: Future, priority: int, call: Any, site: str | None) -> None:
+        """Submit a call that was held, which will complete `future`."""
+        submit_ready(self, future, priority, call, site)
 
     def map(
         self,

@@ -1,0 +1,140 @@
+"""The workers of a pool of processes, and the thread of the parent that starts and buries them."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from multiprocessing import context as _contexts
+
+from interlock._interlock import ProcessSeat
+from interlock.concurrent.futures._process_worker import main
+from interlock.multiprocessing._family import hand, home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interlock._interlock import Family, ProcessPool
+
+__all__ = ["Crew", "Manager"]
+
+
+class Seat:
+    """A worker's seat, for the process that takes it: forked children inherit it, others are handed it."""
+
+    def __init__(self, seat: ProcessSeat) -> None:
+        self._seat = seat
+
+    def serve(self) -> Any:
+        """Return the worker's side of it."""
+        return self._seat.serve()
+
+    @property
+    def number(self) -> int:
+        """The seat's number in the pool."""
+        return self._seat.number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _contexts.assert_spawning(self)
+        popen = _contexts.get_spawning_popen()
+        calls, answers = self._seat.handles()
+        place, number_of_calls = hand(calls, popen)
+        _, number_of_answers = hand(answers, popen)
+        return _arrive, (place, self._seat.number, number_of_calls, number_of_answers, self._seat.parent)
+
+
+def _arrive(family: Family, number: int, calls: int, answers: int, parent: int) -> Seat:
+    return Seat(ProcessSeat.open(family, number, calls, answers, parent))
+
+
+class Crew:
+    """Starts the processes of a pool. `worker` and its arguments are what they run, after their seat."""
+
+    def __init__(
+        self,
+        pool: ProcessPool,
+        make_process: Callable[..., Any],
+        processes: dict[int, Any],
+        arguments: tuple[Any, ...],
+    ) -> None:
+        self.pool = pool
+        self.processes = processes
+        self._make_process = make_process
+        self._arguments = arguments
+
+    def start(self, was_asked: bool = False) -> Any:
+        """Start one more process, and return it; or None, if there are enough. Raises OSError if there can't be one."""
+        seat = self.pool.add_worker(was_asked)
+        if seat is None:
+            return None
+        process = None
+        try:
+            process = self._make_process(target=main, args=(Seat(seat), *self._arguments))
+            process.start()
+        except BaseException:
+            self.pool.started(seat.number)
+            raise
+        family = home()
+        place = _place(family, process)
+        self.processes[process.pid] = process
+        family.started(place, process.pid)
+        self.pool.started(seat.number, process.pid, place)
+        return process
+
+
+def _place(family: Family, process: Any) -> int:
+    """The place in the family of a process that this thread has just started."""
+    places = process._popen.__dict__.get("_interlock_places", {})
+    place = places.get(family.descriptor)
+    return family.last_child() if place is None else place.word  # type: ignore[no-any-return]
+
+
+class Manager(threading.Thread):
+    """The thread that does for a pool what needs the interpreter: starts and buries workers, and calls callbacks.
+
+    It does not keep the pool's owner alive. When that is gone, the pool is shut down.
+    """
+
+    def __init__(self, owner: Any, crew: Crew, broke: Callable[[Any, Any], None]) -> None:
+        super().__init__()
+        self._crew = crew
+        self._broke = broke
+        pool = crew.pool
+        self._owner = weakref.ref(owner, lambda _, pool=pool: pool.shutdown())
+
+    def wakeup(self) -> None:
+        """The interpreter is exiting: what was submitted is done, and then the workers end."""
+        self._crew.pool.shutdown()
+
+    def run(self) -> None:
+        """Do one thing after the other until the pool is at its end."""
+        crew, pool = self._crew, self._crew.pool
+        while True:
+            duty = pool.next_duty()
+            match duty[0]:
+                case "start":
+                    self._start()
+                case "ended":
+                    process = crew.processes.pop(duty[2], None)
+                    if process is not None:
+                        process.join()
+                case "broken":
+                    owner = self._owner()
+                    if owner is not None:
+                        self._broke(owner, duty[1])
+                    del owner
+                    for process in [*crew.processes.values()]:
+                        process.terminate()
+                case _:
+                    break
+        for process in [*crew.processes.values()]:
+            process.join()
+
+    def _start(self) -> None:
+        try:
+            self._crew.start(was_asked=True)
+        except Exception as error:
+            import traceback
+
+            self._crew.pool.give_up("".join(traceback.format_exception(error)).encode())

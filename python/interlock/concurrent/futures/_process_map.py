@@ -1,0 +1,74 @@
+"""`map()` of an executor with processes."""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from time import monotonic
+
+from interlock._interlock import Results
+from interlock.concurrent.futures._lazily import checked_buffersize, give, lazily
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
+    from interlock.concurrent.futures._progress import _Progress
+
+__all__ = ["mapped"]
+
+
+def mapped(
+    executor: ProcessPoolExecutor,
+    fn: Callable[..., Any],
+    iterables: tuple[Iterable[Any], ...],
+    timeout: float | None,
+    chunksize: int,
+    buffersize: int | None = None,
+    return_exceptions: bool = False,
+    progress: _Progress = False,
+    task_timeout: float | None = None,
+) -> Iterator[Any]:
+    """Do what `ProcessPoolExecutor.map()` says."""
+    if chunksize < 1:
+        raise ValueError("chunksize must be >= 1.")
+    if buffersize is not None:
+        checked_buffersize(buffersize)
+    if chunksize > 1 and (return_exceptions or task_timeout is not None):
+        raise ValueError("return_exceptions and task_timeout are for single calls, so chunksize must be 1")
+    began = monotonic()
+    items = zip(*iterables)  # noqa: B905 - as map() does
+    calls: Iterator[tuple[Any, ...]] = items
+    if chunksize > 1:
+        fn = partial(_call_each, fn)
+        calls = ((chunk,) for chunk in iter(lambda: [*itertools.islice(items, chunksize)], []))
+    if buffersize is not None:
+        submitter = executor if task_timeout is None else executor.at(timeout=task_timeout)
+        results = lazily(submitter, fn, calls, buffersize, timeout, return_exceptions)  # type: ignore[arg-type]
+    else:
+        limits = (0, task_timeout, executor._interlock_retries)
+        futures = [executor._interlock_submit(fn, args, {}, limits) for args in calls]
+        left = None if timeout is None else timeout - (monotonic() - began)
+        results = give(Results(futures, left, return_exceptions))
+    if chunksize > 1:
+        results = itertools.chain.from_iterable(results)
+    if not progress:
+        return results
+    from interlock.concurrent.futures._progress import shown
+
+    return shown(results, progress, _length(iterables))
+
+
+def _call_each(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[Any]:
+    """Call a function for each item of a chunk, in a worker."""
+    return [fn(*args) for args in chunk]
+
+
+def _length(iterables: tuple[Any, ...]) -> int | None:
+    """How many results there will be, or None if that can't be known."""
+    try:
+        return min(map(len, iterables))
+    except TypeError:
+        return None

@@ -6,6 +6,9 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 
 from typing_extensions import TypeVar, disjoint_base
 
+from interlock._interlock_pool import ProcessPool as ProcessPool
+from interlock._interlock_pool import ProcessSeat as ProcessSeat
+from interlock._interlock_pool import ProcessServer as ProcessServer
 from interlock._interlock_shared import Family as Family
 from interlock._interlock_shared import QueueWatch as QueueWatch
 from interlock._interlock_shared import SharedBarrier as SharedBarrier
@@ -37,6 +40,9 @@ __all__ = [
     "MultiprocessingPool",
     "Native",
     "PoolHandle",
+    "ProcessPool",
+    "ProcessSeat",
+    "ProcessServer",
     "Queue",
     "QueueWatch",
     "RLock",

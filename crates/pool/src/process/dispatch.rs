@@ -54,10 +54,14 @@ impl<H: Send> Inner<H> {
                 // It was cancelled. Its watches are told.
                 let _ = call.outcome.begin();
                 finished.drop_one(call);
-            } else if let Some(worker) = state.freest(depth)
-                && let Err((call, error)) = hand(worker, call)
-            {
-                finished.push(call, Answer::NotSent(error));
+                continue;
+            }
+            let has_limit = call.limits.time.is_some();
+            if let Some(worker) = state.freest(depth) {
+                if let Err((call, error)) = hand(worker, call) {
+                    finished.push(call, Answer::NotSent(error));
+                }
+                state.has_new_limit |= has_limit;
             }
         }
     }
@@ -142,6 +146,8 @@ fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, header: Header, 
         }
         Kind::Returned | Kind::Failed => {
             let call = worker.answered(header.number);
+            let next = worker.handed.front();
+            state.has_new_limit |= next.is_some_and(|call| call.limits.time.is_some());
             worker.since = monotonic_nanos();
             worker.busy += header.nanos;
             state.learn(header.nanos);

@@ -22,7 +22,7 @@ impl<'a> LogView<'a> {
         context: &mut WaitContext<'_>,
     ) -> Result<(), Error> {
         let kind = (ResourceKind::QueueGet, context);
-        let waited = (self.log.getters).wait(&|| self.is_worth_a_get(), None, slept, kind);
+        let waited = (self.log.getters).wait(&|| self.is_worth_a_get(), (self.arena, None), slept, kind);
         waited.map_err(Error::Ended)
     }
 
@@ -34,7 +34,7 @@ impl<'a> LogView<'a> {
         context: &mut WaitContext<'_>,
     ) -> Result<(), Error> {
         let kind = (ResourceKind::QueuePut, context);
-        let waited = (self.log.putters).wait(&|| self.is_worth_a_put(most), None, slept, kind);
+        let waited = (self.log.putters).wait(&|| self.is_worth_a_put(most), (self.arena, None), slept, kind);
         waited.map_err(Error::Ended)
     }
 

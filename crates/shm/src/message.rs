@@ -91,8 +91,8 @@ impl fmt::Debug for Message<'_> {
 /// A large message that this process has got and that lies in shared memory, until this is dropped. The child of a fork has no part in
 /// it.
 pub struct Taken {
-    block: OwnBlock,
-    length: usize,
+    pub(crate) block: OwnBlock,
+    pub(crate) length: usize,
 }
 
 impl Taken {

@@ -23,7 +23,7 @@ impl Sleepers {
     pub(crate) fn wait(
         &self,
         is_ready: &(dyn Fn() -> bool + Sync),
-        owner: Option<(&Arena, Name)>,
+        (arena, owner): (&Arena, Option<Name>),
         slept: &mut bool,
         (kind, context): (ResourceKind, &mut WaitContext<'_>),
     ) -> Result<(), Wake> {
@@ -31,6 +31,7 @@ impl Sleepers {
         let announce = || {
             // Relaxed: read by this thread.
             announced.store(true, Ordering::Relaxed);
+            arena.trim();
             self.announce()
         };
         let wait = Announced {
@@ -42,7 +43,7 @@ impl Sleepers {
         let resource = SharedResource::new(kind);
         let wake = match owner {
             None => block_announced(&wait, &resource, context),
-            Some((arena, owner)) => arena.wait_beside(&wait, owner, &resource, context),
+            Some(owner) => arena.wait_beside(&wait, owner, &resource, context),
         };
         // Relaxed: as above.
         *slept |= announced.load(Ordering::Relaxed);

@@ -6,7 +6,8 @@ use interlock_shm::{Message, Taken};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
-use super::bytes::MessageView;
+use super::bytes::{MessageView, copy_of};
+use super::loads::{load_with_buffers, loads};
 
 /// The first byte of a message.
 const NONE: u8 = b'N';
@@ -16,13 +17,16 @@ const INT: u8 = b'i';
 const FLOAT: u8 = b'd';
 const STR: u8 = b's';
 const BYTES: u8 = b'b';
-const PICKLE: u8 = b'p';
+pub(super) const PICKLE: u8 = b'p';
+pub(super) const WITH_BUFFERS: u8 = b'v';
 
 /// An object on its way into a queue: its kind, and its value.
 pub(super) enum Outgoing<'a> {
     Constant(u8),
     Word(u8, [u8; 8]),
     Bytes(u8, &'a [u8]),
+    /// The kind is in the first part.
+    Parts(Vec<&'a [u8]>),
 }
 
 impl<'a> Outgoing<'a> {
@@ -66,6 +70,7 @@ impl<'a> Outgoing<'a> {
                 put(&[&[*kind, *a, *b, *c, *d, *e, *f, *g, *h]])
             }
             Outgoing::Bytes(kind, bytes) => put(&[&[*kind], bytes]),
+            Outgoing::Parts(parts) => put(parts),
         }
     }
 }
@@ -88,21 +93,13 @@ impl Incoming {
         }
     }
 
-    /// The object. `loads` makes one of a pickle.
+    /// The object.
     #[inline]
-    pub(super) fn object<'py>(
-        self,
-        py: Python<'py>,
-        loads: impl FnOnce(Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn object(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match self {
             Incoming::Object(object) => Ok(object.into_bound(py)),
-            Incoming::Pickle(pickle) => loads(pickle.into_bound(py).into_any()),
-            Incoming::Large(taken) if is_pickle(&taken) => {
-                // It is loaded from where it lies.
-                loads(MessageView::new(taken, 1).into_pyobject(py)?.into_any())
-            }
-            Incoming::Large(taken) => large(py, &taken)?.object(py, loads),
+            Incoming::Pickle(pickle) => loads(py, pickle.into_bound(py).into_any()),
+            Incoming::Large(taken) => large_object(py, taken),
         }
     }
 
@@ -111,8 +108,8 @@ impl Incoming {
         Ok(match self {
             Incoming::Object(object) => Raw::Object(object),
             Incoming::Pickle(pickle) => Raw::Bytes(pickle),
-            Incoming::Large(taken) if is_pickle(&taken) => Raw::Large(taken),
-            Incoming::Large(taken) => return large(py, &taken)?.bytes(py),
+            Incoming::Large(taken) if kind_of(&taken) == PICKLE => Raw::Large(taken),
+            Incoming::Large(taken) => Raw::Object(large_object(py, taken)?.unbind()),
         })
     }
 }
@@ -143,26 +140,29 @@ impl Raw {
     ) -> PyResult<Bound<'py, PyBytes>> {
         match self {
             Raw::Bytes(bytes) => Ok(bytes.into_bound(py)),
-            Raw::Large(taken) => Ok(bytes_of(py, &taken)),
+            Raw::Large(taken) => bytes_of(py, &taken),
             Raw::Object(object) => dumps(object),
         }
     }
 }
 
-fn is_pickle(taken: &Taken) -> bool {
-    let mut kind = [0];
-    taken.read(&mut kind) && kind == [PICKLE]
-}
-
-/// Copies a large message that is no pickle out, when no lock is held.
-#[cold]
-fn large(py: Python<'_>, taken: &Taken) -> PyResult<Incoming> {
+fn kind_of(taken: &Taken) -> u8 {
     let mut kind = [0];
     taken.read(&mut kind);
-    Ok(match kind {
-        [BYTES] => Incoming::Object(bytes_of(py, taken).into_any().unbind()),
-        _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?,
-    })
+    let [kind] = kind;
+    kind
+}
+
+/// The object that a large message has, when no lock is held.
+#[cold]
+fn large_object(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
+    match kind_of(&taken) {
+        BYTES => Ok(bytes_of(py, &taken)?.into_any()),
+        // It is loaded from where it lies.
+        PICKLE => loads(py, MessageView::new(taken, 1).into_pyobject(py)?.into_any()),
+        WITH_BUFFERS => load_with_buffers(py, taken),
+        _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?.object(py),
+    }
 }
 
 #[inline]
@@ -208,6 +208,6 @@ fn text(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) 
 }
 
 /// A copy of what `taken` has behind its first byte, which says what it is.
-fn bytes_of<'py>(py: Python<'py>, taken: &Taken) -> Bound<'py, PyBytes> {
-    taken.with_bytes(|bytes| PyBytes::new(py, bytes.get(1..).unwrap_or_default()))
+fn bytes_of<'py>(py: Python<'py>, taken: &Taken) -> PyResult<Bound<'py, PyBytes>> {
+    taken.with_bytes(|bytes| copy_of(py, bytes.get(1..).unwrap_or_default()))
 }

@@ -25,7 +25,7 @@ class ProcessPool:
     def submit(
         self,
         future: Future[Any],
-        payload: bytes,
+        payload: Any,
         limits: tuple[int, float | None, int],
         is_old: bool = False,
     ) -> str | _Death | None: ...
@@ -60,8 +60,7 @@ class ProcessServer:
     def refuse(self, why: bytes) -> None: ...
     def run(
         self,
-        load: Callable[[Any], tuple[Any, Any, Any]],
-        dump: Callable[[Any], bytes],
+        dump: Callable[[Any], Any],
         fail: Callable[[BaseException], bytes],
         after: Callable[[], bool] | None = None,
     ) -> str: ...

@@ -214,6 +214,16 @@ impl Cell for LifoCell {
     const KIND: Kind = Kind::with_blocks(10);
 }
 
+/// `Loan`: a block that is lent to a program, and nothing else.
+#[repr(C)]
+pub(crate) struct LoanCell {
+    pub(crate) kind: AtomicU32,
+}
+
+impl Cell for LoanCell {
+    const KIND: Kind = Kind::with_blocks(11);
+}
+
 /// The state of a log, 120 bytes that lie 8 bytes behind the beginning of a line of the cache: the line of the writers, that of the
 /// readers.
 #[repr(C)]

@@ -133,6 +133,7 @@ impl Forks for Families {
             _ => arena.reserve(Some(arena.me())).unwrap_or(Name::NONE),
         };
         CHILD.set(arenas().map(|arena| keep(arena)).collect());
+        arenas().for_each(|arena| arena.make_loans_private());
     }
 
     /// There is a child now, or the fork failed.

@@ -49,6 +49,10 @@ mod lifo_queue;
 #[cfg(not(loom))]
 mod line;
 #[cfg(not(loom))]
+mod loan;
+#[cfg(not(loom))]
+mod loans;
+#[cfg(not(loom))]
 mod lock;
 #[cfg(not(loom))]
 mod log;
@@ -93,6 +97,8 @@ mod stack;
 #[cfg(not(loom))]
 pub mod step;
 #[cfg(not(loom))]
+mod warm;
+#[cfg(not(loom))]
 mod watch;
 
 #[cfg(not(loom))]
@@ -117,6 +123,8 @@ pub use id::Id;
 pub use interlock_os::process::Ended;
 #[cfg(not(loom))]
 pub use lifo_queue::LifoQueue;
+#[cfg(not(loom))]
+pub use loan::Loan;
 #[cfg(not(loom))]
 pub use lock::{Lock, OnOwnerDeath};
 #[cfg(not(loom))]

@@ -162,6 +162,11 @@ impl<H: Send + 'static> ProcessPool<H> {
         })
     }
 
+    /// The memory that it shares with its workers.
+    pub fn arena(&self) -> &Arc<Arena> {
+        &self.inner.arena
+    }
+
     /// Whether the pool belongs to the process that forked this one: then it can't be used here.
     pub fn is_of_parent(&self) -> bool {
         self.inner.generation != fork::generation()

@@ -14,7 +14,7 @@ use super::death::told;
 use super::seat::ProcessSeat;
 use crate::blocking;
 use crate::futures::{Future, Remote, attend, settle};
-use crate::multiprocessing::{Family, refused};
+use crate::multiprocessing::{Family, Pickle, refused};
 
 /// The engine of a pool of processes whose calls have futures.
 pub(crate) type Engine = process::ProcessPool<Py<Future>>;
@@ -64,7 +64,7 @@ impl ProcessPool {
         })
     }
 
-    /// Submit a call whose worker gets `payload`, for this future. Returns None, or why the pool does not take it: "shutdown",
+    /// Submit a call whose worker gets `payload`, which is what `dump()` of `_pickling` returns, for this future. Returns None, or why the pool does not take it: "shutdown",
     /// "parent", or the death by which it broke. Blocks while `max_pending` calls wait.
     ///
     /// `limits`: the priority, the seconds that it may run, and how often it may run again. `is_old`: threads may wait for the future, or it
@@ -73,7 +73,7 @@ impl ProcessPool {
     fn submit<'py>(
         &self,
         future: &Bound<'py, Future>,
-        payload: &[u8],
+        payload: Bound<'py, PyAny>,
         limits: (i64, Option<f64>, u32),
         is_old: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -84,7 +84,11 @@ impl ProcessPool {
             time: timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
             retries,
         };
-        let call = Call::new(payload.to_vec(), limits);
+        let payload = Pickle::of(payload)?;
+        let made = payload
+            .outgoing()
+            .with(|parts| Call::new(self.engine.arena(), parts, limits));
+        let call = made.map_err(refused)?;
         if !future
             .get()
             .becomes_remote(Remote::new(self.engine.clone(), call.clone()))

@@ -7,7 +7,8 @@ import weakref
 from multiprocessing import context as _contexts
 
 from interlock._interlock import ProcessSeat
-from interlock.concurrent.futures._process_worker import main
+from interlock.concurrent.futures._evidence import LastWords, bury, watch
+from interlock.concurrent.futures._process_worker import Options, main
 from interlock.multiprocessing._family import hand, home
 
 TYPE_CHECKING = False
@@ -49,28 +50,34 @@ def _arrive(family: Family, number: int, calls: int, answers: int, parent: int) 
 
 
 class Crew:
-    """Starts the processes of a pool. `worker` and its arguments are what they run, after their seat."""
+    """Starts the processes of a pool, which call `initializer(*initargs)` first."""
 
     def __init__(
         self,
         pool: ProcessPool,
         make_process: Callable[..., Any],
         processes: dict[int, Any],
-        arguments: tuple[Any, ...],
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+        **options: Any,
     ) -> None:
         self.pool = pool
         self.processes = processes
         self._make_process = make_process
-        self._arguments = arguments
+        self._initializer, self._initargs = initializer, initargs
+        self._options = options
 
     def start(self, was_asked: bool = False) -> Any:
         """Start one more process, and return it; or None, if there are enough. Raises OSError if there can't be one."""
         seat = self.pool.add_worker(was_asked)
         if seat is None:
             return None
-        process = None
         try:
-            process = self._make_process(target=main, args=(Seat(seat), *self._arguments))
+            words = _last_words()
+            options = Options(last_words=words, **self._options)
+            process = self._make_process(
+                target=main, args=(Seat(seat), self._initializer, self._initargs, options)
+            )
             process.start()
         except BaseException:
             self.pool.started(seat.number)
@@ -78,9 +85,17 @@ class Crew:
         family = home()
         place = _place(family, process)
         self.processes[process.pid] = process
+        watch(process, words)
         family.started(place, process.pid)
         self.pool.started(seat.number, process.pid, place)
         return process
+
+
+def _last_words() -> LastWords | None:
+    try:
+        return LastWords()
+    except OSError:  # no descriptor is left: the worker can do without
+        return None
 
 
 def _place(family: Family, process: Any) -> int:
@@ -116,6 +131,7 @@ class Manager(threading.Thread):
                 case "start":
                     self._start()
                 case "ended":
+                    bury(duty[2])
                     process = crew.processes.pop(duty[2], None)
                     if process is not None:
                         process.join()

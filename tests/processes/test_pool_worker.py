@@ -45,7 +45,7 @@ class Server:
         self.connection.send(("refuse", why))
 
     def run(self, dump, fail, after):
-        serve(self.connection, load, dump, fail, after)
+        serve(self.connection, loads, dump, fail, after)
         return "shutdown"
 
 # The engine's server has no frames. Those of this one must not be taken for the program's.

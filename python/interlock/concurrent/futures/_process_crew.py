@@ -24,6 +24,9 @@ __all__ = ["Crew", "Manager"]
 class Seat:
     """A worker's seat, for the process that takes it: forked children inherit it, others are handed it."""
 
+    place = 0
+    """The place in the family of the process that was given it."""
+
     def __init__(self, seat: ProcessSeat) -> None:
         self._seat = seat
 
@@ -42,6 +45,7 @@ class Seat:
         calls, answers = self._seat.handles()
         place, number_of_calls = hand(calls, popen)
         _, number_of_answers = hand(answers, popen)
+        self.place = place.word
         return _arrive, (place, self._seat.number, number_of_calls, number_of_answers, self._seat.parent)
 
 
@@ -69,21 +73,22 @@ class Crew:
 
     def start(self, was_asked: bool = False) -> Any:
         """Start one more process, and return it; or None, if there are enough. Raises OSError if there can't be one."""
-        seat = self.pool.add_worker(was_asked)
-        if seat is None:
+        given = self.pool.add_worker(was_asked)
+        if given is None:
             return None
+        seat = Seat(given)
         try:
             words = _last_words()
             options = Options(last_words=words, **self._options)
             process = self._make_process(
-                target=main, args=(Seat(seat), self._initializer, self._initargs, options)
+                target=main, args=(seat, self._initializer, self._initargs, options)
             )
             process.start()
         except BaseException:
             self.pool.started(seat.number)
             raise
         family = home()
-        place = _place(family, process)
+        place = seat.place or family.last_child()
         self.processes[process.pid] = process
         watch(process, words)
         family.started(place, process.pid)
@@ -96,13 +101,6 @@ def _last_words() -> LastWords | None:
         return LastWords()
     except OSError:  # no descriptor is left: the worker can do without
         return None
-
-
-def _place(family: Family, process: Any) -> int:
-    """The place in the family of a process that this thread has just started."""
-    places = process._popen.__dict__.get("_interlock_places", {})
-    place = places.get(family.descriptor)
-    return family.last_child() if place is None else place.word  # type: ignore[no-any-return]
 
 
 class Manager(threading.Thread):

@@ -91,6 +91,8 @@ mod stack;
 #[cfg(not(loom))]
 pub mod step;
 #[cfg(not(loom))]
+mod storage;
+#[cfg(not(loom))]
 mod watch;
 
 #[cfg(not(loom))]
@@ -129,5 +131,7 @@ pub use raw_lock::{Acquired, Peers, RawLock};
 pub use rlock::RLock;
 #[cfg(not(loom))]
 pub use semaphore::Semaphore;
+#[cfg(not(loom))]
+pub use storage::Storage;
 #[cfg(not(loom))]
 pub use watch::{Awaited, Side, Watch};

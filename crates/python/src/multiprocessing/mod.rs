@@ -14,8 +14,10 @@ mod message;
 mod queue;
 mod queue_methods;
 mod shared;
+mod value;
 mod watch;
 
+pub(crate) use bytes::SharedStorage;
 pub(crate) use barrier::SharedBarrier;
 pub(crate) use condition::SharedCondition;
 pub(crate) use connection::{SharedConnection, make_pipe};
@@ -23,4 +25,5 @@ pub(crate) use event::SharedEvent;
 pub(crate) use family::{Family, SharedHandle};
 pub(crate) use lock::SharedLock;
 pub(crate) use queue::SharedQueue;
+pub(crate) use value::{SharedArray, SharedAttribute, SharedValue};
 pub(crate) use watch::QueueWatch;

@@ -1,0 +1,189 @@
+//! The wrappers that `multiprocessing.Value` and `Array` return: `ctypes` objects with a lock.
+
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyAttributeError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use super::SharedLock;
+use super::shared::Shared;
+use crate::raw::intern;
+
+/// The lock of a wrapper.
+enum Guard {
+    /// One of ours, whose methods nobody has replaced.
+    Own(Py<SharedLock>),
+    /// Any other.
+    Other(Py<PyAny>),
+}
+
+struct Parts {
+    object: Py<PyAny>,
+    guard: Guard,
+}
+
+/// The engine's part of the wrappers that `multiprocessing.Value` and `Array` return.
+#[pyclass(frozen, subclass, module = "interlock._interlock")]
+pub(crate) struct SharedValue {
+    parts: Shared<Parts>,
+}
+
+#[pymethods]
+impl SharedValue {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        SharedValue {
+            parts: Shared::new(),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(parts) = self.parts.get() else {
+            return Ok(());
+        };
+        visit.call(&parts.object)?;
+        match &parts.guard {
+            Guard::Own(lock) => visit.call(lock),
+            Guard::Other(lock) => visit.call(lock),
+        }
+    }
+
+    /// Makes this the wrapper of a `ctypes` object. `is_own` says whether the lock is one of ours.
+    fn _interlock_begin(
+        &self,
+        object: Py<PyAny>,
+        lock: &Bound<'_, PyAny>,
+        is_own: bool,
+    ) -> PyResult<()> {
+        let guard = match is_own {
+            true => Guard::Own(lock.cast::<SharedLock>()?.clone().unbind()),
+            false => Guard::Other(lock.clone().unbind()),
+        };
+        self.parts.begin(Parts { object, guard })
+    }
+
+    /// Return the `ctypes` object, which has no lock. Never blocks.
+    pub(crate) fn get_obj(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(self.parts.get()?.object.clone_ref(py))
+    }
+
+    /// Return the lock. Never blocks.
+    pub(crate) fn get_lock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(match &self.parts.get()?.guard {
+            Guard::Own(lock) => lock.clone_ref(py).into_any(),
+            Guard::Other(lock) => lock.clone_ref(py),
+        })
+    }
+
+    /// Acquire the lock: blocks until it is free or its owner has died.
+    fn __enter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let lock = self.get_lock(py)?.into_bound(py);
+        lock.call_method0(intern!(py, "__enter__"))
+    }
+
+    /// Release the lock.
+    #[pyo3(signature = (*exception))]
+    fn __exit__<'py>(&self, exception: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let py = exception.py();
+        let lock = self.get_lock(py)?.into_bound(py);
+        lock.call_method1(intern!(py, "__exit__"), exception)
+    }
+}
+
+impl SharedValue {
+    /// Calls `access` with the `ctypes` object, under the lock.
+    #[inline]
+    fn guarded<'py, R>(
+        &self,
+        py: Python<'py>,
+        access: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<R>,
+    ) -> PyResult<R> {
+        let parts = self.parts.get()?;
+        let object = parts.object.bind(py);
+        let (result, released) = match &parts.guard {
+            Guard::Own(lock) => {
+                let lock = lock.get();
+                lock.enter(py)?;
+                (access(object), lock.exit())
+            }
+            Guard::Other(lock) => {
+                let lock = lock.bind(py);
+                lock.call_method0(intern!(py, "acquire"))?;
+                let result = access(object);
+                (result, lock.call_method0(intern!(py, "release")).map(drop))
+            }
+        };
+        released.and(result)
+    }
+}
+
+/// An attribute of the wrappers that is one of the `ctypes` object, read and written under the lock.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct SharedAttribute {
+    name: Py<PyString>,
+}
+
+#[pymethods]
+impl SharedAttribute {
+    #[new]
+    fn new(py: Python<'_>, name: &str) -> Self {
+        let name = PyString::intern(py, name).unbind();
+        SharedAttribute { name }
+    }
+
+    fn __get__<'py>(
+        slf: &Bound<'py, Self>,
+        instance: &Bound<'py, PyAny>,
+        _class: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if instance.is_none() {
+            return Ok(slf.clone().into_any());
+        }
+        let (py, name) = (slf.py(), &slf.get().name);
+        let value = instance.cast::<SharedValue>()?.get();
+        value.guarded(py, |object| object.getattr(name))
+    }
+
+    fn __set__(&self, instance: &Bound<'_, SharedValue>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        (instance.get()).guarded(instance.py(), |object| object.setattr(&self.name, value))
+    }
+
+    fn __delete__(&self, instance: &Bound<'_, SharedValue>) -> PyResult<()> {
+        let (class, name) = (instance.get_type().name()?, &self.name);
+        Err(PyAttributeError::new_err(format!(
+            "property '{name}' of '{class}' object has no deleter"
+        )))
+    }
+}
+
+/// The engine's part of the wrappers of arrays.
+#[pyclass(frozen, subclass, extends = SharedValue, module = "interlock._interlock")]
+pub(crate) struct SharedArray;
+
+#[pymethods]
+impl SharedArray {
+    #[new]
+    #[pyo3(signature = (*args, **kwargs))]
+    fn new(args: &Bound<'_, PyAny>, kwargs: Option<&Bound<'_, PyAny>>) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(SharedValue::new(args, kwargs)).add_subclass(SharedArray)
+    }
+
+    fn __len__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let parts = slf.as_super().get().parts.get()?;
+        parts.object.bind(slf.py()).len()
+    }
+
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        (slf.as_super().get()).guarded(slf.py(), |object| object.get_item(index))
+    }
+
+    fn __setitem__(slf: &Bound<'_, Self>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        (slf.as_super().get()).guarded(slf.py(), |object| object.set_item(index, value))
+    }
+
+    fn __delitem__(_slf: &Bound<'_, Self>, _index: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(PyAttributeError::new_err("__delitem__"))
+    }
+}

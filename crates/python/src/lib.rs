@@ -72,7 +72,8 @@ mod _interlock {
     #[pymodule_export]
     use crate::multiprocessing::{
         Family, QueueWatch, SharedArray, SharedAttribute, SharedBarrier, SharedCondition, SharedConnection,
-        SharedEvent, SharedHandle, SharedLock, SharedQueue, SharedStorage, SharedValue, make_pipe,
+        SharedEvent, SharedHandle, SharedLock, SharedNumber, SharedQueue, SharedStorage, SharedValue,
+        make_pipe,
     };
     #[pymodule_export]
     use crate::multiprocessing_pool::{

@@ -3,12 +3,14 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use interlock_os::memory::Shared;
 use interlock_wait::primitive::Ordering;
 
 use crate::arena::Arena;
 use crate::blocks::Owner;
 use crate::cells::{PagesCell, StorageCell};
 use crate::error::Error;
+use crate::field::{Field32, Field64};
 use crate::id::Id;
 use crate::objects::Object;
 use crate::step;
@@ -71,7 +73,10 @@ impl Storage {
         }
         let object = arena.open::<PagesCell>(id)?;
         let cell = object.cell::<PagesCell>();
-        let (offset, length) = (cell.offset.load(Ordering::Relaxed), cell.length.load(Ordering::Relaxed));
+        let (offset, length) = (
+            cell.offset.load(Ordering::Relaxed),
+            cell.length.load(Ordering::Relaxed),
+        );
         Some(Storage {
             offset: usize::try_from(offset).ok()?,
             length: usize::try_from(length).ok()?,
@@ -101,6 +106,38 @@ impl Storage {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// The first 4 bytes as a number, if there are so many. Threads and processes see each change of it in one piece.
+    #[inline]
+    pub fn load32(&self) -> Option<u32> {
+        self.first().map(Field32::get)
+    }
+
+    /// Writes the first 4 bytes, in one piece, if there are so many. Returns whether there are.
+    #[inline]
+    pub fn store32(&self, number: u32) -> bool {
+        self.first().map(|field: &Field32| field.set(number)).is_some()
+    }
+
+    /// As [`load32`](Self::load32), for 8 bytes.
+    #[inline]
+    pub fn load64(&self) -> Option<u64> {
+        self.first().map(Field64::get)
+    }
+
+    /// As [`store32`](Self::store32), for 8 bytes.
+    #[inline]
+    pub fn store64(&self, number: u64) -> bool {
+        self.first().map(|field: &Field64| field.set(number)).is_some()
+    }
+
+    #[inline]
+    fn first<T: Shared>(&self) -> Option<&T> {
+        match size_of::<T>() <= self.length {
+            true => self.object.arena().memory().at(self.offset),
+            false => None,
+        }
     }
 
     /// Where the bytes are in this process, as long as `self` lives. What threads and processes do to them at once is for the program

@@ -85,11 +85,7 @@ fn bytes_go_back_with_the_last_handle_c203() {
     let used = (arena.used_bytes(), arena.objects());
     assert_eq!(used.1, LENGTHS.len());
     drop(all);
-    assert_eq!(
-        (arena.used_bytes(), arena.objects()),
-        used,
-        "the child has them"
-    );
+    assert_eq!((arena.used_bytes(), arena.objects()), used, "the child has them");
     drop(child);
     check_clean(&arena, "the child is killed");
 }

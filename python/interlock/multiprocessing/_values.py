@@ -7,7 +7,14 @@ import sys
 from multiprocessing import context, sharedctypes
 from weakref import WeakKeyDictionary
 
-from interlock._interlock import SharedArray, SharedAttribute, SharedStorage, SharedValue, own_methods
+from interlock._interlock import (
+    SharedArray,
+    SharedAttribute,
+    SharedNumber,
+    SharedStorage,
+    SharedValue,
+    own_methods,
+)
 from interlock._originals import originals
 from interlock.multiprocessing._family import hand, home
 from interlock.multiprocessing._locks import BoundedSemaphore, Lock, RLock, Semaphore
@@ -36,6 +43,7 @@ __all__ = [
     "synchronized",
 ]
 
+_NUMBERS = frozenset(_std.typecode_to_type.values()) - {ctypes.c_char, ctypes.c_wchar}
 _OWN_LOCKS = (Lock, RLock, Semaphore, BoundedSemaphore)
 
 
@@ -166,10 +174,16 @@ class SynchronizedBase(SharedValue, _std.SynchronizedBase):  # type: ignore[misc
         return f"<{type(self).__name__} wrapper for {self._obj}>"
 
 
-class Synchronized(SynchronizedBase, _std.Synchronized):  # type: ignore[misc]
+class Synchronized(SharedNumber, SynchronizedBase, _std.Synchronized):  # type: ignore[misc]
     """A simple `ctypes` object in shared memory, and its lock."""
 
-    value = SharedAttribute("value")
+    def __init__(self, obj: Any, lock: Any = None, ctx: Any = None) -> None:
+        """Wrap an object. Makes a lock if none is given."""
+        super().__init__(obj, lock, ctx)
+        storage = getattr(obj, "_wrapper", None)
+        # The engine reads and writes numbers where they are. `ctypes` does the rest.
+        if type(obj) in _NUMBERS and type(storage) is Storage:
+            self._interlock_number(storage, obj._type_)
 
 
 class SynchronizedArray(SharedArray, SynchronizedBase, _std.SynchronizedArray):  # type: ignore[misc]

@@ -115,7 +115,7 @@ impl MessageView {
 /// Bytes in shared memory, for a `ctypes` object. It has a buffer.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct SharedStorage {
-    storage: Shared<Storage>,
+    pub(super) storage: Shared<Storage>,
 }
 
 #[pymethods]
@@ -130,7 +130,8 @@ impl SharedStorage {
 
     /// Makes this so many bytes of the family's memory, all zero.
     fn _interlock_begin(&self, family: &Family, length: usize) -> PyResult<()> {
-        self.storage.begin(Storage::new(&family.arena, length).map_err(refused)?)
+        self.storage
+            .begin(Storage::new(&family.arena, length).map_err(refused)?)
     }
 
     /// Makes this the object of that number.

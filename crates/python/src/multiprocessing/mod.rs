@@ -17,13 +17,13 @@ mod shared;
 mod value;
 mod watch;
 
-pub(crate) use bytes::SharedStorage;
 pub(crate) use barrier::SharedBarrier;
+pub(crate) use bytes::SharedStorage;
 pub(crate) use condition::SharedCondition;
 pub(crate) use connection::{SharedConnection, make_pipe};
 pub(crate) use event::SharedEvent;
 pub(crate) use family::{Family, SharedHandle};
 pub(crate) use lock::SharedLock;
 pub(crate) use queue::SharedQueue;
-pub(crate) use value::{SharedArray, SharedAttribute, SharedValue};
+pub(crate) use value::{SharedArray, SharedAttribute, SharedNumber, SharedValue};
 pub(crate) use watch::QueueWatch;

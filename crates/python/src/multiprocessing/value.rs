@@ -1,14 +1,16 @@
 //! The wrappers that `multiprocessing.Value` and `Array` return: `ctypes` objects with a lock.
 
-use pyo3::PyTraverseError;
+use std::ffi::c_long;
+
 use pyo3::exceptions::PyAttributeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyFloat, PyFloatMethods, PyString, PyTuple};
+use pyo3::{IntoPyObjectExt, PyTraverseError};
 
-use super::SharedLock;
 use super::shared::Shared;
-use crate::raw::intern;
+use super::{SharedLock, SharedStorage};
+use crate::raw::{intern, small_int};
 
 /// The lock of a wrapper.
 enum Guard {
@@ -34,9 +36,7 @@ impl SharedValue {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
-        SharedValue {
-            parts: Shared::new(),
-        }
+        SharedValue { parts: Shared::new() }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -51,12 +51,7 @@ impl SharedValue {
     }
 
     /// Makes this the wrapper of a `ctypes` object. `is_own` says whether the lock is one of ours.
-    fn _interlock_begin(
-        &self,
-        object: Py<PyAny>,
-        lock: &Bound<'_, PyAny>,
-        is_own: bool,
-    ) -> PyResult<()> {
+    fn _interlock_begin(&self, object: Py<PyAny>, lock: &Bound<'_, PyAny>, is_own: bool) -> PyResult<()> {
         let guard = match is_own {
             true => Guard::Own(lock.cast::<SharedLock>()?.clone().unbind()),
             false => Guard::Other(lock.clone().unbind()),
@@ -158,6 +153,124 @@ impl SharedAttribute {
     }
 }
 
+/// A number as C has it.
+#[derive(Clone, Copy)]
+enum Kind {
+    I32,
+    U32,
+    I64,
+    U64,
+    F32,
+    F64,
+}
+
+impl Kind {
+    /// The kind of a `ctypes` type, whose code this is.
+    fn of(code: char) -> Option<Self> {
+        let is_long = size_of::<c_long>() == 8;
+        Some(match code {
+            'i' => Kind::I32,
+            'I' => Kind::U32,
+            'l' if is_long => Kind::I64,
+            'L' if is_long => Kind::U64,
+            'q' => Kind::I64,
+            'Q' => Kind::U64,
+            'f' => Kind::F32,
+            'd' => Kind::F64,
+            _ => return None,
+        })
+    }
+}
+
+/// A simple `ctypes` object, of which it is known where it has its number.
+struct Number {
+    kind: Kind,
+    storage: Py<SharedStorage>,
+}
+
+impl Number {
+    /// The number, if the storage is there.
+    #[inline]
+    fn load<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
+        let storage = self.storage.get().storage.get().ok()?;
+        Some(match self.kind {
+            Kind::I32 => storage.load32()?.cast_signed().into_bound_py_any(py),
+            Kind::U32 => storage.load32()?.into_bound_py_any(py),
+            Kind::I64 => storage.load64()?.cast_signed().into_bound_py_any(py),
+            Kind::U64 => storage.load64()?.into_bound_py_any(py),
+            Kind::F32 => f32::from_bits(storage.load32()?).into_bound_py_any(py),
+            Kind::F64 => f64::from_bits(storage.load64()?).into_bound_py_any(py),
+        })
+    }
+
+    /// Writes an ordinary number, as `ctypes` does. `false` if it is none: `ctypes` tells what to do with it.
+    #[inline]
+    fn store(&self, value: &Bound<'_, PyAny>) -> bool {
+        let Ok(storage) = self.storage.get().storage.get() else {
+            return false;
+        };
+        match self.kind {
+            // As many of the low bits as there is room for.
+            Kind::I32 | Kind::U32 => small_int(value).is_some_and(|number| storage.store32(number as u32)),
+            Kind::I64 | Kind::U64 => {
+                small_int(value).is_some_and(|number| storage.store64(number.cast_unsigned()))
+            }
+            Kind::F32 => float(value).is_some_and(|number| storage.store32((number as f32).to_bits())),
+            Kind::F64 => float(value).is_some_and(|number| storage.store64(number.to_bits())),
+        }
+    }
+}
+
+/// The value of an exact `float`.
+fn float(object: &Bound<'_, PyAny>) -> Option<f64> {
+    object.cast_exact::<PyFloat>().ok().map(PyFloatMethods::value)
+}
+
+/// The engine's part of the wrappers of simple `ctypes` objects.
+#[pyclass(frozen, subclass, extends = SharedValue, module = "interlock._interlock")]
+pub(crate) struct SharedNumber {
+    number: Shared<Number>,
+}
+
+#[pymethods]
+impl SharedNumber {
+    #[new]
+    #[pyo3(signature = (*args, **kwargs))]
+    fn new(args: &Bound<'_, PyAny>, kwargs: Option<&Bound<'_, PyAny>>) -> PyClassInitializer<Self> {
+        let number = Shared::new();
+        PyClassInitializer::from(SharedValue::new(args, kwargs)).add_subclass(SharedNumber { number })
+    }
+
+    /// Tells that the object lies in this storage, and is of the type with this code.
+    fn _interlock_number(&self, storage: Py<SharedStorage>, code: char) -> PyResult<()> {
+        match Kind::of(code) {
+            Some(kind) => self.number.begin(Number { kind, storage }),
+            None => Ok(()),
+        }
+    }
+
+    /// What the object has, read and written under the lock.
+    #[getter]
+    fn value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        (slf.as_super().get()).guarded(py, |object| {
+            let number = slf.get().number.get().ok().and_then(|number| number.load(py));
+            number.unwrap_or_else(|| object.getattr(intern!(py, "value")))
+        })
+    }
+
+    #[setter]
+    fn set_value(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        (slf.as_super().get()).guarded(py, |object| {
+            match (slf.get().number.get()).is_ok_and(|number| number.store(value)) {
+                true => Ok(()),
+                false => object.setattr(intern!(py, "value"), value),
+            }
+        })
+    }
+}
+
 /// The engine's part of the wrappers of arrays.
 #[pyclass(frozen, subclass, extends = SharedValue, module = "interlock._interlock")]
 pub(crate) struct SharedArray;
@@ -179,7 +292,11 @@ impl SharedArray {
         (slf.as_super().get()).guarded(slf.py(), |object| object.get_item(index))
     }
 
-    fn __setitem__(slf: &Bound<'_, Self>, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __setitem__(
+        slf: &Bound<'_, Self>,
+        index: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         (slf.as_super().get()).guarded(slf.py(), |object| object.set_item(index, value))
     }
 

@@ -1,7 +1,8 @@
 //! The free list of bound methods, and the descriptor that takes them from it.
 //!
 //! The garbage collector does not track such a bound method. So only receivers that refer to no other object get one:
-//! direct instances of the class. Instances of derived classes get the ordinary bound method.
+//! direct instances of the class. Instances of derived classes get the ordinary bound method. (A lock of `multiprocessing` that a
+//! program gives its own bound `__enter__` as an attribute is not collected.)
 
 #![expect(unsafe_code, reason = "bound methods come from a free list")]
 

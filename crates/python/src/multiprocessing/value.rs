@@ -5,7 +5,7 @@ use std::ffi::c_long;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyFloatMethods, PyString, PyTuple};
+use pyo3::types::{PyDict, PyFloat, PyFloatMethods, PyString, PyTuple};
 use pyo3::{IntoPyObjectExt, PyTraverseError};
 
 use super::shared::Shared;
@@ -65,6 +65,7 @@ impl SharedValue {
     }
 
     /// Return the lock. Never blocks.
+    #[inline]
     pub(crate) fn get_lock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(match &self.parts.get()?.guard {
             Guard::Own(lock) => lock.clone_ref(py).into_any(),
@@ -72,22 +73,65 @@ impl SharedValue {
         })
     }
 
-    /// Acquire the lock: blocks until it is free or its owner has died.
-    fn __enter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    #[getter]
+    fn _obj(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.get_obj(py)
+    }
+
+    #[getter]
+    fn _lock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.get_lock(py)
+    }
+
+    /// Acquire the lock, with the arguments that its own method takes.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn acquire<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = args.py();
         let lock = self.get_lock(py)?.into_bound(py);
-        lock.call_method0(intern!(py, "__enter__"))
+        lock.call_method(intern!(py, "acquire"), args, kwargs)
+    }
+
+    /// Release the lock.
+    pub(crate) fn release<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match &self.parts.get()?.guard {
+            Guard::Own(lock) => lock.get().release().map(|()| py.None().into_bound(py)),
+            Guard::Other(lock) => lock.bind(py).call_method0(intern!(py, "release")),
+        }
+    }
+
+    /// Acquire the lock: blocks until it is free or its owner has died.
+    pub(crate) fn __enter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match &self.parts.get()?.guard {
+            Guard::Own(lock) => lock.get().enter(py)?.into_bound_py_any(py),
+            Guard::Other(lock) => lock.bind(py).call_method0(intern!(py, "__enter__")),
+        }
     }
 
     /// Release the lock.
     #[pyo3(signature = (*exception))]
     fn __exit__<'py>(&self, exception: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let py = exception.py();
-        let lock = self.get_lock(py)?.into_bound(py);
-        lock.call_method1(intern!(py, "__exit__"), exception)
+        match &self.parts.get()?.guard {
+            Guard::Own(lock) => lock.get().exit().map(|()| py.None().into_bound(py)),
+            Guard::Other(lock) => lock.bind(py).call_method1(intern!(py, "__exit__"), exception),
+        }
     }
 }
 
 impl SharedValue {
+    /// The lock, if it is one of ours.
+    #[inline]
+    pub(crate) fn own_lock(&self) -> Option<&SharedLock> {
+        match &self.parts.get().ok()?.guard {
+            Guard::Own(lock) => Some(lock.get()),
+            Guard::Other(_) => None,
+        }
+    }
+
     /// Calls `access` with the `ctypes` object, under the lock.
     #[inline]
     fn guarded<'py, R>(
@@ -221,9 +265,12 @@ impl Number {
     }
 }
 
-/// The value of an exact `float`.
+/// The value of an exact `float` or of a small `int`, rounded as the interpreter rounds.
 fn float(object: &Bound<'_, PyAny>) -> Option<f64> {
-    object.cast_exact::<PyFloat>().ok().map(PyFloatMethods::value)
+    match object.cast_exact::<PyFloat>() {
+        Ok(number) => Some(number.value()),
+        Err(_) => small_int(object).map(|number| number as f64),
+    }
 }
 
 /// The engine's part of the wrappers of simple `ctypes` objects.

@@ -54,8 +54,9 @@ impl Storage {
         arena.memory().clear(block.offset, warm.min(length));
         step::at("storage.allocated");
         let cell = object.cell::<PagesCell>();
-        // Relaxed, both: no other process has the object yet.
+        // Relaxed: no other process has the object yet.
         cell.offset.store(block.offset as u64, Ordering::Relaxed);
+        // Relaxed: as above.
         cell.length.store(length as u64, Ordering::Relaxed);
         Ok(Storage {
             object,
@@ -66,17 +67,17 @@ impl Storage {
 
     /// The storage `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
-        // These are relaxed: they do not change any more once another process has the object.
         if let Some(object) = arena.open::<StorageCell>(id) {
+            // Relaxed: it does not change any more once another process has the object.
             let length = object.cell::<StorageCell>().length.load(Ordering::Relaxed);
             return Some(Self::of_cell(object, usize::try_from(length).ok()?));
         }
         let object = arena.open::<PagesCell>(id)?;
         let cell = object.cell::<PagesCell>();
-        let (offset, length) = (
-            cell.offset.load(Ordering::Relaxed),
-            cell.length.load(Ordering::Relaxed),
-        );
+        // Relaxed: as above.
+        let offset = cell.offset.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        let length = cell.length.load(Ordering::Relaxed);
         Some(Storage {
             offset: usize::try_from(offset).ok()?,
             length: usize::try_from(length).ok()?,

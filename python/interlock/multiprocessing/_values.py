@@ -137,7 +137,9 @@ def _wrapper_of(structure: Any) -> Any:
     wrapper = _wrappers.get(structure)
     if wrapper is None:
         fields = {field[0]: SharedAttribute(field[0]) for field in structure._fields_}
-        wrapper = _wrappers[structure] = type(f"Synchronized{structure.__name__}", (SynchronizedBase,), fields)
+        wrapper = _wrappers[structure] = type(
+            f"Synchronized{structure.__name__}", (SynchronizedBase,), fields
+        )
     return wrapper
 
 
@@ -195,5 +197,10 @@ class SynchronizedString(SynchronizedArray, _std.SynchronizedString):  # type: i
     raw = SharedAttribute("raw")
 
 
-for _class in (SynchronizedString, SynchronizedArray, Synchronized, SynchronizedBase):  # the derived ones first
+for _class in (
+    SynchronizedString,
+    SynchronizedArray,
+    Synchronized,
+    SynchronizedBase,
+):  # the derived ones first
     own_methods(_class, "acquire", "get_lock", "release", "__enter__", "__exit__")

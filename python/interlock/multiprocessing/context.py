@@ -126,7 +126,9 @@ if not in_subinterpreter():
             """Return a `ctypes` array in shared memory, with a lock unless `lock` is False."""
             from interlock.multiprocessing import sharedctypes
 
-            return sharedctypes.Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
+            return sharedctypes.Array(
+                typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context()
+            )
 
         def get_context(self, method: str | None = None) -> Any:
             if method is None:

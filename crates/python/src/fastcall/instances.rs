@@ -3,8 +3,6 @@
 
 #![expect(unsafe_code, reason = "classes and instances are made in C")]
 
-#[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
-use std::ffi::CStr;
 use std::ptr::null_mut;
 
 #[cfg(Py_GIL_DISABLED)]
@@ -204,37 +202,12 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
         // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances
         // of a class that this one is derived from.
         let own = unsafe { new_method(class, inherited.d_method) }?;
+        #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
         // SAFETY: as above.
-        let own = unsafe { for_with(class, own, inherited.d_method) }?;
+        let own = unsafe { with_methods::for_with(class, own, inherited.d_method) }?;
         class.setattr(&*name, own)?;
     }
     Ok(())
-}
-
-/// The descriptor of `__enter__` or `__exit__` by which `with` allocates nothing, if the interpreter would; of another method, `own`.
-///
-/// # Safety
-/// `own` is the method of this definition, which is never freed.
-unsafe fn for_with<'py>(
-    class: &Bound<'py, PyType>,
-    own: Bound<'py, PyAny>,
-    definition: *mut ffi::PyMethodDef,
-) -> PyResult<Bound<'py, PyAny>> {
-    #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
-    {
-        // SAFETY: the caller answers for it.
-        let definition = unsafe { &*definition };
-        // SAFETY: a name is a string in C.
-        let name = unsafe { CStr::from_ptr(definition.ml_name) };
-        let takes_any = definition.ml_flags == ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
-        if takes_any && (name == c"__enter__" || name == c"__exit__") {
-            // SAFETY: it has the signature of its flags.
-            let function = unsafe { definition.ml_meth.PyCFunctionFastWithKeywords };
-            return with_methods::new_descriptor(class, own, function);
-        }
-    }
-    let _ = (class, definition);
-    Ok(own)
 }
 
 /// A method of a class that is never unloaded. From 3.15 on the interpreter does not count its references, which it would

@@ -8,8 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyFloatMethods, PyString, PyTuple};
 use pyo3::{IntoPyObjectExt, PyTraverseError};
 
+use super::bytes::SharedStorage;
+use super::lock::SharedLock;
 use super::shared::Shared;
-use super::{SharedLock, SharedStorage};
 use crate::raw::{intern, small_int};
 
 /// The lock of a wrapper.

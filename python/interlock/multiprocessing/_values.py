@@ -50,6 +50,8 @@ _OWN_LOCKS = (Lock, RLock, Semaphore, BoundedSemaphore)
 class Storage(SharedStorage):
     """The memory of a `ctypes` object, as the standard `heap.BufferWrapper` is."""
 
+    __slots__ = ()
+
     def __init__(self, size: int) -> None:
         if size < 0:
             raise ValueError(f"Size {size:n} out of range")

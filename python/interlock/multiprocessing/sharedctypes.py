@@ -10,12 +10,56 @@ from interlock._subinterpreter import in_subinterpreter
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
-    from interlock.multiprocessing import _values
+    from interlock.multiprocessing._values import (
+        Array as Array,
+    )
+    from interlock.multiprocessing._values import (
+        RawArray as RawArray,
+    )
+    from interlock.multiprocessing._values import (
+        RawValue as RawValue,
+    )
+    from interlock.multiprocessing._values import (
+        Synchronized as Synchronized,
+    )
+    from interlock.multiprocessing._values import (
+        SynchronizedArray as SynchronizedArray,
+    )
+    from interlock.multiprocessing._values import (
+        SynchronizedBase as SynchronizedBase,
+    )
+    from interlock.multiprocessing._values import (
+        SynchronizedString as SynchronizedString,
+    )
+    from interlock.multiprocessing._values import (
+        Value as Value,
+    )
+    from interlock.multiprocessing._values import (
+        copy as copy,
+    )
+    from interlock.multiprocessing._values import (
+        make_property as make_property,
+    )
+    from interlock.multiprocessing._values import (
+        synchronized as synchronized,
+    )
 
-    for _name in _values.__all__:
-        globals()[_name] = _value = getattr(_values, _name)
-        # A child process finds the function of a pickled object here, also where nothing is installed.
-        _value.__module__ = __name__
-    __replaces__ = tuple(_values.__all__)
+    _own = (
+        Array,
+        RawArray,
+        RawValue,
+        Synchronized,
+        SynchronizedArray,
+        SynchronizedBase,
+        SynchronizedString,
+        Value,
+        copy,
+        make_property,
+        synchronized,
+    )
+    for _each in _own:
+        # A child process finds what a pickle names here, also where nothing is installed.
+        _each.__module__ = __name__
+    __replaces__ = tuple(_each.__name__ for _each in _own)
 
 mirror(__name__, _std, own=__replaces__)

@@ -14,8 +14,8 @@ use interlock_os::process;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
 use crate::cells::{
-    BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LoanCell, LockCell, QueueCell,
-    RLockCell, SemaphoreCell,
+    BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LoanCell, LockCell, PagesCell,
+    QueueCell, RLockCell, SemaphoreCell, StorageCell,
 };
 use crate::field::{Field32, Field64};
 use crate::name::Name;
@@ -199,3 +199,7 @@ unsafe impl Shared for EndCell {}
 unsafe impl Shared for LifoCell {}
 // SAFETY: atomics only.
 unsafe impl Shared for LoanCell {}
+// SAFETY: atomics, and bytes that only the program touches, through the address that it is lent.
+unsafe impl Shared for StorageCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for PagesCell {}

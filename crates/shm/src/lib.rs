@@ -97,6 +97,8 @@ mod stack;
 #[cfg(not(loom))]
 pub mod step;
 #[cfg(not(loom))]
+mod storage;
+#[cfg(not(loom))]
 mod warm;
 #[cfg(not(loom))]
 mod watch;
@@ -139,5 +141,7 @@ pub use raw_lock::{Acquired, Peers, RawLock};
 pub use rlock::RLock;
 #[cfg(not(loom))]
 pub use semaphore::Semaphore;
+#[cfg(not(loom))]
+pub use storage::Storage;
 #[cfg(not(loom))]
 pub use watch::{Awaited, Side, Watch};

@@ -110,6 +110,32 @@ if not in_subinterpreter():
 
             return queues.LifoQueue(maxsize, ctx=self.get_context(), strict=strict)
 
+        def RawValue(self, typecode_or_type: Any, *args: Any) -> Any:
+            """Return a `ctypes` object in shared memory."""
+            from interlock.multiprocessing import sharedctypes
+
+            return sharedctypes.RawValue(typecode_or_type, *args)
+
+        def RawArray(self, typecode_or_type: Any, size_or_initializer: Any) -> Any:
+            """Return a `ctypes` array in shared memory."""
+            from interlock.multiprocessing import sharedctypes
+
+            return sharedctypes.RawArray(typecode_or_type, size_or_initializer)
+
+        def Value(self, typecode_or_type: Any, *args: Any, lock: Any = True) -> Any:
+            """Return a `ctypes` object in shared memory, with a lock unless `lock` is False."""
+            from interlock.multiprocessing import sharedctypes
+
+            return sharedctypes.Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
+
+        def Array(self, typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True) -> Any:
+            """Return a `ctypes` array in shared memory, with a lock unless `lock` is False."""
+            from interlock.multiprocessing import sharedctypes
+
+            return sharedctypes.Array(
+                typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context()
+            )
+
         def get_context(self, method: str | None = None) -> Any:
             if method is None:
                 return self

@@ -1,4 +1,4 @@
-//! Bytes of Python objects, and messages in shared memory as such.
+//! Bytes of Python objects, and bytes in shared memory as such: messages, and the storage of `ctypes` objects.
 
 #![expect(
     unsafe_code,
@@ -12,12 +12,15 @@ use std::sync::Arc;
 use std::{ptr, slice};
 
 use interlock_os::pages::expect_all;
-use interlock_shm::{Loan, Taken};
+use interlock_shm::{Loan, Storage, Taken};
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
+
+use super::family::{Family, SharedHandle, open};
+use super::shared::{Shared, refused};
 
 /// The bytes of an object with a contiguous buffer, as long as this lives.
 pub(super) struct Buffer<'py> {
@@ -245,3 +248,52 @@ pub(super) fn copy_of<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py,
 
 /// Objects of this length have large pages of the machine in them.
 const HUGE: usize = 4 << 20;
+
+/// Bytes in shared memory, for a `ctypes` object. It has a buffer.
+#[pyclass(frozen, subclass, module = "interlock._interlock")]
+pub(crate) struct SharedStorage {
+    pub(super) storage: Shared<Storage>,
+}
+
+#[pymethods]
+impl SharedStorage {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        SharedStorage {
+            storage: Shared::new(),
+        }
+    }
+
+    /// Makes this so many bytes of the family's memory, all zero.
+    fn _interlock_begin(&self, family: &Family, length: usize) -> PyResult<()> {
+        self.storage
+            .begin(Storage::new(&family.arena, length).map_err(refused)?)
+    }
+
+    /// Makes this the object of that number.
+    fn _interlock_open(&self, family: &Family, number: u32) -> PyResult<()> {
+        self.storage.begin(open(family, number, Storage::open)?)
+    }
+
+    /// Its handle, for other processes.
+    fn _interlock_handle(&self) -> PyResult<SharedHandle> {
+        let object = self.storage.get()?.object().clone();
+        Ok(SharedHandle { object })
+    }
+
+    // SAFETY: the interpreter passes a view to be filled, or null.
+    unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let storage = slf.get().storage.get()?;
+        let Some(start) = storage.address() else {
+            return Err(PyBufferError::new_err("the storage is gone"));
+        };
+        let (start, length) = (start.as_ptr().cast::<c_void>(), storage.len().cast_signed());
+        // SAFETY: the view keeps the object alive, and that the bytes. They are the program's, as those of a `memoryview` are: it
+        // orders the accesses of its threads and processes.
+        match unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, length, 0, flags) } {
+            0 => Ok(()),
+            _ => Err(PyErr::fetch(slf.py())),
+        }
+    }
+}

@@ -16,10 +16,11 @@ mod pickle;
 mod queue;
 mod queue_methods;
 mod shared;
+mod value;
 mod watch;
 
 pub(crate) use barrier::SharedBarrier;
-pub(crate) use bytes::MessageView;
+pub(crate) use bytes::{MessageView, SharedStorage};
 pub(crate) use condition::SharedCondition;
 pub(crate) use connection::{SharedConnection, make_pipe};
 pub(crate) use death::exit_code;
@@ -30,4 +31,5 @@ pub(crate) use message::{Incoming, Outgoing};
 pub(crate) use pickle::Pickle;
 pub(crate) use queue::SharedQueue;
 pub(crate) use shared::refused;
+pub(crate) use value::{SharedArray, SharedAttribute, SharedNumber, SharedValue};
 pub(crate) use watch::QueueWatch;

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from interlock.multiprocessing._locks import BoundedSemaphore, Lock, OnOwnerDeath, RLock, Semaphore
     from interlock.multiprocessing._managers import SyncManager
     from interlock.multiprocessing._queues import JoinableQueue, LifoQueue, Queue
+    from interlock.multiprocessing._standard_queues import SimpleQueue
 
 _std: Any = multiprocessing.context
 
@@ -83,6 +84,12 @@ if not in_subinterpreter():
             from interlock.multiprocessing import queues
 
             return queues.JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
+
+        def SimpleQueue(self) -> SimpleQueue:
+            """Return a queue that is a pipe with locks."""
+            from interlock.multiprocessing import queues
+
+            return queues.SimpleQueue(ctx=self.get_context())
 
         def Manager(self) -> SyncManager:
             """Return a manager whose server process is running."""

@@ -113,6 +113,10 @@ impl AnyQueue {
         either!(self, queue => queue.awaited(side))
     }
 
+    pub(super) fn unfinished(&self) -> u32 {
+        either!(self, queue => queue.unfinished())
+    }
+
     pub(super) fn task_done(&self) -> bool {
         either!(self, queue => queue.task_done())
     }

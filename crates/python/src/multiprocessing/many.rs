@@ -126,7 +126,7 @@ pub(super) fn put<'py>(
     timeout: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
-    this.check_open(slf.as_any().as_borrowed())?;
+    this.check_native(slf.as_any().as_borrowed())?;
     let deadline = last_moment(block, timeout)?;
     let queue = this.engine()?;
     let mut items = items.try_iter()?;
@@ -154,7 +154,7 @@ pub(super) fn get<'py>(
     let (py, this) = (slf.py(), slf.get());
     let most = usize::try_from(max).ok().filter(|&most| most > 0);
     let most = most.ok_or_else(|| PyValueError::new_err("max must be one or more"))?;
-    this.check_open(slf.as_any().as_borrowed())?;
+    this.check_native(slf.as_any().as_borrowed())?;
     let deadline = last_moment(block, timeout)?;
     let (incoming, outcome) = take(py, this.engine()?, most, deadline);
     let told = this.tell_got(slf.as_any().as_borrowed());

@@ -1,9 +1,10 @@
 //! The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`.
 
 use interlock_shm::Error;
-use interlock_wait::primitive::global::{AtomicBool, Ordering};
+use interlock_wait::primitive::global::{AtomicBool, AtomicU32, Ordering};
 use interlock_wait::{Deadline, WaitContext};
-use pyo3::exceptions::PyValueError;
+use pyo3::call::PyCallArgs;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -25,19 +26,25 @@ static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "l
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct SharedQueue {
     pub(super) engine: Shared<AnyQueue>,
-    pub(super) closed: AtomicBool,
+    /// `CLOSED` and `STANDARD`.
+    state: AtomicU32,
     /// Whether this process has put something: then the standard queue has a feeder thread, which closes the connections.
     pub(super) has_put: AtomicBool,
     /// Whether `_interlock_got()` is to be called after each `get()`: the queue's reader has a descriptor.
     pub(super) is_watched: AtomicBool,
 }
 
+/// This process has closed the queue.
+const CLOSED: u32 = 1;
+/// The standard library's code does what is to be done: it has all state, and the engine's queue, if there is one, is not used.
+const STANDARD: u32 = 2;
+
 impl SharedQueue {
     /// Not initialized yet.
     pub(super) fn made() -> Self {
         SharedQueue {
             engine: Shared::new(),
-            closed: AtomicBool::new(false),
+            state: AtomicU32::new(0),
             has_put: AtomicBool::new(false),
             is_watched: AtomicBool::new(false),
         }
@@ -68,13 +75,21 @@ impl SharedQueue {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        self.check_open(slf)?;
-        if let Some(plain) = Outgoing::plain(&object) {
-            return self.put_message(py, &plain, block, timeout);
-        }
-        match Self::pickle(slf, object)? {
-            Some(pickle) => self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block, timeout),
-            None => Ok(()),
+        let put = match self.is_native(slf)? {
+            false => None,
+            true => match Outgoing::plain(&object) {
+                Some(plain) => self.put_message(py, &plain, block.0, timeout)?,
+                None => match Self::pickle(slf, object)? {
+                    Some(pickle) => {
+                        self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block.0, timeout)?
+                    }
+                    None => Some(()),
+                },
+            },
+        };
+        match put {
+            Some(()) => Ok(()),
+            None => standard(slf, ("put", object, block.0, timeout)).map(drop),
         }
     }
 
@@ -99,10 +114,14 @@ impl SharedQueue {
         timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        self.check_open(slf)?;
-        let incoming = self.get_incoming(py, block, timeout);
-        self.tell_got(slf)?;
-        incoming?.object(py, |pickle| loads(py, pickle))
+        if self.is_native(slf)? {
+            let incoming = self.get_incoming(py, block.0, timeout);
+            self.tell_got(slf)?;
+            if let Some(incoming) = incoming? {
+                return incoming.object(py, |pickle| loads(py, pickle));
+            }
+        }
+        standard(slf, ("get", block.0, timeout))
     }
 
     /// Tells the reader, if somebody watches its descriptor, that there may be nothing to get any more.
@@ -122,10 +141,29 @@ impl SharedQueue {
     }
 
     /// Whether this process has closed the queue.
-    #[inline]
     pub(super) fn is_closed(&self) -> bool {
         // Relaxed: it stands for itself.
-        self.closed.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    pub(super) fn set_closed_to(&self, closed: bool) {
+        // Relaxed: as above.
+        match closed {
+            true => self.state.fetch_or(CLOSED, Ordering::Relaxed),
+            false => self.state.fetch_and(!CLOSED, Ordering::Relaxed),
+        };
+    }
+
+    /// Whether the standard library's code does the work.
+    pub(super) fn is_standard(&self) -> bool {
+        // Acquire pairs with the Release below: a thread that the end of the engine's queue has woken sees why.
+        self.state.load(Ordering::Acquire) & STANDARD != 0
+    }
+
+    /// From now on it does.
+    pub(super) fn become_standard(&self) {
+        // Release: as above.
+        self.state.fetch_or(STANDARD, Ordering::Release);
     }
 
     /// Remembers that this process has put something.
@@ -135,35 +173,57 @@ impl SharedQueue {
         self.has_put.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the engine does what is to be done, and not the standard library's code.
+    ///
+    /// # Errors
+    /// This process has closed the queue, and the engine would do it.
     #[inline]
-    pub(super) fn check_open(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
-        match self.is_closed() {
-            true => Err(is_closed(slf)),
-            false => Ok(()),
+    pub(super) fn is_native(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<bool> {
+        // Relaxed: a thread that comes too late finds the engine's queue shut down, and looks again.
+        match self.state.load(Ordering::Relaxed) {
+            0 => Ok(true),
+            state if state & STANDARD != 0 => Ok(false),
+            _ => Err(is_closed(slf)),
         }
     }
 
+    /// For operations that the standard library does not have. As [`is_native`](Self::is_native).
+    pub(super) fn check_native(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
+        match self.is_native(slf)? {
+            true => Ok(()),
+            false => Err(PyRuntimeError::new_err(
+                "a queue that runs the standard library's code has only what that has",
+            )),
+        }
+    }
+
+    /// Returns `None` if it was not put, since the standard library's code has taken over meanwhile.
     #[inline]
     fn put_message(
         &self,
         py: Python<'_>,
         message: &Outgoing<'_>,
-        block: Truth,
+        block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Option<()>> {
         let queue = self.engine.get()?;
         self.note_put();
         let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(parts, context));
-        patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
+        match patiently(py, block, timeout, put)? {
+            Ok(()) => Ok(Some(())),
+            Err(Error::ShutDown) if self.is_standard() => Ok(None),
+            Err(error) => Err(not_put(py, error)),
+        }
     }
 
+    /// `None` as above.
     #[inline]
     fn get_incoming(
         &self,
         py: Python<'_>,
-        block: Truth,
+        block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Incoming> {
+    ) -> PyResult<Option<Incoming>> {
         let queue = self.engine.get()?;
         let get = |context: &mut WaitContext<'_>| {
             queue.get_with(context, |message| {
@@ -171,12 +231,37 @@ impl SharedQueue {
             })
         };
         match patiently(py, block, timeout, get)? {
-            Ok(incoming) => Ok(incoming),
+            Ok(incoming) => Ok(Some(incoming)),
             Err(Refused::Raised(raised)) => Err(raised),
             Err(Refused::Engine(Error::Ended(_))) => Err(Failure::Empty.raise(py)),
+            Err(Refused::Engine(Error::ShutDown)) if self.is_standard() => Ok(None),
             Err(Refused::Engine(error)) => Err(failure(py, error)),
         }
     }
+
+    /// Takes a message that the engine's queue still has when the standard library's code takes over.
+    pub(super) fn take_left<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let queue = self.engine.get()?;
+        let left = blocking::go_on_waiting(py, Deadline::PASSED, |context| {
+            queue.get_with(context, |message| {
+                Incoming::read(py, message).map_err(Refused::Raised)
+            })
+        })?;
+        match left {
+            Ok(incoming) => incoming.object(py, |pickle| loads(py, pickle)).map(Some),
+            Err(Refused::Raised(raised)) => Err(raised),
+            Err(Refused::Engine(_)) => Ok(None),
+        }
+    }
+}
+
+/// Calls a function of the standard library's class: its name, and its arguments behind the queue.
+#[cold]
+pub(super) fn standard<'py>(
+    slf: Borrowed<'_, 'py, PyAny>,
+    call: impl PyCallArgs<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    slf.call_method1(intern!(slf.py(), "_interlock_standard"), call)
 }
 
 /// Why a message was not read.
@@ -212,11 +297,11 @@ impl Ended for Refused {
 #[inline]
 fn patiently<T, E: Ended>(
     py: Python<'_>,
-    block: Truth,
+    block: bool,
     timeout: Option<&Bound<'_, PyAny>>,
     operation: impl Fn(&mut WaitContext<'_>) -> Result<T, E>,
 ) -> PyResult<Result<T, E>> {
-    let deadline = match block.0 {
+    let deadline = match block {
         true => deadline(timeout)?,
         false => Deadline::PASSED,
     };

@@ -14,8 +14,8 @@ use interlock_os::process;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
 use crate::cells::{
-    BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LockCell, QueueCell, RLockCell,
-    SemaphoreCell,
+    BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LockCell, PriorityCell, QueueCell,
+    RLockCell, SemaphoreCell,
 };
 use crate::field::{Field32, Field64};
 use crate::name::Name;
@@ -195,3 +195,5 @@ unsafe impl Shared for ChannelCell {}
 unsafe impl Shared for EndCell {}
 // SAFETY: atomics only.
 unsafe impl Shared for LifoCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for PriorityCell {}

@@ -1,4 +1,4 @@
-"""`Queue`, `JoinableQueue` and `LifoQueue`, shared by processes."""
+"""`Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`, shared by processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _std: Any = originals(queues, "JoinableQueue", "Queue")
 # As `install()` replaces the names in the module.
 _StdQueue, _StdJoinableQueue = _std.Queue, _std.JoinableQueue
 
-__all__ = ["JoinableQueue", "LifoQueue", "Queue"]
+__all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"]
 
 _UNBOUNDED = 2**31 - 1
 """What the standard library takes for no bound."""
@@ -55,7 +55,7 @@ class Queue(SharedQueue, _StdQueue):  # type: ignore[misc]
     _thread = _jointhread = _close = None
     _joincancelled = _ignore_epipe = False
     _ends: tuple[Reader, Writer] | None = None
-    _interlock_is_lifo = False
+    _interlock_order = "fifo"
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
         """Make a queue for at most `maxsize` objects, or any number if that is not positive.
@@ -76,7 +76,7 @@ class Queue(SharedQueue, _StdQueue):  # type: ignore[misc]
         self._strict = strict
         self._is_fork_ctx = made_in_fork_context(ctx)
         self._interlock_lines: dict[Any, Any] = {}
-        self._interlock_begin(home(), bound, self._interlock_is_lifo)
+        self._interlock_begin(home(), bound, self._interlock_order)
         when_forked_by_multiprocessing(
             self, _StdQueue._after_fork
         )  # a queue that its parent has closed is open
@@ -236,10 +236,25 @@ class JoinableQueue(Queue, _StdJoinableQueue):  # type: ignore[misc]
 class LifoQueue(JoinableQueue):
     """A `JoinableQueue` that returns the newest object first. The standard library has none for processes."""
 
-    _interlock_is_lifo = True
+    _interlock_order = "lifo"
     _interlock_body = None
 
 
-for _class in (Queue, JoinableQueue, LifoQueue):
+class PriorityQueue(JoinableQueue):
+    """A `JoinableQueue` that returns the least object first, and equal ones as they were put.
+
+    Objects are numbers, texts, bytes, or tuples and lists that begin with these, such as ``(priority, task)``. They are
+    compared as Python compares them, up to the first part that is something else: what follows does not count. (Of a
+    text or bytes, the first 1,024 bytes do.) `put()` raises TypeError for other objects, and for one that can't be
+    compared with those in the queue. The standard library has no such queue for processes.
+    """
+
+    _interlock_order = "priority"
+    _interlock_body = None
+
+
+for _class in (Queue, JoinableQueue, LifoQueue, PriorityQueue):
     own_methods(_class, "put", "get")
-remember_functions(SharedQueue, object, _StdQueue, _StdJoinableQueue, Queue, JoinableQueue, LifoQueue)
+remember_functions(
+    SharedQueue, object, _StdQueue, _StdJoinableQueue, Queue, JoinableQueue, LifoQueue, PriorityQueue
+)

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use interlock_shm::Error;
+use interlock_shm::{Error, Rank};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -28,6 +28,7 @@ struct Chunk<'py> {
     bytes: Vec<u8>,
     /// Where the message of each item ends.
     ends: Vec<usize>,
+    ranks: Vec<Rank>,
 }
 
 /// Why a chunk has no more items.
@@ -61,18 +62,21 @@ impl<'py> Chunk<'py> {
 
     /// Appends the message of an item. Returns false if it can't be pickled, and the hook for errors has been called.
     fn add(&mut self, queue: &Bound<'py, SharedQueue>, item: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let rank = queue.get().engine()?.rank_of(item)?;
         let mut append = |message: &Outgoing<'_>| {
             message.with(|parts| parts.iter().for_each(|part| self.bytes.extend_from_slice(part)));
             self.ends.push(self.bytes.len());
         };
         if let Some(plain) = Outgoing::plain(item) {
             append(&plain);
+            self.ranks.push(rank);
             return Ok(true);
         }
         let Some(pickle) = SharedQueue::pickle(queue.as_any().as_borrowed(), item.as_borrowed())? else {
             return Ok(false);
         };
         append(&Outgoing::pickle(pickle.as_bytes()));
+        self.ranks.push(rank);
         Ok(true)
     }
 
@@ -86,7 +90,7 @@ impl<'py> Chunk<'py> {
             message
         });
         let outcome = blocking::wait(py, deadline, |context| {
-            let (count, outcome) = queue.put_many(messages, context);
+            let (count, outcome) = queue.put_many(&self.ranks, messages, context);
             put.set(count);
             outcome
         });
@@ -190,7 +194,7 @@ fn take(py: Python<'_>, queue: &AnyQueue, most: usize, deadline: Deadline) -> (V
         })
     };
     let mut outcome = blocking::wait(py, deadline, get);
-    // A large message comes alone, and so do those of a stack.
+    // A large message comes alone, and so do those of another order.
     while matches!(outcome, Ok(Ok(_))) && incoming.borrow().len() < most && !queue.is_empty() {
         outcome = blocking::go_on_waiting(py, Deadline::PASSED, get);
     }

@@ -13,6 +13,7 @@ mod many;
 mod message;
 mod queue;
 mod queue_methods;
+mod rank;
 mod shared;
 mod watch;
 

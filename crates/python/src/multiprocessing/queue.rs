@@ -1,10 +1,10 @@
-//! The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`.
+//! The engine's part of `multiprocessing.Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`.
 
-use interlock_shm::Error;
+use interlock_shm::{Error, Rank};
 use interlock_wait::primitive::global::{AtomicBool, AtomicU32, Ordering};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -19,7 +19,7 @@ use crate::raw::intern;
 
 static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
 
-/// The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`: a queue of messages in shared memory.
+/// The engine's part of `multiprocessing.Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`: a queue of messages in shared memory.
 ///
 /// `put()` pickles in the caller, and needs no thread. `put()` and `get()` block while there is no room, or nothing to get;
 /// Ctrl-C ends the wait. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue.
@@ -77,15 +77,19 @@ impl SharedQueue {
         let py = slf.py();
         let put = match self.is_native(slf)? {
             false => None,
-            true => match Outgoing::plain(&object) {
-                Some(plain) => self.put_message(py, &plain, block.0, timeout)?,
-                None => match Self::pickle(slf, object)? {
-                    Some(pickle) => {
-                        self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block.0, timeout)?
-                    }
-                    None => Some(()),
-                },
-            },
+            true => {
+                let rank = self.engine.get()?.rank_of(&object)?;
+                match Outgoing::plain(&object) {
+                    Some(plain) => self.put_message(py, (&rank, &plain), block.0, timeout)?,
+                    None => match Self::pickle(slf, object)? {
+                        Some(pickle) => {
+                            let pickle = Outgoing::pickle(pickle.as_bytes());
+                            self.put_message(py, (&rank, &pickle), block.0, timeout)?
+                        }
+                        None => Some(()),
+                    },
+                }
+            }
         };
         match put {
             Some(()) => Ok(()),
@@ -202,13 +206,13 @@ impl SharedQueue {
     fn put_message(
         &self,
         py: Python<'_>,
-        message: &Outgoing<'_>,
+        (rank, message): (&Rank, &Outgoing<'_>),
         block: bool,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<()>> {
         let queue = self.engine.get()?;
         self.note_put();
-        let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(parts, context));
+        let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(rank, parts, context));
         match patiently(py, block, timeout, put)? {
             Ok(()) => Ok(Some(())),
             Err(Error::ShutDown) if self.is_standard() => Ok(None),
@@ -332,6 +336,7 @@ pub(super) fn not_put(py: Python<'_>, error: Error) -> PyErr {
 pub(super) fn failure(py: Python<'_>, error: Error) -> PyErr {
     match error {
         Error::ShutDown => Failure::ShutDown.raise(py),
+        Error::NotComparable => PyTypeError::new_err("the object can't be compared with those in the queue"),
         error => refused(error),
     }
 }

@@ -1,6 +1,6 @@
-//! The methods of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`.
+//! The methods of `multiprocessing.Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`.
 
-use interlock_shm::Shutdown;
+use interlock_shm::{Order, Shutdown};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::global::Ordering;
 use pyo3::prelude::*;
@@ -23,9 +23,14 @@ impl SharedQueue {
         Self::made()
     }
 
-    /// Makes the queue, in the family. None: without a bound.
-    fn _interlock_begin(&self, family: &Family, maxsize: Option<u32>, is_lifo: bool) -> PyResult<()> {
-        self.engine.begin(AnyQueue::new(family, maxsize, is_lifo)?)
+    /// Makes the queue, in the family. None: without a bound. The order is "fifo", "lifo" or "priority".
+    fn _interlock_begin(&self, family: &Family, maxsize: Option<u32>, order: &str) -> PyResult<()> {
+        let order = match order {
+            "lifo" => Some(Order::Last),
+            "priority" => Some(Order::Rank),
+            _ => None,
+        };
+        self.engine.begin(AnyQueue::new(family, maxsize, order)?)
     }
 
     /// Makes this the queue of that number.
@@ -60,7 +65,7 @@ impl SharedQueue {
         slf.call_method1(intern!(slf.py(), "put"), (obj, false)).map(drop)
     }
 
-    /// Remove the oldest object (in a LifoQueue: the newest) and return it.
+    /// Remove the oldest object (in a LifoQueue: the newest, in a PriorityQueue: the least) and return it.
     ///
     /// Blocks while there is none, for at most `timeout` seconds (None: without limit), or not at all if `block` is false.
     /// Raises queue.Empty if there was none, queue.ShutDown if there was none and the queue was shut down, ValueError if this

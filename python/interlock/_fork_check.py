@@ -10,6 +10,7 @@ import sys
 import threading
 from _thread import _count, get_ident
 from _warnings import warn
+from contextlib import suppress
 from time import perf_counter
 from types import FrameType, GetSetDescriptorType, MemberDescriptorType
 
@@ -29,6 +30,7 @@ _FRAMES = 64
 """Of each thread, the innermost ones."""
 _DEPTH = 3
 """As in `self.state.lock`."""
+_SLOTS = frozenset({GetSetDescriptorType, MemberDescriptorType})
 _AT_HOME = ("concurrent.futures", "interlock", "logging", "multiprocessing", "threading")
 """These packages care for their own locks at a fork."""
 
@@ -73,7 +75,7 @@ def _is_at_home(frame: FrameType) -> bool:
 
 
 def _held_by_others() -> Iterator[tuple[str, str, str]]:
-    """Yield the thread, the lock and the place of each lock that another thread holds, as far as it is found in time."""
+    """Yield the thread, the lock and the place of each lock that another thread holds, if found in time."""
     me = get_ident()
     end = perf_counter() + _SECONDS
     frames = sys._current_frames()
@@ -147,10 +149,8 @@ def _attribute(thing: Any, name: str) -> Iterator[Any]:
         if name in own:
             what = own[name]
             if type(what) is MemberDescriptorType:
-                try:
+                with suppress(AttributeError):
                     yield what.__get__(thing)
-                except AttributeError:
-                    pass
             elif owner_of(what) is not None:
                 yield what
             return
@@ -163,8 +163,9 @@ def _attributes(thing: Any) -> dict[str, Any] | None:
     for kind in type(thing).__mro__:
         what = _dict_of(kind).get("__dict__")
         if what is not None:
-            # (Ours have another one, which materializes the object.)
-            found = what.__get__(thing) if type(what) is GetSetDescriptorType else None
+            # (Ours have one of another name, which materializes the object.)
+            is_plain = type(what) in _SLOTS and what.__name__ == "__dict__"
+            found = what.__get__(thing) if is_plain else None
             return found if type(found) is dict else None
     return None
 

@@ -54,13 +54,58 @@ def passes(form: str, body: str, *options: str) -> str:
     return done.stderr
 
 
+HOLD = """
+        def wait():
+            holds.set()
+            goes.wait()
+
+        def check(function, args, expected):
+            [message] = while_another_thread(function, *args)
+            assert message.startswith(f"thread 'holder' holds the lock {expected} ({function.__name__}(), "), message
+            assert message.endswith("it stays locked in the forked child")
+"""
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_the_warning_names_thread_and_lock(form: str) -> None:
+def test_the_warning_names_thread_and_variable(form: str) -> None:
     passes(
         form,
-        """
-        lock, rlock, condition = threading.Lock(), threading.RLock(), threading.Condition()
+        HOLD
+        + """
+        lock = threading.Lock()
 
+        def hold(lock):
+            with lock:
+                wait()
+
+        def hold_global():
+            lock.acquire()
+            try:
+                wait()
+            finally:
+                lock.release()
+
+        def closure():
+            mine = threading.Lock()
+            def use():
+                with mine:
+                    wait()
+            return use
+
+        for one in (threading.Lock(), threading.RLock(), threading.Condition()):
+            check(hold, (one,), "lock")
+        check(hold_global, (), "lock")
+        check(closure(), (), "mine")
+        """,
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_warning_names_thread_and_attribute(form: str) -> None:
+    passes(
+        form,
+        HOLD
+        + """
         class Store:
             shared = threading.Lock()
 
@@ -83,42 +128,10 @@ def test_the_warning_names_thread_and_lock(form: str) -> None:
         class Slotted(Store):
             __slots__ = ("_lock", "inner")
 
-        def wait():
-            holds.set()
-            goes.wait()
-
-        def hold(lock):
-            with lock:
-                wait()
-
-        def hold_global():
-            lock.acquire()
-            try:
-                wait()
-            finally:
-                lock.release()
-
-        def closure():
-            mine = threading.Lock()
-            def use():
-                with mine:
-                    wait()
-            return use
-
-        for function, args, expected in (
-            (hold, (threading.Lock(),), "lock"),
-            (hold, (rlock,), "lock"),
-            (hold, (condition,), "lock"),
-            (hold_global, (), "lock"),
-            (Store().update, (), "self._lock"),
-            (Store().update_inner, (), "self._lock"),
-            (Slotted().update, (), "self._lock"),
-            (Store().update_shared, (), "self.shared"),
-            (closure(), (), "mine"),
-        ):
-            [message] = while_another_thread(function, *args)
-            assert message.startswith(f"thread 'holder' holds the lock {expected} ({function.__name__}(), "), message
-            assert message.endswith("it stays locked in the forked child")
+        for store in (Store(), Slotted()):
+            check(store.update, (), "self._lock")
+            check(store.update_inner, (), "self._lock")
+        check(store.update_shared, (), "self.shared")
         """,
     )
 

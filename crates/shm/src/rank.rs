@@ -200,7 +200,11 @@ mod tests {
         let long = tuple(&[1.0, -2.0], |_| {});
         assert_eq!(order(&short, &long), Some(Ordering::Less));
         assert_eq!(order(&tuple(&[2.0], |_| {}), &long), Some(Ordering::Greater));
-        let text = |text: &str| tuple(&[1.0], |rank| drop(rank.text(text)));
+        let text = |text: &str| {
+            tuple(&[1.0], |rank| {
+                rank.text(text);
+            })
+        };
         assert_eq!(order(&text("a"), &text("b")), Some(Ordering::Less));
         assert_eq!(order(&text("a"), &text("ab")), Some(Ordering::Less));
         assert_eq!(order(&text("b"), &text("ab")), Some(Ordering::Greater));

@@ -85,7 +85,7 @@ impl<'a> Ranking<'a> {
     pub(crate) fn insert(&mut self, rank: &[u8], parts: &[&[u8]], length: usize) -> Result<(), Error> {
         let before = self.list.before(rank)?;
         let (at, shape) = self.list.place(rank.len() + length)?;
-        self.list.write(at, shape, length as u32, rank, parts);
+        self.list.write((at, shape), length as u32, rank, parts);
         self.list.link(at, shape, before);
         Ok(())
     }
@@ -99,7 +99,7 @@ impl<'a> Ranking<'a> {
         let (at, shape) = self.list.place(rank.len() + place.len())?;
         block.give(self.list.view.id);
         step::at("ranking.given");
-        self.list.write(at, shape, IN_BLOCK, rank, &[&place]);
+        self.list.write((at, shape), IN_BLOCK, rank, &[&place]);
         self.list.link(at, shape, before);
         Ok(())
     }
@@ -343,7 +343,8 @@ impl List<'_> {
         Ok(())
     }
 
-    fn write(&self, at: u32, shape: Shape, length: u32, rank: &[u8], parts: &[&[u8]]) {
+    /// Writes the record at `at`. A `length` that says that the message is in a block may stand for other `parts`.
+    fn write(&self, (at, shape): (u32, Shape), length: u32, rank: &[u8], parts: &[&[u8]]) {
         self.field(at, 0).set(length);
         self.field(at, RANK).set(rank.len() as u32);
         self.field(at, SHAPE).set(shape.word());

@@ -274,7 +274,7 @@ fn a_death_at_any_step_of_a_get_c221() {
 }
 
 #[test]
-fn a_death_in_mending_c222() {
+fn a_death_in_mending_c221() {
     let _alone = alone();
     let arena = arena();
     let empty = arena.used_bytes();

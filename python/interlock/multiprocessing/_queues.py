@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from multiprocessing import queues, util
 from queue import Empty, Full
 
@@ -42,7 +41,7 @@ def _reset_native(queue: Queue, after_fork: bool = False) -> None:
     queue._closed = False
 
 
-class Queue(SharedQueue, _StdQueue):  # type: ignore[misc]
+class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
     """A queue of objects, which any number of processes put and get.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue. `put()` pickles at once, in the
@@ -175,8 +174,10 @@ class Queue(SharedQueue, _StdQueue):  # type: ignore[misc]
             self._ends = Reader(self), Writer(self)
         return self._ends
 
-    def _view_of_condition(self) -> threading.Condition:
-        return self.__dict__.setdefault("_interlock_notempty", threading.Condition())
+    def _view_of_condition(self) -> Any:
+        from interlock.threading import Condition  # few programs come here
+
+        return self.__dict__.setdefault("_interlock_notempty", Condition())
 
     _reader = Part("_reader", lambda queue: queue._both_ends()[0])
     _writer = Part("_writer", lambda queue: queue._both_ends()[1])
@@ -192,7 +193,7 @@ class Queue(SharedQueue, _StdQueue):  # type: ignore[misc]
     _reset = Hook("_reset", _StdQueue._reset, _reset_native)
 
 
-class JoinableQueue(Queue, _StdJoinableQueue):  # type: ignore[misc]
+class JoinableQueue(Queue, _std.JoinableQueue):  # type: ignore[misc]
     """A queue whose tasks can be waited for.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.JoinableQueue.

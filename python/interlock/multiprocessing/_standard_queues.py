@@ -33,7 +33,7 @@ def _with_our_pipe(function: Any) -> Any:
 def begin_standard(queue: Any, maxsize: int, ctx: Any) -> None:
     """Make the attributes that a new standard queue has."""
     if ctx is None:
-        ctx = context._default_context.get_context()  # type: ignore[attr-defined]
+        ctx = context._default_context.get_context()
     _with_our_pipe(_StdQueue.__init__)(queue, maxsize, ctx=ctx)
     if isinstance(queue, _StdJoinableQueue):
         queue._unfinished_tasks = ctx.Semaphore(0)
@@ -60,7 +60,7 @@ def fill_standard(queue: Any, left: list[Any], unfinished: int) -> None:
             queue._notempty.notify()
 
 
-class SimpleQueue(_StdSimpleQueue):  # type: ignore[misc]
+class SimpleQueue(_std.SimpleQueue):  # type: ignore[misc]
     """A pipe with a lock at each end.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.SimpleQueue.

@@ -166,7 +166,7 @@ impl SharedQueue {
 
     /// From now on it does.
     pub(super) fn become_standard(&self) {
-        // Release: as above.
+        // Release pairs with the Acquire in `is_standard`.
         self.state.fetch_or(STANDARD, Ordering::Release);
     }
 

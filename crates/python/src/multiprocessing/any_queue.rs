@@ -5,7 +5,6 @@ use interlock_wait::WaitContext;
 use pyo3::prelude::*;
 
 use super::family::{Family, open};
-use super::rank::rank_of;
 use super::shared::refused;
 
 /// Each method is the engine's of that name.
@@ -59,18 +58,21 @@ impl AnyQueue {
         either!(self, queue => queue.is_full())
     }
 
-    /// The rank of an object, if ranks are the order of this queue; otherwise one without parts.
+    /// Whether each message needs a rank.
     #[inline]
-    pub(super) fn rank_of(&self, object: &Bound<'_, PyAny>) -> PyResult<Rank> {
-        match self {
-            AnyQueue::Fifo(_) => Ok(Rank::new()),
-            AnyQueue::Ordered(queue) if queue.order() == Order::Last => Ok(Rank::new()),
-            AnyQueue::Ordered(_) => rank_of(object),
-        }
+    pub(super) fn is_ranked(&self) -> bool {
+        matches!(self, AnyQueue::Ordered(queue) if queue.order() == Order::Rank)
     }
 
     #[inline]
-    pub(super) fn put_parts(
+    pub(super) fn put_parts(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
+        match self {
+            AnyQueue::Fifo(queue) => queue.put_parts(parts, context),
+            AnyQueue::Ordered(queue) => queue.put_ranked(&[], parts, context),
+        }
+    }
+
+    pub(super) fn put_ranked(
         &self,
         rank: &Rank,
         parts: &[&[u8]],
@@ -82,7 +84,7 @@ impl AnyQueue {
         }
     }
 
-    /// Returns how many messages were put, and why not all. Each has a rank.
+    /// Returns how many messages were put, and why not all. If ranks are the order, each has one.
     pub(super) fn put_many<'m>(
         &self,
         ranks: &[Rank],
@@ -93,8 +95,10 @@ impl AnyQueue {
             AnyQueue::Fifo(queue) => queue.put_many(messages, context),
             AnyQueue::Ordered(queue) => {
                 let mut put = 0;
-                for (message, rank) in messages.into_iter().zip(ranks) {
-                    if let Err(error) = queue.put_ranked(rank.bytes(), &[message], context) {
+                let mut ranks = ranks.iter();
+                for message in messages {
+                    let rank = ranks.next().map_or(&[][..], Rank::bytes);
+                    if let Err(error) = queue.put_ranked(rank, &[message], context) {
                         return (put, Err(error));
                     }
                     put += 1;

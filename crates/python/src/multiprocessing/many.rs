@@ -11,6 +11,7 @@ use pyo3::types::PyList;
 use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
 use super::queue::{Refused, SharedQueue, failure, loads, not_put};
+use super::rank::rank_of;
 use super::shared::deadline;
 use crate::blocking;
 use crate::convert::Truth;
@@ -62,21 +63,24 @@ impl<'py> Chunk<'py> {
 
     /// Appends the message of an item. Returns false if it can't be pickled, and the hook for errors has been called.
     fn add(&mut self, queue: &Bound<'py, SharedQueue>, item: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let rank = queue.get().engine()?.rank_of(item)?;
+        let rank = match queue.get().engine()?.is_ranked() {
+            true => Some(rank_of(item)?),
+            false => None,
+        };
         let mut append = |message: &Outgoing<'_>| {
             message.with(|parts| parts.iter().for_each(|part| self.bytes.extend_from_slice(part)));
             self.ends.push(self.bytes.len());
         };
         if let Some(plain) = Outgoing::plain(item) {
             append(&plain);
-            self.ranks.push(rank);
+            self.ranks.extend(rank);
             return Ok(true);
         }
         let Some(pickle) = SharedQueue::pickle(queue.as_any().as_borrowed(), item.as_borrowed())? else {
             return Ok(false);
         };
         append(&Outgoing::pickle(pickle.as_bytes()));
-        self.ranks.push(rank);
+        self.ranks.extend(rank);
         Ok(true)
     }
 

@@ -1,6 +1,6 @@
 //! The engine's part of `multiprocessing.Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`.
 
-use interlock_shm::{Error, Rank};
+use interlock_shm::Error;
 use interlock_wait::primitive::global::{AtomicBool, AtomicU32, Ordering};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::call::PyCallArgs;
@@ -10,6 +10,7 @@ use pyo3::types::PyBytes;
 
 use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
+use super::rank::rank_of;
 use super::shared::{Shared, deadline, refused};
 use crate::blocking;
 use crate::convert::Truth;
@@ -74,27 +75,53 @@ impl SharedQueue {
         block: Truth,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
+        if !self.is_native(slf)? {
+            return standard_put(slf, object, &block, timeout);
+        }
         let py = slf.py();
-        let put = match self.is_native(slf)? {
-            false => None,
-            true => {
-                let rank = self.engine.get()?.rank_of(&object)?;
-                match Outgoing::plain(&object) {
-                    Some(plain) => self.put_message(py, (&rank, &plain), block.0, timeout)?,
-                    None => match Self::pickle(slf, object)? {
-                        Some(pickle) => {
-                            let pickle = Outgoing::pickle(pickle.as_bytes());
-                            self.put_message(py, (&rank, &pickle), block.0, timeout)?
-                        }
-                        None => Some(()),
-                    },
-                }
-            }
+        let queue = self.engine.get()?;
+        let put = match Outgoing::plain(&object) {
+            _ if queue.is_ranked() => self.put_ranked(slf, object, &block, timeout),
+            Some(plain) => self.put_message(py, &plain, &block, timeout),
+            None => match Self::pickle(slf, object)? {
+                Some(pickle) => self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), &block, timeout),
+                None => Ok(()),
+            },
         };
         match put {
-            Some(()) => Ok(()),
-            None => standard(slf, ("put", object, block.0, timeout)).map(drop),
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.check_switch(py, error)?;
+                standard_put(slf, object, &block, timeout)
+            }
         }
+    }
+
+    #[cold]
+    fn put_ranked(
+        &self,
+        slf: Borrowed<'_, '_, PyAny>,
+        object: Borrowed<'_, '_, PyAny>,
+        block: &Truth,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, queue) = (slf.py(), self.engine.get()?);
+        let rank = rank_of(&object)?;
+        let pickle;
+        let message = match Outgoing::plain(&object) {
+            Some(plain) => plain,
+            None => match Self::pickle(slf, object)? {
+                Some(made) => {
+                    pickle = made;
+                    Outgoing::pickle(pickle.as_bytes())
+                }
+                None => return Ok(()),
+            },
+        };
+        self.note_put();
+        let put =
+            |context: &mut WaitContext<'_>| message.with(|parts| queue.put_ranked(&rank, parts, context));
+        patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
     }
 
     /// An object's pickle. `None` if there can't be one, and the hook for errors has been called. `slf` is the queue.
@@ -118,14 +145,31 @@ impl SharedQueue {
         timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if self.is_native(slf)? {
-            let incoming = self.get_incoming(py, block.0, timeout);
-            self.tell_got(slf)?;
-            if let Some(incoming) = incoming? {
-                return incoming.object(py, |pickle| loads(py, pickle));
+        if !self.is_native(slf)? {
+            return standard_get(slf, &block, timeout);
+        }
+        let incoming = self.get_incoming(py, &block, timeout);
+        self.tell_got(slf)?;
+        match incoming {
+            Ok(incoming) => incoming.object(py, |pickle| loads(py, pickle)),
+            Err(error) => {
+                self.check_switch(py, error)?;
+                standard_get(slf, &block, timeout)
             }
         }
-        standard(slf, ("get", block.0, timeout))
+    }
+
+    /// Whether an operation failed since the standard library's code has taken over meanwhile.
+    ///
+    /// # Errors
+    /// It failed for another reason: `error`.
+    #[cold]
+    fn check_switch(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        let is_end = || error.get_type(py).is(&Failure::ShutDown.raise(py).get_type(py));
+        match self.is_standard() && is_end() {
+            true => Ok(()),
+            false => Err(error),
+        }
     }
 
     /// Tells the reader, if somebody watches its descriptor, that there may be nothing to get any more.
@@ -201,33 +245,27 @@ impl SharedQueue {
         }
     }
 
-    /// Returns `None` if it was not put, since the standard library's code has taken over meanwhile.
     #[inline]
     fn put_message(
         &self,
         py: Python<'_>,
-        (rank, message): (&Rank, &Outgoing<'_>),
-        block: bool,
+        message: &Outgoing<'_>,
+        block: &Truth,
         timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<()>> {
+    ) -> PyResult<()> {
         let queue = self.engine.get()?;
         self.note_put();
-        let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(rank, parts, context));
-        match patiently(py, block, timeout, put)? {
-            Ok(()) => Ok(Some(())),
-            Err(Error::ShutDown) if self.is_standard() => Ok(None),
-            Err(error) => Err(not_put(py, error)),
-        }
+        let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(parts, context));
+        patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
     }
 
-    /// `None` as above.
     #[inline]
     fn get_incoming(
         &self,
         py: Python<'_>,
-        block: bool,
+        block: &Truth,
         timeout: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Incoming>> {
+    ) -> PyResult<Incoming> {
         let queue = self.engine.get()?;
         let get = |context: &mut WaitContext<'_>| {
             queue.get_with(context, |message| {
@@ -235,10 +273,9 @@ impl SharedQueue {
             })
         };
         match patiently(py, block, timeout, get)? {
-            Ok(incoming) => Ok(Some(incoming)),
+            Ok(incoming) => Ok(incoming),
             Err(Refused::Raised(raised)) => Err(raised),
             Err(Refused::Engine(Error::Ended(_))) => Err(Failure::Empty.raise(py)),
-            Err(Refused::Engine(Error::ShutDown)) if self.is_standard() => Ok(None),
             Err(Refused::Engine(error)) => Err(failure(py, error)),
         }
     }
@@ -257,6 +294,25 @@ impl SharedQueue {
             Err(Refused::Engine(_)) => Ok(None),
         }
     }
+}
+
+#[cold]
+fn standard_put(
+    slf: Borrowed<'_, '_, PyAny>,
+    object: Borrowed<'_, '_, PyAny>,
+    block: &Truth,
+    timeout: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    standard(slf, ("put", object, block.0, timeout)).map(drop)
+}
+
+#[cold]
+fn standard_get<'py>(
+    slf: Borrowed<'_, 'py, PyAny>,
+    block: &Truth,
+    timeout: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    standard(slf, ("get", block.0, timeout))
 }
 
 /// Calls a function of the standard library's class: its name, and its arguments behind the queue.
@@ -301,11 +357,11 @@ impl Ended for Refused {
 #[inline]
 fn patiently<T, E: Ended>(
     py: Python<'_>,
-    block: bool,
+    block: &Truth,
     timeout: Option<&Bound<'_, PyAny>>,
     operation: impl Fn(&mut WaitContext<'_>) -> Result<T, E>,
 ) -> PyResult<Result<T, E>> {
-    let deadline = match block {
+    let deadline = match block.0 {
         true => deadline(timeout)?,
         false => Deadline::PASSED,
     };

@@ -66,6 +66,7 @@ __all__ = [
     "make_pipe",
     "method_of_lock",
     "own_methods",
+    "owner_of",
     "remember_future_class",
     "remember_queue_classes",
     "remember_work_items",

@@ -14,7 +14,7 @@ use super::rank::rank_of;
 use super::shared::{Shared, deadline, refused};
 use crate::blocking;
 use crate::convert::Truth;
-use crate::errors::Failure;
+use crate::errors::{self, Failure};
 use crate::imported::Imported;
 use crate::raw::intern;
 
@@ -165,10 +165,14 @@ impl SharedQueue {
     /// It failed for another reason: `error`.
     #[cold]
     fn check_switch(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
-        let is_end = || error.get_type(py).is(&Failure::ShutDown.raise(py).get_type(py));
-        match self.is_standard() && is_end() {
+        if !self.is_standard() {
+            return Err(error);
+        }
+        let error = errors::exception(py, error);
+        let end = errors::exception(py, Failure::ShutDown.raise(py));
+        match error.get_type().is(end.get_type()) {
             true => Ok(()),
-            false => Err(error),
+            false => Err(errors::again(error)),
         }
     }
 

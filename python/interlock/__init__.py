@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
 
     from interlock import concurrent, multiprocessing, queue, subprocess, threading
     from interlock._deadlock import DeadlockError
+    from interlock._fork_check import LockHeldAtForkWarning
     from interlock._install import install, installed, uninstall
     from interlock._interlock import current_task
     from interlock._owner_died import OwnerDiedError, OwnerDiedWarning
@@ -34,6 +35,7 @@ __all__ = [
     "InstallError",
     "InstallReport",
     "InterlockWarning",
+    "LockHeldAtForkWarning",
     "OwnerDiedError",
     "OwnerDiedWarning",
     "RemoteError",
@@ -62,6 +64,7 @@ _HOMES = {
     "InstallError": "_report",
     "InstallReport": "_report",
     "InterlockWarning": "_report",
+    "LockHeldAtForkWarning": "_fork_check",
     "OwnerDiedError": "_owner_died",
     "OwnerDiedWarning": "_owner_died",
     "RemoteError": "_remote_error",

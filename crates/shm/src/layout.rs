@@ -15,7 +15,7 @@ use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
 use crate::cells::{
     BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LoanCell, LockCell, PagesCell,
-    QueueCell, RLockCell, SemaphoreCell, StorageCell,
+    PriorityCell, QueueCell, RLockCell, SemaphoreCell, StorageCell,
 };
 use crate::field::{Field32, Field64};
 use crate::name::Name;
@@ -203,3 +203,5 @@ unsafe impl Shared for LoanCell {}
 unsafe impl Shared for StorageCell {}
 // SAFETY: atomics only.
 unsafe impl Shared for PagesCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for PriorityCell {}

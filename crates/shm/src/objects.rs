@@ -34,6 +34,14 @@ impl Object {
         self.id
     }
 
+    /// Whether another process has a handle, or will have one when it has started.
+    pub fn is_shared(&self) -> bool {
+        fork_guarded(|| {
+            let _roster = self.arena.lock_roster();
+            self.arena.is_held_by_another(self.id, self.arena.me().slot())
+        })
+    }
+
     /// Its cell. The caller knows what kind of object it is: it has made it, or opened it by [`Arena::open`].
     #[inline]
     pub(crate) fn cell<C: Cell>(&self) -> &C {

@@ -254,7 +254,7 @@ impl<'a> Stack<'a> {
 impl LogView<'_> {
     /// Notes in the head how many messages were put so far, and how many are there now. If there are more than when that was done
     /// last, they were put since.
-    fn note_puts(&self) {
+    pub(crate) fn note_puts(&self) {
         // These are relaxed: the lock orders them.
         let noted = Place::of_word(self.log.head.load(Ordering::Relaxed));
         let now = Place::of_word(self.log.tail.load(Ordering::Relaxed)).count;

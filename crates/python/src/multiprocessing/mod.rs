@@ -15,6 +15,7 @@ mod message;
 mod pickle;
 mod queue;
 mod queue_methods;
+mod rank;
 mod shared;
 mod value;
 mod watch;

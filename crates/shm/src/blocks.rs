@@ -50,6 +50,9 @@ const OWNER_SHIFT: u32 = 32;
 /// each time.
 const WARM_PAGES: u32 = (64 << 20) / PAGE as u32;
 
+/// When the blocks have so many pages more, 1 MiB, some process looks for others that died unseen: maybe they have what it needs.
+const GROWTH: u32 = (1 << 20) / PAGE as u32;
+
 fn pages(order: u64) -> u32 {
     1 << order
 }
@@ -89,6 +92,20 @@ impl Arena {
         used: usize,
         owner: Owner,
     ) -> Result<(Block, usize), Error> {
+        // Relaxed: it is only a measure of how far the arena grows.
+        let top = || self.header().top.load(Ordering::Relaxed) / GROWTH;
+        let before = top();
+        let allocated = self.try_allocate(bytes, used, owner).or_else(|_| {
+            self.sweep_all();
+            self.try_allocate(bytes, used, owner)
+        })?;
+        if top() != before {
+            self.sweep_some();
+        }
+        Ok(allocated)
+    }
+
+    fn try_allocate(&self, bytes: usize, used: usize, owner: Owner) -> Result<(Block, usize), Error> {
         let order = bytes.div_ceil(PAGE).max(1).next_power_of_two().trailing_zeros();
         if order as usize >= ORDERS {
             return Err(Error::Full { bytes });

@@ -65,6 +65,8 @@ pub(crate) struct Header {
     pub(crate) slots_used: Field32,
     /// Where to look first for a free slot: after the one that was taken last, so that names are reused late.
     pub(crate) next_slot: Field32,
+    /// Where to look next for slots of the dead.
+    pub(crate) next_swept: Field32,
     /// How many processes have been born into the family, the first apart.
     pub(crate) births: Field32,
     /// How many processes have taken their slots: those that watch all sharers of an object sleep on it, too.

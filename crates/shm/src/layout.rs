@@ -49,9 +49,9 @@ pub(crate) const OBJECTS: usize = 1 << 17;
 /// For each page of the blocks' part, what it is the first page of.
 pub(crate) const ENTRIES_AT: usize = CELLS_AT + OBJECTS * CELL;
 
-/// The smallest and the largest arena, in bytes. An arena is as large as this process's limits allow; what nobody wrote to
-/// takes no memory.
-pub(crate) const SMALLEST: usize = 1 << 30;
+/// The smallest and the largest arena, in bytes. What nobody wrote to takes no memory, but it takes addresses: if this process's
+/// limits don't allow the largest one, the arena takes no more than half of what they do.
+pub(crate) const SMALLEST: usize = 1 << 28;
 pub(crate) const LARGEST: usize = 1 << 36;
 
 /// The first record of the arena.
@@ -143,6 +143,7 @@ pub(crate) struct Node {
     pub(crate) taken: AtomicU32,
 }
 
+const _: () = assert!(ENTRIES_AT < SMALLEST / 2);
 const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == PAGE);
 
 /// The bytes of a block that this process has, and that it does not write to as long as the result is used.

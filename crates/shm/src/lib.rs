@@ -73,6 +73,7 @@ mod permits;
 mod queue;
 mod raw_lock;
 #[cfg(not(loom))]
+mod regroup;
 mod resource;
 #[cfg(not(loom))]
 mod rlock;

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.programs import run
+from tests.processes.programs import IS_AT_AN_END, run
 
 IS_LONG = os.environ.get("INTERLOCK_LIMITS") == "1"
 
@@ -119,7 +119,7 @@ USE = """
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "forkserver"] if IS_AT_AN_END or IS_LONG else ["fork"])
 def test_processes_leave_nothing(tmp_path: Path, method: str) -> None:
     program = f"""{COUNTS}
     def use(queue, lock):
@@ -242,7 +242,7 @@ def test_a_drained_queue_gives_its_memory_back(tmp_path: Path) -> None:
     assert run(tmp_path, program, "install", "fork") == "done\n"
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "forkserver"] if IS_AT_AN_END or IS_LONG else ["fork"])
 @pytest.mark.parametrize(
     "little",
     [
@@ -303,7 +303,7 @@ def test_full_memory_is_an_error_of_the_one_that_asks(tmp_path: Path) -> None:
     assert run(tmp_path, program, "install", "fork") == "done\n"
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "forkserver"] if IS_AT_AN_END or IS_LONG else ["fork"])
 def test_exits_with_everything_in_use(tmp_path: Path, method: str) -> None:
     program = f"""
     import subprocess, time

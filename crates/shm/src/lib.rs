@@ -83,6 +83,7 @@ mod rank;
 mod ranking;
 mod raw_lock;
 #[cfg(not(loom))]
+mod regroup;
 mod resource;
 #[cfg(not(loom))]
 mod rlock;

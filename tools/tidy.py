@@ -415,7 +415,7 @@ def files_are_short(tree: Tree) -> Iterator[Finding]:
 def claims_are_tested(tree: Tree) -> Iterator[Finding]:
     """A line of a protocol's page with `C<n>` first names its test, a function of the crate; numbers are unique."""
     seen: set[str] = set()
-    for path in [*tree.find("PROTOCOL.md", under="crates/"), *tree.find("FORMAT.md", under="crates/")]:
+    for path in [*tree.find("PROTOCOL.md", under="crates/"), *tree.find("FORMAT.md", under="crates/"), *tree.find("QUEUE_FORMAT.md", under="crates/")]:
         folder, text = path[: path.rindex("/") + 1], tree.text(path)
         names = {
             name

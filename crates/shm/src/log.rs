@@ -1,4 +1,4 @@
-//! The log: messages in the order in which they were put, in a chain of segments. (FORMAT.md, "Queue".)
+//! The log: messages in the order in which they were put, in a chain of segments. (QUEUE_FORMAT.md, "Queue".)
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `OrderedQueue`: messages of bytes between processes, in another order than that in which they were put. (FORMAT.md, "Stack" and
+//! `OrderedQueue`: messages of bytes between processes, in another order than that in which they were put. (QUEUE_FORMAT.md, "Stack" and
 //! "Ranking".)
 
 use std::sync::Arc;

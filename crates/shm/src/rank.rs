@@ -1,4 +1,4 @@
-//! The rank of a message: bytes by which a ranking orders its messages as Python orders objects. (FORMAT.md, "Ranking".)
+//! The rank of a message: bytes by which a ranking orders its messages as Python orders objects. (QUEUE_FORMAT.md, "Ranking".)
 //!
 //! A rank is a row of parts, each a byte that says what it is, and its value. Parts of different kinds have no order, and the
 //! comparison that meets them says so.

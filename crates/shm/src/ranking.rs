@@ -1,4 +1,4 @@
-//! A ranking: messages in the order of their ranks, those of equal ranks as they came. (FORMAT.md, "Ranking".)
+//! A ranking: messages in the order of their ranks, those of equal ranks as they came. (QUEUE_FORMAT.md, "Ranking".)
 
 use std::cmp::Ordering as Order;
 

@@ -1,4 +1,4 @@
-//! A stack of messages: the last one in is the first one out. (FORMAT.md, "Stack".)
+//! A stack of messages: the last one in is the first one out. (QUEUE_FORMAT.md, "Stack".)
 
 use interlock_wait::WaitContext;
 use interlock_wait::primitive::Ordering;

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 MAP = "ARCHITECTURE.md"
-MAX_MAP_LINES, MAX_FILE_LINES, MAX_FUNCTION_LINES = 580, 500, 60
+MAX_MAP_LINES, MAX_FILE_LINES, MAX_FUNCTION_LINES = 660, 500, 60
 MAX_UNSAFE_LINES, MAX_UNSAFE_FILES_ABOVE_OS = 300, 16
 ENGINE = ("os", "wait", "sync", "queue", "shm", "pool", "interlock")
 INVARIANTS = tuple(f"I{number}" for number in range(1, 14))
@@ -415,7 +415,7 @@ def files_are_short(tree: Tree) -> Iterator[Finding]:
 def claims_are_tested(tree: Tree) -> Iterator[Finding]:
     """A line of a protocol's page with `C<n>` first names its test, a function of the crate; numbers are unique."""
     seen: set[str] = set()
-    for path in [*tree.find("PROTOCOL.md", under="crates/"), *tree.find("FORMAT.md", under="crates/"), *tree.find("QUEUE_FORMAT.md", under="crates/")]:
+    for path in [*tree.find("PROTOCOL.md", under="crates/"), *tree.find("FORMAT.md", under="crates/")]:
         folder, text = path[: path.rindex("/") + 1], tree.text(path)
         names = {
             name

@@ -8,7 +8,7 @@ use interlock_wait::{Deadline, WaitContext, spawn_named};
 
 use super::duty::Duty;
 use super::finished::Finished;
-use super::pool::Inner;
+use super::inner::Inner;
 use super::state::{Sleep, State};
 use crate::step::{set_worker, step};
 

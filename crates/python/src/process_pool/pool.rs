@@ -3,28 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use interlock_pool::process::{self, Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
+use interlock_pool::process::{Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
 use interlock_shm::Name;
 use interlock_wait::Deadline;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::death::told;
 use super::seat::ProcessSeat;
 use crate::blocking;
-use crate::futures::{Future, Remote, attend, settle};
+use crate::futures::{Future, Remote, RemoteCalls, attend, settle, told};
 use crate::multiprocessing::{Family, Pickle, refused};
-
-/// The engine of a pool of processes whose calls have futures.
-pub(crate) type Engine = process::ProcessPool<Py<Future>>;
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
 ///
 /// An executor starts the processes, and has a thread that does what next_duty() returns.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct ProcessPool {
-    engine: Arc<Engine>,
+    engine: Arc<RemoteCalls>,
 }
 
 #[pymethods]
@@ -58,7 +54,7 @@ impl ProcessPool {
             on_worker_death,
             keeps_workers,
         };
-        let engine = Engine::new(family.arena(), settings).map_err(refused)?;
+        let engine = RemoteCalls::new(family.arena(), settings).map_err(refused)?;
         Ok(ProcessPool {
             engine: Arc::new(engine),
         })
@@ -113,9 +109,9 @@ impl ProcessPool {
         self.engine.missing_workers()
     }
 
-    /// A seat for one more worker, or None if there are enough. `was_asked` if this answers a duty.
-    fn add_worker(&self, was_asked: bool) -> PyResult<Option<ProcessSeat>> {
-        let seat = self.engine.add_worker(was_asked).map_err(refused)?;
+    /// A seat for one more worker, or None if there are enough.
+    fn add_worker(&self) -> PyResult<Option<ProcessSeat>> {
+        let seat = self.engine.add_worker().map_err(refused)?;
         Ok(seat.map(ProcessSeat))
     }
 
@@ -130,9 +126,15 @@ impl ProcessPool {
         self.engine.give_up(why);
     }
 
-    /// The next thing that the pool needs the interpreter for: ("start",), ("ended", seat, pid), ("broken", death) or ("finished",).
-    /// Futures that have ended and have callbacks are settled here. Blocks until there is something.
-    fn next_duty<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    /// Do what the pool needs the interpreter for, until it is at its end: settle futures that have callbacks, and call `start(seat)` when a
+    /// worker is wanted, `ended(pid)` when one has ended, and `broke(death)` when the pool breaks. Blocks until then.
+    fn manage(
+        &self,
+        py: Python<'_>,
+        start: &Bound<'_, PyAny>,
+        ended: &Bound<'_, PyAny>,
+        broke: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         loop {
             let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
             match duty {
@@ -141,10 +143,14 @@ impl ProcessPool {
                         settle(future.bind(py))?;
                     }
                 }
-                Some(Duty::Start) => return ("start",).into_pyobject(py),
-                Some(Duty::Ended { seat, pid }) => return ("ended", seat, pid).into_pyobject(py),
-                Some(Duty::Broken(death)) => return ("broken", told(py, &death)?).into_pyobject(py),
-                Some(Duty::Finished) | None => return ("finished",).into_pyobject(py),
+                Some(Duty::Start) => {
+                    if let Some(seat) = self.engine.add_wanted_worker().map_err(refused)? {
+                        start.call1((ProcessSeat(seat),))?;
+                    }
+                }
+                Some(Duty::Ended { pid, .. }) => drop(ended.call1((pid,))?),
+                Some(Duty::Broken(death)) => drop(broke.call1((told(py, &death)?,))?),
+                Some(Duty::Finished) | None => return Ok(()),
             }
         }
     }

@@ -104,12 +104,12 @@ impl<'py> Calls<'_, 'py> {
             Err(error) => return self.answer_failure(server, error),
         };
         if let Some(plain) = Outgoing::plain(&result)
-            && let Ok(()) = plain.with(|parts| server.answer(false, parts))
+            && let Ok(()) = plain.with(|parts| server.answer(parts))
         {
             return Ok(());
         }
         match self.dump.call1((result,)).and_then(Pickle::of) {
-            Ok(pickle) => match pickle.outgoing().with(|parts| server.answer(false, parts)) {
+            Ok(pickle) => match pickle.outgoing().with(|parts| server.answer(parts)) {
                 Ok(()) => Ok(()),
                 Err(error) => self.answer_failure(server, refused(error)),
             },
@@ -120,7 +120,7 @@ impl<'py> Calls<'_, 'py> {
     fn answer_failure(&self, server: &mut Server, error: PyErr) -> PyResult<()> {
         let exception = errors::exception(self.fail.py(), error);
         let pickled = self.fail.call1((exception,))?.cast_into::<PyBytes>()?;
-        server.answer(true, &[pickled.as_bytes()]).map_err(refused)
+        server.fail(&[pickled.as_bytes()]).map_err(refused)
     }
 }
 

@@ -225,8 +225,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             raise self._interlock_refused(refusal)
         if self._safe_to_dynamically_spawn_children:
             with self._shutdown_lock:
-                for _ in range(pool.missing_workers()):
-                    self._interlock_crew.start()
+                self._interlock_crew.start_missing()
         return future
 
     def _interlock_check(self) -> None:
@@ -250,8 +249,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     def _interlock_begin(self) -> None:
         """Start the processes, if they are forked, and then the thread: a process that forks should have few threads."""
         if not self._safe_to_dynamically_spawn_children:
-            for _ in range(self._interlock_pool.missing_workers()):  # type: ignore[union-attr]
-                self._interlock_crew.start()
+            self._interlock_crew.start_missing()
         manager = Manager(self, self._interlock_crew, _broke)
         manager.start()
         self._executor_manager_thread = manager

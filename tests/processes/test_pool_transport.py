@@ -115,7 +115,7 @@ def test_an_argument_that_cannot_be_pickled_fails_at_once_with_its_path(
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as error:
         dump_call(fn, args, kwargs)
     notes = error.value.__notes__
-    assert f"What can't be pickled is {path}, of type " in notes[0]
+    assert any(f"What can't be pickled is {path}, of type " in note for note in notes)
     assert any("cloudpickle" in note for note in notes) is hint
 
 
@@ -130,7 +130,7 @@ def local_of(thing: Any) -> Any:
 def test_a_result_that_cannot_be_pickled_is_named() -> None:
     with pytest.raises(TypeError) as error:
         dump_result([1, {"lock": threading.Lock()}])
-    assert error.value.__notes__ == [
+    assert error.value.__notes__[-2:] == [  # from 3.14 on, the pickler adds some, too
         "The call has returned, but its result, of type builtins.list, can't be sent back.",
         "What can't be pickled is result[1]['lock'], of type lock.",
     ]

@@ -9,7 +9,6 @@ import os
 import signal
 import threading
 from concurrent.futures._base import LOGGER
-from multiprocessing.process import current_process
 
 from interlock.concurrent.futures._transport import dump_exception, dump_result, load_call
 
@@ -63,7 +62,7 @@ def main(
             signal.signal(signal.SIGINT, _interrupt)
     relay = options.relay
     if relay is not None:
-        relay.open(current_process().name)
+        relay.open(f"worker-{seat.number}")
     _serving.now = True
     try:
         if _initialize(server, initializer, initargs):

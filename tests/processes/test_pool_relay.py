@@ -166,7 +166,7 @@ def test_a_line_without_an_end_arrives_in_pieces(tmp_path: Path) -> None:
             inlet.close()
     """
     out, _ = run(tmp_path, "fork", program)
-    assert out.startswith("[worker-3] \nbar") or out.startswith("[worker-3] \rbar")
+    assert out.startswith(("[worker-3] \nbar", "[worker-3] \rbar"))
     assert out.count("bar") >= 4000
 
 

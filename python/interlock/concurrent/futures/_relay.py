@@ -62,6 +62,7 @@ class Outlet:
         self._levels: dict[str, int] = {}
         self._disabled = 0
         self._lines: tuple[_Lines, ...] = ()
+        self._is_alone = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Take the levels of the loggers along. Workers that are forked have them."""
@@ -93,13 +94,13 @@ class Outlet:
 
     def send(self, *message: Any) -> None:
         """Put a message. Blocks while there is no room, as long as the parent lives."""
-        while True:
+        while not self._is_alone:
             try:
                 return self._queue.put(message, True, _LOOK_AGAIN)
             except Full:
                 parent = parent_process()
-                if parent is None or not parent.is_alive():
-                    return None
+                self._is_alone = parent is None or not parent.is_alive()
+        return None
 
 
 def _loggers() -> list[logging.Logger]:

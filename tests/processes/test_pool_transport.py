@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures.process import _RemoteTraceback  # type: ignore[attr-defined]
+from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback  # type: ignore[attr-defined]
 from multiprocessing import pool, reduction
 from pathlib import Path
 from types import ModuleType
@@ -139,11 +139,34 @@ def test_a_result_that_cannot_be_pickled_is_named() -> None:
     assert arrived.__notes__ == error.value.__notes__
 
 
-def test_what_cannot_be_unpickled_raises_with_a_note() -> None:
-    for load, word in ((load_call, "did not run"), (load_result, "has returned")):
-        with pytest.raises(AttributeError) as error:
+class Exits:
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
+
+
+def test_what_cannot_be_unpickled_raises_an_error_that_says_so() -> None:
+    for load, words in ((load_call, "did not run"), (load_result, "has returned")):
+        with pytest.raises(interlock.TransportError, match=f"{words}.*AttributeError: .*no_such") as error:
             load(b"cposixpath\nno_such_function\n.")
-        assert word in error.value.__notes__[0]
+        assert isinstance(error.value, BrokenProcessPool)  # as in the standard library
+        assert type(error.value.__cause__) is AttributeError
+        arrived = travelled(error.value)
+        assert (type(arrived), str(arrived)) == (interlock.TransportError, str(error.value))
+        assert "no_such_function" in str(arrived.__cause__)
+    with pytest.raises(interlock.TransportError, match="SystemExit: 3"):
+        load_call(dump_call(max, (Exits(),), {}))
+    with pytest.raises(interlock.TransportError, match="SystemExit: 3"):
+        load_result(dump_result(Exits()))
+
+
+def test_the_culprit_in_a_deep_structure_is_not_searched_for_ever() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(RecursionError):
+        dump_call(max, (deep,), {})
+    while deep:  # its end would be deep, too
+        deep = deep.pop()
 
 
 def test_an_exception_arrives_with_the_workers_traceback() -> None:

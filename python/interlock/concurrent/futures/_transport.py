@@ -21,6 +21,7 @@ from traceback import format_exception
 from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 
 from interlock._remote_error import nearest_builtin, stand_in
+from interlock._worker_died import TransportError
 from interlock.multiprocessing._pickling import dumps, loads
 
 TYPE_CHECKING = False
@@ -60,12 +61,11 @@ def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def load_call(payload: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-    """Unpickle a call, in a worker. Raises what the unpickler raises, with a note."""
+    """Unpickle a call, in a worker. Raises TransportError if that fails."""
     try:
         return loads(payload)  # type: ignore[no-any-return]
-    except BaseException as error:
-        error.add_note("The worker could not unpickle the call: it did not run.")
-        raise
+    except BaseException as error:  # even if it wants this process to exit
+        raise _lost("the worker could not unpickle the call, which did not run", error) from error
 
 
 def dump_result(result: object) -> bytes:
@@ -86,12 +86,13 @@ def dump_result(result: object) -> bytes:
 
 
 def load_result(data: Any) -> Any:
-    """Unpickle a result, in the process that waits for it. Raises what the unpickler raises, with a note."""
+    """Unpickle a result, in the process that waits for it. Raises TransportError if that fails."""
     try:
         return loads(data)
-    except BaseException as error:
-        error.add_note("The call has returned, but its result could not be unpickled.")
+    except KeyboardInterrupt:
         raise
+    except BaseException as error:
+        raise _lost("the call has returned, but its result could not be unpickled", error) from error
 
 
 def dump_exception(error: BaseException) -> bytes:
@@ -135,6 +136,10 @@ def load_exception(data: Any, cause: Any = _RemoteTraceback) -> BaseException:
         error = stand_in(builtin, type_name, message, text, reason)
     error.__cause__ = cause(f'\n"""\n{text}"""')
     return error
+
+
+def _lost(what: str, error: BaseException) -> TransportError:
+    return TransportError(f"{what}: {_type_name(error)}: {_message(error)}")
 
 
 def _dumped(error: BaseException) -> tuple[bytes | None, str]:

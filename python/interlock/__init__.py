@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
     from interlock._owner_died import OwnerDiedError, OwnerDiedWarning
     from interlock._remote_error import RemoteError
     from interlock._report import InstallError, InstallReport, InterlockWarning
-    from interlock._worker_died import TaskTimeoutError, WorkerDiedError
+    from interlock._worker_died import TaskTimeoutError, TransportError, WorkerDiedError
 
     __version__: str
 
@@ -40,6 +40,7 @@ __all__ = [
     "OwnerDiedWarning",
     "RemoteError",
     "TaskTimeoutError",
+    "TransportError",
     "WorkerDiedError",
     "concurrent",
     "current_task",
@@ -69,6 +70,7 @@ _HOMES = {
     "OwnerDiedWarning": "_owner_died",
     "RemoteError": "_remote_error",
     "TaskTimeoutError": "_worker_died",
+    "TransportError": "_worker_died",
     "WorkerDiedError": "_worker_died",
 }
 

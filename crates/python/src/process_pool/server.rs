@@ -8,8 +8,10 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::blocking;
 use crate::errors;
+use crate::imported::Imported;
 use crate::multiprocessing::{Incoming, Outgoing, Pickle, refused};
-use crate::raw::intern;
+
+static LOST: Imported = Imported::new("interlock.concurrent.futures._transport", "call_lost");
 
 /// A worker of a pool of processes, in its process.
 #[pyclass(frozen, module = "interlock._interlock")]
@@ -128,11 +130,8 @@ impl<'py> Calls<'_, 'py> {
 #[cold]
 fn not_loaded(py: Python<'_>, error: PyErr) -> PyErr {
     let exception = errors::exception(py, error);
-    let note = "The worker could not unpickle the call: it did not run.";
-    match exception.call_method1(intern!(py, "add_note"), (note,)) {
-        Ok(_) => errors::again(exception),
-        Err(error) => error,
-    }
+    let lost = LOST.get(py).and_then(|lost| lost.call1((exception,)));
+    lost.map_or_else(|error| error, PyErr::from_value)
 }
 
 /// Calls a function as it was sent.

@@ -13,7 +13,7 @@ from interlock._owner_died import describe
 from interlock._worker_died import TaskTimeoutError, WorkerDiedError
 from interlock.concurrent.futures._described import payload_text
 from interlock.concurrent.futures._evidence import bury
-from interlock.concurrent.futures._transport import load_exception
+from interlock.concurrent.futures._transport import load_exception, result_lost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ class Death:
 def answer(kind: str, data: Any, payload: bytes | None = None) -> Any:
     """Raise what the future of a call raises that has no result. `kind` and `data` are what the engine has."""
     if kind == "unreadable":
-        data.add_note("The call has returned, but its result could not be unpickled.")
-        raise data
+        if isinstance(data, KeyboardInterrupt):
+            raise data
+        raise result_lost(data)
     raise _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data)
 
 

@@ -65,6 +65,8 @@ pub(super) struct State<H> {
 const AHEAD: u64 = 500_000;
 /// At most so many calls lie before a worker, however short.
 const MOST_AHEAD: u64 = 128;
+/// So much work goes to a worker that is awake, before another one is woken, in nanoseconds.
+const BUNDLE: u64 = 60_000;
 /// Calls shorter than this are not worth a look at each answer.
 const SHORT: u64 = 100_000;
 
@@ -123,8 +125,17 @@ impl<H> State<H> {
         1 + usize::try_from(ahead).unwrap_or(1)
     }
 
-    /// The open worker that has the fewest calls, if it has fewer than `depth`.
+    /// The open worker to which the next call goes, if any has fewer than `depth`: as a rule that with the fewest.
     pub(super) fn freest(&mut self, depth: usize) -> Option<&mut Worker<H>> {
+        // Waking a worker takes longer than some short calls: they go to one that is awake, as long as it has little before it.
+        let few = match self.average {
+            1..SHORT => usize::try_from(BUNDLE / self.average).unwrap_or(0).min(depth),
+            _ => 0,
+        };
+        let is_busy = |worker: &Worker<H>| worker.is_open() && (1..few).contains(&worker.handed.len());
+        if let Some(at) = (self.workers.iter()).position(|it| it.as_ref().is_some_and(is_busy)) {
+            return self.workers[at].as_mut();
+        }
         let open = self
             .workers
             .iter_mut()

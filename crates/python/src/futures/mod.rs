@@ -19,7 +19,7 @@ mod worker;
 pub(crate) use answer::{Answer, Engine};
 pub(crate) use calls::WaitingCalls;
 pub(crate) use completed::{Completed, wait_for_futures};
-pub(crate) use future::{Future, remember_future_class};
+pub(crate) use future::{Future, new_future, remember_future_class};
 pub(crate) use living::executors;
 pub(crate) use map::Results;
 pub(crate) use pool::ThreadPool;

@@ -13,7 +13,7 @@ use super::due_callbacks::call_back;
 use super::future::{Future, finish};
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
-use crate::multiprocessing::{Incoming, MessageView, exit_code};
+use crate::multiprocessing::{Incoming, MessageView, exit_code, plain_call};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
@@ -119,7 +119,13 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
 fn load<'py>(py: Python<'py>, call: &Call<Py<Future>>, answer: RawAnswer) -> PyResult<Bound<'py, PyAny>> {
     let answered = ANSWER.get(py)?;
     // What was sent, for messages: only calls without an answer have it still.
-    let sent = || PyBytes::new(py, call.take_payload().get(1..).unwrap_or_default());
+    let sent = || -> PyResult<Bound<'py, PyAny>> {
+        let payload = call.take_payload();
+        match plain_call::described(py, &payload)? {
+            Some(call) => Ok(call.into_any()),
+            None => Ok(PyBytes::new(py, payload.get(1..).unwrap_or_default()).into_any()),
+        }
+    };
     match answer {
         RawAnswer::Given(given) if given.failed => {
             answered.call1((intern!(py, "failed"), view(py, given.bytes)?))
@@ -133,11 +139,11 @@ fn load<'py>(py: Python<'py>, call: &Call<Py<Future>>, answer: RawAnswer) -> PyR
                 .object(py)
                 .or_else(|error| answered.call1((intern!(py, "unreadable"), errors::exception(py, error))))
         }
-        RawAnswer::WorkerDied(death) => answered.call1((intern!(py, "died"), told(py, &death)?, sent())),
-        RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent())),
-        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent())),
-        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent())),
-        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent())),
+        RawAnswer::WorkerDied(death) => answered.call1((intern!(py, "died"), told(py, &death)?, sent()?)),
+        RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent()?)),
+        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent()?)),
+        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent()?)),
+        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent()?)),
     }
 }
 

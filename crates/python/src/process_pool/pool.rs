@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use interlock_pool::process::{Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
 use interlock_shm::Name;
-use interlock_wait::Deadline;
+use interlock_wait::{Deadline, WaitContext};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use super::seat::ProcessSeat;
 use crate::blocking;
-use crate::futures::{Future, Remote, RemoteCalls, attend, settle, told};
-use crate::multiprocessing::{Family, Pickle, refused};
+use crate::futures::{Future, Remote, RemoteCalls, attend, new_future, settle, told};
+use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
 ///
@@ -21,6 +21,7 @@ use crate::multiprocessing::{Family, Pickle, refused};
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct ProcessPool {
     engine: Arc<RemoteCalls>,
+    is_bounded: bool,
 }
 
 #[pymethods]
@@ -57,6 +58,7 @@ impl ProcessPool {
         let engine = RemoteCalls::new(family.arena(), settings).map_err(refused)?;
         Ok(ProcessPool {
             engine: Arc::new(engine),
+            is_bounded: max_pending > 0,
         })
     }
 
@@ -102,6 +104,42 @@ impl ProcessPool {
             Err(Unplaced::NoThread(error)) => return Err(error.into()),
         };
         Ok(Some(refusal))
+    }
+
+    /// Submit a call that needs no pickler, and return its future. Returns None, and does nothing, for any other call, and if the pool takes no
+    /// calls, or has a bound for those that wait. Calls `start()` if workers are missing.
+    fn submit_plain<'py>(
+        &self,
+        start: &Bound<'py, PyAny>,
+        function: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: &Bound<'py, PyDict>,
+        retries: u32,
+    ) -> PyResult<Option<Bound<'py, Future>>> {
+        if self.is_bounded || self.engine.is_shut_down() || self.engine.is_of_parent() {
+            return Ok(None);
+        }
+        let py = start.py();
+        let Some(message) = plain_call::encoded(function, args, Some(kwargs))? else {
+            return Ok(None);
+        };
+        let limits = Limits {
+            retries,
+            ..Limits::default()
+        };
+        let call = Call::new(self.engine.arena(), &[&message], limits).map_err(refused)?;
+        let future = new_future(py)?;
+        future
+            .get()
+            .becomes_remote(Remote::new(self.engine.clone(), call.clone()));
+        let mut now = WaitContext::until(Deadline::PASSED);
+        if self.engine.submit(&call, &mut now).is_err() {
+            return Ok(None); // the other way says why
+        }
+        if self.engine.missing_workers() > 0 {
+            start.call0()?;
+        }
+        Ok(Some(future))
     }
 
     /// How many workers to start now.

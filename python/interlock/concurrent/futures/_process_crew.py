@@ -71,13 +71,15 @@ class Crew:
         self._make_process = make_process
         self._initializer, self._initargs = initializer, initargs
         self._options = options
+        self._lock = threading.Lock()
 
     def start_missing(self) -> None:
         """Start as many processes as are missing. Raises OSError if there can't be one."""
-        for _ in range(self.pool.missing_workers()):
-            seat = self.pool.add_worker()
-            if seat is not None:
-                self.start(seat)
+        with self._lock:
+            for _ in range(self.pool.missing_workers()):
+                seat = self.pool.add_worker()
+                if seat is not None:
+                    self.start(seat)
 
     def start(self, given: ProcessSeat) -> Any:
         """Start a process for a seat, and return it. Raises OSError if there can't be one."""

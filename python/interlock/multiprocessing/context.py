@@ -136,6 +136,7 @@ if not in_subinterpreter():
             return sharedctypes.Array(
                 typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context()
             )
+
         def PriorityQueue(self, maxsize: int = 0, *, strict: bool = False) -> PriorityQueue:
             """Return a queue that returns the least object first."""
             from interlock.multiprocessing import queues

@@ -194,7 +194,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             }
             self.inner.hand_out(&mut state, &mut finished);
         }
-        finished.tell(&self.inner, 0);
+        self.inner.tell(finished, 0);
         self.inner.call_supervisor();
     }
 
@@ -216,7 +216,7 @@ impl<H: Send + 'static> ProcessPool<H> {
                 self.inner.break_down(&mut state, &mut finished, &death);
             }
         }
-        finished.tell(&self.inner, 0);
+        self.inner.tell(finished, 0);
         self.inner.call_supervisor();
     }
 
@@ -294,7 +294,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             self.inner.hand_out(&mut state, &mut finished);
             is_cancelled
         };
-        finished.tell(&self.inner, 0);
+        self.inner.tell(finished, 0);
         // Relaxed: as in `Finished::tell`.
         if is_cancelled && call.is_awaited.load(Ordering::Relaxed) {
             self.inner.state.lock().forget_awaited(call);
@@ -320,7 +320,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             self.inner.hand_out(&mut state, &mut finished);
             found
         };
-        finished.tell(&self.inner, 0);
+        self.inner.tell(finished, 0);
         self.inner.call_supervisor();
         found
     }

@@ -56,7 +56,7 @@ impl<H: Send + 'static> Inner<H> {
                 state.asleep = next.as_ref().map(|next| next.sleep);
                 next
             });
-            step(|| finished.tell(self, 0));
+            step(|| self.tell(finished, 0));
             let Some(next) = next else {
                 break;
             };

@@ -162,8 +162,7 @@ fn serve(seat: Seat, gate: &Event) {
             "wait" => {
                 gate.wait(&mut endless()).unwrap();
             }
-            // sleep: what the call does
-            "sleep" => std::thread::sleep(Duration::from_millis(rest.parse().unwrap())),
+            "sleep" => std::thread::sleep(Duration::from_millis(rest.parse().unwrap())), // sleep: what the call does
             "die" => kill(std::process::id()),
             _ => {}
         }

@@ -1,9 +1,8 @@
 //! Futures whose calls run in other processes: their answers come without the interpreter, and wait for a thread that asks.
 
-use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, ProcessPool, WorkerDeath};
-use interlock_pool::{Phase, Waited, Watch};
+use interlock_pool::Waited;
+use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, WorkerDeath};
 use interlock_wait::Deadline;
-use interlock_wait::primitive::Arc;
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -11,6 +10,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::answer::Answer;
 use super::due_callbacks::call_back;
 use super::future::{Future, finish};
+use super::remote_call::Remote;
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
 use crate::multiprocessing::{Incoming, MessageView, exit_code, plain_call};
@@ -18,45 +18,6 @@ use crate::raw::intern;
 use crate::{blocking, errors};
 
 static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_results", "answer");
-
-/// A pool of processes whose calls have futures.
-pub(crate) type RemoteCalls = ProcessPool<Py<Future>>;
-
-/// A call in another process, and the pool that has it.
-pub(crate) struct Remote {
-    pool: Arc<RemoteCalls>,
-    call: Arc<Call<Py<Future>>>,
-}
-
-impl Remote {
-    pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<Py<Future>>>) -> Self {
-        Remote { pool, call }
-    }
-
-    /// Ends the call if it is running.
-    pub(crate) fn stop(&self) -> bool {
-        self.pool.stop(&self.call)
-    }
-
-    /// The phase of the call at this moment.
-    pub(super) fn phase(&self) -> Phase {
-        self.pool.look();
-        match self.call.phase() {
-            Phase::Pending if self.pool.is_running(&self.call) => Phase::Running,
-            phase => phase,
-        }
-    }
-
-    /// Registers a watch for the end of the call.
-    pub(super) fn watch(&self, watch: &Arc<Watch>, number: usize) {
-        self.call.watch(watch, number);
-        self.pool.await_answer(&self.call, None);
-    }
-
-    pub(super) fn unwatch(&self, watch: &Arc<Watch>) {
-        self.call.unwatch(watch);
-    }
-}
 
 /// The call of a future that has not been settled.
 #[inline]
@@ -77,6 +38,11 @@ pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
         }
         None => Ok(()),
     }
+}
+
+/// As [`settle`], for what a call's host left.
+pub(crate) fn settle_host(host: &Bound<'_, PyAny>) -> PyResult<()> {
+    host.cast::<Future>().map_or(Ok(()), settle)
 }
 
 /// As [`settle`], for a call of which the pool has heard what there is to hear.
@@ -116,7 +82,7 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
 ///
 /// # Errors
 /// What it raised, or why it has no result.
-fn load<'py>(py: Python<'py>, call: &Call<Py<Future>>, answer: RawAnswer) -> PyResult<Bound<'py, PyAny>> {
+fn load<'py>(py: Python<'py>, call: &Call<Py<PyAny>>, answer: RawAnswer) -> PyResult<Bound<'py, PyAny>> {
     let answered = ANSWER.get(py)?;
     // What was sent, for messages: only calls without an answer have it still.
     let sent = || -> PyResult<Bound<'py, PyAny>> {
@@ -182,7 +148,10 @@ pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
     let Some(remote) = unsettled(slf) else {
         return Ok(());
     };
-    match remote.pool.await_answer(&remote.call, Some(slf.clone().unbind())) {
+    match remote
+        .pool
+        .await_answer(&remote.call, Some(slf.clone().into_any().unbind()))
+    {
         true => Ok(()),
         false => collect(slf, remote),
     }

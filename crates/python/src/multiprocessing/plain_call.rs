@@ -7,7 +7,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyString, PyTuple};
 
 use super::message::{Incoming, Outgoing};
-use crate::raw::{intern, module_of};
+use crate::imported::Imported;
+use crate::raw::intern;
+
+static MODULES: Imported = Imported::new("sys", "modules");
 
 /// The first byte of such a call.
 pub(crate) const PLAIN_CALL: u8 = b'c';
@@ -80,7 +83,7 @@ fn home<'py>(function: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyStri
     let (Ok(module), Ok(name)) = (module.cast_into::<PyString>(), name.cast_into::<PyString>()) else {
         return Ok(None);
     };
-    let Some(loaded) = module_of(&module) else {
+    let Some(loaded) = module_of(&module)? else {
         return Ok(None);
     };
     let is_session = module.to_str()? == "__main__" && !loaded.hasattr(intern!(py, "__file__"))?;
@@ -126,7 +129,7 @@ pub(crate) fn decoded<'py>(
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
     let mut parts = Parts(message.get(1..).unwrap_or_default());
     let module = PyString::new(py, parts.text());
-    let module = match module_of(&module) {
+    let module = match module_of(&module)? {
         Some(module) => module,
         None => py.import(module)?.into_any(),
     };
@@ -143,4 +146,12 @@ pub(crate) fn described<'py>(py: Python<'py>, message: &[u8]) -> PyResult<Option
     parts.text();
     let name = parts.text();
     (name, parts.args(py)?).into_pyobject(py).map(Some)
+}
+
+/// The module of this name, if it is imported.
+fn module_of<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match MODULES.get(name.py())?.cast::<PyDict>()?.get_item(name)? {
+        Some(module) if !module.is_none() => Ok(Some(module)),
+        _ => Ok(None),
+    }
 }

@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::seat::ProcessSeat;
 use crate::blocking;
-use crate::futures::{Future, Remote, RemoteCalls, attend, new_future, settle, told};
+use crate::futures::{Future, Remote, RemoteCalls, attend, new_future, settle_host, told};
 use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
@@ -178,7 +178,7 @@ impl ProcessPool {
             match duty {
                 Some(Duty::Attend(call)) => {
                     if let Some(future) = call.take_host() {
-                        settle(future.bind(py))?;
+                        settle_host(future.bind(py))?;
                     }
                 }
                 Some(Duty::Start) => {
@@ -203,7 +203,7 @@ impl ProcessPool {
         let cancelled = self.engine.cancel_waiting();
         for call in &cancelled {
             if let Some(future) = call.take_host() {
-                settle(future.bind(py))?;
+                settle_host(future.bind(py))?;
             }
         }
         Ok(cancelled.len())

@@ -11,6 +11,7 @@ from interlock.concurrent.futures._evidence import LastWords, bury, watch
 from interlock.concurrent.futures._process_worker import Options, main
 from interlock.concurrent.futures._transport import dump_exception
 from interlock.multiprocessing._family import hand, home
+from interlock.threading import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Crew:
         self._make_process = make_process
         self._initializer, self._initargs = initializer, initargs
         self._options = options
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def start_missing(self) -> None:
         """Start as many processes as are missing. Raises OSError if there can't be one."""
@@ -87,9 +88,7 @@ class Crew:
         try:
             words = _last_words()
             options = Options(last_words=words, **self._options)
-            process = self._make_process(
-                target=main, args=(seat, self._initializer, self._initargs, options)
-            )
+            process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
             process.start()
         except BaseException:
             self.pool.started(seat.number)

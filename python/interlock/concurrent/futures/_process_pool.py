@@ -100,7 +100,12 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         memory after a call ends, and another one takes its place.
         """
         if not self._interlock_can_be_native():
-            if on_worker_death is not _DEFAULT or retries or max_pending is not None or memory_limit is not None:
+            if (
+                on_worker_death is not _DEFAULT
+                or retries
+                or max_pending is not None
+                or memory_limit is not None
+            ):
                 raise TypeError(
                     "an executor that runs the standard library's code does not support on_worker_death, retries, "
                     "max_pending and memory_limit"

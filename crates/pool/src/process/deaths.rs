@@ -54,23 +54,19 @@ impl<H: Send> Inner<H> {
         }
         let is_hopeless =
             worker.refusal.is_some() || state.unready_deaths > UNREADY_DEATHS + 2 * self.core.limit();
-        let was_ended = worker
-            .ended_for
+        // The pool has ended it for this call.
+        let ended_for = (worker.ended_for)
             .filter(|&(_, number)| running.as_ref().is_some_and(|call| call.number == number));
-        match (running, was_ended) {
-            (Some(call), Some((why, _))) => {
-                let answer = match why {
-                    Why::TimedOut => Answer::TimedOut,
-                    Why::Stopped => Answer::Stopped,
-                };
-                finished.push(call, answer);
-            }
+        let has_lost = running.is_some() && ended_for.is_none();
+        match (running, ended_for) {
+            (Some(call), Some((Why::TimedOut, _))) => finished.push(call, Answer::TimedOut),
+            (Some(call), Some((Why::Stopped, _))) => finished.push(call, Answer::Stopped),
             (Some(call), None) => self.lose(state, finished, call, &death),
             (None, _) => {}
         }
-        let is_an_end = worker.is_closed || worker.left == Some(0) || worker.ended_for.is_some();
-        let breaks = self.settings.on_worker_death == OnWorkerDeath::Break && !(is_an_end && !was_running);
-        if is_hopeless || (breaks && was_ended.is_none() && worker.ended_for.is_none()) {
+        let was_wanted = worker.is_closed || worker.left == Some(0) || worker.ended_for.is_some();
+        let breaks = self.settings.on_worker_death == OnWorkerDeath::Break && (has_lost || !was_wanted);
+        if is_hopeless || breaks {
             self.break_down(state, finished, &death);
         }
         self.ask_for_workers(state, finished);

@@ -16,10 +16,9 @@ class ProcessPool:
     def __new__(
         cls,
         family: Family,
-        max_workers: int,
-        max_pending: int,
-        max_tasks_per_child: int | None,
+        most: tuple[int, int, int | None],
         on_worker_death: str,
+        retries: int,
         keeps_workers: bool,
     ) -> ProcessPool: ...
     def submit(
@@ -35,7 +34,6 @@ class ProcessPool:
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        retries: int,
     ) -> Future[Any] | None: ...
     def missing_workers(self) -> int: ...
     def add_worker(self) -> ProcessSeat | None: ...

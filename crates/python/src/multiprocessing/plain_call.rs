@@ -22,9 +22,9 @@ const LONGEST: usize = 16 << 10;
 pub(crate) fn encoded(
     function: &Bound<'_, PyAny>,
     args: &Bound<'_, PyTuple>,
-    kwargs: Option<&Bound<'_, PyDict>>,
+    kwargs: &Bound<'_, PyDict>,
 ) -> PyResult<Option<Vec<u8>>> {
-    let is_plain = kwargs.is_none_or(|kwargs| kwargs.is_empty()) && is_function(function)?;
+    let is_plain = kwargs.is_empty() && is_function(function)?;
     let Ok(count) = u8::try_from(args.len()) else {
         return Ok(None);
     };

@@ -22,22 +22,24 @@ use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 pub(crate) struct ProcessPool {
     engine: Arc<RemoteCalls>,
     is_bounded: bool,
+    retries: u32,
 }
 
 #[pymethods]
 impl ProcessPool {
-    /// A pool without workers. `on_worker_death` is "fail-task", "retry" or "break". If `keeps_workers`, there are always as many workers
+    /// A pool without workers. `most`: how many of them there are at most, how many calls wait (0: any number), and how many a worker
+    /// runs. `retries`: how often a call of submit_plain() runs again. `on_worker_death` is "fail-task", "retry" or "break". If `keeps_workers`, there are always as many workers
     /// as there may be; otherwise they are started as calls come.
     #[new]
-    #[pyo3(signature = (family, max_workers, max_pending, max_tasks_per_child, on_worker_death, keeps_workers))]
+    #[pyo3(signature = (family, most, on_worker_death, retries, keeps_workers))]
     fn new(
         family: &Family,
-        max_workers: usize,
-        max_pending: usize,
-        max_tasks_per_child: Option<u32>,
+        most: (usize, usize, Option<u32>),
         on_worker_death: &str,
+        retries: u32,
         keeps_workers: bool,
     ) -> PyResult<Self> {
+        let (max_workers, max_pending, max_tasks_per_child) = most;
         let on_worker_death = match on_worker_death {
             "fail-task" => OnWorkerDeath::FailTask,
             "retry" => OnWorkerDeath::Retry,
@@ -59,6 +61,7 @@ impl ProcessPool {
         Ok(ProcessPool {
             engine: Arc::new(engine),
             is_bounded: max_pending > 0,
+            retries,
         })
     }
 
@@ -114,17 +117,16 @@ impl ProcessPool {
         function: &Bound<'py, PyAny>,
         args: &Bound<'py, PyTuple>,
         kwargs: &Bound<'py, PyDict>,
-        retries: u32,
     ) -> PyResult<Option<Bound<'py, Future>>> {
         if self.is_bounded || self.engine.is_shut_down() || self.engine.is_of_parent() {
             return Ok(None);
         }
         let py = start.py();
-        let Some(message) = plain_call::encoded(function, args, Some(kwargs))? else {
+        let Some(message) = plain_call::encoded(function, args, kwargs)? else {
             return Ok(None);
         };
         let limits = Limits {
-            retries,
+            retries: self.retries,
             ..Limits::default()
         };
         let call = Call::new(self.engine.arena(), &[&message], limits).map_err(refused)?;
@@ -211,7 +213,7 @@ impl ProcessPool {
 
     /// End the call of this future if it is running, and the process that runs it. Returns whether it does.
     fn stop(&self, future: &Bound<'_, Future>) -> bool {
-        future.get().remote().is_some_and(|remote| remote.stop())
+        future.get().remote().is_some_and(Remote::stop)
     }
 
     /// The ids of the worker processes.

@@ -139,10 +139,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._broken: Any = False
         pool = _interlock.ProcessPool(
             home(),
-            self._max_workers,
-            max_pending or 0,
-            max_tasks_per_child,
+            (self._max_workers, max_pending or 0, max_tasks_per_child),
             on_worker_death,
+            self._interlock_retries,
             not self._safe_to_dynamically_spawn_children,
         )
         self._interlock_pool = pool
@@ -202,9 +201,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """
         pool = self._interlock_running
         if pool is not None:
-            future = pool.submit_plain(
-                self._interlock_crew.start_missing, fn, args, kwargs, self._interlock_retries
-            )
+            future = pool.submit_plain(self._interlock_crew.start_missing, fn, args, kwargs)
             if future is not None:
                 return future  # type: ignore[return-value]
         if self._interlock_pool is None:

@@ -119,8 +119,8 @@ class Manager(threading.Thread):
         super().__init__()
         self._crew = crew
         self._broke = broke
-        pool = crew.pool
-        self._owner = weakref.ref(owner, lambda _, pool=pool: pool.shutdown())
+        shut_down = crew.pool.shutdown
+        self._owner = weakref.ref(owner, lambda _: shut_down())
 
     def wakeup(self) -> None:
         """The interpreter is exiting: what was submitted is done, and then the workers end."""

@@ -46,8 +46,11 @@ impl<H: Send> Inner<H> {
             pid: worker.pid,
         });
         let death = Arc::new(self.death_of(&worker, was_running));
-        for call in worker.handed.drain(..).rev() {
-            state.returned.push_front(call);
+        for call in worker.take_back().into_iter().rev() {
+            match state.is_abandoned {
+                true => self.lose(state, finished, call, &death),
+                false => state.returned.push_front(call),
+            }
         }
         if !worker.is_ready {
             state.unready_deaths += 1;
@@ -95,7 +98,9 @@ impl<H: Send> Inner<H> {
         death: &Arc<WorkerDeath>,
     ) {
         match self.settings.on_worker_death {
-            OnWorkerDeath::Retry if call.may_run_again() => state.returned.push_front(call),
+            OnWorkerDeath::Retry if !state.is_abandoned && call.may_run_again() => {
+                state.returned.push_front(call);
+            }
             OnWorkerDeath::Break => {
                 finished.push(call, Answer::Broken(death.clone()));
             }
@@ -145,7 +150,7 @@ impl<H: Send> Inner<H> {
             true => missing,
             false => missing.min(waiting.saturating_sub(open)),
         };
-        if state.broken.is_none() {
+        if state.broken.is_none() && !state.is_abandoned {
             for _ in state.asked_for..wanted {
                 state.asked_for += 1;
                 finished.duty(Duty::Start);

@@ -91,7 +91,10 @@ impl<H: Send> Inner<H> {
 }
 
 /// Puts a call into the worker's queue.
-fn hand<H>(worker: &mut Worker<H>, call: Arc<Call<H>>) -> Result<(), (Arc<Call<H>>, interlock_shm::Error)> {
+pub(super) fn hand<H>(
+    worker: &mut Worker<H>,
+    call: Arc<Call<H>>,
+) -> Result<(), (Arc<Call<H>>, interlock_shm::Error)> {
     if let Err(error) = call.send(&worker.calls) {
         return Err((call, error));
     }

@@ -54,6 +54,8 @@ pub(super) struct State<H> {
     pub(super) asked_for: usize,
     /// Why the pool is broken.
     pub(super) broken: Option<Arc<WorkerDeath>>,
+    /// Whether its host ends the workers: no others are started, and no call runs again.
+    pub(super) is_abandoned: bool,
     /// Whether there is a supervisor.
     pub(super) is_supervised: bool,
     /// Whether the last worker of a pool that was shut down has ended.
@@ -95,6 +97,7 @@ impl<H> State<H> {
             unready_deaths: 0,
             asked_for: 0,
             broken: None,
+            is_abandoned: false,
             is_supervised: false,
             is_finished: false,
         }

@@ -218,6 +218,11 @@ impl Future {
         Ok(PyString::intern(slf.py(), name_of(slf.get().phase(slf.py()))))
     }
 
+    /// The future is about to be materialized: if its call is in another process, the pool will settle it.
+    fn _interlock_attend(slf: &Bound<'_, Self>) -> PyResult<()> {
+        remote::attend(slf)
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if !self.initialized.is_set() {
             return Ok(());
@@ -335,7 +340,6 @@ fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
 /// Moves the state of the future into the attributes. Threads that watch many futures are still notified of this one.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
-    remote::attend(object.cast::<Future>()?)?;
     let Some((mut contents, wakeups)) = object.cast::<Future>()?.get().engine.get(py).retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };

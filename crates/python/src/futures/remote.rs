@@ -54,7 +54,7 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
         return Ok(());
     };
     let py = slf.py();
-    let answer = Answer::of(py, load(py, &remote.call, answer));
+    let answer = load(py, &remote.call, answer).unwrap_or_else(|error| Answer::of(py, Err(error)));
     match finish(slf, answer)? {
         None => Ok(()),
         Some(Answer::Result(result)) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
@@ -78,11 +78,11 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// What a call returned.
+/// What a call returned, or what it raised, or why it has no result. The exception has no traceback yet, as in the standard library.
 ///
 /// # Errors
-/// What it raised, or why it has no result.
-fn load<'py>(py: Python<'py>, call: &Call<Py<PyAny>>, answer: RawAnswer) -> PyResult<Bound<'py, PyAny>> {
+/// The exception could not be made.
+fn load<'py>(py: Python<'py>, call: &Call<Py<PyAny>>, answer: RawAnswer) -> PyResult<Answer> {
     let answered = ANSWER.get(py)?;
     // What was sent, for messages: only calls without an answer have it still.
     let sent = || -> PyResult<Bound<'py, PyAny>> {
@@ -92,7 +92,7 @@ fn load<'py>(py: Python<'py>, call: &Call<Py<PyAny>>, answer: RawAnswer) -> PyRe
             None => Ok(PyBytes::new(py, payload.get(1..).unwrap_or_default()).into_any()),
         }
     };
-    match answer {
+    let exception = match answer {
         RawAnswer::Given(given) if given.failed => {
             answered.call1((intern!(py, "failed"), view(py, given.bytes)?))
         }
@@ -101,16 +101,18 @@ fn load<'py>(py: Python<'py>, call: &Call<Py<PyAny>>, answer: RawAnswer) -> PyRe
                 Bytes::Copied(bytes) => Incoming::of_bytes(py, &bytes)?,
                 Bytes::Shared(taken) => Incoming::Large(taken),
             };
-            incoming
-                .object(py)
-                .or_else(|error| answered.call1((intern!(py, "unreadable"), errors::exception(py, error))))
+            match incoming.object(py) {
+                Ok(result) => return Ok(Answer::Result(result.unbind())),
+                Err(error) => answered.call1((intern!(py, "unreadable"), errors::exception(py, error))),
+            }
         }
         RawAnswer::WorkerDied(death) => answered.call1((intern!(py, "died"), told(py, &death)?, sent()?)),
         RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent()?)),
         RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent()?)),
         RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent()?)),
         RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent()?)),
-    }
+    };
+    Ok(Answer::Exception(exception?.unbind()))
 }
 
 fn view(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {

@@ -200,7 +200,12 @@ impl ProcessPool {
         self.engine.shutdown();
     }
 
-    /// Cancel the calls that no worker has taken, and return how many there were.
+    /// Start no more workers, and let no call run again: the host ends the workers.
+    fn abandon(&self) {
+        self.engine.abandon();
+    }
+
+    /// Cancel the calls that wait, and return how many there were.
     fn cancel_waiting(&self, py: Python<'_>) -> PyResult<usize> {
         let cancelled = self.engine.cancel_waiting();
         for call in &cancelled {

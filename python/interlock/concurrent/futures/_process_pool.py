@@ -10,7 +10,7 @@ from interlock import _interlock
 from interlock._installation import installed
 from interlock._originals import is_original, originals
 from interlock.concurrent.futures._base import Future
-from interlock.concurrent.futures._process_crew import Crew, Manager
+from interlock.concurrent.futures._process_crew import Crew, Manager, end
 from interlock.concurrent.futures._transport import dump_call
 from interlock.multiprocessing._family import home
 
@@ -54,7 +54,8 @@ _known_run = _std._ExecutorManagerThread.run
 _private = {
     name: what
     for name, what in vars(_StdExecutor).items()
-    if isinstance(what, FunctionType) and name not in ("__init__", "map", "shutdown", "submit")
+    if isinstance(what, FunctionType)
+    and name not in ("__init__", "kill_workers", "map", "shutdown", "submit", "terminate_workers")
 }
 """Methods of the standard class that its other methods call."""
 _native_init = is_original(_StdExecutor.__init__)
@@ -315,6 +316,13 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._processes = None
         return None
 
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+        manager = self._executor_manager_thread
+        if self._interlock_pool is not None and manager is not None and isinstance(error, KeyboardInterrupt):
+            self.shutdown(wait=False, cancel_futures=True)
+            manager.interrupt()
+        return super().__exit__(kind, error, traceback)  # type: ignore[no-any-return]
+
     def _interlock_hold(self, future: Future[Any]) -> None:
         """Keep the executor from ending before a call that will be submitted later."""
         with self._shutdown_lock:
@@ -416,29 +424,33 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             raise RuntimeError(f"{self} runs the standard library's code, which has no such method")
         return self
 
-    if not hasattr(_StdExecutor, "kill_workers"):
+    def terminate_workers(self) -> None:
+        """Cancel the waiting calls, and end the processes by SIGTERM. The calls that they run fail."""
+        self._interlock_end_workers("terminate")
 
-        def terminate_workers(self) -> None:
-            """Cancel the waiting calls, and end the processes by SIGTERM. The calls that they run fail."""
-            self._interlock_end_workers("terminate")
-
-        def kill_workers(self) -> None:
-            """Cancel the waiting calls, and end the processes by SIGKILL. The calls that they run fail."""
-            self._interlock_end_workers("kill")
+    def kill_workers(self) -> None:
+        """Cancel the waiting calls, and end the processes by SIGKILL. The calls that they run fail."""
+        self._interlock_end_workers("kill")
 
     def _interlock_end_workers(self, how: str) -> None:
         processes = dict(self._processes or {})
+        if self._interlock_pool is not None:
+            self._interlock_pool.abandon()
         self.shutdown(wait=False, cancel_futures=True)
+        if self._interlock_pool is not None:
+            self._interlock_crew.end_all(how)
+            return
         for process in processes.values():
-            try:
-                getattr(process, how)()
-            except (ValueError, ProcessLookupError):  # it has ended, or was closed
-                continue
+            end(process, how)
 
     def __getattr__(self, name: str) -> Any:
         """Make what the standard executor has and this one does without, for programs that look at it."""
         if "_interlock_pool" in self.__dict__ and name in _STAND_INS:
             return _STAND_INS[name](self)
+        if "_interlock_pool" in self.__dict__ and name in _LACKING:
+            raise AttributeError(
+                f"{name!r} is a part of the standard library's executor, which this one does without", name=name, obj=self
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
 
@@ -471,6 +483,7 @@ def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
     return dict.fromkeys(range(counts[0] - counts[3]))
 
 
+_LACKING = ("_idle_worker_semaphore", "_work_ids")
 _STAND_INS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
     "_call_queue": lambda executor: _CallQueue(),
     "_result_queue": lambda executor: None,

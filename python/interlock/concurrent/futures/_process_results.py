@@ -37,13 +37,11 @@ class Death:
         self.submitted_at: str | None = None
 
 
-def answer(kind: str, data: Any, payload: Any = None) -> Any:
-    """Raise what the future of a call raises that has no result. `kind` and `data` are what the engine has."""
+def answer(kind: str, data: Any, payload: Any = None) -> BaseException:
+    """Return what the future of a call raises that has no result. `kind` and `data` are what the engine has."""
     if kind == "unreadable":
-        if isinstance(data, KeyboardInterrupt):
-            raise data
-        raise result_lost(data)
-    raise _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data)
+        return data if isinstance(data, KeyboardInterrupt) else result_lost(data)
+    return _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data)
 
 
 def broken_message(told: Any) -> str:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
     from interlock._install import install, installed, uninstall
     from interlock._interlock import current_task
     from interlock._owner_died import OwnerDiedError, OwnerDiedWarning
+    from interlock._remote_error import RemoteError
     from interlock._report import InstallError, InstallReport, InterlockWarning
+    from interlock._worker_died import TaskTimeoutError, WorkerDiedError
 
     __version__: str
 
@@ -34,6 +36,9 @@ __all__ = [
     "InterlockWarning",
     "OwnerDiedError",
     "OwnerDiedWarning",
+    "RemoteError",
+    "TaskTimeoutError",
+    "WorkerDiedError",
     "concurrent",
     "current_task",
     "install",
@@ -59,6 +64,9 @@ _HOMES = {
     "InterlockWarning": "_report",
     "OwnerDiedError": "_owner_died",
     "OwnerDiedWarning": "_owner_died",
+    "RemoteError": "_remote_error",
+    "TaskTimeoutError": "_worker_died",
+    "WorkerDiedError": "_worker_died",
 }
 
 

@@ -16,13 +16,18 @@ __all__ = ["note_culprit"]
 _PROTOCOL = 4
 
 
-def note_culprit(error: Exception, item: object) -> None:
-    """Add a note to the error of an item that can't be pickled: the path to the deepest part that is to blame.
+def note_culprit(error: Exception, items: dict[str, Any]) -> bool:
+    """Add a note to the error of named items that can't be pickled: the path to the deepest part that is to blame.
 
-    It pickles the parts one by one, so it takes several times as long as the item's own pickling.
+    Returns whether that is a function or a class. It pickles the parts one by one, so it takes several times as long as
+    the items' own pickling.
     """
-    path, culprit = _deepest("item", item)
+    name = next((name for name, item in items.items() if not _can_be_pickled(item)), None)
+    if name is None:
+        return False
+    path, culprit = _deepest(name, items[name])
     error.add_note(f"What can't be pickled is {path}, of type {type(culprit).__name__}.")
+    return isinstance(culprit, (FunctionType, type))
 
 
 def _deepest(path: str, culprit: Any) -> tuple[str, Any]:

@@ -101,7 +101,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
             if self._strict:
                 from interlock.multiprocessing._culprit import note_culprit
 
-                note_culprit(error, obj)
+                note_culprit(error, {"item": obj})
                 raise
             if util.is_exiting():
                 util.info("error in queue thread: %s", error)

@@ -29,6 +29,27 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
     """What all start methods share: a child whose sentinel is its pidfd."""
 
     _watched = False  # until `_life.watch`; for good without pidfds
+    _usage: Any = None
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """Return the exit code, or None if the process still runs; without ``WNOHANG``, wait for it."""
+        if self.returncode is None:
+            try:
+                pid, status, usage = os.wait4(self.pid, flag)
+            except (
+                OSError
+            ):  # the program waits for children in a way of its own, and may have replaced `waitpid`
+                super().poll(flag)
+                return self.returncode
+            if pid == self.pid:
+                self._usage = usage
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    @property
+    def peak_memory(self) -> int | None:
+        """How much memory the ended process had at most, in bytes, or None if that is not known."""
+        return None if self._usage is None else int(self._usage.ru_maxrss) * 1024
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait for the end of the process, and return its exit code, or None if it still runs."""

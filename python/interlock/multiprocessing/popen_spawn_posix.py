@@ -44,6 +44,18 @@ class Popen(Watched):
         self._fds.append(fd)
         return fd
 
+    @property
+    def peak_memory(self) -> int | None:
+        """How much memory the ended process had at most, in bytes, or None if that is not known.
+
+        The kernel counts what this process had when it started the child as the child's. What is above is its own.
+        """
+        import resource
+
+        peak = super().peak_memory
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return peak if peak is not None and peak > ours else None
+
     def _launch(self, process_obj: Any) -> None:
         if not _is_standard(spawn.get_command_line(tracker_fd=0, pipe_handle=0)):
             _Standard._launch(self, process_obj)  # the program has a line of its own

@@ -1,0 +1,64 @@
+"""The errors of tasks whose worker process died, or was ended because they ran for too long."""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures.process import BrokenProcessPool
+
+__all__ = ["TaskTimeoutError", "WorkerDiedError"]
+
+
+class WorkerDiedError(BrokenProcessPool):
+    """The worker process that ran a task died.
+
+    Unless the pool was told to break (`on_worker_death="break"`), this concerns one task: other tasks run, and another
+    worker has taken the place of the dead one. Attributes, each None where it is not known:
+
+    * `pid`, `process_name`, `exitcode`: of the worker, as `Process` has them (a signal is a negative number);
+    * `signal`: the name of that signal, such as ``"SIGKILL"``;
+    * `task`: the call that it ran, such as ``"resize('a.png', width=100)"``; None if it ran none;
+    * `submitted_at`: the file and line where that was submitted;
+    * `peak_memory`: how much memory the process had at most, in bytes;
+    * `out_of_memory`: whether the kernel ended it because memory was short, as the kernel's counters have it;
+    * `last_words`: what `faulthandler` wrote when it crashed.
+    """
+
+    __module__ = "interlock"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        pid: int | None = None,
+        process_name: str | None = None,
+        exitcode: int | None = None,
+        task: str | None = None,
+        submitted_at: str | None = None,
+        peak_memory: int | None = None,
+        out_of_memory: bool | None = None,
+        last_words: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.pid, self.process_name, self.exitcode = pid, process_name, exitcode
+        self.task, self.submitted_at = task, submitted_at
+        self.peak_memory, self.out_of_memory, self.last_words = peak_memory, out_of_memory, last_words
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that ended the worker."""
+        if self.exitcode is None or self.exitcode >= 0:
+            return None
+        try:
+            return signal.Signals(-self.exitcode).name
+        except ValueError:
+            return f"signal {-self.exitcode}"
+
+
+class TaskTimeoutError(TimeoutError):
+    """A task ran for longer than its `timeout`, and its worker process was ended and replaced.
+
+    As it is a `TimeoutError`, programs catch it as they catch those of other pools; `result(timeout=…)`, whose own
+    TimeoutError says that the result is not there yet, raises no such subclass.
+    """
+
+    __module__ = "interlock"

@@ -1,0 +1,198 @@
+"""What the parent knows of a dead worker beside its exit code: peak memory, whether memory was short, last words.
+
+* Peak memory comes from the kernel's account of the child, which `wait4` returns. A program that was started in the
+  child (`spawn`) inherits the peak of the process that started it: if the child has no higher one, its own is not
+  known. Neither is that of a child of the fork server, whose account the server gets.
+* The kernel counts the processes that it has killed because memory was short, for each control group and in all. If
+  the count has risen and a worker was ended by SIGKILL, that is taken for the reason. Another process may have been
+  meant: the kernel does not say which.
+* `faulthandler` writes into an anonymous file that the parent has made.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import OrderedDict
+from multiprocessing import reduction
+
+from interlock._lifecycle import after_fork_in_child
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+
+    class Facts(NamedTuple):
+        """What is known of a dead worker; None: not known."""
+
+        peak_memory: int | None
+        out_of_memory: bool | None
+        last_words: str | None
+
+else:
+    from collections import namedtuple
+
+    Facts = namedtuple("Facts", ["peak_memory", "out_of_memory", "last_words"])
+
+__all__ = ["Facts", "LastWords", "bury", "killed_by_kernel", "watch"]
+
+_MOST_WORDS = 16 << 10
+_LAST_MOMENT = 1.0
+"""Seconds that the kernel may take from a worker's death, of which it tells at once, to the end of the process."""
+_KEPT = 256
+"""Of so many dead workers the facts are kept, for tasks whose results nobody has asked for yet."""
+
+
+class LastWords:
+    """An anonymous file, which a worker inherits, or is given while it is being started, and writes when it crashes."""
+
+    descriptor = -1
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        """Make the file. Raises OSError if this process has no descriptor left."""
+        self.descriptor = os.memfd_create("last words") if descriptor is None else descriptor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrive, (reduction.DupFd(self.descriptor),)
+
+    def read(self) -> str | None:
+        """Return what was written, at most its last 16 KiB, or None."""
+        size = os.fstat(self.descriptor).st_size
+        words = os.pread(self.descriptor, _MOST_WORDS, max(0, size - _MOST_WORDS))
+        return words.decode(errors="replace").strip() or None
+
+    def close(self) -> None:
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    __del__ = close
+
+
+def _arrive(duplicate: Any) -> LastWords:
+    return LastWords(duplicate.detach())
+
+
+class _Worker:
+    """A worker that lives, or of which nobody has asked yet how it ended."""
+
+    def __init__(self, process: Any, words: LastWords | None) -> None:
+        self.popen, self.words = getattr(process, "_popen", None), words
+
+    def ended(self) -> int | None:
+        """Wait for the process, and return its exit code; None if it has still not ended."""
+        code: int | None = self.popen and self.popen.wait(_LAST_MOMENT)
+        return code
+
+    def peak_memory(self) -> int | None:
+        peak: int | None = getattr(self.popen, "peak_memory", None)
+        return peak
+
+    def last_words(self) -> str | None:
+        return None if self.words is None else self.words.read()
+
+
+class _Counts:
+    """How many processes the kernel has killed because memory was short, of those that may have been workers."""
+
+    def __init__(self) -> None:
+        self.seen: int | None = None
+        self.unexplained = 0
+
+    def look(self) -> None:
+        now = killed_by_kernel()
+        if now is not None and self.seen is not None:
+            self.unexplained += max(0, now - self.seen)
+        self.seen = now
+
+    def explain(self, exitcode: int | None) -> bool | None:
+        """Whether a worker that ended so was killed because memory was short; None if that is not known."""
+        if exitcode is not None and exitcode != -signal.SIGKILL:
+            return False
+        self.look()
+        if self.seen is None or exitcode is None:
+            return None
+        if not self.unexplained:
+            return False
+        self.unexplained -= 1
+        return True
+
+
+_lock = threading.Lock()
+_workers: dict[int, _Worker] = {}
+_facts: OrderedDict[int, Facts] = OrderedDict()
+_counts = _Counts()
+
+
+def watch(process: Any, words: LastWords | None) -> None:
+    """Begin to watch a worker that has just been started: a `Process`, and the file for its last words."""
+    with _lock:
+        if not _workers:
+            _counts.seen = killed_by_kernel()
+            _counts.unexplained = 0
+        _workers[process.pid] = _Worker(process, words)
+        _facts.pop(process.pid, None)  # of an older process with this id
+
+
+def bury(pid: int, exitcode: int | None = None) -> Facts:
+    """Return what is known of a dead worker, and watch it no longer. It may be called again.
+
+    Waits for the process, which is at its end, if nobody has done so: the manager of a pool need not, and must not do
+    it before. `exitcode` is what the caller knows of the end.
+    """
+    worker = _workers.get(pid)
+    if worker is not None:
+        code = worker.ended()
+        exitcode = code if exitcode is None else exitcode
+    with _lock:
+        if _workers.pop(pid, None) is None or worker is None:
+            return _facts.get(pid) or Facts(None, None, None)
+        facts = Facts(worker.peak_memory(), _counts.explain(exitcode), worker.last_words())
+        _facts[pid] = facts
+        if len(_facts) > _KEPT:
+            _facts.popitem(last=False)
+        return facts
+
+
+def killed_by_kernel() -> int | None:
+    """Return how many processes the kernel has killed because memory was short, as far as it tells, or None.
+
+    The number is that of this process's control group, or of the whole system if the group has none.
+    """
+    for path in (*_of_group(), "/proc/vmstat"):
+        try:
+            with open(path, "rb") as file:
+                for line in file:
+                    if line.startswith(b"oom_kill "):
+                        return int(line.split()[1])
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _of_group() -> list[str]:
+    """Return the files that may have the number of this process's control group, of either version of these."""
+    paths = []
+    try:
+        with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                _, controllers, group = line.rstrip("\n").split(":", 2)
+                if not controllers:
+                    paths.append(f"/sys/fs/cgroup{group.rstrip('/')}/memory.events")
+                elif "memory" in controllers.split(","):
+                    paths.append(f"/sys/fs/cgroup/memory{group.rstrip('/')}/memory.oom_control")
+    except (OSError, ValueError):
+        pass
+    return paths
+
+
+def _forget() -> None:
+    """In a forked child: the workers are the parent's."""
+    global _lock
+    _lock = threading.Lock()
+    _workers.clear()
+    _facts.clear()
+
+
+after_fork_in_child(_forget)

@@ -1,0 +1,116 @@
+"""What the future of a call in a worker process gives: its result, or the error that it raises.
+
+The thread that asks for a result unpickles it, or makes the error, here. The manager thread of the pool does that
+for futures with callbacks.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
+
+from interlock._owner_died import describe
+from interlock._worker_died import TaskTimeoutError, WorkerDiedError
+from interlock.concurrent.futures._described import payload_text
+from interlock.concurrent.futures._evidence import bury
+from interlock.concurrent.futures._transport import load_exception, load_result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Death(Protocol):
+        """The death of a worker, as the engine knows it.
+
+        It may have two more attributes: `payload`, the pickle of the call that the worker ran, and `submitted_at`.
+        """
+
+        pid: int
+        exitcode: int | None
+        name: str
+        was_ready: bool
+        was_running: bool
+        refusal: Any
+
+
+__all__ = ["POOL_IS_BROKEN", "answer", "broken", "worker_died"]
+
+_BROKEN = "A process in the process pool was terminated abruptly while the future was running or pending."
+"""What futures of a broken pool say in the standard library of every version; programs look for it."""
+POOL_IS_BROKEN = "A child process terminated abruptly, the process pool is not usable anymore"
+"""What `submit()` of a broken pool says there."""
+
+
+def answer(kind: str, data: Any) -> Any:
+    """Return the result of a call, or raise what its future raises. `kind` and `data` are what the engine has."""
+    if kind == "returned":
+        return load_result(data)
+    raise _error_of(kind, data)
+
+
+def _error_of(kind: str, data: Any) -> BaseException:
+    if kind == "failed":
+        return load_exception(data)
+    if kind == "died":
+        return worker_died(data)
+    if kind == "broken":
+        return broken(data)
+    if kind == "timed-out":
+        return TaskTimeoutError("the task ran for longer than its timeout, and its worker was ended")
+    if kind == "stopped":
+        return CancelledError("the task was cancelled while it ran, and its worker was ended")
+    if kind == "not-sent":
+        return MemoryError(f"the task could not be sent to a worker: {data}")
+    raise AssertionError(f"a call can't end as {kind!r}")
+
+
+def worker_died(death: Death) -> WorkerDiedError:
+    """Return the error of the task that a worker ran when it died."""
+    return _error(death, None)
+
+
+def broken(death: Death, first_line: str = _BROKEN) -> BrokenProcessPool:
+    """Return the error of a pool that ended with a worker. `first_line` is followed by what is known of the worker."""
+    error = _error(death, first_line)
+    if death.refusal is not None:
+        error.__cause__ = load_exception(death.refusal)
+    elif error.exitcode:
+        words = f"Process {death.pid} terminated abruptly with exit code {error.exitcode}"
+        error.__cause__ = _RemoteTraceback(f"\n'''\n{words}'''")  # type: ignore[arg-type]
+    return error
+
+
+def _error(death: Death, first_line: str | None) -> WorkerDiedError:
+    known = bury(death.pid, death.exitcode)
+    payload = getattr(death, "payload", None)
+    facts: dict[str, Any] = {
+        "pid": death.pid,
+        "process_name": death.name or None,
+        "exitcode": death.exitcode,
+        "task": None if payload is None or not death.was_running else payload_text(payload),
+        "submitted_at": getattr(death, "submitted_at", None),
+        **known._asdict(),
+    }
+    lines = [] if first_line is None else [first_line]
+    return WorkerDiedError("\n".join(lines + _told(death, facts)), **facts)
+
+
+def _told(death: Death, facts: dict[str, Any]) -> list[str]:
+    """Tell in sentences how a worker died."""
+    where = f", submitted at {facts['submitted_at']}" if facts["submitted_at"] else ""
+    if death.refusal is not None:
+        when = "could not be initialized"
+    elif not death.was_ready:
+        when = "died before it was ready for tasks"
+    elif death.was_running:
+        when = f"died while it ran {facts['task'] or 'a task'}{where}"
+    else:
+        when = "died while it was idle"
+    told = f"worker {describe(death.pid, death.name, death.exitcode)} {when}"
+    if facts["out_of_memory"]:
+        told += "; out of memory: the kernel has killed a process because memory was short"
+    if facts["peak_memory"] is not None:
+        told += f"; it had at most {facts['peak_memory'] / (1 << 20):,.0f} MiB of memory"
+    if facts["last_words"]:
+        return [told, "Its last words:", facts["last_words"]]
+    return [told]

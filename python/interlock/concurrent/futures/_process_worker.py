@@ -1,0 +1,134 @@
+"""What a worker process of a pool runs, from its start to its end.
+
+`Process` runs what `multiprocessing`'s children run after it: threads end, finalizers and exit handlers are called.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from concurrent.futures._base import LOGGER
+from multiprocessing.process import current_process
+
+from interlock.concurrent.futures._transport import dump_exception, dump_result, load_call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+    from interlock._interlock import ProcessSeat
+    from interlock.concurrent.futures._evidence import LastWords
+    from interlock.concurrent.futures._relay import Outlet
+
+__all__ = ["Options", "main"]
+
+
+class Options:
+    """What a pool wants of its workers. It is sent to those that are not forked.
+
+    `memory_limit`: a worker that has more bytes of resident memory after a call ends then. `last_words`: the file that
+    `faulthandler` writes when the worker crashes. `relay`: takes log records and output to the parent. `dump` and
+    `fail`: how results and exceptions are pickled, if not by `_transport`.
+    """
+
+    __slots__ = ("dump", "fail", "last_words", "memory_limit", "relay")
+
+    def __init__(
+        self,
+        memory_limit: int | None = None,
+        last_words: LastWords | None = None,
+        relay: Outlet | None = None,
+        dump: Callable[[Any], bytes] = dump_result,
+        fail: Callable[[BaseException], bytes] = dump_exception,
+    ) -> None:
+        self.memory_limit, self.last_words, self.relay = memory_limit, last_words, relay
+        self.dump, self.fail = dump, fail
+
+
+def main(
+    seat: ProcessSeat,
+    initializer: Callable[..., object] | None,
+    initargs: tuple[Any, ...],
+    options: Options,
+) -> None:
+    """Serve a pool until it wants no more of this worker, or its process is dead. The target of a `Process`."""
+    server = seat.serve()
+    if options.last_words is not None:
+        write_last_words(options.last_words.descriptor)
+    if threading.current_thread() is threading.main_thread():
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
+    relay = options.relay
+    if relay is not None:
+        relay.open(current_process().name)
+    _serving.now = True
+    try:
+        if _initialize(server, initializer, initargs):
+            server.ready()
+            after = None if options.memory_limit is None else _below(options.memory_limit)
+            server.run(load_call, options.dump, options.fail, after)
+    finally:
+        _serving.now = False
+        if relay is not None:
+            relay.close()
+
+
+def _initialize(server: Any, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> bool:
+    """Call the initializer. Returns whether the worker may begin; if not, the pool has been told why."""
+    if initializer is None:
+        return True
+    try:
+        initializer(*initargs)
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            LOGGER.critical("Exception in initializer:", exc_info=True)
+        server.refuse(dump_exception(error))
+        return False
+    return True
+
+
+class _Serving:
+    now = False
+    """Whether the worker may be running the program's code."""
+
+
+_serving = _Serving()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle Ctrl-C in a terminal, which reaches all processes, if the program has no handler of its own.
+
+    The program's code gets its KeyboardInterrupt, which fails the task that it runs. A worker that waits, or pickles,
+    ignores the signal: its parent decides what becomes of it, and it has nothing to say to the terminal.
+    """
+    outermost = None
+    while frame is not None and frame.f_code.co_filename != _HERE:
+        outermost, frame = frame, frame.f_back
+    if _serving.now and outermost is not None and outermost.f_code.co_filename != _TRANSPORT:
+        signal.default_int_handler(number, outermost)
+
+
+_HERE = main.__code__.co_filename
+_TRANSPORT = load_call.__code__.co_filename
+
+
+def write_last_words(descriptor: int) -> None:
+    """Have `faulthandler` write there if the process crashes, unless the program has it write elsewhere."""
+    import faulthandler
+
+    if not faulthandler.is_enabled():
+        faulthandler.enable(descriptor, all_threads=True)
+
+
+def _below(limit: int) -> Callable[[], bool]:
+    """Return a function that tells whether this process has at most so many bytes of resident memory."""
+    descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    page = os.sysconf("SC_PAGE_SIZE")
+
+    def is_below() -> bool:
+        return int(os.pread(descriptor, 256, 0).split()[1]) * page <= limit
+
+    return is_below

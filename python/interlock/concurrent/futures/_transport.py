@@ -1,0 +1,185 @@
+"""How calls, results and exceptions travel between a process pool and its workers.
+
+Everything is pickled as `multiprocessing` pickles it. What that refuses (a lambda, a class made in a function) is
+pickled by value if `cloudpickle` is installed. In an interactive session so is everything that belongs to its main
+module, because workers can't import that.
+
+An exception travels in parts: its pickle, beside what is known of it without unpickling. So an exception that can't be
+pickled, or unpickled, arrives as an `interlock.RemoteError` with its type's name, its message and its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import ChainMap
+from concurrent.futures.process import _RemoteTraceback
+from functools import cache
+from io import BytesIO
+from multiprocessing.reduction import ForkingPickler
+from traceback import format_exception
+
+from interlock._remote_error import nearest_builtin, stand_in
+from interlock.multiprocessing._pickling import dumps, loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["dump_call", "dump_exception", "dump_result", "load_call", "load_exception", "load_result"]
+
+_modules = sys.modules
+
+
+def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """Pickle a call. Raises what the pickler raises, with a note that has the path to what is to blame."""
+    call = fn, args, kwargs
+    try:
+        payload = dumps(call)
+    except Exception as error:
+        by_value = _by_value(call)
+        if by_value is not None:
+            return by_value
+        _blame(error, {"fn": fn, "args": args, "kwargs": kwargs})
+        raise
+    if hasattr(_modules["__main__"], "__file__") or b"__main__" not in payload:
+        return payload
+    return _by_value(call) or payload
+
+
+def load_call(payload: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """Unpickle a call, in a worker. Raises what the unpickler raises, with a note."""
+    try:
+        return loads(payload)  # type: ignore[no-any-return]
+    except BaseException as error:
+        error.add_note("The worker could not unpickle the call: it did not run.")
+        raise
+
+
+def dump_result(result: object) -> bytes:
+    """Pickle a result, in a worker. Raises what the pickler raises, with a note that names the result's type."""
+    try:
+        return dumps(result)
+    except Exception as error:
+        by_value = _by_value(result)
+        if by_value is not None:
+            return by_value
+        error.add_note(
+            f"The call has returned, but its result, of type {_type_name(result)}, can't be sent back."
+        )
+        _blame(error, {"result": result})
+        raise
+
+
+def load_result(data: Any) -> Any:
+    """Unpickle a result, in the process that waits for it. Raises what the unpickler raises, with a note."""
+    try:
+        return loads(data)
+    except BaseException as error:
+        error.add_note("The call has returned, but its result could not be unpickled.")
+        raise
+
+
+def dump_exception(error: BaseException) -> bytes:
+    """Pickle an exception with the text of its traceback, in a worker. Never raises; releases the traceback's frames."""
+    try:
+        text = "".join(format_exception(error))
+    except BaseException as failure:
+        text = f"<the traceback could not be formatted: {type(failure).__name__}>\n"
+    try:
+        error.__traceback__ = None
+        return dumps((*_dumped(error), nearest_builtin(error), _type_name(error), _message(error), text))
+    except BaseException as failure:  # out of memory, perhaps
+        reason = f"{type(failure).__name__} while it was pickled"
+        return dumps(
+            (None, reason, "Exception", "builtins.Exception", "an exception that could not be sent", "")
+        )
+
+
+def load_exception(data: Any, cause: Any = _RemoteTraceback) -> BaseException:
+    """Unpickle an exception, in the process that waits for the result. Raises nothing of its own.
+
+    The exception's `__cause__` is made by `cause` from the text of the worker's traceback: it is the class that the
+    standard library's pool has for that.
+    """
+    try:
+        pickled, reason, builtin, type_name, message, text = loads(data)
+    except Exception as failure:
+        pickled, reason, text = None, repr(failure), ""
+        builtin, type_name, message = "Exception", "builtins.Exception", "an exception that could not be read"
+    error = None
+    if pickled is not None:
+        try:
+            error = loads(pickled)
+        except Exception as failure:
+            reason = f"it can't be unpickled ({_type_name(failure)}: {_message(failure)})"
+        else:
+            if not isinstance(error, BaseException):
+                reason = f"its pickle makes an object of type {_type_name(error)}"
+                error = None
+    if error is None:
+        error = stand_in(builtin, type_name, message, text, reason)
+    error.__cause__ = cause(f'\n"""\n{text}"""')
+    return error
+
+
+def _dumped(error: BaseException) -> tuple[bytes | None, str]:
+    try:
+        return dumps(error), ""
+    except BaseException as failure:
+        reason = f"it can't be pickled ({_type_name(failure)}: {_message(failure)})"
+        return _by_value(error), reason
+
+
+def _type_name(thing: object) -> str:
+    kind = type(thing)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return "<its message could not be formatted>"
+
+
+def _blame(error: Exception, parts: dict[str, Any]) -> None:
+    """Add notes that lead from the error to the part of these that can't be pickled."""
+    from interlock.multiprocessing._culprit import note_culprit
+
+    try:
+        is_function = note_culprit(error, parts)
+    except Exception:  # raised by the program's objects, when they were asked for their parts
+        return
+    if is_function and _cloudpickle() is None:
+        error.add_note("If cloudpickle is installed, such functions and classes are sent by value.")
+
+
+def _cloudpickle() -> Any:
+    """Return the module, or None if it is not installed."""
+    try:
+        import cloudpickle
+    except ImportError:
+        return None
+    return cloudpickle
+
+
+def _by_value(thing: object) -> bytes | None:
+    """Pickle an object with functions and classes by value; return None if that is not possible either."""
+    cloudpickle = _cloudpickle()
+    if cloudpickle is None:
+        return None
+    buffer = BytesIO()
+    try:
+        _pickler_by_value(cloudpickle.CloudPickler)(buffer).dump(thing)
+    except Exception:
+        return None
+    return buffer.getvalue()
+
+
+@cache
+def _pickler_by_value(base: Any) -> Any:
+    """Return the class of cloudpickle's that knows what `multiprocessing` can pickle, too."""
+    own, *others = base.dispatch_table.maps
+    known = ChainMap(own, ForkingPickler._extra_reducers, *others)  # type: ignore[attr-defined]
+    return type("_PicklerByValue", (base,), {"dispatch_table": known})

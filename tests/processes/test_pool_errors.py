@@ -1,0 +1,233 @@
+"""The errors of tasks whose worker died, and of pools that end with a worker."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from types import SimpleNamespace
+from typing import Any
+
+import interlock
+import pytest
+from interlock.concurrent.futures import _evidence
+from interlock.concurrent.futures._described import call_text, payload_text
+from interlock.concurrent.futures._evidence import Facts, LastWords, bury, watch
+from interlock.concurrent.futures._process_results import answer
+from interlock.concurrent.futures._transport import dump_call, dump_exception, dump_result
+
+STANDARD = "A process in the process pool was terminated abruptly while the future was running or pending."
+
+
+def resize(name: str, width: int = 0) -> None:
+    raise AssertionError("a description must not run anything")
+
+
+class Secret:
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __setstate__(self, state: Any) -> None:
+        raise AssertionError("a description must not run anything")
+
+    def tell(self) -> str:
+        return self.word
+
+
+def death(**facts: Any) -> Any:
+    known = {
+        "pid": 999_999_999,
+        "exitcode": -9,
+        "name": "ForkProcess-3",
+        "was_ready": True,
+        "was_running": True,
+        "refusal": None,
+        "payload": dump_call(resize, ("a.png",), {"width": 100}),
+        "submitted_at": "thumbnails.py:12",
+    }
+    return SimpleNamespace(**{**known, **facts})
+
+
+def error_of(kind: str, data: Any) -> BaseException:
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 - the caller looks at it
+        answer(kind, data)
+    return raised.value
+
+
+def test_a_task_names_its_dead_worker() -> None:
+    error = error_of("died", death())
+    assert type(error) is interlock.WorkerDiedError
+    assert isinstance(error, BrokenProcessPool)
+    assert str(error) == (
+        "worker process 999999999 ('ForkProcess-3', killed by SIGKILL) died while it ran "
+        "resize('a.png', width=100), submitted at thumbnails.py:12"
+    )
+    assert (error.pid, error.process_name, error.exitcode, error.signal) == (
+        999_999_999,
+        "ForkProcess-3",
+        -9,
+        "SIGKILL",
+    )
+    assert (error.task, error.submitted_at) == ("resize('a.png', width=100)", "thumbnails.py:12")
+    assert (error.peak_memory, error.out_of_memory, error.last_words) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"was_running": False}, "died while it was idle"),
+        ({"was_running": False, "was_ready": False}, "died before it was ready for tasks"),
+        ({"payload": None, "submitted_at": None}, "died while it ran a task"),
+        ({"payload": b"no pickle"}, "died while it ran a task, submitted at"),
+        ({"exitcode": 3}, "exit code 3"),
+        ({"exitcode": None, "name": ""}, "worker process 999999999 died"),
+    ],
+)
+def test_the_message_tells_deaths_apart(facts: dict[str, Any], words: str) -> None:
+    assert words in str(error_of("died", death(**facts)))
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_the_error_keeps_its_facts(way: Any) -> None:
+    error = interlock.WorkerDiedError(
+        "died", pid=5, process_name="p", exitcode=-11, task="f()", submitted_at="a:1", peak_memory=7,
+        out_of_memory=True, last_words="Fatal",
+    )  # fmt: skip
+    again = way(error)
+    assert type(again) is type(error)
+    assert (str(again), vars(again), again.signal) == ("died", vars(error), "SIGSEGV")
+
+
+def test_a_broken_pool_says_first_what_the_standard_library_says() -> None:
+    error = error_of("broken", death())
+    assert isinstance(error, BrokenProcessPool)
+    first, second = str(error).split("\n")
+    assert first == STANDARD
+    assert "killed by SIGKILL" in second
+    assert "Process 999999999 terminated abruptly with exit code -9" in str(error.__cause__)
+
+
+def test_the_first_line_is_what_this_version_of_the_standard_library_says() -> None:
+    import inspect
+    from concurrent.futures import process
+
+    source = inspect.getsource(process._ExecutorManagerThread).replace("\n", " ")  # type: ignore[attr-defined]
+    assert STANDARD in " ".join(source.replace('"', "").split())
+
+
+def test_a_pool_whose_initializer_failed_says_why() -> None:
+    try:
+        raise LookupError("no such table")
+    except LookupError as failure:
+        refusal = dump_exception(failure)
+    error = error_of("broken", death(refusal=refusal, was_ready=False, was_running=False, exitcode=0))
+    assert str(error).startswith(STANDARD)
+    assert "could not be initialized" in str(error)
+    assert repr(error.__cause__) == "LookupError('no such table')"
+    assert "test_pool_errors.py" in str(error.__cause__.__cause__)  # type: ignore[union-attr]
+
+
+def test_each_kind_of_answer() -> None:
+    assert answer("returned", dump_result([1, "a"])) == [1, "a"]
+    assert repr(error_of("failed", dump_exception(ValueError(3)))) == "ValueError(3)"
+    late = error_of("timed-out", None)
+    assert type(late) is interlock.TaskTimeoutError
+    assert isinstance(late, TimeoutError)
+    assert str(pickle.loads(pickle.dumps(late))) == str(late)
+    assert type(error_of("stopped", None)) is CancelledError
+    assert "no room" in str(error_of("not-sent", "no room"))
+
+
+def test_a_call_is_described_from_its_pickle_without_running_anything() -> None:
+    assert payload_text(dump_call(resize, ("a.png", 1), {})) == "resize('a.png', 1)"
+    assert payload_text(dump_call(Secret("x").tell, (Secret("y"), Secret), {"of": {1: Secret}}))
+    assert payload_text(dump_call(Secret, ("a" * 1000,), {})).count("a") < 100  # type: ignore[union-attr]
+    assert payload_text(dump_call(sum, ([*range(1000)],), {})) == "sum([0, 1, 2, 3, 4, 5, ...])"
+    assert len(payload_text(dump_call(max, (*range(1000),), {})) or "") < 250
+    assert payload_text(b"") is None
+
+
+def test_a_call_is_described_whatever_its_arguments_do() -> None:
+    class Evil:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    assert call_text(resize, (1,), {"width": "a"}) == "resize(1, width='a')"
+    assert call_text(Evil(), (Evil(),)).endswith(")")
+
+
+def use_memory(size: int) -> None:
+    memory = bytearray(size)
+    memory[::4096] = bytes(len(memory[::4096]))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_peak_memory_of_a_child_is_known() -> None:
+    program = """if 1:
+        import interlock, resource
+        interlock.install()
+        import multiprocessing
+        from multiprocessing import connection
+        from interlock.concurrent.futures._evidence import bury, watch
+        from tests.processes.test_pool_errors import use_memory
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+        size = before + (16 << 20)
+        for method in ("fork", "spawn"):
+            process = multiprocessing.get_context(method).Process(target=use_memory, args=(size,))
+            process.start()
+            watch(process, None)
+            connection.wait([process.sentinel])
+            facts = bury(process.pid)
+            assert size < facts.peak_memory < before + 2 * size, (method, facts)
+            assert bury(process.pid) is facts
+            assert process.exitcode == -9
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
+
+
+def end(code: int) -> None:
+    os._exit(code)
+
+
+@pytest.mark.parametrize(("count", "is_short"), [(1, True), (0, False), (None, None)])
+def test_a_killed_worker_was_out_of_memory_if_the_kernel_has_counted_that(
+    count: int | None, is_short: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = [None if count is None else 4]
+    monkeypatch.setattr(_evidence, "killed_by_kernel", lambda: counts[0])
+    found = []
+    for code in (-9, 1, -9):
+        process = get_context("fork").Process(target=end, args=(1,))
+        process.start()
+        watch(process, None)
+        if code == -9 and not found and count is not None:
+            counts[0] = 4 + count
+        found.append(bury(process.pid or 0, code).out_of_memory)
+        process.join()
+    assert found == [is_short, False, None if count is None else False]
+
+
+def test_the_kernels_count_is_read() -> None:
+    count = _evidence.killed_by_kernel()
+    assert count is None or count >= 0
+
+
+def test_of_an_unknown_worker_nothing_is_known() -> None:
+    assert bury(999_999_998) == Facts(None, None, None)
+
+
+def test_long_last_words_are_cut_at_their_beginning() -> None:
+    words = LastWords()
+    assert words.read() is None
+    os.write(words.descriptor, b"first " + b"x" * 100_000 + b" last\n")
+    text = words.read() or ""
+    assert "first" not in text
+    assert text.endswith("last")
+    words.close()
+    words.close()

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections import OrderedDict
 from multiprocessing import reduction
 
 from interlock._lifecycle import after_fork_in_child
+from interlock.threading import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class _Counts:
         return True
 
 
-_lock = threading.Lock()
+_lock = Lock()
 _workers: dict[int, _Worker] = {}
 _facts: OrderedDict[int, Facts] = OrderedDict()
 _counts = _Counts()
@@ -189,8 +189,7 @@ def _of_group() -> list[str]:
 
 def _forget() -> None:
     """In a forked child: the workers are the parent's."""
-    global _lock
-    _lock = threading.Lock()
+    _lock._at_fork_reinit()
     _workers.clear()
     _facts.clear()
 

@@ -16,7 +16,9 @@ from concurrent.futures.process import _RemoteTraceback
 from functools import cache
 from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
+from pickle import dumps as _plainly
 from traceback import format_exception
+from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 
 from interlock._remote_error import nearest_builtin, stand_in
 from interlock.multiprocessing._pickling import dumps, loads
@@ -29,13 +31,23 @@ if TYPE_CHECKING:
 __all__ = ["dump_call", "dump_exception", "dump_result", "load_call", "load_exception", "load_result"]
 
 _modules = sys.modules
+_ATOMS = frozenset({bool, float, int, str, NoneType})
+"""What needs no reducer: the plain pickler does the same, and sooner."""
+
+
+def _is_plain(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the plain pickler makes the same of a call: of a function by its name, and of atoms."""
+    kind = type(fn)
+    if kind is not FunctionType and (kind is not BuiltinFunctionType or type(fn.__self__) is not ModuleType):  # type: ignore[attr-defined]
+        return False
+    return not kwargs and _ATOMS.issuperset(map(type, args))
 
 
 def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     """Pickle a call. Raises what the pickler raises, with a note that has the path to what is to blame."""
     call = fn, args, kwargs
     try:
-        payload = dumps(call)
+        payload = (_plainly if _is_plain(fn, args, kwargs) else dumps)(call)
     except Exception as error:
         by_value = _by_value(call)
         if by_value is not None:
@@ -58,6 +70,8 @@ def load_call(payload: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[s
 
 def dump_result(result: object) -> bytes:
     """Pickle a result, in a worker. Raises what the pickler raises, with a note that names the result's type."""
+    if type(result) in _ATOMS:
+        return _plainly(result)
     try:
         return dumps(result)
     except Exception as error:
@@ -81,7 +95,7 @@ def load_result(data: Any) -> Any:
 
 
 def dump_exception(error: BaseException) -> bytes:
-    """Pickle an exception with the text of its traceback, in a worker. Never raises; releases the traceback's frames."""
+    """Pickle an exception with the text of its traceback, in a worker. Never raises; lets go of the frames."""
     try:
         text = "".join(format_exception(error))
     except BaseException as failure:

@@ -23,7 +23,7 @@ pub(crate) use future::{Future, remember_future_class};
 pub(crate) use living::executors;
 pub(crate) use map::Results;
 pub(crate) use pool::ThreadPool;
-pub(crate) use remote::{Remote, attend, settle};
+pub(crate) use remote::{Remote, attend, loaded, settle};
 pub(crate) use task::{CurrentTask, current_task, remember_work_items};
 pub(crate) use timers::{Alarm, Alarms};
 pub(crate) use watcher::Watcher;

@@ -26,11 +26,11 @@ const HEADER: usize = interlock_pool::process::ANSWER_HEADER;
 /// A call in another process, and the pool that has it.
 pub(crate) struct Remote {
     pool: Arc<process_pool::Engine>,
-    call: Arc<Call<Py<Future>>>,
+    call: Arc<Call<process_pool::Host>>,
 }
 
 impl Remote {
-    pub(crate) fn new(pool: Arc<process_pool::Engine>, call: Arc<Call<Py<Future>>>) -> Self {
+    pub(crate) fn new(pool: Arc<process_pool::Engine>, call: Arc<Call<process_pool::Host>>) -> Self {
         Remote { pool, call }
     }
 
@@ -89,7 +89,7 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
         return Ok(());
     };
     let py = slf.py();
-    let answer = Answer::of(py, load(py, &remote.call, answer));
+    let answer = Answer::of(py, loaded(py, ANSWER.get(py)?, &remote.call, answer));
     match finish(slf, answer)? {
         None => Ok(()),
         Some(Answer::Result(result)) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
@@ -113,12 +113,16 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// What a call returned.
+/// What a call returned, as `answered(kind, data, payload)` makes it.
 ///
 /// # Errors
 /// What it raised, or why it has no result.
-fn load<'py>(py: Python<'py>, call: &Call<Py<Future>>, answer: RawAnswer) -> PyResult<Bound<'py, PyAny>> {
-    let answered = ANSWER.get(py)?;
+pub(crate) fn loaded<'py>(
+    py: Python<'py>,
+    answered: &Bound<'py, PyAny>,
+    call: &Call<process_pool::Host>,
+    answer: RawAnswer,
+) -> PyResult<Bound<'py, PyAny>> {
     // What was sent, for messages: only calls without an answer have it still.
     let sent = || PyBytes::new(py, &call.take_payload());
     match answer {
@@ -178,7 +182,7 @@ pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
     let Some(remote) = unsettled(slf) else {
         return Ok(());
     };
-    match remote.pool.await_answer(&remote.call, Some(slf.clone().unbind())) {
+    match remote.pool.await_answer(&remote.call, Some(slf.clone().into_any().unbind())) {
         true => Ok(()),
         false => collect(slf, remote),
     }

@@ -16,8 +16,11 @@ use crate::blocking;
 use crate::futures::{Future, Remote, attend, settle};
 use crate::multiprocessing::{Family, refused};
 
-/// The engine of a pool of processes whose calls have futures.
-pub(crate) type Engine = process::ProcessPool<Py<Future>>;
+/// What hears of the end of a call on the manager's thread: a future, or whatever `next_duty()` returns then.
+pub(crate) type Host = Py<PyAny>;
+
+/// The engine of a pool of processes for Python.
+pub(crate) type Engine = process::ProcessPool<Host>;
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
 ///
@@ -79,12 +82,7 @@ impl ProcessPool {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = future.py();
         let (priority, timeout, retries) = limits;
-        let limits = Limits {
-            priority,
-            time: timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
-            retries,
-        };
-        let call = Call::new(payload.to_vec(), limits);
+        let call = Call::new(payload.to_vec(), limits_of(priority, timeout, retries));
         if !future
             .get()
             .becomes_remote(Remote::new(self.engine.clone(), call.clone()))
@@ -93,15 +91,16 @@ impl ProcessPool {
         }
         let placed =
             blocking::go_on_waiting(py, Deadline::NEVER, |context| self.engine.submit(&call, context))?;
-        let refusal = match placed {
-            Ok(()) if is_old => return attend(future).map(|()| None),
-            Ok(()) => return Ok(None),
-            Err(Unplaced::ShutDown | Unplaced::Full) => "shutdown".into_pyobject(py)?.into_any(),
-            Err(Unplaced::OfParent) => "parent".into_pyobject(py)?.into_any(),
-            Err(Unplaced::Broken(death)) => told(py, &death)?.into_any(),
-            Err(Unplaced::NoThread(error)) => return Err(error.into()),
-        };
-        Ok(Some(refusal))
+        match placed {
+            Ok(()) if is_old => attend(future).map(|()| None),
+            Ok(()) => Ok(None),
+            Err(unplaced) => refusal_of(py, unplaced).map(Some),
+        }
+    }
+
+    /// Begin to watch the workers, though no call was submitted.
+    fn supervise(&self) -> PyResult<()> {
+        Ok(self.engine.supervise()?)
     }
 
     /// How many workers to start now.
@@ -126,15 +125,18 @@ impl ProcessPool {
         self.engine.give_up(why);
     }
 
-    /// The next thing that the pool needs the interpreter for: ("start",), ("ended", seat, pid), ("broken", death) or ("finished",).
-    /// Futures that have ended and have callbacks are settled here. Blocks until there is something.
+    /// The next thing that the pool needs the interpreter for: ("start",), ("ended", seat, pid), ("broken", death), ("attend", attendant)
+    /// or ("finished",). Futures that have ended and have callbacks are settled here. Blocks until there is something.
     fn next_duty<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         loop {
             let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
             match duty {
                 Some(Duty::Attend(call)) => {
-                    if let Some(future) = call.take_host() {
-                        settle(future.bind(py))?;
+                    if let Some(host) = call.take_host().map(|host| host.into_bound(py)) {
+                        match host.cast::<Future>() {
+                            Ok(future) => settle(future)?,
+                            Err(_) => return ("attend", host).into_pyobject(py),
+                        }
                     }
                 }
                 Some(Duty::Start) => return ("start",).into_pyobject(py),
@@ -150,12 +152,15 @@ impl ProcessPool {
         self.engine.shutdown();
     }
 
-    /// Cancel the calls that no worker has taken, and return how many there were.
+    /// Cancel the calls that no worker has taken, and return how many there were. Calls the attendants of those that are no futures'.
     fn cancel_waiting(&self, py: Python<'_>) -> PyResult<usize> {
         let cancelled = self.engine.cancel_waiting();
         for call in &cancelled {
-            if let Some(future) = call.take_host() {
-                settle(future.bind(py))?;
+            if let Some(host) = call.take_host() {
+                match host.bind(py).cast::<Future>() {
+                    Ok(future) => settle(future)?,
+                    Err(_) => drop(host.bind(py).call0()?),
+                }
             }
         }
         Ok(cancelled.len())
@@ -203,5 +208,29 @@ impl ProcessPool {
             stats.failed,
             stats.workers,
         )
+    }
+}
+
+impl ProcessPool {
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+}
+
+pub(super) fn limits_of(priority: i64, timeout: Option<f64>, retries: u32) -> Limits {
+    Limits {
+        priority,
+        time: timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        retries,
+    }
+}
+
+/// Why a call was not taken, as `submit()` returns it.
+pub(super) fn refusal_of(py: Python<'_>, unplaced: Unplaced) -> PyResult<Bound<'_, PyAny>> {
+    match unplaced {
+        Unplaced::ShutDown | Unplaced::Full => Ok("shutdown".into_pyobject(py)?.into_any()),
+        Unplaced::OfParent => Ok("parent".into_pyobject(py)?.into_any()),
+        Unplaced::Broken(death) => Ok(told(py, &death)?.into_any()),
+        Unplaced::NoThread(error) => Err(error.into()),
     }
 }

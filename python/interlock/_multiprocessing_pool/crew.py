@@ -1,0 +1,190 @@
+"""The workers of a pool, and the threads of the parent: one starts and buries workers, one submits what iterables give."""
+
+from __future__ import annotations
+
+import threading
+from multiprocessing import util
+
+from interlock._interlock import ProcessPool
+from interlock._multiprocessing_pool.feeder import Feeder
+from interlock._multiprocessing_pool.worker import Death, main, options
+from interlock.concurrent.futures._evidence import LastWords, bury, watch
+from interlock.concurrent.futures._process_crew import Seat
+from interlock.multiprocessing._family import home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["Crew", "report"]
+
+
+class _Seat(Seat):
+    """A seat that knows the place in the family of the process that it was handed to, while that was being started."""
+
+    place: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arrive, arguments = super().__reduce__()
+        self.place = arguments[0].word
+        return arrive, arguments
+
+
+class Crew:
+    """The workers of a pool, and the threads behind them. It has no reference to the pool, so that can be freed."""
+
+    def __init__(
+        self,
+        make_process: Callable[..., Any],
+        processes: int,
+        initializer: Callable[..., object] | None,
+        initargs: Any,
+        maxtasksperchild: int | None,
+        on_worker_death: str,
+        retries: int,
+    ) -> None:
+        self.engine = ProcessPool(home(), processes, 0, maxtasksperchild, on_worker_death, True)
+        self.processes = processes
+        self.retries = retries
+        self.workers: list[Any] = []
+        self.is_terminated = False
+        self._make_process = make_process
+        self._initializer, self._initargs = initializer, initargs
+        self._starting = threading.Lock()
+        self.manager = threading.Thread(target=self._manage, daemon=True)
+        self.feeder = Feeder(self)
+
+    def begin(self) -> None:
+        """Start the workers, and then the manager: a process that forks should have few threads."""
+        try:
+            self.start_missing()
+            self.engine.supervise()
+        except BaseException:
+            for process in self.workers:
+                if process.exitcode is None:
+                    process.terminate()
+            for process in self.workers:
+                process.join()
+                bury(process.pid, process.exitcode)
+            raise
+        self.manager.start()
+
+    def start_missing(self) -> None:
+        """Start as many workers as are missing."""
+        for _ in range(self.engine.missing_workers()):
+            self._start(False)
+
+    def _start(self, was_asked: bool) -> None:
+        seat = self.engine.add_worker(was_asked)
+        if seat is None:
+            return
+        ours = _Seat(seat)
+        words = last_words()
+        try:
+            with self._starting:
+                if self.is_terminated:
+                    self.engine.cancel_waiting()  # what came back from workers that have ended
+                    self.engine.started(seat.number)
+                    return
+                process = self._make_process(
+                    target=main, args=(ours, self._initializer, self._initargs, options(words))
+                )
+                process.name = process.name.replace("Process", "PoolWorker")
+                process.daemon = True
+                process.start()
+                self.workers.append(process)
+        except BaseException:
+            self.engine.started(seat.number)
+            raise
+        family = home()
+        place = family.last_child() if ours.place is None else ours.place
+        if ours.place is None:
+            family.started(place, process.pid)
+        watch(process, words)
+        self.engine.started(seat.number, process.pid, place)
+        util.debug("added worker")
+
+    def _manage(self) -> None:
+        while True:
+            duty = self.engine.next_duty()
+            kind = duty[0]
+            if kind == "attend":
+                duty[1]()
+            elif kind == "start":
+                self._replace()
+            elif kind == "ended":
+                self._bury(duty[2])
+            elif kind == "broken":
+                if duty[1][5] is None:
+                    util.debug("the pool is broken: %s", Death(*duty[1]))
+                self._end_workers()
+            else:
+                break
+            duty = None
+        for process in self.workers:
+            process.join()
+            bury(process.pid, process.exitcode)
+        util.debug("worker handler exiting")
+
+    def _replace(self) -> None:
+        try:
+            self._start(True)
+        except Exception as error:
+            report(error)
+            self.engine.give_up(dump_refusal(error))
+
+    def _bury(self, pid: int) -> None:
+        for number, process in enumerate(self.workers):
+            if process.pid == pid:
+                util.debug("cleaning up worker %d", pid)
+                bury(pid)
+                process.join()
+                del self.workers[number]
+                return
+
+    def _end_workers(self) -> None:
+        with self._starting:
+            for process in self.workers:
+                try:
+                    if process.exitcode is None:
+                        process.terminate()
+                except (AttributeError, ValueError):  # it was closed by the program
+                    continue
+
+    def close(self) -> None:
+        """Take no more calls; the workers end when all are done."""
+        if not self.feeder.close(self.engine.shutdown):
+            self.engine.shutdown()
+
+    def terminate(self) -> None:
+        """Make no more calls, and end the workers. Blocks until they have ended."""
+        util.debug("terminating workers")
+        self.is_terminated = True
+        self.feeder.stop()
+        self.engine.shutdown()
+        self.engine.cancel_waiting()
+        self._end_workers()
+        if threading.current_thread() is not self.manager and self.manager.is_alive():
+            self.manager.join()
+
+
+def last_words() -> LastWords | None:
+    """Return a file for what a worker writes when it crashes; None if there is no descriptor left."""
+    try:
+        return LastWords()
+    except OSError:
+        return None
+
+
+def dump_refusal(error: BaseException) -> bytes:
+    """Pickle the reason why no worker can be started."""
+    from interlock.concurrent.futures._transport import dump_exception
+
+    return dump_exception(error)
+
+
+def report(error: BaseException) -> None:
+    """Report an exception of a callback through `threading.excepthook`, like one that ends a thread."""
+    arguments = type(error), error, error.__traceback__, threading.current_thread()
+    threading.excepthook(threading.ExceptHookArgs(arguments))

@@ -1,0 +1,197 @@
+"""The thread that submits what iterables give: one iterable after the other, and not much ahead of the workers."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from multiprocessing.pool import _helper_reraises_exception  # type: ignore[attr-defined]
+
+from interlock._interlock import ProcessJob
+from interlock._multiprocessing_pool.worker import Failed, answer, dump_task, terminated
+from interlock.threading import Condition
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from interlock._multiprocessing_pool.crew import Crew
+
+__all__ = ["Feed", "Feeder"]
+
+_AHEAD = 1000
+_BYTES_AHEAD = 256 << 10
+"""So many calls of an iterable may wait or run at a time, and so many bytes of them, but always two more than workers."""
+
+
+class Feed:
+    """An iterable of calls, and the job that they go to."""
+
+    def __init__(self, job: ProcessJob, calls: Iterable[tuple[Any, Any, Any]]) -> None:
+        self.job, self.calls = job, calls
+        self.failures: dict[int, BaseException] = {}
+        self.length: int | None = None
+        self.changed = Condition()
+        self.is_watched = False
+        self._sizes: dict[int, int] = {}
+        self._size = 0
+
+    def run(self, crew: Crew) -> None:
+        """Submit all calls. What the iterable raises becomes the last result."""
+        error: BaseException | None = None
+        try:
+            for func, args, kwds in self.calls:
+                if crew.is_terminated or not self._submit(crew, func, args, kwds):
+                    error = terminated()
+                    break
+                func = args = kwds = None
+        except BaseException as raised:
+            error = raised
+        self.end(error)
+
+    def end(self, error: BaseException | None) -> None:
+        """There are no more calls. The first time, `error` becomes the last result, unless it is None."""
+        with self.changed:
+            if self.length is None:
+                if error is not None:
+                    self._fail(error)
+                self.calls = ()
+                self.length = len(self.job)
+                self.changed.notify_all()
+        self.job.wake()
+
+    def _submit(self, crew: Crew, func: Any, args: Any, kwds: Any) -> bool:
+        try:
+            payload = dump_task(func, args, kwds)
+        except Exception as error:
+            self._fail(error)
+            return True
+        least = crew.processes + 2
+        while len(self._sizes) >= _AHEAD or (self._size > _BYTES_AHEAD and len(self._sizes) >= least):
+            ended = self.job.next_room()
+            if ended is not None:
+                self._size -= self._sizes.pop(ended, 0)
+        if crew.is_terminated:
+            return False
+        number = len(self.job)
+        self._sizes[number] = len(payload)
+        self._size += len(payload)
+        if self.job.submit(payload, None, None, crew.retries) is not None:
+            return False
+        self._tell()
+        return True
+
+    def _fail(self, error: BaseException) -> None:
+        number = len(self.job)
+        self.failures[number] = error
+        self._sizes[number] = 0
+        self.job.skip()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.is_watched:
+            with self.changed:
+                self.changed.notify_all()
+
+
+class Tasks:
+    """What a program has put into a pool's `_taskqueue`: tasks as the standard library's pool has them."""
+
+    def __init__(self, cache: Any, tasks: Any, set_length: Any) -> None:
+        self._cache, self._tasks, self._set_length = cache, tasks, set_length
+
+    def run(self, crew: Crew) -> None:
+        """Submit all tasks. Their results are set in the objects of the pool's `_cache`."""
+        job = ProcessJob(crew.engine, answer, False, True)
+        number = -1
+        for key, number, func, args, kwds in self._tasks:
+            if crew.is_terminated:
+                return
+            if func is _helper_reraises_exception:
+                self._set(key, number, (False, args[0]))
+                continue
+            try:
+                payload = dump_task(func, args, kwds)
+            except Exception as error:
+                self._set(key, number, (False, error))
+                continue
+            while job.unfinished() >= _AHEAD:
+                job.next_room()
+            at = len(job)
+
+            def attend(key: Any = key, number: int = number, at: int = at) -> None:
+                if not crew.is_terminated:
+                    result = job.result(at)
+                    failed = type(result) is Failed
+                    self._set(key, number, (not failed, result.error if failed else result))
+
+            job.submit(payload, attend, None, crew.retries)
+        if self._set_length:
+            self._set_length(number + 1)
+
+    def end(self, error: BaseException) -> None:
+        """The pool is terminated: as in the standard library, nothing is set any more."""
+
+    def _set(self, key: Any, number: int, obj: tuple[bool, Any]) -> None:
+        try:
+            result = self._cache[key]
+        except KeyError:
+            return
+        try:
+            result._set(number, obj)
+        except BaseException as error:
+            from interlock._multiprocessing_pool.crew import report
+
+            report(error)
+
+
+class Feeder:
+    """The thread, which is started when it is needed."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._running: Any = None
+        self.thread: threading.Thread | None = None
+
+    def put(self, feed: Any) -> None:
+        """Let the thread run a feed, after those before."""
+        with self._lock:
+            self._waiting.put(feed)
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._run, daemon=True)
+                self.thread.start()
+
+    def close(self, then: Callable[[], object]) -> bool:
+        """Let the thread end when it has run what it has, and call `then` at its end. Returns whether there is a thread."""
+        with self._lock:
+            if self.thread is not None:
+                self._waiting.put(then)
+            return self.thread is not None
+
+    def stop(self) -> None:
+        """Let the thread end soon: the pool is terminated. What it has not run ends with an error."""
+        self._waiting.put(None)
+        running = self._running
+        if running is not None:
+            running.end(terminated())
+
+    def join(self) -> None:
+        """Wait for the thread, if it will end."""
+        if self.thread is not None and not self._crew.is_terminated:
+            self.thread.join()
+
+    def _run(self) -> None:
+        while True:
+            feed = self._waiting.get()
+            if feed is None or not hasattr(feed, "run"):
+                break
+            self._running = feed
+            if self._crew.is_terminated:
+                feed.end(terminated())
+            else:
+                feed.run(self._crew)
+            self._running = feed = None
+        if feed is not None:
+            feed()

@@ -31,6 +31,7 @@ class Feed:
         self.job, self.calls = job, calls
         self.failures: dict[int, BaseException] = {}
         self.length: int | None = None
+        self.error: BaseException | None = None
         self.changed = Condition()
         self.is_watched = False
         self._sizes: dict[int, int] = {}
@@ -50,11 +51,10 @@ class Feed:
         self.end(error)
 
     def end(self, error: BaseException | None) -> None:
-        """There are no more calls. The first time, `error` becomes the last result, unless it is None."""
+        """There are no more calls, because of `error` if that is not None: the last result is this error."""
         with self.changed:
             if self.length is None:
-                if error is not None:
-                    self._fail(error)
+                self.error = error
                 self.calls = ()
                 self.length = len(self.job)
                 self.changed.notify_all()

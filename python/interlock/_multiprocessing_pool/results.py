@@ -288,9 +288,12 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
             number = self._interlock_next(None if until is None else max(0, until - monotonic()))
             if number < 0:
                 self._pool = None
-                raise StopIteration
-            self._interlock_taken += 1
-            error = feed.failures.pop(number, None) if feed.failures else None
+                error, feed.error = feed.error, None
+                if error is None:
+                    raise StopIteration
+            else:
+                self._interlock_taken += 1
+                error = feed.failures.pop(number, None) if feed.failures else None
             result = Failed(error) if error is not None else self._interlock_job.result(number)
         finally:
             self._interlock_lock.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler  # noqa: F401  so that forked workers need not import it
 import threading
 from multiprocessing import util
 
@@ -64,9 +65,7 @@ class Crew:
             for process in self.workers:
                 if process.exitcode is None:
                     process.terminate()
-            for process in self.workers:
-                process.join()
-                bury(process.pid, process.exitcode)
+            self._join_workers()
             raise
         self.manager.start()
 
@@ -97,12 +96,16 @@ class Crew:
         except BaseException:
             self.engine.started(seat.number)
             raise
+        pid = getattr(process, "pid", None)
+        if pid is None:  # a test's stand-in for a process
+            self.engine.started(seat.number)
+            return
         family = home()
         place = family.last_child() if ours.place is None else ours.place
         if ours.place is None:
-            family.started(place, process.pid)
+            family.started(place, pid)
         watch(process, words)
-        self.engine.started(seat.number, process.pid, place)
+        self.engine.started(seat.number, pid, place)
         util.debug("added worker")
 
     def _manage(self) -> None:
@@ -122,10 +125,14 @@ class Crew:
             else:
                 break
             duty = None
-        for process in self.workers:
-            process.join()
-            bury(process.pid, process.exitcode)
+        self._join_workers()
         util.debug("worker handler exiting")
+
+    def _join_workers(self) -> None:
+        for process in self.workers:
+            if hasattr(process, "pid"):
+                bury(process.pid)
+            process.join()
 
     def _replace(self) -> None:
         try:

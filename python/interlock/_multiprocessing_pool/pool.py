@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing.pool
+import multiprocessing.pool as pool
 import os
 import warnings
 from abc import ABCMeta
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     OnWorkerDeath = Literal["fail-task", "retry", "break"]
 
-_std: Any = originals(multiprocessing.pool, "Pool", "ThreadPool")
+_std: Any = originals(pool, "Pool", "ThreadPool")
 
 __all__ = ["Pool"]
 

@@ -83,6 +83,55 @@ def value(ns: Namespace) -> Body:
     return body
 
 
+def value_read(ns: Namespace) -> Body:
+    """Read a value, under its lock."""
+    number = context(ns).Value("i", 0)
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n):
+            number.value  # noqa: B018
+
+    return body
+
+
+def value_write(ns: Namespace) -> Body:
+    """Write a value, under its lock."""
+    number = context(ns).Value("d", 0)
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n):
+            number.value = 1.5
+
+    return body
+
+
+def value_make(ns: Namespace) -> Body:
+    """Make a value with its lock, and drop it."""
+    return calls(context(ns).Value, "i")
+
+
+def array_read(ns: Namespace) -> Body:
+    """Read an item of an array, under its lock."""
+    array = context(ns).Array("i", 10)
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n):
+            array[3]
+
+    return body
+
+
+def array_write(ns: Namespace) -> Body:
+    """Write an item of an array, under its lock."""
+    array = context(ns).Array("i", 10)
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n):
+            array[3] = 1
+
+    return body
+
+
 def pair(kind: str, ns: Namespace) -> Body:
     """Acquire a lock that is free, and release it."""
     lock = getattr(context(ns), kind)()
@@ -178,6 +227,11 @@ CASES = (
     Case("mp-pipe-ping-pong", "mp.Pipe ping-pong", 4, pipe_ping_pong, sample_ms=100),
     Case("mp-pipe-1m", "mp.Pipe, 1 MB", 3, partial(pipe_one_way, LARGE), sample_ms=100),
     Case("mp-value", "mp.Value += 1 under get_lock()", 3, value),
+    Case("mp-value-read", "mp.Value read", 1, value_read),
+    Case("mp-value-write", "mp.Value write", 1, value_write),
+    Case("mp-value-make", "mp.Value made and dropped", 1, value_make),
+    Case("mp-array-read", "mp.Array item read", 1, array_read),
+    Case("mp-array-write", "mp.Array item written", 1, array_write),
     Case("mp-lock", "mp.Lock acquire + release", 1.5, partial(pair, "Lock")),
     Case("mp-rlock", "mp.RLock acquire + release", 1.5, partial(pair, "RLock")),
     Case("mp-semaphore", "mp.Semaphore acquire + release", 1.5, partial(pair, "Semaphore")),

@@ -54,6 +54,7 @@ _MODULES = {
     "multiprocessing.queues": ("multiprocessing.queues",),
     "multiprocessing.synchronize": ("multiprocessing.synchronize",),
     "multiprocessing.shared_memory": ("multiprocessing.shared_memory",),
+    "multiprocessing.sharedctypes": ("multiprocessing.sharedctypes",),
     "multiprocessing.popen_fork": ("multiprocessing.popen_fork",),
     "multiprocessing.popen_spawn_posix": ("multiprocessing.popen_spawn_posix",),
     "multiprocessing.forkserver": ("multiprocessing.forkserver",),
@@ -80,6 +81,7 @@ _PARTS = {
         "interlock.multiprocessing._locks",
         "interlock.multiprocessing._conditions",
     ),
+    "multiprocessing.sharedctypes": ("interlock.multiprocessing._values",),
 }
 """Those of our modules that import the standard module themselves, and may be the first to do so."""
 

@@ -6,15 +6,24 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 
 from typing_extensions import TypeVar, disjoint_base
 
+from interlock._interlock_pool import ProcessJob as ProcessJob
+from interlock._interlock_pool import ProcessPool as ProcessPool
+from interlock._interlock_pool import ProcessSeat as ProcessSeat
+from interlock._interlock_pool import ProcessServer as ProcessServer
 from interlock._interlock_shared import Family as Family
 from interlock._interlock_shared import QueueWatch as QueueWatch
+from interlock._interlock_shared import SharedArray as SharedArray
+from interlock._interlock_shared import SharedAttribute as SharedAttribute
 from interlock._interlock_shared import SharedBarrier as SharedBarrier
 from interlock._interlock_shared import SharedCondition as SharedCondition
 from interlock._interlock_shared import SharedConnection as SharedConnection
 from interlock._interlock_shared import SharedEvent as SharedEvent
 from interlock._interlock_shared import SharedHandle as SharedHandle
 from interlock._interlock_shared import SharedLock as SharedLock
+from interlock._interlock_shared import SharedNumber as SharedNumber
 from interlock._interlock_shared import SharedQueue as SharedQueue
+from interlock._interlock_shared import SharedStorage as SharedStorage
+from interlock._interlock_shared import SharedValue as SharedValue
 from interlock._interlock_shared import make_pipe as make_pipe
 from interlock.concurrent.futures import Future as _PublicFuture
 
@@ -37,6 +46,10 @@ __all__ = [
     "MultiprocessingPool",
     "Native",
     "PoolHandle",
+    "ProcessJob",
+    "ProcessPool",
+    "ProcessSeat",
+    "ProcessServer",
     "Queue",
     "QueueWatch",
     "RLock",
@@ -44,13 +57,18 @@ __all__ = [
     "ResultIterator",
     "Results",
     "Semaphore",
+    "SharedArray",
+    "SharedAttribute",
     "SharedBarrier",
     "SharedCondition",
     "SharedConnection",
     "SharedEvent",
     "SharedHandle",
     "SharedLock",
+    "SharedNumber",
     "SharedQueue",
+    "SharedStorage",
+    "SharedValue",
     "SimpleQueue",
     "Standard",
     "ThreadPool",

@@ -35,6 +35,7 @@ _HOMES = frozenset(
         "multiprocessing.popen_spawn_posix",
         "multiprocessing.queues",
         "multiprocessing.shared_memory",
+        "multiprocessing.sharedctypes",
         "multiprocessing.synchronize",
         "queue",
         "threading",

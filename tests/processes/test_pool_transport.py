@@ -21,10 +21,9 @@ from interlock.concurrent.futures._transport import (
     dump_call,
     dump_exception,
     dump_result,
-    load_call,
     load_exception,
-    load_result,
 )
+from interlock.multiprocessing._pickling import loads
 
 
 class Picky(ValueError):
@@ -79,13 +78,13 @@ def _no_cloudpickle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def call(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
-    return load_call(dump_call(max, args, kwargs))
+    return loads(dump_call(max, args, kwargs))
 
 
 def test_calls_and_results_arrive() -> None:
     assert call(1, "a", key=[2]) == (max, (1, "a"), {"key": [2]})
-    assert load_call(memoryview(dump_call(len, ((),), {}))) == (len, ((),), {})
-    assert load_result(dump_result({"a": (1, b"x")})) == {"a": (1, b"x")}
+    assert loads(memoryview(dump_call(len, ((),), {}))) == (len, ((),), {})
+    assert loads(dump_result({"a": (1, b"x")})) == {"a": (1, b"x")}
     partial = call(functools.partial(int, base=2))[1][0]
     assert partial("10") == 2
 
@@ -95,7 +94,7 @@ def test_the_reducers_of_multiprocessing_apply(monkeypatch: pytest.MonkeyPatch) 
         reduction.ForkingPickler._extra_reducers, type(threading.Lock()), lambda _: (str, ("a lock",))
     )
     assert call(threading.Lock()) == (max, ("a lock",), {})
-    assert load_result(dump_result([threading.Lock()])) == ["a lock"]
+    assert loads(dump_result([threading.Lock()])) == ["a lock"]
 
 
 @pytest.mark.usefixtures("_no_cloudpickle")
@@ -137,13 +136,6 @@ def test_a_result_that_cannot_be_pickled_is_named() -> None:
     arrived = travelled(error.value)
     assert type(arrived) is TypeError
     assert arrived.__notes__ == error.value.__notes__
-
-
-def test_what_cannot_be_unpickled_raises_with_a_note() -> None:
-    for load, word in ((load_call, "did not run"), (load_result, "has returned")):
-        with pytest.raises(AttributeError) as error:
-            load(b"cposixpath\nno_such_function\n.")
-        assert word in error.value.__notes__[0]
 
 
 def test_an_exception_arrives_with_the_workers_traceback() -> None:
@@ -232,14 +224,14 @@ needs_cloudpickle = pytest.mark.skipif(
 @needs_cloudpickle
 def test_lambdas_and_closures_go_by_value() -> None:
     base = 3
-    fn, args, _ = load_call(dump_call(lambda x: x + base, (4,), {}))
+    fn, args, _ = loads(dump_call(lambda x: x + base, (4,), {}))
     assert fn(*args) == 7
 
     class Local(LookupError):
         pass
 
     assert type(travelled(Local("x"))) is Local  # as its class is that of this process
-    inner: Callable[[], int] = load_result(dump_result(lambda: base))
+    inner: Callable[[], int] = loads(dump_result(lambda: base))
     assert inner() == 3
 
 
@@ -248,7 +240,7 @@ def test_what_goes_by_value_uses_the_reducers_of_multiprocessing(monkeypatch: py
     monkeypatch.setitem(
         reduction.ForkingPickler._extra_reducers, type(threading.Lock()), lambda _: (str, ("a lock",))
     )
-    assert load_call(dump_call(lambda x: x, (threading.Lock(),), {}))[1] == ("a lock",)
+    assert loads(dump_call(lambda x: x, (threading.Lock(),), {}))[1] == ("a lock",)
 
 
 @needs_cloudpickle
@@ -261,7 +253,7 @@ def test_functions_of_an_interactive_session_go_by_value(tmp_path: Path) -> None
         def double(point):
             return 2 * point.x
         payload = dump_call(double, (Point(),), {})
-        load = "import sys; from interlock.concurrent.futures._transport import load_call as load; " \\
+        load = "import sys; from interlock.multiprocessing._pickling import loads as load; " \\
                "fn, args, _ = load(sys.stdin.buffer.read()); print(fn(*args))"
         subprocess.run([sys.executable, "-c", load], input=payload, check=True)
     """

@@ -22,7 +22,8 @@ if __name__ == "__main__":
 from multiprocessing import connection
 from interlock.concurrent.futures._evidence import LastWords, bury, watch
 from interlock.concurrent.futures._process_worker import Options, main as work
-from interlock.concurrent.futures._transport import dump_call, load_exception, load_result
+from interlock.concurrent.futures._transport import dump_call, load_exception
+from interlock.multiprocessing._pickling import loads
 context = multiprocessing.get_context(METHOD)
 
 class Seat:
@@ -43,8 +44,8 @@ class Server:
     def refuse(self, why):
         self.connection.send(("refuse", why))
 
-    def run(self, load, dump, fail, after):
-        serve(self.connection, load, dump, fail, after)
+    def run(self, dump, fail, after):
+        serve(self.connection, loads, dump, fail, after)
         return "shutdown"
 
 # The engine's server has no frames. Those of this one must not be taken for the program's.
@@ -77,7 +78,7 @@ def ask(connection, fn, *args, **kwargs):
 
 def outcome(connection):
     kind, data = connection.recv()
-    return load_result(data) if kind == "returned" else load_exception(data)
+    return loads(data) if kind == "returned" else load_exception(data)
 """
 
 

@@ -23,5 +23,6 @@ pub mod fork;
 pub mod futex;
 pub mod life;
 pub mod memory;
+pub mod pages;
 pub mod process;
 pub mod thread;

@@ -196,6 +196,37 @@ impl SharedMemory {
         }
     }
 
+    /// From now on what this process writes to a range is seen by nobody else; the child of a fork begins with a copy. It sees what
+    /// others write to pages that it has not written to. `offset` and `length` are multiples of the page.
+    ///
+    /// # Errors
+    /// The kernel has no room for another mapping.
+    pub fn make_private(&self, offset: usize, length: usize) -> io::Result<()> {
+        self.map_again(offset, length, MapFlags::PRIVATE)
+    }
+
+    /// Ends [`make_private`](Self::make_private). What this process has written there since is gone.
+    /// # Errors
+    /// As `make_private`.
+    pub fn make_shared(&self, offset: usize, length: usize) -> io::Result<()> {
+        self.map_again(offset, length, MapFlags::SHARED)
+    }
+
+    fn map_again(&self, offset: usize, length: usize, flags: MapFlags) -> io::Result<()> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = flags | MapFlags::FIXED | MapFlags::NORESERVE;
+        let place = self
+            .address(offset, length)
+            .ok_or(io::ErrorKind::InvalidInput)?
+            .as_ptr()
+            .cast();
+        // SAFETY: the range is part of `self`'s mapping, and shows the same part of the file. A thread that uses it waits.
+        unsafe { mmap(place, length, protection, flags, &self.file, offset as u64) }?;
+        // SAFETY: as above. The kernel joins it with its neighbours if it is the same in all.
+        let _ = unsafe { madvise(place, length, Advice::LinuxDontDump) };
+        Ok(())
+    }
+
     /// Gives the pages of a range back to the system. They read as zeros then.
     pub fn give_back(&self, offset: usize, length: usize) {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
@@ -240,6 +271,21 @@ mod tests {
         memory.give_back(4096, 4096);
         assert!(again.read(5000, &mut bytes));
         assert_eq!(bytes, [0; 5]);
+    }
+
+    #[test]
+    fn a_private_range_is_seen_by_nobody_else() {
+        let memory = SharedMemory::create("test", 1 << 20).unwrap();
+        let other = SharedMemory::adopt(memory.descriptor()).unwrap();
+        let sees = |memory: &SharedMemory, bytes: &[u8]| {
+            let mut seen = [0; 2];
+            memory.read(8191, &mut seen) && seen == bytes
+        };
+        memory.write(8191, b"ab");
+        memory.make_private(8192, 4096).unwrap();
+        assert!(memory.write(8191, b"cd") && sees(&memory, b"cd") && sees(&other, b"cb"));
+        memory.make_shared(8192, 4096).unwrap();
+        assert!(memory.write(8191, b"ef") && sees(&other, b"ef"));
     }
 
     #[test]

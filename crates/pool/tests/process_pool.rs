@@ -100,7 +100,7 @@ fn a_pool_that_breaks_fails_all_c242() {
         assert!(matches!(hosted.answer(call), Answer::Broken(_)));
     }
     assert!(hosted.pool.broken().is_some());
-    let call = interlock_pool::process::Call::new(b"echo".to_vec(), Limits::default());
+    let call = interlock_pool::process::Call::new(&hosted.arena, &[b"echo"], Limits::default()).unwrap();
     assert!(hosted.pool.submit(&call, &mut endless()).is_err());
     hosted.end();
 }

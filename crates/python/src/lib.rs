@@ -72,8 +72,9 @@ mod _interlock {
     use crate::mirrored::Mirrored;
     #[pymodule_export]
     use crate::multiprocessing::{
-        Family, QueueWatch, SharedBarrier, SharedCondition, SharedConnection, SharedEvent, SharedHandle,
-        SharedLock, SharedQueue, make_pipe,
+        Family, QueueWatch, SharedArray, SharedAttribute, SharedBarrier, SharedCondition, SharedConnection,
+        SharedEvent, SharedHandle, SharedLock, SharedNumber, SharedQueue, SharedStorage, SharedValue,
+        make_pipe,
     };
     #[pymodule_export]
     use crate::multiprocessing_pool::{

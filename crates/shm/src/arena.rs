@@ -12,6 +12,7 @@ use crate::id::Id;
 use crate::layout::{
     CELL, CELLS_AT, ENTRIES_AT, EXISTS_AT, HELD_AT, Header, PAGE, ROW_WORDS, SLOTS_AT, Slot,
 };
+use crate::loans::Loans;
 use crate::name::Name;
 use crate::raw_lock::{Acquired, RawLock};
 
@@ -23,6 +24,7 @@ pub struct Arena {
     /// This process's name. A fork changes it.
     me: AtomicU32,
     pub(crate) handles: WordLock<Handles>,
+    pub(crate) loans: WordLock<Loans>,
     /// The page at which the part of the blocks begins.
     pub(crate) blocks_at: usize,
 }
@@ -38,6 +40,7 @@ impl Arena {
             memory,
             me: AtomicU32::new(0),
             handles: WordLock::new(Handles::default()),
+            loans: WordLock::new(Loans::default()),
         })
     }
 

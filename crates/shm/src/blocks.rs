@@ -46,10 +46,6 @@ const WARM_SHIFT: u32 = 8;
 const MOST_WARM: u64 = (1 << 24) - 1;
 const OWNER_SHIFT: u32 = 32;
 
-/// How many pages of free blocks stay with the family: 64 MiB. What it uses again and again need not be zeroed by the kernel
-/// each time.
-const WARM_PAGES: u32 = (64 << 20) / PAGE as u32;
-
 fn pages(order: u64) -> u32 {
     1 << order
 }
@@ -97,6 +93,7 @@ impl Arena {
         let order = u64::from(order);
         let used = u32::try_from(used.div_ceil(PAGE)).map_or(pages(order), |used| used.min(pages(order)));
         let mut warm = 0;
+        self.note_use(pages(order));
         let _blocks = self.lock_blocks();
         let page = match list.get() {
             0 => {
@@ -133,16 +130,18 @@ impl Arena {
         Some(page)
     }
 
-    /// Frees a block, which its owner has given up. Large ones give their pages back to the system, unless the family has few that
-    /// it keeps.
+    /// Frees a block, which its owner has given up. It gives its pages back to the system, unless the family keeps them.
     pub fn free(&self, block: Block) {
-        let page = self.page_of(block);
-        let entry = self.entry(page).get();
-        let (order, mut warm) = (entry & ORDER, warm_of(entry));
-        if self.header().warm_pages.get() + warm > WARM_PAGES {
-            self.memory().give_back(block.offset, block.length);
-            warm = 0;
+        match warm_of(self.entry(self.page_of(block)).get()) {
+            warm if self.keeps(warm) => self.free_with(block, warm),
+            _ => self.free_cold(block),
         }
+    }
+
+    /// As [`free`](Self::free). Its first `warm` pages stay.
+    fn free_with(&self, block: Block, warm: u32) {
+        let page = self.page_of(block);
+        let order = self.entry(page).get() & ORDER;
         step::at("block.given-back");
         let _blocks = self.lock_blocks();
         self.entry(page).set(free_entry_of(order, warm));
@@ -163,6 +162,38 @@ impl Arena {
         step::at("block.linked");
         list.set(page + 1);
         self.count_warm(|all| all + warm);
+    }
+
+    /// Takes all free blocks of this order that have pages, for `owner`.
+    pub(crate) fn take_warm(&self, order: usize, owner: Owner) -> Vec<Block> {
+        let mut found = Vec::new();
+        let Some(list) = self.header().free.get(order) else {
+            return found;
+        };
+        let order = order as u64;
+        let _blocks = self.lock_blocks();
+        let mut next = list.get();
+        list.set(0);
+        step::at("block.unlinked");
+        while next > 0 {
+            let page = next - 1;
+            next = self.link(page).get();
+            match warm_of(self.entry(page).get()) {
+                0 => self.push(page, order, 0),
+                warm => {
+                    self.count_warm(|all| all.saturating_sub(warm));
+                    self.entry(page).set(entry_of(order, warm, owner));
+                    found.push(self.block(page, order));
+                }
+            }
+        }
+        found
+    }
+
+    /// Frees a block as [`free`](Self::free) does, and gives its pages back.
+    pub(crate) fn free_cold(&self, block: Block) {
+        self.memory().give_back(block.offset, block.length);
+        self.free_with(block, 0);
     }
 
     /// From now on `block` belongs to `owner`. The caller is, or speaks for, the owner so far.

@@ -214,6 +214,49 @@ impl Cell for LifoCell {
     const KIND: Kind = Kind::with_blocks(10);
 }
 
+/// `Loan`: a block that is lent to a program, and nothing else.
+#[repr(C)]
+pub(crate) struct LoanCell {
+    pub(crate) kind: AtomicU32,
+}
+
+impl Cell for LoanCell {
+    const KIND: Kind = Kind::with_blocks(11);
+}
+
+/// `Storage`, of few bytes.
+#[repr(C)]
+pub(crate) struct StorageCell {
+    pub(crate) kind: AtomicU32,
+    reserved: AtomicU32,
+    /// How many of the bytes the program asked for.
+    pub(crate) length: AtomicU64,
+    /// The program's: it may keep anything there.
+    pub(crate) bytes: [AtomicU64; StorageCell::WORDS],
+}
+
+impl StorageCell {
+    pub(crate) const WORDS: usize = 14;
+}
+
+impl Cell for StorageCell {
+    const KIND: Kind = Kind::without_blocks(12);
+}
+
+/// `Storage` of more bytes, which are a block of the object.
+#[repr(C)]
+pub(crate) struct PagesCell {
+    pub(crate) kind: AtomicU32,
+    reserved: AtomicU32,
+    pub(crate) length: AtomicU64,
+    /// Where the block begins.
+    pub(crate) offset: AtomicU64,
+}
+
+impl Cell for PagesCell {
+    const KIND: Kind = Kind::with_blocks(13);
+}
+
 /// The state of a log, 120 bytes that lie 8 bytes behind the beginning of a line of the cache: the line of the writers, that of the
 /// readers.
 #[repr(C)]

@@ -125,7 +125,7 @@ impl ChannelWriter {
             (view.log.putters)
                 .wait(
                     &is_ready,
-                    other_process(view.arena, holder),
+                    (view.arena, other_process(view.arena, holder)),
                     slept,
                     (ResourceKind::QueuePut, context),
                 )
@@ -241,7 +241,7 @@ impl ChannelReader {
         (view.log.getters)
             .wait(
                 &is_ready,
-                other_process(view.arena, holder),
+                (view.arena, other_process(view.arena, holder)),
                 slept,
                 (ResourceKind::QueueGet, context),
             )
@@ -258,6 +258,6 @@ impl ChannelReader {
 }
 
 /// The process whose life a thread watches that waits for `holder`.
-fn other_process(arena: &Arena, holder: Name) -> Option<(&Arena, Name)> {
-    (holder != arena.me()).then_some((arena, holder))
+fn other_process(arena: &Arena, holder: Name) -> Option<Name> {
+    (holder != arena.me()).then_some(holder)
 }

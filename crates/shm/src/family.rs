@@ -44,6 +44,12 @@ pub(crate) fn find(is_it: impl Fn(&Arena) -> bool) -> Option<Arc<Arena>> {
     arenas().find(|arena| is_it(arena)).map(Arc::clone)
 }
 
+/// The same arena, which is on the list as long as this process lives.
+pub(crate) fn of_this_process(arena: &Arc<Arena>) -> &'static Arena {
+    let known = arenas().find(|known| Arc::ptr_eq(known, arena));
+    known.unwrap_or_else(|| unreachable!("every arena is put on the list when it is made"))
+}
+
 fn arenas() -> impl Iterator<Item = &'static Arc<Arena>> {
     std::iter::successors(ARENAS.get(), |entry| entry.next.get()).map(|entry| &entry.arena)
 }
@@ -133,6 +139,7 @@ impl Forks for Families {
             _ => arena.reserve(Some(arena.me())).unwrap_or(Name::NONE),
         };
         CHILD.set(arenas().map(|arena| keep(arena)).collect());
+        arenas().for_each(|arena| arena.make_loans_private());
     }
 
     /// There is a child now, or the fork failed.

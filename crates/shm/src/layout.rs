@@ -14,8 +14,8 @@ use interlock_os::process;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
 use crate::cells::{
-    BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LockCell, QueueCell, RLockCell,
-    SemaphoreCell,
+    BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LoanCell, LockCell, PagesCell,
+    QueueCell, RLockCell, SemaphoreCell, StorageCell,
 };
 use crate::field::{Field32, Field64};
 use crate::name::Name;
@@ -79,6 +79,8 @@ pub(crate) struct Header {
     pub(crate) top: AtomicU32,
     /// How many pages of free blocks were not given back to the system.
     pub(crate) warm_pages: Field32,
+    /// The second of the clock in which a large block was allocated last.
+    pub(crate) used_at: Field32,
     /// The first free block of each order, as page + 1; 0 if there is none.
     pub(crate) free: [Field32; ORDERS],
 }
@@ -195,3 +197,9 @@ unsafe impl Shared for ChannelCell {}
 unsafe impl Shared for EndCell {}
 // SAFETY: atomics only.
 unsafe impl Shared for LifoCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for LoanCell {}
+// SAFETY: atomics, and bytes that only the program touches, through the address that it is lent.
+unsafe impl Shared for StorageCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for PagesCell {}

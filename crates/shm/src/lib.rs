@@ -49,6 +49,10 @@ mod lifo_queue;
 #[cfg(not(loom))]
 mod line;
 #[cfg(not(loom))]
+mod loan;
+#[cfg(not(loom))]
+mod loans;
+#[cfg(not(loom))]
 mod lock;
 #[cfg(not(loom))]
 mod log;
@@ -93,6 +97,10 @@ mod stack;
 #[cfg(not(loom))]
 pub mod step;
 #[cfg(not(loom))]
+mod storage;
+#[cfg(not(loom))]
+mod warm;
+#[cfg(not(loom))]
 mod watch;
 
 #[cfg(not(loom))]
@@ -118,6 +126,8 @@ pub use interlock_os::process::Ended;
 #[cfg(not(loom))]
 pub use lifo_queue::LifoQueue;
 #[cfg(not(loom))]
+pub use loan::Loan;
+#[cfg(not(loom))]
 pub use lock::{Lock, OnOwnerDeath};
 #[cfg(not(loom))]
 pub use message::{Message, Taken};
@@ -131,5 +141,7 @@ pub use raw_lock::{Acquired, Peers, RawLock};
 pub use rlock::RLock;
 #[cfg(not(loom))]
 pub use semaphore::Semaphore;
+#[cfg(not(loom))]
+pub use storage::Storage;
 #[cfg(not(loom))]
 pub use watch::{Awaited, Side, Watch};

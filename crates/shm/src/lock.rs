@@ -10,7 +10,7 @@ use crate::cells::{LockCell, Robust};
 use crate::error::Error;
 use crate::id::Id;
 use crate::name::Name;
-use crate::objects::Object;
+use crate::objects::{Object, Placed};
 use crate::raw_lock::Acquired;
 use crate::step;
 
@@ -26,7 +26,7 @@ pub enum OnOwnerDeath {
 
 /// A lock in shared memory, which one process of the family holds at a time. Any of them may release it.
 #[derive(Clone, Debug)]
-pub struct Lock(Object);
+pub struct Lock(Placed<LockCell>);
 
 impl Robust {
     /// Sets the policy of a new lock.
@@ -94,17 +94,17 @@ impl Lock {
     pub fn new(arena: &Arc<Arena>, on_owner_death: OnOwnerDeath) -> Result<Self, Error> {
         arena
             .make(|cell: &LockCell| cell.lock.begin(on_owner_death))
-            .map(Lock)
+            .map(|object| Lock(Placed::new(object)))
     }
 
     /// The lock `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
-        arena.open::<LockCell>(id).map(Lock)
+        arena.open::<LockCell>(id).map(|object| Lock(Placed::new(object)))
     }
 
     /// The object that the lock is.
     pub fn object(&self) -> &Object {
-        &self.0
+        self.0.object()
     }
 
     /// Acquires the lock if it is free. Never blocks, but for milliseconds if its owner has just died.
@@ -156,7 +156,7 @@ impl Lock {
     }
 
     #[inline]
-    fn cell(&self) -> &LockCell {
+    fn cell(&self) -> &'static LockCell {
         self.0.cell()
     }
 }

@@ -56,7 +56,7 @@ impl LogView<'_> {
         (self.log.joiners)
             .wait(
                 &|| self.unfinished() == 0,
-                None,
+                (self.arena, None),
                 &mut slept,
                 (ResourceKind::QueueJoin, context),
             )

@@ -23,7 +23,7 @@ impl<'a> LogView<'a> {
         context: &mut WaitContext<'_>,
     ) -> Result<(), Error> {
         let kind = (ResourceKind::QueueGet, context);
-        let waited = (self.log.getters).wait(&|| self.is_worth_a_get(), None, slept, kind);
+        let waited = (self.log.getters).wait(&|| self.is_worth_a_get(), (self.arena, None), slept, kind);
         waited.map_err(Error::Ended)
     }
 
@@ -35,7 +35,7 @@ impl<'a> LogView<'a> {
         context: &mut WaitContext<'_>,
     ) -> Result<(), Error> {
         let kind = (ResourceKind::QueueGet, context);
-        let owner = Some((&**self.arena, owner));
+        let owner = (&**self.arena, Some(owner));
         let waited = (self.log.getters).wait(&|| self.is_worth_a_get(), owner, slept, kind);
         waited.map_err(Error::Ended)
     }
@@ -50,7 +50,7 @@ impl<'a> LogView<'a> {
     ) -> Result<(), Error> {
         let is_ready = || self.is_worth_a_get() || watch.calls() != seen;
         let kind = (ResourceKind::QueueGet, context);
-        let waited = (self.log.getters).wait_beside(&is_ready, watch.word(seen), slept, kind);
+        let waited = (self.log.getters).wait_beside(&is_ready, (self.arena, watch.word(seen)), slept, kind);
         waited.map_err(Error::Ended)
     }
 
@@ -62,7 +62,7 @@ impl<'a> LogView<'a> {
         context: &mut WaitContext<'_>,
     ) -> Result<(), Error> {
         let kind = (ResourceKind::QueuePut, context);
-        let waited = (self.log.putters).wait(&|| self.is_worth_a_put(most), None, slept, kind);
+        let waited = (self.log.putters).wait(&|| self.is_worth_a_put(most), (self.arena, None), slept, kind);
         waited.map_err(Error::Ended)
     }
 

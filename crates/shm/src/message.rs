@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use crate::arena::Arena;
+use crate::error::Error;
+use crate::log::LARGE;
 use crate::own_block::OwnBlock;
 
 /// A message that is being got. Its bytes are in shared memory still.
@@ -60,6 +63,20 @@ impl<'a> Message<'a> {
             && self.arena.memory().read(self.offset + at, into)
     }
 
+    /// Its last bytes. `None` if it has fewer.
+    pub fn last<const N: usize>(&self) -> Option<[u8; N]> {
+        let mut last = [0; N];
+        let at = self.length.checked_sub(N)?;
+        self.read_from(at, &mut last).then_some(last)
+    }
+
+    /// The message without its last `number` bytes, or as it is if it has fewer.
+    #[must_use]
+    pub fn without_last(mut self, number: usize) -> Self {
+        self.length = self.length.checked_sub(number).unwrap_or(self.length);
+        self
+    }
+
     /// A copy of its bytes.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length];
@@ -88,14 +105,27 @@ impl fmt::Debug for Message<'_> {
     }
 }
 
-/// A large message that this process has got and that lies in shared memory, until this is dropped. The child of a fork has no part in
+/// A large message that this process has got, or is going to put, and that lies in shared memory, until this is dropped. The child of a fork has no part in
 /// it.
 pub struct Taken {
-    block: OwnBlock,
-    length: usize,
+    pub(crate) block: OwnBlock,
+    pub(crate) length: usize,
 }
 
 impl Taken {
+    /// Messages of so many bytes and more can be made beforehand, and lie in a block of their own.
+    pub const LEAST: usize = LARGE;
+
+    /// A large message that this process has made and not put yet, which consists of `parts`.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn filled(arena: &Arc<Arena>, parts: &[&[u8]]) -> Result<Self, Error> {
+        let length = parts.iter().map(|part| part.len()).sum();
+        let block = OwnBlock::filled(arena, parts, length)?;
+        Ok(Taken { block, length })
+    }
+
     /// The number of its bytes.
     pub fn len(&self) -> usize {
         self.length

@@ -9,6 +9,7 @@ use crate::arena::Arena;
 use crate::blocks::Owner;
 use crate::cells::{Cell, OWNS_BLOCKS};
 use crate::error::Error;
+use crate::family::of_this_process;
 use crate::field::Field32;
 use crate::id::Id;
 use crate::layout::{CELL, OBJECTS};
@@ -60,6 +61,56 @@ impl Drop for Object {
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Object({})", self.id.number())
+    }
+}
+
+/// An object whose cell and arena are looked up once, for primitives that take a few instructions.
+pub(crate) struct Placed<C: 'static> {
+    object: Object,
+    arena: &'static Arena,
+    cell: &'static C,
+}
+
+impl<C: Cell> Placed<C> {
+    /// The caller knows what kind of object it is: see [`Object::cell`].
+    pub(crate) fn new(object: Object) -> Self {
+        let arena = of_this_process(&object.arena);
+        Placed {
+            arena,
+            cell: arena.fixed(Arena::cell_at(object.id)),
+            object,
+        }
+    }
+
+    pub(crate) fn object(&self) -> &Object {
+        &self.object
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        self.object.id
+    }
+
+    #[inline]
+    pub(crate) fn arena(&self) -> &'static Arena {
+        self.arena
+    }
+
+    #[inline]
+    pub(crate) fn cell(&self) -> &'static C {
+        self.cell
+    }
+}
+
+impl<C> Clone for Placed<C> {
+    fn clone(&self) -> Self {
+        let object = self.object.clone();
+        Placed { object, ..*self }
+    }
+}
+
+impl<C> fmt::Debug for Placed<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.object.fmt(f)
     }
 }
 

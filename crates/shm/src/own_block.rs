@@ -11,8 +11,11 @@ use crate::layout::bytes_of_this_process;
 use crate::name::Name;
 use crate::step;
 
-/// So many bytes are written as new ones: the pages of such a block have been given back, as a rule.
-const NEW: usize = 16 << 20;
+/// Of a block of so many bytes, pages that do not exist yet are made by writing the file: full, without zeroing them before. But
+/// then this process does not have them mapped when it uses the block again.
+const LARGE: usize = 16 << 20;
+/// Parts that are shorter are written there, nevertheless.
+const SHORT: usize = 64 << 10;
 
 /// A block of this process. Free when dropped, by the process that has it: the child of a fork has a copy of this, but not the block.
 pub(crate) struct OwnBlock {
@@ -22,31 +25,46 @@ pub(crate) struct OwnBlock {
 }
 
 impl OwnBlock {
-    /// A new block for `bytes` bytes, whose pages exist.
-    fn allocate(arena: &Arc<Arena>, bytes: usize) -> Result<Self, Error> {
+    /// A new block for `bytes` bytes, and how many of them are in pages that exist, and that this process has mapped.
+    fn allocate(arena: &Arc<Arena>, bytes: usize) -> Result<(Self, usize), Error> {
         let owner = arena.me();
         if owner.is_none() {
             return Err(Error::NotReserved);
         }
         let (block, warm) = arena.allocate_first(bytes, bytes, Owner::Process(owner))?;
-        if warm < bytes {
-            arena.memory().populate(block.offset + warm, bytes - warm);
-        }
+        let ready = match bytes {
+            LARGE.. => {
+                let warm = warm.min(bytes);
+                arena.memory().populate(block.offset, warm);
+                warm
+            }
+            _ => {
+                if warm < bytes {
+                    arena.memory().populate(block.offset + warm, bytes - warm);
+                }
+                bytes
+            }
+        };
         let arena = Arc::clone(arena);
-        Ok(OwnBlock { arena, block, owner })
+        Ok((OwnBlock { arena, block, owner }, ready))
     }
 
     /// A block of this process with `length` bytes, which are `parts`.
     #[cold]
     pub(crate) fn filled(arena: &Arc<Arena>, parts: &[&[u8]], length: usize) -> Result<Self, Error> {
-        let block = OwnBlock::allocate(arena, length)?;
+        let (block, ready) = OwnBlock::allocate(arena, length)?;
+        let end = block.offset() + ready;
+        let memory = arena.memory();
         let mut at = block.offset();
         for part in parts {
-            match part.len() {
-                NEW.. => arena.memory().write_new(at, part),
-                _ => arena.memory().write(at, part),
+            let (there, new) = part.split_at(end.saturating_sub(at).min(part.len()));
+            memory.write(at, there);
+            at += there.len();
+            match new.len() {
+                SHORT.. => memory.write_new(at, new),
+                _ => memory.write(at, new),
             };
-            at += part.len();
+            at += new.len();
         }
         step::at("queue.filled");
         Ok(block)
@@ -68,6 +86,14 @@ impl OwnBlock {
         let mut this = self;
         this.owner = Name::NONE;
         block
+    }
+
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
+    pub(crate) fn block(&self) -> Block {
+        self.block
     }
 
     pub(crate) fn offset(&self) -> usize {

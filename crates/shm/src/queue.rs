@@ -13,7 +13,7 @@ use crate::id::Id;
 use crate::log::{Counts, LARGE, LogView};
 use crate::log_reader::{Reader, Record};
 use crate::log_writer::Writer;
-use crate::message::Message;
+use crate::message::{Message, Taken};
 use crate::name::Name;
 use crate::objects::Object;
 use crate::own_block::OwnBlock;
@@ -132,6 +132,15 @@ impl Queue {
             return outcome;
         }
         self.putting(context, |writer| writer.push(parts, length))
+    }
+
+    /// Puts a large message that was got, or made, before. As [`put`](Self::put), without a copy.
+    ///
+    /// # Errors
+    /// As `put`. The message is gone.
+    pub fn put_taken(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let Taken { block, length } = message;
+        self.putting(context, |writer| writer.push_block(block, length))
     }
 
     /// Puts messages, many at once. Returns how many were put, and why not all.

@@ -11,14 +11,14 @@ use crate::error::Error;
 use crate::id::Id;
 use crate::lock::OnOwnerDeath;
 use crate::name::Name;
-use crate::objects::Object;
+use crate::objects::{Object, Placed};
 use crate::raw_lock::Acquired;
 use crate::step;
 
 /// A lock in shared memory, which one thread of one process holds at a time, and may acquire again. That thread releases it as
 /// often as it acquired it.
 #[derive(Clone, Debug)]
-pub struct RLock(Object);
+pub struct RLock(Placed<RLockCell>);
 
 impl RLock {
     /// A free lock in `arena`.
@@ -28,17 +28,19 @@ impl RLock {
     pub fn new(arena: &Arc<Arena>, on_owner_death: OnOwnerDeath) -> Result<Self, Error> {
         arena
             .make(|cell: &RLockCell| cell.lock.begin(on_owner_death))
-            .map(RLock)
+            .map(|object| RLock(Placed::new(object)))
     }
 
     /// The lock `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
-        arena.open::<RLockCell>(id).map(RLock)
+        arena
+            .open::<RLockCell>(id)
+            .map(|object| RLock(Placed::new(object)))
     }
 
     /// The object that the lock is.
     pub fn object(&self) -> &Object {
-        &self.0
+        self.0.object()
     }
 
     /// Acquires the lock if it is free, or the calling thread has it. Never blocks, but for milliseconds if its owner has just died.
@@ -145,6 +147,7 @@ impl RLock {
         step::at("rlock.owned");
     }
 
+    #[inline]
     fn free(&self) {
         let cell = self.cell();
         // Relaxed: the lock's own Release orders it before the next owner.
@@ -187,7 +190,7 @@ impl RLock {
     }
 
     #[inline]
-    fn cell(&self) -> &RLockCell {
+    fn cell(&self) -> &'static RLockCell {
         self.0.cell()
     }
 }

@@ -10,7 +10,7 @@ use crate::cells::SemaphoreCell;
 use crate::claims::Entry;
 use crate::error::Error;
 use crate::id::Id;
-use crate::objects::Object;
+use crate::objects::{Object, Placed};
 use crate::permits::Permits;
 use crate::resource::SharedResource;
 use crate::step;
@@ -20,7 +20,7 @@ use crate::step;
 /// A permit that a process has taken by [`acquire_guarded`](Self::acquire_guarded) comes back when it dies. One that it has
 /// taken by [`acquire`](Self::acquire) does not, since another process may give it; how many are lost that way is counted.
 #[derive(Clone, Debug)]
-pub struct Semaphore(Object);
+pub struct Semaphore(Placed<SemaphoreCell>);
 
 impl Semaphore {
     /// The most permits that a semaphore can have.
@@ -41,17 +41,19 @@ impl Semaphore {
             cell.ledger.write(Permits::of(permits).0);
         })?;
         arena.forget_claims(object.id());
-        Ok(Semaphore(object))
+        Ok(Semaphore(Placed::new(object)))
     }
 
     /// The semaphore `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
-        arena.open::<SemaphoreCell>(id).map(Semaphore)
+        arena
+            .open::<SemaphoreCell>(id)
+            .map(|object| Semaphore(Placed::new(object)))
     }
 
     /// The object that the semaphore is.
     pub fn object(&self) -> &Object {
-        &self.0
+        self.0.object()
     }
 
     /// Takes a permit, which may be given back by any process. It stays taken if this one dies.
@@ -96,7 +98,7 @@ impl Semaphore {
 
     /// Takes a permit if there is one. `flag` is [`Permits::WAITERS`] if the caller sleeps else, and may have slept before.
     fn try_take(&self, is_guarded: bool, flag: u64) -> bool {
-        let (cell, arena) = (self.cell(), &**self.0.arena());
+        let (cell, arena) = (self.cell(), self.0.arena());
         let held = cell.open(arena, self.0.id());
         let [word, lost] = cell.ledger.words().map(Permits);
         let permits = word.count();
@@ -172,7 +174,10 @@ impl Semaphore {
     /// The semaphore would have too many. It has as many as before.
     #[inline]
     pub fn release(&self, permits: u32) -> Result<(), Error> {
-        self.give(permits, false)
+        match permits == 1 && self.cell().give_as_user(self.0.arena().me()) {
+            true => Ok(()),
+            false => self.give(permits, false),
+        }
     }
 
     /// Gives back a permit that was taken by [`acquire_guarded`](Self::acquire_guarded). Never blocks.
@@ -184,12 +189,9 @@ impl Semaphore {
         self.give(1, true)
     }
 
-    #[inline]
+    #[inline(never)]
     fn give(&self, given: u32, is_guarded: bool) -> Result<(), Error> {
-        let (cell, arena) = (self.cell(), &**self.0.arena());
-        if !is_guarded && given == 1 && cell.give_as_user(arena.me()) {
-            return Ok(());
-        }
+        let (cell, arena) = (self.cell(), self.0.arena());
         let held = cell.open(arena, self.0.id());
         let [word, lost] = cell.ledger.words().map(Permits);
         let permits = word.count();
@@ -229,7 +231,7 @@ impl Semaphore {
     }
 
     #[inline]
-    fn cell(&self) -> &SemaphoreCell {
+    fn cell(&self) -> &'static SemaphoreCell {
         self.0.cell()
     }
 }

@@ -23,15 +23,15 @@ impl Sleepers {
     pub(crate) fn wait(
         &self,
         is_ready: &(dyn Fn() -> bool + Sync),
-        owner: Option<(&Arena, Name)>,
+        (arena, owner): (&Arena, Option<Name>),
         slept: &mut bool,
         (kind, context): (ResourceKind, &mut WaitContext<'_>),
     ) -> Result<(), Wake> {
-        self.announced(is_ready, slept, &mut |wait| {
+        self.announced(is_ready, arena, slept, &mut |wait| {
             let resource = SharedResource::new(kind);
             match owner {
                 None => block_announced(wait, &resource, context),
-                Some((arena, owner)) => arena.wait_beside(wait, owner, &resource, context),
+                Some(owner) => arena.wait_beside(wait, owner, &resource, context),
             }
         })
     }
@@ -40,11 +40,11 @@ impl Sleepers {
     pub(crate) fn wait_beside(
         &self,
         is_ready: &(dyn Fn() -> bool + Sync),
-        beside: SharedWord<'_>,
+        (arena, beside): (&Arena, SharedWord<'_>),
         slept: &mut bool,
         (kind, context): (ResourceKind, &mut WaitContext<'_>),
     ) -> Result<(), Wake> {
-        self.announced(is_ready, slept, &mut |wait| {
+        self.announced(is_ready, arena, slept, &mut |wait| {
             let wait = Announced {
                 beside: Some(beside),
                 ..*wait
@@ -56,6 +56,7 @@ impl Sleepers {
     fn announced(
         &self,
         is_ready: &(dyn Fn() -> bool + Sync),
+        arena: &Arena,
         slept: &mut bool,
         block: &mut dyn FnMut(&Announced<'_>) -> Wake,
     ) -> Result<(), Wake> {
@@ -63,6 +64,7 @@ impl Sleepers {
         let announce = || {
             // Relaxed: read by this thread.
             announced.store(true, Ordering::Relaxed);
+            arena.trim();
             self.announce()
         };
         let wake = block(&Announced {

@@ -9,8 +9,8 @@ from multiprocessing import util
 from interlock._interlock import ProcessPool
 from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.worker import Death, main, options
-from interlock.concurrent.futures._evidence import LastWords, bury, watch
-from interlock.concurrent.futures._process_crew import Seat
+from interlock.concurrent.futures._evidence import bury, watch
+from interlock.concurrent.futures._process_crew import Seat, _last_words
 from interlock.multiprocessing._family import home
 
 TYPE_CHECKING = False
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["Crew", "report"]
-
-
-class _Seat(Seat):
-    """A seat that knows the place in the family of the process that it was handed to, while that was being started."""
-
-    place: int | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        arrive, arguments = super().__reduce__()
-        self.place = arguments[0].word
-        return arrive, arguments
 
 
 class Crew:
@@ -78,8 +67,8 @@ class Crew:
         seat = self.engine.add_worker(was_asked)
         if seat is None:
             return
-        ours = _Seat(seat)
-        words = last_words()
+        ours = Seat(seat)
+        words = _last_words()
         try:
             with self._starting:
                 if self.is_terminated:
@@ -101,10 +90,9 @@ class Crew:
             self.engine.started(seat.number)
             return
         family = home()
-        place = family.last_child() if ours.place is None else ours.place
-        if ours.place is None:
-            family.started(place, pid)
+        place = ours.place or family.last_child()
         watch(process, words)
+        family.started(place, pid)
         self.engine.started(seat.number, pid, place)
         util.debug("added worker")
 
@@ -174,14 +162,6 @@ class Crew:
         self._end_workers()
         if threading.current_thread() is not self.manager and self.manager.is_alive():
             self.manager.join()
-
-
-def last_words() -> LastWords | None:
-    """Return a file for what a worker writes when it crashes; None if there is no descriptor left."""
-    try:
-        return LastWords()
-    except OSError:
-        return None
 
 
 def dump_refusal(error: BaseException) -> bytes:

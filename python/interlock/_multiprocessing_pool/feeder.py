@@ -7,7 +7,8 @@ import threading
 from multiprocessing.pool import _helper_reraises_exception  # type: ignore[attr-defined]
 
 from interlock._interlock import ProcessJob
-from interlock._multiprocessing_pool.worker import Failed, answer, dump_task, terminated
+from interlock._multiprocessing_pool.packing import Packer, dump_task
+from interlock._multiprocessing_pool.worker import Failed, answer, terminated
 from interlock.threading import Condition
 
 TYPE_CHECKING = False
@@ -25,10 +26,10 @@ _BYTES_AHEAD = 256 << 10
 
 
 class Feed:
-    """An iterable of calls, and the job that they go to."""
+    """An iterable of the items of calls, and the job that they go to."""
 
-    def __init__(self, job: ProcessJob, calls: Iterable[tuple[Any, Any, Any]]) -> None:
-        self.job, self.calls = job, calls
+    def __init__(self, job: ProcessJob, packer: Packer, items: Iterable[tuple[Any, ...]]) -> None:
+        self.job, self.packer, self.items = job, packer, items
         self.failures: dict[int, BaseException] = {}
         self.length: int | None = None
         self.error: BaseException | None = None
@@ -41,11 +42,11 @@ class Feed:
         """Submit all calls. What the iterable raises becomes the last result."""
         error: BaseException | None = None
         try:
-            for func, args, kwds in self.calls:
-                if crew.is_terminated or not self._submit(crew, func, args, kwds):
+            for items in self.items:
+                if crew.is_terminated or not self._submit(crew, items):
                     error = terminated()
                     break
-                func = args = kwds = None
+                items = ()
         except BaseException as raised:
             error = raised
         self.end(error)
@@ -55,14 +56,14 @@ class Feed:
         with self.changed:
             if self.length is None:
                 self.error = error
-                self.calls = ()
+                self.items = ()
                 self.length = len(self.job)
                 self.changed.notify_all()
         self.job.wake()
 
-    def _submit(self, crew: Crew, func: Any, args: Any, kwds: Any) -> bool:
+    def _submit(self, crew: Crew, items: tuple[Any, ...]) -> bool:
         try:
-            payload = dump_task(func, args, kwds)
+            payload, is_packed = self.packer.pack(items)
         except Exception as error:
             self._fail(error)
             return True
@@ -74,9 +75,10 @@ class Feed:
         if crew.is_terminated:
             return False
         number = len(self.job)
-        self._sizes[number] = len(payload)
-        self._size += len(payload)
-        if self.job.submit(payload, None, None, crew.retries) is not None:
+        size = len(payload) if type(payload) is bytes else _size(payload)
+        self._sizes[number] = size
+        self._size += size
+        if self.job.submit(payload, None, crew.retries, is_packed) is not None:
             return False
         self._tell()
         return True
@@ -92,6 +94,11 @@ class Feed:
         if self.is_watched:
             with self.changed:
                 self.changed.notify_all()
+
+
+def _size(payload: Any) -> int:
+    """How many bytes the parts and the buffers of a pickle have."""
+    return sum(memoryview(part).nbytes for parts in payload for part in parts)
 
 
 class Tasks:
@@ -125,7 +132,7 @@ class Tasks:
                     failed = type(result) is Failed
                     self._set(key, number, (not failed, result.error if failed else result))
 
-            job.submit(payload, attend, None, crew.retries)
+            job.submit(payload, attend, crew.retries)
         if self._set_length:
             self._set_length(number + 1)
 

@@ -194,7 +194,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         if length == 0:
             chunksize = 0
         result = _results().MapResult(self, chunksize, length, callback, error_callback)
-        result._interlock_calls(mapper, self._get_tasks(func, iterable, chunksize))
+        result._interlock_calls(mapper, func, self._get_tasks(func, iterable, chunksize))
         return result
 
     def imap(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1) -> Any:
@@ -214,12 +214,15 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         return self._interlock_imap(_results().IMapUnorderedIterator, func, iterable, chunksize, "0!r")
 
     def _interlock_imap(self, kind: Any, func: Any, iterable: Any, chunksize: int, shown: str) -> Any:
+        from interlock._multiprocessing_pool.packing import Packer
+
         self._check_running()
         if chunksize == 1:
-            return kind(self, _one_by_one(func, iterable))
+            return kind(self, Packer(func), _one_by_one(iterable))
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {{{shown}}}".format(chunksize))
-        results = kind(self, _in_chunks(self._get_tasks(func, iterable, chunksize)))
+        tasks = self._get_tasks(func, iterable, chunksize)
+        results = kind(self, Packer(func, _std.mapstar), (items for _, items in tasks))
         return (item for chunk in results for item in chunk)
 
     def close(self) -> None:
@@ -266,14 +269,9 @@ def _stand_in(pool: Pool, name: str) -> Any:
 
 
 
-def _one_by_one(func: Any, iterable: Any) -> Iterator[tuple[Any, Any, Any]]:
+def _one_by_one(iterable: Any) -> Iterator[tuple[Any, ...]]:
     for item in iterable:
-        yield func, (item,), {}
-
-
-def _in_chunks(chunks: Any) -> Iterator[tuple[Any, Any, Any]]:
-    for chunk in chunks:
-        yield _std.mapstar, (chunk,), {}
+        yield (item,)
 
 
 def _is_standard(cls: type, name: str) -> bool:

@@ -10,7 +10,8 @@ from time import monotonic
 from interlock._interlock import ProcessJob
 from interlock._multiprocessing_pool.crew import report
 from interlock._multiprocessing_pool.feeder import Feed
-from interlock._multiprocessing_pool.worker import Failed, answer, dump_task, terminated
+from interlock._multiprocessing_pool.packing import Packer, dump_task
+from interlock._multiprocessing_pool.worker import Failed, answer, terminated
 from interlock._originals import originals
 from interlock._worker_died import WorkerDiedError
 from interlock.threading import Event, Lock
@@ -62,9 +63,9 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         else:
             self._interlock_submit(payload)
 
-    def _interlock_submit(self, payload: bytes) -> None:
+    def _interlock_submit(self, payload: Any, is_packed: bool = False) -> None:
         attend = None if self._interlock_called is None else self._interlock_attend
-        refusal = self._interlock_job.submit(payload, attend, None, self._interlock_crew.retries)
+        refusal = self._interlock_job.submit(payload, attend, self._interlock_crew.retries, is_packed)
         if refusal == "parent":
             raise RuntimeError("the pool belongs to the process that forked this one")
         if refusal == "shutdown":
@@ -197,8 +198,8 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         self._chunksize, self._interlock_length = chunksize, length
         self._interlock_errors: dict[int, BaseException] = {}
 
-    def _interlock_calls(self, mapper: Any, chunks: Any) -> None:
-        """Submit the calls for all chunks. What can't be iterated or pickled fails."""
+    def _interlock_calls(self, mapper: Any, func: Any, chunks: Any) -> None:
+        """Submit the calls for all chunks of items. What can't be iterated or pickled fails."""
         if self._chunksize <= 0:  # as in the standard library
             self._interlock_outcome = True, [None] * self._interlock_length
             self._pool = None
@@ -206,17 +207,19 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
                 self._interlock_called.set()
             return
         job = self._interlock_job
+        self._interlock_single = self._chunksize == 1 and mapper is _std.mapstar
+        packer = Packer(func) if self._interlock_single else Packer(func, mapper)
         try:
-            for chunk in chunks:
+            for _, items in chunks:
                 try:
-                    payload = dump_task(mapper, (chunk,), {})
+                    payload, is_packed = packer.pack(items)
                 except Exception as error:
                     self._interlock_skip(error)
                     continue
                 if self._interlock_called is not None:
                     with self._interlock_lock:
                         self._interlock_left += 1
-                self._interlock_submit(payload)
+                self._interlock_submit(payload, is_packed)
                 if self._interlock_outcome is not None:
                     break
         except Exception as error:
@@ -237,12 +240,16 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
     def _interlock_read(self) -> tuple[bool, Any]:
         values: list[Any] = []
         errors, job = self._interlock_errors, self._interlock_job
-        failed = None
+        failed, is_single = None, self._interlock_single
         for number in range(len(job)):
             chunk = Failed(errors[number]) if number in errors else job.result(number)
             if type(chunk) is Failed:
-                failed = failed or chunk
-            elif failed is None:
+                # As for `map()`, it ends the chunk.
+                if not (is_single and type(chunk.error) is StopIteration):
+                    failed = failed or chunk
+            elif is_single:
+                values.append(chunk)
+            else:
                 values += chunk
         if failed is not None:
             return False, _told(self._interlock_crew, failed.error)
@@ -266,11 +273,11 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
 
     _interlock_in_order = True
 
-    def __init__(self, pool: Any, calls: Iterable[tuple[Any, Any, Any]]) -> None:
+    def __init__(self, pool: Any, packer: Packer, items: Iterable[tuple[Any, ...]]) -> None:
         self._pool = pool
         self._interlock_crew = crew = pool._interlock_crew
         self._interlock_job = ProcessJob(crew.engine, answer, not self._interlock_in_order, True)
-        self._interlock_feed = Feed(self._interlock_job, calls)
+        self._interlock_feed = Feed(self._interlock_job, packer, items)
         self._interlock_lock = Lock()
         self._interlock_taken = 0
         crew.feeder.put(self._interlock_feed)

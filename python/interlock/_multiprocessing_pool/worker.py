@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import sys
 from multiprocessing.pool import MaybeEncodingError, RemoteTraceback
-from typing import Any, NamedTuple
 
-from interlock._worker_died import TaskTimeoutError
-from interlock.concurrent.futures._process_results import broken, worker_died
+from interlock._multiprocessing_pool.packing import unpack, unpacked
+from interlock.concurrent.futures._described import parts_text
+from interlock.concurrent.futures._process_results import Death, broken, worker_died
+from interlock.concurrent.futures._process_results import answer as error_of
 from interlock.concurrent.futures._process_worker import Options
 from interlock.concurrent.futures._process_worker import main as serve
-from interlock.concurrent.futures._transport import (
-    dump_call,
-    dump_exception,
-    dump_result,
-    load_exception,
-    load_result,
-)
+from interlock.concurrent.futures._transport import dump_exception, dump_result, load_exception
 from interlock.multiprocessing._pickling import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from interlock.concurrent.futures._evidence import LastWords
 
-__all__ = ["Failed", "answer", "dump_task", "main", "options", "terminated"]
+__all__ = ["Failed", "answer", "main", "options", "terminated"]
 
 
 def main(
@@ -40,18 +36,10 @@ def main(
 
 def options(last_words: LastWords | None) -> Options:
     """Return what a pool wants of a worker."""
-    return Options(last_words=last_words, dump=dump, fail=fail)
+    return Options(last_words=last_words, dump=dump, fail=fail, unpack=unpack)
 
 
-def dump_task(func: Callable[..., Any], args: Any, kwds: Any) -> bytes:
-    """Pickle a call. Raises what the pickler raises."""
-    try:
-        return dumps((func, tuple(args), dict(kwds)))
-    except Exception:
-        return dump_call(func, tuple(args), dict(kwds))
-
-
-def dump(result: object) -> bytes:
+def dump(result: object) -> Any:
     """Pickle a result, or raise what the standard library's pool raises if that is not possible."""
     try:
         return dump_result(result)
@@ -82,22 +70,27 @@ class Failed:
 
 def answer(kind: str, data: Any, payload: Any = None) -> Any:
     """Return the result of a task, or what it failed with. `kind`, `data` and `payload` are what the engine has."""
+    if kind == "cancelled":
+        return Failed(terminated())
     try:
-        if kind == "returned":
-            return load_result(data)
         if kind == "failed":
             return Failed(load_exception(data, RemoteTraceback))
-        if kind == "cancelled":
-            return Failed(terminated())
+        if kind == "died":
+            return Failed(worker_died(_death(data, payload)))
+        if kind == "broken":
+            return Failed(broken(_death(data, payload), _BROKEN))
+        error_of(kind, data, payload)
     except Exception as error:
         return Failed(error)
-    if kind == "died":
-        return Failed(worker_died(Death(*data, payload)))
-    if kind == "broken":
-        return Failed(broken(Death(*data, payload), _BROKEN))
-    if kind == "timed-out":
-        return Failed(TaskTimeoutError("the task ran for longer than its timeout, and its worker was ended"))
-    return Failed(MemoryError(f"the task could not be sent to a worker: {data}"))
+    raise AssertionError(f"a task can't end as {kind!r}")
+
+
+def _death(told: Any, payload: bytes | None) -> Death:
+    death = Death(told, payload)
+    parts = unpacked(payload) if payload and death.was_running else None
+    if parts is not None:
+        death.task = parts_text(*parts)
+    return death
 
 
 def terminated() -> RuntimeError:
@@ -106,15 +99,3 @@ def terminated() -> RuntimeError:
 
 
 _BROKEN = "The pool is broken: no worker can run this task."
-
-
-class Death(NamedTuple):
-    """The death of a worker, as the engine tells it, and the pickle of the task that it cost."""
-
-    pid: int
-    exitcode: int | None
-    name: Any
-    was_ready: bool
-    was_running: bool
-    refusal: bytes | None
-    payload: bytes | None = None

@@ -148,7 +148,7 @@ class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
 
 
 for _class in (Lock, RLock, Semaphore, BoundedSemaphore):
-    own_methods(_class, "acquire", "release")
+    own_methods(_class, "acquire", "release", "__enter__", "__exit__")
 
 
 def _permits(value: int) -> int:

@@ -1,20 +1,36 @@
-"""How objects are pickled for other processes."""
+"""How objects are pickled for other processes.
+
+A message has a pickle of protocol 5. Large buffers (arrays, whatever gives a `pickle.PickleBuffer`) travel beside it.
+"""
 
 from __future__ import annotations
 
 import copyreg
 import multiprocessing.queues as _std
-from io import BytesIO
+from pickle import PicklingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pickle import PickleBuffer
     from typing import Any
 
-__all__ = ["dumps", "loads"]
+__all__ = ["dump", "dumps", "load", "loads"]
 
 _Pickler: Any = _std._ForkingPickler  # type: ignore[attr-defined]
 
+_PROTOCOL = 5
+_LARGE = 64 << 10
+"""Buffers of so many bytes and more travel beside the pickle. The pickler keeps smaller ones together, too."""
+
 loads = _Pickler.loads
+
+
+class _Parts(list):  # type: ignore[type-arg]
+    """A file for a pickler, which writes large objects as they are: bytes are copied once, into the message."""
+
+    __slots__ = ()
+    write = list.append
 
 
 class _Idle:
@@ -22,7 +38,7 @@ class _Idle:
 
     def __init__(self) -> None:
         self.known = copyreg.dispatch_table.copy(), _Pickler._extra_reducers.copy()
-        self.picklers: list[tuple[BytesIO, Any]] = []
+        self.picklers: list[tuple[Any, list[Any], list[Any]]] = []
 
     def knows_all(self) -> bool:
         """Whether nothing was registered since these picklers were made. Each has its own copy of that."""
@@ -32,22 +48,54 @@ class _Idle:
 _idle = [_Idle()]
 
 
-def dumps(obj: object) -> bytes:
-    """Pickle an object."""
+def dump(obj: object) -> bytes | tuple[list[Any], list[Any]]:
+    """Pickle an object for a message: the pickle, or the parts that it consists of, and the buffers beside it."""
     if _std._ForkingPickler is not _Pickler:  # type: ignore[attr-defined]
-        return bytes(_std._ForkingPickler.dumps(obj))  # type: ignore[attr-defined]
+        return dumps(obj)
     idle = _idle[0]
     if not idle.knows_all():
         idle = _idle[0] = _Idle()
     try:
-        buffer, pickler = idle.picklers.pop()
+        pickler, parts, buffers = idle.picklers.pop()
     except IndexError:
-        buffer = BytesIO()
-        pickler = _Pickler(buffer)
-    pickler.dump(obj)  # if this fails, the pickler is not used again
-    pickle = buffer.getvalue()
+        parts, buffers = _Parts(), []
+        pickler = _Pickler(parts, _PROTOCOL, True, _keeper(buffers))
+    try:
+        pickler.dump(obj)  # if this fails, the pickler is not used again
+    except PicklingError as error:
+        if "contiguous" not in str(error):
+            raise
+        return dumps(obj)  # a protocol before 5 may do without that buffer
     pickler.clear_memo()
-    buffer.seek(0)
-    buffer.truncate()
-    idle.picklers.append((buffer, pickler))
+    pickle: bytes | tuple[list[Any], list[Any]]
+    if len(parts) == 1 and not buffers:
+        pickle = parts.pop()
+    else:
+        pickle = parts[:], buffers[:]
+        parts.clear()
+        buffers.clear()
+    idle.picklers.append((pickler, parts, buffers))
     return pickle
+
+
+def _keeper(buffers: list[Any]) -> Callable[[PickleBuffer], bool]:
+    """Return the function that a pickler asks whether a buffer is part of the pickle. Large ones go to `buffers`."""
+
+    def is_inside(buffer: PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes < _LARGE:
+            return True
+        buffers.append(view)
+        return False
+
+    return is_inside
+
+
+def dumps(obj: object) -> bytes:
+    """Pickle an object as the standard library does, for a program that wants the bytes."""
+    return bytes(_std._ForkingPickler.dumps(obj))  # type: ignore[attr-defined]
+
+
+def load(pickle: Any, buffers: list[Any]) -> Any:
+    """Make the object of a pickle and the buffers beside it."""
+    return loads(pickle, buffers=buffers)

@@ -8,17 +8,18 @@ from queue import Empty, Full
 
 from interlock._interlock import SharedQueue, own_methods
 from interlock._originals import originals
+from interlock.multiprocessing._connections import Pipe
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._locks import handed, made_in_fork_context
-from interlock.multiprocessing._pickling import dumps
+from interlock.multiprocessing._pickling import dump
 from interlock.multiprocessing._queue_ends import Reader, Writer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-_std: Any = originals(queues, "JoinableQueue", "Queue")
+_std: Any = originals(queues, "JoinableQueue", "Queue", "SimpleQueue")
 
-__all__ = ["JoinableQueue", "LifoQueue", "Queue"]
+__all__ = ["JoinableQueue", "LifoQueue", "Queue", "SimpleQueue"]
 
 _UNBOUNDED = 2**31 - 1
 """What the standard library takes for no bound."""
@@ -93,10 +94,10 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
 
         return await when_possible(self, False, self.get_nowait, Empty)
 
-    def _interlock_pickle(self, obj: object) -> bytes | None:
-        """Pickle an object, or do what the standard feeder thread does if that fails."""
+    def _interlock_pickle(self, obj: object) -> Any:
+        """Pickle an object as `dump()` does, or do what the standard feeder thread does if that fails."""
         try:
-            return dumps(obj)
+            return dump(obj)
         except Exception as error:
             if self._strict:
                 from interlock.multiprocessing._culprit import note_culprit
@@ -155,6 +156,27 @@ class LifoQueue(JoinableQueue):
     """A `JoinableQueue` that returns the newest object first. The standard library has none for processes."""
 
     _interlock_is_lifo = True
+
+
+class SimpleQueue(_std.SimpleQueue):  # type: ignore[misc]
+    """A queue of objects, which is little more than a pipe.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.SimpleQueue.
+    """
+
+    def __init__(self, *, ctx: Any) -> None:
+        """Make a queue."""
+        self._reader, self._writer = Pipe(duplex=False)
+        self._poll = self._reader.poll
+        self._rlock, self._wlock = ctx.Lock(), ctx.Lock()
+
+    def get(self) -> Any:
+        """Remove the oldest object and return it. Blocks until there is one."""
+        return self._reader._interlock_recv(self._rlock)
+
+    def put(self, obj: object) -> None:
+        """Put an object. Blocks as long as a MiB is underway."""
+        self._writer.send(obj)  # whole, whoever else puts
 
 
 for _class in (Queue, JoinableQueue, LifoQueue):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from interlock.multiprocessing._connections import Connection
     from interlock.multiprocessing._locks import BoundedSemaphore, Lock, OnOwnerDeath, RLock, Semaphore
     from interlock.multiprocessing._managers import SyncManager
-    from interlock.multiprocessing._queues import JoinableQueue, LifoQueue, Queue
+    from interlock.multiprocessing._queues import JoinableQueue, LifoQueue, Queue, SimpleQueue
 
 _std: Any = multiprocessing.context
 
@@ -85,6 +85,12 @@ if not in_subinterpreter():
 
             return queues.JoinableQueue(maxsize, ctx=self.get_context(), strict=strict)
 
+        def SimpleQueue(self) -> SimpleQueue:
+            """Return a queue that is little more than a pipe."""
+            from interlock.multiprocessing import queues
+
+            return queues.SimpleQueue(ctx=self.get_context())
+
         def Manager(self) -> SyncManager:
             """Return a manager whose server process is running."""
             from interlock.multiprocessing import managers
@@ -118,6 +124,32 @@ if not in_subinterpreter():
 
             context = self.get_context()
             return pool.Pool(processes, initializer, initargs, maxtasksperchild, context=context, **extras)
+
+        def RawValue(self, typecode_or_type: Any, *args: Any) -> Any:
+            """Return a `ctypes` object in shared memory."""
+            from interlock.multiprocessing import sharedctypes
+
+            return sharedctypes.RawValue(typecode_or_type, *args)
+
+        def RawArray(self, typecode_or_type: Any, size_or_initializer: Any) -> Any:
+            """Return a `ctypes` array in shared memory."""
+            from interlock.multiprocessing import sharedctypes
+
+            return sharedctypes.RawArray(typecode_or_type, size_or_initializer)
+
+        def Value(self, typecode_or_type: Any, *args: Any, lock: Any = True) -> Any:
+            """Return a `ctypes` object in shared memory, with a lock unless `lock` is False."""
+            from interlock.multiprocessing import sharedctypes
+
+            return sharedctypes.Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
+
+        def Array(self, typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True) -> Any:
+            """Return a `ctypes` array in shared memory, with a lock unless `lock` is False."""
+            from interlock.multiprocessing import sharedctypes
+
+            return sharedctypes.Array(
+                typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context()
+            )
 
         def get_context(self, method: str | None = None) -> Any:
             if method is None:

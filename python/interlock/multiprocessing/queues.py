@@ -1,4 +1,4 @@
-"""The drop-in for `multiprocessing.queues`: `Queue`, `JoinableQueue`, and `LifoQueue` on the engine's shared memory."""
+"""The drop-in for `multiprocessing.queues`: its queues, and `LifoQueue`, on the engine's shared memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if not in_subinterpreter():
     from interlock.multiprocessing._queues import JoinableQueue as JoinableQueue
     from interlock.multiprocessing._queues import LifoQueue as LifoQueue
     from interlock.multiprocessing._queues import Queue as Queue
+    from interlock.multiprocessing._queues import SimpleQueue as SimpleQueue
 
-    for _class in (JoinableQueue, LifoQueue, Queue):
+    for _class in (JoinableQueue, LifoQueue, Queue, SimpleQueue):
         # A child process finds a pickled object's class here, also where nothing is installed.
         _class.__module__ = __name__
-    __replaces__ = ("JoinableQueue", "LifoQueue", "Queue")
+    __replaces__ = ("JoinableQueue", "LifoQueue", "Queue", "SimpleQueue")
 
 mirror(__name__, _std, own=__replaces__)

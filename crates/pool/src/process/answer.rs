@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use interlock_shm::{Ended, Name};
 
-use super::message::ANSWER_HEADER;
-
 /// How a call ended.
 #[derive(Debug)]
 pub enum Answer {
@@ -37,7 +35,7 @@ pub struct Given {
 pub enum Bytes {
     /// A copy of them.
     Copied(Vec<u8>),
-    /// A large answer, which lies in shared memory, behind a header.
+    /// A large answer, which lies in shared memory.
     Shared(interlock_shm::Taken),
 }
 
@@ -46,9 +44,7 @@ impl Bytes {
     pub fn with<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
         match self {
             Bytes::Copied(bytes) => look(bytes),
-            Bytes::Shared(taken) => {
-                taken.with_bytes(|bytes| look(bytes.get(ANSWER_HEADER..).unwrap_or_default()))
-            }
+            Bytes::Shared(taken) => taken.with_bytes(look),
         }
     }
 }

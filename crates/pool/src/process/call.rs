@@ -5,10 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use interlock_wait::WordLock;
+use interlock_shm::{Arena, Error, Queue, Taken};
 use interlock_wait::primitive::global::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use interlock_wait::{WaitContext, WordLock};
 
 use super::answer::Answer;
+use super::message::NUMBER;
 use crate::listeners::Watch;
 use crate::outcome::{Outcome, Phase};
 
@@ -26,13 +28,22 @@ pub struct Limits {
     pub retries: u32,
 }
 
+/// What a worker gets: the bytes of the call, and its number.
+enum Payload {
+    /// Kept until the answer is there: a worker that dies may leave the call to another one.
+    Copied(Vec<u8>),
+    /// Much, which is put as it lies in shared memory.
+    Large(Taken),
+    /// It lies in the queue of a worker, or a worker has it.
+    Sent,
+}
+
 /// A call that a worker process runs: its bytes on the way there, and its answer. `H` is what the host of the pool wants to know again when
 /// it has ended.
 pub struct Call<H> {
     pub(super) number: u64,
     pub(super) limits: Limits,
-    /// What the worker gets. Kept until the answer is there: a worker that dies may leave the call to another one.
-    pub(super) payload: WordLock<Vec<u8>>,
+    payload: WordLock<Payload>,
     pub(super) outcome: Outcome<Answer, Infallible>,
     retries: AtomicU32,
     /// Whether it lies before a worker, or is being run. Changes under the pool's lock.
@@ -52,11 +63,24 @@ impl<H> fmt::Debug for Call<H> {
 }
 
 impl<H> Call<H> {
-    /// A call whose worker gets `payload`.
-    pub fn new(payload: Vec<u8>, limits: Limits) -> Arc<Self> {
-        Arc::new(Call {
-            // Relaxed: the numbers only have to differ.
-            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+    /// A call whose worker gets `parts`, one behind the other.
+    ///
+    /// # Errors
+    /// The arena has no room for a large one.
+    pub fn new(arena: &Arc<Arena>, parts: &[&[u8]], limits: Limits) -> Result<Arc<Self>, Error> {
+        // Relaxed: the numbers only have to differ.
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let end = number.to_le_bytes();
+        let mut all = Vec::with_capacity(parts.len() + 1);
+        all.extend_from_slice(parts);
+        all.push(&end);
+        let length: usize = all.iter().map(|part| part.len()).sum();
+        let payload = match length {
+            Taken::LEAST.. if limits.retries == 0 => Payload::Large(Taken::filled(arena, &all)?),
+            _ => Payload::Copied(all.concat()),
+        };
+        Ok(Arc::new(Call {
+            number,
             limits,
             payload: WordLock::new(payload),
             outcome: Outcome::new(),
@@ -64,7 +88,30 @@ impl<H> Call<H> {
             is_handed: AtomicBool::new(false),
             is_awaited: AtomicBool::new(false),
             host: WordLock::new(None),
-        })
+        }))
+    }
+
+    /// Puts its payload into the queue of a worker.
+    pub(super) fn send(&self, calls: &Queue) -> Result<(), Error> {
+        let mut payload = self.payload.lock();
+        let mut context = WaitContext::uninterruptible();
+        match std::mem::replace(&mut *payload, Payload::Sent) {
+            Payload::Copied(bytes) => {
+                let put = calls.put(&bytes, &mut context);
+                *payload = Payload::Copied(bytes);
+                put
+            }
+            Payload::Large(message) => calls.put_taken(message, &mut context),
+            Payload::Sent => unreachable!("a call was handed out that lies before a worker"),
+        }
+    }
+
+    /// Its large payload was taken back from the queue of a worker.
+    pub(super) fn came_back(&self, message: Taken) {
+        let mut payload = self.payload.lock();
+        if matches!(*payload, Payload::Sent) {
+            *payload = Payload::Large(message);
+        }
     }
 
     /// Its phase at this moment: pending until it has ended. Never blocks.
@@ -77,9 +124,15 @@ impl<H> Call<H> {
         self.outcome.take_value()
     }
 
-    /// What the worker got, taken out: it is there still if the call has no answer of a worker. Never blocks.
+    /// What the worker got, taken out. Empty if it was large. Never blocks.
     pub fn take_payload(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.payload.lock())
+        match std::mem::replace(&mut *self.payload.lock(), Payload::Sent) {
+            Payload::Copied(mut bytes) => {
+                bytes.truncate(bytes.len().saturating_sub(NUMBER));
+                bytes
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Registers `watch`, which gets `number` at the end. See [`ProcessPool::await_answer`](super::ProcessPool::await_answer). Never blocks.

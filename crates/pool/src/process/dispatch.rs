@@ -10,7 +10,7 @@ use interlock_wait::{Deadline, WaitContext};
 use super::answer::{Answer, Bytes, Given};
 use super::call::Call;
 use super::finished::Finished;
-use super::message::{ANSWER_HEADER, Header, Kind};
+use super::message::{Kind, TRAILER, Trailer};
 use super::pool::Inner;
 use super::state::State;
 use super::worker::Worker;
@@ -34,8 +34,8 @@ impl<H: Send> Inner<H> {
                     Ok(())
                 },
             );
-            for (header, bytes) in batch {
-                receive(state, finished, header, bytes);
+            for (trailer, bytes) in batch {
+                receive(state, finished, trailer, bytes);
             }
             if taken.is_err() {
                 break;
@@ -54,10 +54,14 @@ impl<H: Send> Inner<H> {
                 // It was cancelled. Its watches are told.
                 let _ = call.outcome.begin();
                 finished.drop_one(call);
-            } else if let Some(worker) = state.freest(depth)
-                && let Err((call, error)) = hand(worker, call)
-            {
-                finished.push(call, Answer::NotSent(error));
+                continue;
+            }
+            let has_limit = call.limits.time.is_some();
+            if let Some(worker) = state.freest(depth) {
+                if let Err((call, error)) = hand(worker, call) {
+                    finished.push(call, Answer::NotSent(error));
+                }
+                state.has_new_limit |= has_limit;
             }
         }
     }
@@ -88,12 +92,7 @@ impl<H: Send> Inner<H> {
 
 /// Puts a call into the worker's queue.
 fn hand<H>(worker: &mut Worker<H>, call: Arc<Call<H>>) -> Result<(), (Arc<Call<H>>, interlock_shm::Error)> {
-    let put = {
-        let payload = call.payload.lock();
-        let mut context = WaitContext::uninterruptible();
-        (worker.calls).put_parts(&[&call.number.to_le_bytes(), &payload], &mut context)
-    };
-    if let Err(error) = put {
+    if let Err(error) = call.send(&worker.calls) {
         return Err((call, error));
     }
     if worker.handed.is_empty() {
@@ -108,45 +107,35 @@ fn hand<H>(worker: &mut Worker<H>, call: Arc<Call<H>>) -> Result<(), (Arc<Call<H
     Ok(())
 }
 
-fn read(message: Message<'_>) -> Option<(Header, Bytes)> {
-    let mut header = [0; ANSWER_HEADER];
-    if !message.read(&mut header) {
-        return None;
-    }
-    let bytes = match message.keep() {
+fn read(message: Message<'_>) -> Option<(Trailer, Bytes)> {
+    let trailer = Trailer::from_bytes(message.last()?);
+    let bytes = match message.without_last(TRAILER).keep() {
         Ok(taken) => Bytes::Shared(taken),
-        Err(message) => {
-            let mut bytes = vec![0; message.len() - ANSWER_HEADER];
-            message.read_from(ANSWER_HEADER, &mut bytes);
-            Bytes::Copied(bytes)
-        }
+        Err(message) => Bytes::Copied(message.to_vec()),
     };
-    Some((Header::from_bytes(header), bytes))
+    Some((trailer, bytes))
 }
 
-fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, header: Header, bytes: Bytes) {
-    let Some(Some(worker)) = state.workers.get_mut(header.seat as usize) else {
+fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, trailer: Trailer, bytes: Bytes) {
+    let Some(Some(worker)) = state.workers.get_mut(trailer.seat as usize) else {
         return;
     };
-    match header.kind {
+    match trailer.kind {
         Kind::Ready => {
             worker.is_ready = true;
             worker.since = monotonic_nanos();
             state.unready_deaths = 0;
         }
         Kind::Refuses => worker.refusal = Some(bytes.with(<[u8]>::to_vec)),
-        Kind::Returns => {
-            if let Some(call) = worker.answered(header.number) {
-                state.returned.push_front(call);
-            }
-        }
         Kind::Returned | Kind::Failed => {
-            let call = worker.answered(header.number);
+            let call = worker.answered(trailer.number);
+            let next = worker.handed.front();
+            state.has_new_limit |= next.is_some_and(|call| call.limits.time.is_some());
             worker.since = monotonic_nanos();
-            worker.busy += header.nanos;
-            state.learn(header.nanos);
+            worker.busy += trailer.nanos;
+            state.learn(trailer.nanos);
             if let Some(call) = call {
-                let failed = header.kind == Kind::Failed;
+                let failed = trailer.kind == Kind::Failed;
                 finished.push(call, Answer::Given(Given { bytes, failed }));
             }
         }

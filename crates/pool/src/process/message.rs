@@ -1,13 +1,13 @@
 //! What the messages between a pool and its workers look like.
 //!
-//! A call: its number, and the payload. An answer: a header of three words (the worker's seat and the kind of the answer; how long the call
-//! ran, in nanoseconds; the number of the call), and the bytes.
+//! A call: the payload, and its number. An answer: the bytes, and a trailer of three words (the worker's seat and the kind of the answer; how
+//! long the call ran, in nanoseconds; the number of the call).
 
-/// The bytes before the payload of a call.
-pub(super) const CALL_HEADER: usize = 8;
+/// The bytes behind the payload of a call.
+pub(super) const NUMBER: usize = 8;
 
-/// The bytes before those of an answer.
-pub const ANSWER_HEADER: usize = 24;
+/// The bytes behind those of an answer.
+pub(super) const TRAILER: usize = 24;
 
 /// What a worker says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,6 @@ pub(super) enum Kind {
     Ready,
     /// The worker will take no calls.
     Refuses,
-    /// The call that the worker has taken was not run, and another one may run it.
-    Returns,
 }
 
 impl Kind {
@@ -30,7 +28,6 @@ impl Kind {
             0 => Kind::Returned,
             1 => Kind::Failed,
             2 => Kind::Ready,
-            4 => Kind::Returns,
             _ => Kind::Refuses,
         }
     }
@@ -41,14 +38,13 @@ impl Kind {
             Kind::Failed => 1,
             Kind::Ready => 2,
             Kind::Refuses => 3,
-            Kind::Returns => 4,
         }
     }
 }
 
-/// The header of an answer.
+/// The trailer of an answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
+pub(super) struct Trailer {
     pub(super) seat: u32,
     pub(super) kind: Kind,
     /// How long the call ran.
@@ -56,10 +52,10 @@ pub(super) struct Header {
     pub(super) number: u64,
 }
 
-impl Header {
-    pub(super) fn to_bytes(self) -> [u8; ANSWER_HEADER] {
+impl Trailer {
+    pub(super) fn to_bytes(self) -> [u8; TRAILER] {
         let first = u64::from(self.seat) << 32 | u64::from(self.kind.number());
-        let mut bytes = [0; ANSWER_HEADER];
+        let mut bytes = [0; TRAILER];
         for (place, word) in bytes.chunks_exact_mut(8).zip([first, self.nanos, self.number]) {
             place.copy_from_slice(&word.to_le_bytes());
         }
@@ -67,7 +63,7 @@ impl Header {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the halves of a word")]
-    pub(super) fn from_bytes(bytes: [u8; ANSWER_HEADER]) -> Self {
+    pub(super) fn from_bytes(bytes: [u8; TRAILER]) -> Self {
         let mut words = bytes.chunks_exact(8).map(|chunk| {
             let mut word = [0; 8];
             word.copy_from_slice(chunk);
@@ -75,7 +71,7 @@ impl Header {
         });
         let mut next = || words.next().unwrap_or_default();
         let (first, nanos, number) = (next(), next(), next());
-        Header {
+        Trailer {
             seat: (first >> 32) as u32,
             kind: Kind::of(first as u32),
             nanos,
@@ -89,21 +85,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_comes_back_as_it_was() {
-        for kind in [
-            Kind::Returned,
-            Kind::Failed,
-            Kind::Ready,
-            Kind::Refuses,
-            Kind::Returns,
-        ] {
-            let header = Header {
+    fn a_trailer_comes_back_as_it_was() {
+        for kind in [Kind::Returned, Kind::Failed, Kind::Ready, Kind::Refuses] {
+            let trailer = Trailer {
                 seat: 7,
                 kind,
                 nanos: 1 << 40,
                 number: u64::MAX - 1,
             };
-            let back = Header::from_bytes(header.to_bytes());
+            let back = Trailer::from_bytes(trailer.to_bytes());
             assert_eq!((back.seat, back.kind), (7, kind));
             assert_eq!((back.nanos, back.number), (1 << 40, u64::MAX - 1));
         }

@@ -14,7 +14,7 @@ use super::call::Call;
 use super::deaths::end_running;
 use super::duty::Duty;
 use super::finished::Finished;
-use super::state::{OnWorkerDeath, State};
+use super::state::{OnWorkerDeath, Sleep, State};
 use super::worker::{Seat, Why, Worker};
 use crate::core::PoolCore;
 use crate::outcome::Waited;
@@ -104,8 +104,10 @@ impl<H: Send> Inner<H> {
 
     /// Wakes the supervisor if it does not hear of what it is needed for. The lock is held.
     pub(super) fn rouse(&self, state: &State<H>) {
-        if let Some(asleep) = state.asleep
-            && asleep.rank() < state.wanted_sleep(self.core.waiting()).rank()
+        let hears_too_little = |asleep: Sleep| asleep.rank() < state.wanted_sleep(self.core.waiting()).rank();
+        if state
+            .asleep
+            .is_some_and(|asleep| state.has_new_limit || hears_too_little(asleep))
         {
             self.supervisor.call();
         }
@@ -158,6 +160,11 @@ impl<H: Send + 'static> ProcessPool<H> {
                 generation: fork::generation(),
             }),
         })
+    }
+
+    /// The memory that it shares with its workers.
+    pub fn arena(&self) -> &Arc<Arena> {
+        &self.inner.arena
     }
 
     /// Whether the pool belongs to the process that forked this one: then it can't be used here.
@@ -425,10 +432,15 @@ impl<H: Send + 'static> ProcessPool<H> {
 
     /// Takes no more calls. Those that it has are run, and then the workers end. Never blocks.
     pub fn shutdown(&self) {
-        if !self.is_of_parent() {
-            self.inner.core.shutdown();
-            self.inner.call_supervisor();
+        if self.is_of_parent() {
+            return;
         }
+        self.inner.core.shutdown();
+        if self.inner.ensure_supervisor().is_err() {
+            // Without it nobody sees the workers end; they do, as nobody holds their queues.
+            self.inner.put_duty(Duty::Finished);
+        }
+        self.inner.call_supervisor();
     }
 
     /// Whether it takes no more calls.

@@ -4,7 +4,7 @@ use interlock_os::clock::monotonic_nanos;
 use interlock_shm::{Error, Message, Name, Queue};
 use interlock_wait::{Deadline, WaitContext};
 
-use super::message::{CALL_HEADER, Header, Kind};
+use super::message::{Kind, NUMBER, Trailer};
 use super::worker::Seat;
 
 /// A worker process, as it sees itself.
@@ -24,27 +24,6 @@ pub enum Served<T> {
     ShutDown,
     /// The pool's process is dead.
     ParentDied,
-}
-
-/// The bytes of a call.
-#[derive(Debug)]
-pub enum Taken {
-    /// A copy of them.
-    Copied(Vec<u8>),
-    /// A large call, which lies in shared memory; the payload begins behind so many bytes.
-    Shared(interlock_shm::Taken, usize),
-}
-
-impl Taken {
-    /// Calls `look` with the bytes of the payload.
-    pub fn with<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
-        match self {
-            Taken::Copied(bytes) => look(bytes),
-            Taken::Shared(taken, skip) => {
-                taken.with_bytes(|bytes| look(bytes.get(*skip..).unwrap_or_default()))
-            }
-        }
-    }
 }
 
 impl Server {
@@ -74,21 +53,22 @@ impl Server {
         self.say(Kind::Refuses, &[why])
     }
 
-    /// The next call. Blocks until there is one, the pool wants no more, its process is dead, or `context` ends the wait.
+    /// The next call, as `read` has its payload. Blocks until there is one, the pool wants no more, its process is dead, or `context`
+    /// ends the wait.
     ///
     /// # Errors
     /// `context` ended the wait, or `read` failed.
     pub fn next<T, E: From<Error>>(
         &mut self,
         context: &mut WaitContext<'_>,
-        read: impl Fn(Message<'_>, usize) -> Result<T, E>,
+        read: impl Fn(Message<'_>) -> Result<T, E>,
     ) -> Result<Served<T>, E> {
         let calls: &Queue = &self.seat.calls;
         loop {
-            let mut number = [0; CALL_HEADER];
+            let mut number = [0; NUMBER];
             let taken = calls.get_with(&mut WaitContext::until(Deadline::PASSED), |message| {
-                message.read(&mut number);
-                read(message, CALL_HEADER).map_err(Raised::Host)
+                number = message.last().unwrap_or_default();
+                read(message.without_last(NUMBER)).map_err(Raised::Host)
             });
             match taken {
                 Ok(call) => {
@@ -119,26 +99,18 @@ impl Server {
         self.say(if failed { Kind::Failed } else { Kind::Returned }, parts)
     }
 
-    /// Gives the call that was taken last back: it was not run.
-    ///
-    /// # Errors
-    /// The arena is full.
-    pub fn give_back(&mut self) -> Result<(), Error> {
-        self.say(Kind::Returns, &[])
-    }
-
     fn say(&self, kind: Kind, parts: &[&[u8]]) -> Result<(), Error> {
         let (number, since) = self.current.unwrap_or((0, 0));
-        let header = Header {
+        let trailer = Trailer {
             seat: u32::try_from(self.seat.number).unwrap_or(u32::MAX),
             kind,
             nanos: monotonic_nanos().saturating_sub(since),
             number,
         };
-        let header = header.to_bytes();
+        let trailer = trailer.to_bytes();
         let mut all = Vec::with_capacity(parts.len() + 1);
-        all.push(&header[..]);
         all.extend_from_slice(parts);
+        all.push(&trailer[..]);
         (self.seat.answers).put_parts(&all, &mut WaitContext::uninterruptible())
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct State<H> {
     pub(super) is_led: bool,
     /// How the supervisor sleeps, if it does.
     pub(super) asleep: Option<Sleep>,
+    /// Whether a call with a limit of time has become the next that a worker runs, of which the supervisor has not heard.
+    pub(super) has_new_limit: bool,
     /// How long calls run, about, in nanoseconds. 0: it is not known.
     pub(super) average: u64,
     /// How many workers died one after the other without having been ready.
@@ -86,6 +88,7 @@ impl<H> State<H> {
             followers: 0,
             is_led: false,
             asleep: None,
+            has_new_limit: false,
             average: 0,
             unready_deaths: 0,
             asked_for: 0,

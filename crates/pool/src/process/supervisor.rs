@@ -70,6 +70,7 @@ impl<H: Send + 'static> Inner<H> {
     fn look(&self, state: &mut State<H>, finished: &mut Finished<H>) -> Option<Next> {
         self.drain(state, finished);
         self.bury_dead(state, finished);
+        state.has_new_limit = false;
         let late = self.end_late(state);
         let uneven = self.rebalance(state);
         self.hand_out(state, finished);

@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use interlock_shm::{Name, Queue};
-use interlock_wait::WaitContext;
+use interlock_shm::{Error, Name, Queue};
+use interlock_wait::{Deadline, WaitContext};
 
 use super::call::Call;
-use super::message::CALL_HEADER;
 use crate::workers::WorkerToken;
 
 /// What a process needs to become a worker: see [`Server`](super::Server).
@@ -109,24 +108,26 @@ impl<H> Worker<H> {
     pub(super) fn take_back(&mut self) -> VecDeque<Arc<Call<H>>> {
         let mut back = VecDeque::new();
         while !self.calls.is_empty() {
-            let mut header = [0; CALL_HEADER];
-            let taken: Result<(), interlock_shm::Error> = self.calls.get_with(
-                &mut WaitContext::until(interlock_wait::Deadline::PASSED),
-                |message| {
-                    message.read(&mut header);
-                    Ok(())
-                },
-            );
-            if taken.is_err() {
+            let mut context = WaitContext::until(Deadline::PASSED);
+            let taken: Result<_, Error> = self.calls.get_with(&mut context, |message| {
+                let number = message.last().unwrap_or_default();
+                Ok((number, message.keep().ok()))
+            });
+            let Ok((number, large)) = taken else {
                 break;
-            }
+            };
             self.taken_back = self.taken_back.wrapping_add(1);
             if let Some(left) = &mut self.left {
                 *left += 1;
             }
-            let number = u64::from_le_bytes(header);
-            if let Some(at) = self.handed.iter().position(|call| call.number == number) {
-                back.extend(self.handed.remove(at));
+            let number = u64::from_le_bytes(number);
+            if let Some(at) = self.handed.iter().position(|call| call.number == number)
+                && let Some(call) = self.handed.remove(at)
+            {
+                if let Some(large) = large {
+                    call.came_back(large);
+                }
+                back.push_back(call);
             }
         }
         back

@@ -73,7 +73,7 @@ impl Hosted {
     }
 
     pub(crate) fn submit_with(&self, payload: &[u8], limits: Limits) -> Arc<Call<usize>> {
-        let call = Call::new(payload.to_vec(), limits);
+        let call = Call::new(&self.arena, &[payload], limits).unwrap();
         self.pool.submit(&call, &mut within_a_minute()).unwrap();
         call
     }
@@ -150,8 +150,8 @@ fn serve(seat: Seat, gate: &Event) {
     let mut server = Server::new(seat);
     server.ready().unwrap();
     loop {
-        let read = |message: interlock_shm::Message<'_>, from| -> Result<String, Error> {
-            Ok(String::from_utf8(message.to_vec()[from..].to_vec()).unwrap())
+        let read = |message: interlock_shm::Message<'_>| -> Result<String, Error> {
+            Ok(String::from_utf8(message.to_vec()).unwrap())
         };
         let Served::Call(call) = server.next(&mut endless(), read).unwrap() else {
             return;

@@ -17,7 +17,7 @@ use super::queues::{
 use super::shared;
 use crate::lock::Lock;
 use crate::materialize::{Internal, Native};
-use crate::multiprocessing::{SharedLock, SharedQueue};
+use crate::multiprocessing::{SharedLock, SharedQueue, SharedValue};
 use crate::queue::{Queue, SimpleQueue};
 use crate::rlock::RLock;
 
@@ -44,6 +44,16 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
             &shared::LOCK_ENTER,
             &shared::LOCK_RELEASE,
             &shared::LOCK_EXIT,
+        ],
+    )?;
+    ordinary(
+        &py.get_type::<SharedValue>(),
+        &[
+            &shared::VALUE_ACQUIRE,
+            &shared::VALUE_RELEASE,
+            &shared::VALUE_ENTER,
+            &shared::VALUE_EXIT,
+            &shared::VALUE_GET_LOCK,
         ],
     )?;
     ordinary(&queue, &[&shared::QUEUE_GET, &shared::QUEUE_PUT])?;

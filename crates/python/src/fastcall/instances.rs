@@ -15,6 +15,8 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::call::all_arguments;
 use super::made::{Made, Parts};
+#[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
+use super::with_methods;
 
 /// Creates an instance of a class with its `__new__`, without arguments. Does not call `__init__`.
 #[inline]
@@ -200,6 +202,9 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
         // SAFETY: a definition lives as long as its module, which is never unloaded, and its function takes instances
         // of a class that this one is derived from.
         let own = unsafe { new_method(class, inherited.d_method) }?;
+        #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
+        // SAFETY: as above.
+        let own = unsafe { with_methods::for_with(class, own, inherited.d_method) }?;
         class.setattr(&*name, own)?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The fast functions of locks and queues that processes share: the calls with the fewest arguments.
+//! The fast functions of locks, values and queues that processes share: the calls with the fewest arguments.
 
 #![expect(unsafe_code, reason = "fast functions are plain C functions")]
 
@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::call::{none, receiver, truth};
 use super::method::{FastMethod, Function, pass_on};
-use crate::multiprocessing::{SharedLock, SharedQueue};
+use crate::multiprocessing::{SharedLock, SharedQueue, SharedValue};
 
 /// Defines the fast function of a method that is called with `$nargs` arguments, by position: `$call` is its result.
 macro_rules! fast {
@@ -51,6 +51,54 @@ fast!(
     0,
     |py, slf, this, args| this.enter(py).map(truth)
 );
+/// Passes a call of a wrapper's method on, unless the wrapper's lock is one of ours.
+macro_rules! fast_if_own {
+    ($fast:ident, $function:ident, $name:literal, $nargs:literal, |$py:ident, $lock:ident| $call:expr) => {
+        fast!(
+            $fast,
+            $function,
+            $name,
+            SharedValue,
+            $nargs,
+            |$py, slf, this, args| match this.own_lock() {
+                Some($lock) => $call,
+                None => {
+                    // SAFETY: the arguments are those of this call.
+                    return unsafe { pass_on(slf, args, $nargs, std::ptr::null_mut(), &$fast) };
+                }
+            }
+        );
+    };
+}
+
+fast_if_own!(VALUE_ACQUIRE, value_acquire, "acquire", 0, |py, lock| {
+    lock.acquire_now(py).map(truth)
+});
+fast_if_own!(VALUE_RELEASE, value_release, "release", 0, |py, lock| {
+    lock.release().map(|()| none())
+});
+fast_if_own!(VALUE_ENTER, value_enter, "__enter__", 0, |py, lock| {
+    lock.enter(py).map(truth)
+});
+fast_if_own!(VALUE_EXIT, value_exit, "__exit__", 3, |py, lock| {
+    lock.exit().map(|()| none())
+});
+
+pub(super) static VALUE_GET_LOCK: FastMethod =
+    FastMethod::new("get_lock", Function::NoArguments(value_get_lock));
+
+unsafe extern "C" fn value_get_lock(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: called as a method of the class, by the interpreter.
+    let (py, this) = unsafe { receiver::<SharedValue>(slf) };
+    match this.get_lock(py) {
+        Ok(lock) => lock.into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
+        }
+    }
+}
+
 pub(super) static LOCK_RELEASE: FastMethod = FastMethod::new("release", Function::NoArguments(lock_release));
 
 unsafe extern "C" fn lock_release(slf: *mut PyObject, _: *mut PyObject) -> *mut PyObject {

@@ -11,17 +11,14 @@ use pyo3::types::PyBytes;
 use super::answer::Answer;
 use super::due_callbacks::call_back;
 use super::future::{Future, finish};
-use crate::blocking;
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
 use crate::multiprocessing::{Incoming, MessageView};
 use crate::process_pool;
 use crate::raw::intern;
+use crate::{blocking, errors};
 
 static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_results", "answer");
-
-/// The bytes before those of an answer in shared memory.
-const HEADER: usize = interlock_pool::process::ANSWER_HEADER;
 
 /// A call in another process, and the pool that has it.
 pub(crate) struct Remote {
@@ -124,17 +121,20 @@ pub(crate) fn loaded<'py>(
     answer: RawAnswer,
 ) -> PyResult<Bound<'py, PyAny>> {
     // What was sent, for messages: only calls without an answer have it still.
-    let sent = || PyBytes::new(py, &call.take_payload());
+    let sent = || PyBytes::new(py, call.take_payload().get(1..).unwrap_or_default());
     match answer {
         RawAnswer::Given(given) if given.failed => {
             answered.call1((intern!(py, "failed"), view(py, given.bytes)?))
         }
-        RawAnswer::Given(given) => match given.bytes {
-            Bytes::Copied(bytes) => Incoming::of_bytes(py, &bytes)?
-                .object(py, |pickle| answered.call1((intern!(py, "returned"), pickle))),
-            Bytes::Shared(taken) => Incoming::of_taken(py, taken, HEADER)?
-                .object(py, |pickle| answered.call1((intern!(py, "returned"), pickle))),
-        },
+        RawAnswer::Given(given) => {
+            let incoming = match given.bytes {
+                Bytes::Copied(bytes) => Incoming::of_bytes(py, &bytes)?,
+                Bytes::Shared(taken) => Incoming::Large(taken),
+            };
+            incoming
+                .object(py)
+                .or_else(|error| answered.call1((intern!(py, "unreadable"), errors::exception(py, error))))
+        }
         RawAnswer::WorkerDied(death) => {
             answered.call1((intern!(py, "died"), process_pool::told(py, &death)?, sent()))
         }
@@ -150,7 +150,7 @@ pub(crate) fn loaded<'py>(
 fn view(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
     match bytes {
         Bytes::Copied(bytes) => Ok(PyBytes::new(py, &bytes).into_any()),
-        Bytes::Shared(taken) => Ok(MessageView::new(taken, HEADER).into_pyobject(py)?.into_any()),
+        Bytes::Shared(taken) => Ok(MessageView::new(taken, 0).into_pyobject(py)?.into_any()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bytes of Python objects, and messages in shared memory as such.
+//! Bytes of Python objects, and bytes in shared memory as such: messages, and the storage of `ctypes` objects.
 
 #![expect(
     unsafe_code,
@@ -7,12 +7,20 @@
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
-use std::slice;
+use std::ops::Range;
+use std::sync::Arc;
+use std::{ptr, slice};
 
-use interlock_shm::Taken;
+use interlock_os::pages::expect_all;
+use interlock_shm::{Loan, Storage, Taken};
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes};
+
+use super::family::{Family, SharedHandle, open};
+use super::shared::{Shared, refused};
 
 /// The bytes of an object with a contiguous buffer, as long as this lives.
 pub(super) struct Buffer<'py> {
@@ -53,6 +61,11 @@ impl<'py> Buffer<'py> {
             // meanwhile, as with `os.write()`, changes what is sent.
             length => unsafe { slice::from_raw_parts(self.view.buf.cast(), length.cast_unsigned()) },
         }
+    }
+
+    /// Whether the exporter lets nobody write to them.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.view.readonly != 0
     }
 
     /// The bytes of a buffer that is [`writable`](Self::writable).
@@ -98,11 +111,187 @@ impl MessageView {
             return Err(PyBufferError::new_err("the message is gone"));
         };
         // SAFETY: so many bytes are there.
-        let start = unsafe { address.as_ptr().add(this.skipped) }.cast::<c_void>();
-        let length = (this.taken.len() - this.skipped).cast_signed();
-        // SAFETY: the object owns the bytes, and the view keeps it alive; nobody writes to them, and the view is read-only.
-        let outcome = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, length, 1, flags) };
-        match outcome {
+        let start = unsafe { address.as_ptr().add(this.skipped) };
+        // SAFETY: the object owns the bytes, and nobody writes to them.
+        unsafe { fill(slf, view, (start, this.taken.len() - this.skipped), true, flags) }
+    }
+}
+
+/// Fills a view of bytes which the object `owner` keeps where they are.
+///
+/// # Safety
+/// The bytes are there as long as `owner` lives, and others do not mind if they are written to, unless `is_read_only`. `view` is a view
+/// to be filled, or null.
+unsafe fn fill(
+    owner: &Bound<'_, PyAny>,
+    view: *mut ffi::Py_buffer,
+    (start, length): (*mut u8, usize),
+    is_read_only: bool,
+    flags: c_int,
+) -> PyResult<()> {
+    let (start, length) = (start.cast::<c_void>(), length.cast_signed());
+    let is_read_only = c_int::from(is_read_only);
+    // SAFETY: the caller vouches for the bytes; the view keeps the owner alive.
+    match unsafe { ffi::PyBuffer_FillInfo(view, owner.as_ptr(), start, length, is_read_only, flags) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(owner.py())),
+    }
+}
+
+/// What may be done with the bytes of [`Lent`].
+#[derive(Clone, Copy)]
+pub(super) enum Access {
+    ReadOnly,
+    Writable,
+    /// The first view is read-only: the unpickler's, which looks whether it has to put a read-only view in place of the object.
+    WritableLater,
+}
+
+impl Access {
+    /// For the receiver of a buffer. The pickles that the standard library sends before Python 3.14 do not say that a buffer was
+    /// read-only, so what is made of it can be written to.
+    pub(super) fn of_buffer(was_read_only: bool) -> Self {
+        match was_read_only {
+            false => Access::Writable,
+            true if cfg!(Py_3_14) => Access::ReadOnly,
+            true => Access::WritableLater,
+        }
+    }
+}
+
+/// Bytes that came beside a pickle: what the objects of the pickle have for their memory.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(super) struct Lent {
+    memory: Memory,
+    access: Access,
+    /// Whether a view was asked for.
+    is_viewed: AtomicBool,
+}
+
+enum Memory {
+    Loan {
+        loan: Arc<Loan>,
+        place: Range<usize>,
+    },
+    /// Nobody else has it, so it keeps its length.
+    Copy(Py<PyByteArray>),
+}
+
+impl Lent {
+    pub(super) fn new(loan: &Arc<Loan>, place: Range<usize>, access: Access) -> Self {
+        let loan = Arc::clone(loan);
+        Lent {
+            memory: Memory::Loan { loan, place },
+            access,
+            is_viewed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn copied(bytes: Bound<'_, PyByteArray>, access: Access) -> Self {
+        Lent {
+            memory: Memory::Copy(bytes.unbind()),
+            access,
+            is_viewed: AtomicBool::new(false),
+        }
+    }
+
+    fn bytes(&self, py: Python<'_>) -> Option<(*mut u8, usize)> {
+        match &self.memory {
+            Memory::Copy(bytes) => Some((bytes.bind(py).data(), bytes.bind(py).len())),
+            Memory::Loan { loan, place } => {
+                let address = loan.address().filter(|_| place.end <= loan.len())?;
+                // SAFETY: the range lies inside of what is lent.
+                Some((unsafe { address.as_ptr().add(place.start) }, place.len()))
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Lent {
+    // SAFETY: the interpreter passes a view to be filled, or null.
+    unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let this = slf.get();
+        let is_read_only = match this.access {
+            Access::ReadOnly => true,
+            Access::Writable => false,
+            // Relaxed: the unpickler and those that get the object from it are one thread, or come after it.
+            Access::WritableLater => !this.is_viewed.swap(true, Ordering::Relaxed),
+        };
+        let bytes = this
+            .bytes(slf.py())
+            .ok_or_else(|| PyBufferError::new_err("the message is gone"))?;
+        // SAFETY: the object has the bytes until it is dropped, for this process alone.
+        unsafe { fill(slf, view, bytes, is_read_only, flags) }
+    }
+}
+
+/// A bytes object that is a copy of `bytes`.
+pub(super) fn copy_of<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    if bytes.len() < HUGE {
+        return Ok(PyBytes::new(py, bytes));
+    }
+    let length = bytes.len().cast_signed();
+    // SAFETY: the thread is attached.
+    let object = unsafe { ffi::PyBytes_FromStringAndSize(ptr::null(), length) };
+    // SAFETY: it is a new object, or null and an exception.
+    let copy = unsafe { Bound::from_owned_ptr_or_err(py, object) }?.cast_into::<PyBytes>()?;
+    // SAFETY: it is a bytes object.
+    let start = unsafe { ffi::PyBytes_AsString(copy.as_ptr()) };
+    // SAFETY: the object is new, has so many bytes, and nobody else has it yet.
+    let into = unsafe { slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), bytes.len()) };
+    expect_all(into);
+    // SAFETY: there is room for all of them, and the new object is none of them.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), into.as_mut_ptr().cast(), bytes.len()) };
+    Ok(copy)
+}
+
+/// Objects of this length have large pages of the machine in them.
+const HUGE: usize = 4 << 20;
+
+/// Bytes in shared memory, for a `ctypes` object. It has a buffer.
+#[pyclass(frozen, subclass, module = "interlock._interlock")]
+pub(crate) struct SharedStorage {
+    pub(super) storage: Shared<Storage>,
+}
+
+#[pymethods]
+impl SharedStorage {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        SharedStorage {
+            storage: Shared::new(),
+        }
+    }
+
+    /// Makes this so many bytes of the family's memory, all zero.
+    fn _interlock_begin(&self, family: &Family, length: usize) -> PyResult<()> {
+        self.storage
+            .begin(Storage::new(&family.arena, length).map_err(refused)?)
+    }
+
+    /// Makes this the object of that number.
+    fn _interlock_open(&self, family: &Family, number: u32) -> PyResult<()> {
+        self.storage.begin(open(family, number, Storage::open)?)
+    }
+
+    /// Its handle, for other processes.
+    fn _interlock_handle(&self) -> PyResult<SharedHandle> {
+        let object = self.storage.get()?.object().clone();
+        Ok(SharedHandle { object })
+    }
+
+    // SAFETY: the interpreter passes a view to be filled, or null.
+    unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let storage = slf.get().storage.get()?;
+        let Some(start) = storage.address() else {
+            return Err(PyBufferError::new_err("the storage is gone"));
+        };
+        let (start, length) = (start.as_ptr().cast::<c_void>(), storage.len().cast_signed());
+        // SAFETY: the view keeps the object alive, and that the bytes. They are the program's, as those of a `memoryview` are: it
+        // orders the accesses of its threads and processes.
+        match unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, length, 0, flags) } {
             0 => Ok(()),
             _ => Err(PyErr::fetch(slf.py())),
         }

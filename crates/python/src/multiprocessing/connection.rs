@@ -13,16 +13,17 @@ use pyo3::types::PyBytes;
 use super::bytes::Buffer;
 use super::family::{Family, SharedHandle, open};
 use super::message::{Incoming, Outgoing, Raw};
+use super::pickle::Pickle;
 use super::queue::Refused;
 use super::shared::{deadline, refused};
 use crate::blocking;
 use crate::convert::Given;
 use crate::engine::StateLock;
 use crate::imported::Imported;
-use crate::raw::Attached;
+use crate::raw::{Attached, intern};
 
 static DUMPS: Imported = Imported::new("interlock.multiprocessing._pickling", "dumps");
-static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
+static DUMP: Imported = Imported::new("interlock.multiprocessing._pickling", "dump");
 static TOO_SHORT: Imported = Imported::new("multiprocessing", "BufferTooShort");
 
 /// The kernel's number of the error of a pipe that nobody reads: the same on all of Linux.
@@ -174,9 +175,8 @@ impl SharedConnection {
         if let Some(plain) = Outgoing::plain(obj) {
             return ends.send(py, &plain);
         }
-        let pickle = DUMPS.get(py)?.call1((obj,))?;
-        let pickle = Buffer::of(&pickle)?;
-        ends.send(py, &Outgoing::pickle(pickle.bytes()))
+        let pickle = Pickle::of(DUMP.get(py)?.call1((obj,))?)?;
+        ends.send(py, &pickle.outgoing())
     }
 
     /// Send the bytes data from a bytes-like object. Blocks as long as a MiB is underway.
@@ -198,8 +198,7 @@ impl SharedConnection {
     /// Receive a (picklable) object. Blocks until there is one.
     #[inline]
     fn recv<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.receive(py)?
-            .object(py, |pickle| LOADS.get(py)?.call1((pickle,)))
+        self.receive(py)?.object(py)
     }
 
     /// Receive bytes data as a bytes object. Blocks until there are some.
@@ -264,6 +263,15 @@ impl SharedConnection {
             Err(Error::Ended(_)) => Ok(false),
             Err(error) => Err(failure(error)),
         }
+    }
+
+    /// As `recv()`, under a lock, which is released before the object is made.
+    fn _interlock_recv<'py>(&self, lock: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = lock.py();
+        lock.call_method0(intern!(py, "acquire"))?;
+        let received = self.receive(py);
+        lock.call_method0(intern!(py, "release"))?;
+        received?.object(py)
     }
 
     // For functions of the standard class.

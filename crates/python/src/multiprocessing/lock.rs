@@ -52,7 +52,7 @@ impl Engine {
     }
 
     /// Acquires it if that takes one access. `false` says nothing: `acquire` tells.
-    #[inline]
+    #[inline(always)]
     fn acquire_free(&self, permit: Permit) -> bool {
         match self {
             Engine::Lock(lock) => lock.acquire_free(),
@@ -63,7 +63,7 @@ impl Engine {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&self, permit: Permit) -> PyResult<()> {
         match self {
             Engine::Lock(lock) => match lock.release() {
@@ -190,7 +190,7 @@ impl SharedLock {
     /// Release it, whichever process holds it, and wake one that waits for it. Never blocks.
     ///
     /// Raises ValueError if it is free, AssertionError if it is an RLock of which the calling thread is not the owner.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(&self) -> PyResult<()> {
         self.engine.get()?.release(Permit::Lasting)
     }
@@ -287,17 +287,17 @@ impl SharedLock {
 }
 
 impl SharedLock {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn acquire_now(&self, py: Python<'_>) -> PyResult<bool> {
         self.acquire_by(py, Permit::Lasting, Deadline::NEVER)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&self, py: Python<'_>) -> PyResult<bool> {
         self.acquire_by(py, Permit::Guarded, Deadline::NEVER)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn exit(&self) -> PyResult<()> {
         self.engine.get()?.release(Permit::Guarded)
     }
@@ -342,7 +342,7 @@ impl SharedLock {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn acquire_by(&self, py: Python<'_>, permit: Permit, deadline: Deadline) -> PyResult<bool> {
         if self.engine.get()?.acquire_free(permit) {
             self.thread.set();
@@ -396,11 +396,13 @@ impl SharedLock {
 }
 
 #[cold]
+#[inline(never)]
 fn released_too_often() -> PyErr {
     PyValueError::new_err("semaphore or lock released too many times")
 }
 
 #[cold]
+#[inline(never)]
 fn not_owned(_: Error) -> PyErr {
     PyAssertionError::new_err("attempt to release recursive lock not owned by thread")
 }

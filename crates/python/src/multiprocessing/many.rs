@@ -10,7 +10,7 @@ use pyo3::types::PyList;
 
 use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
-use super::queue::{Refused, SharedQueue, failure, loads, not_put};
+use super::queue::{Refused, SharedQueue, failure, not_put};
 use super::shared::deadline;
 use crate::blocking;
 use crate::convert::Truth;
@@ -72,7 +72,7 @@ impl<'py> Chunk<'py> {
         let Some(pickle) = SharedQueue::pickle(queue.as_any().as_borrowed(), item.as_borrowed())? else {
             return Ok(false);
         };
-        append(&Outgoing::pickle(pickle.as_bytes()));
+        append(&pickle.outgoing());
         Ok(true)
     }
 
@@ -166,7 +166,7 @@ pub(super) fn get<'py>(
     }
     let mut got = Vec::with_capacity(incoming.len());
     for message in incoming {
-        match message.object(py, |pickle| loads(py, pickle)) {
+        match message.object(py) {
             Ok(object) => got.push(object),
             Err(error) => trouble = trouble.or(Some(error)),
         }

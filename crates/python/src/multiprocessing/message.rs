@@ -6,7 +6,8 @@ use interlock_shm::{Message, Taken};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
-use super::bytes::MessageView;
+use super::bytes::{MessageView, copy_of};
+use super::loads::{load_with_buffers, loads};
 
 /// The first byte of a message.
 const NONE: u8 = b'N';
@@ -16,13 +17,16 @@ const INT: u8 = b'i';
 const FLOAT: u8 = b'd';
 const STR: u8 = b's';
 const BYTES: u8 = b'b';
-const PICKLE: u8 = b'p';
+pub(super) const PICKLE: u8 = b'p';
+pub(super) const WITH_BUFFERS: u8 = b'v';
 
 /// An object on its way into a queue: its kind, and its value.
 pub(crate) enum Outgoing<'a> {
     Constant(u8),
     Word(u8, [u8; 8]),
     Bytes(u8, &'a [u8]),
+    /// The kind is in the first part.
+    Parts(Vec<&'a [u8]>),
 }
 
 impl<'a> Outgoing<'a> {
@@ -52,9 +56,6 @@ impl<'a> Outgoing<'a> {
         Some(Outgoing::Word(FLOAT, number.value().to_le_bytes()))
     }
 
-    /// What precedes an object's pickle.
-    pub(crate) const PICKLED: &'static [u8] = &[PICKLE];
-
     /// An object's pickle.
     pub(crate) fn pickle(pickle: &'a [u8]) -> Self {
         Outgoing::Bytes(PICKLE, pickle)
@@ -69,6 +70,7 @@ impl<'a> Outgoing<'a> {
                 put(&[&[*kind, *a, *b, *c, *d, *e, *f, *g, *h]])
             }
             Outgoing::Bytes(kind, bytes) => put(&[&[*kind], bytes]),
+            Outgoing::Parts(parts) => put(parts),
         }
     }
 }
@@ -79,8 +81,6 @@ pub(crate) enum Incoming {
     Pickle(Py<PyBytes>),
     /// A large message, which still lies in shared memory.
     Large(Taken),
-    /// The pickle in a large message, behind so many bytes.
-    LargePickle(Taken, usize),
 }
 
 impl Incoming {
@@ -101,48 +101,23 @@ impl Incoming {
         })
     }
 
-    /// Reads a large message, which begins behind so many bytes.
-    pub(crate) fn of_taken(py: Python<'_>, taken: Taken, skipped: usize) -> PyResult<Self> {
-        let mut kind = [0];
-        taken.read_from(skipped, &mut kind);
-        match kind {
-            [PICKLE] => Ok(Incoming::LargePickle(taken, skipped + 1)),
-            [BYTES] => Ok(Incoming::Object(
-                bytes_of(py, &taken, skipped + 1).into_any().unbind(),
-            )),
-            _ => read(py, taken.len() - skipped, |at, into| {
-                taken.read_from(skipped + at, into)
-            }),
-        }
-    }
-
-    /// The object. `loads` makes one of a pickle.
+    /// The object.
     #[inline]
-    pub(crate) fn object<'py>(
-        self,
-        py: Python<'py>,
-        loads: impl FnOnce(Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn object(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match self {
             Incoming::Object(object) => Ok(object.into_bound(py)),
-            Incoming::Pickle(pickle) => loads(pickle.into_bound(py).into_any()),
-            // It is loaded from where it lies.
-            Incoming::LargePickle(taken, skipped) => {
-                loads(MessageView::new(taken, skipped).into_pyobject(py)?.into_any())
-            }
-            Incoming::Large(taken) if is_pickle(&taken) => Incoming::LargePickle(taken, 1).object(py, loads),
-            Incoming::Large(taken) => large(py, &taken)?.object(py, loads),
+            Incoming::Pickle(pickle) => loads(py, pickle.into_bound(py).into_any()),
+            Incoming::Large(taken) => large_object(py, taken),
         }
     }
 
     /// The bytes of a message that was sent as bytes, or as a pickle; otherwise the object that it is.
-    pub(crate) fn bytes(self, py: Python<'_>) -> PyResult<Raw> {
+    pub(super) fn bytes(self, py: Python<'_>) -> PyResult<Raw> {
         Ok(match self {
             Incoming::Object(object) => Raw::Object(object),
             Incoming::Pickle(pickle) => Raw::Bytes(pickle),
-            Incoming::LargePickle(taken, _) => Raw::Large(taken),
-            Incoming::Large(taken) if is_pickle(&taken) => Raw::Large(taken),
-            Incoming::Large(taken) => return large(py, &taken)?.bytes(py),
+            Incoming::Large(taken) if kind_of(&taken) == PICKLE => Raw::Large(taken),
+            Incoming::Large(taken) => Raw::Object(large_object(py, taken)?.unbind()),
         })
     }
 }
@@ -157,7 +132,7 @@ pub(crate) enum Raw {
 }
 
 impl Raw {
-    pub(crate) fn len(&self, py: Python<'_>) -> Option<usize> {
+    pub(super) fn len(&self, py: Python<'_>) -> Option<usize> {
         match self {
             Raw::Bytes(bytes) => Some(bytes.as_bytes(py).len()),
             Raw::Large(taken) => Some(taken.len() - 1),
@@ -166,33 +141,36 @@ impl Raw {
     }
 
     /// The bytes. `dumps` makes a pickle of an object.
-    pub(crate) fn into_bytes<'py>(
+    pub(super) fn into_bytes<'py>(
         self,
         py: Python<'py>,
         dumps: impl FnOnce(Py<PyAny>) -> PyResult<Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         match self {
             Raw::Bytes(bytes) => Ok(bytes.into_bound(py)),
-            Raw::Large(taken) => Ok(bytes_of(py, &taken, 1)),
+            Raw::Large(taken) => bytes_of(py, &taken),
             Raw::Object(object) => dumps(object),
         }
     }
 }
 
-fn is_pickle(taken: &Taken) -> bool {
-    let mut kind = [0];
-    taken.read(&mut kind) && kind == [PICKLE]
-}
-
-/// Copies a large message that is no pickle out, when no lock is held.
-#[cold]
-fn large(py: Python<'_>, taken: &Taken) -> PyResult<Incoming> {
+fn kind_of(taken: &Taken) -> u8 {
     let mut kind = [0];
     taken.read(&mut kind);
-    Ok(match kind {
-        [BYTES] => Incoming::Object(bytes_of(py, taken, 1).into_any().unbind()),
-        _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?,
-    })
+    let [kind] = kind;
+    kind
+}
+
+/// The object that a large message has, when no lock is held.
+#[cold]
+fn large_object(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
+    match kind_of(&taken) {
+        BYTES => Ok(bytes_of(py, &taken)?.into_any()),
+        // It is loaded from where it lies.
+        PICKLE => loads(py, MessageView::new(taken, 1).into_pyobject(py)?.into_any()),
+        WITH_BUFFERS => load_with_buffers(py, taken),
+        _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?.object(py),
+    }
 }
 
 #[inline]
@@ -237,7 +215,7 @@ fn text(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) 
     Ok(PyString::from_bytes(py, bytes)?.into_any().unbind())
 }
 
-/// A copy of what `taken` has behind its first bytes.
-fn bytes_of<'py>(py: Python<'py>, taken: &Taken, skipped: usize) -> Bound<'py, PyBytes> {
-    taken.with_bytes(|bytes| PyBytes::new(py, bytes.get(skipped..).unwrap_or_default()))
+/// A copy of what `taken` has behind its first byte, which says what it is.
+fn bytes_of<'py>(py: Python<'py>, taken: &Taken) -> PyResult<Bound<'py, PyBytes>> {
+    taken.with_bytes(|bytes| copy_of(py, bytes.get(1..).unwrap_or_default()))
 }

@@ -5,18 +5,15 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
 use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
+use super::pickle::Pickle;
 use super::shared::{Shared, deadline, refused};
 use crate::blocking;
 use crate::convert::Truth;
 use crate::errors::Failure;
-use crate::imported::Imported;
 use crate::raw::intern;
-
-static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
 
 /// The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`: a queue of messages in shared memory.
 ///
@@ -73,7 +70,7 @@ impl SharedQueue {
             return self.put_message(py, &plain, block, timeout);
         }
         match Self::pickle(slf, object)? {
-            Some(pickle) => self.put_message(py, &Outgoing::pickle(pickle.as_bytes()), block, timeout),
+            Some(pickle) => self.put_message(py, &pickle.outgoing(), block, timeout),
             None => Ok(()),
         }
     }
@@ -83,12 +80,12 @@ impl SharedQueue {
     pub(super) fn pickle<'py>(
         slf: Borrowed<'_, 'py, PyAny>,
         object: Borrowed<'_, 'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    ) -> PyResult<Option<Pickle<'py>>> {
         let pickle = slf.call_method1(intern!(slf.py(), "_interlock_pickle"), (object,))?;
         if pickle.is_none() {
             return Ok(None);
         }
-        Ok(Some(pickle.cast_into::<PyBytes>()?))
+        Pickle::of(pickle).map(Some)
     }
 
     #[inline]
@@ -102,7 +99,7 @@ impl SharedQueue {
         self.check_open(slf)?;
         let incoming = self.get_incoming(py, block, timeout);
         self.tell_got(slf)?;
-        incoming?.object(py, |pickle| loads(py, pickle))
+        incoming?.object(py)
     }
 
     /// Tells the reader, if somebody watches its descriptor, that there may be nothing to get any more.
@@ -226,12 +223,6 @@ fn patiently<T, E: Ended>(
         }
         tried => Ok(tried),
     }
-}
-
-/// The object of a pickle.
-#[inline]
-pub(super) fn loads<'py>(py: Python<'py>, pickle: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    LOADS.get(py)?.call1((pickle,))
 }
 
 /// The exception of a put that failed.

@@ -35,9 +35,15 @@ impl<T> Shared<T> {
     pub(super) fn get(&self) -> PyResult<&T> {
         match self.0.get() {
             Some(object) => Ok(object),
-            None => Err(PyRuntimeError::new_err("__init__() was not called")),
+            None => Err(not_initialized()),
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn not_initialized() -> PyErr {
+    PyRuntimeError::new_err("__init__() was not called")
 }
 
 /// The last thread of this process that acquired the object. It has the object if this process has it.

@@ -7,11 +7,12 @@ use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
-use super::pool::{Engine, Host, ProcessPool, limits_of, refusal_of};
+use super::pool::{Engine, Host, ProcessPool, call_of, limits_of, refusal_of};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
 use crate::futures::loaded;
+use crate::multiprocessing::{Outgoing, refused};
 use crate::raw::Attached;
 
 /// The calls of one job, numbered in the order in which they were submitted. Their answers wait here, as they came, for a thread that asks.
@@ -51,18 +52,23 @@ impl ProcessJob {
         }
     }
 
-    /// Submit one more call, whose worker gets `payload`. When it has ended, next_duty() of the pool returns `attendant`, unless that
+    /// Submit one more call, whose worker gets `payload`: what `dump()` of `_pickling` returns, or, if `is_packed`, bytes that the worker
+    /// makes a call of by its `unpack`. When it has ended, next_duty() of the pool returns `attendant`, unless that
     /// is None. Returns None, or why the pool does not take it, as ProcessPool.submit() does. Does not block.
-    #[pyo3(signature = (payload, attendant = None, timeout = None, retries = 0))]
+    #[pyo3(signature = (payload, attendant = None, retries = 0, is_packed = false))]
     fn submit<'py>(
         &self,
         py: Python<'py>,
-        payload: &[u8],
+        payload: &Bound<'py, PyAny>,
         attendant: Option<Py<PyAny>>,
-        timeout: Option<f64>,
         retries: u32,
+        is_packed: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let call: Arc<Call<Host>> = Call::new(payload.to_vec(), limits_of(0, timeout, retries));
+        let limits = limits_of(0, None, retries);
+        let call = match Outgoing::plain(payload).filter(|_| is_packed) {
+            Some(packed) => packed.with(|parts| Call::new(self.engine.arena(), parts, limits)).map_err(refused)?,
+            None => call_of(&self.engine, payload, limits)?,
+        };
         let number = self.add(py, Some(call.clone()));
         for watch in self.watches() {
             call.watch(watch, number);

@@ -14,7 +14,7 @@ use super::death::told;
 use super::seat::ProcessSeat;
 use crate::blocking;
 use crate::futures::{Future, Remote, attend, settle};
-use crate::multiprocessing::{Family, refused};
+use crate::multiprocessing::{Family, Pickle, refused};
 
 /// What hears of the end of a call on the manager's thread: a future, or whatever `next_duty()` returns then.
 pub(crate) type Host = Py<PyAny>;
@@ -67,7 +67,7 @@ impl ProcessPool {
         })
     }
 
-    /// Submit a call whose worker gets `payload`, for this future. Returns None, or why the pool does not take it: "shutdown",
+    /// Submit a call whose worker gets `payload`, which is what `dump()` of `_pickling` returns, for this future. Returns None, or why the pool does not take it: "shutdown",
     /// "parent", or the death by which it broke. Blocks while `max_pending` calls wait.
     ///
     /// `limits`: the priority, the seconds that it may run, and how often it may run again. `is_old`: threads may wait for the future, or it
@@ -76,13 +76,13 @@ impl ProcessPool {
     fn submit<'py>(
         &self,
         future: &Bound<'py, Future>,
-        payload: &[u8],
+        payload: Bound<'py, PyAny>,
         limits: (i64, Option<f64>, u32),
         is_old: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = future.py();
         let (priority, timeout, retries) = limits;
-        let call = Call::new(payload.to_vec(), limits_of(priority, timeout, retries));
+        let call = call_of(&self.engine, &payload, limits_of(priority, timeout, retries))?;
         if !future
             .get()
             .becomes_remote(Remote::new(self.engine.clone(), call.clone()))
@@ -223,6 +223,19 @@ pub(super) fn limits_of(priority: i64, timeout: Option<f64>, retries: u32) -> Li
         time: timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
         retries,
     }
+}
+
+/// A call whose worker gets `payload`: bytes, or a pickle and its buffers.
+pub(super) fn call_of(
+    engine: &Engine,
+    payload: &Bound<'_, PyAny>,
+    limits: Limits,
+) -> PyResult<Arc<Call<Host>>> {
+    let payload = Pickle::of(payload.clone())?;
+    let made = payload
+        .outgoing()
+        .with(|parts| Call::new(engine.arena(), parts, limits));
+    made.map_err(refused)
 }
 
 /// Why a call was not taken, as `submit()` returns it.

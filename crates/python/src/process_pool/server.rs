@@ -8,7 +8,8 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::blocking;
 use crate::errors;
-use crate::multiprocessing::{MessageView, Outgoing, refused};
+use crate::multiprocessing::{Incoming, Outgoing, Pickle, refused};
+use crate::raw::intern;
 
 /// A worker of a pool of processes, in its process.
 #[pyclass(frozen, module = "interlock._interlock")]
@@ -18,9 +19,9 @@ pub(crate) struct ProcessServer {
 
 /// What the loop of a worker calls.
 struct Calls<'a, 'py> {
-    load: &'a Bound<'py, PyAny>,
     dump: &'a Bound<'py, PyAny>,
     fail: &'a Bound<'py, PyAny>,
+    unpack: Option<&'a Bound<'py, PyAny>>,
 }
 
 impl ProcessServer {
@@ -43,25 +44,26 @@ impl ProcessServer {
 
     /// Run calls until the pool wants no more of this worker.
     ///
-    /// `load(bytes)` returns the function, its arguments and its keyword arguments; `dump(result)` and `fail(exception)`
-    /// return bytes. `after()` is called after each call, if it is not None; the worker ends if it returns False. Returns "shutdown",
+    /// `dump(result)` returns what `dump()` of `_pickling` does, `fail(exception)` bytes. `after()` is called after each call, if it is not None; the worker ends if it returns False. Returns "shutdown",
     /// "orphan" if the pool's process is dead, or "stop" after an `after()`. Blocks while there is no call; Ctrl-C ends the wait.
-    #[pyo3(signature = (load, dump, fail, after = None))]
+    ///
+    /// `unpack(bytes)` returns the function, its arguments and its keyword arguments, for calls that came as bytes.
+    #[pyo3(signature = (dump, fail, after = None, unpack = None))]
     fn run<'py>(
         &self,
-        load: &Bound<'py, PyAny>,
         dump: &Bound<'py, PyAny>,
         fail: &Bound<'py, PyAny>,
         after: Option<&Bound<'py, PyAny>>,
+        unpack: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<&'static str> {
-        let py = load.py();
+        let py = dump.py();
         let mut server = Server::new(self.seat.clone());
-        let calls = Calls { load, dump, fail };
+        let calls = Calls { dump, fail, unpack };
         loop {
             match next(py, &mut server)? {
                 Served::ShutDown => return Ok("shutdown"),
                 Served::ParentDied => return Ok("orphan"),
-                Served::Call(payload) => calls.answer(&mut server, payload.into_bound(py))?,
+                Served::Call(payload) => calls.answer(py, &mut server, payload)?,
             }
             if let Some(after) = after
                 && !after.call0()?.is_truthy()?
@@ -85,20 +87,8 @@ impl From<Error> for Refused {
 }
 
 /// The payload of the next call. Blocks until there is one.
-fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Py<PyAny>>> {
-    let read = |message: Message<'_>, from: usize| {
-        let payload = match message.keep() {
-            Ok(taken) => MessageView::new(taken, from)
-                .into_pyobject(py)
-                .map(Bound::into_any),
-            Err(message) => PyBytes::new_with(py, message.len() - from, |into| {
-                message.read_from(from, into);
-                Ok(())
-            })
-            .map(Bound::into_any),
-        };
-        payload.map(Bound::unbind).map_err(Refused::Raised)
-    };
+fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Incoming>> {
+    let read = |message: Message<'_>| Incoming::read(py, message).map_err(Refused::Raised);
     match blocking::wait(py, Deadline::NEVER, |context| server.next(context, read))? {
         Ok(served) => Ok(served),
         Err(Refused::Raised(error)) => Err(error),
@@ -108,8 +98,12 @@ fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Py<PyAny>>> {
 
 impl<'py> Calls<'_, 'py> {
     /// Runs one call, and answers it.
-    fn answer(&self, server: &mut Server, payload: Bound<'py, PyAny>) -> PyResult<()> {
-        let result = match self.load.call1((payload,)).and_then(called) {
+    fn answer(&self, py: Python<'py>, server: &mut Server, payload: Incoming) -> PyResult<()> {
+        let result = match payload.object(py) {
+            Ok(call) => self.called(call),
+            Err(error) => Err(not_loaded(py, error)),
+        };
+        let result = match result {
             Ok(result) => result,
             Err(error) => return self.answer_failure(server, error),
         };
@@ -118,12 +112,8 @@ impl<'py> Calls<'_, 'py> {
         {
             return Ok(());
         }
-        let pickled = self
-            .dump
-            .call1((result,))
-            .and_then(|it| Ok(it.cast_into::<PyBytes>()?));
-        match pickled {
-            Ok(pickled) => match server.answer(false, &[Outgoing::PICKLED, pickled.as_bytes()]) {
+        match self.dump.call1((result,)).and_then(Pickle::of) {
+            Ok(pickle) => match pickle.outgoing().with(|parts| server.answer(false, parts)) {
                 Ok(()) => Ok(()),
                 Err(error) => self.answer_failure(server, refused(error)),
             },
@@ -131,10 +121,32 @@ impl<'py> Calls<'_, 'py> {
         }
     }
 
+    /// Calls a function as it was sent.
+    fn called(&self, call: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match self.unpack {
+            Some(unpack) if call.is_exact_instance_of::<PyBytes>() => match unpack.call1((call,)) {
+                Ok(call) => called(call),
+                Err(error) => Err(not_loaded(unpack.py(), error)),
+            },
+            _ => called(call),
+        }
+    }
+
     fn answer_failure(&self, server: &mut Server, error: PyErr) -> PyResult<()> {
         let exception = errors::exception(self.fail.py(), error);
         let pickled = self.fail.call1((exception,))?.cast_into::<PyBytes>()?;
         server.answer(true, &[pickled.as_bytes()]).map_err(refused)
+    }
+}
+
+/// The error of a call that could not be unpickled.
+#[cold]
+fn not_loaded(py: Python<'_>, error: PyErr) -> PyErr {
+    let exception = errors::exception(py, error);
+    let note = "The worker could not unpickle the call: it did not run.";
+    match exception.call_method1(intern!(py, "add_note"), (note,)) {
+        Ok(_) => errors::again(exception),
+        Err(error) => error,
     }
 }
 

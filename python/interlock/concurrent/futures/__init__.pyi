@@ -8,12 +8,12 @@ from concurrent.futures import BrokenExecutor as BrokenExecutor
 from concurrent.futures import CancelledError as CancelledError
 from concurrent.futures import Executor as Executor
 from concurrent.futures import InvalidStateError as InvalidStateError
-from concurrent.futures import ProcessPoolExecutor as ProcessPoolExecutor
 from concurrent.futures import TimeoutError as TimeoutError
 
 from interlock.concurrent.futures._base import Future as Future
 from interlock.concurrent.futures._base import as_completed as as_completed
 from interlock.concurrent.futures._base import wait as wait
+from interlock.concurrent.futures.process import ProcessPoolExecutor as ProcessPoolExecutor
 from interlock.concurrent.futures.thread import ThreadPoolExecutor as ThreadPoolExecutor
 
 if sys.version_info >= (3, 14):

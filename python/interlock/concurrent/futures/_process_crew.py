@@ -7,7 +7,8 @@ import weakref
 from multiprocessing import context as _contexts
 
 from interlock._interlock import ProcessSeat
-from interlock.concurrent.futures._process_worker import main
+from interlock.concurrent.futures._evidence import LastWords, bury, watch
+from interlock.concurrent.futures._process_worker import Options, main
 from interlock.multiprocessing._family import hand, home
 
 TYPE_CHECKING = False
@@ -22,6 +23,9 @@ __all__ = ["Crew", "Manager"]
 
 class Seat:
     """A worker's seat, for the process that takes it: forked children inherit it, others are handed it."""
+
+    place = 0
+    """The place in the family of the process that was given it."""
 
     def __init__(self, seat: ProcessSeat) -> None:
         self._seat = seat
@@ -41,6 +45,7 @@ class Seat:
         calls, answers = self._seat.handles()
         place, number_of_calls = hand(calls, popen)
         _, number_of_answers = hand(answers, popen)
+        self.place = place.word
         return _arrive, (place, self._seat.number, number_of_calls, number_of_answers, self._seat.parent)
 
 
@@ -49,45 +54,53 @@ def _arrive(family: Family, number: int, calls: int, answers: int, parent: int) 
 
 
 class Crew:
-    """Starts the processes of a pool. `worker` and its arguments are what they run, after their seat."""
+    """Starts the processes of a pool, which call `initializer(*initargs)` first."""
 
     def __init__(
         self,
         pool: ProcessPool,
         make_process: Callable[..., Any],
         processes: dict[int, Any],
-        arguments: tuple[Any, ...],
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+        **options: Any,
     ) -> None:
         self.pool = pool
         self.processes = processes
         self._make_process = make_process
-        self._arguments = arguments
+        self._initializer, self._initargs = initializer, initargs
+        self._options = options
 
     def start(self, was_asked: bool = False) -> Any:
         """Start one more process, and return it; or None, if there are enough. Raises OSError if there can't be one."""
-        seat = self.pool.add_worker(was_asked)
-        if seat is None:
+        given = self.pool.add_worker(was_asked)
+        if given is None:
             return None
-        process = None
+        seat = Seat(given)
         try:
-            process = self._make_process(target=main, args=(Seat(seat), *self._arguments))
+            words = _last_words()
+            options = Options(last_words=words, **self._options)
+            process = self._make_process(
+                target=main, args=(seat, self._initializer, self._initargs, options)
+            )
             process.start()
         except BaseException:
             self.pool.started(seat.number)
             raise
         family = home()
-        place = _place(family, process)
+        place = seat.place or family.last_child()
         self.processes[process.pid] = process
+        watch(process, words)
         family.started(place, process.pid)
         self.pool.started(seat.number, process.pid, place)
         return process
 
 
-def _place(family: Family, process: Any) -> int:
-    """The place in the family of a process that this thread has just started."""
-    places = process._popen.__dict__.get("_interlock_places", {})
-    place = places.get(family.descriptor)
-    return family.last_child() if place is None else place.word  # type: ignore[no-any-return]
+def _last_words() -> LastWords | None:
+    try:
+        return LastWords()
+    except OSError:  # no descriptor is left: the worker can do without
+        return None
 
 
 class Manager(threading.Thread):
@@ -116,6 +129,7 @@ class Manager(threading.Thread):
                 case "start":
                     self._start()
                 case "ended":
+                    bury(duty[2])
                     process = crew.processes.pop(duty[2], None)
                     if process is not None:
                         process.join()

@@ -83,6 +83,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         on_worker_death: OnWorkerDeath = _DEFAULT,
         retries: int = 0,
         max_pending: int | None = None,
+        memory_limit: int | None = None,
     ) -> None:
         """Make an executor with at most `max_workers` processes (None: as many as processors).
 
@@ -93,13 +94,14 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         `interlock.WorkerDiedError`, another process takes its place, and every other call runs), "retry" (its call runs
         again, `retries` times at most), or "break" (all calls fail with BrokenProcessPool, as in the standard library).
         The default is "fail-task", or "break" after `interlock.install()`. At most `max_pending` calls wait for a process
-        (None: any number); when so many do, submit() blocks.
+        (None: any number); when so many do, submit() blocks. `memory_limit`: a process that has more bytes of resident
+        memory after a call ends, and another one takes its place.
         """
         if not self._interlock_can_be_native():
-            if on_worker_death is not _DEFAULT or retries or max_pending is not None:
+            if on_worker_death is not _DEFAULT or retries or max_pending is not None or memory_limit is not None:
                 raise TypeError(
-                    "an executor that runs the standard library's code does not support on_worker_death, retries and "
-                    "max_pending"
+                    "an executor that runs the standard library's code does not support on_worker_death, retries, "
+                    "max_pending and memory_limit"
                 )
             _StdExecutor.__init__(
                 self, max_workers, mp_context, initializer, initargs, max_tasks_per_child=max_tasks_per_child
@@ -137,7 +139,14 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             not self._safe_to_dynamically_spawn_children,
         )
         self._interlock_pool = pool
-        self._interlock_crew = Crew(pool, self._mp_context.Process, self._processes, (initializer, initargs, {}))
+        self._interlock_crew = Crew(
+            pool,
+            self._mp_context.Process,
+            self._processes,
+            initializer,
+            initargs,
+            memory_limit=memory_limit,
+        )
 
     def _interlock_can_be_native(self) -> bool:
         """Whether nobody has changed what the standard executor is made of."""

@@ -13,27 +13,13 @@ from interlock._owner_died import describe
 from interlock._worker_died import TaskTimeoutError, WorkerDiedError
 from interlock.concurrent.futures._described import payload_text
 from interlock.concurrent.futures._evidence import bury
-from interlock.concurrent.futures._transport import load_exception, load_result
+from interlock.concurrent.futures._transport import load_exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Any
 
-    class Death(Protocol):
-        """The death of a worker, as the engine knows it.
-
-        It may have two more attributes: `payload`, the pickle of the call that the worker ran, and `submitted_at`.
-        """
-
-        pid: int
-        exitcode: int | None
-        name: str
-        was_ready: bool
-        was_running: bool
-        refusal: Any
-
-
-__all__ = ["POOL_IS_BROKEN", "answer", "broken", "worker_died"]
+__all__ = ["POOL_IS_BROKEN", "Death", "answer", "broken", "broken_message", "worker_died"]
 
 _BROKEN = "A process in the process pool was terminated abruptly while the future was running or pending."
 """What futures of a broken pool say in the standard library of every version; programs look for it."""
@@ -41,11 +27,27 @@ POOL_IS_BROKEN = "A child process terminated abruptly, the process pool is not u
 """What `submit()` of a broken pool says there."""
 
 
-def answer(kind: str, data: Any) -> Any:
-    """Return the result of a call, or raise what its future raises. `kind` and `data` are what the engine has."""
-    if kind == "returned":
-        return load_result(data)
-    raise _error_of(kind, data)
+class Death:
+    """The death of a worker, as the engine tells of it. `payload` has the pickle of the call that the worker ran."""
+
+    def __init__(self, told: Any, payload: bytes | None = None) -> None:
+        self.pid, self.exitcode, self.name, self.was_ready, self.was_running, self.refusal = told
+        self.payload = payload or None
+        self.submitted_at: str | None = None
+        self.task: str | None = None
+
+
+def answer(kind: str, data: Any, payload: bytes | None = None) -> Any:
+    """Raise what the future of a call raises that has no result. `kind` and `data` are what the engine has."""
+    if kind == "unreadable":
+        data.add_note("The call has returned, but its result could not be unpickled.")
+        raise data
+    raise _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data)
+
+
+def broken_message(told: Any) -> str:
+    """What `submit()` says of an executor that broke by this death."""
+    return str(broken(Death(told), POOL_IS_BROKEN))
 
 
 def _error_of(kind: str, data: Any) -> BaseException:
@@ -87,7 +89,7 @@ def _error(death: Death, first_line: str | None) -> WorkerDiedError:
         "pid": death.pid,
         "process_name": death.name or None,
         "exitcode": death.exitcode,
-        "task": None if payload is None or not death.was_running else payload_text(payload),
+        "task": death.task or (None if payload is None or not death.was_running else payload_text(payload)),
         "submitted_at": getattr(death, "submitted_at", None),
         **known._asdict(),
     }

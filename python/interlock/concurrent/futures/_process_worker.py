@@ -11,7 +11,7 @@ import threading
 from concurrent.futures._base import LOGGER
 from multiprocessing.process import current_process
 
-from interlock.concurrent.futures._transport import dump_exception, dump_result, load_call
+from interlock.concurrent.futures._transport import dump_exception, dump_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,21 +31,23 @@ class Options:
 
     `memory_limit`: a worker that has more bytes of resident memory after a call ends then. `last_words`: the file that
     `faulthandler` writes when the worker crashes. `relay`: takes log records and output to the parent. `dump` and
-    `fail`: how results and exceptions are pickled, if not by `_transport`.
+    `fail`: how results and exceptions are pickled, if not by `_transport`. `unpack`: makes a call of bytes, if the pool
+    sends any.
     """
 
-    __slots__ = ("dump", "fail", "last_words", "memory_limit", "relay")
+    __slots__ = ("dump", "fail", "last_words", "memory_limit", "relay", "unpack")
 
     def __init__(
         self,
         memory_limit: int | None = None,
         last_words: LastWords | None = None,
         relay: Outlet | None = None,
-        dump: Callable[[Any], bytes] = dump_result,
+        dump: Callable[[Any], Any] = dump_result,
         fail: Callable[[BaseException], bytes] = dump_exception,
+        unpack: Callable[[bytes], Any] | None = None,
     ) -> None:
         self.memory_limit, self.last_words, self.relay = memory_limit, last_words, relay
-        self.dump, self.fail = dump, fail
+        self.dump, self.fail, self.unpack = dump, fail, unpack
 
 
 def main(
@@ -69,7 +71,7 @@ def main(
         if _initialize(server, initializer, initargs):
             server.ready()
             after = None if options.memory_limit is None else _below(options.memory_limit)
-            server.run(load_call, options.dump, options.fail, after)
+            server.run(options.dump, options.fail, after, options.unpack)
     finally:
         _serving.now = False
         if relay is not None:
@@ -112,7 +114,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 _HERE = main.__code__.co_filename
-_TRANSPORT = load_call.__code__.co_filename
+_TRANSPORT = dump_result.__code__.co_filename
 
 
 def write_last_words(descriptor: int) -> None:

@@ -21,14 +21,14 @@ from traceback import format_exception
 from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 
 from interlock._remote_error import nearest_builtin, stand_in
-from interlock.multiprocessing._pickling import dumps, loads
+from interlock.multiprocessing._pickling import dump, dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["dump_call", "dump_exception", "dump_result", "load_call", "load_exception", "load_result"]
+__all__ = ["dump_call", "dump_exception", "dump_result", "load_exception"]
 
 _modules = sys.modules
 _ATOMS = frozenset({bool, float, int, str, NoneType})
@@ -43,37 +43,29 @@ def _is_plain(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     return not kwargs and _ATOMS.issuperset(map(type, args))
 
 
-def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Pickle a call. Raises what the pickler raises, with a note that has the path to what is to blame."""
     call = fn, args, kwargs
     try:
-        payload = (_plainly if _is_plain(fn, args, kwargs) else dumps)(call)
+        payload = dump(call)
     except Exception as error:
         by_value = _by_value(call)
         if by_value is not None:
             return by_value
         _blame(error, {"fn": fn, "args": args, "kwargs": kwargs})
         raise
-    if hasattr(_modules["__main__"], "__file__") or b"__main__" not in payload:
+    if hasattr(_modules["__main__"], "__file__"):
+        return payload
+    parts = (payload,) if type(payload) is bytes else payload[0]
+    if not any(b"__main__" in part for part in parts):
         return payload
     return _by_value(call) or payload
 
 
-def load_call(payload: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-    """Unpickle a call, in a worker. Raises what the unpickler raises, with a note."""
-    try:
-        return loads(payload)  # type: ignore[no-any-return]
-    except BaseException as error:
-        error.add_note("The worker could not unpickle the call: it did not run.")
-        raise
-
-
-def dump_result(result: object) -> bytes:
+def dump_result(result: object) -> Any:
     """Pickle a result, in a worker. Raises what the pickler raises, with a note that names the result's type."""
-    if type(result) in _ATOMS:
-        return _plainly(result)
     try:
-        return dumps(result)
+        return dump(result)
     except Exception as error:
         by_value = _by_value(result)
         if by_value is not None:
@@ -82,15 +74,6 @@ def dump_result(result: object) -> bytes:
             f"The call has returned, but its result, of type {_type_name(result)}, can't be sent back."
         )
         _blame(error, {"result": result})
-        raise
-
-
-def load_result(data: Any) -> Any:
-    """Unpickle a result, in the process that waits for it. Raises what the unpickler raises, with a note."""
-    try:
-        return loads(data)
-    except BaseException as error:
-        error.add_note("The call has returned, but its result could not be unpickled.")
         raise
 
 

@@ -1,11 +1,12 @@
 //! The free list of bound methods, and the descriptor that takes them from it.
 //!
 //! The garbage collector does not track such a bound method. So only receivers that refer to no other object get one:
-//! direct instances of the class. Instances of derived classes get the ordinary bound method.
+//! direct instances of the class. Instances of derived classes get the ordinary bound method. (A lock of `multiprocessing` that a
+//! program gives its own bound `__enter__` as an attribute is not collected.)
 
 #![expect(unsafe_code, reason = "bound methods come from a free list")]
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::mem::{offset_of, size_of};
 use std::ptr::null_mut;
 
@@ -64,6 +65,28 @@ pub(crate) fn descriptor<'py>(
     // Never freed, because bound methods point to it.
     std::mem::forget(object.clone());
     Ok(object)
+}
+
+/// The descriptor of a method `own`: the one above for `__enter__` and `__exit__` that take any arguments, else itself.
+///
+/// # Safety
+/// `own` is the method of `class` with this definition, which is never freed.
+pub(crate) unsafe fn for_with<'py>(
+    class: &Bound<'py, PyType>,
+    own: Bound<'py, PyAny>,
+    definition: *const ffi::PyMethodDef,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: the caller answers for it.
+    let definition = unsafe { &*definition };
+    // SAFETY: a name is a string in C.
+    let name = unsafe { CStr::from_ptr(definition.ml_name) };
+    let takes_any = definition.ml_flags == ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
+    if !takes_any || ![c"__enter__", c"__exit__"].contains(&name) {
+        return Ok(own);
+    }
+    // SAFETY: it has the signature of its flags.
+    let function = unsafe { definition.ml_meth.PyCFunctionFastWithKeywords };
+    descriptor(class, own, function)
 }
 
 impl Types {

@@ -8,4 +8,4 @@
 mod bound;
 mod descriptor;
 
-pub(super) use bound::descriptor as new_descriptor;
+pub(super) use bound::{descriptor as new_descriptor, for_with};

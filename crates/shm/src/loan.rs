@@ -1,0 +1,111 @@
+//! A block that is lent to a program, which reads and writes it as its own memory. (FORMAT.md, "Loans".)
+
+use std::fmt;
+use std::mem;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use interlock_wait::fork::fork_guarded;
+use interlock_wait::primitive::Ordering;
+
+use crate::arena::Arena;
+use crate::blocks::Block;
+use crate::cells::LoanCell;
+use crate::layout::PAGE;
+use crate::message::Taken;
+use crate::objects::Object;
+use crate::step;
+
+/// The bytes of a message that a program uses as its own memory, until this is dropped.
+///
+/// What it writes there is seen by nobody else. The child of a fork has all of it, as of the parent's other memory.
+pub struct Loan {
+    arena: Arc<Arena>,
+    object: Option<Object>,
+    block: Block,
+    length: usize,
+}
+
+impl Loan {
+    /// Lends a message.
+    ///
+    /// # Errors
+    /// Too much is lent. The message comes back, to be copied.
+    pub fn of(taken: Taken) -> Result<Self, Taken> {
+        let arena = Arc::clone(taken.block.arena());
+        let block = taken.block.block();
+        if !arena.may_lend(block) {
+            return Err(taken);
+        }
+        // A fork in between would give the child a part in a block of which it knows nothing.
+        fork_guarded(|| {
+            let Ok(object) = arena.make(|_: &LoanCell| {}) else {
+                return Err(taken);
+            };
+            step::at("loan.made");
+            taken.block.give(object.id());
+            step::at("loan.given");
+            arena.loans.lock().add(block.offset, block.length);
+            Ok(Loan {
+                object: Some(object),
+                block,
+                length: taken.length,
+                arena,
+            })
+        })
+    }
+
+    /// The number of its bytes.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Where its bytes are, in this process, as long as `self` lives.
+    pub fn address(&self) -> Option<NonNull<u8>> {
+        self.arena.memory().address(self.block.offset, self.length)
+    }
+}
+
+impl Drop for Loan {
+    /// The block is free when the last process has dropped it.
+    fn drop(&mut self) {
+        fork_guarded(|| {
+            let Block { offset, length } = self.block;
+            let is_private = self.arena.loans.lock().remove(offset);
+            // This process must see the block as the others do before it may use it again. Otherwise it keeps it.
+            if is_private && self.arena.memory().make_shared(offset, length).is_err() {
+                mem::forget(self.object.take());
+            }
+            step::at("loan.returned");
+            drop(self.object.take());
+        });
+    }
+}
+
+impl fmt::Debug for Loan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loan")
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Arena {
+    fn may_lend(&self, block: Block) -> bool {
+        // Relaxed: it only grows, and need not be exact.
+        let top = (self.blocks_at + self.header().top.load(Ordering::Relaxed) as usize) * PAGE;
+        let loans = self.loans.lock();
+        loans.has_room_for(block.length, top, self.memory().capacity())
+    }
+
+    /// This process is about to fork: what it writes to lent blocks from now on is not seen by the child, nor the other way round.
+    pub(crate) fn make_loans_private(&self) {
+        // If there is no room for the mapping, the two see each other's changes.
+        (self.loans.lock()).make_private(|offset, length| self.memory().make_private(offset, length).is_ok());
+    }
+}

@@ -1,0 +1,149 @@
+//! `Storage`: bytes that a program uses as it likes. (FORMAT.md, "Storage".)
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use interlock_os::memory::Shared;
+use interlock_wait::primitive::Ordering;
+
+use crate::arena::Arena;
+use crate::blocks::Owner;
+use crate::cells::{PagesCell, StorageCell};
+use crate::error::Error;
+use crate::field::{Field32, Field64};
+use crate::id::Id;
+use crate::objects::Object;
+use crate::step;
+
+/// Bytes in shared memory, all zero at first. They stay where they are as long as any process has a handle.
+#[derive(Debug)]
+pub struct Storage {
+    object: Object,
+    offset: usize,
+    length: usize,
+}
+
+impl Storage {
+    /// The most bytes that lie in the object's cell; more lie in a block.
+    pub const IN_CELL: usize = size_of::<[u64; StorageCell::WORDS]>();
+
+    /// So many bytes of `arena`.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn new(arena: &Arc<Arena>, length: usize) -> Result<Self, Error> {
+        match length <= Self::IN_CELL {
+            true => Self::in_cell(arena, length),
+            false => Self::in_block(arena, length),
+        }
+    }
+
+    fn in_cell(arena: &Arc<Arena>, length: usize) -> Result<Self, Error> {
+        let object = arena.make(|cell: &StorageCell| {
+            // Relaxed: no other process has the object yet. The bytes are zero, as all of a new cell.
+            cell.length.store(length as u64, Ordering::Relaxed);
+        })?;
+        Ok(Self::of_cell(object, length))
+    }
+
+    fn in_block(arena: &Arc<Arena>, length: usize) -> Result<Self, Error> {
+        let object = arena.make(|_: &PagesCell| {})?;
+        let owner = Owner::Object(object.id());
+        let (block, warm) = arena.allocate_first(length, length, owner)?;
+        // The other pages do not exist yet, so they are zero.
+        arena.memory().clear(block.offset, warm.min(length));
+        step::at("storage.allocated");
+        let cell = object.cell::<PagesCell>();
+        // Relaxed: no other process has the object yet.
+        cell.offset.store(block.offset as u64, Ordering::Relaxed);
+        // Relaxed: as above.
+        cell.length.store(length as u64, Ordering::Relaxed);
+        Ok(Storage {
+            object,
+            offset: block.offset,
+            length,
+        })
+    }
+
+    /// The storage `id` of `arena`, which this process was given. `None` if it was not.
+    pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
+        if let Some(object) = arena.open::<StorageCell>(id) {
+            // Relaxed: it does not change any more once another process has the object.
+            let length = object.cell::<StorageCell>().length.load(Ordering::Relaxed);
+            return Some(Self::of_cell(object, usize::try_from(length).ok()?));
+        }
+        let object = arena.open::<PagesCell>(id)?;
+        let cell = object.cell::<PagesCell>();
+        // Relaxed: as above.
+        let offset = cell.offset.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        let length = cell.length.load(Ordering::Relaxed);
+        Some(Storage {
+            offset: usize::try_from(offset).ok()?,
+            length: usize::try_from(length).ok()?,
+            object,
+        })
+    }
+
+    fn of_cell(object: Object, length: usize) -> Self {
+        let offset = Arena::cell_at(object.id()) + std::mem::offset_of!(StorageCell, bytes);
+        Storage {
+            object,
+            offset,
+            length,
+        }
+    }
+
+    /// The object that the storage is.
+    pub fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The first 4 bytes as a number, if there are so many. Threads and processes see each change of it in one piece.
+    #[inline]
+    pub fn load32(&self) -> Option<u32> {
+        self.first().map(Field32::get)
+    }
+
+    /// Writes the first 4 bytes, in one piece, if there are so many. Returns whether there are.
+    #[inline]
+    pub fn store32(&self, number: u32) -> bool {
+        self.first().map(|field: &Field32| field.set(number)).is_some()
+    }
+
+    /// As [`load32`](Self::load32), for 8 bytes.
+    #[inline]
+    pub fn load64(&self) -> Option<u64> {
+        self.first().map(Field64::get)
+    }
+
+    /// As [`store32`](Self::store32), for 8 bytes.
+    #[inline]
+    pub fn store64(&self, number: u64) -> bool {
+        self.first().map(|field: &Field64| field.set(number)).is_some()
+    }
+
+    #[inline]
+    fn first<T: Shared>(&self) -> Option<&T> {
+        match size_of::<T>() <= self.length {
+            true => self.object.arena().memory().at(self.offset),
+            false => None,
+        }
+    }
+
+    /// Where the bytes are in this process, as long as `self` lives. What threads and processes do to them at once is for the program
+    /// to order.
+    pub fn address(&self) -> Option<NonNull<u8>> {
+        self.object.arena().memory().address(self.offset, self.length)
+    }
+}

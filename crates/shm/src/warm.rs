@@ -1,0 +1,83 @@
+//! How many pages of free blocks the family keeps. (FORMAT.md, "Blocks": "Warm pages".)
+
+use std::sync::OnceLock;
+
+use interlock_os::clock::{NANOS_PER_SECOND, monotonic_nanos};
+use interlock_os::pages::size_of_machine;
+
+use crate::arena::Arena;
+use crate::blocks::Owner;
+use crate::layout::{ORDERS, PAGE};
+
+/// So many are kept for ever: 64 MiB.
+const ALWAYS: u32 = (64 << 20) / PAGE as u32;
+/// So many are kept while the family uses large blocks: 512 MiB, or this part of the machine's memory if that is less.
+const WHILE_USED: usize = 512 << 20;
+const PART_OF_MACHINE: usize = 16;
+/// Blocks of so many pages are large: 1 MiB.
+const LARGE: u32 = (1 << 20) / PAGE as u32;
+/// Large blocks are in use if one was allocated in this second or the one before.
+const IN_USE: u32 = 1;
+
+impl Arena {
+    /// A block of `pages` pages is about to be allocated.
+    #[inline]
+    pub(crate) fn note_use(&self, pages: u32) {
+        if pages >= LARGE {
+            self.header().used_at.set(seconds());
+        }
+    }
+
+    /// Whether a block that is freed keeps its `warm` pages.
+    #[inline]
+    pub(crate) fn keeps(&self, warm: u32) -> bool {
+        let all = self.header().warm_pages.get().saturating_add(warm);
+        all <= ALWAYS || all <= most_while_used() && self.uses_large_blocks()
+    }
+
+    fn uses_large_blocks(&self) -> bool {
+        seconds().wrapping_sub(self.header().used_at.get()) <= IN_USE
+    }
+
+    /// Gives back what was kept while the family used large blocks, if it does not any more. A thread that waits for a message does this
+    /// once a second.
+    #[inline]
+    pub fn trim(&self) {
+        if self.header().warm_pages.get() > ALWAYS {
+            self.give_warm_back();
+        }
+    }
+
+    #[cold]
+    fn give_warm_back(&self) {
+        if self.me().is_none() || self.uses_large_blocks() {
+            return;
+        }
+        for order in (0..ORDERS).rev() {
+            if self.header().warm_pages.get() <= ALWAYS {
+                return;
+            }
+            for block in self.take_warm(order, Owner::Process(self.me())) {
+                self.free_cold(block);
+            }
+        }
+    }
+
+    /// How many bytes of free blocks the family keeps. For tests, and for reports.
+    pub fn kept_bytes(&self) -> usize {
+        self.header().warm_pages.get() as usize * PAGE
+    }
+}
+
+fn seconds() -> u32 {
+    (monotonic_nanos() / NANOS_PER_SECOND) as u32
+}
+
+#[cold]
+fn most_while_used() -> u32 {
+    static MOST: OnceLock<u32> = OnceLock::new();
+    *MOST.get_or_init(|| {
+        let most = WHILE_USED.min(size_of_machine() / PART_OF_MACHINE);
+        u32::try_from(most / PAGE).unwrap_or(ALWAYS)
+    })
+}

@@ -8,7 +8,8 @@ from multiprocessing import util
 
 from interlock._interlock import ProcessPool
 from interlock._multiprocessing_pool.feeder import Feeder
-from interlock._multiprocessing_pool.worker import Death, main, options
+from interlock._multiprocessing_pool.packing import Packer
+from interlock._multiprocessing_pool.worker import main, options
 from interlock.concurrent.futures._evidence import bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
 from interlock.multiprocessing._family import home
@@ -38,12 +39,22 @@ class Crew:
         self.processes = processes
         self.retries = retries
         self.workers: list[Any] = []
-        self.is_terminated = False
+        self.is_closed = self.is_terminated = False
         self._make_process = make_process
         self._initializer, self._initargs = initializer, initargs
+        self._packer: Packer | None = None
         self._starting = threading.Lock()
         self.manager = threading.Thread(target=self._manage, daemon=True)
         self.feeder = Feeder(self)
+
+    def packer(self, func: Any) -> Packer:
+        """Return the packer of calls of this function. That of the last one that has a name is kept."""
+        packer = self._packer
+        if packer is None or packer.func is not func:
+            packer = Packer(func)
+            if packer.is_named:
+                self._packer = packer
+        return packer
 
     def begin(self) -> None:
         """Start the workers, and then the manager: a process that forks should have few threads."""
@@ -81,6 +92,8 @@ class Crew:
                 process.name = process.name.replace("Process", "PoolWorker")
                 process.daemon = True
                 process.start()
+                if self.is_closed:
+                    self.workers[:] = [worker for worker in self.workers if worker.exitcode is None]
                 self.workers.append(process)
         except BaseException:
             self.engine.started(seat.number)
@@ -107,8 +120,6 @@ class Crew:
             elif kind == "ended":
                 self._bury(duty[2])
             elif kind == "broken":
-                if duty[1][5] is None:
-                    util.debug("the pool is broken: %s", Death(*duty[1]))
                 self._end_workers()
             else:
                 break
@@ -135,7 +146,8 @@ class Crew:
                 util.debug("cleaning up worker %d", pid)
                 bury(pid)
                 process.join()
-                del self.workers[number]
+                if not self.is_closed:  # otherwise it stays to be looked at, as in the standard library
+                    del self.workers[number]
                 return
 
     def _end_workers(self) -> None:
@@ -149,13 +161,14 @@ class Crew:
 
     def close(self) -> None:
         """Take no more calls; the workers end when all are done."""
+        self.is_closed = True
         if not self.feeder.close(self.engine.shutdown):
             self.engine.shutdown()
 
     def terminate(self) -> None:
         """Make no more calls, and end the workers. Blocks until they have ended."""
         util.debug("terminating workers")
-        self.is_terminated = True
+        self.is_closed = self.is_terminated = True
         self.feeder.stop()
         self.engine.shutdown()
         self.engine.cancel_waiting()

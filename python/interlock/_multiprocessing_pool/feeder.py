@@ -43,8 +43,8 @@ class Feed:
         error: BaseException | None = None
         try:
             for items in self.items:
-                if crew.is_terminated or not self._submit(crew, items):
-                    error = terminated()
+                error = terminated() if crew.is_terminated else self._submit(crew, items)
+                if error is not None:
                     break
                 items = ()
         except BaseException as raised:
@@ -61,27 +61,27 @@ class Feed:
                 self.changed.notify_all()
         self.job.wake()
 
-    def _submit(self, crew: Crew, items: tuple[Any, ...]) -> bool:
+    def _submit(self, crew: Crew, items: tuple[Any, ...]) -> BaseException | None:
+        """Submit a call, or have it fail. Returns why no more can be submitted."""
         try:
             payload, is_packed = self.packer.pack(items)
         except Exception as error:
             self._fail(error)
-            return True
+            return None
         least = crew.processes + 2
         while len(self._sizes) >= _AHEAD or (self._size > _BYTES_AHEAD and len(self._sizes) >= least):
             ended = self.job.next_room()
             if ended is not None:
                 self._size -= self._sizes.pop(ended, 0)
-        if crew.is_terminated:
-            return False
         number = len(self.job)
         size = len(payload) if type(payload) is bytes else _size(payload)
         self._sizes[number] = size
         self._size += size
-        if self.job.submit(payload, None, crew.retries, is_packed) is not None:
-            return False
-        self._tell()
-        return True
+        refusal = self.job.submit(payload, None, crew.retries, is_packed)
+        if refusal is None:
+            self._tell()
+            return None
+        return terminated() if isinstance(refusal, str) else answer("broken", refusal).error
 
     def _fail(self, error: BaseException) -> None:
         number = len(self.job)

@@ -6,6 +6,7 @@ Any other task is a pickle.
 
 from __future__ import annotations
 
+import concurrent.futures.process  # noqa: F401  first: after `install()`, our module is imported with it
 import sys
 from multiprocessing.pool import mapstar, starmapstar  # type: ignore[attr-defined]
 from pickle import dumps as _plainly
@@ -50,7 +51,7 @@ class Packer:
 
     def __init__(self, func: Callable[..., Any], mapper: Any = None) -> None:
         """Make the packer of ``func(*args)``, or, with a mapper, of ``mapper((func, items))``."""
-        self._func, self._mapper = func, mapper
+        self.func, self._mapper = func, mapper
         self._prefix: bytes | None = None
         kind = {None: _ONE, mapstar: _MAP, starmapstar: _STARMAP}.get(mapper)
         if kind is not None and _is_named(func):
@@ -61,6 +62,11 @@ class Packer:
             if len(name) < _LONGEST:
                 self._prefix = bytes([kind]) + len(name).to_bytes(2, "little") + name
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the function is pickled by its name."""
+        return self._prefix is not None
+
     def pack(self, items: tuple[Any, ...]) -> tuple[Any, bool]:
         """Return the payload for these arguments, and whether it is packed. Raises what the pickler raises."""
         if self._prefix is not None:
@@ -68,8 +74,8 @@ class Packer:
             if pickle is not None:
                 return self._prefix + pickle, True
         if self._mapper is None:
-            return dump_task(self._func, items, {}), False
-        return dump_task(self._mapper, ((self._func, items),), {}), False
+            return dump_task(self.func, items, {}), False
+        return dump_task(self._mapper, ((self.func, items),), {}), False
 
 
 def _dumped(items: tuple[Any, ...]) -> bytes | None:

@@ -57,11 +57,14 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
     def _interlock_call(self, func: Callable[..., Any], args: Any, kwds: Any) -> None:
         """Submit the call; or, if it can't be pickled, fail with that."""
         try:
-            payload = dump_task(func, args, kwds)
+            if kwds:
+                payload, is_packed = dump_task(func, args, kwds), False
+            else:
+                payload, is_packed = self._interlock_crew.packer(func).pack(tuple(args))
         except Exception as error:
             self._interlock_fail(error)
         else:
-            self._interlock_submit(payload)
+            self._interlock_submit(payload, is_packed)
 
     def _interlock_submit(self, payload: Any, is_packed: bool = False) -> None:
         attend = None if self._interlock_called is None else self._interlock_attend

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from multiprocessing.pool import _helper_reraises_exception  # type: ignore[attr-defined]
 
 from interlock._interlock import ProcessJob
@@ -156,7 +157,7 @@ class Feeder:
     """The thread, which is started when it is needed."""
 
     def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+        self._crew = weakref.ref(crew)  # so that nothing waits for the collector
         self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._running: Any = None
@@ -167,7 +168,7 @@ class Feeder:
         with self._lock:
             self._waiting.put(feed)
             if self.thread is None:
-                self.thread = threading.Thread(target=self._run, daemon=True)
+                self.thread = threading.Thread(target=self._run, args=(self._crew(),), daemon=True)
                 self.thread.start()
 
     def close(self, then: Callable[[], object]) -> bool:
@@ -185,20 +186,20 @@ class Feeder:
             running.end(terminated())
 
     def join(self) -> None:
-        """Wait for the thread, if it will end."""
-        if self.thread is not None and not self._crew.is_terminated:
+        """Wait for the thread, which ends after close()."""
+        if self.thread is not None:
             self.thread.join()
 
-    def _run(self) -> None:
+    def _run(self, crew: Crew) -> None:
         while True:
             feed = self._waiting.get()
             if feed is None or not hasattr(feed, "run"):
                 break
             self._running = feed
-            if self._crew.is_terminated:
+            if crew.is_terminated:
                 feed.end(terminated())
             else:
-                feed.run(self._crew)
+                feed.run(crew)
             self._running = feed = None
         if feed is not None:
             feed()

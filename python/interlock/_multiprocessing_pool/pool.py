@@ -244,8 +244,10 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             raise ValueError("Pool is still running")
         if self._state not in (_CLOSE, _TERMINATE):
             raise ValueError("In unknown state")
-        self._interlock_crew.feeder.join()
-        self._interlock_crew.manager.join()
+        crew = self._interlock_crew
+        if not crew.is_terminated:
+            crew.feeder.join()
+        crew.manager.join()
         for process in self._pool:
             process.join()
         return None

@@ -32,7 +32,14 @@ def test_each_method_gives_what_the_built_in_function_gives(run: Run, method: st
                 print(pool.map(square, []), list(pool.imap(square, [])), list(pool.imap_unordered(square, [], 5)))
     """
     squares = [0, 1, 4, 9, 16, 25, 36]
-    expected = ["(3, 1) 3", "9", *[f"{squares} [8, 9]"] * 4, "[0, 1, 4, 9] [32]", *[str(squares)] * 4, "[] [] []"]
+    expected = [
+        "(3, 1) 3",
+        "9",
+        *[f"{squares} [8, 9]"] * 4,
+        "[0, 1, 4, 9] [32]",
+        *[str(squares)] * 4,
+        "[] [] []",
+    ]
     assert printed(run, program, method).splitlines() == expected
 
 
@@ -79,9 +86,10 @@ def test_what_a_pool_shows(run: Run, method: str) -> None:
             pool.close()
             pool.close()
             print(repr(pool)[:42])
-            for call in (lambda: pool.apply(abs, (1,)), lambda: pool.map(abs, []), lambda: pool.imap(abs, []), pool.__enter__):
+            calls = pool.apply, pool.map, pool.imap, lambda *_: pool.__enter__()
+            for call in calls:
                 try:
-                    call()
+                    call(abs, [])
                 except ValueError as error:
                     print(error)
             pool.join()
@@ -138,7 +146,9 @@ def test_arguments_are_checked(run: Run) -> None:
     ]
 
 
-def test_callbacks_are_called_one_at_a_time_by_a_thread_of_the_pool_before_the_result_is_there(run: Run) -> None:
+def test_callbacks_are_called_one_at_a_time_by_a_thread_of_the_pool_before_the_result_is_there(
+    run: Run,
+) -> None:
     program = """
         import multiprocessing
         import threading
@@ -303,7 +313,7 @@ def test_iterables_that_raise(run: Run) -> None:
     """
     lines = printed(run, program).splitlines()
     assert lines == [
-        "[\"KeyError(0)\"]".replace('"', "'"),
+        '["KeyError(0)"]'.replace('"', "'"),
         "[] KeyError(0)",
         "[0, 'KeyError(1)']",
         "[0] KeyError(1)",
@@ -361,7 +371,15 @@ def test_iterators_can_be_asked_with_a_timeout_and_by_several_threads(run: Run) 
                     print(sorted(got) == list(range(3000)))
     """
     each = ["not yet", "not yet", "True True [] 2"]
-    assert printed(run, program).splitlines() == [*each, *each, "not yet False", "True", "None", "True", "True"]
+    assert printed(run, program).splitlines() == [
+        *each,
+        *each,
+        "not yet False",
+        "True",
+        "None",
+        "True",
+        "True",
+    ]
 
 
 def test_large_items_are_not_taken_far_ahead_of_the_workers(run: Run) -> None:

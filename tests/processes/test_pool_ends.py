@@ -244,7 +244,9 @@ def test_a_pool_that_is_dropped_ends_and_warns(run: Run, method: str) -> None:
     """
     text = printed(run, program, method)
     assert "1\n{True} 1\n5\n" in text
-    assert text.count("ResourceWarning: unclosed running multiprocessing pool <multiprocessing.pool.Pool") == 2
+    assert (
+        text.count("ResourceWarning: unclosed running multiprocessing pool <multiprocessing.pool.Pool") == 2
+    )
 
 
 def test_a_program_that_ends_with_a_running_pool_ends(run: Run, method: str) -> None:
@@ -323,7 +325,9 @@ _FORMS = {
 
 @pytest.mark.parametrize("form", _FORMS)
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-@pytest.mark.parametrize("function", ["time.sleep, [1000] * 6", "sum, [range(10**15)] * 6", "time.sleep, [1000]"])
+@pytest.mark.parametrize(
+    "function", ["time.sleep, [1000] * 6", "sum, [range(10**15)] * 6", "time.sleep, [1000]"]
+)
 def test_ctrl_c_ends_all_with_one_traceback(tmp_path: Path, form: str, method: str, function: str) -> None:
     started, pids = _start(tmp_path, form, method, function)
     os.killpg(started.pid, signal.SIGINT)

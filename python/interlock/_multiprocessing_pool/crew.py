@@ -1,4 +1,4 @@
-"""The workers of a pool, and the threads of the parent: one starts and buries workers, one submits what iterables give."""
+"""The workers of a pool, and the thread of the parent that starts and buries them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from interlock._multiprocessing_pool.worker import main, options
 from interlock.concurrent.futures._evidence import bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
 from interlock.multiprocessing._family import home
+from interlock.threading import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Crew:
         self._make_process = make_process
         self._initializer, self._initargs = initializer, initargs
         self._packer: Packer | None = None
-        self._starting = threading.Lock()
+        self._starting = Lock()
         self.manager = threading.Thread(target=self._manage, daemon=True)
         self.feeder = Feeder(self)
 
@@ -123,7 +124,7 @@ class Crew:
                 self._end_workers()
             else:
                 break
-            duty = None
+            del duty
         self._join_workers()
         util.debug("worker handler exiting")
 

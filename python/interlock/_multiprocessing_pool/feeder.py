@@ -10,7 +10,7 @@ from multiprocessing.pool import _helper_reraises_exception  # type: ignore[attr
 from interlock._interlock import ProcessJob
 from interlock._multiprocessing_pool.packing import Packer, dump_task
 from interlock._multiprocessing_pool.worker import Failed, answer, terminated
-from interlock.threading import Condition
+from interlock.threading import Condition, Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ __all__ = ["Feed", "Feeder"]
 
 _AHEAD = 1000
 _BYTES_AHEAD = 256 << 10
-"""So many calls of an iterable may wait or run at a time, and so many bytes of them, but always two more than workers."""
+"""So many calls of an iterable may wait or run at a time, and so many bytes of them, but two more than workers in any
+case. (The standard library takes what fits into a pipe.)"""
 
 
 class Feed:
@@ -47,7 +48,7 @@ class Feed:
                 error = terminated() if crew.is_terminated else self._submit(crew, items)
                 if error is not None:
                     break
-                items = ()
+                del items
         except BaseException as raised:
             error = raised
         self.end(error)
@@ -159,7 +160,7 @@ class Feeder:
     def __init__(self, crew: Crew) -> None:
         self._crew = weakref.ref(crew)  # so that nothing waits for the collector
         self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._running: Any = None
         self.thread: threading.Thread | None = None
 
@@ -172,7 +173,7 @@ class Feeder:
                 self.thread.start()
 
     def close(self, then: Callable[[], object]) -> bool:
-        """Let the thread end when it has run what it has, and call `then` at its end. Returns whether there is a thread."""
+        """Let the thread end when it has run what it has, and then call `then`. Returns whether there is a thread."""
         with self._lock:
             if self.thread is not None:
                 self._waiting.put(then)

@@ -84,6 +84,11 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         `interlock.WorkerDiedError`, another process takes its place, and every other task runs), "retry" (its task runs
         again, `retries` times at most), or "break" (all tasks fail).
         """
+        if (
+            Pool not in type(self).__mro__
+        ):  # the standard ThreadPool calls this by its name, after `install()`
+            _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context)
+            return
         self._pool: list[Any] = []
         self._state = _std.INIT
         if not self._interlock_can_be_native():
@@ -103,7 +108,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         if processes < 1:
             raise ValueError("Number of processes must be at least 1")
         if maxtasksperchild is not None:
-            if not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0:
+            if not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0:  # type: ignore[redundant-expr]
                 raise ValueError("maxtasksperchild must be a positive int or None")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
@@ -267,8 +272,6 @@ def _stand_in(pool: Pool, name: str) -> Any:
     from interlock._multiprocessing_pool import stand_ins
 
     return getattr(stand_ins, name)(pool._interlock_crew, pool)
-
-
 
 
 def _one_by_one(iterable: Any) -> Iterator[tuple[Any, ...]]:

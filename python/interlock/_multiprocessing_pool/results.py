@@ -146,10 +146,9 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     @property
     def _job(self) -> int:
-        number: int = self.__dict__.setdefault("_interlock_number", None)
-        if number is None:
-            number = self._interlock_number = next(_job_counter)
-        return number
+        if "_interlock_number" not in self.__dict__:
+            self._interlock_number: int = next(_job_counter)
+        return self._interlock_number
 
     @property
     def _cache(self) -> Any:
@@ -161,15 +160,11 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     @property
     def _success(self) -> bool:
-        if not self.ready():
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute '_success'")
-        return self._interlock_collect()[0]
+        return self.ready() and self._interlock_collect()[0]
 
     @property
     def _value(self) -> Any:
-        if not self.ready():
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute '_value'")
-        return self._interlock_collect()[1]
+        return self._interlock_collect()[1] if self.ready() else None
 
 
 class _Deliver:
@@ -188,7 +183,11 @@ class _Deliver:
 
 def _told(crew: Any, error: BaseException) -> BaseException:
     """What a task raises: one that `terminate()` has ended says so."""
-    if crew.is_terminated and isinstance(error, WorkerDiedError) and error.exitcode in (None, -signal.SIGTERM):
+    if (
+        crew.is_terminated
+        and isinstance(error, WorkerDiedError)
+        and error.exitcode in (None, -signal.SIGTERM)
+    ):
         return terminated()
     return error
 
@@ -245,7 +244,7 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         errors, job = self._interlock_errors, self._interlock_job
         failed, is_single = None, self._interlock_single
         for number in range(len(job)):
-            chunk = Failed(errors[number]) if number in errors else job.result(number)
+            chunk: Any = Failed(errors[number]) if number in errors else job.result(number)
             if type(chunk) is Failed:
                 # As for `map()`, it ends the chunk.
                 if not (is_single and type(chunk.error) is StopIteration):
@@ -319,7 +318,9 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
         if number >= len(job):
             with feed.changed:
                 feed.is_watched = True
-                is_there = feed.changed.wait_for(lambda: number < len(job) or feed.length is not None, timeout)
+                is_there = feed.changed.wait_for(
+                    lambda: number < len(job) or feed.length is not None, timeout
+                )
                 feed.is_watched = False
             if not is_there:
                 raise TimeoutError

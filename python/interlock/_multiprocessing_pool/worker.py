@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from multiprocessing.pool import MaybeEncodingError, RemoteTraceback
+from multiprocessing.pool import MaybeEncodingError, RemoteTraceback  # type: ignore[attr-defined]
 
 from interlock._multiprocessing_pool.packing import unpack, unpacked
 from interlock.concurrent.futures._described import parts_text

@@ -7,7 +7,6 @@ import multiprocessing.popen_forkserver as _std
 import os
 import select
 import socket
-import threading
 from multiprocessing import reduction, spawn
 from multiprocessing.context import set_spawning_popen
 
@@ -16,6 +15,7 @@ from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _fork_server, _life, forkserver
 from interlock.multiprocessing.popen_fork import Watched
+from interlock.threading import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Popen(Watched):
 
     def __init__(self, process_obj: BaseProcess) -> None:
         self._fds: list[int] = []
-        self._lock = threading.Lock()
+        self._lock = Lock()
         super().__init__(process_obj)
 
     def __new__(cls, process_obj: BaseProcess) -> Any:

@@ -66,7 +66,9 @@ impl ProcessJob {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let limits = limits_of(0, None, retries);
         let call = match Outgoing::plain(payload).filter(|_| is_packed) {
-            Some(packed) => packed.with(|parts| Call::new(self.engine.arena(), parts, limits)).map_err(refused)?,
+            Some(packed) => packed
+                .with(|parts| Call::new(self.engine.arena(), parts, limits))
+                .map_err(refused)?,
             None => call_of(&self.engine, payload, limits)?,
         };
         let number = self.add(py, Some(call.clone()));
@@ -217,7 +219,10 @@ impl ProcessJob {
         let host = call.take_host();
         let withdrawn = {
             let mut calls = self.calls.get(py).lock();
-            let at = calls.all.iter().rposition(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, call)));
+            let at = calls
+                .all
+                .iter()
+                .rposition(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, call)));
             at.map(|at| calls.all.remove(at))
         };
         drop((host, withdrawn));

@@ -173,12 +173,14 @@ def sanitize(session: nox.Session) -> None:
     each(session, env, [("cargo", "+nightly", "test", "--quiet", "--no-fail-fast", *engine, *tests)])
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", requires=[f"build-{DEFAULT}"])
 def crash(session: nox.Session) -> None:
-    """Storms of kills on what processes share: four minutes for each, unless INTERLOCK_CRASH_SECONDS says else.
+    """Storms of kills on what processes share: four minutes for each, unless INTERLOCK_CRASH_SECONDS says else; limits.
 
     The short form is in `make test`. Each storm prints the seed with which INTERLOCK_CRASH_SEED repeats it.
     """
+    limits = ("python", "-m", "pytest", "-q", "-rP", "--timeout=2000", "tests/processes/test_limits.py")
+    each(session, environment(DEFAULT) | {"INTERLOCK_LIMITS": "1"}, [limits])
     seconds = os.environ.get("INTERLOCK_CRASH_SECONDS", "240")
     env = {"CARGO_TARGET_DIR": str(TARGET), "INTERLOCK_CRASH_SECONDS": seconds}
     storms = [argument for name in ("storm", "queue_storm") for argument in ("--test", name)]

@@ -11,12 +11,14 @@ from case import Body, Case
 from companion import beside
 from namespaces import Namespace
 
-WRITERS = 4
+WRITERS, BATCH = 4, 100
 KILO, MEGA = 1 << 10, 1 << 20
 
 
 def context(ns: Namespace) -> Any:
     """Return the context of ``fork``, of a namespace."""
+    if ns.processes is not None:
+        return ns.processes
     prefix = "" if ns.name == "std" else f"{ns.name}."
     return importlib.import_module(f"{prefix}multiprocessing").get_context("fork")
 
@@ -35,6 +37,17 @@ def queue_one_way(item: object, writers: int, ns: Namespace) -> Body:
     """Some processes put, this one gets: a message is one operation."""
     queue = context(ns).Queue()
     return beside(calls(queue.get), *repeat(calls(queue.put, item, share=writers), writers))
+
+
+def queue_batches(ns: Namespace) -> Body:
+    """One process puts ints, a hundred at a time, and this one gets them so: an int is one operation."""
+    queue, numbers = context(ns).Queue(), list(range(BATCH))
+
+    def get(n: int) -> None:
+        while n > 0:
+            n -= len(queue.get_many(max_messages_to_get=n) if ns.processes else queue.get_many(n))
+
+    return beside(get, calls(queue.put_many, numbers, share=BATCH))
 
 
 def queue_ping_pong(ns: Namespace) -> Body:
@@ -211,19 +224,47 @@ def manager_list(ns: Namespace) -> Body:
 TEXT = b"x" * KILO
 LARGE = b"x" * MEGA
 
+_PEERS = ("faster-fifo", "multiprocess")
+
 CASES = (
-    Case("mp-queue-int", "mp.Queue, ints, 1 to 1", 12, partial(queue_one_way, 1, 1), sample_ms=100),
-    Case("mp-queue-1k", "mp.Queue, 1 KB, 1 to 1", 12, partial(queue_one_way, TEXT, 1), sample_ms=100),
-    Case("mp-queue-1m", "mp.Queue, 1 MB, 1 to 1", 15, partial(queue_one_way, LARGE, 1), sample_ms=100),
+    Case("mp-queue-int", "mp.Queue, ints, 1 to 1", 12, partial(queue_one_way, 1, 1), _PEERS, sample_ms=100),
+    Case("mp-queue-1k", "mp.Queue, 1 KB, 1 to 1", 12, partial(queue_one_way, TEXT, 1), _PEERS, sample_ms=100),
+    Case(
+        "mp-queue-bytes",
+        "mp.Queue, 1 KB of bytes, 1 to 1",
+        12,
+        partial(queue_one_way, bytes(KILO), 1),
+        ("faster-fifo", "multiprocess", "zeroq"),
+        sample_ms=100,
+    ),
+    Case(
+        "mp-queue-batches",
+        "mp.Queue, put_many + get_many of 100 ints, each",
+        1,
+        queue_batches,
+        ("faster-fifo",),
+        multiple=BATCH,
+        sample_ms=100,
+        single=partial(queue_one_way, 1, 1),
+    ),
+    Case(
+        "mp-queue-1m",
+        "mp.Queue, 1 MB, 1 to 1",
+        15,
+        partial(queue_one_way, LARGE, 1),
+        (*_PEERS, "py-sharedmemory"),
+        sample_ms=100,
+    ),
     Case(
         "mp-queue-writers",
         "mp.Queue, ints, 4 to 1",
         12,
         partial(queue_one_way, 1, WRITERS),
+        _PEERS,
         multiple=WRITERS,
         sample_ms=100,
     ),
-    Case("mp-queue-ping-pong", "mp.Queue ping-pong", 4, queue_ping_pong, sample_ms=100),
+    Case("mp-queue-ping-pong", "mp.Queue ping-pong", 4, queue_ping_pong, _PEERS, sample_ms=100),
     Case("mp-pipe-ping-pong", "mp.Pipe ping-pong", 4, pipe_ping_pong, sample_ms=100),
     Case("mp-pipe-1m", "mp.Pipe, 1 MB", 3, partial(pipe_one_way, LARGE), sample_ms=100),
     Case("mp-value", "mp.Value += 1 under get_lock()", 3, value),

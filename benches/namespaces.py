@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import peer_pools
+import peer_processes
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Namespace:
 
     pool: Any = None
     """``multiprocessing.pool``."""
+
+    processes: Any = None
+    """A peer's context of ``fork``, or what stands for it."""
 
     version: str = ""
 
@@ -108,6 +112,10 @@ def _peer_pool(name: str) -> Modules:
     return {"futures": SimpleNamespace(ThreadPoolExecutor=peer_pools.load(name))}
 
 
+def _peer_processes(name: str) -> Modules:
+    return {"processes": peer_processes.load(name)}
+
+
 _LOADERS: dict[str, Callable[[], Modules]] = {
     "std": _std,
     "interlock": _interlock,
@@ -116,4 +124,5 @@ _LOADERS: dict[str, Callable[[], Modules]] = {
     "fastrlock": _fastrlock,
     "fque": _fque,
     **{name: partial(_peer_pool, name) for name in peer_pools.NAMES},
+    **{name: partial(_peer_processes, name) for name in peer_processes.NAMES},
 }

@@ -20,12 +20,13 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
 
     from interlock import concurrent, multiprocessing, queue, subprocess, threading
     from interlock._deadlock import DeadlockError
+    from interlock._fork_check import LockHeldAtForkWarning
     from interlock._install import install, installed, uninstall
     from interlock._interlock import current_task
     from interlock._owner_died import OwnerDiedError, OwnerDiedWarning
     from interlock._remote_error import RemoteError
     from interlock._report import InstallError, InstallReport, InterlockWarning
-    from interlock._worker_died import TaskTimeoutError, WorkerDiedError
+    from interlock._worker_died import TaskTimeoutError, TransportError, WorkerDiedError
 
     __version__: str
 
@@ -34,10 +35,12 @@ __all__ = [
     "InstallError",
     "InstallReport",
     "InterlockWarning",
+    "LockHeldAtForkWarning",
     "OwnerDiedError",
     "OwnerDiedWarning",
     "RemoteError",
     "TaskTimeoutError",
+    "TransportError",
     "WorkerDiedError",
     "concurrent",
     "current_task",
@@ -62,10 +65,12 @@ _HOMES = {
     "InstallError": "_report",
     "InstallReport": "_report",
     "InterlockWarning": "_report",
+    "LockHeldAtForkWarning": "_fork_check",
     "OwnerDiedError": "_owner_died",
     "OwnerDiedWarning": "_owner_died",
     "RemoteError": "_remote_error",
     "TaskTimeoutError": "_worker_died",
+    "TransportError": "_worker_died",
     "WorkerDiedError": "_worker_died",
 }
 

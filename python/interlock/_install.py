@@ -76,7 +76,11 @@ _PARTS = {
     ),
     "multiprocessing.connection": ("interlock.multiprocessing._connections",),
     "multiprocessing.managers": ("interlock.multiprocessing._managers",),
-    "multiprocessing.queues": ("interlock.multiprocessing._pickling", "interlock.multiprocessing._queues"),
+    "multiprocessing.queues": (
+        "interlock.multiprocessing._pickling",
+        "interlock.multiprocessing._standard_queues",
+        "interlock.multiprocessing._queues",
+    ),
     "multiprocessing.synchronize": (
         "interlock.multiprocessing._locks",
         "interlock.multiprocessing._conditions",

@@ -84,6 +84,7 @@ __all__ = [
     "make_pipe",
     "method_of_lock",
     "own_methods",
+    "owner_of",
     "remember_future_class",
     "remember_queue_classes",
     "remember_work_items",
@@ -131,6 +132,7 @@ class Lock(metaclass=_Kind):
     def _at_fork_reinit(self) -> None: ...
 
 def allocate_lock() -> Lock: ...
+def owner_of(lock: object, /) -> int | None: ...
 
 @disjoint_base
 class RLock(metaclass=_Kind):

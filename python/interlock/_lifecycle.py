@@ -27,6 +27,7 @@ __all__ = [
     "after_fork_in_child",
     "at_exit_after_children_end",
     "at_exit_before_threads_end",
+    "before_fork",
     "begin_child",
     "run_exit_handlers",
     "when_forked_by_multiprocessing",
@@ -44,6 +45,11 @@ _AT_EXIT = 15
 def after_fork_in_child(function: Callable[[], object]) -> None:
     """Call `function` in the child of each later fork, on its only thread. It must not wait."""
     os.register_at_fork(after_in_child=function)
+
+
+def before_fork(function: Callable[[], object]) -> None:
+    """Call `function` before each later fork, on the thread that forks. It must not wait, nor import anything."""
+    os.register_at_fork(before=function)
 
 
 def when_forked_by_multiprocessing(thing: object, function: Callable[[Any], object]) -> None:

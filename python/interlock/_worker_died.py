@@ -1,11 +1,11 @@
-"""The errors of tasks whose worker process died, or was ended because they ran for too long."""
+"""The errors of tasks in worker processes that have no result, and raised no exception either."""
 
 from __future__ import annotations
 
 import signal
 from concurrent.futures.process import BrokenProcessPool
 
-__all__ = ["TaskTimeoutError", "WorkerDiedError"]
+__all__ = ["TaskTimeoutError", "TransportError", "WorkerDiedError"]
 
 
 class WorkerDiedError(BrokenProcessPool):
@@ -59,6 +59,15 @@ class TaskTimeoutError(TimeoutError):
 
     As it is a `TimeoutError`, programs catch it as they catch those of other pools; `result(timeout=…)`, whose own
     TimeoutError says that the result is not there yet, raises no such subclass.
+    """
+
+    __module__ = "interlock"
+
+
+class TransportError(BrokenProcessPool):
+    """A task could not be unpickled by the worker, or its result not by this process. Its `__cause__` says why.
+
+    This concerns one task; the pool goes on. The standard library's pool breaks, and so raises the base class.
     """
 
     __module__ = "interlock"

@@ -18,6 +18,7 @@ from interlock._subinterpreter import in_subinterpreter
 if in_subinterpreter():
     __replaces__: tuple[str, ...] = ()
 else:
+    from interlock import _fork_check as _fork_check  # from now on, forks are looked at
     from interlock import _interlock
     from interlock._interlock import RLock
     from interlock._lock_classes import Barrier, BoundedSemaphore, Condition, Event, Semaphore

@@ -39,7 +39,7 @@ def record(body: str) -> str:
 @pytest.mark.parametrize(
     "importing", ["", "import interlock; interlock.install()", "from interlock import threading"]
 )
-def test_locks_and_queues_bring_no_handler(importing: str) -> None:
+def test_locks_and_queues_bring_none_that_runs_in_a_child(importing: str) -> None:
     assert record(f"{importing}\nimport queue") == record("import queue")
 
 

@@ -16,12 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes.programs import FORMS, METHODS
+
 LIMIT = 90.0
-# `spawn` takes longest, and hands objects over as `forkserver` does: the oldest and the newest version run it.
-METHODS = (
-    ("fork", "forkserver", "spawn") if sys.version_info[:2] in {(3, 11), (3, 15)} else ("fork", "forkserver")
-)
-FORMS = ("import", "install")
 
 Run = Callable[..., str]
 

@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
-LIMIT = 200.0
-FORMS = ("import", "install")
-METHODS = ("fork", "forkserver", "spawn")
+LIMIT = 1800.0 if os.environ.get("INTERLOCK_LIMITS") == "1" else 200.0
+IS_AT_AN_END = sys.version_info[:2] in {(3, 11), (3, 15)}
+"""The oldest and the newest version run all; those in between are the same but for the interpreter, and run less."""
+
+FORMS = ("import", "install") if IS_AT_AN_END else ("install",)
+METHODS = ("fork", "forkserver", "spawn") if IS_AT_AN_END else ("fork", "forkserver")
 
 _HEAD = """\
 import os, select, signal, sys

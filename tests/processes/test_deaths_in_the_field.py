@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes.programs import IS_AT_AN_END
+
 FOLDER = Path(__file__).resolve().parent / "deaths"
 LIMIT = 60.0
 # Each program is the same on all versions; so the versions in between run it by the method that costs least.
-IS_AT_AN_END = sys.version_info[:2] in {(3, 11), (3, 15)}
 METHODS = ("fork", "spawn", "forkserver") if IS_AT_AN_END else ("fork",)
 HELPERS = {"watching"}
 

@@ -28,6 +28,8 @@ context = multiprocessing.get_context(METHOD)
 
 class Seat:
     \"\"\"A seat whose server gets calls through a connection, and tells through it what the engine's tells.\"\"\"
+    number = 3
+
     def __init__(self):
         self.parent, self.child = context.Pipe()
 
@@ -292,6 +294,32 @@ def test_a_programs_own_handler_stays(tmp_path: Path, method: str) -> None:
             process.join()
     """
     assert run(tmp_path, method, program) == ("handled\n", "")
+
+
+def test_output_and_records_of_a_worker_are_relayed(tmp_path: Path, method: str) -> None:
+    program = """
+        import logging
+        from interlock.concurrent.futures._relay import Inlet
+
+        def begin():
+            print("begins")
+
+        def main():
+            logging.basicConfig(format="%(processName)s %(message)s")
+            inlet = Inlet(context)
+            process, connection = start(begin, relay=inlet.outlet)
+            assert connection.recv() == ("ready",)
+            ask(connection, logging.warning, "%s tasks", 2)
+            assert outcome(connection) is None
+            ask(connection, print, "half a line", end="")
+            assert outcome(connection) is None
+            connection.send_bytes(b"")
+            process.join()
+            inlet.close()
+    """
+    out, err = run(tmp_path, method, program)
+    assert out == "[worker-3] begins\n[worker-3] half a line\n"
+    assert err.endswith("Process-1 2 tasks\n")
 
 
 def test_an_ignored_interrupt_stays_ignored(tmp_path: Path) -> None:

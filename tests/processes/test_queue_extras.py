@@ -347,3 +347,40 @@ def test_contexts_make_lifo_queues() -> None:
         stack.put_many([1, 2])
         assert stack.full()
         assert stack.get_many(2) == [2, 1]
+
+
+def test_one_way_reaches_all_extras(run: Run, method: str) -> None:
+    run(
+        """
+        import multiprocessing
+
+        import interlock.multiprocessing as more
+
+        def child(stack, heap, strict, lock, told):
+            with lock:
+                told.put([stack.get(), heap.get(), strict.get()])
+
+        def main():
+            context = multiprocessing.get_context(METHOD)
+            extras = more.get_context(context.get_start_method())
+            stack, heap, strict = extras.LifoQueue(), extras.PriorityQueue(), extras.Queue(strict=True)
+            lock = extras.Lock(on_owner_death="raise")
+            told = context.Queue()
+            for queue in (stack, heap, strict):
+                queue.put_many([1, 2])
+            for process in (context.Process, extras.Process):
+                child_process = process(target=child, args=(stack, heap, strict, lock, told))
+                child_process.start()
+                child_process.join()
+                assert child_process.exitcode == 0
+            assert [told.get(), told.get()] == [[2, 1, 1], [1, 2, 2]]
+            assert type(told) is type(strict) and type(context.Lock()) is type(lock)
+            try:
+                strict.put(lambda: 0)
+            except Exception as error:
+                assert "lambda" in str(error) or "local" in str(error), error
+            else:
+                raise AssertionError("put")
+        """,
+        method,
+    )

@@ -136,6 +136,14 @@ pub fn has_ended(pid: u32) -> bool {
     stat_field(pid, 3).is_none_or(|state| matches!(&*state, "Z" | "X"))
 }
 
+/// Whether the process `pid` is on its way out: it may have let go of its files already. See `PF_EXITING` in
+/// <https://github.com/torvalds/linux/blob/master/include/linux/sched.h>.
+pub fn is_ending(pid: u32) -> bool {
+    const EXITING: u64 = 4;
+    let flags = stat_field(pid, 9).and_then(|flags| flags.parse::<u64>().ok());
+    flags.is_none_or(|flags| flags & EXITING != 0)
+}
+
 /// Whether descriptor `number` of the process `pid` is `file`. After exec it is not: the file was closed.
 pub fn has_file(pid: u32, number: u32, file: FileId) -> bool {
     is_file(Path::new(&format!("/proc/{pid}/fd/{number}")), file)
@@ -175,6 +183,7 @@ mod tests {
         assert_eq!(start, start_time(id()));
         assert!(!Process::open(id()).unwrap().unwrap().has_ended());
         assert!(!has_ended(id()));
+        assert!(!is_ending(id()));
         assert_eq!(ended(id()), None);
     }
 
@@ -187,6 +196,7 @@ mod tests {
         }
         assert_eq!(ended(child.id()), Some(Ended::Exited(7)));
         assert!(has_ended(child.id()));
+        assert!(is_ending(child.id()));
         child.wait().unwrap();
         assert!(Process::open(child.id()).unwrap().is_none());
         assert_eq!(ended(child.id()), None);

@@ -1,4 +1,4 @@
-//! Pools of processes: claims C240 to C249 of PROTOCOL.md.
+//! Pools of processes: claims C240 to C249 of PROCESS_PROTOCOL.md.
 
 mod processes;
 
@@ -262,6 +262,7 @@ fn a_storm_of_kills_costs_what_was_running_c249() {
             kill(pid);
             kills += 1;
         }
+        // sleep: the time between two kills
         std::thread::sleep(Duration::from_millis(3));
         hosted.pool.look();
         assert!(kills < 20_000, "{:?}", hosted.pool.stats());

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use interlock_sync::host::Reset;
-use interlock_wait::{Deadline, Wake};
+use interlock_wait::{Deadline, ThreadIdent, Wake};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -39,6 +39,19 @@ enum OwnLock {
     RLock(Py<RLock>),
 }
 
+/// Returns the identity of the thread that has a lock, or the lock of a native condition. None if no thread has it, or it is
+/// something else.
+#[pyfunction]
+#[pyo3(signature = (lock, /))]
+pub(crate) fn owner_of(lock: &Bound<'_, PyAny>) -> Option<u64> {
+    let py = lock.py();
+    let owner = match lock.cast::<Condition>() {
+        Ok(condition) => condition.get().lock.get()?.owner(py),
+        Err(_) => OwnLock::of(lock)?.owner(py),
+    };
+    owner.map(ThreadIdent::get)
+}
+
 impl OwnLock {
     fn of(lock: &Bound<'_, PyAny>) -> Option<Self> {
         if let Ok(lock) = lock.cast_exact::<RLock>() {
@@ -54,6 +67,13 @@ impl OwnLock {
         match self {
             OwnLock::Lock(lock) => lock.as_any(),
             OwnLock::RLock(lock) => lock.as_any(),
+        }
+    }
+
+    fn owner(&self, py: Python<'_>) -> Option<ThreadIdent> {
+        match self {
+            OwnLock::Lock(lock) => lock.get().engine.get(py).owner(),
+            OwnLock::RLock(lock) => lock.get().engine.get(py).owner().map(|(owner, _)| owner),
         }
     }
 

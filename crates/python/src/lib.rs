@@ -52,7 +52,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::barrier::Barrier;
     #[pymodule_export]
-    use crate::condition::Condition;
+    use crate::condition::{Condition, owner_of};
     #[pymodule_export]
     use crate::engine_waiter::EngineWaiter;
     #[pymodule_export]

@@ -42,6 +42,17 @@ pub(crate) fn lookup<'py>(
     unsafe { Bound::from_borrowed_ptr_or_opt(class.py(), found) }
 }
 
+/// The module of this name, if it is imported.
+pub(crate) fn module_of<'py>(name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: the name is alive, and the thread attached. The call returns a new reference, or null, with an exception at worst.
+    let module = unsafe { Bound::from_owned_ptr_or_opt(name.py(), ffi::PyImport_GetModule(name.as_ptr())) };
+    if module.is_none() {
+        // SAFETY: the thread is attached.
+        unsafe { ffi::PyErr_Clear() };
+    }
+    module
+}
+
 /// The `__dict__` of an object whose class is a Python class.
 pub(crate) fn instance_dict<'py>(object: &Bound<'py, impl Sized>) -> PyResult<Bound<'py, PyDict>> {
     // SAFETY: the object is alive, and the thread is attached.

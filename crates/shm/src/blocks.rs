@@ -41,12 +41,15 @@ pub struct Block {
 
 /// An entry: the order in the low byte, then how many pages were in use and not given back since, and the owner, 0 if the block is
 /// free.
-const ORDER: u64 = 0xff;
+pub(crate) const ORDER: u64 = 0xff;
 const WARM_SHIFT: u32 = 8;
 const MOST_WARM: u64 = (1 << 24) - 1;
 const OWNER_SHIFT: u32 = 32;
 
-fn pages(order: u64) -> u32 {
+/// When the blocks have so many pages more, 1 MiB, some process looks for others that died unseen: maybe they have what it needs.
+const GROWTH: u32 = (1 << 20) / PAGE as u32;
+
+pub(crate) fn pages(order: u64) -> u32 {
     1 << order
 }
 
@@ -54,16 +57,16 @@ fn entry_of(order: u64, warm: u32, owner: Owner) -> u64 {
     u64::from(owner.word()) << OWNER_SHIFT | free_entry_of(order, warm)
 }
 
-fn free_entry_of(order: u64, warm: u32) -> u64 {
+pub(crate) fn free_entry_of(order: u64, warm: u32) -> u64 {
     u64::from(warm).min(MOST_WARM) << WARM_SHIFT | order
 }
 
 /// The pages at the beginning of a block that exist.
-fn warm_of(entry: u64) -> u32 {
+pub(crate) fn warm_of(entry: u64) -> u32 {
     (entry >> WARM_SHIFT & MOST_WARM) as u32
 }
 
-fn is_free(entry: u64) -> bool {
+pub(crate) fn is_free(entry: u64) -> bool {
     entry >> OWNER_SHIFT == 0
 }
 
@@ -85,6 +88,20 @@ impl Arena {
         used: usize,
         owner: Owner,
     ) -> Result<(Block, usize), Error> {
+        // Relaxed: it is only a measure of how far the arena grows.
+        let top = || self.header().top.load(Ordering::Relaxed) / GROWTH;
+        let before = top();
+        let allocated = self.try_allocate(bytes, used, owner).or_else(|_| {
+            self.sweep_all();
+            self.try_allocate(bytes, used, owner)
+        })?;
+        if top() != before {
+            self.sweep_some();
+        }
+        Ok(allocated)
+    }
+
+    fn try_allocate(&self, bytes: usize, used: usize, owner: Owner) -> Result<(Block, usize), Error> {
         let order = bytes.div_ceil(PAGE).max(1).next_power_of_two().trailing_zeros();
         if order as usize >= ORDERS {
             return Err(Error::Full { bytes });
@@ -95,13 +112,15 @@ impl Arena {
         let mut warm = 0;
         self.note_use(pages(order));
         let _blocks = self.lock_blocks();
-        let page = match list.get() {
-            0 => {
-                let entry = entry_of(order, used, owner);
-                (self.page_at_the_top(order, entry)).ok_or(Error::Full { bytes })?
-            }
-            first => {
-                let page = first - 1;
+        let at_the_top = match list.get() {
+            0 => self.page_at_the_top(order, entry_of(order, used, owner)),
+            _ => None,
+        };
+        let page = match at_the_top {
+            Some(page) => page,
+            None if list.get() == 0 && !self.regroup(order) => return Err(Error::Full { bytes }),
+            None => {
+                let page = list.get() - 1;
                 warm = warm_of(self.entry(page).get());
                 list.set(self.link(page).get());
                 step::at("block.unlinked");
@@ -120,7 +139,7 @@ impl Arena {
         // Relaxed: it changes under the lock only.
         let page = top.load(Ordering::Relaxed);
         let end = page.checked_add(pages(order))?;
-        if (self.blocks_at + end as usize) * PAGE > self.memory().capacity() {
+        if end > self.pages_of_blocks() {
             return None;
         }
         self.entry(page).set(entry);
@@ -234,12 +253,12 @@ impl Arena {
     }
 
     /// Calls `see` with the first page and the entry of each block.
-    fn each_block(&self, mut see: impl FnMut(u32, u64)) {
+    pub(crate) fn each_block(&self, mut see: impl FnMut(u32, u64)) {
         // Acquire pairs with the Release in `page_at_the_top`.
         let top = self.header().top.load(Ordering::Acquire);
         let mut page = 0;
         while page < top {
-            let entry = self.entry(page).get();
+            let entry = self.entry(page).seen();
             see(page, entry);
             page += pages(entry & ORDER);
         }
@@ -267,7 +286,7 @@ impl Arena {
     }
 
     /// Makes the lists anew from the entries: a process died while it changed one. The caller holds the blocks.
-    fn rebuild_lists(&self) {
+    pub(crate) fn rebuild_lists(&self) {
         let header = self.header();
         for list in &header.free {
             list.set(0);
@@ -280,7 +299,7 @@ impl Arena {
         });
     }
 
-    fn entry(&self, page: u32) -> &Field64 {
+    pub(crate) fn entry(&self, page: u32) -> &Field64 {
         self.fixed(ENTRIES_AT + page as usize * 8)
     }
 
@@ -290,7 +309,7 @@ impl Arena {
         self.fixed(ENTRIES_AT + entries * 8 + page as usize * 4)
     }
 
-    fn block(&self, page: u32, order: u64) -> Block {
+    pub(crate) fn block(&self, page: u32, order: u64) -> Block {
         Block {
             offset: (self.blocks_at + page as usize) * PAGE,
             length: pages(order) as usize * PAGE,

@@ -201,14 +201,18 @@ impl Cell for EndCell {
     const KIND: Kind = Kind::without_blocks(9);
 }
 
-/// `Lifo`.
+/// `OrderedQueue`.
 #[repr(C)]
-pub(crate) struct LifoCell {
+pub(crate) struct OrderedCell {
     pub(crate) kind: AtomicU32,
     /// How many messages may be there.
     pub(crate) most: AtomicU32,
     pub(crate) log: Log,
 }
+
+/// The cell of one that is a stack.
+#[repr(transparent)]
+pub(crate) struct LifoCell(pub(crate) OrderedCell);
 
 impl Cell for LifoCell {
     const KIND: Kind = Kind::with_blocks(10);
@@ -255,6 +259,14 @@ pub(crate) struct PagesCell {
 
 impl Cell for PagesCell {
     const KIND: Kind = Kind::with_blocks(13);
+}
+
+/// The cell of one that is a ranking.
+#[repr(transparent)]
+pub(crate) struct PriorityCell(pub(crate) OrderedCell);
+
+impl Cell for PriorityCell {
+    const KIND: Kind = Kind::with_blocks(14);
 }
 
 /// The state of a log, 120 bytes that lie 8 bytes behind the beginning of a line of the cache: the line of the writers, that of the

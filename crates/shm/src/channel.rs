@@ -1,4 +1,4 @@
-//! A channel: one direction of a pipe, for messages of bytes between processes. (FORMAT.md, "Channel".)
+//! A channel: one direction of a pipe, for messages of bytes between processes. (QUEUE_FORMAT.md, "Channel".)
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The descriptor of a channel's reader, for `select` and the like. (FORMAT.md, "Channel": "The descriptor".)
+//! The descriptor of a channel's reader, for `select` and the like. (QUEUE_FORMAT.md, "Channel": "The descriptor".)
 
 use interlock_wait::WaitContext;
 use interlock_wait::primitive::Ordering;

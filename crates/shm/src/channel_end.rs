@@ -1,4 +1,4 @@
-//! One end of a channel, and whether any process has the other one. (FORMAT.md, "Channel".)
+//! One end of a channel, and whether any process has the other one. (QUEUE_FORMAT.md, "Channel".)
 
 use std::sync::Arc;
 

@@ -25,8 +25,9 @@ const UNWATCHED: Duration = Duration::from_millis(50);
 /// How long to wait between two looks at a process that seems to be ending, and how often to look.
 const ENDING: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 100;
-/// A process whose arena is closed in so many looks has called exec, or is about to end.
-const CLOSED_LOOKS: u32 = 20;
+
+/// So many slots are looked at in passing: see [`Arena::sweep_some`].
+const SOME: u32 = 64;
 
 /// How a process of the family ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,12 +160,11 @@ impl Arena {
     /// dead, what it had is cleared away when this returns.
     pub fn confirm_death(&self, name: Name) -> bool {
         let slot = self.slot(name.slot());
-        let mut closed = 0;
         for _ in 0..LOOKS {
             if !slot.is_used_by(name) {
                 return true;
             }
-            match self.look(slot, &mut closed) {
+            match self.look(slot) {
                 Look::Dead => {
                     self.sweep(name);
                     return true;
@@ -177,7 +177,7 @@ impl Arena {
     }
 
     /// One look at the process that has `slot`.
-    fn look(&self, slot: &Slot, closed: &mut u32) -> Look {
+    fn look(&self, slot: &Slot) -> Look {
         // Acquire pairs with the Release in `started`.
         let pid = slot.pid.load(Ordering::Acquire);
         if pid == 0 {
@@ -200,14 +200,12 @@ impl Arena {
             return Look::Alive;
         }
         // The thread that held the life word is gone, and the process is there. Either it is ending, or it called exec, and so
-        // does not know the arena any more; or that thread ended, and the process goes on.
-        let file = slot.file.get();
-        // (A main thread that has ended shows no files, whatever the others do.)
-        let is_open = process::has_ended(pid) || process::has_file(pid, file, self.file());
-        *closed = if is_open { 0 } else { *closed + 1 };
-        match *closed >= CLOSED_LOOKS {
-            true => Look::Dead,
-            false => Look::Ending,
+        // does not know the arena any more; or that thread ended, and the process goes on. One that is ending lets go of its
+        // files, too, but is marked before. (A main thread that has ended shows no files, whatever the others do; it is marked.)
+        let has_arena = process::has_file(pid, slot.file.get(), self.file());
+        match has_arena || process::is_ending(pid) {
+            true => Look::Ending,
+            false => Look::Dead,
         }
     }
 
@@ -272,26 +270,50 @@ impl Arena {
         wake_shared(&slot.phase, u32::MAX);
     }
 
-    /// Clears away all processes that died and that nobody has waited for.
+    /// Clears away all processes that died and that nobody has waited for. Those that seem to be ending are waited for, some
+    /// milliseconds in all.
     pub fn sweep_all(&self) {
-        let used = self.header().slots_used.get();
-        for index in 1..used {
-            let slot = self.slot(index);
-            let (generation, state) = slot.now();
-            let name = Name::new(index, generation);
-            let is_suspect = match state {
-                State::Free => false,
-                State::Live => !is_held(slot.life.word()),
-                State::Reserved => true,
-                State::Sweeping => {
-                    self.sweep(name);
-                    false
-                }
-            };
-            if is_suspect {
-                self.confirm_death(name);
+        for _ in 0..LOOKS {
+            match self.sweep_slots(1..self.header().slots_used.get()) {
+                None => return,
+                Some(ending) => self.pause(ending),
             }
         }
+    }
+
+    /// Looks at some of the slots, others each time, and clears those away whose processes are dead. Called now and then, by
+    /// processes that do something else: so what the dead had comes back though nobody waits for it. Never waits.
+    ///
+    /// The caller holds neither the roster nor the blocks.
+    pub(crate) fn sweep_some(&self) {
+        let (next, used) = (&self.header().next_swept, self.header().slots_used.get());
+        // Two may look at the same slots: each of them is looked at all the same.
+        let begin = if next.get() < used { next.get().max(1) } else { 1 };
+        let end = begin.saturating_add(SOME).min(used);
+        next.set(end);
+        self.sweep_slots(begin..end);
+    }
+
+    /// Takes one look at each of these slots, and clears those away whose processes are dead. Returns one whose process seems to
+    /// be ending, if there is any.
+    fn sweep_slots(&self, slots: std::ops::Range<u32>) -> Option<&Slot> {
+        let mut ending = None;
+        for index in slots {
+            let slot = self.slot(index);
+            let (generation, state) = slot.now();
+            let look = match state {
+                State::Free => Look::Alive,
+                State::Live if is_held(slot.life.word()) => Look::Alive,
+                State::Live | State::Reserved => self.look(slot),
+                State::Sweeping => Look::Dead,
+            };
+            match look {
+                Look::Dead => self.sweep(Name::new(index, generation)),
+                Look::Ending => ending = Some(slot),
+                Look::Alive => {}
+            }
+        }
+        ending
     }
 
     /// Clears the process `name` away if it is dead. Returns whether it was.

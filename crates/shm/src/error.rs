@@ -38,6 +38,8 @@ pub enum Error {
     Broken(Name),
     /// The queue is shut down: nothing can be put, and nothing is left to get.
     ShutDown,
+    /// The rank of the message can't be compared with that of one which is there.
+    NotComparable,
     /// All that was sent is received, and no process has the writer any more.
     EndOfFile,
     /// No process has the reader any more.
@@ -64,6 +66,7 @@ impl fmt::Display for Error {
             Error::Broken(Name::NONE) => f.write_str("the barrier is broken"),
             Error::Broken(_) => f.write_str("the barrier is broken: a process died while it waited"),
             Error::ShutDown => f.write_str("the queue is shut down"),
+            Error::NotComparable => f.write_str("the message can't be compared with those in the queue"),
             Error::EndOfFile => f.write_str("no process has the other end to write any more"),
             Error::BrokenPipe => f.write_str("no process has the other end to read any more"),
             Error::Ended(_) => f.write_str("the wait ended"),

@@ -63,7 +63,12 @@ impl Arena {
         let mut capacity = LARGEST;
         let memory = loop {
             match SharedMemory::create("interlock", capacity) {
-                Ok(memory) => break memory,
+                Ok(memory) if capacity == LARGEST || capacity == SMALLEST => break memory,
+                Ok(allowed) => {
+                    drop(allowed);
+                    capacity /= 2;
+                    break SharedMemory::create("interlock", capacity)?;
+                }
                 Err(_) if capacity > SMALLEST => capacity /= 2,
                 Err(error) => return Err(error.into()),
             }

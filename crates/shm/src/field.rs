@@ -13,7 +13,7 @@ pub(crate) struct Field32(AtomicU32);
 #[derive(Debug, Default)]
 pub(crate) struct Field64(AtomicU64);
 
-// Relaxed, everywhere here: see the types.
+// Relaxed, but for what is published: see the types.
 
 impl Field32 {
     #[inline]
@@ -36,6 +36,18 @@ impl Field64 {
     #[inline]
     pub(crate) fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed); // Relaxed: see the type
+    }
+
+    /// Sets the value for those that read it by [`seen`](Self::seen), without the lock: what was written before is there.
+    pub(crate) fn publish(&self, value: u64) {
+        // Release pairs with the Acquire in `seen`.
+        self.0.store(value, Ordering::Release);
+    }
+
+    /// The value, and what was written before it was published.
+    pub(crate) fn seen(&self) -> u64 {
+        // Acquire pairs with the Release in `publish`.
+        self.0.load(Ordering::Acquire)
     }
 
     /// Sets bits. In one piece: the others of a word may be another process's.

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
     counts: HashMap<u32, Handle>,
+    /// How many objects this process has made.
+    made: u32,
 }
 
 #[derive(Debug)]
@@ -17,10 +19,12 @@ struct Handle {
 }
 
 impl Handles {
-    /// Adds the first handle of an object that this process has made, after `births`.
-    pub(crate) fn made(&mut self, object: u32, births: u32) {
+    /// Adds the first handle of an object that this process has made, after `births`. Returns how many it has made.
+    pub(crate) fn made(&mut self, object: u32, births: u32) -> u32 {
         let made_at = Some(births);
         self.counts.insert(object, Handle { count: 1, made_at });
+        self.made = self.made.wrapping_add(1);
+        self.made
     }
 
     /// Adds a handle.

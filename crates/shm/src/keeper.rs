@@ -44,6 +44,7 @@ pub(crate) fn live_as(arena: Arena, name: Name) -> Result<Arc<Arena>, Error> {
         }
     })?;
     let (outcome, is_done) = &*taking;
+    // Acquire pairs with the Release above.
     while is_done.load(Ordering::Acquire) == 0 {
         sleep(is_done, 0);
     }

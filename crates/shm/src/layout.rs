@@ -15,7 +15,7 @@ use interlock_wait::primitive::{AtomicU32, AtomicU64};
 
 use crate::cells::{
     BarrierCell, ChannelCell, ConditionCell, EndCell, EventCell, LifoCell, LoanCell, LockCell, PagesCell,
-    QueueCell, RLockCell, SemaphoreCell, StorageCell,
+    PriorityCell, QueueCell, RLockCell, SemaphoreCell, StorageCell,
 };
 use crate::field::{Field32, Field64};
 use crate::name::Name;
@@ -49,9 +49,9 @@ pub(crate) const OBJECTS: usize = 1 << 17;
 /// For each page of the blocks' part, what it is the first page of.
 pub(crate) const ENTRIES_AT: usize = CELLS_AT + OBJECTS * CELL;
 
-/// The smallest and the largest arena, in bytes. An arena is as large as this process's limits allow; what nobody wrote to
-/// takes no memory.
-pub(crate) const SMALLEST: usize = 1 << 30;
+/// The smallest and the largest arena, in bytes. What nobody wrote to takes no memory, but it takes addresses: if this process's
+/// limits don't allow the largest one, the arena takes no more than half of what they do.
+pub(crate) const SMALLEST: usize = 1 << 28;
 pub(crate) const LARGEST: usize = 1 << 36;
 
 /// The first record of the arena.
@@ -65,6 +65,8 @@ pub(crate) struct Header {
     pub(crate) slots_used: Field32,
     /// Where to look first for a free slot: after the one that was taken last, so that names are reused late.
     pub(crate) next_slot: Field32,
+    /// Where to look next for slots of the dead.
+    pub(crate) next_swept: Field32,
     /// How many processes have been born into the family, the first apart.
     pub(crate) births: Field32,
     /// How many processes have taken their slots: those that watch all sharers of an object sleep on it, too.
@@ -143,6 +145,7 @@ pub(crate) struct Node {
     pub(crate) taken: AtomicU32,
 }
 
+const _: () = assert!(ENTRIES_AT < SMALLEST / 2);
 const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == PAGE);
 
 /// The bytes of a block that this process has, and that it does not write to as long as the result is used.
@@ -203,3 +206,5 @@ unsafe impl Shared for LoanCell {}
 unsafe impl Shared for StorageCell {}
 // SAFETY: atomics only.
 unsafe impl Shared for PagesCell {}
+// SAFETY: atomics only.
+unsafe impl Shared for PriorityCell {}

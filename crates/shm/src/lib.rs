@@ -45,8 +45,6 @@ mod keeper;
 #[cfg(not(loom))]
 mod layout;
 #[cfg(not(loom))]
-mod lifo_queue;
-#[cfg(not(loom))]
 mod line;
 #[cfg(not(loom))]
 mod loan;
@@ -72,13 +70,20 @@ mod name;
 #[cfg(not(loom))]
 mod objects;
 #[cfg(not(loom))]
+mod ordered_queue;
+#[cfg(not(loom))]
 mod own_block;
 #[cfg(not(loom))]
 mod permits;
 #[cfg(not(loom))]
 mod queue;
+#[cfg(not(loom))]
+mod rank;
+#[cfg(not(loom))]
+mod ranking;
 mod raw_lock;
 #[cfg(not(loom))]
+mod regroup;
 mod resource;
 #[cfg(not(loom))]
 mod rlock;
@@ -124,8 +129,6 @@ pub use id::Id;
 #[cfg(not(loom))]
 pub use interlock_os::process::Ended;
 #[cfg(not(loom))]
-pub use lifo_queue::LifoQueue;
-#[cfg(not(loom))]
 pub use loan::Loan;
 #[cfg(not(loom))]
 pub use lock::{Lock, OnOwnerDeath};
@@ -135,7 +138,11 @@ pub use name::Name;
 #[cfg(not(loom))]
 pub use objects::Object;
 #[cfg(not(loom))]
+pub use ordered_queue::{Order, OrderedQueue};
+#[cfg(not(loom))]
 pub use queue::{Queue, Shutdown};
+#[cfg(not(loom))]
+pub use rank::Rank;
 pub use raw_lock::{Acquired, Peers, RawLock};
 #[cfg(not(loom))]
 pub use rlock::RLock;

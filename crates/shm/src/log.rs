@@ -1,4 +1,4 @@
-//! The log: messages in the order in which they were put, in a chain of segments. (FORMAT.md, "Queue".)
+//! The log: messages in the order in which they were put, in a chain of segments. (QUEUE_FORMAT.md, "Queue".)
 
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ pub(crate) enum Counts {
     Messages,
     /// Units, of all messages and their headers: large messages count in full.
     Units,
-    /// The log is a stack: the tail has the number of messages that are there, and the head that of all that were put.
+    /// The log is a stack or a ranking: the tail has the number of messages that are there, and the head that of all that were put.
     Stack,
 }
 

@@ -1,4 +1,4 @@
-//! How a log is mended after a death. (FORMAT.md, "Queue": "Mending".)
+//! How a log is mended after a death. (QUEUE_FORMAT.md, "Queue": "Mending".)
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! The tasks of a log: each message that was put is one, until somebody says that it is done. (FORMAT.md, "Queue".)
+//! The tasks of a log: each message that was put is one, until somebody says that it is done. (QUEUE_FORMAT.md, "Queue".)
 
 use interlock_wait::primitive::Ordering;
 use interlock_wait::{ResourceKind, WaitContext};

@@ -1,4 +1,4 @@
-//! The waits of a log's getters and putters, in whatever order its messages come out. (FORMAT.md, "Queue": "Waiting".)
+//! The waits of a log's getters and putters, in whatever order its messages come out. (QUEUE_FORMAT.md, "Queue": "Waiting".)
 
 use interlock_wait::{ResourceKind, WaitContext};
 

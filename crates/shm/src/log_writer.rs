@@ -1,4 +1,4 @@
-//! The writer's end of a log. (FORMAT.md, "Queue".)
+//! The writer's end of a log. (QUEUE_FORMAT.md, "Queue".)
 
 use interlock_wait::WaitContext;
 use interlock_wait::primitive::Ordering;

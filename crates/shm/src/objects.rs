@@ -17,6 +17,9 @@ use crate::name::Name;
 use crate::roster::State;
 use crate::step;
 
+/// Each of so many objects that a process makes has it look for processes that died unseen.
+const CREATIONS: u32 = 64;
+
 /// A handle of an object. The object lives as long as any process has one; the child of a fork has all of its parent's.
 pub struct Object {
     arena: Arc<Arena>,
@@ -32,6 +35,14 @@ impl Object {
     /// Its number there.
     pub fn id(&self) -> Id {
         self.id
+    }
+
+    /// Whether another process has a handle, or will have one when it has started.
+    pub fn is_shared(&self) -> bool {
+        fork_guarded(|| {
+            let _roster = self.arena.lock_roster();
+            self.arena.is_held_by_another(self.id, self.arena.me().slot())
+        })
     }
 
     /// Its cell. The caller knows what kind of object it is: it has made it, or opened it by [`Arena::open`].
@@ -121,20 +132,15 @@ impl Arena {
     /// The arena has as many objects as it can have.
     pub(crate) fn make<C: Cell>(self: &Arc<Self>, begin: impl FnOnce(&C)) -> Result<Object, Error> {
         fork_guarded(|| {
-            let id = {
-                let _roster = self.lock_roster();
-                let id = self.free_cell().ok_or(Error::TooManyObjects)?;
-                let at = Self::cell_at(id);
-                self.memory().clear(at, CELL);
-                self.kind_of(id).set(C::KIND.word());
-                step::at("object.cleared");
-                // If this process dies in between, the object does not exist, or has no holder, which the next sweep finds.
-                self.row(self.me().slot(), id.word()).insert(id.bit());
-                step::at("object.held");
-                self.exists(id.word()).insert(id.bit());
-                id
-            };
-            self.handles.lock().made(id.number(), self.births());
+            let made = self.make_cell::<C>().or_else(|| {
+                self.sweep_all();
+                self.make_cell::<C>()
+            });
+            let id = made.ok_or(Error::TooManyObjects)?;
+            let many = self.handles.lock().made(id.number(), self.births());
+            if many.is_multiple_of(CREATIONS) {
+                self.sweep_some();
+            }
             let object = Object {
                 arena: Arc::clone(self),
                 id,
@@ -142,6 +148,20 @@ impl Arena {
             begin(object.cell());
             Ok(object)
         })
+    }
+
+    /// Makes an object, of which this process has a handle. `None` if there are as many as there can be.
+    fn make_cell<C: Cell>(&self) -> Option<Id> {
+        let _roster = self.lock_roster();
+        let id = self.free_cell()?;
+        self.memory().clear(Self::cell_at(id), CELL);
+        self.kind_of(id).set(C::KIND.word());
+        step::at("object.cleared");
+        // If this process dies in between, the object does not exist, or has no holder, which the next sweep finds.
+        self.row(self.me().slot(), id.word()).insert(id.bit());
+        step::at("object.held");
+        self.exists(id.word()).insert(id.bit());
+        Some(id)
     }
 
     /// A handle of an object which another process has handed to this one, or of which this process has one already. `None` if
@@ -251,7 +271,7 @@ impl Arena {
     }
 
     /// How many processes have been born into the family.
-    fn births(&self) -> u32 {
+    pub(crate) fn births(&self) -> u32 {
         self.header().births.get()
     }
 

@@ -1,4 +1,4 @@
-//! `Queue`: messages of bytes between processes, in the order in which they were put. (FORMAT.md, "Queue".)
+//! `Queue`: messages of bytes between processes, in the order in which they were put. (QUEUE_FORMAT.md, "Queue".)
 
 use std::sync::Arc;
 

@@ -65,22 +65,22 @@ impl Arena {
     /// # Errors
     /// The family has as many processes as it can have.
     pub(crate) fn reserve(&self, parent: Option<Name>) -> Result<Name, Error> {
-        let guard = self.lock_roster();
-        let (index, slot) = match self.free_slot() {
-            Some(found) => found,
-            None => {
-                drop(guard);
-                self.sweep_all();
-                return self.reserve_again(parent);
-            }
-        };
-        Ok(self.keep(index, slot, parent))
+        let kept = self.keep_free(parent).or_else(|| {
+            self.sweep_all();
+            self.keep_free(parent)
+        });
+        let (name, births) = kept.ok_or(Error::TooManyProcesses)?;
+        if births.is_multiple_of(BIRTHS) {
+            self.sweep_some();
+        }
+        Ok(name)
     }
 
-    fn reserve_again(&self, parent: Option<Name>) -> Result<Name, Error> {
+    /// A slot that is free is kept, if there is one. Also returns how many births there were.
+    fn keep_free(&self, parent: Option<Name>) -> Option<(Name, u32)> {
         let _guard = self.lock_roster();
-        let (index, slot) = self.free_slot().ok_or(Error::TooManyProcesses)?;
-        Ok(self.keep(index, slot, parent))
+        let (index, slot) = self.free_slot()?;
+        Some((self.keep(index, slot, parent), self.births()))
     }
 
     /// The caller holds the roster.
@@ -199,6 +199,9 @@ impl Arena {
 
 /// Set beside the parent's name when its fork is over.
 pub(crate) const HAS_FORKED: u32 = 1 << 30;
+
+/// Each of so many births looks for processes that died unseen.
+const BIRTHS: u32 = 64;
 
 /// At least so many slots are used in turn, before the first is used again.
 const LEAST_ROTATION: u32 = 64;

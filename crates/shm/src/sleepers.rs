@@ -1,4 +1,4 @@
-//! A word for threads of all processes that sleep until something changes. (FORMAT.md, "Queue": "Waiting".)
+//! A word for threads of all processes that sleep until something changes. (QUEUE_FORMAT.md, "Queue": "Waiting".)
 
 use interlock_wait::primitive::Ordering;
 use interlock_wait::primitive::global::AtomicBool;

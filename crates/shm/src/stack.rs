@@ -1,4 +1,4 @@
-//! A stack of messages: the last one in is the first one out. (FORMAT.md, "Stack".)
+//! A stack of messages: the last one in is the first one out. (QUEUE_FORMAT.md, "Stack".)
 
 use interlock_wait::WaitContext;
 use interlock_wait::primitive::Ordering;
@@ -254,7 +254,7 @@ impl<'a> Stack<'a> {
 impl LogView<'_> {
     /// Notes in the head how many messages were put so far, and how many are there now. If there are more than when that was done
     /// last, they were put since.
-    fn note_puts(&self) {
+    pub(crate) fn note_puts(&self) {
         // These are relaxed: the lock orders them.
         let noted = Place::of_word(self.log.head.load(Ordering::Relaxed));
         let now = Place::of_word(self.log.tail.load(Ordering::Relaxed)).count;

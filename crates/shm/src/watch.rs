@@ -1,4 +1,4 @@
-//! One thread that waits for many queues at once, on behalf of tasks of event loops. (FORMAT.md, "Queue": "Waiting".)
+//! One thread that waits for many queues at once, on behalf of tasks of event loops. (QUEUE_FORMAT.md, "Queue": "Waiting".)
 
 use std::fmt;
 

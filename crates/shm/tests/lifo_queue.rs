@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use common::{Child, alone, arena, asleep, shared_words, within_a_minute};
-use interlock_shm::{Arena, Error, LifoQueue, Shutdown, step};
+use interlock_shm::{Arena, Error, Order, OrderedQueue, Shutdown, step};
 use interlock_wait::Wake;
 
 const MESSAGES: u64 = 800;
@@ -31,11 +31,11 @@ fn number(bytes: &[u8]) -> u64 {
     number
 }
 
-fn put_all(queue: &LifoQueue) {
+fn put_all(queue: &OrderedQueue) {
     (0..MESSAGES).for_each(|i| queue.try_put(&message(i)).unwrap());
 }
 
-fn rest(queue: &LifoQueue) -> Vec<u64> {
+fn rest(queue: &OrderedQueue) -> Vec<u64> {
     std::iter::from_fn(|| queue.try_get().ok().map(|bytes| number(&bytes))).collect()
 }
 
@@ -58,7 +58,7 @@ fn dies(name: &str, count: u32, body: impl FnOnce()) -> bool {
     }
 }
 
-fn works(arena: &Arena, queue: &LifoQueue, empty: usize) {
+fn works(arena: &Arena, queue: &OrderedQueue, empty: usize) {
     arena.sweep_all();
     put_all(queue);
     assert_eq!(rest(queue), down_from(MESSAGES));
@@ -70,7 +70,7 @@ fn works(arena: &Arena, queue: &LifoQueue, empty: usize) {
 fn the_last_one_in_is_the_first_one_out_c185() {
     let _alone = alone();
     let arena = arena();
-    let queue = LifoQueue::new(&arena, Some(3)).unwrap();
+    let queue = OrderedQueue::new(&arena, Some(3), Order::Last).unwrap();
     let before = arena.used_bytes();
     for i in 0..3 {
         queue.try_put(&message(i)).unwrap();
@@ -96,20 +96,20 @@ fn the_last_one_in_is_the_first_one_out_c185() {
     assert!(!queue.task_done());
     queue.join(&mut within_a_minute()).unwrap();
     assert!(arena.used_bytes() <= before + (8 << 10));
-    assert!(LifoQueue::open(&arena, queue.object().id()).is_some());
+    assert!(OrderedQueue::open(&arena, queue.object().id()).is_some());
 }
 
 #[test]
 fn a_shutdown_ends_it_c185() {
     let _alone = alone();
     let arena = arena();
-    let queue = LifoQueue::new(&arena, None).unwrap();
+    let queue = OrderedQueue::new(&arena, None, Order::Last).unwrap();
     let empty = arena.used_bytes();
     let getter = Child::run(|| matches!(queue.get(&mut within_a_minute()), Err(Error::ShutDown)));
     asleep(&getter);
     queue.shutdown(Shutdown::Drain, &mut within_a_minute()).unwrap();
     assert!(getter.succeeded());
-    let queue = LifoQueue::new(&arena, None).unwrap();
+    let queue = OrderedQueue::new(&arena, None, Order::Last).unwrap();
     put_all(&queue);
     queue
         .shutdown(Shutdown::Immediate, &mut within_a_minute())
@@ -136,7 +136,7 @@ fn a_death_at_any_step_of_a_put_c186() {
     let mut died = BTreeSet::new();
     for name in steps {
         for count in [1, 2, 3, 5, 50] {
-            let queue = LifoQueue::new(&arena, None).unwrap();
+            let queue = OrderedQueue::new(&arena, None, Order::Last).unwrap();
             let confirmed = &shared_words(1)[0];
             let is_dead = dies(name, count, || {
                 for i in 0..MESSAGES {
@@ -184,7 +184,7 @@ fn a_death_at_any_step_of_a_get_c186() {
     let mut died = BTreeSet::new();
     for name in steps {
         for count in [1, 2, 3, 50] {
-            let queue = LifoQueue::new(&arena, None).unwrap();
+            let queue = OrderedQueue::new(&arena, None, Order::Last).unwrap();
             put_all(&queue);
             let got = &shared_words(1)[0];
             let is_dead = dies(name, count, || {
@@ -219,7 +219,7 @@ fn a_death_in_mending_c186() {
     let mut died = BTreeSet::new();
     for first in ["stack.given", "stack.segment", "stack.published"] {
         for second in steps {
-            let queue = LifoQueue::new(&arena, None).unwrap();
+            let queue = OrderedQueue::new(&arena, None, Order::Last).unwrap();
             assert!(dies(first, 3, || put_all(&queue)));
             let there = queue.len();
             for _ in 0..2 {
@@ -243,7 +243,7 @@ fn a_death_in_mending_c186() {
 fn processes_work_at_once_c185() {
     let _alone = alone();
     let arena = arena();
-    let queue = LifoQueue::new(&arena, Some(20)).unwrap();
+    let queue = OrderedQueue::new(&arena, Some(20), Order::Last).unwrap();
     let got = shared_words(MESSAGES as usize);
     let reader = || {
         Child::run(|| {

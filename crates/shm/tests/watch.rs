@@ -6,7 +6,7 @@
 mod common;
 
 use common::{Child, alone, arena, asleep, within_a_minute};
-use interlock_shm::{LifoQueue, Queue, Shutdown, Side, Watch};
+use interlock_shm::{Order, OrderedQueue, Queue, Shutdown, Side, Watch};
 use interlock_wait::{Deadline, WaitContext};
 
 #[test]
@@ -17,7 +17,7 @@ fn a_watch_ends_when_any_of_its_queues_is_ready_c200() {
         Queue::new(&arena, None).unwrap(),
         Queue::new(&arena, Some(1)).unwrap(),
     );
-    let stack = LifoQueue::new(&arena, Some(1)).unwrap();
+    let stack = OrderedQueue::new(&arena, Some(1), Order::Last).unwrap();
     full.try_put(b"1").unwrap();
     let changes: [(usize, &dyn Fn()); 4] = [
         (0, &|| empty.try_put(b"2").unwrap()),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from interlock._interlock import ProcessSeat
+
 __all__ = ["Crew", "report"]
 
 
@@ -73,12 +75,11 @@ class Crew:
     def start_missing(self) -> None:
         """Start as many workers as are missing."""
         for _ in range(self.engine.missing_workers()):
-            self._start(False)
+            seat = self.engine.add_worker()
+            if seat is not None:
+                self._start(seat)
 
-    def _start(self, was_asked: bool) -> None:
-        seat = self.engine.add_worker(was_asked)
-        if seat is None:
-            return
+    def _start(self, seat: ProcessSeat) -> None:
         ours = Seat(seat)
         words = _last_words()
         try:
@@ -111,20 +112,7 @@ class Crew:
         util.debug("added worker")
 
     def _manage(self) -> None:
-        while True:
-            duty = self.engine.next_duty()
-            kind = duty[0]
-            if kind == "attend":
-                duty[1]()
-            elif kind == "start":
-                self._replace()
-            elif kind == "ended":
-                self._bury(duty[2])
-            elif kind == "broken":
-                self._end_workers()
-            else:
-                break
-            del duty
+        self.engine.manage(self._replace, self._bury, lambda _: self._end_workers())
         self._join_workers()
         util.debug("worker handler exiting")
 
@@ -134,9 +122,9 @@ class Crew:
                 bury(process.pid)
             process.join()
 
-    def _replace(self) -> None:
+    def _replace(self, seat: ProcessSeat) -> None:
         try:
-            self._start(True)
+            self._start(seat)
         except Exception as error:
             report(error)
             self.engine.give_up(dump_refusal(error))

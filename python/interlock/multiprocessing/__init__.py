@@ -22,7 +22,8 @@ if not in_subinterpreter():
         for name in _std.__all__
         if name == "Process" or isinstance(getattr(_std, name), MethodType)
     }
-    _own["LifoQueue"] = _default_context.LifoQueue  # the standard module has none
+    _own["LifoQueue"] = _default_context.LifoQueue  # the standard module has neither
+    _own["PriorityQueue"] = _default_context.PriorityQueue
     globals().update(_own)
     __replaces__ = tuple(_own)
 

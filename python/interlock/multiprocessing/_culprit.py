@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["note_culprit"]
 
 _PROTOCOL = 4
+_DEEPEST = 100
+"""The path has no more steps: what can't be pickled because it is too deep has no culprit."""
 
 
 def note_culprit(error: Exception, items: dict[str, Any]) -> bool:
@@ -32,14 +34,15 @@ def note_culprit(error: Exception, items: dict[str, Any]) -> bool:
 
 def _deepest(path: str, culprit: Any) -> tuple[str, Any]:
     seen = {id(culprit): culprit}
-    while True:
+    while len(seen) < _DEEPEST:
         for step, part in _parts(culprit):
             if id(part) not in seen and not _can_be_pickled(part):
                 path, culprit = path + step, part
                 seen[id(part)] = part
                 break
         else:
-            return path + _locals(culprit), culprit
+            break
+    return path + _locals(culprit), culprit
 
 
 def _can_be_pickled(part: object) -> bool:

@@ -12,7 +12,8 @@ been forked for the request.
   code. The server sends the exit code of a child that could not. Its end tells the child that the parent is gone.
 
 A request says what to prepare in the child (paths, arguments, keys), and has the process object. The former is mostly
-the same each time, so the spare does it ahead, as for the last child, and again if its request says something else.
+the same each time, so the server does it in itself, as for the last child, and a child again if its request says
+something else.
 
 A spare that dies is not replaced before the next request, so that no loop of forks can follow.
 """
@@ -88,7 +89,7 @@ class _Server:
         self._links: dict[int, socket.socket] = {}
         popen_fork.prepare_stdin()
         self._spare: int | None = None
-        self._preparation = b""  # of the last child
+        self._ahead = _Ahead(b"")  # as for the last child
         self._wakeups, self._wakeups_in = os.pipe()
         os.set_blocking(self._wakeups, False)
         os.set_blocking(self._wakeups_in, False)
@@ -127,7 +128,8 @@ class _Server:
             except BlockingIOError:
                 return
             (pid,) = NUMBER.unpack_from(message)
-            self._preparation = message[NUMBER.size :] or self._preparation
+            if len(message) > NUMBER.size:
+                self._ahead = _Ahead(message[NUMBER.size :])
             self._links[pid] = socket.socket(fileno=descriptors[0])
             self._spare = None
             self._fork(asked=False)
@@ -166,7 +168,6 @@ class _Server:
         """Wait for a request, and become the process that it asks for."""
         try:
             self._control.close()
-            ahead = _Ahead(self._preparation)
             request = self._wait_for_request()
         except OSError:
             request = None
@@ -177,7 +178,7 @@ class _Server:
         try:
             self._forget_server()
             begin_child()
-            code = _serve(link, work, ahead)
+            code = _serve(link, work, self._ahead)
         except Exception:
             sys.excepthook(*sys.exc_info())
             sys.stderr.flush()
@@ -202,7 +203,7 @@ class _Server:
         work = _Work(link, data, descriptors[1:])
         news = work.short_preparation()
         # First, as an error here (the server has been killed) makes the parent try again.
-        send(self._spares_control, [number, b"" if news == self._preparation else news], descriptors[:1])
+        send(self._spares_control, [number, b"" if news == self._ahead.asked else news], descriptors[:1])
         send(link, [number], [myself])
         os.close(myself)
         return link, work
@@ -243,10 +244,10 @@ class _Work:
 
 
 class _Ahead:
-    """What a spare has prepared before it knows its request."""
+    """What the server has prepared before a child knows its request."""
 
     def __init__(self, preparation: bytes) -> None:
-        self.preparation = preparation
+        self.asked = self.preparation = preparation
         self.data: dict[str, Any] = {}
         if preparation:
             try:

@@ -92,10 +92,14 @@ class _Asking(_Upgraded):
     """The proxy's side."""
 
     _is_own = False
+    _is_behind = False  # an answer is underway that nobody waits for: a signal handler ended the call
     _manager = "the manager"
+    _address: tuple[Any, ...] = ()
 
     def send(self, obj: Any) -> None:
         """Send a (picklable) object."""
+        if self._is_behind:
+            self._begin_again()
         if self._pipe is None:
             self._is_own = obj[1] == "accept_connection"
         try:
@@ -105,10 +109,10 @@ class _Asking(_Upgraded):
 
     def recv(self) -> Any:
         """Receive a (picklable) object."""
+        self._is_behind = True
         try:
-            if self._pipe is not None:
-                return self._pipe.recv()
-            reply = super().recv()
+            reply = super().recv() if self._pipe is None else self._pipe.recv()
+            self._is_behind = False
             if self._is_own:
                 self._is_own = False
                 if reply == ("#RETURN", None):
@@ -116,6 +120,15 @@ class _Asking(_Upgraded):
             return reply
         except (EOFError, ConnectionResetError) as error:
             raise self._died() from error
+
+    def _begin_again(self) -> None:
+        """Go on over a new connection, as the manager is still busy with the call of the old one."""
+        new = _client(*self._address)
+        _std.dispatch(new, None, "accept_connection", (process.current_process().name,))  # type: ignore[attr-defined]
+        self.close()
+        self._handle, new._handle = new._handle, None
+        self._pipe, new._pipe = new._pipe, None
+        self._is_behind = False
 
     def _died(self) -> ManagerDiedError:
         return ManagerDiedError(f"{self._manager} has ended")
@@ -152,7 +165,9 @@ class _Listener(connection.Listener):
 
 
 def _client(address: Any, family: str | None = None, authkey: bytes | None = None) -> Any:
-    return _Asking.of(connection.Client(address, family, authkey))
+    client = _Asking.of(connection.Client(address, family, authkey))
+    client._address = (address, family, authkey)
+    return client
 
 
 class _Serializer(str):

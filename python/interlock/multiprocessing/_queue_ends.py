@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
+from interlock.multiprocessing._pickling import dumps, loads
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -37,6 +39,8 @@ class Reader(_End):
     def poll(self, timeout: float | None = 0.0) -> bool:
         """Whether there is an object; blocks until there is, for at most `timeout` seconds (None: without limit)."""
         self._check()
+        if self._queue._interlock_is_standard():  # by now
+            return self._queue._reader.poll(timeout)  # type: ignore[no-any-return]
         if self._queue._interlock_poll(timeout):
             return True
         self.got()
@@ -47,9 +51,15 @@ class Reader(_End):
         self._check()
         return self._queue.get()
 
+    def recv_bytes(self) -> bytes:
+        """Block until there is an object; remove it and return its pickle."""
+        return dumps(self.recv())
+
     def fileno(self) -> int:
         """Return a descriptor that is readable while there is an object."""
         self._check()
+        if self._queue._interlock_is_standard():
+            return self._queue._reader.fileno()  # type: ignore[no-any-return]
         if self._signal is None or self._signal.pid != os.getpid():
             self._signal = _Signal(self._queue)
             self._queue._interlock_watch()
@@ -70,6 +80,10 @@ class Writer(_End):
         """Put an object. Blocks while there is no room."""
         self._check()
         self._queue.put(obj)
+
+    def send_bytes(self, buf: Any) -> None:
+        """Put an object of which this is the pickle. Blocks while there is no room."""
+        self.send(loads(buf))
 
 
 class _Signal:

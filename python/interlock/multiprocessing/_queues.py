@@ -1,4 +1,4 @@
-"""`Queue`, `JoinableQueue` and `LifoQueue`, shared by processes."""
+"""`Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`, shared by processes."""
 
 from __future__ import annotations
 
@@ -7,22 +7,39 @@ from multiprocessing import queues, util
 from queue import Empty, Full
 
 from interlock._interlock import SharedQueue, own_methods
+from interlock._lifecycle import when_forked_by_multiprocessing
 from interlock._originals import originals
 from interlock.multiprocessing._connections import Pipe
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._locks import handed, made_in_fork_context
 from interlock.multiprocessing._pickling import dump
 from interlock.multiprocessing._queue_ends import Reader, Writer
+from interlock.multiprocessing._queue_insides import (
+    Hook,
+    Part,
+    Room,
+    Unsent,
+    needs_standard,
+    remember_functions,
+    wait_for_switch,
+)
+from interlock.multiprocessing._standard_queues import begin_standard, fill_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-_std: Any = originals(queues, "JoinableQueue", "Queue", "SimpleQueue")
+_std: Any = originals(queues, "JoinableQueue", "Queue")
+# As `install()` replaces the names in the module.
+_StdQueue, _StdJoinableQueue = _std.Queue, _std.JoinableQueue
 
-__all__ = ["JoinableQueue", "LifoQueue", "Queue", "SimpleQueue"]
+__all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"]
 
 _UNBOUNDED = 2**31 - 1
 """What the standard library takes for no bound."""
+
+
+def _reset_native(queue: Queue, after_fork: bool = False) -> None:
+    queue._closed = False
 
 
 class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
@@ -34,10 +51,11 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
 
     # In slots: the interpreter finds methods faster as long as an object has no dictionary.
     __slots__ = ("_is_fork_ctx", "_maxsize", "_opid", "_strict")
+    _interlock_body: Any = _StdQueue
     _thread = _jointhread = _close = None
     _joincancelled = _ignore_epipe = False
     _ends: tuple[Reader, Writer] | None = None
-    _interlock_is_lifo = False
+    _interlock_order = "fifo"
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
         """Make a queue for at most `maxsize` objects, or any number if that is not positive.
@@ -46,18 +64,33 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         part that is to blame (`item['callback'].<locals>`). Otherwise it passes the error to `_on_queue_feeder_error`,
         as the standard library's feeder thread does, which prints it.
         """
+        if self._interlock_body is not None and needs_standard(type(self)):
+            if strict:
+                raise ValueError("a queue that runs the standard library's code can't be strict")
+            self._interlock_become_standard()
+            begin_standard(self, maxsize, ctx)
+            return
         bound = maxsize if 0 < maxsize < _UNBOUNDED else None
         self._maxsize = _UNBOUNDED if bound is None else bound
         self._opid = os.getpid()
         self._strict = strict
         self._is_fork_ctx = made_in_fork_context(ctx)
         self._interlock_lines: dict[Any, Any] = {}
-        self._interlock_begin(home(), bound, self._interlock_is_lifo)
+        self._interlock_begin(home(), bound, self._interlock_order)
+        when_forked_by_multiprocessing(
+            self, _StdQueue._after_fork
+        )  # a queue that its parent has closed is open
 
     def __getstate__(self) -> tuple[Any, ...]:
+        if self._interlock_is_standard():
+            return _StdQueue.__getstate__(self)  # type: ignore[no-any-return]
         return (*handed(self), self._ignore_epipe, self._maxsize, self._strict, self._opid)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if isinstance(state[0], bool):  # `_ignore_epipe` of a standard one
+            self._interlock_become_standard()
+            _StdQueue.__setstate__(self, state)
+            return
         family, number, self._ignore_epipe, self._maxsize, self._strict, self._opid = state
         self._interlock_lines = {}
         self._interlock_open(family, number)
@@ -68,6 +101,8 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
 
         Raises OSError if this process has put some and closed the queue.
         """
+        if self._interlock_is_standard():
+            return self._interlock_standard("empty")  # type: ignore[no-any-return]
         if self._closed and self._interlock_has_put():
             raise OSError("handle is closed")
         return self._interlock_is_empty()
@@ -81,7 +116,11 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         """
         from interlock.multiprocessing._awaiting import when_possible  # loads asyncio
 
-        await when_possible(self, True, lambda: self.put_nowait(obj), Full)
+        def attempt() -> None:
+            self._only_native()
+            self.put_nowait(obj)
+
+        await when_possible(self, True, attempt, Full)
 
     async def aget(self) -> Any:
         """Remove an object and return it, as soon as there is one.
@@ -92,7 +131,24 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         """
         from interlock.multiprocessing._awaiting import when_possible  # as above
 
-        return await when_possible(self, False, self.get_nowait, Empty)
+        def attempt() -> Any:
+            self._only_native()
+            return self.get_nowait()
+
+        return await when_possible(self, False, attempt, Empty)
+
+    def _only_native(self) -> None:
+        if self._interlock_is_standard():
+            raise RuntimeError("a queue that runs the standard library's code has only what that has")
+
+    def _interlock_standard(self, name: str, *args: Any) -> Any:
+        """Call a function of the standard library's class: the engine calls this if the queue is standard."""
+        wait_for_switch()
+        return getattr(self._interlock_body, name)(self, *args)
+
+    def _interlock_fill(self, left: list[Any], unfinished: int) -> None:
+        """Make the attributes of a standard queue that has these objects."""
+        fill_standard(self, left, unfinished)
 
     def _interlock_pickle(self, obj: object) -> Any:
         """Pickle an object as `dump()` does, or do what the standard feeder thread does if that fails."""
@@ -114,18 +170,28 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         """Tell the reader, whose descriptor somebody watches, that an object was removed."""
         self._reader.got()
 
-    @property
-    def _reader(self) -> Reader:
-        return self._both_ends()[0]
-
-    @property
-    def _writer(self) -> Writer:
-        return self._both_ends()[1]
-
     def _both_ends(self) -> tuple[Reader, Writer]:
         if self._ends is None:
             self._ends = Reader(self), Writer(self)
         return self._ends
+
+    def _view_of_condition(self) -> Any:
+        from interlock.threading import Condition  # few programs come here
+
+        return self.__dict__.setdefault("_interlock_notempty", Condition())
+
+    _reader = Part("_reader", lambda queue: queue._both_ends()[0])
+    _writer = Part("_writer", lambda queue: queue._both_ends()[1])
+    _poll = Part("_poll", lambda queue: queue._reader.poll)
+    _recv_bytes = Part("_recv_bytes", lambda queue: queue._reader.recv_bytes)
+    _send_bytes = Part("_send_bytes", lambda queue: queue._writer.send_bytes)
+    _sem = Part("_sem", Room)
+    _buffer = Part("_buffer", Unsent)
+    _notempty = Part("_notempty", _view_of_condition)
+    _rlock = Part("_rlock")
+    _wlock = Part("_wlock")
+    _start_thread = Hook("_start_thread", _StdQueue._start_thread, lambda queue: None)
+    _reset = Hook("_reset", _StdQueue._reset, _reset_native)
 
 
 class JoinableQueue(Queue, _std.JoinableQueue):  # type: ignore[misc]
@@ -134,50 +200,63 @@ class JoinableQueue(Queue, _std.JoinableQueue):  # type: ignore[misc]
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.JoinableQueue.
     """
 
+    _interlock_body = _StdJoinableQueue
+
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
         """Make a queue: see `Queue`."""
         Queue.__init__(self, maxsize, ctx=ctx, strict=strict)
 
-    __getstate__ = Queue.__getstate__
-    __setstate__ = Queue.__setstate__
+    def __getstate__(self) -> tuple[Any, ...]:
+        if self._interlock_is_standard():
+            return _StdJoinableQueue.__getstate__(self)  # type: ignore[no-any-return]
+        return Queue.__getstate__(self)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if isinstance(state[0], bool):  # as in `Queue`
+            self._interlock_become_standard()
+            _StdJoinableQueue.__setstate__(self, state)
+        else:
+            Queue.__setstate__(self, state)
+
     put = Queue.put
 
     def task_done(self) -> None:
         """Say that an object that was got has been dealt with. Raises ValueError if all of them have been already."""
-        if not self._interlock_task_done():
+        if self._interlock_is_standard():
+            self._interlock_standard("task_done")
+        elif not self._interlock_task_done():
             raise ValueError("task_done() called too many times")
 
     def join(self) -> None:
         """Block until all objects that were put have been dealt with."""
-        self._interlock_join()
+        if not self._interlock_is_standard():
+            self._interlock_join()
+        if self._interlock_is_standard():  # now, perhaps
+            self._interlock_standard("join")
 
 
 class LifoQueue(JoinableQueue):
     """A `JoinableQueue` that returns the newest object first. The standard library has none for processes."""
 
-    _interlock_is_lifo = True
+    _interlock_order = "lifo"
+    _interlock_body = None
 
 
-class SimpleQueue(_std.SimpleQueue):  # type: ignore[misc]
-    """A queue of objects, which is little more than a pipe.
+class PriorityQueue(JoinableQueue):
+    """A `JoinableQueue` that returns the least object first, and equal ones as they were put.
 
-    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.SimpleQueue.
+    Objects are numbers, texts, bytes, or tuples and lists that begin with these, such as ``(priority, task)``. They are
+    compared as Python compares them, up to the first part that is something else: what follows does not count. (Of a
+    text or bytes, the first 1,024 bytes do.) `put()` raises TypeError for other objects, and for one that can't be
+    compared with those in the queue. The standard library has no such queue for processes.
     """
 
-    def __init__(self, *, ctx: Any) -> None:
-        """Make a queue."""
-        self._reader, self._writer = Pipe(duplex=False)
-        self._poll = self._reader.poll
-        self._rlock, self._wlock = ctx.Lock(), ctx.Lock()
-
-    def get(self) -> Any:
-        """Remove the oldest object and return it. Blocks until there is one."""
-        return self._reader._interlock_recv(self._rlock)
-
-    def put(self, obj: object) -> None:
-        """Put an object. Blocks as long as a MiB is underway."""
-        self._writer.send(obj)  # whole, whoever else puts
+    _interlock_order = "priority"
+    _interlock_body = None
 
 
-for _class in (Queue, JoinableQueue, LifoQueue):
+for _class in (Queue, JoinableQueue, LifoQueue, PriorityQueue):
     own_methods(_class, "put", "get")
+remember_functions(
+    SharedQueue, object, _StdQueue, _StdJoinableQueue, Queue, JoinableQueue, LifoQueue, PriorityQueue
+)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from interlock.multiprocessing._connections import Connection
     from interlock.multiprocessing._locks import BoundedSemaphore, Lock, OnOwnerDeath, RLock, Semaphore
     from interlock.multiprocessing._managers import SyncManager
-    from interlock.multiprocessing._queues import JoinableQueue, LifoQueue, Queue, SimpleQueue
+    from interlock.multiprocessing._queues import JoinableQueue, LifoQueue, PriorityQueue, Queue
+    from interlock.multiprocessing._standard_queues import SimpleQueue
 
 _std: Any = multiprocessing.context
 
@@ -150,6 +151,11 @@ if not in_subinterpreter():
             return sharedctypes.Array(
                 typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context()
             )
+        def PriorityQueue(self, maxsize: int = 0, *, strict: bool = False) -> PriorityQueue:
+            """Return a queue that returns the least object first."""
+            from interlock.multiprocessing import queues
+
+            return queues.PriorityQueue(maxsize, ctx=self.get_context(), strict=strict)
 
         def get_context(self, method: str | None = None) -> Any:
             if method is None:

@@ -1,4 +1,4 @@
-"""The drop-in for `multiprocessing.queues`: its queues, and `LifoQueue`, on the engine's shared memory."""
+"""The drop-in for `multiprocessing.queues`: the queues on the engine's shared memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ __replaces__: tuple[str, ...] = ()
 if not in_subinterpreter():
     from interlock.multiprocessing._queues import JoinableQueue as JoinableQueue
     from interlock.multiprocessing._queues import LifoQueue as LifoQueue
+    from interlock.multiprocessing._queues import PriorityQueue as PriorityQueue
     from interlock.multiprocessing._queues import Queue as Queue
-    from interlock.multiprocessing._queues import SimpleQueue as SimpleQueue
+    from interlock.multiprocessing._standard_queues import SimpleQueue as SimpleQueue
 
-    for _class in (JoinableQueue, LifoQueue, Queue, SimpleQueue):
+    for _class in (JoinableQueue, LifoQueue, PriorityQueue, Queue, SimpleQueue):
         # A child process finds a pickled object's class here, also where nothing is installed.
         _class.__module__ = __name__
-    __replaces__ = ("JoinableQueue", "LifoQueue", "Queue", "SimpleQueue")
+    __replaces__ = ("JoinableQueue", "LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")
 
 mirror(__name__, _std, own=__replaces__)

@@ -10,7 +10,7 @@ use super::answer::{Answer, WorkerDeath};
 use super::call::Call;
 use super::duty::Duty;
 use super::finished::Finished;
-use super::pool::Inner;
+use super::inner::Inner;
 use super::state::{OnWorkerDeath, State};
 use super::worker::{Why, Worker};
 use crate::outcome::Phase;

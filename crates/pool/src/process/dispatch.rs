@@ -10,8 +10,8 @@ use interlock_wait::{Deadline, WaitContext};
 use super::answer::{Answer, Bytes, Given};
 use super::call::Call;
 use super::finished::Finished;
+use super::inner::Inner;
 use super::message::{Kind, TRAILER, Trailer};
-use super::pool::Inner;
 use super::state::State;
 use super::worker::Worker;
 use crate::outcome::Phase;
@@ -45,8 +45,8 @@ impl<H: Send> Inner<H> {
 
     /// Hands calls to workers that have room.
     pub(super) fn hand_out(&self, state: &mut State<H>, finished: &mut Finished<H>) {
-        let depth = state.depth();
-        while state.freest(depth).is_some() {
+        let (depth, now) = (state.depth(), monotonic_nanos());
+        while state.freest(depth, now).is_some() {
             let Some(call) = state.returned.pop_front().or_else(|| self.core.try_take().ok()) else {
                 break;
             };
@@ -57,7 +57,7 @@ impl<H: Send> Inner<H> {
                 continue;
             }
             let has_limit = call.limits.time.is_some();
-            if let Some(worker) = state.freest(depth) {
+            if let Some(worker) = state.freest(depth, now) {
                 if let Err((call, error)) = hand(worker, call) {
                     finished.push(call, Answer::NotSent(error));
                 }

@@ -7,7 +7,7 @@ use interlock_wait::primitive::global::Ordering;
 use super::answer::Answer;
 use super::call::Call;
 use super::duty::Duty;
-use super::pool::Inner;
+use super::inner::Inner;
 
 /// What is left to do when the pool's lock is released.
 pub(super) struct Finished<H> {

@@ -2,7 +2,7 @@
 //!
 //! The parent hands calls to workers through queues in shared memory, and has one queue for all answers. It knows of each worker
 //! which calls it was handed, and the queue knows which of them the worker has taken: so a death costs the call that was running, and
-//! no other one. Claims: `PROTOCOL.md` beside this crate.
+//! no other one. Claims: `PROCESS_PROTOCOL.md` beside this crate.
 
 mod answer;
 mod call;
@@ -10,6 +10,7 @@ mod deaths;
 mod dispatch;
 mod duty;
 mod finished;
+mod inner;
 mod message;
 mod pool;
 mod server;
@@ -21,7 +22,8 @@ mod worker;
 pub use answer::{Answer, Bytes, Given, WorkerDeath};
 pub use call::{Call, Limits};
 pub use duty::Duty;
-pub use pool::{ProcessPool, Settings, Unplaced};
+pub use inner::Settings;
+pub use pool::{ProcessPool, Unplaced};
 pub use server::{Served, Server};
 pub use state::OnWorkerDeath;
 pub use worker::Seat;

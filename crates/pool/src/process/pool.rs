@@ -3,56 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
-use interlock_queue::{Fifo, GetError, HostQueue, PutError, Queue as LocalQueue};
-use interlock_shm::Watch;
+use interlock_queue::PutError;
 use interlock_shm::{Arena, Error, Name, Queue};
-use interlock_wait::primitive::global::{AtomicU64, Ordering};
-use interlock_wait::{WaitContext, WordLock, fork};
+use interlock_wait::WaitContext;
+use interlock_wait::primitive::global::Ordering;
 
 use super::answer::WorkerDeath;
 use super::call::Call;
 use super::deaths::end_running;
 use super::duty::Duty;
 use super::finished::Finished;
-use super::state::{OnWorkerDeath, Sleep, State};
+use super::inner::{Inner, Settings};
+use super::state::State;
 use super::worker::{Seat, Why, Worker};
-use crate::core::PoolCore;
 use crate::outcome::Waited;
 use crate::table::Stats;
-
-/// The settings of a pool of processes.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// The most workers.
-    pub workers: usize,
-    /// The most calls that wait for a worker; 0 for any number.
-    pub max_pending: usize,
-    /// How many calls a worker runs, and then ends.
-    pub calls_per_worker: Option<u32>,
-    /// What the death of a worker means.
-    pub on_worker_death: OnWorkerDeath,
-    /// Whether there are always as many workers as there may be; otherwise they are started as calls come.
-    pub keeps_workers: bool,
-}
-
-/// What the pool and its supervisor share.
-pub(super) struct Inner<H> {
-    pub(super) arena: Arc<Arena>,
-    pub(super) settings: Settings,
-    pub(super) core: PoolCore<Arc<Call<H>>>,
-    pub(super) state: WordLock<State<H>>,
-    /// Where the answers of all workers come in.
-    pub(super) answers: Queue,
-    /// Where the supervisor sleeps.
-    pub(super) supervisor: Watch,
-    /// Where the thread sleeps that takes answers because it waits for one.
-    pub(super) leader: Watch,
-    /// The call that this thread waits for; 0 if there is none.
-    led_for: AtomicU64,
-    duties: LocalQueue<Fifo<Duty<H>>>,
-    /// The process that has the pool. Its forked children have not.
-    generation: u32,
-}
 
 /// A pool of worker processes. `H` is what its host wants to know again about a call.
 ///
@@ -84,82 +49,14 @@ pub enum Unplaced {
     NoThread(std::io::Error),
 }
 
-impl<H: Send> Inner<H> {
-    /// Takes answers, and hands out calls.
-    pub(super) fn feed(&self) {
-        self.feed_as(0);
-    }
-
-    /// The same, on a thread that waits for the call `own`.
-    pub(super) fn feed_as(&self, own: u64) {
-        let mut finished = Finished::new();
-        {
-            let mut state = self.state.lock();
-            self.drain(&mut state, &mut finished);
-            self.hand_out(&mut state, &mut finished);
-            self.rouse(&state);
-        }
-        finished.tell(self, own);
-    }
-
-    /// Wakes the supervisor if it does not hear of what it is needed for. The lock is held.
-    pub(super) fn rouse(&self, state: &State<H>) {
-        let hears_too_little = |asleep: Sleep| asleep.rank() < state.wanted_sleep(self.core.waiting()).rank();
-        if state
-            .asleep
-            .is_some_and(|asleep| state.has_new_limit || hears_too_little(asleep))
-        {
-            self.supervisor.call();
-        }
-    }
-
-    /// The thread that takes answers waits for the call `number`; 0 if there is none.
-    pub(super) fn set_leader(&self, number: u64) {
-        // Relaxed: the lock of the call's outcome orders it: the thread looks there after this, and the one that ends the call
-        // looks here after that.
-        self.led_for.store(number, Ordering::Relaxed);
-    }
-
-    /// The call `number` has ended: the thread that waits for it and takes answers is told.
-    pub(super) fn tell_leader(&self, number: u64) {
-        // Relaxed: as above.
-        if self.led_for.load(Ordering::Relaxed) == number {
-            self.leader.call();
-        }
-    }
-
-    pub(super) fn put_duty(&self, duty: Duty<H>) {
-        // The queue has no bound, and is shut down when the host is gone.
-        let _ = self.duties.try_put(duty);
-    }
-
-    /// The supervisor looks at everything.
-    fn call_supervisor(&self) {
-        self.supervisor.call();
-    }
-}
-
 impl<H: Send + 'static> ProcessPool<H> {
     /// A pool in `arena`, without workers.
     ///
     /// # Errors
     /// The arena is full.
     pub fn new(arena: &Arc<Arena>, settings: Settings) -> Result<Self, Error> {
-        let answers = Queue::new(arena, None)?;
-        Ok(ProcessPool {
-            inner: Arc::new(Inner {
-                arena: Arc::clone(arena),
-                settings,
-                core: PoolCore::new(settings.workers, settings.max_pending),
-                state: WordLock::new(State::new()),
-                answers,
-                supervisor: Watch::new(),
-                leader: Watch::new(),
-                led_for: AtomicU64::new(0),
-                duties: LocalQueue::with_store(Fifo::default(), 0),
-                generation: fork::generation(),
-            }),
-        })
+        let inner = Arc::new(Inner::new(arena, settings)?);
+        Ok(ProcessPool { inner })
     }
 
     /// The memory that it shares with its workers.
@@ -169,7 +66,7 @@ impl<H: Send + 'static> ProcessPool<H> {
 
     /// Whether the pool belongs to the process that forked this one: then it can't be used here.
     pub fn is_of_parent(&self) -> bool {
-        self.inner.generation != fork::generation()
+        self.inner.is_of_parent()
     }
 
     /// Gives a call to the pool. Blocks while as many calls wait as may, until `context` ends the wait.
@@ -235,17 +132,26 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
     }
 
-    /// A seat for one more worker; the host starts its process, and then calls [`started`](Self::started). `was_asked` if this
-    /// answers a [`Duty::Start`].
+    /// A seat for a worker that was wanted by [`Duty::Start`]. As [`add_worker`](Self::add_worker).
     ///
     /// # Errors
-    /// The arena is full. `None` if there are as many workers as there may be.
-    pub fn add_worker(&self, was_asked: bool) -> Result<Option<Seat>, Error> {
-        let calls = Queue::new(&self.inner.arena, None)?;
-        let mut state = self.inner.state.lock();
-        if was_asked {
+    /// As `add_worker`.
+    pub fn add_wanted_worker(&self) -> Result<Option<Seat>, Error> {
+        {
+            let mut state = self.inner.state.lock();
             state.asked_for = state.asked_for.saturating_sub(1);
         }
+        self.add_worker()
+    }
+
+    /// A seat for one more worker; the host starts its process, and then calls [`started`](Self::started). `None` if there are as
+    /// many workers as there may be.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn add_worker(&self) -> Result<Option<Seat>, Error> {
+        let calls = Queue::new(&self.inner.arena, None)?;
+        let mut state = self.inner.state.lock();
         let token = match state.broken {
             None => self.inner.core.enter(),
             Some(_) => None,
@@ -373,11 +279,7 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// The next thing that the pool needs its host for. Blocks until there is one, or until `context` ends the wait. `None` then, and
     /// when there is nothing more to come.
     pub fn next_duty(&self, context: &mut WaitContext<'_>) -> Option<Duty<H>> {
-        match self.inner.duties.get_with(context) {
-            Ok(duty) => Some(duty),
-            Err(GetError::Empty | GetError::Interrupted) => None,
-            Err(_) => None,
-        }
+        self.inner.next_duty(context)
     }
 
     /// Cancels a call that no worker has taken. Returns whether it is cancelled now. Never blocks.
@@ -401,6 +303,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             is_cancelled
         };
         finished.tell(&self.inner, 0);
+        // Relaxed: as in `Finished::tell`.
         if is_cancelled && call.is_awaited.load(Ordering::Relaxed) {
             self.inner.state.lock().forget_awaited(call);
         }

@@ -91,12 +91,20 @@ impl Server {
         self.seat.calls.object().arena().is_known_dead(self.seat.parent)
     }
 
-    /// Answers the call that was taken last.
+    /// Answers the call that was taken last: it returned.
     ///
     /// # Errors
     /// The arena is full: the caller may answer with something smaller.
-    pub fn answer(&mut self, failed: bool, parts: &[&[u8]]) -> Result<(), Error> {
-        self.say(if failed { Kind::Failed } else { Kind::Returned }, parts)
+    pub fn answer(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
+        self.say(Kind::Returned, parts)
+    }
+
+    /// Answers the call that was taken last: it failed.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub fn fail(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
+        self.say(Kind::Failed, parts)
     }
 
     fn say(&self, kind: Kind, parts: &[&[u8]]) -> Result<(), Error> {

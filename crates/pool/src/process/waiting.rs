@@ -6,7 +6,7 @@ use interlock_wait::WaitContext;
 
 use super::call::Call;
 use super::finished::Finished;
-use super::pool::Inner;
+use super::inner::Inner;
 use crate::outcome::Waited;
 
 /// What a thread does that waits.

@@ -61,7 +61,8 @@ impl Hosted {
             host: None,
         };
         for _ in 0..hosted.pool.missing_workers() {
-            start(&hosted.pool, &hosted.arena, &hosted.gate, false);
+            let seat = hosted.pool.add_worker().unwrap();
+            start(&hosted.pool, &hosted.arena, &hosted.gate, seat);
         }
         let (pool, arena, gate) = (hosted.pool.clone(), hosted.arena.clone(), hosted.gate.clone());
         hosted.host = Some(std::thread::spawn(move || serve_duties(&pool, &arena, &gate)));
@@ -104,7 +105,7 @@ fn serve_duties(pool: &Pool, arena: &Arc<Arena>, gate: &Event) -> Vec<usize> {
     while let Some(duty) = pool.next_duty(&mut within_a_minute()) {
         match duty {
             Duty::Attend(call) => attended.extend(call.take_host()),
-            Duty::Start => start(pool, arena, gate, true),
+            Duty::Start => start(pool, arena, gate, pool.add_wanted_worker().unwrap()),
             Duty::Ended { pid, .. } => {
                 // SAFETY: the child is this process's, and nobody else waits for it.
                 unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
@@ -125,8 +126,8 @@ pub(crate) fn signal(pid: u32, signal: i32) {
     unsafe { libc::kill(pid.cast_signed(), signal) };
 }
 
-fn start(pool: &Pool, arena: &Arc<Arena>, gate: &Event, was_asked: bool) {
-    let Some(seat) = pool.add_worker(was_asked).unwrap() else {
+fn start(pool: &Pool, arena: &Arc<Arena>, gate: &Event, seat: Option<Seat>) {
+    let Some(seat) = seat else {
         return;
     };
     let number = seat.number;
@@ -161,11 +162,15 @@ fn serve(seat: Seat, gate: &Event) {
             "wait" => {
                 gate.wait(&mut endless()).unwrap();
             }
+            // sleep: what the call does
             "sleep" => std::thread::sleep(Duration::from_millis(rest.parse().unwrap())),
             "die" => kill(std::process::id()),
             _ => {}
         }
-        server.answer(verb == "fail", &[rest.as_bytes()]).unwrap();
+        match verb {
+            "fail" => server.fail(&[rest.as_bytes()]).unwrap(),
+            _ => server.answer(&[rest.as_bytes()]).unwrap(),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::errors::Failure;
 use crate::initialized::Initialized;
 use crate::materialize::{Exported, Native, materialize, native, standard};
 use crate::raw::{Attached, intern};
-use crate::{blocking, errors};
+use crate::{blocking, errors, fastcall};
 
 /// The result of a task, which may not be finished yet; see
 /// https://docs.python.org/3/library/concurrent.futures.html#future-objects.
@@ -55,6 +55,16 @@ pub(crate) fn remember_future_class(class: &Bound<'_, PyType>) {
 pub(super) fn future_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     let class = CLASS.get(py).map(|class| class.bind(py));
     class.ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))
+}
+
+/// A future, as `submit()` returns it.
+#[inline]
+pub(crate) fn new_future(py: Python<'_>) -> PyResult<Bound<'_, Future>> {
+    let future = fastcall::new_instance(future_class(py)?)?.cast_into::<Future>()?;
+    if future.as_super().get().is_materialized() {
+        standard(&future, intern!(py, "__init__"), (&future,))?; // a program has changed the class
+    }
+    Ok(future)
 }
 
 /// The names of the phases, as in `_state`.

@@ -1,33 +1,38 @@
 //! Futures whose calls run in other processes: their answers come without the interpreter, and wait for a thread that asks.
 
-use interlock_pool::process::{Answer as RawAnswer, Bytes, Call};
+use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, ProcessPool, WorkerDeath};
 use interlock_pool::{Phase, Waited, Watch};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
 use super::answer::Answer;
 use super::due_callbacks::call_back;
 use super::future::{Future, finish};
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
-use crate::multiprocessing::{Incoming, MessageView};
-use crate::process_pool;
+use crate::multiprocessing::{Incoming, MessageView, exit_code, plain_call};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
 static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_results", "answer");
 
+/// What hears of the end of a call on the manager's thread: a future, or something to call.
+pub(crate) type RemoteHost = Py<PyAny>;
+
+/// A pool of processes for Python.
+pub(crate) type RemoteCalls = ProcessPool<RemoteHost>;
+
 /// A call in another process, and the pool that has it.
 pub(crate) struct Remote {
-    pool: Arc<process_pool::Engine>,
-    call: Arc<Call<process_pool::Host>>,
+    pool: Arc<RemoteCalls>,
+    call: Arc<Call<RemoteHost>>,
 }
 
 impl Remote {
-    pub(crate) fn new(pool: Arc<process_pool::Engine>, call: Arc<Call<process_pool::Host>>) -> Self {
+    pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<RemoteHost>>) -> Self {
         Remote { pool, call }
     }
 
@@ -117,11 +122,17 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
 pub(crate) fn loaded<'py>(
     py: Python<'py>,
     answered: &Bound<'py, PyAny>,
-    call: &Call<process_pool::Host>,
+    call: &Call<RemoteHost>,
     answer: RawAnswer,
 ) -> PyResult<Bound<'py, PyAny>> {
     // What was sent, for messages: only calls without an answer have it still.
-    let sent = || PyBytes::new(py, call.take_payload().get(1..).unwrap_or_default());
+    let sent = || -> PyResult<Bound<'py, PyAny>> {
+        let payload = call.take_payload();
+        match plain_call::described(py, &payload)? {
+            Some(call) => Ok(call.into_any()),
+            None => Ok(PyBytes::new(py, payload.get(1..).unwrap_or_default()).into_any()),
+        }
+    };
     match answer {
         RawAnswer::Given(given) if given.failed => {
             answered.call1((intern!(py, "failed"), view(py, given.bytes)?))
@@ -135,15 +146,11 @@ pub(crate) fn loaded<'py>(
                 .object(py)
                 .or_else(|error| answered.call1((intern!(py, "unreadable"), errors::exception(py, error))))
         }
-        RawAnswer::WorkerDied(death) => {
-            answered.call1((intern!(py, "died"), process_pool::told(py, &death)?, sent()))
-        }
-        RawAnswer::Broken(death) => {
-            answered.call1((intern!(py, "broken"), process_pool::told(py, &death)?, sent()))
-        }
-        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent())),
-        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent())),
-        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent())),
+        RawAnswer::WorkerDied(death) => answered.call1((intern!(py, "died"), told(py, &death)?, sent()?)),
+        RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent()?)),
+        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent()?)),
+        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent()?)),
+        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent()?)),
     }
 }
 
@@ -200,4 +207,21 @@ pub(super) fn cancel(slf: &Bound<'_, Future>) -> PyResult<Option<bool>> {
     }
     drop(remote.call.take_host());
     set_cancelled(slf).map(|()| Some(true))
+}
+
+/// The process id, the exit code as `Process.exitcode` has it, what the process was called, whether it was ready, whether it was running a
+/// call, and what it said why it would not serve. Exit code, name and reason are None if they are not known.
+pub(crate) fn told<'py>(py: Python<'py>, death: &WorkerDeath) -> PyResult<Bound<'py, PyTuple>> {
+    let label = Some(&*death.label).filter(|label| !label.is_empty());
+    let code = death.ended.map(exit_code);
+    let refusal = death.refusal.as_deref();
+    (
+        death.pid,
+        code,
+        label,
+        death.was_ready,
+        death.was_running,
+        refusal,
+    )
+        .into_pyobject(py)
 }

@@ -1,6 +1,6 @@
-//! A queue of either order: the one difference between the classes is which message comes out next.
+//! A queue of any order: the one difference between the classes is which message comes out next.
 
-use interlock_shm::{Awaited, Error, LifoQueue, Message, Object, Queue, Shutdown, Side};
+use interlock_shm::{Awaited, Error, Message, Object, Order, OrderedQueue, Queue, Rank, Shutdown, Side};
 use interlock_wait::WaitContext;
 use pyo3::prelude::*;
 
@@ -10,7 +10,7 @@ use super::shared::refused;
 /// Each method is the engine's of that name.
 pub(super) enum AnyQueue {
     Fifo(Queue),
-    Lifo(LifoQueue),
+    Ordered(OrderedQueue),
 }
 
 /// Evaluates an expression about the queue, whichever it is.
@@ -18,25 +18,26 @@ macro_rules! either {
     ($any:expr, $queue:ident => $call:expr) => {
         match $any {
             AnyQueue::Fifo($queue) => $call,
-            AnyQueue::Lifo($queue) => $call,
+            AnyQueue::Ordered($queue) => $call,
         }
     };
 }
 
 impl AnyQueue {
-    pub(super) fn new(family: &Family, maxsize: Option<u32>, is_lifo: bool) -> PyResult<Self> {
-        let made = match is_lifo {
-            false => Queue::new(&family.arena, maxsize).map(AnyQueue::Fifo),
-            true => LifoQueue::new(&family.arena, maxsize).map(AnyQueue::Lifo),
+    /// `None`: first in, first out.
+    pub(super) fn new(family: &Family, maxsize: Option<u32>, order: Option<Order>) -> PyResult<Self> {
+        let made = match order {
+            None => Queue::new(&family.arena, maxsize).map(AnyQueue::Fifo),
+            Some(order) => OrderedQueue::new(&family.arena, maxsize, order).map(AnyQueue::Ordered),
         };
         made.map_err(refused)
     }
 
-    /// The queue of this number. The arena knows which of the two it is.
+    /// The queue of this number. The arena knows which one it is.
     pub(super) fn open(family: &Family, number: u32) -> PyResult<Self> {
         open(family, number, |arena, id| {
             let fifo = Queue::open(arena, id).map(AnyQueue::Fifo);
-            fifo.or_else(|| LifoQueue::open(arena, id).map(AnyQueue::Lifo))
+            fifo.or_else(|| OrderedQueue::open(arena, id).map(AnyQueue::Ordered))
         })
     }
 
@@ -57,23 +58,47 @@ impl AnyQueue {
         either!(self, queue => queue.is_full())
     }
 
+    /// Whether each message needs a rank.
     #[inline]
-    pub(super) fn put_parts(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
-        either!(self, queue => queue.put_parts(parts, context))
+    pub(super) fn is_ranked(&self) -> bool {
+        matches!(self, AnyQueue::Ordered(queue) if queue.order() == Order::Rank)
     }
 
-    /// Returns how many messages were put, and why not all.
+    #[inline]
+    pub(super) fn put_parts(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
+        match self {
+            AnyQueue::Fifo(queue) => queue.put_parts(parts, context),
+            AnyQueue::Ordered(queue) => queue.put_ranked(&[], parts, context),
+        }
+    }
+
+    pub(super) fn put_ranked(
+        &self,
+        rank: &Rank,
+        parts: &[&[u8]],
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Error> {
+        match self {
+            AnyQueue::Fifo(queue) => queue.put_parts(parts, context),
+            AnyQueue::Ordered(queue) => queue.put_ranked(rank.bytes(), parts, context),
+        }
+    }
+
+    /// Returns how many messages were put, and why not all. If ranks are the order, each has one.
     pub(super) fn put_many<'m>(
         &self,
+        ranks: &[Rank],
         messages: impl IntoIterator<Item = &'m [u8]>,
         context: &mut WaitContext<'_>,
     ) -> (usize, Result<(), Error>) {
         match self {
             AnyQueue::Fifo(queue) => queue.put_many(messages, context),
-            AnyQueue::Lifo(queue) => {
+            AnyQueue::Ordered(queue) => {
                 let mut put = 0;
+                let mut ranks = ranks.iter();
                 for message in messages {
-                    if let Err(error) = queue.put(message, context) {
+                    let rank = ranks.next().map_or(&[][..], Rank::bytes);
+                    if let Err(error) = queue.put_ranked(rank, &[message], context) {
                         return (put, Err(error));
                     }
                     put += 1;
@@ -92,7 +117,7 @@ impl AnyQueue {
         either!(self, queue => queue.get_with(context, read))
     }
 
-    /// A queue that is a stack gives one message at a time.
+    /// A queue of another order than the first gives one message at a time.
     pub(super) fn get_many<E: From<Error>>(
         &self,
         most: usize,
@@ -101,7 +126,7 @@ impl AnyQueue {
     ) -> Result<usize, E> {
         match self {
             AnyQueue::Fifo(queue) => queue.get_many(most, context, read),
-            AnyQueue::Lifo(queue) => queue.get_with(context, read).map(|()| 1),
+            AnyQueue::Ordered(queue) => queue.get_with(context, read).map(|()| 1),
         }
     }
 
@@ -111,6 +136,10 @@ impl AnyQueue {
 
     pub(super) fn awaited(&self, side: Side) -> Awaited<'_> {
         either!(self, queue => queue.awaited(side))
+    }
+
+    pub(super) fn unfinished(&self) -> u32 {
+        either!(self, queue => queue.unfinished())
     }
 
     pub(super) fn task_done(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use interlock_shm::Error;
+use interlock_shm::{Error, Rank};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -11,6 +11,7 @@ use pyo3::types::PyList;
 use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
 use super::queue::{Refused, SharedQueue, failure, not_put};
+use super::rank::rank_of;
 use super::shared::deadline;
 use crate::blocking;
 use crate::convert::Truth;
@@ -28,6 +29,7 @@ struct Chunk<'py> {
     bytes: Vec<u8>,
     /// Where the message of each item ends.
     ends: Vec<usize>,
+    ranks: Vec<Rank>,
 }
 
 /// Why a chunk has no more items.
@@ -61,18 +63,24 @@ impl<'py> Chunk<'py> {
 
     /// Appends the message of an item. Returns false if it can't be pickled, and the hook for errors has been called.
     fn add(&mut self, queue: &Bound<'py, SharedQueue>, item: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let rank = match queue.get().engine()?.is_ranked() {
+            true => Some(rank_of(item)?),
+            false => None,
+        };
         let mut append = |message: &Outgoing<'_>| {
             message.with(|parts| parts.iter().for_each(|part| self.bytes.extend_from_slice(part)));
             self.ends.push(self.bytes.len());
         };
         if let Some(plain) = Outgoing::plain(item) {
             append(&plain);
+            self.ranks.extend(rank);
             return Ok(true);
         }
         let Some(pickle) = SharedQueue::pickle(queue.as_any().as_borrowed(), item.as_borrowed())? else {
             return Ok(false);
         };
         append(&pickle.outgoing());
+        self.ranks.extend(rank);
         Ok(true)
     }
 
@@ -86,7 +94,7 @@ impl<'py> Chunk<'py> {
             message
         });
         let outcome = blocking::wait(py, deadline, |context| {
-            let (count, outcome) = queue.put_many(messages, context);
+            let (count, outcome) = queue.put_many(&self.ranks, messages, context);
             put.set(count);
             outcome
         });
@@ -126,7 +134,7 @@ pub(super) fn put<'py>(
     timeout: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
-    this.check_open(slf.as_any().as_borrowed())?;
+    this.check_native(slf.as_any().as_borrowed())?;
     let deadline = last_moment(block, timeout)?;
     let queue = this.engine()?;
     let mut items = items.try_iter()?;
@@ -154,7 +162,7 @@ pub(super) fn get<'py>(
     let (py, this) = (slf.py(), slf.get());
     let most = usize::try_from(max).ok().filter(|&most| most > 0);
     let most = most.ok_or_else(|| PyValueError::new_err("max must be one or more"))?;
-    this.check_open(slf.as_any().as_borrowed())?;
+    this.check_native(slf.as_any().as_borrowed())?;
     let deadline = last_moment(block, timeout)?;
     let (incoming, outcome) = take(py, this.engine()?, most, deadline);
     let told = this.tell_got(slf.as_any().as_borrowed());
@@ -190,7 +198,7 @@ fn take(py: Python<'_>, queue: &AnyQueue, most: usize, deadline: Deadline) -> (V
         })
     };
     let mut outcome = blocking::wait(py, deadline, get);
-    // A large message comes alone, and so do those of a stack.
+    // A large message comes alone, and so do those of another order.
     while matches!(outcome, Ok(Ok(_))) && incoming.borrow().len() < most && !queue.is_empty() {
         outcome = blocking::go_on_waiting(py, Deadline::PASSED, get);
     }

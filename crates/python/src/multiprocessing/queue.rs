@@ -1,40 +1,48 @@
-//! The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`.
+//! The engine's part of `multiprocessing.Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`.
 
 use interlock_shm::Error;
-use interlock_wait::primitive::global::{AtomicBool, Ordering};
+use interlock_wait::primitive::global::{AtomicBool, AtomicU32, Ordering};
 use interlock_wait::{Deadline, WaitContext};
-use pyo3::exceptions::PyValueError;
+use pyo3::call::PyCallArgs;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
 use super::pickle::Pickle;
+use super::rank::rank_of;
 use super::shared::{Shared, deadline, refused};
 use crate::blocking;
 use crate::convert::Truth;
-use crate::errors::Failure;
+use crate::errors::{self, Failure};
 use crate::raw::intern;
 
-/// The engine's part of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`: a queue of messages in shared memory.
+/// The engine's part of `multiprocessing.Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`: a queue of messages in shared memory.
 ///
 /// `put()` pickles in the caller, and needs no thread. `put()` and `get()` block while there is no room, or nothing to get;
 /// Ctrl-C ends the wait. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]
 pub(crate) struct SharedQueue {
     pub(super) engine: Shared<AnyQueue>,
-    pub(super) closed: AtomicBool,
+    /// `CLOSED` and `STANDARD`.
+    state: AtomicU32,
     /// Whether this process has put something: then the standard queue has a feeder thread, which closes the connections.
     pub(super) has_put: AtomicBool,
     /// Whether `_interlock_got()` is to be called after each `get()`: the queue's reader has a descriptor.
     pub(super) is_watched: AtomicBool,
 }
 
+/// This process has closed the queue.
+const CLOSED: u32 = 1;
+/// The standard library's code does what is to be done: it has all state, and the engine's queue, if there is one, is not used.
+const STANDARD: u32 = 2;
+
 impl SharedQueue {
     /// Not initialized yet.
     pub(super) fn made() -> Self {
         SharedQueue {
             engine: Shared::new(),
-            closed: AtomicBool::new(false),
+            state: AtomicU32::new(0),
             has_put: AtomicBool::new(false),
             is_watched: AtomicBool::new(false),
         }
@@ -64,15 +72,53 @@ impl SharedQueue {
         block: Truth,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
+        if !self.is_native(slf)? {
+            return standard_put(slf, object, &block, timeout);
+        }
         let py = slf.py();
-        self.check_open(slf)?;
-        if let Some(plain) = Outgoing::plain(&object) {
-            return self.put_message(py, &plain, block, timeout);
+        let queue = self.engine.get()?;
+        let put = match Outgoing::plain(&object) {
+            _ if queue.is_ranked() => self.put_ranked(slf, object, &block, timeout),
+            Some(plain) => self.put_message(py, &plain, &block, timeout),
+            None => match Self::pickle(slf, object)? {
+                Some(pickle) => self.put_message(py, &pickle.outgoing(), &block, timeout),
+                None => Ok(()),
+            },
+        };
+        match put {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.check_switch(py, error)?;
+                standard_put(slf, object, &block, timeout)
+            }
         }
-        match Self::pickle(slf, object)? {
-            Some(pickle) => self.put_message(py, &pickle.outgoing(), block, timeout),
-            None => Ok(()),
-        }
+    }
+
+    #[cold]
+    fn put_ranked(
+        &self,
+        slf: Borrowed<'_, '_, PyAny>,
+        object: Borrowed<'_, '_, PyAny>,
+        block: &Truth,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, queue) = (slf.py(), self.engine.get()?);
+        let rank = rank_of(&object)?;
+        let pickle;
+        let message = match Outgoing::plain(&object) {
+            Some(plain) => plain,
+            None => match Self::pickle(slf, object)? {
+                Some(made) => {
+                    pickle = made;
+                    pickle.outgoing()
+                }
+                None => return Ok(()),
+            },
+        };
+        self.note_put();
+        let put =
+            |context: &mut WaitContext<'_>| message.with(|parts| queue.put_ranked(&rank, parts, context));
+        patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
     }
 
     /// An object's pickle. `None` if there can't be one, and the hook for errors has been called. `slf` is the queue.
@@ -96,10 +142,35 @@ impl SharedQueue {
         timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        self.check_open(slf)?;
-        let incoming = self.get_incoming(py, block, timeout);
+        if !self.is_native(slf)? {
+            return standard_get(slf, &block, timeout);
+        }
+        let incoming = self.get_incoming(py, &block, timeout);
         self.tell_got(slf)?;
-        incoming?.object(py)
+        match incoming {
+            Ok(incoming) => incoming.object(py),
+            Err(error) => {
+                self.check_switch(py, error)?;
+                standard_get(slf, &block, timeout)
+            }
+        }
+    }
+
+    /// Whether an operation failed since the standard library's code has taken over meanwhile.
+    ///
+    /// # Errors
+    /// It failed for another reason: `error`.
+    #[cold]
+    fn check_switch(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        if !self.is_standard() {
+            return Err(error);
+        }
+        let error = errors::exception(py, error);
+        let end = errors::exception(py, Failure::ShutDown.raise(py));
+        match error.get_type().is(end.get_type()) {
+            true => Ok(()),
+            false => Err(errors::again(error)),
+        }
     }
 
     /// Tells the reader, if somebody watches its descriptor, that there may be nothing to get any more.
@@ -119,10 +190,29 @@ impl SharedQueue {
     }
 
     /// Whether this process has closed the queue.
-    #[inline]
     pub(super) fn is_closed(&self) -> bool {
         // Relaxed: it stands for itself.
-        self.closed.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    pub(super) fn set_closed_to(&self, closed: bool) {
+        // Relaxed: as above.
+        match closed {
+            true => self.state.fetch_or(CLOSED, Ordering::Relaxed),
+            false => self.state.fetch_and(!CLOSED, Ordering::Relaxed),
+        };
+    }
+
+    /// Whether the standard library's code does the work.
+    pub(super) fn is_standard(&self) -> bool {
+        // Acquire pairs with the Release below: a thread that the end of the engine's queue has woken sees why.
+        self.state.load(Ordering::Acquire) & STANDARD != 0
+    }
+
+    /// From now on it does.
+    pub(super) fn become_standard(&self) {
+        // Release pairs with the Acquire in `is_standard`.
+        self.state.fetch_or(STANDARD, Ordering::Release);
     }
 
     /// Remembers that this process has put something.
@@ -132,11 +222,27 @@ impl SharedQueue {
         self.has_put.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the engine does what is to be done, and not the standard library's code.
+    ///
+    /// # Errors
+    /// This process has closed the queue, and the engine would do it.
     #[inline]
-    pub(super) fn check_open(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
-        match self.is_closed() {
-            true => Err(is_closed(slf)),
-            false => Ok(()),
+    pub(super) fn is_native(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<bool> {
+        // Relaxed: a thread that comes too late finds the engine's queue shut down, and looks again.
+        match self.state.load(Ordering::Relaxed) {
+            0 => Ok(true),
+            state if state & STANDARD != 0 => Ok(false),
+            _ => Err(is_closed(slf)),
+        }
+    }
+
+    /// For operations that the standard library does not have. As [`is_native`](Self::is_native).
+    pub(super) fn check_native(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
+        match self.is_native(slf)? {
+            true => Ok(()),
+            false => Err(PyRuntimeError::new_err(
+                "a queue that runs the standard library's code has only what that has",
+            )),
         }
     }
 
@@ -145,7 +251,7 @@ impl SharedQueue {
         &self,
         py: Python<'_>,
         message: &Outgoing<'_>,
-        block: Truth,
+        block: &Truth,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let queue = self.engine.get()?;
@@ -158,7 +264,7 @@ impl SharedQueue {
     fn get_incoming(
         &self,
         py: Python<'_>,
-        block: Truth,
+        block: &Truth,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Incoming> {
         let queue = self.engine.get()?;
@@ -174,6 +280,49 @@ impl SharedQueue {
             Err(Refused::Engine(error)) => Err(failure(py, error)),
         }
     }
+
+    /// Takes a message that the engine's queue still has when the standard library's code takes over.
+    pub(super) fn take_left<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let queue = self.engine.get()?;
+        let left = blocking::go_on_waiting(py, Deadline::PASSED, |context| {
+            queue.get_with(context, |message| {
+                Incoming::read(py, message).map_err(Refused::Raised)
+            })
+        })?;
+        match left {
+            Ok(incoming) => incoming.object(py).map(Some),
+            Err(Refused::Raised(raised)) => Err(raised),
+            Err(Refused::Engine(_)) => Ok(None),
+        }
+    }
+}
+
+#[cold]
+fn standard_put(
+    slf: Borrowed<'_, '_, PyAny>,
+    object: Borrowed<'_, '_, PyAny>,
+    block: &Truth,
+    timeout: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    standard(slf, ("put", object, block.0, timeout)).map(drop)
+}
+
+#[cold]
+fn standard_get<'py>(
+    slf: Borrowed<'_, 'py, PyAny>,
+    block: &Truth,
+    timeout: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    standard(slf, ("get", block.0, timeout))
+}
+
+/// Calls a function of the standard library's class: its name, and its arguments behind the queue.
+#[cold]
+pub(super) fn standard<'py>(
+    slf: Borrowed<'_, 'py, PyAny>,
+    call: impl PyCallArgs<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    slf.call_method1(intern!(slf.py(), "_interlock_standard"), call)
 }
 
 /// Why a message was not read.
@@ -209,7 +358,7 @@ impl Ended for Refused {
 #[inline]
 fn patiently<T, E: Ended>(
     py: Python<'_>,
-    block: Truth,
+    block: &Truth,
     timeout: Option<&Bound<'_, PyAny>>,
     operation: impl Fn(&mut WaitContext<'_>) -> Result<T, E>,
 ) -> PyResult<Result<T, E>> {
@@ -238,6 +387,7 @@ pub(super) fn not_put(py: Python<'_>, error: Error) -> PyErr {
 pub(super) fn failure(py: Python<'_>, error: Error) -> PyErr {
     match error {
         Error::ShutDown => Failure::ShutDown.raise(py),
+        Error::NotComparable => PyTypeError::new_err("the object can't be compared with those in the queue"),
         error => refused(error),
     }
 }

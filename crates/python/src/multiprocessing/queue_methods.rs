@@ -1,6 +1,6 @@
-//! The methods of `multiprocessing.Queue`, `JoinableQueue` and `LifoQueue`.
+//! The methods of `multiprocessing.Queue`, `JoinableQueue`, `LifoQueue` and `PriorityQueue`.
 
-use interlock_shm::Shutdown;
+use interlock_shm::{Order, Shutdown};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::global::Ordering;
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use pyo3::types::PyList;
 use super::any_queue::AnyQueue;
 use super::family::{Family, SharedHandle};
 use super::many;
-use super::queue::{SharedQueue, failure};
+use super::queue::{SharedQueue, failure, standard};
 use super::shared::deadline;
 use crate::blocking;
 use crate::convert::Truth;
@@ -23,9 +23,14 @@ impl SharedQueue {
         Self::made()
     }
 
-    /// Makes the queue, in the family. None: without a bound.
-    fn _interlock_begin(&self, family: &Family, maxsize: Option<u32>, is_lifo: bool) -> PyResult<()> {
-        self.engine.begin(AnyQueue::new(family, maxsize, is_lifo)?)
+    /// Makes the queue, in the family. None: without a bound. The order is "fifo", "lifo" or "priority".
+    fn _interlock_begin(&self, family: &Family, maxsize: Option<u32>, order: &str) -> PyResult<()> {
+        let order = match order {
+            "lifo" => Some(Order::Last),
+            "priority" => Some(Order::Rank),
+            _ => None,
+        };
+        self.engine.begin(AnyQueue::new(family, maxsize, order)?)
     }
 
     /// Makes this the queue of that number.
@@ -60,7 +65,7 @@ impl SharedQueue {
         slf.call_method1(intern!(slf.py(), "put"), (obj, false)).map(drop)
     }
 
-    /// Remove the oldest object (in a LifoQueue: the newest) and return it.
+    /// Remove the oldest object (in a LifoQueue: the newest, in a PriorityQueue: the least) and return it.
     ///
     /// Blocks while there is none, for at most `timeout` seconds (None: without limit), or not at all if `block` is false.
     /// Raises queue.Empty if there was none, queue.ShutDown if there was none and the queue was shut down, ValueError if this
@@ -118,6 +123,9 @@ impl SharedQueue {
     #[pyo3(signature = (immediate = Truth(false)), text_signature = "($self, immediate=False)")]
     fn shutdown(slf: &Bound<'_, Self>, immediate: Truth) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        if this.is_standard() {
+            this.check_native(slf.as_any().as_borrowed())?;
+        }
         let queue = this.engine.get()?;
         let how = match immediate.0 {
             true => Shutdown::Immediate,
@@ -131,12 +139,18 @@ impl SharedQueue {
     /// Whether the queue was shut down, by any process.
     #[getter]
     fn is_shutdown(&self) -> PyResult<bool> {
-        self.engine.get().map(AnyQueue::is_shut_down)
+        match self.is_standard() {
+            true => Ok(false),
+            false => self.engine.get().map(AnyQueue::is_shut_down),
+        }
     }
 
     /// How many objects there are at this moment. Never blocks.
-    fn qsize(&self) -> PyResult<u32> {
-        self.engine.get().map(AnyQueue::len)
+    fn qsize(slf: &Bound<'_, Self>) -> PyResult<u32> {
+        match slf.get().is_standard() {
+            true => standard(slf.as_any().as_borrowed(), ("qsize",))?.extract(),
+            false => slf.get().engine.get().map(AnyQueue::len),
+        }
     }
 
     /// Has `_interlock_got()` called after each `get()` from now on.
@@ -155,8 +169,47 @@ impl SharedQueue {
     }
 
     /// Whether put() would have to wait at this moment. Never blocks.
-    fn full(&self) -> PyResult<bool> {
-        self.engine.get().map(AnyQueue::is_full)
+    fn full(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        match slf.get().is_standard() {
+            true => standard(slf.as_any().as_borrowed(), ("full",))?.extract(),
+            false => slf.get().engine.get().map(AnyQueue::is_full),
+        }
+    }
+
+    /// Whether the standard library's code does the work.
+    fn _interlock_is_standard(&self) -> bool {
+        self.is_standard()
+    }
+
+    /// Has the standard library's code do the work from now on. Threads that wait in the engine wake up, and call it.
+    fn _interlock_become_standard(&self, py: Python<'_>) -> PyResult<()> {
+        self.become_standard();
+        let Ok(queue) = self.engine.get() else {
+            return Ok(());
+        };
+        blocking::wait(py, Deadline::NEVER, |context| {
+            queue.shutdown(Shutdown::Drain, context)
+        })?
+        .map_err(|error| failure(py, error))
+    }
+
+    /// Returns a list with an object that the engine's queue still has, or an empty one.
+    fn _interlock_take_left<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.take_left(py)?)
+    }
+
+    /// Whether the engine has a queue for this object.
+    fn _interlock_has_begun(&self) -> bool {
+        self.engine.get().is_ok()
+    }
+
+    /// Whether any other process has the queue, or will have it when it has started.
+    fn _interlock_is_shared(&self) -> PyResult<bool> {
+        Ok(self.engine.get()?.object().is_shared())
+    }
+
+    fn _interlock_unfinished(&self) -> PyResult<u32> {
+        self.engine.get().map(AnyQueue::unfinished)
     }
 
     /// Waits until there is an object or the queue is shut down. Takes nothing. Returns whether that is so.
@@ -189,7 +242,6 @@ impl SharedQueue {
 
     #[setter(_closed)]
     fn set_closed(&self, closed: Truth) {
-        // Relaxed: as above.
-        self.closed.store(closed.0, Ordering::Relaxed);
+        self.set_closed_to(closed.0);
     }
 }

@@ -7,11 +7,11 @@ use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
-use super::pool::{Engine, Host, ProcessPool, call_of, limits_of, refusal_of};
+use super::pool::{ProcessPool, call_of, limits_of, refusal_of};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
-use crate::futures::loaded;
+use crate::futures::{RemoteCalls, RemoteHost, loaded};
 use crate::multiprocessing::{Outgoing, refused};
 use crate::raw::Attached;
 
@@ -20,7 +20,7 @@ use crate::raw::Attached;
 /// `answer(kind, data, payload)` makes results of them, as for futures.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct ProcessJob {
-    engine: Arc<Engine>,
+    engine: Arc<RemoteCalls>,
     answer: Py<PyAny>,
     calls: Attached<StateLock<Calls>>,
     /// Gets the number of each call that has ended, if the job is asked for answers as they arrive.
@@ -32,7 +32,7 @@ pub(crate) struct ProcessJob {
 #[derive(Default)]
 struct Calls {
     /// `None`: the answer was taken, or there never was a call.
-    all: Vec<Option<Arc<Call<Host>>>>,
+    all: Vec<Option<Arc<Call<RemoteHost>>>>,
     /// The calls from here on have ended.
     ended_from: usize,
 }
@@ -53,8 +53,8 @@ impl ProcessJob {
     }
 
     /// Submit one more call, whose worker gets `payload`: what `dump()` of `_pickling` returns, or, if `is_packed`, bytes that the worker
-    /// makes a call of by its `unpack`. When it has ended, next_duty() of the pool returns `attendant`, unless that
-    /// is None. Returns None, or why the pool does not take it, as ProcessPool.submit() does. Does not block.
+    /// makes a call of by its `unpack`. When it has ended, manage() of the pool calls `attendant`, unless that is
+    /// None. Returns None, or why the pool does not take it, as ProcessPool.submit() does. Does not block.
     #[pyo3(signature = (payload, attendant = None, retries = 0, is_packed = false))]
     fn submit<'py>(
         &self,
@@ -69,7 +69,7 @@ impl ProcessJob {
             Some(packed) => packed
                 .with(|parts| Call::new(self.engine.arena(), parts, limits))
                 .map_err(refused)?,
-            None => call_of(&self.engine, payload, limits)?,
+            None => call_of(&self.engine, payload.clone(), limits)?,
         };
         let number = self.add(py, Some(call.clone()));
         for watch in self.watches() {
@@ -206,7 +206,7 @@ impl ProcessJob {
         Ok(number.map(usize::cast_signed))
     }
 
-    fn add(&self, py: Python<'_>, call: Option<Arc<Call<Host>>>) -> usize {
+    fn add(&self, py: Python<'_>, call: Option<Arc<Call<RemoteHost>>>) -> usize {
         let mut calls = self.calls.get(py).lock();
         calls.all.push(call);
         calls.ended_from = calls.all.len();
@@ -214,7 +214,7 @@ impl ProcessJob {
     }
 
     /// Takes a call out again that the pool did not take.
-    fn withdraw(&self, py: Python<'_>, call: &Arc<Call<Host>>) {
+    fn withdraw(&self, py: Python<'_>, call: &Arc<Call<RemoteHost>>) {
         self.engine.cancel(call);
         let host = call.take_host();
         let withdrawn = {
@@ -229,7 +229,7 @@ impl ProcessJob {
     }
 
     /// The last call that has not ended.
-    fn last_open(&self, py: Python<'_>) -> Option<Arc<Call<Host>>> {
+    fn last_open(&self, py: Python<'_>) -> Option<Arc<Call<RemoteHost>>> {
         let mut calls = self.calls.get(py).lock();
         while let Some(before) = calls.ended_from.checked_sub(1) {
             if let Some(call) = &calls.all[before]
@@ -242,7 +242,7 @@ impl ProcessJob {
         None
     }
 
-    fn wait_until(&self, py: Python<'_>, call: &Arc<Call<Host>>, deadline: Deadline) -> PyResult<bool> {
+    fn wait_until(&self, py: Python<'_>, call: &Arc<Call<RemoteHost>>, deadline: Deadline) -> PyResult<bool> {
         let waited = blocking::wait(py, deadline, |context| self.engine.wait(call, context))?;
         Ok(matches!(waited, Waited::Done | Waited::Retired))
     }

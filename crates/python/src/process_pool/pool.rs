@@ -3,31 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use interlock_pool::process::{self, Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
+use interlock_pool::process::{Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
 use interlock_shm::Name;
-use interlock_wait::Deadline;
+use interlock_wait::{Deadline, WaitContext};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
-use super::death::told;
 use super::seat::ProcessSeat;
 use crate::blocking;
-use crate::futures::{Future, Remote, attend, settle};
-use crate::multiprocessing::{Family, Pickle, refused};
-
-/// What hears of the end of a call on the manager's thread: a future, or whatever `next_duty()` returns then.
-pub(crate) type Host = Py<PyAny>;
-
-/// The engine of a pool of processes for Python.
-pub(crate) type Engine = process::ProcessPool<Host>;
+use crate::futures::{Future, Remote, RemoteCalls, RemoteHost, attend, new_future, settle, told};
+use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
 ///
 /// An executor starts the processes, and has a thread that does what next_duty() returns.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct ProcessPool {
-    engine: Arc<Engine>,
+    engine: Arc<RemoteCalls>,
+    is_bounded: bool,
 }
 
 #[pymethods]
@@ -61,9 +55,10 @@ impl ProcessPool {
             on_worker_death,
             keeps_workers,
         };
-        let engine = Engine::new(family.arena(), settings).map_err(refused)?;
+        let engine = RemoteCalls::new(family.arena(), settings).map_err(refused)?;
         Ok(ProcessPool {
             engine: Arc::new(engine),
+            is_bounded: max_pending > 0,
         })
     }
 
@@ -82,7 +77,7 @@ impl ProcessPool {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = future.py();
         let (priority, timeout, retries) = limits;
-        let call = call_of(&self.engine, &payload, limits_of(priority, timeout, retries))?;
+        let call = call_of(&self.engine, payload, limits_of(priority, timeout, retries))?;
         if !future
             .get()
             .becomes_remote(Remote::new(self.engine.clone(), call.clone()))
@@ -98,6 +93,42 @@ impl ProcessPool {
         }
     }
 
+    /// Submit a call that needs no pickler, and return its future. Returns None, and does nothing, for any other call, and if the pool takes no
+    /// calls, or has a bound for those that wait. Calls `start()` if workers are missing.
+    fn submit_plain<'py>(
+        &self,
+        start: &Bound<'py, PyAny>,
+        function: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: &Bound<'py, PyDict>,
+        retries: u32,
+    ) -> PyResult<Option<Bound<'py, Future>>> {
+        if self.is_bounded || self.engine.is_shut_down() || self.engine.is_of_parent() {
+            return Ok(None);
+        }
+        let py = start.py();
+        let Some(message) = plain_call::encoded(function, args, Some(kwargs))? else {
+            return Ok(None);
+        };
+        let limits = Limits {
+            retries,
+            ..Limits::default()
+        };
+        let call = Call::new(self.engine.arena(), &[&message], limits).map_err(refused)?;
+        let future = new_future(py)?;
+        future
+            .get()
+            .becomes_remote(Remote::new(self.engine.clone(), call.clone()));
+        let mut now = WaitContext::until(Deadline::PASSED);
+        if self.engine.submit(&call, &mut now).is_err() {
+            return Ok(None); // the other way says why
+        }
+        if self.engine.missing_workers() > 0 {
+            start.call0()?;
+        }
+        Ok(Some(future))
+    }
+
     /// Begin to watch the workers, though no call was submitted.
     fn supervise(&self) -> PyResult<()> {
         Ok(self.engine.supervise()?)
@@ -108,9 +139,9 @@ impl ProcessPool {
         self.engine.missing_workers()
     }
 
-    /// A seat for one more worker, or None if there are enough. `was_asked` if this answers a duty.
-    fn add_worker(&self, was_asked: bool) -> PyResult<Option<ProcessSeat>> {
-        let seat = self.engine.add_worker(was_asked).map_err(refused)?;
+    /// A seat for one more worker, or None if there are enough.
+    fn add_worker(&self) -> PyResult<Option<ProcessSeat>> {
+        let seat = self.engine.add_worker().map_err(refused)?;
         Ok(seat.map(ProcessSeat))
     }
 
@@ -125,24 +156,32 @@ impl ProcessPool {
         self.engine.give_up(why);
     }
 
-    /// The next thing that the pool needs the interpreter for: ("start",), ("ended", seat, pid), ("broken", death), ("attend", attendant)
-    /// or ("finished",). Futures that have ended and have callbacks are settled here. Blocks until there is something.
-    fn next_duty<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    /// Do what the pool needs the interpreter for, until it is at its end: settle futures that have callbacks, call
+    /// attendants, and call `start(seat)` when a
+    /// worker is wanted, `ended(pid)` when one has ended, and `broke(death)` when the pool breaks. Blocks until then.
+    fn manage(
+        &self,
+        py: Python<'_>,
+        start: &Bound<'_, PyAny>,
+        ended: &Bound<'_, PyAny>,
+        broke: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         loop {
             let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
             match duty {
                 Some(Duty::Attend(call)) => {
-                    if let Some(host) = call.take_host().map(|host| host.into_bound(py)) {
-                        match host.cast::<Future>() {
-                            Ok(future) => settle(future)?,
-                            Err(_) => return ("attend", host).into_pyobject(py),
-                        }
+                    if let Some(host) = call.take_host() {
+                        hear(host.bind(py))?;
                     }
                 }
-                Some(Duty::Start) => return ("start",).into_pyobject(py),
-                Some(Duty::Ended { seat, pid }) => return ("ended", seat, pid).into_pyobject(py),
-                Some(Duty::Broken(death)) => return ("broken", told(py, &death)?).into_pyobject(py),
-                Some(Duty::Finished) | None => return ("finished",).into_pyobject(py),
+                Some(Duty::Start) => {
+                    if let Some(seat) = self.engine.add_wanted_worker().map_err(refused)? {
+                        start.call1((ProcessSeat(seat),))?;
+                    }
+                }
+                Some(Duty::Ended { pid, .. }) => drop(ended.call1((pid,))?),
+                Some(Duty::Broken(death)) => drop(broke.call1((told(py, &death)?,))?),
+                Some(Duty::Finished) | None => return Ok(()),
             }
         }
     }
@@ -152,15 +191,12 @@ impl ProcessPool {
         self.engine.shutdown();
     }
 
-    /// Cancel the calls that no worker has taken, and return how many there were. Calls the attendants of those that are no futures'.
+    /// Cancel the calls that no worker has taken, and return how many there were.
     fn cancel_waiting(&self, py: Python<'_>) -> PyResult<usize> {
         let cancelled = self.engine.cancel_waiting();
         for call in &cancelled {
             if let Some(host) = call.take_host() {
-                match host.bind(py).cast::<Future>() {
-                    Ok(future) => settle(future)?,
-                    Err(_) => drop(host.bind(py).call0()?),
-                }
+                hear(host.bind(py))?;
             }
         }
         Ok(cancelled.len())
@@ -212,8 +248,16 @@ impl ProcessPool {
 }
 
 impl ProcessPool {
-    pub(super) fn engine(&self) -> &Arc<Engine> {
+    pub(super) fn engine(&self) -> &Arc<RemoteCalls> {
         &self.engine
+    }
+}
+
+/// A call has ended: settles its future, or calls its attendant.
+fn hear(host: &Bound<'_, PyAny>) -> PyResult<()> {
+    match host.cast::<Future>() {
+        Ok(future) => settle(future),
+        Err(_) => host.call0().map(drop),
     }
 }
 
@@ -227,11 +271,11 @@ pub(super) fn limits_of(priority: i64, timeout: Option<f64>, retries: u32) -> Li
 
 /// A call whose worker gets `payload`: bytes, or a pickle and its buffers.
 pub(super) fn call_of(
-    engine: &Engine,
-    payload: &Bound<'_, PyAny>,
+    engine: &RemoteCalls,
+    payload: Bound<'_, PyAny>,
     limits: Limits,
-) -> PyResult<Arc<Call<Host>>> {
-    let payload = Pickle::of(payload.clone())?;
+) -> PyResult<Arc<Call<RemoteHost>>> {
+    let payload = Pickle::of(payload)?;
     let made = payload
         .outgoing()
         .with(|parts| Call::new(engine.arena(), parts, limits));

@@ -8,8 +8,11 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::blocking;
 use crate::errors;
+use crate::imported::Imported;
+use crate::multiprocessing::plain_call::{PLAIN_CALL, decoded};
 use crate::multiprocessing::{Incoming, Outgoing, Pickle, refused};
-use crate::raw::intern;
+
+static LOST: Imported = Imported::new("interlock.concurrent.futures._transport", "call_lost");
 
 /// A worker of a pool of processes, in its process.
 #[pyclass(frozen, module = "interlock._interlock")]
@@ -86,9 +89,25 @@ impl From<Error> for Refused {
     }
 }
 
+/// The payload of a call.
+enum Payload {
+    /// It needs no unpickler.
+    Plain(Vec<u8>),
+    Pickle(Incoming),
+}
+
 /// The payload of the next call. Blocks until there is one.
-fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Incoming>> {
-    let read = |message: Message<'_>| Incoming::read(py, message).map_err(Refused::Raised);
+fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Payload>> {
+    let read = |message: Message<'_>| {
+        let mut kind = [0];
+        message.read(&mut kind);
+        match kind {
+            [PLAIN_CALL] => Ok(Payload::Plain(message.to_vec())),
+            _ => Incoming::read(py, message)
+                .map(Payload::Pickle)
+                .map_err(Refused::Raised),
+        }
+    };
     match blocking::wait(py, Deadline::NEVER, |context| server.next(context, read))? {
         Ok(served) => Ok(served),
         Err(Refused::Raised(error)) => Err(error),
@@ -98,9 +117,13 @@ fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Incoming>> {
 
 impl<'py> Calls<'_, 'py> {
     /// Runs one call, and answers it.
-    fn answer(&self, py: Python<'py>, server: &mut Server, payload: Incoming) -> PyResult<()> {
-        let result = match payload.object(py) {
-            Ok(call) => self.called(call),
+    fn answer(&self, py: Python<'py>, server: &mut Server, payload: Payload) -> PyResult<()> {
+        let loaded = match payload {
+            Payload::Plain(message) => decoded(py, &message).map(|(function, args)| (function, args, None)),
+            Payload::Pickle(incoming) => incoming.object(py).and_then(|call| self.parts(call)),
+        };
+        let result = match loaded {
+            Ok((function, args, kwargs)) => function.call(args, kwargs.as_ref()),
             Err(error) => Err(not_loaded(py, error)),
         };
         let result = match result {
@@ -108,12 +131,12 @@ impl<'py> Calls<'_, 'py> {
             Err(error) => return self.answer_failure(server, error),
         };
         if let Some(plain) = Outgoing::plain(&result)
-            && let Ok(()) = plain.with(|parts| server.answer(false, parts))
+            && let Ok(()) = plain.with(|parts| server.answer(parts))
         {
             return Ok(());
         }
         match self.dump.call1((result,)).and_then(Pickle::of) {
-            Ok(pickle) => match pickle.outgoing().with(|parts| server.answer(false, parts)) {
+            Ok(pickle) => match pickle.outgoing().with(|parts| server.answer(parts)) {
                 Ok(()) => Ok(()),
                 Err(error) => self.answer_failure(server, refused(error)),
             },
@@ -121,21 +144,18 @@ impl<'py> Calls<'_, 'py> {
         }
     }
 
-    /// Calls a function as it was sent.
-    fn called(&self, call: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    /// The parts of a call as it was sent.
+    fn parts(&self, call: Bound<'py, PyAny>) -> PyResult<Call<'py>> {
         match self.unpack {
-            Some(unpack) if call.is_exact_instance_of::<PyBytes>() => match unpack.call1((call,)) {
-                Ok(call) => called(call),
-                Err(error) => Err(not_loaded(unpack.py(), error)),
-            },
-            _ => called(call),
+            Some(unpack) if call.is_exact_instance_of::<PyBytes>() => parts(unpack.call1((call,))?),
+            _ => parts(call),
         }
     }
 
     fn answer_failure(&self, server: &mut Server, error: PyErr) -> PyResult<()> {
         let exception = errors::exception(self.fail.py(), error);
         let pickled = self.fail.call1((exception,))?.cast_into::<PyBytes>()?;
-        server.answer(true, &[pickled.as_bytes()]).map_err(refused)
+        server.fail(&[pickled.as_bytes()]).map_err(refused)
     }
 }
 
@@ -143,20 +163,16 @@ impl<'py> Calls<'_, 'py> {
 #[cold]
 fn not_loaded(py: Python<'_>, error: PyErr) -> PyErr {
     let exception = errors::exception(py, error);
-    let note = "The worker could not unpickle the call: it did not run.";
-    match exception.call_method1(intern!(py, "add_note"), (note,)) {
-        Ok(_) => errors::again(exception),
-        Err(error) => error,
-    }
+    let lost = LOST.get(py).and_then(|lost| lost.call1((exception,)));
+    lost.map_or_else(|error| error, PyErr::from_value)
 }
 
-/// Calls a function as it was sent.
-fn called(call: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+/// A function, its arguments, and its keyword arguments, if it has any.
+type Call<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
+
+/// The parts of a call as it was sent.
+fn parts(call: Bound<'_, PyAny>) -> PyResult<Call<'_>> {
     let (function, args, kwargs): (Bound<'_, PyAny>, Bound<'_, PyTuple>, Bound<'_, PyDict>) =
         call.extract()?;
-    drop(call);
-    match kwargs.is_empty() {
-        true => function.call1(args),
-        false => function.call(args, Some(&kwargs)),
-    }
+    Ok((function, args, (!kwargs.is_empty()).then_some(kwargs)))
 }

@@ -144,6 +144,8 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
     worker = _workers.get(pid)
     if worker is not None:
         code = worker.ended()
+        if code is None:
+            return Facts(None, None, worker.last_words())
         exitcode = code if exitcode is None else exitcode
     with _lock:
         if _workers.pop(pid, None) is None or worker is None:

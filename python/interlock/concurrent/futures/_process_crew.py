@@ -9,6 +9,7 @@ from multiprocessing import context as _contexts
 from interlock._interlock import ProcessSeat
 from interlock.concurrent.futures._evidence import LastWords, bury, watch
 from interlock.concurrent.futures._process_worker import Options, main
+from interlock.concurrent.futures._transport import dump_exception
 from interlock.multiprocessing._family import hand, home
 
 TYPE_CHECKING = False
@@ -70,12 +71,18 @@ class Crew:
         self._make_process = make_process
         self._initializer, self._initargs = initializer, initargs
         self._options = options
+        self._lock = threading.Lock()
 
-    def start(self, was_asked: bool = False) -> Any:
-        """Start one more process, and return it; or None, if there are enough. Raises OSError if there can't be one."""
-        given = self.pool.add_worker(was_asked)
-        if given is None:
-            return None
+    def start_missing(self) -> None:
+        """Start as many processes as are missing. Raises OSError if there can't be one."""
+        with self._lock:
+            for _ in range(self.pool.missing_workers()):
+                seat = self.pool.add_worker()
+                if seat is not None:
+                    self.start(seat)
+
+    def start(self, given: ProcessSeat) -> Any:
+        """Start a process for a seat, and return it. Raises OSError if there can't be one."""
         seat = Seat(given)
         try:
             words = _last_words()
@@ -121,34 +128,27 @@ class Manager(threading.Thread):
         self._crew.pool.shutdown()
 
     def run(self) -> None:
-        """Do one thing after the other until the pool is at its end."""
-        crew, pool = self._crew, self._crew.pool
-        while True:
-            duty = pool.next_duty()
-            match duty[0]:
-                case "start":
-                    self._start()
-                case "ended":
-                    bury(duty[2])
-                    process = crew.processes.pop(duty[2], None)
-                    if process is not None:
-                        process.join()
-                case "broken":
-                    owner = self._owner()
-                    if owner is not None:
-                        self._broke(owner, duty[1])
-                    del owner
-                    for process in [*crew.processes.values()]:
-                        process.terminate()
-                case _:
-                    break
+        """Do what the pool asks for, until it is at its end."""
+        crew = self._crew
+        crew.pool.manage(self._start, self._bury, self._break)
         for process in [*crew.processes.values()]:
             process.join()
 
-    def _start(self) -> None:
+    def _start(self, seat: ProcessSeat) -> None:
         try:
-            self._crew.start(was_asked=True)
+            self._crew.start(seat)
         except Exception as error:
-            import traceback
+            self._crew.pool.give_up(dump_exception(error))
 
-            self._crew.pool.give_up("".join(traceback.format_exception(error)).encode())
+    def _bury(self, pid: int) -> None:
+        bury(pid)
+        process = self._crew.processes.pop(pid, None)
+        if process is not None:
+            process.join()
+
+    def _break(self, death: Any) -> None:
+        owner = self._owner()
+        if owner is not None:
+            self._broke(owner, death)
+        for process in [*self._crew.processes.values()]:
+            process.terminate()

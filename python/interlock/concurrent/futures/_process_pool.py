@@ -71,6 +71,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     """
 
     _interlock_pool: _interlock.ProcessPool | None = None
+    _interlock_running: _interlock.ProcessPool | None = None
+    """The same, as long as the executor takes calls."""
 
     def __init__(
         self,
@@ -193,6 +195,13 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         BrokenProcessPool if the executor is broken. What can't be pickled is refused here, with the path to the culprit;
         after `interlock.install()`, the future has that exception, as in the standard library.
         """
+        pool = self._interlock_running
+        if pool is not None:
+            future = pool.submit_plain(
+                self._interlock_crew.start_missing, fn, args, kwargs, self._interlock_retries
+            )
+            if future is not None:
+                return future  # type: ignore[return-value]
         if self._interlock_pool is None:
             return _StdExecutor.submit(self, fn, *args, **kwargs)  # type: ignore[no-any-return]
         return self._interlock_submit(fn, args, kwargs, (0, None, self._interlock_retries))
@@ -224,9 +233,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         if refusal is not None:
             raise self._interlock_refused(refusal)
         if self._safe_to_dynamically_spawn_children:
-            with self._shutdown_lock:
-                for _ in range(pool.missing_workers()):
-                    self._interlock_crew.start()
+            self._interlock_crew.start_missing()
         return future
 
     def _interlock_check(self) -> None:
@@ -250,11 +257,11 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     def _interlock_begin(self) -> None:
         """Start the processes, if they are forked, and then the thread: a process that forks should have few threads."""
         if not self._safe_to_dynamically_spawn_children:
-            for _ in range(self._interlock_pool.missing_workers()):  # type: ignore[union-attr]
-                self._interlock_crew.start()
+            self._interlock_crew.start_missing()
         manager = Manager(self, self._interlock_crew, _broke)
         manager.start()
         self._executor_manager_thread = manager
+        self._interlock_running = self._interlock_pool
         _std._threads_wakeups[manager] = manager
 
     def map(
@@ -290,6 +297,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             return _StdExecutor.shutdown(self, wait, cancel_futures=cancel_futures)  # type: ignore[no-any-return]
         with self._shutdown_lock:
             self._shutdown_thread = True
+            self._interlock_running = None
             manager = self._executor_manager_thread
             held = [*self._interlock_held]
         if cancel_futures:
@@ -438,6 +446,7 @@ def _broke(executor: ProcessPoolExecutor, death: Any) -> None:
 
     with executor._shutdown_lock:
         executor._broken = broken_message(death)
+        executor._interlock_running = None
         executor._shutdown_thread = True
 
 

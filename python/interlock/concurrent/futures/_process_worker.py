@@ -9,7 +9,6 @@ import os
 import signal
 import threading
 from concurrent.futures._base import LOGGER
-from multiprocessing.process import current_process
 
 from interlock.concurrent.futures._transport import dump_exception, dump_result
 
@@ -65,7 +64,7 @@ def main(
             signal.signal(signal.SIGINT, _interrupt)
     relay = options.relay
     if relay is not None:
-        relay.open(current_process().name)
+        relay.open(f"worker-{seat.number}")
     _serving.now = True
     try:
         if _initialize(server, initializer, initargs):
@@ -104,7 +103,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """Handle Ctrl-C in a terminal, which reaches all processes, if the program has no handler of its own.
 
     The program's code gets its KeyboardInterrupt, which fails the task that it runs. A worker that waits, or pickles,
-    ignores the signal: its parent decides what becomes of it, and it has nothing to say to the terminal.
+    ignores the signal: its parent decides what becomes of it, and it has nothing to say to the terminal. A task that is
+    a function written in C, such as `time.sleep`, can't be told from that: the parent ends it with the process.
     """
     outermost = None
     while frame is not None and frame.f_code.co_filename != _HERE:

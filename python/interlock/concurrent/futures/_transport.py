@@ -21,6 +21,7 @@ from traceback import format_exception
 from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 
 from interlock._remote_error import nearest_builtin, stand_in
+from interlock._worker_died import TransportError
 from interlock.multiprocessing._pickling import dump, dumps, loads
 
 TYPE_CHECKING = False
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["dump_call", "dump_exception", "dump_result", "load_exception"]
+__all__ = ["call_lost", "dump_call", "dump_exception", "dump_result", "load_exception", "result_lost"]
 
 _modules = sys.modules
 _ATOMS = frozenset({bool, float, int, str, NoneType})
@@ -47,7 +48,7 @@ def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     """Pickle a call. Raises what the pickler raises, with a note that has the path to what is to blame."""
     call = fn, args, kwargs
     try:
-        payload = dump(call)
+        payload = _plainly(call) if _is_plain(fn, args, kwargs) else dump(call)
     except Exception as error:
         by_value = _by_value(call)
         if by_value is not None:
@@ -60,6 +61,13 @@ def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     if not any(b"__main__" in part for part in parts):
         return payload
     return _by_value(call) or payload
+
+
+def call_lost(error: BaseException) -> TransportError:
+    """Return the error of a call that could not be unpickled, in a worker."""
+    lost = _lost("the worker could not unpickle the call, which did not run", error)
+    lost.__cause__ = error
+    return lost
 
 
 def dump_result(result: object) -> Any:
@@ -75,6 +83,13 @@ def dump_result(result: object) -> Any:
         )
         _blame(error, {"result": result})
         raise
+
+
+def result_lost(error: BaseException) -> TransportError:
+    """Return the error of a call whose result could not be unpickled, in the process that waits for it."""
+    lost = _lost("the call has returned, but its result could not be unpickled", error)
+    lost.__cause__ = error
+    return lost
 
 
 def dump_exception(error: BaseException) -> bytes:
@@ -118,6 +133,10 @@ def load_exception(data: Any, cause: Any = _RemoteTraceback) -> BaseException:
         error = stand_in(builtin, type_name, message, text, reason)
     error.__cause__ = cause(f'\n"""\n{text}"""')
     return error
+
+
+def _lost(what: str, error: BaseException) -> TransportError:
+    return TransportError(f"{what}: {_type_name(error)}: {_message(error)}")
 
 
 def _dumped(error: BaseException) -> tuple[bytes | None, str]:

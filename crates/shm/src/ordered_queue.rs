@@ -1,4 +1,5 @@
-//! `LifoQueue`: messages of bytes between processes, the last one in first. (FORMAT.md, "Stack".)
+//! `OrderedQueue`: messages of bytes between processes, in another order than that in which they were put. (QUEUE_FORMAT.md, "Stack" and
+//! "Ranking".)
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use interlock_wait::primitive::Ordering;
 use interlock_wait::{Deadline, WaitContext};
 
 use crate::arena::Arena;
-use crate::cells::LifoCell;
+use crate::cells::{LifoCell, OrderedCell, PriorityCell};
 use crate::error::Error;
 use crate::id::Id;
 use crate::log::{Counts, LARGE, LogView};
@@ -14,36 +15,65 @@ use crate::message::Message;
 use crate::objects::Object;
 use crate::own_block::OwnBlock;
 use crate::queue::Shutdown;
+use crate::ranking::Ranking;
 use crate::stack::Stack;
 use crate::step;
 use crate::watch::{Awaited, Side};
 
-/// As [`Queue`](crate::Queue), but the message that was put last is got first.
-#[derive(Clone, Debug)]
-pub struct LifoQueue(Object);
+/// In which order messages are got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The message that was put last comes first.
+    Last,
+    /// The message of the least [`Rank`](crate::Rank) comes first; of equal ones, the one that was put first.
+    Rank,
+}
 
-impl LifoQueue {
+/// As [`Queue`](crate::Queue), but messages are got in another order.
+#[derive(Clone, Debug)]
+pub struct OrderedQueue {
+    object: Object,
+    order: Order,
+}
+
+/// The messages of a queue, for the process that holds its lock.
+enum Store<'a> {
+    Stack(Stack<'a>),
+    Ranking(Ranking<'a>),
+}
+
+impl OrderedQueue {
     /// An empty queue in `arena`, for at most `maxsize` messages, or any number.
     ///
     /// # Errors
     /// The arena is full.
-    pub fn new(arena: &Arc<Arena>, maxsize: Option<u32>) -> Result<Self, Error> {
-        let object = arena.make(|cell: &LifoCell| {
-            let most = maxsize.filter(|&most| most > 0).unwrap_or(u32::MAX);
-            // Relaxed: no other process has the queue yet.
-            cell.most.store(most, Ordering::Relaxed);
-        })?;
-        Ok(LifoQueue(object))
+    pub fn new(arena: &Arc<Arena>, maxsize: Option<u32>, order: Order) -> Result<Self, Error> {
+        let most = maxsize.filter(|&most| most > 0).unwrap_or(u32::MAX);
+        // Relaxed: no other process has the queue yet.
+        let object = match order {
+            Order::Last => arena.make(|cell: &LifoCell| cell.0.most.store(most, Ordering::Relaxed)),
+            // Relaxed: as above.
+            Order::Rank => arena.make(|cell: &PriorityCell| cell.0.most.store(most, Ordering::Relaxed)),
+        }?;
+        Ok(OrderedQueue { object, order })
     }
 
     /// The queue `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
-        arena.open::<LifoCell>(id).map(LifoQueue)
+        let of = |order| move |object| OrderedQueue { object, order };
+        let stack = arena.open::<LifoCell>(id).map(of(Order::Last));
+        stack.or_else(|| arena.open::<PriorityCell>(id).map(of(Order::Rank)))
     }
 
     /// The object that the queue is.
     pub fn object(&self) -> &Object {
-        &self.0
+        &self.object
+    }
+
+    /// In which order messages are got.
+    #[inline]
+    pub fn order(&self) -> Order {
+        self.order
     }
 
     /// How many messages are there at this moment.
@@ -66,25 +96,32 @@ impl LifoQueue {
         Some(self.most()).filter(|&most| most != u32::MAX)
     }
 
-    /// Puts a message that consists of `parts`.
+    /// Puts a message that consists of `parts`. `rank` are the bytes of a [`Rank`](crate::Rank), if ranks are the order.
     ///
     /// Blocks until there is room, or `context` ends the wait.
     ///
     /// # Errors
-    /// As [`Queue::put`](crate::Queue::put).
-    pub fn put_parts(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
+    /// As [`Queue::put`](crate::Queue::put); `rank` can't be compared with that of a message which is there.
+    pub fn put_ranked(
+        &self,
+        rank: &[u8],
+        parts: &[&[u8]],
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Error> {
         let length = parts.iter().map(|part| part.len()).sum();
         let block = match length >= LARGE {
-            true => Some(OwnBlock::filled(self.0.arena(), parts, length)?),
+            true => Some(OwnBlock::filled(self.object.arena(), parts, length)?),
             false => None,
         };
         let mut slept = false;
-        let outcome = self.stack_with_room(context, &mut slept).and_then(|mut stack| {
-            let outcome = match block {
-                Some(block) => stack.push_block(block, length),
-                None => stack.push(parts, length),
+        let outcome = self.store_with_room(context, &mut slept).and_then(|mut store| {
+            let outcome = match (&mut store, block) {
+                (Store::Stack(stack), Some(block)) => stack.push_block(block, length),
+                (Store::Stack(stack), None) => stack.push(parts, length),
+                (Store::Ranking(ranking), Some(block)) => ranking.insert_block(rank, block, length),
+                (Store::Ranking(ranking), None) => ranking.insert(rank, parts, length),
             };
-            drop(stack);
+            drop(store);
             step::at("stack.unlocked");
             self.view().log.getters.wake(u32::from(outcome.is_ok()));
             outcome
@@ -93,23 +130,23 @@ impl LifoQueue {
         outcome
     }
 
-    /// Puts a message. As [`put_parts`](Self::put_parts).
+    /// Puts a message. As [`put_ranked`](Self::put_ranked), without a rank.
     ///
     /// # Errors
-    /// As `put_parts`.
+    /// As `put_ranked`.
     pub fn put(&self, message: &[u8], context: &mut WaitContext<'_>) -> Result<(), Error> {
-        self.put_parts(&[message], context)
+        self.put_ranked(&[], &[message], context)
     }
 
     /// Puts a message if there is room.
     ///
     /// # Errors
-    /// As [`put_parts`](Self::put_parts); there is no room.
+    /// As [`put`](Self::put); there is no room.
     pub fn try_put(&self, message: &[u8]) -> Result<(), Error> {
         self.put(message, &mut WaitContext::until(Deadline::PASSED))
     }
 
-    /// Gets the message that was put last.
+    /// Gets the message that comes first.
     ///
     /// Blocks until there is one, or `context` ends the wait.
     ///
@@ -139,11 +176,13 @@ impl LifoQueue {
         read: impl FnOnce(Message<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut slept = false;
-        let outcome = match self.stack_with_message(context, &mut slept) {
-            Ok(stack) => stack.pop(read, || {
-                step::at("stack.left");
-                self.view().log.putters.wake(1);
-            }),
+        let after = || {
+            step::at("stack.left");
+            self.view().log.putters.wake(1);
+        };
+        let outcome = match self.store_with_message(context, &mut slept) {
+            Ok(Store::Stack(stack)) => stack.pop(read, after),
+            Ok(Store::Ranking(ranking)) => ranking.pop(read, after),
             Err(error) => Err(error.into()),
         };
         self.view().after_get(slept);
@@ -173,10 +212,10 @@ impl LifoQueue {
     /// As there.
     pub fn shutdown(&self, how: Shutdown, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let view = self.view();
-        let stack = Stack::lock(view, context)?;
+        let store = self.lock(context)?;
         // SeqCst: pairs with the load in `is_shut`.
         view.log.shut.store(1, Ordering::SeqCst);
-        drop(stack);
+        drop(store);
         step::at("stack.shut");
         if how == Shutdown::Immediate {
             self.clear(context)?;
@@ -197,9 +236,12 @@ impl LifoQueue {
     /// As there.
     pub fn clear(&self, context: &mut WaitContext<'_>) -> Result<u32, Error> {
         let view = self.view();
-        let mut stack = Stack::lock(view, context)?;
-        let dropped = stack.clear();
-        drop(stack);
+        let mut store = self.lock(context)?;
+        let dropped = match &mut store {
+            Store::Stack(stack) => stack.clear(),
+            Store::Ranking(ranking) => ranking.clear(),
+        };
+        drop(store);
         view.log.putters.wake(dropped);
         view.tasks_done(dropped);
         Ok(dropped)
@@ -226,52 +268,75 @@ impl LifoQueue {
     }
 
     /// The lock, when there is room.
-    fn stack_with_room(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Stack<'_>, Error> {
+    fn store_with_room(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Store<'_>, Error> {
         let view = self.view();
         loop {
-            let stack = Stack::lock(view, context)?;
+            let store = self.lock(context)?;
             if view.is_shut() {
                 return Err(Error::ShutDown);
             }
-            if stack.len() < self.most() {
-                return Ok(stack);
+            if store.len() < self.most() {
+                return Ok(store);
             }
-            drop(stack);
+            drop(store);
             view.wait_for_room(self.most(), slept, context)?;
         }
     }
 
     /// The lock, when there is a message.
-    fn stack_with_message(
+    fn store_with_message(
         &self,
         context: &mut WaitContext<'_>,
         slept: &mut bool,
-    ) -> Result<Stack<'_>, Error> {
+    ) -> Result<Store<'_>, Error> {
         let view = self.view();
         loop {
-            let stack = Stack::lock(view, context)?;
-            if stack.len() > 0 {
-                return Ok(stack);
+            let store = self.lock(context)?;
+            if store.len() > 0 {
+                return Ok(store);
             }
             if view.is_shut() {
                 return Err(Error::ShutDown);
             }
-            drop(stack);
+            drop(store);
             view.wait_for_message(slept, context)?;
+        }
+    }
+
+    fn lock(&self, context: &mut WaitContext<'_>) -> Result<Store<'_>, Error> {
+        match self.order {
+            Order::Last => Stack::lock(self.view(), context).map(Store::Stack),
+            Order::Rank => Ranking::lock(self.view(), context).map(Store::Ranking),
+        }
+    }
+
+    fn cell(&self) -> &OrderedCell {
+        match self.order {
+            Order::Last => &self.object.cell::<LifoCell>().0,
+            Order::Rank => &self.object.cell::<PriorityCell>().0,
         }
     }
 
     fn view(&self) -> LogView<'_> {
         LogView {
-            arena: self.0.arena(),
-            id: self.0.id(),
-            log: &self.0.cell::<LifoCell>().log,
+            arena: self.object.arena(),
+            id: self.object.id(),
+            log: &self.cell().log,
             counts: Counts::Stack,
         }
     }
 
     fn most(&self) -> u32 {
         // Relaxed: it never changes.
-        self.0.cell::<LifoCell>().most.load(Ordering::Relaxed)
+        self.cell().most.load(Ordering::Relaxed)
+    }
+}
+
+impl Store<'_> {
+    fn len(&self) -> u32 {
+        match self {
+            Store::Stack(stack) => stack.len(),
+            Store::Ranking(ranking) => ranking.len(),
+        }
     }
 }

@@ -1,0 +1,132 @@
+//! What a pool of processes and its supervisor share.
+
+use std::sync::Arc;
+
+use interlock_queue::{Fifo, HostQueue, Queue as LocalQueue};
+use interlock_shm::{Arena, Error, Queue, Watch};
+use interlock_wait::primitive::global::{AtomicU64, Ordering};
+use interlock_wait::{WaitContext, WordLock, fork};
+
+use super::call::Call;
+use super::duty::Duty;
+use super::finished::Finished;
+use super::state::{OnWorkerDeath, Sleep, State};
+use crate::core::PoolCore;
+
+/// The settings of a pool of processes.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The most workers.
+    pub workers: usize,
+    /// The most calls that wait for a worker; 0 for any number.
+    pub max_pending: usize,
+    /// How many calls a worker runs, and then ends.
+    pub calls_per_worker: Option<u32>,
+    /// What the death of a worker means.
+    pub on_worker_death: OnWorkerDeath,
+    /// Whether there are always as many workers as there may be; otherwise they are started as calls come.
+    pub keeps_workers: bool,
+}
+
+/// What the pool and its supervisor share.
+pub(super) struct Inner<H> {
+    pub(super) arena: Arc<Arena>,
+    pub(super) settings: Settings,
+    pub(super) core: PoolCore<Arc<Call<H>>>,
+    pub(super) state: WordLock<State<H>>,
+    /// Where the answers of all workers come in.
+    pub(super) answers: Queue,
+    /// Where the supervisor sleeps.
+    pub(super) supervisor: Watch,
+    /// Where the thread sleeps that takes answers because it waits for one.
+    pub(super) leader: Watch,
+    /// The call that this thread waits for; 0 if there is none.
+    led_for: AtomicU64,
+    duties: LocalQueue<Fifo<Duty<H>>>,
+    /// The process that has the pool. Its forked children have not.
+    generation: u32,
+}
+
+impl<H: Send> Inner<H> {
+    /// A pool in `arena`, without workers.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub(super) fn new(arena: &Arc<Arena>, settings: Settings) -> Result<Self, Error> {
+        Ok(Inner {
+            arena: Arc::clone(arena),
+            settings,
+            core: PoolCore::new(settings.workers, settings.max_pending),
+            state: WordLock::new(State::new()),
+            answers: Queue::new(arena, None)?,
+            supervisor: Watch::new(),
+            leader: Watch::new(),
+            led_for: AtomicU64::new(0),
+            duties: LocalQueue::with_store(Fifo::default(), 0),
+            generation: fork::generation(),
+        })
+    }
+
+    /// Whether the pool belongs to the process that forked this one.
+    pub(super) fn is_of_parent(&self) -> bool {
+        self.generation != fork::generation()
+    }
+
+    /// Takes answers, and hands out calls.
+    pub(super) fn feed(&self) {
+        self.feed_as(0);
+    }
+
+    /// The same, on a thread that waits for the call `own`.
+    pub(super) fn feed_as(&self, own: u64) {
+        let mut finished = Finished::new();
+        {
+            let mut state = self.state.lock();
+            self.drain(&mut state, &mut finished);
+            self.hand_out(&mut state, &mut finished);
+            self.rouse(&state);
+        }
+        finished.tell(self, own);
+    }
+
+    /// Wakes the supervisor if it does not hear of what it is needed for. The lock is held.
+    pub(super) fn rouse(&self, state: &State<H>) {
+        let hears_too_little = |asleep: Sleep| asleep.rank() < state.wanted_sleep(self.core.waiting()).rank();
+        if state
+            .asleep
+            .is_some_and(|asleep| state.has_new_limit || hears_too_little(asleep))
+        {
+            self.supervisor.call();
+        }
+    }
+
+    /// The thread that takes answers waits for the call `number`; 0 if there is none.
+    pub(super) fn set_leader(&self, number: u64) {
+        // Relaxed: the lock of the call's outcome orders it: the thread looks there after this, and the one that ends the call
+        // looks here after that.
+        self.led_for.store(number, Ordering::Relaxed);
+    }
+
+    /// The call `number` has ended: the thread that waits for it and takes answers is told.
+    pub(super) fn tell_leader(&self, number: u64) {
+        // Relaxed: as above.
+        if self.led_for.load(Ordering::Relaxed) == number {
+            self.leader.call();
+        }
+    }
+
+    pub(super) fn put_duty(&self, duty: Duty<H>) {
+        // The queue has no bound, and is shut down when the host is gone.
+        let _ = self.duties.try_put(duty);
+    }
+
+    /// The next duty of the host. `None` when `context` ends the wait.
+    pub(super) fn next_duty(&self, context: &mut WaitContext<'_>) -> Option<Duty<H>> {
+        self.duties.get_with(context).ok()
+    }
+
+    /// The supervisor looks at everything.
+    pub(super) fn call_supervisor(&self) {
+        self.supervisor.call();
+    }
+}

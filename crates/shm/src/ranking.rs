@@ -1,0 +1,442 @@
+//! A ranking: messages in the order of their ranks, those of equal ranks as they came. (QUEUE_FORMAT.md, "Ranking".)
+
+use std::cmp::Ordering as Order;
+
+use interlock_wait::WaitContext;
+use interlock_wait::primitive::Ordering;
+
+use crate::arena::Held;
+use crate::blocks::{Block, Owner};
+use crate::error::Error;
+use crate::field::Field32;
+use crate::log::{Bounds, FIRST_SEGMENT, LogView, Place, UNIT};
+use crate::message::Message;
+use crate::own_block::OwnBlock;
+use crate::rank::compare;
+use crate::step;
+
+/// The length that says that the message is in a block.
+const IN_BLOCK: u32 = u32::MAX;
+const LARGEST_SEGMENT: usize = 256 << 10;
+const LARGEST_SPARE: usize = 64 << 10;
+/// A message is in so many of the lists at most: each has a quarter of the messages of the one below.
+const LEVELS: usize = 12;
+/// The sizes of places for records: 1, 2, 4, … units.
+const SIZES: usize = 14;
+/// Where a record has what: its length, the length of its rank, its levels and its size, then the message behind it in each list.
+const RANK: usize = 4;
+const SHAPE: usize = 8;
+const NEXT: usize = 12;
+
+/// The words of the root, which is the beginning of the first segment. All of them follow from the records.
+const HEADS: usize = 0;
+const FREE: usize = LEVELS;
+/// The segment in which new places are taken, and the next one there.
+const SEGMENT: usize = FREE + SIZES;
+const LAST: usize = SEGMENT + 1;
+const NEW: usize = LAST + 1;
+/// How many segments there are beside the root's and this one.
+const OTHERS: usize = NEW + 1;
+const SEED: usize = OTHERS + 1;
+const ROOT_UNITS: u32 = ((SEED + 1) * 4).div_ceil(UNIT) as u32;
+
+/// Holds the lock of a ranking, the writer's of its log. Of the log it has the words.
+pub(crate) struct Ranking<'a> {
+    list: List<'a>,
+    _held: Held<'a>,
+    /// Segments that nobody needs any more. They are freed after the lock.
+    _retired: Vec<OwnBlock>,
+}
+
+/// The records of a ranking, for the process that holds its lock.
+struct List<'a> {
+    view: LogView<'a>,
+    /// The count of messages, and the first one: 0 if there is none.
+    first: Place,
+    /// The first unit of the root, 0 if there is none yet.
+    root: u32,
+}
+
+impl<'a> Ranking<'a> {
+    /// Holds the lock. If a process died while it held it, the ranking is mended.
+    pub(crate) fn lock(view: LogView<'a>, context: &mut WaitContext<'_>) -> Result<Self, Error> {
+        let held = view.hold(&view.log.writer, context)?;
+        // These are relaxed: they change under the lock.
+        let root = Bounds::of_word(view.log.segment.load(Ordering::Relaxed)).first;
+        let first = Place::of_word(view.log.tail.load(Ordering::Relaxed)); // Relaxed: as above
+        let mut list = List { view, first, root };
+        // Relaxed: as above.
+        if view.log.dirty.load(Ordering::Relaxed) != 0 {
+            list.mend();
+        }
+        Ok(Ranking {
+            list,
+            _held: held,
+            _retired: Vec::new(),
+        })
+    }
+
+    /// How many messages are there.
+    pub(crate) fn len(&self) -> u32 {
+        self.list.first.count
+    }
+
+    /// Puts a message of `length` bytes behind those whose rank is not greater.
+    pub(crate) fn insert(&mut self, rank: &[u8], parts: &[&[u8]], length: usize) -> Result<(), Error> {
+        let before = self.list.before(rank)?;
+        let (at, shape) = self.list.place(rank.len() + length)?;
+        self.list.write((at, shape), length as u32, rank, parts);
+        self.list.link(at, shape, before);
+        Ok(())
+    }
+
+    /// Puts a message of `length` bytes, which are in `block`. As [`insert`](Self::insert).
+    pub(crate) fn insert_block(&mut self, rank: &[u8], block: OwnBlock, length: usize) -> Result<(), Error> {
+        let before = self.list.before(rank)?;
+        let mut place = [0; 16];
+        place[..8].copy_from_slice(&(block.offset() as u64).to_le_bytes());
+        place[8..].copy_from_slice(&(length as u64).to_le_bytes());
+        let (at, shape) = self.list.place(rank.len() + place.len())?;
+        block.give(self.list.view.id);
+        step::at("ranking.given");
+        self.list.write((at, shape), IN_BLOCK, rank, &[&place]);
+        self.list.link(at, shape, before);
+        Ok(())
+    }
+
+    /// Gets the first message by `read`. There is one, says the caller. Calls `after` when it is taken and the lock is released.
+    pub(crate) fn pop<T, E>(
+        mut self,
+        read: impl FnOnce(Message<'_>) -> Result<T, E>,
+        after: impl FnOnce(),
+    ) -> Result<T, E> {
+        let arena = self.list.view.arena;
+        let at = self.list.first.at;
+        let length = self.list.field(at, 0).get();
+        if length == IN_BLOCK {
+            let (block, length) = self.list.block_of(at);
+            self.list.unlink(at);
+            let block = OwnBlock::take(arena, block);
+            step::at("ranking.received");
+            self.retire();
+            drop(self);
+            after();
+            return read(Message::in_block(arena, block, length));
+        }
+        let read = read(Message::between(
+            arena,
+            self.list.behind_rank(at),
+            length as usize,
+        ))?;
+        self.list.unlink(at);
+        self.retire();
+        drop(self);
+        after();
+        Ok(read)
+    }
+
+    /// Drops all messages. Returns how many there were.
+    pub(crate) fn clear(&mut self) -> u32 {
+        let count = self.list.first.count;
+        self.list.publish(0, 0);
+        // What they lay in is linked nowhere now.
+        self.list.mend();
+        count
+    }
+
+    /// If no message is left, segments but the root's and a small one are not needed any more.
+    fn retire(&mut self) {
+        let list = &self.list;
+        if list.first.count != 0 || list.word(OTHERS).get() == 0 {
+            return;
+        }
+        let LogView { arena, id, .. } = list.view;
+        let segment = list.word(SEGMENT).get();
+        let kept = (arena.block_at(segment as usize * UNIT)).filter(|block| block.length <= LARGEST_SPARE);
+        (FREE..FREE + SIZES).for_each(|size| list.word(size).set(0));
+        list.take_new_places_in(kept.map(Bounds::of_block));
+        list.word(OTHERS).set(0);
+        let root = list.root as usize * UNIT;
+        for block in arena.owned(Owner::Object(id)) {
+            if block.offset != root && Some(block) != kept {
+                self._retired.push(OwnBlock::take(arena, block));
+                step::at("ranking.retired");
+            }
+        }
+    }
+}
+
+/// The levels of a record, and the size of its place.
+#[derive(Clone, Copy)]
+struct Shape {
+    levels: usize,
+    size: usize,
+}
+
+impl Shape {
+    fn of_word(word: u32) -> Self {
+        Shape {
+            levels: (word as usize & 0xff).clamp(1, LEVELS),
+            size: (word as usize >> 8).min(SIZES - 1),
+        }
+    }
+
+    fn word(self) -> u32 {
+        (self.size << 8 | self.levels) as u32
+    }
+}
+
+impl List<'_> {
+    fn word(&self, number: usize) -> &Field32 {
+        self.view.arena.fixed(self.root as usize * UNIT + number * 4)
+    }
+
+    /// A word of the record at `at`.
+    fn field(&self, at: u32, offset: usize) -> &Field32 {
+        self.view.arena.fixed(at as usize * UNIT + offset)
+    }
+
+    /// What comes behind `at`, 0 for the beginning, in the list of that level: above 0 only if there is a root.
+    fn next(&self, at: u32, level: usize) -> u32 {
+        match (at, level) {
+            (0, 0) => self.first.at,
+            _ => self.link_of(at, level).get(),
+        }
+    }
+
+    fn link_of(&self, at: u32, level: usize) -> &Field32 {
+        match at {
+            0 => self.word(HEADS + level),
+            at => self.field(at, NEXT + 4 * level),
+        }
+    }
+
+    fn shape_of(&self, at: u32) -> Shape {
+        Shape::of_word(self.field(at, SHAPE).get())
+    }
+
+    fn rank_at(&self, at: u32) -> usize {
+        at as usize * UNIT + NEXT + 4 * self.shape_of(at).levels
+    }
+
+    fn behind_rank(&self, at: u32) -> usize {
+        self.rank_at(at) + self.field(at, RANK).get() as usize
+    }
+
+    fn block_of(&self, at: u32) -> (Block, usize) {
+        let mut place = [0; 16];
+        let arena = self.view.arena;
+        arena.memory().read(self.behind_rank(at), &mut place);
+        let [offset, length] = [0, 8].map(|at| {
+            let bytes = place[at..at + 8].try_into().unwrap_or_default();
+            u64::from_le_bytes(bytes) as usize
+        });
+        // A record leads to a block of the object at all times.
+        let block = arena.block_at(offset);
+        (
+            block.unwrap_or_else(|| unreachable!("a message leads to no block")),
+            length,
+        )
+    }
+
+    /// The last record of each list whose rank is not greater, 0 if there is none.
+    fn before(&self, rank: &[u8]) -> Result<[u32; LEVELS], Error> {
+        let mut before = [0; LEVELS];
+        if self.first.at == 0 {
+            return Ok(before);
+        }
+        let mut its = Vec::new();
+        let mut at = 0;
+        for level in (0..LEVELS).rev() {
+            loop {
+                let next = self.next(at, level);
+                if next == 0 {
+                    break;
+                }
+                its.resize(self.field(next, RANK).get() as usize, 0);
+                self.view.arena.memory().read(self.rank_at(next), &mut its);
+                match compare(rank, &its) {
+                    None => return Err(Error::NotComparable),
+                    Some(Order::Less) => break,
+                    Some(_) => at = next,
+                }
+            }
+            before[level] = at;
+        }
+        Ok(before)
+    }
+
+    /// A place for a record whose rank and message have `bytes` bytes.
+    fn place(&mut self, bytes: usize) -> Result<(u32, Shape), Error> {
+        self.begin()?;
+        // The generator of Marsaglia, "Xorshift RNGs".
+        let mut seed = self.word(SEED).get().max(1);
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        self.word(SEED).set(seed);
+        let levels = (1 + seed.trailing_zeros() as usize / 2).min(LEVELS);
+        let units = (NEXT + 4 * levels + bytes).div_ceil(UNIT).next_power_of_two();
+        let size = units.trailing_zeros() as usize;
+        let shape = Shape { levels, size };
+        let free = self.word(FREE + size).get();
+        if free != 0 {
+            self.word(FREE + size).set(self.field(free, NEXT).get());
+            return Ok((free, shape));
+        }
+        let new = self.word(NEW).get();
+        if new != 0 && new as usize + units - 1 <= self.word(LAST).get() as usize {
+            self.word(NEW).set(new + units as u32);
+            return Ok((new, shape));
+        }
+        self.add_segment(units)?;
+        let new = self.word(NEW).get();
+        self.word(NEW).set(new + units as u32);
+        Ok((new, shape))
+    }
+
+    /// Makes the root, in a segment of its own, if there is none.
+    fn begin(&mut self) -> Result<(), Error> {
+        if self.root != 0 {
+            return Ok(());
+        }
+        let LogView { arena, id, log, .. } = self.view;
+        let block = arena.allocate(FIRST_SEGMENT, Owner::Object(id))?;
+        step::at("ranking.root");
+        let bounds = Bounds::of_block(block);
+        self.root = bounds.first;
+        (HEADS..=SEED).for_each(|number| self.word(number).set(0));
+        self.take_new_places_in(None);
+        // Relaxed: the lock orders it.
+        log.segment.store(bounds.word(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// From now on, new places are taken in that segment, or in the root's.
+    fn take_new_places_in(&self, segment: Option<Bounds>) {
+        let (first, new, last) = match segment {
+            Some(bounds) => (bounds.first, bounds.first, bounds.last),
+            None => {
+                let last = self.root + (FIRST_SEGMENT / UNIT) as u32 - 1;
+                (0, self.root + ROOT_UNITS, last)
+            }
+        };
+        self.word(SEGMENT).set(first);
+        self.word(NEW).set(new);
+        self.word(LAST).set(last);
+    }
+
+    /// Adds a segment with room for `units` units.
+    fn add_segment(&self, units: usize) -> Result<(), Error> {
+        let LogView { arena, id, .. } = self.view;
+        let last = self.word(SEGMENT).get();
+        let length = arena
+            .block_at(last as usize * UNIT)
+            .map_or(FIRST_SEGMENT, |block| block.length);
+        let bytes = (units * UNIT * 2).max(length * 2);
+        let block = arena.allocate(bytes.clamp(FIRST_SEGMENT, LARGEST_SEGMENT), Owner::Object(id))?;
+        step::at("ranking.segment");
+        if last != 0 {
+            self.word(OTHERS).set(self.word(OTHERS).get() + 1);
+        }
+        self.take_new_places_in(Some(Bounds::of_block(block)));
+        Ok(())
+    }
+
+    /// Writes the record at `at`. A `length` that says that the message is in a block may stand for other `parts`.
+    fn write(&self, (at, shape): (u32, Shape), length: u32, rank: &[u8], parts: &[&[u8]]) {
+        self.field(at, 0).set(length);
+        self.field(at, RANK).set(rank.len() as u32);
+        self.field(at, SHAPE).set(shape.word());
+        let memory = self.view.arena.memory();
+        let mut offset = self.rank_at(at);
+        for part in std::iter::once(&rank).chain(parts) {
+            memory.write(offset, part);
+            offset += part.len();
+        }
+    }
+
+    /// Links a record that is written, behind those of `before`.
+    fn link(&mut self, at: u32, shape: Shape, before: [u32; LEVELS]) {
+        self.link_of(at, 0).set(self.next(before[0], 0));
+        step::at("ranking.written");
+        let first = match before[0] {
+            0 => at,
+            before => {
+                self.link_of(before, 0).set(at);
+                self.first.at
+            }
+        };
+        step::at("ranking.linked");
+        self.publish(first, self.first.count + 1);
+        for (level, &before) in before.iter().enumerate().take(shape.levels).skip(1) {
+            self.link_of(at, level).set(self.next(before, level));
+            self.link_of(before, level).set(at);
+        }
+    }
+
+    /// Takes the first record out, and gives its place back.
+    fn unlink(&mut self, at: u32) {
+        let Shape { levels, size } = self.shape_of(at);
+        self.publish(self.next(at, 0), self.first.count - 1);
+        for level in 1..levels {
+            self.word(HEADS + level).set(self.next(at, level));
+        }
+        self.field(at, NEXT).set(self.word(FREE + size).get());
+        self.word(FREE + size).set(at);
+        step::at("ranking.unlinked");
+    }
+
+    /// From now on `at` is the first, and there are `count` messages.
+    fn publish(&mut self, at: u32, count: u32) {
+        self.first = Place { count, at };
+        // SeqCst: pairs with the loads of sleepers, see `Sleepers`. A swap, so that nothing that follows comes before it.
+        self.view.log.tail.swap(self.first.word(), Ordering::SeqCst);
+        step::at("ranking.published");
+        self.view.note_puts();
+    }
+
+    /// Makes all anew that follows from the lowest list, and frees the blocks that are linked nowhere. Places that are free stay
+    /// unused until no message is left.
+    #[cold]
+    fn mend(&mut self) {
+        let LogView { arena, id, log, .. } = self.view;
+        step::at("ranking.mending");
+        let mut owned = arena.owned(Owner::Object(id));
+        owned.sort_unstable_by_key(|block| block.offset);
+        let mut is_linked = vec![false; owned.len()];
+        let mut link = |offset: usize| {
+            let behind = owned.partition_point(|block| block.offset <= offset);
+            if let Some(block) = behind.checked_sub(1).and_then(|place| is_linked.get_mut(place)) {
+                *block = true;
+            }
+        };
+        if self.root != 0 {
+            link(self.root as usize * UNIT);
+            (HEADS..=OTHERS).for_each(|number| self.word(number).set(0));
+            self.word(OTHERS).set(1); // so that all are freed that are not needed, when no message is left
+        }
+        let (mut at, mut count, mut last) = (self.first.at, 0, [0; LEVELS]);
+        while at != 0 {
+            count += 1;
+            link(at as usize * UNIT);
+            if self.field(at, 0).get() == IN_BLOCK {
+                link(self.block_of(at).0.offset);
+            }
+            for (level, last) in last.iter_mut().enumerate().take(self.shape_of(at).levels).skip(1) {
+                self.link_of(*last, level).set(at);
+                self.link_of(at, level).set(0);
+                *last = at;
+            }
+            at = self.next(at, 0);
+        }
+        self.publish(self.first.at, count);
+        step::at("ranking.mended");
+        for (block, _) in owned.iter().zip(is_linked).filter(|(_, is_linked)| !is_linked) {
+            drop(OwnBlock::take(arena, *block));
+            step::at("ranking.orphan");
+        }
+        // Relaxed: the lock orders it.
+        log.dirty.store(0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,200 @@
+//! What processes that died unseen had comes back, though nobody waits for them.
+
+#![cfg(not(loom))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, too, may fail loudly"
+)]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use common::{Child, alone, arena, eventually, within_a_minute};
+use interlock_shm::{Arena, Error, Lock, OnOwnerDeath, Owner, step};
+
+/// Runs `then` when 40 processes have died, or have called exec, that nobody has waited for. Each of them had an object.
+fn after_deaths_that_nobody_saw(arena: &Arc<Arena>, execs: bool, then: impl FnOnce()) {
+    // (A wait for an object of the family would see the deaths.)
+    let ready = &common::shared_words(1)[0];
+    let children: Vec<Child> = (0..40)
+        .map(|_| {
+            Child::run(|| {
+                let lock = Lock::new(arena, OnOwnerDeath::Tell).unwrap();
+                let _ = lock.acquire(&mut within_a_minute()).unwrap();
+                ready.fetch_add(1, Ordering::SeqCst);
+                if execs {
+                    let mut program = std::process::Command::new("sleep");
+                    panic!("{}", std::os::unix::process::CommandExt::exec(program.arg("60")));
+                }
+                common::wait_for_the_end()
+            })
+        })
+        .collect();
+    eventually("all are ready", || ready.load(Ordering::SeqCst) == 40);
+    for child in &children {
+        match execs {
+            true => eventually("it is another program", || {
+                let name = std::fs::read_to_string(format!("/proc/{}/comm", child.pid()));
+                name.unwrap() == "sleep\n"
+            }),
+            false => {
+                child.kill();
+                eventually("it has ended", || child.has_ended());
+            }
+        }
+    }
+    let (processes, objects) = (arena.processes(), arena.objects());
+    then();
+    assert_eq!(
+        (arena.processes(), arena.objects()),
+        (processes - 40, objects - 40)
+    );
+}
+
+/// C230.
+#[test]
+fn the_dead_are_cleared_away_in_passing_c230() {
+    let _alone = alone(); // children of other tests would be of the family
+    for execs in [false, true] {
+        let births = |arena: &Arc<Arena>| {
+            for _ in 0..64 {
+                let name = arena.expect_child().unwrap();
+                arena.started(name, None);
+            }
+        };
+        let creations = |arena: &Arc<Arena>| {
+            for _ in 0..64 {
+                drop(Lock::new(arena, OnOwnerDeath::Tell).unwrap());
+            }
+        };
+        let growth = |arena: &Arc<Arena>| {
+            arena.free(arena.allocate(1 << 20, Owner::Process(arena.me())).unwrap());
+        };
+        for happens in [&births as &dyn Fn(&Arc<Arena>), &creations, &growth] {
+            let arena = arena();
+            after_deaths_that_nobody_saw(&arena, execs, || happens(&arena));
+        }
+    }
+}
+
+/// C230: in a family of any size.
+#[test]
+fn each_slot_is_looked_at_in_turn_c230() {
+    let _alone = alone(); // children of other tests would be of the family
+    let arena = arena();
+    let names: Vec<_> = (0..1000).map(|_| arena.expect_child().unwrap()).collect();
+    after_deaths_that_nobody_saw(&arena, false, || {
+        for _ in 0..1088 {
+            drop(Lock::new(&arena, OnOwnerDeath::Tell).unwrap());
+        }
+    });
+    names.into_iter().for_each(|name| arena.started(name, None));
+}
+
+/// C231.
+#[test]
+fn nothing_is_refused_for_what_the_dead_had_c231() {
+    let _alone = alone(); // children of other tests would be of the family
+    let arena = arena();
+    let mine = || Owner::Process(arena.me());
+    let child = Child::run(|| {
+        let _ = arena.allocate(32 << 30, mine()).unwrap();
+        // (They are not dropped.)
+        while let Ok(lock) = Lock::new(&arena, OnOwnerDeath::Tell) {
+            std::mem::forget(lock);
+        }
+        common::wait_for_the_end()
+    });
+    eventually("the child has all objects", || arena.objects() == 1 << 17);
+    assert!(matches!(
+        Lock::new(&arena, OnOwnerDeath::Tell),
+        Err(Error::TooManyObjects)
+    ));
+    assert!(matches!(
+        arena.allocate(32 << 30, mine()),
+        Err(Error::Full { .. })
+    ));
+    child.kill();
+    eventually("it has ended", || child.has_ended());
+    let block = arena.allocate(32 << 30, mine()).unwrap();
+    arena.free(block);
+    assert!(Lock::new(&arena, OnOwnerDeath::Tell).is_ok());
+}
+
+/// Takes blocks, the largest that there are, until there is no room, and frees them.
+fn fill(arena: &Arc<Arena>) {
+    let mut blocks = Vec::new();
+    let mut bytes: usize = 64 << 30;
+    while bytes >= 4096 {
+        match arena.allocate(bytes, Owner::Process(arena.me())) {
+            Ok(block) => blocks.push(block),
+            Err(_) => bytes /= 2,
+        }
+    }
+    assert!(arena.used_bytes() > 60 << 30);
+    blocks.into_iter().for_each(|block| arena.free(block));
+}
+
+/// All pages serve for blocks of a size, of the next, and of a large one again.
+fn serve_for_any_size(arena: &Arc<Arena>) {
+    let mine = Owner::Process(arena.me());
+    for (bytes, count) in [
+        (1 << 30, 63),
+        (7 << 30, 7),
+        (32 << 30, 1),
+        (3 << 30, 15),
+        (32 << 30, 1),
+    ] {
+        let blocks: Vec<_> = (0..count).map(|_| arena.allocate(bytes, mine).unwrap()).collect();
+        let mut places: Vec<_> = blocks
+            .iter()
+            .map(|block| block.offset..block.offset + block.length)
+            .collect();
+        places.sort_by_key(|place| place.start);
+        assert!(
+            places.is_sorted_by(|one, next| one.end <= next.start),
+            "{places:?} overlap"
+        );
+        blocks.into_iter().for_each(|block| arena.free(block));
+        assert_eq!(arena.used_bytes(), 0);
+    }
+}
+
+#[test]
+fn free_blocks_serve_for_blocks_of_any_size_c232() {
+    let _alone = alone(); // children of other tests would be of the family
+    let arena = arena();
+    fill(&arena);
+    serve_for_any_size(&arena);
+}
+
+/// C232.
+#[test]
+fn a_death_while_regrouping_leaves_all_pages_c232() {
+    let _alone = alone(); // children of other tests would be of the family
+    let trial = arena();
+    fill(&trial);
+    serve_for_any_size(&trial);
+    let steps = step::passed();
+    let steps: Vec<_> = steps
+        .into_iter()
+        .filter(|step| step.starts_with("regroup"))
+        .collect();
+    assert_eq!(steps.len(), 3);
+    for name in steps {
+        for count in [1, 2, 5] {
+            let arena = arena();
+            let child = Child::run(|| {
+                step::arm(name, count);
+                fill(&arena);
+                serve_for_any_size(&arena);
+                true
+            });
+            child.died_or_succeeded(name);
+            serve_for_any_size(&arena);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+"""The standard library's queues over our locks and pipes: `SimpleQueue`, and what a standard `Queue` consists of."""
+
+from __future__ import annotations
+
+from multiprocessing import context, queues
+from types import FunctionType
+
+from interlock._originals import originals
+from interlock.multiprocessing._connections import Pipe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+_std: Any = originals(queues, "JoinableQueue", "Queue", "SimpleQueue")
+
+__all__ = ["SimpleQueue", "begin_standard", "fill_standard"]
+
+# As `install()` replaces the names in the module.
+_StdQueue = _std.Queue
+_StdJoinableQueue = _std.JoinableQueue
+
+
+def _with_our_pipe(function: Any) -> Any:
+    """Return a function of the standard library that makes a pipe of ours, whether we are installed or not."""
+    from interlock.multiprocessing import connection
+
+    names = {**function.__globals__, "connection": connection}
+    ours = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    ours.__kwdefaults__ = function.__kwdefaults__
+    return ours
+
+
+def begin_standard(queue: Any, maxsize: int, ctx: Any) -> None:
+    """Make the attributes that a new standard queue has."""
+    if ctx is None:
+        ctx = context._default_context.get_context()
+    _with_our_pipe(_StdQueue.__init__)(queue, maxsize, ctx=ctx)
+    if isinstance(queue, _StdJoinableQueue):
+        queue._unfinished_tasks = ctx.Semaphore(0)
+        queue._cond = ctx.Condition()
+
+
+def fill_standard(queue: Any, left: list[Any], unfinished: int) -> None:
+    """Make the attributes of a standard queue that has these objects, and so many tasks that are not done."""
+    from interlock.multiprocessing.context import _concrete_contexts
+
+    method = "fork" if queue._is_fork_ctx else "spawn"
+    closed, ignore_epipe = queue._closed, queue._ignore_epipe
+    begin_standard(queue, queue._maxsize, _concrete_contexts[method])
+    queue._closed, queue._ignore_epipe = closed, ignore_epipe
+    if isinstance(queue, _StdJoinableQueue):
+        for _ in range(unfinished):
+            queue._unfinished_tasks.release()
+    if left:
+        with queue._notempty:
+            queue._start_thread()
+            for obj in left:
+                queue._sem.acquire(False)
+                queue._buffer.append(obj)
+            queue._notempty.notify()
+
+
+class SimpleQueue(_std.SimpleQueue):  # type: ignore[misc]
+    """A queue of objects, which is little more than a pipe.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.SimpleQueue.
+    """
+
+    def __init__(self, *, ctx: Any) -> None:
+        """Make a queue."""
+        self._reader, self._writer = Pipe(duplex=False)
+        self._poll = self._reader.poll
+        self._rlock, self._wlock = ctx.Lock(), ctx.Lock()
+
+    def get(self) -> Any:
+        """Remove the oldest object and return it. Blocks until there is one."""
+        return self._reader._interlock_recv(self._rlock)
+
+    def put(self, obj: object) -> None:
+        """Put an object. Blocks as long as a MiB is underway."""
+        self._writer.send(obj)  # whole, whoever else puts

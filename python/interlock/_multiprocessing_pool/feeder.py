@@ -162,25 +162,33 @@ class Feeder:
         self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._lock = Lock()
         self._running: Any = None
+        self._is_over = False
         self.thread: threading.Thread | None = None
 
     def put(self, feed: Any) -> None:
         """Let the thread run a feed, after those before."""
         with self._lock:
-            self._waiting.put(feed)
-            if self.thread is None:
+            is_over = self._is_over
+            if not is_over:
+                self._waiting.put(feed)
+            if self.thread is None and not is_over:
                 self.thread = threading.Thread(target=self._run, args=(self._crew(),), daemon=True)
                 self.thread.start()
+        if is_over:  # the pool was closed at this moment
+            feed.end(terminated())
 
     def close(self, then: Callable[[], object]) -> bool:
         """Let the thread end when it has run what it has, and then call `then`. Returns whether there is a thread."""
         with self._lock:
+            self._is_over = True
             if self.thread is not None:
                 self._waiting.put(then)
             return self.thread is not None
 
     def stop(self) -> None:
         """Let the thread end soon: the pool is terminated. What it has not run ends with an error."""
+        with self._lock:
+            self._is_over = True
         self._waiting.put(None)
         running = self._running
         if running is not None:

@@ -43,6 +43,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     _interlock_outcome: tuple[bool, Any] | None = None
     _interlock_called: Any = None
+    _interlock_is_delivered = False
 
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
         self._pool = pool
@@ -86,8 +87,9 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         """A call has ended: the manager calls this. With the last one it calls the callback."""
         with self._interlock_lock:
             self._interlock_left -= 1
-            if self._interlock_left > 0:
+            if self._interlock_left > 0 or self._interlock_is_delivered:
                 return
+            self._interlock_is_delivered = True
         try:
             succeeded, value = self._interlock_collect()
             callback = self._callback if succeeded else self._error_callback

@@ -91,7 +91,7 @@ def _error(death: Death, first_line: str | None) -> WorkerDiedError:
         "pid": death.pid,
         "process_name": death.name or None,
         "exitcode": death.exitcode,
-        "task": death.task or (_task(payload) if death.was_running else None),
+        "task": getattr(death, "task", None) or (_task(payload) if death.was_running else None),
         "submitted_at": getattr(death, "submitted_at", None),
         **known._asdict(),
     }

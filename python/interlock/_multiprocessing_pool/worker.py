@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from multiprocessing.pool import MaybeEncodingError, RemoteTraceback  # type: ignore[attr-defined]
 
+from interlock._installation import installed
 from interlock._multiprocessing_pool.packing import unpack, unpacked
 from interlock.concurrent.futures._described import parts_text
 from interlock.concurrent.futures._process_results import Death, broken, worker_died
@@ -12,6 +13,7 @@ from interlock.concurrent.futures._process_results import answer as error_of
 from interlock.concurrent.futures._process_worker import Options
 from interlock.concurrent.futures._process_worker import main as serve
 from interlock.concurrent.futures._transport import dump_exception, dump_result, load_exception
+from interlock.multiprocessing._pickling import dump as plain_dump
 from interlock.multiprocessing._pickling import dumps
 
 TYPE_CHECKING = False
@@ -42,6 +44,8 @@ def options(last_words: LastWords | None) -> Options:
 def dump(result: object) -> Any:
     """Pickle a result, or raise what the standard library's pool raises if that is not possible."""
     try:
+        if "multiprocessing.pool" in installed():
+            return plain_dump(result)  # programs get the error that they know
         return dump_result(result)
     except Exception as error:
         raise MaybeEncodingError(error, result) from None

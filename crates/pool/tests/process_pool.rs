@@ -262,8 +262,7 @@ fn a_storm_of_kills_costs_what_was_running_c249() {
             kill(pid);
             kills += 1;
         }
-        // sleep: the time between two kills
-        std::thread::sleep(Duration::from_millis(3));
+        std::thread::sleep(Duration::from_millis(3)); // sleep: the time between two kills
         hosted.pool.look();
         assert!(kills < 20_000, "{:?}", hosted.pool.stats());
     }

@@ -1,6 +1,10 @@
 //! Pools of processes for tests: workers that are forked, and a host that starts and buries them.
 #![allow(dead_code, reason = "each test uses some")]
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly, its helpers too"
+)]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -162,8 +166,7 @@ fn serve(seat: Seat, gate: &Event) {
             "wait" => {
                 gate.wait(&mut endless()).unwrap();
             }
-            // sleep: what the call does
-            "sleep" => std::thread::sleep(Duration::from_millis(rest.parse().unwrap())),
+            "sleep" => std::thread::sleep(Duration::from_millis(rest.parse().unwrap())), // sleep: what the call does
             "die" => kill(std::process::id()),
             _ => {}
         }

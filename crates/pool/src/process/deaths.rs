@@ -46,8 +46,13 @@ impl<H: Send> Inner<H> {
             pid: worker.pid,
         });
         let death = Arc::new(self.death_of(&worker, was_running));
-        for call in worker.handed.drain(..).rev() {
+        // Out of its queue: large payloads lie there.
+        for call in worker.take_back().into_iter().rev() {
             state.returned.push_front(call);
+        }
+        // What is not in the queue any more, and was not running, can't be: nobody should wait for it for ever.
+        for call in worker.handed.drain(..) {
+            finished.push(call, Answer::WorkerDied(death.clone()));
         }
         if !worker.is_ready {
             state.unready_deaths += 1;

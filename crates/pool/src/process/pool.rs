@@ -185,9 +185,10 @@ impl<H: Send + 'static> ProcessPool<H> {
                     worker.name = name;
                 }
                 (None, Some(place)) => {
-                    if let Some(worker) = place.take() {
+                    if let Some(mut worker) = place.take() {
+                        let back = worker.take_back();
                         self.inner.core.leave(worker.token);
-                        state.returned.extend(worker.handed);
+                        state.returned.extend(back);
                     }
                 }
                 _ => {}

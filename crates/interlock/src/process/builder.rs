@@ -6,7 +6,7 @@ use interlock_pool::process::{OnWorkerDeath, Settings};
 
 use super::host::Program;
 
-/// The settings of a new [`ProcessPool`]: see [`ProcessPool::builder`].
+/// The settings of a new [`ProcessPool`](super::ProcessPool): see [`ProcessPool::builder`](super::ProcessPool::builder).
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(super) settings: Settings,

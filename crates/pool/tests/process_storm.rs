@@ -3,6 +3,12 @@
 //! The short form is run with the other tests. `the_long_storm`, which `make storm` runs, has 20,000 calls in each round, and as many
 //! rounds as fit into `INTERLOCK_STORM_SECONDS`. `INTERLOCK_STORM_SEED` repeats the choices of a run.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly, its helpers too"
+)]
+
 mod processes;
 
 use std::collections::{HashMap, HashSet};

@@ -74,7 +74,7 @@ impl<H: Send> Inner<H> {
             (None, _) => {}
         }
         let is_an_end = worker.is_closed || worker.left == Some(0) || worker.ended_for.is_some();
-        let breaks = self.settings.on_worker_death == OnWorkerDeath::Break && !(is_an_end && !was_running);
+        let breaks = self.settings.on_worker_death == OnWorkerDeath::Break && (was_running || !is_an_end);
         if is_hopeless || (breaks && was_ended.is_none() && worker.ended_for.is_none()) {
             self.break_down(state, finished, &death);
         }

@@ -190,6 +190,21 @@ def crash(session: nox.Session) -> None:
     )
 
 
+@nox.session(venv_backend="none", requires=[f"build-{DEFAULT}"])
+def storm(session: nox.Session) -> None:
+    """Storms of kills on pools of processes: ten minutes for each language, unless INTERLOCK_STORM_SECONDS says else.
+
+    The short form is in `make test`. Each round prints the seed with which INTERLOCK_STORM_SEED repeats it.
+    """
+    env = {"INTERLOCK_STORM_SECONDS": os.environ.get("INTERLOCK_STORM_SECONDS", "600")}
+    long_form = ("--test", "process_storm", "--", "--ignored", "--nocapture", "--test-threads=1")
+    rust = ("cargo", "test", "--quiet", "--release", "-p", "interlock-pool", *long_form)
+    each(session, env | {"CARGO_TARGET_DIR": str(TARGET)}, [rust])
+    storms = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/processes/test_pool_storm*.py"))
+    python = ("python", "-m", "pytest", "-q", "-rP", "--timeout=0", *storms)
+    each(session, env | environment(DEFAULT), [python] if storms else [])
+
+
 @nox.session(venv_backend="none")
 def package(session: nox.Session) -> None:
     """The crates as they would be published: each builds from its package, and the doc tests of the face pass there."""

@@ -1,4 +1,4 @@
-//! For Linux: locks, conditions, queues, channels and thread pools that wait in one place.
+//! For Linux: locks, conditions, queues, channels, and pools of threads and processes that wait in one place.
 //!
 //! Interlock is the engine under the Python package of the same name. What Python's `threading`, `queue` and thread pools do, it
 //! does for a Rust program: queues that are bounded, joined and shut down, barriers that break, events, counting
@@ -17,6 +17,7 @@
 //! | that threads meet at a point | [`Barrier`](sync::Barrier) |
 //! | a lock without a value, released by any thread, or taken again by its owner | [`Lock`](sync::Lock), [`RLock`](sync::RLock) |
 //! | functions run by a few threads, and their results | [`ThreadPool`](pool::ThreadPool) |
+//! | the same in processes that may die | [`ProcessPool`](process::ProcessPool) |
 //! | a primitive of your own | [`wait`] |
 //! | to hear of every wait in the process | [`observe`] |
 //!
@@ -228,6 +229,8 @@ pub mod queue;
 pub mod sync;
 
 pub mod pool;
+
+pub mod process;
 
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {

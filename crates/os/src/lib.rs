@@ -5,6 +5,7 @@
 //!
 //! - [`futex`]: sleep on a word, wake its sleepers;
 //! - [`clock`]: the monotonic clock, in nanoseconds;
+//! - [`child`]: start processes, which get shared memory, and wait for them;
 //! - [`doorbell`]: pairs of descriptors, of which one tells that the other was rung, or closed;
 //! - [`fork`]: fork handlers;
 //! - [`memory`]: memory that a family of processes shares;
@@ -17,6 +18,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("Interlock supports Linux only: it is built on futexes and pidfds");
 
+pub mod child;
 pub mod clock;
 pub mod doorbell;
 pub mod fork;

@@ -63,6 +63,30 @@ pub enum Ended {
     Killed(i32),
 }
 
+/// What the signal `number` is called, such as `SIGKILL`. `None` if it is none of those that end processes often.
+pub fn signal_name(number: i32) -> Option<&'static str> {
+    let known = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::TRAP, "SIGTRAP"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::ALARM, "SIGALRM"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::XFSZ, "SIGXFSZ"),
+        (Signal::SYS, "SIGSYS"),
+    ];
+    let found = known.iter().find(|(signal, _)| signal.as_raw() == number);
+    found.map(|&(_, name)| name)
+}
+
 /// How the process `pid` ended, if it has ended, and the kernel still knows, and tells the calling process. Leaves the process
 /// to the process that waits for it.
 pub fn ended(pid: u32) -> Option<Ended> {

@@ -1,12 +1,13 @@
-//! Pools of processes: claims C240 to C249 of PROCESS_PROTOCOL.md.
+//! Pools of processes: claims C240 to C249, and C253, of PROCESS_PROTOCOL.md.
 
 mod processes;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use interlock_pool::Watch;
-use interlock_pool::process::{Answer, Limits, OnWorkerDeath};
+use interlock_pool::process::{Answer, Call, Limits, OnWorkerDeath, ProcessPool};
 use interlock_queue::{Fifo, HostQueue, Queue};
 
 use processes::{Hosted, endless, eventually, kill, settings, signal, turn, within_a_minute};
@@ -100,7 +101,7 @@ fn a_pool_that_breaks_fails_all_c242() {
         assert!(matches!(hosted.answer(call), Answer::Broken(_)));
     }
     assert!(hosted.pool.broken().is_some());
-    let call = interlock_pool::process::Call::new(&hosted.arena, &[b"echo"], Limits::default()).unwrap();
+    let call = Call::new(&hosted.arena, &[b"echo"], Limits::default()).unwrap();
     assert!(hosted.pool.submit(&call, &mut endless()).is_err());
     hosted.end();
 }
@@ -281,4 +282,32 @@ fn a_storm_of_kills_costs_what_was_running_c249() {
     }
     assert!(lost <= kills);
     hosted.end();
+}
+
+#[test]
+fn what_is_left_with_a_call_is_dropped_though_no_host_attends_c253() {
+    struct Left(Arc<AtomicUsize>);
+    impl Drop for Left {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let _turn = turn();
+    let arena = interlock_shm::Arena::home().unwrap();
+    let settings = settings(1, OnWorkerDeath::FailTask);
+    for ends_first in [true, false] {
+        let pool = ProcessPool::<Left>::new(&arena, settings).unwrap();
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let call = Call::new(&arena, &[b"x"], Limits::default()).unwrap();
+        pool.submit(&call, &mut within_a_minute()).unwrap();
+        assert!(pool.await_answer(&call, Some(Left(dropped.clone()))));
+        if ends_first {
+            pool.end_duties();
+        }
+        // No worker can be started, so the call ends.
+        pool.give_up(b"the test has no workers");
+        assert!(call.phase().is_done());
+        pool.end_duties();
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    }
 }

@@ -46,11 +46,16 @@ impl<H: Send> Inner<H> {
             pid: worker.pid,
         });
         let death = Arc::new(self.death_of(&worker, was_running));
+        // Out of its queue: large payloads lie there.
         for call in worker.take_back().into_iter().rev() {
             match state.is_abandoned {
                 true => self.lose(state, finished, call, &death),
                 false => state.returned.push_front(call),
             }
+        }
+        // What is not in the queue any more, and was not running, can't be: nobody should wait for it for ever.
+        for call in worker.handed.drain(..) {
+            finished.push(call, Answer::WorkerDied(death.clone()));
         }
         if !worker.is_ready {
             state.unready_deaths += 1;

@@ -24,3 +24,12 @@ pub enum Duty<H> {
     /// The pool was shut down, and all its workers have ended. There is nothing more to do.
     Finished,
 }
+
+impl<H> Duty<H> {
+    /// Nobody will do this: what the host has left with the call is dropped.
+    pub(super) fn drop_host(self) {
+        if let Duty::Attend(call) = self {
+            drop(call.take_host());
+        }
+    }
+}

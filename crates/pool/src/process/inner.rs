@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interlock_queue::{Fifo, HostQueue, Queue as LocalQueue};
+use interlock_queue::{Discard, Fifo, HostQueue, PutError, Queue as LocalQueue};
 use interlock_shm::{Arena, Error, Queue, Watch};
 use interlock_wait::primitive::global::{AtomicU64, Ordering};
 use interlock_wait::{WaitContext, WordLock, fork};
@@ -150,12 +150,22 @@ impl<H: Send> Inner<H> {
 
     pub(super) fn put_duty(&self, duty: Duty<H>) {
         // The queue has no bound, and is shut down when the host is gone.
-        let _ = self.duties.try_put(duty);
+        if let Err(PutError::ShutDown(duty)) = self.duties.try_put(duty) {
+            duty.drop_host();
+        }
     }
 
     /// The next duty of the host. `None` when `context` ends the wait.
     pub(super) fn next_duty(&self, context: &mut WaitContext<'_>) -> Option<Duty<H>> {
         self.duties.get_with(context).ok()
+    }
+
+    /// What the host has left with calls is dropped when these end.
+    pub(super) fn end_duties(&self) {
+        self.duties.shutdown(Discard::Nothing);
+        while let Ok(duty) = self.duties.try_get() {
+            duty.drop_host();
+        }
     }
 
     /// The supervisor looks at everything.

@@ -285,6 +285,11 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.next_duty(context)
     }
 
+    /// The host takes no more duties. What it has left with calls is dropped when these end. Never blocks.
+    pub fn end_duties(&self) {
+        self.inner.end_duties();
+    }
+
     /// Cancels a call that no worker has taken. Returns whether it is cancelled now. Never blocks.
     pub fn cancel(&self, call: &Arc<Call<H>>) -> bool {
         let mut finished = Finished::new();

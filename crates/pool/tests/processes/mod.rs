@@ -1,8 +1,8 @@
 //! Pools of processes for tests: workers that are forked, and a host that starts and buries them.
 #![allow(dead_code, reason = "each test uses some")]
 #![allow(
-    clippy::unwrap_used,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test may fail loudly, its helpers too"
 )]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
@@ -140,7 +140,7 @@ fn start(pool: &Pool, arena: &Arc<Arena>, gate: &Event, seat: Option<Seat>) {
     assert!(child >= 0);
     if child == 0 {
         // SAFETY: the alarm ends a child that hangs; `_exit` ends it without running what is left of the test.
-        unsafe { libc::alarm(100) };
+        unsafe { libc::alarm(600) };
         let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(seat, gate)));
         // SAFETY: as above.
         unsafe { libc::_exit(i32::from(served.is_err())) };
@@ -150,7 +150,7 @@ fn start(pool: &Pool, arena: &Arc<Arena>, gate: &Event, seat: Option<Seat>) {
     pool.started(number, Some((child.cast_unsigned(), name)));
 }
 
-/// A worker that does what its calls say: `echo …`, `wait …`, `sleep <milliseconds>`, `die`, `fail …`.
+/// A worker that does what its calls say: `echo …`, `wait …`, `sleep <milliseconds>`, `die`, `exit <code>`, `fail …`.
 fn serve(seat: Seat, gate: &Event) {
     let mut server = Server::new(seat);
     server.ready().unwrap();
@@ -168,6 +168,8 @@ fn serve(seat: Seat, gate: &Event) {
             }
             "sleep" => std::thread::sleep(Duration::from_millis(rest.parse().unwrap())), // sleep: what the call does
             "die" => kill(std::process::id()),
+            // SAFETY: it ends the process without running what is left of the test.
+            "exit" => unsafe { libc::_exit(rest.parse().unwrap()) },
             _ => {}
         }
         match verb {

@@ -1,0 +1,190 @@
+//! The host of a pool: starts its workers, waits for those that have ended, and wakes tasks that await a result.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_os::child::{Child, SAME_PROGRAM};
+use interlock_pool::process::{self as engine, Duty, Seat};
+use interlock_shm::Name;
+use interlock_sync::Event;
+use interlock_wait::{Deadline, WaitContext};
+
+use super::error::{Cause, StartError};
+use super::wakes::Wakes;
+use super::wire::Place;
+
+pub(super) type Engine = engine::ProcessPool<Wakes>;
+
+/// After a start that failed the host waits before the next one; twice as long after each that fails in a row.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// After so many starts in a row that failed, a pool that has no worker is given up.
+const TRIES: u32 = 5;
+
+/// What a worker process runs.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    /// `None` for the program that this process runs.
+    pub(super) file: Option<OsString>,
+    pub(super) arguments: Vec<OsString>,
+}
+
+impl Program {
+    fn start(&self, place: &Place, memory: i32) -> std::io::Result<Child> {
+        let mut arguments = self.arguments.clone();
+        arguments.push(place.to_argument().into());
+        match &self.file {
+            Some(file) => Child::start(file, file, &arguments, memory),
+            None => {
+                let name = std::env::args_os().next().unwrap_or_default();
+                Child::start(SAME_PROGRAM.as_ref(), &name, &arguments, memory)
+            }
+        }
+    }
+}
+
+/// The host of a pool.
+pub(super) struct Host {
+    engine: Arc<Engine>,
+    program: Program,
+    children: HashMap<u32, Child>,
+    /// How many workers the pool has asked for that were not started yet.
+    owed: usize,
+    /// How many starts failed, one after the other.
+    failed: u32,
+    /// No worker is started before this.
+    pause: Deadline,
+    /// Set when all is over.
+    over: Arc<Event>,
+}
+
+impl Host {
+    pub(super) fn new(engine: Arc<Engine>, program: Program, over: Arc<Event>) -> Self {
+        Host {
+            engine,
+            program,
+            children: HashMap::new(),
+            owed: 0,
+            failed: 0,
+            pause: Deadline::PASSED,
+            over,
+        }
+    }
+
+    /// Starts the first workers.
+    ///
+    /// # Errors
+    /// Not one of them could be started.
+    pub(super) fn begin(&mut self) -> Result<(), StartError> {
+        for _ in 0..self.engine.missing_workers() {
+            let Some(seat) = self.engine.add_worker()? else {
+                break;
+            };
+            match self.start(&seat) {
+                Ok(()) => {}
+                Err(error) if self.children.is_empty() => {
+                    return Err(match error.downcast::<std::io::Error>() {
+                        Ok(error) => StartError::NoWorker(*error),
+                        Err(error) => StartError::NoRoom(error),
+                    });
+                }
+                // The pool asks for it again.
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the pool needs, until all its workers have ended.
+    pub(super) fn serve(mut self) {
+        loop {
+            let patience = match self.owed {
+                0 => Deadline::NEVER,
+                _ => self.pause,
+            };
+            match self.engine.next_duty(&mut WaitContext::within(patience)) {
+                Some(Duty::Attend(call)) => drop(call.take_host()),
+                Some(Duty::Start) => self.owed += 1,
+                Some(Duty::Ended { pid, .. }) => self.bury(pid),
+                Some(Duty::Broken(_)) => self.children.values_mut().for_each(Child::kill),
+                Some(Duty::Finished) => break,
+                None => {}
+            }
+            if self.owed > 0 && self.pause.has_passed() {
+                self.start_one();
+            }
+        }
+        // A thread that ends a call at this moment finds that nobody attends to it: what it left is dropped, which wakes it.
+        self.engine.end_duties();
+    }
+
+    /// Starts a worker that the pool has asked for.
+    fn start_one(&mut self) {
+        let started = match self.engine.add_wanted_worker() {
+            Ok(seat) => {
+                // If it can't be started, the pool asks again.
+                self.owed -= 1;
+                seat.map_or(Ok(()), |seat| self.start(&seat))
+            }
+            Err(error) => Err(error.into()),
+        };
+        let Err(error) = started else {
+            self.failed = 0;
+            return;
+        };
+        self.failed += 1;
+        let pause = PAUSE.saturating_mul(1 << self.failed.min(10)).min(LONGEST_PAUSE);
+        self.pause = Deadline::after(pause);
+        if self.failed >= TRIES {
+            self.engine.give_up(error.to_string().as_bytes());
+        }
+    }
+
+    /// Starts the process for a seat, and tells the pool.
+    fn start(&mut self, seat: &Seat) -> Result<(), Cause> {
+        let started = self.start_process(seat);
+        let process = started.as_ref().ok().copied();
+        self.engine.started(seat.number, process);
+        started.map(drop)
+    }
+
+    fn start_process(&mut self, seat: &Seat) -> Result<(u32, Name), Cause> {
+        let arena = self.engine.arena();
+        let name = arena.expect_child()?;
+        arena.hand(name, seat.calls.object());
+        arena.hand(name, seat.answers.object());
+        let place = Place {
+            name,
+            parent: seat.parent,
+            seat: seat.number,
+            calls: seat.calls.object().id(),
+            answers: seat.answers.object().id(),
+        };
+        let child = self.program.start(&place, arena.descriptor());
+        arena.started(name, child.as_ref().ok().map(Child::id));
+        let child = child?;
+        let pid = child.id();
+        self.children.insert(pid, child);
+        Ok((pid, name))
+    }
+
+    /// Waits for a process that has ended.
+    fn bury(&mut self, pid: u32) {
+        if let Some(ended) = self.children.remove(&pid).and_then(|mut child| child.wait()) {
+            self.engine.arena().has_ended(pid, ended);
+        }
+    }
+}
+
+impl Drop for Host {
+    /// No process is left: as a rule there is none any more.
+    fn drop(&mut self) {
+        for child in self.children.values_mut() {
+            child.kill();
+            child.wait();
+        }
+        self.over.set();
+    }
+}

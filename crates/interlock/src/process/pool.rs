@@ -1,0 +1,346 @@
+//! A pool of worker processes for Rust programs.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use interlock_os::thread;
+use interlock_pool::process::{Call, Limits, Unplaced};
+use interlock_pool::{DEFAULT_PRIORITY, JoinError, Stats};
+use interlock_shm::Arena;
+use interlock_sync::Event;
+use interlock_wait::{Deadline, WaitContext, spawn_named};
+use serde::Serialize;
+
+use super::builder::Builder;
+use super::error::{StartError, SubmitError, WorkerDeath};
+use super::function::Function;
+use super::host::{Engine, Host};
+use super::registry::is_served;
+use super::task::Task;
+use super::wire;
+
+/// The stack of the host, which runs wakers.
+const STACK: usize = 256 << 10;
+
+/// Runs tasks in a number of worker processes.
+///
+/// A task is a call of a [registered](super::Registry::register) function. Tasks are taken in the order in which they were submitted,
+/// those with a smaller [priority](ProcessPool::at) first.
+///
+/// **Death of a worker.** It costs the task that the worker ran, and no other one; another process takes the worker's place.
+/// [`Builder::on_worker_death`] says what becomes of that task. A panic costs no worker: it is the error of [`Task::result`].
+///
+/// **End.** [`ProcessPool::shutdown`] ends the pool when all tasks that were submitted are done. [`ProcessPool::join`] waits for that.
+/// Dropping the pool shuts it down, and never blocks. When the pool's process ends, in whichever way, its workers end at once.
+///
+/// **Fork.** The child of a fork can't use the pool. Tasks that were not done return [`Forked`](super::TaskError::Forked) there.
+pub struct ProcessPool {
+    engine: Arc<Engine>,
+    over: Arc<Event>,
+    retries: u32,
+}
+
+impl Builder {
+    /// The pool. Starts its workers, and a thread that looks after them; does not wait until they are ready.
+    ///
+    /// # Errors
+    /// No worker can be started: the program did not call [`Registry::serve`](super::Registry::serve), there is no such program, or
+    /// there are too many processes or descriptors. Or there is no room in the memory that processes share.
+    pub fn build(self) -> Result<ProcessPool, StartError> {
+        if !is_served() {
+            return Err(StartError::NotServed);
+        }
+        let mut settings = self.settings;
+        if settings.workers == 0 {
+            settings.workers = thread::processors();
+        }
+        let engine = Arc::new(Engine::new(&Arena::home()?, settings)?);
+        let over = Arc::new(Event::new());
+        let mut host = Host::new(engine.clone(), self.program, over.clone());
+        host.begin()?;
+        spawn_named("interlock-processes", STACK, move || host.serve())
+            .map_err(|error| StartError::NoRoom(error.into()))?;
+        Ok(ProcessPool {
+            engine,
+            over,
+            retries: self.retries,
+        })
+    }
+}
+
+impl ProcessPool {
+    /// A pool of so many worker processes; 0 for as many as there are processors.
+    ///
+    /// # Errors
+    /// Those of [`Builder::build`].
+    pub fn new(workers: usize) -> Result<Self, StartError> {
+        Self::builder().workers(workers).build()
+    }
+
+    /// The settings of a pool, to change before it is made.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Submits a call of `function`, which a worker makes. Blocks while as many tasks wait as [`Builder::max_pending`] allows.
+    ///
+    /// # Errors
+    /// The pool was shut down, or has ended with a death; or the argument can't be sent.
+    pub fn submit<A: Serialize, R>(
+        &self,
+        function: Function<A, R>,
+        argument: &A,
+    ) -> Result<Task<R>, SubmitError> {
+        self.at(DEFAULT_PRIORITY).submit(function, argument)
+    }
+
+    /// As [`submit`](Self::submit), if there is room. Never blocks.
+    ///
+    /// # Errors
+    /// As many tasks wait as the limit allows, and those of [`submit`](Self::submit).
+    pub fn try_submit<A: Serialize, R>(
+        &self,
+        function: Function<A, R>,
+        argument: &A,
+    ) -> Result<Task<R>, SubmitError> {
+        self.at(DEFAULT_PRIORITY).try_submit(function, argument)
+    }
+
+    /// As [`submit`](Self::submit), but blocks for `timeout` at most.
+    ///
+    /// # Errors
+    /// There was no room for that long, and those of [`submit`](Self::submit).
+    pub fn submit_timeout<A: Serialize, R>(
+        &self,
+        timeout: Duration,
+        function: Function<A, R>,
+        argument: &A,
+    ) -> Result<Task<R>, SubmitError> {
+        (self.at(DEFAULT_PRIORITY)).submit_timeout(timeout, function, argument)
+    }
+
+    /// As [`submit`](Self::submit), but blocks until `deadline` at most.
+    ///
+    /// # Errors
+    /// Those of [`submit_timeout`](Self::submit_timeout).
+    pub fn submit_deadline<A: Serialize, R>(
+        &self,
+        deadline: Instant,
+        function: Function<A, R>,
+        argument: &A,
+    ) -> Result<Task<R>, SubmitError> {
+        (self.at(DEFAULT_PRIORITY)).submit_deadline(deadline, function, argument)
+    }
+
+    /// The same pool, for tasks with a priority, and with other limits. The smallest number is taken first; the default is 0.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use interlock::process::{Function, ProcessPool};
+    /// # const PAGES: Function<u32, u32> = Function::named("pages");
+    /// # let pool = ProcessPool::new(1).unwrap();
+    /// let urgent = pool.at(-1).time_limit(Duration::from_secs(5)).submit(PAGES, &7).unwrap();
+    /// assert!(urgent.result().is_ok());
+    /// ```
+    pub fn at(&self, priority: i64) -> At<'_> {
+        let limits = Limits {
+            priority,
+            time: None,
+            retries: self.retries,
+        };
+        At { pool: self, limits }
+    }
+
+    /// Cancels the tasks that no worker has taken, and returns how many. Never blocks.
+    pub fn cancel_waiting(&self) -> usize {
+        let cancelled = self.engine.cancel_waiting();
+        for call in &cancelled {
+            drop(call.take_host());
+        }
+        cancelled.len()
+    }
+
+    /// Accepts no more tasks. Those that it has are run, and then the workers end. Never blocks.
+    pub fn shutdown(&self) {
+        self.engine.shutdown();
+    }
+
+    /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker process has ended.
+    ///
+    /// # Errors
+    /// None at this time.
+    pub fn join(&self) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::uninterruptible())
+    }
+
+    /// As [`ProcessPool::join`], if the pool has ended. Never blocks.
+    ///
+    /// # Errors
+    /// Those of [`ProcessPool::join_timeout`].
+    pub fn try_join(&self) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::until(Deadline::PASSED))
+    }
+
+    /// As [`ProcessPool::join`], but blocks for `timeout` at most.
+    ///
+    /// # Errors
+    /// The pool had not ended by then; or an observer refused the wait.
+    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::until(Deadline::after(timeout)))
+    }
+
+    /// As [`ProcessPool::join`], but blocks until `deadline` at most.
+    ///
+    /// # Errors
+    /// Those of [`ProcessPool::join_timeout`].
+    pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinError> {
+        self.join_with(&mut WaitContext::until(deadline.into()))
+    }
+
+    fn join_with(&self, context: &mut WaitContext<'_>) -> Result<(), JoinError> {
+        if self.engine.is_of_parent() {
+            return Ok(());
+        }
+        self.shutdown();
+        match self.over.wait_with(context) {
+            Ok(()) => Ok(()),
+            Err(_) if context.deadline().has_passed() => Err(JoinError::TimedOut),
+            Err(_) => Err(JoinError::Refused),
+        }
+    }
+
+    /// How many tasks there are of each kind, at this moment. Never blocks.
+    pub fn stats(&self) -> Stats {
+        self.engine.look();
+        self.engine.stats()
+    }
+
+    /// The process ids of the workers at this moment. Never blocks.
+    pub fn worker_ids(&self) -> Vec<u32> {
+        self.engine.processes()
+    }
+}
+
+impl Drop for ProcessPool {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl fmt::Debug for ProcessPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPool")
+            .field("workers", &self.worker_ids())
+            .field("stats", &self.engine.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A pool, for tasks with a priority and limits: see [`ProcessPool::at`].
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    pool: &'a ProcessPool,
+    limits: Limits,
+}
+
+impl At<'_> {
+    /// How long a task may run. One that runs for longer ends with [`TaskError::TimedOut`](super::TaskError::TimedOut), and its worker
+    /// process with it; another one takes that one's place.
+    #[must_use]
+    pub fn time_limit(mut self, time: Duration) -> Self {
+        self.limits.time = Some(time);
+        self
+    }
+
+    /// How often a task runs again if its worker dies, in a pool with [`OnWorkerDeath::Retry`](super::OnWorkerDeath::Retry).
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.limits.retries = retries;
+        self
+    }
+
+    /// As [`ProcessPool::submit`].
+    ///
+    /// # Errors
+    /// Those of [`ProcessPool::submit`].
+    pub fn submit<A: Serialize, R>(
+        self,
+        function: Function<A, R>,
+        argument: &A,
+    ) -> Result<Task<R>, SubmitError> {
+        self.put(function, argument, Deadline::NEVER)
+    }
+
+    /// As [`ProcessPool::try_submit`].
+    ///
+    /// # Errors
+    /// Those of [`ProcessPool::try_submit`].
+    pub fn try_submit<A: Serialize, R>(
+        self,
+        function: Function<A, R>,
+        argument: &A,
+    ) -> Result<Task<R>, SubmitError> {
+        self.put(function, argument, Deadline::PASSED)
+    }
+
+    /// As [`ProcessPool::submit_timeout`].
+    ///
+    /// # Errors
+    /// Those of [`ProcessPool::submit_timeout`].
+    pub fn submit_timeout<A: Serialize, R>(
+        self,
+        timeout: Duration,
+        function: Function<A, R>,
+        argument: &A,
+    ) -> Result<Task<R>, SubmitError> {
+        self.put(function, argument, Deadline::after(timeout))
+    }
+
+    /// As [`ProcessPool::submit_deadline`].
+    ///
+    /// # Errors
+    /// Those of [`ProcessPool::submit_deadline`].
+    pub fn submit_deadline<A: Serialize, R>(
+        self,
+        deadline: Instant,
+        function: Function<A, R>,
+        argument: &A,
+    ) -> Result<Task<R>, SubmitError> {
+        self.put(function, argument, deadline.into())
+    }
+
+    fn put<A: Serialize, R>(
+        self,
+        function: Function<A, R>,
+        argument: &A,
+        deadline: Deadline,
+    ) -> Result<Task<R>, SubmitError> {
+        let engine = &self.pool.engine;
+        if engine.is_of_parent() {
+            return Err(SubmitError::Forked);
+        }
+        let bytes = wire::call(function, argument).map_err(|error| SubmitError::Argument(error.into()))?;
+        let call = Call::new(engine.arena(), &[&bytes], self.limits)
+            .map_err(|error| SubmitError::NoRoom(error.into()))?;
+        match engine.submit(&call, &mut WaitContext::until(deadline)) {
+            Ok(()) => Ok(Task::new(
+                engine.clone(),
+                call,
+                function.name(),
+                Function::<A, R>::signature,
+            )),
+            Err(refusal) => Err(refused(refusal)),
+        }
+    }
+}
+
+fn refused(refusal: Unplaced) -> SubmitError {
+    match refusal {
+        Unplaced::Full => SubmitError::Full,
+        Unplaced::ShutDown => SubmitError::ShutDown,
+        Unplaced::Broken(death) => SubmitError::Broken(WorkerDeath::of(&death, None)),
+        Unplaced::OfParent => SubmitError::Forked,
+        Unplaced::NoThread(error) => SubmitError::NoThread(error),
+    }
+}

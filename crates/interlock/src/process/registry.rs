@@ -1,0 +1,157 @@
+//! The functions that the workers of a program can run.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use interlock_wait::primitive::global::{AtomicBool, Ordering};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::function::Function;
+use super::wire::{self, Failure, Place};
+use super::worker;
+
+/// Whether [`Registry::serve`] was called.
+static IS_SERVED: AtomicBool = AtomicBool::new(false);
+
+/// Whether processes that are started now would find their way: they come to [`Registry::serve`], as this one has.
+pub(super) fn is_served() -> bool {
+    // Relaxed: the flag stands for itself.
+    IS_SERVED.load(Ordering::Relaxed)
+}
+
+/// The functions that worker processes can run.
+///
+/// A worker process is this program, started once more. So `main` registers the functions, and calls [`serve`](Registry::serve),
+/// before it does anything else:
+///
+/// ```
+/// use interlock::process::{ProcessPool, Registry};
+///
+/// fn length(text: String) -> usize {
+///     text.len()
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let mut registry = Registry::new();
+///     let length = registry.register("length", length);
+///     registry.serve();
+///
+///     let pool = ProcessPool::new(2)?;
+///     assert_eq!(pool.submit(length, &"worker".to_owned())?.result()?, 6);
+///     Ok(())
+/// }
+/// ```
+#[derive(Default)]
+pub struct Registry {
+    functions: HashMap<&'static str, Entry>,
+}
+
+/// Reads the argument, calls the function, and writes its result.
+type Run = dyn Fn(&[u8]) -> Result<Vec<u8>, Failure>;
+
+struct Entry {
+    types: u64,
+    signature: fn() -> String,
+    run: Box<Run>,
+}
+
+impl Registry {
+    /// No functions yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a function, and returns what a pool needs to call it.
+    ///
+    /// A function of several arguments takes a tuple. Its argument and its result are of any types that serde knows, and that do not
+    /// borrow. A `Result` is a result like others: the task succeeds.
+    ///
+    /// # Panics
+    /// Another function was registered by this name.
+    pub fn register<A, R, F>(&mut self, name: &'static str, function: F) -> Function<A, R>
+    where
+        A: DeserializeOwned,
+        R: Serialize,
+        F: Fn(A) -> R + 'static,
+    {
+        let named = Function::named(name);
+        self.register_as(named, function);
+        named
+    }
+
+    /// As [`register`](Registry::register), for a function that the program has named by [`Function::named`].
+    ///
+    /// # Panics
+    /// Another function was registered by this name.
+    pub fn register_as<A, R, F>(&mut self, named: Function<A, R>, function: F)
+    where
+        A: DeserializeOwned,
+        R: Serialize,
+        F: Fn(A) -> R + 'static,
+    {
+        let run = move |bytes: &[u8]| {
+            let argument = postcard::from_bytes(bytes).map_err(|it| Failure::Argument(it.to_string()))?;
+            postcard::to_extend(&function(argument), Vec::new()).map_err(|it| Failure::Result(it.to_string()))
+        };
+        let entry = Entry {
+            types: Function::<A, R>::types(),
+            signature: Function::<A, R>::signature,
+            run: Box::new(run),
+        };
+        let name = named.name();
+        let before = self.functions.insert(name, entry);
+        assert!(
+            before.is_none(),
+            "two functions are registered by the name {name:?}"
+        );
+    }
+
+    /// In a worker process: runs the calls of its pool, and then ends the process. Otherwise returns at once: this program can have
+    /// pools from now on.
+    ///
+    /// What was done before this call is done in each worker, too. It looks at the last argument of the program, which only pools make.
+    pub fn serve(self) {
+        // Relaxed: the flag stands for itself. A worker, too, may have pools.
+        IS_SERVED.store(true, Ordering::Relaxed);
+        let last = std::env::args_os().next_back();
+        let place = last.and_then(|last| Place::from_argument(last.to_str()?));
+        if let Some(place) = place {
+            worker::work(&|call| self.run(call), place);
+        }
+    }
+
+    /// Runs a call.
+    fn run(&self, call: &[u8]) -> Result<Vec<u8>, Failure> {
+        let (name, types, argument) = wire::parts(call).map_err(|it| Failure::Argument(it.to_string()))?;
+        let entry = self.functions.get(name).ok_or(Failure::Unknown)?;
+        if entry.types != types {
+            return Err(Failure::OtherTypes((entry.signature)()));
+        }
+        // The function gets values that nobody else has. What it shares with others, by statics, is its own affair.
+        match catch_unwind(AssertUnwindSafe(|| (entry.run)(argument))) {
+            Ok(result) => result,
+            Err(payload) => Err(Failure::Panicked(message(payload))),
+        }
+    }
+}
+
+fn message(payload: Box<dyn Any + Send>) -> String {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(message), _) => (*message).to_owned(),
+        (_, Some(message)) => message.clone(),
+        _ => {
+            // Its drop could panic, too.
+            std::mem::forget(payload);
+            "a value that is not a text".to_owned()
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.functions.keys()).finish()
+    }
+}

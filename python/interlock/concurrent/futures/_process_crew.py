@@ -96,9 +96,13 @@ class Crew:
     def start_missing(self) -> None:
         """Start as many processes as are missing. Raises OSError if there can't be one."""
         for _ in range(self.pool.missing_workers()):
-            seat = self.pool.add_worker()
-            if seat is not None:
-                self.start(seat)
+            self.start_another()
+
+    def start_another(self) -> None:
+        """Start a process, unless there are as many as there may be. Raises OSError if there can't be one."""
+        seat = self.pool.add_worker()
+        if seat is not None:
+            self.start(seat)
 
     def start(self, given: ProcessSeat) -> Any:
         """Start a process for a seat, and return it. Raises OSError if there can't be one."""

@@ -218,6 +218,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         except Exception as error:
             if self._interlock_raises_at_submit or held is not None:
                 raise
+            if self._safe_to_dynamically_spawn_children:
+                with self._shutdown_lock:
+                    self._interlock_crew.start_another()
             future.set_running_or_notify_cancel()
             future.set_exception(error)
             return future

@@ -149,7 +149,7 @@ class Manager(threading.Thread):
         self._owner = weakref.ref(owner, lambda _, pool=pool: pool.shutdown())
 
     def wakeup(self) -> None:
-        """The interpreter is exiting: what was submitted is done, and then the workers end. After a Ctrl-C, they end."""
+        """The interpreter is exiting: the workers do what was submitted, and end. After a Ctrl-C, they end at once."""
         self._crew.pool.shutdown()
         if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
             self.interrupt()

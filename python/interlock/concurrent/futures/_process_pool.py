@@ -154,7 +154,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         cls = type(self)
         return (
             _native_init
-            and all(getattr(cls, name, None) is what for name, what in _private.items())
+            and all(getattr(cls, name, None) is _own.get(name, what) for name, what in _private.items())
             and all(getattr(_std, name, None) is what for name, what in _known.items())
             and _std._ExecutorManagerThread.run is _known_run
         )
@@ -439,10 +439,43 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         if "_interlock_pool" in self.__dict__ and name in _STAND_INS:
             return _STAND_INS[name](self)
         if "_interlock_pool" in self.__dict__ and name in _LACKING:
-            raise AttributeError(
-                f"{name!r} is a part of the standard library's executor, which this one does without", name=name, obj=self
-            )
+            message = f"{name!r} is a part of the standard library's executor, which this one does without"
+            raise AttributeError(message, name=name, obj=self)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+
+def _part(name: str, start: Callable[[ProcessPoolExecutor], object]) -> Any:
+    """Make a method for programs that call what the standard executor's other methods call."""
+    standard = getattr(_StdExecutor, name)
+
+    def method(self: ProcessPoolExecutor) -> None:
+        if self._interlock_pool is None:
+            standard(self)
+        else:
+            start(self)
+
+    method.__name__, method.__doc__ = name, standard.__doc__
+    method.__qualname__ = f"ProcessPoolExecutor.{name}"
+    return method
+
+
+def _begin(executor: ProcessPoolExecutor) -> None:
+    if executor._executor_manager_thread is None:
+        executor._interlock_begin()
+
+
+_own = {
+    name: _part(name, start)
+    for name, start in (
+        ("_adjust_process_count", lambda executor: executor._interlock_crew.start_missing()),
+        ("_launch_processes", lambda executor: executor._interlock_crew.start_missing()),
+        ("_spawn_process", lambda executor: executor._interlock_crew.start_another()),
+        ("_start_executor_manager_thread", _begin),
+    )
+    if name in _private
+}
+for _name, _method in _own.items():
+    setattr(ProcessPoolExecutor, _name, _method)
 
 
 def _broke(executor: ProcessPoolExecutor, death: Any) -> None:

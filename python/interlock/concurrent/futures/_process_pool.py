@@ -11,6 +11,7 @@ from interlock._installation import installed
 from interlock._originals import is_original, originals
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._process_crew import Crew, Manager, end
+from interlock.concurrent.futures._process_stand_ins import LACKING, STAND_INS
 from interlock.concurrent.futures._transport import dump_call
 from interlock.multiprocessing._family import home
 
@@ -436,9 +437,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
 
     def __getattr__(self, name: str) -> Any:
         """Make what the standard executor has and this one does without, for programs that look at it."""
-        if "_interlock_pool" in self.__dict__ and name in _STAND_INS:
-            return _STAND_INS[name](self)
-        if "_interlock_pool" in self.__dict__ and name in _LACKING:
+        if "_interlock_pool" in self.__dict__ and name in STAND_INS:
+            return STAND_INS[name](self)
+        if "_interlock_pool" in self.__dict__ and name in LACKING:
             message = f"{name!r} is a part of the standard library's executor, which this one does without"
             raise AttributeError(message, name=name, obj=self)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
@@ -485,33 +486,3 @@ def _broke(executor: ProcessPoolExecutor, death: Any) -> None:
     with executor._shutdown_lock:
         executor._broken = broken_message(death)
         executor._shutdown_thread = True
-
-
-class _CallQueue:
-    """Stands for the queue between the standard executor and its processes, which has a thread of its own."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    def join_thread(self) -> None:
-        """There is no thread."""
-
-    def cancel_join_thread(self) -> None:
-        """There is no thread."""
-
-
-def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
-    """As many entries as there are calls that have not ended. (Their futures are with their owners.)"""
-    counts = executor._interlock_pool.counts()  # type: ignore[union-attr]
-    return dict.fromkeys(range(counts[0] - counts[3]))
-
-
-_LACKING = ("_idle_worker_semaphore", "_work_ids")
-_STAND_INS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
-    "_call_queue": lambda executor: _CallQueue(),
-    "_result_queue": lambda executor: None,
-    "_executor_manager_thread_wakeup": lambda executor: executor._executor_manager_thread,
-    "_pending_work_items": _pending,
-    "_queue_count": lambda executor: executor._interlock_pool.counts()[0],  # type: ignore[union-attr]
-    "_cancel_pending_futures": lambda executor: False,
-}

@@ -308,12 +308,12 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._processes = None
         return None
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool | None:
         manager = self._executor_manager_thread
         if self._interlock_pool is not None and manager is not None and isinstance(error, KeyboardInterrupt):
             self.shutdown(wait=False, cancel_futures=True)
             manager.interrupt()
-        return super().__exit__(kind, error, traceback)  # type: ignore[no-any-return]
+        return super().__exit__(kind, error, traceback)
 
     def _interlock_hold(self, future: Future[Any]) -> None:
         """Keep the executor from ending before a call that will be submitted later."""

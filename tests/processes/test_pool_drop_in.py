@@ -58,7 +58,7 @@ def test_futures_that_a_program_looks_into_while_their_calls_end(run: Run) -> No
 def test_large_calls_that_lay_before_a_worker_when_it_died(run: Run, method: str) -> None:
     text = """
     def main():
-        with pool() as executor:
+        with pool(on_worker_death="fail-task") as executor:
             calls = [executor.submit(crash, bytes(1 << 20)) for _ in range(8)]
             deaths = [type(call.exception(60)).__mro__ for call in calls]
         assert all(any(kind.__name__ == "BrokenProcessPool" for kind in death) for death in deaths)
@@ -155,3 +155,23 @@ def test_any_part_may_be_the_first_to_import_the_standard_module(module: str) ->
     assert "_interlock_pool" in vars(standard.ProcessPoolExecutor)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(text)], check=True, timeout=60)
+
+
+def test_ctrl_c_in_a_with_statement_ends_the_workers(run: Run, method: str) -> None:
+    # The parent alone gets the signal, and the workers are in a function written in C.
+    text = """
+    import signal
+
+    def main():
+        try:
+            with pool() as executor:
+                calls = [executor.submit(time.sleep, 1000) for _ in range(5)]
+                while not any(call.running() for call in calls):
+                    time.sleep(0.01)
+                signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            assert all(call.done() for call in calls)
+            assert not multiprocessing.active_children()
+            print("done")
+    """
+    assert "done\n" in run(program(text), method)

@@ -130,11 +130,11 @@ impl<H: Send + 'static> ProcessPool<H> {
                 .sum::<usize>();
         match self.inner.settings.keeps_workers {
             true => missing,
-            false => missing.min(unfinished.saturating_sub(idle)),
+            false => missing.min(unfinished.saturating_sub(idle + state.asked_for)),
         }
     }
 
-    /// A seat for a worker that was wanted by [`Duty::Start`]. As [`add_worker`](Self::add_worker).
+    /// A seat for a worker that was wanted by [`Duty::Start`]. As [`add_worker`](Self::add_worker); also `None` if none is wanted any more.
     ///
     /// # Errors
     /// As `add_worker`.
@@ -142,6 +142,10 @@ impl<H: Send + 'static> ProcessPool<H> {
         {
             let mut state = self.inner.state.lock();
             state.asked_for = state.asked_for.saturating_sub(1);
+        }
+        if self.missing_workers() == 0 {
+            self.inner.call_supervisor();
+            return Ok(None);
         }
         self.add_worker()
     }

@@ -99,9 +99,13 @@ class Crew:
         """Start as many processes as are missing. Raises OSError if there can't be one."""
         with self._lock:
             for _ in range(self.pool.missing_workers()):
-                seat = self.pool.add_worker()
-                if seat is not None:
-                    self.start(seat)
+                self.start_another()
+
+    def start_another(self) -> None:
+        """Start a process, unless there are as many as there may be. Raises OSError if there can't be one."""
+        seat = self.pool.add_worker()
+        if seat is not None:
+            self.start(seat)
 
     def start(self, given: ProcessSeat) -> Any:
         """Start a process for a seat, and return it. Raises OSError if there can't be one."""
@@ -146,7 +150,7 @@ class Manager(threading.Thread):
         self._owner = weakref.ref(owner, lambda _: shut_down())
 
     def wakeup(self) -> None:
-        """The interpreter is exiting: what was submitted is done, and then the workers end. After a Ctrl-C, they end."""
+        """The interpreter is exiting: the workers do what was submitted, and end. After a Ctrl-C, they end at once."""
         self._crew.pool.shutdown()
         if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
             self.interrupt()

@@ -11,6 +11,7 @@ from interlock._installation import installed
 from interlock._originals import is_original, originals
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._process_crew import Crew, Manager, end
+from interlock.concurrent.futures._process_stand_ins import LACKING, STAND_INS
 from interlock.concurrent.futures._transport import dump_call
 from interlock.multiprocessing._family import home
 
@@ -160,7 +161,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         cls = type(self)
         return (
             _native_init
-            and all(getattr(cls, name, None) is what for name, what in _private.items())
+            and all(getattr(cls, name, None) is _own.get(name, what) for name, what in _private.items())
             and all(getattr(_std, name, None) is what for name, what in _known.items())
             and _std._ExecutorManagerThread.run is _known_run
         )
@@ -229,6 +230,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         except Exception as error:
             if self._interlock_raises_at_submit or held is not None:
                 raise
+            if self._safe_to_dynamically_spawn_children:
+                with self._shutdown_lock:
+                    self._interlock_crew.start_another()
             future.set_running_or_notify_cancel()
             future.set_exception(error)
             return future
@@ -316,12 +320,12 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._processes = None
         return None
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool | None:
         manager = self._executor_manager_thread
         if self._interlock_pool is not None and manager is not None and isinstance(error, KeyboardInterrupt):
             self.shutdown(wait=False, cancel_futures=True)
             manager.interrupt()
-        return super().__exit__(kind, error, traceback)  # type: ignore[no-any-return]
+        return super().__exit__(kind, error, traceback)
 
     def _interlock_hold(self, future: Future[Any]) -> None:
         """Keep the executor from ending before a call that will be submitted later."""
@@ -445,13 +449,46 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
 
     def __getattr__(self, name: str) -> Any:
         """Make what the standard executor has and this one does without, for programs that look at it."""
-        if "_interlock_pool" in self.__dict__ and name in _STAND_INS:
-            return _STAND_INS[name](self)
-        if "_interlock_pool" in self.__dict__ and name in _LACKING:
-            raise AttributeError(
-                f"{name!r} is a part of the standard library's executor, which this one does without", name=name, obj=self
-            )
+        if "_interlock_pool" in self.__dict__ and name in STAND_INS:
+            return STAND_INS[name](self)
+        if "_interlock_pool" in self.__dict__ and name in LACKING:
+            message = f"{name!r} is a part of the standard library's executor, which this one does without"
+            raise AttributeError(message, name=name, obj=self)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+
+def _part(name: str, start: Callable[[ProcessPoolExecutor], object]) -> Any:
+    """Make a method for programs that call what the standard executor's other methods call."""
+    standard = getattr(_StdExecutor, name)
+
+    def method(self: ProcessPoolExecutor) -> None:
+        if self._interlock_pool is None:
+            standard(self)
+        else:
+            start(self)
+
+    method.__name__, method.__doc__ = name, standard.__doc__
+    method.__qualname__ = f"ProcessPoolExecutor.{name}"
+    return method
+
+
+def _begin(executor: ProcessPoolExecutor) -> None:
+    if executor._executor_manager_thread is None:
+        executor._interlock_begin()
+
+
+_own = {
+    name: _part(name, start)
+    for name, start in (
+        ("_adjust_process_count", lambda executor: executor._interlock_crew.start_missing()),
+        ("_launch_processes", lambda executor: executor._interlock_crew.start_missing()),
+        ("_spawn_process", lambda executor: executor._interlock_crew.start_another()),
+        ("_start_executor_manager_thread", _begin),
+    )
+    if name in _private
+}
+for _name, _method in _own.items():
+    setattr(ProcessPoolExecutor, _name, _method)
 
 
 def _broke(executor: ProcessPoolExecutor, death: Any) -> None:
@@ -462,33 +499,3 @@ def _broke(executor: ProcessPoolExecutor, death: Any) -> None:
         executor._broken = broken_message(death)
         executor._interlock_running = None
         executor._shutdown_thread = True
-
-
-class _CallQueue:
-    """Stands for the queue between the standard executor and its processes, which has a thread of its own."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    def join_thread(self) -> None:
-        """There is no thread."""
-
-    def cancel_join_thread(self) -> None:
-        """There is no thread."""
-
-
-def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
-    """As many entries as there are calls that have not ended. (Their futures are with their owners.)"""
-    counts = executor._interlock_pool.counts()  # type: ignore[union-attr]
-    return dict.fromkeys(range(counts[0] - counts[3]))
-
-
-_LACKING = ("_idle_worker_semaphore", "_work_ids")
-_STAND_INS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
-    "_call_queue": lambda executor: _CallQueue(),
-    "_result_queue": lambda executor: None,
-    "_executor_manager_thread_wakeup": lambda executor: executor._executor_manager_thread,
-    "_pending_work_items": _pending,
-    "_queue_count": lambda executor: executor._interlock_pool.counts()[0],  # type: ignore[union-attr]
-    "_cancel_pending_futures": lambda executor: False,
-}

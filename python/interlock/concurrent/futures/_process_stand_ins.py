@@ -1,0 +1,42 @@
+"""What programs find that look into a `ProcessPoolExecutor`: the parts of the standard one that this one does without."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
+
+__all__ = ["LACKING", "STAND_INS"]
+
+
+class _CallQueue:
+    """Stands for the queue between the standard executor and its processes, which has a thread of its own."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def join_thread(self) -> None:
+        """There is no thread."""
+
+    def cancel_join_thread(self) -> None:
+        """There is no thread."""
+
+
+def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
+    """As many entries as there are calls that have not ended. (Their futures are with their owners.)"""
+    counts = executor._interlock_pool.counts()  # type: ignore[union-attr]
+    return dict.fromkeys(range(counts[0] - counts[3]))
+
+
+LACKING = ("_idle_worker_semaphore", "_work_ids")
+STAND_INS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
+    "_call_queue": lambda executor: _CallQueue(),
+    "_result_queue": lambda executor: None,
+    "_executor_manager_thread_wakeup": lambda executor: executor._executor_manager_thread,
+    "_pending_work_items": _pending,
+    "_queue_count": lambda executor: executor._interlock_pool.counts()[0],  # type: ignore[union-attr]
+    "_cancel_pending_futures": lambda executor: False,
+}

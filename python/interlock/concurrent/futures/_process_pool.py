@@ -84,6 +84,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         retries: int = 0,
         max_pending: int | None = None,
         memory_limit: int | None = None,
+        relay: bool = False,
     ) -> None:
         """Make an executor with at most `max_workers` processes (None: as many as processors).
 
@@ -95,13 +96,15 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         again, `retries` times at most), or "break" (all calls fail with BrokenProcessPool, as in the standard library).
         The default is "fail-task", or "break" after `interlock.install()`. At most `max_pending` calls wait for a process
         (None: any number); when so many do, submit() blocks. `memory_limit`: a process that has more bytes of resident
-        memory after a call ends, and another one takes its place.
+        memory after a call ends, and another one takes its place. With `relay`, log records of the processes go to the
+        loggers of this one, and lines that they print appear here with the worker's name before them.
         """
         if not self._interlock_can_be_native():
-            if on_worker_death is not _DEFAULT or retries or max_pending is not None or memory_limit is not None:
+            extras = retries, max_pending is not None, memory_limit is not None, relay
+            if on_worker_death is not _DEFAULT or any(extras):
                 raise TypeError(
                     "an executor that runs the standard library's code does not support on_worker_death, retries, "
-                    "max_pending and memory_limit"
+                    "max_pending, memory_limit and relay"
                 )
             _StdExecutor.__init__(
                 self, max_workers, mp_context, initializer, initargs, max_tasks_per_child=max_tasks_per_child
@@ -145,6 +148,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             self._processes,
             initializer,
             initargs,
+            _inlet(self._mp_context) if relay else None,
             memory_limit=memory_limit,
         )
 
@@ -428,6 +432,12 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         if "_interlock_pool" in self.__dict__ and name in _STAND_INS:
             return _STAND_INS[name](self)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+
+def _inlet(context: Any) -> Any:
+    from interlock.concurrent.futures._relay import Inlet
+
+    return Inlet(context)
 
 
 def _broke(executor: ProcessPoolExecutor, death: Any) -> None:

@@ -190,6 +190,17 @@ def crash(session: nox.Session) -> None:
     )
 
 
+@nox.session(venv_backend="none", requires=[f"build-{DEFAULT}"])
+def storm(session: nox.Session) -> None:
+    """Storms of kills on executors, for half an hour, unless INTERLOCK_STORM_SECONDS says else. `make test` has a short one.
+
+    Each storm prints the seed with which INTERLOCK_STORM_SEED repeats it.
+    """
+    seconds = os.environ.get("INTERLOCK_STORM_SECONDS", "1800")
+    env = environment(DEFAULT) | {"INTERLOCK_STORM_SECONDS": seconds}
+    each(session, env, [("python", "-m", "tests.processes.storm")])
+
+
 @nox.session(venv_backend="none")
 def package(session: nox.Session) -> None:
     """The crates as they would be published: each builds from its package, and the doc tests of the face pass there."""

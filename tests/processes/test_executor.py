@@ -10,6 +10,9 @@ HEAD = """
 import multiprocessing
 import operator, os, signal, sys, threading, time
 from concurrent.futures import CancelledError, ProcessPoolExecutor, wait
+import warnings
+for of_no_interest in (DeprecationWarning, ResourceWarning):  # threads at a fork; sockets that are open at the end
+    warnings.simplefilter("ignore", of_no_interest)
 context = multiprocessing.get_context(METHOD)
 
 def executor(workers=1, **options):
@@ -311,8 +314,10 @@ def main():
         future = pool.submit(abs, -1)
         future.add_done_callback(fail)
         future.add_done_callback(lambda future: seen.append(future.result()))
+        called = threading.Event()
         second = pool.submit(abs, -2)
-        second.add_done_callback(lambda future: seen.append(pool.submit(abs, -3)))
+        second.add_done_callback(lambda future: (seen.append(pool.submit(abs, -3)), called.set()))
+        called.wait()
     assert seen[0] == 1 and seen[1].result() == 3, seen
 """
     shown = run(HEAD + program, method)

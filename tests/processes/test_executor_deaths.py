@@ -23,6 +23,9 @@ import os, random, signal, sys, threading, time
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 import interlock
+import warnings
+for of_no_interest in (DeprecationWarning, ResourceWarning):  # threads at a fork; sockets that are open at the end
+    warnings.simplefilter("ignore", of_no_interest)
 context = multiprocessing.get_context(METHOD)
 
 def executor(workers=2, on_worker_death="fail-task", **options):

@@ -100,7 +100,12 @@ class Popen(Watched):
         if not forkserver.hung_up(self._channel):
             poll.register(self._channel, 0)
             poll.poll()
-        message = os.read(self._link, _fork_server.NUMBER.size) if _life.ended_within(self._link, 0) else b""
+        message = b""
+        if _life.ended_within(self._link, 0):
+            link = socket.socket(fileno=self._link)
+            # It stays there: another thread may have come for it, too.
+            message = link.recv(_fork_server.NUMBER.size, socket.MSG_PEEK)
+            link.detach()
         code: int = _fork_server.NUMBER.unpack(message)[0] if message else 255
         return code
 

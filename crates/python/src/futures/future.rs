@@ -276,6 +276,11 @@ impl Future {
         Ok(PyString::intern(slf.py(), name_of(slf.get().phase(slf.py()))))
     }
 
+    /// Takes the answer of a call in another process, if that is there, before the future is materialized.
+    fn _interlock_settle(slf: &Bound<'_, Self>) -> PyResult<()> {
+        remote::settle_natively(slf)
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if !self.initialized.is_set() {
             return Ok(());
@@ -480,7 +485,9 @@ fn give_up_place(slf: &Bound<'_, Future>) -> PyResult<()> {
 /// Moves the state of the future into the attributes. Threads that watch many futures are still notified of this one.
 fn export(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
-    remote::attend(object.cast::<Future>()?)?;
+    if !remote::is_attended(object.cast::<Future>()?) {
+        return Ok(Exported::Outdated);
+    }
     let Some((mut contents, wakeups)) = object.cast::<Future>()?.get().engine.get(py).retire() else {
         return Ok(Exported::Moved(Vec::new()));
     };

@@ -1,7 +1,7 @@
 //! Futures whose calls run in other processes: their answers come without the interpreter, and wait for a thread that asks.
 
 use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, ProcessPool, WorkerDeath};
-use interlock_pool::{Phase, Waited, Watch};
+use interlock_pool::{Phase, Refusal, Waited, Watch};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::exceptions::PyTimeoutError;
@@ -89,7 +89,13 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
     };
     let py = slf.py();
     let answer = Answer::of(py, load(py, &remote.call, answer));
-    match finish(slf, answer)? {
+    standard_takes(slf, finish(slf, answer)?)
+}
+
+/// Gives a materialized future its answer.
+fn standard_takes(slf: &Bound<'_, Future>, answer: Option<Answer>) -> PyResult<()> {
+    let py = slf.py();
+    match answer {
         None => Ok(()),
         Some(Answer::Result(result)) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
         Some(Answer::Exception(it)) => standard(slf, intern!(py, "set_exception"), (slf, it)).map(drop),
@@ -170,8 +176,7 @@ pub(super) fn wait(slf: &Bound<'_, Future>, deadline: impl FnOnce() -> PyResult<
     collect(slf, remote)
 }
 
-/// A callback was registered, or the future is being materialized: the pool's manager settles it when the call has ended. If it has ended, that is
-/// done now.
+/// A callback was registered: the pool's manager settles the future when the call has ended. If it has ended, that is done now.
 pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
     let Some(remote) = unsettled(slf) else {
         return Ok(());
@@ -180,6 +185,42 @@ pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
         true => Ok(()),
         false => collect(slf, remote),
     }
+}
+
+/// As [`settle`], for a future that will be materialized: it is native until then, whatever its class is.
+///
+/// # Errors
+/// As `settle`.
+pub(super) fn settle_natively(slf: &Bound<'_, Future>) -> PyResult<()> {
+    let py = slf.py();
+    let engine = slf.get().engine(py);
+    let Some(remote) = unsettled(slf) else {
+        return Ok(());
+    };
+    if remote.call.phase().is_cancelled() {
+        let cancelled = engine.cancel();
+        let _ = engine.begin();
+        return cancelled
+            .ok()
+            .flatten()
+            .map_or(Ok(()), |due| call_back(slf, due));
+    }
+    let Some(answer) = remote.call.take_answer() else {
+        return Ok(());
+    };
+    match engine.finish(Answer::of(py, load(py, &remote.call, answer))) {
+        Ok(due) => call_back(slf, due),
+        Err((Refusal::Retired, answer)) => standard_takes(slf, Some(answer)),
+        Err((Refusal::Phase(_), _)) => Ok(()),
+    }
+}
+
+/// The future is being materialized: the pool's manager settles it when the call has ended. Returns `false` if it has ended: the future must
+/// be settled first.
+pub(super) fn is_attended(slf: &Bound<'_, Future>) -> bool {
+    unsettled(slf).is_none_or(|remote| {
+        (remote.pool).await_answer(&remote.call, Some(slf.clone().unbind()))
+    })
 }
 
 /// Cancels the call of a future, if no worker has taken it. `None` for other futures.

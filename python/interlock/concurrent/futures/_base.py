@@ -39,6 +39,8 @@ if not in_subinterpreter():
         __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
     def _attributes(future: Future, somebody_waits: bool) -> dict[str, Any]:
+        if somebody_waits:  # or a call in another process has ended, and its answer is not here yet
+            future._interlock_settle()
         return fresh(_StdFuture)
 
     def _begin(future: Future) -> bool:

@@ -1,4 +1,4 @@
-"""A storm of kills on an executor: a random worker is killed every 20 ms while it runs thousands of calls.
+"""A storm of kills on an executor: a random worker is killed again and again while it runs thousands of calls.
 
 Run as a program: `python -m tests.processes.storm`. It prints the seed of each storm. INTERLOCK_STORM_SECONDS: for how
 long it begins another storm (60); INTERLOCK_STORM_SEED: the first seed; INTERLOCK_STORM_TASKS: calls of each (20,000).
@@ -22,7 +22,8 @@ from interlock import multiprocessing
 from interlock.concurrent.futures import Future, ProcessPoolExecutor, wait
 
 WORKERS = 4
-EVERY = 0.02
+EVERY = {"fork": 0.02, "forkserver": 0.02, "spawn": 0.5}
+"""Seconds between two kills. A worker that is spawned takes longer to be ready, and a pool whose workers never are breaks."""
 KINDS = [(method, policy) for method in ("fork", "forkserver", "spawn") for policy in ("fail-task", "retry")]
 
 _begun: Any = None
@@ -45,15 +46,15 @@ def work(number: int, seconds: float) -> int:
 class Killer(threading.Thread):
     """Kills a random worker of an executor again and again, and notes which."""
 
-    def __init__(self, executor: Any, dice: random.Random) -> None:
+    def __init__(self, executor: Any, dice: random.Random, every: float) -> None:
         super().__init__()
-        self._executor, self._dice = executor, dice
+        self._executor, self._dice, self._every = executor, dice, every
         self.is_over = threading.Event()
         self.killed: list[int] = []
 
     def run(self) -> None:
         """Kill until it is over."""
-        while not self.is_over.wait(EVERY):
+        while not self.is_over.wait(self._every):
             workers = [*self._executor._processes]
             if workers:
                 pid = self._dice.choice(workers)
@@ -65,9 +66,18 @@ class Killer(threading.Thread):
 
 
 def storm(seed: int, method: str, policy: str, tasks: int, longest: float = 0.002) -> str:
-    """Let one storm pass, check what has become of the calls, and return what happened in short."""
-    dice = random.Random(seed)
+    """Let one storm pass, check what it has left, and return what happened in short."""
+    storm_of_calls(seed, method, policy, 20, 0.0)  # what stays for ever, such as the fork server, is there now
     before = _held()
+    told = storm_of_calls(seed, method, policy, tasks, longest)
+    after = _held()
+    assert after == before, f"left over: {before} before, {after} after"
+    return told
+
+
+def storm_of_calls(seed: int, method: str, policy: str, tasks: int, longest: float) -> str:
+    """Let one storm pass, and check what has become of the calls."""
+    dice = random.Random(seed)
     with TemporaryDirectory() as folder:
         account = Path(folder, "account")
         account.write_bytes(bytes(tasks))
@@ -76,15 +86,13 @@ def storm(seed: int, method: str, policy: str, tasks: int, longest: float = 0.00
         began = time.monotonic()
         with ProcessPoolExecutor(WORKERS, context, retries=1_000_000 * (policy == "retry"), **options) as executor:
             futures = [executor.submit(work, n, dice.random() * longest) for n in range(tasks)]
-            killer = Killer(executor, dice)
+            killer = Killer(executor, dice, EVERY[method])
             killer.start()
             wait(futures)
             killer.is_over.set()
             killer.join()
         took = time.monotonic() - began
         lost = _checked(futures, account.read_bytes(), {*killer.killed}, policy)
-    after = _held()
-    assert after == before, f"left over: {before} before, {after} after"
     return f"{tasks} calls, {len(killer.killed)} kills, {lost} calls lost, {took:.1f} s"
 
 
@@ -125,8 +133,6 @@ def main() -> None:
     seed = int(os.environ.get("INTERLOCK_STORM_SEED", time.time_ns() % 1_000_000))
     tasks = int(os.environ.get("INTERLOCK_STORM_TASKS", "20000"))
     end = time.monotonic() + float(os.environ.get("INTERLOCK_STORM_SECONDS", "60"))
-    for method, _ in KINDS[::2]:
-        storm(0, method, "fail-task", 200)  # what stays for ever, such as the fork server, is there now
     while True:
         method, policy = KINDS[seed % len(KINDS)]
         print(f"seed {seed}: {method}, {policy}", end=": ", flush=True)

@@ -142,7 +142,6 @@ def main():
 def test_a_storm_of_kills_costs_what_ran(policy: str) -> None:
     program = f"""if 1:
         from tests.processes.storm import storm
-        storm(0, "fork", "fail-task", 50)  # what stays for ever is there now
         print(storm(7, "fork", {policy!r}, 1500))
     """
     root = Path(storm.__file__).parents[2]

@@ -192,9 +192,9 @@ def crash(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=[f"build-{DEFAULT}"])
 def storm(session: nox.Session) -> None:
-    """Storms of kills on executors, for half an hour, unless INTERLOCK_STORM_SECONDS says else. `make test` has a short one.
+    """Storms of kills on executors, for half an hour, unless INTERLOCK_STORM_SECONDS says else.
 
-    Each storm prints the seed with which INTERLOCK_STORM_SEED repeats it.
+    The short form is in `make test`. Each storm prints the seed with which INTERLOCK_STORM_SEED repeats it.
     """
     seconds = os.environ.get("INTERLOCK_STORM_SECONDS", "1800")
     env = environment(DEFAULT) | {"INTERLOCK_STORM_SECONDS": seconds}

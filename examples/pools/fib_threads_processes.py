@@ -12,7 +12,7 @@ def fib(n):
 def main():
     for kind in (ThreadPoolExecutor, ProcessPoolExecutor):
         with kind(max_workers=2) as executor:
-            for n, result in zip(NUMBERS, executor.map(fib, NUMBERS)):
+            for n, result in zip(NUMBERS, executor.map(fib, NUMBERS), strict=True):
                 print(f"{kind.__name__}: fib({n}) = {result}")
 
 

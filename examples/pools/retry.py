@@ -19,14 +19,16 @@ def count(path, deaths):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder:
-        with ProcessPoolExecutor(max_workers=2, on_worker_death="retry", retries=3) as executor:
-            futures = [executor.submit(count, f"{folder}/{deaths}", deaths) for deaths in range(5)]
-            for deaths, future in enumerate(futures):
-                try:
-                    print(f"{deaths} deaths: done in run {future.result()}")
-                except interlock.WorkerDiedError:
-                    print(f"{deaths} deaths: failed after 3 retries")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(max_workers=2, on_worker_death="retry", retries=3) as executor,
+    ):
+        futures = [executor.submit(count, f"{folder}/{deaths}", deaths) for deaths in range(5)]
+        for deaths, future in enumerate(futures):
+            try:
+                print(f"{deaths} deaths: done in run {future.result()}")
+            except interlock.WorkerDiedError:
+                print(f"{deaths} deaths: failed after 3 retries")
 
 
 if __name__ == "__main__":

@@ -27,9 +27,7 @@ _count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count
 class ThreadExecutor(ThreadPoolExecutor):
     """A `ThreadPoolExecutor` that has the methods of an executor with processes, too."""
 
-    def at(
-        self, *, priority: int = 0, timeout: float | None = None, retries: int | None = None
-    ) -> Submitter:
+    def at(self, *, priority: int = 0, timeout: float | None = None, retries: int | None = None) -> Submitter:
         """Return a submitter of calls with conditions; see `ThreadPoolExecutor.at()`.
 
         `retries` is for calls that are lost with a process, so it means nothing here.
@@ -65,7 +63,9 @@ class _Warm:
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Block until all calls that have been submitted are done, if `wait`. The executor stays."""
         if cancel_futures:
-            raise ValueError("a warm executor is shared, so it can't cancel all that waits: cancel the futures")
+            raise ValueError(
+                "a warm executor is shared, so it can't cancel all that waits: cancel the futures"
+            )
         if wait:
             self.progress(_show_nothing)  # type: ignore[attr-defined]
 
@@ -91,7 +91,7 @@ def _show_nothing(done: int, total: int | None) -> None:
     pass
 
 
-def Executor(  # noqa: N802 - it stands for two classes
+def Executor(
     kind: Literal["auto", "threads", "processes"] = "auto",
     max_workers: int | None = None,
     *,
@@ -112,8 +112,8 @@ def Executor(  # noqa: N802 - it stands for two classes
     `max_workers` None: as many as processors. `mp_context` and what follows it are for processes, see
     `ProcessPoolExecutor`: "auto" ignores them when it chooses threads, "threads" raises TypeError.
 
-    `warm`: the executor is shared by all parts of the program that ask for one with the same settings. It stays until the
-    program exits, so its workers need not be started again; `shutdown()` and `with` only wait for the calls. Settings of
+    `warm`: the executor is shared by all parts of the program that ask for one with the same settings. It stays until
+    the program exits, so its workers need not be started again; `shutdown()` and `with` only wait for the calls. Settings of
     a warm executor must be hashable.
     """
     of_processes = {

@@ -79,7 +79,9 @@ def _held_by_others() -> Iterator[tuple[str, str, str]]:
     me = get_ident()
     end = perf_counter() + _SECONDS
     frames = sys._current_frames()
-    frames.pop(me, None)  # this frame would refer to itself, and its callers would live until the next collection
+    frames.pop(
+        me, None
+    )  # this frame would refer to itself, and its callers would live until the next collection
     seen: set[int] = set()
     for frame in frames.values():
         for inner in _stack(frame):

@@ -23,23 +23,26 @@ from interlock.concurrent.futures import Future, ProcessPoolExecutor, wait
 
 WORKERS = 4
 EVERY = {"fork": 0.02, "forkserver": 0.02, "spawn": 0.5}
-"""Seconds between two kills. A worker that is spawned takes longer to be ready, and a pool whose workers never are breaks."""
+"""Seconds between two kills. A worker that is spawned takes longer to be ready; a pool whose workers never are breaks."""
 KINDS = [(method, policy) for method in ("fork", "forkserver", "spawn") for policy in ("fail-task", "retry")]
 
-_begun: Any = None
+
+class _Account:
+    """How often each call has begun: a byte for each."""
+
+    begun: Any = None
 
 
 def begin(path: str) -> None:
     """Open the account of calls, in a worker: a byte for each call, with how often it has begun."""
-    global _begun
     with open(path, "r+b") as file:
-        _begun = mmap.mmap(file.fileno(), 0)
+        _Account.begun = mmap.mmap(file.fileno(), 0)
 
 
 def work(number: int, seconds: float) -> int:
     """Note that the call has begun, and take some time."""
-    _begun[number] = min(_begun[number] + 1, 255)
-    time.sleep(seconds)
+    _Account.begun[number] = min(_Account.begun[number] + 1, 255)
+    time.sleep(seconds)  # sleep: this is the work
     return number
 
 
@@ -67,7 +70,9 @@ class Killer(threading.Thread):
 
 def storm(seed: int, method: str, policy: str, tasks: int, longest: float = 0.002) -> str:
     """Let one storm pass, check what it has left, and return what happened in short."""
-    storm_of_calls(seed, method, policy, 20, 0.0)  # what stays for ever, such as the fork server, is there now
+    storm_of_calls(
+        seed, method, policy, 20, 0.0
+    )  # what stays for ever, such as the fork server, is there now
     before = _held()
     told = storm_of_calls(seed, method, policy, tasks, longest)
     after = _held()
@@ -82,9 +87,15 @@ def storm_of_calls(seed: int, method: str, policy: str, tasks: int, longest: flo
         account = Path(folder, "account")
         account.write_bytes(bytes(tasks))
         context: Any = multiprocessing.get_context(method)
-        options: dict[str, Any] = {"on_worker_death": policy, "initializer": begin, "initargs": (str(account),)}
+        options: dict[str, Any] = {
+            "on_worker_death": policy,
+            "initializer": begin,
+            "initargs": (str(account),),
+        }
         began = time.monotonic()
-        with ProcessPoolExecutor(WORKERS, context, retries=1_000_000 * (policy == "retry"), **options) as executor:
+        with ProcessPoolExecutor(
+            WORKERS, context, retries=1_000_000 * (policy == "retry"), **options
+        ) as executor:
             futures = [executor.submit(work, n, dice.random() * longest) for n in range(tasks)]
             killer = Killer(executor, dice, EVERY[method])
             killer.start()
@@ -103,7 +114,10 @@ def _checked(futures: list[Future[int]], begun: bytes, killed: set[int], policy:
         error = future.exception()
         if error is None:
             assert future.result() == number
-            assert begun[number] == 1 if policy == "fail-task" else begun[number] >= 1, (number, begun[number])
+            assert begun[number] == 1 if policy == "fail-task" else begun[number] >= 1, (
+                number,
+                begun[number],
+            )
             continue
         assert type(error) is interlock.WorkerDiedError, repr(error)
         assert error.pid in killed, f"{error}: that one was not killed"

@@ -36,6 +36,8 @@ def held_executor(**options):
     begun.wait()
     return pool, first, end
 """
+
+
 def test_calls_return_and_raise(run: Run, method: str) -> None:
     program = """
 def fail(word):

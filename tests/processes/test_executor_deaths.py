@@ -188,22 +188,26 @@ def test_threads_that_wait_get_their_results_while_workers_are_killed(run: Run, 
 def main():
     random.seed(13)
     wrong = []
+    results = threading.Semaphore(0)
     def ask(first):
         for n in range(first, first + 60):
             if pool.submit(int, n).result(60) != n:
                 wrong.append(n)
+            results.release()
     with executor(3, on_worker_death="retry", retries=1000) as pool:
         threads = [threading.Thread(target=ask, args=(n * 1000,)) for n in range(6)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            known = [*(pool._processes or ())]
-            if known:
+        for n in range(6 * 60):
+            results.acquire()
+            known = [*pool._processes]
+            if n % 6 == 0 and known:
                 try:
                     os.kill(random.choice(known), signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-            threads[0].join(0.03)
+        for thread in threads:
+            thread.join()
         assert not wrong, wrong
     assert pool.stats().failed == 0
 """

@@ -59,7 +59,7 @@ def test_both_kinds_have_the_same_methods(kind: str) -> None:
         assert executor.submit(double, 2).result() == 4
         assert [*executor.map(double, range(9), chunksize=2)] == [*range(0, 18, 2)]
         assert [*executor.map(double, range(3), task_timeout=60.0)] == [0, 2, 4]
-        assert [*executor.map(int, "1x", return_exceptions=True)][0] == 1
+        assert next(iter(executor.map(int, "1x", return_exceptions=True))) == 1
         first = executor.at(priority=1, timeout=60.0, retries=0).submit(double, 3)
         assert executor.call(double, first).result() == 12
         assert executor.after(first).submit(double, 4).result() == 8
@@ -146,9 +146,7 @@ def test_a_storm_of_kills_costs_what_ran(policy: str) -> None:
     """
     root = Path(storm.__file__).parents[2]
     command = [sys.executable, "-c", program]
-    done = subprocess.run(
-        command, cwd=root, capture_output=True, text=True, timeout=LIMIT, check=False
-    )
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     calls, kills, *_ = done.stdout.split(", ")
     assert calls == "1500 calls"

@@ -200,10 +200,7 @@ pub(super) fn settle_natively(slf: &Bound<'_, Future>) -> PyResult<()> {
     if remote.call.phase().is_cancelled() {
         let cancelled = engine.cancel();
         let _ = engine.begin();
-        return cancelled
-            .ok()
-            .flatten()
-            .map_or(Ok(()), |due| call_back(slf, due));
+        return cancelled.ok().flatten().map_or(Ok(()), |due| call_back(slf, due));
     }
     let Some(answer) = remote.call.take_answer() else {
         return Ok(());
@@ -218,9 +215,7 @@ pub(super) fn settle_natively(slf: &Bound<'_, Future>) -> PyResult<()> {
 /// The future is being materialized: the pool's manager settles it when the call has ended. Returns `false` if it has ended: the future must
 /// be settled first.
 pub(super) fn is_attended(slf: &Bound<'_, Future>) -> bool {
-    unsettled(slf).is_none_or(|remote| {
-        (remote.pool).await_answer(&remote.call, Some(slf.clone().unbind()))
-    })
+    unsettled(slf).is_none_or(|remote| (remote.pool).await_answer(&remote.call, Some(slf.clone().unbind())))
 }
 
 /// Cancels the call of a future, if no worker has taken it. `None` for other futures.

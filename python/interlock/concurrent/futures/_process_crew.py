@@ -90,9 +90,7 @@ class Crew:
         try:
             words = _last_words()
             options = Options(last_words=words, **self._options)
-            process = self._make_process(
-                target=main, args=(seat, self._initializer, self._initargs, options)
-            )
+            process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
             process.start()
         except BaseException:
             self.pool.started(seat.number)

@@ -60,6 +60,10 @@ _private = {
 _native_init = is_original(_StdExecutor.__init__)
 _process_count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
 _DEFAULT: Any = object()
+_NO_EXTRAS = (
+    "an executor that runs the standard library's code does not support on_worker_death, retries, max_pending, "
+    "memory_limit and relay"
+)
 _REFRESH = 0.05
 """Seconds between two checks by `progress()`."""
 
@@ -100,12 +104,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         loggers of this one, and lines that they print appear here with the worker's name before them.
         """
         if not self._interlock_can_be_native():
-            extras = retries, max_pending is not None, memory_limit is not None, relay
-            if on_worker_death is not _DEFAULT or any(extras):
-                raise TypeError(
-                    "an executor that runs the standard library's code does not support on_worker_death, retries, "
-                    "max_pending, memory_limit and relay"
-                )
+            if on_worker_death is not _DEFAULT or any((retries, max_pending, memory_limit, relay)):
+                raise TypeError(_NO_EXTRAS)
             _StdExecutor.__init__(
                 self, max_workers, mp_context, initializer, initargs, max_tasks_per_child=max_tasks_per_child
             )

@@ -34,7 +34,7 @@ class ThreadExecutor(ThreadPoolExecutor):
         """
         return super().at(priority=priority, timeout=timeout)
 
-    def map(
+    def map(  # type: ignore[override]
         self,
         fn: Callable[..., Any],
         *iterables: Iterable[Any],
@@ -113,8 +113,8 @@ def Executor(
     `ProcessPoolExecutor`: "auto" ignores them when it chooses threads, "threads" raises TypeError.
 
     `warm`: the executor is shared by all parts of the program that ask for one with the same settings. It stays until
-    the program exits, so its workers need not be started again; `shutdown()` and `with` only wait for the calls. Settings of
-    a warm executor must be hashable.
+    the program exits, so its workers need not be started again; `shutdown()` and `with` only wait for the calls. Settings
+    of a warm executor must be hashable.
     """
     of_processes = {
         "mp_context": mp_context,
@@ -138,7 +138,10 @@ def Executor(
         **({} if in_threads else of_processes),
     }
     if warm:
-        return _warm_one(_WarmThreads if in_threads else _WarmProcesses, settings)
+        shared: ThreadExecutor | ProcessPoolExecutor = _warm_one(
+            _WarmThreads if in_threads else _WarmProcesses, settings
+        )
+        return shared
     return ThreadExecutor(**settings) if in_threads else ProcessPoolExecutor(**settings)
 
 

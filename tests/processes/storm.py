@@ -23,7 +23,7 @@ from interlock.concurrent.futures import Future, ProcessPoolExecutor, wait
 
 WORKERS = 4
 EVERY = {"fork": 0.02, "forkserver": 0.02, "spawn": 0.5}
-"""Seconds between two kills. A worker that is spawned takes longer to be ready; a pool whose workers never are breaks."""
+"""Seconds between two kills. A worker that is spawned is ready later; a pool whose workers never are breaks."""
 KINDS = [(method, policy) for method in ("fork", "forkserver", "spawn") for policy in ("fail-task", "retry")]
 
 

@@ -200,9 +200,7 @@ def storm(session: nox.Session) -> None:
     long_form = ("--test", "process_storm", "--", "--ignored", "--nocapture", "--test-threads=1")
     rust = ("cargo", "test", "--quiet", "--release", "-p", "interlock-pool", *long_form)
     each(session, env | {"CARGO_TARGET_DIR": str(TARGET)}, [rust])
-    storms = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/processes/test_pool_storm*.py"))
-    python = ("python", "-m", "pytest", "-q", "-rP", "--timeout=0", *storms)
-    each(session, env | environment(DEFAULT), [python] if storms else [])
+    each(session, env | environment(DEFAULT), [("python", "-m", "tests.processes.storm")])
 
 
 @nox.session(venv_backend="none")

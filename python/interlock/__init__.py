@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
 
     from interlock import concurrent, multiprocessing, queue, subprocess, threading
     from interlock._deadlock import DeadlockError
+    from interlock._executor import Executor
     from interlock._fork_check import LockHeldAtForkWarning
     from interlock._install import install, installed, uninstall
     from interlock._interlock import current_task
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
 
 __all__ = [
     "DeadlockError",
+    "Executor",
     "InstallError",
     "InstallReport",
     "InterlockWarning",
@@ -58,6 +60,7 @@ _DROP_INS = frozenset({"concurrent", "multiprocessing", "queue", "subprocess", "
 # Where each other public name lives.
 _HOMES = {
     "DeadlockError": "_deadlock",
+    "Executor": "_executor",
     "current_task": "_interlock",
     "install": "_install",
     "installed": "_install",

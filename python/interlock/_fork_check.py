@@ -79,10 +79,11 @@ def _held_by_others() -> Iterator[tuple[str, str, str]]:
     me = get_ident()
     end = perf_counter() + _SECONDS
     frames = sys._current_frames()
+    frames.pop(
+        me, None
+    )  # this frame would refer to itself, and its callers would live until the next collection
     seen: set[int] = set()
-    for ident, frame in frames.items():
-        if ident == me:
-            continue
+    for frame in frames.values():
         for inner in _stack(frame):
             if perf_counter() > end:
                 return

@@ -1,7 +1,8 @@
 """Programs of several processes, run in both forms, by each start method.
 
 A test's program is a file of its own: children of `spawn` import it. It has the lines `import multiprocessing` and
-`from multiprocessing…`; the import form has `from interlock import multiprocessing` and `from interlock.…` there.
+`from multiprocessing…` or `from concurrent…`; the import form has `from interlock import multiprocessing` and
+`from interlock.…` there.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
             text = re.sub(
                 r"^import multiprocessing$", "from interlock import multiprocessing", text, flags=re.M
             )
-            text = re.sub(r"^from multiprocessing", "from interlock.multiprocessing", text, flags=re.M)
+            text = re.sub(r"^from (multiprocessing|concurrent)", r"from interlock.\1", text, flags=re.M)
         path = tmp_path / "program.py"
         path.write_text(f"{text}\nif __name__ == '__main__':\n    main()\n", encoding="utf-8")
         ways = {"import": [], "install": ["-m", "interlock", "run"]}

@@ -73,6 +73,7 @@ def test_lines_arrive_with_the_workers_name(tmp_path: Path, method: str) -> None
 
         def main():
             inlet = Inlet(context)
+            inlet.open()
             start(inlet.outlet, talk).join()
             inlet.close()
     """
@@ -96,6 +97,7 @@ def test_nothing_is_lost_at_a_normal_end(tmp_path: Path, method: str) -> None:
         def main():
             _relay._MOST = 100
             inlet = Inlet(context)
+            inlet.open()
             workers = [start(inlet.outlet, talk, number) for number in range(2)]
             for worker in workers:
                 worker.join()
@@ -119,6 +121,7 @@ def test_what_is_printed_at_the_end_of_a_process_arrives(tmp_path: Path, method:
 
         def main():
             inlet = Inlet(context)
+            inlet.open()
             process = start(inlet.outlet, fail)
             process.join()
             assert process.exitcode == 1
@@ -147,6 +150,7 @@ def test_threads_have_lines_of_their_own(tmp_path: Path) -> None:
 
         def main():
             inlet = Inlet(context)
+            inlet.open()
             start(inlet.outlet, talk).join()
             inlet.close()
     """
@@ -162,6 +166,7 @@ def test_a_line_without_an_end_arrives_in_pieces(tmp_path: Path) -> None:
 
         def main():
             inlet = Inlet(context)
+            inlet.open()
             start(inlet.outlet, talk).join()
             inlet.close()
     """
@@ -202,6 +207,7 @@ def test_records_go_to_the_parents_loggers(tmp_path: Path, method: str) -> None:
             logging.getLogger("app").propagate = False
             logging.root.addHandler(handler)
             inlet = Inlet(context)
+            inlet.open()
             process = start(inlet.outlet, log)
             process.join()
             inlet.close()
@@ -227,6 +233,7 @@ def test_a_workers_own_handlers_do_not_show_a_record_twice(tmp_path: Path) -> No
             logging.basicConfig(format="%(name)s: %(message)s")
             logging.getLogger("app").addHandler(logging.StreamHandler(sys.stdout))
             inlet = Inlet(context)
+            inlet.open()
             start(inlet.outlet, log).join()
             inlet.close()
     """
@@ -246,6 +253,7 @@ def test_a_handler_that_fails_stops_nothing(tmp_path: Path) -> None:
         def main():
             logging.root.addFilter(Failing())
             inlet = Inlet(context)
+            inlet.open()
             start(inlet.outlet, log).join()
             inlet.close()
     """
@@ -265,6 +273,7 @@ def test_the_last_lines_of_a_killed_worker_arrive(tmp_path: Path, method: str) -
         def main():
             logging.basicConfig(format="%(message)s")
             inlet = Inlet(context)
+            inlet.open()
             process = start(inlet.outlet, die)
             process.join()
             assert process.exitcode == -9

@@ -1,4 +1,4 @@
-"""What a worker process of a pool runs, with a server that stands for the engine's."""
+"""What a worker process of a pool runs, seen through an executor that has one."""
 
 from __future__ import annotations
 
@@ -15,72 +15,24 @@ METHODS = ("fork", "forkserver", "spawn")
 LIMIT = 100.0
 
 _HEAD = """\
-import faulthandler, multiprocessing, os, signal, sys, time
-import interlock
-if __name__ == "__main__":
-    interlock.install()
-from multiprocessing import connection
-from interlock.concurrent.futures._evidence import LastWords, bury, watch
-from interlock.concurrent.futures._process_worker import Options, main as work
-from interlock.concurrent.futures._transport import dump_call, load_exception
-from interlock.multiprocessing._pickling import loads
+import faulthandler, os, signal, sys, time
+from concurrent.futures import wait
+from interlock import WorkerDiedError, multiprocessing
+from interlock.concurrent.futures import ProcessPoolExecutor
 context = multiprocessing.get_context(METHOD)
 
-class Seat:
-    \"\"\"A seat whose server gets calls through a connection, and tells through it what the engine's tells.\"\"\"
-    number = 3
-
-    def __init__(self):
-        self.parent, self.child = context.Pipe()
-
-    def serve(self):
-        return Server(self.child)
-
-class Server:
-    def __init__(self, connection):
-        self.connection = connection
-
-    def ready(self):
-        self.connection.send(("ready",))
-
-    def refuse(self, why):
-        self.connection.send(("refuse", why))
-
-    def run(self, dump, fail, after):
-        serve(self.connection, loads, dump, fail, after)
-        return "shutdown"
-
-# The engine's server has no frames. Those of this one must not be taken for the program's.
-exec(compile('''
-def serve(connection, load, dump, fail, after):
-    while (payload := connection.recv_bytes()):
-        try:
-            fn, args, kwargs = load(payload)
-            message = "returned", dump(fn(*args, **kwargs))
-        except BaseException as error:
-            message = "failed", fail(error)
-        connection.send(message)
-        if after is not None and not after():
-            break
-''', work.__code__.co_filename, "exec"))
-for method in (Server.ready, Server.refuse, Server.run):
-    method.__code__ = method.__code__.replace(co_filename=work.__code__.co_filename)
-
 def start(initializer=None, initargs=(), **options):
-    seat = Seat()
-    options = Options(**options)
-    process = context.Process(target=work, args=(seat, initializer, initargs, options))
-    process.start()
-    watch(process, options.last_words)
-    seat.child.close()
-    return process, seat.parent
+    return ProcessPoolExecutor(1, context, initializer, initargs, **options)
 
-def ask(connection, fn, *args, **kwargs):
-    connection.send_bytes(dump_call(fn, args, kwargs))
+def worker(executor):
+    executor.submit(abs, 1).result()
+    (process,) = executor._processes.values()
+    return process
 
-def outcome(connection):
-    kind, data = connection.recv()
-    return loads(data) if kind == "returned" else load_exception(data)
+def died(future):
+    error = future.exception()
+    assert type(error) is WorkerDiedError, error
+    return error
 """
 
 
@@ -115,17 +67,17 @@ def test_a_worker_serves_and_ends_as_children_do(tmp_path: Path, method: str) ->
             from multiprocessing import util
             util.Finalize(None, say, (text,), exitpriority=1)
 
+        def number(text):
+            return int(text)
+
         def main():
-            process, connection = start(begin, ("finalized\\n",))
-            assert connection.recv() == ("ready",)
-            ask(connection, pow, 2, 3, mod=5)
-            assert outcome(connection) == 3
-            ask(connection, int, "x")
-            error = outcome(connection)
+            executor = start(begin, ("finalized\\n",))
+            process = worker(executor)
+            assert executor.submit(pow, 2, 3, mod=5).result() == 3
+            error = executor.submit(number, "x").exception()
             assert type(error) is ValueError, error
-            assert "Traceback" in str(error.__cause__), error.__cause__
-            connection.send_bytes(b"")
-            process.join()
+            assert " in number\\n" in str(error.__cause__), error.__cause__
+            executor.shutdown()
             assert process.exitcode == 0, process.exitcode
     """
     assert run(tmp_path, method, program) == ("finalized\n", "")
@@ -137,13 +89,12 @@ def test_an_initializer_that_fails_is_logged_and_told(tmp_path: Path, method: st
             raise LookupError(word)
 
         def main():
-            process, connection = start(begin, ("no table",))
-            kind, why = connection.recv()
-            assert kind == "refuse"
-            error = load_exception(why)
-            assert repr(error) == "LookupError('no table')"
-            process.join()
-            assert process.exitcode == 0, process.exitcode
+            executor = start(begin, ("no table",))
+            error = executor.submit(abs, -1).exception()
+            assert "could not be initialized" in str(error), error
+            assert repr(error.__cause__) == "LookupError('no table')", error.__cause__
+            assert error.exitcode in (None, 0), error.exitcode
+            executor.shutdown()
     """
     out, err = run(tmp_path, method, program)
     assert out == ""
@@ -159,18 +110,19 @@ def test_a_worker_above_its_memory_limit_ends_after_the_call(tmp_path: Path, met
             memory = bytearray(size)
             memory[::4096] = bytes(len(memory[::4096]))
             kept.append(memory)
+            return os.getpid()
 
         def resident():
             with open("/proc/self/statm") as file:
                 return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
         def main():
-            process, connection = start(memory_limit=resident() + (128 << 20))
-            assert connection.recv() == ("ready",)
+            executor = start(memory_limit=resident() + (128 << 20))
+            process = worker(executor)
             for size in (1, 1, 256 << 20):
-                ask(connection, keep, size)
-                assert outcome(connection) is None
-            process.join()  # nobody has told it to end
+                assert executor.submit(keep, size).result() == process.pid
+            assert executor.submit(os.getpid).result() != process.pid
+            executor.shutdown()
             assert process.exitcode == 0, process.exitcode
     """
     assert run(tmp_path, method, program) == ("", "")
@@ -192,28 +144,18 @@ def test_the_last_words_of_a_crashed_worker_are_known(tmp_path: Path, method: st
                 return ""
 
         def main():
-            workers = [start(last_words=LastWords()) for _ in range(3)]
-            for process, connection in workers:
-                assert connection.recv() == ("ready",)
-                ask(connection, files)
-                assert len(outcome(connection)) == 1, "a worker has the files of others"
-            for process, connection in workers[1:]:
-                ask(connection, crash)
-            for process, connection in workers[1:]:
-                connection.poll(None)
-                facts = bury(process.pid)
-                assert "Segmentation fault" in facts.last_words, facts
-                assert " in crash\\n" in facts.last_words, facts
-                assert facts.out_of_memory is False, facts
-                process.join()
-                assert process.exitcode == -signal.SIGSEGV
-            process, connection = workers[0]
-            connection.send_bytes(b"")
-            process.join()
-            assert bury(process.pid).last_words is None
-            del workers, process
-            import gc
-            gc.collect()
+            executors = [start() for _ in range(3)]
+            for executor in executors:
+                assert len(executor.submit(files).result()) == 1, "a worker has the files of others"
+            for executor in executors[1:]:
+                error = died(executor.submit(crash))
+                assert "Segmentation fault" in error.last_words, error
+                assert " in crash\\n" in error.last_words, error
+                assert error.out_of_memory is False, error
+                assert error.exitcode == -signal.SIGSEGV, error
+                assert executor.submit(abs, -1).result() == 1
+            for executor in executors:
+                executor.shutdown()
             assert files() == []
     """
     assert run(tmp_path, method, program) == ("", "")
@@ -225,12 +167,8 @@ def test_a_programs_own_faulthandler_stays(tmp_path: Path, method: str) -> None:
             faulthandler._sigsegv()
 
         def main():
-            words = LastWords()
-            process, connection = start(faulthandler.enable, last_words=words)
-            assert connection.recv() == ("ready",)
-            ask(connection, crash)
-            process.join()
-            assert bury(process.pid).last_words is None
+            with start(faulthandler.enable) as executor:
+                assert died(executor.submit(crash)).last_words is None
 
         if METHOD == "fork":
             faulthandler.enable()
@@ -245,28 +183,24 @@ def test_a_programs_own_faulthandler_stays(tmp_path: Path, method: str) -> None:
 
 def test_an_interrupt_fails_the_task_and_says_nothing(tmp_path: Path, method: str) -> None:
     program = """
-        def wait():
+        def idle():
             os.write(1, b"waits ")
             while True:
                 time.sleep(0.01)
 
         def main():
-            process, connection = start()
-            assert connection.recv() == ("ready",)
-            ask(connection, wait)
-            while True:
+            executor = start()
+            process = worker(executor)
+            future = executor.submit(idle)
+            while not wait([future], 0.05).done:
                 os.kill(process.pid, signal.SIGINT)
-                if connection.poll(0.05):
-                    break
-            error = outcome(connection)
+            error = future.exception()
             assert type(error) is KeyboardInterrupt, error
-            assert " in wait\\n" in str(error.__cause__), error.__cause__
+            assert " in idle\\n" in str(error.__cause__), error.__cause__
             os.kill(process.pid, signal.SIGINT)  # it runs no task now
-            ask(connection, abs, -1)
-            assert outcome(connection) == 1
+            assert executor.submit(abs, -1).result() == 1
             os.kill(process.pid, signal.SIGINT)
-            connection.send_bytes(b"")
-            process.join()
+            executor.shutdown()
             assert process.exitcode == 0, process.exitcode
     """
     out, err = run(tmp_path, method, program)
@@ -286,12 +220,8 @@ def test_a_programs_own_handler_stays(tmp_path: Path, method: str) -> None:
             return signal.getsignal(signal.SIGINT) is handle
 
         def main():
-            process, connection = start(begin)
-            assert connection.recv() == ("ready",)
-            ask(connection, handled)
-            assert outcome(connection) is True
-            connection.send_bytes(b"")
-            process.join()
+            with start(begin) as executor:
+                assert executor.submit(handled).result() is True
     """
     assert run(tmp_path, method, program) == ("handled\n", "")
 
@@ -299,26 +229,18 @@ def test_a_programs_own_handler_stays(tmp_path: Path, method: str) -> None:
 def test_output_and_records_of_a_worker_are_relayed(tmp_path: Path, method: str) -> None:
     program = """
         import logging
-        from interlock.concurrent.futures._relay import Inlet
 
         def begin():
             print("begins")
 
         def main():
             logging.basicConfig(format="%(processName)s %(message)s")
-            inlet = Inlet(context)
-            process, connection = start(begin, relay=inlet.outlet)
-            assert connection.recv() == ("ready",)
-            ask(connection, logging.warning, "%s tasks", 2)
-            assert outcome(connection) is None
-            ask(connection, print, "half a line", end="")
-            assert outcome(connection) is None
-            connection.send_bytes(b"")
-            process.join()
-            inlet.close()
+            with start(begin, relay=True) as executor:
+                assert executor.submit(logging.warning, "%s tasks", 2).result() is None
+                assert executor.submit(print, "half a line", end="").result() is None
     """
     out, err = run(tmp_path, method, program)
-    assert out == "[worker-3] begins\n[worker-3] half a line\n"
+    assert out == "[worker-0] begins\n[worker-0] half a line\n"
     assert err.endswith("Process-1 2 tasks\n")
 
 
@@ -326,12 +248,8 @@ def test_an_ignored_interrupt_stays_ignored(tmp_path: Path) -> None:
     program = """
         def main():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            process, connection = start()
-            assert connection.recv() == ("ready",)
-            ask(connection, signal.getsignal, signal.SIGINT)
-            assert outcome(connection) == signal.SIG_IGN
-            connection.send_bytes(b"")
-            process.join()
+            with start() as executor:
+                assert executor.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
     """
     assert run(tmp_path, "fork", program) == ("", "")
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN

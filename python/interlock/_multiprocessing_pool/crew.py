@@ -38,9 +38,7 @@ class Crew:
         on_worker_death: str,
         retries: int,
     ) -> None:
-        self.engine = ProcessPool(
-            home(), (processes, 0, maxtasksperchild), on_worker_death, retries, True
-        )
+        self.engine = ProcessPool(home(), (processes, 0, maxtasksperchild), on_worker_death, retries, True)
         self.processes = processes
         self.retries = retries
         self.workers: list[Any] = []
@@ -87,6 +85,7 @@ class Crew:
         try:
             with self._starting:
                 if self.is_terminated:
+                    self.engine.abandon()
                     self.engine.cancel_waiting()  # what came back from workers that have ended
                     self.engine.started(seat.number)
                     return
@@ -161,6 +160,7 @@ class Crew:
         util.debug("terminating workers")
         self.is_closed = self.is_terminated = True
         self.feeder.stop()
+        self.engine.abandon()
         self.engine.shutdown()
         self.engine.cancel_waiting()
         self._end_workers()

@@ -129,6 +129,11 @@ fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, trailer: Trailer
             worker.since = monotonic_nanos();
             state.unready_deaths = 0;
         }
+        Kind::Leaves => {
+            worker.is_closed = true;
+            let back = worker.take_back();
+            state.returned.extend(back);
+        }
         Kind::Refuses => worker.refusal = Some(bytes.with(<[u8]>::to_vec)),
         Kind::Returned | Kind::Failed => {
             let call = worker.answered(trailer.number);

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Ready,
     /// The worker will take no calls.
     Refuses,
+    /// The worker will take no more calls, and end.
+    Leaves,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             0 => Kind::Returned,
             1 => Kind::Failed,
             2 => Kind::Ready,
+            4 => Kind::Leaves,
             _ => Kind::Refuses,
         }
     }
@@ -38,6 +41,7 @@ impl Kind {
             Kind::Failed => 1,
             Kind::Ready => 2,
             Kind::Refuses => 3,
+            Kind::Leaves => 4,
         }
     }
 }

@@ -53,6 +53,14 @@ impl Server {
         self.say(Kind::Refuses, &[why])
     }
 
+    /// The worker takes no more calls, and is going to end: those that lie before it go to others.
+    ///
+    /// # Errors
+    /// The arena is full.
+    pub fn leave(&self) -> Result<(), Error> {
+        self.say(Kind::Leaves, &[])
+    }
+
     /// The next call, as `read` has its payload. Blocks until there is one, the pool wants no more, its process is dead, or `context`
     /// ends the wait.
     ///

@@ -71,6 +71,7 @@ impl ProcessServer {
             if let Some(after) = after
                 && !after.call0()?.is_truthy()?
             {
+                server.leave().map_err(refused)?;
                 return Ok("stop");
             }
         }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     class Facts(NamedTuple):
         """What is known of a dead worker; None: not known."""
 
+        exitcode: int | None
         peak_memory: int | None
         out_of_memory: bool | None
         last_words: str | None
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 else:
     from collections import namedtuple
 
-    Facts = namedtuple("Facts", ["peak_memory", "out_of_memory", "last_words"])
+    Facts = namedtuple("Facts", ["exitcode", "peak_memory", "out_of_memory", "last_words"])
 
 __all__ = ["Facts", "LastWords", "bury", "killed_by_kernel", "watch"]
 
@@ -92,6 +93,11 @@ class _Worker:
     def last_words(self) -> str | None:
         return None if self.words is None else self.words.read()
 
+    def close(self) -> None:
+        """Close the file: frames that a debugger or a check has looked at may keep it for longer."""
+        if self.words is not None:
+            self.words.close()
+
 
 class _Counts:
     """How many processes the kernel has killed because memory was short, of those that may have been workers."""
@@ -145,12 +151,13 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
     if worker is not None:
         code = worker.ended()
         if code is None:
-            return Facts(None, None, worker.last_words())
+            return Facts(exitcode, None, None, worker.last_words())
         exitcode = code if exitcode is None else exitcode
     with _lock:
         if _workers.pop(pid, None) is None or worker is None:
-            return _facts.get(pid) or Facts(None, None, None)
-        facts = Facts(worker.peak_memory(), _counts.explain(exitcode), worker.last_words())
+            return _facts.get(pid) or Facts(exitcode, None, None, None)
+        facts = Facts(exitcode, worker.peak_memory(), _counts.explain(exitcode), worker.last_words())
+        worker.close()
         _facts[pid] = facts
         if len(_facts) > _KEPT:
             _facts.popitem(last=False)

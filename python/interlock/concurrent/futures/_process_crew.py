@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock._interlock import Family, ProcessPool
+    from interlock.concurrent.futures._relay import Inlet
 
 __all__ = ["Crew", "Manager", "end"]
 
@@ -79,13 +80,17 @@ class Crew:
         processes: dict[int, Any],
         initializer: Callable[..., object] | None,
         initargs: tuple[Any, ...],
+        relay: Inlet | None = None,
         **options: Any,
     ) -> None:
         self.pool = pool
         self.processes = processes
+        self.relay = relay
         self._make_process = make_process
         self._initializer, self._initargs = initializer, initargs
         self._options = options
+        if relay is not None:
+            self._options["relay"] = relay.outlet
         self._lock = Lock()
 
     def end_all(self, how: str) -> None:
@@ -171,9 +176,13 @@ class Manager(threading.Thread):
     def run(self) -> None:
         """Do what the pool asks for, until it is at its end."""
         crew = self._crew
+        if crew.relay is not None:
+            crew.relay.open()
         crew.pool.manage(self._start, self._bury, self._break)
         for process in [*crew.processes.values()]:
             process.join()
+        if crew.relay is not None:
+            crew.relay.close()
 
     def _start(self, seat: ProcessSeat) -> None:
         try:

@@ -14,6 +14,7 @@ from interlock.concurrent.futures._process_crew import Crew, Manager, end
 from interlock.concurrent.futures._process_stand_ins import LACKING, STAND_INS
 from interlock.concurrent.futures._transport import dump_call
 from interlock.multiprocessing._family import home
+from interlock.threading import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ _private = {
 _native_init = is_original(_StdExecutor.__init__)
 _process_count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
 _DEFAULT: Any = object()
+_NO_EXTRAS = (
+    "an executor that runs the standard library's code does not support on_worker_death, retries, max_pending, "
+    "memory_limit and relay"
+)
 _REFRESH = 0.05
 """Seconds between two checks by `progress()`."""
 
@@ -88,72 +93,54 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         retries: int = 0,
         max_pending: int | None = None,
         memory_limit: int | None = None,
+        relay: bool = False,
     ) -> None:
         """Make an executor with at most `max_workers` processes (None: as many as processors).
 
-        Each process first calls `initializer(*initargs)`. `max_tasks_per_child`: a process ends after so many calls, and
-        another one takes its place.
+        Each process first calls `initializer(*initargs)`. `max_tasks_per_child`: a process ends after so many calls,
+        and another one takes its place.
 
         `on_worker_death` says what the death of a process means: "fail-task" (its call fails with
-        `interlock.WorkerDiedError`, another process takes its place, and every other call runs), "retry" (its call runs
-        again, `retries` times at most), or "break" (all calls fail with BrokenProcessPool, as in the standard library).
-        The default is "fail-task", or "break" after `interlock.install()`. At most `max_pending` calls wait for a process
-        (None: any number); when so many do, submit() blocks. `memory_limit`: a process that has more bytes of resident
-        memory after a call ends, and another one takes its place.
+        `interlock.WorkerDiedError`, another process takes its place, and every other call runs), "retry" (its call
+        runs again, `retries` times at most), or "break" (all calls fail with BrokenProcessPool, as in the standard
+        library). The default is "fail-task", or "break" after `interlock.install()`. At most `max_pending` calls wait
+        for a process (None: any number); when so many do, submit() blocks. `memory_limit`: a process that has more
+        bytes of resident memory after a call ends, and another one takes its place. With `relay`, log records of the
+        processes go to the loggers of this one, and lines that they print appear here with the worker's name before
+        them.
         """
         if not self._interlock_can_be_native():
-            if (
-                on_worker_death is not _DEFAULT
-                or retries
-                or max_pending is not None
-                or memory_limit is not None
-            ):
-                raise TypeError(
-                    "an executor that runs the standard library's code does not support on_worker_death, retries, "
-                    "max_pending and memory_limit"
-                )
+            if on_worker_death is not _DEFAULT or any((retries, max_pending, memory_limit, relay)):
+                raise TypeError(_NO_EXTRAS)
             _StdExecutor.__init__(
                 self, max_workers, mp_context, initializer, initargs, max_tasks_per_child=max_tasks_per_child
             )
             return
-        if max_pending is not None and max_pending <= 0:
-            raise ValueError("max_pending must be greater than 0")
-        if retries < 0:
-            raise ValueError("retries must not be negative")
-        is_installed = "concurrent.futures" in installed()
-        if on_worker_death is _DEFAULT:
-            on_worker_death = "break" if is_installed else "fail-task"
-        self._interlock_on_worker_death = on_worker_death
-        self._interlock_retries = retries if on_worker_death == "retry" else 0
-        self._interlock_held: set[Any] = set()
-        self._interlock_raises_at_submit = not is_installed
         _std._check_system_limits()
         self._set_workers(max_workers)
         self._set_context(mp_context, max_tasks_per_child)
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._initializer = initializer
+        self._initializer: Any = initializer
         self._initargs = initargs
+        self._set_policy(on_worker_death, retries, max_pending)
         self._executor_manager_thread: Any = None
         self._processes: Any = {}
         self._shutdown_thread = False
-        self._shutdown_lock = _std.threading.Lock()
+        self._shutdown_lock = Lock()
         self._broken: Any = False
         pool = _interlock.ProcessPool(
             home(),
             (self._max_workers, max_pending or 0, max_tasks_per_child),
-            on_worker_death,
+            self._interlock_on_worker_death,
             self._interlock_retries,
             not self._safe_to_dynamically_spawn_children,
         )
         self._interlock_pool = pool
+        context: Any = self._mp_context
+        inlet = _inlet(context) if relay else None
         self._interlock_crew = Crew(
-            pool,
-            self._mp_context.Process,
-            self._processes,
-            initializer,
-            initargs,
-            memory_limit=memory_limit,
+            pool, context.Process, self._processes, initializer, initargs, inlet, memory_limit=memory_limit
         )
 
     def _interlock_can_be_native(self) -> bool:
@@ -165,6 +152,19 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             and all(getattr(_std, name, None) is what for name, what in _known.items())
             and _std._ExecutorManagerThread.run is _known_run
         )
+
+    def _set_policy(self, on_worker_death: Any, retries: int, max_pending: int | None) -> None:
+        if max_pending is not None and max_pending <= 0:
+            raise ValueError("max_pending must be greater than 0")
+        if retries < 0:
+            raise ValueError("retries must not be negative")
+        is_installed = "concurrent.futures" in installed()
+        if on_worker_death is _DEFAULT:
+            on_worker_death = "break" if is_installed else "fail-task"
+        self._interlock_on_worker_death = on_worker_death
+        self._interlock_retries = retries if on_worker_death == "retry" else 0
+        self._interlock_held: set[Any] = set()
+        self._interlock_raises_at_submit = not is_installed
 
     def _set_workers(self, max_workers: Any) -> None:
         if max_workers is None:
@@ -197,15 +197,15 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Let a process call `fn(*args, **kwargs)`, and return the future of its result.
 
-        Blocks only if the executor has `max_pending` and that many calls wait. Raises RuntimeError after shutdown(), and
-        BrokenProcessPool if the executor is broken. What can't be pickled is refused here, with the path to the culprit;
-        after `interlock.install()`, the future has that exception, as in the standard library.
+        Blocks only if the executor has `max_pending` and that many calls wait. Raises RuntimeError after shutdown(),
+        and BrokenProcessPool if the executor is broken. What can't be pickled is refused here, with the path to the
+        culprit; after `interlock.install()`, the future has that exception, as in the standard library.
         """
         pool = self._interlock_running
         if pool is not None:
             future = pool.submit_plain(self._interlock_crew.start_missing, fn, args, kwargs)
             if future is not None:
-                return future  # type: ignore[return-value]
+                return future
         if self._interlock_pool is None:
             return _StdExecutor.submit(self, fn, *args, **kwargs)  # type: ignore[no-any-return]
         return self._interlock_submit(fn, args, kwargs, (0, None, self._interlock_retries))
@@ -262,7 +262,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         return _Broken(broken_message(refusal))
 
     def _interlock_begin(self) -> None:
-        """Start the processes, if they are forked, and then the thread: a process that forks should have few threads."""
+        """Start the processes, if they are forked, and then the thread: a fork should find few threads."""
         if not self._safe_to_dynamically_spawn_children:
             self._interlock_crew.start_missing()
         manager = Manager(self, self._interlock_crew, _broke)
@@ -282,8 +282,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Return an iterator over the results of `fn` for the items of the iterables, in order, like built-in `map`.
 
         It submits all calls at once, `chunksize` items in each, or, with `buffersize`, at most so many ahead of the
-        results that the caller has taken. The iterator's __next__() blocks until the next result arrives. It raises what
-        the call raised, or TimeoutError `timeout` seconds after map().
+        results that the caller has taken. The iterator's __next__() blocks until the next result arrives. It raises
+        what the call raised, or TimeoutError `timeout` seconds after map().
         """
         if self._interlock_pool is None:
             results: Iterator[Any] = _StdExecutor.map(
@@ -297,7 +297,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more calls, and end the processes when all calls are done.
 
-        If `cancel_futures`, cancels the calls that no process has taken. If `wait`, blocks until the processes have ended.
+        If `cancel_futures`, cancels the calls that no process has taken. If `wait`, blocks until the processes have
+        ended.
         """
         pool = self._interlock_pool
         if pool is None:
@@ -344,7 +345,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
 
     def _interlock_submit_ready(self, future: Future[Any], limits: Any, call: Any, site: str | None) -> None:
         """Submit a call that was held, which will complete `future`."""
-        self._interlock_submit(*call, limits, future)
+        fn, args, kwargs = call
+        self._interlock_submit(fn, args, kwargs, limits, future)
 
     @property
     def _interlock_notes(self) -> bool:
@@ -358,9 +360,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     ) -> ProcessSubmitter:
         """Return a submitter of calls to this executor with conditions.
 
-        `priority`: calls with a smaller number begin first; the default is 0. `timeout` (seconds): a call that runs for
-        longer is ended, with its process, and fails with TimeoutError; another process takes that one's place. `retries`:
-        how often a call runs again whose process died (with `on_worker_death="retry"`).
+        `priority`: calls with a smaller number begin first; the default is 0. `timeout` (seconds): a call that runs
+        for longer is ended, with its process, and fails with TimeoutError; another process takes that one's place.
+        `retries`: how often a call runs again whose process died (with `on_worker_death="retry"`).
         """
         from interlock.concurrent.futures._process_submitter import ProcessSubmitter
 
@@ -489,6 +491,12 @@ _own = {
 }
 for _name, _method in _own.items():
     setattr(ProcessPoolExecutor, _name, _method)
+
+
+def _inlet(context: Any) -> Any:
+    from interlock.concurrent.futures._relay import Inlet
+
+    return Inlet(context)
 
 
 def _broke(executor: ProcessPoolExecutor, death: Any) -> None:

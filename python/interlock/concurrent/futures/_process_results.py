@@ -42,7 +42,7 @@ def answer(kind: str, data: Any, payload: Any = None) -> BaseException:
     """Return what the future of a call raises that has no result. `kind` and `data` are what the engine has."""
     if kind == "unreadable":
         return data if isinstance(data, KeyboardInterrupt) else result_lost(data)
-    return _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data)
+    return _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data, payload)
 
 
 def broken_message(told: Any) -> str:
@@ -50,7 +50,7 @@ def broken_message(told: Any) -> str:
     return str(broken(Death(told), POOL_IS_BROKEN))
 
 
-def _error_of(kind: str, data: Any) -> BaseException:
+def _error_of(kind: str, data: Any, payload: Any) -> BaseException:
     if kind == "failed":
         return load_exception(data)
     if kind == "died":
@@ -58,11 +58,15 @@ def _error_of(kind: str, data: Any) -> BaseException:
     if kind == "broken":
         return broken(data)
     if kind == "timed-out":
-        return TaskTimeoutError("the task ran for longer than its timeout, and its worker was ended")
+        return TaskTimeoutError(
+            f"{_task(payload) or 'the task'} ran for longer than its timeout, and its worker was ended"
+        )
     if kind == "stopped":
-        return CancelledError("the task was cancelled while it ran, and its worker was ended")
+        return CancelledError(
+            f"{_task(payload) or 'the task'} was cancelled while it ran, and its worker was ended"
+        )
     if kind == "not-sent":
-        return MemoryError(f"the task could not be sent to a worker: {data}")
+        return MemoryError(f"{_task(payload) or 'the task'} could not be sent to a worker: {data}")
     raise AssertionError(f"a call can't end as {kind!r}")
 
 
@@ -118,7 +122,7 @@ def _told(death: Death, facts: dict[str, Any]) -> list[str]:
         when = f"died while it ran {facts['task'] or 'a task'}{where}"
     else:
         when = "died while it was idle"
-    told = f"worker {describe(death.pid, death.name, death.exitcode)} {when}"
+    told = f"worker {describe(death.pid, death.name, facts['exitcode'])} {when}"
     if facts["out_of_memory"]:
         told += "; out of memory: the kernel has killed a process because memory was short"
     if facts["peak_memory"] is not None:

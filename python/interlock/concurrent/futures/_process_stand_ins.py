@@ -1,4 +1,4 @@
-"""What programs find that look into a `ProcessPoolExecutor`: the parts of the standard one that this one does without."""
+"""What programs find that look into a `ProcessPoolExecutor`: parts of the standard one that this does without."""
 
 from __future__ import annotations
 

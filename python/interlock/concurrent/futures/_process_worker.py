@@ -9,8 +9,10 @@ import os
 import signal
 import threading
 from concurrent.futures._base import LOGGER
+from multiprocessing.process import parent_process
 
 from interlock.concurrent.futures._transport import dump_exception, dump_result
+from interlock.multiprocessing._life import end_with_parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +59,9 @@ def main(
 ) -> None:
     """Serve a pool until it wants no more of this worker, or its process is dead. The target of a `Process`."""
     server = seat.serve()
+    parent: Any = parent_process()
+    if parent is not None:  # a call that runs would keep the worker otherwise
+        end_with_parent(parent._sentinel)
     if options.last_words is not None:
         write_last_words(options.last_words.descriptor)
     if threading.current_thread() is threading.main_thread():

@@ -40,11 +40,15 @@ class Inlet:
     """The end of the relay that the parent has, with its thread."""
 
     def __init__(self, context: Any) -> None:
-        """Make a relay, and begin to show what comes. `context` is that of the workers."""
-        queue = Queue(_MOST, ctx=context)
-        self.outlet = Outlet(queue)
-        self._queue = queue
-        self._thread = Thread(target=_show_all, args=(queue,), name="relay of a process pool", daemon=True)
+        """Make a relay. `context` is that of the workers."""
+        self._queue = Queue(_MOST, ctx=context)
+        self.outlet = Outlet(self._queue)
+        self._thread = Thread(
+            target=_show_all, args=(self._queue,), name="relay of a process pool", daemon=True
+        )
+
+    def open(self) -> None:
+        """Begin to show what comes. Workers that are forked should be there already."""
         self._thread.start()
 
     def close(self) -> None:

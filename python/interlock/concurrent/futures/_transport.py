@@ -57,7 +57,7 @@ def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         raise
     if hasattr(_modules["__main__"], "__file__"):
         return payload
-    parts = (payload,) if type(payload) is bytes else payload[0]
+    parts: Any = (payload,) if type(payload) is bytes else payload[0]
     if not any(b"__main__" in part for part in parts):
         return payload
     return _by_value(call) or payload

@@ -42,6 +42,7 @@ class ProcessPoolExecutor(_StdExecutor):
         retries: int = 0,
         max_pending: int | None = None,
         memory_limit: int | None = None,
+        relay: bool = False,
     ) -> None: ...
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
     @overload

@@ -1,0 +1,173 @@
+"""`interlock.Executor()`: one name for executors with threads and with processes, which have the same methods."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from interlock._lifecycle import after_fork_in_child
+from interlock.concurrent.futures.process import ProcessPoolExecutor
+from interlock.concurrent.futures.thread import ThreadPoolExecutor
+from interlock.threading import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, Literal
+
+    from interlock.concurrent.futures import Future
+    from interlock.concurrent.futures._process_pool import OnWorkerDeath
+    from interlock.concurrent.futures._submitter import Submitter
+
+__all__ = ["Executor", "ThreadExecutor"]
+
+_count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
+
+
+class ThreadExecutor(ThreadPoolExecutor):
+    """A `ThreadPoolExecutor` that has the methods of an executor with processes, too."""
+
+    def at(self, *, priority: int = 0, timeout: float | None = None, retries: int | None = None) -> Submitter:
+        """Return a submitter of calls with conditions; see `ThreadPoolExecutor.at()`.
+
+        `retries` is for calls that are lost with a process, so it means nothing here.
+        """
+        return super().at(priority=priority, timeout=timeout)
+
+    def map(  # type: ignore[override]
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        task_timeout: float | None = None,
+        **options: Any,
+    ) -> Iterator[Any]:
+        """Return an iterator over the results; see `ThreadPoolExecutor.map()`.
+
+        A call that has no result `task_timeout` seconds after it began fails with TimeoutError. Its thread runs on, as
+        nothing can end a thread.
+        """
+        if task_timeout is None:
+            return super().map(fn, *iterables, **options)
+        if options.pop("chunksize", 1) != 1:
+            raise ValueError("task_timeout is for single calls, so chunksize must be 1")
+        return self.at(timeout=task_timeout).map(fn, *iterables, **options)
+
+    def stop(self, future: Future[Any]) -> bool:
+        """Return False: nothing can end a call that is running in a thread."""
+        return False
+
+
+class _Warm:
+    """What an executor that stays has: shutdown() waits for the calls only."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Block until all calls that have been submitted are done, if `wait`. The executor stays."""
+        if cancel_futures:
+            raise ValueError(
+                "a warm executor is shared, so it can't cancel all that waits: cancel the futures"
+            )
+        if wait:
+            self.progress(_show_nothing)  # type: ignore[attr-defined]
+
+
+class _WarmThreads(_Warm, ThreadExecutor):
+    def _interlock_has_ended(self) -> bool:
+        return bool(self._shutdown or self._broken)
+
+
+class _WarmProcesses(_Warm, ProcessPoolExecutor):
+    def _interlock_has_ended(self) -> bool:
+        return bool(self._shutdown_thread or self._broken)
+
+    def _interlock_end_workers(self, how: str) -> None:
+        """End the processes, and this executor: the next one that is asked for is new."""
+        processes = dict(self._processes or {})
+        ProcessPoolExecutor.shutdown(self, wait=False, cancel_futures=True)
+        for process in processes.values():
+            getattr(process, how)()
+
+
+def _show_nothing(done: int, total: int | None) -> None:
+    pass
+
+
+def Executor(
+    kind: Literal["auto", "threads", "processes"] = "auto",
+    max_workers: int | None = None,
+    *,
+    initializer: Callable[..., object] | None = None,
+    initargs: tuple[Any, ...] = (),
+    max_pending: int | None = None,
+    warm: bool = False,
+    mp_context: Any = None,
+    max_tasks_per_child: int | None = None,
+    on_worker_death: OnWorkerDeath | None = None,
+    retries: int = 0,
+    memory_limit: int | None = None,
+    relay: bool = False,
+) -> ThreadExecutor | ProcessPoolExecutor:
+    """Make an executor that runs calls in threads or in processes, with the same methods.
+
+    `kind` "auto": threads where they compute at the same time, on a free-threaded build, and processes otherwise.
+    `max_workers` None: as many as processors. `mp_context` and what follows it are for processes, see
+    `ProcessPoolExecutor`: "auto" ignores them when it chooses threads, "threads" raises TypeError.
+
+    `warm`: the executor is shared by all parts of the program that ask for one with the same settings. It stays until
+    the program exits, so its workers need not be started again; `shutdown()` and `with` only wait for the calls.
+    Settings of a warm executor must be hashable.
+    """
+    of_processes = {
+        "mp_context": mp_context,
+        "max_tasks_per_child": max_tasks_per_child,
+        "on_worker_death": on_worker_death,
+        "retries": retries,
+        "memory_limit": memory_limit,
+        "relay": relay,
+    }
+    of_processes = {name: value for name, value in of_processes.items() if value}
+    if kind not in ("auto", "threads", "processes"):
+        raise ValueError(f"kind must be 'auto', 'threads' or 'processes', not {kind!r}")
+    if kind == "threads" and of_processes:
+        raise TypeError(f"{', '.join(of_processes)}: for executors with processes")
+    in_threads = kind == "threads" or (kind == "auto" and _threads_compute())
+    settings = {
+        "max_workers": (_count() or 1) if max_workers is None else max_workers,
+        "initializer": initializer,
+        "initargs": initargs,
+        "max_pending": max_pending,
+        **({} if in_threads else of_processes),
+    }
+    if warm:
+        shared: ThreadExecutor | ProcessPoolExecutor = _warm_one(
+            _WarmThreads if in_threads else _WarmProcesses, settings
+        )
+        return shared
+    return ThreadExecutor(**settings) if in_threads else ProcessPoolExecutor(**settings)
+
+
+def _threads_compute() -> bool:
+    """Whether several threads can run Python code at the same time."""
+    return not getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+_lock = Lock()
+_warm: dict[Any, Any] = {}
+
+
+def _warm_one(kind: Any, settings: dict[str, Any]) -> Any:
+    """Return the executor that stays for these settings, which is made if there is none that works."""
+    key = kind, *settings.values(), *settings
+    with _lock:
+        executor = _warm.get(key)
+        if executor is None or executor._interlock_has_ended():
+            executor = _warm[key] = kind(**settings)
+        return executor
+
+
+def _forget() -> None:
+    """In a forked child: the executors are the parent's."""
+    _lock._at_fork_reinit()
+    _warm.clear()
+
+
+after_fork_in_child(_forget)

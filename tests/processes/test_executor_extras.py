@@ -1,0 +1,154 @@
+"""What executors have beside: records and output of workers, one name for threads and processes, a warm one, storms."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import interlock
+import pytest
+from interlock.concurrent.futures import ThreadPoolExecutor
+from interlock.concurrent.futures.process import ProcessPoolExecutor
+
+from tests.processes import storm
+
+Run = Callable[..., str]
+
+LIMIT = 90.0
+
+
+def double(n: int) -> int:
+    return 2 * n
+
+
+def test_records_and_lines_of_workers_come_to_the_parent(tmp_path: Path) -> None:
+    program = """
+        import logging, os, signal
+        from interlock.concurrent.futures import ProcessPoolExecutor
+
+        def talk(n):
+            logging.getLogger("app").warning("record %d", n)
+            print("line", n)
+            if n == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        if __name__ == "__main__":
+            logging.basicConfig(format="%(name)s: %(message)s")
+            with ProcessPoolExecutor(2, relay=True) as pool:
+                failed = [pool.submit(talk, n).exception() is not None for n in range(6)]
+            print("end")
+            assert failed == [n == 3 for n in range(6)], failed
+    """
+    path = tmp_path / "program.py"
+    path.write_text(dedent(program), encoding="utf-8")
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 0, done.stderr
+    *lines, last = done.stdout.splitlines()
+    assert sorted(line.partition("] ")[2] for line in lines) == [f"line {n}" for n in range(6)]
+    assert {line.partition("]")[0] for line in lines} <= {"[worker-0", "[worker-1"}
+    assert last == "end"  # shutdown() has waited for all of them
+    assert sorted(done.stderr.splitlines()) == [f"app: record {n}" for n in range(6)]
+
+
+@pytest.mark.parametrize("kind", ["auto", "threads", "processes"])
+def test_both_kinds_have_the_same_methods(kind: str) -> None:
+    with interlock.Executor(kind, 2, max_pending=100) as executor:  # type: ignore[arg-type]
+        assert executor.submit(double, 2).result() == 4
+        assert [*executor.map(double, range(9), chunksize=2)] == [*range(0, 18, 2)]
+        assert [*executor.map(double, range(3), task_timeout=60.0)] == [0, 2, 4]
+        good, bad = executor.map(int, "1x", return_exceptions=True)
+        assert (good, type(bad)) == (1, ValueError)
+        first = executor.at(priority=1, timeout=60.0, retries=0).submit(double, 3)
+        assert executor.call(double, first).result() == 12
+        assert executor.after(first).submit(double, 4).result() == 8
+        assert not executor.stop(first)
+        executor.progress(lambda done, total: None)
+        stats = executor.stats()
+        assert stats.done == stats.submitted
+        assert stats.failed == 1
+
+
+def test_the_kind_is_chosen() -> None:
+    threads_compute = not getattr(sys, "_is_gil_enabled", lambda: True)()
+    with interlock.Executor() as executor:
+        assert isinstance(executor, ThreadPoolExecutor if threads_compute else ProcessPoolExecutor)
+    with interlock.Executor("threads") as executor:
+        assert isinstance(executor, ThreadPoolExecutor)
+    with pytest.raises(TypeError, match="memory_limit"):
+        interlock.Executor("threads", memory_limit=1 << 30)
+    with pytest.raises(ValueError, match="'fibres'"):
+        interlock.Executor("fibres")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_a_warm_executor_is_shared_and_stays(kind: str, tmp_path: Path) -> None:
+    program = f"""
+        import os
+        import interlock
+
+        def main():
+            with interlock.Executor({kind!r}, 1, warm=True) as executor:
+                first = executor.submit(os.getpid)
+            assert first.done()
+            with interlock.Executor({kind!r}, 1, warm=True) as again:
+                assert again is executor
+                assert again.submit(os.getpid).result() == first.result()
+            with interlock.Executor({kind!r}, 2, warm=True) as other:
+                assert other is not executor
+            try:
+                executor.shutdown(cancel_futures=True)
+            except ValueError:
+                pass
+            if {kind!r} == "processes":
+                executor.kill_workers()
+                new = interlock.Executor({kind!r}, 1, warm=True)
+                assert new is not executor and new.submit(os.getpid).result() != first.result()
+            print(executor.submit is not None and first.result())
+
+        if __name__ == "__main__":
+            main()
+    """
+    path = tmp_path / "program.py"
+    path.write_text(dedent(program), encoding="utf-8")
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    if kind == "processes":
+        assert not Path(f"/proc/{done.stdout.strip()}").exists()
+
+
+def test_the_standard_wait_takes_futures_whose_calls_end_meanwhile(run: Run, method: str) -> None:
+    program = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+import concurrent.futures._base as standard
+import interlock._originals, sys
+
+def main():
+    with ProcessPoolExecutor(2, multiprocessing.get_context(METHOD)) as pool:
+        for _ in range(20):
+            futures = [pool.submit(abs, -n) for n in range(200)]
+            for future in futures:
+                with future._condition:  # materializes it, while its call runs, ends or has ended
+                    future._state
+            assert [future.result() for future in futures] == [*range(200)]
+"""
+    out = run(program, method)
+    assert "Error" not in out
+
+
+@pytest.mark.parametrize("policy", ["fail-task", "retry"])
+def test_a_storm_of_kills_costs_what_ran(policy: str) -> None:
+    program = f"""if 1:
+        from tests.processes.storm import storm
+        print(storm(7, "fork", {policy!r}, 1500))
+    """
+    root = Path(storm.__file__).parents[2]
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    calls, kills, *_ = done.stdout.split(", ")
+    assert calls == "1500 calls"
+    assert int(kills.split()[0]) > 0

@@ -127,7 +127,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._executor_manager_thread: Any = None
         self._processes: Any = {}
         self._shutdown_thread = False
-        self._shutdown_lock = Lock()
+        self._shutdown_lock: Any = Lock()
         self._broken: Any = False
         pool = _interlock.ProcessPool(
             home(),

@@ -26,7 +26,7 @@ class _CallQueue:
 
 
 def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
-    """As many entries as there are calls that have not ended. (Their futures are with their owners.)"""
+    """Return as many entries as there are calls that have not ended. Their futures are with their owners."""
     counts = executor._interlock_pool.counts()  # type: ignore[union-attr]
     return dict.fromkeys(range(counts[0] - counts[3]))
 

@@ -68,7 +68,14 @@ REPLACED = tuple(_MODULES)
 _PARTS = {
     "threading": ("interlock._materialize", "interlock._lock_classes"),
     "queue": ("interlock._queue_errors", "interlock._materialized_queue", "interlock._queue_classes"),
-    "concurrent.futures.process": ("interlock.concurrent.futures._process_pool",),
+    "concurrent.futures.process": (
+        "interlock._worker_died",
+        "interlock.concurrent.futures._transport",
+        "interlock.concurrent.futures._process_worker",
+        "interlock.concurrent.futures._process_results",
+        "interlock.concurrent.futures._process_crew",
+        "interlock.concurrent.futures._process_pool",
+    ),
     "multiprocessing.pool": (
         "interlock.multiprocessing._results",
         "interlock.multiprocessing._core",

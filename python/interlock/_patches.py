@@ -67,9 +67,7 @@ def captured(plan: Mapping[str, Patched]) -> tuple[Captured, Captured]:
     from interlock._capture import find_captured
 
     originals = [change.old for patched in plan.values() for change in patched.changes]
-    known = {
-        (change.std.__name__, change.name) for patched in plan.values() for change in patched.changes
-    }
+    known = {(change.std.__name__, change.name) for patched in plan.values() for change in patched.changes}
     return find_captured(originals, known) if originals else ({}, {})
 
 

@@ -155,7 +155,10 @@ def test_the_culprit_in_a_deep_structure_is_not_searched_for_ever() -> None:
 
 def test_what_cannot_be_unpickled_raises_an_error_that_says_so() -> None:
     with ProcessPoolExecutor(1) as executor:
-        for call, words in ((executor.submit(max, Exits()), "did not run"), (executor.submit(Exits), "has returned")):
+        for call, words in (
+            (executor.submit(max, Exits()), "did not run"),
+            (executor.submit(Exits), "has returned"),
+        ):
             with pytest.raises(interlock.TransportError, match=f"{words}.*SystemExit: 3") as error:
                 call.result()
             assert isinstance(error.value, BrokenProcessPool)  # as in the standard library

@@ -37,10 +37,12 @@ pub(crate) fn live_as(arena: Arena, name: Name) -> Result<Arc<Arena>, Error> {
         // Release pairs with the Acquire of the look below.
         is_done.store(1, Ordering::Release);
         wake_shared(is_done, 1);
-        let never = Waiter::thread();
-        while lives {
+        if lives {
+            let never = Waiter::thread();
             let resource = SharedResource::new(ResourceKind::Thread);
-            block(&never, &resource, &mut WaitContext::unwinding(), || {});
+            loop {
+                block(&never, &resource, &mut WaitContext::unwinding(), || {});
+            }
         }
     })?;
     let (outcome, is_done) = &*taking;

@@ -9,7 +9,6 @@ from queue import Empty, Full
 from interlock._interlock import SharedQueue, own_methods
 from interlock._lifecycle import when_forked_by_multiprocessing
 from interlock._originals import originals
-from interlock.multiprocessing._connections import Pipe
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._locks import handed, made_in_fork_context
 from interlock.multiprocessing._pickling import dump

@@ -6,6 +6,7 @@ from multiprocessing import context, queues
 from types import FunctionType
 
 from interlock._originals import originals
+from interlock.multiprocessing._chosen import context_of
 from interlock.multiprocessing._connections import Pipe
 
 TYPE_CHECKING = False
@@ -42,11 +43,9 @@ def begin_standard(queue: Any, maxsize: int, ctx: Any) -> None:
 
 def fill_standard(queue: Any, left: list[Any], unfinished: int) -> None:
     """Make the attributes of a standard queue that has these objects, and so many tasks that are not done."""
-    from interlock.multiprocessing.context import _concrete_contexts
-
     method = "fork" if queue._is_fork_ctx else "spawn"
     closed, ignore_epipe = queue._closed, queue._ignore_epipe
-    begin_standard(queue, queue._maxsize, _concrete_contexts[method])
+    begin_standard(queue, queue._maxsize, context_of(method))
     queue._closed, queue._ignore_epipe = closed, ignore_epipe
     if isinstance(queue, _StdJoinableQueue):
         for _ in range(unfinished):

@@ -16,6 +16,7 @@ from interlock._interlock import (
     own_methods,
 )
 from interlock._originals import originals
+from interlock.multiprocessing._chosen import context_of
 from interlock.multiprocessing._family import hand, home
 from interlock.multiprocessing._locks import BoundedSemaphore, Lock, RLock, Semaphore
 
@@ -106,7 +107,7 @@ def Array(typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True, 
 def _locked(obj: Any, lock: Any, ctx: Any) -> Any:
     if lock is False:
         return obj
-    ctx = ctx or _default_context()
+    ctx = ctx or context_of()
     if lock in (True, None):
         lock = ctx.RLock()
     if not hasattr(lock, "acquire"):
@@ -124,7 +125,7 @@ def copy(obj: Any) -> Any:
 def synchronized(obj: Any, lock: Any = None, ctx: Any = None) -> Any:
     """Return a wrapper with a lock for a `ctypes` object."""
     assert not isinstance(obj, _std.SynchronizedBase), "object already synchronized"
-    ctx = ctx or _default_context()
+    ctx = ctx or context_of()
     if isinstance(obj, ctypes._SimpleCData):
         return Synchronized(obj, lock, ctx)
     if isinstance(obj, ctypes.Array):
@@ -148,12 +149,6 @@ def _wrapper_of(structure: Any) -> Any:
 _wrappers: WeakKeyDictionary[Any, type[SynchronizedBase]] = WeakKeyDictionary()
 
 
-def _default_context() -> Any:
-    from interlock.multiprocessing.context import _default_context
-
-    return _default_context.get_context()
-
-
 def make_property(name: str) -> Any:
     """Return an attribute of wrappers that is the object's, under the lock."""
     return SharedAttribute(name)
@@ -165,7 +160,7 @@ class SynchronizedBase(SharedValue, _std.SynchronizedBase):  # type: ignore[misc
     def __init__(self, obj: Any, lock: Any = None, ctx: Any = None) -> None:
         """Wrap an object. Makes a lock if none is given."""
         # No attributes here: the interpreter finds methods faster as long as an object has no dictionary.
-        lock = lock or (ctx or _default_context()).RLock()
+        lock = lock or (ctx or context_of()).RLock()
         self._interlock_begin(obj, lock, type(lock) in _OWN_LOCKS)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ _std: Any = multiprocessing.context
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
+    from interlock.multiprocessing._chosen import contexts
     from interlock.multiprocessing._processes import ForkProcess, ForkServerProcess, SpawnProcess
 
     class _Context(_std.BaseContext):  # type: ignore[misc]
@@ -136,6 +137,7 @@ if not in_subinterpreter():
             return sharedctypes.Array(
                 typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context()
             )
+
         def PriorityQueue(self, maxsize: int = 0, *, strict: bool = False) -> PriorityQueue:
             """Return a queue that returns the least object first."""
             from interlock.multiprocessing import queues
@@ -195,6 +197,7 @@ if not in_subinterpreter():
         "spawn": SpawnContext(),
         "forkserver": ForkServerContext(),
     }
+    contexts.update(_concrete_contexts)
     _default_context = DefaultContext()
     __replaces__ = (
         "DefaultContext",

@@ -100,9 +100,18 @@ class Popen(Watched):
         if not forkserver.hung_up(self._channel):
             poll.register(self._channel, 0)
             poll.poll()
-        message = os.read(self._link, _fork_server.NUMBER.size) if _life.ended_within(self._link, 0) else b""
+        message = _look(self._link) if _life.ended_within(self._link, 0) else b""
         code: int = _fork_server.NUMBER.unpack(message)[0] if message else 255
         return code
+
+
+def _look(link: int) -> bytes:
+    """Return the message that has come, and leave it there: several threads may wait for a process at a time."""
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, link)
+    try:
+        return end.recv(_fork_server.NUMBER.size, socket.MSG_PEEK)
+    finally:
+        end.detach()
 
 
 def _pickled(popen: Any, process_obj: Any) -> bytes:

@@ -46,9 +46,11 @@ impl<H: Send> Inner<H> {
             pid: worker.pid,
         });
         let death = Arc::new(self.death_of(&worker, was_running));
-        // Out of its queue: large payloads lie there.
         for call in worker.take_back().into_iter().rev() {
-            state.returned.push_front(call);
+            match state.is_abandoned {
+                true => self.lose(state, finished, call, &death),
+                false => state.returned.push_front(call),
+            }
         }
         // What is not in the queue any more, and was not running, can't be: nobody should wait for it for ever.
         for call in worker.handed.drain(..) {
@@ -59,23 +61,19 @@ impl<H: Send> Inner<H> {
         }
         let is_hopeless =
             worker.refusal.is_some() || state.unready_deaths > UNREADY_DEATHS + 2 * self.core.limit();
-        let was_ended = worker
-            .ended_for
+        // The pool has ended it for this call.
+        let ended_for = (worker.ended_for)
             .filter(|&(_, number)| running.as_ref().is_some_and(|call| call.number == number));
-        match (running, was_ended) {
-            (Some(call), Some((why, _))) => {
-                let answer = match why {
-                    Why::TimedOut => Answer::TimedOut,
-                    Why::Stopped => Answer::Stopped,
-                };
-                finished.push(call, answer);
-            }
+        let has_lost = running.is_some() && ended_for.is_none();
+        match (running, ended_for) {
+            (Some(call), Some((Why::TimedOut, _))) => finished.push(call, Answer::TimedOut),
+            (Some(call), Some((Why::Stopped, _))) => finished.push(call, Answer::Stopped),
             (Some(call), None) => self.lose(state, finished, call, &death),
             (None, _) => {}
         }
-        let is_an_end = worker.is_closed || worker.left == Some(0) || worker.ended_for.is_some();
-        let breaks = self.settings.on_worker_death == OnWorkerDeath::Break && (was_running || !is_an_end);
-        if is_hopeless || (breaks && was_ended.is_none() && worker.ended_for.is_none()) {
+        let was_wanted = worker.is_closed || worker.left == Some(0) || worker.ended_for.is_some();
+        let breaks = self.settings.on_worker_death == OnWorkerDeath::Break && (has_lost || !was_wanted);
+        if is_hopeless || breaks {
             self.break_down(state, finished, &death);
         }
         self.ask_for_workers(state, finished);
@@ -104,7 +102,9 @@ impl<H: Send> Inner<H> {
         death: &Arc<WorkerDeath>,
     ) {
         match self.settings.on_worker_death {
-            OnWorkerDeath::Retry if call.may_run_again() => state.returned.push_front(call),
+            OnWorkerDeath::Retry if !state.is_abandoned && call.may_run_again() => {
+                state.returned.push_front(call);
+            }
             OnWorkerDeath::Break => {
                 finished.push(call, Answer::Broken(death.clone()));
             }
@@ -154,7 +154,7 @@ impl<H: Send> Inner<H> {
             true => missing,
             false => missing.min(waiting.saturating_sub(open)),
         };
-        if state.broken.is_none() {
+        if state.broken.is_none() && !state.is_abandoned {
             for _ in state.asked_for..wanted {
                 state.asked_for += 1;
                 finished.duty(Duty::Start);

@@ -45,8 +45,8 @@ impl<H: Send> Inner<H> {
 
     /// Hands calls to workers that have room.
     pub(super) fn hand_out(&self, state: &mut State<H>, finished: &mut Finished<H>) {
-        let depth = state.depth();
-        while state.freest(depth).is_some() {
+        let (depth, now) = (state.depth(), monotonic_nanos());
+        while state.freest(depth, now).is_some() {
             let Some(call) = state.returned.pop_front().or_else(|| self.core.try_take().ok()) else {
                 break;
             };
@@ -57,7 +57,7 @@ impl<H: Send> Inner<H> {
                 continue;
             }
             let has_limit = call.limits.time.is_some();
-            if let Some(worker) = state.freest(depth) {
+            if let Some(worker) = state.freest(depth, now) {
                 if let Err((call, error)) = hand(worker, call) {
                     finished.push(call, Answer::NotSent(error));
                 }
@@ -91,7 +91,10 @@ impl<H: Send> Inner<H> {
 }
 
 /// Puts a call into the worker's queue.
-fn hand<H>(worker: &mut Worker<H>, call: Arc<Call<H>>) -> Result<(), (Arc<Call<H>>, interlock_shm::Error)> {
+pub(super) fn hand<H>(
+    worker: &mut Worker<H>,
+    call: Arc<Call<H>>,
+) -> Result<(), (Arc<Call<H>>, interlock_shm::Error)> {
     if let Err(error) = call.send(&worker.calls) {
         return Err((call, error));
     }

@@ -7,6 +7,7 @@ use interlock_shm::{Arena, Error, Queue, Watch};
 use interlock_wait::primitive::global::{AtomicU64, Ordering};
 use interlock_wait::{WaitContext, WordLock, fork};
 
+use super::answer::Answer;
 use super::call::Call;
 use super::duty::Duty;
 use super::finished::Finished;
@@ -86,7 +87,39 @@ impl<H: Send> Inner<H> {
             self.hand_out(&mut state, &mut finished);
             self.rouse(&state);
         }
-        finished.tell(self, own);
+        self.tell(finished, own);
+    }
+
+    /// Tells everybody. The caller holds no lock, and waits itself for the call `own`, if any.
+    pub(super) fn tell(&self, finished: Finished<H>, own: u64) {
+        for (call, answer) in finished.calls {
+            let failed = !matches!(&answer, Answer::Given(given) if !given.failed);
+            if matches!(answer, Answer::Given(_)) {
+                drop(call.take_payload());
+            }
+            // It may have been ended by somebody else meanwhile; then this answer is dropped.
+            let ended = call.outcome.finish(answer).is_ok();
+            match failed {
+                true => self.core.running().fail(),
+                false => self.core.running().succeed(),
+            }
+            if call.number != own {
+                self.tell_leader(call.number);
+            }
+            // Relaxed: the lock of the outcome orders it. A thread that sets it afterwards finds that the call has ended.
+            if call.is_awaited.load(Ordering::Relaxed) {
+                self.state.lock().forget_awaited(&call);
+            }
+            if ended && call.has_host() {
+                self.put_duty(Duty::Attend(call));
+            }
+        }
+        for _ in 0..finished.dropped {
+            drop(self.core.running());
+        }
+        for duty in finished.duties {
+            self.put_duty(duty);
+        }
     }
 
     /// Wakes the supervisor if it does not hear of what it is needed for. The lock is held.

@@ -1,5 +1,6 @@
 //! The pool of processes.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use interlock_wait::primitive::global::Ordering;
 use super::answer::WorkerDeath;
 use super::call::Call;
 use super::deaths::end_running;
+use super::dispatch::hand;
 use super::duty::Duty;
 use super::finished::Finished;
 use super::inner::{Inner, Settings};
@@ -145,8 +147,8 @@ impl<H: Send + 'static> ProcessPool<H> {
         let calls = Queue::new(&self.inner.arena, None)?;
         let mut state = self.inner.state.lock();
         let token = match state.broken {
-            None => self.inner.core.enter(),
-            Some(_) => None,
+            None if !state.is_abandoned => self.inner.core.enter(),
+            _ => None,
         };
         let Some(token) = token else {
             drop(state);
@@ -195,7 +197,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             }
             self.inner.hand_out(&mut state, &mut finished);
         }
-        finished.tell(&self.inner, 0);
+        self.inner.tell(finished, 0);
         self.inner.call_supervisor();
     }
 
@@ -217,7 +219,7 @@ impl<H: Send + 'static> ProcessPool<H> {
                 self.inner.break_down(&mut state, &mut finished, &death);
             }
         }
-        finished.tell(&self.inner, 0);
+        self.inner.tell(finished, 0);
         self.inner.call_supervisor();
     }
 
@@ -300,7 +302,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             self.inner.hand_out(&mut state, &mut finished);
             is_cancelled
         };
-        finished.tell(&self.inner, 0);
+        self.inner.tell(finished, 0);
         // Relaxed: as in `Finished::tell`.
         if is_cancelled && call.is_awaited.load(Ordering::Relaxed) {
             self.inner.state.lock().forget_awaited(call);
@@ -326,7 +328,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             self.inner.hand_out(&mut state, &mut finished);
             found
         };
-        finished.tell(&self.inner, 0);
+        self.inner.tell(finished, 0);
         self.inner.call_supervisor();
         found
     }
@@ -349,14 +351,23 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.core.is_shut_down()
     }
 
-    /// Cancels the calls that no worker has taken, and returns them, in their order. Never blocks.
+    /// The host is about to end the workers: no others are started, and the calls that they have fail with them. Never blocks.
+    pub fn abandon(&self) {
+        self.inner.state.lock().is_abandoned = true;
+    }
+
+    /// Cancels the calls that wait, and returns them, in their order. The call that a worker runs next, though it may still be starting,
+    /// counts as begun. Never blocks.
     pub fn cancel_waiting(&self) -> Vec<Arc<Call<H>>> {
         let mut cancelled = Vec::new();
         {
             let mut state = self.inner.state.lock();
-            for worker in 0..state.workers.len() {
-                let back = state.workers[worker].as_mut().map(Worker::take_back);
-                cancelled.extend(back.into_iter().flatten());
+            let is_abandoned = state.is_abandoned;
+            for worker in state.workers.iter_mut().flatten() {
+                match is_abandoned {
+                    true => cancelled.extend(worker.take_back()),
+                    false => cancelled.extend(take_back_later(worker)),
+                }
             }
             cancelled.extend(state.returned.drain(..));
             let taken_back = cancelled.len() as u64;
@@ -433,6 +444,22 @@ fn take_back<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
         Some(at) => returned.remove(at).is_some(),
         None => false,
     }
+}
+
+/// Takes back the calls of a worker behind the one that it runs, or will run next.
+fn take_back_later<H>(worker: &mut Worker<H>) -> VecDeque<Arc<Call<H>>> {
+    if worker.handed.len() <= 1 {
+        return VecDeque::new();
+    }
+    let mut back = worker.take_back();
+    if worker.is_open()
+        && !worker.is_running()
+        && let Some(first) = back.pop_front()
+        && let Err((first, _)) = hand(worker, first)
+    {
+        back.push_front(first);
+    }
+    back
 }
 
 /// Ends the worker that is running `call`. Returns whether there is one.

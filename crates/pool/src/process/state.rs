@@ -54,6 +54,8 @@ pub(super) struct State<H> {
     pub(super) asked_for: usize,
     /// Why the pool is broken.
     pub(super) broken: Option<Arc<WorkerDeath>>,
+    /// Whether its host ends the workers: no others are started, and no call runs again.
+    pub(super) is_abandoned: bool,
     /// Whether there is a supervisor.
     pub(super) is_supervised: bool,
     /// Whether the last worker of a pool that was shut down has ended.
@@ -65,6 +67,8 @@ pub(super) struct State<H> {
 const AHEAD: u64 = 500_000;
 /// At most so many calls lie before a worker, however short.
 const MOST_AHEAD: u64 = 128;
+/// So much work goes to a worker that is awake, before another one is woken, in nanoseconds.
+const BUNDLE: u64 = 60_000;
 /// Calls shorter than this are not worth a look at each answer.
 const SHORT: u64 = 100_000;
 
@@ -93,6 +97,7 @@ impl<H> State<H> {
             unready_deaths: 0,
             asked_for: 0,
             broken: None,
+            is_abandoned: false,
             is_supervised: false,
             is_finished: false,
         }
@@ -123,8 +128,21 @@ impl<H> State<H> {
         1 + usize::try_from(ahead).unwrap_or(1)
     }
 
-    /// The open worker that has the fewest calls, if it has fewer than `depth`.
-    pub(super) fn freest(&mut self, depth: usize) -> Option<&mut Worker<H>> {
+    /// The open worker to which the next call goes, if any has fewer than `depth`: as a rule that with the fewest.
+    pub(super) fn freest(&mut self, depth: usize, now: u64) -> Option<&mut Worker<H>> {
+        // Waking a worker takes longer than some short calls: they go to one that is awake, as long as it has little before it, and
+        // does not run a long call.
+        let few = match self.average {
+            1..SHORT => usize::try_from(BUNDLE / self.average).unwrap_or(0).min(depth),
+            _ => 0,
+        };
+        let is_awake = |worker: &Worker<H>| {
+            let is_busy = worker.is_open() && (1..few).contains(&worker.handed.len());
+            is_busy && now.saturating_sub(worker.since) < BUNDLE
+        };
+        if let Some(at) = (self.workers.iter()).position(|it| it.as_ref().is_some_and(is_awake)) {
+            return self.workers[at].as_mut();
+        }
         let open = self
             .workers
             .iter_mut()
@@ -144,14 +162,15 @@ impl<H> State<H> {
     pub(super) fn wanted_sleep(&self, waiting: usize) -> Sleep {
         let has_backlog = waiting > 0 || !self.returned.is_empty() || self.has_backlog();
         let is_short = self.average != 0 && self.average < SHORT;
-        if has_backlog && is_short && self.present().filter(|it| it.is_ready).all(Worker::has_backlog) {
-            let least = self
-                .present()
-                .filter(|it| it.is_ready)
-                .map(|it| it.handed.len())
-                .min();
-            let ahead = self.average * least.unwrap_or(1) as u64;
-            return Sleep::For((ahead / 2).max(50_000));
+        let least = self
+            .present()
+            .filter(|it| it.is_ready)
+            .map(|it| it.handed.len())
+            .min();
+        if let Some(least @ 2..) = least
+            && is_short
+        {
+            return Sleep::For((self.average * least as u64 / 2).max(50_000));
         }
         match has_backlog || self.awaited > 0 || self.followers > 0 {
             true => Sleep::UntilAnswered,

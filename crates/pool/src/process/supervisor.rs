@@ -56,7 +56,7 @@ impl<H: Send + 'static> Inner<H> {
                 state.asleep = next.as_ref().map(|next| next.sleep);
                 next
             });
-            step(|| finished.tell(self, 0));
+            step(|| self.tell(finished, 0));
             let Some(next) = next else {
                 break;
             };
@@ -74,8 +74,8 @@ impl<H: Send + 'static> Inner<H> {
         let late = self.end_late(state);
         let uneven = self.rebalance(state);
         self.hand_out(state, finished);
+        self.close_workers(state, finished);
         self.ask_for_workers(state, finished);
-        self.close_workers(state);
         if self.core.is_shut_down() && self.core.workers() == 0 && state.asked_for == 0 {
             let is_empty = self.core.waiting() == 0 && state.returned.is_empty();
             if is_empty || state.broken.is_some() {
@@ -103,15 +103,25 @@ impl<H: Send + 'static> Inner<H> {
         })
     }
 
-    /// After a shutdown: the workers end when they have done what they have, unless one has calls that another one may take.
-    fn close_workers(&self, state: &mut State<H>) {
+    /// After a shutdown: the workers end when they have done what they have, unless one has calls that another one may take. The host waits
+    /// for those that have nothing more to do.
+    fn close_workers(&self, state: &mut State<H>, finished: &mut Finished<H>) {
         let is_over = self.core.is_shut_down() && self.core.waiting() == 0 && state.returned.is_empty();
         let all = is_over && !state.has_backlog();
-        for worker in state.workers.iter_mut().flatten() {
+        for (seat, place) in state.workers.iter_mut().enumerate() {
+            let Some(worker) = place else {
+                continue;
+            };
             if !worker.is_closed && (all || worker.left == Some(0)) {
                 worker.is_closed = true;
                 let mut context = WaitContext::uninterruptible();
                 let _ = (worker.calls).shutdown(interlock_shm::Shutdown::Drain, &mut context);
+            }
+            let has_ended = worker.is_closed && worker.handed.is_empty() && worker.pid != 0;
+            if has_ended && let Some(worker) = place.take() {
+                self.core.leave(worker.token);
+                let pid = worker.pid;
+                finished.duty(Duty::Ended { seat, pid });
             }
         }
     }

@@ -58,7 +58,7 @@ impl<H: Send> Inner<H> {
                 Part::Follows
             }
         };
-        finished.tell(self, 0);
+        self.tell(finished, 0);
         part
     }
 

@@ -1,8 +1,8 @@
 //! Pools of processes for tests: workers that are forked, and a host that starts and buries them.
 #![allow(dead_code, reason = "each test uses some")]
 #![allow(
-    clippy::panic,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test may fail loudly, its helpers too"
 )]
 #![expect(unsafe_code, reason = "the C library forks and kills")]

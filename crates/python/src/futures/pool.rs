@@ -15,7 +15,7 @@ use pyo3::types::{PyBool, PyDict, PySet, PyString, PyTuple, PyType};
 
 use super::backlog::Backlog;
 use super::calls::WaitingCalls;
-use super::future::{Future, future_class};
+use super::future::{Future, future_class, new_future};
 use super::living;
 use super::map::Results;
 use super::task::Task;
@@ -24,10 +24,10 @@ use crate::convert::Timeout;
 use crate::engine::StateLock;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
-use crate::materialize::{Exported, Native, function, native, standard};
+use crate::materialize::{Exported, Native, function, native};
 use crate::raw::{Attached, intern};
 use crate::standard_class::Standard;
-use crate::{blocking, fastcall, raw};
+use crate::{blocking, raw};
 
 /// The settings of an executor, and whether it takes calls.
 #[derive(Clone, Copy, Default)]
@@ -352,10 +352,7 @@ fn put_new<'py>(
     if !settings.takes {
         return Ok(Err(call));
     }
-    let future = fastcall::new_instance(future_class(py)?)?.cast_into::<Future>()?;
-    if future.as_super().get().is_materialized() {
-        standard(&future, intern!(py, "__init__"), (&future,))?; // a program has changed the class
-    }
+    let future = new_future(py)?;
     if settings.bounded {
         future.get().waits_in(Arc::downgrade(&slf.get().shared) as _);
     }

@@ -1,9 +1,8 @@
 //! Futures whose calls run in other processes: their answers come without the interpreter, and wait for a thread that asks.
 
-use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, ProcessPool, WorkerDeath};
-use interlock_pool::{Phase, Waited, Watch};
+use interlock_pool::Waited;
+use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, WorkerDeath};
 use interlock_wait::Deadline;
-use interlock_wait::primitive::Arc;
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -11,52 +10,14 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::answer::Answer;
 use super::due_callbacks::call_back;
 use super::future::{Future, finish};
+use super::remote_call::Remote;
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
-use crate::multiprocessing::{Incoming, MessageView, exit_code};
+use crate::multiprocessing::{Incoming, MessageView, exit_code, plain_call};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
 static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_results", "answer");
-
-/// A pool of processes whose calls have futures.
-pub(crate) type RemoteCalls = ProcessPool<Py<Future>>;
-
-/// A call in another process, and the pool that has it.
-pub(crate) struct Remote {
-    pool: Arc<RemoteCalls>,
-    call: Arc<Call<Py<Future>>>,
-}
-
-impl Remote {
-    pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<Py<Future>>>) -> Self {
-        Remote { pool, call }
-    }
-
-    /// Ends the call if it is running.
-    pub(crate) fn stop(&self) -> bool {
-        self.pool.stop(&self.call)
-    }
-
-    /// The phase of the call at this moment.
-    pub(super) fn phase(&self) -> Phase {
-        self.pool.look();
-        match self.call.phase() {
-            Phase::Pending if self.pool.is_running(&self.call) => Phase::Running,
-            phase => phase,
-        }
-    }
-
-    /// Registers a watch for the end of the call.
-    pub(super) fn watch(&self, watch: &Arc<Watch>, number: usize) {
-        self.call.watch(watch, number);
-        self.pool.await_answer(&self.call, None);
-    }
-
-    pub(super) fn unwatch(&self, watch: &Arc<Watch>) {
-        self.call.unwatch(watch);
-    }
-}
 
 /// The call of a future that has not been settled.
 #[inline]
@@ -79,6 +40,11 @@ pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
+/// As [`settle`], for what a call's host left.
+pub(crate) fn settle_host(host: &Bound<'_, PyAny>) -> PyResult<()> {
+    host.cast::<Future>().map_or(Ok(()), settle)
+}
+
 /// As [`settle`], for a call of which the pool has heard what there is to hear.
 fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
     if remote.call.phase().is_cancelled() {
@@ -88,7 +54,7 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
         return Ok(());
     };
     let py = slf.py();
-    let answer = Answer::of(py, load(py, &remote.call, answer));
+    let answer = load(py, &remote.call, answer).unwrap_or_else(|error| Answer::of(py, Err(error)));
     match finish(slf, answer)? {
         None => Ok(()),
         Some(Answer::Result(result)) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
@@ -112,15 +78,21 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// What a call returned.
+/// What a call returned, or what it raised, or why it has no result. The exception has no traceback yet, as in the standard library.
 ///
 /// # Errors
-/// What it raised, or why it has no result.
-fn load<'py>(py: Python<'py>, call: &Call<Py<Future>>, answer: RawAnswer) -> PyResult<Bound<'py, PyAny>> {
+/// The exception could not be made.
+fn load<'py>(py: Python<'py>, call: &Call<Py<PyAny>>, answer: RawAnswer) -> PyResult<Answer> {
     let answered = ANSWER.get(py)?;
     // What was sent, for messages: only calls without an answer have it still.
-    let sent = || PyBytes::new(py, call.take_payload().get(1..).unwrap_or_default());
-    match answer {
+    let sent = || -> PyResult<Bound<'py, PyAny>> {
+        let payload = call.take_payload();
+        match plain_call::described(py, &payload)? {
+            Some(call) => Ok(call.into_any()),
+            None => Ok(PyBytes::new(py, payload.get(1..).unwrap_or_default()).into_any()),
+        }
+    };
+    let exception = match answer {
         RawAnswer::Given(given) if given.failed => {
             answered.call1((intern!(py, "failed"), view(py, given.bytes)?))
         }
@@ -129,16 +101,18 @@ fn load<'py>(py: Python<'py>, call: &Call<Py<Future>>, answer: RawAnswer) -> PyR
                 Bytes::Copied(bytes) => Incoming::of_bytes(py, &bytes)?,
                 Bytes::Shared(taken) => Incoming::Large(taken),
             };
-            incoming
-                .object(py)
-                .or_else(|error| answered.call1((intern!(py, "unreadable"), errors::exception(py, error))))
+            match incoming.object(py) {
+                Ok(result) => return Ok(Answer::Result(result.unbind())),
+                Err(error) => answered.call1((intern!(py, "unreadable"), errors::exception(py, error))),
+            }
         }
-        RawAnswer::WorkerDied(death) => answered.call1((intern!(py, "died"), told(py, &death)?, sent())),
-        RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent())),
-        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent())),
-        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent())),
-        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent())),
-    }
+        RawAnswer::WorkerDied(death) => answered.call1((intern!(py, "died"), told(py, &death)?, sent()?)),
+        RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent()?)),
+        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent()?)),
+        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent()?)),
+        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent()?)),
+    };
+    Ok(Answer::Exception(exception?.unbind()))
 }
 
 fn view(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
@@ -176,7 +150,10 @@ pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
     let Some(remote) = unsettled(slf) else {
         return Ok(());
     };
-    match remote.pool.await_answer(&remote.call, Some(slf.clone().unbind())) {
+    match remote
+        .pool
+        .await_answer(&remote.call, Some(slf.clone().into_any().unbind()))
+    {
         true => Ok(()),
         false => collect(slf, remote),
     }

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::answer::Answer;
 use super::future::{self, Future};
+use super::future_methods;
 use crate::errors::Failure;
 use crate::raw::intern;
 use crate::{fastcall, raw};
@@ -107,7 +108,7 @@ impl Task {
     /// A callback of the future raised an exception that is not just logged, or other code has changed its state.
     pub(super) fn run(self, py: Python<'_>) -> PyResult<bool> {
         let future = self.future.into_bound(py);
-        if !future::begin(&future)? {
+        if !future_methods::begin(&future)? {
             return Ok(true);
         }
         let kwargs = self.kwargs.as_ref().map(|kwargs| kwargs.bind(py));

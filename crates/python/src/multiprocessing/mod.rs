@@ -13,6 +13,7 @@ mod lock;
 mod many;
 mod message;
 mod pickle;
+pub(crate) mod plain_call;
 mod queue;
 mod queue_methods;
 mod rank;

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use interlock_pool::process::{Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
 use interlock_shm::Name;
-use interlock_wait::Deadline;
+use interlock_wait::{Deadline, WaitContext};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use super::seat::ProcessSeat;
 use crate::blocking;
-use crate::futures::{Future, Remote, RemoteCalls, attend, settle, told};
-use crate::multiprocessing::{Family, Pickle, refused};
+use crate::futures::{Future, Remote, RemoteCalls, attend, new_future, settle_host, told};
+use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
 ///
@@ -21,22 +21,25 @@ use crate::multiprocessing::{Family, Pickle, refused};
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct ProcessPool {
     engine: Arc<RemoteCalls>,
+    is_bounded: bool,
+    retries: u32,
 }
 
 #[pymethods]
 impl ProcessPool {
-    /// A pool without workers. `on_worker_death` is "fail-task", "retry" or "break". If `keeps_workers`, there are always as many workers
+    /// A pool without workers. `most`: how many of them there are at most, how many calls wait (0: any number), and how many a worker
+    /// runs. `retries`: how often a call of submit_plain() runs again. `on_worker_death` is "fail-task", "retry" or "break". If `keeps_workers`, there are always as many workers
     /// as there may be; otherwise they are started as calls come.
     #[new]
-    #[pyo3(signature = (family, max_workers, max_pending, max_tasks_per_child, on_worker_death, keeps_workers))]
+    #[pyo3(signature = (family, most, on_worker_death, retries, keeps_workers))]
     fn new(
         family: &Family,
-        max_workers: usize,
-        max_pending: usize,
-        max_tasks_per_child: Option<u32>,
+        most: (usize, usize, Option<u32>),
         on_worker_death: &str,
+        retries: u32,
         keeps_workers: bool,
     ) -> PyResult<Self> {
+        let (max_workers, max_pending, max_tasks_per_child) = most;
         let on_worker_death = match on_worker_death {
             "fail-task" => OnWorkerDeath::FailTask,
             "retry" => OnWorkerDeath::Retry,
@@ -57,6 +60,8 @@ impl ProcessPool {
         let engine = RemoteCalls::new(family.arena(), settings).map_err(refused)?;
         Ok(ProcessPool {
             engine: Arc::new(engine),
+            is_bounded: max_pending > 0,
+            retries,
         })
     }
 
@@ -104,6 +109,41 @@ impl ProcessPool {
         Ok(Some(refusal))
     }
 
+    /// Submit a call that needs no pickler, and return its future. Returns None, and does nothing, for any other call, and if the pool takes no
+    /// calls, or has a bound for those that wait. Calls `start()` if workers are missing.
+    fn submit_plain<'py>(
+        &self,
+        start: &Bound<'py, PyAny>,
+        function: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: &Bound<'py, PyDict>,
+    ) -> PyResult<Option<Bound<'py, Future>>> {
+        if self.is_bounded || self.engine.is_shut_down() || self.engine.is_of_parent() {
+            return Ok(None);
+        }
+        let py = start.py();
+        let Some(message) = plain_call::encoded(function, args, kwargs)? else {
+            return Ok(None);
+        };
+        let limits = Limits {
+            retries: self.retries,
+            ..Limits::default()
+        };
+        let call = Call::new(self.engine.arena(), &[&message], limits).map_err(refused)?;
+        let future = new_future(py)?;
+        future
+            .get()
+            .becomes_remote(Remote::new(self.engine.clone(), call.clone()));
+        let mut now = WaitContext::until(Deadline::PASSED);
+        if self.engine.submit(&call, &mut now).is_err() {
+            return Ok(None); // the other way says why
+        }
+        if self.engine.missing_workers() > 0 {
+            start.call0()?;
+        }
+        Ok(Some(future))
+    }
+
     /// How many workers to start now.
     fn missing_workers(&self) -> usize {
         self.engine.missing_workers()
@@ -140,7 +180,7 @@ impl ProcessPool {
             match duty {
                 Some(Duty::Attend(call)) => {
                     if let Some(future) = call.take_host() {
-                        settle(future.bind(py))?;
+                        settle_host(future.bind(py))?;
                     }
                 }
                 Some(Duty::Start) => {
@@ -160,12 +200,17 @@ impl ProcessPool {
         self.engine.shutdown();
     }
 
-    /// Cancel the calls that no worker has taken, and return how many there were.
+    /// Start no more workers, and let no call run again: the host ends the workers.
+    fn abandon(&self) {
+        self.engine.abandon();
+    }
+
+    /// Cancel the calls that wait, and return how many there were.
     fn cancel_waiting(&self, py: Python<'_>) -> PyResult<usize> {
         let cancelled = self.engine.cancel_waiting();
         for call in &cancelled {
             if let Some(future) = call.take_host() {
-                settle(future.bind(py))?;
+                settle_host(future.bind(py))?;
             }
         }
         Ok(cancelled.len())
@@ -173,7 +218,7 @@ impl ProcessPool {
 
     /// End the call of this future if it is running, and the process that runs it. Returns whether it does.
     fn stop(&self, future: &Bound<'_, Future>) -> bool {
-        future.get().remote().is_some_and(|remote| remote.stop())
+        future.get().remote().is_some_and(Remote::stop)
     }
 
     /// The ids of the worker processes.

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 use crate::blocking;
 use crate::errors;
 use crate::imported::Imported;
+use crate::multiprocessing::plain_call::{PLAIN_CALL, decoded};
 use crate::multiprocessing::{Incoming, Outgoing, Pickle, refused};
 
 static LOST: Imported = Imported::new("interlock.concurrent.futures._transport", "call_lost");
@@ -84,9 +85,25 @@ impl From<Error> for Refused {
     }
 }
 
+/// The payload of a call.
+enum Payload {
+    /// It needs no unpickler.
+    Plain(Vec<u8>),
+    Pickle(Incoming),
+}
+
 /// The payload of the next call. Blocks until there is one.
-fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Incoming>> {
-    let read = |message: Message<'_>| Incoming::read(py, message).map_err(Refused::Raised);
+fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Payload>> {
+    let read = |message: Message<'_>| {
+        let mut kind = [0];
+        message.read(&mut kind);
+        match kind {
+            [PLAIN_CALL] => Ok(Payload::Plain(message.to_vec())),
+            _ => Incoming::read(py, message)
+                .map(Payload::Pickle)
+                .map_err(Refused::Raised),
+        }
+    };
     match blocking::wait(py, Deadline::NEVER, |context| server.next(context, read))? {
         Ok(served) => Ok(served),
         Err(Refused::Raised(error)) => Err(error),
@@ -96,9 +113,13 @@ fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Incoming>> {
 
 impl<'py> Calls<'_, 'py> {
     /// Runs one call, and answers it.
-    fn answer(&self, py: Python<'py>, server: &mut Server, payload: Incoming) -> PyResult<()> {
-        let result = match payload.object(py) {
-            Ok(call) => called(call),
+    fn answer(&self, py: Python<'py>, server: &mut Server, payload: Payload) -> PyResult<()> {
+        let loaded = match payload {
+            Payload::Plain(message) => decoded(py, &message).map(|(function, args)| (function, args, None)),
+            Payload::Pickle(incoming) => incoming.object(py).and_then(parts),
+        };
+        let result = match loaded {
+            Ok((function, args, kwargs)) => function.call(args, kwargs.as_ref()),
             Err(error) => Err(not_loaded(py, error)),
         };
         let result = match result {
@@ -134,13 +155,12 @@ fn not_loaded(py: Python<'_>, error: PyErr) -> PyErr {
     lost.map_or_else(|error| error, PyErr::from_value)
 }
 
-/// Calls a function as it was sent.
-fn called(call: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+/// A function, its arguments, and its keyword arguments, if it has any.
+type Call<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
+
+/// The parts of a call as it was sent.
+fn parts(call: Bound<'_, PyAny>) -> PyResult<Call<'_>> {
     let (function, args, kwargs): (Bound<'_, PyAny>, Bound<'_, PyTuple>, Bound<'_, PyDict>) =
         call.extract()?;
-    drop(call);
-    match kwargs.is_empty() {
-        true => function.call1(args),
-        false => function.call(args, Some(&kwargs)),
-    }
+    Ok((function, args, (!kwargs.is_empty()).then_some(kwargs)))
 }

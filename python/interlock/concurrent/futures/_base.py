@@ -39,6 +39,7 @@ if not in_subinterpreter():
         __dict__, __setattr__, __delattr__, __reduce_ex__ = ways_in
 
     def _attributes(future: Future, somebody_waits: bool) -> dict[str, Any]:
+        future._interlock_attend()
         return fresh(_StdFuture)
 
     def _begin(future: Future) -> bool:

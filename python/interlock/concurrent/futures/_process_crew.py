@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
+from contextlib import suppress
 from multiprocessing import context as _contexts
 
 from interlock._interlock import ProcessSeat
@@ -11,6 +13,7 @@ from interlock.concurrent.futures._evidence import LastWords, bury, watch
 from interlock.concurrent.futures._process_worker import Options, main
 from interlock.concurrent.futures._transport import dump_exception
 from interlock.multiprocessing._family import hand, home
+from interlock.threading import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +22,11 @@ if TYPE_CHECKING:
 
     from interlock._interlock import Family, ProcessPool
 
-__all__ = ["Crew", "Manager"]
+__all__ = ["Crew", "Manager", "end"]
+
+
+_GRACE = 1.0
+"""Seconds that workers have after a Ctrl-C to end what they run."""
 
 
 class Seat:
@@ -54,8 +61,16 @@ def _arrive(family: Family, number: int, calls: int, answers: int, parent: int) 
     return Seat(ProcessSeat.open(family, number, calls, answers, parent))
 
 
+def end(process: Any, how: str) -> None:
+    """End a process by its method of that name, if it still runs."""
+    with suppress(ValueError, ProcessLookupError):  # it has ended, or was closed
+        getattr(process, how)()
+
+
 class Crew:
     """Starts the processes of a pool, which call `initializer(*initargs)` first."""
+
+    _ends_by: str | None = None
 
     def __init__(
         self,
@@ -71,13 +86,22 @@ class Crew:
         self._make_process = make_process
         self._initializer, self._initargs = initializer, initargs
         self._options = options
+        self._lock = Lock()
+
+    def end_all(self, how: str) -> None:
+        """End all processes by their method of that name, and those that are just being started. Calls are lost."""
+        self.pool.abandon()
+        self._ends_by = how
+        for process in [*self.processes.values()]:
+            end(process, how)
 
     def start_missing(self) -> None:
         """Start as many processes as are missing. Raises OSError if there can't be one."""
-        for _ in range(self.pool.missing_workers()):
-            seat = self.pool.add_worker()
-            if seat is not None:
-                self.start(seat)
+        with self._lock:
+            for _ in range(self.pool.missing_workers()):
+                seat = self.pool.add_worker()
+                if seat is not None:
+                    self.start(seat)
 
     def start(self, given: ProcessSeat) -> Any:
         """Start a process for a seat, and return it. Raises OSError if there can't be one."""
@@ -85,9 +109,7 @@ class Crew:
         try:
             words = _last_words()
             options = Options(last_words=words, **self._options)
-            process = self._make_process(
-                target=main, args=(seat, self._initializer, self._initargs, options)
-            )
+            process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
             process.start()
         except BaseException:
             self.pool.started(seat.number)
@@ -98,6 +120,8 @@ class Crew:
         watch(process, words)
         family.started(place, process.pid)
         self.pool.started(seat.number, process.pid, place)
+        if self._ends_by is not None:  # end_all() may not have seen this process
+            end(process, self._ends_by)
         return process
 
 
@@ -118,12 +142,27 @@ class Manager(threading.Thread):
         super().__init__()
         self._crew = crew
         self._broke = broke
-        pool = crew.pool
-        self._owner = weakref.ref(owner, lambda _, pool=pool: pool.shutdown())
+        shut_down = crew.pool.shutdown
+        self._owner = weakref.ref(owner, lambda _: shut_down())
 
     def wakeup(self) -> None:
-        """The interpreter is exiting: what was submitted is done, and then the workers end."""
+        """The interpreter is exiting: what was submitted is done, and then the workers end. After a Ctrl-C, they end."""
         self._crew.pool.shutdown()
+        if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        """End the pool: cancel what waits, and kill the workers that do not end at once what they run.
+
+        Ctrl-C in a terminal reaches them, too; but a function written in C may go on.
+        """
+        crew = self._crew
+        crew.pool.shutdown()
+        crew.pool.cancel_waiting()
+        self.join(_GRACE)
+        if self.is_alive():
+            crew.end_all("kill")
+            self.join()
 
     def run(self) -> None:
         """Do what the pool asks for, until it is at its end."""

@@ -48,8 +48,11 @@ def mapped(
         submitter = executor if task_timeout is None else executor.at(timeout=task_timeout)
         results = lazily(submitter, fn, calls, buffersize, timeout, return_exceptions)  # type: ignore[arg-type]
     else:
-        limits = (0, task_timeout, executor._interlock_retries)
-        futures = [executor._interlock_submit(fn, args, {}, limits) for args in calls]
+        if task_timeout is None:
+            futures = [executor.submit(fn, *args) for args in calls]
+        else:
+            limits = (0, task_timeout, executor._interlock_retries)
+            futures = [executor._interlock_submit(fn, args, {}, limits) for args in calls]
         left = None if timeout is None else timeout - (monotonic() - began)
         results = give(Results(futures, left, return_exceptions))
     if chunksize > 1:

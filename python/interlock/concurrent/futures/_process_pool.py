@@ -10,7 +10,7 @@ from interlock import _interlock
 from interlock._installation import installed
 from interlock._originals import is_original, originals
 from interlock.concurrent.futures._base import Future
-from interlock.concurrent.futures._process_crew import Crew, Manager
+from interlock.concurrent.futures._process_crew import Crew, Manager, end
 from interlock.concurrent.futures._transport import dump_call
 from interlock.multiprocessing._family import home
 
@@ -54,7 +54,8 @@ _known_run = _std._ExecutorManagerThread.run
 _private = {
     name: what
     for name, what in vars(_StdExecutor).items()
-    if isinstance(what, FunctionType) and name not in ("__init__", "map", "shutdown", "submit")
+    if isinstance(what, FunctionType)
+    and name not in ("__init__", "kill_workers", "map", "shutdown", "submit", "terminate_workers")
 }
 """Methods of the standard class that its other methods call."""
 _native_init = is_original(_StdExecutor.__init__)
@@ -71,6 +72,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     """
 
     _interlock_pool: _interlock.ProcessPool | None = None
+    _interlock_running: _interlock.ProcessPool | None = None
+    """The same, as long as the executor takes calls."""
 
     def __init__(
         self,
@@ -98,7 +101,12 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         memory after a call ends, and another one takes its place.
         """
         if not self._interlock_can_be_native():
-            if on_worker_death is not _DEFAULT or retries or max_pending is not None or memory_limit is not None:
+            if (
+                on_worker_death is not _DEFAULT
+                or retries
+                or max_pending is not None
+                or memory_limit is not None
+            ):
                 raise TypeError(
                     "an executor that runs the standard library's code does not support on_worker_death, retries, "
                     "max_pending and memory_limit"
@@ -132,10 +140,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._broken: Any = False
         pool = _interlock.ProcessPool(
             home(),
-            self._max_workers,
-            max_pending or 0,
-            max_tasks_per_child,
+            (self._max_workers, max_pending or 0, max_tasks_per_child),
             on_worker_death,
+            self._interlock_retries,
             not self._safe_to_dynamically_spawn_children,
         )
         self._interlock_pool = pool
@@ -193,6 +200,11 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         BrokenProcessPool if the executor is broken. What can't be pickled is refused here, with the path to the culprit;
         after `interlock.install()`, the future has that exception, as in the standard library.
         """
+        pool = self._interlock_running
+        if pool is not None:
+            future = pool.submit_plain(self._interlock_crew.start_missing, fn, args, kwargs)
+            if future is not None:
+                return future  # type: ignore[return-value]
         if self._interlock_pool is None:
             return _StdExecutor.submit(self, fn, *args, **kwargs)  # type: ignore[no-any-return]
         return self._interlock_submit(fn, args, kwargs, (0, None, self._interlock_retries))
@@ -224,8 +236,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         if refusal is not None:
             raise self._interlock_refused(refusal)
         if self._safe_to_dynamically_spawn_children:
-            with self._shutdown_lock:
-                self._interlock_crew.start_missing()
+            self._interlock_crew.start_missing()
         return future
 
     def _interlock_check(self) -> None:
@@ -253,6 +264,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         manager = Manager(self, self._interlock_crew, _broke)
         manager.start()
         self._executor_manager_thread = manager
+        self._interlock_running = self._interlock_pool
         _std._threads_wakeups[manager] = manager
 
     def map(
@@ -288,6 +300,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             return _StdExecutor.shutdown(self, wait, cancel_futures=cancel_futures)  # type: ignore[no-any-return]
         with self._shutdown_lock:
             self._shutdown_thread = True
+            self._interlock_running = None
             manager = self._executor_manager_thread
             held = [*self._interlock_held]
         if cancel_futures:
@@ -302,6 +315,13 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._executor_manager_thread = None
         self._processes = None
         return None
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+        manager = self._executor_manager_thread
+        if self._interlock_pool is not None and manager is not None and isinstance(error, KeyboardInterrupt):
+            self.shutdown(wait=False, cancel_futures=True)
+            manager.interrupt()
+        return super().__exit__(kind, error, traceback)  # type: ignore[no-any-return]
 
     def _interlock_hold(self, future: Future[Any]) -> None:
         """Keep the executor from ending before a call that will be submitted later."""
@@ -404,29 +424,33 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             raise RuntimeError(f"{self} runs the standard library's code, which has no such method")
         return self
 
-    if not hasattr(_StdExecutor, "kill_workers"):
+    def terminate_workers(self) -> None:
+        """Cancel the waiting calls, and end the processes by SIGTERM. The calls that they run fail."""
+        self._interlock_end_workers("terminate")
 
-        def terminate_workers(self) -> None:
-            """Cancel the waiting calls, and end the processes by SIGTERM. The calls that they run fail."""
-            self._interlock_end_workers("terminate")
-
-        def kill_workers(self) -> None:
-            """Cancel the waiting calls, and end the processes by SIGKILL. The calls that they run fail."""
-            self._interlock_end_workers("kill")
+    def kill_workers(self) -> None:
+        """Cancel the waiting calls, and end the processes by SIGKILL. The calls that they run fail."""
+        self._interlock_end_workers("kill")
 
     def _interlock_end_workers(self, how: str) -> None:
         processes = dict(self._processes or {})
+        if self._interlock_pool is not None:
+            self._interlock_pool.abandon()
         self.shutdown(wait=False, cancel_futures=True)
+        if self._interlock_pool is not None:
+            self._interlock_crew.end_all(how)
+            return
         for process in processes.values():
-            try:
-                getattr(process, how)()
-            except (ValueError, ProcessLookupError):  # it has ended, or was closed
-                continue
+            end(process, how)
 
     def __getattr__(self, name: str) -> Any:
         """Make what the standard executor has and this one does without, for programs that look at it."""
         if "_interlock_pool" in self.__dict__ and name in _STAND_INS:
             return _STAND_INS[name](self)
+        if "_interlock_pool" in self.__dict__ and name in _LACKING:
+            raise AttributeError(
+                f"{name!r} is a part of the standard library's executor, which this one does without", name=name, obj=self
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
 
@@ -436,6 +460,7 @@ def _broke(executor: ProcessPoolExecutor, death: Any) -> None:
 
     with executor._shutdown_lock:
         executor._broken = broken_message(death)
+        executor._interlock_running = None
         executor._shutdown_thread = True
 
 
@@ -458,6 +483,7 @@ def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
     return dict.fromkeys(range(counts[0] - counts[3]))
 
 
+_LACKING = ("_idle_worker_semaphore", "_work_ids")
 _STAND_INS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
     "_call_queue": lambda executor: _CallQueue(),
     "_result_queue": lambda executor: None,

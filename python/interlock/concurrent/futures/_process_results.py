@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
+from types import SimpleNamespace
 
 from interlock._owner_died import describe
 from interlock._worker_died import TaskTimeoutError, WorkerDiedError
-from interlock.concurrent.futures._described import payload_text
+from interlock.concurrent.futures._described import call_text, payload_text
 from interlock.concurrent.futures._evidence import bury
 from interlock.concurrent.futures._transport import load_exception, result_lost
 
@@ -30,19 +31,17 @@ POOL_IS_BROKEN = "A child process terminated abruptly, the process pool is not u
 class Death:
     """The death of a worker, as the engine tells of it. `payload` has the pickle of the call that the worker ran."""
 
-    def __init__(self, told: Any, payload: bytes | None = None) -> None:
+    def __init__(self, told: Any, payload: Any = None) -> None:
         self.pid, self.exitcode, self.name, self.was_ready, self.was_running, self.refusal = told
         self.payload = payload or None
         self.submitted_at: str | None = None
 
 
-def answer(kind: str, data: Any, payload: bytes | None = None) -> Any:
-    """Raise what the future of a call raises that has no result. `kind` and `data` are what the engine has."""
+def answer(kind: str, data: Any, payload: Any = None) -> BaseException:
+    """Return what the future of a call raises that has no result. `kind` and `data` are what the engine has."""
     if kind == "unreadable":
-        if isinstance(data, KeyboardInterrupt):
-            raise data
-        raise result_lost(data)
-    raise _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data)
+        return data if isinstance(data, KeyboardInterrupt) else result_lost(data)
+    return _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data)
 
 
 def broken_message(told: Any) -> str:
@@ -89,12 +88,22 @@ def _error(death: Death, first_line: str | None) -> WorkerDiedError:
         "pid": death.pid,
         "process_name": death.name or None,
         "exitcode": death.exitcode,
-        "task": None if payload is None or not death.was_running else payload_text(payload),
+        "task": _task(payload) if death.was_running else None,
         "submitted_at": getattr(death, "submitted_at", None),
         **known._asdict(),
     }
     lines = [] if first_line is None else [first_line]
     return WorkerDiedError("\n".join(lines + _told(death, facts)), **facts)
+
+
+def _task(payload: Any) -> str | None:
+    """Describe a call, which was sent as a pickle, or is a name and arguments."""
+    if not payload:
+        return None
+    if type(payload) is tuple:
+        name, args = payload
+        return call_text(SimpleNamespace(_interlock_name=name), args)
+    return payload_text(payload)
 
 
 def _told(death: Death, facts: dict[str, Any]) -> list[str]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from interlock.concurrent.futures._lazily import give
-from interlock.concurrent.futures._submitter import Submitter, checked_futures, checked_priority, checked_timeout
+from interlock.concurrent.futures._submitter import (
+    Submitter,
+    checked_futures,
+    checked_priority,
+    checked_timeout,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

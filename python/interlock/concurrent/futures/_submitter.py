@@ -210,9 +210,7 @@ class _Held:
             if self.resolve:
                 args = tuple(map(_resolved, args))
                 kwargs = {name: _resolved(argument) for name, argument in kwargs.items()}
-            self.executor._interlock_submit_ready(
-                self.future, self.conditions, (fn, args, kwargs), self.site
-            )
+            self.executor._interlock_submit_ready(self.future, self.conditions, (fn, args, kwargs), self.site)
         except Exception as error:
             if refuses_for_exit(error):
                 self.future._interlock_cancel_at_once()

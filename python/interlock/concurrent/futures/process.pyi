@@ -2,7 +2,6 @@
 
 # The standard module has no `__all__`, so its imports are public names, too.
 import itertools as itertools
-import multiprocessing as mp
 import os as os
 import queue as queue
 import sys as sys

@@ -1,0 +1,45 @@
+//! The call of a future that runs in another process.
+
+use interlock_pool::process::{Call, ProcessPool};
+use interlock_pool::{Phase, Watch};
+use interlock_wait::primitive::Arc;
+use pyo3::prelude::*;
+
+/// A pool of processes whose calls have futures.
+pub(crate) type RemoteCalls = ProcessPool<Py<PyAny>>;
+
+/// A call in another process, and the pool that has it.
+pub(crate) struct Remote {
+    pub(super) pool: Arc<RemoteCalls>,
+    pub(super) call: Arc<Call<Py<PyAny>>>,
+}
+
+impl Remote {
+    pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<Py<PyAny>>>) -> Self {
+        Remote { pool, call }
+    }
+
+    /// Ends the call if it is running.
+    pub(crate) fn stop(&self) -> bool {
+        self.pool.stop(&self.call)
+    }
+
+    /// The phase of the call at this moment.
+    pub(super) fn phase(&self) -> Phase {
+        self.pool.look();
+        match self.call.phase() {
+            Phase::Pending if self.pool.is_running(&self.call) => Phase::Running,
+            phase => phase,
+        }
+    }
+
+    /// Registers a watch for the end of the call.
+    pub(super) fn watch(&self, watch: &Arc<Watch>, number: usize) {
+        self.call.watch(watch, number);
+        self.pool.await_answer(&self.call, None);
+    }
+
+    pub(super) fn unwatch(&self, watch: &Arc<Watch>) {
+        self.call.unwatch(watch);
+    }
+}

@@ -6,6 +6,7 @@ import cases_futures
 import cases_locks
 import cases_polls
 import cases_pools
+import cases_process_maps
 import cases_processes
 import cases_queues
 import cases_scale
@@ -22,6 +23,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_futures.CASES,
     *cases_scale.CASES,
     *cases_processes.CASES,
+    *cases_process_maps.CASES,
     *cases_shared.CASES,
 )
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 
 from typing_extensions import TypeVar, disjoint_base
 
+from interlock._interlock_pool import ProcessJob as ProcessJob
 from interlock._interlock_pool import ProcessPool as ProcessPool
 from interlock._interlock_pool import ProcessSeat as ProcessSeat
 from interlock._interlock_pool import ProcessServer as ProcessServer
@@ -45,6 +46,7 @@ __all__ = [
     "MultiprocessingPool",
     "Native",
     "PoolHandle",
+    "ProcessJob",
     "ProcessPool",
     "ProcessSeat",
     "ProcessServer",

@@ -42,13 +42,13 @@ impl LifeWord {
     /// The part of the word that names the thread that holds it, 0 if none does.
     pub const HOLDER: u32 = 0x3fff_ffff;
 
-    /// The calling thread holds the word from now on, until it ends.
+    /// The calling thread holds the word from now on, until it ends. Never blocks.
     ///
     /// # Safety
     /// The word is not held by a thread that lives, and no other thread begins or renews it meanwhile.
     ///
     /// # Errors
-    /// The C library has no robust mutexes.
+    /// The C library has no robust mutexes, or somebody writes to the word meanwhile.
     pub unsafe fn begin(&self) -> io::Result<()> {
         let mut attributes = MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
         // SAFETY: the pointer is to memory for attributes, which this call initializes.
@@ -60,8 +60,9 @@ impl LifeWord {
         check(unsafe { libc::pthread_mutexattr_setrobust(attributes.as_mut_ptr(), robust) })?;
         // SAFETY: nobody uses the mutex, says the caller, and there is room for one.
         check(unsafe { libc::pthread_mutex_init(self.mutex(), attributes.as_ptr()) })?;
+        // Not `pthread_mutex_lock`, which would wait for ever on a word that is neither 0 nor held by a thread that lives.
         // SAFETY: the mutex was initialized above, and nobody else locks it.
-        check(unsafe { libc::pthread_mutex_lock(self.mutex()) })
+        check(unsafe { libc::pthread_mutex_trylock(self.mutex()) })
     }
 
     /// The word itself: the holder's thread id, and the flags above.

@@ -81,7 +81,7 @@ mod _interlock {
         AsyncResult, MultiprocessingDelivery, MultiprocessingPool, PoolHandle, ResultIterator,
     };
     #[pymodule_export]
-    use crate::process_pool::{ProcessPool, ProcessSeat, ProcessServer};
+    use crate::process_pool::{ProcessJob, ProcessPool, ProcessSeat, ProcessServer};
     #[pymodule_export]
     use crate::queue::{Queue, Registration, SimpleQueue, remember_queue_classes};
     #[pymodule_export]

@@ -15,7 +15,7 @@ use crate::layout::{LABEL_WORDS, Slot};
 use crate::name::Name;
 use crate::raw_lock::Peers;
 use crate::resource::SharedResource;
-use crate::roster::{HAS_FORKED, State, is_held, read_label};
+use crate::roster::{HAS_FORKED, State, is_held, names_the_living, read_label};
 use crate::step;
 
 /// How long a thread sleeps where the kernel does not watch the owner's life: the owner began no life yet, or the thread ended
@@ -136,24 +136,17 @@ impl Arena {
     fn watch(&self, name: Name) -> Watched<'_> {
         let slot = self.slot(name.slot());
         let word = slot.life.word();
+        let flagged = flag(word);
+        step::at("watch.flagged");
+        // After the look at the word: if the slot is still used by `name`, that was not the life of the slot's next process.
         if !slot.is_used_by(name) {
             return Watched::Dead;
         }
-        if !is_held(word) {
-            return match self.confirm_death(name) {
-                true => Watched::Dead,
-                false => Watched::Unsure,
-            };
+        match flagged {
+            Some(expected) => Watched::Life(SharedWord { word, expected }),
+            None if self.confirm_death(name) => Watched::Dead,
+            None => Watched::Unsure,
         }
-        // Relaxed: the flag asks the kernel for a wake-up, and the kernel compares the whole word before the thread sleeps.
-        let value = word.fetch_or(LifeWord::WAITERS, Ordering::Relaxed);
-        if value & LifeWord::DIED != 0 || value & LifeWord::HOLDER == 0 {
-            return Watched::Unsure;
-        }
-        Watched::Life(SharedWord {
-            word,
-            expected: value | LifeWord::WAITERS,
-        })
     }
 
     /// Whether the process `name` is dead: asks the kernel, for some milliseconds if the process seems to be ending. If it is
@@ -387,6 +380,16 @@ impl Slot {
     }
 }
 
+/// Asks the kernel, in the life word `word`, for a wake-up when its holder dies. Returns what the word is then. `None` if nobody holds
+/// it: then it stays as it is, since a process may be about to begin its life there.
+fn flag(word: &AtomicU32) -> Option<u32> {
+    let with_flag = |value: u32| names_the_living(value).then_some(value | LifeWord::WAITERS);
+    // Acquire, twice: pairs with what the kernel did when the holder died, or with the beginning of its life.
+    word.fetch_update(Ordering::Acquire, Ordering::Acquire, with_flag)
+        .ok()
+        .map(|value| value | LifeWord::WAITERS)
+}
+
 enum Watched<'a> {
     /// The kernel changes this word when the process dies.
     Life(SharedWord<'a>),
@@ -415,5 +418,26 @@ fn ended_of(word: u64) -> Option<Ended> {
         (0, _) => None,
         (_, 0) => Some(Ended::Exited((word >> 8 & 0xff) as i32)),
         (_, signal) => Some(Ended::Killed(signal as i32)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The holder died, and the slot was cleared away, or is another process's, after the watcher saw the word held.
+    #[test]
+    fn no_flag_is_set_in_a_life_that_nobody_holds_c260() {
+        for left in [0, LifeWord::DIED, LifeWord::DIED | LifeWord::WAITERS] {
+            let word = AtomicU32::new(left);
+            assert_eq!(flag(&word), None);
+            // Relaxed, here and below: a test is not about orderings.
+            assert_eq!(word.load(Ordering::Relaxed), left);
+        }
+        let word = AtomicU32::new(7);
+        for _ in 0..2 {
+            assert_eq!(flag(&word), Some(7 | LifeWord::WAITERS));
+            assert_eq!(word.load(Ordering::Relaxed), 7 | LifeWord::WAITERS);
+        }
     }
 }

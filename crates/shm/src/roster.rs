@@ -149,7 +149,11 @@ impl Arena {
 
     /// A fork for which the slot of `name` was kept is over: there is a child now, or never will be.
     pub(crate) fn has_forked(&self, name: Name) {
-        let parent = &self.slot(name.slot()).parent;
+        let slot = self.slot(name.slot());
+        if !slot.is_used_by(name) {
+            return; // the child is dead already, and the slot may be kept for another one
+        }
+        let parent = &slot.parent;
         // Relaxed: it is for those who find the slot kept long after. The child that has it does not look.
         let _ = (parent).compare_exchange(
             self.me().word(),
@@ -228,8 +232,12 @@ pub(crate) fn read_label(words: &[Field64; LABEL_WORDS]) -> String {
 
 /// Whether `word`, a life word, names a thread that holds it, and none that died.
 pub(crate) fn is_held(word: &AtomicU32) -> bool {
-    use interlock_os::life::LifeWord;
     // Acquire pairs with what the kernel did when the holder died.
-    let value = word.load(Ordering::Acquire);
+    names_the_living(word.load(Ordering::Acquire))
+}
+
+/// Whether a life word with this value names a thread that holds it, and none that died.
+pub(crate) fn names_the_living(value: u32) -> bool {
+    use interlock_os::life::LifeWord;
     value & LifeWord::DIED == 0 && value & LifeWord::HOLDER != 0
 }

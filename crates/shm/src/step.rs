@@ -1,7 +1,7 @@
 //! The steps of FORMAT.md by name, so that a test can have a process die at each.
 
 #[cfg(feature = "steps")]
-pub use armed::{arm, passed};
+pub use armed::{arm, call, passed};
 
 /// The calling thread has come to step `name`. If the process was told to die here, it does.
 #[inline]
@@ -19,9 +19,11 @@ mod armed {
 
     use interlock_os::process;
     use interlock_wait::WordLock;
-    use interlock_wait::primitive::global::{AtomicU32, Ordering};
+    use interlock_wait::primitive::global::{AtomicBool, AtomicU32, Ordering};
 
     static STEP: OnceLock<String> = OnceLock::new();
+    static CALL: OnceLock<(&str, Box<dyn Fn() + Send + Sync>)> = OnceLock::new();
+    static IS_CALLED: AtomicBool = AtomicBool::new(false);
     static LEFT: AtomicU32 = AtomicU32::new(0);
     static PASSED: WordLock<BTreeSet<&'static str>> = WordLock::new(BTreeSet::new());
 
@@ -30,6 +32,11 @@ mod armed {
         // Relaxed: the same thread comes to the step, or one that was started later.
         LEFT.store(count, Ordering::Relaxed);
         let _ = STEP.set(name.to_owned());
+    }
+
+    /// When the process comes to step `name` for the first time from now on, it runs `work` there. Once in a process.
+    pub fn call(name: &'static str, work: impl Fn() + Send + Sync + 'static) {
+        let _ = CALL.set((name, Box::new(work)));
     }
 
     /// The steps that this process has come to so far.
@@ -49,6 +56,13 @@ mod armed {
     }
 
     pub(super) fn at(name: &'static str) {
+        if let Some((step, work)) = CALL.get()
+            && *step == name
+            // Relaxed: the same thread comes to the step, or it does not matter which.
+            && !IS_CALLED.swap(true, Ordering::Relaxed)
+        {
+            work();
+        }
         let Some(step) = STEP.get() else {
             note(name);
             return;

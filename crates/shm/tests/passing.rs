@@ -12,8 +12,8 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::{Child, alone, arena, eventually, within_a_minute};
-use interlock_shm::{Arena, Error, Lock, OnOwnerDeath, Owner, step};
+use common::{Child, alone, arena, eventually, not_hanging, within_a_minute};
+use interlock_shm::{Acquired, Arena, Error, Lock, Name, OnOwnerDeath, Owner, step};
 
 /// Runs `then` when 40 processes have died, or have called exec, that nobody has waited for. Each of them had an object.
 fn after_deaths_that_nobody_saw(arena: &Arc<Arena>, execs: bool, then: impl FnOnce()) {
@@ -197,4 +197,43 @@ fn a_death_while_regrouping_leaves_all_pages_c232() {
             serve_for_any_size(&arena);
         }
     }
+}
+
+/// C260: a process looks at the life of a lock's owner, and goes on when the owner is dead and its slot is another one's.
+#[test]
+fn the_life_of_the_next_process_is_not_taken_for_that_of_the_dead_one_c260() {
+    let _alone = alone(); // children of other tests would be of the family
+    let arena = arena();
+    let lock = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
+    let (has_it, lives) = (&common::shared_words(1)[0], &common::shared_words(1)[0]);
+    let slot_of = |name: Name| name.word() % Name::SLOTS;
+    let owner = Child::run(|| {
+        let _ = lock.acquire(&mut within_a_minute()).unwrap();
+        has_it.store(1, Ordering::SeqCst);
+        common::wait_for_the_end()
+    });
+    let (pid, name) = (owner.pid(), arena.last_child());
+    eventually("it has the lock", || has_it.load(Ordering::SeqCst) == 1);
+    let waiter = Child::run(|| {
+        let family = Arc::clone(&arena);
+        step::call("watch.flagged", move || {
+            common::kill(pid);
+            eventually("the owner is dead", || family.confirm_death(name));
+            // All other slots are kept, so the next birth is in that of the owner.
+            let mut next = family.expect_child().unwrap();
+            while slot_of(next) != slot_of(name) {
+                next = family.expect_child().unwrap();
+            }
+            family.started(next, None);
+            let me = std::process::id();
+            std::mem::forget(Child::run(|| {
+                lives.store(1, Ordering::SeqCst);
+                common::wait_for_the_end_of(me)
+            }));
+            assert_eq!(slot_of(family.last_child()), slot_of(name));
+            eventually("its next process lives", || lives.load(Ordering::SeqCst) == 1);
+        });
+        matches!(lock.acquire(&mut not_hanging()), Ok(Acquired::OwnerDied(_)))
+    });
+    assert!(waiter.succeeded());
 }

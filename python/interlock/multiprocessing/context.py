@@ -12,6 +12,7 @@ from interlock._subinterpreter import in_subinterpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from interlock.multiprocessing._conditions import Barrier, Condition, Event
@@ -111,6 +112,20 @@ if not in_subinterpreter():
             from interlock.multiprocessing import queues
 
             return queues.LifoQueue(maxsize, ctx=self.get_context(), strict=strict)
+
+        def Pool(
+            self,
+            processes: int | None = None,
+            initializer: Callable[..., object] | None = None,
+            initargs: Iterable[Any] = (),
+            maxtasksperchild: int | None = None,
+            **extras: Any,
+        ) -> Any:
+            """Return a pool of processes."""
+            from interlock.multiprocessing import pool
+
+            context = self.get_context()
+            return pool.Pool(processes, initializer, initargs, maxtasksperchild, context=context, **extras)
 
         def RawValue(self, typecode_or_type: Any, *args: Any) -> Any:
             """Return a `ctypes` object in shared memory."""

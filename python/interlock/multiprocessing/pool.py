@@ -1,8 +1,9 @@
-"""The drop-in for `multiprocessing.pool`: `ThreadPool` on the engine. `Pool` is the standard library's."""
+"""The drop-in for `multiprocessing.pool`: `Pool` and `ThreadPool` on the engine."""
 
 from __future__ import annotations
 
 import multiprocessing.pool as _std
+from importlib import import_module
 
 from interlock._passthrough import mirror
 from interlock._subinterpreter import in_subinterpreter
@@ -12,7 +13,11 @@ __replaces__: tuple[str, ...] = ()
 if not in_subinterpreter():
     from interlock.multiprocessing._thread_pool import ThreadPool
 
-    ThreadPool.__module__ = "multiprocessing.pool"
-    __replaces__ = ("ThreadPool",)
+    # By its name, because that package uses executors, which use this one.
+    Pool = import_module("interlock._multiprocessing_pool.pool").Pool
+    Pool.register(ThreadPool)
+    Pool.register(_std.ThreadPool)
+    Pool.__module__ = ThreadPool.__module__ = "multiprocessing.pool"
+    __replaces__ = ("Pool", "ThreadPool")
 
 mirror(__name__, _std, own=__replaces__)

@@ -15,6 +15,7 @@ from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _fork_server, _life, forkserver
 from interlock.multiprocessing.popen_fork import Watched
+from interlock.threading import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Popen(Watched):
 
     def __init__(self, process_obj: BaseProcess) -> None:
         self._fds: list[int] = []
+        self._lock = Lock()
         super().__init__(process_obj)
 
     def __new__(cls, process_obj: BaseProcess) -> Any:
@@ -90,7 +92,9 @@ class Popen(Watched):
         if self.returncode is None:
             if not _life.ended_within(self.sentinel, 0 if flag == os.WNOHANG else None):
                 return None
-            self.returncode = self._code()
+            with self._lock:  # the message with the code comes once
+                if self.returncode is None:
+                    self.returncode = self._code()
         return self.returncode
 
     def _code(self) -> int:

@@ -46,6 +46,7 @@ impl<H: Send> Inner<H> {
             pid: worker.pid,
         });
         let death = Arc::new(self.death_of(&worker, was_running));
+        // Out of its queue: large payloads lie there.
         for call in worker.take_back().into_iter().rev() {
             match state.is_abandoned {
                 true => self.lose(state, finished, call, &death),

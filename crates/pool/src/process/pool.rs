@@ -94,6 +94,14 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
     }
 
+    /// Watches the workers from now on; the first call makes it do that, too.
+    ///
+    /// # Errors
+    /// There is no thread for the supervisor.
+    pub fn supervise(&self) -> std::io::Result<()> {
+        self.inner.ensure_supervisor()
+    }
+
     fn refusal(&self) -> Unplaced {
         match &self.inner.state.lock().broken {
             Some(death) => Unplaced::Broken(death.clone()),

@@ -1,8 +1,8 @@
 //! Pools of processes for tests: workers that are forked, and a host that starts and buries them.
 #![allow(dead_code, reason = "each test uses some")]
 #![allow(
-    clippy::unwrap_used,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test may fail loudly, its helpers too"
 )]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
@@ -111,6 +111,10 @@ fn serve_duties(pool: &Pool, arena: &Arc<Arena>, gate: &Event) -> Vec<usize> {
             Duty::Attend(call) => attended.extend(call.take_host()),
             Duty::Start => start(pool, arena, gate, pool.add_wanted_worker().unwrap()),
             Duty::Ended { pid, .. } => {
+                // A pool that broke forgets its workers: `processes` below may not have named this one.
+                if pool.broken().is_some() {
+                    kill(pid);
+                }
                 // SAFETY: the child is this process's, and nobody else waits for it.
                 unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
             }

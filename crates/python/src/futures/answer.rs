@@ -47,7 +47,7 @@ impl Answer {
     }
 
     /// The result or the exception, as an object.
-    pub(super) fn into_object(self) -> Py<PyAny> {
+    pub(crate) fn into_object(self) -> Py<PyAny> {
         match self {
             Answer::Result(object) | Answer::Exception(object) => object,
         }

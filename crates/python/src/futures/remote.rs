@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::answer::Answer;
 use super::due_callbacks::call_back;
 use super::future::{Future, finish};
-use super::remote_call::Remote;
+use super::remote_call::{Remote, RemoteHost};
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
 use crate::multiprocessing::{Incoming, MessageView, exit_code, plain_call};
@@ -40,11 +40,6 @@ pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// As [`settle`], for what a call's host left.
-pub(crate) fn settle_host(host: &Bound<'_, PyAny>) -> PyResult<()> {
-    host.cast::<Future>().map_or(Ok(()), settle)
-}
-
 /// As [`settle`], for a call of which the pool has heard what there is to hear.
 fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
     if remote.call.phase().is_cancelled() {
@@ -54,7 +49,8 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
         return Ok(());
     };
     let py = slf.py();
-    let answer = load(py, &remote.call, answer).unwrap_or_else(|error| Answer::of(py, Err(error)));
+    let answer =
+        loaded(py, ANSWER.get(py)?, &remote.call, answer).unwrap_or_else(|error| Answer::of(py, Err(error)));
     match finish(slf, answer)? {
         None => Ok(()),
         Some(Answer::Result(result)) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
@@ -78,12 +74,17 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// What a call returned, or what it raised, or why it has no result. The exception has no traceback yet, as in the standard library.
+/// What a call returned, or what it raised, or why it has no result: `answered(kind, data, payload)` makes the exception. It has no traceback
+/// yet, as in the standard library.
 ///
 /// # Errors
 /// The exception could not be made.
-fn load<'py>(py: Python<'py>, call: &Call<Py<PyAny>>, answer: RawAnswer) -> PyResult<Answer> {
-    let answered = ANSWER.get(py)?;
+pub(crate) fn loaded<'py>(
+    py: Python<'py>,
+    answered: &Bound<'py, PyAny>,
+    call: &Call<RemoteHost>,
+    answer: RawAnswer,
+) -> PyResult<Answer> {
     // What was sent, for messages: only calls without an answer have it still.
     let sent = || -> PyResult<Bound<'py, PyAny>> {
         let payload = call.take_payload();

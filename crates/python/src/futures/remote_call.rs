@@ -5,17 +5,20 @@ use interlock_pool::{Phase, Watch};
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
-/// A pool of processes whose calls have futures.
-pub(crate) type RemoteCalls = ProcessPool<Py<PyAny>>;
+/// What hears of the end of a call on the manager's thread: a future, or something to call.
+pub(crate) type RemoteHost = Py<PyAny>;
+
+/// A pool of processes for Python.
+pub(crate) type RemoteCalls = ProcessPool<RemoteHost>;
 
 /// A call in another process, and the pool that has it.
 pub(crate) struct Remote {
     pub(super) pool: Arc<RemoteCalls>,
-    pub(super) call: Arc<Call<Py<PyAny>>>,
+    pub(super) call: Arc<Call<RemoteHost>>,
 }
 
 impl Remote {
-    pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<Py<PyAny>>>) -> Self {
+    pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<RemoteHost>>) -> Self {
         Remote { pool, call }
     }
 

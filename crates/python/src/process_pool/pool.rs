@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::seat::ProcessSeat;
 use crate::blocking;
-use crate::futures::{Future, Remote, RemoteCalls, attend, new_future, settle_host, told};
+use crate::futures::{Future, Remote, RemoteCalls, RemoteHost, attend, new_future, settle, told};
 use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
@@ -80,16 +80,7 @@ impl ProcessPool {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = future.py();
         let (priority, timeout, retries) = limits;
-        let limits = Limits {
-            priority,
-            time: timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
-            retries,
-        };
-        let payload = Pickle::of(payload)?;
-        let made = payload
-            .outgoing()
-            .with(|parts| Call::new(self.engine.arena(), parts, limits));
-        let call = made.map_err(refused)?;
+        let call = call_of(&self.engine, payload, limits_of(priority, timeout, retries))?;
         if !future
             .get()
             .becomes_remote(Remote::new(self.engine.clone(), call.clone()))
@@ -98,15 +89,11 @@ impl ProcessPool {
         }
         let placed =
             blocking::go_on_waiting(py, Deadline::NEVER, |context| self.engine.submit(&call, context))?;
-        let refusal = match placed {
-            Ok(()) if is_old => return attend(future).map(|()| None),
-            Ok(()) => return Ok(None),
-            Err(Unplaced::ShutDown | Unplaced::Full) => "shutdown".into_pyobject(py)?.into_any(),
-            Err(Unplaced::OfParent) => "parent".into_pyobject(py)?.into_any(),
-            Err(Unplaced::Broken(death)) => told(py, &death)?.into_any(),
-            Err(Unplaced::NoThread(error)) => return Err(error.into()),
-        };
-        Ok(Some(refusal))
+        match placed {
+            Ok(()) if is_old => attend(future).map(|()| None),
+            Ok(()) => Ok(None),
+            Err(unplaced) => refusal_of(py, unplaced).map(Some),
+        }
     }
 
     /// Submit a call that needs no pickler, and return its future. Returns None, and does nothing, for any other call, and if the pool takes no
@@ -144,6 +131,11 @@ impl ProcessPool {
         Ok(Some(future))
     }
 
+    /// Begin to watch the workers, though no call was submitted.
+    fn supervise(&self) -> PyResult<()> {
+        Ok(self.engine.supervise()?)
+    }
+
     /// How many workers to start now.
     fn missing_workers(&self) -> usize {
         self.engine.missing_workers()
@@ -166,7 +158,8 @@ impl ProcessPool {
         self.engine.give_up(why);
     }
 
-    /// Do what the pool needs the interpreter for, until it is at its end: settle futures that have callbacks, and call `start(seat)` when a
+    /// Do what the pool needs the interpreter for, until it is at its end: settle futures that have callbacks, call
+    /// attendants, and call `start(seat)` when a
     /// worker is wanted, `ended(pid)` when one has ended, and `broke(death)` when the pool breaks. Blocks until then.
     fn manage(
         &self,
@@ -179,8 +172,8 @@ impl ProcessPool {
             let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
             match duty {
                 Some(Duty::Attend(call)) => {
-                    if let Some(future) = call.take_host() {
-                        settle_host(future.bind(py))?;
+                    if let Some(host) = call.take_host() {
+                        hear(host.bind(py))?;
                     }
                 }
                 Some(Duty::Start) => {
@@ -209,8 +202,8 @@ impl ProcessPool {
     fn cancel_waiting(&self, py: Python<'_>) -> PyResult<usize> {
         let cancelled = self.engine.cancel_waiting();
         for call in &cancelled {
-            if let Some(future) = call.take_host() {
-                settle_host(future.bind(py))?;
+            if let Some(host) = call.take_host() {
+                hear(host.bind(py))?;
             }
         }
         Ok(cancelled.len())
@@ -258,5 +251,50 @@ impl ProcessPool {
             stats.failed,
             stats.workers,
         )
+    }
+}
+
+impl ProcessPool {
+    pub(super) fn engine(&self) -> &Arc<RemoteCalls> {
+        &self.engine
+    }
+}
+
+/// A call has ended: settles its future, or calls its attendant.
+fn hear(host: &Bound<'_, PyAny>) -> PyResult<()> {
+    match host.cast::<Future>() {
+        Ok(future) => settle(future),
+        Err(_) => host.call0().map(drop),
+    }
+}
+
+pub(super) fn limits_of(priority: i64, timeout: Option<f64>, retries: u32) -> Limits {
+    Limits {
+        priority,
+        time: timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        retries,
+    }
+}
+
+/// A call whose worker gets `payload`: bytes, or a pickle and its buffers.
+pub(super) fn call_of(
+    engine: &RemoteCalls,
+    payload: Bound<'_, PyAny>,
+    limits: Limits,
+) -> PyResult<Arc<Call<RemoteHost>>> {
+    let payload = Pickle::of(payload)?;
+    let made = payload
+        .outgoing()
+        .with(|parts| Call::new(engine.arena(), parts, limits));
+    made.map_err(refused)
+}
+
+/// Why a call was not taken, as `submit()` returns it.
+pub(super) fn refusal_of(py: Python<'_>, unplaced: Unplaced) -> PyResult<Bound<'_, PyAny>> {
+    match unplaced {
+        Unplaced::ShutDown | Unplaced::Full => Ok("shutdown".into_pyobject(py)?.into_any()),
+        Unplaced::OfParent => Ok("parent".into_pyobject(py)?.into_any()),
+        Unplaced::Broken(death) => Ok(told(py, &death)?.into_any()),
+        Unplaced::NoThread(error) => Err(error.into()),
     }
 }

@@ -24,6 +24,7 @@ pub(crate) struct ProcessServer {
 struct Calls<'a, 'py> {
     dump: &'a Bound<'py, PyAny>,
     fail: &'a Bound<'py, PyAny>,
+    unpack: Option<&'a Bound<'py, PyAny>>,
 }
 
 impl ProcessServer {
@@ -48,16 +49,19 @@ impl ProcessServer {
     ///
     /// `dump(result)` returns what `dump()` of `_pickling` does, `fail(exception)` bytes. `after()` is called after each call, if it is not None; the worker ends if it returns False. Returns "shutdown",
     /// "orphan" if the pool's process is dead, or "stop" after an `after()`. Blocks while there is no call; Ctrl-C ends the wait.
-    #[pyo3(signature = (dump, fail, after = None))]
+    ///
+    /// `unpack(bytes)` returns the function, its arguments and its keyword arguments, for calls that came as bytes.
+    #[pyo3(signature = (dump, fail, after = None, unpack = None))]
     fn run<'py>(
         &self,
         dump: &Bound<'py, PyAny>,
         fail: &Bound<'py, PyAny>,
         after: Option<&Bound<'py, PyAny>>,
+        unpack: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<&'static str> {
         let py = dump.py();
         let mut server = Server::new(self.seat.clone());
-        let calls = Calls { dump, fail };
+        let calls = Calls { dump, fail, unpack };
         loop {
             match next(py, &mut server)? {
                 Served::ShutDown => return Ok("shutdown"),
@@ -116,7 +120,7 @@ impl<'py> Calls<'_, 'py> {
     fn answer(&self, py: Python<'py>, server: &mut Server, payload: Payload) -> PyResult<()> {
         let loaded = match payload {
             Payload::Plain(message) => decoded(py, &message).map(|(function, args)| (function, args, None)),
-            Payload::Pickle(incoming) => incoming.object(py).and_then(parts),
+            Payload::Pickle(incoming) => incoming.object(py).and_then(|call| self.parts(call)),
         };
         let result = match loaded {
             Ok((function, args, kwargs)) => function.call(args, kwargs.as_ref()),
@@ -137,6 +141,14 @@ impl<'py> Calls<'_, 'py> {
                 Err(error) => self.answer_failure(server, refused(error)),
             },
             Err(error) => self.answer_failure(server, error),
+        }
+    }
+
+    /// The parts of a call as it was sent.
+    fn parts(&self, call: Bound<'py, PyAny>) -> PyResult<Call<'py>> {
+        match self.unpack {
+            Some(unpack) if call.is_exact_instance_of::<PyBytes>() => parts(unpack.call1((call,))?),
+            _ => parts(call),
         }
     }
 

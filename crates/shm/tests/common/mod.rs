@@ -178,6 +178,20 @@ pub(crate) fn await_signal(signal: &interlock_shm::Semaphore) {
     signal.acquire(&mut within_a_minute()).unwrap();
 }
 
+/// Kills the process `pid`, a child of this one or of its parent, which nobody has waited for.
+pub(crate) fn kill(pid: u32) {
+    // SAFETY: the number is still that of the process.
+    assert_eq!(unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) }, 0);
+}
+
+/// Does nothing until the parent, which is `parent`, has ended.
+pub(crate) fn wait_for_the_end_of(parent: u32) -> bool {
+    while std::os::unix::process::parent_id() == parent {
+        std::thread::sleep(Duration::from_millis(10)); // sleep: until it has ended
+    }
+    true
+}
+
 /// Does nothing until the process is killed.
 pub(crate) fn wait_for_the_end() -> ! {
     loop {

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["call_text", "payload_text"]
+__all__ = ["call_text", "parts_text", "payload_text"]
 
 _LARGEST = 1 << 20
 """The arguments of a larger pickle are not looked at."""
@@ -124,6 +124,17 @@ def payload_text(payload: Any) -> str | None:
         if not isinstance(fn, type):
             fn = _Named(repr(fn))
         return call_text(fn, args, kwargs)
+    except Exception:
+        return None
+
+
+def parts_text(function: bytes, items: bytes, is_one: bool) -> str | None:
+    """Do the same for a call whose function and arguments, or whose function and items, were pickled apart."""
+    try:
+        fn, args = (_Describing(BytesIO(part)).load() for part in (function, items))
+        if not isinstance(fn, type):
+            fn = _Named(repr(fn))
+        return call_text(fn, args) if is_one else f"{_name(fn)} for each of {_short(args)}"
     except Exception:
         return None
 

@@ -35,6 +35,7 @@ class Death:
         self.pid, self.exitcode, self.name, self.was_ready, self.was_running, self.refusal = told
         self.payload = payload or None
         self.submitted_at: str | None = None
+        self.task: str | None = None
 
 
 def answer(kind: str, data: Any, payload: Any = None) -> BaseException:
@@ -88,7 +89,7 @@ def _error(death: Death, first_line: str | None) -> WorkerDiedError:
         "pid": death.pid,
         "process_name": death.name or None,
         "exitcode": death.exitcode,
-        "task": _task(payload) if death.was_running else None,
+        "task": getattr(death, "task", None) or (_task(payload) if death.was_running else None),
         "submitted_at": getattr(death, "submitted_at", None),
         **known._asdict(),
     }

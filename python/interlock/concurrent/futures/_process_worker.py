@@ -30,10 +30,11 @@ class Options:
 
     `memory_limit`: a worker that has more bytes of resident memory after a call ends then. `last_words`: the file that
     `faulthandler` writes when the worker crashes. `relay`: takes log records and output to the parent. `dump` and
-    `fail`: how results and exceptions are pickled, if not by `_transport`.
+    `fail`: how results and exceptions are pickled, if not by `_transport`. `unpack`: makes a call of bytes, if the pool
+    sends any.
     """
 
-    __slots__ = ("dump", "fail", "last_words", "memory_limit", "relay")
+    __slots__ = ("dump", "fail", "last_words", "memory_limit", "relay", "unpack")
 
     def __init__(
         self,
@@ -42,9 +43,10 @@ class Options:
         relay: Outlet | None = None,
         dump: Callable[[Any], Any] = dump_result,
         fail: Callable[[BaseException], bytes] = dump_exception,
+        unpack: Callable[[bytes], Any] | None = None,
     ) -> None:
         self.memory_limit, self.last_words, self.relay = memory_limit, last_words, relay
-        self.dump, self.fail = dump, fail
+        self.dump, self.fail, self.unpack = dump, fail, unpack
 
 
 def main(
@@ -68,7 +70,7 @@ def main(
         if _initialize(server, initializer, initargs):
             server.ready()
             after = None if options.memory_limit is None else _below(options.memory_limit)
-            server.run(options.dump, options.fail, after)
+            server.run(options.dump, options.fail, after, options.unpack)
     finally:
         _serving.now = False
         if relay is not None:

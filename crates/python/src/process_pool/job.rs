@@ -1,0 +1,249 @@
+//! A job of `multiprocessing.Pool`: one call or many, whose answers are asked for together.
+
+use interlock_pool::process::Call;
+use interlock_pool::{Waited, Watch};
+use interlock_queue::HostQueue;
+use interlock_wait::Deadline;
+use interlock_wait::primitive::Arc;
+use pyo3::prelude::*;
+
+use super::pool::{ProcessPool, call_of, limits_of, refusal_of};
+use crate::blocking;
+use crate::convert::Timeout;
+use crate::engine::StateLock;
+use crate::futures::{RemoteCalls, RemoteHost, loaded};
+use crate::multiprocessing::{Outgoing, refused};
+use crate::raw::Attached;
+
+/// The calls of one job, numbered in the order in which they were submitted. Their answers wait here, as they came, for a thread that asks.
+///
+/// `answer(kind, data, payload)` makes results of them, as for futures.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct ProcessJob {
+    engine: Arc<RemoteCalls>,
+    answer: Py<PyAny>,
+    calls: Attached<StateLock<Calls>>,
+    /// Gets the number of each call that has ended, if the job is asked for answers as they arrive.
+    arrivals: Option<Arc<Watch>>,
+    /// Gets it, too, if calls are submitted as others end.
+    room: Option<Arc<Watch>>,
+}
+
+#[derive(Default)]
+struct Calls {
+    /// `None`: the answer was taken, or there never was a call.
+    all: Vec<Option<Arc<Call<RemoteHost>>>>,
+    /// The calls from here on have ended.
+    ended_from: usize,
+}
+
+#[pymethods]
+impl ProcessJob {
+    /// A job without calls. `as_they_arrive`: for next_ended(); `is_fed`: for next_room().
+    #[new]
+    #[pyo3(signature = (pool, answer, as_they_arrive = false, is_fed = false))]
+    fn new(pool: &ProcessPool, answer: Py<PyAny>, as_they_arrive: bool, is_fed: bool) -> Self {
+        ProcessJob {
+            engine: pool.engine().clone(),
+            answer,
+            calls: Attached::new(StateLock::new(Calls::default())),
+            arrivals: as_they_arrive.then(|| Arc::new(Watch::new(0))),
+            room: is_fed.then(|| Arc::new(Watch::new(0))),
+        }
+    }
+
+    /// Submit one more call, whose worker gets `payload`: what `dump()` of `_pickling` returns, or, if `is_packed`, bytes that the worker
+    /// makes a call of by its `unpack`. When it has ended, manage() of the pool calls `attendant`, unless that is
+    /// None. Returns None, or why the pool does not take it, as ProcessPool.submit() does. Does not block.
+    #[pyo3(signature = (payload, attendant = None, retries = 0, is_packed = false))]
+    fn submit<'py>(
+        &self,
+        py: Python<'py>,
+        payload: &Bound<'py, PyAny>,
+        attendant: Option<Py<PyAny>>,
+        retries: u32,
+        is_packed: bool,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let limits = limits_of(0, None, retries);
+        let call = match Outgoing::plain(payload).filter(|_| is_packed) {
+            Some(packed) => packed
+                .with(|parts| Call::new(self.engine.arena(), parts, limits))
+                .map_err(refused)?,
+            None => call_of(&self.engine, payload.clone(), limits)?,
+        };
+        let number = self.add(py, Some(call.clone()));
+        for watch in self.watches() {
+            call.watch(watch, number);
+        }
+        if self.watches().next().is_some() || attendant.is_some() {
+            self.engine.await_answer(&call, attendant);
+        }
+        let placed =
+            blocking::go_on_waiting(py, Deadline::NEVER, |context| self.engine.submit(&call, context))?;
+        match placed {
+            Ok(()) => Ok(None),
+            Err(unplaced) => {
+                self.withdraw(py, &call);
+                refusal_of(py, unplaced).map(Some)
+            }
+        }
+    }
+
+    /// Add a call that has ended before it was submitted. Its answer can't be asked for.
+    fn skip(&self, py: Python<'_>) {
+        let number = self.add(py, None);
+        for watch in self.watches() {
+            let _ = watch.try_put(number); // it has no bound
+        }
+    }
+
+    /// Make one next_ended() return -1.
+    fn wake(&self) {
+        if let Some(arrivals) = &self.arrivals {
+            let _ = arrivals.try_put(WAKE);
+        }
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.calls.get(py).lock().all.len()
+    }
+
+    /// How many calls have not ended. Does not block.
+    fn unfinished(&self, py: Python<'_>) -> usize {
+        self.engine.look();
+        let calls = self.calls.get(py).lock();
+        let open = calls.all.iter().flatten();
+        open.filter(|call| !call.phase().is_done()).count()
+    }
+
+    /// Wait until all calls have ended, and return whether they have. Blocks for at most `timeout` seconds (None: without limit).
+    #[pyo3(signature = (timeout = None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        self.engine.look();
+        if self.last_open(py).is_none() {
+            return Ok(true);
+        }
+        let deadline = Timeout::of(timeout)?.deadline()?;
+        while let Some(call) = self.last_open(py) {
+            if !self.wait_until(py, &call, deadline)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Do the same for the call with this number.
+    #[pyo3(signature = (number, timeout = None))]
+    fn wait_for(&self, py: Python<'_>, number: usize, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let call = self.calls.get(py).lock().all.get(number).cloned().flatten();
+        match call {
+            Some(call) if !call.phase().is_done() => {
+                let deadline = Timeout::of(timeout)?.deadline()?;
+                self.wait_until(py, &call, deadline)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// The number of a call that has ended, each once, in the order of their ends; -1 after a wake(); None if none ends in time. Blocks
+    /// for at most `timeout` seconds (None: without limit).
+    #[pyo3(signature = (timeout = None))]
+    fn next_ended(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<isize>> {
+        self.next_of(py, self.arrivals.as_ref(), timeout)
+    }
+
+    /// The same for the thread that submits calls as others end.
+    #[pyo3(signature = (timeout = None))]
+    fn next_room(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<isize>> {
+        self.next_of(py, self.room.as_ref(), timeout)
+    }
+
+    /// Return the result of a call that has ended, or what `answer()` makes of another end. Its answer is gone then.
+    fn result<'py>(&self, py: Python<'py>, number: usize) -> PyResult<Bound<'py, PyAny>> {
+        let call = self
+            .calls
+            .get(py)
+            .lock()
+            .all
+            .get_mut(number)
+            .and_then(Option::take);
+        let answered = self.answer.bind(py);
+        match call.as_ref().and_then(|call| Some((call, call.take_answer()?))) {
+            Some((call, answer)) => Ok(loaded(py, answered, call, answer)?.into_object().into_bound(py)),
+            None => answered.call1(("cancelled", py.None(), py.None())),
+        }
+    }
+}
+
+/// What `wake()` puts among the numbers.
+const WAKE: usize = usize::MAX;
+
+impl ProcessJob {
+    fn watches(&self) -> impl Iterator<Item = &Arc<Watch>> {
+        self.arrivals.iter().chain(&self.room)
+    }
+
+    fn next_of(
+        &self,
+        py: Python<'_>,
+        watch: Option<&Arc<Watch>>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<isize>> {
+        let Some(watch) = watch else {
+            return Ok(None);
+        };
+        if watch.is_empty() {
+            self.engine.look();
+        }
+        let number = match watch.try_get() {
+            Ok(number) => Some(number),
+            Err(_) => {
+                let deadline = Timeout::of(timeout)?.deadline()?;
+                blocking::wait(py, deadline, |context| watch.get_with(context))?.ok()
+            }
+        };
+        // WAKE becomes -1.
+        Ok(number.map(usize::cast_signed))
+    }
+
+    fn add(&self, py: Python<'_>, call: Option<Arc<Call<RemoteHost>>>) -> usize {
+        let mut calls = self.calls.get(py).lock();
+        calls.all.push(call);
+        calls.ended_from = calls.all.len();
+        calls.all.len() - 1
+    }
+
+    /// Takes a call out again that the pool did not take.
+    fn withdraw(&self, py: Python<'_>, call: &Arc<Call<RemoteHost>>) {
+        self.engine.cancel(call);
+        let host = call.take_host();
+        let withdrawn = {
+            let mut calls = self.calls.get(py).lock();
+            let at = calls
+                .all
+                .iter()
+                .rposition(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, call)));
+            at.map(|at| calls.all.remove(at))
+        };
+        drop((host, withdrawn));
+    }
+
+    /// The last call that has not ended.
+    fn last_open(&self, py: Python<'_>) -> Option<Arc<Call<RemoteHost>>> {
+        let mut calls = self.calls.get(py).lock();
+        while let Some(before) = calls.ended_from.checked_sub(1) {
+            if let Some(call) = &calls.all[before]
+                && !call.phase().is_done()
+            {
+                return Some(call.clone());
+            }
+            calls.ended_from = before;
+        }
+        None
+    }
+
+    fn wait_until(&self, py: Python<'_>, call: &Arc<Call<RemoteHost>>, deadline: Deadline) -> PyResult<bool> {
+        let waited = blocking::wait(py, deadline, |context| self.engine.wait(call, context))?;
+        Ok(matches!(waited, Waited::Done | Waited::Retired))
+    }
+}

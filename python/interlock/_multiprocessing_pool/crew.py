@@ -1,0 +1,181 @@
+"""The workers of a pool, and the thread of the parent that starts and buries them."""
+
+from __future__ import annotations
+
+import faulthandler  # noqa: F401  so that forked workers need not import it
+import threading
+from multiprocessing import util
+
+from interlock._interlock import ProcessPool
+from interlock._multiprocessing_pool.feeder import Feeder
+from interlock._multiprocessing_pool.packing import Packer
+from interlock._multiprocessing_pool.worker import main, options
+from interlock.concurrent.futures._evidence import bury, watch
+from interlock.concurrent.futures._process_crew import Seat, _last_words
+from interlock.multiprocessing._family import home
+from interlock.threading import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interlock._interlock import ProcessSeat
+
+__all__ = ["Crew", "report"]
+
+
+class Crew:
+    """The workers of a pool, and the threads behind them. It has no reference to the pool, so that can be freed."""
+
+    def __init__(
+        self,
+        make_process: Callable[..., Any],
+        processes: int,
+        initializer: Callable[..., object] | None,
+        initargs: Any,
+        maxtasksperchild: int | None,
+        on_worker_death: str,
+        retries: int,
+    ) -> None:
+        self.engine = ProcessPool(
+            home(), (processes, 0, maxtasksperchild), on_worker_death, retries, True
+        )
+        self.processes = processes
+        self.retries = retries
+        self.workers: list[Any] = []
+        self.is_closed = self.is_terminated = False
+        self._make_process = make_process
+        self._initializer, self._initargs = initializer, initargs
+        self._packer: Packer | None = None
+        self._starting = Lock()
+        self.manager = threading.Thread(target=self._manage, daemon=True)
+        self.feeder = Feeder(self)
+
+    def packer(self, func: Any) -> Packer:
+        """Return the packer of calls of this function. That of the last one that has a name is kept."""
+        packer = self._packer
+        if packer is None or packer.func is not func:
+            packer = Packer(func)
+            if packer.is_named:
+                self._packer = packer
+        return packer
+
+    def begin(self) -> None:
+        """Start the workers, and then the manager: a process that forks should have few threads."""
+        try:
+            self.start_missing()
+            self.engine.supervise()
+        except BaseException:
+            for process in self.workers:
+                if process.exitcode is None:
+                    process.terminate()
+            self._join_workers()
+            raise
+        self.manager.start()
+
+    def start_missing(self) -> None:
+        """Start as many workers as are missing."""
+        for _ in range(self.engine.missing_workers()):
+            seat = self.engine.add_worker()
+            if seat is not None:
+                self._start(seat)
+
+    def _start(self, seat: ProcessSeat) -> None:
+        ours = Seat(seat)
+        words = _last_words()
+        try:
+            with self._starting:
+                if self.is_terminated:
+                    self.engine.cancel_waiting()  # what came back from workers that have ended
+                    self.engine.started(seat.number)
+                    return
+                process = self._make_process(
+                    target=main, args=(ours, self._initializer, self._initargs, options(words))
+                )
+                process.name = process.name.replace("Process", "PoolWorker")
+                process.daemon = True
+                process.start()
+                if self.is_closed:
+                    self.workers[:] = [worker for worker in self.workers if worker.exitcode is None]
+                self.workers.append(process)
+        except BaseException:
+            self.engine.started(seat.number)
+            raise
+        pid = getattr(process, "pid", None)
+        if pid is None:  # a test's stand-in for a process
+            self.engine.started(seat.number)
+            return
+        family = home()
+        place = ours.place or family.last_child()
+        watch(process, words)
+        family.started(place, pid)
+        self.engine.started(seat.number, pid, place)
+        util.debug("added worker")
+
+    def _manage(self) -> None:
+        self.engine.manage(self._replace, self._bury, lambda _: self._end_workers())
+        self._join_workers()
+        util.debug("worker handler exiting")
+
+    def _join_workers(self) -> None:
+        for process in self.workers:
+            if hasattr(process, "pid"):
+                bury(process.pid)
+            process.join()
+
+    def _replace(self, seat: ProcessSeat) -> None:
+        try:
+            self._start(seat)
+        except Exception as error:
+            report(error)
+            self.engine.give_up(dump_refusal(error))
+
+    def _bury(self, pid: int) -> None:
+        for number, process in enumerate(self.workers):
+            if process.pid == pid:
+                util.debug("cleaning up worker %d", pid)
+                bury(pid)
+                process.join()
+                if not self.is_closed:  # otherwise it stays to be looked at, as in the standard library
+                    del self.workers[number]
+                return
+
+    def _end_workers(self) -> None:
+        with self._starting:
+            for process in self.workers:
+                try:
+                    if process.exitcode is None:
+                        process.terminate()
+                except (AttributeError, ValueError):  # it was closed by the program
+                    continue
+
+    def close(self) -> None:
+        """Take no more calls; the workers end when all are done."""
+        self.is_closed = True
+        if not self.feeder.close(self.engine.shutdown):
+            self.engine.shutdown()
+
+    def terminate(self) -> None:
+        """Make no more calls, and end the workers. Blocks until they have ended."""
+        util.debug("terminating workers")
+        self.is_closed = self.is_terminated = True
+        self.feeder.stop()
+        self.engine.shutdown()
+        self.engine.cancel_waiting()
+        self._end_workers()
+        if threading.current_thread() is not self.manager and self.manager.is_alive():
+            self.manager.join()
+
+
+def dump_refusal(error: BaseException) -> bytes:
+    """Pickle the reason why no worker can be started."""
+    from interlock.concurrent.futures._transport import dump_exception
+
+    return dump_exception(error)
+
+
+def report(error: BaseException) -> None:
+    """Report an exception of a callback through `threading.excepthook`, like one that ends a thread."""
+    arguments = type(error), error, error.__traceback__, threading.current_thread()
+    threading.excepthook(threading.ExceptHookArgs(arguments))

@@ -1,0 +1,214 @@
+"""The thread that submits what iterables give: one iterable after the other, and not much ahead of the workers."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import weakref
+from multiprocessing.pool import _helper_reraises_exception  # type: ignore[attr-defined]
+
+from interlock._interlock import ProcessJob
+from interlock._multiprocessing_pool.packing import Packer, dump_task
+from interlock._multiprocessing_pool.worker import Failed, answer, terminated
+from interlock.threading import Condition, Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from interlock._multiprocessing_pool.crew import Crew
+
+__all__ = ["Feed", "Feeder"]
+
+_AHEAD = 1000
+_BYTES_AHEAD = 256 << 10
+"""So many calls of an iterable may wait or run at a time, and so many bytes of them, but two more than workers in any
+case. (The standard library takes what fits into a pipe.)"""
+
+
+class Feed:
+    """An iterable of the items of calls, and the job that they go to."""
+
+    def __init__(self, job: ProcessJob, packer: Packer, items: Iterable[tuple[Any, ...]]) -> None:
+        self.job, self.packer, self.items = job, packer, items
+        self.failures: dict[int, BaseException] = {}
+        self.length: int | None = None
+        self.error: BaseException | None = None
+        self.changed = Condition()
+        self.is_watched = False
+        self._sizes: dict[int, int] = {}
+        self._size = 0
+
+    def run(self, crew: Crew) -> None:
+        """Submit all calls. What the iterable raises becomes the last result."""
+        error: BaseException | None = None
+        try:
+            for items in self.items:
+                error = terminated() if crew.is_terminated else self._submit(crew, items)
+                if error is not None:
+                    break
+                del items
+        except BaseException as raised:
+            error = raised
+        self.end(error)
+
+    def end(self, error: BaseException | None) -> None:
+        """There are no more calls, because of `error` if that is not None: the last result is this error."""
+        with self.changed:
+            if self.length is None:
+                self.error = error
+                self.items = ()
+                self.length = len(self.job)
+                self.changed.notify_all()
+        self.job.wake()
+
+    def _submit(self, crew: Crew, items: tuple[Any, ...]) -> BaseException | None:
+        """Submit a call, or have it fail. Returns why no more can be submitted."""
+        try:
+            payload, is_packed = self.packer.pack(items)
+        except Exception as error:
+            self._fail(error)
+            return None
+        least = crew.processes + 2
+        while len(self._sizes) >= _AHEAD or (self._size > _BYTES_AHEAD and len(self._sizes) >= least):
+            ended = self.job.next_room()
+            if ended is not None:
+                self._size -= self._sizes.pop(ended, 0)
+        number = len(self.job)
+        size = len(payload) if type(payload) is bytes else _size(payload)
+        self._sizes[number] = size
+        self._size += size
+        refusal = self.job.submit(payload, None, crew.retries, is_packed)
+        if refusal is None:
+            self._tell()
+            return None
+        return terminated() if isinstance(refusal, str) else answer("broken", refusal).error
+
+    def _fail(self, error: BaseException) -> None:
+        number = len(self.job)
+        self.failures[number] = error
+        self._sizes[number] = 0
+        self.job.skip()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.is_watched:
+            with self.changed:
+                self.changed.notify_all()
+
+
+def _size(payload: Any) -> int:
+    """How many bytes the parts and the buffers of a pickle have."""
+    return sum(memoryview(part).nbytes for parts in payload for part in parts)
+
+
+class Tasks:
+    """What a program has put into a pool's `_taskqueue`: tasks as the standard library's pool has them."""
+
+    def __init__(self, cache: Any, tasks: Any, set_length: Any) -> None:
+        self._cache, self._tasks, self._set_length = cache, tasks, set_length
+
+    def run(self, crew: Crew) -> None:
+        """Submit all tasks. Their results are set in the objects of the pool's `_cache`."""
+        job = ProcessJob(crew.engine, answer, False, True)
+        number = -1
+        for key, number, func, args, kwds in self._tasks:
+            if crew.is_terminated:
+                return
+            if func is _helper_reraises_exception:
+                self._set(key, number, (False, args[0]))
+                continue
+            try:
+                payload = dump_task(func, args, kwds)
+            except Exception as error:
+                self._set(key, number, (False, error))
+                continue
+            while job.unfinished() >= _AHEAD:
+                job.next_room()
+            at = len(job)
+
+            def attend(key: Any = key, number: int = number, at: int = at) -> None:
+                if not crew.is_terminated:
+                    result = job.result(at)
+                    failed = type(result) is Failed
+                    self._set(key, number, (not failed, result.error if failed else result))
+
+            job.submit(payload, attend, crew.retries)
+        if self._set_length:
+            self._set_length(number + 1)
+
+    def end(self, error: BaseException) -> None:
+        """The pool is terminated: as in the standard library, nothing is set any more."""
+
+    def _set(self, key: Any, number: int, obj: tuple[bool, Any]) -> None:
+        try:
+            result = self._cache[key]
+        except KeyError:
+            return
+        try:
+            result._set(number, obj)
+        except BaseException as error:
+            from interlock._multiprocessing_pool.crew import report
+
+            report(error)
+
+
+class Feeder:
+    """The thread, which is started when it is needed."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = weakref.ref(crew)  # so that nothing waits for the collector
+        self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._lock = Lock()
+        self._running: Any = None
+        self._is_over = False
+        self.thread: threading.Thread | None = None
+
+    def put(self, feed: Any) -> None:
+        """Let the thread run a feed, after those before."""
+        with self._lock:
+            is_over = self._is_over
+            if not is_over:
+                self._waiting.put(feed)
+            if self.thread is None and not is_over:
+                self.thread = threading.Thread(target=self._run, args=(self._crew(),), daemon=True)
+                self.thread.start()
+        if is_over:  # the pool was closed at this moment
+            feed.end(terminated())
+
+    def close(self, then: Callable[[], object]) -> bool:
+        """Let the thread end when it has run what it has, and then call `then`. Returns whether there is a thread."""
+        with self._lock:
+            self._is_over = True
+            if self.thread is not None:
+                self._waiting.put(then)
+            return self.thread is not None
+
+    def stop(self) -> None:
+        """Let the thread end soon: the pool is terminated. What it has not run ends with an error."""
+        with self._lock:
+            self._is_over = True
+        self._waiting.put(None)
+        running = self._running
+        if running is not None:
+            running.end(terminated())
+
+    def join(self) -> None:
+        """Wait for the thread, which ends after close()."""
+        if self.thread is not None:
+            self.thread.join()
+
+    def _run(self, crew: Crew) -> None:
+        while True:
+            feed = self._waiting.get()
+            if feed is None or not hasattr(feed, "run"):
+                break
+            self._running = feed
+            if crew.is_terminated:
+                feed.end(terminated())
+            else:
+                feed.run(crew)
+            self._running = feed = None
+        if feed is not None:
+            feed()

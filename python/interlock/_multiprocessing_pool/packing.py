@@ -1,0 +1,117 @@
+"""Tasks as bytes: the function is pickled once for many tasks, and a worker unpickles it once.
+
+That is done for functions and classes that are pickled by their names, which take most of the time of a short task.
+Any other task is a pickle.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures.process  # noqa: F401  first: after `install()`, our module is imported with it
+import sys
+from multiprocessing.pool import mapstar, starmapstar  # type: ignore[attr-defined]
+from pickle import dumps as _plainly
+from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
+
+from interlock.concurrent.futures._transport import dump_call
+from interlock.multiprocessing._pickling import dump, dumps, loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["Packer", "dump_task", "unpack", "unpacked"]
+
+_ONE, _MAP, _STARMAP = b"omt"
+_MAPPERS = {_MAP: mapstar, _STARMAP: starmapstar}
+_HEADER = 3
+_LONGEST = 4096
+_ATOMS = frozenset({bool, float, int, str, NoneType})
+"""What needs no reducer: the plain pickler does the same, and sooner."""
+_modules = sys.modules
+
+
+def dump_task(func: Callable[..., Any], args: Any, kwds: Any) -> Any:
+    """Pickle a call. Raises what the pickler raises."""
+    return dump_call(func, tuple(args), dict(kwds))
+
+
+def _is_named(func: Any) -> bool:
+    kind = type(func)
+    if kind is BuiltinFunctionType:
+        return type(func.__self__) is ModuleType
+    # The main module of an interactive session goes by value.
+    return (kind is FunctionType or kind is type) and (
+        func.__module__ != "__main__" or hasattr(_modules["__main__"], "__file__")
+    )
+
+
+class Packer:
+    """Makes the payloads of tasks that call the same function: of one item each, or of chunks."""
+
+    def __init__(self, func: Callable[..., Any], mapper: Any = None) -> None:
+        """Make the packer of ``func(*args)``, or, with a mapper, of ``mapper((func, items))``."""
+        self.func, self._mapper = func, mapper
+        self._prefix: bytes | None = None
+        kind = {None: _ONE, mapstar: _MAP, starmapstar: _STARMAP}.get(mapper)
+        if kind is not None and _is_named(func):
+            try:
+                name = dumps(func)
+            except Exception:
+                return
+            if len(name) < _LONGEST:
+                self._prefix = bytes([kind]) + len(name).to_bytes(2, "little") + name
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the function is pickled by its name."""
+        return self._prefix is not None
+
+    def pack(self, items: tuple[Any, ...]) -> tuple[Any, bool]:
+        """Return the payload for these arguments, and whether it is packed. Raises what the pickler raises."""
+        if self._prefix is not None:
+            pickle = _plainly(items) if _ATOMS.issuperset(map(type, items)) else _dumped(items)
+            if pickle is not None:
+                return self._prefix + pickle, True
+        if self._mapper is None:
+            return dump_task(self.func, items, {}), False
+        return dump_task(self._mapper, ((self.func, items),), {}), False
+
+
+def _dumped(items: tuple[Any, ...]) -> bytes | None:
+    """Pickle items; None if they can't be, or have buffers that travel beside the pickle."""
+    try:
+        pickle = dump(items)
+    except Exception:
+        return None  # the call as a whole is tried again, and the error has notes
+    return pickle if type(pickle) is bytes else None
+
+
+_functions: dict[bytes, Any] = {}
+_MOST_FUNCTIONS = 256
+
+
+def unpack(payload: bytes) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Make a call of packed bytes, in a worker."""
+    kind, name, pickle = _parts(payload)
+    func = _functions.get(name)
+    if func is None:
+        func = loads(name)
+        if len(_functions) >= _MOST_FUNCTIONS:
+            _functions.clear()
+        _functions[name] = func
+    items = loads(pickle)
+    if kind == _ONE:
+        return func, items, {}
+    return _MAPPERS[kind], ((func, items),), {}
+
+
+def unpacked(payload: bytes) -> tuple[bytes, bytes, bool] | None:
+    """Return the pickles of the function and of its items, and whether that is one call, if these bytes are packed."""
+    kind, name, pickle = _parts(payload)
+    return (name, pickle, kind == _ONE) if kind in (_ONE, _MAP, _STARMAP) else None
+
+
+def _parts(payload: bytes) -> tuple[int, bytes, bytes]:
+    end = _HEADER + int.from_bytes(payload[1:_HEADER], "little")
+    return payload[0], payload[_HEADER:end], payload[end:]

@@ -1,0 +1,299 @@
+"""`Pool`: the engine runs it, or the standard library's own code, if a program has changed that."""
+
+from __future__ import annotations
+
+import multiprocessing.pool as pool
+import os
+import warnings
+from abc import ABCMeta
+from multiprocessing import util
+from types import FunctionType
+
+from interlock._lifecycle import when_gone_or_at_exit
+from interlock._originals import is_original, originals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any, Literal
+
+    OnWorkerDeath = Literal["fail-task", "retry", "break"]
+
+_std: Any = originals(pool, "Pool", "ThreadPool")
+
+__all__ = ["Pool"]
+
+_StdPool: Any = _std.Pool
+_RUN, _CLOSE, _TERMINATE = _std.RUN, _std.CLOSE, _std.TERMINATE
+_INTERNALS = {
+    name: getattr(_std, name)
+    for name in (
+        "ApplyResult",
+        "ExceptionWithTraceback",
+        "IMapIterator",
+        "IMapUnorderedIterator",
+        "MapResult",
+        "MaybeEncodingError",
+        "RemoteTraceback",
+        "_PoolCache",
+        "mapstar",
+        "rebuild_exc",
+        "starmapstar",
+        "worker",
+    )
+}
+"""What the standard pool is made of. If somebody replaces one of them, pools run the standard code."""
+_CALLED = frozenset({"_check_running", "_get_tasks"})
+"""Private methods that a native pool calls, too: a derived class may override them."""
+_PRIVATE = {
+    name: what
+    for name, what in vars(_StdPool).items()
+    if name.startswith("_") and not name.startswith("__") and name != "_map_async"
+}
+_is_changed = not all(is_original(what) for what in vars(_StdPool).values() if isinstance(what, FunctionType))
+_processors: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
+_DEFAULT: Any = object()
+
+
+class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
+    """A pool of processes.
+
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.Pool. The death of a process costs
+    the task that it ran, and no other one.
+    """
+
+    _interlock_crew: Any = None
+
+    def __init__(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+        context: Any = None,
+        *,
+        on_worker_death: OnWorkerDeath = "fail-task",
+        retries: int = 0,
+    ) -> None:
+        """Make a pool of `processes` processes (None: as many as processors).
+
+        Each process first calls `initializer(*initargs)`. `maxtasksperchild`: a process ends after so many tasks, and
+        another one takes its place.
+
+        `on_worker_death` says what the death of a process means: "fail-task" (its task fails with
+        `interlock.WorkerDiedError`, another process takes its place, and every other task runs), "retry" (its task runs
+        again, `retries` times at most), or "break" (all tasks fail).
+        """
+        if (
+            Pool not in type(self).__mro__
+        ):  # the standard ThreadPool calls this by its name, after `install()`
+            _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context)
+            return
+        self._pool: list[Any] = []
+        self._state = _std.INIT
+        if not self._interlock_can_be_native():
+            if on_worker_death != "fail-task" or retries:
+                raise TypeError(
+                    "a pool that runs the standard library's code does not support on_worker_death and retries"
+                )
+            _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context or _context())
+            return
+        if retries < 0:
+            raise ValueError("retries must not be negative")
+        self._ctx = context or _context()
+        self._maxtasksperchild = maxtasksperchild
+        self._initializer, self._initargs = initializer, initargs
+        if processes is None:
+            processes = _processors() or 1
+        if processes < 1:
+            raise ValueError("Number of processes must be at least 1")
+        if maxtasksperchild is not None:
+            if not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0:  # type: ignore[redundant-expr]
+                raise ValueError("maxtasksperchild must be a positive int or None")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        self._processes = processes
+        self._interlock_begin(on_worker_death, retries)
+        self._state = _RUN
+
+    def _interlock_can_be_native(self) -> bool:
+        """Whether nobody has changed what the standard pool is made of."""
+        cls = type(self)
+        return (
+            not _is_changed
+            and all(getattr(_std, name, None) is what for name, what in _INTERNALS.items())
+            and all(vars(_StdPool).get(name) is what for name, what in _PRIVATE.items())
+            and all(_is_standard(cls, name) for name in _PRIVATE)
+        )
+
+    def _interlock_begin(self, on_worker_death: str, retries: int) -> None:
+        from interlock._multiprocessing_pool.crew import Crew
+
+        ctx, make_process = self._ctx, self.Process
+        crew = Crew(
+            lambda **arguments: make_process(ctx, **arguments),
+            self._processes,
+            self._initializer,
+            self._initargs,
+            self._maxtasksperchild,
+            on_worker_death,
+            retries if on_worker_death == "retry" else 0,
+        )
+        self._pool = crew.workers
+        crew.begin()
+        self._interlock_crew = crew
+        self._terminate = when_gone_or_at_exit(self, crew.terminate)
+        crew.manager._state = _RUN  # type: ignore[attr-defined]
+        self._worker_handler = self._result_handler = self._task_handler = crew.manager
+
+    def __del__(self, _warn: Any = warnings.warn, RUN: str = _RUN, _del: Any = _StdPool.__del__) -> None:
+        # Bound above, because at the end of the interpreter the names of the module may be gone.
+        if self._interlock_crew is None:
+            _del(self)
+        elif self._state == RUN:
+            _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
+    def _repopulate_pool(self) -> None:
+        if self._interlock_crew is None:
+            _StdPool._repopulate_pool(self)
+        else:
+            self._interlock_crew.start_missing()
+
+    def apply_async(
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] = {},
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> Any:
+        """Let a process call `func(*args, **kwds)`, and return an `AsyncResult`. Does not block.
+
+        A thread of the pool calls `callback` with the result, or `error_callback` with the exception, one callback at a
+        time.
+        """
+        if self._interlock_crew is None:
+            return _StdPool.apply_async(self, func, args, kwds, callback, error_callback)
+        self._check_running()
+        result = _results().ApplyResult(self, callback, error_callback)
+        result._interlock_call(func, args, kwds)
+        return result
+
+    def _map_async(
+        self,
+        func: Callable[..., Any],
+        iterable: Any,
+        mapper: Callable[..., Any],
+        chunksize: int | None = None,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> Any:
+        if self._interlock_crew is None:
+            return _StdPool._map_async(self, func, iterable, mapper, chunksize, callback, error_callback)
+        self._check_running()
+        if not hasattr(iterable, "__len__"):
+            iterable = list(iterable)
+        length = len(iterable)
+        if chunksize is None:
+            chunksize = -(-length // (self._processes * 4))
+        if length == 0:
+            chunksize = 0
+        result = _results().MapResult(self, chunksize, length, callback, error_callback)
+        result._interlock_calls(mapper, func, self._get_tasks(func, iterable, chunksize))
+        return result
+
+    def imap(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1) -> Any:
+        """Let processes call `func` for each item, and return an iterator over the results in the order of the items.
+
+        Does not block. A thread takes items from the iterable as processes end with others, whether or not anybody asks
+        for results.
+        """
+        if self._interlock_crew is None:
+            return _StdPool.imap(self, func, iterable, chunksize)
+        return self._interlock_imap(_results().IMapIterator, func, iterable, chunksize, "0:n")
+
+    def imap_unordered(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1) -> Any:
+        """Do the same as imap(), but return the results as they arrive."""
+        if self._interlock_crew is None:
+            return _StdPool.imap_unordered(self, func, iterable, chunksize)
+        return self._interlock_imap(_results().IMapUnorderedIterator, func, iterable, chunksize, "0!r")
+
+    def _interlock_imap(self, kind: Any, func: Any, iterable: Any, chunksize: int, shown: str) -> Any:
+        from interlock._multiprocessing_pool.packing import Packer
+
+        self._check_running()
+        if chunksize == 1:
+            return kind(self, Packer(func), _one_by_one(iterable))
+        if chunksize < 1:
+            raise ValueError(f"Chunksize must be 1+, not {{{shown}}}".format(chunksize))
+        tasks = self._get_tasks(func, iterable, chunksize)
+        results = kind(self, Packer(func, _std.mapstar), (items for _, items in tasks))
+        return (item for chunk in results for item in chunk)
+
+    def close(self) -> None:
+        """Accept no more calls; the processes end when all calls are done. Does not block."""
+        if self._interlock_crew is None:
+            return _StdPool.close(self)  # type: ignore[no-any-return]
+        util.debug("closing pool")
+        if self._state == _RUN:
+            self._state = _CLOSE
+            self._interlock_crew.close()
+        return None
+
+    def join(self) -> None:
+        """Block until the processes have ended. Raises ValueError unless close() or terminate() was called before."""
+        if self._interlock_crew is None:
+            return _StdPool.join(self)  # type: ignore[no-any-return]
+        util.debug("joining pool")
+        if self._state == _RUN:
+            raise ValueError("Pool is still running")
+        if self._state not in (_CLOSE, _TERMINATE):
+            raise ValueError("In unknown state")
+        crew = self._interlock_crew
+        if not crew.is_terminated:
+            crew.feeder.join()
+        crew.manager.join()
+        for process in self._pool:
+            process.join()
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        """Make what the standard pool has and this one does without, for programs that look at it."""
+        if self._interlock_crew is not None and name in _STAND_INS:
+            made = self.__dict__[name] = _stand_in(self, name)
+            return made
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+
+_STAND_INS = frozenset({"_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"})
+
+
+def _stand_in(pool: Pool, name: str) -> Any:
+    from interlock._multiprocessing_pool import stand_ins
+
+    return getattr(stand_ins, name)(pool._interlock_crew, pool)
+
+
+def _one_by_one(iterable: Any) -> Iterator[tuple[Any, ...]]:
+    for item in iterable:
+        yield (item,)
+
+
+def _is_standard(cls: type, name: str) -> bool:
+    """Whether a private name of the standard pool means in this class what it means in ours, or there."""
+    for base in cls.__mro__:
+        if name in vars(base):
+            return base is Pool or base is _StdPool or name in _CALLED
+    return False
+
+
+def _context() -> Any:
+    from interlock.multiprocessing.context import _default_context
+
+    return _default_context.get_context()
+
+
+def _results() -> Any:
+    from interlock._multiprocessing_pool import results
+
+    return results

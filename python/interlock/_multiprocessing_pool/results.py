@@ -1,0 +1,367 @@
+"""The results that a native pool returns: instances of the standard library's classes, over the engine's jobs."""
+
+from __future__ import annotations
+
+import multiprocessing.pool as pool
+import signal
+from multiprocessing import TimeoutError
+from time import monotonic
+
+from interlock._interlock import ProcessJob
+from interlock._multiprocessing_pool.crew import report
+from interlock._multiprocessing_pool.feeder import Feed
+from interlock._multiprocessing_pool.packing import Packer, dump_task
+from interlock._multiprocessing_pool.worker import Failed, answer, terminated
+from interlock._originals import originals
+from interlock._worker_died import WorkerDiedError
+from interlock.threading import Event, Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+_std: Any = originals(pool, "ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult")
+_job_counter = _std.job_counter
+
+__all__ = ["ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"]
+
+
+class _NotRunning(ValueError):
+    """The pool was closed."""
+
+
+class _Event:
+    """The `_event` of a result, for programs that look at it."""
+
+    def __init__(self, result: Any) -> None:
+        self.is_set, self.wait = result.ready, result.wait
+
+
+class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
+    """The result of `apply_async()`, an `AsyncResult`."""
+
+    _interlock_outcome: tuple[bool, Any] | None = None
+    _interlock_called: Any = None
+    _interlock_is_delivered = False
+
+    def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
+        self._pool = pool
+        self._callback, self._error_callback = callback, error_callback
+        self._interlock_crew = crew = pool._interlock_crew
+        self._interlock_job = ProcessJob(crew.engine, answer)
+        self._interlock_lock = Lock()
+        self._interlock_left = 1
+        if callback or error_callback:
+            self._interlock_called = Event()
+
+    def _interlock_call(self, func: Callable[..., Any], args: Any, kwds: Any) -> None:
+        """Submit the call; or, if it can't be pickled, fail with that."""
+        try:
+            if kwds:
+                payload, is_packed = dump_task(func, args, kwds), False
+            else:
+                payload, is_packed = self._interlock_crew.packer(func).pack(tuple(args))
+        except Exception as error:
+            self._interlock_fail(error)
+        else:
+            self._interlock_submit(payload, is_packed)
+
+    def _interlock_submit(self, payload: Any, is_packed: bool = False) -> None:
+        attend = None if self._interlock_called is None else self._interlock_attend
+        refusal = self._interlock_job.submit(payload, attend, self._interlock_crew.retries, is_packed)
+        if refusal == "parent":
+            raise RuntimeError("the pool belongs to the process that forked this one")
+        if refusal == "shutdown":
+            raise _NotRunning("Pool not running")
+        if refusal is not None:
+            self._interlock_fail(answer("broken", refusal).error)
+
+    def _interlock_fail(self, error: BaseException) -> None:
+        """The result is this error. The callback is called by a thread of the pool, as in the standard library."""
+        self._interlock_outcome = False, error
+        if self._interlock_called is not None:
+            self._interlock_crew.feeder.put(_Deliver(self))
+
+    def _interlock_attend(self) -> None:
+        """A call has ended: the manager calls this. With the last one it calls the callback."""
+        with self._interlock_lock:
+            self._interlock_left -= 1
+            if self._interlock_left > 0 or self._interlock_is_delivered:
+                return
+            self._interlock_is_delivered = True
+        try:
+            succeeded, value = self._interlock_collect()
+            callback = self._callback if succeeded else self._error_callback
+            if callback and not self._interlock_crew.is_terminated:
+                callback(value)
+        except BaseException as error:
+            report(error)
+        finally:
+            self._pool = None
+            self._interlock_called.set()
+
+    def _interlock_collect(self) -> tuple[bool, Any]:
+        """The result of calls that have ended."""
+        with self._interlock_lock:
+            if self._interlock_outcome is None:
+                self._interlock_outcome = self._interlock_read()
+                self._pool = None
+            return self._interlock_outcome
+
+    def _interlock_read(self) -> tuple[bool, Any]:
+        result = self._interlock_job.result(0)
+        if type(result) is Failed:
+            return False, _told(self._interlock_crew, result.error)
+        return True, result
+
+    def _interlock_wait(self, timeout: float | None) -> bool:
+        if self._interlock_called is not None:
+            return self._interlock_called.wait(timeout)  # type: ignore[no-any-return]
+        return self._interlock_outcome is not None or self._interlock_job.wait(timeout)
+
+    def ready(self) -> bool:
+        """Whether the call has ended. Does not block."""
+        return self._interlock_wait(0)
+
+    def successful(self) -> bool:
+        """Whether the call has returned. Raises ValueError if it has not ended."""
+        if not self.ready():
+            raise ValueError(f"{self!r} not ready")
+        return self._interlock_collect()[0]
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until the call has ended, for at most `timeout` seconds (None: without limit)."""
+        self._interlock_wait(timeout)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Return the result of the call, or raise its exception.
+
+        Blocks until it has ended, for at most `timeout` seconds (None: without limit), and raises TimeoutError then.
+        """
+        if not self._interlock_wait(timeout):
+            raise TimeoutError
+        succeeded, value = self._interlock_outcome or self._interlock_collect()
+        if succeeded:
+            return value
+        raise value
+
+    @property
+    def _job(self) -> int:
+        if "_interlock_number" not in self.__dict__:
+            self._interlock_number: int = next(_job_counter)
+        return self._interlock_number
+
+    @property
+    def _cache(self) -> Any:
+        return {} if self._pool is None else self._pool._cache
+
+    @property
+    def _event(self) -> Any:
+        return _Event(self)
+
+    @property
+    def _success(self) -> bool:
+        return self.ready() and self._interlock_collect()[0]
+
+    @property
+    def _value(self) -> Any:
+        return self._interlock_collect()[1] if self.ready() else None
+
+
+class _Deliver:
+    """Has the feeder's thread call the callback of a result that failed before it was submitted."""
+
+    def __init__(self, result: ApplyResult) -> None:
+        self._result = result
+
+    def run(self, _: Any) -> None:
+        self._result._interlock_left = 0
+        self._result._interlock_attend()
+
+    def end(self, _: BaseException) -> None:
+        self.run(None)
+
+
+def _told(crew: Any, error: BaseException) -> BaseException:
+    """What a task raises: one that `terminate()` has ended says so."""
+    if (
+        crew.is_terminated
+        and isinstance(error, WorkerDiedError)
+        and error.exitcode in (None, -signal.SIGTERM)
+    ):
+        return terminated()
+    return error
+
+
+class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
+    """The result of `map_async()` and `starmap_async()`: a list."""
+
+    def __init__(self, pool: Any, chunksize: int, length: int, callback: Any, error_callback: Any) -> None:
+        super().__init__(pool, callback, error_callback)
+        self._chunksize, self._interlock_length = chunksize, length
+        self._interlock_errors: dict[int, BaseException] = {}
+
+    def _interlock_calls(self, mapper: Any, func: Any, chunks: Any) -> None:
+        """Submit the calls for all chunks of items. What can't be iterated or pickled fails."""
+        if self._chunksize <= 0:  # as in the standard library
+            self._interlock_outcome = True, [None] * self._interlock_length
+            self._pool = None
+            if self._interlock_called is not None:
+                self._interlock_called.set()
+            return
+        job = self._interlock_job
+        self._interlock_single = self._chunksize == 1 and mapper is _std.mapstar
+        packer = Packer(func) if self._interlock_single else Packer(func, mapper)
+        try:
+            for _, items in chunks:
+                try:
+                    payload, is_packed = packer.pack(items)
+                except Exception as error:
+                    self._interlock_skip(error)
+                    continue
+                if self._interlock_called is not None:
+                    with self._interlock_lock:
+                        self._interlock_left += 1
+                self._interlock_submit(payload, is_packed)
+                if self._interlock_outcome is not None:
+                    break
+        except Exception as error:
+            if not len(job) and isinstance(error, (_NotRunning, RuntimeError)):
+                raise
+            self._interlock_skip(error)
+        if self._interlock_called is not None and self._interlock_outcome is None:
+            with self._interlock_lock:
+                self._interlock_left -= 1
+                is_over = not self._interlock_left
+            if is_over:
+                self._interlock_crew.feeder.put(_Deliver(self))
+
+    def _interlock_skip(self, error: BaseException) -> None:
+        self._interlock_errors[len(self._interlock_job)] = error
+        self._interlock_job.skip()
+
+    def _interlock_read(self) -> tuple[bool, Any]:
+        values: list[Any] = []
+        errors, job = self._interlock_errors, self._interlock_job
+        failed, is_single = None, self._interlock_single
+        for number in range(len(job)):
+            chunk: Any = Failed(errors[number]) if number in errors else job.result(number)
+            if type(chunk) is Failed:
+                # As for `map()`, it ends the chunk.
+                if not (is_single and type(chunk.error) is StopIteration):
+                    failed = failed or chunk
+            elif is_single:
+                values.append(chunk)
+            else:
+                values += chunk
+        if failed is not None:
+            return False, _told(self._interlock_crew, failed.error)
+        return True, values
+
+    @property
+    def _number_left(self) -> int:
+        return 0 if self._interlock_outcome is not None else self._interlock_job.unfinished()
+
+    @property
+    def _success(self) -> bool:
+        return not self.ready() or self._interlock_collect()[0]
+
+    @property
+    def _value(self) -> Any:
+        return self._interlock_collect()[1] if self.ready() else [None] * self._interlock_length
+
+
+class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
+    """The results of `imap()`, in the order of the items."""
+
+    _interlock_in_order = True
+
+    def __init__(self, pool: Any, packer: Packer, items: Iterable[tuple[Any, ...]]) -> None:
+        self._pool = pool
+        self._interlock_crew = crew = pool._interlock_crew
+        self._interlock_job = ProcessJob(crew.engine, answer, not self._interlock_in_order, True)
+        self._interlock_feed = Feed(self._interlock_job, packer, items)
+        self._interlock_lock = Lock()
+        self._interlock_taken = 0
+        crew.feeder.put(self._interlock_feed)
+
+    def next(self, timeout: float | None = None) -> Any:
+        """Return the next result, or raise what its call raised.
+
+        Blocks until there is one, for at most `timeout` seconds (None: without limit), and raises TimeoutError then.
+        """
+        until = None if timeout is None else monotonic() + timeout
+        if not self._interlock_lock.acquire(timeout=-1 if timeout is None else max(0, timeout)):
+            raise TimeoutError
+        try:
+            feed = self._interlock_feed
+            number = self._interlock_next(None if until is None else max(0, until - monotonic()))
+            if number < 0:
+                self._pool = None
+                error, feed.error = feed.error, None
+                if error is None:
+                    raise StopIteration
+            else:
+                self._interlock_taken += 1
+                error = feed.failures.pop(number, None) if feed.failures else None
+            result = Failed(error) if error is not None else self._interlock_job.result(number)
+        finally:
+            self._interlock_lock.release()
+        if type(result) is Failed:
+            raise _told(self._interlock_crew, result.error)
+        return result
+
+    __next__ = next
+
+    def _interlock_next(self, timeout: float | None) -> int:
+        """The number of the next result, which is there; -1 if there are no more. Blocks."""
+        feed, job, number = self._interlock_feed, self._interlock_job, self._interlock_taken
+        if number >= len(job):
+            with feed.changed:
+                feed.is_watched = True
+                is_there = feed.changed.wait_for(
+                    lambda: number < len(job) or feed.length is not None, timeout
+                )
+                feed.is_watched = False
+            if not is_there:
+                raise TimeoutError
+            if number >= len(job):
+                return -1
+        if not job.wait_for(number, timeout):
+            raise TimeoutError
+        return number
+
+    @property
+    def _index(self) -> int:
+        return len(self._interlock_job) - self._interlock_job.unfinished()
+
+    @property
+    def _length(self) -> int | None:
+        return self._interlock_feed.length
+
+    @property
+    def _cache(self) -> Any:
+        return {} if self._pool is None else self._pool._cache
+
+    _job = ApplyResult._job
+
+
+class IMapUnorderedIterator(IMapIterator, _std.IMapUnorderedIterator):  # type: ignore[misc]
+    """The results of `imap_unordered()`, as they arrive."""
+
+    _interlock_in_order = False
+
+    def _interlock_next(self, timeout: float | None) -> int:
+        feed, job = self._interlock_feed, self._interlock_job
+        while feed.length is None or self._interlock_taken < feed.length:
+            number = job.next_ended(timeout)
+            if number is None:
+                raise TimeoutError
+            if number >= 0:
+                return number
+        return -1
+
+
+for _class in (ApplyResult, MapResult, IMapIterator, IMapUnorderedIterator):
+    _class.__module__ = "multiprocessing.pool"

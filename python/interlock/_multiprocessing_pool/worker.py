@@ -1,0 +1,104 @@
+"""What a worker of a `Pool` runs, and how its answers travel."""
+
+from __future__ import annotations
+
+import sys
+from multiprocessing.pool import MaybeEncodingError, RemoteTraceback  # type: ignore[attr-defined]
+
+from interlock._installation import installed
+from interlock._multiprocessing_pool.packing import unpack, unpacked
+from interlock.concurrent.futures._described import parts_text
+from interlock.concurrent.futures._process_results import Death, broken, worker_died
+from interlock.concurrent.futures._process_results import answer as error_of
+from interlock.concurrent.futures._process_worker import Options
+from interlock.concurrent.futures._process_worker import main as serve
+from interlock.concurrent.futures._transport import dump_exception, dump_result, load_exception
+from interlock.multiprocessing._pickling import dump as plain_dump
+from interlock.multiprocessing._pickling import dumps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interlock.concurrent.futures._evidence import LastWords
+
+__all__ = ["Failed", "answer", "main", "options", "terminated"]
+
+
+def main(
+    seat: Any, initializer: Callable[..., object] | None, initargs: tuple[Any, ...], options: Options
+) -> None:
+    """Serve the pool. The target of its processes."""
+    try:
+        serve(seat, initializer, initargs, options)
+    except KeyboardInterrupt:
+        sys.exit(1)  # Ctrl-C ended a task. The parent has it, too, and tells about it.
+
+
+def options(last_words: LastWords | None) -> Options:
+    """Return what a pool wants of a worker."""
+    return Options(last_words=last_words, dump=dump, fail=fail, unpack=unpack)
+
+
+def dump(result: object) -> Any:
+    """Pickle a result, or raise what the standard library's pool raises if that is not possible."""
+    try:
+        if "multiprocessing.pool" in installed():
+            return plain_dump(result)  # programs get the error that they know
+        return dump_result(result)
+    except Exception as error:
+        raise MaybeEncodingError(error, result) from None
+
+
+def fail(error: BaseException) -> bytes:
+    """Pickle the exception of a task. What is no `Exception` ends the worker, as in the standard library."""
+    if not isinstance(error, Exception):
+        raise error
+    try:
+        dumps(error)
+    except Exception as reason:
+        traceback = error.__traceback__
+        error = MaybeEncodingError(reason, error).with_traceback(traceback)
+    return dump_exception(error)
+
+
+class Failed:
+    """What a task gives that has no result: its exception."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def answer(kind: str, data: Any, payload: Any = None) -> Any:
+    """Return the result of a task, or what it failed with. `kind`, `data` and `payload` are what the engine has."""
+    if kind == "cancelled":
+        return Failed(terminated())
+    try:
+        if kind == "failed":
+            return Failed(load_exception(data, RemoteTraceback))
+        if kind == "died":
+            return Failed(worker_died(_death(data, payload)))
+        if kind == "broken":
+            return Failed(broken(_death(data, payload), _BROKEN))
+        return Failed(error_of(kind, data, payload))
+    except Exception as error:
+        return Failed(error)
+
+
+def _death(told: Any, payload: bytes | None) -> Death:
+    death = Death(told, payload)
+    parts = unpacked(payload) if payload and death.was_running else None
+    if parts is not None:
+        death.task = parts_text(*parts)
+    return death
+
+
+def terminated() -> RuntimeError:
+    """Return what tasks raise that a pool did not run before it was terminated."""
+    return RuntimeError("the pool was terminated before it made this call")
+
+
+_BROKEN = "The pool is broken: no worker can run this task."

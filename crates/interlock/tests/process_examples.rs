@@ -1,5 +1,7 @@
 //! The examples with worker processes print what they promise. They are run as programs: a worker is its program, run again.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
 use std::path::Path;
 use std::process::Command;
 

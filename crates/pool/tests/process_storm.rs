@@ -242,6 +242,10 @@ fn rage(storm: &Storm) {
         assert!(Instant::now() < end, "{:?} are left of {before:?}", left(&arena));
         std::thread::yield_now();
     }
+    report(storm, began, &kills, deaths.len());
+}
+
+fn report(storm: &Storm, began: Instant, kills: &Kills, lost: usize) {
     println!(
         "{} calls, {:?}: {:.1} s, {} processes hit ({} as soon as born), {} stopped, {} calls lost",
         storm.calls,
@@ -250,7 +254,7 @@ fn rage(storm: &Storm) {
         kills.sent.len(),
         kills.newborn,
         kills.stopped,
-        deaths.len()
+        lost
     );
 }
 

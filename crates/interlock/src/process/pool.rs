@@ -59,6 +59,10 @@ impl Builder {
         let over = Arc::new(Event::new());
         let mut host = Host::new(engine.clone(), self.program, over.clone());
         host.begin()?;
+        // From now on, so that a death before the first task is seen.
+        engine
+            .supervise()
+            .map_err(|error| StartError::NoRoom(error.into()))?;
         spawn_named("interlock-processes", STACK, move || host.serve())
             .map_err(|error| StartError::NoRoom(error.into()))?;
         Ok(ProcessPool {

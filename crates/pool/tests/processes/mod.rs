@@ -111,6 +111,10 @@ fn serve_duties(pool: &Pool, arena: &Arc<Arena>, gate: &Event) -> Vec<usize> {
             Duty::Attend(call) => attended.extend(call.take_host()),
             Duty::Start => start(pool, arena, gate, pool.add_wanted_worker().unwrap()),
             Duty::Ended { pid, .. } => {
+                // A pool that broke forgets its workers: `processes` below may not have named this one.
+                if pool.broken().is_some() {
+                    kill(pid);
+                }
                 // SAFETY: the child is this process's, and nobody else waits for it.
                 unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
             }

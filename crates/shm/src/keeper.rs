@@ -38,7 +38,10 @@ pub(crate) fn live_as(arena: Arena, name: Name) -> Result<Arc<Arena>, Error> {
         is_done.store(1, Ordering::Release);
         wake_shared(is_done, 1);
         let never = Waiter::thread();
-        while lives {
+        if !lives {
+            return;
+        }
+        loop {
             let resource = SharedResource::new(ResourceKind::Thread);
             block(&never, &resource, &mut WaitContext::unwinding(), || {});
         }

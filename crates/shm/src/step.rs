@@ -2,8 +2,6 @@
 
 #[cfg(feature = "steps")]
 pub use armed::{arm, call, passed};
-#[cfg(feature = "steps")]
-pub use report::words;
 
 /// The calling thread has come to step `name`. If the process was told to die here, it does.
 #[inline]
@@ -75,57 +73,5 @@ mod armed {
         if step == name && LEFT.fetch_sub(1, Ordering::Relaxed) == 1 {
             process::kill_self();
         }
-    }
-}
-
-/// What lies in an arena, for a test that has failed.
-#[cfg(feature = "steps")]
-mod report {
-    use std::fmt::Write as _;
-
-    use interlock_wait::primitive::Ordering;
-
-    use crate::arena::Arena;
-    use crate::claims::Claim;
-    use crate::field::Field64;
-    use crate::id::Id;
-    use crate::layout::CELL;
-    use crate::roster::State;
-
-    /// The locks of the arena, its slots that are not free, and the first objects' words.
-    pub fn words(arena: &Arena) -> String {
-        let header = arena.header();
-        let mut text = format!(
-            "roster {:?} blocks {:?}\n",
-            header.roster.owner(),
-            header.blocks.owner()
-        );
-        for index in 1..header.slots_used.get() {
-            let slot = arena.slot(index);
-            let (now, sweeper) = (slot.now(), slot.sweeper.owner());
-            if now.1 == State::Free && sweeper.is_none() {
-                continue;
-            }
-            // Relaxed, three times: a report.
-            let (pid, life) = (
-                slot.pid.load(Ordering::Relaxed),
-                slot.life.word().load(Ordering::Relaxed),
-            );
-            let _ = write!(
-                text,
-                "slot {index} {now:?} pid {pid} life {life:#x} sweeper {sweeper:?}"
-            );
-            let claims = slot.claims.iter().map(|claim| claim.load(Ordering::Relaxed));
-            for claim in claims.filter(|&claim| claim != 0).map(Claim::of_word) {
-                let _ = write!(text, " {claim:?}");
-            }
-            text.push('\n');
-        }
-        for id in (0..header.objects_used.get().min(8)).filter_map(Id::from_number) {
-            let word = |at| arena.fixed::<Field64>(Arena::cell_at(id) + at).get();
-            let words: Vec<_> = (0..CELL).step_by(8).map(word).collect();
-            let _ = writeln!(text, "object {} {words:x?}", id.number());
-        }
-        text
     }
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use common::turns::all_in_turn;
 use common::{Child, arena, endless};
-use interlock_shm::{Arena, Barrier, Condition, Error, Event, Lock, OnOwnerDeath, RLock, Semaphore, step};
+use interlock_shm::{Arena, Barrier, Condition, Error, Event, Lock, OnOwnerDeath, RLock, Semaphore, report};
 use interlock_wait::Wake;
 
 const CHILDREN: usize = 4;
@@ -139,7 +139,7 @@ fn all_go_on((children, page): (&[Child], &Page), arena: &Arena, repair: &dyn Fn
     };
     if let Err(why) = all_in_turn(children, is_done) {
         let now: Vec<_> = done().collect();
-        let words = step::words(arena);
+        let words = report::words(arena);
         panic!("seed {seed}: {why}; the children had done {before:?}, and now {now:?}\n{words}");
     }
 }

@@ -81,7 +81,7 @@ fn storm(arena: &Arena, page: &'static Page, work: &dyn Fn(usize, &mut Chance), 
     let mut chance = Chance(seed);
     let start = |me: usize, chance: &mut Chance| {
         let mut own = Chance(chance.below(u64::MAX) | 1);
-        Child::run_for(3600, || {
+        Child::run_for(600, || {
             loop {
                 work(me, &mut own);
                 page.done[me].fetch_add(1, Ordering::Relaxed);

@@ -84,6 +84,8 @@ mod ranking;
 mod raw_lock;
 #[cfg(not(loom))]
 mod regroup;
+#[cfg(all(feature = "steps", not(loom)))]
+pub mod report;
 mod resource;
 #[cfg(not(loom))]
 mod rlock;

@@ -22,7 +22,9 @@ mod armed {
     use interlock_wait::primitive::global::{AtomicBool, AtomicU32, Ordering};
 
     static STEP: OnceLock<String> = OnceLock::new();
-    static CALL: OnceLock<(&str, Box<dyn Fn() + Send + Sync>)> = OnceLock::new();
+    type Work = Box<dyn Fn() + Send + Sync>;
+
+    static CALL: OnceLock<(&str, Work)> = OnceLock::new();
     static IS_CALLED: AtomicBool = AtomicBool::new(false);
     static LEFT: AtomicU32 = AtomicU32::new(0);
     static PASSED: WordLock<BTreeSet<&'static str>> = WordLock::new(BTreeSet::new());

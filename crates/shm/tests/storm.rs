@@ -17,8 +17,9 @@ mod common;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Child, arena, not_hanging};
-use interlock_shm::{Arena, Barrier, Condition, Error, Event, Lock, OnOwnerDeath, RLock, Semaphore};
+use common::turns::all_in_turn;
+use common::{Child, arena, endless};
+use interlock_shm::{Arena, Barrier, Condition, Error, Event, Lock, OnOwnerDeath, RLock, Semaphore, report};
 use interlock_wait::Wake;
 
 const CHILDREN: usize = 4;
@@ -80,7 +81,7 @@ fn storm(arena: &Arena, page: &'static Page, work: &dyn Fn(usize, &mut Chance), 
     let mut chance = Chance(seed);
     let start = |me: usize, chance: &mut Chance| {
         let mut own = Chance(chance.below(u64::MAX) | 1);
-        Child::run(|| {
+        Child::run_for(600, || {
             loop {
                 work(me, &mut own);
                 page.done[me].fetch_add(1, Ordering::Relaxed);
@@ -98,10 +99,10 @@ fn storm(arena: &Arena, page: &'static Page, work: &dyn Fn(usize, &mut Chance), 
         repair();
         children.insert(me, start(me, &mut chance));
         if deaths % 50 == 0 {
-            all_go_on(page, repair);
+            all_go_on((&children, page), arena, repair, seed);
         }
     }
-    all_go_on(page, repair);
+    all_go_on((&children, page), arena, repair, seed);
     for (me, child) in children.into_iter().enumerate() {
         end_one(child, me, page, seed);
     }
@@ -128,18 +129,19 @@ fn end_one(child: Child, me: usize, page: &Page, seed: u64) {
     assert_eq!(child.status(), libc::SIGKILL);
 }
 
-/// Waits until all children have done something more.
-fn all_go_on(page: &Page, repair: &dyn Fn()) {
-    let before: Vec<_> = page
-        .done
-        .iter()
-        .map(|done| done.load(Ordering::Relaxed))
-        .collect();
-    common::eventually("all go on", || {
+/// Waits until all children have done something more. They wait without a limit: here it is seen whether one of them hangs.
+fn all_go_on((children, page): (&[Child], &Page), arena: &Arena, repair: &dyn Fn(), seed: u64) {
+    let done = || page.done.iter().map(|done| done.load(Ordering::Relaxed));
+    let before: Vec<_> = done().collect();
+    let is_done = || {
         repair();
-        let now = page.done.iter().map(|done| done.load(Ordering::Relaxed));
-        now.zip(&before).all(|(now, &before)| now != before)
-    });
+        done().zip(&before).all(|(now, &before)| now != before)
+    };
+    if let Err(why) = all_in_turn(children, is_done) {
+        let now: Vec<_> = done().collect();
+        let words = report::words(arena);
+        panic!("seed {seed}: {why}; the children had done {before:?}, and now {now:?}\n{words}");
+    }
 }
 
 /// C140, C141, C152, C153
@@ -149,19 +151,19 @@ fn locks_exclude_in_a_storm() {
     let lock = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
     let reentrant = RLock::new(&arena, OnOwnerDeath::Tell).unwrap();
     let work = |me: usize, chance: &mut Chance| {
-        let _ = reentrant.acquire(&mut not_hanging()).unwrap();
+        let _ = reentrant.acquire(&mut endless()).unwrap();
         if chance.below(2) == 0 {
-            let _ = reentrant.acquire(&mut not_hanging()).unwrap();
+            let _ = reentrant.acquire(&mut endless()).unwrap();
             assert_eq!(reentrant.count(), 2);
             reentrant.release().unwrap();
         }
         page.visit(me, 1);
         reentrant.release().unwrap();
-        let _ = lock.acquire(&mut not_hanging()).unwrap();
+        let _ = lock.acquire(&mut endless()).unwrap();
         assert!(lock.release());
     };
     storm(&arena, page, &work, &|| {});
-    assert!(reentrant.acquire(&mut not_hanging()).is_ok() && reentrant.count() == 1);
+    assert!(reentrant.acquire(&mut endless()).is_ok() && reentrant.count() == 1);
 }
 
 /// C155
@@ -170,7 +172,7 @@ fn guarded_permits_stay_in_a_storm() {
     let (arena, page) = (arena(), page());
     let semaphore = Semaphore::new(&arena, 2, 2).unwrap();
     let work = |me: usize, _: &mut Chance| {
-        semaphore.acquire_guarded(&mut not_hanging()).unwrap();
+        semaphore.acquire_guarded(&mut endless()).unwrap();
         page.visit(me, 2);
         semaphore.release_guarded().unwrap();
     };
@@ -187,9 +189,9 @@ fn lost_permits_add_up_in_a_storm() {
     let work = |_: usize, chance: &mut Chance| {
         let count = u32::try_from(chance.below(3)).unwrap();
         for _ in 0..count {
-            semaphore.acquire(&mut not_hanging()).unwrap();
+            semaphore.acquire(&mut endless()).unwrap();
         }
-        semaphore.acquire_guarded(&mut not_hanging()).unwrap();
+        semaphore.acquire_guarded(&mut endless()).unwrap();
         semaphore.release(count).unwrap();
         semaphore.release_guarded().unwrap();
     };
@@ -209,7 +211,7 @@ fn events_come_through_in_a_storm() {
             event.set();
             event.clear();
         }
-        _ => event.wait(&mut not_hanging()).unwrap(),
+        _ => event.wait(&mut endless()).unwrap(),
     };
     storm(&arena, page, &work, &|| {});
 }
@@ -223,7 +225,7 @@ fn notifications_come_through_in_a_storm() {
     // Each waiter waits for a token, and each token is announced to one. A token that is left makes up for the waiter that took
     // another one and died; so none waits while there is one.
     let work = |me: usize, chance: &mut Chance| {
-        let _ = lock.acquire(&mut not_hanging()).unwrap();
+        let _ = lock.acquire(&mut endless()).unwrap();
         match me {
             0 => {
                 page.shared.fetch_add(1, Ordering::Relaxed);
@@ -236,7 +238,7 @@ fn notifications_come_through_in_a_storm() {
             }
             _ => {
                 while page.shared.load(Ordering::Relaxed) == 0 {
-                    let waited = condition.wait(&lock, &mut not_hanging()).unwrap();
+                    let waited = condition.wait(&lock, &mut endless()).unwrap();
                     assert_eq!(waited.wake, Wake::Notified);
                 }
                 page.shared.fetch_sub(1, Ordering::Relaxed);
@@ -254,7 +256,7 @@ fn a_barrier_breaks_and_mends_in_a_storm() {
     let (arena, page) = (arena(), page());
     let barrier = Barrier::new(&arena, 4).unwrap();
     let work = |_: usize, _: &mut Chance| {
-        match barrier.wait(&mut not_hanging()) {
+        match barrier.wait(&mut endless()) {
             Ok(number) => assert!(number < 4),
             // The parent resets it.
             Err(Error::Broken(name)) => {

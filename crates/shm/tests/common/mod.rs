@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
 
+pub(crate) mod turns;
+
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,12 +18,17 @@ pub(crate) struct Child(libc::pid_t);
 impl Child {
     /// Forks. The child runs `body` and exits with 0 if it returns true.
     pub(crate) fn run(body: impl FnOnce() -> bool) -> Self {
+        Self::run_for(100, body)
+    }
+
+    /// As [`run`](Self::run). The child ends after so many seconds at the latest, if it hangs and its parent is gone.
+    pub(crate) fn run_for(seconds: u32, body: impl FnOnce() -> bool) -> Self {
         // SAFETY: the child only runs the closure, and then ends.
         let child = unsafe { libc::fork() };
         assert!(child >= 0);
         if child == 0 {
             // SAFETY: the alarm ends a child that hangs; `_exit` ends it without running what is left of the test.
-            unsafe { libc::alarm(100) };
+            unsafe { libc::alarm(seconds) };
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
             let status = i32::from(!done.unwrap_or(false));
             // SAFETY: as above.

@@ -1,5 +1,7 @@
 //! The arena: the memory that a family of processes shares, as one process sees it.
 
+use std::cell::Cell;
+
 use interlock_os::memory::{FileId, Shared, SharedMemory};
 use interlock_wait::primitive::Ordering;
 use interlock_wait::primitive::global::AtomicU32;
@@ -135,8 +137,32 @@ impl Arena {
     }
 
     /// Holds the lock of births and deaths. All changes under it can be left half done: FORMAT.md says why.
-    pub(crate) fn lock_roster(&self) -> Held<'_> {
-        self.hold(&self.header().roster, || {})
+    pub(crate) fn lock_roster(&self) -> Roster<'_> {
+        let held = self.hold(&self.header().roster, || {});
+        HOLDS_ROSTER.set(true);
+        Roster { _held: held }
+    }
+
+    /// Whether the calling thread holds the lock of births and deaths.
+    pub(crate) fn holds_roster() -> bool {
+        HOLDS_ROSTER.get()
+    }
+}
+
+thread_local! {
+    /// Whether this thread holds the roster of an arena. It never holds two.
+    static HOLDS_ROSTER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Holds the lock of births and deaths until dropped.
+#[must_use = "the lock is free again as soon as this is dropped"]
+pub(crate) struct Roster<'a> {
+    _held: Held<'a>,
+}
+
+impl Drop for Roster<'_> {
+    fn drop(&mut self) {
+        HOLDS_ROSTER.set(false);
     }
 }
 

@@ -236,6 +236,9 @@ impl Arena {
     /// for all. Any number of processes may do this, one after the other; each step may be done again.
     pub(crate) fn sweep(&self, name: Name) {
         let slot = self.slot(name.slot());
+        if Self::holds_roster() {
+            return self.declare_dead(name, slot);
+        }
         let _sweeper = self.hold(&slot.sweeper, || {});
         let (generation, state) = slot.now();
         if generation != name.generation() || state == State::Free {
@@ -261,6 +264,26 @@ impl Arena {
         // The kernel woke one thread, if any: this one, maybe. The others look now.
         wake_shared(slot.life.word(), u32::MAX);
         wake_shared(&slot.phase, u32::MAX);
+    }
+
+    /// Makes `name` dead for all, and leaves the rest to the next process that looks: the calling thread holds the roster, which a sweep
+    /// needs. It waits for no sweeper either, as that one may wait for the roster.
+    #[cold]
+    fn declare_dead(&self, name: Name, slot: &Slot) {
+        while slot.is_used_by(name) {
+            if slot.sweeper.try_acquire(self).is_some() {
+                let _sweeper = self.held(&slot.sweeper);
+                if slot.is_used_by(name) {
+                    self.record_end(name, slot);
+                    slot.enter(name.generation(), State::Sweeping);
+                }
+                return;
+            }
+            let sweeper = slot.sweeper.owner();
+            if sweeper.is_none() || !self.confirm_death(sweeper) {
+                self.pause(slot); // it lives, and is about to say so
+            }
+        }
     }
 
     /// Clears away all processes that died and that nobody has waited for. Those that seem to be ending are waited for, some

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{Child, alone, arena, eventually, not_hanging, within_a_minute};
-use interlock_shm::{Acquired, Arena, Error, Lock, Name, OnOwnerDeath, Owner, step};
+use interlock_shm::{Acquired, Arena, Error, Lock, Name, OnOwnerDeath, Owner, Queue, step};
 
 /// Runs `then` when 40 processes have died, or have called exec, that nobody has waited for. Each of them had an object.
 fn after_deaths_that_nobody_saw(arena: &Arc<Arena>, execs: bool, then: impl FnOnce()) {
@@ -236,4 +236,34 @@ fn the_life_of_the_next_process_is_not_taken_for_that_of_the_dead_one_c260() {
         matches!(lock.acquire(&mut not_hanging()), Ok(Acquired::OwnerDied(_)))
     });
     assert!(waiter.succeeded());
+}
+
+/// C254: to end an object, a thread holds the roster and frees blocks, whose lock a process holds that has died unseen.
+#[test]
+fn an_object_ends_while_the_holder_of_the_blocks_is_dead_c254() {
+    let _alone = alone();
+    let arena = arena();
+    let go = &common::shared_words(1)[0];
+    let child = Child::run(|| {
+        eventually("the queue is there", || go.load(Ordering::SeqCst) == 1);
+        step::arm("block.allocated", 1);
+        Queue::new(&arena, None).is_err()
+    });
+    // The child has no handle of it.
+    let queue = Queue::new(&arena, None).unwrap();
+    go.store(1, Ordering::SeqCst);
+    eventually("it has ended", || child.has_ended());
+    let objects = arena.objects();
+    let its = arena.clone();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(queue);
+        its.sweep_all();
+        tell.send(()).unwrap();
+    });
+    let waited = told.recv_timeout(std::time::Duration::from_secs(60));
+    assert!(waited.is_ok(), "the end of a queue hangs");
+    assert!(arena.objects() < objects);
+    assert_eq!(arena.processes(), 1);
+    child.died_or_succeeded("block.allocated");
 }

@@ -266,6 +266,23 @@ def test_errors_of_tasks_have_the_traceback_of_the_worker(run: Run, method: str)
     ]
 
 
+RAISED = [
+    '["KeyError(0)"]'.replace('"', "'"),
+    "[] KeyError(0)",
+    "[0, 'KeyError(1)']",
+    "[0] KeyError(1)",
+    "[0, 1, 2, 3, 4, 'KeyError(5)']",
+    "[0, 1, 2, 3, 4] KeyError(5)",
+    "[0, 1, 2, 3, 'KeyError(5)']",
+    "KeyError(2)",
+    "KeyError(0)",
+    "KeyError(3)",
+    "[1, 2]",
+    "'int' object is not iterable",
+    "[1]",
+]
+
+
 def test_iterables_that_raise(run: Run) -> None:
     program = """
         import multiprocessing
@@ -311,22 +328,7 @@ def test_iterables_that_raise(run: Run) -> None:
                     except TypeError as error:
                         print(error)
     """
-    lines = printed(run, program).splitlines()
-    assert lines == [
-        '["KeyError(0)"]'.replace('"', "'"),
-        "[] KeyError(0)",
-        "[0, 'KeyError(1)']",
-        "[0] KeyError(1)",
-        "[0, 1, 2, 3, 4, 'KeyError(5)']",
-        "[0, 1, 2, 3, 4] KeyError(5)",
-        "[0, 1, 2, 3, 'KeyError(5)']",
-        "KeyError(2)",
-        "KeyError(0)",
-        "KeyError(3)",
-        "[1, 2]",
-        "'int' object is not iterable",
-        "[1]",
-    ]
+    assert printed(run, program).splitlines() == RAISED
 
 
 def test_iterators_can_be_asked_with_a_timeout_and_by_several_threads(run: Run) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from types import FunctionType
 
 from interlock import _interlock
@@ -11,6 +9,12 @@ from interlock._installation import installed
 from interlock._originals import is_original, originals
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._process_crew import Crew, Manager, end
+from interlock.concurrent.futures._process_settings import (
+    checked_context,
+    checked_initializer,
+    checked_policy,
+    checked_workers,
+)
 from interlock.concurrent.futures._process_stand_ins import LACKING, STAND_INS
 from interlock.concurrent.futures._transport import dump_call
 from interlock.multiprocessing._family import home
@@ -61,8 +65,6 @@ _private = {
 }
 """Methods of the standard class that its other methods call."""
 _native_init = is_original(_StdExecutor.__init__)
-_process_count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
-_DEFAULT: Any = object()
 _NO_EXTRAS = (
     "an executor that runs the standard library's code does not support on_worker_death, retries, max_pending, "
     "memory_limit and relay"
@@ -89,7 +91,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         initargs: tuple[Any, ...] = (),
         *,
         max_tasks_per_child: int | None = None,
-        on_worker_death: OnWorkerDeath = _DEFAULT,
+        on_worker_death: OnWorkerDeath | None = None,
         retries: int = 0,
         max_pending: int | None = None,
         memory_limit: int | None = None,
@@ -110,37 +112,48 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         them.
         """
         if not self._interlock_can_be_native():
-            if on_worker_death is not _DEFAULT or any((retries, max_pending, memory_limit, relay)):
+            if any((on_worker_death, retries, max_pending, memory_limit, relay)):
                 raise TypeError(_NO_EXTRAS)
             _StdExecutor.__init__(
                 self, max_workers, mp_context, initializer, initargs, max_tasks_per_child=max_tasks_per_child
             )
             return
         _std._check_system_limits()
-        self._set_workers(max_workers)
-        self._set_context(mp_context, max_tasks_per_child)
-        if initializer is not None and not callable(initializer):
-            raise TypeError("initializer must be a callable")
-        self._initializer: Any = initializer
+        self._max_workers = checked_workers(max_workers)
+        self._mp_context = checked_context(mp_context, max_tasks_per_child)
+        self._max_tasks_per_child = max_tasks_per_child
+        self._initializer: Any = checked_initializer(initializer)
         self._initargs = initargs
-        self._set_policy(on_worker_death, retries, max_pending)
+        policy = checked_policy(on_worker_death, retries, max_pending)
+        self._interlock_on_worker_death, self._interlock_retries = policy
+        self._interlock_make(max_pending or 0, relay, memory_limit)
+
+    def _interlock_make(self, max_pending: int, relay: bool, memory_limit: int | None) -> None:
+        context: Any = self._mp_context
+        self._safe_to_dynamically_spawn_children = context.get_start_method(allow_none=False) != "fork"
         self._executor_manager_thread: Any = None
         self._processes: Any = {}
         self._shutdown_thread = False
         self._shutdown_lock: Any = Lock()
         self._broken: Any = False
+        self._interlock_held: set[Any] = set()
+        self._interlock_raises_at_submit = "concurrent.futures" not in installed()
         pool = _interlock.ProcessPool(
             home(),
-            (self._max_workers, max_pending or 0, max_tasks_per_child),
+            (self._max_workers, max_pending, self._max_tasks_per_child),
             self._interlock_on_worker_death,
             self._interlock_retries,
             not self._safe_to_dynamically_spawn_children,
         )
         self._interlock_pool = pool
-        context: Any = self._mp_context
-        inlet = _inlet(context) if relay else None
         self._interlock_crew = Crew(
-            pool, context.Process, self._processes, initializer, initargs, inlet, memory_limit=memory_limit
+            pool,
+            context.Process,
+            self._processes,
+            self._initializer,
+            self._initargs,
+            _inlet(context) if relay else None,
+            memory_limit=memory_limit,
         )
 
     def _interlock_can_be_native(self) -> bool:
@@ -152,47 +165,6 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             and all(getattr(_std, name, None) is what for name, what in _known.items())
             and _std._ExecutorManagerThread.run is _known_run
         )
-
-    def _set_policy(self, on_worker_death: Any, retries: int, max_pending: int | None) -> None:
-        if max_pending is not None and max_pending <= 0:
-            raise ValueError("max_pending must be greater than 0")
-        if retries < 0:
-            raise ValueError("retries must not be negative")
-        is_installed = "concurrent.futures" in installed()
-        if on_worker_death is _DEFAULT:
-            on_worker_death = "break" if is_installed else "fail-task"
-        self._interlock_on_worker_death = on_worker_death
-        self._interlock_retries = retries if on_worker_death == "retry" else 0
-        self._interlock_held: set[Any] = set()
-        self._interlock_raises_at_submit = not is_installed
-
-    def _set_workers(self, max_workers: Any) -> None:
-        if max_workers is None:
-            max_workers = _process_count() or 1
-        elif max_workers <= 0:
-            raise ValueError("max_workers must be greater than 0")
-        self._max_workers = max_workers if isinstance(max_workers, int) else int(-(-max_workers // 1))
-
-    def _set_context(self, mp_context: Any, max_tasks_per_child: Any) -> None:
-        if mp_context is None:
-            ours = multiprocessing
-            if "multiprocessing.popen_fork" not in installed():
-                from interlock import multiprocessing as ours  # type: ignore[no-redef]
-            mp_context = ours.get_context("spawn" if max_tasks_per_child is not None else None)
-        self._mp_context = mp_context
-        method = mp_context.get_start_method(allow_none=False)
-        self._safe_to_dynamically_spawn_children = method != "fork"
-        if max_tasks_per_child is not None:
-            if not isinstance(max_tasks_per_child, int):
-                raise TypeError("max_tasks_per_child must be an integer")
-            if max_tasks_per_child <= 0:
-                raise ValueError("max_tasks_per_child must be >= 1")
-            if method == "fork":
-                raise ValueError(
-                    "max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; supply a "
-                    "different mp_context."
-                )
-        self._max_tasks_per_child = max_tasks_per_child
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Let a process call `fn(*args, **kwargs)`, and return the future of its result.

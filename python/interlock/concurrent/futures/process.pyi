@@ -38,7 +38,7 @@ class ProcessPoolExecutor(_StdExecutor):
         initargs: tuple[Any, ...] = (),
         *,
         max_tasks_per_child: int | None = None,
-        on_worker_death: OnWorkerDeath = ...,
+        on_worker_death: OnWorkerDeath | None = None,
         retries: int = 0,
         max_pending: int | None = None,
         memory_limit: int | None = None,

@@ -1,0 +1,66 @@
+"""The settings of an executor with processes: checked as the standard library checks them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+
+from interlock._installation import installed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["checked_context", "checked_initializer", "checked_policy", "checked_workers"]
+
+_process_count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
+
+
+def checked_workers(max_workers: Any) -> int:
+    """Return how many workers there are at most. Raises ValueError."""
+    if max_workers is None:
+        return _process_count() or 1
+    if max_workers <= 0:
+        raise ValueError("max_workers must be greater than 0")
+    # Any number goes: 2.5 allows three.
+    return max_workers if isinstance(max_workers, int) else int(-(-max_workers // 1))
+
+
+def checked_context(mp_context: Any, max_tasks_per_child: Any) -> Any:
+    """Return the context whose processes serve. Raises TypeError or ValueError."""
+    if mp_context is None:
+        ours: Any = multiprocessing
+        if "multiprocessing.popen_fork" not in installed():
+            from interlock import multiprocessing as ours
+        mp_context = ours.get_context("spawn" if max_tasks_per_child is not None else None)
+    method = mp_context.get_start_method(allow_none=False)
+    if max_tasks_per_child is not None:
+        if not isinstance(max_tasks_per_child, int):
+            raise TypeError("max_tasks_per_child must be an integer")
+        if max_tasks_per_child <= 0:
+            raise ValueError("max_tasks_per_child must be >= 1")
+        if method == "fork":
+            raise ValueError(
+                "max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; supply a "
+                "different mp_context."
+            )
+    return mp_context
+
+
+def checked_initializer(initializer: Any) -> Any:
+    """Return the initializer. Raises TypeError."""
+    if initializer is not None and not callable(initializer):
+        raise TypeError("initializer must be a callable")
+    return initializer
+
+
+def checked_policy(on_worker_death: str | None, retries: int, max_pending: int | None) -> tuple[str, int]:
+    """Return what a worker's death means, and how often a call runs again. Raises ValueError."""
+    if max_pending is not None and max_pending <= 0:
+        raise ValueError("max_pending must be greater than 0")
+    if retries < 0:
+        raise ValueError("retries must not be negative")
+    if on_worker_death is None:
+        on_worker_death = "break" if "concurrent.futures" in installed() else "fail-task"
+    return on_worker_death, retries if on_worker_death == "retry" else 0

@@ -9,7 +9,7 @@ from multiprocessing import util
 from interlock._interlock import ProcessPool
 from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer
-from interlock._multiprocessing_pool.worker import main, options
+from interlock._multiprocessing_pool.worker import main, options, report
 from interlock.concurrent.futures._evidence import bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
 from interlock.multiprocessing._family import home
@@ -173,9 +173,3 @@ def dump_refusal(error: BaseException) -> bytes:
     from interlock.concurrent.futures._transport import dump_exception
 
     return dump_exception(error)
-
-
-def report(error: BaseException) -> None:
-    """Report an exception of a callback through `threading.excepthook`, like one that ends a thread."""
-    arguments = type(error), error, error.__traceback__, threading.current_thread()
-    threading.excepthook(threading.ExceptHookArgs(arguments))

@@ -8,10 +8,9 @@ from multiprocessing import TimeoutError
 from time import monotonic
 
 from interlock._interlock import ProcessJob
-from interlock._multiprocessing_pool.crew import report
 from interlock._multiprocessing_pool.feeder import Feed
 from interlock._multiprocessing_pool.packing import Packer, dump_task
-from interlock._multiprocessing_pool.worker import Failed, answer, terminated
+from interlock._multiprocessing_pool.worker import Failed, answer, report, terminated
 from interlock._originals import originals
 from interlock._worker_died import WorkerDiedError
 from interlock.threading import Event, Lock

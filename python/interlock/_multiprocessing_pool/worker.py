@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from multiprocessing.pool import MaybeEncodingError, RemoteTraceback  # type: ignore[attr-defined]
 
 from interlock._installation import installed
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from interlock.concurrent.futures._evidence import LastWords
 
-__all__ = ["Failed", "answer", "main", "options", "terminated"]
+__all__ = ["Failed", "answer", "main", "options", "report", "terminated"]
 
 
 def main(
@@ -102,3 +103,9 @@ def terminated() -> RuntimeError:
 
 
 _BROKEN = "The pool is broken: no worker can run this task."
+
+
+def report(error: BaseException) -> None:
+    """Report an exception of a callback through `threading.excepthook`, like one that ends a thread."""
+    arguments = type(error), error, error.__traceback__, threading.current_thread()
+    threading.excepthook(threading.ExceptHookArgs(arguments))

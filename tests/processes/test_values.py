@@ -245,6 +245,7 @@ def test_memory_goes_back_with_the_last_process_and_takes_no_descriptor(run: Run
         import resource
         import signal
         import threading
+        import time
 
         def blocks():
             gc.collect()
@@ -265,6 +266,17 @@ def test_memory_goes_back_with_the_last_process_and_takes_no_descriptor(run: Run
             ready.set()
             threading.Event().wait()
 
+        def given_back(ctx, before):
+            # As long as large blocks are used, some stay for the next ones. Later a process that waits gives them back.
+            from queue import Empty
+            waited, end = ctx.Queue(), time.monotonic() + 60
+            while blocks() >= before + (100 << 11):
+                assert time.monotonic() < end, (before, blocks())
+                try:
+                    waited.get(timeout=0.2)
+                except Empty:
+                    pass
+
         def main():
             ctx = multiprocessing.get_context(METHOD)
             resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -274,7 +286,7 @@ def test_memory_goes_back_with_the_last_process_and_takes_no_descriptor(run: Run
             before = blocks()
             for _ in range(300):  # 300 MB, one after the other
                 fill(ctx.RawArray("b", 1 << 20))
-            assert blocks() < before + (100 << 11), (before, blocks())
+            given_back(ctx, before)
             large, ready = ctx.RawArray("b", 200 << 20), ctx.Event()
             fill(large)
             assert blocks() > before + (150 << 11)
@@ -286,7 +298,7 @@ def test_memory_goes_back_with_the_last_process_and_takes_no_descriptor(run: Run
             assert held > before + (150 << 11), (before, held)
             os.kill(child.pid, signal.SIGKILL)
             child.join()
-            assert blocks() < before + (100 << 11), (before, held, blocks())
+            given_back(ctx, before)
         """,
         method,
     )

@@ -235,71 +235,74 @@ def test_a_death_in_the_lock_of_a_value_keeps_nobody_out(run: Run, method: str) 
     assert "the holder" in printed
 
 
+MEMORY = """
+import ctypes
+import gc
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+
+def blocks():
+    gc.collect()
+    return int(os.stat(f"/proc/self/fd/{descriptor()}").st_blocks)
+
+def descriptor():
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            if "interlock" in os.readlink(f"/proc/self/fd/{number}"):
+                return number
+        except FileNotFoundError:
+            pass
+
+def fill(array):
+    ctypes.memset(ctypes.addressof(array), 1, ctypes.sizeof(array))
+
+def keep(array, ready):
+    ready.set()
+    threading.Event().wait()
+
+def given_back(ctx, before):
+    # As long as large blocks are used, some stay for the next ones. Later a process that waits gives them back.
+    from queue import Empty
+    waited, end = ctx.Queue(), time.monotonic() + 60
+    while blocks() >= before + (100 << 11):
+        assert time.monotonic() < end, (before, blocks())
+        try:
+            waited.get(timeout=0.2)
+        except Empty:
+            pass
+
+def main():
+    ctx = multiprocessing.get_context(METHOD)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    values = [ctx.Value("i", number) for number in range(10_000)]
+    assert sum(value.value for value in values) == sum(range(10_000))
+    values.clear()
+    before = blocks()
+    for _ in range(300):  # 300 MB, one after the other
+        fill(ctx.RawArray("b", 1 << 20))
+    given_back(ctx, before)
+    large, ready = ctx.RawArray("b", 200 << 20), ctx.Event()
+    fill(large)
+    assert blocks() > before + (150 << 11)
+    child = ctx.Process(target=keep, args=(large, ready), daemon=True)
+    child.start()
+    assert ready.wait(60)
+    del large  # the process has dropped its arguments
+    held = blocks()
+    assert held > before + (150 << 11), (before, held)
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    given_back(ctx, before)
+"""
+
+
 def test_memory_goes_back_with_the_last_process_and_takes_no_descriptor(run: Run, method: str) -> None:
     run(
-        """
-        import ctypes
-        import gc
-        import multiprocessing
-        import os
-        import resource
-        import signal
-        import threading
-        import time
-
-        def blocks():
-            gc.collect()
-            return int(os.stat(f"/proc/self/fd/{descriptor()}").st_blocks)
-
-        def descriptor():
-            for number in os.listdir("/proc/self/fd"):
-                try:
-                    if "interlock" in os.readlink(f"/proc/self/fd/{number}"):
-                        return number
-                except FileNotFoundError:
-                    pass
-
-        def fill(array):
-            ctypes.memset(ctypes.addressof(array), 1, ctypes.sizeof(array))
-
-        def keep(array, ready):
-            ready.set()
-            threading.Event().wait()
-
-        def given_back(ctx, before):
-            # As long as large blocks are used, some stay for the next ones. Later a process that waits gives them back.
-            from queue import Empty
-            waited, end = ctx.Queue(), time.monotonic() + 60
-            while blocks() >= before + (100 << 11):
-                assert time.monotonic() < end, (before, blocks())
-                try:
-                    waited.get(timeout=0.2)
-                except Empty:
-                    pass
-
-        def main():
-            ctx = multiprocessing.get_context(METHOD)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-            values = [ctx.Value("i", number) for number in range(10_000)]
-            assert sum(value.value for value in values) == sum(range(10_000))
-            values.clear()
-            before = blocks()
-            for _ in range(300):  # 300 MB, one after the other
-                fill(ctx.RawArray("b", 1 << 20))
-            given_back(ctx, before)
-            large, ready = ctx.RawArray("b", 200 << 20), ctx.Event()
-            fill(large)
-            assert blocks() > before + (150 << 11)
-            child = ctx.Process(target=keep, args=(large, ready), daemon=True)
-            child.start()
-            assert ready.wait(60)
-            del large  # the process has dropped its arguments
-            held = blocks()
-            assert held > before + (150 << 11), (before, held)
-            os.kill(child.pid, signal.SIGKILL)
-            child.join()
-            given_back(ctx, before)
-        """,
+        MEMORY,
         method,
     )
 

@@ -21,20 +21,20 @@ const UNREADY_DEATHS: usize = 16;
 impl<H: Send> Inner<H> {
     /// Buries the workers that are known to be dead. The lock is held.
     pub(super) fn bury_dead(&self, state: &mut State<H>, finished: &mut Finished<H>) {
-        for seat in 0..state.workers.len() {
+        for place in 0..state.workers.len() {
             let is_dead =
                 |worker: &Worker<H>| !worker.name.is_none() && self.arena.is_known_dead(worker.name);
-            if state.workers[seat].as_ref().is_some_and(is_dead) {
+            if state.workers[place].as_ref().is_some_and(is_dead) {
                 // All that it has said is there now, and nothing comes any more.
                 self.drain(state, finished);
-                if let Some(worker) = state.workers[seat].take() {
-                    self.bury(state, finished, seat, worker);
+                if let Some(worker) = state.workers[place].take() {
+                    self.bury(state, finished, worker);
                 }
             }
         }
     }
 
-    fn bury(&self, state: &mut State<H>, finished: &mut Finished<H>, seat: usize, mut worker: Worker<H>) {
+    fn bury(&self, state: &mut State<H>, finished: &mut Finished<H>, mut worker: Worker<H>) {
         let was_running = worker.is_running();
         let running = match was_running {
             true => worker.handed.pop_front(),
@@ -42,7 +42,7 @@ impl<H: Send> Inner<H> {
         };
         self.core.leave(worker.token);
         finished.duty(Duty::Ended {
-            seat,
+            seat: worker.seat,
             pid: worker.pid,
         });
         let death = Arc::new(self.death_of(&worker, was_running));

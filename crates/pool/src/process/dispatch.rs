@@ -12,7 +12,7 @@ use super::call::Call;
 use super::finished::Finished;
 use super::inner::Inner;
 use super::message::{Kind, TRAILER, Trailer};
-use super::state::State;
+use super::state::{State, place_of};
 use super::worker::Worker;
 use crate::outcome::Phase;
 
@@ -120,7 +120,7 @@ fn read(message: Message<'_>) -> Option<(Trailer, Bytes)> {
 }
 
 fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, trailer: Trailer, bytes: Bytes) {
-    let Some(Some(worker)) = state.workers.get_mut(trailer.seat as usize) else {
+    let Some(Some(worker)) = place_of(&mut state.workers, trailer.seat as usize) else {
         return;
     };
     match trailer.kind {

@@ -16,7 +16,7 @@ use super::dispatch::hand;
 use super::duty::Duty;
 use super::finished::Finished;
 use super::inner::{Inner, Settings};
-use super::state::State;
+use super::state::{State, place_of};
 use super::worker::{Seat, Why, Worker};
 use crate::outcome::Waited;
 use crate::table::Stats;
@@ -167,17 +167,9 @@ impl<H: Send + 'static> ProcessPool<H> {
             self.inner.call_supervisor();
             return Ok(None);
         };
-        let worker = Worker::new(token, calls.clone(), self.inner.settings.calls_per_worker);
-        let number = match state.workers.iter().position(Option::is_none) {
-            Some(number) => {
-                state.workers[number] = Some(worker);
-                number
-            }
-            None => {
-                state.workers.push(Some(worker));
-                state.workers.len() - 1
-            }
-        };
+        let number = state.new_seat();
+        let most = self.inner.settings.calls_per_worker;
+        state.seat(Worker::new(number, token, calls.clone(), most));
         drop(state);
         self.inner.feed();
         Ok(Some(Seat {
@@ -193,7 +185,7 @@ impl<H: Send + 'static> ProcessPool<H> {
         let mut finished = Finished::new();
         {
             let mut state = self.inner.state.lock();
-            match (process, state.workers.get_mut(seat)) {
+            match (process, place_of(&mut state.workers, seat)) {
                 (Some((pid, name)), Some(Some(worker))) => {
                     worker.pid = pid;
                     worker.name = name;

@@ -32,8 +32,9 @@ pub(super) enum Sleep {
 
 /// What a pool knows.
 pub(super) struct State<H> {
-    /// The workers, by the numbers of their seats.
+    /// The workers. The number of a seat has the place here, and how many workers there had been.
     pub(super) workers: Vec<Option<Worker<H>>>,
+    births: usize,
     /// Calls that were taken back from workers. They come before those that wait.
     pub(super) returned: VecDeque<Arc<Call<H>>>,
     /// How many calls somebody waits for who is no thread: callbacks, and waits for many calls.
@@ -62,6 +63,8 @@ pub(super) struct State<H> {
     pub(super) is_finished: bool,
 }
 
+/// More workers than a family of processes can have.
+const PLACES: usize = 4096;
 /// At most so much work lies before a worker, in nanoseconds: enough that it never waits for the parent, and so little that hardly a
 /// call waits behind another one while a worker is idle.
 const AHEAD: u64 = 500_000;
@@ -87,6 +90,7 @@ impl<H> State<H> {
     pub(super) fn new() -> Self {
         State {
             workers: Vec::new(),
+            births: 0,
             returned: VecDeque::new(),
             awaited: 0,
             followers: 0,
@@ -101,6 +105,23 @@ impl<H> State<H> {
             is_supervised: false,
             is_finished: false,
         }
+    }
+
+    /// The number for one more worker. A number is not used again: a worker that has left may still say something.
+    pub(super) fn new_seat(&mut self) -> usize {
+        let free = self.workers.iter().position(Option::is_none);
+        let place = free.unwrap_or_else(|| {
+            self.workers.push(None);
+            self.workers.len() - 1
+        });
+        self.births = (self.births + 1) & (u32::MAX as usize / PLACES);
+        self.births * PLACES + place
+    }
+
+    /// Puts a worker into its place.
+    pub(super) fn seat(&mut self, worker: Worker<H>) {
+        let place = worker.seat % PLACES;
+        self.workers[place] = Some(worker);
     }
 
     /// The workers that are there.
@@ -177,4 +198,11 @@ impl<H> State<H> {
             false => Sleep::UntilCalled,
         }
     }
+}
+
+/// The place of the worker with this number, if it is still there.
+pub(super) fn place_of<H>(workers: &mut [Option<Worker<H>>], seat: usize) -> Option<&mut Option<Worker<H>>> {
+    let place = workers.get_mut(seat % PLACES)?;
+    let is_its = place.as_ref().is_some_and(|worker| worker.seat == seat);
+    is_its.then_some(place)
 }

@@ -108,7 +108,7 @@ impl<H: Send + 'static> Inner<H> {
     fn close_workers(&self, state: &mut State<H>, finished: &mut Finished<H>) {
         let is_over = self.core.is_shut_down() && self.core.waiting() == 0 && state.returned.is_empty();
         let all = is_over && !state.has_backlog();
-        for (seat, place) in state.workers.iter_mut().enumerate() {
+        for place in &mut state.workers {
             let Some(worker) = place else {
                 continue;
             };
@@ -120,7 +120,7 @@ impl<H: Send + 'static> Inner<H> {
             let has_ended = worker.is_closed && worker.handed.is_empty() && worker.pid != 0;
             if has_ended && let Some(worker) = place.take() {
                 self.core.leave(worker.token);
-                let pid = worker.pid;
+                let (seat, pid) = (worker.seat, worker.pid);
                 finished.duty(Duty::Ended { seat, pid });
             }
         }

@@ -31,6 +31,8 @@ pub(super) enum Why {
 
 /// A worker, from its seat to its end.
 pub(super) struct Worker<H> {
+    /// The number of its seat.
+    pub(super) seat: usize,
     pub(super) token: WorkerToken,
     pub(super) calls: Queue,
     /// Its process. `NONE` until the host has started it.
@@ -58,8 +60,9 @@ pub(super) struct Worker<H> {
 }
 
 impl<H> Worker<H> {
-    pub(super) fn new(token: WorkerToken, calls: Queue, most_calls: Option<u32>) -> Self {
+    pub(super) fn new(seat: usize, token: WorkerToken, calls: Queue, most_calls: Option<u32>) -> Self {
         Worker {
+            seat,
             token,
             calls,
             name: Name::NONE,

@@ -86,9 +86,9 @@ def test_the_ways_to_import(check: Check) -> None:
     import interlock
     import concurrent.futures.process, subprocess as std_subprocess, multiprocessing as std
     assert futures is f and interlock.concurrent.futures is f
-    assert process is concurrent.futures.process
+    assert process.BrokenProcessPool is concurrent.futures.process.BrokenProcessPool
     assert f.ThreadPoolExecutor and f.ProcessPoolExecutor and f.Future
-    assert subprocess.Popen is std_subprocess.Popen and pool.Pool is std.pool.Pool and h is std.heap
+    assert subprocess.Popen is std_subprocess.Popen and issubclass(pool.ThreadPool, std.pool.Pool) and h is std.heap
     assert interlock.multiprocessing.heap is std.heap
     assert interlock.multiprocessing.dummy is dummy and dummy.Pool is not std.dummy.Pool
     assert dummy is not std.dummy and std.dummy.__name__ == "multiprocessing.dummy"

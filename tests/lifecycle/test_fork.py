@@ -94,6 +94,8 @@ for _ in range(3):
 
 def test_a_lock_held_by_a_missing_thread_stays_held_and_can_be_made_new(passes: Passes) -> None:
     passes("""
+        import warnings
+        warnings.simplefilter("ignore", RuntimeWarning)
         locks = [threading.Lock(), threading.RLock(), threading.Condition()._lock]
         held, go = std.Event(), std.Event()
         def hold():

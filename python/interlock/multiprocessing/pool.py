@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing.pool as _std
 from importlib import import_module
 
+from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock._subinterpreter import in_subinterpreter
 
@@ -16,7 +17,7 @@ if not in_subinterpreter():
     # By its name, because that package uses executors, which use this one.
     Pool = import_module("interlock._multiprocessing_pool.pool").Pool
     Pool.register(ThreadPool)
-    Pool.register(_std.ThreadPool)
+    Pool.register(originals(_std, "ThreadPool").ThreadPool)
     Pool.__module__ = ThreadPool.__module__ = "multiprocessing.pool"
     __replaces__ = ("Pool", "ThreadPool")
 

@@ -8,6 +8,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 warnings.simplefilter("ignore", DeprecationWarning)
+warnings.simplefilter("ignore", RuntimeWarning)  # Interlock tells of the lock
 gate, began = threading.Event(), threading.Event()
 lock, q = threading.Lock(), queue.Queue()
 

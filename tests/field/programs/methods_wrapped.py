@@ -143,7 +143,8 @@ try_all(futures.Executor, IN_EXECUTORS, use_executor, futures.ThreadPoolExecutor
 try_all(futures.ThreadPoolExecutor, IN_EXECUTORS + " _adjust_thread_count", use_executor)
 IN_POOLS = "apply apply_async map map_async starmap starmap_async imap imap_unordered close terminate join"
 IN_POOLS += " __enter__ __exit__ _map_async _check_running _setup_queues"
-try_all(pools.Pool, IN_POOLS, use_pool, pools.ThreadPool)
+BASE_OF_THREAD_POOLS = pools.ThreadPool.__mro__[-2]  # with Interlock, `pools.Pool` is another class
+try_all(BASE_OF_THREAD_POOLS, IN_POOLS, use_pool, pools.ThreadPool)
 try_all(pools.ThreadPool, IN_POOLS, use_pool)
 try_all(pools.ApplyResult, "get wait ready successful _set", use_pool, pools.ThreadPool)
 try_all(pools.MapResult, "_set", use_pool, pools.ThreadPool)

@@ -48,6 +48,11 @@ class Seat:
         """The seat's number in the pool."""
         return self._seat.number
 
+    @property
+    def index(self) -> int:
+        """Which of the pool's workers this is: the one that takes a dead one's place has the same."""
+        return self._seat.index
+
     def __reduce__(self) -> tuple[Any, ...]:
         _contexts.assert_spawning(self)
         popen = _contexts.get_spawning_popen()

@@ -317,6 +317,28 @@ _INTERRUPTED = """
     if __name__ == "__main__":
         main()
 """
+def test_a_worker_whose_end_takes_long_leaves_nothing(run: Run, method: str) -> None:
+    program = """
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        def main():
+            from interlock.concurrent.futures import _evidence
+
+            _evidence._LAST_MOMENT = 0.0
+            context = multiprocessing.get_context(METHOD)
+            for number in range(5):
+                pool = context.Pool(2)
+                pool.map(abs, range(10))
+                pool.close() if number % 2 else pool.terminate()
+                pool.join()
+                with ProcessPoolExecutor(2, mp_context=context) as pool:
+                    assert pool.submit(abs, -1).result() == 1
+            assert not _evidence._workers, _evidence._workers
+    """
+    assert printed(run, program, method) == ""
+
+
 _FORMS = {
     "import": "from interlock import multiprocessing",
     "install": "import interlock\n    interlock.install()\n    import multiprocessing",

@@ -39,7 +39,7 @@ else:
 __all__ = ["Facts", "LastWords", "bury", "join_and_bury", "killed_by_kernel", "watch"]
 
 _MOST_WORDS = 16 << 10
-_LAST_MOMENT = 1.0
+_LAST_MOMENT = 10.0
 """Seconds that the kernel may take from a worker's death, of which it tells at once, to the end of the process."""
 _KEPT = 256
 """Of so many dead workers the facts are kept, for tasks whose results nobody has asked for yet."""
@@ -144,7 +144,8 @@ def watch(process: Any, words: LastWords | None) -> None:
 def bury(pid: int, exitcode: int | None = None) -> Facts:
     """Return what is known of a dead worker, and watch it no longer. It may be called again.
 
-    Waits a moment for the process, which is at its end, if nobody has done so. `exitcode` is what the caller knows of the end.
+    Waits a moment for the process, which is at its end, if nobody has done so. `exitcode` is what the caller knows of
+    the end.
     """
     worker = _workers.get(pid)
     if worker is not None:

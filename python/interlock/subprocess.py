@@ -4,24 +4,25 @@ It has everything in https://docs.python.org/3/library/subprocess.html. What is 
 standard library's own.
 """
 
-from __future__ import annotations
-
 import subprocess as _std
 
-from interlock._passthrough import mirror
-from interlock._subinterpreter import in_subinterpreter
+from interlock._passthrough import mirror as _mirror
+from interlock._subinterpreter import in_subinterpreter as _in_subinterpreter
 
 __replaces__: tuple[str, ...] = ()
 _own: tuple[str, ...] = ()
 
-if not in_subinterpreter():
-    from interlock._commands.functions import standard_functions
+# What a program finds that lists the module's namespace. Whoever asks for a name gets the standard module's as it is then.
+globals().update({_name: getattr(_std, _name) for _name in _std.__all__})
+
+if not _in_subinterpreter():
+    from interlock._commands.functions import standard_functions as _standard_functions
     from interlock._commands.popen import Popen
 
     __replaces__ = ("Popen",)
     # The standard functions use the `Popen` of their module. So they are replaced here, and not when installed.
-    _functions = standard_functions(__name__)
+    _functions = _standard_functions(__name__)
     globals().update(_functions)
     _own = tuple(_functions)
 
-mirror(__name__, _std, own=(*__replaces__, *_own))
+_mirror(__name__, _std, own=(*__replaces__, *_own))

@@ -12,7 +12,7 @@ from interlock._subinterpreter import in_subinterpreter as _in_subinterpreter
 __replaces__: tuple[str, ...] = ()
 _own: tuple[str, ...] = ()
 
-# What a program finds that lists the module's namespace. Whoever asks for a name gets the standard module's as it is then.
+# What a program finds that lists the module's namespace. Who asks for a name gets the standard module's as it is then.
 globals().update({_name: getattr(_std, _name) for _name in _std.__all__})
 
 if not _in_subinterpreter():

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
 import interlock
+import pytest
 
 IS_LONG = os.environ.get("INTERLOCK_LIMITS") == "1"
 

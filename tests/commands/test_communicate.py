@@ -35,7 +35,8 @@ def test_both_outputs_at_once(commands: Any) -> None:
         done = commands.run([*PYTHON, code], capture_output=True, **how)
         assert (done.stdout, done.stderr) == (b"o" * 9999 * 300, b"e" * 7777 * 300)
     done = commands.run([*PYTHON, code], stdout=commands.PIPE, stderr=commands.STDOUT)
-    assert len(done.stdout) == (9999 + 7777) * 300 and done.stderr is None
+    assert len(done.stdout) == (9999 + 7777) * 300
+    assert done.stderr is None
 
 
 def test_one_output_alone(commands: Any) -> None:
@@ -54,7 +55,9 @@ def test_what_was_read_before_stays_in_its_place(commands: Any) -> None:
             assert process.communicate() == (bytes(size), None)
 
 
-@pytest.mark.parametrize("how", [{"text": True}, {"encoding": "utf-16"}, {"encoding": "ascii", "errors": "replace"}])
+@pytest.mark.parametrize(
+    "how", [{"text": True}, {"encoding": "utf-16"}, {"encoding": "ascii", "errors": "replace"}]
+)
 def test_text_is_decoded_as_by_the_standard_module(commands: Any, how: dict[str, Any]) -> None:
     encoding = how.get("encoding", "utf-8")
     text = "one\r\ntwo\rthree\nfour\n" + "é" * 40_000 + "\n"
@@ -66,7 +69,8 @@ def test_text_is_decoded_as_by_the_standard_module(commands: Any, how: dict[str,
     done = commands.run([*PYTHON, code], input=raw, capture_output=True)
     assert done.stdout == raw
     with subprocess.Popen(["cat"], stdin=-1, stdout=-1) as source:
-        assert source.stdin and source.stdout
+        assert source.stdin
+        assert source.stdout
         thread = threading.Thread(target=lambda: (source.stdin.write(raw), source.stdin.close()))  # type: ignore[union-attr]
         thread.start()
         assert commands.run(["cat"], stdin=source.stdout, capture_output=True, **how).stdout == wanted
@@ -98,7 +102,6 @@ def test_the_time_is_over_and_then_it_goes_on(commands: Any) -> None:
         out, err = b"", b""
         while (out, err) != (b"a\n", b"b\n"):
             with pytest.raises(subprocess.TimeoutExpired) as caught:
-                process.communicate(timeout=0.05, input=None) if out or err else process.stdin.flush()
                 held_open(process, 0.05)
             out, err = caught.value.stdout or b"", caught.value.stderr or b""
             assert (caught.value.cmd, caught.value.timeout) == ([*PYTHON, code], 0.05)
@@ -178,7 +181,9 @@ def test_streams_that_the_program_has_put_there_are_used(commands: Any) -> None:
 def test_all_streams_are_closed_at_the_end(commands: Any) -> None:
     with commands.Popen(["cat"], stdin=-1, stdout=-1, stderr=-1) as process:
         assert process.communicate(b"x") == (b"x", b"")
-        assert process.stdin.closed and process.stdout.closed and process.stderr.closed
+        assert process.stdin.closed
+        assert process.stdout.closed
+        assert process.stderr.closed
     with commands.Popen(["cat"], stdin=-1, stdout=-1, bufsize=0) as process:
         assert process.communicate(LARGE) == (LARGE, None)
 

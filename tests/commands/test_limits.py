@@ -107,7 +107,8 @@ def test_a_full_table_of_descriptors_is_one_error_or_none(commands: Any, free: i
         try:
             done = commands.run(["/bin/echo", "x"], capture_output=True, timeout=100)
         except OSError as error:
-            assert error.errno == errno.EMFILE
+            number = error.errno
+            assert number == errno.EMFILE
             assert free < 6, free  # two pipes, and one of its own in some versions
         else:
             assert (done.returncode, done.stdout) == (0, b"x\n")

@@ -37,7 +37,9 @@ def held(commands: Any, **how: Any) -> Iterator[Any]:
 def test_a_wait_sleeps_until_the_process_has_ended(ours: Any) -> None:
     """It does not look every now and then: that would be ten times in this time."""
     with held(ours) as process:
-        threading.Timer(0.6, process.stdin.close).start()  # sleep: how often a thread wakes meanwhile is the subject
+        threading.Timer(
+            0.6, process.stdin.close
+        ).start()  # sleep: how often a thread wakes meanwhile is the subject
         before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         assert process.wait(timeout=100) == 7
         assert resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before < 9
@@ -65,7 +67,8 @@ def test_a_wait_that_is_too_short_says_so(commands: Any) -> None:
             with pytest.raises(subprocess.TimeoutExpired) as caught:
                 process.wait(timeout=seconds)
             assert (caught.value.cmd, caught.value.timeout) == (UNTIL_TOLD, seconds)
-            assert process.returncode is None and process.poll() is None
+            assert process.returncode is None
+            assert process.poll() is None
         process.stdin.close()
         assert process.wait(timeout=float("inf")) == 7
         assert (process.wait(timeout=0), process.poll(), process.wait()) == (7, 7, 7)
@@ -75,7 +78,9 @@ def test_many_threads_wait_for_one_process(commands: Any) -> None:
     with held(commands) as process:
         codes: list[int] = []
         waits: list[dict[str, float]] = [{}, {"timeout": 100}, {"timeout": 100}, {"timeout": 100}]
-        threads = [threading.Thread(target=lambda how=how: codes.append(process.wait(**how))) for how in waits]
+        threads = [
+            threading.Thread(target=lambda how=how: codes.append(process.wait(**how))) for how in waits
+        ]
         for thread in threads:
             thread.start()
         process.stdin.close()
@@ -216,7 +221,8 @@ def test_what_a_program_replaces_is_used(commands: Any) -> None:
 
     tries: list[int] = []
     process = Patient(["true"])
-    assert process.wait(timeout=100) == 0 and tries
+    assert process.wait(timeout=100) == 0
+    assert tries
     with held(commands) as process, mock.patch("os.kill") as kill:
         process.terminate()
         kill.assert_called_once_with(process.pid, signal.SIGTERM)
@@ -269,13 +275,15 @@ def test_a_warning_names_the_line_of_the_program(commands: Any) -> None:
     program = f"{get}\nsubprocess.run(['true'], text=True)\nsubprocess.Popen(['true'], text=True).wait()"
     command = [sys.executable, "-X", "warn_default_encoding", "-c", program]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-    assert "<string>:2: EncodingWarning" in said and "<string>:3: EncodingWarning" in said
+    assert "<string>:2: EncodingWarning" in said
+    assert "<string>:3: EncodingWarning" in said
 
 
 def test_it_is_a_standard_popen(ours: Any) -> None:
     from interlock import subprocess as named
 
-    assert issubclass(ours.Popen, subprocess.Popen) and ours.Popen is named.Popen
+    assert issubclass(ours.Popen, subprocess.Popen)
+    assert ours.Popen is named.Popen
     assert (ours.Popen.__name__, ours.Popen.__module__) == ("Popen", "subprocess")
     with ours.Popen(["true"]) as process:
         assert repr(process) == "<Popen: returncode: None args: ['true']>"

@@ -125,7 +125,9 @@ pub fn write(descriptor: i32, bytes: &[u8]) -> io::Result<usize> {
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
             // Pipes know this since Linux 6.4. Other files never may.
-            Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::ESPIPE) => write_little(descriptor, bytes),
+            Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::ESPIPE) => {
+                write_little(descriptor, bytes)
+            }
             _ => Err(error),
         }
     })

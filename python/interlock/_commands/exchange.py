@@ -1,14 +1,16 @@
 """`communicate()` with the engine in place of a selector.
 
 The standard function does what differs from version to version: when it flushes, what it does with input that is left
-from the last time, how it decodes. It asks a selector which pipe is ready, and moves a few kilobytes then. `communicate`
-runs that very function with an `EngineSelector`, which moves all bytes by itself and never says that a pipe is ready.
+from the last time, how it decodes. It asks a selector which pipe is ready, and moves a few kilobytes then.
+`communicate` runs that very function with an `EngineSelector`, which moves all bytes by itself and never says that a
+pipe is ready.
 """
 
 from __future__ import annotations
 
 import io
 import subprocess as _std
+from contextlib import suppress
 from time import monotonic
 from types import FunctionType
 
@@ -16,7 +18,6 @@ from interlock._interlock import Exchange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 __all__ = ["communicate", "is_movable", "read_all"]
@@ -115,16 +116,14 @@ class _EngineSelector:
 
 
 def _close(file: Any) -> None:
-    try:
+    with suppress(BrokenPipeError):
         file.close()
-    except BrokenPipeError:
-        pass
 
 
 def _move(
     selector: _EngineSelector, stdin: Any, view: Any, offset: int, *rest: Any, **how: Any
 ) -> tuple[int, bool]:
-    """Stand in for `_communicate_io_posix` of Python 3.15. Return how much input was written, and whether all is done."""
+    """Stand in for `_communicate_io_posix` of Python 3.15. Return how much was written, and whether all is done."""
     end = rest[1] if len(rest) > 1 else how["endtime"]
     left = None if end is None else end - monotonic()
     if left is None or left > 0:

@@ -1,12 +1,13 @@
 """`Popen`: the standard class, whose processes are named by descriptors, and whose bytes the engine moves.
 
-The standard library's own code starts the process, with all that its arguments mean, and reaps it. What is replaced is how
-a thread waits, for the process and for its pipes, and how a signal is sent. Where a program has replaced a part of the
-standard code that would be bypassed, the standard code runs.
+The standard library's own code starts the process, with all that its arguments mean, and reaps it. What is replaced is
+how a thread waits, for the process and for its pipes, and how a signal is sent. Where a program has replaced a part of
+the standard code that would be bypassed, the standard code runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -34,8 +35,9 @@ _waitpid, _kill = os.waitpid, os.kill
 class Popen(_original):  # type: ignore[misc]
     """Execute a child program in a new process, as `subprocess.Popen` does with the same arguments.
 
-    `wait()` with a timeout returns as soon as the process has ended: it sleeps until the kernel says so. `communicate()`
-    moves large blocks, in and out at once. A signal reaches this process or none, never another one that has its pid now.
+    `wait()` with a timeout returns as soon as the process has ended: it sleeps until the kernel says so.
+    `communicate()` moves large blocks, in and out at once. A signal reaches this process or none, never another one
+    that has its pid now.
 
     As long as the object exists and the process has not been waited for, it holds one descriptor more than the standard
     class. Without one (an old kernel, a sandbox, a full table of descriptors) the standard code runs.
@@ -72,8 +74,9 @@ class Popen(_original):  # type: ignore[misc]
     def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:
         """Send `input`, read both outputs to their ends, and wait for the process.
 
-        As in the standard class, but faster. Returns what was read, None for what is no pipe. Raises `TimeoutExpired` after
-        `timeout` seconds, with what was read until then. Blocks until the pipes end and the process has; Ctrl-C ends it.
+        As in the standard class, but faster. Returns what was read, None for what is no pipe. Raises `TimeoutExpired`
+        after `timeout` seconds, with what was read until then. Blocks until the pipes end and the process has; Ctrl-C
+        ends it.
         """
         if timeout is None and self.stdin is None and not self._communication_started and _is_usual():
             out, err = self.stdout, self.stderr
@@ -104,10 +107,8 @@ class Popen(_original):  # type: ignore[misc]
         if self.returncode is not None:
             return
         sys.audit("os.kill", self.pid, sig)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(process.fileno(), sig)
-        except ProcessLookupError:
-            pass
 
 
 _LONGEST = 1e9

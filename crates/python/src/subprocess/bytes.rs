@@ -130,13 +130,10 @@ impl Sink for Received {
         if self.capacity == self.length {
             return &mut [];
         }
-        // SAFETY: the object has `capacity` bytes from `start` on, which nobody else reads or writes.
-        unsafe {
-            slice::from_raw_parts_mut(
-                self.start.add(self.length).cast(),
-                self.capacity - self.length,
-            )
-        }
+        // SAFETY: the object has `capacity` bytes from `start` on.
+        let rest = unsafe { self.start.add(self.length) };
+        // SAFETY: so many are left from there on, which nobody else reads or writes.
+        unsafe { slice::from_raw_parts_mut(rest.cast(), self.capacity - self.length) }
     }
 
     fn received(&mut self, count: usize) {
@@ -189,9 +186,11 @@ impl Source for Sent {
             return &[];
         }
         let start = self.buffer.buf_ptr().cast::<u8>();
-        // SAFETY: the exporter keeps so many bytes there until the buffer is released. Another thread that changes them
-        // meanwhile, as with `os.write()`, changes what is sent.
-        unsafe { slice::from_raw_parts(start.add(self.offset), length - self.offset) }
+        // SAFETY: the exporter keeps `length` bytes there until the buffer is released.
+        let rest = unsafe { start.add(self.offset) };
+        // SAFETY: so many are left from there on. Another thread that changes them meanwhile, as with `os.write()`, changes what
+        // is sent.
+        unsafe { slice::from_raw_parts(rest, length - self.offset) }
     }
 
     fn sent(&mut self, count: usize) {

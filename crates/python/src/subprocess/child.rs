@@ -6,7 +6,7 @@ use interlock_os::pidfd::Pidfd;
 use interlock_wait::{Wake, block_on_files};
 use pyo3::prelude::*;
 
-use super::Outside;
+use super::outside::Outside;
 use crate::blocking;
 use crate::convert::Timeout;
 

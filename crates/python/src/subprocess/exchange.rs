@@ -6,8 +6,8 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::Outside;
 use super::bytes::{Received, Sent};
+use super::outside::Outside;
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;

@@ -3,21 +3,7 @@
 mod bytes;
 mod child;
 mod exchange;
+mod outside;
 
 pub(crate) use child::ChildProcess;
 pub(crate) use exchange::Exchange;
-
-use interlock_wait::{Resource, ResourceId, ResourceKind};
-
-/// A wait for a process, or for its pipes. Which thread of which process ends it, nobody knows.
-struct Outside;
-
-impl Resource for Outside {
-    fn id(&self) -> ResourceId {
-        ResourceId::fresh()
-    }
-
-    fn kind(&self) -> ResourceKind {
-        ResourceKind::Timer
-    }
-}

@@ -73,6 +73,8 @@ _PARTS = {
         "interlock._commands.exchange",
         "interlock._commands.functions",
         "interlock._commands.popen",
+        "interlock._commands.running",
+        "interlock._commands.many",
     ),
     "concurrent.futures.process": (
         "interlock._worker_died",

@@ -17,9 +17,11 @@ globals().update({_name: getattr(_std, _name) for _name in _std.__all__})
 
 if not _in_subinterpreter():
     from interlock._commands.functions import standard_functions as _standard_functions
+    from interlock._commands.many import run_many
     from interlock._commands.popen import Popen
+    from interlock._commands.running import ManyResult
 
-    __replaces__ = ("Popen",)
+    __replaces__ = ("ManyResult", "Popen", "run_many")
     # The standard functions use the `Popen` of their module. So they are replaced here, and not when installed.
     _functions = _standard_functions(__name__)
     globals().update(_functions)

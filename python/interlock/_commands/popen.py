@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Popen"]
+__all__ = ["Popen", "descriptor_of"]
 
 _original: Any = originals(_std, "Popen").Popen
 
@@ -109,6 +109,12 @@ class Popen(_original):  # type: ignore[misc]
         sys.audit("os.kill", self.pid, sig)
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(process.fileno(), sig)
+
+
+def descriptor_of(popen: Any) -> int:
+    """Return the descriptor of a process, or -1 if it has none."""
+    process = popen.__dict__.get(_PROCESS)
+    return -1 if process is None or not _reaps_as_usual(popen, process) else process.fileno()
 
 
 _LONGEST = 1e9

@@ -13,16 +13,13 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use rustix::fs::fstat;
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
-
-use crate::memory::FileId;
 
 /// A process, by a descriptor that becomes readable when it ends.
 #[derive(Debug)]
 pub struct Pidfd {
     file: ManuallyDrop<OwnedFd>,
-    id: FileId,
     pid: Pid,
     owner: Pid,
 }
@@ -36,7 +33,6 @@ impl Pidfd {
         let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
         let file = pidfd_open(pid, PidfdFlags::empty())?;
         Ok(Pidfd {
-            id: identity(&file)?,
             file: ManuallyDrop::new(file),
             pid,
             owner: getpid(),
@@ -46,7 +42,7 @@ impl Pidfd {
     /// The number of the descriptor, if it is what it was and the calling process has opened it. `None` after the program has
     /// closed it, and in a forked child, whose child the process is not.
     pub fn descriptor(&self) -> Option<i32> {
-        (self.is_intact() && getpid() == self.owner).then(|| self.file.as_raw_fd())
+        (getpid() == self.owner && self.is_intact()).then(|| self.file.as_raw_fd())
     }
 
     /// The id of the process.
@@ -54,8 +50,20 @@ impl Pidfd {
         self.pid.as_raw_nonzero().get()
     }
 
+    /// Whether the number still names a descriptor of a process, whether that lives or not. It takes a program that closes what is
+    /// not its own, and then opens a descriptor of another process, to deceive this.
     fn is_intact(&self) -> bool {
-        identity(&self.file).is_ok_and(|id| id == self.id)
+        // SAFETY: no signal is sent, and no memory is passed.
+        let answer = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.file.as_raw_fd(),
+                0,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+        answer == 0 || io::Error::last_os_error().raw_os_error() != Some(Errno::BADF.raw_os_error())
     }
 }
 
@@ -66,14 +74,6 @@ impl Drop for Pidfd {
             unsafe { ManuallyDrop::drop(&mut self.file) }
         }
     }
-}
-
-fn identity(file: &OwnedFd) -> io::Result<FileId> {
-    let found = fstat(file)?;
-    Ok(FileId {
-        device: found.st_dev,
-        inode: found.st_ino,
-    })
 }
 
 #[cfg(test)]

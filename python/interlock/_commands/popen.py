@@ -26,6 +26,8 @@ __all__ = ["Popen", "descriptor_of"]
 
 _original: Any = originals(_std, "Popen").Popen
 
+_NO_PIPES = (-1, -1, -1, -1, -1, -1)
+
 _PROCESS = "_interlock_process"
 """The attribute with the descriptor of a process, from its start until it was reaped."""
 
@@ -43,6 +45,17 @@ class Popen(_original):  # type: ignore[misc]
     class. Without one (an old kernel, a sandbox, a full table of descriptors) the standard code runs.
     Follows https://docs.python.org/3/library/subprocess.html#subprocess.Popen.
     """
+
+    def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
+        if stdin is None and stdout is None and stderr is None:
+            return _NO_PIPES  # sooner than the standard function
+        return super()._get_handles(stdin, stdout, stderr)
+
+    def _close_pipe_fds(self, *numbers: int) -> None:
+        if numbers == _NO_PIPES and "_devnull" not in self.__dict__:
+            self._closed_child_pipe_fds = True  # sooner, as above
+        else:
+            super()._close_pipe_fds(*numbers)
 
     def _execute_child(self, *args: Any, **kwargs: Any) -> None:
         super()._execute_child(*args, **kwargs)

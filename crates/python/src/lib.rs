@@ -35,6 +35,7 @@ mod refusal;
 mod rlock;
 mod semaphore;
 mod standard_class;
+mod subprocess;
 mod workers;
 
 use pyo3::prelude::*;
@@ -92,6 +93,8 @@ mod _interlock {
     use crate::semaphore::Semaphore;
     #[pymodule_export]
     use crate::standard_class::Standard;
+    #[pymodule_export]
+    use crate::subprocess::{ChildProcess, Exchange};
 
     use pyo3::prelude::*;
 

@@ -3,6 +3,7 @@
 use std::ptr;
 
 use interlock_os::clock;
+use interlock_os::files::{self, FileWait};
 use interlock_os::futex::{self, MOST_SHARED_WORDS, Returned, SharedWord};
 
 use crate::deadline::Deadline;
@@ -54,6 +55,12 @@ pub(crate) fn wake_shared(word: &AtomicU32, most: u32) {
     if let Some(scheduler) = scheduler() {
         scheduler.unpark(place(word), most);
     }
+}
+
+/// Sleeps until one of `files` is ready. No scheduler can tell when that is, so none is asked.
+#[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
+pub(crate) fn sleep_on_files(files: &mut [FileWait], until: Deadline) -> Returned {
+    files::wait(files, until.nanos())
 }
 
 /// Sleeps for about `nanos` nanoseconds of real time: the last resort of a thread that waits for a lock word, whose holder

@@ -15,6 +15,8 @@
 mod backoff;
 mod block;
 mod deadline;
+#[cfg(not(loom))]
+mod descriptors;
 pub mod fork;
 #[cfg(loom)]
 pub mod model;
@@ -47,6 +49,8 @@ mod word_lock;
 
 pub use block::block;
 pub use deadline::Deadline;
+#[cfg(not(loom))]
+pub use descriptors::block_on_descriptors;
 pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report, take_refusal};
 #[cfg(not(loom))]
 pub use observer::{clear_observer, set_observer};

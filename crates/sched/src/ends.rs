@@ -17,12 +17,14 @@ pub enum Cancelling {
 }
 
 impl<P, K: Keeper> Turns<P, K> {
-    /// The running task has ended. Those that wait for its end have a turn.
-    pub fn end(&mut self, id: TaskId) {
-        let (_, joiners) = self.slots.remove(id.slot);
-        for call in joiners {
-            self.go_on(call, Reason::Joined);
+    /// The running task has ended. Those that wait for its end have a turn; returns how many these are.
+    pub fn end(&mut self, id: TaskId) -> usize {
+        let (_, mut joiners) = self.slots.remove(id.slot);
+        joiners.retain(|call| self.slots.is_waiting(*call));
+        for call in &joiners {
+            self.go_on(*call, Reason::Joined);
         }
+        joiners.len()
     }
 
     /// Cancels a task. Another thread calls [`Mailbox::ring`] afterwards.

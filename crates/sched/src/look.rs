@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use interlock_wait::{Deadline, now};
 
+use crate::mailbox::Call;
 use crate::poll::Poll;
 use crate::slots::Reason;
 use crate::turns::Turns;
@@ -61,17 +62,20 @@ impl<P, K: Keeper> Turns<P, K> {
         self.go_to_sleep()
     }
 
-    /// Calls `is_open`, with descriptor and payload, for at most about `most` of the waits for descriptors, and has those tasks go
-    /// on whose descriptor is closed. Whether all have had their turn.
-    pub fn check_descriptors(&mut self, most: usize, mut is_open: impl FnMut(i32, &P) -> bool) -> bool {
+    /// Shows `each` some of the waits for descriptors, with the payloads: about `most`, those that follow the ones shown last.
+    /// Whether the last one was among them.
+    pub fn show_waits(&mut self, most: usize, mut each: impl FnMut(Call, i32, &P)) -> bool {
         let slots = &self.slots;
-        let (closed, all) = self.watched.check(most, |descriptor, call| {
-            (slots.waiting_payload(call)).is_none_or(|payload| is_open(descriptor, payload))
-        });
-        for call in closed {
-            self.go_on(call, Reason::Closed);
-        }
-        all
+        self.watched.show(most, |descriptor, call| {
+            if let Some(payload) = slots.waiting_payload(call) {
+                each(call, descriptor, payload);
+            }
+        })
+    }
+
+    /// The descriptor of a wait is closed.
+    pub fn closed(&mut self, call: Call) {
+        self.go_on(call, Reason::Closed);
     }
 
     fn deliver(&mut self) {

@@ -138,34 +138,23 @@ impl<K: Keeper> Watched<K> {
         [reader, writer]
     }
 
-    /// Calls `is_open` for some of the descriptors that are waited for, and returns the waits for those that are closed. The
-    /// second result tells whether all descriptors have had their turn.
-    pub(crate) fn check(
-        &mut self,
-        most: usize,
-        mut is_open: impl FnMut(i32, Call) -> bool,
-    ) -> (Vec<Call>, bool) {
-        let (mut closed, mut checked) = (Vec::new(), 0);
-        while let Some(entry) = self.entries.get_mut(self.cursor) {
-            if checked >= most {
-                return (closed, false);
+    /// Shows `each` some of the waits, about `most` if there are so many: those that follow the ones shown last. Whether the last
+    /// one was among them.
+    pub(crate) fn show(&mut self, most: usize, mut each: impl FnMut(i32, Call)) -> bool {
+        let mut shown = 0;
+        while let Some(entry) = self.entries.get(self.cursor) {
+            if shown >= most {
+                return false;
             }
             let descriptor = i32::try_from(self.cursor).unwrap_or(i32::MAX);
             self.cursor += 1;
-            for direction in [Direction::Read, Direction::Write] {
-                entry.line(direction).retain(|call| {
-                    checked += 1;
-                    let keeps = is_open(descriptor, *call);
-                    if !keeps {
-                        closed.push(*call);
-                    }
-                    keeps
-                });
+            for call in entry.readers.iter().chain(&entry.writers) {
+                shown += 1;
+                each(descriptor, *call);
             }
         }
         self.cursor = 0;
-        self.waits -= closed.len();
-        (closed, true)
+        true
     }
 
     /// Watches anew all that is waited for, with a poller that knows nothing. Returns the waits for what can't be watched.

@@ -171,7 +171,7 @@ fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyR
         }
         Kind::Get(_) | Kind::Put(..) => {
             let call = shared.turns.get(py).lock().announce(id);
-            wait.handle = queues::line_up(py, shared, kind, call)?.map(Bound::unbind);
+            wait.handle = queues::line_up(py, shared, kind, call)?;
             Ok(match wait.handle {
                 Some(_) => Plan::Call(call, Hope::Vague, wait),
                 None => Plan::Turn(Some(Pending::Wait(wait))),
@@ -209,13 +209,13 @@ fn plan_to_join(
     let task = target.get();
     if !std::ptr::eq(task.scheduler.as_ptr(), Arc::as_ptr(shared)) {
         return Err(PyValueError::new_err(format!(
-            "task {:?} is one of another scheduler",
+            "task '{}' is one of another scheduler",
             task.name()
         )));
     }
     match task.id(py) {
         Some(own) if own == id => {
-            let message = format!("task {:?} can't wait for its own end", task.name());
+            let message = format!("task '{}' can't wait for its own end", task.name());
             Err(PyRuntimeError::new_err(message))
         }
         Some(other) if !task.done(py) => Ok(Plan::Join(other, wait)),

@@ -46,7 +46,7 @@ pub(super) fn closed(py: Python<'_>, body: &Body) -> PyErr {
     let what = body.wait().map(|wait| wait.operation.bind(py).get().describe(py));
     let name = body.task.bind(py).get().name();
     let message = format!(
-        "the descriptor was closed while task {name:?} waited for it: {}",
+        "the descriptor was closed while task '{name}' waited for it: {}",
         what.unwrap_or_default()
     );
     PyOSError::new_err((BAD_DESCRIPTOR, message))
@@ -77,7 +77,7 @@ pub(super) fn nonsense(py: Python<'_>, body: &Body, yielded: &Bound<'_, PyAny>) 
         ""
     };
     PyTypeError::new_err(format!(
-        "task {name:?} yielded {repr}: a task yields nothing, an operation of interlock.scheduler such as sleep(1), or \
+        "task '{name}' yielded {repr}: a task yields nothing, an operation of interlock.scheduler such as sleep(1), or \
          ('recv', sock) or ('send', sock){hint}"
     ))
 }
@@ -86,7 +86,7 @@ pub(super) fn nonsense(py: Python<'_>, body: &Body, yielded: &Bound<'_, PyAny>) 
 pub(super) fn note(body: &Body, exception: &Bound<'_, PyBaseException>) {
     let py = exception.py();
     let name = body.task.bind(py).get().name();
-    let text = format!("raised in task {name:?}");
+    let text = format!("raised in task '{name}'");
     // An exception that takes no notes is still the exception.
     if let Err(error) = exception.call_method1(intern!(py, "add_note"), (text,)) {
         drop(errors::exception(py, error));

@@ -121,7 +121,7 @@ impl Operation {
             Kind::Ready(Direction::Write, object) => format!("send({})", of(object)),
             Kind::Receive(object, most) => format!("recv({}, {most})", of(object)),
             Kind::Send(object, _) => format!("send({}, …)", of(object)),
-            Kind::Join(task) => format!("join({:?})", task.bind(py).get().name()),
+            Kind::Join(task) => format!("join('{}')", task.bind(py).get().name()),
             Kind::Call(function) => format!("call({}, …)", of(&function.bind(py).get().function)),
             Kind::Get(queue) => format!("get({})", of(queue)),
             Kind::Put(queue, _) => format!("put({}, …)", of(queue)),

@@ -1,6 +1,9 @@
 //! Queues, as tasks use them.
 
-use interlock_sched::Call;
+use std::task::{Wake, Waker};
+
+use interlock_queue::Side;
+use interlock_sched::{Call, Mailbox};
 use interlock_wait::primitive::Arc;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -10,10 +13,9 @@ use super::operation::Kind;
 use super::shared::Shared;
 use crate::errors;
 use crate::imported::Imported;
-use crate::queue::{Queue, SimpleQueue};
+use crate::queue::{self, LinedUp};
 use crate::raw::intern;
 
-/// Whether an exception says that a queue has no room.
 static FULL: Imported<pyo3::types::PyType> = Imported::new("queue", "Full");
 static SHUT_DOWN: Imported<pyo3::types::PyType> = Imported::new("interlock._queue_errors", "ShutDown");
 
@@ -24,47 +26,56 @@ pub(super) enum Tried<'py> {
     NotYet,
 }
 
-/// The queue of an operation.
-///
-/// # Errors
-/// It is no queue with which tasks can wait.
-pub(super) fn check(queue: &Bound<'_, PyAny>) -> PyResult<()> {
-    if queue.cast::<Queue>().is_ok() || queue.cast::<SimpleQueue>().is_ok() {
-        return Ok(());
+/// Wakes a task that waits in a queue's line.
+struct Notifies {
+    mailbox: Arc<Mailbox>,
+    call: Call,
+}
+
+impl Wake for Notifies {
+    fn wake(self: Arc<Self>) {
+        self.mailbox.call(self.call);
     }
-    let repr = queue.repr()?;
-    Err(PyTypeError::new_err(format!(
-        "get() and put() take a queue of interlock.queue, not {repr}: for others say call(queue.get)"
-    )))
 }
 
 /// Lines up for an operation. `None` if it is worth trying now.
-pub(super) fn line_up<'py>(
-    py: Python<'py>,
+///
+/// # Errors
+/// There is no queue with which tasks can wait.
+pub(super) fn line_up(
+    py: Python<'_>,
     shared: &Arc<Shared>,
     kind: &Kind,
     call: Call,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let (queue, side) = match kind {
-        Kind::Get(queue) => (queue, intern!(py, "get")),
-        Kind::Put(queue, _) => (queue, intern!(py, "put")),
+) -> PyResult<Option<Py<PyAny>>> {
+    let (queue, side, name) = match kind {
+        Kind::Get(queue) => (queue, Side::Get, intern!(py, "get")),
+        Kind::Put(queue, _) => (queue, Side::Put, intern!(py, "put")),
         _ => return Ok(None),
     };
     let queue = queue.bind(py);
-    check(queue)?;
-    let caller = Caller::new(&shared.mailbox, call);
-    let registration = queue.call_method1(intern!(py, "_interlock_when_ready"), (side, caller))?;
-    Ok((!registration.is_none()).then_some(registration))
+    let mailbox = shared.mailbox.clone();
+    let waker = Waker::from(Arc::new(Notifies { mailbox, call }));
+    match queue::line_up(queue, side, waker)? {
+        LinedUp::Ready => Ok(None),
+        LinedUp::Waits(registration) => Ok(Some(Py::new(py, registration)?.into_any())),
+        LinedUp::Materialized => {
+            let caller = Caller::new(&shared.mailbox, call);
+            let place = queue.call_method1(intern!(py, "_interlock_when_ready"), (name, caller))?;
+            Ok((!place.is_none()).then(|| place.unbind()))
+        }
+        LinedUp::NoQueue => Err(PyTypeError::new_err(format!(
+            "get() and put() take a queue of interlock.queue, not {}: for others say call(queue.get)",
+            queue.repr()?
+        ))),
+    }
 }
 
-/// Tries an operation. `handle` is the place in line, if the task has stood in one and was called.
-pub(super) fn attempt<'py>(py: Python<'py>, kind: &Kind, handle: Option<&Py<PyAny>>) -> PyResult<Tried<'py>> {
-    let done = match (kind, handle) {
-        (Kind::Get(queue), Some(place)) if queue.bind(py).cast::<SimpleQueue>().is_ok() => {
-            place.bind(py).call_method0(intern!(py, "take"))
-        }
-        (Kind::Get(queue), _) => queue.bind(py).call_method0(intern!(py, "get_nowait")),
-        (Kind::Put(queue, item), _) => queue.bind(py).call_method1(intern!(py, "put_nowait"), (item,)),
+/// Tries an operation.
+pub(super) fn attempt<'py>(py: Python<'py>, kind: &Kind) -> PyResult<Tried<'py>> {
+    let done = match kind {
+        Kind::Get(queue) => queue.bind(py).call_method0(intern!(py, "get_nowait")),
+        Kind::Put(queue, item) => queue.bind(py).call_method1(intern!(py, "put_nowait"), (item,)),
         _ => return Ok(Tried::NotYet),
     };
     match done {

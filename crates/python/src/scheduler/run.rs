@@ -386,7 +386,7 @@ impl Run<'_> {
         let waits = waits.iter().map(|(task, operation)| {
             let name = task.bind(py).get().name();
             format!(
-                "task {name:?} waits for {}",
+                "task '{name}' waits for {}",
                 operation.bind(py).get().describe(py)
             )
         });

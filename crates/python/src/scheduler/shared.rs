@@ -1,8 +1,8 @@
 //! What a scheduler and its tasks share.
 
 use interlock_sched::{Mailbox, Turns};
-use interlock_wait::primitive::Arc;
 use interlock_wait::ThreadIdent;
+use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 

@@ -89,7 +89,7 @@ impl Task {
             End::Raised(_) => "raised",
             End::Cancelled => "cancelled",
         };
-        format!("<Task {:?} {state}>", self.name)
+        format!("<Task '{}' {state}>", self.name)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -145,7 +145,7 @@ impl Task {
             End::Raised(exception) => Ok(Err(exception.clone_ref(py))),
             End::Cancelled => Err(Failure::Cancelled.raise(py)),
             End::NotYet => {
-                let message = format!("task {:?} has not ended", self.name);
+                let message = format!("task '{}' has not ended", self.name);
                 Err(PyRuntimeError::new_err(message))
             }
         }

@@ -91,7 +91,7 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
             Some(future) => Some(future.bind(py).call_method0(intern!(py, "result"))?),
             None => None,
         },
-        kind @ (Kind::Get(_) | Kind::Put(..)) => match queues::attempt(py, kind, wait.handle.as_ref())? {
+        kind @ (Kind::Get(_) | Kind::Put(..)) => match queues::attempt(py, kind)? {
             Tried::Done(value) => Some(value),
             Tried::NotYet => {
                 wait.handle = None;

@@ -49,9 +49,10 @@ def _executor(kind: str) -> Any:
 
 
 def has_other_threads() -> bool:
-    """Whether there is another thread that runs Python code, apart from those that wait for calls of tasks."""
-    others = set(sys._current_frames())
-    threads = _executors.get("thread")
-    if threads is not None:
-        others -= {thread.ident for thread in threads._threads}
+    """Whether there is another thread that runs Python code, apart from those that serve the calls of tasks."""
+    threads, processes = _executors.get("thread"), _executors.get("process")
+    servants = set(threads._threads) if threads is not None else set()
+    if processes is not None:
+        servants.add(processes._executor_manager_thread)
+    others = set(sys._current_frames()) - {getattr(thread, "ident", None) for thread in servants}
     return len(others) > 1

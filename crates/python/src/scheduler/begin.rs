@@ -207,7 +207,7 @@ fn plan_to_join(
     target: &Bound<'_, super::task::Task>,
 ) -> PyResult<Plan> {
     let task = target.get();
-    if !std::ptr::eq(task.scheduler.as_ptr(), Arc::as_ptr(shared)) {
+    if !task.is_at(Arc::as_ptr(shared)) {
         return Err(PyValueError::new_err(format!(
             "task '{}' is one of another scheduler",
             task.name()

@@ -18,7 +18,7 @@ use super::closed::Checks;
 use super::failing;
 use super::resume::{self, Step};
 use super::shared::Shared;
-use super::task::{End, Task};
+use super::task::{End, Home, Task};
 use super::turn::{self, Gets};
 use crate::blocking;
 use crate::errors;
@@ -77,7 +77,8 @@ impl Scheduler {
         };
         check_generator(&generator)?;
         let name = name.map_or_else(|| self.made_up_name(&generator), Ok)?;
-        let task = Bound::new(py, Task::new(name, keeps, Arc::downgrade(&self.shared)))?;
+        let home: Arc<dyn Home> = self.shared.clone();
+        let task = Bound::new(py, Task::new(name, keeps, Arc::downgrade(&home)))?;
         let body = Body {
             coroutine: generator.unbind(),
             task: task.clone().unbind(),
@@ -100,7 +101,7 @@ impl Scheduler {
     #[pyo3(signature = (until = None))]
     fn run(&self, py: Python<'_>, until: Option<Bound<'_, Task>>) -> PyResult<Py<PyAny>> {
         if let Some(task) = &until
-            && !std::ptr::eq(task.get().scheduler.as_ptr(), Arc::as_ptr(&self.shared))
+            && !task.get().is_at(Arc::as_ptr(&self.shared))
         {
             return Err(PyValueError::new_err("this task is one of another scheduler"));
         }

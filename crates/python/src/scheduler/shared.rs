@@ -1,12 +1,14 @@
 //! What a scheduler and its tasks share.
 
-use interlock_sched::{Mailbox, Turns};
+use interlock_sched::{Cancelling, Mailbox, TaskId, Turns};
 use interlock_wait::ThreadIdent;
 use interlock_wait::primitive::Arc;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
 
 use super::body::{Body, Holder};
+use super::task::Home;
 use crate::engine::StateLock;
 use crate::raw::Attached;
 
@@ -42,5 +44,13 @@ impl Shared {
             return Ok(());
         };
         turns.payloads().try_for_each(|(_, body)| body.traverse(visit))
+    }
+}
+
+impl Home for Shared {
+    fn cancel(&self, py: Python<'_>, id: TaskId) -> bool {
+        let cancelling = self.turns.get(py).lock().cancel(id);
+        self.mailbox.ring();
+        cancelling != Cancelling::Ended
     }
 }

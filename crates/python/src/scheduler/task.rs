@@ -2,17 +2,22 @@
 
 use std::sync::Weak;
 
-use interlock_sched::{Cancelling, TaskId};
+use interlock_sched::TaskId;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
-use super::shared::Shared;
 use crate::engine::StateLock;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
 use crate::raw::Attached;
+
+/// What a task knows of its scheduler.
+pub(super) trait Home: Send + Sync {
+    /// Cancels a task, and returns whether it has not ended.
+    fn cancel(&self, py: Python<'_>, id: TaskId) -> bool;
+}
 
 /// A generator or a coroutine that a scheduler resumes in turns. Scheduler.spawn() returns it.
 #[pyclass(frozen, weakref, module = "interlock.scheduler")]
@@ -20,7 +25,7 @@ pub(crate) struct Task {
     name: String,
     /// Whether its error stays here until somebody asks, instead of ending run().
     pub(super) keeps_errors: bool,
-    pub(super) scheduler: Weak<Shared>,
+    home: Weak<dyn Home>,
     end: Attached<StateLock<(Option<TaskId>, End)>>,
     initialized: Initialized,
 }
@@ -56,15 +61,10 @@ impl Task {
     ///
     /// A task may catch the exception, to clean up or even to go on. Returns False if the task has ended already.
     fn cancel(&self, py: Python<'_>) -> bool {
-        let Some(shared) = self.scheduler.upgrade() else {
-            return false;
-        };
-        let Some(id) = self.end.get(py).lock().0 else {
-            return false;
-        };
-        let cancelling = shared.turns.get(py).lock().cancel(id);
-        shared.mailbox.ring();
-        cancelling != Cancelling::Ended
+        match (self.home.upgrade(), self.id(py)) {
+            (Some(home), Some(id)) => home.cancel(py, id),
+            _ => false,
+        }
     }
 
     /// Return what the task has returned, or raise what it has raised. Never blocks: in a task, `yield join(task)` waits.
@@ -111,11 +111,11 @@ impl Task {
 }
 
 impl Task {
-    pub(super) fn new(name: String, keeps_errors: bool, scheduler: Weak<Shared>) -> Self {
+    pub(super) fn new(name: String, keeps_errors: bool, home: Weak<dyn Home>) -> Self {
         Task {
             name,
             keeps_errors,
-            scheduler,
+            home,
             end: Attached::new(StateLock::new((None, End::NotYet))),
             initialized: Initialized::new(),
         }
@@ -124,6 +124,11 @@ impl Task {
     /// The task is in the engine under this number.
     pub(super) fn begin(&self, py: Python<'_>, id: TaskId) {
         self.end.get(py).lock().0 = Some(id);
+    }
+
+    /// Whether this is its scheduler.
+    pub(super) fn is_at<T: Home>(&self, home: *const T) -> bool {
+        std::ptr::addr_eq(self.home.as_ptr(), home)
     }
 
     pub(super) fn id(&self, py: Python<'_>) -> Option<TaskId> {

@@ -10,6 +10,7 @@ from interlock._interlock_pool import ProcessJob as ProcessJob
 from interlock._interlock_pool import ProcessPool as ProcessPool
 from interlock._interlock_pool import ProcessSeat as ProcessSeat
 from interlock._interlock_pool import ProcessServer as ProcessServer
+from interlock._interlock_scheduler import *
 from interlock._interlock_shared import Family as Family
 from interlock._interlock_shared import QueueWatch as QueueWatch
 from interlock._interlock_shared import SharedArray as SharedArray

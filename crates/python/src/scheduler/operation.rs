@@ -14,7 +14,7 @@ use crate::initialized::Initialized;
 use crate::raw::Attached;
 
 /// Something that a task waits for. A generator yields it, a coroutine awaits it.
-#[pyclass(frozen, module = "interlock.scheduler")]
+#[pyclass(frozen, generic, module = "interlock.scheduler")]
 pub(crate) struct Operation {
     pub(super) kind: Kind,
     /// When the wait ends at the latest, from its beginning on.

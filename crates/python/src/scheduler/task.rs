@@ -20,7 +20,7 @@ pub(super) trait Home: Send + Sync {
 }
 
 /// A generator or a coroutine that a scheduler resumes in turns. Scheduler.spawn() returns it.
-#[pyclass(frozen, weakref, module = "interlock.scheduler")]
+#[pyclass(frozen, generic, weakref, module = "interlock.scheduler")]
 pub(crate) struct Task {
     name: String,
     /// Whether its error stays here until somebody asks, instead of ending run().

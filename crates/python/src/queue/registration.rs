@@ -33,12 +33,16 @@ pub(crate) enum LinedUp {
     NoQueue,
 }
 
-/// Lines up for `side` of a queue, without a Python callable: `waker` is woken when the operation is worth trying.
-pub(crate) fn line_up(queue: &Bound<'_, PyAny>, side: Side, waker: Waker) -> PyResult<LinedUp> {
+/// Lines up for `side` of a queue, without a Python callable: `waker` is woken when the operation is worth trying. A task whose
+/// try came too late lines up `again`, at the head of the line.
+pub(crate) fn line_up(queue: &Bound<'_, PyAny>, side: Side, waker: Waker, again: bool) -> PyResult<LinedUp> {
     let py = queue.py();
     let waiter = Waiter::task(waker);
     let (waits, lined) = if let Ok(queue) = queue.cast::<Queue>() {
-        let registered = native(queue, |native| native.engine.get(py).register(side, &waiter))?;
+        let registered = native(queue, |native| match (again, native.engine.get(py)) {
+            (true, engine) => engine.register_first(side, &waiter),
+            (false, engine) => engine.register(side, &waiter),
+        })?;
         let Some(waits) = registered else {
             return Ok(LinedUp::Materialized);
         };

@@ -171,7 +171,8 @@ fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyR
         }
         Kind::Get(_) | Kind::Put(..) => {
             let call = shared.turns.get(py).lock().announce(id);
-            wait.handle = queues::line_up(py, shared, kind, call)?;
+            let again = wait.handle.is_some();
+            wait.handle = queues::line_up(py, shared, kind, (call, again))?;
             Ok(match wait.handle {
                 Some(_) => Plan::Call(call, Hope::Vague, wait),
                 None => Plan::Turn(Some(Pending::Wait(wait))),

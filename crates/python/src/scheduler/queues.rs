@@ -38,7 +38,7 @@ impl Wake for Notifies {
     }
 }
 
-/// Lines up for an operation. `None` if it is worth trying now.
+/// Lines up for an operation, at the head of the line if it was called and came too late. `None` if it is worth trying now.
 ///
 /// # Errors
 /// There is no queue with which tasks can wait.
@@ -46,7 +46,7 @@ pub(super) fn line_up(
     py: Python<'_>,
     shared: &Arc<Shared>,
     kind: &Kind,
-    call: Call,
+    (call, again): (Call, bool),
 ) -> PyResult<Option<Py<PyAny>>> {
     let (queue, side, name) = match kind {
         Kind::Get(queue) => (queue, Side::Get, intern!(py, "get")),
@@ -56,7 +56,7 @@ pub(super) fn line_up(
     let queue = queue.bind(py);
     let mailbox = shared.mailbox.clone();
     let waker = Waker::from(Arc::new(Notifies { mailbox, call }));
-    match queue::line_up(queue, side, waker)? {
+    match queue::line_up(queue, side, waker, again)? {
         LinedUp::Ready => Ok(None),
         LinedUp::Waits(registration) => Ok(Some(Py::new(py, registration)?.into_any())),
         LinedUp::Materialized => {

@@ -93,10 +93,7 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
         },
         kind @ (Kind::Get(_) | Kind::Put(..)) => match queues::attempt(py, kind)? {
             Tried::Done(value) => Some(value),
-            Tried::NotYet => {
-                wait.handle = None;
-                return Ok(Gets::Nothing(wait));
-            }
+            Tried::NotYet => return Ok(Gets::Nothing(wait)),
         },
     };
     Ok(Gets::Value(done))

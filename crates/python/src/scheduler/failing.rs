@@ -61,9 +61,14 @@ pub(super) fn not_open(object: &Bound<'_, PyAny>) -> PyErr {
     PyOSError::new_err((BAD_DESCRIPTOR, format!("the descriptor is closed: {repr}")))
 }
 
-/// The exception of the operating system's refusal.
+/// The exception of the operating system's refusal, as a method of a socket raises it.
 pub(super) fn refused(error: io::Error) -> PyErr {
-    error.into()
+    let Some(number) = error.raw_os_error() else {
+        return error.into();
+    };
+    let text = error.to_string();
+    let said = text.split(" (os error").next().unwrap_or_default();
+    PyOSError::new_err((number, said.to_owned()))
 }
 
 /// The exception of a task that has yielded what nobody understands.

@@ -1,9 +1,9 @@
-"""Compares echo servers: tasks of a scheduler, asyncio's streams and protocols, and both on uvloop where it is installed.
+"""Compares echo servers: tasks of a scheduler, asyncio's streams and protocols, and these on uvloop if it is there.
 
     python benches/echo.py --connections 1000 10000
 
-Each server is a process of its own. One other process has all connections and keeps one message of 100 bytes on its way on each
-of them. A round lasts some seconds; the servers take turns, and the median of their rounds counts.
+Each server is a process of its own. One other process has all connections and keeps one message of 100 bytes on its way
+on each of them. A round lasts some seconds; the servers take turns, and the median of their rounds counts.
 """
 
 from __future__ import annotations
@@ -167,7 +167,9 @@ def measure(name: str, count: int, seconds: float) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--connections", type=int, nargs="+", default=[1000, 10_000])
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=3)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from queue import Queue
 from types import TracebackType
-from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, final, overload
+from typing import Any, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, final, overload
 
 from _typeshed import ReadableBuffer
-from typing_extensions import ParamSpec, Self
+from typing_extensions import ParamSpec
 
 from interlock._interlock import SimpleQueue
 
@@ -71,6 +71,7 @@ class Awaiting(Generator[Any, Any, _T_co]):
     def __iter__(self) -> Self: ...
     def __next__(self) -> Any: ...
     def send(self, value: Any) -> Any: ...
+    def throw(self, *_error: Any) -> Any: ...
 
 @final
 class Caller:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["has_other_threads", "submit"]
 
 _executors: dict[str, Any] = {}
-"""The executors of this process, by what they are made of. Made when a task calls first; they end with the interpreter."""
+"""The executors of this process, by what they are made of. Made when a task calls first; they end with the process."""
 
 after_fork_in_child(_executors.clear)
 
@@ -29,9 +29,8 @@ def submit(
     executor: Executor | str | None,
 ) -> Future[Any]:
     """Have a thread, a worker process or an executor of the program call `function`. Does not block."""
-    if executor is None or isinstance(executor, str):
-        executor = _executor(executor or "thread")
-    return executor.submit(function, *args, **(kwargs or {}))  # type: ignore[return-value]
+    chosen: Any = _executor(executor or "thread") if isinstance(executor, str | None) else executor
+    return chosen.submit(function, *args, **(kwargs or {}))  # type: ignore[no-any-return]
 
 
 def _executor(kind: str) -> Any:

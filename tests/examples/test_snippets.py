@@ -1,4 +1,4 @@
-"""The Python snippets of the documentation run as they stand; those about futures and schedulers print what their comments say."""
+"""The Python snippets of the documentation run as they stand; some pages' print what their comments say."""
 
 import re
 import subprocess

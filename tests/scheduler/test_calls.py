@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-
 from interlock.scheduler import Scheduler, TaskCancelled, call, sleep
 
 Steps = Generator[Any, Any, Any]

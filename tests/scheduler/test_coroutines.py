@@ -7,7 +7,6 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-
 from interlock import queue
 from interlock.scheduler import Scheduler, TaskCancelled, call, get, join, put, recv, send, sleep
 

@@ -11,7 +11,6 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-
 from interlock.scheduler import Scheduler, sleep
 
 Steps = Generator[Any, Any, Any]
@@ -207,14 +206,20 @@ def test_a_forked_child_makes_a_scheduler_of_its_own() -> None:
 
 
 def test_a_subinterpreter_says_that_it_has_no_engine() -> None:
-    interpreters = pytest.importorskip("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+    interpreters = pytest.importorskip(
+        "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    )
     code = (
         "try:\n import interlock.scheduler\nexcept ImportError as error:\n assert 'subinterpreter' in str(error)\n"
         "else:\n raise AssertionError\n"
     )
     number = interpreters.create()
     try:
-        failed = interpreters.exec(number, code) if hasattr(interpreters, "exec") else interpreters.run_string(number, code)
+        failed = (
+            interpreters.exec(number, code)
+            if hasattr(interpreters, "exec")
+            else interpreters.run_string(number, code)
+        )
         assert not failed
     finally:
         interpreters.destroy(number)

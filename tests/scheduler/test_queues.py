@@ -9,7 +9,6 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-
 from interlock import queue
 from interlock.scheduler import Scheduler, TaskCancelled, get, put, sleep
 
@@ -27,8 +26,8 @@ class Materialized(queue.Queue):  # type: ignore[type-arg]
 
 
 def take(source: Any, count: int) -> Steps:
-    items = []
-    for _ in range(count):
+    items: list[Any] = []
+    while len(items) < count:
         items.append((yield get(source)))
     return items
 
@@ -95,8 +94,7 @@ def test_a_thread_takes_what_tasks_put(make: Any) -> None:
     got: list[int] = []
 
     def consume() -> None:
-        for _ in range(300):
-            got.append(shared.get())
+        got.extend(shared.get() for _ in range(300))
 
     thread = threading.Thread(target=consume)
     thread.start()

@@ -11,7 +11,6 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-
 from interlock.scheduler import Scheduler, Task, TaskCancelled, join, sleep
 
 Steps = Generator[Any, Any, Any]

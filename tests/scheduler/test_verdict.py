@@ -1,6 +1,6 @@
 """Every task waits for ever: an error that names each.
 
-Queues are another thread's, too, and a test runner has threads of its own. So what is about queues runs in a process apart.
+Queues are another thread's, too, and a test runner has threads of its own. So queues are tested in a process apart.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-
 from interlock import DeadlockError, queue
 from interlock.scheduler import Scheduler, get, join, put, sleep
 

@@ -14,7 +14,6 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
-
 from interlock.scheduler import Scheduler, join, recv, send, sleep
 
 Steps = Generator[Any, Any, Any]
@@ -168,7 +167,9 @@ def test_a_socket_that_is_closed_under_a_waiting_task_is_an_error_there(many: in
             stack.enter_context(other)
 
         def waits(sock: socket.socket) -> Steps:
-            with pytest.raises(OSError, match=r"was closed while task 'victim' waited for it: recv") as caught:
+            with pytest.raises(
+                OSError, match=r"was closed while task 'victim' waited for it: recv"
+            ) as caught:
                 yield recv(sock)
             assert caught.value.errno == errno.EBADF
 

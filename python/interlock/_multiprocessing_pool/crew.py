@@ -12,6 +12,7 @@ from interlock._multiprocessing_pool.packing import Packer
 from interlock._multiprocessing_pool.worker import main, options, report
 from interlock.concurrent.futures._evidence import bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
+from interlock.concurrent.futures._process_nesting import start
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
 
@@ -94,7 +95,7 @@ class Crew:
                 )
                 process.name = process.name.replace("Process", "PoolWorker")
                 process.daemon = True
-                process.start()
+                start(process)
                 if self.is_closed:
                     self.workers[:] = [worker for worker in self.workers if worker.exitcode is None]
                 self.workers.append(process)

@@ -23,6 +23,9 @@ LIMIT = 90.0
 
 Run = Callable[..., str]
 
+_QUIET = ("-W", "ignore:Module globals is missing a __spec__.loader")
+"""The standard library's own child of `spawn` has this warning on 3.15 when a traceback is printed there."""
+
 
 @pytest.fixture(params=METHODS)
 def method(request: pytest.FixtureRequest) -> str:
@@ -49,7 +52,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
         path.write_text(f"{text}\nif __name__ == '__main__':\n    main()\n", encoding="utf-8")
         ways = {"import": [], "install": ["-m", "interlock", "run"]}
         done = subprocess.run(
-            [sys.executable, "-W", "always", *ways[form], str(path)],
+            [sys.executable, "-W", "always", *_QUIET, *ways[form], str(path)],
             cwd=tmp_path,
             env={**os.environ, "INTERLOCK": "1"},
             capture_output=True,

@@ -6,6 +6,7 @@ is imported by children, so what it does stands in `main()`.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -17,7 +18,8 @@ IS_AT_AN_END = sys.version_info[:2] in {(3, 11), (3, 15)}
 """The oldest and the newest version run all; those in between are the same but for the interpreter, and run less."""
 
 FORMS = ("import", "install") if IS_AT_AN_END else ("install",)
-METHODS = ("fork", "forkserver", "spawn") if IS_AT_AN_END else ("fork", "forkserver")
+METHODS = multiprocessing.get_all_start_methods()[: None if IS_AT_AN_END else 1]
+"""The start methods to run, the default one first."""
 
 _HEAD = """\
 import os, select, signal, sys

@@ -15,12 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.programs import IS_AT_AN_END
+from tests.processes.programs import METHODS
 
 FOLDER = Path(__file__).resolve().parent / "deaths"
 LIMIT = 60.0
-# Each program is the same on all versions; so the versions in between run it by the method that costs least.
-METHODS = ("fork", "spawn", "forkserver") if IS_AT_AN_END else ("fork",)
 HELPERS = {"watching"}
 
 PRINTED = {

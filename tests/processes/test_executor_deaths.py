@@ -13,6 +13,8 @@ from textwrap import dedent
 
 import pytest
 
+from tests.processes.programs import METHODS
+
 Run = Callable[..., str]
 
 LIMIT = 90.0
@@ -331,7 +333,7 @@ def alive(pid):
     assert run(HEAD + program) == ""
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM", "SIGINT"])
 def test_workers_end_with_their_parent(tmp_path: Path, method: str, number: str) -> None:
     program = f"""

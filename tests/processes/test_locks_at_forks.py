@@ -8,7 +8,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-FORMS = ("import", "install")
+from tests.processes.programs import FORMS
 
 PROGRAM = """
 import os, queue, sys, warnings

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.conftest import Run
+from tests.processes.programs import FORMS, METHODS
 from tests.processes.test_pool import printed
 
 
@@ -317,14 +318,38 @@ _INTERRUPTED = """
     if __name__ == "__main__":
         main()
 """
-_FORMS = {
+
+
+def test_a_worker_whose_end_takes_long_leaves_nothing(run: Run, method: str) -> None:
+    program = """
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        def main():
+            from interlock.concurrent.futures import _evidence
+
+            _evidence._LAST_MOMENT = 0.0
+            context = multiprocessing.get_context(METHOD)
+            for number in range(5):
+                pool = context.Pool(2)
+                pool.map(abs, range(10))
+                pool.close() if number % 2 else pool.terminate()
+                pool.join()
+                with ProcessPoolExecutor(2, mp_context=context) as pool:
+                    assert pool.submit(abs, -1).result() == 1
+            assert not _evidence._workers, _evidence._workers
+    """
+    assert printed(run, program, method) == ""
+
+
+_IMPORTS = {
     "import": "from interlock import multiprocessing",
     "install": "import interlock\n    interlock.install()\n    import multiprocessing",
 }
 
 
-@pytest.mark.parametrize("form", _FORMS)
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "function", ["time.sleep, [1000] * 6", "sum, [range(10**15)] * 6", "time.sleep, [1000]"]
 )
@@ -337,8 +362,8 @@ def test_ctrl_c_ends_all_with_one_traceback(tmp_path: Path, form: str, method: s
     assert not [pid for pid in pids if _lives(pid)]
 
 
-@pytest.mark.parametrize("form", _FORMS)
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("method", METHODS)
 def test_workers_end_with_their_parent(tmp_path: Path, form: str, method: str) -> None:
     started, pids = _start(tmp_path, form, method, "time.sleep, [1000] * 2")
     watched = [os.pidfd_open(pid) for pid in pids]
@@ -352,7 +377,7 @@ def test_workers_end_with_their_parent(tmp_path: Path, form: str, method: str) -
 
 def _start(folder: Path, form: str, method: str, function: str) -> tuple[subprocess.Popen[str], list[int]]:
     path = folder / "program.py"
-    program = _INTERRUPTED.format(imports=_FORMS[form], method=method, function=function)
+    program = _INTERRUPTED.format(imports=_IMPORTS[form], method=method, function=function)
     path.write_text(textwrap.dedent(program), encoding="utf-8")
     started = subprocess.Popen(
         [sys.executable, str(path)],

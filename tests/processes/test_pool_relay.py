@@ -10,9 +10,6 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
-import pytest
-
-METHODS = ("fork", "forkserver", "spawn")
 LIMIT = 100.0
 
 _HEAD = """\
@@ -55,11 +52,6 @@ def run(folder: Path, method: str, program: str) -> tuple[str, str]:
     )
     assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout, done.stderr
-
-
-@pytest.fixture(params=METHODS)
-def method(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def test_lines_arrive_with_the_workers_name(tmp_path: Path, method: str) -> None:

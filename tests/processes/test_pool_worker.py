@@ -9,9 +9,6 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
-import pytest
-
-METHODS = ("fork", "forkserver", "spawn")
 LIMIT = 100.0
 
 _HEAD = """\
@@ -51,11 +48,6 @@ def run(folder: Path, method: str, program: str) -> tuple[str, str]:
     )
     assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout, done.stderr
-
-
-@pytest.fixture(params=METHODS)
-def method(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def test_a_worker_serves_and_ends_as_children_do(tmp_path: Path, method: str) -> None:

@@ -252,7 +252,7 @@ def blocks():
 def descriptor():
     for number in os.listdir("/proc/self/fd"):
         try:
-            if "interlock" in os.readlink(f"/proc/self/fd/{number}"):
+            if "memfd:interlock" in os.readlink(f"/proc/self/fd/{number}"):
                 return number
         except FileNotFoundError:
             pass

@@ -10,7 +10,7 @@ from interlock._interlock import ProcessPool
 from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer
 from interlock._multiprocessing_pool.worker import main, options, report
-from interlock.concurrent.futures._evidence import bury, watch
+from interlock.concurrent.futures._evidence import join_and_bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
 from interlock.concurrent.futures._process_nesting import start
 from interlock.multiprocessing._family import home
@@ -121,8 +121,9 @@ class Crew:
     def _join_workers(self) -> None:
         for process in self.workers:
             if hasattr(process, "pid"):
-                bury(process.pid)
-            process.join()
+                join_and_bury(process)
+            else:  # a test's stand-in
+                process.join()
 
     def _replace(self, seat: ProcessSeat) -> None:
         try:
@@ -135,8 +136,7 @@ class Crew:
         for number, process in enumerate(self.workers):
             if process.pid == pid:
                 util.debug("cleaning up worker %d", pid)
-                bury(pid)
-                process.join()
+                join_and_bury(process)
                 if not self.is_closed:  # otherwise it stays to be looked at, as in the standard library
                     del self.workers[number]
                 return

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::answer::WorkerDeath;
 use super::call::Call;
-use super::worker::Worker;
+use super::worker::{PLACES, Worker};
 
 /// What a pool does when a worker dies that runs a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,8 +63,6 @@ pub(super) struct State<H> {
     pub(super) is_finished: bool,
 }
 
-/// More workers than a family of processes can have.
-const PLACES: usize = 4096;
 /// At most so much work lies before a worker, in nanoseconds: enough that it never waits for the parent, and so little that hardly a
 /// call waits behind another one while a worker is idle.
 const AHEAD: u64 = 500_000;

@@ -9,10 +9,13 @@ use interlock_wait::{Deadline, WaitContext};
 use super::call::Call;
 use crate::workers::WorkerToken;
 
+/// More workers than a family of processes can have: the number of a seat has its place, and how many seats there had been.
+pub(super) const PLACES: usize = 4096;
+
 /// What a process needs to become a worker: see [`Server`](super::Server).
 #[derive(Clone, Debug)]
 pub struct Seat {
-    /// The seat's number in the pool.
+    /// The seat's number in the pool. It is not used again: see [`index`](Self::index).
     pub number: usize,
     /// Where its calls come from.
     pub calls: Queue,
@@ -20,6 +23,13 @@ pub struct Seat {
     pub answers: Queue,
     /// The pool's process.
     pub parent: Name,
+}
+
+impl Seat {
+    /// Which of the pool's workers this is, from 0 on: a worker that takes a dead one's place has its place's number.
+    pub fn index(&self) -> usize {
+        self.number % PLACES
+    }
 }
 
 /// Why the pool has ended a worker.

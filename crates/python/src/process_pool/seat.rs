@@ -30,6 +30,12 @@ impl ProcessSeat {
         self.0.number
     }
 
+    /// Which of the pool's workers this is: the one that takes a dead one's place has the same.
+    #[getter]
+    fn index(&self) -> usize {
+        self.0.index()
+    }
+
     /// The pool's process: its place in the family.
     #[getter]
     fn parent(&self) -> u32 {

@@ -36,10 +36,10 @@ else:
 
     Facts = namedtuple("Facts", ["exitcode", "peak_memory", "out_of_memory", "last_words"])
 
-__all__ = ["Facts", "LastWords", "bury", "killed_by_kernel", "watch"]
+__all__ = ["Facts", "LastWords", "bury", "join_and_bury", "killed_by_kernel", "watch"]
 
 _MOST_WORDS = 16 << 10
-_LAST_MOMENT = 1.0
+_LAST_MOMENT = 10.0
 """Seconds that the kernel may take from a worker's death, of which it tells at once, to the end of the process."""
 _KEPT = 256
 """Of so many dead workers the facts are kept, for tasks whose results nobody has asked for yet."""
@@ -144,8 +144,8 @@ def watch(process: Any, words: LastWords | None) -> None:
 def bury(pid: int, exitcode: int | None = None) -> Facts:
     """Return what is known of a dead worker, and watch it no longer. It may be called again.
 
-    Waits for the process, which is at its end, if nobody has done so: the manager of a pool need not, and must not do
-    it before. `exitcode` is what the caller knows of the end.
+    Waits a moment for the process, which is at its end, if nobody has done so. `exitcode` is what the caller knows of
+    the end.
     """
     worker = _workers.get(pid)
     if worker is not None:
@@ -162,6 +162,12 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
         if len(_facts) > _KEPT:
             _facts.popitem(last=False)
         return facts
+
+
+def join_and_bury(process: Any) -> None:
+    """Wait for a worker's process, however long its end takes, and watch it no longer."""
+    process.join()
+    bury(process.pid)
 
 
 def killed_by_kernel() -> int | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from multiprocessing import context as _contexts
 
 from interlock._interlock import ProcessSeat
-from interlock.concurrent.futures._evidence import LastWords, bury, watch
+from interlock.concurrent.futures._evidence import LastWords, bury, join_and_bury, watch
 from interlock.concurrent.futures._process_nesting import start
 from interlock.concurrent.futures._process_worker import Options, main
 from interlock.concurrent.futures._transport import dump_exception
@@ -48,6 +48,11 @@ class Seat:
     def number(self) -> int:
         """The seat's number in the pool."""
         return self._seat.number
+
+    @property
+    def index(self) -> int:
+        """Which of the pool's workers this is: the one that takes a dead one's place has the same."""
+        return self._seat.index
 
     def __reduce__(self) -> tuple[Any, ...]:
         _contexts.assert_spawning(self)
@@ -181,7 +186,7 @@ class Manager(threading.Thread):
             crew.relay.open()
         crew.pool.manage(self._start, self._bury, self._break)
         for process in [*crew.processes.values()]:
-            process.join()
+            join_and_bury(process)
         if crew.relay is not None:
             crew.relay.close()
 
@@ -192,10 +197,11 @@ class Manager(threading.Thread):
             self._crew.pool.give_up(dump_exception(error))
 
     def _bury(self, pid: int) -> None:
-        bury(pid)
         process = self._crew.processes.pop(pid, None)
-        if process is not None:
-            process.join()
+        if process is None:  # a program has taken it out
+            bury(pid)
+        else:
+            join_and_bury(process)
 
     def _break(self, death: Any) -> None:
         owner = self._owner()

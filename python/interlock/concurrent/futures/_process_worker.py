@@ -71,7 +71,7 @@ def main(
             signal.signal(signal.SIGINT, _interrupt)
     relay = options.relay
     if relay is not None:
-        relay.open(f"worker-{seat.number}")
+        relay.open(f"worker-{seat.index}")
     _serving.now = True
     try:
         if _initialize(server, initializer, initargs):

@@ -147,7 +147,7 @@ impl<P, K: Keeper> Turns<P, K> {
             slot: id.slot,
         };
         self.slots.add_joiner(target, call);
-        self.rest(id, payload, (ticket, On::Task), deadline);
+        self.rest(id, payload, (ticket, On::Task(target)), deadline);
     }
 
     /// The name of a wait of the running task that is about to begin: for [`await_call`](Self::await_call).
@@ -233,9 +233,7 @@ impl<P, K: Keeper> Turns<P, K> {
             slot: id.slot,
         };
         if self.reason_of_running(id, Reason::Turn) == Reason::Cancelled {
-            if let On::Descriptor(descriptor, direction) = on {
-                self.watched.leave((descriptor, direction), call);
-            }
+            self.leave_line(on, call);
             return self.make_ready(id.slot, payload, Reason::Cancelled);
         }
         let is_timed = deadline != Deadline::NEVER;
@@ -269,7 +267,7 @@ impl Tally {
             _ if wait.is_timed => &mut self.sure,
             On::Time | On::Descriptor(..) | On::Call(Hope::Sure) => &mut self.sure,
             On::Call(Hope::Vague) => &mut self.vague,
-            On::Task => &mut self.joins,
+            On::Task(_) => &mut self.joins,
         }
     }
 }

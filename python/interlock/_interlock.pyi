@@ -6,6 +6,8 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 
 from typing_extensions import TypeVar, disjoint_base
 
+from interlock._interlock_commands import ChildProcess as ChildProcess
+from interlock._interlock_commands import Exchange as Exchange
 from interlock._interlock_pool import ProcessJob as ProcessJob
 from interlock._interlock_pool import ProcessPool as ProcessPool
 from interlock._interlock_pool import ProcessSeat as ProcessSeat
@@ -21,11 +23,13 @@ __all__ = [
     "Awaiting",
     "Barrier",
     "Caller",
+    "ChildProcess",
     "Completed",
     "Condition",
     "CurrentTask",
     "EngineWaiter",
     "Event",
+    "Exchange",
     "Family",
     "Future",
     "Internal",

@@ -7,9 +7,12 @@
 //! - [`clock`]: the monotonic clock, in nanoseconds;
 //! - [`child`]: start processes, which get shared memory, and wait for them;
 //! - [`doorbell`]: pairs of descriptors, of which one tells that the other was rung, or closed;
+//! - [`exchange`]: move bytes through several files at once;
+//! - [`files`]: wait for open files of the program;
 //! - [`fork`]: fork handlers;
 //! - [`memory`]: memory that a family of processes shares;
 //! - [`life`]: words that the kernel changes when a process dies;
+//! - [`pidfd`]: descriptors of processes that a program has started;
 //! - [`poll`]: readiness of many descriptors at once, and the bell that ends a wait for it;
 //! - [`process`]: which process lives, and how it ended;
 //! - [`socket`]: bytes in and out of sockets, without blocking;
@@ -23,11 +26,14 @@ compile_error!("Interlock supports Linux only: it is built on futexes and pidfds
 pub mod child;
 pub mod clock;
 pub mod doorbell;
+pub mod exchange;
+pub mod files;
 pub mod fork;
 pub mod futex;
 pub mod life;
 pub mod memory;
 pub mod pages;
+pub mod pidfd;
 pub mod poll;
 pub mod process;
 pub mod socket;

@@ -36,6 +36,7 @@ mod rlock;
 mod scheduler;
 mod semaphore;
 mod standard_class;
+mod subprocess;
 mod workers;
 
 use pyo3::prelude::*;
@@ -97,6 +98,8 @@ mod _interlock {
     use crate::semaphore::Semaphore;
     #[pymodule_export]
     use crate::standard_class::Standard;
+    #[pymodule_export]
+    use crate::subprocess::{ChildProcess, Exchange};
 
     use pyo3::prelude::*;
 

@@ -22,7 +22,7 @@ use crate::wake::{Slept, Wake};
 ///
 /// A signal that arrives after the thread's last check and before the sleep does not end the sleep. So the thread checks
 /// again after this time, and only then sleeps without a limit.
-const FIRST_LISTEN_NANOS: u64 = 20_000_000;
+pub(crate) const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 
 /// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `context` ends the wait.
 ///

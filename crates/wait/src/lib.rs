@@ -17,6 +17,8 @@ mod block;
 mod deadline;
 #[cfg(not(loom))]
 mod descriptors;
+#[cfg(not(loom))]
+mod files;
 pub mod fork;
 #[cfg(loom)]
 pub mod model;
@@ -51,6 +53,8 @@ pub use block::block;
 pub use deadline::Deadline;
 #[cfg(not(loom))]
 pub use descriptors::block_on_descriptors;
+#[cfg(not(loom))]
+pub use files::block_on_files;
 pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report, take_refusal};
 #[cfg(not(loom))]
 pub use observer::{clear_observer, set_observer};

@@ -250,6 +250,11 @@ impl<P, K: Keeper> Turns<P, K> {
         if let Some(poll) = self.poll.as_ref().filter(|poll| poll.is_of_this_process()) {
             return Ok(poll.clone());
         }
+        self.renew_poll()
+    }
+
+    /// Has the kernel watch what is waited for, and nothing else.
+    pub(crate) fn renew_poll(&mut self) -> io::Result<Arc<Poll>> {
         let poll = Arc::new(Poll::new()?);
         let is_again = self.poll.replace(poll.clone()).is_some();
         if is_again {

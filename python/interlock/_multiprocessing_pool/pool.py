@@ -56,9 +56,7 @@ _PRIVATE = {
 }
 _is_changed = not all(is_original(what) for what in vars(_StdPool).values() if isinstance(what, FunctionType))
 _processors: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
-_NO_EXTRAS = (
-    "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit and relay"
-)
+_NO_EXTRAS = "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit and relay"
 
 
 class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]

@@ -75,6 +75,10 @@ ALL = (
     ),
     Program("tqdm_process_map", "tqdm's process_map, 20,000 items", ("tqdm",)),
     Program("joblib_processes", "joblib's multiprocessing backend, 20,000 calls", ("joblib",)),
+    Program("black_tree", "black on five packages, 2 processes", ("black",), ("{library}",)),
+    Program("pylint_tree", "pylint -j 2 on two packages", ("pylint",), ("{library}",)),
+    Program("grid_search", "scikit-learn's grid search, joblib's multiprocessing backend", ("sklearn",)),
+    Program("word_count", "a word count, by Pool.imap_unordered", arguments=("{library}",)),
 )
 
 

@@ -45,6 +45,7 @@ __all__ = [
 _MODULES = {
     "threading": ("threading",),
     "queue": ("queue", "_queue"),
+    "subprocess": ("subprocess",),
     "concurrent.futures": ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures"),
     "concurrent.futures.process": ("concurrent.futures.process",),
     "multiprocessing.pool": ("multiprocessing.pool",),
@@ -68,6 +69,13 @@ REPLACED = tuple(_MODULES)
 _PARTS = {
     "threading": ("interlock._materialize", "interlock._lock_classes"),
     "queue": ("interlock._queue_errors", "interlock._materialized_queue", "interlock._queue_classes"),
+    "subprocess": (
+        "interlock._commands.exchange",
+        "interlock._commands.functions",
+        "interlock._commands.popen",
+        "interlock._commands.running",
+        "interlock._commands.many",
+    ),
     "concurrent.futures.process": (
         "interlock._worker_died",
         "interlock.concurrent.futures._transport",

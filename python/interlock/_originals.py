@@ -38,6 +38,7 @@ _HOMES = frozenset(
         "multiprocessing.sharedctypes",
         "multiprocessing.synchronize",
         "queue",
+        "subprocess",
         "threading",
     }
 )

@@ -1,13 +1,30 @@
-"""The drop-in for `subprocess`: the standard module itself, since Interlock replaces nothing in it yet.
+"""The drop-in for `subprocess`: `Popen` on the engine, and the functions that run commands with it.
 
-The import system takes the module that it finds under this name after this code has run.
+It has everything in https://docs.python.org/3/library/subprocess.html. What is not listed in ``__replaces__`` is the
+standard library's own.
 """
 
 import subprocess as _std
-import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from subprocess import *
+from interlock._passthrough import mirror as _mirror
+from interlock._subinterpreter import in_subinterpreter as _in_subinterpreter
 
-sys.modules[__name__] = _std
+__replaces__: tuple[str, ...] = ()
+_own: tuple[str, ...] = ()
+
+# What a program finds that lists the module's namespace. Who asks for a name gets the standard module's as it is then.
+globals().update({_name: getattr(_std, _name) for _name in _std.__all__})
+
+if not _in_subinterpreter():
+    from interlock._commands.functions import standard_functions as _standard_functions
+    from interlock._commands.many import run_many
+    from interlock._commands.popen import Popen
+    from interlock._commands.running import ManyResult
+
+    __replaces__ = ("ManyResult", "Popen", "run_many")
+    # The standard functions use the `Popen` of their module. So they are replaced here, and not when installed.
+    _functions = _standard_functions(__name__)
+    globals().update(_functions)
+    _own = tuple(_functions)
+
+_mirror(__name__, _std, own=(*__replaces__, *_own))

@@ -120,4 +120,4 @@ def test_the_doctor_names_what_is_replaced_and_what_is_not(launcher: Launcher) -
     assert "replaced: Pool, ThreadPool" in lines["multiprocessing.pool"]
     assert "Pool" in next(line for line in lines.values() if line.startswith("multiprocessing.dummy"))
     assert "Lock" in lines["multiprocessing"]
-    assert "the standard library's" in lines["subprocess"]
+    assert "Popen" in lines["subprocess"]

@@ -163,7 +163,7 @@ def test_every_attribute_of_the_standard_threading_and_queue_is_there() -> None:
         lacking = [n for n in dir(std) if not hasattr(ours, n)]
         assert lacking == [], name
         assert set(std.__all__) <= set(ours.__all__)
-        own = {*getattr(ours, "__replaces__", ()), *getattr(ours, "_later", ())}
+        own = {*getattr(ours, "__replaces__", ()), *getattr(ours, "_later", ()), *getattr(ours, "_own", ())}
         for attribute in set(dir(std)) - own:
             is_module = f"{name}.{attribute}" in sys.modules  # it may have replaced names
             if not attribute.startswith("__") and not is_module:

@@ -7,10 +7,15 @@
 //! - [`clock`]: the monotonic clock, in nanoseconds;
 //! - [`child`]: start processes, which get shared memory, and wait for them;
 //! - [`doorbell`]: pairs of descriptors, of which one tells that the other was rung, or closed;
+//! - [`exchange`]: move bytes through several files at once;
+//! - [`files`]: wait for open files of the program;
 //! - [`fork`]: fork handlers;
 //! - [`memory`]: memory that a family of processes shares;
 //! - [`life`]: words that the kernel changes when a process dies;
+//! - [`pidfd`]: descriptors of processes that a program has started;
+//! - [`poll`]: readiness of many descriptors at once, and the bell that ends a wait for it;
 //! - [`process`]: which process lives, and how it ended;
+//! - [`socket`]: bytes in and out of sockets, without blocking;
 //! - [`thread`]: identify the calling thread, start and name threads, yield the processor.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -21,10 +26,15 @@ compile_error!("Interlock supports Linux only: it is built on futexes and pidfds
 pub mod child;
 pub mod clock;
 pub mod doorbell;
+pub mod exchange;
+pub mod files;
 pub mod fork;
 pub mod futex;
 pub mod life;
 pub mod memory;
 pub mod pages;
+pub mod pidfd;
+pub mod poll;
 pub mod process;
+pub mod socket;
 pub mod thread;

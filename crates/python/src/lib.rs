@@ -33,8 +33,10 @@ mod queue;
 mod raw;
 mod refusal;
 mod rlock;
+mod scheduler;
 mod semaphore;
 mod standard_class;
+mod subprocess;
 mod workers;
 
 use pyo3::prelude::*;
@@ -89,9 +91,15 @@ mod _interlock {
     #[pymodule_export]
     use crate::rlock::RLock;
     #[pymodule_export]
+    use crate::scheduler::{
+        Awaiting, Caller, Operation, RoundRobin, Scheduler, Task, call, get, join, put, recv, send, sleep,
+    };
+    #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]
     use crate::standard_class::Standard;
+    #[pymodule_export]
+    use crate::subprocess::{ChildProcess, Exchange};
 
     use pyo3::prelude::*;
 

@@ -22,7 +22,7 @@ use crate::wake::{Slept, Wake};
 ///
 /// A signal that arrives after the thread's last check and before the sleep does not end the sleep. So the thread checks
 /// again after this time, and only then sleeps without a limit.
-const FIRST_LISTEN_NANOS: u64 = 20_000_000;
+pub(crate) const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 
 /// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `context` ends the wait.
 ///
@@ -115,6 +115,11 @@ pub(crate) trait Sleeps: Sync {
 
     /// One sleep in the kernel.
     fn sleep(&self, until: Deadline) -> Slept;
+
+    /// Whether it may pay to wait awake first: what the thread waits for can be seen without asking the kernel.
+    fn may_spin(&self) -> bool {
+        true
+    }
 }
 
 pub(crate) fn until_notified(sleeper: &impl Sleeps, context: &mut WaitContext<'_>) -> Wake {
@@ -150,7 +155,7 @@ pub(crate) fn until_notified(sleeper: &impl Sleeps, context: &mut WaitContext<'_
 
 /// The first sleep of a wait: awake for a while if that pays, then in the kernel.
 fn first_sleep(sleeper: &impl Sleeps, deadline: Deadline, listens: bool) -> Slept {
-    if spin::until(deadline, || sleeper.is_notified()) {
+    if sleeper.may_spin() && spin::until(deadline, || sleeper.is_notified()) {
         return Slept::Notified(sleeper.notifier());
     }
     sleeper.sleep(match listens {

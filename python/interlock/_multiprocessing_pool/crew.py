@@ -10,7 +10,7 @@ from interlock._interlock import ProcessPool
 from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer
 from interlock._multiprocessing_pool.worker import main, options, report
-from interlock.concurrent.futures._evidence import join_and_bury, watch
+from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
 from interlock.concurrent.futures._process_start import start
 from interlock.multiprocessing._family import home
@@ -108,7 +108,7 @@ class Crew:
                 process.daemon = True
                 start(process)
                 if self.is_closed:
-                    self.workers[:] = [worker for worker in self.workers if worker.exitcode is None]
+                    self._drop_ended()
                 self.workers.append(process)
         except BaseException:
             self.engine.started(seat.number)
@@ -123,6 +123,11 @@ class Crew:
         family.started(place, pid)
         self.engine.started(seat.number, pid, place)
         util.debug("added worker")
+
+    def _drop_ended(self) -> None:
+        for worker in [worker for worker in self.workers if worker.exitcode is not None]:
+            join_and_bury(worker)
+            self.workers.remove(worker)
 
     def _manage(self) -> None:
         if self._relay is not None:
@@ -155,6 +160,7 @@ class Crew:
                 if not self.is_closed:  # otherwise it stays to be looked at, as in the standard library
                     del self.workers[number]
                 return
+        bury(pid)  # it was dropped
 
     def _end_workers(self) -> None:
         with self._starting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from interlock.concurrent.futures._progress import bar, shown
+from interlock._progress import bar, shown
 from interlock.concurrent.futures._stats import Stats
 from interlock.concurrent.futures._submitter import checked_timeout
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from interlock.concurrent.futures._progress import _Progress
+    from interlock._progress import _Progress
 
 __all__ = ["Extras", "checked", "chunks_of_one", "shown_with", "stats", "wait_for"]
 

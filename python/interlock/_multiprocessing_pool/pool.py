@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from interlock._multiprocessing_pool.extras import Extras
-    from interlock.concurrent.futures._progress import _Progress
+    from interlock._progress import _Progress
     from interlock.concurrent.futures._stats import Stats
 
     OnWorkerDeath = Literal["fail-task", "retry", "break"]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from interlock.concurrent.futures._progress import _Progress
+    from interlock._progress import _Progress
 
 __replaces__: tuple[str, ...] = ()
 
@@ -119,7 +119,7 @@ if not in_subinterpreter():
             if not progress:
                 yield from done
                 return
-            from interlock.concurrent.futures._progress import shown
+            from interlock._progress import shown
 
             yield from shown(done, progress, number)
         finally:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
-    from interlock.concurrent.futures._progress import _Progress
+    from interlock._progress import _Progress
 
 __all__ = ["mapped"]
 
@@ -59,7 +59,7 @@ def mapped(
         results = itertools.chain.from_iterable(results)
     if not progress:
         return results
-    from interlock.concurrent.futures._progress import shown
+    from interlock._progress import shown
 
     return shown(results, progress, _length(iterables))
 

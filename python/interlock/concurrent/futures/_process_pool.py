@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from interlock.concurrent.futures._process_submitter import ProcessSubmitter
-    from interlock.concurrent.futures._progress import _Progress
+    from interlock._progress import _Progress
     from interlock.concurrent.futures._stats import Stats
 
     OnWorkerDeath = Literal["fail-task", "retry", "break"]
@@ -375,7 +375,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         `progress`: True to show a bar, a string as its title, or a function to call with the numbers of calls done and
         of all. Blocks until all these calls are done.
         """
-        from interlock.concurrent.futures._progress import bar
+        from interlock._progress import bar
 
         pool: Any = self._interlock_native()._interlock_pool
         counts = pool.counts()

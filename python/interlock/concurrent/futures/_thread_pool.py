@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock.concurrent.futures._base import Future
-    from interlock.concurrent.futures._progress import _Progress
+    from interlock._progress import _Progress
     from interlock.concurrent.futures._stats import Stats
     from interlock.concurrent.futures._submitter import Submitter
 else:
@@ -142,7 +142,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
                 results = _StdExecutor.map(self, fn, *iterables, timeout=timeout, chunksize=chunksize)
         if not progress:
             return results
-        from interlock.concurrent.futures._progress import shown
+        from interlock._progress import shown
 
         return shown(results, progress, _length(iterables))
 
@@ -216,7 +216,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         `progress`: True to show a bar, a string as its title, or a function to call with the numbers of calls done and
         of all. Blocks until all these calls are done.
         """
-        from interlock.concurrent.futures._progress import bar
+        from interlock._progress import bar
 
         total = _counts(self)[0]
         show = bar(progress, total)

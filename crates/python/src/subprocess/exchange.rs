@@ -1,0 +1,146 @@
+//! The exchange of bytes with the pipes of one command, or of many.
+
+use interlock_os::exchange::{Event, Exchange as Engine, Flow};
+use interlock_wait::{Wake, block_on_files};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::bytes::{Received, Sent};
+use super::outside::Outside;
+use crate::blocking;
+use crate::convert::Timeout;
+use crate::engine::StateLock;
+use crate::raw::Attached;
+
+type Files = Engine<Received, Sent>;
+
+/// Files from which bytes are read, to which bytes are written, and whose being readable is awaited, all at once.
+///
+/// The caller opens and closes them; a file is known by the number that adding it returns. One thread at a time runs the exchange.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct Exchange {
+    /// None while a thread runs it.
+    files: Attached<StateLock<Option<Files>>>,
+}
+
+#[pymethods]
+impl Exchange {
+    #[new]
+    fn new() -> Self {
+        Exchange {
+            files: Attached::new(StateLock::new(Some(Files::default()))),
+        }
+    }
+
+    /// Read the file of this descriptor to its end. `first` is put before that. An `eager` one ends `run()` as soon as there are
+    /// bytes. Never blocks.
+    fn read(&self, py: Python<'_>, descriptor: i32, first: &[u8], eager: bool) -> PyResult<usize> {
+        let received = Received::new(py, first, eager)?;
+        self.with(py, |files| files.add(descriptor, Flow::In(received)))
+    }
+
+    /// Write the bytes of `data` from `offset` on to the file of this descriptor. Never blocks.
+    fn write(&self, descriptor: i32, data: &Bound<'_, PyAny>, offset: usize) -> PyResult<usize> {
+        let sent = Sent::new(data, offset)?;
+        self.with(data.py(), |files| files.add(descriptor, Flow::Out(sent)))
+    }
+
+    /// Wait until the file of this descriptor is readable. Never blocks.
+    fn watch(&self, py: Python<'_>, descriptor: i32) -> PyResult<usize> {
+        self.with(py, |files| files.add(descriptor, Flow::Watch))
+    }
+
+    /// Go on until a file has ended, `timeout` seconds are over, or an eager file has bytes. Returns a list of pairs: the numbers of
+    /// such files, and whether they have ended. It is empty when the time is over.
+    ///
+    /// Raises what the kernel answers to a read or a write, and what a signal handler raises. What was moved until then counts.
+    fn run(&self, py: Python<'_>, timeout: Timeout) -> PyResult<Vec<(usize, bool)>> {
+        let deadline = timeout.deadline()?;
+        let mut running = Running::begin(self, py)?;
+        loop {
+            for flow in running.files.flows() {
+                if let Flow::In(received) = flow {
+                    received.make_room(py)?;
+                }
+            }
+            let files = &mut running.files;
+            let wake = blocking::wait(py, deadline, |context| block_on_files(files, &Outside, context))?;
+            let mut told = Vec::new();
+            for (place, event) in running.files.take_events() {
+                match event {
+                    Event::Ended => told.push((place, true)),
+                    Event::Changed if running.is_eager(place) => told.push((place, false)),
+                    Event::Changed => {}
+                    Event::Failed(error) => return Err(error.into()),
+                }
+            }
+            if !told.is_empty() || wake == Wake::TimedOut {
+                return Ok(told);
+            }
+        }
+    }
+
+    /// What was read from a file since this was called last. Never blocks.
+    fn take<'py>(&self, py: Python<'py>, place: usize) -> PyResult<Bound<'py, PyBytes>> {
+        self.with(py, |files| match files.flow(place) {
+            Some(Flow::In(received)) => received.take(py),
+            _ => Err(unknown()),
+        })?
+    }
+
+    /// How many bytes of its data, from the beginning, have been written to a file. Never blocks.
+    fn written(&self, py: Python<'_>, place: usize) -> PyResult<usize> {
+        self.with(py, |files| match files.flow(place) {
+            Some(Flow::Out(sent)) => Ok(sent.offset()),
+            _ => Err(unknown()),
+        })?
+    }
+
+    /// Have no more to do with a file, before it is closed. Never blocks.
+    fn remove(&self, py: Python<'_>, place: usize) -> PyResult<()> {
+        // What it held is let go after the lock.
+        let flow = self.with(py, |files| files.remove(place))?;
+        flow.map(drop).ok_or_else(unknown)
+    }
+}
+
+#[cold]
+fn unknown() -> PyErr {
+    PyValueError::new_err("no such file in the exchange")
+}
+
+impl Exchange {
+    fn with<R>(&self, py: Python<'_>, action: impl FnOnce(&mut Files) -> R) -> PyResult<R> {
+        let mut running = Running::begin(self, py)?;
+        Ok(action(&mut running.files))
+    }
+}
+
+/// The files, out of the object while a thread works with them.
+struct Running<'py> {
+    exchange: &'py Exchange,
+    py: Python<'py>,
+    files: Files,
+}
+
+impl<'py> Running<'py> {
+    fn begin(exchange: &'py Exchange, py: Python<'py>) -> PyResult<Self> {
+        let files = exchange.files.get(py).lock().take();
+        files
+            .map(|files| Running { exchange, py, files })
+            .ok_or_else(|| PyRuntimeError::new_err("another thread runs this exchange"))
+    }
+
+    fn is_eager(&mut self, place: usize) -> bool {
+        use interlock_os::exchange::Sink;
+        matches!(self.files.flow(place), Some(Flow::In(received)) if received.is_eager())
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let files = std::mem::take(&mut self.files);
+        *self.exchange.files.get(self.py).lock() = Some(files);
+    }
+}

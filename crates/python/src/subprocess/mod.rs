@@ -1,0 +1,9 @@
+//! `subprocess`: the wait for a process by its descriptor, and the exchange of bytes with many pipes at once.
+
+mod bytes;
+mod child;
+mod exchange;
+mod outside;
+
+pub(crate) use child::ChildProcess;
+pub(crate) use exchange::Exchange;

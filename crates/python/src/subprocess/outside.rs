@@ -1,0 +1,16 @@
+//! What a thread waits for outside of this process, as an observer sees it.
+
+use interlock_wait::{Resource, ResourceId, ResourceKind};
+
+/// A wait for a process, or for its pipes. Which thread of which process ends it, nobody knows.
+pub(super) struct Outside;
+
+impl Resource for Outside {
+    fn id(&self) -> ResourceId {
+        ResourceId::fresh()
+    }
+
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Timer
+    }
+}

@@ -1,0 +1,1 @@
+"""`subprocess` on the engine; `interlock.subprocess` has the names."""

@@ -1,0 +1,142 @@
+"""`communicate()` with the engine in place of a selector.
+
+The standard function does what differs from version to version: when it flushes, what it does with input that is left
+from the last time, how it decodes. It asks a selector which pipe is ready, and moves a few kilobytes then.
+`communicate` runs that very function with an `EngineSelector`, which moves all bytes by itself and never says that a
+pipe is ready.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess as _std
+from contextlib import suppress
+from time import monotonic
+from types import FunctionType
+
+from interlock._interlock import Exchange
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["communicate", "is_movable", "read_all"]
+
+_LONGEST = 1e9
+_STREAMS = frozenset({type(None), io.BufferedReader, io.BufferedWriter, io.FileIO, io.TextIOWrapper})
+_BYTES = frozenset({type(None), bytes, bytearray, str})
+
+
+def is_movable(popen: Any, data: Any) -> bool:
+    """Whether the pipes of a `Popen` are files, and the input is bytes one after the other, or text."""
+    return (
+        type(popen.stdin) in _STREAMS
+        and type(popen.stdout) in _STREAMS
+        and type(popen.stderr) in _STREAMS
+        and _are_bytes(data)
+        and _are_bytes(popen._input)
+    )
+
+
+def _are_bytes(data: Any) -> bool:
+    kind = type(data)
+    return kind in _BYTES or (kind is memoryview and data.itemsize == 1 and data.c_contiguous)
+
+
+def communicate(function: FunctionType, popen: Any, *args: Any) -> tuple[Any, Any]:
+    """Call the standard `_communicate`, with the engine in place of its selector."""
+    names = _Names(
+        __builtins__=function.__globals__["__builtins__"],
+        _PopenSelector=lambda: _EngineSelector(popen),
+        _communicate_io_posix=_move,
+    )
+    ours = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    return ours(popen, *args)  # type: ignore[no-any-return]
+
+
+class _Names(dict[str, "Any"]):
+    """The globals of a function of the standard module, of which some are replaced."""
+
+    def __missing__(self, name: str) -> Any:
+        return vars(_std)[name]
+
+
+class _EngineSelector:
+    """Moves the bytes of the pipes that are registered, and closes each that has ended."""
+
+    def __init__(self, popen: Any) -> None:
+        self.popen = popen
+        self._engine = Exchange()
+        self._files: dict[int, Any] = {}
+
+    def __enter__(self) -> _EngineSelector:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def get_map(self) -> dict[int, Any]:
+        return self._files
+
+    def register(self, file: Any, events: int) -> None:
+        popen = self.popen
+        if file is popen.stdin:
+            data = memoryview(popen._input).cast("B")
+            place = self._engine.write(file.fileno(), data, popen._input_offset)
+        else:
+            place = self._engine.read(file.fileno(), b"", False)
+        self._files[place] = file
+
+    def select(self, timeout: float | None = None) -> tuple[()]:
+        """Return when all pipes have ended or the time is over. No pipe is left to be read or written."""
+        end = None if timeout is None or timeout > _LONGEST else monotonic() + timeout
+        try:
+            while self._files:
+                ended = self._engine.run(None if end is None else end - monotonic())
+                for place, _ in ended:
+                    self._keep(place)
+                    self._engine.remove(place)
+                    _close(self._files.pop(place))
+                if not ended:
+                    break
+        finally:
+            for place in self._files:
+                self._keep(place)
+        return ()
+
+    def _keep(self, place: int) -> None:
+        """Leave with the `Popen` what the next call of `communicate()` needs, should there be one."""
+        file = self._files[place]
+        if file is self.popen.stdin:
+            self.popen._input_offset = self._engine.written(place)
+        else:
+            data = self._engine.take(place)
+            if data:
+                self.popen._fileobj2output[file].append(data)
+
+
+def _close(file: Any) -> None:
+    with suppress(BrokenPipeError):
+        file.close()
+
+
+def _move(
+    selector: _EngineSelector, stdin: Any, view: Any, offset: int, *rest: Any, **how: Any
+) -> tuple[int, bool]:
+    """Stand in for `_communicate_io_posix` of Python 3.15. Return how much was written, and whether all is done."""
+    end = rest[1] if len(rest) > 1 else how["endtime"]
+    left = None if end is None else end - monotonic()
+    if left is None or left > 0:
+        selector.select(left)
+    return (selector.popen._input_offset if stdin else offset), not selector.get_map()
+
+
+def read_all(stream: io.BufferedReader) -> bytes:
+    """Read a pipe to its end, what its object has read already included."""
+    first = stream.read1(65536)
+    if not first:
+        return stream.read()
+    engine = Exchange()
+    place = engine.read(stream.fileno(), first, False)
+    engine.run(None)
+    return engine.take(place)

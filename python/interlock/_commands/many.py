@@ -1,0 +1,216 @@
+"""`run_many()`: many commands, some of them at a time, with one thread for all."""
+
+from __future__ import annotations
+
+import os
+import subprocess as _std
+from time import monotonic
+
+from interlock._commands.running import ManyResult, Running
+from interlock._interlock import Exchange
+from interlock._progress import bar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+__all__ = ["run_many"]
+
+_LOOK = 0.01
+"""Seconds between two looks at a process without a descriptor."""
+
+_POLICIES = ("continue", "finish", "kill")
+
+
+def run_many(
+    commands: Iterable[Any],
+    *,
+    max_workers: int | None = None,
+    timeout: float | None = None,
+    on_failure: str = "continue",
+    on_line: Callable[[int, str, Any], object] | None = None,
+    progress: Any = None,
+    capture_output: bool = False,
+    **how: Any,
+) -> list[ManyResult]:
+    """Run commands, at most `max_workers` at a time, and return their results in the order of the commands.
+
+    No thread is started: the calling one starts each command as soon as another one has ended, and moves the bytes of
+    all pipes meanwhile.
+
+    Args:
+        commands: what `run()` takes for ``args``; or dictionaries with ``args``, ``input`` and whatever `Popen` takes, for
+            one command. Taken one by one, as workers become free.
+        max_workers: how many run at once; as many as this process has processors if left out.
+        timeout: seconds that each command has. One that is not done by then is killed.
+        on_failure: what a command that fails does to the others. ``"continue"``: nothing; its result says so (``failed``,
+            ``error``). ``"finish"``: no more are started, those that run are waited for, and the failure is raised.
+            ``"kill"``: those that run are killed first. A command fails that cannot be started, is not done in time, or
+            returns another code than 0.
+        on_line: called with the number of the command, "stdout" or "stderr", and a line without its end, as soon as the
+            line has come. Both outputs are pipes then, unless a keyword says otherwise.
+        progress: True or a title for a bar; or a function that is called with the numbers of commands done and of all.
+        capture_output: whether the results have what the commands wrote.
+        how: anything that `Popen` takes, for all commands.
+
+    Returns:
+        A list of `ManyResult`, each a `CompletedProcess` with ``error`` and ``seconds``.
+
+    Raises:
+        CalledProcessError, TimeoutExpired, OSError: the first failure in time, unless `on_failure` is "continue". Its
+            ``results`` are those of the commands that have ended by then, None for the others.
+        ValueError: an argument is wrong.
+
+    Blocks until all commands have ended. What `on_line`, `progress`, the iterable or a signal handler (Ctrl-C) raises,
+    kills those that run and is raised.
+    """
+    if on_failure not in _POLICIES:
+        raise ValueError(f"on_failure must be one of {', '.join(_POLICIES)}, not {on_failure!r}")
+    if max_workers is not None and max_workers < 1:
+        raise ValueError("max_workers must be at least 1")
+    if capture_output and (how.get("stdout") is not None or how.get("stderr") is not None):
+        raise ValueError("stdout and stderr arguments may not be used with capture_output.")
+    for name in ("stdout", "stderr"):
+        if capture_output or on_line is not None:
+            how.setdefault(name, _std.PIPE)
+    keeps = capture_output or on_line is None
+    total = len(commands) if hasattr(commands, "__len__") else None
+    many = _Many(how, timeout, on_line, keeps=keeps)
+    return many.run(iter(commands), max_workers or _processors(), on_failure, bar(progress or _nobody, total))
+
+
+def _nobody(done: int, total: int | None) -> None:
+    pass
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+class _Many:
+    """The commands that run, and the results of those that have ended."""
+
+    def __init__(
+        self,
+        how: dict[str, Any],
+        timeout: float | None,
+        on_line: Callable[[int, str, Any], object] | None,
+        *,
+        keeps: bool,
+    ) -> None:
+        self._how = how
+        self._timeout = timeout
+        self._on_line = on_line
+        self._keeps = keeps
+        self._engine = Exchange()
+        self._running: dict[int, Running] = {}
+        self._owners: dict[int, int] = {}  # which command a file of the exchange belongs to
+        self._results: dict[int, ManyResult] = {}
+        self._failure: ManyResult | None = None
+
+    def run(
+        self, commands: Iterator[Any], most: int, on_failure: str, show: Callable[[int], None]
+    ) -> list[ManyResult]:
+        """Run all commands."""
+        number = shown = 0
+        is_more = True
+        try:
+            while is_more or self._running:
+                while is_more and len(self._running) < most:
+                    command = next(commands, _END)
+                    is_more = command is not _END
+                    if is_more:
+                        self._start(number, command)
+                        number += 1
+                        is_more = not self._stops(on_failure)
+                if self._running:
+                    self._go_on()
+                is_more = is_more and not self._stops(on_failure)
+                if shown < len(self._results):
+                    shown = len(self._results)
+                    show(shown)
+        finally:
+            self._kill()
+            show(-1)
+        return self._answer(number, on_failure)
+
+    def _answer(self, number: int, on_failure: str) -> list[ManyResult]:
+        if self._failure is not None and on_failure != "continue":
+            try:
+                self._failure.check_returncode()
+            except Exception as error:
+                error.results = [self._results.get(one) for one in range(number)]  # type: ignore[attr-defined]
+                raise
+        return [self._results[one] for one in range(number)]
+
+    def _stops(self, on_failure: str) -> bool:
+        """Whether no more commands are started."""
+        if self._failure is None or on_failure == "continue":
+            return False
+        if on_failure == "kill":
+            self._kill()
+        return True
+
+    def _start(self, number: int, command: Any) -> None:
+        from interlock import subprocess  # for its `Popen`, which a program may have replaced
+
+        how = self._how
+        if isinstance(command, dict):
+            how = {**how, **command}
+            command = how.pop("args")
+        else:
+            how = dict(how)
+        data = how.pop("input", None)
+        if data is not None:
+            how["stdin"] = _std.PIPE
+        try:
+            process = subprocess.Popen(command, **how)
+        except OSError as error:
+            self._ended(number, ManyResult(command, None, error=error))
+            return
+        running = self._running[number] = Running(process, self._engine, self._timeout)
+        running.begin(data, self._on_line)
+        self._owners |= dict.fromkeys(running.places, number)
+
+    def _go_on(self) -> None:
+        """Wait for something to happen, and see to it."""
+        for place, has_ended in self._engine.run(self._patience()):
+            number = self._owners[place]
+            running = self._running[number]
+            lines = running.told(place, has_ended=has_ended, keeps=self._keeps)
+            for name, line in lines:
+                if self._on_line is not None:
+                    self._on_line(number, name, line)
+        now = monotonic()
+        for number, running in tuple(self._running.items()):
+            is_late = not running.has_ended() and running.is_late(now)
+            if is_late:
+                running.end()
+            if running.process.returncode is not None and not running.places:
+                del self._running[number]
+                self._ended(number, running.result(keeps=self._keeps, is_late=is_late))
+
+    def _patience(self) -> float | None:
+        """How many seconds there are until something is due."""
+        soonest = min((one.deadline for one in self._running.values() if one.deadline is not None), default=None)
+        patience = None if soonest is None else max(soonest - monotonic(), 0.0)
+        if all(one.places for one in self._running.values()):
+            return patience
+        return _LOOK if patience is None else min(patience, _LOOK)
+
+    def _ended(self, number: int, result: ManyResult) -> None:
+        self._results[number] = result
+        if result.failed and self._failure is None:
+            self._failure = result
+
+    def _kill(self) -> None:
+        """End the commands that run. They are no results."""
+        for running in self._running.values():
+            running.process.kill()
+        for running in self._running.values():
+            running.end()
+        self._running.clear()
+
+
+_END = object()

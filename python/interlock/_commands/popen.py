@@ -1,0 +1,167 @@
+"""`Popen`: the standard class, whose processes are named by descriptors, and whose bytes the engine moves.
+
+The standard library's own code starts the process, with all that its arguments mean, and reaps it. What is replaced is
+how a thread waits, for the process and for its pipes, and how a signal is sent. Where a program has replaced a part of
+the standard code that would be bypassed, the standard code runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import subprocess as _std
+import sys
+
+from interlock._commands.exchange import communicate, is_movable, read_all
+from interlock._interlock import ChildProcess
+from interlock._originals import is_original, originals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Popen", "descriptor_of"]
+
+_original: Any = originals(_std, "Popen").Popen
+
+_NO_PIPES = (-1, -1, -1, -1, -1, -1)
+
+_PROCESS = "_interlock_process"
+"""The attribute with the descriptor of a process, from its start until it was reaped."""
+
+_waitpid, _kill = os.waitpid, os.kill
+
+
+class Popen(_original):  # type: ignore[misc]
+    """Execute a child program in a new process, as `subprocess.Popen` does with the same arguments.
+
+    `wait()` with a timeout returns as soon as the process has ended: it sleeps until the kernel says so.
+    `communicate()` moves large blocks, in and out at once. A signal reaches this process or none, never another one
+    that has its pid now.
+
+    As long as the object exists and the process has not been waited for, it holds one descriptor more than the standard
+    class. Without one (an old kernel, a sandbox, a full table of descriptors) the standard code runs.
+    Follows https://docs.python.org/3/library/subprocess.html#subprocess.Popen.
+    """
+
+    def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
+        if stdin is None and stdout is None and stderr is None:
+            return _NO_PIPES  # sooner than the standard function
+        return super()._get_handles(stdin, stdout, stderr)
+
+    def _close_pipe_fds(self, *numbers: int) -> None:
+        if numbers == _NO_PIPES and "_devnull" not in self.__dict__:
+            self._closed_child_pipe_fds = True  # sooner, as above
+        else:
+            super()._close_pipe_fds(*numbers)
+
+    def _execute_child(self, *args: Any, **kwargs: Any) -> None:
+        super()._execute_child(*args, **kwargs)
+        process = ChildProcess.open(self.pid)
+        if process is not None:
+            self.__dict__[_PROCESS] = process
+
+    def _handle_exitstatus(
+        self, *args: Any, _std: Any = _original._handle_exitstatus, _name: str = _PROCESS
+    ) -> None:
+        # Also called when the interpreter ends, and there are no globals any more.
+        _std(self, *args)
+        self.__dict__.pop(_name, None)
+
+    def __del__(self, *args: Any, _std: Any = _original.__del__, _name: str = _PROCESS) -> None:
+        # The standard class keeps objects of running processes in a list: without the descriptor.
+        self.__dict__.pop(_name, None)
+        _std(self, *args)
+
+    def _wait(self, timeout: float | None) -> int:
+        if timeout is not None and timeout > 0 and self.returncode is None:
+            process = self.__dict__.get(_PROCESS)
+            if process is not None and _reaps_as_usual(self, process):
+                if not process.wait(min(timeout, _LONGEST)):
+                    raise _std.TimeoutExpired(self.args, timeout)
+                timeout = max(timeout, 1)  # the process has ended: it is reaped at once
+        return super()._wait(timeout)  # type: ignore[no-any-return]
+
+    def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:
+        """Send `input`, read both outputs to their ends, and wait for the process.
+
+        As in the standard class, but faster. Returns what was read, None for what is no pipe. Raises `TimeoutExpired`
+        after `timeout` seconds, with what was read until then. Blocks until the pipes end and the process has; Ctrl-C
+        ends it.
+        """
+        if timeout is None and self.stdin is None and not self._communication_started and _is_usual():
+            out, err = self.stdout, self.stderr
+            if type(out) is io.BufferedReader and err is None:
+                data = read_all(out)
+                out.close()
+                self.wait()
+                return data, None
+            if type(err) is io.BufferedReader and out is None:
+                data = read_all(err)
+                err.close()
+                self.wait()
+                return None, data
+        return super().communicate(input, timeout)  # type: ignore[no-any-return]
+
+    def _communicate(self, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
+        if _is_usual() and is_movable(self, input):
+            return communicate(_original._communicate, self, input, endtime, orig_timeout)
+        return super()._communicate(input, endtime, orig_timeout)  # type: ignore[no-any-return]
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal to the process, if it has not ended. Does not block."""
+        process = self.__dict__.get(_PROCESS)
+        if process is None or os.kill is not _kill or not _reaps_as_usual(self, process):
+            super().send_signal(sig)
+            return
+        self.poll()
+        if self.returncode is not None:
+            return
+        sys.audit("os.kill", self.pid, sig)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process.fileno(), sig)
+
+
+def descriptor_of(popen: Any) -> int:
+    """Return the descriptor of a process, or -1 if it has none."""
+    process = popen.__dict__.get(_PROCESS)
+    return -1 if process is None or not _reaps_as_usual(popen, process) else process.fileno()
+
+
+_LONGEST = 1e9
+"""More seconds than that are for ever."""
+
+_METHODS = tuple(
+    (name, vars(_original)[name]) for name in ("_try_wait", "_remaining_time") if name in vars(_original)
+)
+
+
+def _reaps_as_usual(popen: Any, process: ChildProcess) -> bool:
+    """Whether the process of this object is that of the descriptor, and nobody has replaced how it is waited for."""
+    kind = type(popen)
+    return (
+        os.waitpid is _waitpid
+        and popen.pid == process.pid
+        and process.fileno() >= 0
+        and all(getattr(kind, name) is function for name, function in _METHODS)
+    )
+
+
+_selector = vars(_std).get("_PopenSelector")
+_read, _write = os.read, os.write
+_is_standard = is_original(_original._communicate) and is_original(_original.communicate)
+
+
+def _is_usual() -> bool:
+    """Whether nobody has replaced how pipes are read and written."""
+    return (
+        _is_standard
+        and os.read is _read
+        and os.write is _write
+        and vars(_std).get("_PopenSelector") is _selector
+    )
+
+
+Popen.__module__ = "subprocess"

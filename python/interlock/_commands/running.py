@@ -1,0 +1,151 @@
+"""A command of `run_many()` while it runs, and what has become of it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess as _std
+from time import monotonic
+
+from interlock._commands.lines import Lines
+from interlock._commands.popen import descriptor_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interlock._interlock import Exchange
+
+__all__ = ["ManyResult", "Running"]
+
+
+class ManyResult(_std.CompletedProcess):  # type: ignore[type-arg]
+    """What has become of one command of `run_many()`.
+
+    It is a `subprocess.CompletedProcess`. ``error`` is None, or why the command was not run to its end: the `OSError` of
+    a command that could not be started, whose ``returncode`` is None, or the `TimeoutExpired` of one that was killed.
+    ``seconds`` is how long it ran.
+    """
+
+    def __init__(
+        self,
+        args: Any,
+        returncode: Any,
+        stdout: Any = None,
+        stderr: Any = None,
+        *,
+        error: Exception | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        super().__init__(args, returncode, stdout, stderr)
+        self.error = error
+        self.seconds = seconds
+
+    @property
+    def failed(self) -> bool:
+        """Whether it returned another code than 0, or was not run to its end."""
+        return self.error is not None or bool(self.returncode)
+
+    def check_returncode(self) -> None:
+        """Raise what went wrong, if anything did: `CalledProcessError`, `TimeoutExpired` or an `OSError`."""
+        if self.error is not None:
+            raise self.error
+        super().check_returncode()
+
+
+class Running:
+    """A process, the pipes of which an exchange moves."""
+
+    def __init__(self, process: Any, engine: Exchange, timeout: float | None) -> None:
+        self.process = process
+        self._engine = engine
+        self._timeout = timeout
+        self._began = monotonic()
+        self.deadline = None if timeout is None else self._began + timeout
+        self.places: dict[int, str] = {}  # the numbers of the files in the exchange, by which they are told apart
+        self._data: dict[str, list[bytes]] = {}
+        self._lines: dict[str, Lines] = {}
+
+    def begin(self, data: Any, on_line: Callable[..., object] | None) -> None:
+        """Add the pipes and the process to the exchange."""
+        process = self.process
+        if process.stdin is not None:
+            self._send(data)
+        for name in ("stdout", "stderr"):
+            stream = getattr(process, name)
+            if stream is not None:
+                place = self._engine.read(stream.fileno(), b"", on_line is not None)
+                self.places[place] = name
+                self._data[name] = []
+                if on_line is not None:
+                    self._lines[name] = Lines(stream)
+        number = descriptor_of(process)
+        if number >= 0:
+            self.places[self._engine.watch(number)] = "process"
+
+    def _send(self, data: Any) -> None:
+        stdin = self.process.stdin
+        if isinstance(data, str):
+            data = data.encode(stdin.encoding, stdin.errors)
+        if not data:
+            with contextlib.suppress(BrokenPipeError):
+                stdin.close()
+            return
+        place = self._engine.write(stdin.fileno(), memoryview(data).cast("B"), 0)
+        self.places[place] = "stdin"
+
+    def told(self, place: int, *, has_ended: bool, keeps: bool) -> list[tuple[str, Any]]:
+        """Take what has come from a file. Return the lines, each with the name of its stream."""
+        name = self.places[place]
+        found: list[tuple[str, Any]] = []
+        if name in self._data:
+            data = self._engine.take(place)
+            if keeps and data:
+                self._data[name].append(data)
+            if name in self._lines:
+                found += [(name, line) for line in self._lines[name].more(data)]
+                if has_ended:
+                    found += [(name, line) for line in self._lines[name].last()]
+        if has_ended:
+            self._forget(place)
+        return found
+
+    def _forget(self, place: int) -> None:
+        self._engine.remove(place)
+        stream = getattr(self.process, self.places.pop(place), None)
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+
+    def has_ended(self) -> bool:
+        """Whether all that was to be read was read, and the process has ended, which is then reaped."""
+        return not self.places and self.process.poll() is not None
+
+    def is_late(self, now: float) -> bool:
+        return self.deadline is not None and now >= self.deadline
+
+    def end(self) -> None:
+        """Kill the process, and take what it has left."""
+        self.process.kill()
+        for place, name in tuple(self.places.items()):
+            if name in self._data:
+                self._data[name].append(self._engine.take(place))
+            self._forget(place)
+        self.process.wait()
+
+    def result(self, *, keeps: bool, is_late: bool) -> ManyResult:
+        """What has become of the command, which has ended."""
+        process = self.process
+        error = None
+        raw = {name: b"".join(pieces) for name, pieces in self._data.items()} if keeps else {}
+        if is_late:
+            error = _std.TimeoutExpired(process.args, self._timeout or 0.0, raw.get("stdout"), raw.get("stderr"))
+        out, err = (self._decoded(name, raw) for name in ("stdout", "stderr"))
+        seconds = monotonic() - self._began
+        return ManyResult(process.args, process.returncode, out, err, error=error, seconds=seconds)
+
+    def _decoded(self, name: str, raw: dict[str, bytes]) -> Any:
+        if name not in raw or not self.process.text_mode:
+            return raw.get(name)
+        stream = getattr(self.process, name)
+        return self.process._translate_newlines(raw[name], stream.encoding, stream.errors)

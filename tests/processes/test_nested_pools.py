@@ -1,4 +1,4 @@
-"""Workers of pools that make pools themselves."""
+"""Workers of pools that make pools themselves, and other hard places in which workers are started."""
 
 from __future__ import annotations
 
@@ -134,3 +134,30 @@ def main():
             outer.terminate()
 """
     assert run(HEAD + program, method) == ""
+
+
+def test_no_worker_is_forked_in_the_middle_of_an_import(run: Run) -> None:
+    program = """
+def main():
+    with open("slow.py", "w") as file:
+        file.write("import program_state, time\\\\nprogram_state.begun.set()\\\\ntime.sleep(0.3)\\\\n"
+                   "def double(n):\\\\n    return 2 * n\\\\n")  # sleep: an import that takes long is the subject
+    import types
+    state = sys.modules["program_state"] = types.ModuleType("program_state")
+    sys.path.insert(0, os.getcwd())
+    for kind in ("pool", "executor"):
+        state.begun = threading.Event()
+        sys.modules.pop("slow", None)
+        pool = context.Pool(1) if kind == "pool" else executor(1, on_worker_death="fail-task")
+        pid_of_worker = pool.apply(pid) if kind == "pool" else pool.submit(pid).result()
+        importing = threading.Thread(target=__import__, args=("slow",))
+        importing.start()
+        state.begun.wait()
+        os.kill(pid_of_worker, signal.SIGKILL)
+        until(lambda: is_gone(pid_of_worker))
+        importing.join()
+        double = sys.modules["slow"].double
+        assert (pool.apply(double, (2,)) if kind == "pool" else pool.submit(double, 2).result(60)) == 4
+        pool.terminate() if kind == "pool" else pool.shutdown()
+"""
+    assert run(HEAD + program) == ""

@@ -223,7 +223,7 @@ def test_of_an_unknown_worker_nothing_is_known() -> None:
 
 
 class _TakenElsewhere:
-    """The process of a worker that has ended, and whose exit code another thread was told. It notes that later, or never."""
+    """The process of a worker that has ended. Another thread was told its exit code, and notes that later, or never."""
 
     pid = 999_999_997
     returncode: int | None = None

@@ -288,7 +288,17 @@ def main():
 
 @pytest.mark.parametrize(
     "name",
-    ["__init__", "apply", "apply_async", "imap", "imap_unordered", "map", "map_async", "starmap", "starmap_async"],
+    [
+        "__init__",
+        "apply",
+        "apply_async",
+        "imap",
+        "imap_unordered",
+        "map",
+        "map_async",
+        "starmap",
+        "starmap_async",
+    ],
 )
 def test_all_that_is_new_is_keyword_only(name: str) -> None:
     from multiprocessing import pool

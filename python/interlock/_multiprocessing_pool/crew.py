@@ -12,7 +12,7 @@ from interlock._multiprocessing_pool.packing import Packer
 from interlock._multiprocessing_pool.worker import main, options, report
 from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
-from interlock.concurrent.futures._process_nesting import start
+from interlock.concurrent.futures._process_start import start
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
 

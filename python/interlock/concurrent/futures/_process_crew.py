@@ -10,7 +10,7 @@ from multiprocessing import context as _contexts
 
 from interlock._interlock import ProcessSeat
 from interlock.concurrent.futures._evidence import LastWords, bury, join_and_bury, watch
-from interlock.concurrent.futures._process_nesting import start
+from interlock.concurrent.futures._process_start import start
 from interlock.concurrent.futures._process_worker import Options, main
 from interlock.concurrent.futures._transport import dump_exception
 from interlock.multiprocessing._family import hand, home

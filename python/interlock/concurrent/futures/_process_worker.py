@@ -11,7 +11,7 @@ import threading
 from concurrent.futures._base import LOGGER
 from multiprocessing.process import parent_process
 
-from interlock.concurrent.futures._process_nesting import i_am_a_worker
+from interlock.concurrent.futures._process_start import i_am_a_worker
 from interlock.concurrent.futures._transport import dump_exception, dump_result
 from interlock.multiprocessing._life import end_with_parent
 

@@ -14,6 +14,7 @@ import signal
 import subprocess as _std
 import sys
 
+from interlock._commands.awaiting import ended
 from interlock._commands.exchange import communicate, is_movable, read_all
 from interlock._commands.tree import Tree
 from interlock._interlock import ChildProcess
@@ -21,6 +22,7 @@ from interlock._originals import is_original, originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from typing import Any
 
 __all__ = ["Popen", "descriptor_of"]
@@ -148,6 +150,20 @@ class Popen(_original):  # type: ignore[misc]
         if _is_usual() and is_movable(self, input):
             return communicate(_original._communicate, self, input, endtime, orig_timeout)
         return super()._communicate(input, endtime, orig_timeout)  # type: ignore[no-any-return]
+
+    async def wait_async(self) -> int:
+        """Wait for the process in a task of asyncio, and return its return code, as ``await process`` does.
+
+        The event loop watches the process; no thread waits, unless there is no descriptor. Any number of tasks may wait for one
+        process, and a task that is cancelled leaves it as it is. `asyncio.timeout()` limits the wait. It does not read
+        pipes: a command that fills one waits for its reader.
+        """
+        if self.poll() is None:
+            await ended(self, descriptor_of(self))
+        return self.wait()  # type: ignore[no-any-return]
+
+    def __await__(self) -> Generator[Any, Any, int]:
+        return self.wait_async().__await__()
 
     def send_signal(self, sig: int) -> None:
         """Send a signal to the process, if it has not ended. Does not block, but for SIGKILL to a tree."""

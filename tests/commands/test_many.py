@@ -112,7 +112,10 @@ def test_lines_are_cut_as_they_would_be_at_once(ours: Any, size: int) -> None:
     ):
         seen: list[Any] = []
         (result,) = ours.run_many(
-            [[*PYTHON, code]], on_line=lambda *told: seen.append(told[2]), capture_output=True, **how
+            [[*PYTHON, code]],
+            on_line=lambda *told, seen=seen: seen.append(told[2]),
+            capture_output=True,
+            **how,
         )
         assert seen == wanted
         whole = text.replace("\r\n", "\n").replace("\r", "\n") if how else text.encode()
@@ -192,7 +195,11 @@ def test_progress_is_told(ours: Any) -> None:
 
 
 def test_wrong_arguments_start_nothing(ours: Any) -> None:
-    wrong: list[dict[str, Any]] = [{"on_failure": "stop"}, {"max_workers": 0}, {"capture_output": True, "stdout": -1}]
+    wrong: list[dict[str, Any]] = [
+        {"on_failure": "stop"},
+        {"max_workers": 0},
+        {"capture_output": True, "stdout": -1},
+    ]
     with mock.patch.object(ours, "Popen") as popen:
         for how in wrong:
             with pytest.raises(ValueError):  # noqa: PT011

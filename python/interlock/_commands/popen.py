@@ -51,12 +51,13 @@ class Popen(_original):  # type: ignore[misc]
     class. Without one (an old kernel, a sandbox, a full table of descriptors) the standard code runs.
 
     Args:
-        kill_tree: whether the whole tree of processes ends that the command is the root of, when it is killed (as `run()`
-            does when its time is over), when a ``with`` block ends with an exception, and when this program ends before
-            it has waited for the command. `kill()` then blocks until they have ended. The command gets an environment
-            variable more, by which its descendants are known.
+        kill_tree: whether the whole tree of processes ends that the command is the root of, when it is killed (as
+            `run()` does when its time is over), when a ``with`` block ends with an exception, and when this program ends
+            before it has waited for the command. `kill()` then blocks until they have ended. The command gets an
+            environment variable more, by which its descendants are known.
 
-    All others are those of the standard class. Follows https://docs.python.org/3/library/subprocess.html#subprocess.Popen.
+    The other arguments are those of the standard class.
+    Follows https://docs.python.org/3/library/subprocess.html#subprocess.Popen.
     """
 
     def __init__(self, *args: Any, kill_tree: bool = False, **kwargs: Any) -> None:
@@ -154,9 +155,9 @@ class Popen(_original):  # type: ignore[misc]
     async def wait_async(self) -> int:
         """Wait for the process in a task of asyncio, and return its return code, as ``await process`` does.
 
-        The event loop watches the process; no thread waits, unless there is no descriptor. Any number of tasks may wait for one
-        process, and a task that is cancelled leaves it as it is. `asyncio.timeout()` limits the wait. It does not read
-        pipes: a command that fills one waits for its reader.
+        The event loop watches the process; no thread waits, unless there is no descriptor. Any number of tasks may wait
+        for one process, and a task that is cancelled leaves it as it is. `asyncio.timeout()` limits the wait. It does
+        not read pipes: a command that fills one waits for its reader.
         """
         if self.poll() is None:
             await ended(self, descriptor_of(self))
@@ -222,5 +223,7 @@ def _is_usual() -> bool:
 
 
 # The standard function looks for the first caller in another file, to warn there.
-Popen.__init__.__code__ = Popen.__init__.__code__.replace(co_filename=_std._text_encoding.__code__.co_filename)
+Popen.__init__.__code__ = Popen.__init__.__code__.replace(
+    co_filename=vars(_std)["_text_encoding"].__code__.co_filename
+)
 Popen.__module__ = "subprocess"

@@ -181,7 +181,9 @@ def _start_guard(me: int) -> int:
             command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, cwd="/", pass_fds=(program, read)
         )
         if starter.wait() != 0:
-            raise RuntimeError(f"the guard of kill_tree could not be started: {command[0]} ended with an error")
+            raise RuntimeError(
+                f"the guard of kill_tree could not be started: {command[0]} ended with an error"
+            )
     except BaseException:
         os.close(write)
         raise

@@ -10,6 +10,7 @@ import cases_process_maps
 import cases_processes
 import cases_queues
 import cases_scale
+import cases_schedulers
 import cases_shared
 import cases_threads
 from case import Case, Probe
@@ -25,6 +26,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_processes.CASES,
     *cases_process_maps.CASES,
     *cases_shared.CASES,
+    *cases_schedulers.CASES,
 )
 
 BY_NAME = {case.name: case for case in ALL}

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # at run time an import of typing would be most of the cost of this package
     from typing import Any
 
-    from interlock import concurrent, multiprocessing, queue, subprocess, threading
+    from interlock import concurrent, multiprocessing, queue, scheduler, subprocess, threading
     from interlock._deadlock import DeadlockError
     from interlock._executor import Executor
     from interlock._fork_check import LockHeldAtForkWarning
@@ -50,12 +50,13 @@ __all__ = [
     "installed",
     "multiprocessing",
     "queue",
+    "scheduler",
     "subprocess",
     "threading",
     "uninstall",
 ]
 
-_DROP_INS = frozenset({"concurrent", "multiprocessing", "queue", "subprocess", "threading"})
+_DROP_INS = frozenset({"concurrent", "multiprocessing", "queue", "scheduler", "subprocess", "threading"})
 
 # Where each other public name lives.
 _HOMES = {

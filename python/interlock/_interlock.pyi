@@ -12,28 +12,17 @@ from interlock._interlock_pool import ProcessJob as ProcessJob
 from interlock._interlock_pool import ProcessPool as ProcessPool
 from interlock._interlock_pool import ProcessSeat as ProcessSeat
 from interlock._interlock_pool import ProcessServer as ProcessServer
-from interlock._interlock_shared import Family as Family
-from interlock._interlock_shared import QueueWatch as QueueWatch
-from interlock._interlock_shared import SharedArray as SharedArray
-from interlock._interlock_shared import SharedAttribute as SharedAttribute
-from interlock._interlock_shared import SharedBarrier as SharedBarrier
-from interlock._interlock_shared import SharedCondition as SharedCondition
-from interlock._interlock_shared import SharedConnection as SharedConnection
-from interlock._interlock_shared import SharedEvent as SharedEvent
-from interlock._interlock_shared import SharedHandle as SharedHandle
-from interlock._interlock_shared import SharedLock as SharedLock
-from interlock._interlock_shared import SharedNumber as SharedNumber
-from interlock._interlock_shared import SharedQueue as SharedQueue
-from interlock._interlock_shared import SharedStorage as SharedStorage
-from interlock._interlock_shared import SharedValue as SharedValue
-from interlock._interlock_shared import make_pipe as make_pipe
+from interlock._interlock_scheduler import *
+from interlock._interlock_shared import *
 from interlock.concurrent.futures import Future as _PublicFuture
 
 __all__ = [
     "Alarm",
     "Alarms",
     "AsyncResult",
+    "Awaiting",
     "Barrier",
+    "Caller",
     "ChildProcess",
     "Completed",
     "Condition",
@@ -49,6 +38,7 @@ __all__ = [
     "MultiprocessingDelivery",
     "MultiprocessingPool",
     "Native",
+    "Operation",
     "PoolHandle",
     "ProcessJob",
     "ProcessPool",
@@ -60,6 +50,7 @@ __all__ = [
     "Registration",
     "ResultIterator",
     "Results",
+    "Scheduler",
     "Semaphore",
     "SharedArray",
     "SharedAttribute",
@@ -75,6 +66,7 @@ __all__ = [
     "SharedValue",
     "SimpleQueue",
     "Standard",
+    "Task",
     "ThreadPool",
     "WaitingCalls",
     "Watcher",
@@ -83,16 +75,24 @@ __all__ = [
     "_refuse_waits",
     "_waits",
     "allocate_lock",
+    "call",
     "current_task",
     "executors",
+    "get",
+    "join",
     "make_pipe",
     "method_of_lock",
     "own_methods",
     "owner_of",
+    "put",
+    "recv",
     "remember_future_class",
     "remember_queue_classes",
     "remember_work_items",
+    "round_robin",
+    "send",
     "set_metaclass",
+    "sleep",
     "wait_for_futures",
 ]
 

@@ -30,6 +30,8 @@ MORE_THAN_STANDARD = {
     *("futures/endless_stream", "futures/graph", "futures/progress"),
     *("pools/killed_worker", "pools/progress", "pools/retry", "pools/timeouts"),
     "processes/killed_holder",
+    *("schedulers/echo_server", "schedulers/fib_server", "schedulers/fibonacci"),
+    *("schedulers/producer_consumer", "schedulers/thread_and_task"),
 }
 ONLY_FORKS = {"processes/parmap"}
 START = """

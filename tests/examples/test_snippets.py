@@ -1,4 +1,4 @@
-"""The Python snippets of the documentation run as they stand; those about futures print what their comments say."""
+"""The Python snippets of the documentation run as they stand; some pages' print what their comments say."""
 
 import re
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("docs/futures.md", "docs/guide.md", "README.md")
+PRINTING = ("docs/futures.md", "docs/schedulers.md")
+PAGES = (*PRINTING, "docs/guide.md", "README.md")
 TIMEOUT = 200
 
 
@@ -43,13 +44,15 @@ def promised(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "code", [pytest.param(code, id=where) for where, code in ALL if PAGES[0] not in where]
+    "code", [pytest.param(code, id=where) for where, code in ALL if not where.startswith(PRINTING)]
 )
 def test_runs(code: str, tmp_path: Path) -> None:
     run(code, tmp_path)
 
 
-@pytest.mark.parametrize("code", [pytest.param(code, id=where) for where, code in ALL if PAGES[0] in where])
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, id=where) for where, code in ALL if where.startswith(PRINTING)]
+)
 def test_runs_and_prints_what_its_comments_say(code: str, tmp_path: Path) -> None:
     lines, comments = run(code, tmp_path).splitlines(), promised(code)
     assert len(lines) == len(comments)

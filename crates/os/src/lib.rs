@@ -13,7 +13,9 @@
 //! - [`memory`]: memory that a family of processes shares;
 //! - [`life`]: words that the kernel changes when a process dies;
 //! - [`pidfd`]: descriptors of processes that a program has started;
+//! - [`poll`]: readiness of many descriptors at once, and the bell that ends a wait for it;
 //! - [`process`]: which process lives, and how it ended;
+//! - [`socket`]: bytes in and out of sockets, without blocking;
 //! - [`thread`]: identify the calling thread, start and name threads, yield the processor.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -32,5 +34,7 @@ pub mod life;
 pub mod memory;
 pub mod pages;
 pub mod pidfd;
+pub mod poll;
 pub mod process;
+pub mod socket;
 pub mod thread;

@@ -33,6 +33,7 @@ mod queue;
 mod raw;
 mod refusal;
 mod rlock;
+mod scheduler;
 mod semaphore;
 mod standard_class;
 mod subprocess;
@@ -89,6 +90,10 @@ mod _interlock {
     use crate::refusal::{refuse_waits, waits};
     #[pymodule_export]
     use crate::rlock::RLock;
+    #[pymodule_export]
+    use crate::scheduler::{
+        Awaiting, Caller, Operation, RoundRobin, Scheduler, Task, call, get, join, put, recv, send, sleep,
+    };
     #[pymodule_export]
     use crate::semaphore::Semaphore;
     #[pymodule_export]

@@ -12,7 +12,7 @@ use interlock_wait::{
 use crate::error::{GetError, JoinError, PutError};
 use crate::queue::Queue;
 use crate::side::Side;
-use crate::state::{Arrival, Contents, PutOutcome, State};
+use crate::state::{Arrival, Contents, Mode, PutOutcome, State};
 use crate::store::{Store, Traverse};
 use crate::waiting::{Reserving, Telling, Way};
 
@@ -111,6 +111,10 @@ pub trait HostQueue<S: Store>: Sized {
     /// Like [`HostQueue::register`], but at the head of the line: for getters that are interchangeable. The last one to
     /// come is the most likely to be awake. Never blocks.
     fn register_first(&self, side: Side, waiter: &Arc<Waiter>) -> bool;
+
+    /// Like [`HostQueue::register`] for a getter that calls [`HostQueue::try_get_unreserved`]: if there are reserved items only, it
+    /// waits. Never blocks.
+    fn register_for_unreserved(&self, waiter: &Arc<Waiter>) -> bool;
 
     /// Takes a registered waiter out of its line. If it was notified, passes the notification to the next. Never blocks.
     fn unregister(&self, side: Side, waiter: &Arc<Waiter>);
@@ -277,6 +281,15 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
         let wait = !state.is_ready(side);
         if wait {
             state.line(side).push_back(waiter.clone());
+        }
+        wait
+    }
+
+    fn register_for_unreserved(&self, waiter: &Arc<Waiter>) -> bool {
+        let mut state = self.state.lock();
+        let wait = state.unreserved() == 0 && state.mode == Mode::Open;
+        if wait {
+            state.line(Side::Get).push_back(waiter.clone());
         }
         wait
     }

@@ -115,6 +115,11 @@ pub(crate) trait Sleeps: Sync {
 
     /// One sleep in the kernel.
     fn sleep(&self, until: Deadline) -> Slept;
+
+    /// Whether it may pay to wait awake first: what the thread waits for can be seen without asking the kernel.
+    fn may_spin(&self) -> bool {
+        true
+    }
 }
 
 pub(crate) fn until_notified(sleeper: &impl Sleeps, context: &mut WaitContext<'_>) -> Wake {
@@ -150,7 +155,7 @@ pub(crate) fn until_notified(sleeper: &impl Sleeps, context: &mut WaitContext<'_
 
 /// The first sleep of a wait: awake for a while if that pays, then in the kernel.
 fn first_sleep(sleeper: &impl Sleeps, deadline: Deadline, listens: bool) -> Slept {
-    if spin::until(deadline, || sleeper.is_notified()) {
+    if sleeper.may_spin() && spin::until(deadline, || sleeper.is_notified()) {
         return Slept::Notified(sleeper.notifier());
     }
     sleeper.sleep(match listens {

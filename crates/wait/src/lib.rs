@@ -16,6 +16,8 @@ mod backoff;
 mod block;
 mod deadline;
 #[cfg(not(loom))]
+mod descriptors;
+#[cfg(not(loom))]
 mod files;
 pub mod fork;
 #[cfg(loom)]
@@ -49,6 +51,8 @@ mod word_lock;
 
 pub use block::block;
 pub use deadline::Deadline;
+#[cfg(not(loom))]
+pub use descriptors::block_on_descriptors;
 #[cfg(not(loom))]
 pub use files::block_on_files;
 pub use observer::{Interest, Observer, Verdict, next_sequence, observes, report, take_refusal};

@@ -67,6 +67,9 @@ pub enum ResourceKind {
     Timer,
     /// A number of tasks of a pool that are done, whichever they are. No wait for a thread or an outcome.
     Count,
+    /// That a descriptor is ready, or another thread calls: a thread that runs tasks in turns has nothing to do before. No wait
+    /// for a thread or an outcome.
+    Descriptors,
 }
 
 /// Something that a thread waits for.

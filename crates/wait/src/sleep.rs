@@ -5,6 +5,7 @@ use std::ptr;
 use interlock_os::clock;
 use interlock_os::files::{self, FileWait};
 use interlock_os::futex::{self, MOST_SHARED_WORDS, Returned, SharedWord};
+use interlock_os::poll::Poller;
 
 use crate::deadline::Deadline;
 use crate::primitive::AtomicU32;
@@ -61,6 +62,15 @@ pub(crate) fn wake_shared(word: &AtomicU32, most: u32) {
 #[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 pub(crate) fn sleep_on_files(files: &mut [FileWait], until: Deadline) -> Returned {
     files::wait(files, until.nanos())
+}
+
+/// Sleeps until a descriptor is ready. No scheduler of threads knows of descriptors, so it is always the kernel that sleeps.
+#[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
+pub(crate) fn sleep_on_descriptors(poller: &Poller, until: Deadline) -> Returned {
+    let left = until
+        .remaining()
+        .map(|left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+    poller.wait(left.map(|left| clock::monotonic_nanos().saturating_add(left)))
 }
 
 /// Sleeps for about `nanos` nanoseconds of real time: the last resort of a thread that waits for a lock word, whose holder

@@ -10,7 +10,7 @@ from interlock._interlock import ProcessPool
 from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer
 from interlock._multiprocessing_pool.worker import main, options, report
-from interlock.concurrent.futures._evidence import join_and_bury, watch
+from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
@@ -96,7 +96,7 @@ class Crew:
                 process.daemon = True
                 process.start()
                 if self.is_closed:
-                    self.workers[:] = [worker for worker in self.workers if worker.exitcode is None]
+                    self._drop_ended()
                 self.workers.append(process)
         except BaseException:
             self.engine.started(seat.number)
@@ -111,6 +111,11 @@ class Crew:
         family.started(place, pid)
         self.engine.started(seat.number, pid, place)
         util.debug("added worker")
+
+    def _drop_ended(self) -> None:
+        for worker in [worker for worker in self.workers if worker.exitcode is not None]:
+            join_and_bury(worker)
+            self.workers.remove(worker)
 
     def _manage(self) -> None:
         self.engine.manage(self._replace, self._bury, lambda _: self._end_workers())
@@ -139,6 +144,7 @@ class Crew:
                 if not self.is_closed:  # otherwise it stays to be looked at, as in the standard library
                     del self.workers[number]
                 return
+        bury(pid)  # it was dropped
 
     def _end_workers(self) -> None:
         with self._starting:

@@ -11,5 +11,5 @@ mod simple;
 
 pub(crate) use base::Queue;
 pub(crate) use kind::remember_queue_classes;
-pub(crate) use registration::Registration;
+pub(crate) use registration::{LinedUp, Registration, line_up};
 pub(crate) use simple::SimpleQueue;

@@ -1,7 +1,8 @@
 //! `queue.SimpleQueue`.
 
-use interlock_queue::{Fifo, GetError, HostQueue, PutError};
-use interlock_wait::Deadline;
+use interlock_queue::{Fifo, GetError, HostQueue, PutError, Side};
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Deadline, Waiter};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::PyVisit;
@@ -170,6 +171,20 @@ impl SimpleQueue {
         } else {
             self.engine.get(py).try_get()
         }
+    }
+
+    /// Lines up a task's waiter. `false` if there is an item to take.
+    pub(super) fn register(&self, py: Python<'_>, waiter: &Arc<Waiter>) -> bool {
+        if RESERVES {
+            self.engine.get(py).register_for_unreserved(waiter)
+        } else {
+            self.engine.get(py).register(Side::Get, waiter)
+        }
+    }
+
+    /// Takes a task's waiter out of the line; if it was notified, the next one is.
+    pub(super) fn unregister(&self, py: Python<'_>, waiter: &Arc<Waiter>) {
+        self.engine.get(py).unregister(Side::Get, waiter);
     }
 
     #[cold]

@@ -1,0 +1,278 @@
+//! Readiness of many descriptors at once, and the bell that ends a wait for it.
+//!
+//! See <https://man7.org/linux/man-pages/man7/epoll.7.html> and <https://man7.org/linux/man-pages/man2/eventfd.2.html>.
+
+#![expect(
+    unsafe_code,
+    reason = "descriptors that a program has are borrowed for one call"
+)]
+#![expect(
+    clippy::disallowed_types,
+    reason = "I3: descriptors, named below the one door"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
+use rustix::io::{Errno, read, write};
+
+use crate::clock;
+use crate::futex::Returned;
+
+/// What of a descriptor is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// That it can be read from: there are bytes, a connection, or its end.
+    Read,
+    /// That it can be written to.
+    Write,
+}
+
+/// What of a descriptor a [`Poller`] reports, or has found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// It can be read from.
+    pub reads: bool,
+    /// It can be written to.
+    pub writes: bool,
+}
+
+impl Readiness {
+    /// Whether it is nothing at all.
+    pub fn is_none(self) -> bool {
+        !self.reads && !self.writes
+    }
+
+    fn flags(self) -> EventFlags {
+        let mut flags = EventFlags::empty();
+        flags.set(EventFlags::IN | EventFlags::RDHUP, self.reads);
+        flags.set(EventFlags::OUT, self.writes);
+        flags
+    }
+
+    /// Errors and the end of the other side end both kinds of waits: the program's own call tells what happened.
+    fn found(flags: EventFlags) -> Self {
+        let over = flags.intersects(EventFlags::ERR | EventFlags::HUP);
+        Readiness {
+            reads: over || flags.intersects(EventFlags::IN | EventFlags::RDHUP),
+            writes: over || flags.intersects(EventFlags::OUT),
+        }
+    }
+}
+
+/// How many events one call of the kernel gives at most.
+const EVENTS: usize = 256;
+
+/// Descriptors that are watched together. A descriptor that its program closes leaves by itself.
+#[derive(Debug)]
+pub struct Poller(OwnedFd);
+
+impl Poller {
+    /// A poller that watches nothing yet. Its descriptor is closed on exec.
+    ///
+    /// # Errors
+    /// There are too many descriptors.
+    pub fn new() -> io::Result<Self> {
+        Ok(Poller(epoll::create(CreateFlags::CLOEXEC)?))
+    }
+
+    /// Watches `descriptor` for `readiness`, whether it was watched before or not. Events bear its number.
+    ///
+    /// # Errors
+    /// The descriptor is not open, or is one of a file that is always ready (`PermissionDenied`), or the kernel has no memory.
+    pub fn watch(&self, descriptor: i32, readiness: Readiness) -> io::Result<()> {
+        let number = EventData::new_u64(u64::from(descriptor.cast_unsigned()));
+        let given = borrowed(descriptor)?;
+        match epoll::modify(&self.0, given, number, readiness.flags()) {
+            Err(Errno::NOENT) => Ok(epoll::add(&self.0, given, number, readiness.flags())?),
+            done => Ok(done?),
+        }
+    }
+
+    /// As [`watch`](Self::watch), for a descriptor that is most likely not watched yet: saves a call of the kernel.
+    ///
+    /// # Errors
+    /// As `watch`.
+    pub fn watch_first(&self, descriptor: i32, readiness: Readiness) -> io::Result<()> {
+        let number = EventData::new_u64(u64::from(descriptor.cast_unsigned()));
+        let given = borrowed(descriptor)?;
+        match epoll::add(&self.0, given, number, readiness.flags()) {
+            Err(Errno::EXIST) => Ok(epoll::modify(&self.0, given, number, readiness.flags())?),
+            done => Ok(done?),
+        }
+    }
+
+    /// Does not watch `descriptor` any more. Nothing happens if it is closed, or not watched.
+    pub fn forget(&self, descriptor: i32) {
+        if let Ok(given) = borrowed(descriptor) {
+            let _ = epoll::delete(&self.0, given);
+        }
+    }
+
+    /// Tells `each` of some descriptors that are ready, by their numbers. Returns whether there may be more. Never blocks.
+    pub fn look(&self, mut each: impl FnMut(i32, Readiness)) -> bool {
+        let nothing = epoll::Event {
+            flags: EventFlags::empty(),
+            data: EventData::new_u64(0),
+        };
+        let mut events = [nothing; EVENTS];
+        let found = epoll::wait(&self.0, &mut events, Some(&Timespec::default())).unwrap_or(0);
+        for event in &events[..found] {
+            let (number, flags) = (event.data, event.flags);
+            let number = u32::try_from(number.u64()).unwrap_or(u32::MAX).cast_signed();
+            each(number, Readiness::found(flags));
+        }
+        found == EVENTS
+    }
+
+    /// Blocks until a descriptor is ready (`Woken`), until the time `until` on the monotonic clock, or until a signal comes.
+    pub fn wait(&self, until: Option<u64>) -> Returned {
+        let left = until.map(|until| {
+            let left = until.saturating_sub(clock::monotonic_nanos());
+            Timespec {
+                tv_sec: i64::try_from(left / 1_000_000_000).unwrap_or(i64::MAX),
+                tv_nsec: (left % 1_000_000_000) as _,
+            }
+        });
+        // Polling the poller tells that something is ready, and leaves the events where they are.
+        match rustix::event::poll(&mut [PollFd::new(&self.0, PollFlags::IN)], left.as_ref()) {
+            Err(_) => Returned::Interrupted,
+            Ok(0) => Returned::TimedOut,
+            Ok(_) => Returned::Woken,
+        }
+    }
+}
+
+/// A bell: its descriptor is readable from the time on that it was rung, until it is hushed.
+#[derive(Debug)]
+pub struct Bell(OwnedFd);
+
+impl Bell {
+    /// A bell that was not rung. Its descriptor is closed on exec.
+    ///
+    /// # Errors
+    /// There are too many descriptors.
+    pub fn new() -> io::Result<Self> {
+        Ok(Bell(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    /// The number of its descriptor.
+    pub fn descriptor(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+
+    /// Rings. Never blocks.
+    pub fn ring(&self) {
+        while write(&self.0, &1u64.to_ne_bytes()) == Err(Errno::INTR) {}
+    }
+
+    /// Takes all rings back. Never blocks.
+    pub fn hush(&self) {
+        while read(&self.0, &mut [0; 8]) == Err(Errno::INTR) {}
+    }
+}
+
+/// The descriptor `number` for one call. Its program may close it at any moment, even meanwhile: then the call is refused, or is
+/// about a descriptor that has got the same number since, as with any call of a program's own.
+pub(crate) fn borrowed<'a>(number: i32) -> io::Result<BorrowedFd<'a>> {
+    if number < 0 {
+        return Err(Errno::BADF.into());
+    }
+    // SAFETY: it is not -1; what may happen if it is closed is said above, and concerns no memory.
+    Ok(unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+/// Whether a descriptor is ready now, or so broken that an operation would tell at once. Never blocks.
+///
+/// # Errors
+/// It is not open.
+pub fn is_ready(descriptor: i32, direction: Direction) -> io::Result<bool> {
+    let flags = match direction {
+        Direction::Read => PollFlags::IN,
+        Direction::Write => PollFlags::OUT,
+    };
+    let mut asked = [PollFd::from_borrowed_fd(borrowed(descriptor)?, flags)];
+    let found = rustix::event::poll(&mut asked, Some(&Timespec::default()));
+    if asked[0].revents().contains(PollFlags::NVAL) {
+        return Err(Errno::BADF.into());
+    }
+    Ok(found == Ok(1))
+}
+
+/// Whether a program has a descriptor of this number. Never blocks.
+pub fn is_open(descriptor: i32) -> bool {
+    borrowed(descriptor).is_ok_and(|given| rustix::io::fcntl_getfd(given).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    const READS: Readiness = Readiness {
+        reads: true,
+        writes: false,
+    };
+    const WRITES: Readiness = Readiness {
+        reads: false,
+        writes: true,
+    };
+
+    fn seen(poller: &Poller) -> Vec<(i32, Readiness)> {
+        let mut all = Vec::new();
+        poller.look(|number, readiness| all.push((number, readiness)));
+        all
+    }
+
+    #[test]
+    fn what_is_watched_is_seen_while_it_is_ready() {
+        let poller = Poller::new().unwrap();
+        let (mut one, mut other) = UnixStream::pair().unwrap();
+        let number = one.as_raw_fd();
+        poller.watch_first(number, READS).unwrap();
+        poller.watch_first(number, READS).unwrap();
+        assert!(seen(&poller).is_empty());
+        assert_eq!(poller.wait(Some(0)), Returned::TimedOut);
+        other.write_all(b"x").unwrap();
+        assert_eq!(poller.wait(None), Returned::Woken);
+        assert_eq!(seen(&poller), [(number, READS)]);
+        one.read_exact(&mut [0]).unwrap();
+        assert!(seen(&poller).is_empty());
+        poller.watch(number, WRITES).unwrap();
+        assert_eq!(seen(&poller), [(number, WRITES)]);
+        poller.forget(number);
+        assert!(seen(&poller).is_empty());
+        poller.watch(number, READS).unwrap();
+        drop(other);
+        assert!(seen(&poller)[0].1.reads);
+    }
+
+    #[test]
+    fn a_bell_is_heard_until_it_is_hushed() {
+        let (poller, bell) = (Poller::new().unwrap(), Bell::new().unwrap());
+        poller.watch_first(bell.descriptor(), READS).unwrap();
+        bell.ring();
+        bell.ring();
+        assert_eq!(seen(&poller), [(bell.descriptor(), READS)]);
+        bell.hush();
+        bell.hush();
+        assert!(seen(&poller).is_empty());
+    }
+
+    #[test]
+    fn closed_descriptors_are_refused() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let number = other.as_raw_fd();
+        assert!(is_open(number));
+        assert!(is_ready(number, Direction::Write).unwrap());
+        assert!(!is_ready(number, Direction::Read).unwrap());
+        drop((one, other));
+        assert!(!is_open(-1));
+        assert!(is_ready(-1, Direction::Read).is_err());
+        assert!(Poller::new().unwrap().watch(-1, READS).is_err());
+    }
+}

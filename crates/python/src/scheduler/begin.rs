@@ -1,0 +1,241 @@
+//! How the waits of tasks begin.
+
+use interlock_sched::{Direction, Hope, Refused, Spot, TaskId, is_ready};
+use interlock_wait::primitive::Arc;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use super::body::{Body, Holder, Pending, Progress, Wait};
+use super::caller::Caller;
+use super::failing;
+use super::operation::{Kind, Operation};
+use super::queues;
+use super::shared::Shared;
+use super::turn::{self, Sent};
+use crate::convert::Timeout;
+use crate::errors;
+use crate::imported::Imported;
+use crate::raw::{intern, small_int};
+
+/// Has another thread or process call a function, and returns the future.
+static SUBMIT: Imported = Imported::new("interlock._scheduler_calls", "submit");
+
+/// What the engine is told.
+enum Plan {
+    /// Another turn, in which the task gets what is pending.
+    Turn(Option<Pending>),
+    Sleep(Wait),
+    Watch(Direction, Py<PyAny>, Wait),
+    Join(TaskId, Wait),
+    Call(interlock_sched::Call, Hope, Wait),
+}
+
+/// Begins what a task has yielded, which is not None.
+pub(super) fn yielded(shared: &Arc<Shared>, id: TaskId, body: Body, value: &Bound<'_, PyAny>) {
+    let py = value.py();
+    let plan = understood(py, &body, value).and_then(|operation| {
+        let deadline = operation.get().timeout.deadline()?;
+        let wait = Wait {
+            operation: operation.unbind(),
+            progress: Progress::Nothing,
+            handle: None,
+            deadline,
+        };
+        plan(py, shared, id, wait)
+    });
+    carry_out(py, shared, (id, body), plan);
+}
+
+/// Begins again what is not done yet.
+pub(super) fn again(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, body: Body, wait: Wait) {
+    let plan = plan(py, shared, id, wait);
+    carry_out(py, shared, (id, body), plan);
+}
+
+fn carry_out(py: Python<'_>, shared: &Arc<Shared>, (id, mut body): (TaskId, Body), plan: PyResult<Plan>) {
+    let boxed = |wait| Some(Box::new(Pending::Wait(wait)));
+    let turns = || shared.turns.get(py).lock();
+    match plan {
+        Ok(Plan::Turn(pending)) => {
+            body.pending = pending.map(Box::new);
+            turns().yielded(id, body);
+        }
+        Ok(Plan::Sleep(wait)) => {
+            let deadline = wait.deadline;
+            body.pending = boxed(wait);
+            turns().sleep(id, body, deadline);
+        }
+        Ok(Plan::Join(target, wait)) => {
+            let deadline = wait.deadline;
+            body.pending = boxed(wait);
+            turns().join(id, body, target, deadline);
+        }
+        Ok(Plan::Call(call, hope, wait)) => {
+            let deadline = wait.deadline;
+            body.pending = boxed(wait);
+            turns().await_call(id, body, (call, hope), deadline);
+        }
+        Ok(Plan::Watch(direction, object, wait)) => {
+            let spot = Spot {
+                descriptor: wait.progress.descriptor().unwrap_or(-1),
+                direction,
+                keeper: Holder::of(object.bind(py)),
+                deadline: wait.deadline,
+            };
+            body.pending = boxed(wait);
+            let watched = turns().watch(id, body, spot);
+            if let Err(Refused { payload, error }) = watched {
+                give_error(py, shared, (id, payload), failing::refused(error));
+            }
+        }
+        Err(error) => give_error(py, shared, (id, body), error),
+    }
+}
+
+/// Has an exception raised in a task when it has its next turn.
+fn give_error(py: Python<'_>, shared: &Arc<Shared>, (id, mut body): (TaskId, Body), error: PyErr) {
+    let exception = errors::exception(py, error).unbind();
+    body.pending = Some(Box::new(Pending::Raise(exception)));
+    shared.turns.get(py).lock().yielded(id, body);
+}
+
+/// The operation that a task means.
+fn understood<'py>(
+    py: Python<'py>,
+    body: &Body,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, Operation>> {
+    if let Ok(operation) = value.cast_exact::<Operation>() {
+        return Ok(operation.clone());
+    }
+    if let Ok(pair) = value.cast_exact::<PyTuple>()
+        && pair.len() == 2
+        && let Ok(why) = pair.get_item(0)?.cast::<PyString>()
+    {
+        let object = pair.get_item(1)?.unbind();
+        let direction = match why.to_str()? {
+            "recv" => Some(Direction::Read),
+            "send" => Some(Direction::Write),
+            _ => None,
+        };
+        if let Some(direction) = direction {
+            return Bound::new(py, Operation::new(Kind::Ready(direction, object)));
+        }
+    }
+    Err(failing::nonsense(py, body, value))
+}
+
+fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyResult<Plan> {
+    let operation = wait.operation.clone_ref(py);
+    let kind = &operation.bind(py).get().kind;
+    match kind {
+        Kind::Sleep(Timeout::Seconds(0.0)) => Ok(Plan::Turn(None)),
+        Kind::Sleep(time) => {
+            wait.deadline = wait.deadline.min(time.deadline()?);
+            Ok(Plan::Sleep(wait))
+        }
+        Kind::Ready(direction, object) => {
+            let descriptor = descriptor_of(object.bind(py))?;
+            wait.progress = Progress::Descriptor(descriptor);
+            if *direction == Direction::Write {
+                // Most of the time it can: asking costs less than having the kernel watch it, and not watch it any more.
+                match is_ready(descriptor, Direction::Write) {
+                    Ok(false) => {}
+                    Ok(true) => return Ok(Plan::Turn(None)),
+                    Err(_) => return Err(failing::not_open(object.bind(py))),
+                }
+            }
+            Ok(Plan::Watch(*direction, object.clone_ref(py), wait))
+        }
+        Kind::Receive(object, _) => {
+            wait.progress = Progress::Descriptor(descriptor_of(object.bind(py))?);
+            Ok(Plan::Watch(Direction::Read, object.clone_ref(py), wait))
+        }
+        Kind::Send(object, data) => plan_to_send(py, object.bind(py), data.bind(py), wait),
+        Kind::Join(target) => plan_to_join(py, shared, id, wait, target.bind(py)),
+        Kind::Call(function) => {
+            let function = function.bind(py).get();
+            let arguments = (
+                &function.function,
+                &function.args,
+                &function.kwargs,
+                &function.executor,
+            );
+            let future = SUBMIT.get(py)?.call1(arguments)?;
+            let call = shared.turns.get(py).lock().announce(id);
+            let caller = Caller::new(&shared.mailbox, call);
+            future.call_method1(intern!(py, "add_done_callback"), (caller,))?;
+            wait.handle = Some(future.unbind());
+            Ok(Plan::Call(call, Hope::Sure, wait))
+        }
+        Kind::Get(_) | Kind::Put(..) => {
+            let call = shared.turns.get(py).lock().announce(id);
+            let again = wait.handle.is_some();
+            wait.handle = queues::line_up(py, shared, kind, (call, again))?;
+            Ok(match wait.handle {
+                Some(_) => Plan::Call(call, Hope::Vague, wait),
+                None => Plan::Turn(Some(Pending::Wait(wait))),
+            })
+        }
+    }
+}
+
+fn plan_to_send<'py>(
+    py: Python<'py>,
+    object: &Bound<'py, PyAny>,
+    data: &Bound<'py, PyAny>,
+    mut wait: Wait,
+) -> PyResult<Plan> {
+    if matches!(wait.progress, Progress::Nothing) {
+        wait.progress = Progress::Sending {
+            descriptor: descriptor_of(object)?,
+            bytes: turn::bytes_of(data)?.unbind(),
+            sent: 0,
+        };
+        if let Sent::All = turn::go_on_sending(py, object, &mut wait.progress)? {
+            return Ok(Plan::Turn(None));
+        }
+    }
+    Ok(Plan::Watch(Direction::Write, object.clone().unbind(), wait))
+}
+
+fn plan_to_join(
+    py: Python<'_>,
+    shared: &Arc<Shared>,
+    id: TaskId,
+    wait: Wait,
+    target: &Bound<'_, super::task::Task>,
+) -> PyResult<Plan> {
+    let task = target.get();
+    if !task.is_at(Arc::as_ptr(shared)) {
+        return Err(PyValueError::new_err(format!(
+            "task '{}' is one of another scheduler",
+            task.name()
+        )));
+    }
+    match task.id(py) {
+        Some(own) if own == id => {
+            let message = format!("task '{}' can't wait for its own end", task.name());
+            Err(PyRuntimeError::new_err(message))
+        }
+        Some(other) if !task.done(py) => Ok(Plan::Join(other, wait)),
+        _ => Ok(Plan::Turn(Some(Pending::Wait(wait)))),
+    }
+}
+
+/// The descriptor of an object.
+///
+/// # Errors
+/// It has none, or it is closed.
+pub(super) fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<i32> {
+    let number = match small_int(object) {
+        Some(number) => i32::try_from(number)
+            .map_err(|_| PyValueError::new_err(format!("{number} is not the number of a descriptor")))?,
+        None => object.call_method0(intern!(object.py(), "fileno"))?.extract()?,
+    };
+    if number < 0 {
+        return Err(failing::not_open(object));
+    }
+    Ok(number)
+}

@@ -1,0 +1,116 @@
+//! What the engine keeps of a task: what is resumed, and what its wait is about.
+
+use interlock_sched::Keeper;
+use interlock_wait::Deadline;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyBaseException;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyWeakrefReference};
+
+use super::operation::Operation;
+use super::task::Task;
+use crate::raw::intern;
+
+/// A task's part in the engine.
+pub(super) struct Body {
+    pub(super) coroutine: Py<PyAny>,
+    pub(super) task: Py<Task>,
+    pub(super) pending: Option<Box<Pending>>,
+}
+
+/// What a task gets when it has its next turn, if not None.
+pub(super) enum Pending {
+    /// This exception.
+    Raise(Py<PyBaseException>),
+    /// What becomes of an operation.
+    Wait(Wait),
+}
+
+/// An operation that is not done.
+pub(super) struct Wait {
+    pub(super) operation: Py<Operation>,
+    pub(super) progress: Progress,
+    /// What tells that the operation is worth another try: the place in a queue's line, or the future of a call.
+    pub(super) handle: Option<Py<PyAny>>,
+    /// When it ends at the latest.
+    pub(super) deadline: Deadline,
+}
+
+/// How far it is.
+pub(super) enum Progress {
+    /// There is nothing to remember.
+    Nothing,
+    /// The descriptor that it waits for.
+    Descriptor(i32),
+    /// Bytes of which so many are sent, to this descriptor.
+    Sending {
+        descriptor: i32,
+        bytes: Py<PyBytes>,
+        sent: usize,
+    },
+}
+
+impl Progress {
+    pub(super) fn descriptor(&self) -> Option<i32> {
+        match self {
+            Progress::Nothing => None,
+            Progress::Descriptor(descriptor) | Progress::Sending { descriptor, .. } => Some(*descriptor),
+        }
+    }
+}
+
+impl Body {
+    pub(super) fn wait(&self) -> Option<&Wait> {
+        match self.pending.as_deref() {
+            Some(Pending::Wait(wait)) => Some(wait),
+            _ => None,
+        }
+    }
+
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.coroutine)?;
+        visit.call(&self.task)?;
+        match self.pending.as_deref() {
+            None => Ok(()),
+            Some(Pending::Raise(exception)) => visit.call(exception),
+            Some(Pending::Wait(wait)) => {
+                visit.call(&wait.operation)?;
+                if let Progress::Sending { bytes, .. } = &wait.progress {
+                    visit.call(bytes)?;
+                }
+                visit.call(&wait.handle)
+            }
+        }
+    }
+}
+
+impl Wait {
+    /// Gives up what a wait has begun elsewhere: its place in a line, which may have been notified, or a call.
+    pub(super) fn undo(&self, py: Python<'_>) -> PyResult<()> {
+        match &self.handle {
+            Some(handle) => handle.call_method0(py, intern!(py, "cancel")).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The object that has a descriptor, weakly. Objects without weak references are never the same.
+///
+/// There is one plain weak reference for each object as long as somebody holds it, so that comparing addresses is enough.
+pub(super) struct Holder(Option<Py<PyWeakrefReference>>);
+
+impl Holder {
+    pub(super) fn of(object: &Bound<'_, PyAny>) -> Self {
+        Holder(PyWeakrefReference::new(object).ok().map(Bound::unbind))
+    }
+}
+
+impl Keeper for Holder {
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => one.is(other),
+            _ => false,
+        }
+    }
+}

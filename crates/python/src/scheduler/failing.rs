@@ -1,0 +1,99 @@
+//! The errors of tasks.
+
+use std::io;
+
+use pyo3::exceptions::{PyBaseException, PyOSError, PyTimeoutError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::body::Body;
+use crate::errors;
+use crate::imported::Imported;
+use crate::raw::intern;
+
+static CANCELLED: Imported<PyType> = Imported::new("interlock._scheduler_errors", "TaskCancelled");
+static DEADLOCK: Imported<PyType> = Imported::new("interlock._deadlock", "DeadlockError");
+
+/// The exception of a task that is cancelled.
+pub(super) fn cancelled(py: Python<'_>) -> PyErr {
+    (CANCELLED.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), ()))
+}
+
+/// Whether an exception is that one.
+pub(super) fn is_cancelled(exception: &Bound<'_, PyBaseException>) -> bool {
+    let class = CANCELLED.get(exception.py());
+    class.is_ok_and(|class| exception.is_instance(class).unwrap_or(false))
+}
+
+/// The verdict on tasks that wait for ever.
+pub(super) fn deadlock(py: Python<'_>, message: String) -> PyErr {
+    (DEADLOCK.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), message))
+}
+
+/// The exception of an operation that was not done in time.
+pub(super) fn timed_out(py: Python<'_>, body: &Body) -> PyErr {
+    match body.wait() {
+        Some(wait) => {
+            let operation = wait.operation.bind(py).repr().map(|repr| repr.to_string());
+            PyTimeoutError::new_err(format!("not done in time: {}", operation.unwrap_or_default()))
+        }
+        None => PyTimeoutError::new_err(()),
+    }
+}
+
+/// The exception of a task whose descriptor was closed while it waited.
+pub(super) fn closed(py: Python<'_>, body: &Body) -> PyErr {
+    let what = body.wait().map(|wait| wait.operation.bind(py).get().describe(py));
+    let name = body.task.bind(py).get().name();
+    let message = format!(
+        "the descriptor was closed while task '{name}' waited for it: {}",
+        what.unwrap_or_default()
+    );
+    PyOSError::new_err((BAD_DESCRIPTOR, message))
+}
+
+/// The number of this error is the same on all systems.
+const BAD_DESCRIPTOR: i32 = 9;
+
+/// The exception of an operation on a descriptor that is closed, or never was open.
+pub(super) fn not_open(object: &Bound<'_, PyAny>) -> PyErr {
+    let repr = object.repr().map(|repr| repr.to_string()).unwrap_or_default();
+    PyOSError::new_err((BAD_DESCRIPTOR, format!("the descriptor is closed: {repr}")))
+}
+
+/// The exception of the operating system's refusal, as a method of a socket raises it.
+pub(super) fn refused(error: io::Error) -> PyErr {
+    let Some(number) = error.raw_os_error() else {
+        return error.into();
+    };
+    let text = error.to_string();
+    let said = text.split(" (os error").next().unwrap_or_default();
+    PyOSError::new_err((number, said.to_owned()))
+}
+
+/// The exception of a task that has yielded what nobody understands.
+pub(super) fn nonsense(py: Python<'_>, body: &Body, yielded: &Bound<'_, PyAny>) -> PyErr {
+    let repr = yielded.repr().map(|repr| repr.to_string()).unwrap_or_default();
+    let name = body.task.bind(py).get().name();
+    let is_generator = yielded.hasattr(intern!(py, "throw")).unwrap_or(false);
+    let hint = if is_generator {
+        ". For a sub-generator say `yield from`"
+    } else {
+        ""
+    };
+    PyTypeError::new_err(format!(
+        "task '{name}' yielded {repr}: a task yields nothing, an operation of interlock.scheduler such as sleep(1), or \
+         ('recv', sock) or ('send', sock){hint}"
+    ))
+}
+
+/// Notes in an exception which task has raised it.
+pub(super) fn note(body: &Body, exception: &Bound<'_, PyBaseException>) {
+    let py = exception.py();
+    let name = body.task.bind(py).get().name();
+    let text = format!("raised in task '{name}'");
+    // An exception that takes no notes is still the exception.
+    if let Err(error) = exception.call_method1(intern!(py, "add_note"), (text,)) {
+        drop(errors::exception(py, error));
+    }
+}

@@ -1,0 +1,316 @@
+//! What tasks yield or await: operations.
+
+use interlock_sched::Direction;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::{PyStopIteration, PyTypeError, PyValueError};
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::task::Task;
+use crate::convert::Timeout;
+use crate::engine::StateLock;
+use crate::initialized::Initialized;
+use crate::raw::Attached;
+
+/// Something that a task waits for. A generator yields it, a coroutine awaits it.
+#[pyclass(frozen, generic, module = "interlock.scheduler")]
+pub(crate) struct Operation {
+    pub(super) kind: Kind,
+    /// When the wait ends at the latest, from its beginning on.
+    pub(super) timeout: Timeout,
+    initialized: Initialized,
+}
+
+pub(super) enum Kind {
+    Sleep(Timeout),
+    /// A descriptor's being ready.
+    Ready(Direction, Py<PyAny>),
+    /// Bytes from a socket, at most so many.
+    Receive(Py<PyAny>, usize),
+    /// Bytes into a socket.
+    Send(Py<PyAny>, Py<PyAny>),
+    Join(Py<Task>),
+    Call(Py<Function>),
+    Get(Py<PyAny>),
+    Put(Py<PyAny>, Py<PyAny>),
+}
+
+/// A function that is called elsewhere.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct Function {
+    pub(super) function: Py<PyAny>,
+    pub(super) args: Py<PyTuple>,
+    pub(super) kwargs: Option<Py<PyDict>>,
+    /// None: threads; a string or an executor.
+    pub(super) executor: Option<Py<PyAny>>,
+    initialized: Initialized,
+}
+
+#[pymethods]
+impl Function {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.initialized.is_set() {
+            return Ok(());
+        }
+        visit.call(&self.function)?;
+        visit.call(&self.args)?;
+        visit.call(&self.kwargs)?;
+        visit.call(&self.executor)
+    }
+}
+
+impl Kind {
+    fn copy(&self, py: Python<'_>) -> Self {
+        match self {
+            Kind::Sleep(timeout) => Kind::Sleep(*timeout),
+            Kind::Ready(direction, object) => Kind::Ready(*direction, object.clone_ref(py)),
+            Kind::Receive(object, most) => Kind::Receive(object.clone_ref(py), *most),
+            Kind::Send(object, data) => Kind::Send(object.clone_ref(py), data.clone_ref(py)),
+            Kind::Join(task) => Kind::Join(task.clone_ref(py)),
+            Kind::Call(function) => Kind::Call(function.clone_ref(py)),
+            Kind::Get(queue) => Kind::Get(queue.clone_ref(py)),
+            Kind::Put(queue, item) => Kind::Put(queue.clone_ref(py), item.clone_ref(py)),
+        }
+    }
+}
+
+impl Operation {
+    pub(super) fn new(kind: Kind) -> Self {
+        Operation {
+            kind,
+            timeout: Timeout::Never,
+            initialized: Initialized::new(),
+        }
+    }
+
+    /// The call, for the methods that only calls have.
+    fn function<'a>(&'a self, py: Python<'a>, method: &str) -> PyResult<&'a Function> {
+        match &self.kind {
+            Kind::Call(function) => Ok(function.bind(py).get()),
+            _ => Err(PyTypeError::new_err(format!("{method}() is for call()"))),
+        }
+    }
+
+    fn on_executor(&self, py: Python<'_>, executor: Py<PyAny>, method: &str) -> PyResult<Self> {
+        let function = self.function(py, method)?;
+        let other = Function {
+            function: function.function.clone_ref(py),
+            args: function.args.clone_ref(py),
+            kwargs: function.kwargs.as_ref().map(|kwargs| kwargs.clone_ref(py)),
+            executor: Some(executor),
+            initialized: Initialized::new(),
+        };
+        Ok(Operation {
+            kind: Kind::Call(Py::new(py, other)?),
+            timeout: self.timeout,
+            initialized: Initialized::new(),
+        })
+    }
+
+    /// A few words for a report.
+    pub(super) fn describe(&self, py: Python<'_>) -> String {
+        let of = |object: &Py<PyAny>| {
+            let repr = object.bind(py).repr().map(|repr| repr.to_string());
+            repr.unwrap_or_else(|_| "<object>".to_owned())
+        };
+        match &self.kind {
+            Kind::Sleep(Timeout::Seconds(seconds)) => format!("sleep({seconds})"),
+            Kind::Sleep(Timeout::Never) => "sleep(None)".to_owned(),
+            Kind::Ready(Direction::Read, object) => format!("recv({})", of(object)),
+            Kind::Ready(Direction::Write, object) => format!("send({})", of(object)),
+            Kind::Receive(object, most) => format!("recv({}, {most})", of(object)),
+            Kind::Send(object, _) => format!("send({}, …)", of(object)),
+            Kind::Join(task) => format!("join('{}')", task.bind(py).get().name()),
+            Kind::Call(function) => format!("call({}, …)", of(&function.bind(py).get().function)),
+            Kind::Get(queue) => format!("get({})", of(queue)),
+            Kind::Put(queue, _) => format!("put({}, …)", of(queue)),
+        }
+    }
+}
+
+#[pymethods]
+impl Operation {
+    /// Return the same operation with a time limit: TimeoutError is raised in the task if it is not done within `seconds` from
+    /// its yield or await on. A function that call() has begun runs on, for nobody.
+    fn within(&self, py: Python<'_>, seconds: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let timeout = Timeout::of(Some(seconds))?;
+        timeout.check_non_negative()?;
+        Ok(Operation {
+            kind: self.kind.copy(py),
+            timeout,
+            initialized: Initialized::new(),
+        })
+    }
+
+    /// For call(): return the same call, to be run in a worker process. Function, arguments and result are pickled.
+    fn in_process(&self, py: Python<'_>) -> PyResult<Self> {
+        let where_to = pyo3::types::PyString::new(py, "process").into_any().unbind();
+        self.on_executor(py, where_to, "in_process")
+    }
+
+    /// For call(): return the same call, to be run by an executor of `concurrent.futures`.
+    fn on(&self, py: Python<'_>, executor: Py<PyAny>) -> PyResult<Self> {
+        self.on_executor(py, executor, "on")
+    }
+
+    fn __await__(slf: Py<Self>) -> Awaiting {
+        Awaiting {
+            operation: Attached::new(StateLock::new(Some(slf))),
+            initialized: Initialized::new(),
+        }
+    }
+
+    fn __iter__(slf: Py<Self>) -> Awaiting {
+        Operation::__await__(slf)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        match self.timeout {
+            Timeout::Never => self.describe(py),
+            Timeout::Seconds(seconds) => format!("{}.within({seconds})", self.describe(py)),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.initialized.is_set() {
+            return Ok(());
+        }
+        match &self.kind {
+            Kind::Sleep(_) => Ok(()),
+            Kind::Ready(_, object) | Kind::Receive(object, _) | Kind::Get(object) => visit.call(object),
+            Kind::Send(object, other) | Kind::Put(object, other) => {
+                visit.call(object)?;
+                visit.call(other)
+            }
+            Kind::Join(task) => visit.call(task),
+            Kind::Call(function) => visit.call(function),
+        }
+    }
+}
+
+/// The iterator of an `await`: it yields the operation, and returns what the scheduler sends.
+#[pyclass(frozen, module = "interlock._interlock")]
+pub(crate) struct Awaiting {
+    operation: Attached<StateLock<Option<Py<Operation>>>>,
+    initialized: Initialized,
+}
+
+#[pymethods]
+impl Awaiting {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> Option<Py<Operation>> {
+        self.operation.get(py).lock().take()
+    }
+
+    fn send(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<Py<Operation>> {
+        match self.__next__(py) {
+            Some(operation) => Ok(operation),
+            None => Err(PyStopIteration::new_err((value,))),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.initialized.is_set() {
+            return Ok(());
+        }
+        // If another thread is using it, it is not visited. That keeps it alive, which is always safe.
+        match self.operation.get_in_traverse(&visit).try_lock() {
+            Some(operation) => visit.call(&*operation),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Have a task wait until `sock` can be read from: an object with fileno(), or the number of a descriptor.
+///
+/// With `size`, also receive: the task gets at most so many bytes, b"" at the end of the connection, or the OSError of a broken
+/// one. A socket of a derived class receives by its own recv(). Other tasks run meanwhile.
+#[pyfunction]
+#[pyo3(signature = (sock, size = None, /))]
+pub(crate) fn recv(sock: Py<PyAny>, size: Option<usize>) -> Operation {
+    Operation::new(match size {
+        None => Kind::Ready(Direction::Read, sock),
+        Some(most) => Kind::Receive(sock, most),
+    })
+}
+
+/// Have a task wait until `sock` can be written to: an object with fileno(), or the number of a descriptor.
+///
+/// With `data`, a bytes-like object, also send all of it, or get the OSError of a broken connection. A socket of a derived class
+/// sends by its own send(). Other tasks run meanwhile.
+#[pyfunction]
+#[pyo3(signature = (sock, data = None, /))]
+pub(crate) fn send(sock: Py<PyAny>, data: Option<Py<PyAny>>) -> Operation {
+    Operation::new(match data {
+        None => Kind::Ready(Direction::Write, sock),
+        Some(data) => Kind::Send(sock, data),
+    })
+}
+
+/// Have a task wait for `seconds`. With 0 it lets each other task that has a turn go first, as a bare `yield` does.
+#[pyfunction]
+#[pyo3(signature = (seconds, /))]
+pub(crate) fn sleep(seconds: &Bound<'_, PyAny>) -> PyResult<Operation> {
+    let timeout = Timeout::of(Some(seconds))?;
+    if let Timeout::Seconds(given) = timeout
+        && given < 0.0
+    {
+        return Err(PyValueError::new_err("sleep length must be non-negative"));
+    }
+    timeout.check_non_negative()?;
+    Ok(Operation::new(Kind::Sleep(timeout)))
+}
+
+/// Have a task wait for the end of another task, and get what it returned. What that one raised is raised here, too:
+/// concurrent.futures.CancelledError if it was cancelled.
+#[pyfunction]
+#[pyo3(signature = (task, /))]
+pub(crate) fn join(task: Py<Task>) -> Operation {
+    Operation::new(Kind::Join(task))
+}
+
+/// Have a task wait for a call of `function`, which another thread runs, and get its result or its exception.
+///
+/// call(…).in_process() runs it in a worker process, call(…).on(executor) by an executor of the program's own.
+#[pyfunction]
+#[pyo3(signature = (function, /, *args, **kwargs))]
+pub(crate) fn call(
+    py: Python<'_>,
+    function: Py<PyAny>,
+    args: Py<PyTuple>,
+    kwargs: Option<Py<PyDict>>,
+) -> PyResult<Operation> {
+    if !function.bind(py).is_callable() {
+        return Err(PyTypeError::new_err("call() takes a function and its arguments"));
+    }
+    let function = Function {
+        function,
+        args,
+        kwargs,
+        executor: None,
+        initialized: Initialized::new(),
+    };
+    Ok(Operation::new(Kind::Call(Py::new(py, function)?)))
+}
+
+/// Have a task take an item out of a queue of `interlock.queue`, as soon as there is one. Threads may use the queue, too.
+///
+/// A task that is cancelled loses no item. ShutDown is raised if the queue was shut down and is empty.
+#[pyfunction]
+#[pyo3(signature = (queue, /))]
+pub(crate) fn get(queue: Py<PyAny>) -> Operation {
+    Operation::new(Kind::Get(queue))
+}
+
+/// Have a task put an item into a queue of `interlock.queue`, as soon as there is room. Threads may use the queue, too.
+///
+/// If the task is cancelled, the item is not in the queue. ShutDown is raised if the queue was shut down.
+#[pyfunction]
+#[pyo3(signature = (queue, item, /))]
+pub(crate) fn put(queue: Py<PyAny>, item: Py<PyAny>) -> Operation {
+    Operation::new(Kind::Put(queue, item))
+}

@@ -1,0 +1,400 @@
+//! `Scheduler`, and the loop that resumes its tasks.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use interlock_sched::{Poll, Prospect, Reason, TaskId};
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Deadline, ThreadIdent, fork};
+use pyo3::PyTraverseError;
+use pyo3::exceptions::{PyBaseException, PyException, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::begin;
+use super::body::Body;
+use super::closed::Checks;
+use super::failing;
+use super::resume::{self, Step};
+use super::shared::Shared;
+use super::task::{End, Home, Task};
+use super::turn::{self, Gets};
+use crate::blocking;
+use crate::errors;
+use crate::imported::Imported;
+use crate::initialized::Initialized;
+use crate::raw::intern;
+
+/// Whether another thread could wake a task.
+static HAS_OTHERS: Imported = Imported::new("interlock._scheduler_calls", "has_other_threads");
+
+/// If tasks can be woken by other threads only, it is asked after this time whether there still are some.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Resumes generators and coroutines in turns, on the thread that calls run().
+///
+/// A task keeps the thread until its next `yield` or `await`. A bare `yield` lets every other task go first that has a turn. To wait,
+/// a generator yields an operation of this module, and a coroutine awaits it: recv(), send(), sleep(), join(), call(), get(), put().
+/// As a context manager, a scheduler is closed at the end.
+#[pyclass(frozen, weakref, module = "interlock.scheduler")]
+pub(crate) struct Scheduler {
+    shared: Arc<Shared>,
+    initialized: Initialized,
+}
+
+#[pymethods]
+impl Scheduler {
+    #[new]
+    fn new() -> Self {
+        Scheduler {
+            shared: Arc::new(Shared::new()),
+            initialized: Initialized::new(),
+        }
+    }
+
+    /// Add a task, which has its first turn after all others that have one now, and return it. Any thread may call this, and so
+    /// may tasks. Never blocks.
+    ///
+    /// `generator`: what a generator function or an `async def` function returns. `name`: for reports; the function's name with a
+    /// number if it is None. `errors`: "raise" has run() raise what the task raises, unless another task waits for it with join();
+    /// "keep" leaves it in the task. Raises TypeError for anything else than a generator or a coroutine.
+    #[pyo3(signature = (generator, *, name = None, errors = "raise"))]
+    fn spawn<'py>(
+        &self,
+        py: Python<'py>,
+        generator: Bound<'py, PyAny>,
+        name: Option<String>,
+        errors: &str,
+    ) -> PyResult<Bound<'py, Task>> {
+        let keeps = match errors {
+            "raise" => false,
+            "keep" => true,
+            other => {
+                let message = format!("errors is \"raise\" or \"keep\", not {other:?}");
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        check_generator(&generator)?;
+        let name = name.map_or_else(|| self.made_up_name(&generator), Ok)?;
+        let home: Arc<dyn Home> = self.shared.clone();
+        let task = Bound::new(py, Task::new(name, keeps, Arc::downgrade(&home)))?;
+        let body = Body {
+            coroutine: generator.unbind(),
+            task: task.clone().unbind(),
+            pending: None,
+        };
+        let mut turns = self.shared.turns.get(py).lock();
+        let id = turns.spawn(body);
+        task.get().begin(py, id);
+        drop(turns);
+        self.shared.mailbox.ring();
+        Ok(task)
+    }
+
+    /// Run the tasks until all have ended, or until the task `until` has, and return what that one returned, or None.
+    ///
+    /// Blocks while no task has a turn; what ends such a wait is a descriptor, the time, a call from another thread, or a signal
+    /// (Ctrl-C), whose handler runs. Raises what a task raises, with a note that names it; the other tasks can go on when run() is called
+    /// again. Raises DeadlockError if every task waits and nobody is there to wake one, RuntimeError inside another run() of the
+    /// same thread, or if another thread runs this scheduler.
+    #[pyo3(signature = (until = None))]
+    fn run(&self, py: Python<'_>, until: Option<Bound<'_, Task>>) -> PyResult<Py<PyAny>> {
+        if let Some(task) = &until
+            && !task.get().is_at(Arc::as_ptr(&self.shared))
+        {
+            return Err(PyValueError::new_err("this task is one of another scheduler"));
+        }
+        let claim = Claim::new(py, &self.shared)?;
+        let run = Run {
+            shared: &self.shared,
+            until: until.as_ref().map(Bound::get),
+        };
+        let ran = run.all(py);
+        drop(claim);
+        ran?;
+        match until {
+            None => Ok(py.None()),
+            Some(task) => {
+                let outcome = task.get().outcome(py)?;
+                outcome.map_err(|error| errors::again(error.into_bound(py)))
+            }
+        }
+    }
+
+    /// The tasks that have not ended, in no order. Never blocks.
+    fn tasks(&self, py: Python<'_>) -> Vec<Py<Task>> {
+        let turns = self.shared.turns.get(py).lock();
+        turns
+            .payloads()
+            .map(|(_, body)| body.task.clone_ref(py))
+            .collect()
+    }
+
+    /// End all tasks: close each generator or coroutine, so that its `finally` clauses run. Call it when run() is over.
+    ///
+    /// A task that calls it goes on. Raises what the first of them raises that does not end quietly.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let bodies = self.shared.turns.get(py).lock().clear();
+        self.shared.mailbox.ring();
+        let mut result = Ok(());
+        for body in bodies {
+            let undone = body.wait().map_or(Ok(()), |wait| wait.undo(py));
+            let closed = body.coroutine.call_method0(py, intern!(py, "close")).map(drop);
+            body.task.bind(py).get().finish(py, End::Cancelled);
+            result = result.and(undone).and(closed);
+        }
+        result
+    }
+
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_error))]
+    fn __exit__(&self, py: Python<'_>, _error: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+        self.close(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if self.initialized.is_set() {
+            self.shared.traverse(&visit)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let bodies = self.shared.turns.get(py).lock().clear();
+        drop(bodies);
+    }
+}
+
+impl Scheduler {
+    fn made_up_name(&self, generator: &Bound<'_, PyAny>) -> PyResult<String> {
+        let py = generator.py();
+        let name = match generator.getattr_opt(intern!(py, "__name__"))? {
+            Some(name) => name.cast::<PyString>()?.to_string(),
+            None => "task".to_owned(),
+        };
+        let mut runner = self.shared.runner.get(py).lock();
+        runner.names += 1;
+        Ok(format!("{name}-{}", runner.names))
+    }
+}
+
+fn check_generator(generator: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = generator.py();
+    let has = |name| generator.hasattr(name);
+    if has(intern!(py, "send"))? && has(intern!(py, "throw"))? && has(intern!(py, "close"))? {
+        return Ok(());
+    }
+    let hint = if generator.is_callable() {
+        ": call the function first"
+    } else {
+        ""
+    };
+    Err(PyTypeError::new_err(format!(
+        "a task is a generator or a coroutine, not {}{hint}",
+        generator.repr()?
+    )))
+}
+
+thread_local! {
+    /// The generation of the process in which this thread runs a scheduler, plus one; 0 if it runs none.
+    static RUNS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The right to run a scheduler, for as long as this lives.
+struct Claim<'a> {
+    py: Python<'a>,
+    shared: &'a Arc<Shared>,
+}
+
+impl<'a> Claim<'a> {
+    fn new(py: Python<'a>, shared: &'a Arc<Shared>) -> PyResult<Self> {
+        fork::watch();
+        let generation = fork::generation();
+        if RUNS.get() == u64::from(generation) + 1 {
+            let message = "this thread runs a scheduler already: run() inside run()";
+            return Err(PyRuntimeError::new_err(message));
+        }
+        let mut runner = shared.runner.get(py).lock();
+        // In the child of a fork, a thread of the parent does not run it any more.
+        if runner.thread.is_some_and(|(_, its)| its == generation) {
+            let message = "another thread runs this scheduler";
+            return Err(PyRuntimeError::new_err(message));
+        }
+        runner.thread = Some((ThreadIdent::current(), generation));
+        RUNS.set(u64::from(generation) + 1);
+        drop(runner);
+        Ok(Claim { py, shared })
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        RUNS.set(0);
+        self.shared.runner.get(self.py).lock().thread = None;
+    }
+}
+
+/// One call of `run()`.
+struct Run<'a> {
+    shared: &'a Arc<Shared>,
+    until: Option<&'a Task>,
+}
+
+impl Run<'_> {
+    fn all(&self, py: Python<'_>) -> PyResult<()> {
+        let mut checks = Checks::new();
+        let mut rounds = 0u32;
+        if self.is_over(py) {
+            return Ok(());
+        }
+        loop {
+            let prospect = self.shared.turns.get(py).lock().look();
+            match prospect.map_err(failing::refused)? {
+                Prospect::Round => {
+                    if self.round(py)? {
+                        return Ok(());
+                    }
+                    rounds = rounds.wrapping_add(1);
+                    if rounds.is_multiple_of(256) {
+                        checks.check(py, self.shared);
+                    }
+                }
+                Prospect::Done => return Ok(()),
+                Prospect::Stuck => return Err(self.verdict(py)),
+                Prospect::Sleep(poll, deadline) => {
+                    if checks.check(py, self.shared) {
+                        self.shared.turns.get(py).lock().wake_up();
+                    } else {
+                        self.sleep(py, &poll, deadline.min(checks.next()))?;
+                    }
+                }
+                Prospect::SleepForOthers(poll) => {
+                    if !HAS_OTHERS.get(py)?.call0()?.is_truthy()? {
+                        self.shared.turns.get(py).lock().wake_up();
+                        return Err(self.verdict(py));
+                    }
+                    self.sleep(py, &poll, Deadline::after(ASK_AGAIN))?;
+                }
+            }
+        }
+    }
+
+    fn sleep(&self, py: Python<'_>, poll: &Poll, deadline: Deadline) -> PyResult<()> {
+        let slept = blocking::wait(py, deadline, |context| poll.wait(context));
+        self.shared.turns.get(py).lock().wake_up();
+        slept.map(drop)
+    }
+
+    fn is_over(&self, py: Python<'_>) -> bool {
+        self.until.is_some_and(|task| task.done(py))
+    }
+
+    /// Gives each task its turn. Whether the task that is waited for has ended.
+    fn round(&self, py: Python<'_>) -> PyResult<bool> {
+        let turns = || self.shared.turns.get(py).lock();
+        let mut next = turns().next_turn();
+        while let Some(turn) = next {
+            let (id, mut body) = (turn.id, turn.payload);
+            let step = if body.pending.is_none() && turn.reason == Reason::Turn {
+                resume::send(py, &body.coroutine, None)
+            } else {
+                match turn::gets(py, &mut body, turn.reason) {
+                    Ok(Gets::Value(value)) => resume::send(py, &body.coroutine, value),
+                    Ok(Gets::Nothing(wait)) => {
+                        begin::again(py, self.shared, id, body, wait);
+                        next = turns().next_turn();
+                        continue;
+                    }
+                    Err(error) => resume::throw(py, &body.coroutine, errors::exception(py, error)),
+                }
+            };
+            match step {
+                Step::YieldedNone => {
+                    let mut turns = turns();
+                    turns.yielded(id, body);
+                    next = turns.next_turn();
+                    continue;
+                }
+                Step::Yielded(value) => begin::yielded(self.shared, id, body, &value),
+                Step::Returned(value) => {
+                    let end = End::Returned(value.unbind());
+                    self.finish(py, (id, body), end);
+                    if self.is_over(py) {
+                        return Ok(true);
+                    }
+                }
+                Step::Raised(exception) => {
+                    self.fail(py, (id, body), exception)?;
+                    if self.is_over(py) {
+                        return Ok(true);
+                    }
+                }
+            }
+            next = turns().next_turn();
+        }
+        Ok(false)
+    }
+
+    /// A task has ended. How many tasks wait for that.
+    fn finish(&self, py: Python<'_>, (id, body): (TaskId, Body), end: End) -> usize {
+        body.task.bind(py).get().finish(py, end);
+        let joined = self.shared.turns.get(py).lock().end(id);
+        drop(body);
+        joined
+    }
+
+    /// A task has ended with an exception.
+    fn fail(
+        &self,
+        py: Python<'_>,
+        (id, body): (TaskId, Body),
+        exception: Bound<'_, PyBaseException>,
+    ) -> PyResult<()> {
+        if failing::is_cancelled(&exception) {
+            self.finish(py, (id, body), End::Cancelled);
+            return Ok(());
+        }
+        failing::note(&body, &exception);
+        let task = body.task.clone_ref(py);
+        let task = task.bind(py).get();
+        let end = End::Raised(exception.clone().unbind());
+        let joined = self.finish(py, (id, body), end);
+        let is_waited_for = self.until.is_some_and(|until| std::ptr::eq(until, task));
+        // What is no `Exception` ends the program, such as KeyboardInterrupt.
+        let is_for_others = joined > 0 || task.keeps_errors || is_waited_for;
+        if is_for_others && exception.is_instance_of::<PyException>() {
+            return Ok(());
+        }
+        Err(errors::again(exception))
+    }
+
+    /// The verdict that no task can go on, with what each waits for.
+    fn verdict(&self, py: Python<'_>) -> PyErr {
+        let turns = self.shared.turns.get(py).lock();
+        let waits: Vec<_> = turns
+            .payloads()
+            .filter_map(|(_, body)| {
+                let wait = body.wait()?;
+                Some((body.task.clone_ref(py), wait.operation.clone_ref(py)))
+            })
+            .collect();
+        drop(turns);
+        let waits = waits.iter().map(|(task, operation)| {
+            let name = task.bind(py).get().name();
+            format!(
+                "task '{name}' waits for {}",
+                operation.bind(py).get().describe(py)
+            )
+        });
+        let waits: Vec<_> = waits.collect();
+        failing::deadlock(
+            py,
+            format!("every task waits, and nobody can wake one: {}", waits.join("; ")),
+        )
+    }
+}

@@ -1,0 +1,56 @@
+//! What a scheduler and its tasks share.
+
+use interlock_sched::{Cancelling, Mailbox, TaskId, Turns};
+use interlock_wait::ThreadIdent;
+use interlock_wait::primitive::Arc;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+
+use super::body::{Body, Holder};
+use super::task::Home;
+use crate::engine::StateLock;
+use crate::raw::Attached;
+
+/// The engine's tasks, under the lock of a state.
+pub(super) struct Shared {
+    pub(super) turns: Attached<StateLock<Turns<Body, Holder>>>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) runner: Attached<StateLock<Runner>>,
+}
+
+/// Who runs the tasks.
+#[derive(Default)]
+pub(super) struct Runner {
+    /// The thread, and the generation of its process.
+    pub(super) thread: Option<(ThreadIdent, u32)>,
+    /// How many names were made up.
+    pub(super) names: u64,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        let turns = Turns::new();
+        Shared {
+            mailbox: turns.mailbox().clone(),
+            turns: Attached::new(StateLock::new(turns)),
+            runner: Attached::new(StateLock::new(Runner::default())),
+        }
+    }
+
+    /// If another thread is using the tasks, they are not visited. That keeps them alive, which is always safe.
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(turns) = self.turns.get_in_traverse(visit).try_lock() else {
+            return Ok(());
+        };
+        turns.payloads().try_for_each(|(_, body)| body.traverse(visit))
+    }
+}
+
+impl Home for Shared {
+    fn cancel(&self, py: Python<'_>, id: TaskId) -> bool {
+        let cancelling = self.turns.get(py).lock().cancel(id);
+        self.mailbox.ring();
+        cancelling != Cancelling::Ended
+    }
+}

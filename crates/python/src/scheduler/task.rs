@@ -1,0 +1,158 @@
+//! `Task`: what a program has of a task.
+
+use std::sync::Weak;
+
+use interlock_sched::TaskId;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+
+use crate::engine::StateLock;
+use crate::errors::{self, Failure};
+use crate::initialized::Initialized;
+use crate::raw::Attached;
+
+/// What a task knows of its scheduler.
+pub(super) trait Home: Send + Sync {
+    /// Cancels a task, and returns whether it has not ended.
+    fn cancel(&self, py: Python<'_>, id: TaskId) -> bool;
+}
+
+/// A generator or a coroutine that a scheduler resumes in turns. Scheduler.spawn() returns it.
+#[pyclass(frozen, generic, weakref, module = "interlock.scheduler")]
+pub(crate) struct Task {
+    name: String,
+    /// Whether its error stays here until somebody asks, instead of ending run().
+    pub(super) keeps_errors: bool,
+    home: Weak<dyn Home>,
+    end: Attached<StateLock<(Option<TaskId>, End)>>,
+    initialized: Initialized,
+}
+
+/// How a task has ended.
+pub(super) enum End {
+    NotYet,
+    Returned(Py<PyAny>),
+    Raised(Py<PyBaseException>),
+    Cancelled,
+}
+
+#[pymethods]
+impl Task {
+    /// The name of the task.
+    #[getter]
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the task has ended. Never blocks.
+    pub(super) fn done(&self, py: Python<'_>) -> bool {
+        !matches!(self.end.get(py).lock().1, End::NotYet)
+    }
+
+    /// Whether the task has ended because it was cancelled. Never blocks.
+    fn cancelled(&self, py: Python<'_>) -> bool {
+        matches!(self.end.get(py).lock().1, End::Cancelled)
+    }
+
+    /// Cancel the task: TaskCancelled is raised in it, at its yield or await, when it has its next turn. Any thread may
+    /// call this. Never blocks.
+    ///
+    /// A task may catch the exception, to clean up or even to go on. Returns False if the task has ended already.
+    fn cancel(&self, py: Python<'_>) -> bool {
+        match (self.home.upgrade(), self.id(py)) {
+            (Some(home), Some(id)) => home.cancel(py, id),
+            _ => false,
+        }
+    }
+
+    /// Return what the task has returned, or raise what it has raised. Never blocks: in a task, `yield join(task)` waits.
+    ///
+    /// Raises concurrent.futures.CancelledError if the task was cancelled, and RuntimeError if it has not ended.
+    fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.outcome(py)?
+            .map_err(|error| errors::again(error.into_bound(py)))
+    }
+
+    /// Return the exception that has ended the task, or None if it has returned. Never blocks.
+    ///
+    /// Raises concurrent.futures.CancelledError if the task was cancelled, and RuntimeError if it has not ended.
+    fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyBaseException>>> {
+        Ok(self.outcome(py)?.err())
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let state = match self.end.get(py).lock().1 {
+            End::NotYet => "not done",
+            End::Returned(_) => "returned",
+            End::Raised(_) => "raised",
+            End::Cancelled => "cancelled",
+        };
+        format!("<Task '{}' {state}>", self.name)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.initialized.is_set() {
+            return Ok(());
+        }
+        // If another thread is using it, it is not visited. That keeps it alive, which is always safe.
+        match self.end.get_in_traverse(&visit).try_lock().as_deref() {
+            Some((_, End::Returned(value))) => visit.call(value),
+            Some((_, End::Raised(exception))) => visit.call(exception),
+            _ => Ok(()),
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let end = std::mem::replace(&mut self.end.get(py).lock().1, End::Cancelled);
+        drop(end);
+    }
+}
+
+impl Task {
+    pub(super) fn new(name: String, keeps_errors: bool, home: Weak<dyn Home>) -> Self {
+        Task {
+            name,
+            keeps_errors,
+            home,
+            end: Attached::new(StateLock::new((None, End::NotYet))),
+            initialized: Initialized::new(),
+        }
+    }
+
+    /// The task is in the engine under this number.
+    pub(super) fn begin(&self, py: Python<'_>, id: TaskId) {
+        self.end.get(py).lock().0 = Some(id);
+    }
+
+    /// Whether this is its scheduler.
+    pub(super) fn is_at<T: Home>(&self, home: *const T) -> bool {
+        std::ptr::addr_eq(self.home.as_ptr(), home)
+    }
+
+    pub(super) fn id(&self, py: Python<'_>) -> Option<TaskId> {
+        self.end.get(py).lock().0
+    }
+
+    pub(super) fn finish(&self, py: Python<'_>, end: End) {
+        let former = std::mem::replace(&mut self.end.get(py).lock().1, end);
+        drop(former);
+    }
+
+    /// What has become of it: a value, or an exception.
+    ///
+    /// # Errors
+    /// It was cancelled, or has not ended.
+    pub(super) fn outcome(&self, py: Python<'_>) -> PyResult<Result<Py<PyAny>, Py<PyBaseException>>> {
+        match &self.end.get(py).lock().1 {
+            End::Returned(value) => Ok(Ok(value.clone_ref(py))),
+            End::Raised(exception) => Ok(Err(exception.clone_ref(py))),
+            End::Cancelled => Err(Failure::Cancelled.raise(py)),
+            End::NotYet => {
+                let message = format!("task '{}' has not ended", self.name);
+                Err(PyRuntimeError::new_err(message))
+            }
+        }
+    }
+}

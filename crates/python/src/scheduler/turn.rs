@@ -1,0 +1,206 @@
+//! A turn of a task: what it gets, and what becomes of an operation that it waits for.
+
+use std::cell::Cell;
+use std::io::ErrorKind;
+
+use interlock_sched::{Reason, receive, send};
+use pyo3::exceptions::PyBlockingIOError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyMemoryView, PyType};
+
+use super::body::{Body, Pending, Progress, Wait};
+use super::failing;
+use super::operation::Kind;
+use super::queues::{self, Tried};
+use crate::convert::Timeout;
+use crate::errors;
+use crate::imported::Imported;
+use crate::raw::{intern, lookup, small_int};
+
+/// The class of plain sockets.
+static SOCKET: Imported<PyType> = Imported::new("_socket", "socket");
+
+/// What a task gets in its turn.
+pub(super) enum Gets<'py> {
+    /// A value; None if there is none.
+    Value(Option<Bound<'py, PyAny>>),
+    /// Nothing yet: the operation has to wait again.
+    Nothing(Wait),
+}
+
+/// How much of the bytes is sent.
+pub(super) enum Sent {
+    All,
+    Part,
+}
+
+/// What a task gets that goes on for this reason.
+///
+/// # Errors
+/// The exception that is to be raised in the task.
+pub(super) fn gets<'py>(py: Python<'py>, body: &mut Body, reason: Reason) -> PyResult<Gets<'py>> {
+    let ended = match reason {
+        Reason::Cancelled => Some(failing::cancelled(py)),
+        Reason::Closed => Some(failing::closed(py, body)),
+        Reason::TimedOut if !is_slept(py, body) => Some(failing::timed_out(py, body)),
+        _ => None,
+    };
+    let pending = body.pending.take().map(|pending| *pending);
+    if let Some(error) = ended {
+        if let Some(Pending::Wait(wait)) = pending {
+            wait.undo(py)?;
+        }
+        return Err(error);
+    }
+    match pending {
+        None => Ok(Gets::Value(None)),
+        Some(Pending::Raise(exception)) => Err(errors::again(exception.into_bound(py))),
+        Some(Pending::Wait(wait)) => go_on(py, wait),
+    }
+}
+
+/// Whether a task has slept as long as it wanted.
+fn is_slept(py: Python<'_>, body: &Body) -> bool {
+    let Some(wait) = body.wait() else { return true };
+    let operation = wait.operation.bind(py).get();
+    match (&operation.kind, operation.timeout) {
+        (Kind::Sleep(_), Timeout::Never) => true,
+        (Kind::Sleep(Timeout::Seconds(time)), Timeout::Seconds(limit)) => *time <= limit,
+        _ => false,
+    }
+}
+
+/// Goes on with an operation that is worth a try.
+fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
+    let operation = wait.operation.clone_ref(py);
+    let done = match &operation.bind(py).get().kind {
+        Kind::Sleep(_) | Kind::Ready(..) => None,
+        Kind::Receive(object, most) => match received(object.bind(py), &wait.progress, *most)? {
+            Some(bytes) => Some(bytes),
+            None => return Ok(Gets::Nothing(wait)),
+        },
+        Kind::Send(object, _) => match go_on_sending(py, object.bind(py), &mut wait.progress)? {
+            Sent::All => None,
+            Sent::Part => return Ok(Gets::Nothing(wait)),
+        },
+        Kind::Join(task) => match task.bind(py).get().outcome(py)? {
+            Ok(value) => Some(value.into_bound(py)),
+            Err(exception) => return Err(errors::again(exception.into_bound(py))),
+        },
+        Kind::Call(_) => match &wait.handle {
+            Some(future) => Some(future.bind(py).call_method0(intern!(py, "result"))?),
+            None => None,
+        },
+        kind @ (Kind::Get(_) | Kind::Put(..)) => match queues::attempt(py, kind)? {
+            Tried::Done(value) => Some(value),
+            Tried::NotYet => return Ok(Gets::Nothing(wait)),
+        },
+    };
+    Ok(Gets::Value(done))
+}
+
+/// Whether the object sends and receives as a plain socket does.
+fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = object.py();
+    if small_int(object).is_some() {
+        return Ok(true);
+    }
+    let socket = SOCKET.get(py)?;
+    let is_inherited = |name| match (lookup(&object.get_type(), name), lookup(socket, name)) {
+        (Some(own), Some(standard)) => own.is(&standard),
+        _ => false,
+    };
+    Ok(is_inherited(intern!(py, "recv")) && is_inherited(intern!(py, "send")))
+}
+
+thread_local! {
+    /// Room for received bytes, used again.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// One call of the kernel receives so much at most: a program that asks for more gets less, as it may.
+const MOST: usize = 256 * 1024;
+
+/// Receives what there is; `None` if there is nothing after all.
+fn received<'py>(
+    object: &Bound<'py, PyAny>,
+    progress: &Progress,
+    most: usize,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = object.py();
+    if !is_plain(object)? {
+        return attempt(object.call_method1(intern!(py, "recv"), (most,)), py);
+    }
+    let most = most.min(MOST);
+    let mut room = ROOM.take();
+    if room.len() < most {
+        room.resize(most, 0);
+    }
+    let got = receive(progress.descriptor().unwrap_or(-1), &mut room[..most]);
+    let bytes = match got {
+        Ok(size) => Ok(Some(PyBytes::new(py, &room[..size]).into_any())),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(failing::refused(error)),
+    };
+    ROOM.set(room);
+    bytes
+}
+
+/// The result of a method of a socket, `None` if it would block.
+fn attempt<'py>(done: PyResult<Bound<'py, PyAny>>, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    done.map(Some).or_else(|error| {
+        let exception = errors::exception(py, error);
+        let name = exception.get_type().name()?;
+        let waits = name == "SSLWantReadError" || name == "SSLWantWriteError";
+        if waits || exception.is_instance_of::<PyBlockingIOError>() {
+            Ok(None)
+        } else {
+            Err(errors::again(exception))
+        }
+    })
+}
+
+/// The bytes of a bytes-like object.
+pub(super) fn bytes_of<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    if let Ok(bytes) = data.cast_exact::<PyBytes>() {
+        return Ok(bytes.clone());
+    }
+    let view = PyMemoryView::from(data)?;
+    Ok(view.call_method0(intern!(data.py(), "tobytes"))?.cast_into()?)
+}
+
+/// Sends as much as the socket takes.
+pub(super) fn go_on_sending(
+    py: Python<'_>,
+    object: &Bound<'_, PyAny>,
+    progress: &mut Progress,
+) -> PyResult<Sent> {
+    let Progress::Sending {
+        descriptor,
+        bytes,
+        sent,
+    } = progress
+    else {
+        return Ok(Sent::All);
+    };
+    let all = bytes.bind(py).as_bytes();
+    let plain = is_plain(object)?;
+    while *sent < all.len() {
+        let rest = &all[*sent..];
+        let taken = if plain {
+            match send(*descriptor, rest) {
+                Ok(taken) => Some(taken),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+                Err(error) => return Err(failing::refused(error)),
+            }
+        } else {
+            let done = object.call_method1(intern!(py, "send"), (PyBytes::new(py, rest),));
+            attempt(done, py)?.map(|taken| taken.extract()).transpose()?
+        };
+        match taken {
+            Some(taken) => *sent += taken,
+            None => return Ok(Sent::Part),
+        }
+    }
+    Ok(Sent::All)
+}

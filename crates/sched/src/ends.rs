@@ -1,0 +1,100 @@
+//! The ends of waits and of tasks.
+
+use crate::mailbox::Call;
+use crate::slots::{On, Reason, State, TaskId};
+use crate::turns::Turns;
+use crate::watched::Keeper;
+
+/// What became of a request to cancel a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelling {
+    /// It learns of it when it has its next turn, which is due.
+    Due,
+    /// It runs, and learns of it when it wants something.
+    Later,
+    /// It has ended.
+    Ended,
+}
+
+impl<P, K: Keeper> Turns<P, K> {
+    /// The running task has ended. Those that wait for its end have a turn; returns how many these are.
+    pub fn end(&mut self, id: TaskId) -> usize {
+        let (_, mut joiners) = self.slots.remove(id.slot);
+        joiners.retain(|call| self.slots.is_waiting(*call));
+        for call in &joiners {
+            self.go_on(*call, Reason::Joined);
+        }
+        joiners.len()
+    }
+
+    /// Cancels a task. Another thread calls [`Mailbox::ring`] afterwards.
+    pub fn cancel(&mut self, id: TaskId) -> Cancelling {
+        if !self.slots.has(id) {
+            return Cancelling::Ended;
+        }
+        match self.slots.state(id.slot) {
+            State::Running { is_cancelled } => {
+                *is_cancelled = true;
+                Cancelling::Later
+            }
+            State::Waiting(_, wait) => {
+                let ticket = wait.ticket;
+                let slot = id.slot;
+                self.go_on(Call { ticket, slot }, Reason::Cancelled);
+                Cancelling::Due
+            }
+            State::Ready(_, reason) => {
+                *reason = Reason::Cancelled;
+                Cancelling::Due
+            }
+            State::Free => Cancelling::Ended,
+        }
+    }
+
+    /// Ends all tasks but the one that runs, and returns their payloads.
+    pub fn clear(&mut self) -> Vec<P> {
+        let all: Vec<TaskId> = self.slots.payloads().map(|(id, _)| id).collect();
+        let mut payloads = Vec::with_capacity(all.len());
+        self.ring.clear();
+        self.left_in_round = 0;
+        for id in all {
+            if let State::Waiting(_, wait) = self.slots.state(id.slot) {
+                let ticket = wait.ticket;
+                let slot = id.slot;
+                self.leave(Call { ticket, slot });
+            }
+            if let (State::Ready(payload, _) | State::Waiting(payload, _), _) = self.slots.remove(id.slot) {
+                payloads.push(payload);
+            }
+        }
+        payloads
+    }
+
+    /// Ends a wait, if it is not over.
+    pub(crate) fn go_on(&mut self, call: Call, reason: Reason) {
+        if !self.slots.is_waiting(call) {
+            return;
+        }
+        self.leave(call);
+        if let State::Waiting(payload, _) = std::mem::replace(self.slots.state(call.slot), State::Free) {
+            self.make_ready(call.slot, payload, reason);
+        }
+    }
+
+    /// Takes back what a wait that goes on has left in lines and counts.
+    fn leave(&mut self, call: Call) {
+        let State::Waiting(_, wait) = self.slots.state(call.slot) else {
+            return;
+        };
+        let (on, is_timed) = (wait.on, wait.is_timed);
+        *self.tally.of(wait) -= 1;
+        if let On::Descriptor(descriptor, direction) = on {
+            self.watched.leave((descriptor, direction), call);
+        }
+        if is_timed {
+            let slots = &self.slots;
+            self.timers
+                .forget_one(|other| other != call && slots.is_waiting(other));
+        }
+    }
+}

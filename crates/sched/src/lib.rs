@@ -1,0 +1,34 @@
+//! Cooperative tasks in turns, on one thread at a time: what a scheduler of generators is made of.
+//!
+//! [`Turns`] has the tasks. A task is whatever its host resumes; the engine keeps it and says when. The host asks for the
+//! [next](Turns::next_turn) turn, resumes the task, and says what the task wants: another turn, or to wait for a time, for a
+//! descriptor, for the end of another task, or for a call from outside, which any thread leaves in the [`Mailbox`]. When no task
+//! has a turn, the thread sleeps in [`interlock_wait::block_on_descriptors`].
+//!
+//! `PROTOCOL.md` beside this crate has the states of a task and the argument that no wake-up is lost.
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+#![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
+#![cfg(not(loom))]
+
+mod ends;
+mod look;
+mod mailbox;
+mod poll;
+mod slots;
+mod timers;
+mod turns;
+mod waits;
+mod watched;
+
+pub use ends::Cancelling;
+pub use interlock_os::poll::{Direction, is_open, is_ready};
+pub use interlock_os::socket::{receive, send};
+pub use look::Prospect;
+pub use mailbox::{Call, Mailbox};
+pub use poll::Poll;
+pub use slots::{Reason, TaskId};
+pub use turns::{Turn, Turns};
+pub use waits::{Hope, Refused, Spot};
+pub use watched::Keeper;

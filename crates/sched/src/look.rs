@@ -1,0 +1,162 @@
+//! What comes after a round.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_wait::{Deadline, now};
+
+use crate::mailbox::Call;
+use crate::poll::Poll;
+use crate::slots::Reason;
+use crate::turns::Turns;
+use crate::watched::Keeper;
+
+/// After a round of so many turns, the kernel is asked for ready descriptors. After a smaller one only if `LOOK_EVERY` is over.
+const LONG_ROUND: usize = 64;
+const LOOK_EVERY: Duration = Duration::from_micros(100);
+
+/// What comes after a round.
+#[derive(Debug)]
+pub enum Prospect {
+    /// Another round.
+    Round,
+    /// There is no task any more.
+    Done,
+    /// Nothing until a descriptor is ready, somebody calls, or the time comes: [`Poll::wait`].
+    Sleep(Arc<Poll>, Deadline),
+    /// As `Sleep`, but if no other thread calls, nobody ever will: every task waits for another one, or for such a call.
+    SleepForOthers(Arc<Poll>),
+    /// Nothing ever: every task waits for another one.
+    Stuck,
+}
+
+impl<P, K: Keeper> Turns<P, K> {
+    /// Looks, between two rounds, which waits are over, and says what comes. Never blocks.
+    ///
+    /// # Errors
+    /// There are no descriptors left for the scheduler's own.
+    pub fn look(&mut self) -> io::Result<Prospect> {
+        if self.mailbox.has_mail() {
+            self.deliver();
+        }
+        if !self.timers.is_empty() {
+            self.end_by_time();
+        }
+        if self.watched.waits() > 0 && self.is_time_to_look() {
+            self.look_at_descriptors()?;
+        }
+        if self.begin_round() {
+            return Ok(Prospect::Round);
+        }
+        if self.is_empty() {
+            return Ok(Prospect::Done);
+        }
+        self.look_at_descriptors()?;
+        if self.begin_round() {
+            return Ok(Prospect::Round);
+        }
+        if self.tally.sure == 0 && self.tally.vague == 0 {
+            return Ok(Prospect::Stuck);
+        }
+        self.go_to_sleep()
+    }
+
+    /// Shows `each` some of the waits for descriptors, with the payloads: about `most`, those that follow the ones shown last.
+    /// Whether the last one was among them.
+    pub fn show_waits(&mut self, most: usize, mut each: impl FnMut(Call, i32, &P)) -> bool {
+        let slots = &self.slots;
+        self.watched.show(most, |descriptor, call| {
+            if let Some(payload) = slots.waiting_payload(call) {
+                each(call, descriptor, payload);
+            }
+        })
+    }
+
+    /// The descriptor of a wait is closed.
+    pub fn closed(&mut self, call: Call) {
+        self.go_on(call, Reason::Closed);
+    }
+
+    fn deliver(&mut self) {
+        for call in self.mailbox.take() {
+            self.go_on(call, Reason::Called);
+        }
+    }
+
+    fn end_by_time(&mut self) {
+        let now = Deadline::after(Duration::ZERO);
+        while let Some(call) = self.timers.take_due(now) {
+            // Counts it as stale, which it is now.
+            self.go_on(call, Reason::TimedOut);
+            self.timers.was_stale();
+        }
+    }
+
+    fn is_time_to_look(&mut self) -> bool {
+        if self.ring.len() >= LONG_ROUND {
+            return true;
+        }
+        !self.ring.is_empty() && now().saturating_sub(self.last_look) >= LOOK_EVERY
+    }
+
+    /// Has the tasks go on whose descriptors are ready.
+    fn look_at_descriptors(&mut self) -> io::Result<()> {
+        if self.watched.waits() == 0 {
+            return Ok(());
+        }
+        let poll = self.poll()?;
+        let mut ended = Vec::new();
+        let bell = poll.bell.descriptor();
+        loop {
+            let more = poll.poller.look(|descriptor, found| {
+                if descriptor == bell {
+                    poll.bell.hush();
+                } else {
+                    ended.extend(
+                        self.watched
+                            .ready(&poll.poller, descriptor, found)
+                            .into_iter()
+                            .flatten(),
+                    );
+                }
+            });
+            for call in ended.drain(..) {
+                self.go_on(call, Reason::Ready);
+            }
+            // What is found again is found first in the next round.
+            if !more || !self.ring.is_empty() {
+                break;
+            }
+        }
+        self.last_look = now();
+        Ok(())
+    }
+
+    #[inline]
+    fn begin_round(&mut self) -> bool {
+        self.left_in_round = self.ring.len();
+        self.left_in_round > 0
+    }
+
+    fn go_to_sleep(&mut self) -> io::Result<Prospect> {
+        let poll = self.poll()?;
+        poll.bell.hush();
+        if !self.mailbox.go_to_sleep(&poll.bell) {
+            self.deliver();
+            self.begin_round();
+            return Ok(Prospect::Round);
+        }
+        if self.tally.sure == 0 {
+            return Ok(Prospect::SleepForOthers(poll));
+        }
+        let slots = &self.slots;
+        let deadline = self.timers.next(|call| slots.is_waiting(call));
+        Ok(Prospect::Sleep(poll, deadline))
+    }
+
+    /// The thread has slept, or changed its mind.
+    pub fn wake_up(&mut self) {
+        self.mailbox.wake_up();
+    }
+}

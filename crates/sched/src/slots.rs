@@ -1,0 +1,168 @@
+//! The places of tasks, and their states.
+
+use interlock_os::poll::Direction;
+
+use crate::mailbox::Call;
+use crate::waits::Hope;
+
+/// A task. Its place may be another task's after its end; the generation tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+/// Why a task has a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is its turn: it has begun, or let the others go first.
+    Turn,
+    /// The time of its sleep, or of its wait, is over.
+    TimedOut,
+    /// Its descriptor is ready.
+    Ready,
+    /// Its descriptor was closed.
+    Closed,
+    /// The task that it waits for has ended.
+    Joined,
+    /// The call that it waits for has come.
+    Called,
+    /// Somebody has cancelled it.
+    Cancelled,
+}
+
+/// What a task waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum On {
+    Time,
+    Descriptor(i32, Direction),
+    Task,
+    Call(Hope),
+}
+
+#[derive(Debug)]
+pub(crate) struct Wait {
+    pub(crate) ticket: u64,
+    pub(crate) on: On,
+    /// Whether it has a timer.
+    pub(crate) is_timed: bool,
+}
+
+/// See the state table in `PROTOCOL.md`.
+#[derive(Debug)]
+pub(crate) enum State<P> {
+    Free,
+    Ready(P, Reason),
+    Running { is_cancelled: bool },
+    Waiting(P, Wait),
+}
+
+#[derive(Debug)]
+struct Slot<P> {
+    generation: u32,
+    state: State<P>,
+    /// The waits of tasks for this one's end. Some may be over.
+    joiners: Vec<Call>,
+}
+
+/// All tasks of a scheduler.
+#[derive(Debug)]
+pub(crate) struct Slots<P> {
+    all: Vec<Slot<P>>,
+    free: Vec<u32>,
+}
+
+impl<P> Slots<P> {
+    pub(crate) const fn new() -> Self {
+        Slots {
+            all: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+
+    /// How many tasks there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len() - self.free.len()
+    }
+
+    pub(crate) fn add(&mut self, payload: P) -> TaskId {
+        let state = State::Ready(payload, Reason::Turn);
+        if let Some(slot) = self.free.pop() {
+            let place = &mut self.all[slot as usize];
+            place.state = state;
+            return TaskId {
+                slot,
+                generation: place.generation,
+            };
+        }
+        // More tasks than fit into 32 bits do not fit into memory.
+        let slot = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push(Slot {
+            generation: 0,
+            state,
+            joiners: Vec::new(),
+        });
+        TaskId { slot, generation: 0 }
+    }
+
+    /// Frees the place of a task, and returns what it was and who waits for its end.
+    pub(crate) fn remove(&mut self, slot: u32) -> (State<P>, Vec<Call>) {
+        let place = &mut self.all[slot as usize];
+        place.generation = place.generation.wrapping_add(1);
+        let state = std::mem::replace(&mut place.state, State::Free);
+        self.free.push(slot);
+        (state, std::mem::take(&mut place.joiners))
+    }
+
+    pub(crate) fn id(&self, slot: u32) -> TaskId {
+        TaskId {
+            slot,
+            generation: self.all[slot as usize].generation,
+        }
+    }
+
+    /// Whether the task has not ended.
+    pub(crate) fn has(&self, id: TaskId) -> bool {
+        self.all
+            .get(id.slot as usize)
+            .is_some_and(|place| place.generation == id.generation && !matches!(place.state, State::Free))
+    }
+
+    #[inline]
+    pub(crate) fn state(&mut self, slot: u32) -> &mut State<P> {
+        &mut self.all[slot as usize].state
+    }
+
+    pub(crate) fn add_joiner(&mut self, target: TaskId, call: Call) {
+        self.all[target.slot as usize].joiners.push(call);
+    }
+
+    /// Whether a wait goes on.
+    pub(crate) fn is_waiting(&self, call: Call) -> bool {
+        match self.all.get(call.slot as usize).map(|place| &place.state) {
+            Some(State::Waiting(_, wait)) => wait.ticket == call.ticket,
+            _ => false,
+        }
+    }
+
+    /// The payloads of all tasks but the one that runs.
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = (TaskId, &P)> {
+        (0u32..)
+            .zip(&self.all)
+            .filter_map(|(slot, place)| match &place.state {
+                State::Ready(payload, _) | State::Waiting(payload, _) => {
+                    let generation = place.generation;
+                    Some((TaskId { slot, generation }, payload))
+                }
+                State::Free | State::Running { .. } => None,
+            })
+    }
+
+    /// The payload of a task that waits.
+    pub(crate) fn waiting_payload(&self, call: Call) -> Option<&P> {
+        match self.all.get(call.slot as usize).map(|place| &place.state) {
+            Some(State::Waiting(payload, wait)) if wait.ticket == call.ticket => Some(payload),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Whose turn it is.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_wait::Deadline;
+
+use crate::mailbox::{Call, Mailbox};
+use crate::poll::Poll;
+use crate::slots::{On, Reason, Slots, State, TaskId, Wait};
+use crate::timers::Timers;
+use crate::waits::{Hope, Refused, Spot};
+use crate::watched::{Keeper, Watched};
+
+/// A task that is to be resumed.
+#[derive(Debug)]
+pub struct Turn<P> {
+    /// Which task.
+    pub id: TaskId,
+    /// The host's part of it. The host gives it back with what the task wants next, or ends the task.
+    pub payload: P,
+    /// Why it has a turn.
+    pub reason: Reason,
+}
+
+/// How many tasks wait for what.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Something ends their waits, if only the time.
+    pub(crate) sure: usize,
+    /// A call that may come or not.
+    pub(crate) vague: usize,
+    /// The end of another task.
+    pub(crate) joins: usize,
+}
+
+/// Tasks with payloads of type `P`, which wait for descriptors that keepers of type `K` have.
+#[derive(Debug)]
+pub struct Turns<P, K> {
+    pub(crate) slots: Slots<P>,
+    /// The tasks that have a turn, in order.
+    pub(crate) ring: VecDeque<u32>,
+    pub(crate) left_in_round: usize,
+    pub(crate) timers: Timers,
+    pub(crate) watched: Watched<K>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) poll: Option<Arc<Poll>>,
+    pub(crate) tally: Tally,
+    last_ticket: u64,
+    pub(crate) last_look: Duration,
+}
+
+impl<P, K: Keeper> Default for Turns<P, K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P, K: Keeper> Turns<P, K> {
+    /// No task yet. Takes no descriptor before a task waits.
+    pub fn new() -> Self {
+        Turns {
+            slots: Slots::new(),
+            ring: VecDeque::new(),
+            left_in_round: 0,
+            timers: Timers::default(),
+            watched: Watched::new(),
+            mailbox: Arc::new(Mailbox::new()),
+            poll: None,
+            tally: Tally::default(),
+            last_ticket: 0,
+            last_look: Duration::ZERO,
+        }
+    }
+
+    /// Where other threads leave calls.
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// How many tasks there are that have not ended.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The payloads of the tasks, without that of the one that runs.
+    pub fn payloads(&self) -> impl Iterator<Item = (TaskId, &P)> {
+        self.slots.payloads()
+    }
+
+    /// Adds a task, which has its first turn after all that have one now. Another thread calls [`Mailbox::ring`] afterwards.
+    pub fn spawn(&mut self, payload: P) -> TaskId {
+        let id = self.slots.add(payload);
+        self.ring.push_back(id.slot);
+        id
+    }
+
+    /// The next turn of this round. `None` at its end: then [`look`](Self::look) tells what comes.
+    #[inline]
+    pub fn next_turn(&mut self) -> Option<Turn<P>> {
+        self.left_in_round = self.left_in_round.checked_sub(1)?;
+        let slot = self.ring.pop_front()?;
+        let state = self.slots.state(slot);
+        match std::mem::replace(state, State::Running { is_cancelled: false }) {
+            State::Ready(payload, reason) => Some(Turn {
+                id: self.slots.id(slot),
+                payload,
+                reason,
+            }),
+            other => {
+                debug_assert!(false, "only tasks that have a turn are in the ring");
+                *self.slots.state(slot) = other;
+                None
+            }
+        }
+    }
+
+    /// The running task lets the others go first.
+    #[inline]
+    pub fn yielded(&mut self, id: TaskId, payload: P) {
+        let reason = self.reason_of_running(id, Reason::Turn);
+        self.make_ready(id.slot, payload, reason);
+    }
+
+    /// The running task waits for a time.
+    pub fn sleep(&mut self, id: TaskId, payload: P, deadline: Deadline) {
+        let ticket = self.ticket();
+        self.rest(id, payload, (ticket, On::Time), deadline);
+    }
+
+    /// The running task waits for the end of another one.
+    pub fn join(&mut self, id: TaskId, payload: P, target: TaskId, deadline: Deadline) {
+        let ticket = self.ticket();
+        if !self.slots.has(target) {
+            let reason = self.reason_of_running(id, Reason::Joined);
+            return self.make_ready(id.slot, payload, reason);
+        }
+        let call = Call {
+            ticket,
+            slot: id.slot,
+        };
+        self.slots.add_joiner(target, call);
+        self.rest(id, payload, (ticket, On::Task), deadline);
+    }
+
+    /// The name of a wait of the running task that is about to begin: for [`await_call`](Self::await_call).
+    pub fn announce(&mut self, id: TaskId) -> Call {
+        Call {
+            ticket: self.ticket(),
+            slot: id.slot,
+        }
+    }
+
+    /// The running task waits for `call`, which may have been left in the mailbox already.
+    pub fn await_call(&mut self, id: TaskId, payload: P, (call, hope): (Call, Hope), deadline: Deadline) {
+        self.rest(id, payload, (call.ticket, On::Call(hope)), deadline);
+    }
+
+    /// The running task waits for a descriptor.
+    ///
+    /// # Errors
+    /// The descriptor can't be watched, or there are too many.
+    pub fn watch(&mut self, id: TaskId, payload: P, spot: Spot<K>) -> Result<(), Refused<P>> {
+        let ticket = self.ticket();
+        let call = Call {
+            ticket,
+            slot: id.slot,
+        };
+        let what = (spot.descriptor, spot.direction);
+        let lined_up = self
+            .poll()
+            .and_then(|poll| self.watched.line_up(&poll.poller, what, spot.keeper, call));
+        match lined_up {
+            Err(error) => Err(Refused { payload, error }),
+            Ok(false) => {
+                let reason = self.reason_of_running(id, Reason::Ready);
+                self.make_ready(id.slot, payload, reason);
+                Ok(())
+            }
+            Ok(true) => {
+                let on = On::Descriptor(what.0, what.1);
+                self.rest(id, payload, (ticket, on), spot.deadline);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a task has not ended.
+    pub fn has(&self, id: TaskId) -> bool {
+        self.slots.has(id)
+    }
+
+    /// How many waits for descriptors there are.
+    pub fn descriptor_waits(&self) -> usize {
+        self.watched.waits()
+    }
+
+    /// How many timers are kept, those of waits that are over included.
+    pub fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.last_ticket += 1;
+        self.last_ticket
+    }
+
+    #[inline]
+    fn reason_of_running(&mut self, id: TaskId, reason: Reason) -> Reason {
+        match self.slots.state(id.slot) {
+            State::Running { is_cancelled: true } => Reason::Cancelled,
+            _ => reason,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn make_ready(&mut self, slot: u32, payload: P, reason: Reason) {
+        *self.slots.state(slot) = State::Ready(payload, reason);
+        self.ring.push_back(slot);
+    }
+
+    /// The running task waits, unless it was cancelled while it ran.
+    fn rest(&mut self, id: TaskId, payload: P, (ticket, on): (u64, On), deadline: Deadline) {
+        let call = Call {
+            ticket,
+            slot: id.slot,
+        };
+        if self.reason_of_running(id, Reason::Turn) == Reason::Cancelled {
+            if let On::Descriptor(descriptor, direction) = on {
+                self.watched.leave((descriptor, direction), call);
+            }
+            return self.make_ready(id.slot, payload, Reason::Cancelled);
+        }
+        let is_timed = deadline != Deadline::NEVER;
+        if is_timed {
+            self.timers.add(deadline, call);
+        }
+        let wait = Wait { ticket, on, is_timed };
+        *self.tally.of(&wait) += 1;
+        *self.slots.state(id.slot) = State::Waiting(payload, wait);
+    }
+
+    /// What the thread sleeps on: made when it is needed first, and again in the child of a fork.
+    pub(crate) fn poll(&mut self) -> io::Result<Arc<Poll>> {
+        if let Some(poll) = self.poll.as_ref().filter(|poll| poll.is_of_this_process()) {
+            return Ok(poll.clone());
+        }
+        let poll = Arc::new(Poll::new()?);
+        let is_again = self.poll.replace(poll.clone()).is_some();
+        if is_again {
+            for call in self.watched.begin_again(&poll.poller) {
+                self.go_on(call, Reason::Closed);
+            }
+        }
+        Ok(poll)
+    }
+}
+
+impl Tally {
+    pub(crate) fn of(&mut self, wait: &Wait) -> &mut usize {
+        match wait.on {
+            _ if wait.is_timed => &mut self.sure,
+            On::Time | On::Descriptor(..) | On::Call(Hope::Sure) => &mut self.sure,
+            On::Call(Hope::Vague) => &mut self.vague,
+            On::Task => &mut self.joins,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What tasks wait for.
+
+use std::io;
+
+use interlock_os::poll::Direction;
+use interlock_wait::Deadline;
+
+/// Whether a call from outside is sure to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hope {
+    /// Somebody works at it.
+    Sure,
+    /// Another task, or a thread if there is one, may leave it or not.
+    Vague,
+}
+
+/// A descriptor to wait for.
+#[derive(Debug)]
+pub struct Spot<K> {
+    /// Its number.
+    pub descriptor: i32,
+    /// What of it.
+    pub direction: Direction,
+    /// What the program has it in.
+    pub keeper: K,
+    /// When the wait ends at the latest.
+    pub deadline: Deadline,
+}
+
+/// A wait that could not begin. The task still runs.
+#[derive(Debug)]
+pub struct Refused<P> {
+    /// The task's payload.
+    pub payload: P,
+    /// Why.
+    pub error: io::Error,
+}

@@ -1,0 +1,187 @@
+//! Descriptors that tasks wait for.
+
+use std::collections::VecDeque;
+use std::io;
+
+use interlock_os::poll::{Direction, Poller, Readiness};
+
+use crate::mailbox::Call;
+
+/// What a program has a descriptor in, such as a socket: the number alone may be another file's by now.
+pub trait Keeper {
+    /// Whether this is the same object, so that a descriptor of the same number is the same file.
+    fn is_same(&self, other: &Self) -> bool;
+}
+
+#[derive(Debug)]
+struct Entry<K> {
+    keeper: Option<K>,
+    /// What the kernel watches. It goes on after a wait: most tasks wait for the same descriptor again.
+    watched: Readiness,
+    readers: VecDeque<Call>,
+    writers: VecDeque<Call>,
+}
+
+impl<K> Entry<K> {
+    fn line(&mut self, direction: Direction) -> &mut VecDeque<Call> {
+        match direction {
+            Direction::Read => &mut self.readers,
+            Direction::Write => &mut self.writers,
+        }
+    }
+
+    fn waited(&self) -> Readiness {
+        Readiness {
+            reads: !self.readers.is_empty(),
+            writes: !self.writers.is_empty(),
+        }
+    }
+}
+
+/// The descriptors by their numbers.
+#[derive(Debug)]
+pub(crate) struct Watched<K> {
+    entries: Vec<Entry<K>>,
+    waits: usize,
+    cursor: usize,
+}
+
+impl<K: Keeper> Watched<K> {
+    pub(crate) const fn new() -> Self {
+        Watched {
+            entries: Vec::new(),
+            waits: 0,
+            cursor: 0,
+        }
+    }
+
+    /// How many waits there are.
+    pub(crate) fn waits(&self) -> usize {
+        self.waits
+    }
+
+    /// Lines up for a descriptor. `false` if it is one that is always ready.
+    pub(crate) fn line_up(
+        &mut self,
+        poller: &Poller,
+        (descriptor, direction): (i32, Direction),
+        keeper: K,
+        call: Call,
+    ) -> io::Result<bool> {
+        let index = usize::try_from(descriptor).map_err(|_| rejected())?;
+        if index >= self.entries.len() {
+            self.entries.resize_with(index + 1, || Entry {
+                keeper: None,
+                watched: Readiness::default(),
+                readers: VecDeque::new(),
+                writers: VecDeque::new(),
+            });
+        }
+        let entry = &mut self.entries[index];
+        let is_known = entry.keeper.as_ref().is_some_and(|known| known.is_same(&keeper));
+        let mut wanted = if is_known { entry.watched } else { entry.waited() };
+        match direction {
+            Direction::Read => wanted.reads = true,
+            Direction::Write => wanted.writes = true,
+        }
+        if !is_known || wanted != entry.watched {
+            let done = if entry.watched.is_none() {
+                poller.watch_first(descriptor, wanted)
+            } else {
+                poller.watch(descriptor, wanted)
+            };
+            match done {
+                Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+                done => done?,
+            }
+            entry.watched = wanted;
+            entry.keeper = Some(keeper);
+        }
+        entry.line(direction).push_back(call);
+        self.waits += 1;
+        Ok(true)
+    }
+
+    /// A wait is over before its descriptor is ready.
+    pub(crate) fn leave(&mut self, (descriptor, direction): (i32, Direction), call: Call) {
+        let Some(entry) = self.entry(descriptor) else {
+            return;
+        };
+        let line = entry.line(direction);
+        let before = line.len();
+        line.retain(|other| *other != call);
+        let gone = before - line.len();
+        self.waits -= gone;
+    }
+
+    /// The first waits in line for a descriptor that is ready, which leave it. What nobody waits for is not watched any more.
+    pub(crate) fn ready(&mut self, poller: &Poller, descriptor: i32, found: Readiness) -> [Option<Call>; 2] {
+        let Some(entry) = self.entries.get_mut(index(descriptor)) else {
+            return [None; 2];
+        };
+        let waited = entry.waited();
+        let idle = (found.reads && !waited.reads) || (found.writes && !waited.writes);
+        // Errors are found in both directions, whatever is watched.
+        if idle && (waited.is_none() || waited != entry.watched) {
+            entry.watched = waited;
+            if waited.is_none() {
+                entry.keeper = None;
+                poller.forget(descriptor);
+            } else {
+                // If it is closed, the kernel has forgotten it anyway.
+                let _ = poller.watch(descriptor, waited);
+            }
+        }
+        let reader = found.reads.then(|| entry.readers.pop_front()).flatten();
+        let writer = found.writes.then(|| entry.writers.pop_front()).flatten();
+        self.waits -= usize::from(reader.is_some()) + usize::from(writer.is_some());
+        [reader, writer]
+    }
+
+    /// Shows `each` some of the waits, about `most` if there are so many: those that follow the ones shown last. Whether the last
+    /// one was among them.
+    pub(crate) fn show(&mut self, most: usize, mut each: impl FnMut(i32, Call)) -> bool {
+        let mut shown = 0;
+        while let Some(entry) = self.entries.get(self.cursor) {
+            if shown >= most {
+                return false;
+            }
+            let descriptor = i32::try_from(self.cursor).unwrap_or(i32::MAX);
+            self.cursor += 1;
+            for call in entry.readers.iter().chain(&entry.writers) {
+                shown += 1;
+                each(descriptor, *call);
+            }
+        }
+        self.cursor = 0;
+        true
+    }
+
+    /// Watches anew all that is waited for, with a poller that knows nothing. Returns the waits for what can't be watched.
+    pub(crate) fn begin_again(&mut self, poller: &Poller) -> Vec<Call> {
+        let mut lost = Vec::new();
+        for (descriptor, entry) in (0..).zip(&mut self.entries) {
+            entry.watched = entry.waited();
+            if entry.watched.is_none() {
+                entry.keeper = None;
+            } else if poller.watch_first(descriptor, entry.watched).is_err() {
+                entry.watched = Readiness::default();
+                lost.extend(entry.readers.drain(..).chain(entry.writers.drain(..)));
+            }
+        }
+        self.waits -= lost.len();
+        lost
+    }
+
+    fn entry(&mut self, descriptor: i32) -> Option<&mut Entry<K>> {
+        self.entries.get_mut(index(descriptor))
+    }
+}
+
+fn index(descriptor: i32) -> usize {
+    usize::try_from(descriptor).unwrap_or(usize::MAX)
+}
+
+fn rejected() -> io::Error {
+    io::Error::from(io::ErrorKind::InvalidInput)
+}

@@ -1,0 +1,13 @@
+"""The exception that cancels a task of a scheduler."""
+
+__all__ = ["TaskCancelled"]
+
+
+class TaskCancelled(BaseException):
+    """The task is cancelled: raised in it, at its yield or await.
+
+    It is no `Exception`, so that ``except Exception`` does not keep a task from ending. Who joins the task, or asks for
+    its result, gets `concurrent.futures.CancelledError`.
+    """
+
+    __module__ = "interlock.scheduler"

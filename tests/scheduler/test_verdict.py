@@ -1,0 +1,127 @@
+"""Every task waits for ever: an error that names each.
+
+Queues are another thread's, too, and a test runner has threads of its own. So queues are tested in a process apart.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from interlock import DeadlockError, queue
+from interlock.scheduler import Scheduler, get, join, put, sleep
+
+Steps = Generator[Any, Any, Any]
+
+
+def waits_for(operation: Any) -> Steps:
+    return (yield operation)
+
+
+def run(body: str) -> str:
+    """Run a program with a scheduler and two queues, and return what it prints."""
+    code = (
+        "import threading\n"
+        "from interlock import DeadlockError, queue\n"
+        "from interlock.scheduler import Scheduler, call, get, put\n"
+        "scheduler, empty, full = Scheduler(), queue.Queue(), queue.Queue(1)\n"
+        "full.put(0)\n"
+        "def waits_for(operation): return (yield operation)\n"
+        "def verdict():\n"
+        "    try: scheduler.run()\n"
+        "    except DeadlockError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code + body], capture_output=True, text=True, timeout=100)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_tasks_that_join_each_other() -> None:
+    scheduler = Scheduler()
+    tasks: list[Any] = []
+
+    def joins(number: int) -> Steps:
+        yield join(tasks[number])
+
+    tasks += [scheduler.spawn(joins(1), name="one"), scheduler.spawn(joins(0), name="other")]
+    with pytest.raises(DeadlockError) as caught:
+        scheduler.run()
+    message = str(caught.value)
+    assert "task 'one' waits for join('other')" in message
+    assert "task 'other' waits for join('one')" in message
+    scheduler.close()
+
+
+def test_queues_that_nobody_else_uses() -> None:
+    said = run(
+        "scheduler.spawn(waits_for(get(empty)), name='getter')\n"
+        "scheduler.spawn(waits_for(put(full, 1)), name='putter')\n"
+        "verdict()\n"
+        "empty.put(1); full.get()\n"  # the scheduler is as it was: somebody may do something about it
+        "scheduler.run(); print(full.get())\n"
+    )
+    first, second = said.splitlines()
+    assert "task 'getter' waits for get(<queue.Queue object" in first
+    assert "task 'putter' waits for put(<queue.Queue object" in first
+    assert second == "1"
+
+
+def test_the_threads_of_calls_do_not_count() -> None:
+    said = run(
+        "scheduler.run(scheduler.spawn(waits_for(call(abs, 1))))\n"
+        "scheduler.run(scheduler.spawn(waits_for(call(abs, 1).in_process())))\n"
+        "scheduler.spawn(waits_for(get(empty)))\n"
+        "verdict()\n"
+    )
+    assert "nobody can wake one" in said
+
+
+def test_the_verdict_comes_when_the_last_other_thread_has_ended() -> None:
+    said = run(
+        "end = threading.Event()\n"
+        "threading.Thread(target=end.wait).start()\n"
+        "def ends():\n"
+        "    yield\n"
+        "    end.set()\n"
+        "scheduler.spawn(waits_for(get(empty)))\n"
+        "scheduler.spawn(ends())\n"
+        "verdict()\n"
+    )
+    assert "nobody can wake one" in said
+
+
+def test_another_thread_may_still_put() -> None:
+    scheduler, empty = Scheduler(), queue.Queue[int]()
+    task = scheduler.spawn(waits_for(get(empty)))
+    waiting = threading.Event()
+
+    def puts() -> None:
+        waiting.wait()
+        empty.put(7)
+
+    thread = threading.Thread(target=puts)
+    thread.start()
+
+    def starts() -> Steps:
+        yield
+        waiting.set()
+
+    scheduler.spawn(starts())
+    assert scheduler.run(task) == 7
+    thread.join()
+
+
+def test_time_is_a_hope() -> None:
+    scheduler, empty = Scheduler(), queue.Queue[int]()
+
+    def waker() -> Steps:
+        yield sleep(0.01)
+        yield put(empty, 1)
+
+    task = scheduler.spawn(waits_for(get(empty)))
+    scheduler.spawn(waker())
+    assert scheduler.run(task) == 1

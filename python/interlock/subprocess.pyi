@@ -5,8 +5,18 @@ The overloads are those of the standard module's stubs, with `kill_tree`.
 
 import subprocess as _std
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from subprocess import *
-from subprocess import CompletedProcess, TimeoutExpired
+from subprocess import DEVNULL as DEVNULL
+from subprocess import PIPE as PIPE
+from subprocess import STDOUT as STDOUT
+from subprocess import CalledProcessError as CalledProcessError
+from subprocess import CompletedProcess as CompletedProcess
+from subprocess import SubprocessError as SubprocessError
+from subprocess import TimeoutExpired as TimeoutExpired
+from subprocess import call as call
+from subprocess import check_call as check_call
+from subprocess import check_output as check_output
+from subprocess import getoutput as getoutput
+from subprocess import getstatusoutput as getstatusoutput
 from subprocess import list2cmdline as list2cmdline
 from typing import IO, Any, AnyStr, Literal, TypeAlias, overload
 

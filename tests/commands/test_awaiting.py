@@ -21,7 +21,7 @@ def test_a_task_waits_for_a_process(ours: Any) -> None:
         with ours.Popen(UNTIL_TOLD, stdin=ours.PIPE) as process:
             threads = threading.active_count()
             tasks = [asyncio.ensure_future(process.wait_async()) for _ in range(3)]
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # sleep: the tasks begin
             assert threading.active_count() == threads
             process.stdin.close()
             assert await asyncio.gather(*tasks) == [7] * 3

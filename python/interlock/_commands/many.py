@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess as _std
+import sys
 from collections.abc import Sized
 from time import monotonic
 
@@ -154,8 +155,6 @@ class _Many:
         return True
 
     def _start(self, number: int, command: Any) -> None:
-        from interlock import subprocess  # for its `Popen`, which a program may have replaced
-
         how = self._how
         if isinstance(command, dict):
             how = {**how, **command}
@@ -166,7 +165,8 @@ class _Many:
         if data is not None:
             how["stdin"] = _std.PIPE
         try:
-            process = subprocess.Popen(command, **how)
+            # A program may have replaced it.
+            process = sys.modules["interlock.subprocess"].Popen(command, **how)
         except OSError as error:
             self._ended(number, ManyResult(command, None, error=error))
             return

@@ -52,8 +52,8 @@ class Popen(_original):  # type: ignore[misc]
 
     Args:
         kill_tree: whether the whole tree of processes ends that the command is the root of, when it is killed (as
-            `run()` does when its time is over), when a ``with`` block ends with an exception, and when this program ends
-            before it has waited for the command. `kill()` then blocks until they have ended. The command gets an
+            `run()` does when its time is over), when a ``with`` block ends with an exception, and when this program
+            ends before it has waited for the command. `kill()` then blocks until they have ended. The command gets an
             environment variable more, by which its descendants are known.
 
     The other arguments are those of the standard class.

@@ -15,9 +15,18 @@ from unittest import mock
 
 import pytest
 
-from tests.commands.conftest import counts
+from tests.commands.conftest import counts, module_of
 
 PYTHON = [sys.executable, "-S", "-c"]
+
+
+@pytest.fixture(params=["import", "install"])
+def ours(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Return the module that has `run_many()`, also while the standard one has our `Popen`."""
+    with module_of(request.param):
+        from interlock import subprocess as named
+
+        yield named
 
 
 def test_results_are_in_the_order_of_the_commands(ours: Any) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interlock import subprocess as named
 from interlock._commands import _guard
 
 from tests.commands.conftest import counts
@@ -215,6 +216,7 @@ def test_many_commands_have_their_trees(ours: Any, tmp_path: Path) -> None:
     code = (
         "import os, sys, time\nos.fork()\nopen(f'{sys.argv[1]}/{os.getpid()}', 'w').close()\ntime.sleep(1000)"
     )
-    results = ours.run_many([[*PYTHON, code, str(tmp_path)]] * 3, max_workers=3, timeout=2, kill_tree=True)
+    assert issubclass(named.Popen, ours.Popen)
+    results = named.run_many([[*PYTHON, code, str(tmp_path)]] * 3, max_workers=3, timeout=2, kill_tree=True)
     assert [type(one.error) for one in results] == [subprocess.TimeoutExpired] * 3
     assert not any(is_alive(int(path.name)) for path in tmp_path.iterdir())

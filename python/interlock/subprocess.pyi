@@ -28,6 +28,24 @@ _CMD: TypeAlias = StrOrBytesPath | Sequence[StrOrBytesPath]
 _ENV: TypeAlias = Mapping[bytes, StrOrBytesPath] | Mapping[str, StrOrBytesPath]
 _Policy: TypeAlias = Literal["continue", "finish", "kill"]
 
+__all__ = [
+    "DEVNULL",
+    "PIPE",
+    "STDOUT",
+    "CalledProcessError",
+    "CompletedProcess",
+    "ManyResult",
+    "Popen",
+    "SubprocessError",
+    "TimeoutExpired",
+    "call",
+    "check_call",
+    "check_output",
+    "getoutput",
+    "getstatusoutput",
+    "run",
+    "run_many",
+]
 __replaces__: tuple[str, ...]
 
 class ManyResult(CompletedProcess[Any]):
@@ -462,5 +480,6 @@ class Popen(_std.Popen[AnyStr]):
         process_group: int | None = None,
         kill_tree: bool = False,
     ) -> None: ...
+    def __del__(self, *args: Any) -> None: ...
     async def wait_async(self) -> int: ...
     def __await__(self) -> Generator[Any, Any, int]: ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess as _std
+import sys
+from collections.abc import Sized
 from time import monotonic
 
 from interlock._commands.running import ManyResult, Running
@@ -40,14 +42,14 @@ def run_many(
     all pipes meanwhile.
 
     Args:
-        commands: what `run()` takes for ``args``; or dictionaries with ``args``, ``input`` and whatever `Popen` takes, for
-            one command. Taken one by one, as workers become free.
+        commands: what `run()` takes for ``args``; or dictionaries with ``args``, ``input`` and whatever `Popen` takes,
+            for one command. Taken one by one, as workers become free.
         max_workers: how many run at once; as many as this process has processors if left out.
         timeout: seconds that each command has. One that is not done by then is killed.
-        on_failure: what a command that fails does to the others. ``"continue"``: nothing; its result says so (``failed``,
-            ``error``). ``"finish"``: no more are started, those that run are waited for, and the failure is raised.
-            ``"kill"``: those that run are killed first. A command fails that cannot be started, is not done in time, or
-            returns another code than 0.
+        on_failure: what a command that fails does to the others. ``"continue"``: nothing; its result says so in
+            ``failed`` and ``error``. ``"finish"``: no more are started, those that run are waited for, and the failure
+            is raised. ``"kill"``: those that run are killed first. A command fails that cannot be started, is not done
+            in time, or returns another code than 0.
         on_line: called with the number of the command, "stdout" or "stderr", and a line without its end, as soon as the
             line has come. Both outputs are pipes then, unless a keyword says otherwise.
         progress: True or a title for a bar; or a function that is called with the numbers of commands done and of all.
@@ -75,7 +77,7 @@ def run_many(
         if capture_output or on_line is not None:
             how.setdefault(name, _std.PIPE)
     keeps = capture_output or on_line is None
-    total = len(commands) if hasattr(commands, "__len__") else None
+    total = len(commands) if isinstance(commands, Sized) else None
     many = _Many(how, timeout, on_line, keeps=keeps)
     return many.run(iter(commands), max_workers or _processors(), on_failure, bar(progress or _nobody, total))
 
@@ -153,8 +155,6 @@ class _Many:
         return True
 
     def _start(self, number: int, command: Any) -> None:
-        from interlock import subprocess  # for its `Popen`, which a program may have replaced
-
         how = self._how
         if isinstance(command, dict):
             how = {**how, **command}
@@ -165,7 +165,8 @@ class _Many:
         if data is not None:
             how["stdin"] = _std.PIPE
         try:
-            process = subprocess.Popen(command, **how)
+            # A program may have replaced it.
+            process = sys.modules["interlock.subprocess"].Popen(command, **how)
         except OSError as error:
             self._ended(number, ManyResult(command, None, error=error))
             return

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
     from interlock._progress import _Progress
+    from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
 
 __all__ = ["mapped"]
 

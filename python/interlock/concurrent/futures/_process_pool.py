@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Literal
 
-    from interlock.concurrent.futures._process_submitter import ProcessSubmitter
     from interlock._progress import _Progress
+    from interlock.concurrent.futures._process_submitter import ProcessSubmitter
     from interlock.concurrent.futures._stats import Stats
 
     OnWorkerDeath = Literal["fail-task", "retry", "break"]

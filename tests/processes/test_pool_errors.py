@@ -17,7 +17,7 @@ import interlock
 import pytest
 from interlock.concurrent.futures import _evidence
 from interlock.concurrent.futures._described import call_text, payload_text
-from interlock.concurrent.futures._evidence import Facts, LastWords, bury, watch
+from interlock.concurrent.futures._evidence import Facts, LastWords, bury, join_and_bury, watch
 from interlock.concurrent.futures._process_results import answer
 from interlock.concurrent.futures._transport import dump_call, dump_exception
 
@@ -220,6 +220,38 @@ def test_the_kernels_count_is_read() -> None:
 
 def test_of_an_unknown_worker_nothing_is_known() -> None:
     assert bury(999_999_998) == Facts(None, None, None, None)
+
+
+class _TakenElsewhere:
+    """The process of a worker that has ended. Another thread was told its exit code, and notes that later, or never."""
+
+    pid = 999_999_997
+    returncode: int | None = None
+
+    def __init__(self, code: int | None) -> None:
+        self._popen, self._code, self.asked = self, code, 0
+
+    def wait(self, timeout: float | None = None) -> None:
+        pass
+
+    def join(self) -> None:
+        pass
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "returncode":
+            self.asked += 1
+            return self._code if self.asked > 3 else None
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("code", [-9, None])
+def test_a_worker_whose_exit_code_another_thread_was_told_is_watched_no_longer(code: int | None) -> None:
+    process, words = _TakenElsewhere(code), LastWords()
+    watch(process, words)
+    join_and_bury(process)
+    assert process.pid not in _evidence._workers
+    assert words.descriptor == -1
+    assert bury(process.pid).exitcode == code
 
 
 def test_long_last_words_are_cut_at_their_beginning() -> None:

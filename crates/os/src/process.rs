@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process, pidfd_open, pidfd_send_signal,
-    waitid,
+    test_kill_process, waitid,
 };
 
 use crate::memory::FileId;
@@ -39,7 +39,7 @@ pub fn kill_self() -> ! {
 }
 
 /// When the process `pid` started, in the kernel's ticks since the machine did: with the id, a name that is not reused.
-/// `None` if there is no such process.
+/// `None` if there is no such process, or the kernel does not tell now: this process may have no descriptor left to ask with.
 ///
 /// See <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
 pub fn start_time(pid: u32) -> Option<u64> {
@@ -155,44 +155,88 @@ pub fn kill(pid: u32) {
     }
 }
 
-/// Whether the process `pid` has ended, as far as `/proc` tells: for kernels without descriptors of processes.
+/// Whether the process `pid` has ended, as far as the kernel tells without a descriptor of the process. One that can't be asked
+/// about has not.
 pub fn has_ended(pid: u32) -> bool {
-    stat_field(pid, 3).is_none_or(|state| matches!(&*state, "Z" | "X"))
+    let Some(process) = Pid::from_raw(pid.cast_signed()) else {
+        return true;
+    };
+    // This needs no descriptor. It also finds what is left of a process that nobody has waited for.
+    if test_kill_process(process) == Err(Errno::SRCH) {
+        return true;
+    }
+    match stat_field(pid, 3) {
+        Some(state) => matches!(&*state, "Z" | "X"),
+        None => test_kill_process(process) == Err(Errno::SRCH) || ended(pid).is_some(),
+    }
 }
 
-/// Whether the process `pid` is on its way out: it may have let go of its files already. See `PF_EXITING` in
+/// Whether the process `pid` is on its way out: it may have let go of its files already. `None` if that can't be known now. See `PF_EXITING` in
 /// <https://github.com/torvalds/linux/blob/master/include/linux/sched.h>.
-pub fn is_ending(pid: u32) -> bool {
+pub fn is_ending(pid: u32) -> Option<bool> {
     const EXITING: u64 = 4;
-    let flags = stat_field(pid, 9).and_then(|flags| flags.parse::<u64>().ok());
-    flags.is_none_or(|flags| flags & EXITING != 0)
+    match stat_field(pid, 9).and_then(|flags| flags.parse::<u64>().ok()) {
+        Some(flags) => Some(flags & EXITING != 0),
+        None => has_ended(pid).then_some(true),
+    }
 }
 
-/// Whether descriptor `number` of the process `pid` is `file`. After exec it is not: the file was closed.
-pub fn has_file(pid: u32, number: u32, file: FileId) -> bool {
-    is_file(Path::new(&format!("/proc/{pid}/fd/{number}")), file)
+/// Whether descriptor `number` of the process `pid` is `file`. After exec it is not: the file was closed. `None` if that can't be
+/// known: the process may be closed to this one.
+pub fn has_file(pid: u32, number: u32, file: FileId) -> Option<bool> {
+    is_file(Path::new(&format!("/proc/{pid}/fd/{number}")), file).ok()
 }
 
 /// The processes that have a descriptor of `file`, as far as this one may know. Looks at all processes of the machine.
-pub fn holders(file: FileId) -> Vec<u32> {
-    let has_it = |pid: u32| {
-        let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-            return false;
-        };
-        descriptors.flatten().any(|entry| is_file(&entry.path(), file))
-    };
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    processes
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|&pid| has_it(pid))
-        .collect()
+///
+/// # Errors
+/// This process can't look now: it has no descriptor left to look with, for instance. (What it is not allowed to see is left out.)
+pub fn holders(file: FileId) -> io::Result<Vec<u32>> {
+    let mut holders = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        if let Some(pid) = name.to_str().and_then(|name| name.parse().ok())
+            && is_holder(pid, file)?
+        {
+            holders.push(pid);
+        }
+    }
+    Ok(holders)
 }
 
-fn is_file(path: &Path, file: FileId) -> bool {
-    fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (file.device, file.inode))
+fn is_holder(pid: u32, file: FileId) -> io::Result<bool> {
+    let look = || {
+        for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+            match is_file(&entry?.path(), file) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) if is_out_of_sight(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    };
+    match look() {
+        Err(error) if is_out_of_sight(&error) => Ok(false),
+        looked => looked,
+    }
+}
+
+/// Whether what was looked for is gone, or nothing for this process: as opposed to a failure of the look.
+fn is_out_of_sight(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+    ) || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
+}
+
+/// A descriptor that is not there is another file.
+fn is_file(path: &Path, file: FileId) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (file.device, file.inode)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +251,7 @@ mod tests {
         assert_eq!(start, start_time(id()));
         assert!(!Process::open(id()).unwrap().unwrap().has_ended());
         assert!(!has_ended(id()));
-        assert!(!is_ending(id()));
+        assert_eq!(is_ending(id()), Some(false));
         assert_eq!(ended(id()), None);
     }
 
@@ -220,7 +264,7 @@ mod tests {
         }
         assert_eq!(ended(child.id()), Some(Ended::Exited(7)));
         assert!(has_ended(child.id()));
-        assert!(is_ending(child.id()));
+        assert_eq!(is_ending(child.id()), Some(true));
         child.wait().unwrap();
         assert!(Process::open(child.id()).unwrap().is_none());
         assert_eq!(ended(child.id()), None);

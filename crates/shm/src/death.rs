@@ -195,15 +195,16 @@ impl Arena {
         // The thread that held the life word is gone, and the process is there. Either it is ending, or it called exec, and so
         // does not know the arena any more; or that thread ended, and the process goes on. One that is ending lets go of its
         // files, too, but is marked before. (A main thread that has ended shows no files, whatever the others do; it is marked.)
+        // One that can't be looked at now may be any of these.
         let has_arena = process::has_file(pid, slot.file.get(), self.file());
-        match has_arena || process::is_ending(pid) {
-            true => Look::Ending,
-            false => Look::Dead,
+        match (has_arena, process::is_ending(pid)) {
+            (Some(false), Some(false)) => Look::Dead,
+            _ => Look::Ending,
         }
     }
 
     /// Whether nobody will come to a slot that is kept for a process: the one that kept it is dead, or its fork is over, and there
-    /// is no process that has the arena and is not in the roster.
+    /// is no process that has the arena and is not in the roster, as far as that can be known now.
     fn is_abandoned(&self, slot: &Slot) -> bool {
         // Relaxed: written before the phase, or by a process that has forked before it came here.
         let parent = slot.parent.load(Ordering::Relaxed);
@@ -216,7 +217,7 @@ impl Arena {
         let is_over = parent & HAS_FORKED != 0 || Peers::is_dead(self, Name::of_word(parent));
         // Acquire pairs with the compare-exchange in `started`, or with the phase: it has not come to this slot meanwhile, either.
         is_over
-            && process::holders(self.file()).into_iter().all(is_member)
+            && process::holders(self.file()).is_ok_and(|all| all.into_iter().all(is_member))
             && slot.pid.load(Ordering::Acquire) == 0
     }
 

@@ -167,18 +167,26 @@ impl Arena {
     /// seen even if it dies before it comes to its slot.
     pub fn started(&self, name: Name, pid: Option<u32>) {
         let slot = self.slot(name.slot());
-        if slot.now() != (name.generation(), State::Reserved) {
-            return;
-        }
+        let is_kept = || slot.now() == (name.generation(), State::Reserved);
         match pid {
-            None => self.sweep(name),
+            None if is_kept() => self.sweep(name),
             Some(pid) => {
-                let start_time = process::start_time(pid).unwrap_or(0);
-                // The process itself may be here at the same time, and writes the same. Relaxed: these stand for themselves.
-                slot.start_time.set(start_time);
-                // Release pairs with the Acquire in `is_gone`: the time is there, too.
+                let start_time = process::start_time(pid);
+                // Who holds the roster keeps the slot from being kept for another process, but not from being cleared: then this
+                // is written to a free slot, which is emptied before it is used again.
+                let _guard = self.lock_roster();
+                if !is_kept() {
+                    return;
+                }
+                step::at("started.kept");
+                // The process itself may be here at the same time, and writes the same.
+                if let Some(start_time) = start_time {
+                    slot.start_time.set(start_time);
+                }
+                // Relaxed: a failure stands for itself. Release pairs with the Acquire in `look`: the time is there, too.
                 let _ = (slot.pid).compare_exchange(0, pid, Ordering::Release, Ordering::Relaxed);
             }
+            None => {}
         }
     }
 

@@ -12,6 +12,7 @@ from interlock._multiprocessing_pool.packing import Packer
 from interlock._multiprocessing_pool.worker import main, options, report
 from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
+from interlock.concurrent.futures._process_start import start
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock._interlock import ProcessSeat
+    from interlock._multiprocessing_pool.extras import Extras
+    from interlock.concurrent.futures._relay import Inlet
 
 __all__ = ["Crew", "report"]
 
@@ -37,10 +40,13 @@ class Crew:
         maxtasksperchild: int | None,
         on_worker_death: str,
         retries: int,
+        memory_limit: int | None = None,
+        relay: Inlet | None = None,
     ) -> None:
         self.engine = ProcessPool(home(), (processes, 0, maxtasksperchild), on_worker_death, retries, True)
         self.processes = processes
-        self.retries = retries
+        self._retries = retries
+        self._memory_limit, self._relay = memory_limit, relay
         self.workers: list[Any] = []
         self.is_closed = self.is_terminated = False
         self._make_process = make_process
@@ -49,6 +55,10 @@ class Crew:
         self._starting = Lock()
         self.manager = threading.Thread(target=self._manage, daemon=True)
         self.feeder = Feeder(self)
+
+    def limits(self, extras: Extras | None = None) -> tuple[float | None, int]:
+        """Return the seconds that a task may run, and how often it runs again."""
+        return None if extras is None else extras.task_timeout, self._retries
 
     def packer(self, func: Any) -> Packer:
         """Return the packer of calls of this function. That of the last one that has a name is kept."""
@@ -89,12 +99,14 @@ class Crew:
                     self.engine.cancel_waiting()  # what came back from workers that have ended
                     self.engine.started(seat.number)
                     return
+                relay = None if self._relay is None else self._relay.outlet
+                wanted = options(words, self._memory_limit, relay)
                 process = self._make_process(
-                    target=main, args=(ours, self._initializer, self._initargs, options(words))
+                    target=main, args=(ours, self._initializer, self._initargs, wanted)
                 )
                 process.name = process.name.replace("Process", "PoolWorker")
                 process.daemon = True
-                process.start()
+                start(process)
                 if self.is_closed:
                     self._drop_ended()
                 self.workers.append(process)
@@ -118,8 +130,12 @@ class Crew:
             self.workers.remove(worker)
 
     def _manage(self) -> None:
+        if self._relay is not None:
+            self._relay.open()
         self.engine.manage(self._replace, self._bury, lambda _: self._end_workers())
         self._join_workers()
+        if self._relay is not None:
+            self._relay.close()
         util.debug("worker handler exiting")
 
     def _join_workers(self) -> None:

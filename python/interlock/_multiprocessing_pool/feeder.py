@@ -30,8 +30,10 @@ case. (The standard library takes what fits into a pipe.)"""
 class Feed:
     """An iterable of the items of calls, and the job that they go to."""
 
-    def __init__(self, job: ProcessJob, packer: Packer, items: Iterable[tuple[Any, ...]]) -> None:
-        self.job, self.packer, self.items = job, packer, items
+    def __init__(
+        self, job: ProcessJob, packer: Packer, items: Iterable[tuple[Any, ...]], limits: tuple[Any, int]
+    ) -> None:
+        self.job, self.packer, self.items, self.limits = job, packer, items, limits
         self.failures: dict[int, BaseException] = {}
         self.length: int | None = None
         self.error: BaseException | None = None
@@ -79,7 +81,7 @@ class Feed:
         size = len(payload) if type(payload) is bytes else _size(payload)
         self._sizes[number] = size
         self._size += size
-        refusal = self.job.submit(payload, None, crew.retries, is_packed)
+        refusal = self.job.submit(payload, None, self.limits, is_packed)
         if refusal is None:
             self._tell()
             return None
@@ -134,7 +136,7 @@ class Tasks:
                     failed = type(result) is Failed
                     self._set(key, number, (not failed, result.error if failed else result))
 
-            job.submit(payload, attend, crew.retries)
+            job.submit(payload, attend, crew.limits())
         if self._set_length:
             self._set_length(number + 1)
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, Literal
 
+    from interlock._multiprocessing_pool.extras import Extras
+    from interlock._progress import _Progress
+    from interlock.concurrent.futures._stats import Stats
+
     OnWorkerDeath = Literal["fail-task", "retry", "break"]
 
 _std: Any = originals(pool, "Pool", "ThreadPool")
@@ -52,7 +56,7 @@ _PRIVATE = {
 }
 _is_changed = not all(is_original(what) for what in vars(_StdPool).values() if isinstance(what, FunctionType))
 _processors: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
-_DEFAULT: Any = object()
+_NO_EXTRAS = "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit and relay"
 
 
 class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
@@ -74,6 +78,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         *,
         on_worker_death: OnWorkerDeath = "fail-task",
         retries: int = 0,
+        memory_limit: int | None = None,
+        relay: bool = False,
     ) -> None:
         """Make a pool of `processes` processes (None: as many as processors).
 
@@ -82,7 +88,9 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
 
         `on_worker_death` says what the death of a process means: "fail-task" (its task fails with
         `interlock.WorkerDiedError`, another process takes its place, and every other task runs), "retry" (its task runs
-        again, `retries` times at most), or "break" (all tasks fail).
+        again, `retries` times at most), or "break" (all tasks fail). `memory_limit`: a process that has more bytes of
+        resident memory after a task ends, and another one takes its place. With `relay`, log records of the processes
+        go to the loggers of this one, and lines that they print appear here with the worker's name before them.
         """
         if (
             Pool not in type(self).__mro__
@@ -92,10 +100,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         self._pool: list[Any] = []
         self._state = _std.INIT
         if not self._interlock_can_be_native():
-            if on_worker_death != "fail-task" or retries:
-                raise TypeError(
-                    "a pool that runs the standard library's code does not support on_worker_death and retries"
-                )
+            if on_worker_death != "fail-task" or retries or memory_limit is not None or relay:
+                raise TypeError(_NO_EXTRAS)
             _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context or _context())
             return
         if retries < 0:
@@ -113,7 +119,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         self._processes = processes
-        self._interlock_begin(on_worker_death, retries)
+        self._interlock_begin(on_worker_death, retries, memory_limit, relay)
         self._state = _RUN
 
     def _interlock_can_be_native(self) -> bool:
@@ -126,7 +132,9 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             and all(_is_standard(cls, name) for name in _PRIVATE)
         )
 
-    def _interlock_begin(self, on_worker_death: str, retries: int) -> None:
+    def _interlock_begin(
+        self, on_worker_death: str, retries: int, memory_limit: int | None, relay: bool
+    ) -> None:
         from interlock._multiprocessing_pool.crew import Crew
 
         ctx, make_process = self._ctx, self.Process
@@ -138,6 +146,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             self._maxtasksperchild,
             on_worker_death,
             retries if on_worker_death == "retry" else 0,
+            memory_limit=memory_limit,
+            relay=_inlet(ctx) if relay else None,
         )
         self._pool = crew.workers
         crew.begin()
@@ -159,6 +169,23 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         else:
             self._interlock_crew.start_missing()
 
+    def apply(
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] = {},
+        *,
+        task_timeout: float | None = None,
+    ) -> Any:
+        """Let a process call `func(*args, **kwds)`, and return the result or raise the exception.
+
+        Blocks until it is there. A call that runs for longer than `task_timeout` seconds is ended, with its process,
+        and raises `interlock.TaskTimeoutError`; another process takes that one's place.
+        """
+        if task_timeout is None:
+            return _StdPool.apply(self, func, args, kwds)
+        return self.apply_async(func, args, kwds, task_timeout=task_timeout).get()
+
     def apply_async(
         self,
         func: Callable[..., Any],
@@ -166,18 +193,104 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         kwds: Mapping[str, Any] = {},
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
+        *,
+        task_timeout: float | None = None,
     ) -> Any:
         """Let a process call `func(*args, **kwds)`, and return an `AsyncResult`. Does not block.
 
         A thread of the pool calls `callback` with the result, or `error_callback` with the exception, one callback at a
-        time.
+        time. `task_timeout`: see apply().
         """
-        if self._interlock_crew is None:
+        if self._interlock_crew is None and task_timeout is None:
             return _StdPool.apply_async(self, func, args, kwds, callback, error_callback)
+        extras = None if task_timeout is None else _extras().checked(self, task_timeout)
         self._check_running()
         result = _results().ApplyResult(self, callback, error_callback)
+        if extras is not None:
+            result._interlock_extras = extras
         result._interlock_call(func, args, kwds)
         return result
+
+    def map(
+        self,
+        func: Callable[[Any], Any],
+        iterable: Iterable[Any],
+        chunksize: int | None = None,
+        *,
+        timeout: float | None = None,
+        task_timeout: float | None = None,
+        return_exceptions: bool = False,
+        progress: _Progress = False,
+    ) -> Any:
+        """Let processes call `func` for each item, and return the list of results, or raise the first exception.
+
+        Blocks until all are there, for at most `timeout` seconds (None: without limit); then it raises TimeoutError,
+        and the tasks go on. A task that runs for longer than `task_timeout` seconds is ended, with its process, and
+        fails with `interlock.TaskTimeoutError`. With `return_exceptions`, exceptions of tasks stand in the list. Both
+        are for single tasks, so `chunksize` is 1 then. `progress`: True to show a bar, a string as its title, or a
+        function to call with the numbers of tasks done and of all.
+        """
+        if timeout is None and task_timeout is None and not (return_exceptions or progress):
+            return _StdPool.map(self, func, iterable, chunksize)
+        extras = _extras().checked(self, task_timeout, return_exceptions)
+        result = self._interlock_map(func, iterable, _std.mapstar, chunksize, extras)
+        return _extras().wait_for(result, timeout, progress)
+
+    def starmap(
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        *,
+        timeout: float | None = None,
+        task_timeout: float | None = None,
+        return_exceptions: bool = False,
+        progress: _Progress = False,
+    ) -> Any:
+        """Do the same as map(), but call `func(*item)` for each item."""
+        if timeout is None and task_timeout is None and not (return_exceptions or progress):
+            return _StdPool.starmap(self, func, iterable, chunksize)
+        extras = _extras().checked(self, task_timeout, return_exceptions)
+        result = self._interlock_map(func, iterable, _std.starmapstar, chunksize, extras)
+        return _extras().wait_for(result, timeout, progress)
+
+    def map_async(
+        self,
+        func: Callable[[Any], Any],
+        iterable: Iterable[Any],
+        chunksize: int | None = None,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+        *,
+        task_timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> Any:
+        """Do the same as map(), but return an `AsyncResult` of the list. Does not block. See apply_async()."""
+        if task_timeout is None and not return_exceptions:
+            return _StdPool.map_async(self, func, iterable, chunksize, callback, error_callback)
+        extras = _extras().checked(self, task_timeout, return_exceptions)
+        return self._interlock_map(
+            func, iterable, _std.mapstar, chunksize, extras, (callback, error_callback)
+        )
+
+    def starmap_async(
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+        *,
+        task_timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> Any:
+        """Do the same as map_async(), but call `func(*item)` for each item."""
+        if task_timeout is None and not return_exceptions:
+            return _StdPool.starmap_async(self, func, iterable, chunksize, callback, error_callback)
+        extras = _extras().checked(self, task_timeout, return_exceptions)
+        return self._interlock_map(
+            func, iterable, _std.starmapstar, chunksize, extras, (callback, error_callback)
+        )
 
     def _map_async(
         self,
@@ -191,6 +304,19 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         if self._interlock_crew is None:
             return _StdPool._map_async(self, func, iterable, mapper, chunksize, callback, error_callback)
         self._check_running()
+        return self._interlock_map(func, iterable, mapper, chunksize, None, (callback, error_callback))
+
+    def _interlock_map(
+        self,
+        func: Callable[..., Any],
+        iterable: Any,
+        mapper: Callable[..., Any],
+        chunksize: int | None,
+        extras: Extras | None,
+        callbacks: tuple[Any, Any] = (None, None),
+    ) -> Any:
+        if extras is not None:
+            chunksize = _extras().chunks_of_one(chunksize, extras)
         if not hasattr(iterable, "__len__"):
             iterable = list(iterable)
         length = len(iterable)
@@ -198,37 +324,76 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             chunksize = -(-length // (self._processes * 4))
         if length == 0:
             chunksize = 0
-        result = _results().MapResult(self, chunksize, length, callback, error_callback)
+        result = _results().MapResult(self, chunksize, length, *callbacks)
+        result._interlock_extras = extras
         result._interlock_calls(mapper, func, self._get_tasks(func, iterable, chunksize))
         return result
 
-    def imap(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1) -> Any:
+    def imap(
+        self,
+        func: Callable[[Any], Any],
+        iterable: Iterable[Any],
+        chunksize: int = 1,
+        *,
+        task_timeout: float | None = None,
+        return_exceptions: bool = False,
+        progress: _Progress = False,
+    ) -> Any:
         """Let processes call `func` for each item, and return an iterator over the results in the order of the items.
 
         Does not block. A thread takes items from the iterable as processes end with others, whether or not anybody asks
-        for results.
+        for results. `task_timeout`, `return_exceptions` and `progress`: see map(). With `progress`, the iterator is a
+        generator.
         """
-        if self._interlock_crew is None:
-            return _StdPool.imap(self, func, iterable, chunksize)
-        return self._interlock_imap(_results().IMapIterator, func, iterable, chunksize, "0:n")
+        if task_timeout is None and not (return_exceptions or progress):
+            if self._interlock_crew is None:
+                return _StdPool.imap(self, func, iterable, chunksize)
+            return self._interlock_imap(_results().IMapIterator, func, iterable, chunksize)
+        extras = _extras().checked(self, task_timeout, return_exceptions)
+        results = self._interlock_imap(_results().IMapIterator, func, iterable, chunksize, extras)
+        return _extras().shown_with(results, progress, iterable) if progress else results
 
-    def imap_unordered(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1) -> Any:
+    def imap_unordered(
+        self,
+        func: Callable[[Any], Any],
+        iterable: Iterable[Any],
+        chunksize: int = 1,
+        *,
+        task_timeout: float | None = None,
+        return_exceptions: bool = False,
+        progress: _Progress = False,
+    ) -> Any:
         """Do the same as imap(), but return the results as they arrive."""
-        if self._interlock_crew is None:
-            return _StdPool.imap_unordered(self, func, iterable, chunksize)
-        return self._interlock_imap(_results().IMapUnorderedIterator, func, iterable, chunksize, "0!r")
+        if task_timeout is None and not (return_exceptions or progress):
+            if self._interlock_crew is None:
+                return _StdPool.imap_unordered(self, func, iterable, chunksize)
+            return self._interlock_imap(_results().IMapUnorderedIterator, func, iterable, chunksize)
+        extras = _extras().checked(self, task_timeout, return_exceptions)
+        results = self._interlock_imap(_results().IMapUnorderedIterator, func, iterable, chunksize, extras)
+        return _extras().shown_with(results, progress, iterable) if progress else results
 
-    def _interlock_imap(self, kind: Any, func: Any, iterable: Any, chunksize: int, shown: str) -> Any:
+    def _interlock_imap(
+        self, kind: Any, func: Any, iterable: Any, chunksize: int, extras: Extras | None = None
+    ) -> Any:
         from interlock._multiprocessing_pool.packing import Packer
 
         self._check_running()
+        if extras is not None:
+            _extras().chunks_of_one(chunksize, extras)
         if chunksize == 1:
-            return kind(self, Packer(func), _one_by_one(iterable))
+            return kind(self, Packer(func), _one_by_one(iterable), extras)
         if chunksize < 1:
-            raise ValueError(f"Chunksize must be 1+, not {{{shown}}}".format(chunksize))
+            raise ValueError(f"Chunksize must be 1+, not {{{kind._interlock_shown}}}".format(chunksize))
         tasks = self._get_tasks(func, iterable, chunksize)
         results = kind(self, Packer(func, _std.mapstar), (items for _, items in tasks))
         return (item for chunk in results for item in chunk)
+
+    def stats(self) -> Stats:
+        """Count the tasks submitted, running, waiting, done and failed, and the busy seconds of each process.
+
+        A chunk of tasks counts as one. Does not block.
+        """
+        return _extras().stats(self)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Accept no more calls; the processes end when all calls are done. Does not block."""
@@ -297,3 +462,15 @@ def _results() -> Any:
     from interlock._multiprocessing_pool import results
 
     return results
+
+
+def _extras() -> Any:
+    from interlock._multiprocessing_pool import extras
+
+    return extras
+
+
+def _inlet(context: Any) -> Any:
+    from interlock.concurrent.futures._relay import Inlet
+
+    return Inlet(context)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from interlock._multiprocessing_pool.extras import Extras
+
 _std: Any = originals(pool, "ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult")
 _job_counter = _std.job_counter
 
@@ -43,6 +45,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
     _interlock_outcome: tuple[bool, Any] | None = None
     _interlock_called: Any = None
     _interlock_is_delivered = False
+    _interlock_extras: Extras | None = None
 
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
         self._pool = pool
@@ -68,7 +71,8 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     def _interlock_submit(self, payload: Any, is_packed: bool = False) -> None:
         attend = None if self._interlock_called is None else self._interlock_attend
-        refusal = self._interlock_job.submit(payload, attend, self._interlock_crew.retries, is_packed)
+        limits = self._interlock_crew.limits(self._interlock_extras)
+        refusal = self._interlock_job.submit(payload, attend, limits, is_packed)
         if refusal == "parent":
             raise RuntimeError("the pool belongs to the process that forked this one")
         if refusal == "shutdown":
@@ -196,6 +200,9 @@ def _told(crew: Any, error: BaseException) -> BaseException:
 class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
     """The result of `map_async()` and `starmap_async()`: a list."""
 
+    _interlock_error: BaseException | None = None
+    """What the iterable raised."""
+
     def __init__(self, pool: Any, chunksize: int, length: int, callback: Any, error_callback: Any) -> None:
         super().__init__(pool, callback, error_callback)
         self._chunksize, self._interlock_length = chunksize, length
@@ -228,6 +235,7 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         except Exception as error:
             if not len(job) and isinstance(error, (_NotRunning, RuntimeError)):
                 raise
+            self._interlock_error = error
             self._interlock_skip(error)
         if self._interlock_called is not None and self._interlock_outcome is None:
             with self._interlock_lock:
@@ -244,6 +252,8 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         values: list[Any] = []
         errors, job = self._interlock_errors, self._interlock_job
         failed, is_single = None, self._interlock_single
+        if self._interlock_extras is not None and self._interlock_extras.return_exceptions:
+            return self._interlock_read_all()
         for number in range(len(job)):
             chunk: Any = Failed(errors[number]) if number in errors else job.result(number)
             if type(chunk) is Failed:
@@ -256,6 +266,22 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
                 values += chunk
         if failed is not None:
             return False, _told(self._interlock_crew, failed.error)
+        return True, values
+
+    def _interlock_read_all(self) -> tuple[bool, Any]:
+        """The results and exceptions of tasks that were submitted one by one; or what the iterable raised."""
+        if self._interlock_error is not None:
+            return False, self._interlock_error
+        values: list[Any] = []
+        for number in range(len(self._interlock_job)):
+            error = self._interlock_errors.get(number)
+            result: Any = Failed(error) if error is not None else self._interlock_job.result(number)
+            if type(result) is Failed:
+                values.append(_told(self._interlock_crew, result.error))
+            elif self._interlock_single:
+                values.append(result)
+            else:
+                values += result
         return True, values
 
     @property
@@ -275,12 +301,16 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
     """The results of `imap()`, in the order of the items."""
 
     _interlock_in_order = True
+    _interlock_shown = "0:n"
 
-    def __init__(self, pool: Any, packer: Packer, items: Iterable[tuple[Any, ...]]) -> None:
+    def __init__(
+        self, pool: Any, packer: Packer, items: Iterable[tuple[Any, ...]], extras: Extras | None = None
+    ) -> None:
         self._pool = pool
         self._interlock_crew = crew = pool._interlock_crew
         self._interlock_job = ProcessJob(crew.engine, answer, not self._interlock_in_order, True)
-        self._interlock_feed = Feed(self._interlock_job, packer, items)
+        self._interlock_feed = Feed(self._interlock_job, packer, items, crew.limits(extras))
+        self._interlock_returns = extras is not None and extras.return_exceptions
         self._interlock_lock = Lock()
         self._interlock_taken = 0
         crew.feeder.put(self._interlock_feed)
@@ -308,7 +338,10 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
         finally:
             self._interlock_lock.release()
         if type(result) is Failed:
-            raise _told(self._interlock_crew, result.error)
+            error = _told(self._interlock_crew, result.error)
+            if self._interlock_returns and number >= 0:
+                return error
+            raise error
         return result
 
     __next__ = next
@@ -350,6 +383,7 @@ class IMapUnorderedIterator(IMapIterator, _std.IMapUnorderedIterator):  # type: 
     """The results of `imap_unordered()`, as they arrive."""
 
     _interlock_in_order = False
+    _interlock_shown = "0!r"
 
     def _interlock_next(self, timeout: float | None) -> int:
         feed, job = self._interlock_feed, self._interlock_job

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock.concurrent.futures._evidence import LastWords
+    from interlock.concurrent.futures._relay import Outlet
 
 __all__ = ["Failed", "answer", "main", "options", "report", "terminated"]
 
@@ -37,9 +38,11 @@ def main(
         sys.exit(1)  # Ctrl-C ended a task. The parent has it, too, and tells about it.
 
 
-def options(last_words: LastWords | None) -> Options:
+def options(
+    last_words: LastWords | None, memory_limit: int | None = None, relay: Outlet | None = None
+) -> Options:
     """Return what a pool wants of a worker."""
-    return Options(last_words=last_words, dump=dump, fail=fail, unpack=unpack)
+    return Options(memory_limit, last_words, relay, dump, fail, unpack)
 
 
 def dump(result: object) -> Any:
@@ -84,17 +87,23 @@ def answer(kind: str, data: Any, payload: Any = None) -> Any:
             return Failed(worker_died(_death(data, payload)))
         if kind == "broken":
             return Failed(broken(_death(data, payload), _BROKEN))
-        return Failed(error_of(kind, data, payload))
+        return Failed(error_of(kind, data, _described(payload)))
     except Exception as error:
         return Failed(error)
 
 
 def _death(told: Any, payload: bytes | None) -> Death:
     death = Death(told, payload)
-    parts = unpacked(payload) if payload and death.was_running else None
-    if parts is not None:
-        death.task = parts_text(*parts)
+    task = _described(payload) if death.was_running else None
+    if isinstance(task, str):
+        death.task = task
     return death
+
+
+def _described(payload: bytes | None) -> Any:
+    """Describe a packed task; any other payload is returned as it is."""
+    parts = unpacked(payload) if payload else None
+    return payload if parts is None else parts_text(*parts)
 
 
 def terminated() -> RuntimeError:

@@ -12,6 +12,7 @@ the child ends, that follows the process; and it needs no thread in the child.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import functools
 import os
@@ -74,8 +75,10 @@ def has_pidfd() -> bool:
     """Whether this kernel has descriptors of processes (Linux 5.3), and no sandbox refuses them."""
     try:
         os.close(os.pidfd_open(os.getpid()))
-    except (AttributeError, OSError):
+    except AttributeError:
         return False
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)  # it has them, only none is left now
     return True
 
 

@@ -15,6 +15,7 @@ mod message;
 mod pool;
 mod server;
 mod state;
+mod stopping;
 mod supervisor;
 mod waiting;
 mod worker;

@@ -1,6 +1,5 @@
 //! The pool of processes.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,13 +10,11 @@ use interlock_wait::primitive::global::Ordering;
 
 use super::answer::WorkerDeath;
 use super::call::Call;
-use super::deaths::end_running;
-use super::dispatch::hand;
 use super::duty::Duty;
 use super::finished::Finished;
 use super::inner::{Inner, Settings};
-use super::state::{State, place_of};
-use super::worker::{Seat, Why, Worker};
+use super::state::place_of;
+use super::worker::{Seat, Worker};
 use crate::outcome::Waited;
 use crate::table::Stats;
 
@@ -25,7 +22,7 @@ use crate::table::Stats;
 ///
 /// Dropped, it takes no more calls; those that it has are run.
 pub struct ProcessPool<H: Send + 'static> {
-    inner: Arc<Inner<H>>,
+    pub(super) inner: Arc<Inner<H>>,
 }
 
 impl<H: Send + 'static> fmt::Debug for ProcessPool<H> {
@@ -286,57 +283,6 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.end_duties();
     }
 
-    /// Cancels a call that no worker has taken. Returns whether it is cancelled now. Never blocks.
-    pub fn cancel(&self, call: &Arc<Call<H>>) -> bool {
-        let mut finished = Finished::new();
-        let is_cancelled = {
-            let mut state = self.inner.state.lock();
-            self.inner.drain(&mut state, &mut finished);
-            // Relaxed: it changes under the lock.
-            let was_handed = call.is_handed.load(Ordering::Relaxed);
-            let is_free = !was_handed || take_back(&mut state, call);
-            let is_cancelled = is_free && call.outcome.cancel().is_ok();
-            if is_cancelled {
-                match was_handed {
-                    true => drop(self.inner.core.running()),
-                    false => drop(self.inner.core.take_back(|other| Arc::ptr_eq(other, call))),
-                }
-                let _ = call.outcome.begin(); // its watches are told
-            }
-            self.inner.hand_out(&mut state, &mut finished);
-            is_cancelled
-        };
-        self.inner.tell(finished, 0);
-        // Relaxed: as in `Finished::tell`.
-        if is_cancelled && call.is_awaited.load(Ordering::Relaxed) {
-            self.inner.state.lock().forget_awaited(call);
-        }
-        is_cancelled
-    }
-
-    /// Ends a call that is running, and the process that runs it. Another worker takes that one's place; no other call is lost. Returns
-    /// whether it does: the call's answer will be [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks.
-    pub fn stop(&self, call: &Arc<Call<H>>) -> bool {
-        let mut finished = Finished::new();
-        let found = {
-            let mut state = self.inner.state.lock();
-            self.inner.drain(&mut state, &mut finished);
-            let found = match take_back(&mut state, call) {
-                // No worker has taken it: it ends here.
-                true => {
-                    finished.push(call.clone(), super::answer::Answer::Stopped);
-                    true
-                }
-                false => end_call(&mut state, call),
-            };
-            self.inner.hand_out(&mut state, &mut finished);
-            found
-        };
-        self.inner.tell(finished, 0);
-        self.inner.call_supervisor();
-        found
-    }
-
     /// Takes no more calls. Those that it has are run, and then the workers end. Never blocks.
     pub fn shutdown(&self) {
         if self.is_of_parent() {
@@ -358,38 +304,6 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// The host is about to end the workers: no others are started, and the calls that they have fail with them. Never blocks.
     pub fn abandon(&self) {
         self.inner.state.lock().is_abandoned = true;
-    }
-
-    /// Cancels the calls that wait, and returns them, in their order. The call that a worker runs next, though it may still be starting,
-    /// counts as begun. Never blocks.
-    pub fn cancel_waiting(&self) -> Vec<Arc<Call<H>>> {
-        let mut cancelled = Vec::new();
-        {
-            let mut state = self.inner.state.lock();
-            let is_abandoned = state.is_abandoned;
-            for worker in state.workers.iter_mut().flatten() {
-                match is_abandoned {
-                    true => cancelled.extend(worker.take_back()),
-                    false => cancelled.extend(take_back_later(worker)),
-                }
-            }
-            cancelled.extend(state.returned.drain(..));
-            let taken_back = cancelled.len() as u64;
-            cancelled.extend(self.inner.core.drain());
-            self.inner.core.drop_drained(cancelled.len() as u64 - taken_back);
-            for _ in 0..taken_back {
-                drop(self.inner.core.running());
-            }
-            cancelled.retain(|call| call.outcome.cancel().is_ok());
-        }
-        for call in &cancelled {
-            let _ = call.outcome.begin(); // its watches are told
-            // Relaxed: as in `Finished::tell`.
-            if call.is_awaited.load(Ordering::Relaxed) {
-                self.inner.state.lock().forget_awaited(call);
-            }
-        }
-        cancelled
     }
 
     /// The counts at this moment. Never blocks.
@@ -431,53 +345,6 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// `false`.
     pub fn join(&self, context: &mut WaitContext<'_>) -> bool {
         self.inner.core.wait_for_workers(context)
-    }
-}
-
-/// Takes `call` back from its worker, or out of those that were taken back before, unless the worker has taken it. The calls that come
-/// back with it go to any worker.
-fn take_back<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
-    let State {
-        workers, returned, ..
-    } = state;
-    let has_it = |worker: &&mut Worker<H>| worker.handed.iter().any(|it| Arc::ptr_eq(it, call));
-    if let Some(worker) = workers.iter_mut().flatten().find(has_it) {
-        returned.extend(worker.take_back());
-    }
-    match returned.iter().position(|it| Arc::ptr_eq(it, call)) {
-        Some(at) => returned.remove(at).is_some(),
-        None => false,
-    }
-}
-
-/// Takes back the calls of a worker behind the one that it runs, or will run next.
-fn take_back_later<H>(worker: &mut Worker<H>) -> VecDeque<Arc<Call<H>>> {
-    if worker.handed.len() <= 1 {
-        return VecDeque::new();
-    }
-    let mut back = worker.take_back();
-    if worker.is_open()
-        && !worker.is_running()
-        && let Some(first) = back.pop_front()
-        && let Err((first, _)) = hand(worker, first)
-    {
-        back.push_front(first);
-    }
-    back
-}
-
-/// Ends the worker that is running `call`. Returns whether there is one.
-fn end_call<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
-    let State {
-        workers, returned, ..
-    } = state;
-    let runs = |worker: &&mut Worker<H>| worker.running().is_some_and(|it| Arc::ptr_eq(it, call));
-    match workers.iter_mut().flatten().find(runs) {
-        Some(worker) if worker.ended_for.is_none() => {
-            end_running(worker, returned, Why::Stopped);
-            worker.ended_for.is_some()
-        }
-        found => found.is_some(),
     }
 }
 

@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyType};
 use super::answer::Answer;
 use super::due_callbacks::{always_called, call_back, call_one, log};
 use super::future::{Future, finish, name_of, seconds_left};
-use super::remote;
+use super::remote::{self, Calls};
 use super::watcher::Watcher;
 use crate::convert::Timeout;
 use crate::materialize::{Exported, Native, materialize, native, standard};
@@ -47,8 +47,16 @@ impl Future {
     ///
     /// Wakes the threads that wait for the result, and calls the callbacks. Asks a running task to stop: see
     /// interlock.current_task().
-    pub(super) fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        if let Some(cancelled) = remote::cancel(slf)? {
+    ///
+    /// With `running=True`, a task that runs in a process of a ProcessPoolExecutor is cancelled, too: that process is
+    /// ended and replaced, and no other task is lost. Tasks in threads go on.
+    #[pyo3(signature = (*, running = false))]
+    pub(super) fn cancel(slf: &Bound<'_, Self>, running: bool) -> PyResult<bool> {
+        let which = match running {
+            true => Calls::Running,
+            false => Calls::Waiting,
+        };
+        if let Some(cancelled) = remote::cancel(slf, which)? {
             return Ok(cancelled);
         }
         match native(slf, |future| future.engine.get(slf.py()).cancel())? {
@@ -65,7 +73,7 @@ impl Future {
     /// Cancel the task, and notify watchers at once instead of when a worker dequeues it. Returns whether it is
     /// cancelled now.
     fn _interlock_cancel_at_once(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let cancelled = Self::cancel(slf)?;
+        let cancelled = Self::cancel(slf, false)?;
         if cancelled {
             // Relaxed: a worker that dequeues the task later sees this, through the state of the future.
             slf.get().notified_early.store(true, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Futures whose calls run in other processes: their answers come without the interpreter, and wait for a thread that asks.
 
-use interlock_pool::Waited;
 use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, WorkerDeath};
+use interlock_pool::{Phase, Waited};
 use interlock_wait::Deadline;
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::prelude::*;
@@ -160,18 +160,38 @@ pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// Cancels the call of a future, if no worker has taken it. `None` for other futures.
-pub(super) fn cancel(slf: &Bound<'_, Future>) -> PyResult<Option<bool>> {
+/// Which calls may be cancelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Calls {
+    /// Those that no worker has taken.
+    Waiting,
+    /// Those that run, too: their processes are ended.
+    Running,
+}
+
+/// Cancels the call of a future, if it is one of `which`. `None` for other futures.
+pub(crate) fn cancel(slf: &Bound<'_, Future>, which: Calls) -> PyResult<Option<bool>> {
     settle(slf)?;
     let Some(remote) = unsettled(slf) else {
-        return Ok(None);
+        return Ok(stop_materialized(slf, which));
     };
-    if !remote.pool.cancel(&remote.call) {
+    let is_cancelled = match which {
+        Calls::Waiting => remote.pool.cancel(&remote.call),
+        Calls::Running => remote.pool.cancel_running(&remote.call),
+    };
+    if !is_cancelled {
         slf.get().engine(slf.py()).ask_to_stop();
         return Ok(Some(false));
     }
     drop(remote.call.take_host());
     set_cancelled(slf).map(|()| Some(true))
+}
+
+/// Ends the call of a future whose state is in its attributes, if it is running. The pool's manager sets its end. `None` for other futures.
+fn stop_materialized(slf: &Bound<'_, Future>, which: Calls) -> Option<bool> {
+    let remote = slf.get().remote()?;
+    let is_running = which == Calls::Running && remote.phase() == Phase::Running;
+    (is_running && remote.pool.stop(&remote.call)).then_some(true)
 }
 
 /// The process id, the exit code as `Process.exitcode` has it, what the process was called, whether it was ready, whether it was running a

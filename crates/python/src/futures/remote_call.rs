@@ -22,11 +22,6 @@ impl Remote {
         Remote { pool, call }
     }
 
-    /// Ends the call if it is running.
-    pub(crate) fn stop(&self) -> bool {
-        self.pool.stop(&self.call)
-    }
-
     /// The phase of the call at this moment.
     pub(super) fn phase(&self) -> Phase {
         self.pool.look();

@@ -54,17 +54,18 @@ impl ProcessJob {
 
     /// Submit one more call, whose worker gets `payload`: what `dump()` of `_pickling` returns, or, if `is_packed`, bytes that the worker
     /// makes a call of by its `unpack`. When it has ended, manage() of the pool calls `attendant`, unless that is
-    /// None. Returns None, or why the pool does not take it, as ProcessPool.submit() does. Does not block.
-    #[pyo3(signature = (payload, attendant = None, retries = 0, is_packed = false))]
+    /// None. `limits`: the seconds that it may run, and how often it may run again. Returns None, or why the pool does not take it, as
+    /// ProcessPool.submit() does. Does not block.
+    #[pyo3(signature = (payload, attendant = None, limits = (None, 0), is_packed = false))]
     fn submit<'py>(
         &self,
-        py: Python<'py>,
         payload: &Bound<'py, PyAny>,
         attendant: Option<Py<PyAny>>,
-        retries: u32,
+        limits: (Option<f64>, u32),
         is_packed: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let limits = limits_of(0, None, retries);
+        let py = payload.py();
+        let limits = limits_of(0, limits.0, limits.1);
         let call = match Outgoing::plain(payload).filter(|_| is_packed) {
             Some(packed) => packed
                 .with(|parts| Call::new(self.engine.arena(), parts, limits))

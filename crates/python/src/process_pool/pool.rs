@@ -209,11 +209,6 @@ impl ProcessPool {
         Ok(cancelled.len())
     }
 
-    /// End the call of this future if it is running, and the process that runs it. Returns whether it does.
-    fn stop(&self, future: &Bound<'_, Future>) -> bool {
-        future.get().remote().is_some_and(Remote::stop)
-    }
-
     /// The ids of the worker processes.
     fn processes(&self) -> Vec<u32> {
         self.engine.processes()

@@ -15,6 +15,7 @@ import os
 import signal
 from collections import OrderedDict
 from multiprocessing import reduction
+from time import monotonic, sleep
 
 from interlock._lifecycle import after_fork_in_child
 from interlock.threading import Lock
@@ -41,6 +42,8 @@ __all__ = ["Facts", "LastWords", "bury", "join_and_bury", "killed_by_kernel", "w
 _MOST_WORDS = 16 << 10
 _LAST_MOMENT = 10.0
 """Seconds that the kernel may take from a worker's death, of which it tells at once, to the end of the process."""
+_NOTING = 1.0
+"""Seconds that another thread may take to note the exit code that the kernel has told it."""
 _KEPT = 256
 """Of so many dead workers the facts are kept, for tasks whose results nobody has asked for yet."""
 
@@ -80,10 +83,19 @@ class _Worker:
 
     def __init__(self, process: Any, words: LastWords | None) -> None:
         self.popen, self.words = getattr(process, "_popen", None), words
+        self.was_joined = False
 
     def ended(self) -> int | None:
-        """Wait for the process, and return its exit code; None if it has still not ended."""
+        """Wait for the process, and return its exit code; None if it has still not ended, or nobody will know it.
+
+        If another thread waits for the process at this moment, that one is told, and is about to note it.
+        """
         code: int | None = self.popen and self.popen.wait(_LAST_MOMENT)
+        if code is None and self.was_joined and signal.getsignal(signal.SIGCHLD) != signal.SIG_IGN:
+            until = monotonic() + _NOTING
+            while code is None and monotonic() < until:
+                sleep(0.001)  # sleep: until it has noted that
+                code = getattr(self.popen, "returncode", None)
         return code
 
     def peak_memory(self) -> int | None:
@@ -150,7 +162,7 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
     worker = _workers.get(pid)
     if worker is not None:
         code = worker.ended()
-        if code is None:
+        if code is None and not worker.was_joined:
             return Facts(exitcode, None, None, worker.last_words())
         exitcode = code if exitcode is None else exitcode
     with _lock:
@@ -167,6 +179,9 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
 def join_and_bury(process: Any) -> None:
     """Wait for a worker's process, however long its end takes, and watch it no longer."""
     process.join()
+    worker = _workers.get(process.pid)
+    if worker is not None:
+        worker.was_joined = True
     bury(process.pid)
 
 

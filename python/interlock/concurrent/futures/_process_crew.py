@@ -10,6 +10,7 @@ from multiprocessing import context as _contexts
 
 from interlock._interlock import ProcessSeat
 from interlock.concurrent.futures._evidence import LastWords, bury, join_and_bury, watch
+from interlock.concurrent.futures._process_start import start
 from interlock.concurrent.futures._process_worker import Options, main
 from interlock.concurrent.futures._transport import dump_exception
 from interlock.multiprocessing._family import hand, home
@@ -124,7 +125,7 @@ class Crew:
             words = _last_words()
             options = Options(last_words=words, **self._options)
             process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
-            process.start()
+            start(process)
         except BaseException:
             self.pool.started(seat.number)
             raise

@@ -361,11 +361,13 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         return ProcessSubmitter(self._interlock_native(), 0, None, ()).call(fn, *args, **kwargs)
 
     def stop(self, future: Future[Any]) -> bool:
-        """End a call of this executor that is running, and its process. Returns whether it is ended.
+        """Cancel a call of this executor, also if it is running: then its process is ended.
 
-        Its future is cancelled. Another process takes that one's place; no other call is lost. Does not block.
+        Another process takes that one's place; no other call is lost. Returns whether the call is cancelled, as
+        ``future.cancel(running=True)`` does. Does not block.
         """
-        return self._interlock_native()._interlock_pool.stop(future)  # type: ignore[union-attr]
+        self._interlock_native()
+        return future.cancel(running=True)
 
     def progress(self, progress: _Progress = True) -> None:
         """Show how many of the calls submitted so far are done, until all are.

@@ -102,9 +102,11 @@ def _error(death: Death, first_line: str | None) -> WorkerDiedError:
 
 
 def _task(payload: Any) -> str | None:
-    """Describe a call, which was sent as a pickle, or is a name and arguments."""
+    """Describe a call, which was sent as a pickle, is a name and arguments, or is described already."""
     if not payload:
         return None
+    if isinstance(payload, str):
+        return payload
     if type(payload) is tuple:
         name, args = payload
         return call_text(SimpleNamespace(_interlock_name=name), args)

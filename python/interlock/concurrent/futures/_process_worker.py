@@ -11,6 +11,7 @@ import threading
 from concurrent.futures._base import LOGGER
 from multiprocessing.process import parent_process
 
+from interlock.concurrent.futures._process_start import i_am_a_worker
 from interlock.concurrent.futures._transport import dump_exception, dump_result
 from interlock.multiprocessing._life import end_with_parent
 
@@ -59,6 +60,7 @@ def main(
 ) -> None:
     """Serve a pool until it wants no more of this worker, or its process is dead. The target of a `Process`."""
     server = seat.serve()
+    i_am_a_worker()
     parent: Any = parent_process()
     if parent is not None:  # a call that runs would keep the worker otherwise
         end_with_parent(parent._sentinel)

@@ -1,0 +1,190 @@
+//! Calls that end early: cancelled before a worker has taken them, or while one runs them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use interlock_wait::primitive::global::Ordering;
+
+use super::call::Call;
+use super::deaths::end_running;
+use super::dispatch::hand;
+use super::finished::Finished;
+use super::pool::ProcessPool;
+use super::state::State;
+use super::worker::{Why, Worker};
+
+impl<H: Send + 'static> ProcessPool<H> {
+    /// Cancels a call that no worker has taken. Returns whether it is cancelled now. Never blocks.
+    pub fn cancel(&self, call: &Arc<Call<H>>) -> bool {
+        let mut finished = Finished::new();
+        let is_cancelled = {
+            let mut state = self.inner.state.lock();
+            self.inner.drain(&mut state, &mut finished);
+            // Relaxed: it changes under the lock.
+            let was_handed = call.is_handed.load(Ordering::Relaxed);
+            let is_free = !was_handed || take_back(&mut state, call);
+            let is_cancelled = is_free && call.outcome.cancel().is_ok();
+            if is_cancelled {
+                match was_handed {
+                    true => drop(self.inner.core.running()),
+                    false => drop(self.inner.core.take_back(|other| Arc::ptr_eq(other, call))),
+                }
+                let _ = call.outcome.begin(); // its watches are told
+            }
+            self.inner.hand_out(&mut state, &mut finished);
+            is_cancelled
+        };
+        self.inner.tell(finished, 0);
+        if is_cancelled {
+            self.inner.tell_leader(call.number);
+        }
+        // Relaxed: as in `Finished::tell`.
+        if is_cancelled && call.is_awaited.load(Ordering::Relaxed) {
+            self.inner.state.lock().forget_awaited(call);
+        }
+        is_cancelled
+    }
+
+    /// Cancels a call wherever it is: if a worker is running it, that process is ended, and another worker takes its place; no other call is
+    /// lost. Returns whether it is cancelled now: `false` if it has ended. What the worker answers at this moment is dropped. Never blocks.
+    pub fn cancel_running(&self, call: &Arc<Call<H>>) -> bool {
+        loop {
+            if self.cancel(call) {
+                return true;
+            }
+            let mut finished = Finished::new();
+            let (mut is_here, mut is_cancelled) = (false, false);
+            {
+                let mut state = self.inner.state.lock();
+                self.inner.drain(&mut state, &mut finished);
+                if !finished.has(call) && !call.outcome.phase().is_done() {
+                    is_here = state.has(call);
+                    is_cancelled = end_call(&mut state, call) && call.outcome.cancel().is_ok();
+                }
+                if is_cancelled {
+                    let _ = call.outcome.begin(); // its watches are told
+                    state.forget_awaited(call);
+                }
+                self.inner.hand_out(&mut state, &mut finished);
+            }
+            self.inner.tell(finished, 0);
+            self.inner.tell_leader(call.number);
+            self.inner.call_supervisor();
+            // It may have come back from a worker that died, meanwhile, or be about to run.
+            if is_cancelled || !is_here {
+                return is_cancelled;
+            }
+        }
+    }
+
+    /// Ends a call that is running, and the process that runs it. Another worker takes that one's place; no other call is lost. Returns
+    /// whether it does: the call's answer will be [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks.
+    pub fn stop(&self, call: &Arc<Call<H>>) -> bool {
+        let mut finished = Finished::new();
+        let found = {
+            let mut state = self.inner.state.lock();
+            self.inner.drain(&mut state, &mut finished);
+            let found = match take_back(&mut state, call) {
+                // No worker has taken it: it ends here.
+                true => {
+                    finished.push(call.clone(), super::answer::Answer::Stopped);
+                    true
+                }
+                false => end_call(&mut state, call),
+            };
+            self.inner.hand_out(&mut state, &mut finished);
+            found
+        };
+        self.inner.tell(finished, 0);
+        self.inner.call_supervisor();
+        found
+    }
+
+    /// Cancels the calls that wait, and returns them, in their order. The call that a worker runs next, though it may still be starting,
+    /// counts as begun. Never blocks.
+    pub fn cancel_waiting(&self) -> Vec<Arc<Call<H>>> {
+        let mut cancelled = Vec::new();
+        {
+            let mut state = self.inner.state.lock();
+            let is_abandoned = state.is_abandoned;
+            for worker in state.workers.iter_mut().flatten() {
+                match is_abandoned {
+                    true => cancelled.extend(worker.take_back()),
+                    false => cancelled.extend(take_back_later(worker)),
+                }
+            }
+            cancelled.extend(state.returned.drain(..));
+            let taken_back = cancelled.len() as u64;
+            cancelled.extend(self.inner.core.drain());
+            self.inner.core.drop_drained(cancelled.len() as u64 - taken_back);
+            for _ in 0..taken_back {
+                drop(self.inner.core.running());
+            }
+            cancelled.retain(|call| call.outcome.cancel().is_ok());
+        }
+        for call in &cancelled {
+            let _ = call.outcome.begin(); // its watches are told
+            self.inner.tell_leader(call.number);
+            // Relaxed: as in `Finished::tell`.
+            if call.is_awaited.load(Ordering::Relaxed) {
+                self.inner.state.lock().forget_awaited(call);
+            }
+        }
+        cancelled
+    }
+}
+
+/// Takes `call` back from its worker, or out of those that were taken back before, unless the worker has taken it. The calls that come
+/// back with it go to any worker.
+fn take_back<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
+    let State {
+        workers, returned, ..
+    } = state;
+    let has_it = |worker: &&mut Worker<H>| worker.handed.iter().any(|it| Arc::ptr_eq(it, call));
+    if let Some(worker) = workers.iter_mut().flatten().find(has_it) {
+        returned.extend(worker.take_back());
+    }
+    match returned.iter().position(|it| Arc::ptr_eq(it, call)) {
+        Some(at) => returned.remove(at).is_some(),
+        None => false,
+    }
+}
+
+/// Takes back the calls of a worker behind the one that it runs, or will run next.
+fn take_back_later<H>(worker: &mut Worker<H>) -> VecDeque<Arc<Call<H>>> {
+    if worker.handed.len() <= 1 {
+        return VecDeque::new();
+    }
+    let mut back = worker.take_back();
+    if worker.is_open()
+        && !worker.is_running()
+        && let Some(first) = back.pop_front()
+        && let Err((first, _)) = hand(worker, first)
+    {
+        back.push_front(first);
+    }
+    back
+}
+
+/// Ends the worker that is running `call`. Returns whether there is one.
+fn end_call<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
+    let State {
+        workers, returned, ..
+    } = state;
+    let runs = |worker: &&mut Worker<H>| worker.running().is_some_and(|it| Arc::ptr_eq(it, call));
+    match workers.iter_mut().flatten().find(runs) {
+        Some(worker) if worker.ended_for.is_none() => {
+            end_running(worker, returned, Why::Stopped);
+            worker.ended_for.is_some()
+        }
+        found => found.is_some(),
+    }
+}
+
+impl<H> State<H> {
+    /// Whether a worker has `call`, or it came back from one.
+    fn has(&self, call: &Arc<Call<H>>) -> bool {
+        let handed = self.present().flat_map(|worker| &worker.handed);
+        handed.chain(&self.returned).any(|it| Arc::ptr_eq(it, call))
+    }
+}

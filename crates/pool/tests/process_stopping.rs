@@ -1,0 +1,96 @@
+//! Calls of pools of processes that are cancelled while they run: claims C302 and C303 of PROCESS_PROTOCOL.md.
+
+mod processes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use interlock_pool::process::{Limits, OnWorkerDeath};
+use interlock_pool::{Waited, Watch};
+
+use processes::{Hosted, eventually, settings, turn, within_a_minute};
+
+#[test]
+fn a_call_that_is_cancelled_while_it_runs_costs_no_other_c302() {
+    let _turn = turn();
+    for policy in [
+        OnWorkerDeath::FailTask,
+        OnWorkerDeath::Retry,
+        OnWorkerDeath::Break,
+    ] {
+        let hosted = Hosted::new(settings(1, policy));
+        let limits = Limits {
+            retries: 3,
+            ..Limits::default()
+        };
+        let runs = hosted.submit_with(b"wait x", limits);
+        eventually("it runs", || hosted.pool.is_running(&runs));
+        let others: Vec<_> = (0..10)
+            .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+            .collect();
+        assert!(hosted.pool.cancel_running(&runs));
+        assert!(runs.phase().is_cancelled());
+        assert!(runs.take_answer().is_none());
+        for (i, call) in others.iter().enumerate() {
+            assert_eq!(hosted.text(call), i.to_string());
+        }
+        assert!(
+            !hosted.pool.cancel_running(&others[0]),
+            "one that has ended is not cancelled"
+        );
+        hosted.end();
+    }
+}
+
+#[test]
+fn a_call_is_cancelled_once_or_has_its_answer_c302() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
+    let mut cancelled = 0;
+    for round in 0..200 {
+        let calls: Vec<_> = (0..4)
+            .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
+            .collect();
+        if round % 2 == 0 {
+            hosted.pool.look();
+        }
+        let is_cancelled = hosted.pool.cancel_running(&calls[round % 4]);
+        cancelled += usize::from(is_cancelled);
+        for (i, call) in calls.iter().enumerate() {
+            match i == round % 4 && is_cancelled {
+                true => assert!(call.phase().is_cancelled() && call.take_answer().is_none()),
+                false => assert_eq!(hosted.text(call), i.to_string()),
+            }
+        }
+    }
+    assert!(cancelled > 0);
+    hosted.end();
+}
+
+/// The thread that waits takes answers for all; nothing comes that would wake it.
+#[test]
+fn a_thread_that_waits_hears_of_a_cancellation_c303() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let runs = hosted.submit(b"wait x");
+    eventually("it runs", || hosted.pool.is_running(&runs));
+    let waits = hosted.submit(b"echo y");
+    let watch = Arc::new(Watch::new(0));
+    runs.watch(&watch, 7);
+    hosted.pool.await_answer(&runs, None);
+    for (call, runs) in [(waits, false), (runs, true)] {
+        let (pool, its) = (hosted.pool.clone(), call.clone());
+        let waiter = std::thread::spawn(move || pool.wait(&its, &mut within_a_minute()));
+        std::thread::sleep(Duration::from_millis(50)); // sleep: until the waiter sleeps, as a rule
+        let is_cancelled = match runs {
+            true => hosted.pool.cancel_running(&call),
+            false => hosted.pool.cancel(&call),
+        };
+        assert!(is_cancelled);
+        let ended = || waiter.is_finished();
+        eventually("the waiter goes on", ended);
+        assert!(matches!(waiter.join(), Ok(Waited::Done)));
+    }
+    assert_eq!(watch.try_get().ok(), Some(7));
+    hosted.end();
+}

@@ -1,0 +1,163 @@
+"""Workers of pools that make pools themselves, and other hard places in which workers are started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.processes.test_cancelling import HEAD
+
+Run = Callable[..., str]
+
+HEAD += """
+def square(number):
+    return number * number
+
+def pool_inside(number):
+    with multiprocessing.get_context(METHOD).Pool(2) as inner:
+        return sum(inner.map(square, range(number)))
+
+def executor_inside(number):
+    with executor(2) as inner:
+        return sum(inner.map(square, range(number)))
+
+def share(*all):
+    global shared
+    shared = all
+
+def runs_for_ever():
+    (pids,) = shared
+    pids.put(os.getpid())
+    while True:
+        time.sleep(60)  # sleep: until it is ended
+
+def starts_inner(kind):
+    if kind == "executor":
+        executor(1, initializer=share, initargs=shared).submit(runs_for_ever).result()
+    else:
+        multiprocessing.get_context(METHOD).Pool(1, share, shared).apply(runs_for_ever)
+"""
+
+
+def test_workers_of_an_executor_have_pools_of_their_own(run: Run, method: str) -> None:
+    program = """
+def main():
+    with executor(2) as outer:
+        for nested in (pool_inside, executor_inside):
+            assert [*outer.map(nested, [3, 10, 20])] == [5, 285, 2470]
+"""
+    assert run(HEAD + program, method) == ""
+
+
+def test_workers_inside_end_with_the_one_that_started_them(run: Run, method: str) -> None:
+    program = """
+def main():
+    for kind in ("executor", "pool"):
+        pids = context.SimpleQueue()
+        outer = executor(1, initializer=share, initargs=(pids,))
+        future = outer.submit(starts_inner, kind)
+        inner = pids.get()
+        (middle,) = outer._processes
+        os.kill(middle, signal.SIGKILL)
+        error = future.exception(60)
+        assert "SIGKILL" in str(error), error
+        until(lambda: is_gone(inner))
+        outer.shutdown()
+"""
+    assert run(HEAD + program, method) == ""
+
+
+def test_a_cancelled_call_ends_the_workers_inside(run: Run, method: str) -> None:
+    program = """
+def main():
+    pids = context.SimpleQueue()
+    outer = executor(1, initializer=share, initargs=(pids,))
+    future = outer.submit(starts_inner, "executor")
+    inner = pids.get()
+    assert future.cancel(running=True)
+    until(lambda: is_gone(inner))
+    assert outer.submit(abs, -1).result() == 1
+    outer.shutdown()
+"""
+    assert run(HEAD + program, method) == ""
+
+
+def test_workers_of_a_pool_may_have_pools_if_the_class_was_imported(run: Run, method: str) -> None:
+    program = """
+def nested(kind):
+    assert multiprocessing.current_process().daemon
+    try:
+        return kind(5)
+    except AssertionError as error:
+        return str(error)
+
+def main():
+    import interlock._installation as installation
+    refused = "daemonic processes are not allowed to have children"
+    expected = refused if "multiprocessing.pool" in installation.installed() else 30
+    with context.Pool(2) as outer:
+        got = outer.map(nested, [pool_inside, executor_inside] * 2, chunksize=1)
+        assert got == [expected] * 4, got
+        # What is no pool is refused in any case.
+        assert outer.apply(starts_a_process) == refused
+
+def starts_a_process():
+    try:
+        context.Process(target=abs, args=(1,)).start()
+    except AssertionError as error:
+        return str(error)
+"""
+    assert run(HEAD + program, method) == ""
+
+
+def test_workers_inside_a_pool_end_with_it(run: Run, method: str) -> None:
+    program = """
+def main():
+    import interlock._installation as installation
+    if "multiprocessing.pool" in installation.installed():
+        return
+    for how in ("terminate", "kill"):
+        for kind in ("executor", "pool"):
+            pids = context.SimpleQueue()
+            outer = context.Pool(1, share, (pids,))
+            result = outer.apply_async(starts_inner, (kind,))
+            inner = pids.get()
+            if how == "terminate":
+                outer.terminate()
+                outer.join()
+            else:
+                os.kill(outer._pool[0].pid, signal.SIGKILL)
+                try:
+                    result.get(60)
+                except Exception as error:
+                    assert "SIGKILL" in str(error), error
+            until(lambda: is_gone(inner))
+            outer.terminate()
+"""
+    assert run(HEAD + program, method) == ""
+
+
+def test_no_worker_is_forked_in_the_middle_of_an_import(run: Run) -> None:
+    program = """
+def main():
+    with open("slow.py", "w") as file:
+        file.write("import program_state, time\\\\nprogram_state.begun.set()\\\\ntime.sleep(0.3)\\\\n"
+                   "def double(n):\\\\n    return 2 * n\\\\n")  # sleep: an import that takes long is the subject
+    import types
+    state = sys.modules["program_state"] = types.ModuleType("program_state")
+    sys.path.insert(0, os.getcwd())
+    for kind in ("pool", "executor"):
+        state.begun = threading.Event()
+        sys.modules.pop("slow", None)
+        pool = context.Pool(1) if kind == "pool" else executor(1, on_worker_death="fail-task")
+        pid_of_worker = pool.apply(pid) if kind == "pool" else pool.submit(pid).result()
+        importing = threading.Thread(target=__import__, args=("slow",))
+        importing.start()
+        state.begun.wait()
+        os.kill(pid_of_worker, signal.SIGKILL)
+        until(lambda: is_gone(pid_of_worker))
+        importing.join()
+        double = sys.modules["slow"].double
+        assert (pool.apply(double, (2,)) if kind == "pool" else pool.submit(double, 2).result(60)) == 4
+        pool.terminate() if kind == "pool" else pool.shutdown()
+"""
+    assert run(HEAD + program) == ""

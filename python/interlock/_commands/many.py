@@ -193,7 +193,9 @@ class _Many:
 
     def _patience(self) -> float | None:
         """How many seconds there are until something is due."""
-        soonest = min((one.deadline for one in self._running.values() if one.deadline is not None), default=None)
+        soonest = min(
+            (one.deadline for one in self._running.values() if one.deadline is not None), default=None
+        )
         patience = None if soonest is None else max(soonest - monotonic(), 0.0)
         if all(one.places for one in self._running.values()):
             return patience

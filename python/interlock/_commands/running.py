@@ -62,7 +62,9 @@ class Running:
         self._timeout = timeout
         self._began = monotonic()
         self.deadline = None if timeout is None else self._began + timeout
-        self.places: dict[int, str] = {}  # the numbers of the files in the exchange, by which they are told apart
+        self.places: dict[
+            int, str
+        ] = {}  # the numbers of the files in the exchange, by which they are told apart
         self._data: dict[str, list[bytes]] = {}
         self._lines: dict[str, Lines] = {}
 
@@ -139,7 +141,9 @@ class Running:
         error = None
         raw = {name: b"".join(pieces) for name, pieces in self._data.items()} if keeps else {}
         if is_late:
-            error = _std.TimeoutExpired(process.args, self._timeout or 0.0, raw.get("stdout"), raw.get("stderr"))
+            error = _std.TimeoutExpired(
+                process.args, self._timeout or 0.0, raw.get("stdout"), raw.get("stderr")
+            )
         out, err = (self._decoded(name, raw) for name in ("stdout", "stderr"))
         seconds = monotonic() - self._began
         return ManyResult(process.args, process.returncode, out, err, error=error, seconds=seconds)

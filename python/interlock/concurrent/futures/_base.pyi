@@ -30,7 +30,7 @@ from typing import Any, Generic, NamedTuple, type_check_only
 from typing_extensions import TypeVar
 
 from interlock import _interlock
-from interlock.concurrent.futures._progress import _Progress
+from interlock._progress import _Progress
 
 __all__ = [
     "ALL_COMPLETED",

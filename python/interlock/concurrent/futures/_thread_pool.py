@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from interlock.concurrent.futures._base import Future
     from interlock._progress import _Progress
+    from interlock.concurrent.futures._base import Future
     from interlock.concurrent.futures._stats import Stats
     from interlock.concurrent.futures._submitter import Submitter
 else:

@@ -18,10 +18,10 @@ from multiprocessing.queues import Queue as Queue
 from traceback import format_exception as format_exception
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
+from interlock._progress import _Progress
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._process_pool import OnWorkerDeath
 from interlock.concurrent.futures._process_submitter import ProcessSubmitter
-from interlock.concurrent.futures._progress import _Progress
 from interlock.concurrent.futures._stats import Stats
 
 __replaces__: tuple[str, ...]
@@ -43,6 +43,8 @@ class ProcessPoolExecutor(_StdExecutor):
         max_pending: int | None = None,
         memory_limit: int | None = None,
         relay: bool = False,
+        remember_submit: bool | None = None,
+        read_only_buffers: bool = False,
     ) -> None: ...
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
     @overload

@@ -14,8 +14,8 @@ from concurrent.futures.thread import BrokenThreadPool as BrokenThreadPool
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from interlock._interlock import ThreadPool
+from interlock._progress import _Progress
 from interlock.concurrent.futures._base import Future
-from interlock.concurrent.futures._progress import _Progress
 from interlock.concurrent.futures._stats import Stats
 from interlock.concurrent.futures._submitter import Submitter
 

@@ -10,7 +10,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 NOX = @.nox/tools/bin/python -m nox
 CACHES = __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: build demo test models bench methods bench-rust package sanitize crash storm soak programs which-tool conformance field lint docs clean help
+.PHONY: build demo test models bench methods bench-rust package sanitize crash storm storm-peers soak programs which-tool conformance field lint docs clean help
 
 build: .nox/tools/done ; $(NOX) --parallel 2 --tags build
 
@@ -18,7 +18,7 @@ test: .nox/tools/done ; $(NOX) --parallel 2 --tags test -- $(ARGS)
 
 lint: .nox/tools/done ; $(NOX) --tags lint
 
-models demo bench methods package sanitize crash storm soak programs which-tool conformance field docs: .nox/tools/done ; $(NOX) --session $@ -- $(ARGS)
+models demo bench methods package sanitize crash storm storm-peers soak programs which-tool conformance field docs: .nox/tools/done ; $(NOX) --session $@ -- $(ARGS)
 
 bench-rust: ; @cargo bench -p interlock $(if $(ARGS),-- $(ARGS))
 

@@ -58,6 +58,11 @@ SCRIPTS: dict[str, tuple[Command, str, Sequence[str]]] = {
     "field": (("python", "-m", "tools.field"), "", [DEFAULT]),
     "programs": (("python", "benches/programs.py", "--write", "docs/benchmarks.md"), "", [DEFAULT]),
     "which-tool": (("python", "benches/which_tool.py", "--write", "docs/which_tool.md"), "", [DEFAULT]),
+    "storm-peers": (
+        ("python", "benches/storm_peers.py", "--write", "docs/benchmarks.md"),
+        "bench",
+        [DEFAULT],
+    ),
     "soak": (("python", "benches/soak.py", "--write", "docs/benchmarks.md"), "soak", [DEFAULT]),
     "bench": (("python", "benches/run.py", "--write", "docs/benchmarks.md"), "bench", list(PYTHONS)),
     "methods": (("python", "benches/methods.py", "--write", "docs/methods.md"), "", list(PYTHONS)),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-from interlock._lifecycle import after_fork_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["has_other_threads", "submit"]
 
-_executors: dict[str, Any] = {}
-"""The executors of this process, by what they are made of. Made when a task calls first; they end with the process."""
+_executors: dict[tuple[str, int], Any] = {}
+"""The executors, by what they are made of and by process: a forked child can't use those of its parent.
 
-after_fork_in_child(_executors.clear)
+They are made when a task calls first, and end with the process.
+"""
 
 
 def submit(
@@ -34,7 +34,8 @@ def submit(
 
 
 def _executor(kind: str) -> Any:
-    if kind not in _executors:
+    key = kind, os.getpid()
+    if key not in _executors:
         if kind == "process":
             from interlock.concurrent.futures import ProcessPoolExecutor
 
@@ -43,13 +44,13 @@ def _executor(kind: str) -> Any:
             from interlock.concurrent.futures import ThreadPoolExecutor
 
             made = ThreadPoolExecutor(thread_name_prefix="scheduler-call")
-        _executors.setdefault(kind, made)
-    return _executors[kind]
+        _executors.setdefault(key, made)
+    return _executors[key]
 
 
 def has_other_threads() -> bool:
     """Whether there is another thread that runs Python code, apart from those that serve the calls of tasks."""
-    threads, processes = _executors.get("thread"), _executors.get("process")
+    threads, processes = (_executors.get((kind, os.getpid())) for kind in ("thread", "process"))
     servants = set(threads._threads) if threads is not None else set()
     if processes is not None:
         servants.add(processes._executor_manager_thread)

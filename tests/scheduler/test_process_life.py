@@ -11,7 +11,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from interlock.scheduler import Scheduler, sleep
+from interlock.scheduler import Scheduler, call, sleep
 
 Steps = Generator[Any, Any, Any]
 
@@ -191,10 +191,10 @@ def test_a_forked_child_goes_on_with_its_own_descriptors() -> None:
 def test_a_forked_child_makes_a_scheduler_of_its_own() -> None:
     def child() -> Steps:
         yield sleep(0.001)
-        return 7
+        return (yield call(abs, -7))
 
     def parent() -> Steps:
-        yield sleep(0.001)
+        yield call(abs, 0)
         pid = os.fork()
         if not pid:
             own = Scheduler()

@@ -142,6 +142,32 @@ def test_a_socket_of_a_derived_class_receives_and_sends_its_own_way() -> None:
         assert run(task()) == [b"ABC"]
 
 
+def test_bytes_that_a_socket_has_taken_already_need_no_wait() -> None:
+    class Buffers(socket.socket):
+        """It takes all that there is, as sockets of `ssl` do."""
+
+        taken = b""
+
+        def recv(self, size: int, flags: int = 0) -> bytes:
+            self.taken += super().recv(1000) if not self.taken else b""
+            got, self.taken = self.taken[:size], self.taken[size:]
+            return got
+
+        def pending(self) -> int:
+            return len(self.taken)
+
+    plain, other = socket.socketpair()
+    with plain, Buffers(fileno=other.detach()) as buffers:
+
+        def task() -> Steps:
+            yield send(plain, b"abc")
+            first = yield recv(buffers, 1)
+            yield recv(buffers)
+            return first + (yield recv(buffers, 10))
+
+        assert run(task()) == [b"abc"]
+
+
 def test_several_tasks_wait_for_one_socket_one_after_the_other(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures as standard
 import queue as standard_queue
-from typing import assert_type
+from collections.abc import Generator
+from typing import Any, assert_type
 
 import interlock
-from interlock import queue, threading
+from interlock import queue, scheduler, threading
 from interlock.concurrent import futures
 
 Jobs = queue.Queue[int]
@@ -126,7 +127,27 @@ def compute() -> list[float]:
         return assert_type(list(halves), list[float])
 
 
+def doubled(numbers: queue.Queue[int]) -> Generator[Any, Any, int]:
+    number: int = yield scheduler.get(numbers)
+    yield
+    yield scheduler.sleep(0).within(60)
+    return number * 2
+
+
+async def in_turn() -> int:
+    numbers = queue.Queue[int]()
+    await scheduler.put(numbers, 2)
+    assert_type(await scheduler.call(half, number=4), float)
+    task = assert_type(tasks.spawn(doubled(numbers), name="doubled"), scheduler.Task[int])
+    return assert_type(await scheduler.join(task), int)
+
+
+tasks = scheduler.Scheduler()
+
+
 def main() -> None:
+    assert assert_type(tasks.run(tasks.spawn(in_turn())), int) == 4
+    assert_type(list(scheduler.round_robin([range(2), range(1)])), list[int])
     assert compute() == [0.0, 0.5, 1.0, 1.5]
     assert count(range(10)) == 45
     assert many() == ["b", "a"]

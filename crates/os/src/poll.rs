@@ -62,6 +62,14 @@ impl Readiness {
     }
 }
 
+/// A descriptor that is watched: its number, and a tag of its owner's. A file that is closed under this number, and lives on under
+/// another one, is still found: the tag tells it from the file that has the number by then.
+pub type Tagged = (i32, u32);
+
+fn data((number, tag): Tagged) -> EventData {
+    EventData::new_u64(u64::from(tag) << 32 | u64::from(number.cast_unsigned()))
+}
+
 /// How many events one call of the kernel gives at most.
 const EVENTS: usize = 256;
 
@@ -82,11 +90,10 @@ impl Poller {
     ///
     /// # Errors
     /// The descriptor is not open, or is one of a file that is always ready (`PermissionDenied`), or the kernel has no memory.
-    pub fn watch(&self, descriptor: i32, readiness: Readiness) -> io::Result<()> {
-        let number = EventData::new_u64(u64::from(descriptor.cast_unsigned()));
-        let given = borrowed(descriptor)?;
-        match epoll::modify(&self.0, given, number, readiness.flags()) {
-            Err(Errno::NOENT) => Ok(epoll::add(&self.0, given, number, readiness.flags())?),
+    pub fn watch(&self, descriptor: Tagged, readiness: Readiness) -> io::Result<()> {
+        let (data, given) = (data(descriptor), borrowed(descriptor.0)?);
+        match epoll::modify(&self.0, given, data, readiness.flags()) {
+            Err(Errno::NOENT) => Ok(epoll::add(&self.0, given, data, readiness.flags())?),
             done => Ok(done?),
         }
     }
@@ -95,24 +102,21 @@ impl Poller {
     ///
     /// # Errors
     /// As `watch`.
-    pub fn watch_first(&self, descriptor: i32, readiness: Readiness) -> io::Result<()> {
-        let number = EventData::new_u64(u64::from(descriptor.cast_unsigned()));
-        let given = borrowed(descriptor)?;
-        match epoll::add(&self.0, given, number, readiness.flags()) {
-            Err(Errno::EXIST) => Ok(epoll::modify(&self.0, given, number, readiness.flags())?),
+    pub fn watch_first(&self, descriptor: Tagged, readiness: Readiness) -> io::Result<()> {
+        let (data, given) = (data(descriptor), borrowed(descriptor.0)?);
+        match epoll::add(&self.0, given, data, readiness.flags()) {
+            Err(Errno::EXIST) => Ok(epoll::modify(&self.0, given, data, readiness.flags())?),
             done => Ok(done?),
         }
     }
 
-    /// Does not watch `descriptor` any more. Nothing happens if it is closed, or not watched.
-    pub fn forget(&self, descriptor: i32) {
-        if let Ok(given) = borrowed(descriptor) {
-            let _ = epoll::delete(&self.0, given);
-        }
+    /// Does not watch `descriptor` any more. Whether it was watched: the number may be another file's by now, or nobody's.
+    pub fn forget(&self, descriptor: i32) -> bool {
+        borrowed(descriptor).is_ok_and(|given| epoll::delete(&self.0, given).is_ok())
     }
 
-    /// Tells `each` of some descriptors that are ready, by their numbers. Returns whether there may be more. Never blocks.
-    pub fn look(&self, mut each: impl FnMut(i32, Readiness)) -> bool {
+    /// Tells `each` of some descriptors that are ready. Returns whether there may be more. Never blocks.
+    pub fn look(&self, mut each: impl FnMut(Tagged, Readiness)) -> bool {
         let nothing = epoll::Event {
             flags: EventFlags::empty(),
             data: EventData::new_u64(0),
@@ -120,9 +124,9 @@ impl Poller {
         let mut events = [nothing; EVENTS];
         let found = epoll::wait(&self.0, &mut events, Some(&Timespec::default())).unwrap_or(0);
         for event in &events[..found] {
-            let (number, flags) = (event.data, event.flags);
-            let number = u32::try_from(number.u64()).unwrap_or(u32::MAX).cast_signed();
-            each(number, Readiness::found(flags));
+            let (data, flags) = (event.data, event.flags);
+            let (number, tag) = (data.u64() as u32, (data.u64() >> 32) as u32);
+            each((number.cast_signed(), tag), Readiness::found(flags));
         }
         found == EVENTS
     }
@@ -222,7 +226,7 @@ mod tests {
         writes: true,
     };
 
-    fn seen(poller: &Poller) -> Vec<(i32, Readiness)> {
+    fn seen(poller: &Poller) -> Vec<(Tagged, Readiness)> {
         let mut all = Vec::new();
         poller.look(|number, readiness| all.push((number, readiness)));
         all
@@ -232,7 +236,7 @@ mod tests {
     fn what_is_watched_is_seen_while_it_is_ready() {
         let poller = Poller::new().unwrap();
         let (mut one, mut other) = UnixStream::pair().unwrap();
-        let number = one.as_raw_fd();
+        let number = (one.as_raw_fd(), 7);
         poller.watch_first(number, READS).unwrap();
         poller.watch_first(number, READS).unwrap();
         assert!(seen(&poller).is_empty());
@@ -244,7 +248,8 @@ mod tests {
         assert!(seen(&poller).is_empty());
         poller.watch(number, WRITES).unwrap();
         assert_eq!(seen(&poller), [(number, WRITES)]);
-        poller.forget(number);
+        assert!(poller.forget(number.0));
+        assert!(!poller.forget(number.0));
         assert!(seen(&poller).is_empty());
         poller.watch(number, READS).unwrap();
         drop(other);
@@ -254,10 +259,10 @@ mod tests {
     #[test]
     fn a_bell_is_heard_until_it_is_hushed() {
         let (poller, bell) = (Poller::new().unwrap(), Bell::new().unwrap());
-        poller.watch_first(bell.descriptor(), READS).unwrap();
+        poller.watch_first((bell.descriptor(), 0), READS).unwrap();
         bell.ring();
         bell.ring();
-        assert_eq!(seen(&poller), [(bell.descriptor(), READS)]);
+        assert_eq!(seen(&poller), [((bell.descriptor(), 0), READS)]);
         bell.hush();
         bell.hush();
         assert!(seen(&poller).is_empty());
@@ -273,6 +278,6 @@ mod tests {
         drop((one, other));
         assert!(!is_open(-1));
         assert!(is_ready(-1, Direction::Read).is_err());
-        assert!(Poller::new().unwrap().watch(-1, READS).is_err());
+        assert!(Poller::new().unwrap().watch((-1, 0), READS).is_err());
     }
 }

@@ -88,13 +88,20 @@ impl<P, K: Keeper> Turns<P, K> {
         };
         let (on, is_timed) = (wait.on, wait.is_timed);
         *self.tally.of(wait) -= 1;
-        if let On::Descriptor(descriptor, direction) = on {
-            self.watched.leave((descriptor, direction), call);
-        }
+        self.leave_line(on, call);
         if is_timed {
             let slots = &self.slots;
             self.timers
                 .forget_one(|other| other != call && slots.is_waiting(other));
+        }
+    }
+
+    /// Takes a wait out of the line in which it stands, if any.
+    pub(crate) fn leave_line(&mut self, on: On, call: Call) {
+        match on {
+            On::Descriptor(descriptor, direction) => self.watched.leave((descriptor, direction), call),
+            On::Task(target) => self.slots.remove_joiner(target, call),
+            On::Time | On::Call(_) => {}
         }
     }
 }

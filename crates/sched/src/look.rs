@@ -110,7 +110,7 @@ impl<P, K: Keeper> Turns<P, K> {
         let bell = poll.bell.descriptor();
         loop {
             let more = poll.poller.look(|descriptor, found| {
-                if descriptor == bell {
+                if descriptor.0 == bell {
                     poll.bell.hush();
                 } else {
                     ended.extend(
@@ -128,6 +128,9 @@ impl<P, K: Keeper> Turns<P, K> {
             if !more || !self.ring.is_empty() {
                 break;
             }
+        }
+        if self.watched.is_haunted() {
+            self.renew_poll()?;
         }
         self.last_look = now();
         Ok(())

@@ -24,7 +24,7 @@ impl Poll {
             reads: true,
             writes: false,
         };
-        poller.watch_first(bell.descriptor(), reads)?;
+        poller.watch_first((bell.descriptor(), 0), reads)?;
         Ok(Poll {
             poller,
             bell,

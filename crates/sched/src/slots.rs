@@ -36,7 +36,7 @@ pub enum Reason {
 pub(crate) enum On {
     Time,
     Descriptor(i32, Direction),
-    Task,
+    Task(TaskId),
     Call(Hope),
 }
 
@@ -135,6 +135,15 @@ impl<P> Slots<P> {
 
     pub(crate) fn add_joiner(&mut self, target: TaskId, call: Call) {
         self.all[target.slot as usize].joiners.push(call);
+    }
+
+    /// A wait for a task's end is over before that.
+    pub(crate) fn remove_joiner(&mut self, target: TaskId, call: Call) {
+        if self.has(target) {
+            self.all[target.slot as usize]
+                .joiners
+                .retain(|other| *other != call);
+        }
     }
 
     /// Whether a wait goes on.

@@ -147,7 +147,7 @@ impl<P, K: Keeper> Turns<P, K> {
             slot: id.slot,
         };
         self.slots.add_joiner(target, call);
-        self.rest(id, payload, (ticket, On::Task), deadline);
+        self.rest(id, payload, (ticket, On::Task(target)), deadline);
     }
 
     /// The name of a wait of the running task that is about to begin: for [`await_call`](Self::await_call).
@@ -233,9 +233,7 @@ impl<P, K: Keeper> Turns<P, K> {
             slot: id.slot,
         };
         if self.reason_of_running(id, Reason::Turn) == Reason::Cancelled {
-            if let On::Descriptor(descriptor, direction) = on {
-                self.watched.leave((descriptor, direction), call);
-            }
+            self.leave_line(on, call);
             return self.make_ready(id.slot, payload, Reason::Cancelled);
         }
         let is_timed = deadline != Deadline::NEVER;
@@ -252,6 +250,11 @@ impl<P, K: Keeper> Turns<P, K> {
         if let Some(poll) = self.poll.as_ref().filter(|poll| poll.is_of_this_process()) {
             return Ok(poll.clone());
         }
+        self.renew_poll()
+    }
+
+    /// Has the kernel watch what is waited for, and nothing else.
+    pub(crate) fn renew_poll(&mut self) -> io::Result<Arc<Poll>> {
         let poll = Arc::new(Poll::new()?);
         let is_again = self.poll.replace(poll.clone()).is_some();
         if is_again {
@@ -269,7 +272,7 @@ impl Tally {
             _ if wait.is_timed => &mut self.sure,
             On::Time | On::Descriptor(..) | On::Call(Hope::Sure) => &mut self.sure,
             On::Call(Hope::Vague) => &mut self.vague,
-            On::Task => &mut self.joins,
+            On::Task(_) => &mut self.joins,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use interlock_os::poll::{Direction, Poller, Readiness};
+use interlock_os::poll::{Direction, Poller, Readiness, Tagged};
 
 use crate::mailbox::Call;
 
@@ -16,6 +16,8 @@ pub trait Keeper {
 #[derive(Debug)]
 struct Entry<K> {
     keeper: Option<K>,
+    /// Another one for each keeper.
+    tag: u32,
     /// What the kernel watches. It goes on after a wait: most tasks wait for the same descriptor again.
     watched: Readiness,
     readers: VecDeque<Call>,
@@ -44,6 +46,9 @@ pub(crate) struct Watched<K> {
     entries: Vec<Entry<K>>,
     waits: usize,
     cursor: usize,
+    /// Whether the kernel watches a file that no descriptor here is of: it was closed, and has another descriptor, as in a forked
+    /// child. Only another poller gets rid of it.
+    is_haunted: bool,
 }
 
 impl<K: Keeper> Watched<K> {
@@ -52,7 +57,13 @@ impl<K: Keeper> Watched<K> {
             entries: Vec::new(),
             waits: 0,
             cursor: 0,
+            is_haunted: false,
         }
+    }
+
+    /// Whether another poller is needed.
+    pub(crate) fn is_haunted(&self) -> bool {
+        self.is_haunted
     }
 
     /// How many waits there are.
@@ -72,6 +83,7 @@ impl<K: Keeper> Watched<K> {
         if index >= self.entries.len() {
             self.entries.resize_with(index + 1, || Entry {
                 keeper: None,
+                tag: 0,
                 watched: Readiness::default(),
                 readers: VecDeque::new(),
                 writers: VecDeque::new(),
@@ -85,10 +97,12 @@ impl<K: Keeper> Watched<K> {
             Direction::Write => wanted.writes = true,
         }
         if !is_known || wanted != entry.watched {
+            entry.tag = entry.tag.wrapping_add(u32::from(!is_known));
+            let tagged = (descriptor, entry.tag);
             let done = if entry.watched.is_none() {
-                poller.watch_first(descriptor, wanted)
+                poller.watch_first(tagged, wanted)
             } else {
-                poller.watch(descriptor, wanted)
+                poller.watch(tagged, wanted)
             };
             match done {
                 Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
@@ -115,8 +129,15 @@ impl<K: Keeper> Watched<K> {
     }
 
     /// The first waits in line for a descriptor that is ready, which leave it. What nobody waits for is not watched any more.
-    pub(crate) fn ready(&mut self, poller: &Poller, descriptor: i32, found: Readiness) -> [Option<Call>; 2] {
-        let Some(entry) = self.entries.get_mut(index(descriptor)) else {
+    pub(crate) fn ready(
+        &mut self,
+        poller: &Poller,
+        (descriptor, tag): Tagged,
+        found: Readiness,
+    ) -> [Option<Call>; 2] {
+        let known = self.entries.get_mut(index(descriptor));
+        let Some(entry) = known.filter(|entry| entry.tag == tag) else {
+            self.is_haunted = true;
             return [None; 2];
         };
         let waited = entry.waited();
@@ -126,10 +147,9 @@ impl<K: Keeper> Watched<K> {
             entry.watched = waited;
             if waited.is_none() {
                 entry.keeper = None;
-                poller.forget(descriptor);
+                self.is_haunted |= !poller.forget(descriptor);
             } else {
-                // If it is closed, the kernel has forgotten it anyway.
-                let _ = poller.watch(descriptor, waited);
+                self.is_haunted |= poller.watch((descriptor, tag), waited).is_err();
             }
         }
         let reader = found.reads.then(|| entry.readers.pop_front()).flatten();
@@ -159,12 +179,16 @@ impl<K: Keeper> Watched<K> {
 
     /// Watches anew all that is waited for, with a poller that knows nothing. Returns the waits for what can't be watched.
     pub(crate) fn begin_again(&mut self, poller: &Poller) -> Vec<Call> {
+        self.is_haunted = false;
         let mut lost = Vec::new();
         for (descriptor, entry) in (0..).zip(&mut self.entries) {
             entry.watched = entry.waited();
             if entry.watched.is_none() {
                 entry.keeper = None;
-            } else if poller.watch_first(descriptor, entry.watched).is_err() {
+            } else if poller
+                .watch_first((descriptor, entry.tag), entry.watched)
+                .is_err()
+            {
                 entry.watched = Readiness::default();
                 lost.extend(entry.readers.drain(..).chain(entry.writers.drain(..)));
             }

@@ -109,6 +109,41 @@ fn what_nobody_waits_for_does_not_end_a_sleep_twice() {
 }
 
 #[test]
+fn a_closed_file_that_lives_on_elsewhere_wakes_nobody() {
+    let (other, mut peer) = UnixStream::pair().unwrap();
+    let (one, mut writer) = UnixStream::pair().unwrap();
+    let elsewhere = one.try_clone().unwrap();
+    let number = one.as_raw_fd();
+    let mut turns = Tasks::new();
+    watch(&mut turns, "former", spot_of(&one, Direction::Read, 1));
+    writer.write_all(b"x").unwrap();
+    assert_eq!(round(&mut turns), [("former", Reason::Ready)]);
+    // The file is still readable, and the kernel still watches it, under a number that is another file's now.
+    drop(one);
+    let again = other.try_clone().unwrap();
+    let later = if again.as_raw_fd() == number {
+        &again
+    } else {
+        &other
+    };
+    watch(&mut turns, "later", spot_of(later, Direction::Read, 2));
+    for _ in 0..3 {
+        assert!(round(&mut turns).is_empty());
+    }
+    let Prospect::Sleep(poll, _) = turns.look().unwrap() else {
+        panic!("there is nothing to do")
+    };
+    let soon = Deadline::after(std::time::Duration::from_millis(1));
+    assert_eq!(
+        poll.wait(&mut WaitContext::until(soon)),
+        interlock_wait::Wake::TimedOut
+    );
+    peer.write_all(b"x").unwrap();
+    assert_eq!(round(&mut turns), [("later", Reason::Ready)]);
+    drop(elsewhere);
+}
+
+#[test]
 fn a_closed_descriptor_ends_the_wait() {
     let (one, _other) = UnixStream::pair().unwrap();
     let mut turns = Tasks::new();

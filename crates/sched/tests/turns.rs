@@ -236,3 +236,23 @@ fn clearing_returns_every_payload_but_that_of_the_running_task() {
     assert!(matches!(turns.look().unwrap(), Prospect::Done));
     assert!(turns.is_empty());
 }
+
+#[test]
+fn a_wait_for_an_end_that_is_given_up_leaves_nothing_behind() {
+    let mut turns = Tasks::new();
+    let target = turns.spawn("target");
+    let id = turns.spawn("a");
+    for _ in 0..3 {
+        turns.look().unwrap();
+        while let Some(turn) = turns.next_turn() {
+            match turn.payload {
+                "target" => turns.yielded(turn.id, turn.payload),
+                _ => turns.join(id, turn.payload, target, Deadline::PASSED),
+            }
+        }
+    }
+    turns.look().unwrap();
+    let turn = turns.next_turn().unwrap();
+    assert_eq!((turn.payload, turns.cancel(id)), ("target", Cancelling::Due));
+    assert_eq!(turns.end(turn.id), 0);
+}

@@ -96,7 +96,7 @@ mod tests {
             reads: true,
             writes: false,
         };
-        poller.watch_first(bell.descriptor(), reads).unwrap();
+        poller.watch_first((bell.descriptor(), 0), reads).unwrap();
         let anything = Anything(ResourceId::fresh());
         let mut soon = WaitContext::until(Deadline::after(Duration::from_millis(1)));
         assert_eq!(
@@ -115,7 +115,7 @@ mod tests {
             reads: true,
             writes: false,
         };
-        poller.watch_first(bell.descriptor(), reads).unwrap();
+        poller.watch_first((bell.descriptor(), 0), reads).unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| bell.ring());
             let anything = Anything(ResourceId::fresh());

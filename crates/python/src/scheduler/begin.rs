@@ -138,6 +138,9 @@ fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyR
         Kind::Ready(direction, object) => {
             let descriptor = descriptor_of(object.bind(py))?;
             wait.progress = Progress::Descriptor(descriptor);
+            if *direction == Direction::Read && turn::has_pending(object.bind(py))? {
+                return Ok(Plan::Turn(None));
+            }
             if *direction == Direction::Write {
                 // Most of the time it can: asking costs less than having the kernel watch it, and not watch it any more.
                 match is_ready(descriptor, Direction::Write) {
@@ -150,6 +153,9 @@ fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyR
         }
         Kind::Receive(object, _) => {
             wait.progress = Progress::Descriptor(descriptor_of(object.bind(py))?);
+            if turn::has_pending(object.bind(py))? {
+                return Ok(Plan::Turn(Some(Pending::Wait(wait))));
+            }
             Ok(Plan::Watch(Direction::Read, object.clone_ref(py), wait))
         }
         Kind::Send(object, data) => plan_to_send(py, object.bind(py), data.bind(py), wait),

@@ -145,14 +145,16 @@ impl Task {
     /// # Errors
     /// It was cancelled, or has not ended.
     pub(super) fn outcome(&self, py: Python<'_>) -> PyResult<Result<Py<PyAny>, Py<PyBaseException>>> {
-        match &self.end.get(py).lock().1 {
-            End::Returned(value) => Ok(Ok(value.clone_ref(py))),
-            End::Raised(exception) => Ok(Err(exception.clone_ref(py))),
-            End::Cancelled => Err(Failure::Cancelled.raise(py)),
-            End::NotYet => {
-                let message = format!("task '{}' has not ended", self.name);
-                Err(PyRuntimeError::new_err(message))
-            }
-        }
+        // Exceptions are made when the lock is free: that may run code of a program.
+        let refusal = match &self.end.get(py).lock().1 {
+            End::Returned(value) => return Ok(Ok(value.clone_ref(py))),
+            End::Raised(exception) => return Ok(Err(exception.clone_ref(py))),
+            End::Cancelled => Some(Failure::Cancelled),
+            End::NotYet => None,
+        };
+        Err(match refusal {
+            Some(failure) => failure.raise(py),
+            None => PyRuntimeError::new_err(format!("task '{}' has not ended", self.name)),
+        })
     }
 }

@@ -113,6 +113,17 @@ fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(is_inherited(intern!(py, "recv")) && is_inherited(intern!(py, "send")))
 }
 
+/// Whether a socket of a derived class has bytes that the kernel has given it already, as those of `ssl` say.
+pub(super) fn has_pending(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if is_plain(object)? {
+        return Ok(false);
+    }
+    match object.getattr_opt(intern!(object.py(), "pending"))? {
+        Some(pending) => pending.call0()?.is_truthy(),
+        None => Ok(false),
+    }
+}
+
 thread_local! {
     /// Room for received bytes, used again.
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

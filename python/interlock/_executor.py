@@ -105,6 +105,8 @@ def Executor(
     retries: int = 0,
     memory_limit: int | None = None,
     relay: bool = False,
+    remember_submit: bool | None = None,
+    read_only_buffers: bool = False,
 ) -> ThreadExecutor | ProcessPoolExecutor:
     """Make an executor that runs calls in threads or in processes, with the same methods.
 
@@ -123,6 +125,8 @@ def Executor(
         "retries": retries,
         "memory_limit": memory_limit,
         "relay": relay,
+        "remember_submit": remember_submit,
+        "read_only_buffers": read_only_buffers,
     }
     of_processes = {name: value for name, value in of_processes.items() if value}
     if kind not in ("auto", "threads", "processes"):

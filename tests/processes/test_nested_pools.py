@@ -140,8 +140,8 @@ def test_no_worker_is_forked_in_the_middle_of_an_import(run: Run) -> None:
     program = """
 def main():
     with open("slow.py", "w") as file:
-        file.write("import program_state, time\\\\nprogram_state.begun.set()\\\\ntime.sleep(0.3)\\\\n"
-                   "def double(n):\\\\n    return 2 * n\\\\n")  # sleep: an import that takes long is the subject
+        file.write("import program_state, time\\nprogram_state.begun.set()\\ntime.sleep(0.3)\\n"
+                   "def double(n):\\n    return 2 * n\\n")  # sleep: an import that takes long is the subject
     import types
     state = sys.modules["program_state"] = types.ModuleType("program_state")
     sys.path.insert(0, os.getcwd())
@@ -161,3 +161,21 @@ def main():
         pool.terminate() if kind == "pool" else pool.shutdown()
 """
     assert run(HEAD + program) == ""
+
+
+def test_a_module_may_use_a_pool_while_it_is_imported(run: Run) -> None:
+    program = """
+def main():
+    with open("uses.py", "w") as file:
+        file.write("from __main__ import context, pid\\nwith context.Pool(1, maxtasksperchild=1) as pool:\\n"
+                   "    pids = [pool.apply(pid) for _ in range(20)]\\n")
+    sys.path.insert(0, os.getcwd())
+    begun = time.monotonic()
+    thread = threading.Thread(target=__import__, args=("uses",))
+    thread.start()
+    thread.join()
+    assert len(set(sys.modules["uses"].pids)) == 20
+    print(time.monotonic() - begun)
+"""
+    # If each start of a worker waited for the import, it would take a hundred seconds.
+    assert float(run(HEAD + program)) < 60

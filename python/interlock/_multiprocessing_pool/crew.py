@@ -8,10 +8,11 @@ from multiprocessing import util
 
 from interlock._interlock import ProcessPool
 from interlock._multiprocessing_pool.feeder import Feeder
-from interlock._multiprocessing_pool.packing import Packer
+from interlock._multiprocessing_pool.packing import Packer, Wants
 from interlock._multiprocessing_pool.worker import main, options, report
 from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import Seat, _last_words
+from interlock.concurrent.futures._process_payload import here, remembers
 from interlock.concurrent.futures._process_start import start
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
@@ -41,12 +42,16 @@ class Crew:
         on_worker_death: str,
         retries: int,
         memory_limit: int | None = None,
-        relay: Inlet | None = None,
+        relay: Any = None,
+        remember_submit: bool | None = None,
+        read_only: bool = False,
     ) -> None:
         self.engine = ProcessPool(home(), (processes, 0, maxtasksperchild), on_worker_death, retries, True)
         self.processes = processes
         self._retries = retries
-        self._memory_limit, self._relay = memory_limit, relay
+        self._memory_limit, self._read_only = memory_limit, read_only
+        self._relay = None if relay is None else _inlet(relay)
+        self._remembers = remembers(remember_submit)
         self.workers: list[Any] = []
         self.is_closed = self.is_terminated = False
         self._make_process = make_process
@@ -60,8 +65,17 @@ class Crew:
         """Return the seconds that a task may run, and how often it runs again."""
         return None if extras is None else extras.task_timeout, self._retries
 
+    def wants(self) -> Wants | None:
+        """Return what is wanted of the pickles of tasks that are submitted at this moment."""
+        if not self._remembers and not self._read_only:
+            return None
+        return Wants(here() if self._remembers else None, self._read_only)
+
     def packer(self, func: Any) -> Packer:
         """Return the packer of calls of this function. That of the last one that has a name is kept."""
+        wants = self.wants()
+        if wants is not None:
+            return Packer(func, None, wants)
         packer = self._packer
         if packer is None or packer.func is not func:
             packer = Packer(func)
@@ -100,7 +114,7 @@ class Crew:
                     self.engine.started(seat.number)
                     return
                 relay = None if self._relay is None else self._relay.outlet
-                wanted = options(words, self._memory_limit, relay)
+                wanted = options(words, self._memory_limit, relay, self._read_only)
                 process = self._make_process(
                     target=main, args=(ours, self._initializer, self._initargs, wanted)
                 )
@@ -188,6 +202,12 @@ class Crew:
         self._end_workers()
         if threading.current_thread() is not self.manager and self.manager.is_alive():
             self.manager.join()
+
+
+def _inlet(context: Any) -> Inlet:
+    from interlock.concurrent.futures._relay import Inlet
+
+    return Inlet(context)
 
 
 def dump_refusal(error: BaseException) -> bytes:

@@ -11,7 +11,9 @@ import sys
 from multiprocessing.pool import mapstar, starmapstar  # type: ignore[attr-defined]
 from pickle import dumps as _plainly
 from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
+from typing import NamedTuple
 
+from interlock.concurrent.futures._process_payload import placed, read_only
 from interlock.concurrent.futures._transport import dump_call
 from interlock.multiprocessing._pickling import dump, dumps, loads
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["Packer", "dump_task", "unpack", "unpacked"]
+__all__ = ["Packer", "Wants", "dump_task", "unpack", "unpacked"]
 
 _ONE, _MAP, _STARMAP = b"omt"
 _MAPPERS = {_MAP: mapstar, _STARMAP: starmapstar}
@@ -31,9 +33,20 @@ _ATOMS = frozenset({bool, float, int, str, NoneType})
 _modules = sys.modules
 
 
-def dump_task(func: Callable[..., Any], args: Any, kwds: Any) -> Any:
+class Wants(NamedTuple):
+    """What is wanted of the pickles of tasks: the place where they are submitted, or None, and read-only buffers."""
+
+    place: str | None
+    read_only: bool
+
+
+def dump_task(func: Callable[..., Any], args: Any, kwds: Any, wants: Wants | None = None) -> Any:
     """Pickle a call. Raises what the pickler raises."""
-    return dump_call(func, tuple(args), dict(kwds))
+    if wants is None:
+        return dump_call(func, tuple(args), dict(kwds))
+    func = func if wants.place is None else placed(func, wants.place)
+    payload = dump_call(func, tuple(args), dict(kwds))
+    return read_only(payload) if wants.read_only else payload
 
 
 def _is_named(func: Any) -> bool:
@@ -49,10 +62,13 @@ def _is_named(func: Any) -> bool:
 class Packer:
     """Makes the payloads of tasks that call the same function: of one item each, or of chunks."""
 
-    def __init__(self, func: Callable[..., Any], mapper: Any = None) -> None:
+    def __init__(self, func: Callable[..., Any], mapper: Any = None, wants: Wants | None = None) -> None:
         """Make the packer of ``func(*args)``, or, with a mapper, of ``mapper((func, items))``."""
         self.func, self._mapper = func, mapper
         self._prefix: bytes | None = None
+        self._wants = wants
+        if wants is not None:
+            return
         kind = {None: _ONE, mapstar: _MAP, starmapstar: _STARMAP}.get(mapper)
         if kind is not None and _is_named(func):
             try:
@@ -74,8 +90,8 @@ class Packer:
             if pickle is not None:
                 return self._prefix + pickle, True
         if self._mapper is None:
-            return dump_task(self.func, items, {}), False
-        return dump_task(self._mapper, ((self.func, items),), {}), False
+            return dump_task(self.func, items, {}, self._wants), False
+        return dump_task(self._mapper, ((self.func, items),), {}, self._wants), False
 
 
 def _dumped(items: tuple[Any, ...]) -> bytes | None:

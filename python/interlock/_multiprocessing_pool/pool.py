@@ -56,7 +56,10 @@ _PRIVATE = {
 }
 _is_changed = not all(is_original(what) for what in vars(_StdPool).values() if isinstance(what, FunctionType))
 _processors: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
-_NO_EXTRAS = "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit and relay"
+_NO_EXTRAS = (
+    "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit, relay "
+    "and remember_submit"
+)
 
 
 class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
@@ -80,6 +83,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         retries: int = 0,
         memory_limit: int | None = None,
         relay: bool = False,
+        remember_submit: bool | None = None,
+        read_only_buffers: bool = False,
     ) -> None:
         """Make a pool of `processes` processes (None: as many as processors).
 
@@ -90,7 +95,11 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         `interlock.WorkerDiedError`, another process takes its place, and every other task runs), "retry" (its task runs
         again, `retries` times at most), or "break" (all tasks fail). `memory_limit`: a process that has more bytes of
         resident memory after a task ends, and another one takes its place. With `relay`, log records of the processes
-        go to the loggers of this one, and lines that they print appear here with the worker's name before them.
+        go to the loggers of this one, and lines that they print appear here with the worker's name before them. With
+        `remember_submit`, a WorkerDiedError says where its task was submitted; that makes submitting slower (None: if
+        the environment variable INTERLOCK_SUBMIT_PLACE is 1). With `read_only_buffers`, large buffers of arguments and
+        results, such as the data of NumPy arrays, can't be written to where they arrive; otherwise they are the
+        receiver's own.
         """
         if (
             Pool not in type(self).__mro__
@@ -100,7 +109,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         self._pool: list[Any] = []
         self._state = _std.INIT
         if not self._interlock_can_be_native():
-            if on_worker_death != "fail-task" or retries or memory_limit is not None or relay:
+            extras = memory_limit is not None or relay or remember_submit or read_only_buffers
+            if on_worker_death != "fail-task" or retries or extras:
                 raise TypeError(_NO_EXTRAS)
             _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context or _context())
             return
@@ -109,17 +119,15 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         self._ctx = context or _context()
         self._maxtasksperchild = maxtasksperchild
         self._initializer, self._initargs = initializer, initargs
-        if processes is None:
-            processes = _processors() or 1
-        if processes < 1:
-            raise ValueError("Number of processes must be at least 1")
-        if maxtasksperchild is not None:
-            if not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0:  # type: ignore[redundant-expr]
-                raise ValueError("maxtasksperchild must be a positive int or None")
-        if initializer is not None and not callable(initializer):
-            raise TypeError("initializer must be a callable")
-        self._processes = processes
-        self._interlock_begin(on_worker_death, retries, memory_limit, relay)
+        self._processes = _checked(processes, initializer, maxtasksperchild)
+        self._interlock_begin(
+            on_worker_death,
+            retries if on_worker_death == "retry" else 0,
+            memory_limit=memory_limit,
+            relay=self._ctx if relay else None,
+            remember_submit=remember_submit,
+            read_only=read_only_buffers,
+        )
         self._state = _RUN
 
     def _interlock_can_be_native(self) -> bool:
@@ -132,9 +140,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             and all(_is_standard(cls, name) for name in _PRIVATE)
         )
 
-    def _interlock_begin(
-        self, on_worker_death: str, retries: int, memory_limit: int | None, relay: bool
-    ) -> None:
+    def _interlock_begin(self, on_worker_death: str, retries: int, **extras: Any) -> None:
         from interlock._multiprocessing_pool.crew import Crew
 
         ctx, make_process = self._ctx, self.Process
@@ -145,9 +151,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             self._initargs,
             self._maxtasksperchild,
             on_worker_death,
-            retries if on_worker_death == "retry" else 0,
-            memory_limit=memory_limit,
-            relay=_inlet(ctx) if relay else None,
+            retries,
+            **extras,
         )
         self._pool = crew.workers
         crew.begin()
@@ -381,11 +386,13 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         if extras is not None:
             _extras().chunks_of_one(chunksize, extras)
         if chunksize == 1:
-            return kind(self, Packer(func), _one_by_one(iterable), extras)
+            wants = self._interlock_crew.wants()
+            return kind(self, Packer(func, None, wants), _one_by_one(iterable), extras)
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {{{kind._interlock_shown}}}".format(chunksize))
         tasks = self._get_tasks(func, iterable, chunksize)
-        results = kind(self, Packer(func, _std.mapstar), (items for _, items in tasks))
+        wants = self._interlock_crew.wants()
+        results = kind(self, Packer(func, _std.mapstar, wants), (items for _, items in tasks))
         return (item for chunk in results for item in chunk)
 
     def stats(self) -> Stats:
@@ -430,6 +437,20 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
 
+def _checked(processes: int | None, initializer: Any, maxtasksperchild: Any) -> int:
+    """Return how many processes there are. Raises ValueError or TypeError, as the standard library does."""
+    if processes is None:
+        processes = _processors() or 1
+    if processes < 1:
+        raise ValueError("Number of processes must be at least 1")
+    if maxtasksperchild is not None:
+        if not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0:
+            raise ValueError("maxtasksperchild must be a positive int or None")
+    if initializer is not None and not callable(initializer):
+        raise TypeError("initializer must be a callable")
+    return processes
+
+
 _STAND_INS = frozenset({"_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"})
 
 
@@ -468,9 +489,3 @@ def _extras() -> Any:
     from interlock._multiprocessing_pool import extras
 
     return extras
-
-
-def _inlet(context: Any) -> Any:
-    from interlock.concurrent.futures._relay import Inlet
-
-    return Inlet(context)

@@ -61,7 +61,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         """Submit the call; or, if it can't be pickled, fail with that."""
         try:
             if kwds:
-                payload, is_packed = dump_task(func, args, kwds), False
+                payload, is_packed = dump_task(func, args, kwds, self._interlock_crew.wants()), False
             else:
                 payload, is_packed = self._interlock_crew.packer(func).pack(tuple(args))
         except Exception as error:
@@ -218,7 +218,8 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
             return
         job = self._interlock_job
         self._interlock_single = self._chunksize == 1 and mapper is _std.mapstar
-        packer = Packer(func) if self._interlock_single else Packer(func, mapper)
+        wants = self._interlock_crew.wants()
+        packer = Packer(func, None if self._interlock_single else mapper, wants)
         try:
             for _, items in chunks:
                 try:

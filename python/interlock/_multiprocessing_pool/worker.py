@@ -9,6 +9,7 @@ from multiprocessing.pool import MaybeEncodingError, RemoteTraceback  # type: ig
 from interlock._installation import installed
 from interlock._multiprocessing_pool.packing import unpack, unpacked
 from interlock.concurrent.futures._described import parts_text
+from interlock.concurrent.futures._process_payload import read_only
 from interlock.concurrent.futures._process_results import Death, broken, worker_died
 from interlock.concurrent.futures._process_results import answer as error_of
 from interlock.concurrent.futures._process_worker import Options
@@ -39,10 +40,14 @@ def main(
 
 
 def options(
-    last_words: LastWords | None, memory_limit: int | None = None, relay: Outlet | None = None
+    last_words: LastWords | None,
+    memory_limit: int | None = None,
+    relay: Outlet | None = None,
+    read_only: bool = False,
 ) -> Options:
     """Return what a pool wants of a worker."""
-    return Options(memory_limit, last_words, relay, dump, fail, unpack)
+    how = dump_read_only if read_only else dump
+    return Options(memory_limit, last_words, relay, how, fail, unpack)
 
 
 def dump(result: object) -> Any:
@@ -53,6 +58,11 @@ def dump(result: object) -> Any:
         return dump_result(result)
     except Exception as error:
         raise MaybeEncodingError(error, result) from None
+
+
+def dump_read_only(result: object) -> Any:
+    """Do the same, for a receiver that reads large buffers only."""
+    return read_only(dump(result))
 
 
 def fail(error: BaseException) -> bytes:

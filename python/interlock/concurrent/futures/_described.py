@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["call_text", "parts_text", "payload_text"]
+__all__ = ["call_text", "parts_text", "payload_place", "payload_text"]
 
 _LARGEST = 1 << 20
 """The arguments of a larger pickle are not looked at."""
@@ -117,15 +117,31 @@ class _Describing(pickle.Unpickler):
 def payload_text(payload: Any) -> str | None:
     """Describe a pickled call, or return None if that is not possible. Never raises."""
     try:
-        if len(payload) > _LARGEST:
-            return None
-        unpickler = _Describing(BytesIO(payload), buffers=itertools.repeat(_Absent()))
-        fn, args, kwargs = unpickler.load()
+        fn, args, kwargs, _ = _call(payload)
         if not isinstance(fn, type):
             fn = _Named(repr(fn))
         return call_text(fn, args, kwargs)
     except Exception:
         return None
+
+
+def payload_place(payload: Any) -> str | None:
+    """Return where a pickled call was submitted, if that was noted (`_process_payload`). Never raises."""
+    try:
+        return _call(payload)[3]
+    except Exception:
+        return None
+
+
+def _call(payload: Any) -> tuple[Any, Any, Any, str | None]:
+    """Return what stands for the function, the arguments, and the place. Raises if that is not possible."""
+    if len(payload) > _LARGEST:
+        raise ValueError("it is too large")
+    unpickler = _Describing(BytesIO(payload), buffers=itertools.repeat(_Absent()))
+    fn, args, kwargs = unpickler.load()
+    if isinstance(fn, _Absent) and type(fn).__name__ == "unplaced" and len(fn._args) == 2:
+        return fn._args[0], args, kwargs, fn._args[1]
+    return fn, args, kwargs, None
 
 
 def parts_text(function: bytes, items: bytes, is_one: bool) -> str | None:

@@ -1,4 +1,4 @@
-"""`map()` of an executor with processes."""
+"""`map()` and `progress()` of an executor with processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from interlock._progress import _Progress
     from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
 
-__all__ = ["mapped"]
+__all__ = ["mapped", "show_progress"]
+
+_REFRESH = 0.05
+"""Seconds between two checks by `show_progress()`."""
 
 
 def mapped(
@@ -75,3 +78,19 @@ def _length(iterables: tuple[Any, ...]) -> int | None:
         return min(map(len, iterables))
     except TypeError:
         return None
+
+
+def show_progress(pool: Any, progress: _Progress) -> None:
+    """Do what `ProcessPoolExecutor.progress()` says, for the engine of the executor."""
+    from interlock._progress import bar
+
+    counts = pool.counts()
+    total, done = counts[0], counts[3]
+    show = bar(progress, total)
+    try:
+        show(min(done, total))
+        while done < total:
+            done = pool.wait_for_ended(total, _REFRESH)
+            show(min(done, total))
+    finally:
+        show(-1)

@@ -9,6 +9,12 @@ from interlock._installation import installed
 from interlock._originals import is_original, originals
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._process_crew import Crew, Manager, end
+from interlock.concurrent.futures._process_payload import (
+    dump_read_only_result,
+    placed,
+    read_only,
+    remembers,
+)
 from interlock.concurrent.futures._process_settings import (
     checked_context,
     checked_initializer,
@@ -16,7 +22,7 @@ from interlock.concurrent.futures._process_settings import (
     checked_workers,
 )
 from interlock.concurrent.futures._process_stand_ins import LACKING, STAND_INS
-from interlock.concurrent.futures._transport import dump_call
+from interlock.concurrent.futures._transport import dump_call, dump_result
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
 
@@ -67,10 +73,8 @@ _private = {
 _native_init = is_original(_StdExecutor.__init__)
 _NO_EXTRAS = (
     "an executor that runs the standard library's code does not support on_worker_death, retries, max_pending, "
-    "memory_limit and relay"
+    "memory_limit, relay, remember_submit and read_only_buffers"
 )
-_REFRESH = 0.05
-"""Seconds between two checks by `progress()`."""
 
 
 class ProcessPoolExecutor(_std.ProcessPoolExecutor):
@@ -96,6 +100,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         max_pending: int | None = None,
         memory_limit: int | None = None,
         relay: bool = False,
+        remember_submit: bool | None = None,
+        read_only_buffers: bool = False,
     ) -> None:
         """Make an executor with at most `max_workers` processes (None: as many as processors).
 
@@ -109,10 +115,22 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         for a process (None: any number); when so many do, submit() blocks. `memory_limit`: a process that has more
         bytes of resident memory after a call ends, and another one takes its place. With `relay`, log records of the
         processes go to the loggers of this one, and lines that they print appear here with the worker's name before
-        them.
+        them. With `remember_submit`, a WorkerDiedError says where its call was submitted; that makes submit() slower
+        (None: if the environment variable INTERLOCK_SUBMIT_PLACE is 1). With `read_only_buffers`, large buffers of
+        arguments and results, such as the data of NumPy arrays, can't be written to where they arrive; otherwise they
+        are the receiver's own.
         """
         if not self._interlock_can_be_native():
-            if any((on_worker_death, retries, max_pending, memory_limit, relay)):
+            extras = (
+                on_worker_death,
+                retries,
+                max_pending,
+                memory_limit,
+                relay,
+                remember_submit,
+                read_only_buffers,
+            )
+            if any(extras):
                 raise TypeError(_NO_EXTRAS)
             _StdExecutor.__init__(
                 self, max_workers, mp_context, initializer, initargs, max_tasks_per_child=max_tasks_per_child
@@ -126,6 +144,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._initargs = initargs
         policy = checked_policy(on_worker_death, retries, max_pending)
         self._interlock_on_worker_death, self._interlock_retries = policy
+        self._interlock_remembers = remembers(remember_submit)
+        self._interlock_shares_read_only = read_only_buffers
         self._interlock_make(max_pending or 0, relay, memory_limit)
 
     def _interlock_make(self, max_pending: int, relay: bool, memory_limit: int | None) -> None:
@@ -154,6 +174,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             self._initargs,
             _inlet(context) if relay else None,
             memory_limit=memory_limit,
+            dump=dump_read_only_result if self._interlock_shares_read_only else dump_result,
         )
 
     def _interlock_can_be_native(self) -> bool:
@@ -198,7 +219,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
                     self._interlock_begin()
         future = Future() if held is None else held
         try:
-            payload = dump_call(fn, args, kwargs)
+            payload = dump_call(placed(fn) if self._interlock_remembers else fn, args, kwargs)
+            if self._interlock_shares_read_only:
+                payload = read_only(payload)
         except Exception as error:
             if self._interlock_raises_at_submit or held is not None:
                 raise
@@ -240,7 +263,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         manager = Manager(self, self._interlock_crew, _broke)
         manager.start()
         self._executor_manager_thread = manager
-        self._interlock_running = self._interlock_pool
+        if not self._interlock_remembers and not self._interlock_shares_read_only:
+            self._interlock_running = self._interlock_pool
         _std._threads_wakeups[manager] = manager
 
     def map(
@@ -318,12 +342,14 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     def _interlock_submit_ready(self, future: Future[Any], limits: Any, call: Any, site: str | None) -> None:
         """Submit a call that was held, which will complete `future`."""
         fn, args, kwargs = call
+        if self._interlock_remembers and site is not None:
+            fn = placed(fn, site)
         self._interlock_submit(fn, args, kwargs, limits, future)
 
     @property
     def _interlock_notes(self) -> bool:
-        """Exceptions have the worker's traceback, and no notes."""
-        return False
+        """Whether calls that wait for others note where they were submitted."""
+        return self._interlock_remembers
 
     # Beyond the standard library.
 
@@ -375,19 +401,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         `progress`: True to show a bar, a string as its title, or a function to call with the numbers of calls done and
         of all. Blocks until all these calls are done.
         """
-        from interlock._progress import bar
+        from interlock.concurrent.futures._process_map import show_progress
 
-        pool: Any = self._interlock_native()._interlock_pool
-        counts = pool.counts()
-        total, done = counts[0], counts[3]
-        show = bar(progress, total)
-        try:
-            show(min(done, total))
-            while done < total:
-                done = pool.wait_for_ended(total, _REFRESH)
-                show(min(done, total))
-        finally:
-            show(-1)
+        show_progress(self._interlock_native()._interlock_pool, progress)
 
     def stats(self) -> Stats:
         """Count the calls submitted, running, waiting, done and failed, and the busy seconds of each process."""

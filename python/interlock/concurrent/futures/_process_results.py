@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from interlock._owner_died import describe
 from interlock._worker_died import TaskTimeoutError, WorkerDiedError
-from interlock.concurrent.futures._described import call_text, payload_text
+from interlock.concurrent.futures._described import call_text, payload_place, payload_text
 from interlock.concurrent.futures._evidence import bury
 from interlock.concurrent.futures._transport import load_exception, result_lost
 
@@ -94,11 +94,17 @@ def _error(death: Death, first_line: str | None) -> WorkerDiedError:
         "process_name": death.name or None,
         "exitcode": death.exitcode,
         "task": getattr(death, "task", None) or (_task(payload) if death.was_running else None),
-        "submitted_at": getattr(death, "submitted_at", None),
+        "submitted_at": getattr(death, "submitted_at", None)
+        or (_place(payload) if death.was_running else None),
         **known._asdict(),
     }
     lines = [] if first_line is None else [first_line]
     return WorkerDiedError("\n".join(lines + _told(death, facts)), **facts)
+
+
+def _place(payload: Any) -> str | None:
+    """Return where a call was submitted, if its pickle says so."""
+    return payload_place(payload) if isinstance(payload, bytes) else None
 
 
 def _task(payload: Any) -> str | None:

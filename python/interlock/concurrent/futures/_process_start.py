@@ -11,15 +11,18 @@ its lock stays locked there. A pool forks at any moment, when a worker has died.
 from __future__ import annotations
 
 import os
+import sys
 from importlib import _bootstrap
 from multiprocessing import process as processes
 from threading import get_ident
 from time import monotonic, sleep
+from weakref import WeakSet
 
 from interlock._installation import installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any
 
 __all__ = ["i_am_a_worker", "start"]
@@ -27,8 +30,12 @@ __all__ = ["i_am_a_worker", "start"]
 _standard: Any = processes
 _start = _standard.BaseProcess.start
 _module_locks: dict[str, Any] = getattr(_bootstrap, "_module_locks", {})
-_PATIENCE = 1.0
-"""Seconds that an import may take before a worker is forked all the same. The import may be waiting for the pool."""
+_IMPORTING = "<frozen importlib._bootstrap>"
+"""Where the frames are that import."""
+_PATIENCE = 5.0
+"""Seconds that an import may take before a worker is forked all the same."""
+_long_held: WeakSet[Any] = WeakSet()
+"""The locks of imports that took longer. They may be waiting for the pool, and are not waited for again."""
 
 
 class _Me:
@@ -47,9 +54,9 @@ def i_am_a_worker() -> None:
 def start(process: Any) -> None:
     """Start a worker of a pool, by its `start()`. Raises what that raises.
 
-    Blocks for at most a second while other threads import modules. If this process is itself a worker, and a daemon,
-    `start()` would raise AssertionError. After `interlock.install()` it does, as in the standard library. Otherwise
-    this does what the standard `start()` does after that check.
+    Blocks while other threads import modules, for at most five seconds. If this process is itself a worker, and a
+    daemon, `start()` would raise AssertionError. After `interlock.install()` it does, as in the standard library.
+    Otherwise this does what the standard `start()` does after that check.
     """
     _let_imports_end()
     is_worker = _me.worker == os.getpid() and processes.current_process().daemon
@@ -65,13 +72,29 @@ def start(process: Any) -> None:
 
 def _let_imports_end() -> None:
     """Wait while another thread imports. One that begins after the look and before the fork is not seen."""
-    if not _is_another_importing():
-        return
+    locks = _held_by_others()
     until = monotonic() + _PATIENCE
-    while _is_another_importing() and monotonic() < until:
-        sleep(0.001)  # sleep: until the import has ended
+    while locks and monotonic() < until:
+        sleep(0.001)  # sleep: until the imports have ended
+        locks = _held_by_others()
+    _long_held.update(locks)
 
 
-def _is_another_importing() -> bool:
+def _held_by_others() -> list[Any]:
+    """Return the locks of modules that other threads are importing at this moment, and don't need a pool for."""
     locks = [reference() for reference in [*_module_locks.values()]]
-    return any(getattr(lock, "owner", None) not in (None, get_ident()) for lock in locks)
+    owners = [(lock, getattr(lock, "owner", None)) for lock in locks]
+    found = [(lock, owner) for lock, owner in owners if owner not in (None, get_ident())]
+    if not found:
+        return []
+    frames = sys._current_frames()
+    return [lock for lock, owner in found if lock not in _long_held and not _uses_us(frames.get(owner))]
+
+
+def _uses_us(frame: FrameType | None) -> bool:
+    """Whether a module uses Interlock while it is imported, by the thread of this frame: it may wait for the pool."""
+    while frame is not None and frame.f_code.co_filename != _IMPORTING:
+        if f"{frame.f_globals.get('__name__', '')}.".startswith("interlock."):
+            return True
+        frame = frame.f_back
+    return False

@@ -43,6 +43,8 @@ class ProcessPoolExecutor(_StdExecutor):
         max_pending: int | None = None,
         memory_limit: int | None = None,
         relay: bool = False,
+        remember_submit: bool | None = None,
+        read_only_buffers: bool = False,
     ) -> None: ...
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
     @overload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess as _std
 import sys
 from collections.abc import Sized
@@ -21,6 +22,9 @@ __all__ = ["run_many"]
 
 _LOOK = 0.01
 """Seconds between two looks at a process without a descriptor."""
+
+_DECIDES = frozenset({"executable", "shell", "env", "preexec_fn"})
+"""Keywords of `Popen` that have a say in which file a command is."""
 
 _POLICIES = ("continue", "finish", "kill")
 
@@ -110,6 +114,7 @@ class _Many:
         self._owners: dict[int, int] = {}  # which command a file of the exchange belongs to
         self._results: dict[int, ManyResult] = {}
         self._failure: ManyResult | None = None
+        self._files: dict[tuple[str, str | None], str | None] = {}
 
     def run(
         self, commands: Iterator[Any], most: int, on_failure: str, show: Callable[[int], None]
@@ -164,6 +169,10 @@ class _Many:
         data = how.pop("input", None)
         if data is not None:
             how["stdin"] = _std.PIPE
+        if not _DECIDES.intersection(how):
+            file = self._file_of(command)
+            if file is not None:
+                how["executable"] = file
         try:
             # A program may have replaced it.
             process = sys.modules["interlock.subprocess"].Popen(command, **how)
@@ -173,6 +182,17 @@ class _Many:
         running = self._running[number] = Running(process, self._engine, self._timeout)
         running.begin(data, self._on_line)
         self._owners |= dict.fromkeys(running.places, number)
+
+    def _file_of(self, command: Any) -> str | None:
+        """Return the file that a plain name stands for, so that not each process has to look through PATH for it."""
+        name = command[0] if type(command) in (list, tuple) and command else None
+        if type(name) is not str or "/" in name:
+            return None
+        key = name, os.environ.get("PATH")
+        if key not in self._files:
+            found = shutil.which(name)
+            self._files[key] = found if found and os.path.isabs(found) else None
+        return self._files[key]
 
     def _go_on(self) -> None:
         """Wait for something to happen, and see to it."""

@@ -214,8 +214,14 @@ class _Many:
         starters: Any = self._starters
         self._engine.remove(self._doorbell)
         self._doorbell = self._engine.watch(starters.doorbell)
-        for number, answer in starters.answers():
-            self._started(number, answer)
+        errors = []
+        for number, answer in starters.answers():  # all of them, so that none is forgotten
+            try:
+                self._started(number, answer)
+            except BaseException as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _file_of(self, command: Any) -> str | None:
         """Return the file that a plain name stands for, so that not each process has to look through PATH for it."""

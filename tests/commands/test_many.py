@@ -216,12 +216,57 @@ def test_wrong_arguments_start_nothing(ours: Any) -> None:
         assert not popen.called
 
 
-def test_no_thread_is_started(ours: Any) -> None:
+def test_no_thread_waits_for_a_command(ours: Any) -> None:
     threads: list[int] = []
-    ours.run_many(
-        [["echo", "x"]] * 8, on_line=lambda *_: threads.append(threading.active_count()), max_workers=4
-    )
-    assert threads == [threading.active_count()] * 8
+    before = threading.active_count()
+    commands = [["echo", "x"]] * 20
+    ours.run_many(commands, on_line=lambda *_: threads.append(threading.active_count()), max_workers=20)
+    assert len(threads) == 20
+    assert max(threads) <= before + (os.cpu_count() or 1)
+    assert threading.active_count() == before
+
+
+def test_many_commands_of_all_kinds(ours: Any) -> None:
+    before = counts()
+    kinds: list[Any] = [
+        ["true"],
+        {"args": ["cat"], "input": b"x" * 100_000},
+        ["no such command"],
+        {"args": "exit 3", "shell": True},
+        {"args": ["true"], "preexec_fn": int},
+    ]
+    results = ours.run_many(kinds * 10, max_workers=6, capture_output=True)
+    assert [one.returncode for one in results] == [0, 0, None, 3, 0] * 10
+    assert [len(one.stdout or b"") for one in results] == [0, 100_000, 0, 0, 0] * 10
+    assert [type(one.error) for one in results[2::5]] == [FileNotFoundError] * 10
+    assert counts() == before
+
+
+@pytest.mark.parametrize("policy", ["finish", "kill"])
+def test_a_failure_among_many(ours: Any, policy: str) -> None:
+    before = counts()
+    commands = [*[["true"]] * 20, ["false"], *[["sleep", "0.1"]] * 100]
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        ours.run_many(commands, max_workers=4, on_failure=policy)
+    results = caught.value.results  # type: ignore[attr-defined]
+    assert 21 <= len(results) < 40
+    assert results[20].returncode == 1
+    assert counts() == before
+
+
+def test_a_wrong_keyword_is_raised_from_among_many(ours: Any) -> None:
+    before = counts()
+    with pytest.raises(TypeError, match="no_such_keyword"):
+        ours.run_many([*[["sleep", "1000"]] * 9, {"args": ["true"], "no_such_keyword": 1}], max_workers=20)
+    assert counts() == before
+
+
+def test_ctrl_c_among_many(ours: Any) -> None:
+    before = counts()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        ours.run_many([["sleep", "0.01"]] * 100_000, max_workers=4)
+    assert counts() == before
 
 
 def test_without_descriptors_of_processes_it_looks(ours: Any) -> None:

@@ -5,6 +5,8 @@
 //! | [`Registry::register`], [`Registry::serve`]: what workers can run | `main` of another program |
 //! | [`ProcessPool::submit`], and [`Task`] for the result | `process::Command`, pipes, `Child` |
 //! | [`Task::result`], [`result_timeout`](Task::result_timeout), `.await` | `Child::wait_with_output` |
+//! | [`ProcessPool::map`]: one function for many arguments | - |
+//! | [`Registry::initialize`]: what each worker does first | - |
 //! | [`At::time_limit`], [`Task::stop`]: a task is really ended | `Child::kill` |
 //! | [`Builder::on_worker_death`]: fail, retry, or end | - |
 //!
@@ -74,6 +76,7 @@ mod builder;
 mod error;
 mod function;
 mod host;
+mod map;
 mod pool;
 mod registry;
 mod task;
@@ -86,6 +89,7 @@ pub use error::{Cause, Panic, StartError, SubmitError, TaskError, WorkerDeath};
 pub use function::Function;
 pub use interlock_pool::process::OnWorkerDeath;
 pub use interlock_pool::{JoinError, Stats};
+pub use map::{Map, MapError};
 pub use pool::{At, ProcessPool};
 pub use registry::Registry;
 pub use task::Task;

@@ -11,11 +11,13 @@ use interlock_shm::Arena;
 use interlock_sync::Event;
 use interlock_wait::{Deadline, WaitContext, spawn_named};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::builder::Builder;
 use super::error::{StartError, SubmitError, WorkerDeath};
 use super::function::Function;
 use super::host::{Engine, Host};
+use super::map::Map;
 use super::registry::is_served;
 use super::task::Task;
 use super::wire;
@@ -39,6 +41,7 @@ pub struct ProcessPool {
     engine: Arc<Engine>,
     over: Arc<Event>,
     retries: u32,
+    workers: usize,
 }
 
 impl Builder {
@@ -69,6 +72,7 @@ impl Builder {
             engine,
             over,
             retries: self.retries,
+            workers: settings.workers,
         })
     }
 }
@@ -135,6 +139,24 @@ impl ProcessPool {
         argument: &A,
     ) -> Result<Task<R>, SubmitError> {
         (self.at(DEFAULT_PRIORITY)).submit_deadline(deadline, function, argument)
+    }
+
+    /// Calls `function` for each of the arguments, and gives the results in their order. The iterator that is returned submits 64 calls
+    /// for each worker ahead of the results that were taken from it. Does not block; the iterator does.
+    ///
+    /// ```no_run
+    /// # use interlock::process::{Function, MapError, ProcessPool};
+    /// # const PAGES: Function<u32, u32> = Function::named("pages");
+    /// # let pool = ProcessPool::new(1).unwrap();
+    /// let pages: Result<Vec<u32>, MapError> = pool.map(PAGES, 0..1_000_000).collect();
+    /// ```
+    pub fn map<A, R, I>(&self, function: Function<A, R>, arguments: I) -> Map<'_, A, R, I::IntoIter>
+    where
+        A: Serialize,
+        R: DeserializeOwned,
+        I: IntoIterator<Item = A>,
+    {
+        self.at(DEFAULT_PRIORITY).map(function, arguments)
     }
 
     /// The same pool, for tasks with a priority, and with other limits. The smallest number is taken first; the default is 0.
@@ -248,7 +270,17 @@ pub struct At<'a> {
     limits: Limits,
 }
 
-impl At<'_> {
+impl<'a> At<'a> {
+    /// As [`ProcessPool::map`].
+    pub fn map<A, R, I>(self, function: Function<A, R>, arguments: I) -> Map<'a, A, R, I::IntoIter>
+    where
+        A: Serialize,
+        R: DeserializeOwned,
+        I: IntoIterator<Item = A>,
+    {
+        Map::new(self, self.pool.workers, function, arguments.into_iter())
+    }
+
     /// How long a task may run. One that runs for longer ends with [`TaskError::TimedOut`](super::TaskError::TimedOut), and its worker
     /// process with it; another one takes that one's place.
     #[must_use]

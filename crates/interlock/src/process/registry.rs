@@ -47,7 +47,11 @@ pub(super) fn is_served() -> bool {
 #[derive(Default)]
 pub struct Registry {
     functions: HashMap<&'static str, Entry>,
+    initialize: Option<Box<Initialize>>,
 }
+
+/// What a worker does first; or why it can't serve.
+type Initialize = dyn FnOnce() -> Result<(), String>;
 
 /// Reads the argument, calls the function, and writes its result.
 type Run = dyn Fn(&[u8]) -> Result<Vec<u8>, Failure>;
@@ -109,17 +113,45 @@ impl Registry {
         );
     }
 
+    /// Has each worker process call `initialize` before its first task: to open what the functions need, for instance. If that returns
+    /// an error, or panics, the pool ends, and all its tasks fail with that reason.
+    ///
+    /// ```
+    /// use std::sync::OnceLock;
+    /// use interlock::process::{ProcessPool, Registry, TaskError};
+    ///
+    /// static WORDS: OnceLock<Vec<&str>> = OnceLock::new();
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let mut registry = Registry::new();
+    ///     let word = registry.register("word", |at: usize| WORDS.get()?.get(at).map(|word| (*word).to_owned()));
+    ///     registry.initialize(|| WORDS.set(vec!["zero", "one"]).map_err(|_| "there are words already"));
+    ///     registry.serve();
+    ///
+    ///     let pool = ProcessPool::new(1)?;
+    ///     let words: Vec<_> = pool.map(word, 0..3).collect::<Result<_, _>>()?;
+    ///     assert_eq!(words, [Some("zero".to_owned()), Some("one".to_owned()), None]);
+    ///     assert!(WORDS.get().is_none()); // not in this process
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn initialize<E: fmt::Display>(&mut self, initialize: impl FnOnce() -> Result<(), E> + 'static) {
+        self.initialize = Some(Box::new(|| initialize().map_err(|error| error.to_string())));
+    }
+
     /// In a worker process: runs the calls of its pool, and then ends the process. Otherwise returns at once: this program can have
     /// pools from now on.
     ///
     /// What was done before this call is done in each worker, too. It looks at the last argument of the program, which only pools make.
-    pub fn serve(self) {
+    pub fn serve(mut self) {
         // Relaxed: the flag stands for itself. A worker, too, may have pools.
         IS_SERVED.store(true, Ordering::Relaxed);
         let last = std::env::args_os().next_back();
         let place = last.and_then(|last| Place::from_argument(last.to_str()?));
         if let Some(place) = place {
-            worker::work(&|call| self.run(call), place);
+            let initialize = self.initialize.take();
+            let begin = || initialize.map_or(Ok(()), initialized);
+            worker::work(&|call| self.run(call), begin, place);
         }
     }
 
@@ -135,6 +167,15 @@ impl Registry {
             Ok(result) => result,
             Err(payload) => Err(Failure::Panicked(message(payload))),
         }
+    }
+}
+
+/// Calls the initializer of a worker.
+fn initialized(initialize: Box<Initialize>) -> Result<(), String> {
+    match catch_unwind(AssertUnwindSafe(initialize)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(why)) => Err(format!("the initializer failed: {why}")),
+        Err(payload) => Err(format!("the initializer panicked: {}", message(payload))),
     }
 }
 

@@ -16,10 +16,12 @@ type Run<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<u8>, Failure>;
 const STACK: usize = 64 << 10;
 
 /// Runs the calls of a pool, and ends the process.
-pub(super) fn work(run: Run<'_>, place: Place) -> ! {
+///
+/// `begin` is called before the first of them. If it says why there can be none, the pool is told.
+pub(super) fn work(run: Run<'_>, begin: impl FnOnce() -> Result<(), String>, place: Place) -> ! {
     thread::set_name("worker");
     let code = match join(place) {
-        Ok((arena, seat)) => serve(run, &arena, seat),
+        Ok((arena, seat)) => serve(run, begin, &arena, seat),
         // The pool has given this place up, or is dead.
         Err(_) => 1,
     };
@@ -41,7 +43,7 @@ fn join(place: Place) -> Result<(Arc<Arena>, Seat), Error> {
 }
 
 /// Returns the code with which the process ends.
-fn serve(run: Run<'_>, arena: &Arc<Arena>, seat: Seat) -> i32 {
+fn serve(run: Run<'_>, begin: impl FnOnce() -> Result<(), String>, arena: &Arc<Arena>, seat: Seat) -> i32 {
     let parent = seat.parent;
     let mut server = Server::new(seat);
     if let Err(error) = end_with(arena, parent) {
@@ -55,6 +57,10 @@ fn serve(run: Run<'_>, arena: &Arc<Arena>, seat: Seat) -> i32 {
             Err(message) => Bytes::Copied(message.to_vec()),
         })
     };
+    if let Err(why) = begin() {
+        let _ = server.refuse(why.as_bytes());
+        return 1;
+    }
     if server.ready().is_err() {
         return 1;
     }

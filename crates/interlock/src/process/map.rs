@@ -1,0 +1,92 @@
+//! Calls of one function for many arguments.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{SubmitError, TaskError};
+use super::function::Function;
+use super::pool::At;
+use super::task::Task;
+
+/// For each worker, so many calls are submitted ahead of the results that were taken.
+const AHEAD: usize = 64;
+
+/// Why a call of [`ProcessPool::map`](super::ProcessPool::map) has no result.
+#[derive(Debug)]
+pub enum MapError {
+    /// It was not submitted.
+    Submit(SubmitError),
+    /// It was, and has no result.
+    Task(TaskError),
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MapError::Submit(error) => error.fmt(f),
+            MapError::Task(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for MapError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            MapError::Submit(error) => error.source(),
+            MapError::Task(error) => error.source(),
+        }
+    }
+}
+
+/// The results of [`ProcessPool::map`](super::ProcessPool::map), in the order of the arguments.
+///
+/// Dropping it gives up the results; the calls that were submitted run.
+#[must_use = "nothing is submitted before the first result is asked for"]
+pub struct Map<'a, A, R, I> {
+    at: At<'a>,
+    function: Function<A, R>,
+    arguments: I,
+    tasks: VecDeque<Result<Task<R>, MapError>>,
+    ahead: usize,
+}
+
+impl<'a, A, R, I> Map<'a, A, R, I> {
+    pub(super) fn new(at: At<'a>, workers: usize, function: Function<A, R>, arguments: I) -> Self {
+        Map {
+            at,
+            function,
+            arguments,
+            tasks: VecDeque::new(),
+            ahead: AHEAD * workers,
+        }
+    }
+}
+
+impl<A: Serialize, R: DeserializeOwned, I: Iterator<Item = A>> Iterator for Map<'_, A, R, I> {
+    type Item = Result<R, MapError>;
+
+    /// The next result. Blocks until it is there.
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.tasks.len() < self.ahead
+            && let Some(argument) = self.arguments.next()
+        {
+            let task = self.at.submit(self.function, &argument);
+            self.tasks.push_back(task.map_err(MapError::Submit));
+        }
+        let task = self.tasks.pop_front()?;
+        Some(task.and_then(|task| task.result().map_err(MapError::Task)))
+    }
+}
+
+impl<A, R, I> fmt::Debug for Map<'_, A, R, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("function", &self.function)
+            .field("submitted", &self.tasks.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -38,7 +38,7 @@ MODEL_BOUND = "2"
 ENGINE = ("--workspace", "--exclude", "interlock-python")
 MODELLED = sorted({f"-pinterlock-{path.parts[-3]}" for path in ROOT.glob("crates/*/tests/loom*")})
 FOLDERS = ("python", "tools", "tests", "benches", "examples", "noxfile.py")
-STUBBED = ("_interlock", "concurrent.futures", "queue", "threading")
+STUBBED = ("_interlock", "concurrent.futures", "queue", "subprocess", "threading")
 
 ONLY = os.environ.get("ONLY", "").split()
 PYTHONS = find(os.environ.get("PYTHON") or "python3", bool(os.environ.get("ALL")), ONLY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cases_commands
 import cases_futures
 import cases_locks
 import cases_polls
@@ -26,6 +27,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_processes.CASES,
     *cases_process_maps.CASES,
     *cases_shared.CASES,
+    *cases_commands.CASES,
     *cases_schedulers.CASES,
 )
 

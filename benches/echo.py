@@ -54,7 +54,7 @@ def generators(ready: Callable[[int], None], whole: bool) -> None:
                 while True:
                     connection, _ = listener.accept()
                     connection.setblocking(False)
-                    scheduler.spawn((moving if whole else classic)(connection))
+                    scheduler.spawn((moving if whole else classic)(connection), errors="keep")
             except BlockingIOError:
                 pass
 

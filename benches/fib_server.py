@@ -2,8 +2,8 @@
 
     python benches/fib_server.py
 
-The server is a process of its own, with one scheduler. Some connections ask for numbers as fast as they get them; one more
-asks for an echo every few milliseconds.
+The server is a process of its own, with one scheduler. Some connections ask for numbers as fast as they get them; one
+more asks for an echo every few milliseconds.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def serve(way: str, pipe: Connection) -> None:
         scheduler.run()
 
 
-def ask(port: int, request: bytes, pause: float, stop: threading.Event, seen: Callable[[float], None]) -> None:
+def ask(
+    port: int, request: bytes, pause: float, stop: threading.Event, seen: Callable[[float], None]
+) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         while not stop.wait(pause):
             begin = time.perf_counter()
@@ -85,7 +87,9 @@ def measure(way: str, clients: int, seconds: float) -> tuple[list[float], int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clients", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=10)
     options = parser.parse_args()

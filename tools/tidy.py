@@ -366,7 +366,7 @@ def facade_does_not_wait(tree: Tree) -> Iterator[Finding]:
     """In python/interlock no standard lock is made and no `while` loop waits; demos are users, servers are loops."""
     waits = {"wait", "acquire", "sleep", "wait_for", "join", "select", "poll"}
     for path, _, syntax in tree.python:
-        if path.startswith("python/interlock/") and not re.search("/demos/|/_fork_server.py", path):
+        if path.startswith("python/interlock/") and not re.search("/demos/|/_(fork_server|guard).py", path):
             for node in ast.walk(syntax):
                 if isinstance(node, ast.Call) and re.fullmatch(
                     r"_?thread(?:ing)?\.(?:allocate_lock|R?Lock|Condition|Semaphore)", ast.unparse(node.func)

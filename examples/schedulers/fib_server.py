@@ -45,7 +45,7 @@ def main():
         log = []
         with Scheduler() as scheduler, socket.create_server(("127.0.0.1", 0)) as listener:
             scheduler.spawn(serve(scheduler, listener, handle, 2))
-            scheduler.spawn(ask(listener.getsockname(), [b"28"], log))
+            scheduler.spawn(ask(listener.getsockname(), [b"30"], log))
             scheduler.spawn(ask(listener.getsockname(), [b"echo"], log))
             scheduler.run()
         print(f"{handle.__name__}: {', '.join(log)}")

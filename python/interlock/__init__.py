@@ -1,12 +1,12 @@
-"""Interlock: Python's threading, queue, concurrent.futures and multiprocessing, rebuilt in Rust.
+"""Interlock: Python's threading, queue, concurrent.futures, multiprocessing and subprocess, rebuilt in Rust.
 
 ``interlock.X`` is the drop-in for the standard module ``X``::
 
     from interlock import queue, threading
 
-To run a whole program on it, unchanged, use ``interlock run script.py``, or call `install`. Everything else
-(``subprocess``, …) is the standard library's, under the same names. Importing this
-package loads nothing else: each name below is loaded when it is first used.
+To run a whole program on it, unchanged, use ``interlock run script.py``, or call `install`. What these modules do not
+replace is the standard library's, under the same names. Importing this package loads nothing else:
+each name below is loaded when it is first used.
 """
 
 import sys

@@ -21,10 +21,11 @@ if not _in_subinterpreter():
     from interlock._commands.popen import Popen
     from interlock._commands.running import ManyResult
 
-    __replaces__ = ("ManyResult", "Popen", "run_many")
+    __replaces__ = ("Popen",)
     # The standard functions use the `Popen` of their module. So they are replaced here, and not when installed.
     _functions = _standard_functions(__name__)
     globals().update(_functions)
-    _own = tuple(_functions)
+    # What is new is here only: the standard module lists its names in `__all__`, and programs check that.
+    _own = ("ManyResult", "run_many", *_functions)
 
 _mirror(__name__, _std, own=(*__replaces__, *_own))

@@ -112,8 +112,8 @@ def page(judged: Sequence[Judged], order: Sequence[str]) -> str:
 CPython's own tests, taken from the interpreter under test, run on Interlock in two forms: import (the tests
 import Interlock's modules instead of the standard ones) and install (`interlock.install()` ran before the
 tests were imported). We count tests that pass on unmodified CPython, and exclude those that look at private
-internals of CPython's implementation. Interlock does not replace processes, subprocess and logging; their suites
-are here because these modules use replaced ones. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
+internals of CPython's implementation. Interlock does not replace logging; its suite is here because it uses
+replaced modules. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
 `make conformance`."""
     if untested:
         intro += f"\nNot tested, because the interpreter comes without these tests: {', '.join(untested)}."

@@ -27,6 +27,7 @@ SCRIPTS = [script for folder in FOLDERS for script in sorted((EXAMPLES / folder)
 WAYS = {"python": (), "interlock run": ("-m", "interlock", "run")}
 
 MORE_THAN_STANDARD = {
+    *("commands/kill_a_tree", "commands/many_at_once"),
     *("futures/endless_stream", "futures/graph", "futures/progress"),
     *("pools/killed_worker", "pools/progress", "pools/retry", "pools/timeouts"),
     "processes/killed_holder",

@@ -20,6 +20,7 @@ DENIED = next(line for line in LIB.splitlines() if "clippy::disallowed_methods" 
 BREACHES = {
     "a kernel wait": ("I1", "fn f() { interlock_os::futex::wait(); }"),
     "a kernel wait under another name": ("I1", "use interlock_os::futex::wait as w; fn f() { w(); }"),
+    "a wait for descriptors": ("I1", "fn f(given: &interlock_os::poll::Poller) { given.wait(); }"),
     "a standard mutex": ("I1", "use std::sync::Mutex; type M = Mutex<u8>;"),
     "a standard mutex from a glob": ("I1", "use std::sync::*; fn f() -> Arc<Condvar> { Arc::default() }"),
     "a channel": ("I1", "fn f(given: &std::sync::mpsc::Receiver<u8>) { let _ = given; }"),
@@ -60,7 +61,9 @@ KEEPS = {
 
 METHODS = [f"pub fn {name}(&self) {{}}" for name in re.findall(r"pyo3::PyErr::(\w+)", CLIPPY)]
 FAKES = {
-    "interlock_os": 'pub mod futex { pub fn wait() {} } pub mod fork { pub fn on_child(_: extern "C" fn()) {} '
+    "interlock_os": "pub mod futex { pub fn wait() {} } "
+    "pub mod poll { pub struct Poller; impl Poller { pub fn wait(&self) {} } } "
+    'pub mod fork { pub fn on_child(_: extern "C" fn()) {} '
     "pub fn around() {} }",
     "pyo3": "pub struct Python; impl Python { pub fn detach(self) {} } pub mod ffi { pub fn PyEval_SaveThread() {} "
     'pub fn PyEval_ReleaseThread() {} pub fn Py_AtExit(_: extern "C" fn()) {} } '

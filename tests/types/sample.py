@@ -130,7 +130,7 @@ def compute() -> list[float]:
 def doubled(numbers: queue.Queue[int]) -> Generator[Any, Any, int]:
     number: int = yield scheduler.get(numbers)
     yield
-    yield scheduler.sleep(0).within(60)
+    yield scheduler.sleep(0).within(60)  # sleep: an operation of a task
     return number * 2
 
 

@@ -27,7 +27,7 @@ impl<P, K: Keeper> Turns<P, K> {
         joiners.len()
     }
 
-    /// Cancels a task. Another thread calls [`Mailbox::ring`] afterwards.
+    /// Cancels a task. Another thread calls [`Mailbox::ring`](crate::Mailbox::ring) afterwards.
     pub fn cancel(&mut self, id: TaskId) -> Cancelling {
         if !self.slots.has(id) {
             return Cancelling::Ended;

@@ -95,7 +95,7 @@ impl<P, K: Keeper> Turns<P, K> {
         self.slots.payloads()
     }
 
-    /// Adds a task, which has its first turn after all that have one now. Another thread calls [`Mailbox::ring`] afterwards.
+    /// Adds a task, which has its first turn after all that have one now. Another thread calls [`Mailbox::ring`](crate::Mailbox::ring) afterwards.
     pub fn spawn(&mut self, payload: P) -> TaskId {
         let id = self.slots.add(payload);
         self.ring.push_back(id.slot);

@@ -1,12 +1,15 @@
-"""`run_many()`: many commands, some of them at a time, with one thread for all."""
+"""`run_many()`: many commands, some of them at a time, with one thread that sees to all of them."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess as _std
+from collections.abc import Sized
 from time import monotonic
 
 from interlock._commands.running import ManyResult, Running
+from interlock._commands.starters import Starters, start
 from interlock._interlock import Exchange
 from interlock._progress import bar
 
@@ -19,6 +22,12 @@ __all__ = ["run_many"]
 
 _LOOK = 0.01
 """Seconds between two looks at a process without a descriptor."""
+
+_DECIDES = frozenset({"executable", "shell", "env", "preexec_fn"})
+"""Keywords of `Popen` that have a say in which file a command is."""
+
+_FEW = 4
+"""So many commands are started by the calling thread."""
 
 _POLICIES = ("continue", "finish", "kill")
 
@@ -36,18 +45,19 @@ def run_many(
 ) -> list[ManyResult]:
     """Run commands, at most `max_workers` at a time, and return their results in the order of the commands.
 
-    No thread is started: the calling one starts each command as soon as another one has ended, and moves the bytes of
-    all pipes meanwhile.
+    The calling thread has the next command started as soon as another one has ended, and moves the bytes of all pipes
+    meanwhile. No thread waits for a command. If there are more than a few, some threads start them, no more than there
+    are processors.
 
     Args:
-        commands: what `run()` takes for ``args``; or dictionaries with ``args``, ``input`` and whatever `Popen` takes, for
-            one command. Taken one by one, as workers become free.
+        commands: what `run()` takes for ``args``; or dictionaries with ``args``, ``input`` and whatever `Popen` takes,
+            for one command. Taken one by one, as workers become free.
         max_workers: how many run at once; as many as this process has processors if left out.
         timeout: seconds that each command has. One that is not done by then is killed.
-        on_failure: what a command that fails does to the others. ``"continue"``: nothing; its result says so (``failed``,
-            ``error``). ``"finish"``: no more are started, those that run are waited for, and the failure is raised.
-            ``"kill"``: those that run are killed first. A command fails that cannot be started, is not done in time, or
-            returns another code than 0.
+        on_failure: what a command that fails does to the others. ``"continue"``: nothing; its result says so in
+            ``failed`` and ``error``. ``"finish"``: no more are started, those that run are waited for, and the failure
+            is raised. ``"kill"``: those that run are killed first. A command fails that cannot be started, is not done
+            in time, or returns another code than 0.
         on_line: called with the number of the command, "stdout" or "stderr", and a line without its end, as soon as the
             line has come. Both outputs are pipes then, unless a keyword says otherwise.
         progress: True or a title for a bar; or a function that is called with the numbers of commands done and of all.
@@ -75,7 +85,7 @@ def run_many(
         if capture_output or on_line is not None:
             how.setdefault(name, _std.PIPE)
     keeps = capture_output or on_line is None
-    total = len(commands) if hasattr(commands, "__len__") else None
+    total = len(commands) if isinstance(commands, Sized) else None
     many = _Many(how, timeout, on_line, keeps=keeps)
     return many.run(iter(commands), max_workers or _processors(), on_failure, bar(progress or _nobody, total))
 
@@ -108,6 +118,10 @@ class _Many:
         self._owners: dict[int, int] = {}  # which command a file of the exchange belongs to
         self._results: dict[int, ManyResult] = {}
         self._failure: ManyResult | None = None
+        self._asked: dict[int, tuple[Any, Any]] = {}  # commands that are being started, and their inputs
+        self._starters: Starters | None = None
+        self._doorbell = -1
+        self._files: dict[tuple[str, str | None], str | None] = {}
 
     def run(
         self, commands: Iterator[Any], most: int, on_failure: str, show: Callable[[int], None]
@@ -116,15 +130,16 @@ class _Many:
         number = shown = 0
         is_more = True
         try:
-            while is_more or self._running:
-                while is_more and len(self._running) < most:
+            while is_more or self._running or self._asked:
+                while is_more and len(self._running) + len(self._asked) < most:
                     command = next(commands, _END)
                     is_more = command is not _END
                     if is_more:
+                        self._get_starters(number, most)
                         self._start(number, command)
                         number += 1
                         is_more = not self._stops(on_failure)
-                if self._running:
+                if self._running or self._asked:
                     self._go_on()
                 is_more = is_more and not self._stops(on_failure)
                 if shown < len(self._results):
@@ -153,8 +168,6 @@ class _Many:
         return True
 
     def _start(self, number: int, command: Any) -> None:
-        from interlock import subprocess  # for its `Popen`, which a program may have replaced
-
         how = self._how
         if isinstance(command, dict):
             how = {**how, **command}
@@ -164,18 +177,69 @@ class _Many:
         data = how.pop("input", None)
         if data is not None:
             how["stdin"] = _std.PIPE
-        try:
-            process = subprocess.Popen(command, **how)
-        except OSError as error:
-            self._ended(number, ManyResult(command, None, error=error))
+        if not _DECIDES.intersection(how):
+            file = self._file_of(command)
+            if file is not None:
+                how["executable"] = file
+        self._asked[number] = command, data
+        if self._starters is not None and how.get("preexec_fn") is None:
+            self._starters.ask(number, command, how)
             return
-        running = self._running[number] = Running(process, self._engine, self._timeout)
+        try:
+            answer = start(command, how)
+        except OSError as error:
+            answer = error
+        self._started(number, answer)
+
+    def _started(self, number: int, answer: Any) -> None:
+        """Take a process that was started, or the exception of one that was not."""
+        command, data = self._asked.pop(number)
+        if isinstance(answer, OSError):
+            self._ended(number, ManyResult(command, None, error=answer))
+            return
+        if isinstance(answer, BaseException):
+            raise answer
+        running = self._running[number] = Running(answer, self._engine, self._timeout)
         running.begin(data, self._on_line)
         self._owners |= dict.fromkeys(running.places, number)
+
+    def _get_starters(self, number: int, most: int) -> None:
+        """Have threads for the start of processes, if there are enough commands to be worth it."""
+        if self._starters is None and most > 1 and number >= _FEW:
+            self._starters = Starters(min(most, _processors()))
+            self._doorbell = self._engine.watch(self._starters.doorbell)
+
+    def _hear(self) -> None:
+        """Take what the threads have started."""
+        starters: Any = self._starters
+        self._engine.remove(self._doorbell)
+        self._doorbell = self._engine.watch(starters.doorbell)
+        errors = []
+        for number, answer in starters.answers():  # all of them, so that none is forgotten
+            try:
+                self._started(number, answer)
+            except BaseException as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _file_of(self, command: Any) -> str | None:
+        """Return the file that a plain name stands for, so that not each process has to look through PATH for it."""
+        name = command[0] if type(command) in (list, tuple) and command else None
+        if type(name) is not str or "/" in name:
+            return None
+        key = name, os.environ.get("PATH")
+        if key not in self._files:
+            found = shutil.which(name)
+            self._files[key] = found if found and os.path.isabs(found) else None
+        return self._files[key]
 
     def _go_on(self) -> None:
         """Wait for something to happen, and see to it."""
         for place, has_ended in self._engine.run(self._patience()):
+            if place == self._doorbell:
+                self._hear()
+                continue
             number = self._owners[place]
             running = self._running[number]
             lines = running.told(place, has_ended=has_ended, keeps=self._keeps)
@@ -208,6 +272,13 @@ class _Many:
 
     def _kill(self) -> None:
         """End the commands that run. They are no results."""
+        if self._starters is not None:
+            self._engine.remove(self._doorbell)
+            starters, self._starters, self._doorbell = self._starters, None, -1
+            for number, answer in starters.end():
+                if not isinstance(answer, BaseException):
+                    self._running[number] = Running(answer, self._engine, None)
+        self._asked.clear()
         for running in self._running.values():
             running.process.kill()
         for running in self._running.values():

@@ -14,12 +14,15 @@ import signal
 import subprocess as _std
 import sys
 
+from interlock._commands.awaiting import ended
 from interlock._commands.exchange import communicate, is_movable, read_all
+from interlock._commands.tree import Tree
 from interlock._interlock import ChildProcess
 from interlock._originals import is_original, originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from typing import Any
 
 __all__ = ["Popen", "descriptor_of"]
@@ -30,6 +33,9 @@ _NO_PIPES = (-1, -1, -1, -1, -1, -1)
 
 _PROCESS = "_interlock_process"
 """The attribute with the descriptor of a process, from its start until it was reaped."""
+
+_TREE = "_interlock_tree"
+"""The attribute with the tree of a command that has one."""
 
 _waitpid, _kill = os.waitpid, os.kill
 
@@ -43,8 +49,27 @@ class Popen(_original):  # type: ignore[misc]
 
     As long as the object exists and the process has not been waited for, it holds one descriptor more than the standard
     class. Without one (an old kernel, a sandbox, a full table of descriptors) the standard code runs.
+
+    Args:
+        kill_tree: whether the whole tree of processes ends that the command is the root of, when it is killed (as
+            `run()` does when its time is over), when a ``with`` block ends with an exception, and when this program
+            ends before it has waited for the command. `kill()` then blocks until they have ended. The command gets an
+            environment variable more, by which its descendants are known.
+
+    The other arguments are those of the standard class.
     Follows https://docs.python.org/3/library/subprocess.html#subprocess.Popen.
     """
+
+    def __init__(self, *args: Any, kill_tree: bool = False, **kwargs: Any) -> None:
+        if kill_tree:
+            tree = self.__dict__[_TREE] = Tree()
+            try:
+                super().__init__(*args, **kwargs)
+            except BaseException:
+                tree.forget()
+                raise
+        else:
+            super().__init__(*args, **kwargs)
 
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
@@ -58,17 +83,34 @@ class Popen(_original):  # type: ignore[misc]
             super()._close_pipe_fds(*numbers)
 
     def _execute_child(self, *args: Any, **kwargs: Any) -> None:
+        tree = self.__dict__.get(_TREE)
+        if tree is not None:
+            # args, executable, preexec_fn, close_fds, pass_fds, cwd, env, …
+            args = (*args[:6], tree.environment(args[6]), *args[7:])
         super()._execute_child(*args, **kwargs)
         process = ChildProcess.open(self.pid)
         if process is not None:
             self.__dict__[_PROCESS] = process
+        if tree is not None:
+            tree.begin(self.pid)
 
     def _handle_exitstatus(
-        self, *args: Any, _std: Any = _original._handle_exitstatus, _name: str = _PROCESS
+        self, *args: Any, _std: Any = _original._handle_exitstatus, _name: str = _PROCESS, _tree: str = _TREE
     ) -> None:
         # Also called when the interpreter ends, and there are no globals any more.
         _std(self, *args)
         self.__dict__.pop(_name, None)
+        tree = self.__dict__.get(_tree)
+        if tree is not None:
+            tree.forget()
+
+    def __exit__(self, exc_type: Any, value: Any, traceback: Any) -> None:
+        if _TREE in self.__dict__ and exc_type is not None and exc_type is not KeyboardInterrupt:
+            self.kill()
+        super().__exit__(exc_type, value, traceback)
+        if _TREE in self.__dict__ and exc_type is KeyboardInterrupt:
+            self.kill()
+            self.wait()
 
     def __del__(self, *args: Any, _std: Any = _original.__del__, _name: str = _PROCESS) -> None:
         # The standard class keeps objects of running processes in a list: without the descriptor.
@@ -110,8 +152,24 @@ class Popen(_original):  # type: ignore[misc]
             return communicate(_original._communicate, self, input, endtime, orig_timeout)
         return super()._communicate(input, endtime, orig_timeout)  # type: ignore[no-any-return]
 
+    async def wait_async(self) -> int:
+        """Wait for the process in a task of asyncio, and return its return code, as ``await process`` does.
+
+        The event loop watches the process; no thread waits, unless there is no descriptor. Any number of tasks may wait
+        for one process, and a task that is cancelled leaves it as it is. `asyncio.timeout()` limits the wait. It does
+        not read pipes: a command that fills one waits for its reader.
+        """
+        if self.poll() is None:
+            await ended(self, descriptor_of(self))
+        return self.wait()  # type: ignore[no-any-return]
+
+    def __await__(self) -> Generator[Any, Any, int]:
+        return self.wait_async().__await__()
+
     def send_signal(self, sig: int) -> None:
-        """Send a signal to the process, if it has not ended. Does not block."""
+        """Send a signal to the process, if it has not ended. Does not block, but for SIGKILL to a tree."""
+        if sig == signal.SIGKILL and _TREE in self.__dict__:
+            self.__dict__[_TREE].end()
         process = self.__dict__.get(_PROCESS)
         if process is None or os.kill is not _kill or not _reaps_as_usual(self, process):
             super().send_signal(sig)
@@ -164,4 +222,8 @@ def _is_usual() -> bool:
     )
 
 
+# The standard function looks for the first caller in another file, to warn there.
+Popen.__init__.__code__ = Popen.__init__.__code__.replace(
+    co_filename=vars(_std)["_text_encoding"].__code__.co_filename
+)
 Popen.__module__ = "subprocess"

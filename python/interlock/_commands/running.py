@@ -22,9 +22,9 @@ __all__ = ["ManyResult", "Running"]
 class ManyResult(_std.CompletedProcess):  # type: ignore[type-arg]
     """What has become of one command of `run_many()`.
 
-    It is a `subprocess.CompletedProcess`. ``error`` is None, or why the command was not run to its end: the `OSError` of
-    a command that could not be started, whose ``returncode`` is None, or the `TimeoutExpired` of one that was killed.
-    ``seconds`` is how long it ran.
+    It is a `subprocess.CompletedProcess`. ``error`` is None, or why the command was not run to its end: the `OSError`
+    of a command that could not be started, whose ``returncode`` is None, or the `TimeoutExpired` of one that was
+    killed. ``seconds`` is how long it ran.
     """
 
     def __init__(

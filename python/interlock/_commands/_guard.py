@@ -1,0 +1,197 @@
+"""The end of a tree of processes, and the guard's program: the protocol is in PROTOCOL.md.
+
+This file is run as a program by itself. So it imports nothing of this package.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["Process", "end", "kill", "look", "start_time"]
+
+_LONGEST = 10.0
+"""Seconds after which the end of a tree is given up."""
+
+_PATIENCE_MS = 1000
+"""How long killed processes have to end before the next look."""
+
+_BETWEEN_FORK_AND_EXEC = 0.2
+"""Seconds that a child has to come to its exec when the program has died."""
+
+_MOST_UNSURE = 20
+"""So many looks in a row may have been too slow to say that nobody is left."""
+
+
+class Process:
+    """What the kernel says of a process."""
+
+    def __init__(self, pid: int) -> None:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        self.pid = pid
+        self.has_ended = fields[0] in (b"Z", b"X")
+        self.parent, self.group, self.session = map(int, fields[1:4])
+        self.start = int(fields[19])
+
+
+def start_time(pid: int) -> int:
+    """Return when a process started, in the kernel's ticks, or 0 if there is none."""
+    try:
+        return Process(pid).start
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+class _Look:
+    """All processes of the machine, the newest first: these are the first to be gone."""
+
+    def __init__(self, dead: "set[tuple[int, int]]") -> None:
+        self.living: list[Process] = []
+        self.dead: set[tuple[int, int]] = set()
+        self.is_sure = True
+        """Whether each process that was there could be looked at, or was dead (`dead`) at the last look already."""
+        for pid in sorted(map(int, filter(str.isdecimal, os.listdir("/proc"))), reverse=True):
+            try:
+                process = Process(pid)
+            except (OSError, IndexError, ValueError):
+                self.is_sure = False
+                continue
+            if process.has_ended:
+                self.dead.add((pid, process.start))
+                self.is_sure = self.is_sure and (pid, process.start) in dead
+            else:
+                self.living.append(process)
+
+
+def _has_mark(pid: int, mark: bytes) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return mark in file.read()
+    except OSError:
+        return False
+
+
+def look(mark: bytes, pid: int, start: int, dead: "set[tuple[int, int]]") -> "tuple[list[Process], bool]":
+    """Return the processes of a tree that have not ended, and whether these are certainly all.
+
+    `dead` has the processes that were dead at the last look, and then those that are dead now.
+    """
+    seen = _Look(dead)
+    dead.clear()
+    dead |= seen.dead
+    others = []
+    found: dict[int, Process] = {}
+    for process in seen.living:
+        is_root = pid > 0 and process.pid == pid and process.start == start
+        is_led = pid > 0 and pid in (process.group, process.session) and process.start >= start > 0
+        if is_root or is_led or _has_mark(process.pid, mark):
+            found[process.pid] = process
+        else:
+            others.append(process)
+    is_more = True
+    while is_more:
+        children = [process for process in others if process.parent in found]
+        is_more = bool(children)
+        found |= {process.pid: process for process in children}
+        others = [process for process in others if process.pid not in found]
+    found.pop(os.getpid(), None)
+    return list(found.values()), seen.is_sure
+
+
+def kill(process: Process) -> int:
+    """Kill a process, if it is that one still. Return its descriptor, or -1."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return -1
+    try:
+        if start_time(process.pid) == process.start:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            return descriptor
+    except OSError:  # it has ended, or is another user's
+        pass
+    os.close(descriptor)
+    return -1
+
+
+def end(mark: str, pid: int, start: int) -> None:
+    """End a tree, and wait until its processes have ended, for ten seconds at most."""
+    give_up = time.monotonic() + _LONGEST
+    name = f"{mark}=".encode()
+    dead: set[tuple[int, int]] = set()
+    unsure = 0
+    while time.monotonic() < give_up and unsure < _MOST_UNSURE:
+        members, is_sure = look(name, pid, start, dead)
+        killed = [one for one in map(kill, members) if one >= 0]
+        if not killed and (is_sure or members):
+            return  # nobody is left whom a signal reaches
+        unsure = 0 if killed else unsure + 1
+        _see_them_end(killed)
+
+
+def _see_them_end(killed: "list[int]") -> None:
+    try:
+        for descriptor in killed:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(_PATIENCE_MS)
+    finally:
+        for descriptor in killed:
+            os.close(descriptor)
+
+
+def _watch(program: int, pipe: int) -> None:
+    """Be the guard, until the program has ended."""
+    trees: dict[str, tuple[int, int]] = {}
+    poll = select.poll()
+    poll.register(program, select.POLLIN)
+    poll.register(pipe, select.POLLIN)
+    rest = b""
+    has_ended, is_open = False, True
+    while not has_ended or is_open:
+        ready = dict(poll.poll(0 if has_ended else None))
+        has_ended = has_ended or program in ready
+        if pipe in ready:
+            data = os.read(pipe, 65536)
+            is_open = bool(data)
+            if not data:
+                poll.unregister(pipe)
+            rest = _note(trees, rest + data)
+        elif has_ended:
+            break
+    for pause in (_BETWEEN_FORK_AND_EXEC, 0.0):
+        for mark, (pid, start) in trees.items():
+            end(mark, pid, start)
+        time.sleep(pause if trees else 0)
+
+
+def _note(trees: "dict[str, tuple[int, int]]", data: bytes) -> bytes:
+    """Take note of the lines of the program. Return what is left: the beginning of a line."""
+    *lines, rest = data.split(b"\n")
+    for line in lines:
+        sign, mark, *numbers = line.decode().split()
+        if sign == "+":
+            trees[mark] = int(numbers[0]), int(numbers[1])
+        else:
+            trees.pop(mark, None)
+    return rest
+
+
+def _be_guard() -> None:
+    program, pipe = map(int, sys.argv[1:])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if os.fork():
+        os._exit(0)  # the program waits for this one, so that it is not the guard's parent
+    os.setsid()
+    _watch(program, pipe)
+
+
+if __name__ == "__main__":
+    _be_guard()

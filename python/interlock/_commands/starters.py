@@ -1,0 +1,75 @@
+"""Threads that start the processes of `run_many()`.
+
+A thread that starts a process is suspended until the new process has executed its program, which takes long on a busy
+machine. Meanwhile others can start more, and the calling thread sees to those that run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from interlock._interlock import SimpleQueue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Starters", "start"]
+
+
+def start(command: Any, how: dict[str, Any]) -> Any:
+    """Start a process, by the `Popen` that a program may have replaced."""
+    return sys.modules["interlock.subprocess"].Popen(command, **how)
+
+
+class Starters:
+    """Some threads, which take requests and give answers. One answer is one byte in a pipe."""
+
+    def __init__(self, count: int) -> None:
+        self._requests: SimpleQueue[Any] = SimpleQueue()
+        self._answers: SimpleQueue[Any] = SimpleQueue()
+        self.doorbell, self._bell = os.pipe()
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"run_many-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def ask(self, number: int, command: Any, how: dict[str, Any]) -> None:
+        """Have a thread start this command. Does not block."""
+        self._requests.put((number, command, how))
+
+    def answers(self) -> list[tuple[int, Any]]:
+        """Return what has been started since: the numbers of commands, each with its process or the exception.
+
+        The doorbell is readable, so this does not block.
+        """
+        return [self._answers.get() for _ in os.read(self.doorbell, 4096)]
+
+    def end(self) -> list[tuple[int, Any]]:
+        """End the threads, and return what has been started and nobody has asked for. Blocks until they have ended."""
+        for _ in self._threads:
+            self._requests.put(None)
+        for thread in self._threads:
+            thread.join()
+        os.close(self._bell)
+        left = []
+        while data := os.read(self.doorbell, 4096):
+            left += [self._answers.get() for _ in data]
+        os.close(self.doorbell)
+        return left
+
+    def _serve(self) -> None:
+        while (request := self._requests.get()) is not None:
+            number, command, how = request
+            try:
+                answer = start(command, how)
+            except BaseException as error:
+                answer = error
+            del request, command, how
+            self._answers.put((number, answer))
+            del answer
+            os.write(self._bell, b"x")

@@ -1,0 +1,277 @@
+"""`run_many()`: order, limits, failures, lines."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from tests.commands.conftest import counts, module_of
+
+PYTHON = [sys.executable, "-S", "-c"]
+
+
+@pytest.fixture(params=["import", "install"])
+def ours(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Return the module that has `run_many()`, also while the standard one has our `Popen`."""
+    with module_of(request.param):
+        from interlock import subprocess as named
+
+        yield named
+
+
+def test_results_are_in_the_order_of_the_commands(ours: Any) -> None:
+    # The later ones are faster.
+    commands = [["sh", "-c", f"sleep 0.{5 - n}; echo {n}; echo {n}e >&2; exit {n}"] for n in range(5)]
+    for workers in (1, 5):
+        results = ours.run_many(commands, max_workers=workers, capture_output=True, text=True)
+        assert [one.args for one in results] == commands
+        assert [(one.returncode, one.stdout, one.stderr) for one in results] == [
+            (n, f"{n}\n", f"{n}e\n") for n in range(5)
+        ]
+        assert [one.failed for one in results] == [False] + [True] * 4
+        assert all(isinstance(one, subprocess.CompletedProcess) for one in results)
+        assert all(one.error is None and 0 < one.seconds < 60 for one in results)
+    with pytest.raises(subprocess.CalledProcessError):
+        results[1].check_returncode()
+
+
+def test_no_more_run_at_once_than_there_are_workers(ours: Any, tmp_path: Path) -> None:
+    code = f"""if True:
+        import os, time
+        mine = os.path.join({str(tmp_path)!r}, str(os.getpid()))
+        open(mine, "w").close()
+        time.sleep(0.1)
+        print(len(os.listdir({str(tmp_path)!r})))
+        os.remove(mine)
+    """
+    results = ours.run_many([[*PYTHON, code]] * 7, max_workers=3, capture_output=True)
+    assert max(int(one.stdout) for one in results) <= 3
+
+
+def test_a_command_has_its_own_input_and_keywords(ours: Any, tmp_path: Path) -> None:
+    large = bytes(range(256)) * 5000
+    commands: list[Any] = [
+        {"args": ["cat"], "input": large},
+        {"args": ["pwd"], "cwd": tmp_path},
+        {"args": "echo $A", "shell": True, "env": {"A": "a"}},
+        "true",
+        {"args": ["cat"], "input": "é\r\n", "encoding": "utf-8"},
+        {"args": ["cat"], "input": b""},
+    ]
+    results = ours.run_many(commands, capture_output=True)
+    wanted = [large, f"{tmp_path}\n".encode(), b"a\n", b"", "é\n", b""]
+    assert [one.stdout for one in results] == wanted
+
+
+def test_commands_are_taken_as_they_are_needed(ours: Any) -> None:
+    taken = []
+
+    def commands() -> Iterator[list[str]]:
+        for number in range(100):
+            taken.append(number)
+            yield ["false"]
+
+    with pytest.raises(subprocess.CalledProcessError):
+        ours.run_many(commands(), max_workers=2, on_failure="finish")
+    assert len(taken) <= 4
+    assert ours.run_many([]) == []
+    assert ours.run_many(iter([])) == []
+
+
+def test_lines_come_while_the_command_runs(ours: Any) -> None:
+    read, write = os.pipe()
+    code = f"print('first', flush=True); import os; os.read({read}, 1); print('second'); print('end', end='')"
+    seen: list[tuple[int, str, str]] = []
+
+    def on_line(number: int, stream: str, line: str) -> None:
+        seen.append((number, stream, line))
+        if line == "first":
+            os.write(write, b"x")
+
+    (result,) = ours.run_many([[*PYTHON, code]], on_line=on_line, pass_fds=[read], text=True)
+    assert seen == [(0, "stdout", "first"), (0, "stdout", "second"), (0, "stdout", "end")]
+    assert (result.stdout, result.returncode) == (None, 0)
+    os.close(read)
+    os.close(write)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_lines_are_cut_as_they_would_be_at_once(ours: Any, size: int) -> None:
+    text = "one\r\ntwo\rthré\n\nfour\nünd so weiter"
+    code = f"""if True:
+        import os, time
+        data = {text.encode()!r}
+        for start in range(0, len(data), {size}):
+            os.write(1, data[start : start + {size}])
+            time.sleep(0.001)
+    """
+    for how, wanted in (
+        ({"encoding": "utf-8"}, ["one", "two", "thré", "", "four", "ünd so weiter"]),
+        ({}, [b"one\r", "two\rthré".encode(), b"", b"four", "ünd so weiter".encode()]),
+    ):
+        seen: list[Any] = []
+        (result,) = ours.run_many(
+            [[*PYTHON, code]],
+            on_line=lambda *told, seen=seen: seen.append(told[2]),
+            capture_output=True,
+            **how,
+        )
+        assert seen == wanted
+        whole = text.replace("\r\n", "\n").replace("\r", "\n") if how else text.encode()
+        assert result.stdout == whole
+
+
+def test_a_command_that_is_late_is_killed(ours: Any) -> None:
+    commands = [["sh", "-c", "echo out; exec sleep 1000"], ["true"], ["sleep", "1000"]]
+    late, true, last = ours.run_many(commands, timeout=1, capture_output=True, max_workers=1)
+    for one in (late, last):
+        assert one.returncode == -signal.SIGKILL
+        assert isinstance(one.error, subprocess.TimeoutExpired)
+        assert one.error.timeout == 1
+        assert one.failed
+    assert late.stdout == late.error.stdout == b"out\n"
+    assert true.error is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        late.check_returncode()
+
+
+def test_a_command_that_cannot_be_started_is_a_result(ours: Any) -> None:
+    before = counts()
+    wrong, right = ours.run_many([["/no such command"], ["true"]])
+    assert wrong.returncode is None
+    assert isinstance(wrong.error, FileNotFoundError)
+    assert right.returncode == 0
+    with pytest.raises(FileNotFoundError) as caught:
+        ours.run_many([["/no such command"], ["true"]], on_failure="kill", max_workers=1)
+    assert caught.value.results == [wrong] or caught.value.results[0].failed
+    assert counts() == before
+
+
+def test_the_first_failure_ends_all_or_lets_them_finish(ours: Any) -> None:
+    before = counts()
+    commands = [["sleep", "0.4"], ["false"], ["sleep", "1000"]]
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        ours.run_many(commands, max_workers=2, on_failure="finish")
+    finished = caught.value.results  # type: ignore[attr-defined]
+    assert [one.returncode for one in finished] == [0, 1]
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        ours.run_many([["sleep", "1000"], ["false"], ["true"]], max_workers=2, on_failure="kill")
+    assert [one and one.returncode for one in caught.value.results] == [None, 1]  # type: ignore[attr-defined]
+    assert counts() == before
+
+
+@pytest.mark.parametrize("who", ["on_line", "progress", "commands", "signal"])
+def test_what_a_function_of_the_program_raises_ends_all(ours: Any, who: str) -> None:
+    class Wrong(Exception):
+        pass
+
+    def fails(*_: object) -> None:
+        raise Wrong
+
+    def commands() -> Iterator[Any]:
+        yield ["sh", "-c", "echo line; exec sleep 1000"]
+        yield ["true"]
+        if who == "commands":
+            fails()
+
+    how: dict[str, Any] = {who: fails} if who in ("on_line", "progress") else {}
+    previous = signal.signal(signal.SIGALRM, fails)
+    before = counts()
+    try:
+        if who == "signal":
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(Wrong):
+            ours.run_many(commands(), max_workers=3, **how)
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert counts() == before
+
+
+def test_progress_is_told(ours: Any) -> None:
+    told: list[tuple[int, int | None]] = []
+    ours.run_many([["true"]] * 3, max_workers=1, progress=lambda *numbers: told.append(numbers))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_wrong_arguments_start_nothing(ours: Any) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"on_failure": "stop"},
+        {"max_workers": 0},
+        {"capture_output": True, "stdout": -1},
+    ]
+    with mock.patch.object(ours, "Popen") as popen:
+        for how in wrong:
+            with pytest.raises(ValueError):  # noqa: PT011
+                ours.run_many([["true"]], **how)
+        assert not popen.called
+
+
+def test_no_thread_waits_for_a_command(ours: Any) -> None:
+    threads: list[int] = []
+    before = threading.active_count()
+    commands = [["echo", "x"]] * 20
+    ours.run_many(commands, on_line=lambda *_: threads.append(threading.active_count()), max_workers=20)
+    assert len(threads) == 20
+    assert max(threads) <= before + (os.cpu_count() or 1)
+    assert threading.active_count() == before
+
+
+def test_many_commands_of_all_kinds(ours: Any) -> None:
+    before = counts()
+    kinds: list[Any] = [
+        ["true"],
+        {"args": ["cat"], "input": b"x" * 100_000},
+        ["no such command"],
+        {"args": "exit 3", "shell": True},
+        {"args": ["true"], "preexec_fn": int},
+    ]
+    results = ours.run_many(kinds * 10, max_workers=6, capture_output=True)
+    assert [one.returncode for one in results] == [0, 0, None, 3, 0] * 10
+    assert [len(one.stdout or b"") for one in results] == [0, 100_000, 0, 0, 0] * 10
+    assert [type(one.error) for one in results[2::5]] == [FileNotFoundError] * 10
+    assert counts() == before
+
+
+@pytest.mark.parametrize("policy", ["finish", "kill"])
+def test_a_failure_among_many(ours: Any, policy: str) -> None:
+    before = counts()
+    commands = [*[["true"]] * 20, ["false"], *[["sleep", "0.1"]] * 100]
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        ours.run_many(commands, max_workers=4, on_failure=policy)
+    results = caught.value.results  # type: ignore[attr-defined]
+    assert 21 <= len(results) < 40
+    assert results[20].returncode == 1
+    assert counts() == before
+
+
+def test_a_wrong_keyword_is_raised_from_among_many(ours: Any) -> None:
+    before = counts()
+    with pytest.raises(TypeError, match="no_such_keyword"):
+        ours.run_many([*[["sleep", "1000"]] * 9, {"args": ["true"], "no_such_keyword": 1}], max_workers=20)
+    assert counts() == before
+
+
+def test_ctrl_c_among_many(ours: Any) -> None:
+    before = counts()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        ours.run_many([["sleep", "0.01"]] * 100_000, max_workers=4)
+    assert counts() == before
+
+
+def test_without_descriptors_of_processes_it_looks(ours: Any) -> None:
+    begin = time.monotonic()
+    with mock.patch("os.waitpid", side_effect=os.waitpid):
+        results = ours.run_many([["sh", "-c", f"exit {n}"] for n in range(4)], max_workers=2, timeout=60)
+    assert [one.returncode for one in results] == [0, 1, 2, 3]
+    assert time.monotonic() - begin < 60

@@ -14,15 +14,15 @@ from tests.processes.test_executor import HEAD
 Run = Callable[..., str]
 
 HEAD += """
+import select
+
 def pid():
     return os.getpid()
 
-def is_gone(number):
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return True
-    return False
+def watched(number):
+    # Returns a function that tells whether the process that has this id now has ended. (Another one may get the id.)
+    descriptor = os.pidfd_open(number)
+    return lambda: bool(select.select([descriptor], [], [], 0)[0])
 
 def until(holds):
     end = time.monotonic() + 60
@@ -39,6 +39,7 @@ def main():
     told = []
     pool, first, end = held_executor(on_worker_death={policy!r}, retries=5)
     (worker,) = pool._processes
+    is_gone = watched(worker)
     first.add_done_callback(lambda future: told.append(future.cancelled()))
     waiting = [pool.submit(abs, -i) for i in range(20)]
     assert first.running() and not first.cancel() and not first.cancelled()
@@ -57,7 +58,7 @@ def main():
     assert [future.result() for future in waiting] == [*range(20)]
     assert not waiting[0].cancel(running=True)
     assert pool.submit(pid).result() != worker
-    until(lambda: is_gone(worker))
+    until(is_gone)
     pool.shutdown()
     assert told == [True], told
 """

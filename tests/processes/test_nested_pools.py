@@ -55,12 +55,12 @@ def main():
         pids = context.SimpleQueue()
         outer = executor(1, initializer=share, initargs=(pids,))
         future = outer.submit(starts_inner, kind)
-        inner = pids.get()
+        is_gone = watched(pids.get())
         (middle,) = outer._processes
         os.kill(middle, signal.SIGKILL)
         error = future.exception(60)
         assert "SIGKILL" in str(error), error
-        until(lambda: is_gone(inner))
+        until(is_gone)
         outer.shutdown()
 """
     assert run(HEAD + program, method) == ""
@@ -72,9 +72,9 @@ def main():
     pids = context.SimpleQueue()
     outer = executor(1, initializer=share, initargs=(pids,))
     future = outer.submit(starts_inner, "executor")
-    inner = pids.get()
+    is_gone = watched(pids.get())
     assert future.cancel(running=True)
-    until(lambda: is_gone(inner))
+    until(is_gone)
     assert outer.submit(abs, -1).result() == 1
     outer.shutdown()
 """
@@ -120,7 +120,7 @@ def main():
             pids = context.SimpleQueue()
             outer = context.Pool(1, share, (pids,))
             result = outer.apply_async(starts_inner, (kind,))
-            inner = pids.get()
+            is_gone = watched(pids.get())
             if how == "terminate":
                 outer.terminate()
                 outer.join()
@@ -130,7 +130,7 @@ def main():
                     result.get(60)
                 except Exception as error:
                     assert "SIGKILL" in str(error), error
-            until(lambda: is_gone(inner))
+            until(is_gone)
             outer.terminate()
 """
     assert run(HEAD + program, method) == ""
@@ -153,8 +153,9 @@ def main():
         importing = threading.Thread(target=__import__, args=("slow",))
         importing.start()
         state.begun.wait()
+        is_gone = watched(pid_of_worker)
         os.kill(pid_of_worker, signal.SIGKILL)
-        until(lambda: is_gone(pid_of_worker))
+        until(is_gone)
         importing.join()
         double = sys.modules["slow"].double
         assert (pool.apply(double, (2,)) if kind == "pool" else pool.submit(double, 2).result(60)) == 4

@@ -1,5 +1,7 @@
 //! Calls for many arguments, and what a worker does first.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
+
 mod workers;
 
 use std::cell::Cell;

@@ -4,12 +4,9 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{SubmitError, TaskError};
-use super::function::Function;
-use super::pool::At;
 use super::task::Task;
 
 /// For each worker, so many calls are submitted ahead of the results that were taken.
@@ -42,23 +39,24 @@ impl Error for MapError {
     }
 }
 
+/// Submits a call.
+type Submit<'a, A, R> = dyn Fn(&A) -> Result<Task<R>, SubmitError> + 'a;
+
 /// The results of [`ProcessPool::map`](super::ProcessPool::map), in the order of the arguments.
 ///
 /// Dropping it gives up the results; the calls that were submitted run.
 #[must_use = "nothing is submitted before the first result is asked for"]
 pub struct Map<'a, A, R, I> {
-    at: At<'a>,
-    function: Function<A, R>,
+    submit: Box<Submit<'a, A, R>>,
     arguments: I,
     tasks: VecDeque<Result<Task<R>, MapError>>,
     ahead: usize,
 }
 
 impl<'a, A, R, I> Map<'a, A, R, I> {
-    pub(super) fn new(at: At<'a>, workers: usize, function: Function<A, R>, arguments: I) -> Self {
+    pub(super) fn new(submit: Box<Submit<'a, A, R>>, workers: usize, arguments: I) -> Self {
         Map {
-            at,
-            function,
+            submit,
             arguments,
             tasks: VecDeque::new(),
             ahead: AHEAD * workers,
@@ -66,7 +64,7 @@ impl<'a, A, R, I> Map<'a, A, R, I> {
     }
 }
 
-impl<A: Serialize, R: DeserializeOwned, I: Iterator<Item = A>> Iterator for Map<'_, A, R, I> {
+impl<A, R: DeserializeOwned, I: Iterator<Item = A>> Iterator for Map<'_, A, R, I> {
     type Item = Result<R, MapError>;
 
     /// The next result. Blocks until it is there.
@@ -74,7 +72,7 @@ impl<A: Serialize, R: DeserializeOwned, I: Iterator<Item = A>> Iterator for Map<
         while self.tasks.len() < self.ahead
             && let Some(argument) = self.arguments.next()
         {
-            let task = self.at.submit(self.function, &argument);
+            let task = (self.submit)(&argument);
             self.tasks.push_back(task.map_err(MapError::Submit));
         }
         let task = self.tasks.pop_front()?;
@@ -85,7 +83,6 @@ impl<A: Serialize, R: DeserializeOwned, I: Iterator<Item = A>> Iterator for Map<
 impl<A, R, I> fmt::Debug for Map<'_, A, R, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
-            .field("function", &self.function)
             .field("submitted", &self.tasks.len())
             .finish_non_exhaustive()
     }

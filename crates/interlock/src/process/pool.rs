@@ -150,10 +150,10 @@ impl ProcessPool {
     /// # let pool = ProcessPool::new(1).unwrap();
     /// let pages: Result<Vec<u32>, MapError> = pool.map(PAGES, 0..1_000_000).collect();
     /// ```
-    pub fn map<A, R, I>(&self, function: Function<A, R>, arguments: I) -> Map<'_, A, R, I::IntoIter>
+    pub fn map<'a, A, R, I>(&'a self, function: Function<A, R>, arguments: I) -> Map<'a, A, R, I::IntoIter>
     where
-        A: Serialize,
-        R: DeserializeOwned,
+        A: Serialize + 'a,
+        R: DeserializeOwned + 'a,
         I: IntoIterator<Item = A>,
     {
         self.at(DEFAULT_PRIORITY).map(function, arguments)
@@ -274,11 +274,12 @@ impl<'a> At<'a> {
     /// As [`ProcessPool::map`].
     pub fn map<A, R, I>(self, function: Function<A, R>, arguments: I) -> Map<'a, A, R, I::IntoIter>
     where
-        A: Serialize,
-        R: DeserializeOwned,
+        A: Serialize + 'a,
+        R: DeserializeOwned + 'a,
         I: IntoIterator<Item = A>,
     {
-        Map::new(self, self.pool.workers, function, arguments.into_iter())
+        let submit = move |argument: &A| self.submit(function, argument);
+        Map::new(Box::new(submit), self.pool.workers, arguments.into_iter())
     }
 
     /// How long a task may run. One that runs for longer ends with [`TaskError::TimedOut`](super::TaskError::TimedOut), and its worker

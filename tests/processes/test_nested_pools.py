@@ -164,6 +164,37 @@ def main():
     assert run(HEAD + program) == ""
 
 
+def test_a_worker_that_is_forked_in_the_middle_of_an_import_imports_the_module_itself(run: Run) -> None:
+    program = """
+def double(number):
+    import slow
+    return slow.double(number)
+
+def main():
+    from interlock.concurrent.futures import _process_start
+    with open("slow.py", "w") as file:
+        file.write("import os, program_state\nif os.getpid() == program_state.parent:\n    program_state.begun.set()\n"
+                   "    program_state.goes.wait()\ndef double(n):\n    return 2 * n\n")
+    import types
+    state = sys.modules["program_state"] = types.ModuleType("program_state")
+    state.parent, state.begun, state.goes = os.getpid(), threading.Event(), threading.Event()
+    sys.path.insert(0, os.getcwd())
+    _process_start._let_imports_end = lambda: None  # as if the import began just after the look
+    thread = threading.Thread(target=__import__, args=("slow",))
+    with context.Pool(1) as pool:
+        pid_of_worker = pool.apply(pid)
+        thread.start()
+        state.begun.wait()
+        os.kill(pid_of_worker, signal.SIGKILL)
+        until(lambda: is_gone(pid_of_worker))
+        assert pool.apply(double, (2,)) == 4
+        state.goes.set()
+        thread.join()
+        assert pool.apply(double, (3,)) == 6
+"""
+    assert run(HEAD + program) == ""
+
+
 def test_a_module_may_use_a_pool_while_it_is_imported(run: Run) -> None:
     program = """
 def main():

@@ -5,7 +5,9 @@ children: it may be ended by SIGTERM at any moment, and they would go on. Worker
 started them, however it ends.
 
 **Not in the middle of an import.** A worker that is forked while another thread imports a module can never import that:
-its lock stays locked there. A pool forks at any moment, when a worker has died.
+its lock stays locked there. A pool forks at any moment, when a worker has died. So it waits for imports, and a worker
+that was forked in the middle of one all the same (it began after the look) forgets the module, and imports it itself.
+A module that uses the pool while it is imported is not forgotten: that would be to run the program again.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _IMPORTING = "<frozen importlib._bootstrap>"
 _PATIENCE = 5.0
 """Seconds that an import may take before a worker is forked all the same."""
 _long_held: WeakSet[Any] = WeakSet()
-"""The locks of imports that took longer. They may be waiting for the pool, and are not waited for again."""
+"""The locks of imports that took longer, or use Interlock: they may be waiting for the pool, so it waits no more."""
 
 
 class _Me:
@@ -47,8 +49,13 @@ _me = _Me()
 
 
 def i_am_a_worker() -> None:
-    """Note that this process is a worker of a pool."""
+    """Note that this process is a worker of a pool, and take the locks of imports from threads of its parent."""
     _me.worker = os.getpid()
+    for lock, _ in _others():
+        _module_locks.pop(lock.name, None)
+        module = sys.modules.get(lock.name)
+        if lock not in _long_held and getattr(getattr(module, "__spec__", None), "_initializing", False):
+            del sys.modules[lock.name]
 
 
 def start(process: Any) -> None:
@@ -82,13 +89,19 @@ def _let_imports_end() -> None:
 
 def _held_by_others() -> list[Any]:
     """Return the locks of modules that other threads are importing at this moment, and don't need a pool for."""
-    locks = [reference() for reference in [*_module_locks.values()]]
-    owners = [(lock, getattr(lock, "owner", None)) for lock in locks]
-    found = [(lock, owner) for lock, owner in owners if owner not in (None, get_ident())]
+    found = [(lock, owner) for lock, owner in _others() if lock not in _long_held]
     if not found:
         return []
     frames = sys._current_frames()
-    return [lock for lock, owner in found if lock not in _long_held and not _uses_us(frames.get(owner))]
+    _long_held.update(lock for lock, owner in found if _uses_us(frames.get(owner)))
+    return [lock for lock, _ in found if lock not in _long_held]
+
+
+def _others() -> list[tuple[Any, int]]:
+    """Return the locks of modules that other threads have, and these threads."""
+    locks = [reference() for reference in [*_module_locks.values()]]
+    owners = [(lock, getattr(lock, "owner", None)) for lock in locks]
+    return [(lock, owner) for lock, owner in owners if owner not in (None, get_ident())]
 
 
 def _uses_us(frame: FrameType | None) -> bool:

@@ -25,13 +25,12 @@ fn limit_descriptors(most: u64) {
     // SAFETY: all zeros is a value of it.
     let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
     // SAFETY: the place is there for as long as the call lasts.
-    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+    let asked = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    assert_eq!(asked, 0);
     limit.rlim_cur = most.min(limit.rlim_max);
     // SAFETY: as above.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) },
-        0
-    );
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(set, 0);
     let opened = std::fs::File::open("/proc/self/stat");
     assert_eq!(opened.is_ok(), most > 0);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cases_commands
+import cases_executors
 import cases_futures
 import cases_locks
 import cases_polls
@@ -26,6 +27,7 @@ ALL: tuple[Case | Probe, ...] = (
     *cases_scale.CASES,
     *cases_processes.CASES,
     *cases_process_maps.CASES,
+    *cases_executors.CASES,
     *cases_shared.CASES,
     *cases_commands.CASES,
     *cases_schedulers.CASES,

@@ -109,7 +109,12 @@ def _green_names(queue_class: Any) -> Any:
 
 
 def _peer_pool(name: str) -> Modules:
-    return {"futures": SimpleNamespace(ThreadPoolExecutor=peer_pools.load(name))}
+    pools = {}
+    if name in peer_pools.NAMES:
+        pools["ThreadPoolExecutor"] = peer_pools.load(name)
+    if name in peer_pools.WITH_PROCESSES:
+        pools["ProcessPoolExecutor"] = peer_pools.load_processes(name)
+    return {"futures": SimpleNamespace(**pools)}
 
 
 def _peer_processes(name: str) -> Modules:
@@ -123,6 +128,6 @@ _LOADERS: dict[str, Callable[[], Modules]] = {
     "culsans": _culsans,
     "fastrlock": _fastrlock,
     "fque": _fque,
-    **{name: partial(_peer_pool, name) for name in peer_pools.NAMES},
+    **{name: partial(_peer_pool, name) for name in (*peer_pools.NAMES, *peer_pools.WITH_PROCESSES)},
     **{name: partial(_peer_processes, name) for name in peer_processes.NAMES},
 }

@@ -117,7 +117,7 @@ def test_an_exception_in_a_with_block_ends_the_tree(ours: Any, started: list[int
 def test_processes_that_are_started_meanwhile_end(ours: Any, tmp_path: Path) -> None:
     code = f"""
 import os, time
-for _ in range(30):  # each starts another one again and again, but not for ever if the test fails
+for _ in range(8):  # each starts another one again and again, but not for ever if the test fails
     if os.fork() == 0:
         for _ in range(500):
             if os.fork():

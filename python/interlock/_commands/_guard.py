@@ -105,18 +105,19 @@ def look(mark: bytes, pid: int, start: int, dead: "set[tuple[int, int]]") -> "tu
 
 
 def kill(process: Process) -> int:
-    """Kill a process, if it is that one still. Return its descriptor, or -1."""
+    """Kill a process, and return its descriptor. Return -1 if it has ended. Raises OSError if no signal reaches it."""
+    descriptor = -1
     try:
         descriptor = os.pidfd_open(process.pid)
-    except OSError:
-        return -1
-    try:
         if start_time(process.pid) == process.start:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            return descriptor
-    except OSError:  # it has ended, or is another user's
+            killed, descriptor = descriptor, -1
+            return killed
+    except ProcessLookupError:
         pass
-    os.close(descriptor)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
     return -1
 
 
@@ -128,10 +129,20 @@ def end(mark: str, pid: int, start: int) -> None:
     unsure = 0
     while time.monotonic() < give_up and unsure < _MOST_UNSURE:
         members, is_sure = look(name, pid, start, dead)
-        killed = [one for one in map(kill, members) if one >= 0]
-        if not killed and (is_sure or members):
+        killed = []
+        has_ended = False
+        for member in members:
+            try:
+                descriptor = kill(member)
+            except OSError:  # it is another user's, or there is no descriptor left
+                continue
+            if descriptor >= 0:
+                killed.append(descriptor)
+            else:  # it may have left a child
+                has_ended = True
+        if not killed and not has_ended and (is_sure or members):
             return  # nobody is left whom a signal reaches
-        unsure = 0 if killed else unsure + 1
+        unsure = 0 if killed or has_ended else unsure + 1
         _see_them_end(killed)
 
 

@@ -2,17 +2,17 @@
 
 use pyo3::PyTypeCheck;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+
+use crate::once::Once;
 
 /// The object behind a name of a Python module, looked up at the first use.
 ///
-/// An import runs Python code, and the interpreter may end the thread during it. PyO3's `PyOnceLock::import` runs it
-/// inside an initialization of std, whose frames have landing pads: see `panic = "abort"` in ARCHITECTURE.md. So this
-/// imports first, in a separate frame. If two threads look the name up at once, the second discards its result.
+/// An import runs Python code, and the interpreter may end the thread during it. So it runs in a frame of its own: see
+/// `panic = "abort"` in ARCHITECTURE.md. If two threads look the name up at once, the second discards its result.
 pub(crate) struct Imported<T = PyAny> {
     module: &'static str,
     name: &'static str,
-    found: PyOnceLock<Py<T>>,
+    found: Once<Py<T>>,
 }
 
 impl<T: PyTypeCheck> Imported<T> {
@@ -20,7 +20,7 @@ impl<T: PyTypeCheck> Imported<T> {
         Imported {
             module,
             name,
-            found: PyOnceLock::new(),
+            found: Once::new(),
         }
     }
 
@@ -45,7 +45,7 @@ impl<T: PyTypeCheck> Imported<T> {
 
     #[inline(never)]
     fn keep<'py>(&self, py: Python<'py>, found: Py<T>) -> &Bound<'py, T> {
-        self.found.get_or_init(py, || found).bind(py)
+        self.found.keep(py, found).bind(py)
     }
 }
 

@@ -28,6 +28,7 @@ mod materialize;
 mod mirrored;
 mod multiprocessing;
 mod multiprocessing_pool;
+mod once;
 mod process_pool;
 mod queue;
 mod raw;

@@ -5,14 +5,15 @@
 //! in `interlock._standard_types`.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use pyo3::{PyClass, PyTypeInfo};
+
+use crate::once::Once;
 
 /// A type of the standard module `_thread`.
 pub(crate) struct StandardType {
     name: &'static str,
-    class: PyOnceLock<Py<PyType>>,
+    class: Once<Py<PyType>>,
 }
 
 /// The type of the standard library's `threading.Lock()`.
@@ -25,13 +26,14 @@ impl StandardType {
     const fn new(name: &'static str) -> Self {
         StandardType {
             name,
-            class: PyOnceLock::new(),
+            class: Once::new(),
         }
     }
 
     /// The type. First called while our module is imported, because other code may replace these names later.
     pub(crate) fn class<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {
-        self.class.import(py, "_thread", self.name)
+        let import = || Ok(py.import("_thread")?.getattr(self.name)?.cast_into()?.unbind());
+        Ok(self.class.get_or_make(py, import)?.bind(py))
     }
 
     /// `__class__` of one of our objects: the standard type, or the class that a program derived from ours.

@@ -5,9 +5,9 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFrozenSet, PyFunction, PyString, PyType};
 
+use crate::once::Once;
 use crate::raw;
 use crate::raw::intern;
 
@@ -28,7 +28,7 @@ pub(crate) struct Standard {
     attributes: Py<PyAny>,
     /// Names that the standard library's functions look up in an object.
     used: Py<PyFrozenSet>,
-    sealed: PyOnceLock<Sealed>,
+    sealed: Once<Sealed>,
 }
 
 /// A class and the attributes that must not change. The garbage collector does not see these references: the class
@@ -84,7 +84,7 @@ impl Standard {
             found_at: AtomicU32::new(0),
             attributes,
             used,
-            sealed: PyOnceLock::new(),
+            sealed: Once::new(),
         })
     }
 
@@ -129,7 +129,7 @@ impl Standard {
             class: class.clone().unbind(),
             tag: AtomicU32::new(0),
         };
-        let _ = self.sealed.set(py, sealed);
+        self.sealed.keep(py, sealed);
         Ok(())
     }
 

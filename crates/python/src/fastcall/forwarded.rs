@@ -11,7 +11,6 @@ use interlock_pool::Phase;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, Py_ssize_t, PyObject};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::call::{
@@ -24,6 +23,7 @@ use crate::condition::Condition;
 use crate::event::Event;
 use crate::futures::Future;
 use crate::materialize::{Internal, Native};
+use crate::once::Once;
 use crate::queue::Queue;
 use crate::semaphore::Semaphore;
 
@@ -205,7 +205,7 @@ struct LockMethod {
 #[pyfunction]
 #[pyo3(signature = (internal, /))]
 pub(crate) fn method_of_lock<'py>(internal: &Bound<'py, Internal>) -> PyResult<Bound<'py, PyAny>> {
-    static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static TYPE: Once<Py<PyType>> = Once::new();
     let py = internal.py();
     let vectorcall = match internal.get().name(py).to_str()? {
         "acquire" => call::<true>,
@@ -229,7 +229,7 @@ pub(crate) fn method_of_lock<'py>(internal: &Bound<'py, Internal>) -> PyResult<B
             slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
         ]
     };
-    let class = TYPE.get_or_try_init(py, || new_type.create(py, slots()))?;
+    let class = TYPE.get_or_make(py, || new_type.create(py, slots()))?;
     // SAFETY: the type allocates its instances in this way.
     let object = unsafe { ffi::PyType_GenericAlloc(class.as_ptr().cast(), 0) };
     // SAFETY: the call returned a new reference, or null with an exception set.

@@ -10,7 +10,6 @@ use interlock_wait::primitive::global::Ordering;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::call::all_arguments;
@@ -18,12 +17,14 @@ use super::made::{Made, Parts};
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 use super::with_methods;
 
+use crate::once::Once;
+
 /// Creates an instance of a class with its `__new__`, without arguments. Does not call `__init__`.
 #[inline]
 pub(crate) fn new_instance<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-    static NOTHING: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
+    static NOTHING: Once<Py<PyTuple>> = Once::new();
     let py = class.py();
-    let nothing = NOTHING.get_or_init(py, || PyTuple::empty(py).unbind());
+    let nothing = NOTHING.get_or_make(py, || Ok(PyTuple::empty(py).unbind()))?;
     // SAFETY: the class is alive.
     let new = unsafe { (*class.as_type_ptr()).tp_new };
     let new = new.ok_or_else(|| PyTypeError::new_err("the class can't be instantiated"))?;

@@ -10,7 +10,6 @@ use std::ffi::CString;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 
 use super::call::{all_arguments, receiver};
@@ -20,6 +19,7 @@ use super::with_methods;
 #[cfg(not(Py_GIL_DISABLED))]
 use crate::engine::StateLock;
 use crate::materialize::Native;
+use crate::once::Once;
 #[cfg(not(Py_GIL_DISABLED))]
 use crate::raw::{self, Attached};
 #[cfg(not(Py_GIL_DISABLED))]
@@ -42,9 +42,9 @@ pub(super) struct FastMethod {
     /// A hook that the standard library's function calls.
     hook: Option<&'static str>,
     /// The method of the class that handles every case.
-    general: PyOnceLock<Py<PyAny>>,
+    general: Once<Py<PyAny>>,
     /// The name, if it is a method of objects that can be materialized.
-    materialized_name: PyOnceLock<Py<PyString>>,
+    materialized_name: Once<Py<PyString>>,
     #[cfg(not(Py_GIL_DISABLED))]
     found: Attached<StateLock<Option<Found>>>,
 }
@@ -66,8 +66,8 @@ impl FastMethod {
             name,
             function,
             hook: None,
-            general: PyOnceLock::new(),
-            materialized_name: PyOnceLock::new(),
+            general: Once::new(),
+            materialized_name: Once::new(),
             #[cfg(not(Py_GIL_DISABLED))]
             found: Attached::new(StateLock::new(None)),
         }
@@ -86,13 +86,13 @@ impl FastMethod {
         // The method keeps this name, which stands in error messages, when its class is given another one.
         method.getattr("__qualname__")?;
         if class.is_subclass_of::<Native>()? {
-            let _ = self
-                .materialized_name
-                .set(class.py(), PyString::intern(class.py(), self.name).unbind());
+            let name = PyString::intern(class.py(), self.name).unbind();
+            self.materialized_name.keep(class.py(), name);
         }
-        self.general
-            .set(class.py(), general.unbind())
-            .map_err(|_| PyRuntimeError::new_err("a fast method is installed once"))?;
+        if self.general.get(class.py()).is_some() {
+            return Err(PyRuntimeError::new_err("a fast method is installed once"));
+        }
+        self.general.keep(class.py(), general.unbind());
         class.setattr(self.name, method)
     }
 

@@ -7,7 +7,6 @@ use interlock_wait::Deadline;
 use interlock_wait::primitive::global::AtomicBool;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::answer::{Answer, Engine};
@@ -17,6 +16,7 @@ use super::remote_call::Remote;
 use crate::errors::Failure;
 use crate::initialized::Initialized;
 use crate::materialize::{Native, native, standard};
+use crate::once::Once;
 use crate::raw::{Attached, intern};
 use crate::{blocking, errors, fastcall};
 
@@ -38,12 +38,12 @@ pub(crate) struct Future {
 }
 
 /// The class of the futures that `submit()` returns: `interlock.concurrent.futures.Future`.
-static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static CLASS: Once<Py<PyType>> = Once::new();
 
 /// Tells the module which class of futures `submit()` returns. Called once, before a future is created.
 #[pyfunction]
 pub(crate) fn remember_future_class(class: &Bound<'_, PyType>) {
-    let _ = CLASS.set(class.py(), class.clone().unbind());
+    CLASS.keep(class.py(), class.clone().unbind());
 }
 
 /// The class of the futures that `submit()` returns.

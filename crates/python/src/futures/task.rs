@@ -6,13 +6,13 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::answer::Answer;
 use super::future::{self, Future};
 use super::future_methods;
 use crate::errors::Failure;
+use crate::once::Once;
 use crate::raw::intern;
 use crate::{fastcall, raw};
 
@@ -73,12 +73,12 @@ pub(super) struct Task {
 }
 
 /// The standard library's class of waiting calls, and whether it keeps function and arguments in one attribute.
-static ITEMS: PyOnceLock<(Py<PyType>, bool)> = PyOnceLock::new();
+static ITEMS: Once<(Py<PyType>, bool)> = Once::new();
 
 /// Tells the module the class of calls that wait in a materialized executor. Called once, before one is created.
 #[pyfunction]
 pub(crate) fn remember_work_items(class: &Bound<'_, PyType>, in_one: bool) {
-    let _ = ITEMS.set(class.py(), (class.clone().unbind(), in_one));
+    ITEMS.keep(class.py(), (class.clone().unbind(), in_one));
 }
 
 impl Task {

@@ -1,8 +1,9 @@
 //! The end of the interpreter, as waits see it.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
+
+use crate::once::Once;
 
 /// The function that tells whether the interpreter is finalizing, and the exception to raise then. Looked up early,
 /// because imports fail during finalization.
@@ -11,7 +12,7 @@ struct Finalization {
     error: Py<PyType>,
 }
 
-static FINALIZATION: PyOnceLock<Finalization> = PyOnceLock::new();
+static FINALIZATION: Once<Finalization> = Once::new();
 
 /// Looks up what [`no_thread_left`] needs. Up to 3.14 that is nothing: such a wait lasts for ever, as in CPython.
 pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
@@ -19,8 +20,7 @@ pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
         let is_finalizing = py.import("sys")?.getattr("is_finalizing")?.unbind();
         let error = py.import("builtins")?.getattr("PythonFinalizationError")?;
         let error = error.cast_into::<PyType>()?.unbind();
-        // This cannot fail: it is called once, when the cell is empty.
-        let _ = FINALIZATION.set(py, Finalization { is_finalizing, error });
+        FINALIZATION.keep(py, Finalization { is_finalizing, error });
     }
     Ok(())
 }

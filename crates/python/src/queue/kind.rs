@@ -1,8 +1,9 @@
 //! The order in which a queue gives out its items.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
+
+use crate::once::Once;
 
 /// The order of a queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,12 +14,12 @@ pub(crate) enum Kind {
 }
 
 /// The standard library's `LifoQueue` and `PriorityQueue`.
-static CLASSES: PyOnceLock<[Py<PyType>; 2]> = PyOnceLock::new();
+static CLASSES: Once<[Py<PyType>; 2]> = Once::new();
 
 /// Tell the module which classes these are. Called once, before a queue is created.
 #[pyfunction]
 pub(crate) fn remember_queue_classes(lifo: &Bound<'_, PyType>, priority: &Bound<'_, PyType>) {
-    let _ = CLASSES.set(lifo.py(), [lifo.clone().unbind(), priority.clone().unbind()]);
+    CLASSES.keep(lifo.py(), [lifo.clone().unbind(), priority.clone().unbind()]);
 }
 
 impl Kind {

@@ -13,10 +13,10 @@ use std::ptr::null_mut;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::engine::StateLock;
+use crate::once::Once;
 use crate::raw::Attached;
 
 use super::super::call::{NewType, slot};
@@ -39,7 +39,7 @@ struct Types {
     bound: Py<PyType>,
 }
 
-static TYPES: PyOnceLock<Types> = PyOnceLock::new();
+static TYPES: Once<Types> = Once::new();
 
 /// A descriptor that puts `function` before `method`, for instances of `class`.
 pub(crate) fn descriptor<'py>(
@@ -51,7 +51,7 @@ pub(crate) fn descriptor<'py>(
     // SAFETY: the method is alive, and its type with it.
     let bind = unsafe { (*method.get_type_ptr()).tp_descr_get };
     let bind = bind.ok_or_else(|| PyTypeError::new_err("a method can be bound"))?;
-    let special = TYPES.get_or_try_init(py, || Types::new(py))?.special.bind(py);
+    let special = TYPES.get_or_make(py, || Types::new(py))?.special.bind(py);
     // SAFETY: the type allocates its instances in this way.
     let object = unsafe { ffi::PyType_GenericAlloc(special.as_type_ptr(), 0) };
     // SAFETY: the call returned a new reference, or null with an exception set.

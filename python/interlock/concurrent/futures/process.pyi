@@ -2,6 +2,7 @@
 
 # The standard module has no `__all__`, so its imports are public names, too.
 import itertools as itertools
+import multiprocessing as multiprocessing
 import os as os
 import queue as queue
 import sys as sys
@@ -24,6 +25,7 @@ from interlock.concurrent.futures._process_pool import OnWorkerDeath
 from interlock.concurrent.futures._process_submitter import ProcessSubmitter
 from interlock.concurrent.futures._stats import Stats
 
+mp = multiprocessing
 __replaces__: tuple[str, ...]
 
 _P = ParamSpec("_P")

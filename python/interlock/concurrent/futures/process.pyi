@@ -25,6 +25,23 @@ from interlock.concurrent.futures._process_pool import OnWorkerDeath
 from interlock.concurrent.futures._process_submitter import ProcessSubmitter
 from interlock.concurrent.futures._stats import Stats
 
+__all__ = [
+    "EXTRA_QUEUED_CALLS",
+    "BrokenProcessPool",
+    "ProcessPoolExecutor",
+    "Queue",
+    "format_exception",
+    "itertools",
+    "mp",
+    "multiprocessing",
+    "os",
+    "partial",
+    "queue",
+    "sys",
+    "threading",
+    "weakref",
+]
+
 mp = multiprocessing
 __replaces__: tuple[str, ...]
 

@@ -59,11 +59,11 @@ def lives(method: str, ns: Namespace) -> Body:
 
 
 CASES = (
-    Case("pool-map", "Pool.map, trivial tasks, each", 1.1, partial(mapped, None), least=200_000),
-    Case("pool-map-1", "Pool.map, chunksize 1, each", 4, partial(mapped, 1), least=5_000),
-    Case("pool-imap", "Pool.imap_unordered, each", 6, streamed, least=5_000),
-    Case("pool-apply", "Pool.apply, each", 8, applied, least=500),
-    Case("pool-life-fork", "Pool(2), 1 task, close, join; fork", 1.5, partial(lives, "fork")),
-    Case("pool-life-forkserver", "the same, forkserver", 2, partial(lives, "forkserver")),
-    Case("pool-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn")),
+    Case("process-pool-map", "Pool.map, trivial tasks, each", 1.1, partial(mapped, None), least=200_000),
+    Case("process-pool-map-1", "Pool.map, chunksize 1, each", 4, partial(mapped, 1), least=5_000),
+    Case("process-pool-imap", "Pool.imap_unordered, each", 6, streamed, least=5_000),
+    Case("process-pool-apply", "Pool.apply, each", 8, applied, least=500),
+    Case("process-pool-life-fork", "Pool(2), 1 task, close, join; fork", 1.5, partial(lives, "fork")),
+    Case("process-pool-life-forkserver", "the same, forkserver", 2, partial(lives, "forkserver")),
+    Case("process-pool-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn")),
 )

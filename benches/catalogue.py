@@ -34,3 +34,4 @@ ALL: tuple[Case | Probe, ...] = (
 )
 
 BY_NAME = {case.name: case for case in ALL}
+assert len(BY_NAME) == len(ALL), "two cases have the same name"

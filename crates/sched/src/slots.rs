@@ -105,7 +105,7 @@ impl<P> Slots<P> {
         TaskId { slot, generation: 0 }
     }
 
-    /// Frees the place of a task, and returns what it was and who waits for its end.
+    /// Frees the place of a task, and returns what it was and which tasks wait for its end.
     pub(crate) fn remove(&mut self, slot: u32) -> (State<P>, Vec<Call>) {
         let place = &mut self.all[slot as usize];
         place.generation = place.generation.wrapping_add(1);

@@ -61,16 +61,20 @@ pub(crate) fn wake_shared(word: &AtomicU32, most: u32) {
 /// Sleeps until one of `files` is ready. No scheduler can tell when that is, so none is asked.
 #[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 pub(crate) fn sleep_on_files(files: &mut [FileWait], until: Deadline) -> Returned {
-    files::wait(files, until.nanos())
+    files::wait(files, on_kernels_clock(until))
 }
 
 /// Sleeps until a descriptor is ready. No scheduler of threads knows of descriptors, so it is always the kernel that sleeps.
 #[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 pub(crate) fn sleep_on_descriptors(poller: &Poller, until: Deadline) -> Returned {
-    let left = until
-        .remaining()
-        .map(|left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
-    poller.wait(left.map(|left| clock::monotonic_nanos().saturating_add(left)))
+    poller.wait(on_kernels_clock(until))
+}
+
+/// When that is on the kernel's clock: a scheduler of threads may have another one.
+fn on_kernels_clock(until: Deadline) -> Option<u64> {
+    let left = until.remaining()?;
+    let nanos = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+    Some(clock::monotonic_nanos().saturating_add(nanos))
 }
 
 /// Sleeps for about `nanos` nanoseconds of real time: the last resort of a thread that waits for a lock word, whose holder

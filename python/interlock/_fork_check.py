@@ -11,7 +11,7 @@ import threading
 from _thread import _count, get_ident
 from _warnings import warn
 from contextlib import suppress
-from time import perf_counter
+from time import thread_time
 from types import FrameType, GetSetDescriptorType, MemberDescriptorType
 
 from interlock._interlock import owner_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LockHeldAtForkWarning"]
 
 _SECONDS = 0.02
-"""No look takes longer."""
+"""No look takes more of the processor's time. (A clock on the wall would go on while a busy machine runs others.)"""
 _FRAMES = 64
 """Of each thread, the innermost ones."""
 _DEPTH = 3
@@ -77,7 +77,7 @@ def _is_at_home(frame: FrameType) -> bool:
 def _held_by_others() -> Iterator[tuple[str, str, str]]:
     """Yield the thread, the lock and the place of each lock that another thread holds, if found in time."""
     me = get_ident()
-    end = perf_counter() + _SECONDS
+    end = thread_time() + _SECONDS
     frames = sys._current_frames()
     frames.pop(
         me, None
@@ -85,7 +85,7 @@ def _held_by_others() -> Iterator[tuple[str, str, str]]:
     seen: set[int] = set()
     for frame in frames.values():
         for inner in _stack(frame):
-            if perf_counter() > end:
+            if thread_time() > end:
                 return
             for name, value in _named(inner):
                 owner = owner_of(value)

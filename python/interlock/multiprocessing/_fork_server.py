@@ -11,7 +11,8 @@ been forked for the request.
 * *Link*: a pair of sockets between a child and its parent. The child sends its pid and pidfd, at the end its exit
   code. The server sends the exit code of a child that could not. Its end tells the child that the parent is gone.
 
-A request says what to prepare in the child (paths, arguments, keys), and has the process object. The former is mostly
+A request says what to prepare in the child (paths, arguments, keys), and has the process object, and whether the child
+starts with SIGINT blocked, which the server and the spare ignore. What to prepare is mostly
 the same each time, so the server does it in itself, as for the last child, and a child again if its request says
 something else.
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn
 
-__all__ = ["CHUNK", "MOST_DESCRIPTORS", "NUMBER", "SIZES", "main", "receive", "send"]
+__all__ = ["CHUNK", "HEAD", "MOST_DESCRIPTORS", "NUMBER", "main", "receive", "send"]
 
 CHUNK = 32768
 """The longest message on a link, on the channel or on the control."""
@@ -51,8 +52,8 @@ MOST_DESCRIPTORS = 253
 
 _pickle: Any = reduction.pickle  # type: ignore[attr-defined]
 NUMBER = struct.Struct("q")
-SIZES = struct.Struct("qq")
-"""Before a request: the length of what follows, and of its first part, what to prepare."""
+HEAD = struct.Struct("qq?")
+"""Before a request: the length of what follows, and of its first part, what to prepare; whether SIGINT is blocked."""
 
 _MAIN = ("init_main_from_name", "init_main_from_path")
 """What imports the main module: that may run code of the program."""
@@ -74,11 +75,14 @@ def receive(sender: socket.socket, size: int, most: int) -> tuple[bytes, list[in
     return data, list(descriptors)
 
 
-def main(channel: int, preload: Callable[[], None]) -> None:
+def main(channel: int, preload: Callable[[], None], interrupts_are_held: bool) -> None:
     """Run the server until no client is left."""
     preload()
     util._close_stdin()  # type: ignore[attr-defined]
-    _Server(socket.socket(fileno=channel)).run()
+    server = _Server(socket.socket(fileno=channel))
+    if interrupts_are_held:  # by the client, for the process that it starts
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    server.run()
 
 
 class _Server:
@@ -176,6 +180,8 @@ class _Server:
         link, work = request
         code = 1
         try:
+            if work.interrupts_are_held:
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             self._forget_server()
             begin_child()
             code = _serve(link, work, self._ahead)
@@ -219,12 +225,12 @@ class _Server:
 
 
 class _Work:
-    """A request: what to prepare, the process object, and descriptors."""
+    """A request: what to prepare, the process object, descriptors, and whether SIGINT is blocked."""
 
     def __init__(self, link: socket.socket, data: bytes, descriptors: list[int]) -> None:
-        self._size, self._first = SIZES.unpack_from(data)
+        self._size, self._first, self.interrupts_are_held = HEAD.unpack_from(data)
         self._link = link
-        self._data = data[SIZES.size :]
+        self._data = data[HEAD.size :]
         self.channel, self.tracker, *self.inherited = descriptors
         for descriptor in self.inherited:
             os.set_inheritable(descriptor, True)

@@ -143,5 +143,11 @@ def end_with_parent(life: int) -> None:
 def tracker() -> int:
     """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
     known: Any = resource_tracker._resource_tracker
-    descriptor: int = resource_tracker.getfd() if known._fd is None else known._fd  # type: ignore[assignment]
-    return descriptor
+    if known._fd is not None:
+        descriptor: int = known._fd
+        return descriptor
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        return resource_tracker.getfd()  # type: ignore[return-value]
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # up to 3.13, a start unblocks SIGINT and SIGTERM

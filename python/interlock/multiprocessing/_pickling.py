@@ -44,6 +44,16 @@ class _Idle:
         """Whether nothing was registered since these picklers were made. Each has its own copy of that."""
         return self.known == (copyreg.dispatch_table, _Pickler._extra_reducers)
 
+    def take(self) -> tuple[Any, list[Any], list[Any]]:
+        """Return a pickler, its parts and its buffers: one that nobody uses, or a new one."""
+        try:
+            return self.picklers.pop()
+        except IndexError:  # and not here: an error within would have this one as its context
+            pass
+        parts = _Parts()
+        buffers: list[Any] = []
+        return _Pickler(parts, _PROTOCOL, True, _keeper(buffers)), parts, buffers
+
 
 _idle = [_Idle()]
 
@@ -55,16 +65,15 @@ def dump(obj: object) -> bytes | tuple[list[Any], list[Any]]:
     idle = _idle[0]
     if not idle.knows_all():
         idle = _idle[0] = _Idle()
-    try:
-        pickler, parts, buffers = idle.picklers.pop()
-    except IndexError:
-        parts, buffers = _Parts(), []
-        pickler = _Pickler(parts, _PROTOCOL, True, _keeper(buffers))
+    pickler, parts, buffers = idle.take()
     try:
         pickler.dump(obj)  # if this fails, the pickler is not used again
+        is_done = True
     except PicklingError as error:
         if "contiguous" not in str(error):
             raise
+        is_done = False
+    if not is_done:
         return dumps(obj)  # a protocol before 5 may do without that buffer
     pickler.clear_memo()
     pickle: bytes | tuple[list[Any], list[Any]]

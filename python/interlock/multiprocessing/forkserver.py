@@ -13,6 +13,7 @@ from interlock._installation import installed
 from interlock._lifecycle import at_exit_after_children_end
 from interlock._originals import originals
 from interlock._passthrough import mirror
+from interlock.multiprocessing import _interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ try:
 finally:
     if lacking:
         sys.path.remove(root)
-main({channel}, lambda: preload({setup}))
+main({channel}, lambda: preload({setup}), {held})
 """
 
 
@@ -127,6 +128,7 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
                     channel=theirs.fileno(),
                     setup=setup,
                     modules=installed(),
+                    held=_interrupts.are_held(),
                 )
                 executable = spawn.get_executable()
                 flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from multiprocessing.context import set_spawning_popen
 from interlock._installation import installed
 from interlock._originals import originals
 from interlock._passthrough import mirror
-from interlock.multiprocessing import _fork_server, _life, forkserver
+from interlock.multiprocessing import _fork_server, _interrupts, _life, forkserver
 from interlock.multiprocessing.popen_fork import Watched
 from interlock.threading import Lock
 
@@ -119,22 +119,24 @@ def _look(link: int) -> bytes:
 
 
 def _pickled(popen: Any, process_obj: Any) -> bytes:
-    """Return a request: its sizes, what a child has to prepare, its name and its process object."""
+    """Return a request: its head, what a child has to prepare, its name and its process object."""
     data = spawn.get_preparation_data(process_obj._name)
     del data["name"]  # so that the rest is mostly the same
     if "interlock" in data:
         data["interlock"] = installed()  # the server compares, and installs the difference
-    buffer = io.BytesIO(bytes(_fork_server.SIZES.size))
-    buffer.seek(_fork_server.SIZES.size)
+    head = _fork_server.HEAD
+    buffer = io.BytesIO(bytes(head.size))
+    buffer.seek(head.size)
     set_spawning_popen(popen)
     try:
         reduction.dump(data, buffer)
-        first = buffer.tell() - _fork_server.SIZES.size
+        first = buffer.tell() - head.size
         reduction.dump(process_obj._name, buffer)
         reduction.dump(process_obj, buffer)
     finally:
         set_spawning_popen(None)
-    _fork_server.SIZES.pack_into(buffer.getbuffer(), 0, buffer.tell() - _fork_server.SIZES.size, first)
+    size = buffer.tell() - head.size
+    head.pack_into(buffer.getbuffer(), 0, size, first, _interrupts.are_held())
     return buffer.getvalue()
 
 

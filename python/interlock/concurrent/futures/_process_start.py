@@ -8,6 +8,8 @@ started them, however it ends.
 its lock stays locked there. A pool forks at any moment, when a worker has died. So it waits for imports, and a worker
 that was forked in the middle of one all the same (it began after the look) forgets the module, and imports it itself.
 A module that uses the pool while it is imported is not forgotten: that would be to run the program again.
+
+**Deaf to Ctrl-C** until it has its handler for SIGINT.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from time import monotonic, sleep
 from weakref import WeakSet
 
 from interlock._installation import installed
+from interlock.multiprocessing import _interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +69,11 @@ def start(process: Any) -> None:
     Otherwise this does what the standard `start()` does after that check.
     """
     _let_imports_end()
+    with _interrupts.held(process):
+        _start_now(process)
+
+
+def _start_now(process: Any) -> None:
     is_worker = _me.worker == os.getpid() and processes.current_process().daemon
     if not is_worker or "multiprocessing.pool" in installed() or type(process).start is not _start:
         process.start()

@@ -13,6 +13,7 @@ from multiprocessing.process import parent_process
 
 from interlock.concurrent.futures._process_start import i_am_a_worker
 from interlock.concurrent.futures._transport import dump_exception, dump_result
+from interlock.multiprocessing import _interrupts
 from interlock.multiprocessing._life import end_with_parent
 
 TYPE_CHECKING = False
@@ -69,6 +70,7 @@ def main(
     if threading.current_thread() is threading.main_thread():
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupt)
+    _interrupts.hear()
     relay = options.relay
     if relay is not None:
         relay.open(f"worker-{seat.index}")

@@ -1,0 +1,62 @@
+"""Processes that start with SIGINT blocked, and unblock it themselves.
+
+A terminal sends SIGINT to all processes. A process that is still starting would die of it, with a traceback of its own.
+The thread that starts the process blocks the signal meanwhile, so that a forked and a spawned child inherit that. The
+fork server is asked for it.
+"""
+
+from __future__ import annotations
+
+import signal
+from _thread import _local
+from contextlib import contextmanager
+from multiprocessing import process as processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+__all__ = ["are_held", "hear", "held"]
+
+_SIGINT = {signal.SIGINT}
+_HELD = "_interlock_interrupts_are_held"
+"""An attribute of the process object, so that the child has it, too."""
+_thread: Any = _local()
+"""`process`: the object that this thread is starting."""
+
+
+@contextmanager
+def held(process: Any) -> Iterator[None]:
+    """Block SIGINT in this thread, and so in the process that it starts, unless it is blocked already.
+
+    Raises KeyboardInterrupt at the end if the signal came meanwhile. The process is ended then: its caller does not
+    learn of it.
+    """
+    if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, _SIGINT):
+        yield
+        return
+    setattr(process, _HELD, True)
+    _thread.process = process
+    try:
+        yield
+    finally:
+        _thread.process = None
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGINT)
+        except BaseException:
+            if process.ident is not None:
+                process.terminate()
+            raise
+
+
+def are_held() -> bool:
+    """Whether this thread has blocked SIGINT for the process that it starts at this moment."""
+    return getattr(_thread, "process", None) is not None
+
+
+def hear() -> None:
+    """Unblock SIGINT in a process that was started with it blocked."""
+    if getattr(processes.current_process(), _HELD, False):
+        _thread.process = None  # a forked process has it from its parent
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGINT)

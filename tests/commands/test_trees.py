@@ -138,6 +138,29 @@ time.sleep(1000)
         assert all(_guard.look(mark, 0, 0, set())[0] == [] for _ in range(20))
 
 
+def test_no_parent_sees_its_child_end(ours: Any, tmp_path: Path) -> None:
+    """It would exit with the status 0, or start a child again, which a second look would have to find."""
+    code = """
+import os, subprocess, sys
+for _ in range(4):
+    if os.fork():
+        os.wait()
+        open(sys.argv[1], "w").close()
+        os._exit(0)
+print(flush=True)
+sys.stdin.read()
+"""
+    for _ in range(5):
+        command = [*PYTHON, code, str(tmp_path / "seen")]
+        process = ours.Popen(command, stdin=ours.PIPE, stdout=ours.PIPE, kill_tree=True)
+        process.stdout.readline()
+        process.kill()
+        assert process.wait(LIMIT) == -signal.SIGKILL
+        process.stdin.close()
+        process.stdout.close()
+    assert not (tmp_path / "seen").exists()
+
+
 def test_another_process_with_the_same_pid_is_left_alone() -> None:
     with subprocess.Popen(["sleep", "1000"]) as process:
         found = _guard.Process(process.pid)

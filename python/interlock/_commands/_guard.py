@@ -78,7 +78,7 @@ def _has_mark(pid: int, mark: bytes) -> bool:
 
 
 def look(mark: bytes, pid: int, start: int, dead: "set[tuple[int, int]]") -> "tuple[list[Process], bool]":
-    """Return the processes of a tree that have not ended, and whether these are certainly all.
+    """Return the processes of a tree that have not ended, the oldest first, and whether these are certainly all.
 
     `dead` has the processes that were dead at the last look, and then those that are dead now.
     """
@@ -101,7 +101,11 @@ def look(mark: bytes, pid: int, start: int, dead: "set[tuple[int, int]]") -> "tu
         found |= {process.pid: process for process in children}
         others = [process for process in others if process.pid not in found]
     found.pop(os.getpid(), None)
-    return list(found.values()), seen.is_sure
+    return sorted(found.values(), key=_age), seen.is_sure
+
+
+def _age(process: Process) -> "tuple[int, int]":
+    return process.start, process.pid
 
 
 def kill(process: Process) -> int:
@@ -131,7 +135,9 @@ def end(mark: str, pid: int, start: int) -> None:
         members, is_sure = look(name, pid, start, dead)
         killed = []
         has_ended = False
-        for member in members:
+        for (
+            member
+        ) in members:  # a parent before its children: it shall not see them end, and do something about it
             try:
                 descriptor = kill(member)
             except OSError:  # it is another user's, or there is no descriptor left

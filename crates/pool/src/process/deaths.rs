@@ -148,19 +148,25 @@ impl<H: Send> Inner<H> {
 
     /// Asks the host for a worker in the place of one that is gone, if there is something for it to do.
     pub(super) fn ask_for_workers(&self, state: &mut State<H>, finished: &mut Finished<H>) {
-        let waiting = self.core.waiting() + state.returned.len();
-        let open = state.present().filter(|worker| worker.is_open()).count();
-        let missing = self.core.limit().saturating_sub(self.core.workers());
-        let wanted = match self.settings.keeps_workers && !self.core.is_shut_down() {
-            true => missing,
-            false => missing.min(waiting.saturating_sub(open)),
-        };
         if state.broken.is_none() && !state.is_abandoned {
-            for _ in state.asked_for..wanted {
+            for _ in 0..self.missing_workers(state) {
                 state.asked_for += 1;
                 finished.duty(Duty::Start);
             }
         }
+    }
+
+    /// How many more workers there should be than there are and were asked for: one for each call that no worker is free for, up to the
+    /// most; in a pool that keeps its workers, the most, as long as it takes calls.
+    pub(super) fn missing_workers(&self, state: &State<H>) -> usize {
+        let missing = (self.core.limit()).saturating_sub(self.core.workers() + state.asked_for);
+        if self.settings.keeps_workers && !self.core.is_shut_down() {
+            return missing;
+        }
+        let idle = state.present().filter(|it| it.is_open() && it.handed.is_empty()).count();
+        let behind_others: usize = state.present().map(|it| it.handed.len().saturating_sub(1)).sum();
+        let unfinished = self.core.waiting() + state.returned.len() + behind_others;
+        missing.min(unfinished.saturating_sub(idle + state.asked_for))
     }
 
     /// Ends the workers whose calls run for too long. Returns when the next one is due, in the clock's nanoseconds.

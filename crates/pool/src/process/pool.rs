@@ -113,22 +113,7 @@ impl<H: Send + 'static> ProcessPool<H> {
 
     /// How many workers the host should start now: one for each call that no worker is free for, up to the most. Never blocks.
     pub fn missing_workers(&self) -> usize {
-        let state = self.inner.state.lock();
-        let missing = (self.inner.core.limit()).saturating_sub(self.inner.core.workers() + state.asked_for);
-        let idle = state
-            .present()
-            .filter(|it| it.is_open() && it.handed.is_empty())
-            .count();
-        let unfinished = self.inner.core.waiting()
-            + state.returned.len()
-            + state
-                .present()
-                .map(|worker| worker.handed.len().saturating_sub(1))
-                .sum::<usize>();
-        match self.inner.settings.keeps_workers {
-            true => missing,
-            false => missing.min(unfinished.saturating_sub(idle + state.asked_for)),
-        }
+        self.inner.missing_workers(&self.inner.state.lock())
     }
 
     /// A seat for a worker that was wanted by [`Duty::Start`]. As [`add_worker`](Self::add_worker); also `None` if none is wanted any more.

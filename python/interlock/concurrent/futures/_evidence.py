@@ -42,7 +42,7 @@ __all__ = ["Facts", "LastWords", "bury", "join_and_bury", "killed_by_kernel", "w
 _MOST_WORDS = 16 << 10
 _LAST_MOMENT = 10.0
 """Seconds that the kernel may take from a worker's death, of which it tells at once, to the end of the process."""
-_NOTING = 1.0
+_NOTING = 10.0
 """Seconds that another thread may take to note the exit code that the kernel has told it."""
 _KEPT = 256
 """Of so many dead workers the facts are kept, for tasks whose results nobody has asked for yet."""
@@ -160,14 +160,14 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
     the end.
     """
     worker = _workers.get(pid)
-    if worker is not None:
-        code = worker.ended()
+    code = None if worker is None else worker.ended()
+    exitcode = code if exitcode is None else exitcode
+    with _lock:
+        if worker is None or _workers.get(pid) is not worker:  # another thread has done it meanwhile
+            return _facts.get(pid) or Facts(exitcode, None, None, None)
         if code is None and not worker.was_joined:
             return Facts(exitcode, None, None, worker.last_words())
-        exitcode = code if exitcode is None else exitcode
-    with _lock:
-        if _workers.pop(pid, None) is None or worker is None:
-            return _facts.get(pid) or Facts(exitcode, None, None, None)
+        del _workers[pid]
         facts = Facts(exitcode, worker.peak_memory(), _counts.explain(exitcode), worker.last_words())
         worker.close()
         _facts[pid] = facts

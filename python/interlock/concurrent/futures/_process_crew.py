@@ -153,7 +153,7 @@ class Manager(threading.Thread):
     It does not keep the pool's owner alive. When that is gone, the pool is shut down.
     """
 
-    def __init__(self, owner: Any, crew: Crew, broke: Callable[[Any, Any], None]) -> None:
+    def __init__(self, owner: Any, crew: Crew, broke: Callable[[Any], None]) -> None:
         super().__init__()
         self._crew = crew
         self._broke = broke
@@ -203,9 +203,9 @@ class Manager(threading.Thread):
         else:
             join_and_bury(process)
 
-    def _break(self, death: Any) -> None:
+    def _break(self, _: Any) -> None:
         owner = self._owner()
         if owner is not None:
-            self._broke(owner, death)
+            self._broke(owner)
         for process in [*self._crew.processes.values()]:
             process.terminate()

@@ -155,7 +155,6 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._processes: Any = {}
         self._shutdown_thread = False
         self._shutdown_lock: Any = Lock()
-        self._broken: Any = False
         self._interlock_held: set[Any] = set()
         self._interlock_raises_at_submit = "concurrent.futures" not in installed()
         pool = _interlock.ProcessPool(
@@ -252,9 +251,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             return RuntimeError("the executor belongs to the process that forked this one")
         if refusal == "shutdown":
             return RuntimeError("cannot schedule new futures after shutdown")
-        from interlock.concurrent.futures._process_results import broken_message
-
-        return _Broken(broken_message(refusal))
+        return _Broken(self._broken)
 
     def _interlock_begin(self) -> None:
         """Start the processes, if they are forked, and then the thread: a fork should find few threads."""
@@ -489,11 +486,8 @@ def _inlet(context: Any) -> Any:
     return Inlet(context)
 
 
-def _broke(executor: ProcessPoolExecutor, death: Any) -> None:
+def _broke(executor: ProcessPoolExecutor) -> None:
     """A process died, and the executor breaks with it."""
-    from interlock.concurrent.futures._process_results import broken_message
-
     with executor._shutdown_lock:
-        executor._broken = broken_message(death)
         executor._interlock_running = None
         executor._shutdown_thread = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Literal
 
     from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
 
@@ -31,8 +31,19 @@ def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
     return dict.fromkeys(range(counts[0] - counts[3]))
 
 
+def _why_broken(executor: ProcessPoolExecutor) -> str | Literal[False]:
+    """Return why the executor is broken. The engine knows it before the first future fails for that."""
+    death = executor._interlock_pool.broken()  # type: ignore[union-attr]
+    if death is None:
+        return False
+    from interlock.concurrent.futures._process_results import broken_message
+
+    return broken_message(death)
+
+
 LACKING = ("_idle_worker_semaphore", "_work_ids")
 STAND_INS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
+    "_broken": _why_broken,
     "_call_queue": lambda executor: _CallQueue(),
     "_result_queue": lambda executor: None,
     "_executor_manager_thread_wakeup": lambda executor: executor._executor_manager_thread,

@@ -164,10 +164,11 @@ def test_processes_that_nobody_waits_for_leave_nothing(tmp_path: Path) -> None:
                 os.read(ready, 1)
                 os.close(ready)
             return pages()
-        some()
-        first = some()
+        # Numbers of processes and objects are used in turn, so at first there are more and more.
+        first = max(some() for _ in range({30 if IS_LONG else 2}))
         later = max(some() for _ in range({50 if IS_LONG else 1}))
-        assert later < 1.4 * first, (first, later)
+        unseen = 64 * 4 * 100  # of the last children, whose death nobody has seen yet
+        assert later < 1.4 * first + unseen, (first, later)
         print("done")
     """
     assert run(tmp_path, program, "install", "fork") == "done\n"

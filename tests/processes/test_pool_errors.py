@@ -200,6 +200,8 @@ def test_a_killed_worker_was_out_of_memory_if_the_kernel_has_counted_that(
     count: int | None, is_short: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = [None if count is None else 4]
+    monkeypatch.setattr(_evidence, "_workers", {})
+    monkeypatch.setattr(_evidence, "_counts", _evidence._Counts())
     monkeypatch.setattr(_evidence, "killed_by_kernel", lambda: counts[0])
     found = []
     for code in (-9, 1, -9):

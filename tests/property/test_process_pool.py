@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from interlock import WorkerDiedError, multiprocessing
-from interlock.concurrent.futures import ProcessPoolExecutor, wait
+from interlock.concurrent.futures import ProcessPoolExecutor, _evidence, wait
 
 LIMIT = 5.0
 WORKERS = 2
@@ -224,6 +224,7 @@ class ExecutorMachine(RuleBasedStateMachine):
                 task.check()
                 assert self.begins[task.number] <= 1 + min(task.deaths, RETRIES)
             until(lambda: not any(process.is_alive() for process in self.watched))
+            until(lambda: not _evidence._workers)  # the thread that buries them may be later
         finally:
             _tasks.clear()
             for descriptor in self.descriptors:

@@ -1,4 +1,4 @@
-//! Pools of processes: claims C240 to C249, and C253, of PROCESS_PROTOCOL.md.
+//! Pools of processes: claims C240 to C249, C253 and C304, of PROCESS_PROTOCOL.md.
 
 mod processes;
 
@@ -87,6 +87,32 @@ fn a_call_runs_again_as_often_as_it_may_c241() {
     hosted.pool.processes().into_iter().for_each(kill);
     hosted.gate.set();
     assert_eq!(hosted.text(&waits), "long");
+    hosted.end();
+}
+
+#[test]
+fn a_call_that_comes_back_after_a_shutdown_has_a_worker_c304() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::Retry));
+    let limits = Limits {
+        retries: 1,
+        ..Limits::default()
+    };
+    let calls: Vec<_> = (0..3)
+        .map(|i| hosted.submit_with(format!("wait {i}").as_bytes(), limits))
+        .collect();
+    let run = || calls.iter().filter(|call| hosted.pool.is_running(call)).count();
+    eventually("two run", || run() == 2);
+    hosted.pool.shutdown();
+    let killed = hosted.pool.processes()[1]; // the third call is behind that of the other one
+    kill(killed);
+    eventually("two run without it", || {
+        !hosted.pool.processes().contains(&killed) && run() == 2
+    });
+    hosted.gate.set();
+    for (i, call) in calls.iter().enumerate() {
+        assert_eq!(hosted.text(call), i.to_string());
+    }
     hosted.end();
 }
 

@@ -15,7 +15,7 @@ use crate::layout::{LABEL_WORDS, Slot};
 use crate::name::Name;
 use crate::raw_lock::Peers;
 use crate::resource::SharedResource;
-use crate::roster::{HAS_FORKED, State, is_held, names_the_living, read_label};
+use crate::roster::{BIRTHS, HAS_FORKED, State, is_held, names_the_living, read_label};
 use crate::step;
 
 /// How long a thread sleeps where the kernel does not watch the owner's life: the owner began no life yet, or the thread ended
@@ -26,8 +26,9 @@ const UNWATCHED: Duration = Duration::from_millis(50);
 const ENDING: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 100;
 
-/// So many slots are looked at in passing: see [`Arena::sweep_some`].
-const SOME: u32 = 64;
+/// So many slots are looked at in passing: see [`Arena::sweep_some`]. More than processes are born between two looks: otherwise the dead
+/// would become more and more.
+const SOME: u32 = 4 * BIRTHS;
 
 /// How a process of the family ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -213,7 +213,7 @@ impl Arena {
 pub(crate) const HAS_FORKED: u32 = 1 << 30;
 
 /// Each of so many births looks for processes that died unseen.
-const BIRTHS: u32 = 64;
+pub(crate) const BIRTHS: u32 = 64;
 
 /// At least so many slots are used in turn, before the first is used again.
 const LEAST_ROTATION: u32 = 64;

@@ -241,7 +241,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Raise what submit() raises if the executor takes no calls."""
         if self._broken:
             raise _Broken(self._broken)
-        if self._shutdown_thread:
+        # At the exit the standard library's manager thread shuts its executor down, if there is one.
+        if self._shutdown_thread or (_std._global_shutdown and self._executor_manager_thread is not None):
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _std._global_shutdown:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")

@@ -78,3 +78,34 @@ def test_a_handler_for_the_exit_finds_pools_at_work_and_executors_shut_down(run:
         "cannot schedule new futures after shutdown",
         "cannot schedule new futures after interpreter shutdown",
     ]
+
+
+def test_an_executor_that_has_ended_is_forgotten(run: Run) -> None:
+    """What the exit would wake and wait for is gone, too: a service may open and close executors for years."""
+    program = """
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+        import concurrent.futures.process as standard
+        import gc, weakref
+
+        def main():
+            context = multiprocessing.get_context(METHOD)
+            threads = []
+            for way in ("with", "shutdown", "dropped"):
+                executor = ProcessPoolExecutor(1, mp_context=context)
+                assert executor.submit(abs, -1).result() == 1
+                threads.append(weakref.ref(executor._executor_manager_thread))
+                if way == "with":
+                    with executor:
+                        pass
+                elif way == "shutdown":
+                    executor.shutdown(wait=False)
+                thread = threads[-1]()
+                del executor
+                if thread is not None:
+                    thread.join()
+                del thread
+            gc.collect()
+            print([thread() for thread in threads], len(standard._threads_wakeups))
+    """
+    assert printed(run, program, "fork") == "[None, None, None] 0\n"

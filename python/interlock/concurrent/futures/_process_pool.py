@@ -263,7 +263,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._executor_manager_thread = manager
         if not self._interlock_remembers and not self._interlock_shares_read_only:
             self._interlock_running = self._interlock_pool
-        _std._threads_wakeups[manager] = manager
+        _std._threads_wakeups[manager] = manager.waker()
 
     def map(
         self,

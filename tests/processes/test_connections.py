@@ -394,3 +394,48 @@ def test_pipes_give_their_descriptors_back(run: Run) -> None:
             assert len(os.listdir("/proc/self/fd")) == before
         """
     )
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_a_pickler_of_the_programs_own_passes_connections_on(run: Run, start: str) -> None:
+    """Libraries with picklers of their own know nothing of what is registered in `multiprocessing`'s."""
+    run(
+        """
+        import copy
+        import multiprocessing
+        import pickle
+
+        class Parcel:
+            def __init__(self, content):
+                self.content = content
+
+            def __reduce__(self):
+                return pickle.loads, (pickle.dumps(self.content),)
+
+        def child(end):
+            while True:
+                what = end.recv()
+                if what == "end":
+                    return
+                what.send("here it is")
+
+        def main():
+            context = multiprocessing.get_context(METHOD)
+            here, there = multiprocessing.Pipe()
+            process = context.Process(target=child, args=(Parcel(there),))
+            process.start()
+            there.close()
+            for duplex in (False, True):
+                reader, writer = multiprocessing.Pipe(duplex)
+                here.send(Parcel(writer))
+                writer.close()
+                assert reader.recv() == "here it is"
+            here.send("end")
+            process.join()
+            assert process.exitcode == 0
+            reader, writer = multiprocessing.Pipe(False)
+            copy.copy(writer).send(1)
+            assert reader.recv() == 1
+        """,
+        start,
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing.pool as pool
 import signal
-from multiprocessing import TimeoutError
+import threading
+from multiprocessing import TimeoutError, util
 from time import monotonic
 
 from interlock._interlock import ProcessJob
 from interlock._multiprocessing_pool.feeder import Feed
 from interlock._multiprocessing_pool.packing import Packer, dump_task
-from interlock._multiprocessing_pool.worker import Failed, answer, report, terminated
+from interlock._multiprocessing_pool.worker import Failed, answer, is_end, report, terminated
 from interlock._originals import originals
 from interlock._worker_died import WorkerDiedError
 from interlock.threading import Event, Lock
@@ -135,7 +136,8 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until the call has ended, for at most `timeout` seconds (None: without limit)."""
-        self._interlock_wait(timeout)
+        if self._interlock_wait(timeout) and util.is_exiting():
+            _stay(self._interlock_crew, self._interlock_collect()[1], timeout)
 
     def get(self, timeout: float | None = None) -> Any:
         """Return the result of the call, or raise its exception.
@@ -147,6 +149,8 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         succeeded, value = self._interlock_outcome or self._interlock_collect()
         if succeeded:
             return value
+        if util.is_exiting() and _stay(self._interlock_crew, value, timeout):
+            raise TimeoutError
         raise value
 
     @property
@@ -195,6 +199,19 @@ def _told(crew: Any, error: BaseException) -> BaseException:
     ):
         return terminated()
     return error
+
+
+def _stay(crew: Any, error: Any, timeout: float | None) -> bool:
+    """Whether the exit of the program has ended this task of a daemon thread's: after `timeout` seconds, if so.
+
+    Such a thread waits until the program is gone, as in the standard library, where nobody ends its task. If it had an
+    error then, it would print that, after the program's own last line.
+    """
+    thread = threading.current_thread()
+    if not (is_end(error) and thread.daemon) or thread in (crew.manager, crew.feeder.thread):
+        return False
+    Event().wait(timeout)
+    return True
 
 
 class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
@@ -340,6 +357,8 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
             self._interlock_lock.release()
         if type(result) is Failed:
             error = _told(self._interlock_crew, result.error)
+            if util.is_exiting() and _stay(self._interlock_crew, error, timeout):
+                raise TimeoutError
             if self._interlock_returns and number >= 0:
                 return error
             raise error

@@ -118,9 +118,15 @@ def _described(payload: bytes | None) -> Any:
 
 def terminated() -> RuntimeError:
     """Return what tasks raise that a pool did not run before it was terminated."""
-    return RuntimeError("the pool was terminated before it made this call")
+    return RuntimeError(_TERMINATED)
 
 
+def is_end(error: Any) -> bool:
+    """Whether `terminated()` has made this."""
+    return type(error) is RuntimeError and error.args == (_TERMINATED,)
+
+
+_TERMINATED = "the pool was terminated before it made this call"
 _BROKEN = "The pool is broken: no worker can run this task."
 
 

@@ -44,6 +44,10 @@ class Connection(SharedConnection, _std.Connection):
     def _recv_bytes(self, maxsize: int | None = None) -> io.BytesIO | None:
         return io.BytesIO(self.recv_bytes(maxsize))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For picklers that are not of `multiprocessing`: what is registered there, they don't know."""
+        return _reduce(self)
+
 
 # Its objects pass for the standard ones, in messages too.
 Connection.__module__ = _std.Connection.__module__

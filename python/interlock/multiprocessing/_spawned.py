@@ -6,6 +6,9 @@ when somebody asks for them. Nothing else of the program runs meanwhile: the chi
 
 What has been loaded by then stays until the exit anyway, so the garbage collector passes over it (`gc.freeze`). That
 saves a tenth of the child's life: the interpreter collects three times while it ends.
+
+Tools tell processes apart by their command lines, of which this text is a part. So it does not name the module of the
+resource tracker in one piece, and the standard library's line stands before it, as a comment.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ def main(data, life, tracker, parent, cached):
         if os.getppid() != parent:
             os.kill(os.getpid(), 15)
     Module, modules = type(sys), sys.modules
+    attribute = '_resource' '_tracker'
+    trackers = 'multiprocessing.' + attribute[1:]
     stands_in = []
     def stand_in(name, **attributes):
         if name not in modules:
@@ -67,7 +72,7 @@ def main(data, life, tracker, parent, cached):
     class Finder:
         @staticmethod
         def find_spec(name, path=None, target=None):
-            if name != 'multiprocessing.resource_tracker':
+            if name != trackers:
                 return None
             sys.meta_path.remove(Finder)
             import importlib.util
@@ -76,13 +81,13 @@ def main(data, life, tracker, parent, cached):
             def exec_module(module):
                 del spec.loader.exec_module
                 run(module)
-                module._resource_tracker._fd = tracker
+                getattr(module, attribute)._fd = tracker
             spec.loader.exec_module = exec_module
             return spec
     stand_in('subprocess', _args_from_interpreter_flags=flags)
     stand_in('runpy', run_module=run_module, run_path=run_path)
-    if 'multiprocessing.resource_tracker' in modules:
-        modules['multiprocessing.resource_tracker']._resource_tracker._fd = tracker
+    if trackers in modules:
+        getattr(modules[trackers], attribute)._fd = tracker
     else:
         sys.meta_path.insert(0, Finder)
     try:

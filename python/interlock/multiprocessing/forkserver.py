@@ -27,6 +27,7 @@ shared: Any = _std._forkserver
 """The standard object: what a program preloads, and the descriptors that a child inherits, are kept there."""
 
 _COMMAND = """\
+# from multiprocessing.forkserver import main
 import sys
 root = {root!r}
 lacking = root not in sys.path

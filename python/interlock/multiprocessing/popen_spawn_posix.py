@@ -90,7 +90,7 @@ class Popen(Watched):
 def _command_line(data: int, life: int, tracker: int, parent: int) -> list[Any]:
     line = spawn.get_command_line(tracker_fd=tracker, pipe_handle=data)
     ours = program(data, life, tracker, parent)
-    return [ours if str(part).startswith(_STANDARD) else part for part in line]
+    return [f"# {part}\n{ours}" if str(part).startswith(_STANDARD) else part for part in line]
 
 
 def _is_standard(line: list[Any]) -> bool:

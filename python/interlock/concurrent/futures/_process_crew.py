@@ -147,6 +147,18 @@ def _last_words() -> LastWords | None:
         return None
 
 
+class Waker:
+    """Wakes a manager, and does not keep it: the standard library forgets a thread only when nobody has it."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = weakref.ref(manager)
+
+    def wakeup(self) -> None:
+        manager = self._manager()
+        if manager is not None:
+            manager.wakeup()
+
+
 class Manager(threading.Thread):
     """The thread that does for a pool what needs the interpreter: starts and buries workers, and calls callbacks.
 
@@ -159,6 +171,10 @@ class Manager(threading.Thread):
         self._broke = broke
         shut_down = crew.pool.shutdown
         self._owner = weakref.ref(owner, lambda _: shut_down())
+
+    def waker(self) -> Waker:
+        """Return what the standard library keeps beside this thread, and calls at the exit."""
+        return Waker(self)
 
     def wakeup(self) -> None:
         """The interpreter is exiting: the workers do what was submitted, and end. After a Ctrl-C, they end at once."""

@@ -241,7 +241,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Raise what submit() raises if the executor takes no calls."""
         if self._broken:
             raise _Broken(self._broken)
-        if self._shutdown_thread:
+        # At the exit the standard library's manager thread shuts its executor down, if there is one.
+        if self._shutdown_thread or (_std._global_shutdown and self._executor_manager_thread is not None):
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _std._global_shutdown:
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
@@ -262,7 +263,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._executor_manager_thread = manager
         if not self._interlock_remembers and not self._interlock_shares_read_only:
             self._interlock_running = self._interlock_pool
-        _std._threads_wakeups[manager] = manager
+        _std._threads_wakeups[manager] = manager.waker()
 
     def map(
         self,

@@ -8,6 +8,7 @@ from typing_extensions import TypeVar, disjoint_base
 
 from interlock._interlock_commands import ChildProcess as ChildProcess
 from interlock._interlock_commands import Exchange as Exchange
+from interlock._interlock_commands import ProgramStart as ProgramStart
 from interlock._interlock_pool import ProcessJob as ProcessJob
 from interlock._interlock_pool import ProcessPool as ProcessPool
 from interlock._interlock_pool import ProcessSeat as ProcessSeat
@@ -44,6 +45,7 @@ __all__ = [
     "ProcessPool",
     "ProcessSeat",
     "ProcessServer",
+    "ProgramStart",
     "Queue",
     "QueueWatch",
     "RLock",

@@ -37,6 +37,7 @@ pub mod pages;
 pub mod pidfd;
 pub mod poll;
 pub mod process;
+mod sharing;
 pub mod socket;
 pub mod start;
 mod start_child;

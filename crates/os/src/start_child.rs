@@ -7,10 +7,46 @@
 #![expect(unsafe_code, reason = "calls of the kernel between a fork and an exec")]
 
 use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 
-use crate::start::{Program, SignalSet, Step, set_blocked};
+use crate::sharing::{SignalSet, set_blocked};
+
+/// What is to be started, and how. Numbers of descriptors are -1 where there is none.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// The files that may be the program. The first one that can be executed is.
+    pub files: &'a [CString],
+    /// The arguments, of which the first is the program's name for itself.
+    pub arguments: &'a [CString],
+    /// The environment, each variable as `NAME=value`. That of this process if `None`.
+    pub environment: Option<&'a [CString]>,
+    /// The working directory.
+    pub directory: Option<&'a CStr>,
+    /// What becomes the standard input, output and error output.
+    pub standard: [i32; 3],
+    /// The other ends of pipes among these. The new process closes them.
+    pub ours: [i32; 3],
+    /// What it inherits besides, in ascending order.
+    pub inherited: &'a [i32],
+    /// Whether it closes everything else.
+    pub closes_others: bool,
+    /// Whether signals that Python ignores end it as usual.
+    pub restores_signals: bool,
+    /// Whether it leads a session of its own.
+    pub leads_session: bool,
+}
+
+/// What a new process does before it executes its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It takes its files, its signals and its session.
+    Files,
+    /// It goes to its working directory.
+    Directory,
+    /// It executes the program.
+    Execution,
+}
 
 /// What the process is to do, ready for the kernel. All of it belongs to the thread that is suspended.
 pub(crate) struct Plan<'a> {

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::os::fd::AsRawFd;
 
+use rustix::process::{Pid, WaitOptions, waitpid};
+
 use super::*;
 use crate::process::{Ended, ended};
 
@@ -35,8 +37,7 @@ fn attempt(files: &[&str]) -> Started {
 fn end_of(pid: i32) -> Ended {
     loop {
         if let Some(ended) = ended(pid.cast_unsigned()) {
-            // SAFETY: no memory is passed.
-            unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
+            waitpid(Pid::from_raw(pid), WaitOptions::empty()).unwrap();
             return ended;
         }
         std::thread::yield_now();
@@ -108,5 +109,9 @@ fn a_program_has_its_files_environment_and_directory_and_no_signal_blocked() {
     let none = "0000000000000000";
     assert_eq!(said, format!("SigBlk:\t{none}\nSigCgt:\t{none}\nb\n/\n4\nx\n"));
     assert_eq!(end_of(pid), Ended::Exited(0));
-    assert_eq!(set_blocked(0), 0, "the caller's signals are as before");
+    assert_eq!(
+        BlockedSignals::new().before,
+        0,
+        "the caller's signals are as before"
+    );
 }

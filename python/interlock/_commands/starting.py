@@ -130,7 +130,7 @@ def _search_path(env: dict[Any, Any] | None) -> str | None:
     kind = type(variables)
     if kind is not dict and kind is not _Environment:
         return None
-    if kind is dict and b"PATH" in variables:  # type: ignore[comparison-overlap]
+    if kind is dict and b"PATH" in variables:
         return None
     path = variables.get("PATH", os.defpath)
     return path if type(path) is str else None
@@ -149,18 +149,14 @@ def _would_spawn(close_fds: Any, pass_fds: Any, cwd: Any, pipes: Any, start_new_
 
 
 def _is_run(popen: Any, start: ProgramStart, pipes: list[int], name: str, files: dict[str, Any]) -> bool:
-    answer = start.run()
+    answer = start.run(popen, name)
     if answer is None:
         return False
-    pid, process, failed, error = answer
+    pid, failed, error = answer
     if failed == "files":
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
         return False  # the standard code comes to the same error, and knows what to say
-    popen.pid = pid
-    popen._child_created = True
-    if process is not None:
-        popen.__dict__[name] = process
     popen._close_pipe_fds(*pipes)
     if failed is None:
         return True

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use interlock_os::pidfd::Pidfd;
 use interlock_os::start::{Program, Started, Step, can_start, start};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::child::ChildProcess;
 use crate::blocking;
@@ -32,8 +33,8 @@ type Words<'py> = (Bound<'py, PyList>, Bound<'py, PyAny>, Option<Bound<'py, PyAn
 /// The working directory and the environment.
 type Place<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyDict>>);
 
-/// What has become of a start: the id of the process, its descriptor, what has failed, and the system's error.
-type Answer = (i32, Option<ChildProcess>, Option<&'static str>, i32);
+/// What has become of a start: the id of the process, what has failed, and the system's error.
+type Answer = (i32, Option<&'static str>, i32);
 
 #[pymethods]
 impl ProgramStart {
@@ -84,8 +85,10 @@ impl ProgramStart {
 
     /// Start the program. Blocks until it is executed or can't be, while other threads run. None if there is no new process.
     ///
-    /// Returns the id of the process, its descriptor, what has failed ("files", "directory" or "execution") and the error.
-    fn run(&self, py: Python<'_>) -> Option<Answer> {
+    /// Returns the id of the process, what has failed ("files", "directory" or "execution") and the error. `popen` has the process
+    /// then, and as `name` its descriptor, unless "files" has failed. No signal handler runs before that, which could raise.
+    fn run(&self, popen: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<Option<Answer>> {
+        let py = popen.py();
         let program = Program {
             files: &self.files,
             arguments: &self.arguments,
@@ -98,17 +101,23 @@ impl ProgramStart {
             restores_signals: self.restores_signals,
             leads_session: self.leads_session,
         };
-        match blocking::aside(py, || start(&program)).ok()? {
-            Started::Running { pid, pidfd } => Some((pid, process(pid, pidfd), None, 0)),
-            Started::Failed { pid, step, error } => {
-                let step = match step {
-                    Step::Files => "files",
-                    Step::Directory => "directory",
-                    Step::Execution => "execution",
-                };
-                Some((pid, None, Some(step), error))
-            }
+        let Ok(started) = blocking::aside(py, || start(&program)) else {
+            return Ok(None);
+        };
+        let (pid, process, failed, error) = match started {
+            Started::Running { pid, pidfd } => (pid, process(pid, pidfd), None, 0),
+            Started::Failed { pid, step, error } => match step {
+                Step::Files => return Ok(Some((pid, Some("files"), error))),
+                Step::Directory => (pid, None, Some("directory"), error),
+                Step::Execution => (pid, None, Some("execution"), error),
+            },
+        };
+        popen.setattr(intern!(py, "pid"), pid)?;
+        popen.setattr(intern!(py, "_child_created"), true)?;
+        if let Some(process) = process {
+            popen.setattr(name, process)?;
         }
+        Ok(Some((pid, failed, error)))
     }
 }
 

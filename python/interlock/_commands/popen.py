@@ -76,7 +76,7 @@ class Popen(_original):  # type: ignore[misc]
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
             return _NO_PIPES  # sooner than the standard function
-        if self.pipesize > 0 or not all(_is_pipe_or_none(what) for what in (stdin, stdout, stderr)):
+        if self.pipesize > 0 or not (_is_plain(stdin) and _is_plain(stdout) and _is_plain(stderr)):
             return super()._get_handles(stdin, stdout, stderr)
         numbers: list[int] = []
         try:
@@ -93,7 +93,9 @@ class Popen(_original):  # type: ignore[misc]
         if "_devnull" in self.__dict__:
             super()._close_pipe_fds(*numbers)
             return
-        # Sooner, as above.
+        if numbers == _NO_PIPES:  # sooner, as above
+            self._closed_child_pipe_fds = True
+            return
         error = None
         for child, ours in zip((5, 3, 0), (4, 2, 1), strict=True):
             if numbers[child] != -1 and numbers[ours] != -1:
@@ -214,7 +216,8 @@ def descriptor_of(popen: Any) -> int:
     return -1 if process is None or not _reaps_as_usual(popen, process) else process.fileno()
 
 
-def _is_pipe_or_none(what: Any) -> bool:
+def _is_plain(what: Any) -> bool:
+    """Whether it is nothing, or PIPE."""
     return what is None or (type(what) is int and what == _std.PIPE)
 
 

@@ -28,8 +28,9 @@ _Environment = type(os.environ)
 _COUNT = 23
 """So many arguments the standard `_execute_child` has."""
 
-_COLLECTIONS = frozenset({tuple, list, set, frozenset})
+_COLLECTIONS = frozenset({tuple, list})
 _TEXTS = frozenset({str, bytes})
+_LOW = frozenset({0, 1, 2})
 
 
 def _parts() -> tuple[Any, ...]:
@@ -144,7 +145,7 @@ def _would_spawn(close_fds: Any, pass_fds: Any, cwd: Any, pipes: Any, start_new_
         and not pass_fds
         and cwd is None
         and not start_new_session
-        and all(number == -1 or number > 2 for number in (pipes[0], pipes[3], pipes[5]))
+        and _LOW.isdisjoint((pipes[0], pipes[3], pipes[5]))
     )
 
 

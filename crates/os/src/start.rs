@@ -72,18 +72,17 @@ fn is_interrupted() -> bool {
     io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
 }
 
-/// Starts a program. Blocks until it is executed, or can't be.
+/// Starts a program, of which all is `ready`. Blocks until it is executed, or can't be.
 ///
 /// # Errors
 /// There is no new process.
-pub fn start(program: &Program<'_>) -> io::Result<Started> {
-    let pointers = Pointers::new(program);
+pub fn start(ready: &Ready<'_>) -> io::Result<Started> {
     let signals = BlockedSignals::new();
     let plan = Plan {
-        program,
-        files: &pointers.files,
-        arguments: pointers.arguments.as_ptr(),
-        environment: pointers.environment.as_ptr(),
+        program: ready.program,
+        files: &ready.files,
+        arguments: ready.arguments.as_ptr(),
+        environment: ready.environment.as_ptr(),
         signals: signals.before,
         outcome: UnsafeCell::new(Outcome::default()),
     };
@@ -120,8 +119,9 @@ pub fn start(program: &Program<'_>) -> io::Result<Started> {
     })
 }
 
-/// What the kernel wants to be given for a program: pointers, of which a null one is the last.
-struct Pointers {
+/// A program, and what the kernel wants to be given for it: pointers, of which a null one is the last.
+pub struct Ready<'a> {
+    program: &'a Program<'a>,
     files: Vec<*const c_char>,
     arguments: Vec<*const c_char>,
     environment: Vec<*const c_char>,
@@ -129,8 +129,13 @@ struct Pointers {
     _copied: Vec<u8>,
 }
 
-impl Pointers {
-    fn new(program: &Program<'_>) -> Self {
+// SAFETY: the pointers lead to what the program has borrowed and to what this owns, which nobody changes.
+unsafe impl Sync for Ready<'_> {}
+
+impl<'a> Ready<'a> {
+    /// Makes a program ready. Where no environment is given, copies that of this process: the caller keeps others from changing it
+    /// meanwhile.
+    pub fn new(program: &'a Program<'a>) -> Self {
         let ended = |strings: &[CString]| {
             let pointers = strings.iter().map(|string| string.as_ptr());
             pointers.chain([ptr::null()]).collect::<Vec<_>>()
@@ -139,7 +144,8 @@ impl Pointers {
             Some(strings) => (ended(strings), Vec::new()),
             None => own_environment(),
         };
-        Pointers {
+        Ready {
+            program,
             files: program.files.iter().map(|file| file.as_ptr()).collect(),
             arguments: ended(program.arguments),
             environment,
@@ -156,8 +162,7 @@ unsafe extern "C" {
 fn own_environment() -> (Vec<*const c_char>, Vec<u8>) {
     let mut copied = Vec::with_capacity(8 << 10);
     let mut starts = Vec::with_capacity(64);
-    // SAFETY: the C library's variable. No thread of Python changes it during this call; one that others have made may, and nothing
-    // can be done about it: `execv` has the same risk.
+    // SAFETY: the C library's variable. The caller of `Ready::new` keeps other threads from changing it.
     let mut next = unsafe { environ };
     // SAFETY: it is null, or points to a list that ends with a null pointer.
     while !next.is_null() && !unsafe { *next }.is_null() {

@@ -30,7 +30,7 @@ fn program<'a>(files: &'a [CString], arguments: &'a [CString]) -> Program<'a> {
 
 /// Tries to start the first of these files that can be executed.
 fn attempt(files: &[&str]) -> Started {
-    start(&program(&strings(files), &strings(&["x"]))).unwrap()
+    start(&Ready::new(&program(&strings(files), &strings(&["x"])))).unwrap()
 }
 
 /// How the process ended, which is waited for.
@@ -48,7 +48,7 @@ fn end_of(pid: i32) -> Ended {
 fn a_program_runs_and_has_a_descriptor() {
     assert!(can_start());
     let (files, words) = (strings(&["/bin/sh"]), strings(&["sh", "-c", "exit 7"]));
-    let Started::Running { pid, pidfd } = start(&program(&files, &words)).unwrap() else {
+    let Started::Running { pid, pidfd } = start(&Ready::new(&program(&files, &words))).unwrap() else {
         panic!("the shell was not started");
     };
     assert_eq!(pidfd.unwrap().pid(), pid);
@@ -79,7 +79,7 @@ fn a_directory_that_is_not_there_is_told_from_a_program_that_is_not() {
         directory: Some(c"/no/such"),
         ..program(&files, &words)
     };
-    let Started::Failed { pid, step, error } = start(&lost).unwrap() else {
+    let Started::Failed { pid, step, error } = start(&Ready::new(&lost)).unwrap() else {
         panic!("the shell was started");
     };
     assert_eq!((step, error), (Step::Directory, libc::ENOENT));
@@ -100,7 +100,7 @@ fn a_program_has_its_files_environment_and_directory_and_no_signal_blocked() {
         ours: [-1, read.as_raw_fd(), -1],
         ..program(&files, &words)
     };
-    let Started::Running { pid, .. } = start(&talks).unwrap() else {
+    let Started::Running { pid, .. } = start(&Ready::new(&talks)).unwrap() else {
         panic!("the shell was not started");
     };
     drop(write);

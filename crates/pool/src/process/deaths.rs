@@ -163,7 +163,10 @@ impl<H: Send> Inner<H> {
         if self.settings.keeps_workers && !self.core.is_shut_down() {
             return missing;
         }
-        let idle = state.present().filter(|it| it.is_open() && it.handed.is_empty()).count();
+        let idle = state
+            .present()
+            .filter(|it| it.is_open() && it.handed.is_empty())
+            .count();
         let behind_others: usize = state.present().map(|it| it.handed.len().saturating_sub(1)).sum();
         let unfinished = self.core.waiting() + state.returned.len() + behind_others;
         missing.min(unfinished.saturating_sub(idle + state.asked_for))

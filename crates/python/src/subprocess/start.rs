@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::path::PathBuf;
 
 use interlock_os::pidfd::Pidfd;
-use interlock_os::start::{Program, Started, Step, can_start, start};
+use interlock_os::start::{Program, Ready, Started, Step, can_start, start};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -101,7 +101,8 @@ impl ProgramStart {
             restores_signals: self.restores_signals,
             leads_session: self.leads_session,
         };
-        let Ok(started) = blocking::aside(py, || start(&program)) else {
+        let ready = Ready::new(&program); // as long as no other thread can change the environment
+        let Ok(started) = blocking::aside(py, || start(&ready)) else {
             return Ok(None);
         };
         let (pid, process, failed, error) = match started {

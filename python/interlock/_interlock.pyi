@@ -6,8 +6,7 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 
 from typing_extensions import TypeVar, disjoint_base
 
-from interlock._interlock_commands import ChildProcess as ChildProcess
-from interlock._interlock_commands import Exchange as Exchange
+from interlock._interlock_commands import *
 from interlock._interlock_pool import ProcessJob as ProcessJob
 from interlock._interlock_pool import ProcessPool as ProcessPool
 from interlock._interlock_pool import ProcessSeat as ProcessSeat
@@ -44,6 +43,7 @@ __all__ = [
     "ProcessPool",
     "ProcessSeat",
     "ProcessServer",
+    "ProgramStart",
     "Queue",
     "QueueWatch",
     "RLock",

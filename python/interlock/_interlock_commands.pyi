@@ -3,7 +3,8 @@
 There is no module of this name: `_interlock.pyi` takes the types from here.
 """
 
-from typing import Self, final
+from collections.abc import Iterable
+from typing import Any, Self, final
 
 from typing_extensions import Buffer
 
@@ -15,6 +16,20 @@ class ChildProcess:
     def pid(self) -> int: ...
     def fileno(self) -> int: ...
     def wait(self, timeout: float | None) -> bool: ...
+
+@final
+class ProgramStart:
+    @staticmethod
+    def is_possible() -> bool: ...
+    @staticmethod
+    def prepare(
+        words: tuple[list[Any], Any, Any],
+        place: tuple[Any, dict[Any, Any] | None],
+        pipes: list[int],
+        inherited: Iterable[int] | None,
+        how: tuple[bool, bool],
+    ) -> ProgramStart | None: ...
+    def run(self, popen: object, name: str) -> tuple[int, str | None, int] | None: ...
 
 @final
 class Exchange:

@@ -15,6 +15,7 @@
 //! - [`pidfd`]: descriptors of processes that a program has started;
 //! - [`poll`]: readiness of many descriptors at once, and the bell that ends a wait for it;
 //! - [`process`]: which process lives, and how it ended;
+//! - [`start`]: start programs, in processes that share memory until then;
 //! - [`socket`]: bytes in and out of sockets, without blocking;
 //! - [`thread`]: identify the calling thread, start and name threads, yield the processor.
 
@@ -36,5 +37,8 @@ pub mod pages;
 pub mod pidfd;
 pub mod poll;
 pub mod process;
+mod sharing;
 pub mod socket;
+pub mod start;
+mod start_child;
 pub mod thread;

@@ -30,9 +30,15 @@ impl Pidfd {
     /// # Errors
     /// There is no such process, no room for a descriptor, or the kernel has none for processes (Linux 5.3).
     pub fn open(pid: i32) -> io::Result<Self> {
-        let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
-        let file = pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Pidfd {
+        let process = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+        let file = pidfd_open(process, PidfdFlags::empty())?;
+        Pidfd::of_child(file, pid).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+
+    /// The child `pid` of the calling process, by the descriptor that came with it. `None` if `pid` is no process.
+    pub fn of_child(file: OwnedFd, pid: i32) -> Option<Self> {
+        let pid = Pid::from_raw(pid)?;
+        Some(Pidfd {
             file: ManuallyDrop::new(file),
             pid,
             owner: getpid(),

@@ -94,6 +94,27 @@ pub(crate) fn give_way(py: Python<'_>) {
     let _ = interpreter.sleep(&mut || Slept::TimedOut);
 }
 
+/// Runs a call of the kernel that takes a while and touches no object, and lets other threads run meanwhile.
+pub(crate) fn aside<R: Send>(py: Python<'_>, call: impl FnOnce() -> R + Send) -> R {
+    let mut interpreter = Interpreter {
+        py,
+        handles_signals: false,
+        raised: None,
+        refused: false,
+    };
+    let (mut call, mut result) = (Some(call), None);
+    interpreter.sleep(&mut || {
+        result = call.take().map(|call| call());
+        Slept::TimedOut
+    });
+    match (result, call) {
+        (Some(result), _) => result,
+        // The interpreter ends: there is no other thread.
+        (None, Some(call)) => call(),
+        (None, None) => unreachable!("a call that was made has a result"),
+    }
+}
+
 /// Runs an operation of the engine that may wait until `deadline`; the calling thread detaches while it sleeps.
 ///
 /// Signal handlers run as they would between two bytecodes. That includes the handler of a signal that came just

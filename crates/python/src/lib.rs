@@ -100,7 +100,7 @@ mod _interlock {
     #[pymodule_export]
     use crate::standard_class::Standard;
     #[pymodule_export]
-    use crate::subprocess::{ChildProcess, Exchange};
+    use crate::subprocess::{ChildProcess, Exchange, ProgramStart};
 
     use pyo3::prelude::*;
 

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["communicate", "is_movable", "read_all"]
+__all__ = ["communicate", "is_movable", "read_all", "read_both"]
 
 _LONGEST = 1e9
 _STREAMS = frozenset({type(None), io.BufferedReader, io.BufferedWriter, io.FileIO, io.TextIOWrapper})
@@ -140,3 +140,26 @@ def read_all(stream: io.BufferedReader) -> bytes:
     place = engine.read(stream.fileno(), first, False)
     engine.run(None)
     return engine.take(place)
+
+
+def read_both(popen: Any) -> tuple[Any, Any]:
+    """Read the outputs of a `Popen` to their ends and wait for it, as the standard function does without input."""
+    selector = _EngineSelector(popen)
+    output = popen._fileobj2output = {}
+    streams = popen.stdout, popen.stderr
+    for stream in streams:
+        if stream:
+            output[stream] = []
+    for stream in output:
+        if not stream.closed:
+            selector.register(stream, 0)
+    selector.select()
+    popen.wait()
+    return tuple(_read(popen, stream, output) for stream in streams)
+
+
+def _read(popen: Any, stream: Any, output: dict[Any, list[bytes]]) -> Any:
+    if stream is None:
+        return None
+    data = b"".join(output[stream])
+    return popen._translate_newlines(data, stream.encoding, stream.errors) if popen.text_mode else data

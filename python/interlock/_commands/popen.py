@@ -1,8 +1,9 @@
 """`Popen`: the standard class, whose processes are named by descriptors, and whose bytes the engine moves.
 
-The standard library's own code starts the process, with all that its arguments mean, and reaps it. What is replaced is
-how a thread waits, for the process and for its pipes, and how a signal is sent. Where a program has replaced a part of
-the standard code that would be bypassed, the standard code runs.
+If its arguments are plain, the engine starts the process. If not, the standard library's own code does, with all that
+they mean; it also reaps all. What is replaced besides is how a thread waits, for the process and for its pipes,
+and how a signal is sent. Where a program has replaced a part of the standard code that would be bypassed, the standard
+code runs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import subprocess as _std
 import sys
 
 from interlock._commands.awaiting import ended
-from interlock._commands.exchange import communicate, is_movable, read_all
+from interlock._commands.exchange import communicate, is_movable, read_all, read_both
+from interlock._commands.starting import is_started
 from interlock._commands.tree import Tree
 from interlock._interlock import ChildProcess
 from interlock._originals import is_original, originals
@@ -74,23 +76,47 @@ class Popen(_original):  # type: ignore[misc]
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
             return _NO_PIPES  # sooner than the standard function
-        return super()._get_handles(stdin, stdout, stderr)
+        if self.pipesize > 0 or not (_is_plain(stdin) and _is_plain(stdout) and _is_plain(stderr)):
+            return super()._get_handles(stdin, stdout, stderr)
+        numbers: list[int] = []
+        try:
+            for what in (stdin, stdout, stderr):
+                numbers += (-1, -1) if what is None else os.pipe()
+        except BaseException:
+            for number in numbers:
+                if number != -1:
+                    os.close(number)
+            raise
+        return tuple(numbers)
 
     def _close_pipe_fds(self, *numbers: int) -> None:
-        if numbers == _NO_PIPES and "_devnull" not in self.__dict__:
-            self._closed_child_pipe_fds = True  # sooner, as above
-        else:
+        if "_devnull" in self.__dict__:
             super()._close_pipe_fds(*numbers)
+            return
+        if numbers == _NO_PIPES:  # sooner, as above
+            self._closed_child_pipe_fds = True
+            return
+        error = None
+        for child, ours in zip((5, 3, 0), (4, 2, 1), strict=True):
+            if numbers[child] != -1 and numbers[ours] != -1:
+                try:
+                    os.close(numbers[child])
+                except OSError as raised:
+                    error = raised
+        if error is not None:
+            raise error
+        self._closed_child_pipe_fds = True
 
     def _execute_child(self, *args: Any, **kwargs: Any) -> None:
         tree = self.__dict__.get(_TREE)
         if tree is not None:
             # args, executable, preexec_fn, close_fds, pass_fds, cwd, env, …
             args = (*args[:6], tree.environment(args[6]), *args[7:])
-        super()._execute_child(*args, **kwargs)
-        process = ChildProcess.open(self.pid)
-        if process is not None:
-            self.__dict__[_PROCESS] = process
+        if kwargs or not is_started(self, args, _PROCESS):
+            super()._execute_child(*args, **kwargs)
+            process = ChildProcess.open(self.pid)
+            if process is not None:
+                self.__dict__[_PROCESS] = process
         if tree is not None:
             tree.begin(self.pid)
 
@@ -149,6 +175,8 @@ class Popen(_original):  # type: ignore[misc]
 
     def _communicate(self, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
         if _is_usual() and is_movable(self, input):
+            if self.stdin is None and endtime is None and not self._communication_started:
+                return read_both(self)
             return communicate(_original._communicate, self, input, endtime, orig_timeout)
         return super()._communicate(input, endtime, orig_timeout)  # type: ignore[no-any-return]
 
@@ -186,6 +214,11 @@ def descriptor_of(popen: Any) -> int:
     """Return the descriptor of a process, or -1 if it has none."""
     process = popen.__dict__.get(_PROCESS)
     return -1 if process is None or not _reaps_as_usual(popen, process) else process.fileno()
+
+
+def _is_plain(what: Any) -> bool:
+    """Whether it is nothing, or PIPE."""
+    return what is None or (type(what) is int and what == _std.PIPE)
 
 
 _LONGEST = 1e9

@@ -12,7 +12,7 @@ use crate::convert::Timeout;
 
 /// A child process, named by a descriptor: its id can be another process's as soon as somebody has waited for it.
 #[pyclass(frozen, module = "interlock._interlock")]
-pub(crate) struct ChildProcess(Pidfd);
+pub(crate) struct ChildProcess(pub(super) Pidfd);
 
 /// The wait for the end of a process.
 struct End([FileWait; 1]);

@@ -1,0 +1,139 @@
+//! A process that shares this one's memory, as after `vfork`.
+//!
+//! See <https://man7.org/linux/man-pages/man2/clone.2.html>, CLONE_VFORK.
+
+#![expect(unsafe_code, reason = "a process in the memory of this one, and its stack")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "I3: the descriptor that comes with a process, named below the one door"
+)]
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::ptr;
+
+/// Has a new process, which shares this one's memory, call `function`. Returns when it has ended or executed a program, with its id
+/// and, if `flags` has CLONE_PIDFD, its descriptor.
+///
+/// # Safety
+/// - `function` does with `argument`, and with all memory, only what a signal handler of the suspended thread might.
+pub(crate) unsafe fn share(
+    function: extern "C" fn(*mut c_void) -> c_int,
+    argument: *mut c_void,
+    flags: c_int,
+    _: &BlockedSignals,
+) -> io::Result<(i32, Option<OwnedFd>)> {
+    let stack = Stack::take()?;
+    let mut descriptor: c_int = -1;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | flags;
+    // SAFETY: the stack is as large as the function needs, and stays until the process has ended or has memory of its own. No signal
+    // handler runs in it, for the signals are blocked. The caller answers for the function.
+    let pid = unsafe { libc::clone(function, stack.top(), flags, argument, &raw mut descriptor) };
+    let error = (pid == -1).then(io::Error::last_os_error);
+    stack.keep();
+    if let Some(error) = error {
+        return Err(error);
+    }
+    // SAFETY: the kernel has opened it for this call.
+    let pidfd = (descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(descriptor) });
+    Ok((pid, pidfd))
+}
+
+/// All signals are blocked as long as it lives: a handler that ran in the new process would run in the memory of this one.
+pub(crate) struct BlockedSignals {
+    /// Those that were blocked before.
+    pub(crate) before: SignalSet,
+}
+
+/// The kernel's set of signals, without the C library's exceptions.
+pub(crate) type SignalSet = u64;
+
+impl BlockedSignals {
+    pub(crate) fn new() -> Self {
+        BlockedSignals {
+            before: set_blocked(SignalSet::MAX),
+        }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        set_blocked(self.before);
+    }
+}
+
+/// Blocks these signals of the calling thread and no others. Returns those that were blocked before. Calls the kernel only.
+pub(crate) fn set_blocked(signals: SignalSet) -> SignalSet {
+    let mut before: SignalSet = 0;
+    // SAFETY: it reads one set and writes another, both of the kernel's size.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const signals,
+            &raw mut before,
+            size_of::<SignalSet>(),
+        )
+    };
+    before
+}
+
+/// A stack with a page below it that nobody can write to.
+struct Stack(*mut c_void);
+
+thread_local! {
+    /// The stack of the last process that this thread has started, for the next one: to map it anew costs more than to
+    /// prepare a start. A forked child has its own copy.
+    static KEPT: Cell<Option<Stack>> = const { Cell::new(None) };
+}
+
+impl Stack {
+    /// Much more than `start_child` needs, of which the kernel gives only the pages that are used.
+    const SIZE: usize = 192 << 10;
+    /// The largest page of a machine.
+    const GUARD: usize = 64 << 10;
+
+    fn take() -> io::Result<Self> {
+        match KEPT.try_with(Cell::take) {
+            Ok(Some(stack)) => Ok(stack),
+            _ => Stack::new(),
+        }
+    }
+
+    fn keep(self) {
+        // A thread that ends has no place for it any more, and it is unmapped.
+        let _ = KEPT.try_with(|kept| kept.set(Some(self)));
+    }
+
+    fn new() -> io::Result<Self> {
+        let (access, kind) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE,
+        );
+        // SAFETY: new memory.
+        let base = unsafe { libc::mmap(ptr::null_mut(), Self::SIZE, access, kind, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let stack = Stack(base);
+        // SAFETY: the first pages of what was just mapped.
+        match unsafe { libc::mprotect(base, Self::GUARD, libc::PROT_NONE) } {
+            0 => Ok(stack),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// The end of the stack, from which it grows down: a multiple of the page, as every machine wants it.
+    fn top(&self) -> *mut c_void {
+        self.0.wrapping_byte_add(Self::SIZE)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this one's own, and nobody runs on it any more.
+        unsafe { libc::munmap(self.0, Self::SIZE) };
+    }
+}

@@ -68,7 +68,6 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
     """
     if (
         not _is_usual
-        or not _is_possible()
         or len(given) != _COUNT
         or _parts() != _usual
         or type(popen)._posix_spawn is not _posix_spawn
@@ -99,7 +98,7 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
         pass_fds if close_fds else None,
         (bool(restore_signals), bool(start_new_session)),
     )
-    if start is None:
+    if start is None or not _is_possible():  # asked last: it starts a process, the first time
         return False
     sys.audit("subprocess.Popen", executable, args, cwd, env)
     if is_path and _would_spawn(close_fds, pass_fds, cwd, pipes, start_new_session):

@@ -15,7 +15,7 @@ from typing import Any
 
 import interlock
 import pytest
-from interlock.concurrent.futures import _evidence
+from interlock.concurrent.futures import ProcessPoolExecutor, _evidence
 from interlock.concurrent.futures._described import call_text, payload_text
 from interlock.concurrent.futures._evidence import Facts, LastWords, bury, join_and_bury, watch
 from interlock.concurrent.futures._process_results import answer
@@ -265,3 +265,28 @@ def test_long_last_words_are_cut_at_their_beginning() -> None:
     assert text.endswith("last")
     words.close()
     words.close()
+
+
+class _BrokenEngine:
+    """A pool whose only worker has died before the first call came."""
+
+    def submit(self, *_: Any) -> tuple[Any, ...]:
+        return 999_999_996, 1, "Worker-1", False, False, None
+
+    def broken(self) -> tuple[Any, ...]:
+        return self.submit()
+
+
+def test_the_first_call_has_a_future_though_the_workers_died_before_it_came() -> None:
+    """In the standard library the call is there before the processes are."""
+    executor: Any = ProcessPoolExecutor(1, mp_context=get_context("fork"))
+    executor._interlock_begin = lambda: None
+    executor._interlock_pool = _BrokenEngine()
+    executor._interlock_check = lambda: None
+    error = executor.submit(abs, -1).exception()
+    assert isinstance(error, BrokenProcessPool)
+    assert "terminated abruptly while the future was running or pending" in str(error)
+    executor._executor_manager_thread = object()
+    with pytest.raises(BrokenProcessPool, match="not usable anymore"):
+        executor.submit(abs, -1)
+    executor._executor_manager_thread = executor._interlock_pool = None

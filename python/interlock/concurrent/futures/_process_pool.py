@@ -15,6 +15,8 @@ from interlock.concurrent.futures._process_payload import (
     read_only,
     remembers,
 )
+from interlock.concurrent.futures._process_results import answer as error_of
+from interlock.concurrent.futures._process_results import failed
 from interlock.concurrent.futures._process_settings import (
     checked_context,
     checked_initializer,
@@ -211,10 +213,12 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         held: Future[Any] | None = None,
     ) -> Future[Any]:
         pool: Any = self._interlock_pool
+        is_first = False
         if held is None:
             with self._shutdown_lock:
                 self._interlock_check()
-                if self._executor_manager_thread is None:
+                is_first = self._executor_manager_thread is None
+                if is_first:
                     self._interlock_begin()
         future = Future() if held is None else held
         try:
@@ -227,11 +231,13 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             if self._safe_to_dynamically_spawn_children:
                 with self._shutdown_lock:
                     self._interlock_crew.start_another()
-            future.set_running_or_notify_cancel()
-            future.set_exception(error)
-            return future
+            return failed(future, error)
         refusal = pool.submit(future, payload, limits, held is not None)
         if refusal is not None:
+            if is_first and not isinstance(
+                refusal, str
+            ):  # the standard library has the call before it has processes
+                return failed(future, error_of("broken", refusal))
             raise self._interlock_refused(refusal)
         if self._safe_to_dynamically_spawn_children:
             self._interlock_crew.start_missing()

@@ -20,7 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["POOL_IS_BROKEN", "Death", "answer", "broken", "broken_message", "worker_died"]
+    from interlock.concurrent.futures._base import Future
+
+__all__ = ["POOL_IS_BROKEN", "Death", "answer", "broken", "broken_message", "failed", "worker_died"]
 
 _BROKEN = "A process in the process pool was terminated abruptly while the future was running or pending."
 """What futures of a broken pool say in the standard library of every version; programs look for it."""
@@ -43,6 +45,13 @@ def answer(kind: str, data: Any, payload: Any = None) -> BaseException:
     if kind == "unreadable":
         return data if isinstance(data, KeyboardInterrupt) else result_lost(data)
     return _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data, payload)
+
+
+def failed(future: Future[Any], error: BaseException) -> Future[Any]:
+    """Complete a future whose call no worker will be given."""
+    future.set_running_or_notify_cancel()
+    future.set_exception(error)
+    return future
 
 
 def broken_message(told: Any) -> str:

@@ -211,7 +211,7 @@ def test_audit_events_are_those_of_the_standard_class() -> None:
 
 
 def test_other_threads_run_while_a_process_is_started(ours: Any, tmp_path: Path) -> None:
-    """The program's file has a lease: who opens it waits until another thread, which sees that, gives it back."""
+    """The program's file has a lease: a process that opens it waits until another thread has given that back."""
     program = str(shutil.copy("/bin/true", tmp_path / "program"))
     file = os.open(program, os.O_RDONLY)
     handler = signal.signal(signal.SIGIO, signal.SIG_IGN)

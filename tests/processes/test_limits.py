@@ -167,7 +167,8 @@ def test_processes_that_nobody_waits_for_leave_nothing(tmp_path: Path) -> None:
         # Numbers of processes and objects are used in turn, so at first there are more and more.
         first = max(some() for _ in range({30 if IS_LONG else 2}))
         later = max(some() for _ in range({50 if IS_LONG else 1}))
-        unseen = 64 * 4 * 100  # of the last children, whose death nobody has seen yet
+        # In the long form the last children, whose death nobody has seen yet, may come at any point of the turn.
+        unseen = {64 * 4 * 100 if IS_LONG else 0}
         assert later < 1.4 * first + unseen, (first, later)
         print("done")
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 LIMIT = 60.0
@@ -19,6 +20,14 @@ SHAPES = {
     "iterator": iter,
 }
 """The kinds of iterables that a pool treats differently."""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a state."""
+    end = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0)  # sleep: between two looks
 
 
 def answer(call: Any, *args: Any) -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -25,7 +24,8 @@ from hypothesis.stateful import (
 from interlock import WorkerDiedError, multiprocessing
 from interlock.concurrent.futures import ProcessPoolExecutor, _evidence, wait
 
-LIMIT = 5.0
+from tests.property.pool_twin import LIMIT, until
+
 WORKERS = 2
 MOST = 24
 """The tasks of one run. Each has a pipe, through which the machine tells it how to end."""
@@ -241,14 +241,6 @@ def run(number: int) -> int:
 
 def _number(task: Twin) -> int:
     return task.number
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a state."""
-    end = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)  # sleep: between two looks
 
 
 class RetryingMachine(ExecutorMachine):

@@ -7,7 +7,6 @@ import multiprocessing.pool as std
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from hypothesis.stateful import (
 )
 from interlock.multiprocessing import pool as ours
 
-from tests.property.pool_twin import BROKEN, LIMIT, SHAPES, TERMINATED, Job, answer, compute
+from tests.property.pool_twin import BROKEN, LIMIT, SHAPES, TERMINATED, Job, answer, compute, until
 
 KINDS = st.sampled_from(["apply", "map", "starmap", "imap", "imap_unordered"])
 SIZES = st.integers(1, 7)
@@ -34,14 +33,6 @@ SHAPE = st.sampled_from(sorted(SHAPES))
 TIMED_OUT = ("raised", multiprocessing.TimeoutError, ())
 STOPPED = ("raised", StopIteration, ())
 NOT_RUNNING = ("raised", ValueError, ("Pool not running",))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a state."""
-    end = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0)  # sleep: between two looks
 
 
 class PoolMachine(RuleBasedStateMachine):

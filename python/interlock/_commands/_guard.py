@@ -135,9 +135,8 @@ def end(mark: str, pid: int, start: int) -> None:
         members, is_sure = look(name, pid, start, dead)
         killed = []
         has_ended = False
-        for (
-            member
-        ) in members:  # a parent before its children: it shall not see them end, and do something about it
+        # A parent comes before its children: it shall not see them end, and do something about it.
+        for member in members:
             try:
                 descriptor = kill(member)
             except OSError:  # it is another user's, or there is no descriptor left

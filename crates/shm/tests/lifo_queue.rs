@@ -8,28 +8,10 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use common::messages::{MESSAGES, dies, message, number};
 use common::{Child, alone, arena, asleep, shared_words, within_a_minute};
 use interlock_shm::{Arena, Error, Order, OrderedQueue, Shutdown, step};
 use interlock_wait::Wake;
-
-const MESSAGES: u64 = 800;
-
-fn message(i: u64) -> Vec<u8> {
-    let length = match i {
-        _ if i % 97 == 5 => 40_000,
-        _ if i % 13 == 7 => 900,
-        _ => 8 + i as usize % 40,
-    };
-    let mut bytes = i.to_le_bytes().to_vec();
-    bytes.extend((8..length).map(|at| (i as usize * 7 + at) as u8));
-    bytes
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    let number = u64::from_le_bytes(bytes[..8].try_into().unwrap());
-    assert!(bytes == message(number), "message {number} is torn");
-    number
-}
 
 fn put_all(queue: &OrderedQueue) {
     (0..MESSAGES).for_each(|i| queue.try_put(&message(i)).unwrap());
@@ -41,21 +23,6 @@ fn rest(queue: &OrderedQueue) -> Vec<u64> {
 
 fn down_from(count: u64) -> Vec<u64> {
     (0..count).rev().collect()
-}
-
-fn dies(name: &str, count: u32, body: impl FnOnce()) -> bool {
-    let child = Child::run(|| {
-        step::arm(name, count);
-        body();
-        true
-    });
-    match child.status() {
-        0 => false,
-        status => {
-            assert_eq!(status, libc::SIGKILL, "{name}");
-            true
-        }
-    }
 }
 
 fn works(arena: &Arena, queue: &OrderedQueue, empty: usize) {

@@ -8,11 +8,11 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use common::messages::{MESSAGES, dies, message, number};
 use common::{Child, alone, arena, asleep, shared_words, within_a_minute};
 use interlock_shm::{Arena, Error, Order, OrderedQueue, Rank, Shutdown, step};
 use interlock_wait::Wake;
 
-const MESSAGES: u64 = 800;
 const RANKS: u64 = 50;
 
 /// Few ranks, so that many messages have the same.
@@ -27,23 +27,6 @@ fn rank(i: u64) -> Rank {
     rank.text(["", "a rank of some length"][usize::from(rank_of(i) == 3)]);
     rank.end();
     rank
-}
-
-fn message(i: u64) -> Vec<u8> {
-    let length = match i {
-        _ if i % 97 == 5 => 40_000,
-        _ if i % 13 == 7 => 900,
-        _ => 8 + i as usize % 40,
-    };
-    let mut bytes = i.to_le_bytes().to_vec();
-    bytes.extend((8..length).map(|at| (i as usize * 7 + at) as u8));
-    bytes
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    let number = u64::from_le_bytes(bytes[..8].try_into().unwrap());
-    assert!(bytes == message(number), "message {number} is torn");
-    number
 }
 
 fn new(arena: &std::sync::Arc<Arena>, maxsize: Option<u32>) -> OrderedQueue {
@@ -67,21 +50,6 @@ fn sorted(numbers: impl IntoIterator<Item = u64>) -> Vec<u64> {
     let mut numbers: Vec<u64> = numbers.into_iter().collect();
     numbers.sort_by_key(|&i| (rank_of(i), i));
     numbers
-}
-
-fn dies(name: &str, count: u32, body: impl FnOnce()) -> bool {
-    let child = Child::run(|| {
-        step::arm(name, count);
-        body();
-        true
-    });
-    match child.status() {
-        0 => false,
-        status => {
-            assert_eq!(status, libc::SIGKILL, "{name}");
-            true
-        }
-    }
 }
 
 fn works(arena: &Arena, queue: &OrderedQueue, empty: usize) {

@@ -8,6 +8,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use common::messages::{MESSAGES, dies, message, number};
 use common::{Child, alone, arena, asleep, eventually, shared_words, within_a_minute};
 use interlock_shm::{Arena, Error, Message, Queue, Shutdown, step};
 use interlock_wait::Wake;
@@ -35,26 +36,6 @@ const GET: &[&str] = &[
 ];
 const MEND: &[&str] = &["queue.dirty", "queue.mending", "queue.orphan", "queue.mended"];
 
-/// The messages of one run: small ones, longer ones, and a few large ones.
-const MESSAGES: u64 = 800;
-
-fn message(i: u64) -> Vec<u8> {
-    let length = match i {
-        _ if i % 97 == 5 => 40_000,
-        _ if i % 13 == 7 => 900,
-        _ => 8 + i as usize % 40,
-    };
-    let mut bytes = i.to_le_bytes().to_vec();
-    bytes.extend((8..length).map(|at| (i as usize * 7 + at) as u8));
-    bytes
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    let number = u64::from_le_bytes(bytes[..8].try_into().unwrap());
-    assert!(bytes == message(number), "message {number} is torn");
-    number
-}
-
 fn rest(queue: &Queue) -> Vec<u64> {
     let mut numbers = Vec::new();
     loop {
@@ -70,20 +51,6 @@ fn rest(queue: &Queue) -> Vec<u64> {
 
 fn put_all(queue: &Queue) {
     (0..MESSAGES).for_each(|i| queue.try_put(&message(i)).unwrap());
-}
-
-/// Has a child die at step `name`, for the `count`th time that it comes there. Returns whether it did.
-fn dies(name: &str, count: u32, body: impl FnOnce()) -> bool {
-    let child = Child::run(|| {
-        step::arm(name, count);
-        body();
-        true
-    });
-    match child.status() {
-        0 => false,
-        libc::SIGKILL => true,
-        status => unreachable!("the child ended with {status} before {name}"),
-    }
 }
 
 /// After a death: the queue works, and no block is left over when it is empty, or gone.

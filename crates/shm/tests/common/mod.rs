@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 #![expect(unsafe_code, reason = "the C library forks and kills")]
 
+pub(crate) mod messages;
 pub(crate) mod turns;
 
 use std::sync::atomic::AtomicU64;

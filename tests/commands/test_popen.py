@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,29 +144,41 @@ def test_a_process_ends_with_0_where_sigchld_is_ignored(commands: Any) -> None:
         signal.signal(signal.SIGCHLD, before)
 
 
-def test_a_signal_does_not_hit_another_process_with_the_same_pid(ours: Any) -> None:
-    last = Path("/proc/sys/kernel/ns_last_pid")
-    first = ours.Popen(["true"])
-    os.waitpid(first.pid, 0)
-    for _ in range(1000):
-        try:
-            last.write_text(str(first.pid - 1))
-        except OSError:
-            pytest.skip("this process may not choose the next pid")
-        second = subprocess.Popen(["sleep", "100"])
-        if second.pid == first.pid:
-            break
-        second.kill()
-        second.wait()
-    else:
-        pytest.skip("the pid was not free again")
-    first.kill()
-    first.terminate()
-    with pytest.raises(subprocess.TimeoutExpired):
-        second.wait(timeout=0.2)  # sleep: the timeout is the subject
-    os.kill(second.pid, signal.SIGUSR1)
-    assert second.wait(timeout=100) == -signal.SIGUSR1
-    first.returncode = 0
+# In a pid namespace of its own: the number of the next pid is the whole system's otherwise.
+SAME_PID = """\
+import os, signal, subprocess
+from pathlib import Path
+import interlock.subprocess
+{install}
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGUSR1}})
+first = {module}.Popen(["true"])
+os.waitpid(first.pid, 0)
+Path("/proc/sys/kernel/ns_last_pid").write_text(str(first.pid - 1))
+pid = os.fork()
+if pid == 0:
+    signal.sigwait({{signal.SIGUSR1}})
+    os._exit(7)
+assert pid == first.pid, (pid, first.pid)
+first.kill()
+first.terminate()
+os.kill(pid, signal.SIGUSR1)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+first.returncode = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("install", "module"),
+    [("", "interlock.subprocess"), ("interlock.install()", "subprocess")],
+    ids=["import", "install"],
+)
+def test_a_signal_does_not_hit_another_process_with_the_same_pid(install: str, module: str) -> None:
+    alone = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if shutil.which("unshare") is None or subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("this process may not make a pid namespace")
+    script = SAME_PID.format(install=install, module=module)
+    done = subprocess.run([*alone, sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_forked_child_does_not_wait_for_its_sibling(commands: Any) -> None:

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use interlock_pool::process::{Answer, Call, Limits, OnWorkerDeath};
+use interlock_pool::process::{Answer, Call, Limits, OnWorkerDeath, WorkerDeath};
 use interlock_shm::{Arena, Ended};
 
 use processes::{Hosted, settings, signal, turn};
@@ -147,7 +147,7 @@ fn payload(number: usize, random: &mut Random) -> String {
 }
 
 /// Checks what became of a call. Returns the process that died with it.
-fn check(call: &str, answer: Answer, storm: &Storm, deaths: &mut Vec<(u32, Ended)>) {
+fn check(call: &str, answer: Answer, storm: &Storm, deaths: &mut Vec<Arc<WorkerDeath>>) {
     let (verb, rest) = call.split_once(' ').unwrap();
     match answer {
         Answer::Given(given) => {
@@ -162,7 +162,7 @@ fn check(call: &str, answer: Answer, storm: &Storm, deaths: &mut Vec<(u32, Ended
                 storm.policy == OnWorkerDeath::FailTask || verb == "exit",
                 "{call}: {death:?}"
             );
-            deaths.push((death.pid, death.ended.unwrap()));
+            deaths.push(death);
         }
         other => panic!("{call}: {other:?}"),
     }
@@ -259,15 +259,16 @@ fn report(storm: &Storm, began: Instant, kills: &Kills, lost: usize) {
 }
 
 /// Each death that cost a call has a cause, and cost one call.
-fn judge(kills: &Kills, deaths: &[(u32, Ended)]) {
-    for (pid, ended) in deaths {
-        let is_known = match ended {
-            Ended::Exited(code) => *code == CODE,
-            Ended::Killed(signal) => kills.sent.get(pid).is_some_and(|sent| sent.contains(signal)),
+fn judge(kills: &Kills, deaths: &[Arc<WorkerDeath>]) {
+    for death in deaths {
+        let is_known = match death.ended.unwrap() {
+            Ended::Exited(code) => code == CODE,
+            Ended::Killed(signal) => (kills.sent.get(&death.pid)).is_some_and(|sent| sent.contains(&signal)),
         };
-        assert!(is_known, "process {pid} ended by itself: {ended:?}");
+        assert!(is_known, "the worker ended by itself: {death:?}");
     }
-    let processes: HashSet<_> = deaths.iter().map(|(pid, _)| pid).collect();
+    // By their names: the system may give a pid to a second process.
+    let processes: HashSet<_> = deaths.iter().map(|death| death.name).collect();
     assert_eq!(processes.len(), deaths.len(), "a death costs one call");
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use common::messages::{MESSAGES, dies, message, number};
 use common::{Child, alone, arena, asleep, shared_words, within_a_minute};
-use interlock_shm::{Arena, Error, Order, OrderedQueue, Shutdown, step};
+use interlock_shm::{Arena, Error, Order, OrderedQueue, Shutdown};
 use interlock_wait::Wake;
 
 fn put_all(queue: &OrderedQueue) {

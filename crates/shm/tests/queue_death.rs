@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use common::messages::{MESSAGES, dies, message, number};
 use common::{Child, alone, arena, asleep, eventually, shared_words, within_a_minute};
-use interlock_shm::{Arena, Error, Message, Queue, Shutdown, step};
+use interlock_shm::{Arena, Error, Message, Queue, Shutdown};
 use interlock_wait::Wake;
 
 const PUT: &[&str] = &[

@@ -63,7 +63,11 @@ RULES_OF_BYTES = """
 
         def main():
             Pipe = multiprocessing.Pipe
-            ours, kind = list(outcomes(Pipe)), type(Pipe()[0])
+            def looked_at(*args, **kwargs):
+                ends = Pipe(*args, **kwargs)
+                ends[LOOK].fileno()
+                return ends
+            ours, kind = list(outcomes(looked_at if LOOK < 2 else Pipe)), type(Pipe()[0])
             interlock.uninstall()
             standard = importlib.import_module("multiprocessing").Pipe
             theirs = list(outcomes(standard))
@@ -120,8 +124,9 @@ def test_objects_arrive_in_order_and_are_what_they_were(run: Run, method: str) -
     )
 
 
-def test_bytes_have_the_rules_of_the_standard_library(run: Run) -> None:
-    run(RULES_OF_BYTES)
+@pytest.mark.parametrize("look", [0, 1, 2], ids=["looked-at", "other-looked-at", "closed"])
+def test_bytes_have_the_rules_of_the_standard_library(run: Run, look: int) -> None:
+    run(RULES_OF_BYTES.replace("LOOK", str(look)))
 
 
 def test_the_end_comes_with_the_last_process_that_could_send(run: Run) -> None:

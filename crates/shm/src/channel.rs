@@ -74,7 +74,8 @@ impl ChannelWriter {
     /// Blocks as long as a MiB or more is underway, or until `context` ends the wait.
     ///
     /// # Errors
-    /// No process has the reader any more, `context` ended the wait, or the arena is full. The message is not sent.
+    /// No process has the reader any more, the channel has [moved](ChannelReader::move_to_descriptor), `context` ended the wait, or the
+    /// arena is full. The message is not sent.
     #[inline]
     pub fn send(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
         let length = parts.iter().map(|part| part.len()).sum();
@@ -110,6 +111,14 @@ impl ChannelWriter {
         outcome
     }
 
+    /// As [`ChannelReader::move_to_descriptor`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn move_to_descriptor(&self, hears: &Doorbell, context: &mut WaitContext<'_>) -> Result<bool, Error> {
+        self.0.leave_for(hears, context)
+    }
+
     /// The writer lock, when there is room.
     #[inline]
     fn writer(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Writer<'_>, Error> {
@@ -117,6 +126,9 @@ impl ChannelWriter {
         loop {
             let holder = self.0.holder().ok_or(Error::BrokenPipe)?;
             let writer = view.lock_writer(context)?;
+            if view.has_moved() {
+                return Err(Error::Moved);
+            }
             if writer.room(MOST) > 0 {
                 return Ok(writer);
             }
@@ -155,7 +167,8 @@ impl ChannelReader {
     /// Blocks until there is one, or `context` ends the wait.
     ///
     /// # Errors
-    /// All is received and no process has the writer any more, or `context` ended the wait.
+    /// All is received and no process has the writer any more, the channel has [moved](Self::move_to_descriptor), or `context` ended the
+    /// wait.
     pub fn receive(&self, context: &mut WaitContext<'_>) -> Result<Vec<u8>, Error> {
         self.receive_with(context, |message| Ok(message.to_vec()))
     }
@@ -187,13 +200,16 @@ impl ChannelReader {
     /// block.
     ///
     /// # Errors
-    /// `context` ended the wait.
+    /// The channel has [moved](Self::move_to_descriptor), or `context` ended the wait.
     pub fn poll(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let view = self.0.view();
         let mut slept = false;
         let outcome = loop {
             if view.len() > 0 {
                 break Ok(());
+            }
+            if view.has_moved() {
+                break Err(Error::Moved);
             }
             let Some(holder) = self.0.holder() else {
                 break Ok(());
@@ -215,6 +231,15 @@ impl ChannelReader {
         self.0.ask(context)
     }
 
+    /// From now on messages go through the descriptor, by whoever reads and writes that, and not through the channel: if nobody has asked
+    /// for the descriptor and no message is there. `hears` is the descriptor of the reader. Returns whether they do.
+    ///
+    /// # Errors
+    /// As [`ask_for_descriptor`](Self::ask_for_descriptor).
+    pub fn move_to_descriptor(&self, hears: &Doorbell, context: &mut WaitContext<'_>) -> Result<bool, Error> {
+        self.0.leave_for(hears, context)
+    }
+
     /// The reader lock, when there is a message.
     #[inline]
     fn reader(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Reader<'_>, Error> {
@@ -225,6 +250,9 @@ impl ChannelReader {
                 return Ok(reader);
             }
             drop(reader);
+            if view.has_moved() {
+                return Err(Error::Moved);
+            }
             self.0.look_after_bell(context);
             match self.0.holder() {
                 Some(holder) => self.wait(holder, slept, context)?,
@@ -237,7 +265,7 @@ impl ChannelReader {
 
     fn wait(&self, holder: Name, slept: &mut bool, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let view = self.0.view();
-        let is_ready = || view.len() > 0 || !self.0.is_other_with(holder);
+        let is_ready = || view.len() > 0 || view.has_moved() || !self.0.is_other_with(holder);
         (view.log.getters)
             .wait(
                 &is_ready,

@@ -1,11 +1,13 @@
 //! The descriptor of a channel's reader, for `select` and the like. (QUEUE_FORMAT.md, "Channel": "The descriptor".)
 
+use interlock_os::doorbell::Doorbell;
 use interlock_wait::WaitContext;
 use interlock_wait::primitive::Ordering;
 
 use crate::cells::Bell;
 use crate::channel_end::End;
 use crate::error::Error;
+use crate::log::LogView;
 use crate::step;
 
 /// Nobody has asked for the descriptor. It is readable, from its beginning on.
@@ -27,6 +29,14 @@ impl Bell {
     fn set(&self, state: u32) {
         // SeqCst: what it says comes before the call of the kernel that makes it so, or after it.
         self.0.swap(state, Ordering::SeqCst);
+    }
+}
+
+impl LogView<'_> {
+    /// Whether the messages of the channel go through its descriptor.
+    #[inline]
+    pub(crate) fn has_moved(&self) -> bool {
+        self.is_shut()
     }
 }
 
@@ -111,5 +121,32 @@ impl End {
             }
         }
         Ok(())
+    }
+
+    /// Leaves the messages to the descriptor, whose reader is `hears`, if it was not asked for and no message is there. A death in between
+    /// leaves a channel whose bell is unsure, as after any death with it in hand.
+    pub(crate) fn leave_for(&self, hears: &Doorbell, context: &mut WaitContext<'_>) -> Result<bool, Error> {
+        let (view, bell) = (self.view(), &self.cell().bell);
+        let writer = view.lock_writer(context)?;
+        if view.has_moved() {
+            return Ok(true);
+        }
+        if bell.state() != UNASKED || view.len() > 0 {
+            return Ok(false);
+        }
+        // SeqCst: as in `ask`.
+        view.log.asked.store(1, Ordering::SeqCst);
+        bell.set(UNSURE);
+        step::at("channel.leaving");
+        // The descriptor is clean for what is written to it from now on, and nobody takes bytes for rings.
+        hears.hush_all();
+        bell.set(SILENT);
+        step::at("channel.left");
+        // SeqCst: pairs with the load in `is_shut`. A receiver that finds no message sees this, or is woken.
+        view.log.shut.store(1, Ordering::SeqCst);
+        drop(writer);
+        step::at("channel.moved");
+        view.log.getters.wake(u32::MAX);
+        Ok(true)
     }
 }

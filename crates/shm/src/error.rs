@@ -44,6 +44,8 @@ pub enum Error {
     EndOfFile,
     /// No process has the reader any more.
     BrokenPipe,
+    /// The messages of the channel go through its descriptor.
+    Moved,
     /// The wait ended before what it was for came: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
@@ -69,6 +71,7 @@ impl fmt::Display for Error {
             Error::NotComparable => f.write_str("the message can't be compared with those in the queue"),
             Error::EndOfFile => f.write_str("no process has the other end to write any more"),
             Error::BrokenPipe => f.write_str("no process has the other end to read any more"),
+            Error::Moved => f.write_str("the messages of the channel go through its descriptor"),
             Error::Ended(_) => f.write_str("the wait ended"),
         }
     }

@@ -16,6 +16,7 @@ struct Pipe {
     reader: ChannelReader,
     writer: ChannelWriter,
     descriptor: Arc<Doorbell>,
+    rings: Arc<Doorbell>,
 }
 
 fn pipe(arena: &Arc<Arena>) -> Pipe {
@@ -24,8 +25,9 @@ fn pipe(arena: &Arc<Arena>) -> Pipe {
     let (reader, writer) = channel(arena).unwrap();
     Pipe {
         reader: reader.with_doorbell(Arc::clone(&descriptor)),
-        writer: writer.with_doorbell(rings),
+        writer: writer.with_doorbell(Arc::clone(&rings)),
         descriptor,
+        rings,
     }
 }
 
@@ -54,6 +56,7 @@ fn it_is_readable_as_long_as_there_is_a_message_c190() {
             reader,
             writer,
             descriptor,
+            ..
         } = pipe(&arena);
         assert!((0..there_before).all(|_| send(&writer, 10)));
         ask(&reader);
@@ -94,6 +97,7 @@ fn it_is_right_when_all_send_and_receive_at_once_c190() {
         reader,
         writer,
         descriptor,
+        ..
     } = pipe(&arena);
     let senders: Vec<_> = (0..2)
         .map(|_| Child::run(|| (0..5_000).all(|_| send(&writer, 10))))
@@ -123,6 +127,7 @@ fn a_death_at_any_step_leaves_it_readable_if_there_is_a_message_c191() {
                 reader,
                 writer,
                 descriptor,
+                ..
             } = pipe(&arena);
             ask(&reader);
             let child = Child::run(|| {
@@ -142,5 +147,89 @@ fn a_death_at_any_step_leaves_it_readable_if_there_is_a_message_c191() {
                 assert_eq!(descriptor.is_readable(), left, "{name}");
             }
         }
+    }
+}
+
+fn moves(reader: &ChannelReader, hears: &Doorbell) -> bool {
+    reader.move_to_descriptor(hears, &mut within_a_minute()).unwrap()
+}
+
+#[test]
+fn messages_go_through_the_descriptor_if_it_was_looked_at_before_them_c277() {
+    let _alone = alone();
+    let arena = arena();
+    let Pipe {
+        reader,
+        writer,
+        descriptor,
+        rings,
+    } = pipe(&arena);
+    let waits = Child::run(|| matches!(receive(&reader), Err(Error::Moved)));
+    assert!(moves(&reader, &descriptor) && moves(&reader, &descriptor));
+    assert!(!descriptor.is_readable() && waits.succeeded());
+    let sends = |length| writer.send(&[&vec![7; length]], &mut within_a_minute());
+    assert!(matches!(sends(10), Err(Error::Moved)) && matches!(sends(100_000), Err(Error::Moved)));
+    assert!(matches!(receive(&reader), Err(Error::Moved)));
+    assert!(matches!(reader.poll(&mut within_a_minute()), Err(Error::Moved)));
+    assert!(!descriptor.is_readable());
+    // What somebody writes stays.
+    rings.ring();
+    assert!(matches!(receive(&reader), Err(Error::Moved)));
+    assert!(descriptor.is_readable());
+    // The one that sends may look, too.
+    let Pipe {
+        reader,
+        writer,
+        descriptor,
+        ..
+    } = pipe(&arena);
+    assert!(
+        writer
+            .move_to_descriptor(&descriptor, &mut within_a_minute())
+            .unwrap()
+    );
+    assert!(matches!(receive(&reader), Err(Error::Moved)) && !descriptor.is_readable());
+    for is_asked in [false, true] {
+        let Pipe {
+            reader,
+            writer,
+            descriptor,
+            ..
+        } = pipe(&arena);
+        if is_asked {
+            ask(&reader);
+        } else {
+            assert!(send(&writer, 10));
+        }
+        assert!(!moves(&reader, &descriptor) && send(&writer, 10));
+        assert!(receive(&reader).is_ok());
+    }
+}
+
+#[test]
+fn a_death_while_it_moves_leaves_a_channel_with_a_bell_or_a_clean_descriptor_c277() {
+    let _alone = alone();
+    let arena = arena();
+    for name in ["channel.leaving", "channel.left", "channel.moved"] {
+        let Pipe {
+            reader,
+            writer,
+            descriptor,
+            ..
+        } = pipe(&arena);
+        let child = Child::run(|| {
+            step::arm(name, 1);
+            moves(&reader, &descriptor)
+        });
+        assert_eq!(child.status(), libc::SIGKILL, "{name}");
+        if name == "channel.moved" {
+            assert!(moves(&reader, &descriptor) && !descriptor.is_readable());
+            continue;
+        }
+        assert!(!moves(&reader, &descriptor), "{name}");
+        ask(&reader);
+        assert!(!has_message(&reader) && !descriptor.is_readable(), "{name}");
+        assert!(send(&writer, 10) && descriptor.is_readable(), "{name}");
+        assert!(receive(&reader).is_ok() && !descriptor.is_readable(), "{name}");
     }
 }

@@ -1,8 +1,9 @@
 """`Pipe`: two connections between processes, whose messages go through shared memory.
 
-Each connection has the descriptor that the standard library's would have, and passes it on in the same ways. But
-messages do not go through it: it becomes readable when there is one, if somebody has asked for it. So a program that
-reads or writes the descriptor itself, or makes another connection of it, finds no messages there.
+Each connection has the descriptor that the standard library's would have, and passes it on in the same ways. A program
+that asks for it, with `fileno()`, may read and write it, or make another connection of it. So messages go through it
+from then on, by the standard library's code, if nothing was sent before and the process has both connections. Otherwise
+the descriptor only tells that there is a message: it is readable then.
 """
 
 from __future__ import annotations
@@ -47,6 +48,13 @@ class Connection(SharedConnection, _std.Connection):
     def __reduce__(self) -> tuple[Any, ...]:
         """For picklers that are not of `multiprocessing`: what is registered there, they don't know."""
         return _reduce(self)
+
+
+class OverDescriptor(_std.Connection):
+    """The standard library's connection, over the descriptor of one of ours, which closes it."""
+
+    def _close(self) -> None:
+        pass
 
 
 # Its objects pass for the standard ones, in messages too.

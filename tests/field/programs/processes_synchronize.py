@@ -13,7 +13,7 @@ def sema_func(sema, mutex, running, seen):
     with mutex:
         running.value += 1
         seen.value = max(seen.value, running.value)
-    time.sleep(0.01)
+    time.sleep(0.01)  # sleep: the semaphore is held meanwhile
     with mutex:
         running.value -= 1
     sema.release()

@@ -1,17 +1,19 @@
 //! `multiprocessing.Pipe()`: its connections.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use interlock_os::doorbell::Doorbell;
 use interlock_shm::{ChannelReader, ChannelWriter, Error, Object, channel};
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, WaitContext};
+use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::bytes::Buffer;
 use super::family::{Family, SharedHandle, open};
+use super::loads::loads;
 use super::message::{Incoming, Outgoing, Raw};
 use super::pickle::Pickle;
 use super::queue::Refused;
@@ -25,6 +27,7 @@ use crate::raw::{Attached, intern};
 static DUMPS: Imported = Imported::new("interlock.multiprocessing._pickling", "dumps");
 static DUMP: Imported = Imported::new("interlock.multiprocessing._pickling", "dump");
 static TOO_SHORT: Imported = Imported::new("multiprocessing", "BufferTooShort");
+static OVER_DESCRIPTOR: Imported = Imported::new("interlock.multiprocessing._connections", "OverDescriptor");
 
 /// The kernel's number of the error of a pipe that nobody reads: the same on all of Linux.
 const EPIPE: i32 = 32;
@@ -35,16 +38,38 @@ struct Ends {
     reader: Option<ChannelReader>,
     writer: Option<ChannelWriter>,
     doorbell: Arc<Doorbell>,
+    /// The descriptor of the other connection, as long as that is open in this process, too.
+    other: Weak<Doorbell>,
 }
 
 impl Ends {
-    fn new(reader: Option<ChannelReader>, writer: Option<ChannelWriter>, doorbell: Doorbell) -> Self {
-        let doorbell = Arc::new(doorbell);
+    fn new(
+        (reader, writer): (Option<ChannelReader>, Option<ChannelWriter>),
+        doorbell: &Arc<Doorbell>,
+        other: Weak<Doorbell>,
+    ) -> Self {
         Ends {
-            reader: reader.map(|reader| reader.with_doorbell(Arc::clone(&doorbell))),
-            writer: writer.map(|writer| writer.with_doorbell(Arc::clone(&doorbell))),
-            doorbell,
+            reader: reader.map(|reader| reader.with_doorbell(Arc::clone(doorbell))),
+            writer: writer.map(|writer| writer.with_doorbell(Arc::clone(doorbell))),
+            doorbell: Arc::clone(doorbell),
+            other,
         }
+    }
+
+    /// Somebody looks at the descriptor, and may read and write it: each direction that nobody has used goes through it from now on. For
+    /// that this process needs both descriptors. Another direction's descriptor only tells that there is a message.
+    fn look_inside(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let other = self.other.upgrade();
+        if let (Some(writer), Some(hears)) = (&self.writer, &other) {
+            writer.move_to_descriptor(hears, context)?;
+        }
+        let Some(reader) = &self.reader else {
+            return Ok(());
+        };
+        if other.is_none() || !reader.move_to_descriptor(&self.doorbell, context)? {
+            reader.ask_for_descriptor(context)?;
+        }
+        Ok(())
     }
 }
 
@@ -73,14 +98,16 @@ pub(crate) fn make_pipe(
         true => Doorbell::sockets()?,
         false => Doorbell::pipe()?,
     };
+    let (one_bell, other_bell) = (Arc::new(one_bell), Arc::new(other_bell));
     let (reader, writer) = channel(&family.arena).map_err(refused)?;
     let (back_reader, back_writer) = match duplex {
         true => channel(&family.arena).map(|(reader, writer)| (Some(reader), Some(writer))),
         false => Ok((None, None)),
     }
     .map_err(refused)?;
-    one.begin(py, Ends::new(Some(reader), back_writer, one_bell));
-    other.begin(py, Ends::new(back_reader, Some(writer), other_bell));
+    let (to_one, to_other) = (Arc::downgrade(&one_bell), Arc::downgrade(&other_bell));
+    one.begin(py, Ends::new((Some(reader), back_writer), &one_bell, to_other));
+    other.begin(py, Ends::new((back_reader, Some(writer)), &other_bell, to_one));
     Ok(())
 }
 
@@ -107,8 +134,9 @@ impl SharedConnection {
         let (reader, writer) = ends;
         let reader = reader.map(|number| open(family, number, ChannelReader::open));
         let writer = writer.map(|number| open(family, number, ChannelWriter::open));
-        let doorbell = Doorbell::adopt(descriptor)?;
-        self.begin(py, Ends::new(reader.transpose()?, writer.transpose()?, doorbell));
+        let doorbell = Arc::new(Doorbell::adopt(descriptor)?);
+        let ends = (reader.transpose()?, writer.transpose()?);
+        self.begin(py, Ends::new(ends, &doorbell, Weak::new()));
         Ok(())
     }
 
@@ -132,12 +160,12 @@ impl SharedConnection {
     }
 
     /// File descriptor of the connection: readable as long as there is something to receive. Never blocks.
+    ///
+    /// If nothing was sent yet, messages go through it from now on.
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
         let ends = self.ends(py)?;
-        if let Some(reader) = &ends.reader {
-            blocking::go_on_waiting(py, Deadline::NEVER, |context| reader.ask_for_descriptor(context))?
-                .map_err(failure)?;
-        }
+        blocking::go_on_waiting(py, Deadline::NEVER, |context| ends.look_inside(context))?
+            .map_err(failure)?;
         Ok(ends.doorbell.descriptor())
     }
 
@@ -172,11 +200,17 @@ impl SharedConnection {
     fn send(&self, py: Python<'_>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let ends = self.ends(py)?;
         ends.writer()?;
-        if let Some(plain) = Outgoing::plain(obj) {
-            return ends.send(py, &plain);
+        let is_sent = match Outgoing::plain(obj) {
+            Some(plain) => ends.send(py, &plain)?,
+            None => {
+                let pickle = Pickle::of(DUMP.get(py)?.call1((obj,))?)?;
+                ends.send(py, &pickle.outgoing())?
+            }
+        };
+        match is_sent {
+            true => Ok(()),
+            false => self.over_descriptor(py, "send", (obj,)).map(drop),
         }
-        let pickle = Pickle::of(DUMP.get(py)?.call1((obj,))?)?;
-        ends.send(py, &pickle.outgoing())
     }
 
     /// Send the bytes data from a bytes-like object. Blocks as long as a MiB is underway.
@@ -192,13 +226,21 @@ impl SharedConnection {
         ends.writer()?;
         let buffer = Buffer::of(buf)?;
         let bytes = part(buffer.bytes(), offset, size).map_err(PyValueError::new_err)?;
-        ends.send(py, &Outgoing::pickle(bytes))
+        match ends.send(py, &Outgoing::pickle(bytes))? {
+            true => Ok(()),
+            false => self
+                .over_descriptor(py, "send_bytes", (buf, offset, size))
+                .map(drop),
+        }
     }
 
     /// Receive a (picklable) object. Blocks until there is one.
     #[inline]
     fn recv<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.receive(py)?.object(py)
+        match self.receive(py)? {
+            Some(incoming) => incoming.object(py),
+            None => self.over_descriptor(py, "recv", ()),
+        }
     }
 
     /// Receive bytes data as a bytes object. Blocks until there are some.
@@ -209,7 +251,11 @@ impl SharedConnection {
             return Err(PyValueError::new_err("negative maxlength"));
         }
         let is_too_long = |length: usize| maxlength.is_some_and(|most| length.cast_signed() > most);
-        let raw = self.receive(py)?.bytes(py)?;
+        let Some(incoming) = self.receive(py)? else {
+            let bytes = self.over_descriptor(py, "recv_bytes", (maxlength,))?;
+            return Ok(bytes.cast_into()?);
+        };
+        let raw = incoming.bytes(py)?;
         if raw.len(py).is_some_and(is_too_long) {
             return Err(self.bad_length(py));
         }
@@ -231,7 +277,13 @@ impl SharedConnection {
         let Some(room) = buffer.bytes_mut().get_mut(offset..) else {
             return Err(PyValueError::new_err("offset too large"));
         };
-        let raw = self.receive(py)?.bytes(py)?;
+        let Some(incoming) = self.receive(py)? else {
+            drop(buffer);
+            return self
+                .over_descriptor(py, "recv_bytes_into", (buf, offset))?
+                .extract();
+        };
+        let raw = incoming.bytes(py)?;
         if let Raw::Large(taken) = &raw
             && let Some(into) = room.get_mut(..taken.len() - 1)
         {
@@ -261,6 +313,14 @@ impl SharedConnection {
         match blocking::go_on_waiting(py, end, |context| reader.poll(context))? {
             Ok(()) => Ok(true),
             Err(Error::Ended(_)) => Ok(false),
+            Err(Error::Moved) => {
+                let given = timeout.0.as_ref().map(|timeout| (timeout,));
+                match given {
+                    Some(args) => self.over_descriptor(py, "poll", args),
+                    None => self.over_descriptor(py, "poll", ()),
+                }?
+                .extract()
+            }
             Err(error) => Err(failure(error)),
         }
     }
@@ -269,9 +329,15 @@ impl SharedConnection {
     fn _interlock_recv<'py>(&self, lock: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = lock.py();
         lock.call_method0(intern!(py, "acquire"))?;
-        let received = self.receive(py);
+        let received = self.receive(py).and_then(|received| match received {
+            Some(incoming) => Ok(Ok(incoming)),
+            None => self.over_descriptor(py, "recv_bytes", ()).map(Err),
+        });
         lock.call_method0(intern!(py, "release"))?;
-        received?.object(py)
+        match received? {
+            Ok(incoming) => incoming.object(py),
+            Err(pickle) => loads(py, pickle),
+        }
     }
 
     // For functions of the standard class.
@@ -315,11 +381,16 @@ impl Ends {
         }
     }
 
+    /// Returns `false` if messages go through the descriptor.
     #[inline]
-    fn send(&self, py: Python<'_>, message: &Outgoing<'_>) -> PyResult<()> {
+    fn send(&self, py: Python<'_>, message: &Outgoing<'_>) -> PyResult<bool> {
         let writer = self.writer()?;
         let send = |context: &mut WaitContext<'_>| message.with(|parts| writer.send(parts, context));
-        blocking::go_on_waiting(py, Deadline::NEVER, send)?.map_err(failure)
+        match blocking::go_on_waiting(py, Deadline::NEVER, send)? {
+            Ok(()) => Ok(true),
+            Err(Error::Moved) => Ok(false),
+            Err(error) => Err(failure(error)),
+        }
     }
 }
 
@@ -347,8 +418,9 @@ impl SharedConnection {
         }
     }
 
+    /// `None` if messages go through the descriptor.
     #[inline]
-    fn receive(&self, py: Python<'_>) -> PyResult<Incoming> {
+    fn receive(&self, py: Python<'_>) -> PyResult<Option<Incoming>> {
         let ends = self.reading(py)?;
         let reader = ends.reader()?;
         let receive = |context: &mut WaitContext<'_>| {
@@ -356,10 +428,34 @@ impl SharedConnection {
                 Incoming::read(py, message).map_err(Refused::Raised)
             })
         };
-        blocking::go_on_waiting(py, Deadline::NEVER, receive)?.map_err(|error| match error {
-            Refused::Raised(raised) => raised,
-            Refused::Engine(error) => failure(error),
-        })
+        match blocking::go_on_waiting(py, Deadline::NEVER, receive)? {
+            Ok(incoming) => Ok(Some(incoming)),
+            Err(Refused::Engine(Error::Moved)) => Ok(None),
+            Err(Refused::Engine(error)) => Err(failure(error)),
+            Err(Refused::Raised(raised)) => Err(raised),
+        }
+    }
+
+    /// Calls a method of the standard library's connection over the descriptor, which stays open meanwhile.
+    #[cold]
+    fn over_descriptor<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        args: impl PyCallArgs<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let ends = self.ends(py)?;
+        let facts = (ends.doorbell.descriptor(), self.readable(), self.writable());
+        let standard = OVER_DESCRIPTOR.get(py)?.call1(facts)?;
+        let outcome = standard.call_method1(method, args);
+        // It receives no more after a message that was too long.
+        if standard.getattr(intern!(py, "closed"))?.is_truthy()? {
+            self.close(py);
+        } else if !standard.getattr(intern!(py, "readable"))?.is_truthy()? {
+            // Relaxed: it stands for itself.
+            self.readable.store(false, Ordering::Relaxed);
+        }
+        outcome
     }
 
     /// A message was longer than the program allows: nothing can be received any more.

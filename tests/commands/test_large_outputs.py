@@ -77,33 +77,40 @@ def test_text_that_was_read_before_stays_in_its_place(commands: Any) -> None:
         assert process.stdout.closed
 
 
-class Alarm(Exception):
+class Called(Exception):
     pass
+
+
+ENDS_ONE = """
+import os, signal, time
+os.write(1, {data!r} * 40_000)
+os.close(1)
+time.sleep(0.2)
+os.write(2, b"e")
+os.kill(os.getppid(), signal.SIGUSR1)
+time.sleep(100)
+"""
 
 
 @pytest.mark.parametrize("how", [{}, {"encoding": "utf-8"}])
 def test_an_output_that_has_ended_is_not_lost(commands: Any, how: dict[str, Any]) -> None:
     """C311: it was read as text before a handler ends the wait for the other one."""
-    code = (
-        f"import os, time; os.write(1, b{LINE!r} * 40_000); os.close(1); os.write(2, b'e'); time.sleep(100)"
-    )
 
     def raises(*_: object) -> None:
-        raise Alarm
+        raise Called
 
-    before = signal.signal(signal.SIGALRM, raises)
+    before = signal.signal(signal.SIGUSR1, raises)
     try:
+        code = ENDS_ONE.format(data=LINE.encode())
         with commands.Popen([*PYTHON, code], stdout=-1, stderr=-1, **how) as process:
-            signal.setitimer(signal.ITIMER_REAL, 0.5)
-            with pytest.raises(Alarm):
+            with pytest.raises(Called):
                 process.communicate()
             process.kill()
             out, err = process.communicate()
-        wanted = (LINE * 40_000, "e")
-        assert (out, err) == (wanted if how else tuple(text.encode() for text in wanted))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGUSR1, before)
+    wanted = (LINE * 40_000, "e")
+    assert (out, err) == (wanted if how else tuple(text.encode() for text in wanted))
 
 
 def test_a_class_that_decodes_otherwise_is_asked(commands: Any) -> None:

@@ -261,25 +261,33 @@ import ctypes, struct
 from interlock import subprocess
 if {later}:
     subprocess.run(["true"], check=True)
-# A filter for the system call clone: it is answered by EPERM, every other call is let through.
-steps = struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, 56, 0x06, 0, 0, 0x50001, 0x06, 0, 0, 0x7FFF0000)
-code = ctypes.create_string_buffer(steps)
-filter = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(code)))
+# A filter for system calls: some are answered by an error, every other call is let through.
+steps = [(0x20, 0, 0, 0)]
+for number in {refused}:
+    steps += [(0x15, 0, 1, number), (0x06, 0, 0, 0x50000 | {error})]
+steps += [(0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code)))
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, filter, 0, 0):
     print("skipped")
 else:
     from interlock._commands import starting
     process = subprocess.run(["echo", "hello"], capture_output=True, check=True)
-    assert process.stdout == b"hello\\n" and starting._is_possible() is {later}
+    assert process.stdout == b"hello\\n" and starting._is_possible() is {possible}
     print("refused")
 """
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter has the numbers of one machine")
 @pytest.mark.parametrize("later", [False, True])
-def test_a_sandbox_that_refuses(later: bool) -> None:
-    program = [sys.executable, "-c", REFUSES.format(later=later)]
+@pytest.mark.parametrize(("refused", "error"), [(("clone", "clone3"), 1), (("clone3",), 38), (("clone",), 1)])
+def test_a_sandbox_that_refuses(later: bool, refused: tuple[str, ...], error: int) -> None:
+    """Where one call is left, the engine has the program started by that."""
+    numbers = tuple({"clone": 56, "clone3": 435}[name] for name in refused)
+    possible = later or len(refused) == 1
+    how = {"later": later, "refused": numbers, "error": error, "possible": possible}
+    program = [sys.executable, "-c", REFUSES.format(**how)]
     said = subprocess.run(program, capture_output=True, text=True, timeout=100)
     if said.stdout == "skipped\n":
         pytest.skip("this process may not set a filter")

@@ -100,9 +100,10 @@ impl<R: Sink, W: Source> Exchange<R, W> {
         self.flows.get_mut(place)?.as_mut()
     }
 
-    /// All that is done.
-    pub fn flows(&mut self) -> impl Iterator<Item = &mut Flow<R, W>> {
-        self.flows.iter_mut().flatten()
+    /// All files, by their descriptors, and what is done with them. The descriptor of one that has ended is negative.
+    pub fn files(&mut self) -> impl Iterator<Item = (i32, &mut Flow<R, W>)> {
+        let files = self.waits.iter().zip(&mut self.flows);
+        files.filter_map(|(wait, flow)| Some((wait.descriptor(), flow.as_mut()?)))
     }
 
     /// What has happened since this was called last.

@@ -31,6 +31,7 @@ pub mod exchange;
 pub mod files;
 pub mod fork;
 pub mod futex;
+mod handlerless;
 pub mod life;
 pub mod memory;
 pub mod pages;

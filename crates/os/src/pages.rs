@@ -7,13 +7,16 @@ use std::mem::MaybeUninit;
 use rustix::mm::{Advice, madvise};
 
 /// Says that all of `bytes`, new memory of this process, is going to be written to: the kernel gives it in large pages if it can.
+///
+/// The pages that they have in common with other memory are included. The kernel keeps a list of mappings by their kind: without
+/// those pages, a mapping that is all of this memory would become several, and could not be made larger where it lies.
 pub fn expect_all(bytes: &mut [MaybeUninit<u8>]) {
-    let skipped = bytes.as_ptr().align_offset(PAGE).min(bytes.len());
-    let pages = bytes.get_mut(skipped..).unwrap_or_default();
-    let length = pages.len() & !(PAGE - 1);
-    if length > 0 {
-        // SAFETY: the pages lie inside of `bytes`, and what is in them stays as it is.
-        let _ = unsafe { madvise(pages.as_mut_ptr().cast(), length, Advice::LinuxHugepage) };
+    let start = bytes.as_mut_ptr().cast::<u8>();
+    let before = start.addr() & (PAGE - 1);
+    let length = (before + bytes.len()).next_multiple_of(PAGE);
+    if !bytes.is_empty() {
+        // SAFETY: what is in the pages stays as it is, that of others included.
+        let _ = unsafe { madvise(start.wrapping_sub(before).cast(), length, Advice::LinuxHugepage) };
     }
 }
 

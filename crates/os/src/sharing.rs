@@ -14,13 +14,23 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr;
 
-/// Has a new process, which shares this one's memory, call `function`. Returns when it has ended or executed a program, with its id
-/// and, if `flags` has CLONE_PIDFD, its descriptor.
+use crate::handlerless::{self, Function};
+
+/// What a new process does.
+pub(crate) struct Begin {
+    /// Where no signal has a handler: the kernel has seen to that.
+    pub(crate) without_handlers: Function,
+    /// Where they have those of this process.
+    pub(crate) with_handlers: Function,
+}
+
+/// Has a new process, which shares this one's memory, call a function of `begin`. Returns when it has ended or executed a program,
+/// with its id and, if `flags` has CLONE_PIDFD, its descriptor.
 ///
 /// # Safety
-/// - `function` does with `argument`, and with all memory, only what a signal handler of the suspended thread might.
+/// - The function does with `argument`, and with all memory, only what a signal handler of the suspended thread might.
 pub(crate) unsafe fn share(
-    function: extern "C" fn(*mut c_void) -> c_int,
+    begin: &Begin,
     argument: *mut c_void,
     flags: c_int,
     _: &BlockedSignals,
@@ -30,12 +40,32 @@ pub(crate) unsafe fn share(
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | flags;
     // SAFETY: the stack is as large as the function needs, and stays until the process has ended or has memory of its own. No signal
     // handler runs in it, for the signals are blocked. The caller answers for the function.
-    let pid = unsafe { libc::clone(function, stack.top(), flags, argument, &raw mut descriptor) };
-    let error = (pid == -1).then(io::Error::last_os_error);
+    let first = unsafe {
+        handlerless::begin(
+            begin.without_handlers,
+            argument,
+            (stack.0, Stack::SIZE),
+            (flags, &raw mut descriptor),
+        )
+    };
+    let begun = first.unwrap_or_else(|| {
+        // SAFETY: as above.
+        let pid = unsafe {
+            libc::clone(
+                begin.with_handlers,
+                stack.top(),
+                flags,
+                argument,
+                &raw mut descriptor,
+            )
+        };
+        match pid {
+            -1 => Err(io::Error::last_os_error()),
+            pid => Ok(pid),
+        }
+    });
     stack.keep();
-    if let Some(error) = error {
-        return Err(error);
-    }
+    let pid = begun?;
     // SAFETY: the kernel has opened it for this call.
     let pidfd = (descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(descriptor) });
     Ok((pid, pidfd))

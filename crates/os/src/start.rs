@@ -14,7 +14,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::{io, ptr};
 
 use crate::pidfd::Pidfd;
-use crate::sharing::{BlockedSignals, share};
+use crate::sharing::{Begin, BlockedSignals, share};
 use crate::start_child::{self, Outcome, Plan};
 pub use crate::start_child::{Program, Step};
 
@@ -47,6 +47,10 @@ pub fn can_start() -> bool {
         unsafe { said.cast::<c_int>().write(1) };
         0
     }
+    let begin = Begin {
+        without_handlers: say_it,
+        with_handlers: say_it,
+    };
     let mut said: c_int = 0;
     // SAFETY: an empty range, which the kernel refuses if it knows the call.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, u32::MAX, 0, 0) };
@@ -56,7 +60,7 @@ pub fn can_start() -> bool {
     let signals = BlockedSignals::new();
     // No signal tells its end, and only those who ask for such children meet it.
     // SAFETY: the function writes to a variable of this frame.
-    let child = unsafe { share(say_it, (&raw mut said).cast(), libc::CLONE_PIDFD, &signals) };
+    let child = unsafe { share(&begin, (&raw mut said).cast(), libc::CLONE_PIDFD, &signals) };
     drop(signals);
     let Ok((pid, pidfd)) = child else {
         return false;
@@ -90,7 +94,7 @@ pub fn start(ready: &Ready<'_>) -> io::Result<Started> {
     // SAFETY: the plan lives in this frame, and nobody else touches it meanwhile.
     let first = unsafe {
         share(
-            start_child::run,
+            &start_child::BEGIN,
             argument.cast(),
             libc::CLONE_PIDFD | libc::SIGCHLD,
             &signals,
@@ -99,7 +103,7 @@ pub fn start(ready: &Ready<'_>) -> io::Result<Started> {
     let (pid, pidfd) = match first {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
             // SAFETY: as above.
-            unsafe { share(start_child::run, argument.cast(), libc::SIGCHLD, &signals) }?
+            unsafe { share(&start_child::BEGIN, argument.cast(), libc::SIGCHLD, &signals) }?
         }
         other => other?,
     };

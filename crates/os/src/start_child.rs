@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 
-use crate::sharing::{SignalSet, set_blocked};
+use crate::sharing::{Begin, SignalSet, set_blocked};
 
 /// What is to be started, and how. Numbers of descriptors are -1 where there is none.
 #[derive(Debug)]
@@ -67,11 +67,25 @@ pub(crate) struct Outcome {
     pub(crate) error: c_int,
 }
 
-/// Where the process begins, with a [`Plan`]. It returns if the program can't be executed.
-pub(crate) extern "C" fn run(plan: *mut c_void) -> c_int {
+/// Where the process begins, with a [`Plan`].
+pub(crate) const BEGIN: Begin = Begin {
+    without_handlers,
+    with_handlers,
+};
+
+extern "C" fn without_handlers(plan: *mut c_void) -> c_int {
+    run(plan, false)
+}
+
+extern "C" fn with_handlers(plan: *mut c_void) -> c_int {
+    run(plan, true)
+}
+
+/// Ends the process if the program can't be executed.
+fn run(plan: *mut c_void, has_handlers: bool) -> ! {
     // SAFETY: `start` has given it, and its thread is suspended.
     let plan = unsafe { &*plan.cast::<Plan<'_>>() };
-    let (failed, error) = match prepare(plan) {
+    let (failed, error) = match prepare(plan, has_handlers) {
         Ok(()) => (Step::Execution, execute(plan)),
         Err(failure) => failure,
     };
@@ -85,7 +99,7 @@ pub(crate) extern "C" fn run(plan: *mut c_void) -> c_int {
     unsafe { libc::_exit(255) }
 }
 
-fn prepare(plan: &Plan<'_>) -> Result<(), (Step, c_int)> {
+fn prepare(plan: &Plan<'_>, has_handlers: bool) -> Result<(), (Step, c_int)> {
     let program = plan.program;
     let files = |error| (Step::Files, error);
     for &file in program.inherited {
@@ -107,7 +121,9 @@ fn prepare(plan: &Plan<'_>) -> Result<(), (Step, c_int)> {
             set_default(signal);
         }
     }
-    forget_handlers(plan.signals);
+    if has_handlers {
+        forget_handlers(plan.signals);
+    }
     set_blocked(plan.signals);
     if program.leads_session {
         // SAFETY: it has no arguments.

@@ -37,13 +37,13 @@ impl<P, K: Keeper> Turns<P, K> {
                 *is_cancelled = true;
                 Cancelling::Later
             }
-            State::Waiting(_, wait) => {
+            State::Waiting(wait) => {
                 let ticket = wait.ticket;
                 let slot = id.slot;
                 self.go_on(Call { ticket, slot }, Reason::Cancelled);
                 Cancelling::Due
             }
-            State::Ready(_, reason) => {
+            State::Ready(reason) => {
                 *reason = Reason::Cancelled;
                 Cancelling::Due
             }
@@ -58,14 +58,12 @@ impl<P, K: Keeper> Turns<P, K> {
         self.ring.clear();
         self.left_in_round = 0;
         for id in all {
-            if let State::Waiting(_, wait) = self.slots.state(id.slot) {
+            if let State::Waiting(wait) = self.slots.state(id.slot) {
                 let ticket = wait.ticket;
                 let slot = id.slot;
                 self.leave(Call { ticket, slot });
             }
-            if let (State::Ready(payload, _) | State::Waiting(payload, _), _) = self.slots.remove(id.slot) {
-                payloads.push(payload);
-            }
+            payloads.extend(self.slots.remove(id.slot).0);
         }
         payloads
     }
@@ -76,14 +74,13 @@ impl<P, K: Keeper> Turns<P, K> {
             return;
         }
         self.leave(call);
-        if let State::Waiting(payload, _) = std::mem::replace(self.slots.state(call.slot), State::Free) {
-            self.make_ready(call.slot, payload, reason);
-        }
+        *self.slots.state(call.slot) = State::Ready(reason);
+        self.ring.push_back(call.slot);
     }
 
     /// Takes back what a wait that goes on has left in lines and counts.
     fn leave(&mut self, call: Call) {
-        let State::Waiting(_, wait) = self.slots.state(call.slot) else {
+        let State::Waiting(wait) = self.slots.state(call.slot) else {
             return;
         };
         let (on, is_timed) = (wait.on, wait.is_timed);

@@ -78,6 +78,12 @@ impl<P, K: Keeper> Turns<P, K> {
         self.go_on(call, Reason::Closed);
     }
 
+    /// Whether anything but a turn can end a wait, so that a round is followed by a look.
+    #[inline]
+    pub(crate) fn has_to_look(&self) -> bool {
+        self.mailbox.has_mail() || !self.timers.is_empty() || self.watched.waits() > 0
+    }
+
     fn deliver(&mut self) {
         for call in self.mailbox.take() {
             self.go_on(call, Reason::Called);

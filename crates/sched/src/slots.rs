@@ -50,17 +50,19 @@ pub(crate) struct Wait {
 
 /// See the state table in `PROTOCOL.md`.
 #[derive(Debug)]
-pub(crate) enum State<P> {
+pub(crate) enum State {
     Free,
-    Ready(P, Reason),
+    Ready(Reason),
     Running { is_cancelled: bool },
-    Waiting(P, Wait),
+    Waiting(Wait),
 }
 
 #[derive(Debug)]
 struct Slot<P> {
     generation: u32,
-    state: State<P>,
+    state: State,
+    /// There is one if the task is ready or waits. Apart from the state: a turn that ends with a bare `yield` writes a few bytes.
+    payload: Option<P>,
     /// The waits of tasks for this one's end. Some may be over.
     joiners: Vec<Call>,
 }
@@ -86,10 +88,11 @@ impl<P> Slots<P> {
     }
 
     pub(crate) fn add(&mut self, payload: P) -> TaskId {
-        let state = State::Ready(payload, Reason::Turn);
+        let (state, payload) = (State::Ready(Reason::Turn), Some(payload));
         if let Some(slot) = self.free.pop() {
             let place = &mut self.all[slot as usize];
             place.state = state;
+            place.payload = payload;
             return TaskId {
                 slot,
                 generation: place.generation,
@@ -100,25 +103,41 @@ impl<P> Slots<P> {
         self.all.push(Slot {
             generation: 0,
             state,
+            payload,
             joiners: Vec::new(),
         });
         TaskId { slot, generation: 0 }
     }
 
-    /// Frees the place of a task, and returns what it was and which tasks wait for its end.
-    pub(crate) fn remove(&mut self, slot: u32) -> (State<P>, Vec<Call>) {
+    /// Frees the place of a task, and returns its payload, unless it runs, and which tasks wait for its end.
+    pub(crate) fn remove(&mut self, slot: u32) -> (Option<P>, Vec<Call>) {
         let place = &mut self.all[slot as usize];
         place.generation = place.generation.wrapping_add(1);
-        let state = std::mem::replace(&mut place.state, State::Free);
+        place.state = State::Free;
         self.free.push(slot);
-        (state, std::mem::take(&mut place.joiners))
+        (place.payload.take(), std::mem::take(&mut place.joiners))
     }
 
-    pub(crate) fn id(&self, slot: u32) -> TaskId {
-        TaskId {
-            slot,
-            generation: self.all[slot as usize].generation,
-        }
+    /// Lets the task of this place run, if it is ready: its payload is the host's.
+    #[inline]
+    pub(crate) fn run(&mut self, slot: u32) -> Option<(TaskId, P, Reason)> {
+        let place = &mut self.all[slot as usize];
+        let State::Ready(reason) = place.state else {
+            return None;
+        };
+        let payload = place.payload.take()?;
+        place.state = State::Running { is_cancelled: false };
+        let generation = place.generation;
+        Some((TaskId { slot, generation }, payload, reason))
+    }
+
+    /// What becomes of the running task of this place, whose payload comes back.
+    #[inline]
+    pub(crate) fn keep(&mut self, slot: u32, payload: P, state: State) {
+        let place = &mut self.all[slot as usize];
+        place.state = state;
+        debug_assert!(place.payload.is_none(), "a running task's payload is the host's");
+        place.payload = Some(payload);
     }
 
     /// Whether the task has not ended.
@@ -129,7 +148,7 @@ impl<P> Slots<P> {
     }
 
     #[inline]
-    pub(crate) fn state(&mut self, slot: u32) -> &mut State<P> {
+    pub(crate) fn state(&mut self, slot: u32) -> &mut State {
         &mut self.all[slot as usize].state
     }
 
@@ -149,29 +168,22 @@ impl<P> Slots<P> {
     /// Whether a wait goes on.
     pub(crate) fn is_waiting(&self, call: Call) -> bool {
         match self.all.get(call.slot as usize).map(|place| &place.state) {
-            Some(State::Waiting(_, wait)) => wait.ticket == call.ticket,
+            Some(State::Waiting(wait)) => wait.ticket == call.ticket,
             _ => false,
         }
     }
 
     /// The payloads of all tasks but the one that runs.
     pub(crate) fn payloads(&self) -> impl Iterator<Item = (TaskId, &P)> {
-        (0u32..)
-            .zip(&self.all)
-            .filter_map(|(slot, place)| match &place.state {
-                State::Ready(payload, _) | State::Waiting(payload, _) => {
-                    let generation = place.generation;
-                    Some((TaskId { slot, generation }, payload))
-                }
-                State::Free | State::Running { .. } => None,
-            })
+        (0u32..).zip(&self.all).filter_map(|(slot, place)| {
+            let generation = place.generation;
+            Some((TaskId { slot, generation }, place.payload.as_ref()?))
+        })
     }
 
     /// The payload of a task that waits.
     pub(crate) fn waiting_payload(&self, call: Call) -> Option<&P> {
-        match self.all.get(call.slot as usize).map(|place| &place.state) {
-            Some(State::Waiting(payload, wait)) if wait.ticket == call.ticket => Some(payload),
-            _ => None,
-        }
+        let place = self.all.get(call.slot as usize)?;
+        place.payload.as_ref().filter(|_| self.is_waiting(call))
     }
 }

@@ -107,19 +107,19 @@ impl<P, K: Keeper> Turns<P, K> {
     pub fn next_turn(&mut self) -> Option<Turn<P>> {
         self.left_in_round = self.left_in_round.checked_sub(1)?;
         let slot = self.ring.pop_front()?;
-        let state = self.slots.state(slot);
-        match std::mem::replace(state, State::Running { is_cancelled: false }) {
-            State::Ready(payload, reason) => Some(Turn {
-                id: self.slots.id(slot),
-                payload,
-                reason,
-            }),
-            other => {
-                debug_assert!(false, "only tasks that have a turn are in the ring");
-                *self.slots.state(slot) = other;
-                None
-            }
+        let turn = self.slots.run(slot);
+        debug_assert!(turn.is_some(), "only tasks that have a turn are in the ring");
+        let (id, payload, reason) = turn?;
+        Some(Turn { id, payload, reason })
+    }
+
+    /// The next turn; that of the next round, if there is nothing to look at between the two.
+    #[inline]
+    pub fn next_turn_of_any_round(&mut self) -> Option<Turn<P>> {
+        if self.left_in_round == 0 && !self.has_to_look() {
+            self.left_in_round = self.ring.len();
         }
+        self.next_turn()
     }
 
     /// The running task lets the others go first.
@@ -222,7 +222,7 @@ impl<P, K: Keeper> Turns<P, K> {
 
     #[inline]
     pub(crate) fn make_ready(&mut self, slot: u32, payload: P, reason: Reason) {
-        *self.slots.state(slot) = State::Ready(payload, reason);
+        self.slots.keep(slot, payload, State::Ready(reason));
         self.ring.push_back(slot);
     }
 
@@ -242,7 +242,7 @@ impl<P, K: Keeper> Turns<P, K> {
         }
         let wait = Wait { ticket, on, is_timed };
         *self.tally.of(&wait) += 1;
-        *self.slots.state(id.slot) = State::Waiting(payload, wait);
+        self.slots.keep(id.slot, payload, State::Waiting(wait));
     }
 
     /// What the thread sleeps on: made when it is needed first, and again in the child of a fork.

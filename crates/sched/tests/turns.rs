@@ -46,6 +46,35 @@ fn a_task_that_comes_during_a_round_has_its_turn_in_the_next() {
 }
 
 #[test]
+fn rounds_follow_on_each_other_until_something_may_end_a_wait() {
+    let mut turns = Tasks::new();
+    let [_, b] = ["a", "b"].map(|name| turns.spawn(name));
+    turns.look().unwrap();
+    let mut turn = turns.next_turn().unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        seen.push(turn.payload);
+        turns.yielded(turn.id, turn.payload);
+        turn = turns.next_turn_of_any_round().unwrap();
+    }
+    assert_eq!(seen, ["a", "b", "a", "b", "a"]);
+    // A call: the round ends first.
+    let call = turns.announce(b);
+    turns.await_call(b, turn.payload, (call, Hope::Vague), Deadline::NEVER);
+    turns.mailbox().call(call);
+    assert!(turns.next_turn_of_any_round().is_none());
+    assert_eq!(round(&mut turns), [("a", Reason::Turn), ("b", Reason::Called)]);
+    // A time: the same.
+    let [c, d] = ["c", "d"].map(|name| turns.spawn(name));
+    turns.look().unwrap();
+    let turn = turns.next_turn().unwrap();
+    turns.sleep(c, turn.payload, Deadline::after(Duration::from_secs(100)));
+    let turn = turns.next_turn().unwrap();
+    turns.yielded(d, turn.payload);
+    assert!(turns.next_turn_of_any_round().is_none());
+}
+
+#[test]
 fn a_wait_ends_once_whatever_ends_it_first() {
     let mut turns = Tasks::new();
     let id = turns.spawn("a");

@@ -15,16 +15,21 @@ from time import monotonic
 from types import FunctionType
 
 from interlock._interlock import Exchange
+from interlock._originals import originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["communicate", "is_movable", "read_all", "read_both"]
+__all__ = ["communicate", "is_movable", "read_all", "read_both", "read_text"]
+
+_original: Any = originals(_std, "Popen").Popen
 
 _LONGEST = 1e9
 _STREAMS = frozenset({type(None), io.BufferedReader, io.BufferedWriter, io.FileIO, io.TextIOWrapper})
 _BYTES = frozenset({type(None), bytes, bytearray, str})
+_OF_ASCII = frozenset({"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1"})
+"""Encodings in which bytes of ASCII are the same text. The interpreter knows them without the registry."""
 
 
 def is_movable(popen: Any, data: Any) -> bool:
@@ -68,6 +73,8 @@ class _EngineSelector:
         self.popen = popen
         self._engine = Exchange()
         self._files: dict[int, Any] = {}
+        self.texts: dict[Any, str] = {}
+        """What was read to its end, and is text already."""
 
     def __enter__(self) -> _EngineSelector:
         return self
@@ -78,13 +85,13 @@ class _EngineSelector:
     def get_map(self) -> dict[int, Any]:
         return self._files
 
-    def register(self, file: Any, events: int) -> None:
+    def register(self, file: Any, events: int, text: bool = False) -> None:
         popen = self.popen
         if file is popen.stdin:
             data = memoryview(popen._input).cast("B")
             place = self._engine.write(file.fileno(), data, popen._input_offset)
         else:
-            place = self._engine.read(file.fileno(), b"", False)
+            place = self._engine.read(file.fileno(), b"", False, text)
         self._files[place] = file
 
     def select(self, timeout: float | None = None) -> tuple[()]:
@@ -94,7 +101,11 @@ class _EngineSelector:
             while self._files:
                 ended = self._engine.run(None if end is None else end - monotonic())
                 for place, _ in ended:
-                    self._keep(place)
+                    text = self._engine.take_text(place) if self._is_read(place) else None
+                    if text is None:
+                        self._keep(place)
+                    else:
+                        self.texts[self._files[place]] = text
                     self._engine.remove(place)
                     _close(self._files.pop(place))
                 if not ended:
@@ -113,6 +124,15 @@ class _EngineSelector:
             data = self._engine.take(place)
             if data:
                 self.popen._fileobj2output[file].append(data)
+
+    def _is_read(self, place: int) -> bool:
+        return self._files[place] is not self.popen.stdin
+
+    def keep_texts(self) -> None:
+        """Leave all text with the `Popen`, as bytes."""
+        for file, text in self.texts.items():
+            self.popen._fileobj2output[file].append(text.encode("ascii"))
+        self.texts.clear()
 
 
 def _close(file: Any) -> None:
@@ -135,11 +155,25 @@ def read_all(stream: io.BufferedReader) -> bytes:
     """Read a pipe to its end, what its object has read already included."""
     first = stream.read1(65536)
     if not first:
-        return stream.read()
+        return io.BufferedReader.read(stream)  # not what `read_text` has put there
     engine = Exchange()
     place = engine.read(stream.fileno(), first, False)
     engine.run(None)
     return engine.take(place)
+
+
+def read_text(stream: io.TextIOWrapper) -> str:
+    """Read a pipe as text to its end: the stream does it, and the engine has the bytes for it."""
+    buffer: Any = stream.buffer
+    if type(buffer) is not io.BufferedReader or vars(buffer):
+        return stream.read()
+    vars(buffer)["read"] = lambda: read_all(
+        buffer
+    )  # the stream asks its buffer for all that is left, in one call
+    try:
+        return stream.read()
+    finally:
+        vars(buffer).clear()
 
 
 def read_both(popen: Any) -> tuple[Any, Any]:
@@ -150,16 +184,23 @@ def read_both(popen: Any) -> tuple[Any, Any]:
     for stream in streams:
         if stream:
             output[stream] = []
+    is_text = bool(popen.text_mode) and type(popen)._translate_newlines is _original._translate_newlines
     for stream in output:
         if not stream.closed:
-            selector.register(stream, 0)
-    selector.select()
-    popen.wait()
-    return tuple(_read(popen, stream, output) for stream in streams)
+            selector.register(stream, 0, is_text and stream.encoding.lower() in _OF_ASCII)
+    try:
+        selector.select()
+        popen.wait()
+    except BaseException:
+        selector.keep_texts()
+        raise
+    return tuple(_read(popen, stream, output, selector.texts) for stream in streams)
 
 
-def _read(popen: Any, stream: Any, output: dict[Any, list[bytes]]) -> Any:
+def _read(popen: Any, stream: Any, output: dict[Any, list[bytes]], texts: dict[Any, str]) -> Any:
     if stream is None:
         return None
+    if stream in texts:
+        return texts[stream]
     data = b"".join(output[stream])
     return popen._translate_newlines(data, stream.encoding, stream.errors) if popen.text_mode else data

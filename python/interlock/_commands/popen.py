@@ -16,7 +16,7 @@ import subprocess as _std
 import sys
 
 from interlock._commands.awaiting import ended
-from interlock._commands.exchange import communicate, is_movable, read_all, read_both
+from interlock._commands.exchange import communicate, is_movable, read_all, read_both, read_text
 from interlock._commands.starting import is_started
 from interlock._commands.tree import Tree
 from interlock._interlock import ChildProcess
@@ -161,13 +161,14 @@ class Popen(_original):  # type: ignore[misc]
         """
         if timeout is None and self.stdin is None and not self._communication_started and _is_usual():
             out, err = self.stdout, self.stderr
-            if type(out) is io.BufferedReader and err is None:
-                data = read_all(out)
+            read = _READS.get(type(out if err is None else err))
+            if read is not None and err is None:
+                data = read(out)
                 out.close()
                 self.wait()
                 return data, None
-            if type(err) is io.BufferedReader and out is None:
-                data = read_all(err)
+            if read is not None and out is None:
+                data = read(err)
                 err.close()
                 self.wait()
                 return None, data
@@ -220,6 +221,8 @@ def _is_plain(what: Any) -> bool:
     """Whether it is nothing, or PIPE."""
     return what is None or (type(what) is int and what == _std.PIPE)
 
+
+_READS: dict[Any, Any] = {io.BufferedReader: read_all, io.TextIOWrapper: read_text}
 
 _LONGEST = 1e9
 """More seconds than that are for ever."""

@@ -32,7 +32,7 @@ enum Plan {
 }
 
 /// Begins what a task has yielded, which is not None.
-pub(super) fn yielded(shared: &Arc<Shared>, id: TaskId, body: Body, value: &Bound<'_, PyAny>) {
+pub(super) fn yielded(shared: &Arc<Shared>, id: TaskId, body: Box<Body>, value: &Bound<'_, PyAny>) {
     let py = value.py();
     let plan = understood(py, &body, value).and_then(|operation| {
         let deadline = operation.get().timeout.deadline()?;
@@ -48,12 +48,17 @@ pub(super) fn yielded(shared: &Arc<Shared>, id: TaskId, body: Body, value: &Boun
 }
 
 /// Begins again what is not done yet.
-pub(super) fn again(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, body: Body, wait: Wait) {
+pub(super) fn again(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, body: Box<Body>, wait: Wait) {
     let plan = plan(py, shared, id, wait);
     carry_out(py, shared, (id, body), plan);
 }
 
-fn carry_out(py: Python<'_>, shared: &Arc<Shared>, (id, mut body): (TaskId, Body), plan: PyResult<Plan>) {
+fn carry_out(
+    py: Python<'_>,
+    shared: &Arc<Shared>,
+    (id, mut body): (TaskId, Box<Body>),
+    plan: PyResult<Plan>,
+) {
     let boxed = |wait| Some(Box::new(Pending::Wait(wait)));
     let turns = || shared.turns.get(py).lock();
     match plan {
@@ -94,7 +99,7 @@ fn carry_out(py: Python<'_>, shared: &Arc<Shared>, (id, mut body): (TaskId, Body
 }
 
 /// Has an exception raised in a task when it has its next turn.
-fn give_error(py: Python<'_>, shared: &Arc<Shared>, (id, mut body): (TaskId, Body), error: PyErr) {
+fn give_error(py: Python<'_>, shared: &Arc<Shared>, (id, mut body): (TaskId, Box<Body>), error: PyErr) {
     let exception = errors::exception(py, error).unbind();
     body.pending = Some(Box::new(Pending::Raise(exception)));
     shared.turns.get(py).lock().yielded(id, body);

@@ -9,12 +9,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyWeakrefReference};
 
 use super::operation::Operation;
+use super::resume::Sender;
 use super::task::Task;
 use crate::raw::intern;
 
 /// A task's part in the engine.
 pub(super) struct Body {
     pub(super) coroutine: Py<PyAny>,
+    pub(super) sender: Sender,
     pub(super) task: Py<Task>,
     pub(super) pending: Option<Box<Pending>>,
 }

@@ -23,28 +23,64 @@ pub(super) enum Step<'py> {
     Raised(Bound<'py, PyBaseException>),
 }
 
-/// Resumes a generator or a coroutine with a value.
-#[inline]
-pub(super) fn send<'py>(
-    py: Python<'py>,
-    coroutine: &Py<PyAny>,
-    value: Option<Bound<'py, PyAny>>,
-) -> Step<'py> {
-    let mut result = null_mut();
-    // SAFETY: the thread is attached.
-    let none = unsafe { ffi::Py_None() };
-    let sent = value.as_ref().map_or(none, Bound::as_ptr);
-    // SAFETY: coroutine and value are alive during the call, and the thread is attached.
-    let ended = unsafe { ffi::PyIter_Send(coroutine.as_ptr(), sent, &raw mut result) };
-    if ended == ffi::PySendResult::PYGEN_ERROR {
-        return Step::Raised(errors::exception(py, PyErr::fetch(py)));
+/// How a generator or a coroutine is resumed.
+#[derive(Clone, Copy)]
+pub(super) struct Sender(Resume);
+
+type Resume = unsafe extern "C" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut *mut ffi::PyObject,
+) -> ffi::PySendResult;
+
+impl Sender {
+    /// How this one is. The interpreter's own kinds have a function for that, which nobody can replace.
+    pub(super) fn of(coroutine: &Bound<'_, PyAny>) -> Self {
+        // SAFETY: the object is alive.
+        let class = unsafe { ffi::Py_TYPE(coroutine.as_ptr()) };
+        let own = [&raw mut ffi::PyGen_Type, &raw mut ffi::PyCoro_Type].contains(&class);
+        let functions = match own {
+            // SAFETY: such a class lives for ever, and its functions with it.
+            true => unsafe { (*class).tp_as_async },
+            false => null_mut(),
+        };
+        // SAFETY: as above.
+        let function = unsafe { functions.as_ref() }.and_then(|functions| functions.am_send);
+        Sender(function.unwrap_or(ffi::PyIter_Send))
     }
-    // SAFETY: the call returned a new reference.
-    let result = unsafe { Bound::from_owned_ptr(py, result) };
-    match ended {
-        ffi::PySendResult::PYGEN_RETURN => Step::Returned(result),
-        _ if result.is_none() => Step::YieldedNone,
-        _ => Step::Yielded(result),
+
+    /// Resumes it with a value.
+    #[inline]
+    pub(super) fn send<'py>(
+        self,
+        py: Python<'py>,
+        coroutine: &Py<PyAny>,
+        value: Option<Bound<'py, PyAny>>,
+    ) -> Step<'py> {
+        let mut result = null_mut();
+        // SAFETY: the thread is attached.
+        let none = unsafe { ffi::Py_None() };
+        let sent = value.as_ref().map_or(none, Bound::as_ptr);
+        // SAFETY: coroutine and value are alive during the call, and the thread is attached.
+        let ended = unsafe { (self.0)(coroutine.as_ptr(), sent, &raw mut result) };
+        if ended == ffi::PySendResult::PYGEN_NEXT && result == none {
+            // Before 3.12, None is counted.
+            #[cfg(not(Py_3_12))]
+            // SAFETY: the call returned a new reference.
+            unsafe {
+                ffi::Py_DECREF(result);
+            }
+            return Step::YieldedNone;
+        }
+        if ended == ffi::PySendResult::PYGEN_ERROR {
+            return Step::Raised(errors::exception(py, PyErr::fetch(py)));
+        }
+        // SAFETY: the call returned a new reference.
+        let result = unsafe { Bound::from_owned_ptr(py, result) };
+        match ended {
+            ffi::PySendResult::PYGEN_RETURN => Step::Returned(result),
+            _ => Step::Yielded(result),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use interlock_sched::{Poll, Prospect, Reason, TaskId};
+use interlock_sched::{Poll, Prospect, Reason, TaskId, Turn};
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, ThreadIdent, fork};
 use pyo3::PyTraverseError;
@@ -16,7 +16,7 @@ use super::begin;
 use super::body::Body;
 use super::closed::Checks;
 use super::failing;
-use super::resume::{self, Step};
+use super::resume::{self, Sender, Step};
 use super::shared::Shared;
 use super::task::{End, Home, Task};
 use super::turn::{self, Gets};
@@ -79,11 +79,12 @@ impl Scheduler {
         let name = name.map_or_else(|| self.made_up_name(&generator), Ok)?;
         let home: Arc<dyn Home> = self.shared.clone();
         let task = Bound::new(py, Task::new(name, keeps, Arc::downgrade(&home)))?;
-        let body = Body {
+        let body = Box::new(Body {
+            sender: Sender::of(&generator),
             coroutine: generator.unbind(),
             task: task.clone().unbind(),
             pending: None,
-        };
+        });
         let mut turns = self.shared.turns.get(py).lock();
         let id = turns.spawn(body);
         task.get().begin(py, id);
@@ -239,6 +240,16 @@ impl Drop for Claim<'_> {
     }
 }
 
+/// What follows on turns in which tasks only let the others go first.
+enum Next<'py> {
+    /// The round is over.
+    Round,
+    /// A turn of a task that gets something.
+    Turn(Turn<Box<Body>>),
+    /// A step of another kind.
+    Step(TaskId, Box<Body>, Step<'py>),
+}
+
 /// One call of `run()`.
 struct Run<'a> {
     shared: &'a Arc<Shared>,
@@ -299,27 +310,25 @@ impl Run<'_> {
         let turns = || self.shared.turns.get(py).lock();
         let mut next = turns().next_turn();
         while let Some(turn) = next {
-            let (id, mut body) = (turn.id, turn.payload);
-            let step = if body.pending.is_none() && turn.reason == Reason::Turn {
-                resume::send(py, &body.coroutine, None)
-            } else {
-                match turn::gets(py, &mut body, turn.reason) {
-                    Ok(Gets::Value(value)) => resume::send(py, &body.coroutine, value),
-                    Ok(Gets::Nothing(wait)) => {
-                        begin::again(py, self.shared, id, body, wait);
-                        next = turns().next_turn();
-                        continue;
-                    }
-                    Err(error) => resume::throw(py, &body.coroutine, errors::exception(py, error)),
+            let (id, body, step) = match self.plain_turns(py, turn) {
+                Next::Round => return Ok(false),
+                Next::Step(id, body, step) => (id, body, step),
+                Next::Turn(turn) => {
+                    let (id, mut body) = (turn.id, turn.payload);
+                    let step = match turn::gets(py, &mut body, turn.reason) {
+                        Ok(Gets::Value(value)) => body.sender.send(py, &body.coroutine, value),
+                        Ok(Gets::Nothing(wait)) => {
+                            begin::again(py, self.shared, id, body, wait);
+                            next = turns().next_turn();
+                            continue;
+                        }
+                        Err(error) => resume::throw(py, &body.coroutine, errors::exception(py, error)),
+                    };
+                    (id, body, step)
                 }
             };
             match step {
-                Step::YieldedNone => {
-                    let mut turns = turns();
-                    turns.yielded(id, body);
-                    next = turns.next_turn();
-                    continue;
-                }
+                Step::YieldedNone => turns().yielded(id, body),
                 Step::Yielded(value) => begin::yielded(self.shared, id, body, &value),
                 Step::Returned(value) => {
                     let end = End::Returned(value.unbind());
@@ -340,8 +349,29 @@ impl Run<'_> {
         Ok(false)
     }
 
+    /// Resumes tasks in their turns as long as each has nothing to get, and only lets the others go first.
+    fn plain_turns<'py>(&self, py: Python<'py>, mut turn: Turn<Box<Body>>) -> Next<'py> {
+        loop {
+            let (id, body) = (turn.id, turn.payload);
+            if turn.reason != Reason::Turn || body.pending.is_some() {
+                turn.payload = body;
+                return Next::Turn(turn);
+            }
+            match body.sender.send(py, &body.coroutine, None) {
+                Step::YieldedNone => {}
+                step => return Next::Step(id, body, step),
+            }
+            let mut turns = self.shared.turns.get(py).lock();
+            turns.yielded(id, body);
+            match turns.next_turn_of_any_round() {
+                Some(next) => turn = next,
+                None => return Next::Round,
+            }
+        }
+    }
+
     /// A task has ended. How many tasks wait for that.
-    fn finish(&self, py: Python<'_>, (id, body): (TaskId, Body), end: End) -> usize {
+    fn finish(&self, py: Python<'_>, (id, body): (TaskId, Box<Body>), end: End) -> usize {
         body.task.bind(py).get().finish(py, end);
         let joined = self.shared.turns.get(py).lock().end(id);
         drop(body);
@@ -352,7 +382,7 @@ impl Run<'_> {
     fn fail(
         &self,
         py: Python<'_>,
-        (id, body): (TaskId, Body),
+        (id, body): (TaskId, Box<Body>),
         exception: Bound<'_, PyBaseException>,
     ) -> PyResult<()> {
         if failing::is_cancelled(&exception) {

@@ -14,7 +14,7 @@ use crate::raw::Attached;
 
 /// The engine's tasks, under the lock of a state.
 pub(super) struct Shared {
-    pub(super) turns: Attached<StateLock<Turns<Body, Holder>>>,
+    pub(super) turns: Attached<StateLock<Turns<Box<Body>, Holder>>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) runner: Attached<StateLock<Runner>>,
 }

@@ -2,7 +2,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "a bytes object into which a detached thread reads, and a buffer from which it writes"
+    reason = "an object into which a detached thread reads, and a buffer from which it writes"
 )]
 
 use std::ffi::c_int;
@@ -10,28 +10,30 @@ use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
 use interlock_os::exchange::{Sink, Source};
+use interlock_os::files::USUAL_PIPE;
 use interlock_os::pages::expect_all;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 unsafe extern "C" {
     /// See <https://docs.python.org/3/c-api/bytes.html#c._PyBytes_Resize>.
     fn _PyBytes_Resize(object: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> c_int;
 }
 
-/// How large the object is at first.
-const FIRST: usize = 32 << 10;
+/// How large the object is at first: a pipe that was full has filled it.
+const FIRST: usize = USUAL_PIPE;
 
-/// From this size on the object grows to the double, and up to it to four times its size.
-const LARGE: usize = 64 << 20;
+/// From this size on the object is copied into a large one. Up to here it grows to four times its size.
+const MIDDLE: usize = 1 << 20;
 
-/// Objects of this size have large pages of the machine in them: the kernel makes 512 ordinary ones in the time of a few of those.
-const HUGE: usize = 4 << 20;
+/// The size of a large object: as much as fits into pages of two megabytes with what is before the bytes. What it does not fill in
+/// the end takes no memory. From this size on it grows to the double, most of the time where it is.
+const LARGE: usize = (64 << 20) - 128;
 
-/// A bytes object that is being filled. Nobody else knows the object until it is full.
+/// An object that is being filled: bytes, or ASCII text. Nobody else knows the object until it is full.
 pub(super) struct Received {
     /// A new object with `capacity` bytes, of which `length` are written. Null after it could not be made larger.
     object: *mut ffi::PyObject,
@@ -39,6 +41,10 @@ pub(super) struct Received {
     length: usize,
     capacity: usize,
     is_eager: bool,
+    /// Whether the object is a str.
+    is_text: bool,
+    /// Whether something has come that a str of ASCII does not have, or that newlines are made of.
+    is_odd: bool,
 }
 
 // SAFETY: it owns the object alone. A thread that is not attached writes to the bytes only, and calls nothing of the interpreter.
@@ -46,27 +52,31 @@ unsafe impl Send for Received {}
 
 impl Received {
     /// An object that begins with these bytes.
-    pub(super) fn new(py: Python<'_>, first: &[u8], is_eager: bool) -> PyResult<Self> {
+    pub(super) fn new(py: Python<'_>, first: &[u8], is_eager: bool, is_text: bool) -> PyResult<Self> {
         let mut received = Received {
             object: ptr::null_mut(),
             start: ptr::null_mut(),
             length: 0,
             capacity: 0,
             is_eager,
+            is_text,
+            is_odd: false,
         };
         received.begin(py, FIRST.max(first.len() * 2))?;
-        // SAFETY: there is room for that many bytes in the new object, of which `first` is no part.
-        unsafe { ptr::copy_nonoverlapping(first.as_ptr(), received.start, first.len()) };
-        received.length = first.len();
+        received.put(first);
         Ok(received)
     }
 
     fn begin(&mut self, py: Python<'_>, capacity: usize) -> PyResult<()> {
-        // SAFETY: the thread is attached.
-        self.object = unsafe { ffi::PyBytes_FromStringAndSize(ptr::null(), capacity.cast_signed()) };
-        self.look(py, capacity)?;
+        let size = capacity.cast_signed();
+        self.object = match self.is_text {
+            // SAFETY: the thread is attached; 127 stands for ASCII.
+            true => unsafe { ffi::PyUnicode_New(size, 127) },
+            // SAFETY: the thread is attached.
+            false => unsafe { ffi::PyBytes_FromStringAndSize(ptr::null(), size) },
+        };
         self.length = 0;
-        Ok(())
+        self.look(py, capacity)
     }
 
     /// Takes note of where the bytes of the object are now.
@@ -75,59 +85,128 @@ impl Received {
             (self.capacity, self.length) = (0, 0);
             return Err(PyErr::fetch(py));
         }
-        // SAFETY: it is a bytes object.
-        self.start = unsafe { ffi::PyBytes_AsString(self.object) }.cast();
+        self.start = match self.is_text {
+            // SAFETY: it is a str of ASCII, whose characters are its UTF-8.
+            true => unsafe { ffi::PyUnicode_AsUTF8AndSize(self.object, ptr::null_mut()) }
+                .cast_mut()
+                .cast(),
+            // SAFETY: it is a bytes object.
+            false => unsafe { ffi::PyBytes_AsString(self.object) }.cast(),
+        };
         self.capacity = capacity;
         Ok(())
     }
 
-    /// Makes the object larger if it is full.
+    /// Writes bytes to a new object, which has room for them.
+    fn put(&mut self, bytes: &[u8]) {
+        assert!(bytes.len() <= self.capacity - self.length, "there is room");
+        // SAFETY: the object has `capacity` bytes from `start` on.
+        let rest = unsafe { self.start.add(self.length) };
+        // SAFETY: there is room for that many bytes, of which `bytes` are no part.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), rest, bytes.len()) };
+        self.received(bytes.len());
+    }
+
+    /// The bytes so far.
+    fn bytes(&self) -> &[u8] {
+        match self.length {
+            0 => &[],
+            // SAFETY: so many bytes of the object were written.
+            length => unsafe { slice::from_raw_parts(self.start, length) },
+        }
+    }
+
+    /// Makes the object larger if it is full, and bytes if it can't be text. Whether it was full.
     ///
     /// # Errors
-    /// There is no memory. What was received is lost.
-    pub(super) fn make_room(&mut self, py: Python<'_>) -> PyResult<()> {
+    /// There is no memory. What was received may be lost.
+    pub(super) fn make_room(&mut self, py: Python<'_>) -> PyResult<bool> {
+        if self.is_text && self.is_odd {
+            self.become_bytes(py)?;
+        }
         if self.length < self.capacity {
-            return Ok(());
+            return Ok(false);
         }
         if self.object.is_null() {
-            return self.begin(py, FIRST);
+            return self.begin(py, FIRST).map(|()| false);
         }
-        let capacity = self.capacity * if self.capacity < LARGE { 4 } else { 2 };
-        // SAFETY: the object is new, and nobody else has it; on an error the pointer is null afterwards.
-        unsafe { _PyBytes_Resize(&raw mut self.object, capacity.cast_signed()) };
-        self.look(py, capacity)?;
-        if capacity >= HUGE {
-            expect_all(self.room());
+        let full = self.capacity;
+        match full {
+            ..MIDDLE => self.resize(py, full * 4)?,
+            MIDDLE..LARGE if self.moves(py, LARGE) => {}
+            _ => self.resize(py, full * 2)?,
         }
+        Ok(true)
+    }
+
+    /// What was received is bytes from now on.
+    fn become_bytes(&mut self, py: Python<'_>) -> PyResult<()> {
+        *self = Received::new(py, self.bytes(), self.is_eager, false)?;
         Ok(())
+    }
+
+    /// Moves the bytes to a larger object. Whether there is memory for that.
+    fn moves(&mut self, py: Python<'_>, capacity: usize) -> bool {
+        let mut other = Received {
+            object: ptr::null_mut(),
+            start: ptr::null_mut(),
+            ..*self
+        };
+        if other.begin(py, capacity).is_err() {
+            return false;
+        }
+        expect_all(other.room());
+        other.put(self.bytes());
+        std::mem::swap(self, &mut other);
+        true
+    }
+
+    fn resize(&mut self, py: Python<'_>, capacity: usize) -> PyResult<()> {
+        let size = capacity.cast_signed();
+        if self.is_text {
+            // SAFETY: the object is new, and nobody else has it; on an error it stays.
+            if unsafe { ffi::PyUnicode_Resize(&raw mut self.object, size) } != 0 {
+                return Err(PyErr::fetch(py));
+            }
+        } else {
+            // SAFETY: as above; on an error the pointer is null afterwards.
+            unsafe { _PyBytes_Resize(&raw mut self.object, size) };
+        }
+        self.look(py, capacity)
     }
 
     /// What was received since this was called last.
     pub(super) fn take<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        if self.length == 0 {
-            return Ok(PyBytes::new(py, b""));
-        }
-        if self.length <= FIRST {
+        if self.length <= FIRST || self.is_text {
             // The object stays for what comes next.
-            // SAFETY: so many bytes of it were written.
-            let bytes = unsafe { slice::from_raw_parts(self.start, self.length) };
+            let bytes = PyBytes::new(py, self.bytes());
             self.length = 0;
-            return Ok(PyBytes::new(py, bytes));
+            return Ok(bytes);
         }
-        let mut object = std::mem::replace(&mut self.object, ptr::null_mut());
-        let length = std::mem::take(&mut self.length);
-        self.capacity = 0;
-        // SAFETY: as in `make_room`.
-        unsafe { _PyBytes_Resize(&raw mut object, length.cast_signed()) };
-        // SAFETY: it is the object, which this function owns, or null and an exception.
-        let bytes = unsafe { Bound::from_owned_ptr_or_err(py, object) }?;
-        Ok(bytes.cast_into::<PyBytes>()?)
+        Ok(self.finish(py)?.cast_into::<PyBytes>()?)
+    }
+
+    /// The same as text. `None` if it is short, or bytes.
+    pub(super) fn take_text(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyString>>> {
+        if self.length <= FIRST || !self.is_text || self.is_odd {
+            return Ok(None);
+        }
+        Ok(Some(self.finish(py)?.cast_into::<PyString>()?.unbind()))
+    }
+
+    /// Gives the object away.
+    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.resize(py, self.length)?;
+        (self.capacity, self.length) = (0, 0);
+        let object = std::mem::replace(&mut self.object, ptr::null_mut());
+        // SAFETY: it is the object, which nobody else owns.
+        unsafe { Bound::from_owned_ptr_or_err(py, object) }
     }
 }
 
 impl Sink for Received {
     fn room(&mut self) -> &mut [MaybeUninit<u8>] {
-        if self.capacity == self.length {
+        if self.capacity == self.length || self.is_text && self.is_odd {
             return &mut [];
         }
         // SAFETY: the object has `capacity` bytes from `start` on.
@@ -137,12 +216,24 @@ impl Sink for Received {
     }
 
     fn received(&mut self, count: usize) {
+        let before = self.length;
         self.length += count;
+        if self.is_text {
+            self.is_odd |= !is_plain(&self.bytes()[before..]);
+        }
     }
 
     fn is_eager(&self) -> bool {
         self.is_eager
     }
+}
+
+/// Whether these bytes are ASCII, and none is a carriage return. So written, it looks at many bytes at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.chunks(4096).all(|chunk| {
+        let odd = |found: u8, &byte: &u8| found | byte & 0x80 | u8::from(byte == b'\r');
+        chunk.iter().fold(0, odd) == 0
+    })
 }
 
 impl Drop for Received {

@@ -1,10 +1,11 @@
 //! The exchange of bytes with the pipes of one command, or of many.
 
-use interlock_os::exchange::{Event, Exchange as Engine, Flow};
+use interlock_os::exchange::{Event, Exchange as Engine, Flow, Sink, Source};
+use interlock_os::files::{USUAL_PIPE, widen};
 use interlock_wait::{Wake, block_on_files};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use super::bytes::{Received, Sent};
 use super::outside::Outside;
@@ -14,6 +15,10 @@ use crate::engine::StateLock;
 use crate::raw::Attached;
 
 type Files = Engine<Received, Sent>;
+
+/// Up to so many files an exchange has its pipes made wider: if many commands run, the room that a user's pipes may have together is
+/// for all.
+const FEW: usize = 8;
 
 /// Files from which bytes are read, to which bytes are written, and whose being readable is awaited, all at once.
 ///
@@ -34,16 +39,23 @@ impl Exchange {
     }
 
     /// Read the file of this descriptor to its end. `first` is put before that. An `eager` one ends `run()` as soon as there are
-    /// bytes. Never blocks.
-    fn read(&self, py: Python<'_>, descriptor: i32, first: &[u8], eager: bool) -> PyResult<usize> {
-        let received = Received::new(py, first, eager)?;
+    /// bytes. What is most likely `text`, in ASCII, can be taken as such without a copy. Never blocks.
+    #[pyo3(signature = (descriptor, first, eager, text = false))]
+    fn read(&self, descriptor: i32, first: &Bound<'_, PyBytes>, eager: bool, text: bool) -> PyResult<usize> {
+        let py = first.py();
+        let received = Received::new(py, first.as_bytes(), eager, text)?;
         self.with(py, |files| files.add(descriptor, Flow::In(received)))
     }
 
     /// Write the bytes of `data` from `offset` on to the file of this descriptor. Never blocks.
     fn write(&self, descriptor: i32, data: &Bound<'_, PyAny>, offset: usize) -> PyResult<usize> {
         let sent = Sent::new(data, offset)?;
-        self.with(data.py(), |files| files.add(descriptor, Flow::Out(sent)))
+        self.with(data.py(), |files| {
+            if sent.rest().len() > USUAL_PIPE && files.files().count() < FEW {
+                widen(descriptor);
+            }
+            files.add(descriptor, Flow::Out(sent))
+        })
     }
 
     /// Wait until the file of this descriptor is readable. Never blocks.
@@ -59,9 +71,13 @@ impl Exchange {
         let deadline = timeout.deadline()?;
         let mut running = Running::begin(self, py)?;
         loop {
-            for flow in running.files.flows() {
+            let are_few = running.files.files().count() <= FEW;
+            for (descriptor, flow) in running.files.files() {
                 if let Flow::In(received) = flow {
-                    received.make_room(py)?;
+                    let was_full = received.make_room(py)?;
+                    if was_full && are_few {
+                        widen(descriptor); // so the pipe was full as well, or will be
+                    }
                 }
             }
             let files = &mut running.files;
@@ -85,6 +101,15 @@ impl Exchange {
     fn take<'py>(&self, py: Python<'py>, place: usize) -> PyResult<Bound<'py, PyBytes>> {
         self.with(py, |files| match files.flow(place) {
             Some(Flow::In(received)) => received.take(py),
+            _ => Err(unknown()),
+        })?
+    }
+
+    /// What was read from a file that was added as text, with the newlines of Python; None if it is not ASCII, has other newlines, or
+    /// is short, so that `take()` has it. Never blocks.
+    fn take_text(&self, py: Python<'_>, place: usize) -> PyResult<Option<Py<PyString>>> {
+        self.with(py, |files| match files.flow(place) {
+            Some(Flow::In(received)) => received.take_text(py),
             _ => Err(unknown()),
         })?
     }
@@ -133,7 +158,6 @@ impl<'py> Running<'py> {
     }
 
     fn is_eager(&mut self, place: usize) -> bool {
-        use interlock_os::exchange::Sink;
         matches!(self.files.flow(place), Some(Flow::In(received)) if received.is_eager())
     }
 }

@@ -1,0 +1,102 @@
+//! A process that shares this one's memory, and has none of its signal handlers.
+//!
+//! The kernel takes the handlers out with one flag, which the C library's `clone` has no room for. To look at 64 signals one by one
+//! takes longer than all else that is done before the program is executed.
+//!
+//! See <https://man7.org/linux/man-pages/man2/clone.2.html>, `clone3` and CLONE_CLEAR_SIGHAND.
+
+#![expect(
+    unsafe_code,
+    reason = "a call of the kernel that returns twice, on two stacks"
+)]
+
+use std::ffi::{c_int, c_void};
+use std::io;
+
+/// What a new process does.
+pub(crate) type Function = extern "C" fn(*mut c_void) -> c_int;
+
+/// What the kernel is told: `struct clone_args`, as it was at first.
+#[repr(C, align(8))]
+struct Arguments {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+}
+
+/// The signal that tells of a process's end is in these bits of the flags, for the C library's `clone`.
+const SIGNAL: c_int = 0xff;
+
+const CLEAR_SIGHAND: u64 = 1 << 32;
+
+/// Begins a process as `libc::clone` does. Returns its id, or the kernel's error. `None` if the process has to be begun otherwise: by
+/// an old kernel, in a sandbox, on other machines.
+///
+/// # Safety
+/// As `share` in `sharing.rs`. The flags have CLONE_VM and CLONE_VFORK, and the stack, from its beginning on so large, is as that one's.
+pub(crate) unsafe fn begin(
+    function: Function,
+    argument: *mut c_void,
+    stack: (*mut c_void, usize),
+    (flags, descriptor): (c_int, *mut c_int),
+) -> Option<io::Result<i32>> {
+    let arguments = Arguments {
+        flags: u64::from((flags & !SIGNAL).cast_unsigned()) | CLEAR_SIGHAND,
+        pidfd: descriptor.expose_provenance() as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: u64::from((flags & SIGNAL).cast_unsigned()),
+        stack: stack.0.expose_provenance() as u64,
+        stack_size: stack.1 as u64,
+        tls: 0,
+    };
+    // SAFETY: the caller answers for the function, and the rest lives until the thread goes on.
+    let answer = unsafe { call(&arguments, function, argument) };
+    match c_int::try_from(-answer) {
+        Ok(libc::ENOSYS | libc::EPERM | libc::EINVAL) => None,
+        Ok(error) if error > 0 => Some(Err(io::Error::from_raw_os_error(error))),
+        _ => Some(i32::try_from(answer).map_err(io::Error::other)),
+    }
+}
+
+/// Calls the kernel, and in the new process the function, with whose result that ends.
+#[cfg(target_arch = "x86_64")]
+unsafe fn call(arguments: &Arguments, function: Function, argument: *mut c_void) -> isize {
+    let answer;
+    // SAFETY: the thread comes back with its registers and its stack as they were, but for those named. The new process begins on
+    // its own stack, whose end is a multiple of 16, and never leaves this block.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp", // whoever looks at the stack finds its end
+            "mov rdi, r13",
+            "call r12",
+            "mov edi, eax",
+            "mov eax, {exit}",
+            "syscall",
+            "ud2",
+            "2:",
+            exit = const libc::SYS_exit,
+            inlateout("rax") libc::SYS_clone3 as isize => answer,
+            in("rdi") arguments,
+            in("rsi") size_of::<Arguments>(),
+            in("r12") function,
+            in("r13") argument,
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    answer
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn call(_: &Arguments, _: Function, _: *mut c_void) -> isize {
+    -(libc::ENOSYS as isize)
+}

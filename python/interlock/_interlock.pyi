@@ -80,6 +80,8 @@ __all__ = [
     "executors",
     "get",
     "join",
+    "keep_from_children",
+    "leave_to_children",
     "make_pipe",
     "method_of_lock",
     "own_methods",
@@ -137,6 +139,8 @@ class Lock(metaclass=_Kind):
 
 def allocate_lock() -> Lock: ...
 def owner_of(lock: object, /) -> int | None: ...
+def keep_from_children(descriptor: int) -> None: ...
+def leave_to_children(descriptor: int) -> None: ...
 
 @disjoint_base
 class RLock(metaclass=_Kind):

@@ -10,6 +10,7 @@
 //! - [`exchange`]: move bytes through several files at once;
 //! - [`files`]: wait for open files of the program;
 //! - [`fork`]: fork handlers;
+//! - [`held`]: descriptors that forked children do not keep;
 //! - [`memory`]: memory that a family of processes shares;
 //! - [`life`]: words that the kernel changes when a process dies;
 //! - [`pidfd`]: descriptors of processes that a program has started;
@@ -31,6 +32,7 @@ pub mod exchange;
 pub mod files;
 pub mod fork;
 pub mod futex;
+pub mod held;
 pub mod life;
 pub mod memory;
 pub mod pages;

@@ -3,10 +3,11 @@
 A child's end: a pidfd, readable from the moment when the child has ended. A pipe, as in the standard library, stays
 open as long as any descendant that inherited it lives, and its number says nothing about the pid that a signal goes to.
 
-The parent's end: a pipe for each child. The parent holds the write end, so the child finds the end of the file when
-the parent is gone. Other children do not inherit the write end: handlers for forks close it. A daemonic child asks the
-kernel for SIGTERM at that moment (``O_ASYNC``). Unlike ``PR_SET_PDEATHSIG``, which acts when the thread that started
-the child ends, that follows the process; and it needs no thread in the child.
+The parent's end: a forked child inherits its parent's own pidfd, one for all. A child that shall end with its parent
+has a pipe. The parent holds the write end, so the child finds the end of the file when the parent is gone. Other
+children do not inherit the write end: the engine closes it at forks. The child asks the kernel for SIGTERM at that
+moment (``O_ASYNC``, which a pidfd has not). Unlike ``PR_SET_PDEATHSIG``, which acts when the thread that started the
+child ends, that follows the process; and it needs no thread in the child. So has a child that starts as a new program.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import select
 import signal
 import sys
 from math import ceil
-from multiprocessing import resource_tracker
 
-from interlock._lifecycle import after_fork_in_child, when_gone
+from interlock._interlock import ChildProcess, keep_from_children, leave_to_children
+from interlock._lifecycle import when_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,37 +33,47 @@ __all__ = [
     "descriptor_of",
     "end_with_parent",
     "ended_within",
+    "ends_with_parent",
     "has_pidfd",
     "hold",
     "is_ours_to_start",
     "let_go",
     "life_pipe",
+    "own",
     "send",
+    "shall_end_with_parent",
     "tracker",
     "watch",
 ]
 
-_held: dict[int, tuple[int, int]] = {}
-"""The write ends of this process's life pipes: the identity of each pipe, by descriptor."""
+hold = keep_from_children
+_ENDS = "_interlock_ends_with_parent"
+"""An attribute of a process object."""
 
 
-def _identity(descriptor: int) -> tuple[int, int]:
-    status = os.fstat(descriptor)
-    return status.st_dev, status.st_ino
+def shall_end_with_parent(process: Any) -> None:
+    """Have a process that has not been started yet get what `end_with_parent` needs. Daemons do anyway."""
+    setattr(process, _ENDS, True)
 
 
-def _drop_held() -> None:
-    """Close in a forked child what only its parent may hold."""
-    for descriptor, pipe in _held.items():
-        try:
-            if _identity(descriptor) == pipe:  # otherwise the program has closed it behind our back
-                os.close(descriptor)
-        except OSError:
-            pass
-    _held.clear()
+def ends_with_parent(process: Any) -> bool:
+    """Whether a process gets a pipe."""
+    return process.daemon or _ENDS in process.__dict__
 
 
-after_fork_in_child(_drop_held)
+_own: list[ChildProcess] = []
+
+
+def own() -> int:
+    """Return the descriptor of this process, which its forked children inherit, or -1 if there can't be one."""
+    descriptor = _own[-1].fileno() if _own else -1  # -1 also in a child, and if the program has closed it
+    if descriptor < 0:
+        _own.clear()
+        mine = ChildProcess.open(os.getpid())
+        if mine is not None:
+            _own.append(mine)
+            descriptor = mine.fileno()
+    return descriptor
 
 
 def is_ours_to_start() -> bool:
@@ -89,14 +100,9 @@ def life_pipe() -> tuple[int, int]:
     return child, parent
 
 
-def hold(descriptor: int) -> None:
-    """Keep a descriptor from forked children."""
-    _held[descriptor] = _identity(descriptor)
-
-
 def let_go(*descriptors: int) -> None:
     for descriptor in descriptors:
-        _held.pop(descriptor, None)
+        leave_to_children(descriptor)
         os.close(descriptor)
 
 
@@ -142,6 +148,8 @@ def end_with_parent(life: int) -> None:
 
 def tracker() -> int:
     """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
+    from multiprocessing import resource_tracker  # with three extension modules, whose mappings each fork copies
+
     known: Any = resource_tracker._resource_tracker
     if known._fd is not None:
         descriptor: int = known._fd

@@ -84,6 +84,9 @@ class _Worker:
     def __init__(self, process: Any, words: LastWords | None) -> None:
         self.popen, self.words = getattr(process, "_popen", None), words
         self.was_joined = False
+        count = getattr(self.popen, "count_memory", None)  # a program's own processes may have none
+        if count is not None:
+            count()
 
     def ended(self) -> int | None:
         """Wait for the process, and return its exit code; None if it has still not ended, or nobody will know it.

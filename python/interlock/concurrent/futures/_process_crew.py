@@ -14,6 +14,7 @@ from interlock.concurrent.futures._process_start import start
 from interlock.concurrent.futures._process_worker import Options, main
 from interlock.concurrent.futures._transport import dump_exception
 from interlock.multiprocessing._family import hand, home
+from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock
 
 TYPE_CHECKING = False
@@ -125,6 +126,7 @@ class Crew:
             words = _last_words()
             options = Options(last_words=words, **self._options)
             process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
+            shall_end_with_parent(process)
             start(process)
         except BaseException:
             self.pool.started(seat.number)

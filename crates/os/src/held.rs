@@ -1,4 +1,5 @@
-//! Descriptors of the program's that its forked children must not keep.
+//! Descriptors of the program's by which processes learn of each other's end: pipes whose other end one process holds, and
+//! no forked child of that.
 //!
 //! A program may close descriptors that it did not open, and the number may name another file then. So each is known by its
 //! file, too.
@@ -43,6 +44,39 @@ impl Held {
             unsafe { libc::close(self.number) };
         }
     }
+}
+
+/// Has the kernel send the calling process SIGTERM when the other end of a pipe or a socket is closed, and so when the process
+/// that holds it has ended. At once, if that is so. Other kinds of files take the order, and ignore it.
+///
+/// # Errors
+/// There is no such descriptor.
+pub fn terminate_at_hang_up(number: i32) -> io::Result<()> {
+    // SAFETY: the kernel checks the number; these calls touch no memory.
+    let flags = unsafe {
+        checked(libc::fcntl(number, libc::F_SETOWN, libc::getpid()))?;
+        checked(libc::fcntl(number, F_SETSIG, libc::SIGTERM))?;
+        checked(libc::fcntl(number, libc::F_GETFL))?
+    };
+    // SAFETY: as above.
+    checked(unsafe { libc::fcntl(number, libc::F_SETFL, flags | libc::O_ASYNC) })?;
+    let mut look = libc::pollfd {
+        fd: number,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one record, which lives during the call, and does not wait.
+    if checked(unsafe { libc::poll(&raw mut look, 1, 0) })? > 0 {
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)?;
+    }
+    Ok(())
+}
+
+/// See <https://man7.org/linux/man-pages/man2/F_SETSIG.2const.html>. The C library's bindings lack it.
+const F_SETSIG: i32 = 10;
+
+fn checked(answer: i32) -> io::Result<i32> {
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
 }
 
 fn file(number: i32) -> io::Result<FileId> {

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import functools
 import os
 import select
@@ -22,7 +21,7 @@ import signal
 import sys
 from math import ceil
 
-from interlock._interlock import ChildProcess, keep_from_children, leave_to_children
+from interlock._interlock import ChildProcess, end_with_parent, keep_from_children, leave_to_children
 from interlock._lifecycle import when_gone
 
 TYPE_CHECKING = False
@@ -135,15 +134,6 @@ def send(sentinel: int, sig: int) -> None:
     """Send a signal to the process of this sentinel, and to no other one that has its pid now."""
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(sentinel, sig)
-
-
-def end_with_parent(life: int) -> None:
-    """Have the kernel send this process SIGTERM when its parent has ended; `life` is the read end of its pipe."""
-    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGTERM)
-    fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
-    if ended_within(life, 0):  # before that
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def tracker() -> int:

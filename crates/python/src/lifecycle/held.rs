@@ -1,7 +1,7 @@
 //! Descriptors that forked children do not keep: the write ends of the pipes by which children learn that this process has
 //! ended. They are closed here, ahead of all Python code of a child: a handler in Python would cost it ten pages.
 
-use interlock_os::held::Held;
+use interlock_os::held::{self, Held};
 use interlock_wait::WordLock;
 use interlock_wait::fork::fork_guarded;
 use pyo3::prelude::*;
@@ -27,6 +27,14 @@ pub(crate) fn keep_from_children(descriptor: i32) -> PyResult<()> {
 #[pyfunction]
 pub(crate) fn leave_to_children(descriptor: i32) {
     fork_guarded(|| HELD.lock().retain(|known| known.number() != descriptor));
+}
+
+/// Have the kernel send this process SIGTERM when its parent has ended; `life` is the read end of its pipe.
+///
+/// Raises OSError if there is no such descriptor.
+#[pyfunction]
+pub(crate) fn end_with_parent(life: i32) -> PyResult<()> {
+    Ok(held::terminate_at_hang_up(life)?)
 }
 
 /// In the child of a fork: it has none of them.

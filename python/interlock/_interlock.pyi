@@ -7,10 +7,7 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 from typing_extensions import TypeVar, disjoint_base
 
 from interlock._interlock_commands import *
-from interlock._interlock_pool import ProcessJob as ProcessJob
-from interlock._interlock_pool import ProcessPool as ProcessPool
-from interlock._interlock_pool import ProcessSeat as ProcessSeat
-from interlock._interlock_pool import ProcessServer as ProcessServer
+from interlock._interlock_pool import *
 from interlock._interlock_scheduler import *
 from interlock._interlock_shared import *
 from interlock.concurrent.futures import Future as _PublicFuture
@@ -140,9 +137,6 @@ class Lock(metaclass=_Kind):
 
 def allocate_lock() -> Lock: ...
 def owner_of(lock: object, /) -> int | None: ...
-def end_with_parent(life: int) -> None: ...
-def keep_from_children(descriptor: int) -> None: ...
-def leave_to_children(descriptor: int) -> None: ...
 
 @disjoint_base
 class RLock(metaclass=_Kind):

@@ -104,9 +104,9 @@ def when_gone(thing: object, function: Callable[..., object], *args: object) -> 
 
 
 def begin_child(util: Any) -> None:
-    """Leave the parent's handlers for the exit behind, in a child that `multiprocessing`, whose `util` this is, has forked.
+    """Leave the parent's handlers for the exit behind, in a child process that `multiprocessing` has forked.
 
-    Modules are arguments here and in `run_exit_handlers`: an import, even one that finds its module, makes a forked child
+    Its modules are arguments here and in `run_exit_handlers`: even an import that finds its module makes a forked child
     copy some pages.
     """
     atexit._clear()

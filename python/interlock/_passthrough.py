@@ -128,7 +128,11 @@ def mirror_later(name: str, maker: str) -> None:
             return getattr(self, attribute)
 
         def __setattr__(self, attribute: str, value: object) -> None:
-            if type(self) is Unmade and attribute not in _MACHINERY and not _is_submodule(name, attribute, value):
+            if (
+                type(self) is Unmade
+                and attribute not in _MACHINERY
+                and not _is_submodule(name, attribute, value)
+            ):
                 __import__(maker)
                 if type(self) is not Unmade:
                     setattr(self, attribute, value)

@@ -121,7 +121,14 @@ _POOLS = {
         process.join()
     """,
 }
-_DEAR = {"concurrent.futures._base", "logging", "multiprocessing.pool", "multiprocessing.queues", "subprocess", "tempfile"}
+_DEAR = {
+    "concurrent.futures._base",
+    "logging",
+    "multiprocessing.pool",
+    "multiprocessing.queues",
+    "subprocess",
+    "tempfile",
+}
 
 
 @pytest.mark.parametrize("what", _POOLS)

@@ -4,7 +4,10 @@
 //! A program may close descriptors that it did not open, and the number may name another file then. So each is known by its
 //! file, too.
 
-#![expect(unsafe_code, reason = "a descriptor is closed by its number, if it is still what it was")]
+#![expect(
+    unsafe_code,
+    reason = "a descriptor is closed by its number, if it is still what it was"
+)]
 #![expect(
     clippy::disallowed_types,
     reason = "I3: descriptors, named below the one door"
@@ -52,14 +55,11 @@ impl Held {
 /// # Errors
 /// There is no such descriptor.
 pub fn terminate_at_hang_up(number: i32) -> io::Result<()> {
-    // SAFETY: the kernel checks the number; these calls touch no memory.
-    let flags = unsafe {
-        checked(libc::fcntl(number, libc::F_SETOWN, libc::getpid()))?;
-        checked(libc::fcntl(number, F_SETSIG, libc::SIGTERM))?;
-        checked(libc::fcntl(number, libc::F_GETFL))?
-    };
-    // SAFETY: as above.
-    checked(unsafe { libc::fcntl(number, libc::F_SETFL, flags | libc::O_ASYNC) })?;
+    let me = rustix::process::getpid();
+    control(number, libc::F_SETOWN, me.as_raw_nonzero().get())?;
+    control(number, F_SETSIG, libc::SIGTERM)?;
+    let flags = control(number, libc::F_GETFL, 0)?;
+    control(number, libc::F_SETFL, flags | libc::O_ASYNC)?;
     let mut look = libc::pollfd {
         fd: number,
         events: libc::POLLIN,
@@ -67,7 +67,7 @@ pub fn terminate_at_hang_up(number: i32) -> io::Result<()> {
     };
     // SAFETY: one record, which lives during the call, and does not wait.
     if checked(unsafe { libc::poll(&raw mut look, 1, 0) })? > 0 {
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)?;
+        rustix::process::kill_process(me, rustix::process::Signal::TERM)?;
     }
     Ok(())
 }
@@ -75,8 +75,18 @@ pub fn terminate_at_hang_up(number: i32) -> io::Result<()> {
 /// See <https://man7.org/linux/man-pages/man2/F_SETSIG.2const.html>. The C library's bindings lack it.
 const F_SETSIG: i32 = 10;
 
+/// One of the orders to a descriptor that take a number.
+fn control(number: i32, order: i32, value: i32) -> io::Result<i32> {
+    // SAFETY: the kernel checks the number, and the order touches no memory.
+    checked(unsafe { libc::fcntl(number, order, value) })
+}
+
 fn checked(answer: i32) -> io::Result<i32> {
-    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
+    if answer < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(answer)
+    }
 }
 
 fn file(number: i32) -> io::Result<FileId> {
@@ -114,7 +124,10 @@ mod tests {
         let held = Held::of(first.as_raw_fd()).unwrap();
         let other = File::open("/proc/self/status").unwrap();
         // SAFETY: the number is that of our own descriptor, in whose place the other file comes.
-        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), first.as_raw_fd()) }, first.as_raw_fd());
+        assert_eq!(
+            unsafe { libc::dup2(other.as_raw_fd(), first.as_raw_fd()) },
+            first.as_raw_fd()
+        );
         held.close();
         assert!(first.metadata().is_ok());
     }

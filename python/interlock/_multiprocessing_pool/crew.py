@@ -7,14 +7,14 @@ import threading
 from multiprocessing import util
 
 from interlock._interlock import ProcessPool
+from interlock._multiprocessing_pool.answers import report
 from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer, Wants
-from interlock._multiprocessing_pool.answers import report
 from interlock._multiprocessing_pool.worker import main, options
 from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import _last_words
-from interlock.concurrent.futures._process_seat import Seat
 from interlock.concurrent.futures._process_payload import here, remembers
+from interlock.concurrent.futures._process_seat import Seat
 from interlock.concurrent.futures._process_start import start
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent

@@ -7,7 +7,12 @@ fork server is asked for it.
 
 from __future__ import annotations
 
-from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGINT, pthread_sigmask  # plain: the public ones make enumerations
+from _signal import (  # plain: the public ones make enumerations
+    SIG_BLOCK,
+    SIG_UNBLOCK,
+    SIGINT,
+    pthread_sigmask,
+)
 from _thread import _local
 from contextlib import contextmanager
 from multiprocessing import process as processes

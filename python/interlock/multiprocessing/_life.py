@@ -138,7 +138,9 @@ def send(sentinel: int, sig: int) -> None:
 
 def tracker() -> int:
     """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
-    from multiprocessing import resource_tracker  # with three extension modules, whose mappings each fork copies
+    from multiprocessing import (
+        resource_tracker,  # with three extension modules, whose mappings each fork copies
+    )
 
     known: Any = resource_tracker._resource_tracker
     if known._fd is not None:

@@ -18,7 +18,6 @@ from interlock.multiprocessing._announcing import Announcing, families
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
     from typing import Any
 
 __replaces__ = ("Popen",)
@@ -170,7 +169,7 @@ def replace_stdin() -> None:
     """Do what `util._close_stdin` does, for the first call in a forked child."""
     _util._close_stdin = _close_stdin
     if sys.stdin is not None and _prepared:
-        try:  # `suppress` would cost the child some pages
+        try:  # noqa: SIM105  `suppress` would cost the child some pages
             sys.stdin.close()
         except (OSError, ValueError):
             pass

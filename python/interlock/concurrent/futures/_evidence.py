@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections import OrderedDict
 from time import monotonic, sleep

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import _signal  # plain: the functions of `signal` make enumerations
+import _signal  # type: ignore[import-not-found]  # plain: the functions of `signal` make enumerations
 import os
 import threading
 from multiprocessing.process import parent_process

@@ -21,6 +21,10 @@ def test_a_forked_child_sees_its_parents_end(tmp_path: Path, form: str, closed: 
     program = f"""
         def watch(w):
             signal.signal(signal.SIGTERM, lambda *_: os.write(w, b"t"))
+            if not current_process().daemon:  # the child of a child has another parent
+                child = Process(target=len, args=((),))
+                child.start()
+                child.join()
             os.write(w, b"a" if parent_process().is_alive() else b"x")
             while not ended(parent_process().sentinel, 60):
                 os.write(w, b"late")

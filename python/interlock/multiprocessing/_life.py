@@ -61,13 +61,13 @@ def ends_with_parent(process: Any) -> bool:
 
 
 _own: list[ChildProcess] = []
+"""The last one is this process's, unless this is a forked child. Those before it stay: a child's parent is among them."""
 
 
 def own() -> int:
     """Return the descriptor of this process, which its forked children inherit, or -1 if there can't be one."""
     descriptor = _own[-1].fileno() if _own else -1  # -1 also in a child, and if the program has closed it
     if descriptor < 0:
-        _own.clear()
         mine = ChildProcess.open(os.getpid())
         if mine is not None:
             _own.append(mine)

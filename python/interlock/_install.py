@@ -76,7 +76,7 @@ _PARTS = {
         "interlock._commands.running",
         "interlock._commands.many",
     ),
-    "concurrent.futures": ("interlock.concurrent.futures._names",),
+    "concurrent.futures": ("interlock.concurrent.futures._base", "interlock.concurrent.futures._names"),
     "concurrent.futures.process": (
         "interlock._worker_died",
         "interlock.concurrent.futures._transport",

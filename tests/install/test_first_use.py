@@ -1,4 +1,4 @@
-"""`interlock.concurrent.futures` is made a mirror when a name of it is first used; nobody can tell."""
+"""In a child that unpickles its work, `interlock.concurrent.futures` is a mirror from its first use on; nobody can tell."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import pytest
 
 _HEAD = """
 import sys, threading
+from multiprocessing import current_process
+current_process()._inheriting = True  # as `multiprocessing.spawn` has it
 from interlock.concurrent import futures
 import interlock.concurrent.futures._transport
+del current_process()._inheriting
 assert "concurrent.futures" not in sys.modules
 """
 
@@ -59,6 +62,13 @@ threads = [threading.Thread(target=use) for _ in range(16)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 assert seen == [futures.ThreadPoolExecutor] * 16
+""",
+    "install, and a part first": """
+import interlock
+interlock.install()
+import interlock.concurrent.futures._process_pool
+import concurrent.futures
+assert concurrent.futures.Future is futures.Future
 """,
     "install": """
 import interlock

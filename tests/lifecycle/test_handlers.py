@@ -44,7 +44,7 @@ def test_locks_and_queues_bring_none_that_runs_in_a_child(importing: str) -> Non
 
 
 def test_executors_bring_theirs_after_the_standard_ones() -> None:
-    forks, exits = record("from interlock.concurrent.futures import Future").splitlines()
+    forks, exits = record("from interlock.concurrent import futures").splitlines()
     assert forks.split()[-1] == "interlock.concurrent.futures._held._after_fork"
     assert exits.split() == ["concurrent.futures.thread", "interlock.concurrent.futures._held"]
 

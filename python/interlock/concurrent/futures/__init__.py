@@ -1,12 +1,23 @@
 """The drop-in for `concurrent.futures`: `Future`, `ThreadPoolExecutor`, `wait` and `as_completed` on the engine.
 
-It has everything in https://docs.python.org/3/library/concurrent.futures.html. All of it is loaded when a name of this
-package is first used, `ProcessPoolExecutor` when that one is. A worker process imports modules of this package, and
-needs none of these names.
+It has everything in https://docs.python.org/3/library/concurrent.futures.html. `ProcessPoolExecutor` is loaded when it
+is first used. So is all the rest in a child process that is unpickling its work: a worker of a pool imports modules of
+this package, and needs none of these names.
 """
 
 from __future__ import annotations
 
+import sys
+
 from interlock._passthrough import mirror_later
 
 mirror_later(__name__, "interlock.concurrent.futures._names")
+
+
+def _is_unpickling_its_work() -> bool:
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and hasattr(processes.current_process(), "_inheriting")
+
+
+if not _is_unpickling_its_work():
+    import interlock.concurrent.futures._names

@@ -1,4 +1,4 @@
-"""What `interlock.concurrent.futures` has, which this module makes a mirror when it is imported."""
+"""The names of `interlock.concurrent.futures`, which this module makes a mirror when it is imported."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ if not in_subinterpreter():
     }
     _later = {"ProcessPoolExecutor": f"{_PACKAGE}.process"}
 
-vars(sys.modules[_PACKAGE]).update(_own, __replaces__=tuple(_own))
+vars(sys.modules[_PACKAGE]).update(_own, __replaces__=tuple(_own), _later=_later)
 mirror(_PACKAGE, _std, own=_own, later=_later)

@@ -1,4 +1,4 @@
-"""In a child that unpickles its work, `interlock.concurrent.futures` is a mirror from its first use on; nobody can tell."""
+"""In a child that unpickles its work, `interlock.concurrent.futures` is made at its first use; nobody can tell."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def ends_with_parent(process: Any) -> bool:
 
 
 _own: list[ChildProcess] = []
-"""The last one is this process's, unless this is a forked child. Those before it stay: a child's parent is among them."""
+"""The last one is this process's, unless this is a forked child. The others stay: a child's parent is among them."""
 
 
 def own() -> int:

@@ -6,18 +6,23 @@ Usage:
 
 from __future__ import annotations
 
-import argparse
-import faulthandler
-import gc
-import json
 import sys
-import traceback
-from typing import Any
+from typing import TYPE_CHECKING
 
-import measure
-import namespaces
-from case import Body, Case, Probe
-from catalogue import BY_NAME
+if (
+    TYPE_CHECKING or __name__ == "__main__"
+):  # a child that is spawned imports this file, too, and needs none of it
+    import argparse
+    import faulthandler
+    import gc
+    import json
+    import traceback
+    from typing import Any
+
+    import measure
+    import namespaces
+    from case import Body, Case, Probe
+    from catalogue import BY_NAME
 
 
 class Failures:

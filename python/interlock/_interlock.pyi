@@ -7,10 +7,7 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, Self, TypeAlias, fi
 from typing_extensions import TypeVar, disjoint_base
 
 from interlock._interlock_commands import *
-from interlock._interlock_pool import ProcessJob as ProcessJob
-from interlock._interlock_pool import ProcessPool as ProcessPool
-from interlock._interlock_pool import ProcessSeat as ProcessSeat
-from interlock._interlock_pool import ProcessServer as ProcessServer
+from interlock._interlock_pool import *
 from interlock._interlock_scheduler import *
 from interlock._interlock_shared import *
 from interlock.concurrent.futures import Future as _PublicFuture
@@ -77,9 +74,12 @@ __all__ = [
     "allocate_lock",
     "call",
     "current_task",
+    "end_with_parent",
     "executors",
     "get",
     "join",
+    "keep_from_children",
+    "leave_to_children",
     "make_pipe",
     "method_of_lock",
     "own_methods",

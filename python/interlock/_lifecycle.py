@@ -15,6 +15,7 @@ docs/lifecycle.md tells the whole order, with what the engine does in between.
 
 from __future__ import annotations
 
+import atexit
 import os
 
 TYPE_CHECKING = False
@@ -102,17 +103,26 @@ def when_gone(thing: object, function: Callable[..., object], *args: object) -> 
     return util.Finalize(thing, function, args)
 
 
-def begin_child() -> None:
-    """Leave the parent's handlers for the exit behind, in a child process that `multiprocessing` has forked."""
-    import atexit
-    from multiprocessing import util
+def begin_child(util: Any) -> None:
+    """Leave the parent's handlers for the exit behind, in a child process that `multiprocessing` has forked.
 
+    Its modules are arguments here and in `run_exit_handlers`: even an import that finds its module makes a forked child
+    copy some pages.
+    """
     atexit._clear()
-    atexit.register(util._exit_function)  # type: ignore[attr-defined]
+    atexit.register(util._exit_function)
 
 
-def run_exit_handlers() -> None:
-    """Run the handlers for the exit in such a child, whose interpreter is not finalized."""
-    import atexit
+def run_exit_handlers(util: Any, process: Any) -> None:
+    """Run the handlers for the exit in such a child, whose interpreter is not finalized.
 
-    atexit._run_exitfuncs()
+    In most children there is only that of `multiprocessing`, and it finds nothing to do: these children end without it.
+    """
+    if (
+        atexit._ncallbacks() != 1
+        or util._finalizer_registry
+        or process._children
+        or util._logger is not None
+        or util._exit_function.__globals__ is not util.__dict__  # somebody else's
+    ):
+        atexit._run_exitfuncs()

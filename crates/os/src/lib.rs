@@ -10,6 +10,7 @@
 //! - [`exchange`]: move bytes through several files at once;
 //! - [`files`]: wait for open files of the program;
 //! - [`fork`]: fork handlers;
+//! - [`held`]: descriptors that forked children do not keep;
 //! - [`memory`]: memory that a family of processes shares;
 //! - [`life`]: words that the kernel changes when a process dies;
 //! - [`pidfd`]: descriptors of processes that a program has started;
@@ -32,6 +33,7 @@ pub mod files;
 pub mod fork;
 pub mod futex;
 mod handlerless;
+pub mod held;
 pub mod life;
 pub mod memory;
 pub mod pages;

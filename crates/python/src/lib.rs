@@ -70,6 +70,8 @@ mod _interlock {
         current_task, executors, remember_future_class, remember_work_items, wait_for_futures,
     };
     #[pymodule_export]
+    use crate::lifecycle::held::{end_with_parent, keep_from_children, leave_to_children};
+    #[pymodule_export]
     use crate::materialize::{Internal, Native};
     #[pymodule_export]
     use crate::mirrored::Mirrored;

@@ -7,14 +7,17 @@ import threading
 from multiprocessing import util
 
 from interlock._interlock import ProcessPool
+from interlock._multiprocessing_pool.answers import report
 from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer, Wants
-from interlock._multiprocessing_pool.worker import main, options, report
+from interlock._multiprocessing_pool.worker import main, options
 from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
-from interlock.concurrent.futures._process_crew import Seat, _last_words
+from interlock.concurrent.futures._process_crew import _last_words
 from interlock.concurrent.futures._process_payload import here, remembers
+from interlock.concurrent.futures._process_seat import Seat
 from interlock.concurrent.futures._process_start import start
 from interlock.multiprocessing._family import home
+from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock
 
 TYPE_CHECKING = False
@@ -120,6 +123,7 @@ class Crew:
                 )
                 process.name = process.name.replace("Process", "PoolWorker")
                 process.daemon = True
+                shall_end_with_parent(process)
                 start(process)
                 if self.is_closed:
                     self._drop_ended()

@@ -8,8 +8,8 @@ import weakref
 from multiprocessing.pool import _helper_reraises_exception  # type: ignore[attr-defined]
 
 from interlock._interlock import ProcessJob
+from interlock._multiprocessing_pool.answers import Failed, answer, report, terminated
 from interlock._multiprocessing_pool.packing import Packer, dump_task
-from interlock._multiprocessing_pool.worker import Failed, answer, report, terminated
 from interlock.threading import Condition, Lock
 
 TYPE_CHECKING = False

@@ -13,20 +13,18 @@ from pickle import dumps as _plainly
 from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 from typing import NamedTuple
 
+from interlock._multiprocessing_pool.unpacking import MAP, ONE, STARMAP
 from interlock.concurrent.futures._process_payload import placed, read_only
 from interlock.concurrent.futures._transport import dump_call
-from interlock.multiprocessing._pickling import dump, dumps, loads
+from interlock.multiprocessing._pickling import dump, dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["Packer", "Wants", "dump_task", "unpack", "unpacked"]
+__all__ = ["Packer", "Wants", "dump_task"]
 
-_ONE, _MAP, _STARMAP = b"omt"
-_MAPPERS = {_MAP: mapstar, _STARMAP: starmapstar}
-_HEADER = 3
 _LONGEST = 4096
 _ATOMS = frozenset({bool, float, int, str, NoneType})
 """What needs no reducer: the plain pickler does the same, and sooner."""
@@ -69,7 +67,7 @@ class Packer:
         self._wants = wants
         if wants is not None:
             return
-        kind = {None: _ONE, mapstar: _MAP, starmapstar: _STARMAP}.get(mapper)
+        kind = {None: ONE, mapstar: MAP, starmapstar: STARMAP}.get(mapper)
         if kind is not None and _is_named(func):
             try:
                 name = dumps(func)
@@ -101,33 +99,3 @@ def _dumped(items: tuple[Any, ...]) -> bytes | None:
     except Exception:
         return None  # the call as a whole is tried again, and the error has notes
     return pickle if type(pickle) is bytes else None
-
-
-_functions: dict[bytes, Any] = {}
-_MOST_FUNCTIONS = 256
-
-
-def unpack(payload: bytes) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """Make a call of packed bytes, in a worker."""
-    kind, name, pickle = _parts(payload)
-    func = _functions.get(name)
-    if func is None:
-        func = loads(name)
-        if len(_functions) >= _MOST_FUNCTIONS:
-            _functions.clear()
-        _functions[name] = func
-    items = loads(pickle)
-    if kind == _ONE:
-        return func, items, {}
-    return _MAPPERS[kind], ((func, items),), {}
-
-
-def unpacked(payload: bytes) -> tuple[bytes, bytes, bool] | None:
-    """Return the pickles of the function and of its items, and whether that is one call, if these bytes are packed."""
-    kind, name, pickle = _parts(payload)
-    return (name, pickle, kind == _ONE) if kind in (_ONE, _MAP, _STARMAP) else None
-
-
-def _parts(payload: bytes) -> tuple[int, bytes, bytes]:
-    end = _HEADER + int.from_bytes(payload[1:_HEADER], "little")
-    return payload[0], payload[_HEADER:end], payload[end:]

@@ -9,9 +9,9 @@ from multiprocessing import TimeoutError, util
 from time import monotonic
 
 from interlock._interlock import ProcessJob
+from interlock._multiprocessing_pool.answers import Failed, answer, is_end, report, terminated
 from interlock._multiprocessing_pool.feeder import Feed
 from interlock._multiprocessing_pool.packing import Packer, dump_task
-from interlock._multiprocessing_pool.worker import Failed, answer, is_end, report, terminated
 from interlock._originals import originals
 from interlock._worker_died import WorkerDiedError
 from interlock.threading import Event, Lock

@@ -1,20 +1,15 @@
-"""What a worker of a `Pool` runs, and how its answers travel."""
+"""What a worker of a `Pool` runs, and how its answers go out. A worker imports this and little else."""
 
 from __future__ import annotations
 
 import sys
-import threading
-from multiprocessing.pool import MaybeEncodingError, RemoteTraceback  # type: ignore[attr-defined]
 
 from interlock._installation import installed
-from interlock._multiprocessing_pool.packing import unpack, unpacked
-from interlock.concurrent.futures._described import parts_text
+from interlock._multiprocessing_pool.unpacking import unpack
 from interlock.concurrent.futures._process_payload import read_only
-from interlock.concurrent.futures._process_results import Death, broken, worker_died
-from interlock.concurrent.futures._process_results import answer as error_of
 from interlock.concurrent.futures._process_worker import Options
 from interlock.concurrent.futures._process_worker import main as serve
-from interlock.concurrent.futures._transport import dump_exception, dump_result, load_exception
+from interlock.concurrent.futures._transport import dump_exception, dump_result
 from interlock.multiprocessing._pickling import dump as plain_dump
 from interlock.multiprocessing._pickling import dumps
 
@@ -23,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from interlock.concurrent.futures._evidence import LastWords
+    from interlock.concurrent.futures._last_words import LastWords
     from interlock.concurrent.futures._relay import Outlet
 
-__all__ = ["Failed", "answer", "main", "options", "report", "terminated"]
+__all__ = ["main", "options"]
 
 
 def main(
@@ -57,6 +52,8 @@ def dump(result: object) -> Any:
             return plain_dump(result)  # programs get the error that they know
         return dump_result(result)
     except Exception as error:
+        from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
+
         raise MaybeEncodingError(error, result) from None
 
 
@@ -72,65 +69,8 @@ def fail(error: BaseException) -> bytes:
     try:
         dumps(error)
     except Exception as reason:
+        from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
+
         traceback = error.__traceback__
         error = MaybeEncodingError(reason, error).with_traceback(traceback)
     return dump_exception(error)
-
-
-class Failed:
-    """What a task gives that has no result: its exception."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-def answer(kind: str, data: Any, payload: Any = None) -> Any:
-    """Return the result of a task, or what it failed with. `kind`, `data` and `payload` are what the engine has."""
-    if kind == "cancelled":
-        return Failed(terminated())
-    try:
-        if kind == "failed":
-            return Failed(load_exception(data, RemoteTraceback))
-        if kind == "died":
-            return Failed(worker_died(_death(data, payload)))
-        if kind == "broken":
-            return Failed(broken(_death(data, payload), _BROKEN))
-        return Failed(error_of(kind, data, _described(payload)))
-    except Exception as error:
-        return Failed(error)
-
-
-def _death(told: Any, payload: bytes | None) -> Death:
-    death = Death(told, payload)
-    task = _described(payload) if death.was_running else None
-    if isinstance(task, str):
-        death.task = task
-    return death
-
-
-def _described(payload: bytes | None) -> Any:
-    """Describe a packed task; any other payload is returned as it is."""
-    parts = unpacked(payload) if payload else None
-    return payload if parts is None else parts_text(*parts)
-
-
-def terminated() -> RuntimeError:
-    """Return what tasks raise that a pool did not run before it was terminated."""
-    return RuntimeError(_TERMINATED)
-
-
-def is_end(error: Any) -> bool:
-    """Whether `terminated()` has made this."""
-    return type(error) is RuntimeError and error.args == (_TERMINATED,)
-
-
-_TERMINATED = "the pool was terminated before it made this call"
-_BROKEN = "The pool is broken: no worker can run this task."
-
-
-def report(error: BaseException) -> None:
-    """Report an exception of a callback through `threading.excepthook`, like one that ends a thread."""
-    arguments = type(error), error, error.__traceback__, threading.current_thread()
-    threading.excepthook(threading.ExceptHookArgs(arguments))

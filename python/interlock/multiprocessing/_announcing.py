@@ -42,8 +42,11 @@ class Announcing:
     def returncode(self, code: int | None) -> None:
         self.__dict__["returncode"] = code
         if code is not None and "pid" in self.__dict__:
-            for family in families.values():
-                family.has_ended(self.pid, code)
+            self._announce_end(code)
+
+    def _announce_end(self, code: int) -> None:
+        for family in families.values():
+            family.has_ended(self.pid, code)
 
 
 def announcing(popen: type) -> type:

@@ -183,13 +183,13 @@ class _Server:
             if work.interrupts_are_held:
                 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             self._forget_server()
-            begin_child()
+            begin_child(util)
             code = _serve(link, work, self._ahead)
         except Exception:
             sys.excepthook(*sys.exc_info())
             sys.stderr.flush()
         finally:
-            run_exit_handlers()
+            run_exit_handlers(util, process)
             _tell(link, code & 0xFF)
             os._exit(code)
 

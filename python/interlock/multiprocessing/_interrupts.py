@@ -7,7 +7,7 @@ fork server is asked for it.
 
 from __future__ import annotations
 
-import signal
+import _signal  # type: ignore[import-not-found]  # plain: the functions of `signal` make enumerations
 from _thread import _local
 from contextlib import contextmanager
 from multiprocessing import process as processes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["are_held", "hear", "held"]
 
-_SIGINT = {signal.SIGINT}
+_SIGINT = {_signal.SIGINT}
 _HELD = "_interlock_interrupts_are_held"
 """An attribute of the process object, so that the child has it, too."""
 _thread: Any = _local()
@@ -33,7 +33,7 @@ def held(process: Any) -> Iterator[None]:
     Raises KeyboardInterrupt at the end if the signal came meanwhile. The process is ended then: its caller does not
     learn of it.
     """
-    if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, _SIGINT):
+    if _signal.SIGINT in _signal.pthread_sigmask(_signal.SIG_BLOCK, _SIGINT):
         yield
         return
     setattr(process, _HELD, True)
@@ -43,7 +43,7 @@ def held(process: Any) -> Iterator[None]:
     finally:
         _thread.process = None
         try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGINT)
+            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _SIGINT)
         except BaseException:
             if process.ident is not None:
                 process.terminate()
@@ -59,4 +59,4 @@ def hear() -> None:
     """Unblock SIGINT in a process that was started with it blocked."""
     if getattr(processes.current_process(), _HELD, False):
         _thread.process = None  # a forked process has it from its parent
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGINT)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _SIGINT)

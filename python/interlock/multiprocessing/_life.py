@@ -3,26 +3,26 @@
 A child's end: a pidfd, readable from the moment when the child has ended. A pipe, as in the standard library, stays
 open as long as any descendant that inherited it lives, and its number says nothing about the pid that a signal goes to.
 
-The parent's end: a pipe for each child. The parent holds the write end, so the child finds the end of the file when
-the parent is gone. Other children do not inherit the write end: handlers for forks close it. A daemonic child asks the
-kernel for SIGTERM at that moment (``O_ASYNC``). Unlike ``PR_SET_PDEATHSIG``, which acts when the thread that started
-the child ends, that follows the process; and it needs no thread in the child.
+The parent's end: a forked child inherits its parent's own pidfd, one for all. A child that shall end with its parent
+has a pipe. The parent holds the write end, so the child finds the end of the file when the parent is gone. Other
+children do not inherit the write end: the engine closes it at forks. The child asks the kernel for SIGTERM at that
+moment (``O_ASYNC``, which a pidfd has not). Unlike ``PR_SET_PDEATHSIG``, which acts when the thread that started the
+child ends, that follows the process; and it needs no thread in the child. So has a child that starts as a new program.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import functools
 import os
 import select
 import signal
 import sys
 from math import ceil
-from multiprocessing import resource_tracker
 
-from interlock._lifecycle import after_fork_in_child, when_gone
+from interlock._interlock import ChildProcess, end_with_parent, keep_from_children, leave_to_children
+from interlock._lifecycle import when_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,37 +32,47 @@ __all__ = [
     "descriptor_of",
     "end_with_parent",
     "ended_within",
+    "ends_with_parent",
     "has_pidfd",
     "hold",
     "is_ours_to_start",
     "let_go",
     "life_pipe",
+    "own",
     "send",
+    "shall_end_with_parent",
     "tracker",
     "watch",
 ]
 
-_held: dict[int, tuple[int, int]] = {}
-"""The write ends of this process's life pipes: the identity of each pipe, by descriptor."""
+hold = keep_from_children
+_ENDS = "_interlock_ends_with_parent"
+"""An attribute of a process object."""
 
 
-def _identity(descriptor: int) -> tuple[int, int]:
-    status = os.fstat(descriptor)
-    return status.st_dev, status.st_ino
+def shall_end_with_parent(process: Any) -> None:
+    """Have a process that has not been started yet get what `end_with_parent` needs. Daemons do anyway."""
+    setattr(process, _ENDS, True)
 
 
-def _drop_held() -> None:
-    """Close in a forked child what only its parent may hold."""
-    for descriptor, pipe in _held.items():
-        try:
-            if _identity(descriptor) == pipe:  # otherwise the program has closed it behind our back
-                os.close(descriptor)
-        except OSError:
-            pass
-    _held.clear()
+def ends_with_parent(process: Any) -> bool:
+    """Whether a process gets a pipe."""
+    return process.daemon or _ENDS in process.__dict__
 
 
-after_fork_in_child(_drop_held)
+_own: list[ChildProcess] = []
+"""The last one is this process's, unless this is a forked child. The others stay: a child's parent is among them."""
+
+
+def own() -> int:
+    """Return the descriptor of this process, which its forked children inherit, or -1 if there can't be one."""
+    descriptor = _own[-1].fileno() if _own else -1  # -1 also in a child, and if the program has closed it
+    if descriptor < 0:
+        mine = ChildProcess.open(os.getpid())
+        if mine is not None:
+            _own.append(mine)
+            descriptor = mine.fileno()
+    return descriptor
 
 
 def is_ours_to_start() -> bool:
@@ -89,14 +99,9 @@ def life_pipe() -> tuple[int, int]:
     return child, parent
 
 
-def hold(descriptor: int) -> None:
-    """Keep a descriptor from forked children."""
-    _held[descriptor] = _identity(descriptor)
-
-
 def let_go(*descriptors: int) -> None:
     for descriptor in descriptors:
-        _held.pop(descriptor, None)
+        leave_to_children(descriptor)
         os.close(descriptor)
 
 
@@ -131,17 +136,12 @@ def send(sentinel: int, sig: int) -> None:
         signal.pidfd_send_signal(sentinel, sig)
 
 
-def end_with_parent(life: int) -> None:
-    """Have the kernel send this process SIGTERM when its parent has ended; `life` is the read end of its pipe."""
-    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGTERM)
-    fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
-    if ended_within(life, 0):  # before that
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
 def tracker() -> int:
     """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
+    from multiprocessing import (
+        resource_tracker,  # with three extension modules, whose mappings each fork copies
+    )
+
     known: Any = resource_tracker._resource_tracker
     if known._fd is not None:
         descriptor: int = known._fd

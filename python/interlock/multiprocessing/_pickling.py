@@ -6,7 +6,8 @@ A message has a pickle of protocol 5. Large buffers (arrays, whatever gives a `p
 from __future__ import annotations
 
 import copyreg
-import multiprocessing.queues as _std
+import sys
+from multiprocessing.reduction import ForkingPickler
 from pickle import PicklingError
 
 TYPE_CHECKING = False
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["dump", "dumps", "load", "loads"]
 
-_Pickler: Any = _std._ForkingPickler  # type: ignore[attr-defined]
+_Pickler: Any = ForkingPickler
+_modules = sys.modules
 
+_QUEUES = "multiprocessing.queues"
+"""The module that programs change to have another pickler. Without it there is none; a worker does not load it."""
 _PROTOCOL = 5
 _LARGE = 64 << 10
 """Buffers of so many bytes and more travel beside the pickle. The pickler keeps smaller ones together, too."""
@@ -60,7 +64,8 @@ _idle = [_Idle()]
 
 def dump(obj: object) -> bytes | tuple[list[Any], list[Any]]:
     """Pickle an object for a message: the pickle, or the parts that it consists of, and the buffers beside it."""
-    if _std._ForkingPickler is not _Pickler:  # type: ignore[attr-defined]
+    queues: Any = _modules.get(_QUEUES)
+    if queues is not None and queues._ForkingPickler is not _Pickler:
         return dumps(obj)
     idle = _idle[0]
     if not idle.knows_all():
@@ -102,7 +107,8 @@ def _keeper(buffers: list[Any]) -> Callable[[PickleBuffer], bool]:
 
 def dumps(obj: object) -> bytes:
     """Pickle an object as the standard library does, for a program that wants the bytes."""
-    return bytes(_std._ForkingPickler.dumps(obj))  # type: ignore[attr-defined]
+    queues: Any = _modules.get(_QUEUES)
+    return bytes((_Pickler if queues is None else queues._ForkingPickler).dumps(obj))
 
 
 def load(pickle: Any, buffers: list[Any]) -> Any:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import multiprocessing.popen_fork as _std
 import os
 import sys
-from multiprocessing import resource_tracker, util
+from multiprocessing import process as processes
+from multiprocessing import util
 
-from interlock._lifecycle import begin_child, run_exit_handlers
+from interlock._interlock import ChildProcess
+from interlock._lifecycle import begin_child, run_exit_handlers, when_gone
 from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _life
-from interlock.multiprocessing._announcing import Announcing
+from interlock.multiprocessing._announcing import Announcing, families
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
     from typing import Any
 
 __replaces__ = ("Popen",)
@@ -28,23 +28,34 @@ _original: Any = originals(_std, "Popen")
 class Watched(_original.Popen, Announcing):  # type: ignore[misc]
     """What all start methods share: a child whose sentinel is its pidfd."""
 
+    returncode: int | None = None  # no property, as calls are dear after a fork: `poll` announces the end
     _watched = False  # until `_life.watch`; for good without pidfds
+    _child: ChildProcess | None = None
+    _counts_memory = False
     _usage: Any = None
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """Return the exit code, or None if the process still runs; without ``WNOHANG``, wait for it."""
         if self.returncode is None:
             try:
-                pid, status, usage = os.wait4(self.pid, flag)
+                if self._counts_memory:
+                    pid, status, self._usage = os.wait4(self.pid, flag)
+                else:
+                    pid, status = os.waitpid(self.pid, flag)
             except (
                 OSError
             ):  # the program waits for children in a way of its own, and may have replaced `waitpid`
                 super().poll(flag)
-                return self.returncode
-            if pid == self.pid:
-                self._usage = usage
-                self.returncode = os.waitstatus_to_exitcode(status)
+            else:
+                if pid == self.pid:
+                    self.returncode = os.waitstatus_to_exitcode(status)
+            if families and self.returncode is not None:
+                self._announce_end(self.returncode)
         return self.returncode
+
+    def count_memory(self) -> None:
+        """Have `peak_memory` known at the end. That loads an extension module, and each later fork copies it."""
+        self._counts_memory = True
 
     @property
     def peak_memory(self) -> int | None:
@@ -53,12 +64,18 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait for the end of the process, and return its exit code, or None if it still runs."""
-        if self.returncode is None and timeout is not None and self._watched:
+        if self.returncode is None and timeout is not None:
+            if not self._watched:
+                code: int | None = super().wait(timeout)
+                return code
             if not _life.ended_within(self.sentinel, timeout):
                 return None
-            timeout = None
-        code: int | None = super().wait(timeout)
-        return code
+        return self.poll(0)
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        self._child = None
+        super().close()
 
     def _send_signal(self, sig: int) -> None:
         if self._watched:
@@ -69,43 +86,63 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
 
 
 class Popen(Watched):
-    """A child process, started by fork."""
+    """A child process, started by fork.
 
-    def _launch(self, process_obj: BaseProcess) -> None:
+    What a process writes after a fork, its kernel copies first, page by page. So starting one takes few calls of Python
+    functions, each of which writes to several pages.
+    """
+
+    pid = 0  # no property: no process is handed an object while it is forked
+
+    def _launch(self, process_obj: Any) -> None:
         if not _life.has_pidfd():
             super()._launch(process_obj)
             return
-        prepare_stdin()
-        life, parent = _life.life_pipe()
+        if not _prepared:
+            prepare_stdin()
+        life, held = -1 if _life.ends_with_parent(process_obj) else _life.own(), -1
+        if life < 0:
+            life, held = _life.life_pipe()
         try:
-            self.pid = _fork()
+            pid = os.fork() if _TRACKER not in sys.modules else _fork_with_tracker()
         except BaseException:
-            os.close(life)
-            _life.let_go(parent)
+            if held >= 0:
+                os.close(life)
+                _life.let_go(held)
             raise
-        if self.pid == 0:
+        if pid == 0:
             code = 1
             try:
-                code = _run(process_obj, life)
+                begin_child(util)
+                if process_obj.daemon:
+                    _life.end_with_parent(life)
+                _util._close_stdin = replace_stdin
+                code = process_obj._bootstrap(parent_sentinel=life)
             finally:
-                run_exit_handlers()
+                run_exit_handlers(util, processes)
                 os._exit(code)
-        os.close(life)
-        _life.watch(self, _life.descriptor_of(self.pid), parent)
+        self.pid = pid
+        if held < 0:
+            self._child = child = ChildProcess.open(pid)
+            self.sentinel = child.fileno() if child is not None else self._ended(pid)
+            self._watched = True
+        else:
+            os.close(life)
+            _life.watch(self, _life.descriptor_of(pid), held)
+
+    def _ended(self, pid: int) -> int:
+        """Return a sentinel for a child that is gone already."""
+        sentinel = _life.descriptor_of(pid)
+        self.finalizer = when_gone(self, os.close, sentinel)
+        return sentinel
 
 
-def _run(process_obj: Any, life: int) -> int:
-    begin_child()
-    if process_obj.daemon:
-        _life.end_with_parent(life)
-    _util._close_stdin = replace_stdin
-    code: int = process_obj._bootstrap(parent_sentinel=life)
-    return code
+_TRACKER = "multiprocessing.resource_tracker"
 
 
-def _fork() -> int:
+def _fork_with_tracker() -> int:
     """Fork; the child keeps the pipe to the resource tracker where versions ask for that."""
-    intent: Any = getattr(resource_tracker, "_fork_intent", None)
+    intent: Any = getattr(sys.modules[_TRACKER], "_fork_intent", None)
     if intent is None:
         return os.fork()
     intent.preserve_fd = True
@@ -132,8 +169,10 @@ def replace_stdin() -> None:
     """Do what `util._close_stdin` does, for the first call in a forked child."""
     _util._close_stdin = _close_stdin
     if sys.stdin is not None and _prepared:
-        with contextlib.suppress(OSError, ValueError):
+        try:  # noqa: SIM105  `suppress` would cost the child some pages
             sys.stdin.close()
+        except (OSError, ValueError):
+            pass
         sys.stdin = _prepared.pop()
 
 

@@ -95,6 +95,7 @@ class Popen(Watched):
             with self._lock:  # the message with the code comes once
                 if self.returncode is None:
                     self.returncode = self._code()
+                    self._announce_end(self.returncode)
         return self.returncode
 
     def _code(self) -> int:

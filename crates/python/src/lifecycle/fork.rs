@@ -4,11 +4,16 @@
 
 use std::io;
 
-use super::thread;
+use super::{held, thread};
 
 /// Registers the handlers of every later fork. The C library calls the child's in the order in which they are registered:
 /// the engine's come first.
 pub(super) fn register() -> io::Result<()> {
     interlock_wait::fork::watch();
-    interlock_os::fork::on_child(thread::become_main)
+    interlock_os::fork::on_child(child)
+}
+
+extern "C" fn child() {
+    thread::become_main();
+    held::close_all();
 }

@@ -8,8 +8,8 @@
 //! 1. The forking thread waits until no thread is in `interlock_wait::fork::fork_guarded`.
 //! 2. The parent lets threads in there again.
 //! 3. The child's only thread, before any Python code: a new generation begins, in which every line of waiters is empty;
-//!    then the thread becomes the main thread (`fork.rs`). The objects' own `_at_fork_reinit()` and the pools' functions
-//!    that forget workers come after that: Python calls them.
+//!    then the thread becomes the main thread, and closes what the child must not have (`fork.rs`, `held.rs`). The
+//!    objects' own `_at_fork_reinit()` and the pools' functions that forget workers come after that: Python calls them.
 //!
 //! At the end of the interpreter nothing is torn down here. A wait asks `exit.rs` whether any thread is left that could
 //! end it. Threads that are detached stay so for ever, and the process ends under them.
@@ -19,6 +19,7 @@
 
 pub(crate) mod exit;
 mod fork;
+pub(crate) mod held;
 pub(crate) mod thread;
 
 use pyo3::prelude::*;

@@ -85,7 +85,7 @@ pub(crate) fn set_detached(detached: bool) {
 }
 
 /// In the child of a fork: the thread that forked is the main thread there, and attached.
-pub(super) extern "C" fn become_main() {
+pub(super) fn become_main() {
     HANDLES_SIGNALS.set(Some(true));
     set_main();
     set_detached(false);

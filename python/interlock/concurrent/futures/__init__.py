@@ -1,24 +1,23 @@
 """The drop-in for `concurrent.futures`: `Future`, `ThreadPoolExecutor`, `wait` and `as_completed` on the engine.
 
 It has everything in https://docs.python.org/3/library/concurrent.futures.html. `ProcessPoolExecutor` is loaded when it
-is first used.
+is first used. So is all the rest in a child process that is unpickling its work: a worker of a pool imports modules of
+this package, and needs none of these names.
 """
 
 from __future__ import annotations
 
-import concurrent.futures as _std
+import sys
 
-from interlock._passthrough import mirror
-from interlock._subinterpreter import in_subinterpreter
+from interlock._passthrough import mirror_later
 
-__replaces__: tuple[str, ...] = ()
-_later: dict[str, str] = {}
+mirror_later(__name__, "interlock.concurrent.futures._names")
 
-if not in_subinterpreter():
-    from interlock.concurrent.futures._base import Future, as_completed, wait
-    from interlock.concurrent.futures.thread import ThreadPoolExecutor
 
-    __replaces__ = ("Future", "ThreadPoolExecutor", "as_completed", "wait")
-    _later = {"ProcessPoolExecutor": "interlock.concurrent.futures.process"}
+def _is_unpickling_its_work() -> bool:
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and hasattr(processes.current_process(), "_inheriting")
 
-mirror(__name__, _std, own=__replaces__, later=_later)
+
+if not _is_unpickling_its_work():
+    import interlock.concurrent.futures._names

@@ -11,13 +11,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections import OrderedDict
-from multiprocessing import reduction
 from time import monotonic, sleep
 
 from interlock._lifecycle import after_fork_in_child
+from interlock.concurrent.futures._last_words import LastWords
 from interlock.threading import Lock
 
 TYPE_CHECKING = False
@@ -39,7 +38,6 @@ else:
 
 __all__ = ["Facts", "LastWords", "bury", "join_and_bury", "killed_by_kernel", "watch"]
 
-_MOST_WORDS = 16 << 10
 _LAST_MOMENT = 10.0
 """Seconds that the kernel may take from a worker's death, of which it tells at once, to the end of the process."""
 _NOTING = 10.0
@@ -48,42 +46,15 @@ _KEPT = 256
 """Of so many dead workers the facts are kept, for tasks whose results nobody has asked for yet."""
 
 
-class LastWords:
-    """An anonymous file, which a worker inherits, or is given while it is being started, and writes when it crashes."""
-
-    descriptor = -1
-
-    def __init__(self, descriptor: int | None = None) -> None:
-        """Make the file. Raises OSError if this process has no descriptor left."""
-        self.descriptor = os.memfd_create("last words") if descriptor is None else descriptor
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _arrive, (reduction.DupFd(self.descriptor),)
-
-    def read(self) -> str | None:
-        """Return what was written, at most its last 16 KiB, or None."""
-        size = os.fstat(self.descriptor).st_size
-        words = os.pread(self.descriptor, _MOST_WORDS, max(0, size - _MOST_WORDS))
-        return words.decode(errors="replace").strip() or None
-
-    def close(self) -> None:
-        descriptor, self.descriptor = self.descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    __del__ = close
-
-
-def _arrive(duplicate: Any) -> LastWords:
-    return LastWords(duplicate.detach())
-
-
 class _Worker:
     """A worker that lives, or of which nobody has asked yet how it ended."""
 
     def __init__(self, process: Any, words: LastWords | None) -> None:
         self.popen, self.words = getattr(process, "_popen", None), words
         self.was_joined = False
+        count = getattr(self.popen, "count_memory", None)  # a program's own processes may have none
+        if count is not None:
+            count()
 
     def ended(self) -> int | None:
         """Wait for the process, and return its exit code; None if it has still not ended, or nobody will know it.

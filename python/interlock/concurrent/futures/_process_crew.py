@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import faulthandler  # noqa: F401  so that forked workers need not import it
 import sys
 import threading
 import weakref
 from contextlib import suppress
-from multiprocessing import context as _contexts
 
-from interlock._interlock import ProcessSeat
-from interlock.concurrent.futures._evidence import LastWords, bury, join_and_bury, watch
+from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
+from interlock.concurrent.futures._last_words import LastWords
+from interlock.concurrent.futures._process_seat import Seat
 from interlock.concurrent.futures._process_start import start
 from interlock.concurrent.futures._process_worker import Options, main
 from interlock.concurrent.futures._transport import dump_exception
-from interlock.multiprocessing._family import hand, home
+from interlock.multiprocessing._family import home
+from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock
 
 TYPE_CHECKING = False
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from interlock._interlock import Family, ProcessPool
+    from interlock._interlock import ProcessPool, ProcessSeat
     from interlock.concurrent.futures._relay import Inlet
 
 __all__ = ["Crew", "Manager", "end"]
@@ -29,43 +31,6 @@ __all__ = ["Crew", "Manager", "end"]
 
 _GRACE = 1.0
 """Seconds that workers have after a Ctrl-C to end what they run."""
-
-
-class Seat:
-    """A worker's seat, for the process that takes it: forked children inherit it, others are handed it."""
-
-    place = 0
-    """The place in the family of the process that was given it."""
-
-    def __init__(self, seat: ProcessSeat) -> None:
-        self._seat = seat
-
-    def serve(self) -> Any:
-        """Return the worker's side of it."""
-        return self._seat.serve()
-
-    @property
-    def number(self) -> int:
-        """The seat's number in the pool."""
-        return self._seat.number
-
-    @property
-    def index(self) -> int:
-        """Which of the pool's workers this is: the one that takes a dead one's place has the same."""
-        return self._seat.index
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        _contexts.assert_spawning(self)
-        popen = _contexts.get_spawning_popen()
-        calls, answers = self._seat.handles()
-        place, number_of_calls = hand(calls, popen)
-        _, number_of_answers = hand(answers, popen)
-        self.place = place.word
-        return _arrive, (place, self._seat.number, number_of_calls, number_of_answers, self._seat.parent)
-
-
-def _arrive(family: Family, number: int, calls: int, answers: int, parent: int) -> Seat:
-    return Seat(ProcessSeat.open(family, number, calls, answers, parent))
 
 
 def end(process: Any, how: str) -> None:
@@ -125,6 +90,7 @@ class Crew:
             words = _last_words()
             options = Options(last_words=words, **self._options)
             process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
+            shall_end_with_parent(process)
             start(process)
         except BaseException:
             self.pool.started(seat.number)

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # plain: the functions of `signal` make enumerations
 import os
-import signal
 import threading
-from concurrent.futures._base import LOGGER
 from multiprocessing.process import parent_process
 
 from interlock.concurrent.futures._process_start import i_am_a_worker
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock._interlock import ProcessSeat
-    from interlock.concurrent.futures._evidence import LastWords
+    from interlock.concurrent.futures._last_words import LastWords
     from interlock.concurrent.futures._relay import Outlet
 
 __all__ = ["Options", "main"]
@@ -68,8 +67,8 @@ def main(
     if options.last_words is not None:
         write_last_words(options.last_words.descriptor)
     if threading.current_thread() is threading.main_thread():
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, _interrupt)
+        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+            _signal.signal(_signal.SIGINT, _interrupt)
     _interrupts.hear()
     relay = options.relay
     if relay is not None:
@@ -94,6 +93,8 @@ def _initialize(server: Any, initializer: Callable[..., object] | None, initargs
         initializer(*initargs)
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):
+            from concurrent.futures._base import LOGGER  # with `logging`, which a worker may do without
+
             LOGGER.critical("Exception in initializer:", exc_info=True)
         server.refuse(dump_exception(error))
         return False
@@ -119,7 +120,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     while frame is not None and frame.f_code.co_filename != _HERE:
         outermost, frame = frame, frame.f_back
     if _serving.now and outermost is not None and outermost.f_code.co_filename != _TRANSPORT:
-        signal.default_int_handler(number, outermost)
+        _signal.default_int_handler(number, outermost)
 
 
 _HERE = main.__code__.co_filename

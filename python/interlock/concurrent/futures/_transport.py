@@ -4,6 +4,8 @@ Everything is pickled as `multiprocessing` pickles it. What that refuses (a lamb
 pickled by value if `cloudpickle` is installed. In an interactive session so is everything that belongs to its main
 module, because workers can't import that.
 
+A worker imports this module first of all, so what only errors need is imported when there is one.
+
 An exception travels in parts: its pickle, beside what is known of it without unpickling. So an exception that can't be
 pickled, or unpickled, arrives as an `interlock.RemoteError` with its type's name, its message and its traceback.
 """
@@ -12,22 +14,21 @@ from __future__ import annotations
 
 import sys
 from collections import ChainMap
-from concurrent.futures.process import _RemoteTraceback
 from functools import cache
 from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
 from pickle import dumps as _plainly
-from traceback import format_exception
 from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 
 from interlock._remote_error import nearest_builtin, stand_in
-from interlock._worker_died import TransportError
 from interlock.multiprocessing._pickling import dump, dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from interlock._worker_died import TransportError
 
 __all__ = ["call_lost", "dump_call", "dump_exception", "dump_result", "load_exception", "result_lost"]
 
@@ -95,6 +96,8 @@ def result_lost(error: BaseException) -> TransportError:
 def dump_exception(error: BaseException) -> bytes:
     """Pickle an exception with the text of its traceback, in a worker. Never raises; lets go of the frames."""
     try:
+        from traceback import format_exception
+
         text = "".join(format_exception(error))
     except BaseException as failure:
         text = f"<the traceback could not be formatted: {type(failure).__name__}>\n"
@@ -108,11 +111,11 @@ def dump_exception(error: BaseException) -> bytes:
         )
 
 
-def load_exception(data: Any, cause: Any = _RemoteTraceback) -> BaseException:
+def load_exception(data: Any, cause: Any = None) -> BaseException:
     """Unpickle an exception, in the process that waits for the result. Raises nothing of its own.
 
     The exception's `__cause__` is made by `cause` from the text of the worker's traceback: it is the class that the
-    standard library's pool has for that.
+    standard library's pool has for that, by default its executor.
     """
     try:
         pickled, reason, builtin, type_name, message, text = loads(data)
@@ -131,11 +134,15 @@ def load_exception(data: Any, cause: Any = _RemoteTraceback) -> BaseException:
                 error = None
     if error is None:
         error = stand_in(builtin, type_name, message, text, reason)
+    if cause is None:
+        from concurrent.futures.process import _RemoteTraceback as cause
     error.__cause__ = cause(f'\n"""\n{text}"""')
     return error
 
 
 def _lost(what: str, error: BaseException) -> TransportError:
+    from interlock._worker_died import TransportError
+
     return TransportError(f"{what}: {_type_name(error)}: {_message(error)}")
 
 

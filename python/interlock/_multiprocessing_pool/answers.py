@@ -1,0 +1,77 @@
+"""What the tasks of a `Pool` give: results, and what they failed with."""
+
+from __future__ import annotations
+
+import threading
+from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
+
+from interlock._multiprocessing_pool.unpacking import unpacked
+from interlock.concurrent.futures._described import parts_text
+from interlock.concurrent.futures._process_results import Death, broken, worker_died
+from interlock.concurrent.futures._process_results import answer as error_of
+from interlock.concurrent.futures._transport import load_exception
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Failed", "answer", "is_end", "report", "terminated"]
+
+
+class Failed:
+    """What a task gives that has no result: its exception."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def answer(kind: str, data: Any, payload: Any = None) -> Any:
+    """Return the result of a task, or what it failed with. `kind`, `data` and `payload` are what the engine has."""
+    if kind == "cancelled":
+        return Failed(terminated())
+    try:
+        if kind == "failed":
+            return Failed(load_exception(data, RemoteTraceback))
+        if kind == "died":
+            return Failed(worker_died(_death(data, payload)))
+        if kind == "broken":
+            return Failed(broken(_death(data, payload), _BROKEN))
+        return Failed(error_of(kind, data, _described(payload)))
+    except Exception as error:
+        return Failed(error)
+
+
+def _death(told: Any, payload: bytes | None) -> Death:
+    death = Death(told, payload)
+    task = _described(payload) if death.was_running else None
+    if isinstance(task, str):
+        death.task = task
+    return death
+
+
+def _described(payload: bytes | None) -> Any:
+    """Describe a packed task; any other payload is returned as it is."""
+    parts = unpacked(payload) if payload else None
+    return payload if parts is None else parts_text(*parts)
+
+
+def terminated() -> RuntimeError:
+    """Return what tasks raise that a pool did not run before it was terminated."""
+    return RuntimeError(_TERMINATED)
+
+
+def is_end(error: Any) -> bool:
+    """Whether `terminated()` has made this."""
+    return type(error) is RuntimeError and error.args == (_TERMINATED,)
+
+
+_TERMINATED = "the pool was terminated before it made this call"
+_BROKEN = "The pool is broken: no worker can run this task."
+
+
+def report(error: BaseException) -> None:
+    """Report an exception of a callback through `threading.excepthook`, like one that ends a thread."""
+    arguments = type(error), error, error.__traceback__, threading.current_thread()
+    threading.excepthook(threading.ExceptHookArgs(arguments))

@@ -1,0 +1,58 @@
+"""Packed tasks as calls again, in a worker, which imports this and little else. `packing` has the other half."""
+
+from __future__ import annotations
+
+from itertools import starmap
+
+from interlock.multiprocessing._pickling import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+__all__ = ["MAP", "ONE", "STARMAP", "unpack", "unpacked"]
+
+ONE, MAP, STARMAP = b"omt"
+_HEADER = 3
+
+
+def mapstar(args: tuple[Callable[..., Any], Iterable[Any]]) -> list[Any]:
+    """Call a function for each item of a chunk, as `multiprocessing.pool.mapstar` does."""
+    return list(map(*args))
+
+
+def starmapstar(args: tuple[Callable[..., Any], Iterable[Any]]) -> list[Any]:
+    """Call a function with the arguments that each item is, as `multiprocessing.pool.starmapstar` does."""
+    return list(starmap(*args))
+
+
+_MAPPERS = {MAP: mapstar, STARMAP: starmapstar}
+_functions: dict[bytes, Any] = {}
+_MOST_FUNCTIONS = 256
+
+
+def unpack(payload: bytes) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Make a call of packed bytes, in a worker."""
+    kind, name, pickle = _parts(payload)
+    func = _functions.get(name)
+    if func is None:
+        func = loads(name)
+        if len(_functions) >= _MOST_FUNCTIONS:
+            _functions.clear()
+        _functions[name] = func
+    items = loads(pickle)
+    if kind == ONE:
+        return func, items, {}
+    return _MAPPERS[kind], ((func, items),), {}
+
+
+def unpacked(payload: bytes) -> tuple[bytes, bytes, bool] | None:
+    """Return the pickles of the function and of its items, and whether that is one call, if these bytes are packed."""
+    kind, name, pickle = _parts(payload)
+    return (name, pickle, kind == ONE) if kind in (ONE, MAP, STARMAP) else None
+
+
+def _parts(payload: bytes) -> tuple[int, bytes, bytes]:
+    end = _HEADER + int.from_bytes(payload[1:_HEADER], "little")
+    return payload[0], payload[_HEADER:end], payload[end:]

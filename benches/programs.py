@@ -46,8 +46,8 @@ class Program:
     title: str
     needs: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
-    """``{tree}`` is a folder with 500 files, ``{library}`` a copy of the standard library, ``{sdist}`` the sdist of a small
-    package, ``{out}`` a new file in ``{folder}``."""
+    """``{tree}`` is a folder with 500 files, ``{library}`` a copy of the standard library, ``{sdist}`` the sdist of a
+    small package, ``{out}`` a new file in ``{folder}``."""
 
     module: str = ""
     """A module to run instead of the script. Its time is that of the process, its result the files that it makes."""

@@ -125,6 +125,63 @@ def test_terminate_ends_the_tasks_of_the_pool_and_no_others(run: Run, method: st
     assert "terminated" in lines[0]
 
 
+def test_many_pools_close_and_terminate_beside_each_other(run: Run) -> None:
+    program = """
+        import multiprocessing
+        import itertools, random, threading, time
+        from interlock.multiprocessing import Pool
+
+        def nap(seconds):
+            time.sleep(seconds)
+            return True
+
+        def use(dice, is_closed):
+            pool, called = Pool(2, warm=True), []
+            callbacks = {"callback": called.append, "error_callback": called.append}
+            results = [pool.apply_async(nap, (dice.random() * 0.004,), **callbacks) for _ in range(5)]
+            results.append(pool.map_async(nap, [0.001] * 6, 1, **callbacks))
+            stream = pool.imap(nap, [0.001] * 20 if is_closed else itertools.repeat(0.001))
+            if is_closed:
+                pool.close()
+            else:
+                time.sleep(dice.random() * 0.01)
+                pool.terminate()
+            pool.join()
+            assert all(result.ready() for result in results)
+            if is_closed:
+                assert len(called) == 6 and all(result.get() for result in results)
+                assert len(list(stream)) == 20
+
+        def loop(seed, ends):
+            dice = random.Random(seed)
+            for number in range(15):
+                use(dice, number % 2)
+            ends.append(seed)
+
+        def join_in_callback(pool, said):
+            try:
+                pool.join()
+            except RuntimeError as error:
+                said.append(str(error))
+
+        def main():
+            ends, said = [], []
+            threads = [threading.Thread(target=loop, args=(seed, ends)) for seed in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            pool = Pool(2, warm=True)
+            gate = threading.Event()
+            pool.apply_async(nap, (0,), callback=lambda _: (gate.wait(), join_in_callback(pool, said)))
+            pool.close()
+            gate.set()
+            pool.join()
+            print(sorted(ends), *said)
+    """
+    assert printed(run, program) == "[0, 1, 2, 3] cannot join current thread\n"
+
+
 def test_initializers_deaths_and_settings(run: Run, method: str) -> None:
     program = """
         import multiprocessing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from interlock._lifecycle import after_fork_in_child, when_gone_or_at_exit
 from interlock._multiprocessing_pool.crew import Crew
@@ -70,13 +71,15 @@ class Share:
         """Wait until all calls of this pool have ended, after close() or terminate(). Blocks until then."""
         if os.getpid() != self._process:
             raise RuntimeError("the pool belongs to the process that forked this one")
+        if threading.current_thread() in (self.manager, self.feeder.thread):  # as in the standard library
+            raise RuntimeError("cannot join current thread")
         if not self.is_terminated:
             self.feeder.join()
         with self._lock:
             tracked = [*self._open]
         for job, called, _ in tracked:
             job.wait()
-            if called is not None and not self.is_terminated:
+            if called is not None and not self._crew.is_terminated:  # the manager may be about to call it
                 called.wait()
         with self._lock:
             self._open = [each for each in self._open if not _is_over(*each)]

@@ -165,7 +165,7 @@ def is_server(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return True
-    return not command or b"tracker" in command
+    return not command or b"resource_tracker" in command
 
 
 def by_futures(executor: Any, submit: Callable[..., Any], tasks: list[tuple[int, float]]) -> Any:

@@ -208,6 +208,7 @@ def test_initializers_deaths_and_settings(run: Run, method: str) -> None:
                     pool.apply(die)
                 except Exception as error:
                     print(type(error).__name__)
+                pool.apply_async(began).wait()  # refused, so there is nothing to wait for at the end
                 with context.Pool(1, **breaks) as new:
                     assert new.apply(began) is None
 

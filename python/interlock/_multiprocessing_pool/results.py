@@ -73,7 +73,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     def _interlock_is_submitted(self) -> None:
         """All calls are submitted: a pool whose processes stay has to know which ones are its own."""
-        if self._interlock_crew.track is not None:
+        if self._interlock_crew.track is not None and len(self._interlock_job):
             self._interlock_crew.track(self._interlock_job, self._interlock_called)
 
     def _interlock_submit(self, payload: Any, is_packed: bool = False) -> None:

@@ -245,7 +245,9 @@ impl ProcessJob {
                 .all
                 .iter()
                 .rposition(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, call)));
-            at.map(|at| calls.all.remove(at))
+            let withdrawn = at.map(|at| calls.all.remove(at));
+            calls.ended_from = calls.all.len();
+            withdrawn
         };
         drop((host, withdrawn));
     }

@@ -89,6 +89,19 @@ def requirements(group: str, label: str) -> Path:
     return own if own.exists() else own.with_name(f"{group}.txt")
 
 
+def optional(session: nox.Session, label: str, group: str, pip: Command) -> None:
+    """Installs what the group can go without, `requirements/<group>+*.txt`, where there are wheels."""
+    for path in sorted((ROOT / "requirements").glob(f"{group}+*.txt")):
+        env = environment(label)
+        program, *arguments = (*pip[:-1], "--only-binary=:all:", "-r", path)
+        try:
+            session.run(
+                str(shutil.which(program, path=env["PATH"])), *map(str, arguments), env=env, external=True
+            )
+        except CommandFailed:
+            session.log(f"{label} goes without {path.name}")
+
+
 def environment(label: str) -> dict[str, str]:
     """The process environment in which that of the interpreter is the active one."""
     folder = ROOT / ".nox" / f"build-{label.replace('.', '-')}"
@@ -230,6 +243,7 @@ def inside(
         for label in labels if group else ():
             pip = ("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r")
             each(session, environment(label), [(*pip, requirements(group, label))])
+            optional(session, label, group, pip)
         env = environment(DEFAULT) | {"CARGO_TARGET_DIR": str(TARGET), "MYPYPATH": str(ROOT / "python")}
         each(session, env, commands(session))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -13,7 +14,15 @@ from namespaces import Namespace
 
 WORKERS, FED, FEEDERS = 2, 4, 16
 BURST = 5_000
-PEERS = ("loky", "pebble")
+PEERS = ("loky", "pebble", "joblib", "mpire", "multiprocess", "ray", "dask")
+MAPS = tuple(name for name in PEERS if name != "pebble")
+"""Pebble's map returns one future for all items."""
+
+FORK, FORKSERVER, SPAWN = ("pebble", "mpire", "multiprocess"), (), ("loky", "joblib", "ray", "dask")
+"""How the peers start their processes: those that execute a program stand beside `spawn`."""
+
+ARRAY = 12_500_000
+"""Numbers of 8 bytes."""
 
 
 def executor(ns: Namespace, workers: int = WORKERS, method: str = "fork") -> Any:
@@ -27,6 +36,9 @@ def executor(ns: Namespace, workers: int = WORKERS, method: str = "fork") -> Any
 
 def burst(made: Any, n: int) -> None:
     """Submit ``n`` trivial calls, then take their results."""
+    if hasattr(made, "run_all"):
+        made.run_all(abs, -1, n)
+        return
     for future in [made.submit(abs, -1) for _ in repeat(None, n)]:
         future.result()
 
@@ -61,13 +73,41 @@ def same(data: bytearray) -> bytearray:
 def large(size: int, count: int, ns: Namespace) -> Body:
     """Submit arguments of this size that come back as results: all of them are one operation."""
     made = executor(ns)
-    data = bytearray(size)
+    # Objects of their own: a peer that sends several calls at once would send one object only once.
+    data = [bytearray(size) for _ in repeat(None, count)]
 
     def body(n: int) -> None:
         for _ in repeat(None, n):
-            for future in [made.submit(same, data) for _ in repeat(None, count)]:
-                if len(future.result()) != size:
+            for result in round_trips(made, data):
+                if len(result) != size:
                     raise AssertionError("the result has another size")
+
+    return body
+
+
+def round_trips(made: Any, data: list[Any]) -> Iterator[Any]:
+    """Submit a call for each of these large arguments, and give what they return."""
+    if hasattr(made, "run_large"):
+        yield from made.run_large(data)
+        return
+    for future in [made.submit(same, each) for each in data]:
+        yield future.result()
+
+
+def array(ns: Namespace) -> Body:
+    """Submit an array of 100 MB that comes back as the result, and look at its last number."""
+    made = executor(ns)
+    try:
+        data = importlib.import_module("numpy").ones(ARRAY)
+    except ImportError:  # there is none for this version
+        data = bytearray(b"\1") * (8 * ARRAY)
+    last = len(data) - 1
+
+    def body(n: int) -> None:
+        for _ in repeat(None, n):
+            (result,) = round_trips(made, [data])
+            if result[last] != 1:
+                raise AssertionError("the result is another one")
 
     return body
 
@@ -101,12 +141,13 @@ CASES = (
         least=BURST,
     ),
     Case("executor-one", "submit and wait, one at a time, each", 8, one_by_one, PEERS, least=500),
-    Case("executor-map-1", "map, chunksize 1, each", 15, partial(mapped, 1), ("loky",), least=BURST),
-    Case("executor-map-100", "map, chunksize 100, each", 1.2, partial(mapped, 100), ("loky",), least=100_000),
+    Case("executor-map-1", "map, chunksize 1, each", 15, partial(mapped, 1), MAPS, least=BURST),
+    Case("executor-map-100", "map, chunksize 100, each", 1.2, partial(mapped, 100), MAPS, least=100_000),
     Case("executor-100mib", "100 MiB argument and result", 8, partial(large, 100 * MIB, 1), PEERS),
+    Case("executor-array", "array of 100 MB, argument and result", 8, array, PEERS),
     Case("executor-64x1mib", "64 arguments and results of 1 MiB", 5, partial(large, MIB, 64), PEERS),
-    Case("executor-life-fork", "2 workers, 1 call, shut down; fork", 1.5, partial(lives, "fork")),
-    Case("executor-life-forkserver", "the same, forkserver", 2, partial(lives, "forkserver")),
-    Case("executor-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn")),
+    Case("executor-life-fork", "2 workers, 1 call, shut down; fork", 1.5, partial(lives, "fork"), FORK),
+    Case("executor-life-forkserver", "the same, forkserver", 2, partial(lives, "forkserver"), FORKSERVER),
+    Case("executor-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn"), SPAWN),
     Case("executor-fed", "4 workers, fed by 16 threads, each", 10, fed, multiple=FEEDERS, least=3_200),
 )

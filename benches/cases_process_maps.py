@@ -12,10 +12,14 @@ from case import Body, Case
 from namespaces import Namespace
 
 PROCESSES = 2
+PEERS = ("multiprocess", "mpire", "joblib", "ray")
+STREAMS = ("multiprocess", "mpire", "ray")
 
 
 def pool(ns: Namespace, method: str = "fork") -> Any:
-    """Return a new pool of a namespace, of processes that start in this way."""
+    """Return a new pool of a namespace, of processes that start in this way, or in the peer's own."""
+    if ns.name not in {"std", "interlock"}:
+        return ns.pool.Pool(PROCESSES)
     prefix = "" if ns.name == "std" else f"{ns.name}."
     context = importlib.import_module(f"{prefix}multiprocessing").get_context(method)
     return importlib.import_module(f"{prefix}multiprocessing.pool").Pool(PROCESSES, context=context)
@@ -59,11 +63,19 @@ def lives(method: str, ns: Namespace) -> Body:
 
 
 CASES = (
-    Case("process-pool-map", "Pool.map, trivial tasks, each", 1.1, partial(mapped, None), least=200_000),
-    Case("process-pool-map-1", "Pool.map, chunksize 1, each", 4, partial(mapped, 1), least=5_000),
-    Case("process-pool-imap", "Pool.imap_unordered, each", 6, streamed, least=5_000),
-    Case("process-pool-apply", "Pool.apply, each", 8, applied, least=500),
-    Case("process-pool-life-fork", "Pool(2), 1 task, close, join; fork", 1.5, partial(lives, "fork")),
+    Case(
+        "process-pool-map", "Pool.map, trivial tasks, each", 1.1, partial(mapped, None), PEERS, least=200_000
+    ),
+    Case("process-pool-map-1", "Pool.map, chunksize 1, each", 4, partial(mapped, 1), PEERS, least=5_000),
+    Case("process-pool-imap", "Pool.imap_unordered, each", 6, streamed, STREAMS, least=5_000),
+    Case("process-pool-apply", "Pool.apply, each", 8, applied, PEERS, least=500),
+    Case(
+        "process-pool-life-fork",
+        "Pool(2), 1 task, close, join; fork",
+        1.5,
+        partial(lives, "fork"),
+        ("multiprocess", "mpire"),
+    ),
     Case("process-pool-life-forkserver", "the same, forkserver", 2, partial(lives, "forkserver")),
-    Case("process-pool-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn")),
+    Case("process-pool-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn"), ("joblib",)),
 )

@@ -15,6 +15,8 @@ from time import perf_counter_ns
 from case import Body
 
 MOST = 1 << 30
+LONG = 250e6
+"""Nanoseconds: a sample of this length is long enough for any purpose."""
 
 Clock = Callable[[], int]
 """Returns nanoseconds."""
@@ -35,9 +37,26 @@ def size(body: Body, multiple: int, least: int, sample_ms: float, now_ns: Clock 
     """
     wanted = sample_ms * 1e6
     n = max(least // multiple, 1) * multiple
-    while (elapsed := min(timed(body, n, now_ns) for _ in range(3))) < wanted / 4 and n < MOST:
+    while (elapsed := _shortest(body, n, now_ns)) < wanted / 4 and n < MOST:
         n *= 2 if elapsed > wanted / 100 else 8
     return max(least // multiple, round(n * wanted / elapsed / multiple), 1) * multiple
+
+
+def _shortest(body: Body, n: int, now_ns: Clock) -> int:
+    elapsed = timed(body, n, now_ns)
+    return elapsed if elapsed > LONG else min(elapsed, *(timed(body, n, now_ns) for _ in range(2)))
+
+
+def affordable(body: Body, multiple: int, least: int, now_ns: Clock = perf_counter_ns) -> int:
+    """Return the fewest operations of a sample for a peer: ``least``, or fewer if such a sample would take very long.
+
+    Where a call takes milliseconds, nobody needs hundreds of them. What a job costs as such counts as long as it can.
+    """
+    n = multiple
+    timed(body, n, now_ns)  # some start their processes now
+    while n < least and timed(body, n, now_ns) < LONG:
+        n *= 4
+    return min(n, least)
 
 
 def in_turn(

@@ -14,6 +14,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import peer_executors
 import peer_pools
 import peer_processes
 
@@ -108,17 +109,20 @@ def _green_names(queue_class: Any) -> Any:
     return type(queue_class.__name__, (queue_class,), methods)
 
 
-def _peer_pool(name: str) -> Modules:
+def _peer_pools(name: str) -> Modules:
+    modules: Modules = {}
     pools = {}
     if name in peer_pools.NAMES:
         pools["ThreadPoolExecutor"] = peer_pools.load(name)
-    if name in peer_pools.WITH_PROCESSES:
-        pools["ProcessPoolExecutor"] = peer_pools.load_processes(name)
-    return {"futures": SimpleNamespace(**pools)}
-
-
-def _peer_processes(name: str) -> Modules:
-    return {"processes": peer_processes.load(name)}
+    if name in peer_executors.NAMES:
+        pools["ProcessPoolExecutor"] = peer_executors.load(name)
+    if pools:
+        modules["futures"] = SimpleNamespace(**pools)
+    if name in peer_executors.WITH_POOL:
+        modules["pool"] = SimpleNamespace(Pool=peer_executors.load_pool(name))
+    if name in peer_processes.NAMES:
+        modules["processes"] = peer_processes.load(name)
+    return modules
 
 
 _LOADERS: dict[str, Callable[[], Modules]] = {
@@ -128,6 +132,8 @@ _LOADERS: dict[str, Callable[[], Modules]] = {
     "culsans": _culsans,
     "fastrlock": _fastrlock,
     "fque": _fque,
-    **{name: partial(_peer_pool, name) for name in (*peer_pools.NAMES, *peer_pools.WITH_PROCESSES)},
-    **{name: partial(_peer_processes, name) for name in peer_processes.NAMES},
+    **{
+        name: partial(_peer_pools, name)
+        for name in (*peer_pools.NAMES, *peer_executors.NAMES, *peer_processes.NAMES)
+    },
 }

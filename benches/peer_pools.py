@@ -12,33 +12,11 @@ from itertools import repeat
 from typing import Any
 
 NAMES = ("anyio", "joblib", "pebble")
-WITH_PROCESSES = ("loky", "pebble")
 
 
 def load(name: str) -> Any:
     """Return a class that makes a pool of a number of workers. Raises ImportError if its package is not installed."""
     return {"anyio": _anyio, "joblib": _joblib, "pebble": _pebble}[name]()
-
-
-def load_processes(name: str) -> Any:
-    """Return what makes an executor of so many processes. Raises ImportError if its package is not installed."""
-    return {"loky": _loky, "pebble": _pebble_processes}[name]()
-
-
-def _loky() -> Any:
-    return importlib.import_module("loky").ProcessPoolExecutor
-
-
-def _pebble_processes() -> Any:
-    pool_class = importlib.import_module("pebble").ProcessPool
-
-    class Executor(pool_class):  # type: ignore[misc, valid-type]
-        """``submit`` has a time limit as its second argument."""
-
-        def submit(self, fn: Callable[..., Any], *args: Any) -> Any:
-            return self.schedule(fn, args=args)
-
-    return Executor
 
 
 def _pebble() -> Any:

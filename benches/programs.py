@@ -27,6 +27,7 @@ from statistics import median
 from typing import Any
 
 import machine
+import sdist
 from interpreters import PROJECT, environment
 from sections import table, write_section
 
@@ -45,7 +46,8 @@ class Program:
     title: str
     needs: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
-    """``{tree}`` is a folder with 500 files, ``{library}`` a copy of the standard library, ``{out}`` a new file."""
+    """``{tree}`` is a folder with 500 files, ``{library}`` a copy of the standard library, ``{sdist}`` the sdist of a
+    small package, ``{out}`` a new file in ``{folder}``."""
 
     module: str = ""
     """A module to run instead of the script. Its time is that of the process, its result the files that it makes."""
@@ -79,6 +81,18 @@ ALL = (
     Program("pylint_tree", "pylint -j 2 on two packages", ("pylint",), ("{library}",)),
     Program("grid_search", "scikit-learn's grid search, joblib's multiprocessing backend", ("sklearn",)),
     Program("word_count", "a word count, by Pool.imap_unordered", arguments=("{library}",)),
+    Program("hooks", "a runner of hooks over 500 files, 4 at a time", arguments=("{tree}",)),
+    Program(
+        "sdist",
+        "pip builds a wheel of a small sdist",
+        ("pip",),
+        (
+            *("wheel", "--quiet", "--disable-pip-version-check", "--no-input", "--no-index", "--no-deps"),
+            *("--no-build-isolation", "--no-cache-dir", "--wheel-dir", "{folder}/wheels", "{sdist}"),
+        ),
+        module="pip",
+        makes="wheels/*.whl",
+    ),
 )
 
 
@@ -117,6 +131,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plant(folder / "tree")
+        sdist.make(folder / "small-1.0.tar.gz")
         if any("{library}" in program.arguments for program in chosen):
             copy_library(python, folder / "library")
         for program in chosen:
@@ -244,7 +259,13 @@ def run_once(program: Program, python: str, form: str, folder: Path, limit: floa
         path.unlink()
     what = ["-m", program.module] if program.module else [str(FOLDER / f"{program.name}.py")]
     arguments = [
-        argument.format(tree=folder / "tree", library=folder / "library", out=folder / "out")
+        argument.format(
+            tree=folder / "tree",
+            library=folder / "library",
+            out=folder / "out",
+            folder=folder,
+            sdist=folder / "small-1.0.tar.gz",
+        )
         for argument in program.arguments
     ]
     start = time.perf_counter()
@@ -283,8 +304,8 @@ def page(
     about = (
         f"`python benches/programs.py --rounds {args.rounds}` with CPython {version} on {machine.describe()}; "
         f"{neighbours}. Medians of {args.rounds} alternating runs each way, after one that is not counted: seconds "
-        "of work as measured by the program itself, without the start of the interpreter and imports; for zipfile "
-        "and compileall the whole process."
+        "of work as measured by the program itself, without the start of the interpreter and imports; for zipfile, "
+        "compileall and pip the whole process."
     )
     missing = "\n".join(f"- left out: {line}" for line in left_out)
     return "\n\n".join(filter(None, ["## Real programs", about, table(HEAD, rows), missing]))

@@ -33,7 +33,9 @@ def text(interpreter: Interpreter, results: Sequence[Result], neighbours: machin
     lines = [f"\n{title}{_gil_note(interpreter, results)}; {neighbours}"]
     lines += ["  ".join(map(_justify, range(len(HEAD)), row, widths)).rstrip() for row in rows]
     lines.insert(2, "-" * max(map(len, lines[1:])))
-    return "\n".join(lines + [""] + [f"  {line}" for line in defeats(results)])
+    beside = [absent(results)] if absent(results) else []
+    each = ["", *(f"  {line}" for line in by_peer(results))] if by_peer(results) else []
+    return "\n".join([*lines, *each, "", *(f"  {line}" for line in defeats(results) + beside)])
 
 
 def _justify(column: int, cell: str, width: int) -> str:
@@ -62,6 +64,11 @@ def markdown(measured: Measured, how: str, rounds: str, neighbours: machine.Neig
             f"{_gil_note(interpreter, results)}"
         )
         parts.append(table(HEAD, [cells(result) for result in results]))
+        if by_peer(results):
+            parts.append("#### Every peer, where there are several: its time / Interlock's")
+            parts.append("\n".join(f"- {line}" for line in by_peer(results)))
+        if absent(results):
+            parts.append(absent(results))
         parts.append("#### Where Interlock is slower or misses its target")
         parts.append("\n".join(f"- {line}" for line in defeats(results)) or "Nowhere.")
     return "\n\n".join(parts)
@@ -99,6 +106,22 @@ def target(result: Result) -> str:
     if result.judge == "ratio":
         return f"{result.target:g}"
     return f"{result.judge} {number(result.target, result.unit)}"
+
+
+def by_peer(results: Sequence[Result]) -> list[str]:
+    """Return a line for each case that several peers can do: the time of each, as a multiple of Interlock's."""
+    lines = []
+    for result in results:
+        if len(result.peers) > 1:
+            each = [f"{peer} {result.peer_ratio(peer):.2f}" for peer in result.peers]
+            lines.append(f"{result.title}: {', '.join(each)}")
+    return lines
+
+
+def absent(results: Sequence[Result]) -> str:
+    """Return which peers were not measured, because they are not installed for this interpreter; or nothing."""
+    names = sorted({name for result in results for name in result.absent})
+    return f"Not measured, as there is no installation for this version: {', '.join(names)}." if names else ""
 
 
 def defeats(results: Sequence[Result]) -> list[str]:

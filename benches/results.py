@@ -26,6 +26,9 @@ class Result:
     sizes: dict[str, int] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+    """The peers that are not installed for this interpreter."""
+
     gil: bool = True
     loop_ns: float = 0.0
 
@@ -41,6 +44,7 @@ class Result:
         self.sizes.update(measured.get("sizes", {}))
         self.versions.update(measured["versions"])
         self.errors.update(measured["errors"])
+        self.absent += measured.get("absent", [])
         self.gil, self.loop_ns = measured["gil"], measured["loop_ns"]
 
     def value(self, label: str) -> float | None:

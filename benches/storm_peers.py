@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import importlib
 import json
+import logging
 import os
 import random
 import signal
@@ -164,7 +165,7 @@ def is_server(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return True
-    return not command or b"tracker" in command
+    return not command or b"resource_tracker" in command
 
 
 def by_futures(executor: Any, submit: Callable[..., Any], tasks: list[tuple[int, float]]) -> Any:
@@ -236,6 +237,35 @@ def pebble_pool(tasks: list[tuple[int, float]]) -> Any:
     return by_futures(pool, lambda function, *args: pool.schedule(function, args=args), tasks)
 
 
+def joblib_parallel(tasks: list[tuple[int, float]]) -> Any:
+    joblib = importlib.import_module("joblib")
+    parallel = joblib.Parallel(n_jobs=WORKERS, return_as="generator")
+    results = parallel(joblib.delayed(work)(*task) for task in tasks)
+
+    def outcomes(end: float) -> Waited:
+        have = 0
+        with contextlib.suppress(BaseException):
+            for (number, _), result in zip(tasks, results, strict=True):
+                have += 1
+                yield result == number
+        yield from [False] * (TASKS - have)
+
+    return outcomes
+
+
+def dask_cluster(tasks: list[tuple[int, float]]) -> Any:
+    distributed = importlib.import_module("distributed")
+    cluster = distributed.LocalCluster(
+        n_workers=WORKERS,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+    )
+    client = distributed.Client(cluster)
+    return by_futures(client, lambda function, *args: client.submit(function, *args, pure=False), tasks)
+
+
 def our_executor(tasks: list[tuple[int, float]]) -> Any:
     executor = importlib.import_module("interlock.concurrent.futures").ProcessPoolExecutor(WORKERS)
     return by_futures(executor, executor.submit, tasks)
@@ -261,6 +291,8 @@ LIBRARIES: dict[str, Callable[[list[tuple[int, float]]], Any]] = {
     "Pebble ProcessPool": pebble_pool,
     "multiprocess Pool": multiprocess_pool,
     "mpire WorkerPool": mpire_pool,
+    "joblib Parallel": joblib_parallel,
+    "Dask LocalCluster": dask_cluster,
 }
 
 

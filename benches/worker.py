@@ -9,18 +9,19 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-if (
-    TYPE_CHECKING or __name__ == "__main__"
-):  # a child that is spawned imports this file, too, and needs none of it
+if TYPE_CHECKING or __name__ == "__main__":
+    # Not in a child that is spawned, which imports this file, too, and needs none of it.
     import argparse
     import faulthandler
     import gc
     import json
+    import os
     import traceback
     from typing import Any
 
     import measure
     import namespaces
+    import peer_executors
     from case import Body, Case, Probe
     from catalogue import BY_NAME
 
@@ -30,6 +31,9 @@ class Failures:
 
     def __init__(self) -> None:
         self.errors: dict[str, str] = {}
+        self.absent: list[str] = []
+        """The peers that are not installed."""
+
         self._label, self._absent = "", False
 
     def of(self, label: str, absent: bool) -> Failures:
@@ -41,7 +45,9 @@ class Failures:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, where: object) -> bool:
-        if isinstance(error, Exception) and not (self._absent and isinstance(error, ImportError)):
+        if self._absent and isinstance(error, ImportError):
+            self.absent.append(self._label)
+        elif isinstance(error, Exception):
             self.errors[self._label] = "".join(traceback.format_exception(error))
         return isinstance(error, Exception)
 
@@ -53,8 +59,9 @@ def main() -> None:
     case = BY_NAME[args.case]
     result = measure_case(case, args) if isinstance(case, Case) else run_probe(case, args)
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
-    json.dump(result | {"gil": gil, "loop_ns": measure.loop_ns()}, sys.stdout)
-    sys.stdout.flush()
+    print("\n" + json.dumps(result | {"gil": gil, "loop_ns": measure.loop_ns()}), flush=True)
+    peer_executors.end()
+    os._exit(0)  # some peers' pools do not end by themselves; run.py ends what is left
 
 
 def parse() -> argparse.Namespace:
@@ -81,11 +88,20 @@ def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
         with failures.of(label, absent=label in case.peers):
             ns = namespaces.load(namespace)
             body = prepare(ns)
-            sizes[label] = measure.size(body, case.multiple, case.least, sample_ms)
+            least = case.least
+            if label in case.peers:
+                least = measure.affordable(body, case.multiple, least)
+            sizes[label] = measure.size(body, case.multiple, least, sample_ms)
             bodies[label] = body
             versions[namespace] = ns.version
     samples = measure.in_turn(bodies, sizes, args.rounds)
-    return {"samples": samples, "sizes": sizes, "versions": versions, "errors": failures.errors}
+    return {
+        "samples": samples,
+        "sizes": sizes,
+        "versions": versions,
+        "errors": failures.errors,
+        "absent": failures.absent,
+    }
 
 
 def run_probe(probe: Probe, args: argparse.Namespace) -> dict[str, Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sections import table
 
-HEAD = ["CPython", "form", "suite", "passed / baseline", "failed", "passed on a second run", "excluded", "s"]
+HEAD = ["CPython", "form", "suite", "passed / baseline", "failed", "passed on a second run", "excluded", "s", "on"]
+_UNTESTED = "Not tested, because the interpreter comes without these tests: "
+_LOST = re.compile(r"- (\S+) (import|install) (\S+), (\S+): `(.+)`: (.+)")
 
 
 @dataclass
@@ -26,7 +29,9 @@ class Judged:
     lost: dict[str, str] = field(default_factory=dict)
     """Tests that fail only on Interlock, by id, and what happened: fail, error, timeout, crash, not-run, absent."""
 
-    flaky: list[str] = field(default_factory=list)
+    flaky: int = 0
+    """How many tests passed on a second run only."""
+
     excluded: int = 0
     seconds: float = 0.0
     problem: str = ""
@@ -41,7 +46,7 @@ class Judged:
 
     @classmethod
     def read(cls, version: str, form: str, suite: str, result: Path, status: int) -> Judged:
-        """Read the runner's JSON file, and write the score to a file beside it."""
+        """Read the runner's JSON file."""
         judged = cls(version, form, suite, date=datetime.datetime.now(datetime.UTC).date().isoformat())
         rows = _rows(result)
         if rows:
@@ -49,22 +54,26 @@ class Judged:
             judged.lost = row["lost"]
             judged.passed_tests = row["impl"]
             judged.baseline = row["impl"] + len(judged.lost)
-            judged.flaky, judged.seconds = row["flaky"], row["seconds"]
+            judged.flaky, judged.seconds = len(row["flaky"]), row["seconds"]
             judged.excluded = row["excluded"]
         if not rows:
             judged.problem = f"no score, the runner ended with status {status}"
         elif not judged.baseline:
             judged.problem = "no score, none of its tests passes on the bare interpreter"
-        score = result.with_suffix(".score")
-        score.write_text(json.dumps(asdict(judged), indent=1), encoding="utf-8")
         return judged
 
     @classmethod
-    def stored(cls, folder: Path) -> list[Judged]:
-        """Read the scores that earlier runs left in ``folder``."""
-        return [
-            cls(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.score"))
-        ]
+    def of_row(cls, cells: Sequence[str]) -> Judged:
+        """Read a row of the page; the names of its failed tests stand elsewhere."""
+        version, form, suite, score, _, flaky, excluded, seconds, date = cells
+        one = cls(version, f"interlock-{form}", suite, seconds=float(seconds), date=date)
+        one.flaky, one.excluded = int(flaky or 0), int(excluded or 0)
+        passed, is_score, baseline = score.partition(" / ")
+        if is_score:
+            one.passed_tests, one.baseline = int(passed), int(baseline)
+        else:
+            one.problem = score
+        return one
 
     @staticmethod
     def merge(old: Iterable[Judged], new: Iterable[Judged]) -> list[Judged]:
@@ -75,10 +84,10 @@ class Judged:
     def cells(self) -> list[str]:
         """One row of the table."""
         score = self.problem or f"{self.passed_tests} / {self.baseline}"
-        flaky = str(len(self.flaky)) if self.flaky else ""
+        flaky = str(self.flaky) if self.flaky else ""
         excluded = str(self.excluded) if self.excluded else ""
         form, seconds = self.form.removeprefix("interlock-"), f"{self.seconds:.0f}"
-        return [self.version, form, self.suite, score, str(len(self.lost)), flaky, excluded, seconds]
+        return [self.version, form, self.suite, score, str(len(self.lost)), flaky, excluded, seconds, self.date]
 
 
 def _rows(result: Path) -> list[dict[str, Any]]:
@@ -116,9 +125,30 @@ internals of CPython's implementation. Interlock does not replace logging; its s
 replaced modules. Taken {" to ".join(dict.fromkeys([dates[0], dates[-1]]))} by
 `make conformance`."""
     if untested:
-        intro += f"\nNot tested, because the interpreter comes without these tests: {', '.join(untested)}."
+        intro += f"\n{_UNTESTED}{', '.join(untested)}."
     scores = table(HEAD, [one.cells() for one in rows], left=3)
     return "\n\n".join([intro, _sum(rows), scores, "## Failed tests", _lost_by_class(rows) or "None."])
+
+
+def on_page(written: str) -> list[Judged]:
+    """Read the scores that a page has. Raises ValueError if it has a row that can't be read."""
+    by_row: dict[tuple[str, str, str], Judged] = {}
+    for line in written.splitlines():
+        cells = [cell.strip() for cell in line.strip("| \n").split(" |")] if line.startswith("| ") else HEAD
+        if cells == HEAD or set(cells) <= {"---", "---:"}:
+            continue
+        if len(cells) != len(HEAD):
+            raise ValueError(f"the page has a row with {len(cells)} cells instead of {len(HEAD)}: {line}")
+        one = Judged.of_row(cells)
+        by_row[one.version, one.form, one.suite] = one
+    for version, form, suite, outcome, owner, methods in _LOST.findall(written):
+        lost = by_row[version, f"interlock-{form}", suite].lost
+        lost.update({f"{owner}.{method}": outcome for method in methods.split(", ")})
+    untested = re.findall(f"^{_UNTESTED}(.+)\\.$", written, re.MULTILINE)
+    return [
+        *by_row.values(),
+        *(Judged(version, "", "") for names in untested for version in names.split(", ")),
+    ]
 
 
 def _place(one: Judged, order: Sequence[str]) -> int:

@@ -5,7 +5,7 @@
     run_all.py --write PAGE                           write another page than docs/conformance.md
 
 A complete run writes the page anew; a partial run (--python, --form, --suite) replaces the rows that it ran and
-keeps the others, from the results of earlier runs.
+keeps the page's others. Each row has its date.
 
 The runner with its suites, baselines and exclusions is not part of this checkout: it is in the folder that
 CONFORMANCE_DIR names (default: the folder shared/conformance beside the project). If the runner has no baseline of an
@@ -28,7 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benches"))
 
 from interpreters import PROJECT, Interpreter, discover, explain_none
-from judged import Judged, page, text
+from judged import Judged, on_page, page, text
 from sections import write_section
 
 FORMS = ("interlock-import", "interlock-install")
@@ -46,6 +46,9 @@ def main() -> int:
     if not interpreters or (args.python and left_out):
         print(explain_none(left_out), file=sys.stderr)
         return 2
+    # Before hours of tests: a page that can't be read would lose its rows.
+    part = args.python or args.only
+    before = on_page(args.write.read_text(encoding="utf-8")) if part and args.write.exists() else []
     args.out.mkdir(parents=True, exist_ok=True)
     with (Path(tempfile.gettempdir()) / "interlock-conformance.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -56,8 +59,7 @@ def main() -> int:
             for suite in args.suite
         ]
     print(text(judged))
-    part = args.python or args.only
-    everything = Judged.merge(Judged.stored(args.out), judged) if part else judged
+    everything = Judged.merge(before, judged)
     write_section(args.write, "conformance", page(everything, suites), "Conformance")
     return 0 if all(one.passed for one in judged) else 1
 

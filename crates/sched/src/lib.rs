@@ -10,25 +10,43 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
-#![cfg(not(loom))]
 
+#[cfg(not(loom))]
 mod ends;
+#[cfg(not(loom))]
 mod look;
 mod mailbox;
+#[cfg(loom)]
+pub mod model;
+#[cfg(not(loom))]
 mod poll;
+#[cfg(not(loom))]
 mod slots;
+#[cfg(not(loom))]
 mod timers;
+#[cfg(not(loom))]
 mod turns;
+#[cfg(not(loom))]
 mod waits;
+#[cfg(not(loom))]
 mod watched;
 
+#[cfg(not(loom))]
 pub use ends::Cancelling;
+#[cfg(not(loom))]
 pub use interlock_os::poll::{Direction, is_open, is_ready};
+#[cfg(not(loom))]
 pub use interlock_os::socket::{receive, send};
+#[cfg(not(loom))]
 pub use look::Prospect;
 pub use mailbox::{Call, Mailbox};
+#[cfg(not(loom))]
 pub use poll::Poll;
+#[cfg(not(loom))]
 pub use slots::{Reason, TaskId};
+#[cfg(not(loom))]
 pub use turns::{Turn, Turns};
+#[cfg(not(loom))]
 pub use waits::{Hope, Refused, Spot};
+#[cfg(not(loom))]
 pub use watched::Keeper;

@@ -3,9 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(not(loom))]
 use interlock_os::poll::Bell;
 use interlock_wait::WordLock;
-use interlock_wait::primitive::global::{AtomicBool, Ordering};
+use interlock_wait::primitive::{AtomicU32, Ordering};
+
+#[cfg(loom)]
+use crate::model::Bell;
 
 /// One wait of one task, as somebody outside knows it. A call for a wait that is over means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,12 +20,12 @@ pub struct Call {
 
 /// Calls on their way to the tasks of one scheduler. Any thread may leave one.
 ///
-/// State table of `has_mail`, which is written under the lock: true from the first call on until the scheduler takes all of
-/// them. The scheduler reads it without the lock between two rounds: if it misses a call, it finds it after the next round, or
+/// State table of `has_mail`, which is written under the lock: 1 from the first call on until the scheduler takes all of
+/// them, and 0 otherwise. The scheduler reads it without the lock between two rounds: if it misses a call, it finds it after the next round, or
 /// before it sleeps, when it looks under the lock.
 pub struct Mailbox {
     state: WordLock<State>,
-    has_mail: AtomicBool,
+    has_mail: AtomicU32,
 }
 
 struct State {
@@ -37,7 +41,7 @@ impl Mailbox {
                 calls: Vec::new(),
                 bell: None,
             }),
-            has_mail: AtomicBool::new(false),
+            has_mail: AtomicU32::new(0),
         }
     }
 
@@ -46,7 +50,7 @@ impl Mailbox {
         let mut state = self.state.lock();
         state.calls.push(call);
         // Relaxed: see the state table.
-        self.has_mail.store(true, Ordering::Relaxed);
+        self.has_mail.store(1, Ordering::Relaxed);
         let bell = state.bell.take();
         drop(state);
         if let Some(bell) = bell {
@@ -66,14 +70,14 @@ impl Mailbox {
     #[inline]
     pub(crate) fn has_mail(&self) -> bool {
         // Relaxed: see the state table.
-        self.has_mail.load(Ordering::Relaxed)
+        self.has_mail.load(Ordering::Relaxed) != 0
     }
 
     /// All calls so far, in their order.
     pub(crate) fn take(&self) -> Vec<Call> {
         let mut state = self.state.lock();
         // Relaxed: see the state table.
-        self.has_mail.store(false, Ordering::Relaxed);
+        self.has_mail.store(0, Ordering::Relaxed);
         std::mem::take(&mut state.calls)
     }
 

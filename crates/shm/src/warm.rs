@@ -16,8 +16,9 @@ const WHILE_USED: usize = 512 << 20;
 const PART_OF_MACHINE: usize = 16;
 /// Blocks of so many pages are large: 1 MiB.
 const LARGE: u32 = (1 << 20) / PAGE as u32;
-/// Large blocks are in use if one was allocated in this second or the one before.
-const IN_USE: u32 = 1;
+/// Large blocks are in use if one was allocated in so many seconds. Programs that compute for a while between two large messages would wait
+/// for the kernel, which takes three times as long as the copy.
+const IN_USE: u32 = 10;
 
 impl Arena {
     /// A block of `pages` pages is about to be allocated.

@@ -35,6 +35,9 @@ __all__ = ["Crew", "report"]
 class Crew:
     """The workers of a pool, and the threads behind them. It has no reference to the pool, so that can be freed."""
 
+    track: Callable[..., None] | None = None
+    """Told of each job, if the pool has to know its own: see `warm.py`."""
+
     def __init__(
         self,
         make_process: Callable[..., Any],
@@ -194,6 +197,14 @@ class Crew:
         self.is_closed = True
         if not self.feeder.close(self.engine.shutdown):
             self.engine.shutdown()
+
+    def join(self) -> None:
+        """Wait for the end of the workers, after close() or terminate(). Blocks until then."""
+        if not self.is_terminated:
+            self.feeder.join()
+        self.manager.join()
+        for process in self.workers:
+            process.join()
 
     def terminate(self) -> None:
         """Make no more calls, and end the workers. Blocks until they have ended."""

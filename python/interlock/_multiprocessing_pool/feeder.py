@@ -54,6 +54,8 @@ class Feed:
         except BaseException as raised:
             error = raised
         self.end(error)
+        if crew.is_terminated:
+            self.job.stop()  # a call may have been submitted at that moment
 
     def end(self, error: BaseException | None) -> None:
         """There are no more calls, because of `error` if that is not None: the last result is this error."""

@@ -9,7 +9,7 @@ from abc import ABCMeta
 from multiprocessing import util
 from types import FunctionType
 
-from interlock._lifecycle import when_gone_or_at_exit
+from interlock._lifecycle import when_gone, when_gone_or_at_exit
 from interlock._originals import is_original, originals
 
 TYPE_CHECKING = False
@@ -57,8 +57,8 @@ _PRIVATE = {
 _is_changed = not all(is_original(what) for what in vars(_StdPool).values() if isinstance(what, FunctionType))
 _processors: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
 _NO_EXTRAS = (
-    "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit, relay "
-    "and remember_submit"
+    "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit, relay, "
+    "remember_submit, read_only_buffers and warm"
 )
 
 
@@ -70,6 +70,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
     """
 
     _interlock_crew: Any = None
+    _terminate: Any
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         relay: bool = False,
         remember_submit: bool | None = None,
         read_only_buffers: bool = False,
+        warm: bool = False,
     ) -> None:
         """Make a pool of `processes` processes (None: as many as processors).
 
@@ -100,34 +102,33 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         the environment variable INTERLOCK_SUBMIT_PLACE is 1). With `read_only_buffers`, large buffers of arguments and
         results, such as the data of NumPy arrays, can't be written to where they arrive; otherwise they are the
         receiver's own.
+
+        `warm`: the processes stay until the program exits, and are shared by all pools that ask for the same settings,
+        which must be hashable. close(), join(), terminate() and `with` are for this pool's own tasks; terminate() ends
+        the processes that run them, and others take their places.
         """
-        if (
-            Pool not in type(self).__mro__
-        ):  # the standard ThreadPool calls this by its name, after `install()`
+        if Pool not in type(self).__mro__:  # the standard ThreadPool's call by name, after `install()`
             _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context)
             return
         self._pool: list[Any] = []
         self._state = _std.INIT
+        extras: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            "relay": relay,
+            "remember_submit": remember_submit,
+        }
+        extras |= {"read_only": read_only_buffers, "warm": warm}
         if not self._interlock_can_be_native():
-            extras = memory_limit is not None or relay or remember_submit or read_only_buffers
-            if on_worker_death != "fail-task" or retries or extras:
+            if on_worker_death != "fail-task" or retries or any(extras.values()):
                 raise TypeError(_NO_EXTRAS)
             _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context or _context())
             return
         if retries < 0:
             raise ValueError("retries must not be negative")
-        self._ctx = context or _context()
-        self._maxtasksperchild = maxtasksperchild
+        self._ctx, self._maxtasksperchild = context or _context(), maxtasksperchild
         self._initializer, self._initargs = initializer, initargs
         self._processes = _checked(processes, initializer, maxtasksperchild)
-        self._interlock_begin(
-            on_worker_death,
-            retries if on_worker_death == "retry" else 0,
-            memory_limit=memory_limit,
-            relay=self._ctx if relay else None,
-            remember_submit=remember_submit,
-            read_only=read_only_buffers,
-        )
+        self._interlock_begin(on_worker_death, retries if on_worker_death == "retry" else 0, **extras)
         self._state = _RUN
 
     def _interlock_can_be_native(self) -> bool:
@@ -140,20 +141,16 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             and all(_is_standard(cls, name) for name in _PRIVATE)
         )
 
-    def _interlock_begin(self, on_worker_death: str, retries: int, **extras: Any) -> None:
+    def _interlock_begin(self, *policy: Any, warm: bool, relay: bool, **extras: Any) -> None:
         from interlock._multiprocessing_pool.crew import Crew
 
         ctx, make_process = self._ctx, self.Process
-        crew = Crew(
-            lambda **arguments: make_process(ctx, **arguments),
-            self._processes,
-            self._initializer,
-            self._initargs,
-            self._maxtasksperchild,
-            on_worker_death,
-            retries,
-            **extras,
-        )
+        extras["relay"] = ctx if relay else None
+        settings = self._processes, self._initializer, self._initargs, self._maxtasksperchild, *policy
+        if warm:
+            self._interlock_share(settings, extras)
+            return
+        crew = Crew(lambda **arguments: make_process(ctx, **arguments), *settings, **extras)
         self._pool = crew.workers
         crew.begin()
         self._interlock_crew = crew
@@ -161,11 +158,21 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         crew.manager._state = _RUN  # type: ignore[attr-defined]
         self._worker_handler = self._result_handler = self._task_handler = crew.manager
 
+    def _interlock_share(self, settings: tuple[Any, ...], extras: dict[str, Any]) -> None:
+        """Take a share in the processes that stay, for these settings."""
+        from interlock._multiprocessing_pool.warm import shared
+
+        self._interlock_crew = share = shared(type(self), self._ctx, settings, extras)
+        self._pool = share.workers
+        self._worker_handler = self._result_handler = self._task_handler = share.manager
+        self._terminate = share.terminate
+        when_gone(self, share.close)
+
     def __del__(self, _warn: Any = warnings.warn, RUN: str = _RUN, _del: Any = _StdPool.__del__) -> None:
         # Bound above, because at the end of the interpreter the names of the module may be gone.
         if self._interlock_crew is None:
             _del(self)
-        elif self._state == RUN:
+        elif self._state == RUN and self._interlock_crew.track is None:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
     def _repopulate_pool(self) -> None:
@@ -421,12 +428,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             raise ValueError("Pool is still running")
         if self._state not in (_CLOSE, _TERMINATE):
             raise ValueError("In unknown state")
-        crew = self._interlock_crew
-        if not crew.is_terminated:
-            crew.feeder.join()
-        crew.manager.join()
-        for process in self._pool:
-            process.join()
+        self._interlock_crew.join()
         return None
 
     def __getattr__(self, name: str) -> Any:

@@ -69,6 +69,12 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             self._interlock_fail(error)
         else:
             self._interlock_submit(payload, is_packed)
+            self._interlock_is_submitted()
+
+    def _interlock_is_submitted(self) -> None:
+        """All calls are submitted: a pool whose processes stay has to know which ones are its own."""
+        if self._interlock_crew.track is not None and len(self._interlock_job):
+            self._interlock_crew.track(self._interlock_job, self._interlock_called)
 
     def _interlock_submit(self, payload: Any, is_packed: bool = False) -> None:
         attend = None if self._interlock_called is None else self._interlock_attend
@@ -255,6 +261,8 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
                 raise
             self._interlock_error = error
             self._interlock_skip(error)
+        if len(job):
+            self._interlock_is_submitted()
         if self._interlock_called is not None and self._interlock_outcome is None:
             with self._interlock_lock:
                 self._interlock_left -= 1
@@ -332,6 +340,8 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
         self._interlock_lock = Lock()
         self._interlock_taken = 0
         crew.feeder.put(self._interlock_feed)
+        if crew.track is not None:
+            crew.track(self._interlock_job, None, self._interlock_feed)
 
     def next(self, timeout: float | None = None) -> Any:
         """Return the next result, or raise what its call raised.

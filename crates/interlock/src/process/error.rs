@@ -156,6 +156,18 @@ pub enum SubmitError {
     NoThread(io::Error),
 }
 
+impl From<engine::Unplaced> for SubmitError {
+    fn from(refusal: engine::Unplaced) -> Self {
+        match refusal {
+            engine::Unplaced::Full => SubmitError::Full,
+            engine::Unplaced::ShutDown => SubmitError::ShutDown,
+            engine::Unplaced::Broken(death) => SubmitError::Broken(WorkerDeath::of(&death, None)),
+            engine::Unplaced::OfParent => SubmitError::Forked,
+            engine::Unplaced::NoThread(error) => SubmitError::NoThread(error),
+        }
+    }
+}
+
 impl SubmitError {
     /// Whether there was no room for the task in time.
     pub fn is_full(&self) -> bool {

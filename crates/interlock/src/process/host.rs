@@ -106,6 +106,7 @@ impl Host {
             };
             match self.engine.next_duty(&mut WaitContext::within(patience)) {
                 Some(Duty::Attend(call)) => drop(call.take_host()),
+                Some(Duty::Room(wakes)) => drop(wakes),
                 Some(Duty::Start) => self.owed += 1,
                 Some(Duty::Ended { pid, .. }) => self.bury(pid),
                 Some(Duty::Broken(_)) => self.children.values_mut().for_each(Child::kill),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Registry::register`], [`Registry::serve`]: what workers can run | `main` of another program |
 //! | [`ProcessPool::submit`], and [`Task`] for the result | `process::Command`, pipes, `Child` |
+//! | [`try_submit`](ProcessPool::try_submit), [`submit_timeout`](ProcessPool::submit_timeout), [`submit_deadline`](ProcessPool::submit_deadline), [`submit_async`](ProcessPool::submit_async) | - |
 //! | [`Task::result`], [`result_timeout`](Task::result_timeout), `.await` | `Child::wait_with_output` |
 //! | [`ProcessPool::map`]: one function for many arguments | - |
 //! | [`Registry::initialize`]: what each worker does first | - |
@@ -79,6 +80,7 @@ mod host;
 mod map;
 mod pool;
 mod registry;
+mod submitting;
 mod task;
 mod wakes;
 mod wire;
@@ -92,4 +94,5 @@ pub use interlock_pool::{JoinError, Stats};
 pub use map::{Map, MapError};
 pub use pool::{At, ProcessPool};
 pub use registry::Registry;
+pub use submitting::Submitting;
 pub use task::Task;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use interlock_os::thread;
-use interlock_pool::process::{Call, Limits, Unplaced};
+use interlock_pool::process::{Call, Limits};
 use interlock_pool::{DEFAULT_PRIORITY, JoinError, Stats};
 use interlock_shm::Arena;
 use interlock_sync::Event;
@@ -14,11 +14,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::builder::Builder;
-use super::error::{StartError, SubmitError, WorkerDeath};
+use super::error::{StartError, SubmitError};
 use super::function::Function;
 use super::host::{Engine, Host};
 use super::map::Map;
 use super::registry::is_served;
+use super::submitting::Submitting;
 use super::task::Task;
 use super::wire;
 
@@ -139,6 +140,31 @@ impl ProcessPool {
         argument: &A,
     ) -> Result<Task<R>, SubmitError> {
         (self.at(DEFAULT_PRIORITY)).submit_deadline(deadline, function, argument)
+    }
+
+    /// Submits a call of `function`, from an async task: waits for room without blocking a thread. The argument is written at once.
+    /// Dropping the future before it is ready submits nothing.
+    ///
+    /// ```no_run
+    /// # use interlock::process::{Function, ProcessPool};
+    /// # const PAGES: Function<u32, u32> = Function::named("pages");
+    /// async fn pages_of_all(pool: &ProcessPool) -> u32 {
+    ///     let mut tasks = Vec::new();
+    ///     for book in 0..1000 {
+    ///         tasks.push(pool.submit_async(PAGES, &book).await.unwrap()); // other tasks go on while there is no room
+    ///     }
+    ///     let mut pages = 0;
+    ///     for task in tasks {
+    ///         pages += task.await.unwrap();
+    ///     }
+    ///     pages
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The future returns those of [`submit`](Self::submit).
+    pub fn submit_async<A: Serialize, R>(&self, function: Function<A, R>, argument: &A) -> Submitting<'_, R> {
+        self.at(DEFAULT_PRIORITY).submit_async(function, argument)
     }
 
     /// Calls `function` for each of the arguments, and gives the results in their order. The iterator that is returned submits 64 calls
@@ -347,12 +373,26 @@ impl<'a> At<'a> {
         self.put(function, argument, deadline.into())
     }
 
+    /// As [`ProcessPool::submit_async`].
+    pub fn submit_async<A: Serialize, R>(self, function: Function<A, R>, argument: &A) -> Submitting<'a, R> {
+        Submitting::new(&self.pool.engine, self.task(function, argument))
+    }
+
     fn put<A: Serialize, R>(
         self,
         function: Function<A, R>,
         argument: &A,
         deadline: Deadline,
     ) -> Result<Task<R>, SubmitError> {
+        let task = self.task(function, argument)?;
+        match (self.pool.engine).submit(task.call(), &mut WaitContext::until(deadline)) {
+            Ok(()) => Ok(task),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// The task, before it is submitted.
+    fn task<A: Serialize, R>(self, function: Function<A, R>, argument: &A) -> Result<Task<R>, SubmitError> {
         let engine = &self.pool.engine;
         if engine.is_of_parent() {
             return Err(SubmitError::Forked);
@@ -360,24 +400,7 @@ impl<'a> At<'a> {
         let bytes = wire::call(function, argument).map_err(|error| SubmitError::Argument(error.into()))?;
         let call = Call::new(engine.arena(), &[&bytes], self.limits)
             .map_err(|error| SubmitError::NoRoom(error.into()))?;
-        match engine.submit(&call, &mut WaitContext::until(deadline)) {
-            Ok(()) => Ok(Task::new(
-                engine.clone(),
-                call,
-                function.name(),
-                Function::<A, R>::signature,
-            )),
-            Err(refusal) => Err(refused(refusal)),
-        }
-    }
-}
-
-fn refused(refusal: Unplaced) -> SubmitError {
-    match refusal {
-        Unplaced::Full => SubmitError::Full,
-        Unplaced::ShutDown => SubmitError::ShutDown,
-        Unplaced::Broken(death) => SubmitError::Broken(WorkerDeath::of(&death, None)),
-        Unplaced::OfParent => SubmitError::Forked,
-        Unplaced::NoThread(error) => SubmitError::NoThread(error),
+        let signature = Function::<A, R>::signature;
+        Ok(Task::new(engine.clone(), call, function.name(), signature))
     }
 }

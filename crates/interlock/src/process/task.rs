@@ -52,6 +52,11 @@ impl<R> Task<R> {
         }
     }
 
+    /// The engine's call.
+    pub(super) fn call(&self) -> &Arc<Call<Wakes>> {
+        &self.call
+    }
+
     /// Waits until the task is done or cancelled. Blocks until then.
     ///
     /// # Errors

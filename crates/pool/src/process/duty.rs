@@ -10,6 +10,8 @@ use super::call::Call;
 pub enum Duty<H> {
     /// The call has ended, and the host left something with it.
     Attend(Arc<Call<H>>),
+    /// There may be room for a call, or there will be none: what the host left with [`ProcessPool::wait_for_room`](super::ProcessPool::wait_for_room).
+    Room(H),
     /// Another worker is wanted.
     Start,
     /// The worker of this seat has ended, and the host may wait for its process.

@@ -109,6 +109,7 @@ fn serve_duties(pool: &Pool, arena: &Arc<Arena>, gate: &Event) -> Vec<usize> {
     while let Some(duty) = pool.next_duty(&mut within_a_minute()) {
         match duty {
             Duty::Attend(call) => attended.extend(call.take_host()),
+            Duty::Room(host) => attended.push(host),
             Duty::Start => start(pool, arena, gate, pool.add_wanted_worker().unwrap()),
             Duty::Ended { pid, .. } => {
                 // A pool that broke forgets its workers: `processes` below may not have named this one.

@@ -7,7 +7,7 @@ use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
-use super::pool::{ProcessPool, call_of, limits_of, refusal_of};
+use super::pool::{ProcessPool, call_of, hear, limits_of, refusal_of};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
@@ -103,6 +103,27 @@ impl ProcessJob {
         if let Some(arrivals) = &self.arrivals {
             let _ = arrivals.try_put(WAKE);
         }
+    }
+
+    /// End all calls that have not ended: those that wait are cancelled, and those that run, too, whose processes are ended; others take their
+    /// places. Does not block.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        if self.engine.is_of_parent() {
+            return Ok(());
+        }
+        let open: Vec<_> = {
+            let calls = self.calls.get(py).lock();
+            let all = calls.all.iter().flatten();
+            all.filter(|call| !call.phase().is_done()).cloned().collect()
+        };
+        for call in open {
+            if self.engine.cancel_running(&call)
+                && let Some(host) = call.take_host()
+            {
+                hear(host.bind(py))?;
+            }
+        }
+        Ok(())
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
@@ -224,7 +245,9 @@ impl ProcessJob {
                 .all
                 .iter()
                 .rposition(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, call)));
-            at.map(|at| calls.all.remove(at))
+            let withdrawn = at.map(|at| calls.all.remove(at));
+            calls.ended_from = calls.all.len();
+            withdrawn
         };
         drop((host, withdrawn));
     }

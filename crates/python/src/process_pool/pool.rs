@@ -176,6 +176,7 @@ impl ProcessPool {
                         hear(host.bind(py))?;
                     }
                 }
+                Some(Duty::Room(host)) => hear(host.bind(py))?,
                 Some(Duty::Start) => {
                     if let Some(seat) = self.engine.add_wanted_worker().map_err(refused)? {
                         start.call1((ProcessSeat(seat),))?;
@@ -256,7 +257,7 @@ impl ProcessPool {
 }
 
 /// A call has ended: settles its future, or calls its attendant.
-fn hear(host: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(super) fn hear(host: &Bound<'_, PyAny>) -> PyResult<()> {
     match host.cast::<Future>() {
         Ok(future) => settle(future),
         Err(_) => host.call0().map(drop),

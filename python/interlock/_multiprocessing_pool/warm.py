@@ -1,0 +1,127 @@
+"""Processes that stay, and the shares that pools with `warm` have in them."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from interlock._lifecycle import after_fork_in_child, when_gone_or_at_exit
+from interlock._multiprocessing_pool.crew import Crew
+from interlock._multiprocessing_pool.feeder import Feeder
+from interlock.threading import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Share", "shared"]
+
+_FEW = 8
+"""So many jobs are kept before the first look for those that have ended."""
+
+
+class Share:
+    """What a pool has in place of a crew of its own: its tasks run in processes that others use, too."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self.engine, self.processes, self.workers = crew.engine, crew.processes, crew.workers
+        self.manager = crew.manager
+        self.limits, self.wants, self.packer = crew.limits, crew.wants, crew.packer
+        self.start_missing = crew.start_missing
+        # Its own, so that an iterable that takes long holds up no other pool.
+        self.feeder = Feeder(self)  # type: ignore[arg-type]
+        self._has_terminated = False
+        self._lock = Lock()
+        self._open: list[tuple[Any, Any, Any]] = []
+        self._most = _FEW
+        self._process = os.getpid()
+
+    @property
+    def is_terminated(self) -> bool:
+        """Whether no task has a result any more."""
+        return self._has_terminated or self._crew.is_terminated
+
+    def track(self, job: Any, called: Any, feed: Any = None) -> None:
+        """Remember a job of this pool until all its calls have ended, and what says that its callback was called."""
+        with self._lock:
+            if len(self._open) >= self._most:
+                self._open = [each for each in self._open if not _is_over(*each)]
+                self._most = max(_FEW, 2 * len(self._open))
+            self._open.append((job, called, feed))
+
+    def close(self) -> None:
+        """Take no more calls. The processes stay."""
+        self.feeder.close(_nothing)
+
+    def terminate(self) -> None:
+        """End the calls of this pool, with the processes that run them. Blocks until they have ended."""
+        if os.getpid() != self._process:
+            return  # they are the parent's
+        self._has_terminated = True
+        self.feeder.stop()
+        with self._lock:
+            tracked = [*self._open]
+        for job, _, _ in tracked:
+            job.stop()
+        for job, _, _ in tracked:
+            job.wait()
+
+    def join(self) -> None:
+        """Wait until all calls of this pool have ended, after close() or terminate(). Blocks until then."""
+        if os.getpid() != self._process:
+            raise RuntimeError("the pool belongs to the process that forked this one")
+        if threading.current_thread() in (self.manager, self.feeder.thread):  # as in the standard library
+            raise RuntimeError("cannot join current thread")
+        if not self.is_terminated:
+            self.feeder.join()
+        with self._lock:
+            tracked = [*self._open]
+        for job, called, _ in tracked:
+            job.wait()
+            if called is not None and not self._crew.is_terminated:  # the manager may be about to call it
+                called.wait()
+        with self._lock:
+            self._open = [each for each in self._open if not _is_over(*each)]
+
+
+def _is_over(job: Any, called: Any, feed: Any) -> bool:
+    is_fed = feed is None or feed.length is not None
+    return is_fed and not job.unfinished() and (called is None or called.is_set())
+
+
+def _nothing() -> None:
+    pass
+
+
+_lock = Lock()
+_crews: dict[Any, Crew] = {}
+
+
+def shared(pool_class: Any, context: Any, settings: tuple[Any, ...], extras: dict[str, Any]) -> Share:
+    """Return a share in the processes that stay for these settings, which are started if there are none that work."""
+    processes, initializer, initargs, *policy = settings
+    settings = processes, initializer, tuple(initargs), *policy
+    key = pool_class, context, settings, *extras.items()
+    try:
+        hash(key)
+    except TypeError as error:
+        raise TypeError(f"the settings of a warm pool, its initargs too, must be hashable: {error}") from None
+    with _lock:
+        crew = _crews.get(key)
+        if crew is None or crew.is_closed or crew.engine.broken() is not None:
+            crew = Crew(lambda **arguments: pool_class.Process(context, **arguments), *settings, **extras)
+            crew.begin()
+            when_gone_or_at_exit(crew, crew.terminate)
+            crew.manager._state = "RUN"  # type: ignore[attr-defined]
+            _crews[key] = crew
+    return Share(crew)
+
+
+def _forget() -> None:
+    """In a forked child: the processes are the parent's."""
+    _lock._at_fork_reinit()
+    _crews.clear()
+
+
+after_fork_in_child(_forget)

@@ -249,6 +249,7 @@ def test_errors_of_tasks_have_the_traceback_of_the_worker(run: Run, method: str)
                         pool.apply(call)
                     except MaybeEncodingError as error:
                         print(str(error)[:24], "so" in error.value, len(error.exc) > 5)
+                        print(error.__cause__, error.__context__)
                 result = pool.apply_async(stop, (1,))
                 try:
                     result.get(60)
@@ -260,7 +261,9 @@ def test_errors_of_tasks_have_the_traceback_of_the_worker(run: Run, method: str)
         *["KeyError RemoteTraceback True"] * 3,
         "TakesTwo RemoteTraceback False",
         "Error sending result: 'U True True",
+        "None None",
         "Error sending result: '< False True",
+        "None None",
         "stop [] [] []",
         "3",
     ]

@@ -14,7 +14,7 @@ from interlock.concurrent.futures._process_results import Death, broken, worker_
 from interlock.concurrent.futures._process_results import answer as error_of
 from interlock.concurrent.futures._process_worker import Options
 from interlock.concurrent.futures._process_worker import main as serve
-from interlock.concurrent.futures._transport import dump_exception, dump_result, load_exception
+from interlock.concurrent.futures._transport import dump_alone, dump_exception, dump_result, load_exception
 from interlock.multiprocessing._pickling import dump as plain_dump
 from interlock.multiprocessing._pickling import dumps
 
@@ -51,13 +51,13 @@ def options(
 
 
 def dump(result: object) -> Any:
-    """Pickle a result, or raise what the standard library's pool raises if that is not possible."""
+    """Pickle a result, or raise what `fail()` makes the error of the standard library's pool."""
     try:
         if "multiprocessing.pool" in installed():
             return plain_dump(result)  # programs get the error that they know
         return dump_result(result)
     except Exception as error:
-        raise MaybeEncodingError(error, result) from None
+        raise _Unsent(MaybeEncodingError(error, result)) from None
 
 
 def dump_read_only(result: object) -> Any:
@@ -65,15 +65,20 @@ def dump_read_only(result: object) -> Any:
     return read_only(dump(result))
 
 
+class _Unsent(Exception):
+    """A result that can't be sent: raised with what the task fails with instead. No traceback belongs to that."""
+
+
 def fail(error: BaseException) -> bytes:
     """Pickle the exception of a task. What is no `Exception` ends the worker, as in the standard library."""
+    if type(error) is _Unsent:
+        return dump_alone(error.args[0])
     if not isinstance(error, Exception):
         raise error
     try:
         dumps(error)
     except Exception as reason:
-        traceback = error.__traceback__
-        error = MaybeEncodingError(reason, error).with_traceback(traceback)
+        return dump_alone(MaybeEncodingError(reason, error))
     return dump_exception(error)
 
 
@@ -118,15 +123,18 @@ def _described(payload: bytes | None) -> Any:
 
 def terminated() -> RuntimeError:
     """Return what tasks raise that a pool did not run before it was terminated."""
-    return RuntimeError(_TERMINATED)
+    error: Any = RuntimeError("the pool was terminated before it made this call")
+    error._interlock_mark = _TERMINATED
+    return error  # type: ignore[no-any-return]
 
 
 def is_end(error: Any) -> bool:
-    """Whether `terminated()` has made this."""
-    return type(error) is RuntimeError and error.args == (_TERMINATED,)
+    """Whether `terminated()` has made this, in this process."""
+    return getattr(error, "_interlock_mark", None) is _TERMINATED
 
 
-_TERMINATED = "the pool was terminated before it made this call"
+_TERMINATED = object()
+"""The mark of these errors. A copy that comes from another process has another object there."""
 _BROKEN = "The pool is broken: no worker can run this task."
 
 

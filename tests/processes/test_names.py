@@ -1,0 +1,83 @@
+"""What shared objects and their classes are called, and that a pickle finds them by that name, in both forms."""
+
+from __future__ import annotations
+
+import pickle
+
+from tests.processes.conftest import Run
+from tests.processes.test_pool import printed
+
+_CLASSES = """
+        import multiprocessing
+        import ctypes
+        import pickle
+        from multiprocessing.managers import BaseManager, SyncManager
+        from multiprocessing.shared_memory import SharedMemory
+
+        class Point(ctypes.Structure):
+            _fields_ = [("x", ctypes.c_int)]
+
+        def shared(ctx):
+            objects = [
+                ctx.Lock(), ctx.RLock(), ctx.Semaphore(), ctx.BoundedSemaphore(), ctx.Condition(), ctx.Event(),
+                ctx.Barrier(1), ctx.Queue(), ctx.JoinableQueue(), ctx.SimpleQueue(), ctx.Value("i"), ctx.Array("i", 2),
+                ctx.Array("c", 2), ctx.Value(Point, 1),
+            ]
+            return [type(shared) for shared in objects] + [BaseManager, SyncManager, SharedMemory]
+"""
+
+
+def test_installed_classes_have_the_names_of_the_standard_ones(run: Run, method: str) -> None:
+    program = f"""{_CLASSES}
+        def main():
+            ctx = multiprocessing.get_context(METHOD)
+            own = [cls for cls in shared(ctx) if cls.__module__.startswith("interlock.")]
+            texts = repr(own), repr(ctx.Queue()), repr(ctx.Barrier(1)), repr(ctx.SimpleQueue()), repr(ctx.Array("i", 1))
+            is_installed = multiprocessing.__name__ == "multiprocessing"
+            print(("interlock" in "".join(texts)) is not is_installed, len(own) == (0 if is_installed else len(shared(ctx))))
+            for function in (multiprocessing.Value, multiprocessing.Array):
+                assert function.__func__.__module__.endswith("multiprocessing.context")
+    """
+    assert printed(run, program, method) == "True True\n"
+
+
+def test_a_pickle_finds_a_class_by_its_name(run: Run, method: str) -> None:
+    program = f"""{_CLASSES}
+        def look(classes, names, queue):
+            queue.put([pickle.loads(name) is cls for cls, name in zip(classes, names)])
+            queue.put([f"{{cls.__module__}}.{{cls.__qualname__}}" for cls in classes])
+
+        def main():
+            ctx = multiprocessing.get_context(METHOD)
+            classes = [cls for cls in shared(ctx) if cls.__name__ != "SynchronizedPoint"]  # no module has that
+            queue = ctx.Queue()
+            process = ctx.Process(target=look, args=(classes, [pickle.dumps(cls) for cls in classes], queue))
+            process.start()
+            print(all(queue.get(timeout=60)), queue.get(timeout=60) == [f"{{c.__module__}}.{{c.__qualname__}}" for c in classes])
+            process.join()
+    """
+    assert printed(run, program, method) == "True True\n"
+
+
+def test_uninstalled_classes_have_their_own_names_again(run: Run) -> None:
+    program = """
+        import multiprocessing
+        import interlock
+        from interlock.multiprocessing import queues
+
+        def main():
+            interlock.install()
+            during = queues.Queue.__module__, repr(queues.Queue)
+            interlock.uninstall()
+            print(during, queues.Queue.__module__)
+    """
+    names = ("multiprocessing.queues", "<class 'multiprocessing.queues.Queue'>")
+    assert run(program) == f"{names} interlock.multiprocessing.queues\n"
+
+
+def test_only_the_error_of_this_process_is_the_end_of_its_pool() -> None:
+    from interlock._multiprocessing_pool.worker import is_end, terminated
+
+    assert is_end(terminated()) and type(terminated()) is RuntimeError
+    assert not is_end(RuntimeError(*terminated().args)), "a task may raise the same text"
+    assert not is_end(pickle.loads(pickle.dumps(terminated()))), "a task may have a pool of its own"

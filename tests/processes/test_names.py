@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from multiprocessing import sharedctypes
+from typing import Any
+
+import pytest
 
 from tests.processes.conftest import Run
 from tests.processes.test_pool import printed
@@ -81,3 +85,32 @@ def test_only_the_error_of_this_process_is_the_end_of_its_pool() -> None:
     assert is_end(terminated()) and type(terminated()) is RuntimeError
     assert not is_end(RuntimeError(*terminated().args)), "a task may raise the same text"
     assert not is_end(pickle.loads(pickle.dumps(terminated()))), "a task may have a pool of its own"
+
+
+def test_locks_take_no_position(run: Run) -> None:
+    program = """
+        import multiprocessing
+
+        def main():
+            for make in (multiprocessing.Lock, multiprocessing.RLock):
+                try:
+                    make("warn")
+                except TypeError as error:
+                    print(str(error).partition(".")[2])
+    """
+    takes = "takes 1 positional argument but 2 were given"
+    assert run(program) == f"Lock() {takes}\nRLock() {takes}\n"
+
+
+@pytest.mark.parametrize("arguments", [("no type",), (5,), ("i", "x"), ("i", 1, 2), (None,), (int, 1)])
+def test_a_bad_value_has_the_error_of_the_standard_library(arguments: tuple[Any, ...]) -> None:
+    from interlock.multiprocessing import sharedctypes as ours
+
+    def error(make: Any) -> Any:
+        try:
+            return make(*arguments)
+        except Exception as error:
+            return type(error), error.args, type(error.__cause__)
+
+    assert error(ours.RawValue) == error(sharedctypes.RawValue)
+    assert error(ours.Value) == error(sharedctypes.Value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from multiprocessing import context, sharedctypes
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from weakref import WeakKeyDictionary
 
 from interlock._interlock import (
@@ -77,9 +77,10 @@ class Storage(SharedStorage):
 _times: Any = FunctionType((lambda type_, size: type_ * size).__code__, {"__name__": _std.__name__})
 
 
-def _new_value(type_: Any) -> Any:
-    """Make an object of a `ctypes` type, all of whose bytes are zero."""
-    return _std.rebuild_ctype(type_, Storage(ctypes.sizeof(type_)), None)
+# Makes an object of a `ctypes` type, all of whose bytes are zero. Each version has its own errors there.
+_new_value: Any = FunctionType(
+    _std._new_value.__code__, {**vars(sharedctypes), "heap": SimpleNamespace(BufferWrapper=Storage)}
+)
 
 
 def RawValue(typecode_or_type: Any, *args: Any) -> Any:

@@ -94,8 +94,9 @@ class Carrier:
 
     def _spawnv_passfds(self, original: Callable[..., int], path: Any, args: list[Any], passfds: Any) -> int:
         modules = self._installed()
-        if modules and "-c" in args:
-            at = args.index("-c") + 1
+        texts = [arg if isinstance(arg, str) else "" for arg in args]  # under -bb, bytes are compared with bytes only
+        if modules and "-c" in texts:
+            at = texts.index("-c") + 1
             # The text before it differs from version to version.
             before, server, after = args[at].partition(_FORKSERVER)
             if server:

@@ -6,9 +6,9 @@ from tests.processes.conftest import Run
 
 
 def printed(run: Run, program: str, method: str = "fork") -> str:
-    """Run a program. Warnings of forks beside threads, and of the fork server's own sockets, do not count."""
+    """Run a program. Warnings of forks beside threads do not count."""
     lines = run(program, method).splitlines(keepends=True)
-    own = "unclosed <socket", "Enable tracemalloc", "DeprecationWarning: This process", "os.fork()"
+    own = "DeprecationWarning: This process", "os.fork()"
     return "".join(line for line in lines if not any(it in line for it in own))
 
 

@@ -38,7 +38,8 @@ def test_installed_classes_have_the_names_of_the_standard_ones(run: Run, method:
             own = [cls for cls in shared(ctx) if cls.__module__.startswith("interlock.")]
             texts = repr(own), repr(ctx.Queue()), repr(ctx.Barrier(1)), repr(ctx.SimpleQueue()), repr(ctx.Array("i", 1))
             is_installed = multiprocessing.__name__ == "multiprocessing"
-            print(("interlock" in "".join(texts)) is not is_installed, len(own) == (0 if is_installed else len(shared(ctx))))
+            expected = [] if is_installed else shared(ctx)
+            print(("interlock" in "".join(texts)) is not is_installed, len(own) == len(expected))
             for function in (multiprocessing.Value, multiprocessing.Array):
                 assert function.__func__.__module__.endswith("multiprocessing.context")
     """
@@ -49,7 +50,10 @@ def test_a_pickle_finds_a_class_by_its_name(run: Run, method: str) -> None:
     program = f"""{_CLASSES}
         def look(classes, names, queue):
             queue.put([pickle.loads(name) is cls for cls, name in zip(classes, names)])
-            queue.put([f"{{cls.__module__}}.{{cls.__qualname__}}" for cls in classes])
+            queue.put(named(classes))
+
+        def named(classes):
+            return [f"{{cls.__module__}}.{{cls.__qualname__}}" for cls in classes]
 
         def main():
             ctx = multiprocessing.get_context(METHOD)
@@ -57,7 +61,7 @@ def test_a_pickle_finds_a_class_by_its_name(run: Run, method: str) -> None:
             queue = ctx.Queue()
             process = ctx.Process(target=look, args=(classes, [pickle.dumps(cls) for cls in classes], queue))
             process.start()
-            print(all(queue.get(timeout=60)), queue.get(timeout=60) == [f"{{c.__module__}}.{{c.__qualname__}}" for c in classes])
+            print(all(queue.get(timeout=60)), queue.get(timeout=60) == named(classes))
             process.join()
     """
     assert printed(run, program, method) == "True True\n"
@@ -82,7 +86,8 @@ def test_uninstalled_classes_have_their_own_names_again(run: Run) -> None:
 def test_only_the_error_of_this_process_is_the_end_of_its_pool() -> None:
     from interlock._multiprocessing_pool.worker import is_end, terminated
 
-    assert is_end(terminated()) and type(terminated()) is RuntimeError
+    assert is_end(terminated())
+    assert type(terminated()) is RuntimeError
     assert not is_end(RuntimeError(*terminated().args)), "a task may raise the same text"
     assert not is_end(pickle.loads(pickle.dumps(terminated()))), "a task may have a pool of its own"
 

@@ -76,7 +76,7 @@ _PRINTED = """\
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-@pytest.mark.parametrize("options", [("-bb",), ("-X", "dev", "-W", "error"), ("-O",), ("-OO",)])
+@pytest.mark.parametrize("options", [("-bb",), ("-X", "dev", "-W", "error"), ("-OO",)])
 def test_strict_interpreters_have_nothing_to_say(
     tmp_path: Path, form: str, method: str, options: tuple[str, ...]
 ) -> None:

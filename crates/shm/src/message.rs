@@ -211,7 +211,11 @@ mod tests {
                 copy.extend_from_slice(bytes);
             });
             assert_eq!(copy, bytes, "pieces of {piece}");
-            assert_eq!(arena.kept_bytes() > kept, piece == usize::MAX, "pieces of {piece}");
+            assert_eq!(
+                arena.kept_bytes() > kept,
+                piece == usize::MAX,
+                "pieces of {piece}"
+            );
         }
     }
 }

@@ -49,7 +49,15 @@ impl OwnBlock {
         };
         let arena = Arc::clone(arena);
         let gone = 0;
-        Ok((OwnBlock { arena, block, owner, gone }, ready))
+        Ok((
+            OwnBlock {
+                arena,
+                block,
+                owner,
+                gone,
+            },
+            ready,
+        ))
     }
 
     /// A block of this process with `length` bytes, which are `parts`.
@@ -79,7 +87,12 @@ impl OwnBlock {
         arena.give(block, Owner::Process(owner));
         let arena = Arc::clone(arena);
         let gone = 0;
-        OwnBlock { arena, block, owner, gone }
+        OwnBlock {
+            arena,
+            block,
+            owner,
+            gone,
+        }
     }
 
     /// The block is the object's from now on, which links it.

@@ -8,8 +8,8 @@
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::Arc;
 use std::slice;
+use std::sync::Arc;
 
 use interlock_shm::{Loan, Storage, Taken};
 use interlock_wait::primitive::global::{AtomicBool, Ordering};

@@ -174,7 +174,10 @@ first.returncode = 0
 )
 def test_a_signal_does_not_hit_another_process_with_the_same_pid(install: str, module: str) -> None:
     alone = ["unshare", "--pid", "--fork", "--mount-proc"]
-    if shutil.which("unshare") is None or subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL).returncode
+    ):
         pytest.skip("this process may not make a pid namespace")
     script = SAME_PID.format(install=install, module=module)
     done = subprocess.run([*alone, sys.executable, "-c", script], capture_output=True, text=True, timeout=100)

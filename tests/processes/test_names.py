@@ -1,4 +1,4 @@
-"""What shared objects and their classes are called, and that a pickle finds them by that name, in both forms."""
+"""What programs see of shared objects and of errors: names, pickles and causes, in both forms."""
 
 from __future__ import annotations
 
@@ -119,3 +119,37 @@ def test_a_bad_value_has_the_error_of_the_standard_library(arguments: tuple[Any,
 
     assert error(ours.RawValue) == error(sharedctypes.RawValue)
     assert error(ours.Value) == error(sharedctypes.Value)
+
+
+def test_what_can_not_be_sent_back_has_the_error_of_the_standard_pool_without_a_cause(
+    run: Run, method: str
+) -> None:
+    program = """
+        import multiprocessing
+        from multiprocessing.pool import MaybeEncodingError
+
+        class Unpicklable(Exception):
+            def __reduce__(self):
+                raise TypeError("not to be pickled")
+
+        def unpicklable():
+            raise Unpicklable("so")
+
+        def function():
+            return (i for i in ())
+
+        def main():
+            with multiprocessing.get_context(METHOD).Pool(1) as pool:
+                for call in (unpicklable, function):
+                    try:
+                        pool.apply(call)
+                    except MaybeEncodingError as error:
+                        print(str(error)[:24], "so" in error.value, len(error.exc) > 5)
+                        print(error.__cause__, error.__context__)
+    """
+    assert printed(run, program, method).splitlines() == [
+        "Error sending result: 'U True True",
+        "None None",
+        "Error sending result: '< False True",
+        "None None",
+    ]

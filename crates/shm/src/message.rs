@@ -175,7 +175,7 @@ impl Taken {
             (self.block).with_bytes(end, |bytes| copy(at, bytes.get(at..).unwrap_or_default()));
             at = end;
             if end < self.length {
-                self.block.give_back_until(end);
+                self.block.give_back_before(end);
             }
         }
     }

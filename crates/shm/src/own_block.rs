@@ -137,7 +137,7 @@ impl OwnBlock {
     }
 
     /// The bytes before `end` are not needed any more: their pages go back to the system.
-    pub(crate) fn give_back_until(&mut self, end: usize) {
+    pub(crate) fn give_back_before(&mut self, end: usize) {
         let end = (end & !(PAGE - 1)).min(self.block.length);
         if end > self.gone {
             (self.arena.memory()).give_back(self.block.offset + self.gone, end - self.gone);

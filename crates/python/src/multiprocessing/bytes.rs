@@ -8,15 +8,15 @@
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::slice;
 use std::sync::Arc;
+use std::{ptr, slice};
 
 use interlock_shm::{Loan, Storage, Taken};
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyByteArray;
+use pyo3::types::{PyByteArray, PyBytes};
 
 use super::family::{Family, SharedHandle, open};
 use super::shared::{Shared, refused};
@@ -223,6 +223,23 @@ impl Lent {
         // SAFETY: the object has the bytes until it is dropped, for this process alone.
         unsafe { fill(slf, view, bytes, is_read_only, flags) }
     }
+}
+
+/// A new bytes object of `length` bytes, all of which `fill` writes.
+pub(super) fn filled<'py>(
+    py: Python<'py>,
+    length: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]),
+) -> PyResult<Bound<'py, PyBytes>> {
+    // SAFETY: the thread is attached.
+    let object = unsafe { ffi::PyBytes_FromStringAndSize(ptr::null(), length.cast_signed()) };
+    // SAFETY: it is a new object, or null and an exception.
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?.cast_into::<PyBytes>()?;
+    // SAFETY: it is a bytes object.
+    let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) };
+    // SAFETY: the object is new, has so many bytes, and nobody else has it yet.
+    fill(unsafe { slice::from_raw_parts_mut(start.cast(), length) });
+    Ok(object)
 }
 
 /// Bytes in shared memory, for a `ctypes` object. It has a buffer.

@@ -94,8 +94,10 @@ class Carrier:
 
     def _spawnv_passfds(self, original: Callable[..., int], path: Any, args: list[Any], passfds: Any) -> int:
         modules = self._installed()
-        if modules and "-c" in args:
-            at = args.index("-c") + 1
+        # Under -bb, the bytes among them can't be compared with a text.
+        texts = [arg if isinstance(arg, str) else "" for arg in args]
+        if modules and "-c" in texts:
+            at = texts.index("-c") + 1
             # The text before it differs from version to version.
             before, server, after = args[at].partition(_FORKSERVER)
             if server:

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import ModuleType
+    from typing import Any
 
     from interlock._capture import Captured
 
@@ -27,8 +28,26 @@ _ABSENT = object()
 class _Change:
     """One attribute of a standard module, before and after."""
 
-    def __init__(self, std: ModuleType, name: str, old: object, new: object) -> None:
+    def __init__(self, std: ModuleType, name: str, old: object, new: Any) -> None:
         self.std, self.name, self.old, self.new = std, name, old, new
+        self._named = getattr(new, "__func__", new)
+        # Named after our module, so that pickles find it where nothing is installed.
+        self._is_renamed = getattr(self._named, "__module__", None) == f"interlock.{std.__name__}"
+
+    def apply(self) -> None:
+        setattr(self.std, self.name, self.new)
+        if self._is_renamed:
+            self._named.__module__ = self.std.__name__
+
+    def undo(self) -> None:
+        if self._is_renamed:
+            self._named.__module__ = f"interlock.{self.std.__name__}"
+        if vars(self.std).get(self.name) is not self.new:
+            return
+        if self.old is _ABSENT:
+            delattr(self.std, self.name)
+        else:
+            setattr(self.std, self.name, self.old)
 
 
 class Patched:
@@ -72,21 +91,16 @@ def captured(plan: Mapping[str, Patched]) -> tuple[Captured, Captured]:
 
 
 def apply(plan: Mapping[str, Patched]) -> None:
-    """Make all changes."""
+    """Make all changes. What has a name of this package gets that of the standard module, as long as it is there."""
     for patched in plan.values():
         for change in patched.changes:
-            setattr(change.std, change.name, change.new)
+            change.apply()
 
 
 def undo(patched: Patched) -> None:
     """Restore every name that is still ours."""
     for change in reversed(patched.changes):
-        if vars(change.std).get(change.name) is not change.new:
-            continue
-        if change.old is _ABSENT:
-            delattr(change.std, change.name)
-        else:
-            setattr(change.std, change.name, change.old)
+        change.undo()
 
 
 def ours_and_theirs(plan: Mapping[str, Patched]) -> list[tuple[object, object]]:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from unittest import mock
 
@@ -21,6 +21,12 @@ from interlock._commands import starting
 from tests.commands.conftest import counts
 
 SEES = "import os, sys; print(*sorted(int(n) for n in os.listdir('/proc/self/fd')))"
+
+
+class Unnamed(PurePosixPath):
+    def __fspath__(self) -> Any:
+        return None
+
 
 FAILING: list[tuple[Any, dict[str, Any]]] = [
     (["no such command"], {}),
@@ -59,6 +65,12 @@ FAILING: list[tuple[Any, dict[str, Any]]] = [
     (["true"], {"stdin": 99999}),
     (["true"], {"stdout": 1 << 40}),
     (Path("/no/such"), {}),
+    (Path("no such command"), {}),
+    ([Path("/no/such"), "x"], {}),
+    (["x"], {"executable": Path("/no/such")}),
+    (["x"], {"executable": Path("/no/such"), "shell": True}),
+    (Path("/no/such"), {"close_fds": False}),
+    (Unnamed("/no/such"), {}),
     (Path("true"), {"shell": True}),
 ]
 
@@ -186,6 +198,7 @@ def test_what_a_program_has_replaced_is_called(ours: Any, name: str) -> None:
 
 AUDIT = """
 import sys
+from pathlib import Path
 {get}
 seen = []
 sys.addaudithook(lambda event, args: event in ("subprocess.Popen", "os.posix_spawn") and seen.append((event, args)))
@@ -197,6 +210,8 @@ commands.run(["/bin/true"], stdin=commands.DEVNULL, capture_output=True)
 commands.run(["/bin/true"], cwd="/", env={{"A": "b"}})
 commands.run("true x", shell=True, cwd=b"/")
 commands.run("true x", shell=True, executable="/bin/bash", start_new_session=True)
+commands.run(Path("/bin/true"))
+commands.run([Path("true"), Path("x")])
 print([(e, [dict(a) if "nviron" in str(type(a)) else a for a in args]) for e, args in seen])
 """
 
@@ -207,7 +222,7 @@ def test_audit_events_are_those_of_the_standard_class() -> None:
         command = [sys.executable, "-c", AUDIT.format(get=get)]
         said.append(subprocess.run(command, capture_output=True, check=True).stdout)
     assert said[0] == said[1]
-    assert said[0].count(b"subprocess.Popen") == 8
+    assert said[0].count(b"subprocess.Popen") == 10
 
 
 def test_other_threads_run_while_a_process_is_started(ours: Any, tmp_path: Path) -> None:
@@ -301,6 +316,11 @@ def test_the_engine_starts_what_is_plain(ours: Any) -> None:
         ("true", {}),
         ([b"true", Path("x")], {"cwd": Path("/"), "env": {"A": b"b"}}),
         ("exit 0", {"shell": True}),
+        (Path("true"), {}),
+        (Path("/bin/true"), {}),
+        ([Path("true"), "x"], {}),
+        (["x"], {"executable": Path("/bin/true")}),
+        (["x"], {"executable": Path("/bin/true"), "shell": True}),
         (("true",), {"start_new_session": True, "close_fds": False}),
     ]
     with (

@@ -157,6 +157,11 @@ impl Arena {
         }
     }
 
+    /// Whether the family would keep the pages of `block` if it was freed now.
+    pub(crate) fn keeps_block(&self, block: Block) -> bool {
+        self.keeps(warm_of(self.entry(self.page_of(block)).get()))
+    }
+
     /// As [`free`](Self::free). Its first `warm` pages stay.
     fn free_with(&self, block: Block, warm: u32) {
         let page = self.page_of(block);

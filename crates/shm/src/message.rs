@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::log::LARGE;
 use crate::own_block::OwnBlock;
 
+/// So many bytes of a large message are copied between two calls that give pages back.
+const PIECE: usize = 32 << 20;
+
 /// A message that is being got. Its bytes are in shared memory still.
 pub struct Message<'a> {
     arena: &'a Arena,
@@ -151,6 +154,32 @@ impl Taken {
         self.read_from(0, into)
     }
 
+    /// Whether the family keeps its pages when this is dropped.
+    pub fn pages_stay(&self) -> bool {
+        self.block.is_kept()
+    }
+
+    /// Calls `copy` with its bytes, a piece after the other, and with where each piece begins.
+    ///
+    /// The pages of a message that the family would not keep go back to the system piece by piece, so that it can give the same memory
+    /// for the rest of the copy.
+    pub fn move_out(self, copy: impl FnMut(usize, &[u8])) {
+        let piece = if self.pages_stay() { usize::MAX } else { PIECE };
+        self.move_in_pieces(piece, copy);
+    }
+
+    fn move_in_pieces(mut self, piece: usize, mut copy: impl FnMut(usize, &[u8])) {
+        let mut at = 0;
+        while at < self.length {
+            let end = self.length.min(at.saturating_add(piece));
+            (self.block).with_bytes(end, |bytes| copy(at, bytes.get(at..).unwrap_or_default()));
+            at = end;
+            if end < self.length {
+                self.block.give_back_before(end);
+            }
+        }
+    }
+
     /// As [`Message::read_from`].
     pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
         at <= self.length && into.len() <= self.length - at && self.block.read_from(at, into)
@@ -162,5 +191,31 @@ impl fmt::Debug for Taken {
         f.debug_struct("Taken")
             .field("length", &self.length)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::PAGE;
+
+    #[test]
+    fn a_message_that_is_moved_in_pieces_leaves_no_pages_c315() {
+        let arena = Arena::create().expect("there is memory");
+        let bytes: Vec<u8> = (0..20 * PAGE).map(|at| (at % 251) as u8).collect();
+        for piece in [3 * PAGE, 5 * PAGE + 7, usize::MAX] {
+            let taken = Taken::filled(&arena, &[&bytes]).expect("there is room");
+            let (kept, mut copy) = (arena.kept_bytes(), Vec::new());
+            taken.move_in_pieces(piece, |at, bytes| {
+                assert_eq!(at, copy.len());
+                copy.extend_from_slice(bytes);
+            });
+            assert_eq!(copy, bytes, "pieces of {piece}");
+            assert_eq!(
+                arena.kept_bytes() > kept,
+                piece == usize::MAX,
+                "pieces of {piece}"
+            );
+        }
     }
 }

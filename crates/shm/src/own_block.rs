@@ -7,7 +7,7 @@ use crate::arena::Arena;
 use crate::blocks::{Block, Owner};
 use crate::error::Error;
 use crate::id::Id;
-use crate::layout::bytes_of_this_process;
+use crate::layout::{PAGE, bytes_of_this_process};
 use crate::name::Name;
 use crate::step;
 
@@ -22,6 +22,8 @@ pub(crate) struct OwnBlock {
     arena: Arc<Arena>,
     block: Block,
     owner: Name,
+    /// So many bytes at its beginning have no pages any more.
+    gone: usize,
 }
 
 impl OwnBlock {
@@ -46,7 +48,16 @@ impl OwnBlock {
             }
         };
         let arena = Arc::clone(arena);
-        Ok((OwnBlock { arena, block, owner }, ready))
+        let gone = 0;
+        Ok((
+            OwnBlock {
+                arena,
+                block,
+                owner,
+                gone,
+            },
+            ready,
+        ))
     }
 
     /// A block of this process with `length` bytes, which are `parts`.
@@ -75,7 +86,13 @@ impl OwnBlock {
         let owner = arena.me();
         arena.give(block, Owner::Process(owner));
         let arena = Arc::clone(arena);
-        OwnBlock { arena, block, owner }
+        let gone = 0;
+        OwnBlock {
+            arena,
+            block,
+            owner,
+            gone,
+        }
     }
 
     /// The block is the object's from now on, which links it.
@@ -114,6 +131,20 @@ impl OwnBlock {
         ))
     }
 
+    /// Whether the family keeps the pages when the block is free.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.arena.keeps_block(self.block)
+    }
+
+    /// The bytes before `end` are not needed any more: their pages go back to the system.
+    pub(crate) fn give_back_before(&mut self, end: usize) {
+        let end = (end & !(PAGE - 1)).min(self.block.length);
+        if end > self.gone {
+            (self.arena.memory()).give_back(self.block.offset + self.gone, end - self.gone);
+            self.gone = end;
+        }
+    }
+
     pub(crate) fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
         self.arena.memory().read(self.block.offset + at, into)
     }
@@ -122,7 +153,10 @@ impl OwnBlock {
 impl Drop for OwnBlock {
     fn drop(&mut self) {
         if !self.owner.is_none() && self.arena.me() == self.owner {
-            self.arena.free(self.block);
+            match self.gone {
+                0 => self.arena.free(self.block),
+                _ => self.arena.free_cold(self.block),
+            }
         }
     }
 }

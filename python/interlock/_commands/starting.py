@@ -87,12 +87,15 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
     if words is None:
         return False
     args, executable = words
-    is_path = (b"/" if type(executable) is bytes else "/") in executable
+    program = executable if type(executable) in _TEXTS else _text_of(executable)
+    if program is None:
+        return False
+    is_path = (b"/" if type(program) is bytes else "/") in program
     path = None if is_path else _search_path(env)
     if path is None and not is_path:
         return False
     start = ProgramStart.prepare(
-        (args, executable, path),
+        (args, program, path),
         (cwd, env),
         pipes,
         pass_fds if close_fds else None,
@@ -102,6 +105,7 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
         return False
     sys.audit("subprocess.Popen", executable, args, cwd, env)
     if is_path and _would_spawn(close_fds, pass_fds, cwd, pipes, start_new_session):
+        executable = program  # that function's event and errors have no path objects
         sys.audit("os.posix_spawn", executable, args, os.environ if env is None and _names_environ else env)
     return _is_run(popen, start, pipes, name, {"directory": cwd, "execution": executable})
 
@@ -113,6 +117,8 @@ def _words(args: Any, executable: Any, shell: Any) -> tuple[list[Any], Any] | No
         args = [args]
     elif kind is list or kind is tuple:
         args = list(args)
+    elif isinstance(args, os.PathLike) and not shell:
+        args = [args]
     else:
         return None
     if shell:
@@ -121,7 +127,16 @@ def _words(args: Any, executable: Any, shell: Any) -> tuple[list[Any], Any] | No
             args[0] = executable
     if executable is None and args:
         executable = args[0]
-    return (args, executable) if type(executable) in _TEXTS else None
+    return args, executable
+
+
+def _text_of(program: Any) -> Any:
+    """Return the text or the bytes of a path. None if it has none that is plain."""
+    try:
+        text = os.fspath(program)
+    except Exception:  # the standard code comes to it, too
+        return None
+    return text if type(text) in _TEXTS else None
 
 
 def _search_path(env: dict[Any, Any] | None) -> str | None:

@@ -59,15 +59,18 @@ def _described(payload: bytes | None) -> Any:
 
 def terminated() -> RuntimeError:
     """Return what tasks raise that a pool did not run before it was terminated."""
-    return RuntimeError(_TERMINATED)
+    error: Any = RuntimeError("the pool was terminated before it made this call")
+    error._interlock_mark = _TERMINATED
+    return error  # type: ignore[no-any-return]
 
 
 def is_end(error: Any) -> bool:
-    """Whether `terminated()` has made this."""
-    return type(error) is RuntimeError and error.args == (_TERMINATED,)
+    """Whether `terminated()` has made this, in this process."""
+    return getattr(error, "_interlock_mark", None) is _TERMINATED
 
 
-_TERMINATED = "the pool was terminated before it made this call"
+_TERMINATED = object()
+"""The mark of these errors. A copy that comes from another process has another object there."""
 _BROKEN = "The pool is broken: no worker can run this task."
 
 

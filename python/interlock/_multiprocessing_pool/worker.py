@@ -9,7 +9,7 @@ from interlock._multiprocessing_pool.unpacking import unpack
 from interlock.concurrent.futures._process_payload import read_only
 from interlock.concurrent.futures._process_worker import Options
 from interlock.concurrent.futures._process_worker import main as serve
-from interlock.concurrent.futures._transport import dump_exception, dump_result
+from interlock.concurrent.futures._transport import dump_alone, dump_exception, dump_result
 from interlock.multiprocessing._pickling import dump as plain_dump
 from interlock.multiprocessing._pickling import dumps
 
@@ -46,7 +46,7 @@ def options(
 
 
 def dump(result: object) -> Any:
-    """Pickle a result, or raise what the standard library's pool raises if that is not possible."""
+    """Pickle a result, or raise what `fail()` makes the error of the standard library's pool."""
     try:
         if "multiprocessing.pool" in installed():
             return plain_dump(result)  # programs get the error that they know
@@ -54,7 +54,7 @@ def dump(result: object) -> Any:
     except Exception as error:
         from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
 
-        raise MaybeEncodingError(error, result) from None
+        raise _Unsent(MaybeEncodingError(error, result)) from None
 
 
 def dump_read_only(result: object) -> Any:
@@ -62,8 +62,14 @@ def dump_read_only(result: object) -> Any:
     return read_only(dump(result))
 
 
+class _Unsent(Exception):
+    """A result that can't be sent: raised with what the task fails with instead. No traceback belongs to that."""
+
+
 def fail(error: BaseException) -> bytes:
     """Pickle the exception of a task. What is no `Exception` ends the worker, as in the standard library."""
+    if type(error) is _Unsent:
+        return dump_alone(error.args[0])
     if not isinstance(error, Exception):
         raise error
     try:
@@ -71,6 +77,5 @@ def fail(error: BaseException) -> bytes:
     except Exception as reason:
         from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
 
-        traceback = error.__traceback__
-        error = MaybeEncodingError(reason, error).with_traceback(traceback)
+        return dump_alone(MaybeEncodingError(reason, error))
     return dump_exception(error)

@@ -115,6 +115,8 @@ class _Server:
         ready = dict(poll.poll())
         state = ready.get(self._channel.fileno(), 0)
         if state & select.POLLHUP:
+            for link in (self._channel, self._control, self._spares_control, *self._links.values()):
+                link.close()  # or the end of the interpreter warns of them
             sys.exit()
         if self._wakeups in ready:
             os.read(self._wakeups, 65536)

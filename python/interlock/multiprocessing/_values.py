@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from multiprocessing import context, sharedctypes
+from types import FunctionType, SimpleNamespace
 from weakref import WeakKeyDictionary
 
 from interlock._interlock import (
@@ -72,9 +73,14 @@ class Storage(SharedStorage):
         self._interlock_open(*state)
 
 
-def _new_value(type_: Any) -> Any:
-    """Make an object of a `ctypes` type, all of whose bytes are zero."""
-    return _std.rebuild_ctype(type_, Storage(ctypes.sizeof(type_)), None)
+# The name of the module is that of the class of a new array, too.
+_times: Any = FunctionType((lambda type_, size: type_ * size).__code__, {"__name__": _std.__name__})
+
+
+# Makes an object of a `ctypes` type, all of whose bytes are zero. Each version has its own errors there.
+_new_value: Any = FunctionType(
+    _std._new_value.__code__, {**vars(sharedctypes), "heap": SimpleNamespace(BufferWrapper=Storage)}
+)
 
 
 def RawValue(typecode_or_type: Any, *args: Any) -> Any:
@@ -88,8 +94,8 @@ def RawArray(typecode_or_type: Any, size_or_initializer: Any) -> Any:
     """Return a `ctypes` array in shared memory."""
     type_ = _std.typecode_to_type.get(typecode_or_type, typecode_or_type)
     if isinstance(size_or_initializer, int):
-        return _new_value(type_ * size_or_initializer)
-    array = _new_value(type_ * len(size_or_initializer))
+        return _new_value(_times(type_, size_or_initializer))
+    array = _new_value(_times(type_, len(size_or_initializer)))
     array.__init__(*size_or_initializer)
     return array
 
@@ -139,7 +145,8 @@ def _wrapper_of(structure: Any) -> Any:
     """Return the class of wrappers for a class of structures: it has an attribute for each field."""
     wrapper = _wrappers.get(structure)
     if wrapper is None:
-        fields = {field[0]: SharedAttribute(field[0]) for field in structure._fields_}
+        fields: dict[str, Any] = {field[0]: SharedAttribute(field[0]) for field in structure._fields_}
+        fields["__module__"] = SynchronizedBase.__module__
         wrapper = _wrappers[structure] = type(
             f"Synchronized{structure.__name__}", (SynchronizedBase,), fields
         )

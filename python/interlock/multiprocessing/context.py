@@ -33,13 +33,13 @@ if not in_subinterpreter():
     class _Context(_std.BaseContext):  # type: ignore[misc]
         """What all contexts of ours make."""
 
-        def Lock(self, on_owner_death: OnOwnerDeath = "warn") -> Lock:
+        def Lock(self, *, on_owner_death: OnOwnerDeath = "warn") -> Lock:
             """Return a lock."""
             from interlock.multiprocessing import synchronize
 
             return synchronize.Lock(ctx=self.get_context(), on_owner_death=on_owner_death)
 
-        def RLock(self, on_owner_death: OnOwnerDeath = "warn") -> RLock:
+        def RLock(self, *, on_owner_death: OnOwnerDeath = "warn") -> RLock:
             """Return a lock that its thread may acquire again."""
             from interlock.multiprocessing import synchronize
 

@@ -90,11 +90,15 @@ class Popen(Watched):
 def _command_line(data: int, life: int, tracker: int, parent: int) -> list[Any]:
     line = spawn.get_command_line(tracker_fd=tracker, pipe_handle=data)
     ours = program(data, life, tracker, parent)
-    return [f"# {part}\n{ours}" if str(part).startswith(_STANDARD) else part for part in line]
+    return [f"# {part}\n{ours}" if _is_program(part) else part for part in line]
 
 
 def _is_standard(line: list[Any]) -> bool:
-    return any(str(part).startswith(_STANDARD) for part in line)
+    return any(map(_is_program, line))
+
+
+def _is_program(part: Any) -> bool:
+    return isinstance(part, str) and part.startswith(_STANDARD)  # the interpreter's file is bytes
 
 
 Popen.__module__ = "multiprocessing.popen_spawn_posix"

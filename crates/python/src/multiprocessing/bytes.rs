@@ -11,7 +11,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::{ptr, slice};
 
-use interlock_os::pages::expect_all;
 use interlock_shm::{Loan, Storage, Taken};
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::exceptions::PyBufferError;
@@ -226,28 +225,22 @@ impl Lent {
     }
 }
 
-/// A bytes object that is a copy of `bytes`.
-pub(super) fn copy_of<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    if bytes.len() < HUGE {
-        return Ok(PyBytes::new(py, bytes));
-    }
-    let length = bytes.len().cast_signed();
+/// A new bytes object of `length` bytes, all of which `fill` writes.
+pub(super) fn filled<'py>(
+    py: Python<'py>,
+    length: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]),
+) -> PyResult<Bound<'py, PyBytes>> {
     // SAFETY: the thread is attached.
-    let object = unsafe { ffi::PyBytes_FromStringAndSize(ptr::null(), length) };
+    let object = unsafe { ffi::PyBytes_FromStringAndSize(ptr::null(), length.cast_signed()) };
     // SAFETY: it is a new object, or null and an exception.
-    let copy = unsafe { Bound::from_owned_ptr_or_err(py, object) }?.cast_into::<PyBytes>()?;
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?.cast_into::<PyBytes>()?;
     // SAFETY: it is a bytes object.
-    let start = unsafe { ffi::PyBytes_AsString(copy.as_ptr()) };
+    let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) };
     // SAFETY: the object is new, has so many bytes, and nobody else has it yet.
-    let into = unsafe { slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), bytes.len()) };
-    expect_all(into);
-    // SAFETY: there is room for all of them, and the new object is none of them.
-    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), into.as_mut_ptr().cast(), bytes.len()) };
-    Ok(copy)
+    fill(unsafe { slice::from_raw_parts_mut(start.cast(), length) });
+    Ok(object)
 }
-
-/// Objects of this length have large pages of the machine in them.
-const HUGE: usize = 4 << 20;
 
 /// Bytes in shared memory, for a `ctypes` object. It has a buffer.
 #[pyclass(frozen, subclass, module = "interlock._interlock")]

@@ -6,7 +6,8 @@ use interlock_shm::{Message, Taken};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
-use super::bytes::{MessageView, copy_of};
+use super::bytes::MessageView;
+use super::large::bytes_of;
 use super::loads::{load_with_buffers, loads};
 
 /// The first byte of a message.
@@ -148,7 +149,7 @@ impl Raw {
     ) -> PyResult<Bound<'py, PyBytes>> {
         match self {
             Raw::Bytes(bytes) => Ok(bytes.into_bound(py)),
-            Raw::Large(taken) => bytes_of(py, &taken),
+            Raw::Large(taken) => bytes_of(py, taken),
             Raw::Object(object) => dumps(object),
         }
     }
@@ -165,7 +166,11 @@ fn kind_of(taken: &Taken) -> u8 {
 #[cold]
 fn large_object(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
     match kind_of(&taken) {
-        BYTES => Ok(bytes_of(py, &taken)?.into_any()),
+        BYTES => Ok(bytes_of(py, taken)?.into_any()),
+        STR => taken.with_bytes(|bytes| {
+            let text = PyString::from_bytes(py, bytes.get(1..).unwrap_or_default())?;
+            Ok(text.into_any())
+        }),
         // It is loaded from where it lies.
         PICKLE => loads(py, MessageView::new(taken, 1).into_pyobject(py)?.into_any()),
         WITH_BUFFERS => load_with_buffers(py, taken),
@@ -213,9 +218,4 @@ fn text(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) 
     };
     copy(1, bytes);
     Ok(PyString::from_bytes(py, bytes)?.into_any().unbind())
-}
-
-/// A copy of what `taken` has behind its first byte, which says what it is.
-fn bytes_of<'py>(py: Python<'py>, taken: &Taken) -> PyResult<Bound<'py, PyBytes>> {
-    taken.with_bytes(|bytes| copy_of(py, bytes.get(1..).unwrap_or_default()))
 }

@@ -8,6 +8,7 @@ mod connection;
 mod death;
 mod event;
 mod family;
+mod large;
 mod loads;
 mod lock;
 mod many;

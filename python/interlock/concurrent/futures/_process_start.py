@@ -35,6 +35,9 @@ __all__ = ["i_am_a_worker", "start"]
 _standard: Any = processes
 _start = _standard.BaseProcess.start
 _module_locks: dict[str, Any] = getattr(_bootstrap, "_module_locks", {})
+"""Private, and looked at again and again, because nothing public tells which thread imports what, or when it has ended.
+(The lock of a module has no event, `imp.lock_held()` is about another lock.) Without it, a fork waits for no import.
+"""
 _IMPORTING = "<frozen importlib._bootstrap>"
 """Where the frames are that import."""
 _PATIENCE = 5.0

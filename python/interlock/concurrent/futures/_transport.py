@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 
     from interlock._worker_died import TransportError
 
-__all__ = ["call_lost", "dump_call", "dump_exception", "dump_result", "load_exception", "result_lost"]
+__all__ = [
+    "call_lost",
+    "dump_alone",
+    "dump_call",
+    "dump_exception",
+    "dump_result",
+    "load_exception",
+    "result_lost",
+]
 
 _modules = sys.modules
 _ATOMS = frozenset({bool, float, int, str, NoneType})
@@ -101,6 +109,15 @@ def dump_exception(error: BaseException) -> bytes:
         text = "".join(format_exception(error))
     except BaseException as failure:
         text = f"<the traceback could not be formatted: {type(failure).__name__}>\n"
+    return _dumped_with(error, text)
+
+
+def dump_alone(error: BaseException) -> bytes:
+    """Do the same for an exception that has no traceback, and gets no cause."""
+    return _dumped_with(error, None)
+
+
+def _dumped_with(error: BaseException, text: str | None) -> bytes:
     try:
         error.__traceback__ = None
         return dumps((*_dumped(error), nearest_builtin(error), _type_name(error), _message(error), text))
@@ -114,8 +131,8 @@ def dump_exception(error: BaseException) -> bytes:
 def load_exception(data: Any, cause: Any = None) -> BaseException:
     """Unpickle an exception, in the process that waits for the result. Raises nothing of its own.
 
-    The exception's `__cause__` is made by `cause` from the text of the worker's traceback: it is the class that the
-    standard library's pool has for that, by default its executor.
+    The exception's `__cause__` is made by `cause` from the text of the worker's traceback, if it has one: it is the
+    class that the standard library's pool has for that, by default its executor.
     """
     try:
         pickled, reason, builtin, type_name, message, text = loads(data)
@@ -133,10 +150,11 @@ def load_exception(data: Any, cause: Any = None) -> BaseException:
                 reason = f"its pickle makes an object of type {_type_name(error)}"
                 error = None
     if error is None:
-        error = stand_in(builtin, type_name, message, text, reason)
+        error = stand_in(builtin, type_name, message, text or "", reason)
     if cause is None:
         from concurrent.futures.process import _RemoteTraceback as cause
-    error.__cause__ = cause(f'\n"""\n{text}"""')
+    if text is not None:
+        error.__cause__ = cause(f'\n"""\n{text}"""')
     return error
 
 

@@ -84,7 +84,7 @@ def test_uninstalled_classes_have_their_own_names_again(run: Run) -> None:
 
 
 def test_only_the_error_of_this_process_is_the_end_of_its_pool() -> None:
-    from interlock._multiprocessing_pool.worker import is_end, terminated
+    from interlock._multiprocessing_pool.answers import is_end, terminated
 
     assert is_end(terminated())
     assert type(terminated()) is RuntimeError

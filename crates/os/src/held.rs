@@ -124,10 +124,8 @@ mod tests {
         let held = Held::of(first.as_raw_fd()).unwrap();
         let other = File::open("/proc/self/status").unwrap();
         // SAFETY: the number is that of our own descriptor, in whose place the other file comes.
-        assert_eq!(
-            unsafe { libc::dup2(other.as_raw_fd(), first.as_raw_fd()) },
-            first.as_raw_fd()
-        );
+        let copied = unsafe { libc::dup2(other.as_raw_fd(), first.as_raw_fd()) };
+        assert_eq!(copied, first.as_raw_fd());
         held.close();
         assert!(first.metadata().is_ok());
     }

@@ -134,7 +134,7 @@ impl End {
         if bell.state() != UNASKED || view.len() > 0 {
             return Ok(false);
         }
-        // SeqCst: as in `ask`.
+        // SeqCst: pairs with the load in `look_after_bell`, as in `ask`.
         view.log.asked.store(1, Ordering::SeqCst);
         bell.set(UNSURE);
         step::at("channel.leaving");

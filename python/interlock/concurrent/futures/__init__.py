@@ -15,8 +15,9 @@ mirror_later(__name__, "interlock.concurrent.futures._names")
 
 
 def _is_unpickling_its_work() -> bool:
-    processes = sys.modules.get("multiprocessing.process")
-    return processes is not None and hasattr(processes.current_process(), "_inheriting")
+    # The variable, which is not there yet while another thread imports the module: the function is, and fails.
+    process = getattr(sys.modules.get("multiprocessing.process"), "_current_process", None)
+    return hasattr(process, "_inheriting")
 
 
 if not _is_unpickling_its_work():

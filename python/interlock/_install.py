@@ -76,11 +76,10 @@ _PARTS = {
         "interlock._commands.running",
         "interlock._commands.many",
     ),
-    "concurrent.futures": ("interlock.concurrent.futures._base", "interlock.concurrent.futures._names"),
     "concurrent.futures.process": (
         "interlock._worker_died",
-        "interlock.concurrent.futures._transport",
-        "interlock.concurrent.futures._process_worker",
+        "interlock._worker_process.transport",
+        "interlock._worker_process.worker",
         "interlock.concurrent.futures._process_results",
         "interlock.concurrent.futures._process_crew",
         "interlock.concurrent.futures._process_pool",
@@ -385,9 +384,7 @@ def _patch_pending(name: str) -> None:
         return  # we are called again at the end of the part's import
     try:
         __import__(_ours(name))  # if this is its first import, the end of that import patches it
-        ours = sys.modules[_ours(name)]
-        getattr(ours, "__replaces__", None)  # one that is made at its first use is made now
-        if not _is_complete(ours):
+        if not _is_complete(sys.modules[_ours(name)]):
             return  # this thread, or one that waits for this one, is importing it: we are called again at its end
         pending = _pending.pop(name, None)
         if pending is not None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from typing import Any
 
-__all__ = ["mirror", "mirror_later"]
+__all__ = ["mirror"]
 
 if in_subinterpreter():
     from operator import attrgetter
@@ -109,41 +109,6 @@ def mirror(
     namespace["__all__"] = public + sorted(n for n in names.difference(public) if n[0] != "_")
     namespace["__getattr__"] = _reader(name, std, names, later)
     module.__class__ = _mirror_class(name, std, names)
-
-
-def mirror_later(name: str, maker: str) -> None:
-    """Make the package ``name`` a mirror as soon as somebody asks for one of its names.
-
-    ``maker`` is the module that calls `mirror` for it. Until then its submodules can be imported without what `mirror`
-    needs: neither the standard package nor the replaced names are loaded.
-    """
-    package = sys.modules[name]
-    del vars(package)["__file__"]  # a mirror has the standard module's
-
-    class Unmade(ModuleType):
-        def __getattr__(self, attribute: str) -> Any:
-            __import__(maker)
-            if type(self) is Unmade:  # somebody asks while this thread makes it
-                raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
-            return getattr(self, attribute)
-
-        def __setattr__(self, attribute: str, value: object) -> None:
-            if (
-                type(self) is Unmade
-                and attribute not in _MACHINERY
-                and not _is_submodule(name, attribute, value)
-            ):
-                __import__(maker)
-                if type(self) is not Unmade:
-                    setattr(self, attribute, value)
-                    return
-            super().__setattr__(attribute, value)
-
-        def __dir__(self) -> list[str]:
-            __import__(maker)
-            return dir(self) if type(self) is not Unmade else sorted(vars(self))
-
-    package.__class__ = Unmade
 
 
 def _reader(name: str, std: ModuleType, own: frozenset[str], later: Mapping[str, str]) -> Any:

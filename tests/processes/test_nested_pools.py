@@ -171,7 +171,7 @@ def double(number):
     return slow.double(number)
 
 def main():
-    from interlock.concurrent.futures import _process_start
+    from interlock._worker_process import start as _process_start
     with open("slow.py", "w") as file:
         file.write("import os, program_state\\nif os.getpid() == program_state.parent:\\n"
                    "    program_state.begun.set()\\n    program_state.goes.wait()\\n"

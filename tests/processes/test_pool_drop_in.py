@@ -139,8 +139,8 @@ def test_threads_that_wait_for_the_same_dead_worker(run: Run, method: str) -> No
     "module",
     [
         "interlock._worker_died",
-        "interlock.concurrent.futures._transport",
-        "interlock.concurrent.futures._process_worker",
+        "interlock._worker_process.transport",
+        "interlock._worker_process.worker",
         "interlock.concurrent.futures._process_results",
         "interlock.concurrent.futures._process_crew",
         "interlock.concurrent.futures._process_pool",

@@ -17,7 +17,7 @@ from typing import Any
 import interlock
 import pytest
 from interlock.concurrent.futures import ProcessPoolExecutor, _transport
-from interlock.concurrent.futures._transport import (
+from interlock._worker_process.transport import (
     dump_call,
     dump_exception,
     dump_result,
@@ -274,7 +274,7 @@ def test_what_goes_by_value_uses_the_reducers_of_multiprocessing(monkeypatch: py
 def test_functions_of_an_interactive_session_go_by_value(tmp_path: Path) -> None:
     session = """if 1:
         import subprocess, sys
-        from interlock.concurrent.futures._transport import dump_call
+        from interlock._worker_process.transport import dump_call
         class Point:
             x = 5
         def double(point):

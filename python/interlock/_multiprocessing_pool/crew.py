@@ -13,9 +13,9 @@ from interlock._multiprocessing_pool.packing import Packer, Wants
 from interlock._multiprocessing_pool.worker import main, options
 from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import _last_words
-from interlock.concurrent.futures._process_payload import here, remembers
-from interlock.concurrent.futures._process_seat import Seat
-from interlock.concurrent.futures._process_start import start
+from interlock._worker_process.payload import here, remembers
+from interlock._worker_process.seat import Seat
+from interlock._worker_process.start import start
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock
@@ -227,6 +227,6 @@ def _inlet(context: Any) -> Inlet:
 
 def dump_refusal(error: BaseException) -> bytes:
     """Pickle the reason why no worker can be started."""
-    from interlock.concurrent.futures._transport import dump_exception
+    from interlock._worker_process.transport import dump_exception
 
     return dump_exception(error)

@@ -14,8 +14,8 @@ from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 from typing import NamedTuple
 
 from interlock._multiprocessing_pool.unpacking import MAP, ONE, STARMAP
-from interlock.concurrent.futures._process_payload import placed, read_only
-from interlock.concurrent.futures._transport import dump_call
+from interlock._worker_process.payload import placed, read_only
+from interlock._worker_process.transport import dump_call
 from interlock.multiprocessing._pickling import dump, dumps
 
 TYPE_CHECKING = False

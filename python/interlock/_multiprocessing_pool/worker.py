@@ -6,10 +6,10 @@ import sys
 
 from interlock._installation import installed
 from interlock._multiprocessing_pool.unpacking import unpack
-from interlock.concurrent.futures._process_payload import read_only
-from interlock.concurrent.futures._process_worker import Options
-from interlock.concurrent.futures._process_worker import main as serve
-from interlock.concurrent.futures._transport import dump_alone, dump_exception, dump_result
+from interlock._worker_process.payload import read_only
+from interlock._worker_process.worker import Options
+from interlock._worker_process.worker import main as serve
+from interlock._worker_process.transport import dump_alone, dump_exception, dump_result
 from interlock.multiprocessing._pickling import dump as plain_dump
 from interlock.multiprocessing._pickling import dumps
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from interlock.concurrent.futures._last_words import LastWords
+    from interlock._worker_process.last_words import LastWords
     from interlock.concurrent.futures._relay import Outlet
 
 __all__ = ["main", "options"]

@@ -12,7 +12,7 @@ use crate::imported::Imported;
 use crate::multiprocessing::plain_call::{PLAIN_CALL, decoded};
 use crate::multiprocessing::{Incoming, Outgoing, Pickle, refused};
 
-static LOST: Imported = Imported::new("interlock.concurrent.futures._transport", "call_lost");
+static LOST: Imported = Imported::new("interlock._worker_process.transport", "call_lost");
 
 /// A worker of a pool of processes, in its process.
 #[pyclass(frozen, module = "interlock._interlock")]

@@ -1,24 +1,24 @@
 """The drop-in for `concurrent.futures`: `Future`, `ThreadPoolExecutor`, `wait` and `as_completed` on the engine.
 
 It has everything in https://docs.python.org/3/library/concurrent.futures.html. `ProcessPoolExecutor` is loaded when it
-is first used. So is all the rest in a child process that is unpickling its work: a worker of a pool imports modules of
-this package, and needs none of these names.
+is first used.
 """
 
 from __future__ import annotations
 
-import sys
+import concurrent.futures as _std
 
-from interlock._passthrough import mirror_later
+from interlock._passthrough import mirror
+from interlock._subinterpreter import in_subinterpreter
 
-mirror_later(__name__, "interlock.concurrent.futures._names")
+__replaces__: tuple[str, ...] = ()
+_later: dict[str, str] = {}
 
+if not in_subinterpreter():
+    from interlock.concurrent.futures._base import Future, as_completed, wait
+    from interlock.concurrent.futures.thread import ThreadPoolExecutor
 
-def _is_unpickling_its_work() -> bool:
-    # The variable, which is not there yet while another thread imports the module: the function is, and fails.
-    process = getattr(sys.modules.get("multiprocessing.process"), "_current_process", None)
-    return hasattr(process, "_inheriting")
+    __replaces__ = ("Future", "ThreadPoolExecutor", "as_completed", "wait")
+    _later = {"ProcessPoolExecutor": "interlock.concurrent.futures.process"}
 
-
-if not _is_unpickling_its_work():
-    import interlock.concurrent.futures._names
+mirror(__name__, _std, own=__replaces__, later=_later)

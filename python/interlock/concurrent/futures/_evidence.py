@@ -16,7 +16,7 @@ from collections import OrderedDict
 from time import monotonic, sleep
 
 from interlock._lifecycle import after_fork_in_child
-from interlock.concurrent.futures._last_words import LastWords
+from interlock._worker_process.last_words import LastWords
 from interlock.threading import Lock
 
 TYPE_CHECKING = False

@@ -9,11 +9,11 @@ import weakref
 from contextlib import suppress
 
 from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
-from interlock.concurrent.futures._last_words import LastWords
-from interlock.concurrent.futures._process_seat import Seat
-from interlock.concurrent.futures._process_start import start
-from interlock.concurrent.futures._process_worker import Options, main
-from interlock.concurrent.futures._transport import dump_exception
+from interlock._worker_process.last_words import LastWords
+from interlock._worker_process.seat import Seat
+from interlock._worker_process.start import start
+from interlock._worker_process.worker import Options, main
+from interlock._worker_process.transport import dump_exception
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock

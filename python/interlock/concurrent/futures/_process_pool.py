@@ -9,7 +9,7 @@ from interlock._installation import installed
 from interlock._originals import is_original, originals
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._process_crew import Crew, Manager, end
-from interlock.concurrent.futures._process_payload import (
+from interlock._worker_process.payload import (
     dump_read_only_result,
     placed,
     read_only,
@@ -24,7 +24,7 @@ from interlock.concurrent.futures._process_settings import (
     checked_workers,
 )
 from interlock.concurrent.futures._process_stand_ins import LACKING, STAND_INS
-from interlock.concurrent.futures._transport import dump_call, dump_result
+from interlock._worker_process.transport import dump_call, dump_result
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
 

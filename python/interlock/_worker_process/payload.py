@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from interlock.concurrent.futures._transport import dump_result
+from interlock._worker_process.transport import dump_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

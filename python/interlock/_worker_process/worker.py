@@ -10,8 +10,8 @@ import os
 import threading
 from multiprocessing.process import parent_process
 
-from interlock.concurrent.futures._process_start import i_am_a_worker
-from interlock.concurrent.futures._transport import dump_exception, dump_result
+from interlock._worker_process.start import i_am_a_worker
+from interlock._worker_process.transport import dump_exception, dump_result
 from interlock.multiprocessing import _interrupts
 from interlock.multiprocessing._life import end_with_parent
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock._interlock import ProcessSeat
-    from interlock.concurrent.futures._last_words import LastWords
+    from interlock._worker_process.last_words import LastWords
     from interlock.concurrent.futures._relay import Outlet
 
 __all__ = ["Options", "main"]

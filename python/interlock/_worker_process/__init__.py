@@ -1,0 +1,1 @@
+"""What a worker process of a pool runs, in few modules that load little; and what both sides share with it."""

@@ -15,11 +15,11 @@ from typing import Any
 
 import interlock
 import pytest
+from interlock._worker_process.transport import dump_call, dump_exception
 from interlock.concurrent.futures import ProcessPoolExecutor, _evidence
 from interlock.concurrent.futures._described import call_text, payload_text
 from interlock.concurrent.futures._evidence import Facts, LastWords, bury, join_and_bury, watch
 from interlock.concurrent.futures._process_results import answer
-from interlock._worker_process.transport import dump_call, dump_exception
 
 STANDARD = "A process in the process pool was terminated abruptly while the future was running or pending."
 

@@ -16,13 +16,14 @@ from typing import Any
 
 import interlock
 import pytest
-from interlock.concurrent.futures import ProcessPoolExecutor, _transport
+from interlock._worker_process import transport as _transport
 from interlock._worker_process.transport import (
     dump_call,
     dump_exception,
     dump_result,
     load_exception,
 )
+from interlock.concurrent.futures import ProcessPoolExecutor
 from interlock.multiprocessing._pickling import loads
 
 

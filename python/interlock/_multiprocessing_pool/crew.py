@@ -11,11 +11,11 @@ from interlock._multiprocessing_pool.answers import report
 from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer, Wants
 from interlock._multiprocessing_pool.worker import main, options
-from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
-from interlock.concurrent.futures._process_crew import _last_words
 from interlock._worker_process.payload import here, remembers
 from interlock._worker_process.seat import Seat
 from interlock._worker_process.start import start
+from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
+from interlock.concurrent.futures._process_crew import _last_words
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock

@@ -7,9 +7,9 @@ import sys
 from interlock._installation import installed
 from interlock._multiprocessing_pool.unpacking import unpack
 from interlock._worker_process.payload import read_only
+from interlock._worker_process.transport import dump_alone, dump_exception, dump_result
 from interlock._worker_process.worker import Options
 from interlock._worker_process.worker import main as serve
-from interlock._worker_process.transport import dump_alone, dump_exception, dump_result
 from interlock.multiprocessing._pickling import dump as plain_dump
 from interlock.multiprocessing._pickling import dumps
 

@@ -8,12 +8,12 @@ import threading
 import weakref
 from contextlib import suppress
 
-from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock._worker_process.last_words import LastWords
 from interlock._worker_process.seat import Seat
 from interlock._worker_process.start import start
-from interlock._worker_process.worker import Options, main
 from interlock._worker_process.transport import dump_exception
+from interlock._worker_process.worker import Options, main
+from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock

@@ -7,14 +7,15 @@ from types import FunctionType
 from interlock import _interlock
 from interlock._installation import installed
 from interlock._originals import is_original, originals
-from interlock.concurrent.futures._base import Future
-from interlock.concurrent.futures._process_crew import Crew, Manager, end
 from interlock._worker_process.payload import (
     dump_read_only_result,
     placed,
     read_only,
     remembers,
 )
+from interlock._worker_process.transport import dump_call, dump_result
+from interlock.concurrent.futures._base import Future
+from interlock.concurrent.futures._process_crew import Crew, Manager, end
 from interlock.concurrent.futures._process_results import answer as error_of
 from interlock.concurrent.futures._process_results import failed
 from interlock.concurrent.futures._process_settings import (
@@ -24,7 +25,6 @@ from interlock.concurrent.futures._process_settings import (
     checked_workers,
 )
 from interlock.concurrent.futures._process_stand_ins import LACKING, STAND_INS
-from interlock._worker_process.transport import dump_call, dump_result
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
 

@@ -126,7 +126,7 @@ def payload_text(payload: Any) -> str | None:
 
 
 def payload_place(payload: Any) -> str | None:
-    """Return where a pickled call was submitted, if that was noted (`_process_payload`). Never raises."""
+    """Return where a pickled call was submitted, if that was noted (`_worker_process.payload`). Never raises."""
     try:
         return _call(payload)[3]
     except Exception:

@@ -75,7 +75,7 @@ unsafe fn call(arguments: &Arguments, function: Function, argument: *mut c_void)
             "syscall",
             "test rax, rax",
             "jnz 2f",
-            "xor ebp, ebp", // whoever looks at the stack finds its end
+            "xor ebp, ebp", // a debugger that walks the stack finds its end
             "mov rdi, r13",
             "call r12",
             "mov edi, eax",

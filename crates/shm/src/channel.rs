@@ -231,8 +231,8 @@ impl ChannelReader {
         self.0.ask(context)
     }
 
-    /// From now on messages go through the descriptor, by whoever reads and writes that, and not through the channel: if nobody has asked
-    /// for the descriptor and no message is there. `hears` is the descriptor of the reader. Returns whether they do.
+    /// From now on messages go through the descriptor, which the callers of both ends read and write, and not through the channel: if no
+    /// process has asked for the descriptor and no message is there. `hears` is the descriptor of the reader. Returns whether they do.
     ///
     /// # Errors
     /// As [`ask_for_descriptor`](Self::ask_for_descriptor).

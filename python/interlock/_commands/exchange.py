@@ -167,9 +167,8 @@ def read_text(stream: io.TextIOWrapper) -> str:
     buffer: Any = stream.buffer
     if type(buffer) is not io.BufferedReader or vars(buffer):
         return stream.read()
-    vars(buffer)["read"] = lambda: read_all(
-        buffer
-    )  # the stream asks its buffer for all that is left, in one call
+    # The stream asks its buffer for all that is left, in one call.
+    vars(buffer)["read"] = lambda: read_all(buffer)
     try:
         return stream.read()
     finally:

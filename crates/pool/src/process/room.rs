@@ -17,7 +17,7 @@ pub struct RoomWait<H: Send + 'static> {
     waiter: Arc<Waiter>,
 }
 
-/// What the line's waiter wakes: has the host told. Whoever makes room may hold the pool's lock, and a task's waker is foreign code.
+/// What the line's waiter wakes: has the host told. The thread that makes room may hold the pool's lock, and a task's waker is foreign code.
 struct Bell<H> {
     inner: Arc<Inner<H>>,
     host: WordLock<Option<H>>,

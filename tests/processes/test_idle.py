@@ -39,8 +39,8 @@ PROGRAM = """
         }[name]()
 
     WAITS = (
-        "Lock.acquire", "Lock.acquire for an hour", "RLock.acquire", "Semaphore.acquire", "Condition.wait", "Event.wait",
-        "Barrier.wait", "Queue.get", "Queue.get for an hour", "Queue.put", "Connection.recv",
+        "Lock.acquire", "Lock.acquire for an hour", "RLock.acquire", "Semaphore.acquire", "Condition.wait",
+        "Event.wait", "Barrier.wait", "Queue.get", "Queue.get for an hour", "Queue.put", "Connection.recv",
         "Connection.poll for an hour", "Queue of a manager",
     )
 

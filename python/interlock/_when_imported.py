@@ -1,6 +1,6 @@
 """Calls a function when a module has been imported, without importing the module."""
 
-import _frozen_importlib as _bootstrap
+import _frozen_importlib
 import _imp
 import sys
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
+
+_bootstrap: "Any" = _frozen_importlib  # typeshed does not know all of it
 
 __all__ = ["WhenImported", "is_running", "withdraw"]
 
@@ -65,8 +67,8 @@ def withdraw() -> None:
             return
         if _Finder in sys.meta_path:
             sys.meta_path.remove(_Finder)
-        if _bootstrap._find_spec is _wrapper:
-            _bootstrap._find_spec = _wrapper.__wrapped__
+        if _bootstrap._find_spec in _wrapped:
+            _bootstrap._find_spec = _wrapped.pop(_bootstrap._find_spec)
 
 
 def is_running(name: str) -> bool:
@@ -111,13 +113,12 @@ class _Finder:
         return None
 
 
-_wrapper: "Any" = None
+_wrapped: "dict[Any, Any]" = {}  # by our wrapper, the function of the import system that it calls
 
 
 def _wrap_find_spec() -> None:
-    global _wrapper
     wrapped = _bootstrap._find_spec
-    if wrapped is _wrapper:
+    if wrapped in _wrapped:
         return
 
     def _find_spec(name, path, target=None):  # type: ignore[no-untyped-def]
@@ -128,13 +129,13 @@ def _wrap_find_spec() -> None:
 
     # Python leaves the import system's frames out of tracebacks. It knows them by the name of their file.
     _find_spec.__code__ = _find_spec.__code__.replace(co_filename="<frozen importlib._bootstrap>")
-    _find_spec.__wrapped__ = wrapped  # type: ignore[attr-defined]
-    _wrapper = _bootstrap._find_spec = _find_spec
+    _wrapped[_find_spec] = wrapped
+    _bootstrap._find_spec = _find_spec
 
 
 def _tell_after_loading(spec: "ModuleSpec") -> None:
     # A loader without the method is that of a module that has no code of its own.
-    if hasattr(spec.loader, "exec_module") and type(spec.loader) is not _Relay:
+    if hasattr(spec.loader, "exec_module") and not isinstance(spec.loader, _Relay):
         spec.loader = _Relay(spec)  # type: ignore[assignment]
 
 

@@ -1,4 +1,7 @@
-"""The errors of tasks in worker processes that have no result, and raised no exception either."""
+"""The errors of tasks in worker processes that have no result, and raised no exception either.
+
+`concurrent.futures._process_results` writes what they say.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-//! What a worker's death means: which call it costs, and what takes the worker's place.
+//! What follows a worker's death, which the supervisor notices: the call that is lost or runs again, and the next worker.
 
 use std::sync::Arc;
 

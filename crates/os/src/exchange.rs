@@ -187,7 +187,7 @@ mod tests {
     use crate::futex::Returned;
     use std::os::fd::AsRawFd;
 
-    /// Bytes of which so many have been moved.
+    /// Bytes, and how many of them have been moved.
     struct Bytes(Box<[MaybeUninit<u8>]>, Vec<u8>, usize);
 
     impl Sink for Bytes {

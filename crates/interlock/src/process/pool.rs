@@ -309,7 +309,7 @@ impl<'a> At<'a> {
     }
 
     /// How long a task may run. One that runs for longer ends with [`TaskError::TimedOut`](super::TaskError::TimedOut), and its worker
-    /// process with it; another one takes that one's place.
+    /// process with it; a new process takes its place.
     #[must_use]
     pub fn time_limit(mut self, time: Duration) -> Self {
         self.limits.time = Some(time);

@@ -45,7 +45,7 @@ pub(super) struct State<H> {
     pub(super) is_led: bool,
     /// How the supervisor sleeps, if it does.
     pub(super) asleep: Option<Sleep>,
-    /// Whether a call with a limit of time has become the next that a worker runs, of which the supervisor has not heard.
+    /// Whether a call with a time limit has become the next one of a worker, and the supervisor has not heard of it yet.
     pub(super) has_new_limit: bool,
     /// How long calls run, about, in nanoseconds. 0: it is not known.
     pub(super) average: u64,

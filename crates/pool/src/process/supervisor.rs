@@ -115,6 +115,7 @@ impl<H: Send + 'static> Inner<H> {
             if !worker.is_closed && (all || worker.left == Some(0)) {
                 worker.is_closed = true;
                 let mut context = WaitContext::uninterruptible();
+                // It can fail only if the wait for the queue's lock ends, and nothing ends this one.
                 let _ = (worker.calls).shutdown(interlock_shm::Shutdown::Drain, &mut context);
             }
             let has_ended = worker.is_closed && worker.handed.is_empty() && worker.pid != 0;

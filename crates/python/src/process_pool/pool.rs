@@ -15,7 +15,7 @@ use crate::blocking;
 use crate::futures::{Future, Remote, RemoteCalls, RemoteHost, attend, new_future, settle, told};
 use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
-/// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
+/// The engine of a pool of processes: calls wait here for workers, and answers for the threads that ask for them.
 ///
 /// An executor starts the processes, and has a thread that does what next_duty() returns.
 #[pyclass(frozen, module = "interlock._interlock")]

@@ -29,15 +29,6 @@ def module_of(form: str) -> Iterator[Any]:
         yield subprocess
 
 
-@pytest.fixture(autouse=True, scope="module")
-def few_objects() -> Iterator[None]:
-    """Let the collector see only the tests' objects: `counts` has it look again and again."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(params=["standard", "import", "install"])
 def commands(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Return each form in turn, for what is the same in all of them."""

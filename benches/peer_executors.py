@@ -280,4 +280,4 @@ LOADERS: dict[str, Callable[[], Any]] = {
     "ray": _ray,
     "dask": _dask,
 }
-"""Each returns what makes an executor of so many processes. It raises ImportError if the package is not installed."""
+"""Each returns a class that makes an executor of a number of processes, or raises ImportError if its package is missing."""

@@ -23,7 +23,7 @@ __all__ = ["Feed", "Feeder"]
 
 _AHEAD = 1000
 _BYTES_AHEAD = 256 << 10
-"""So many calls of an iterable may wait or run at a time, and so many bytes of them, but two more than workers in any
+"""How many calls of an iterable may wait or run at a time, and how many bytes they may have, but two more than workers in any
 case. (The standard library takes what fits into a pipe.)"""
 
 

@@ -79,7 +79,7 @@ impl Builder {
 }
 
 impl ProcessPool {
-    /// A pool of so many worker processes; 0 for as many as there are processors.
+    /// A pool with this number of worker processes; 0 for as many as there are processors.
     ///
     /// # Errors
     /// Those of [`Builder::build`].

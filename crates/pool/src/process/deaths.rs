@@ -15,7 +15,7 @@ use super::state::{OnWorkerDeath, State};
 use super::worker::{Why, Worker};
 use crate::outcome::Phase;
 
-/// The pool gives up when so many workers more than it may have die one after the other before they are ready.
+/// The pool gives up when as many workers as it may have, twice, and this number more die one after the other, none of them ready.
 const UNREADY_DEATHS: usize = 16;
 
 impl<H: Send> Inner<H> {

@@ -15,7 +15,7 @@ use crate::step::{set_worker, step};
 /// The stack of the supervisor, which runs no code of programs.
 const STACK: usize = 256 << 10;
 
-/// A process that is being started is looked at so often, until the host says which one it is.
+/// How often the supervisor looks at a process that is being started, in nanoseconds, until the host says which one it is.
 const STARTING: u64 = 50_000_000;
 
 /// How the supervisor sleeps next.

@@ -215,7 +215,7 @@ impl ProcessPool {
         self.engine.processes()
     }
 
-    /// Wait until so many calls have ended, and return how many have. Blocks for at most `timeout` seconds.
+    /// Wait until `number` calls have ended, and return how many have. Blocks for at most `timeout` seconds.
     fn wait_for_ended(&self, py: Python<'_>, number: u64, timeout: f64) -> PyResult<u64> {
         let deadline = Deadline::after(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
         blocking::wait(py, deadline, |context| {

@@ -280,4 +280,4 @@ LOADERS: dict[str, Callable[[], Any]] = {
     "ray": _ray,
     "dask": _dask,
 }
-"""Each returns a class that makes an executor of a number of processes, or raises ImportError if its package is missing."""
+"""Each returns what makes an executor of a number of processes, or raises ImportError if its package is missing."""

@@ -17,7 +17,10 @@ fn pipe(arena: &Arc<Arena>) -> (ChannelReader, ChannelWriter, Arc<Doorbell>, Arc
     let (hears, rings) = Doorbell::pipe().unwrap();
     let (hears, rings) = (Arc::new(hears), Arc::new(rings));
     let (reader, writer) = channel(arena).unwrap();
-    let (reader, writer) = (reader.with_doorbell(hears.clone()), writer.with_doorbell(rings.clone()));
+    let (reader, writer) = (
+        reader.with_doorbell(hears.clone()),
+        writer.with_doorbell(rings.clone()),
+    );
     (reader, writer, hears, rings)
 }
 

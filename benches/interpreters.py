@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -138,6 +139,32 @@ def environment(paths: Sequence[str] = ()) -> dict[str, str]:
     if paths:
         env["PYTHONPATH"] = os.pathsep.join(str(Path(path).resolve()) for path in paths)
     return env
+
+
+def command_line(description: str | None, *needs: str) -> argparse.ArgumentParser:
+    """Return the parser of a script that runs in these interpreters, with the option ``--python``."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help=f"an interpreter that has {', '.join(('interlock', *needs))} (repeatable; default: what is found)",
+    )
+    return parser
+
+
+def add_path(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--path``."""
+    parser.add_argument(
+        "--path",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder that holds the interlock package, put on PYTHONPATH (repeatable)",
+    )
 
 
 def explain_none(left_out: Sequence[str]) -> str:

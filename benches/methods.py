@@ -23,7 +23,7 @@ import machine
 import measure
 import namespaces
 from cases_methods import ALL, Method
-from interpreters import PROJECT, Interpreter, discover, environment, explain_none
+from interpreters import PROJECT, Interpreter, command_line, discover, environment, explain_none
 from sections import table, write_section
 
 LIMIT = 1800
@@ -52,12 +52,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--python", action="append", default=[], metavar="PATH", help="an interpreter (repeatable)"
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--only", metavar="TEXT", help="only cases whose class or call has this text")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--sample-ms", type=float, default=5)

@@ -112,16 +112,16 @@ def _green_names(queue_class: Any) -> Any:
 def _peer_pools(name: str) -> Modules:
     modules: Modules = {}
     pools = {}
-    if name in peer_pools.NAMES:
-        pools["ThreadPoolExecutor"] = peer_pools.load(name)
-    if name in peer_executors.NAMES:
-        pools["ProcessPoolExecutor"] = peer_executors.load(name)
+    if name in peer_pools.LOADERS:
+        pools["ThreadPoolExecutor"] = peer_pools.LOADERS[name]()
+    if name in peer_executors.LOADERS:
+        pools["ProcessPoolExecutor"] = peer_executors.LOADERS[name]()
     if pools:
         modules["futures"] = SimpleNamespace(**pools)
     if name in peer_executors.WITH_POOL:
         modules["pool"] = SimpleNamespace(Pool=peer_executors.load_pool(name))
-    if name in peer_processes.NAMES:
-        modules["processes"] = peer_processes.load(name)
+    if name in peer_processes.LOADERS:
+        modules["processes"] = peer_processes.LOADERS[name]()
     return modules
 
 
@@ -134,6 +134,6 @@ _LOADERS: dict[str, Callable[[], Modules]] = {
     "fque": _fque,
     **{
         name: partial(_peer_pools, name)
-        for name in (*peer_pools.NAMES, *peer_executors.NAMES, *peer_processes.NAMES)
+        for name in (*peer_pools.LOADERS, *peer_executors.LOADERS, *peer_processes.LOADERS)
     },
 }

@@ -16,22 +16,8 @@ from itertools import repeat
 from types import SimpleNamespace
 from typing import Any
 
-NAMES = ("loky", "pebble", "joblib", "mpire", "multiprocess", "ray", "dask")
 WITH_POOL = ("joblib", "mpire", "multiprocess", "ray")
 """Those that have what `multiprocessing.Pool` has, or some of it."""
-
-
-def load(name: str) -> Any:
-    """Return what makes an executor of so many processes. Raises ImportError if its package is not installed."""
-    return {
-        "loky": _loky,
-        "pebble": _pebble,
-        "joblib": _joblib,
-        "mpire": _mpire,
-        "multiprocess": _multiprocess,
-        "ray": _ray,
-        "dask": _dask,
-    }[name]()
 
 
 def load_pool(name: str) -> Any:
@@ -40,7 +26,7 @@ def load_pool(name: str) -> Any:
         return importlib.import_module("multiprocess").get_context("fork").Pool
     if name == "ray":
         return _ray_pool()
-    return load(name)
+    return LOADERS[name]()
 
 
 def end() -> None:
@@ -283,3 +269,15 @@ def _dask() -> Any:
             return bag.from_sequence(items, partition_size=chunksize).map(fn).compute()
 
     return Cluster
+
+
+LOADERS: dict[str, Callable[[], Any]] = {
+    "loky": _loky,
+    "pebble": _pebble,
+    "joblib": _joblib,
+    "mpire": _mpire,
+    "multiprocess": _multiprocess,
+    "ray": _ray,
+    "dask": _dask,
+}
+"""Each returns what makes an executor of a number of processes, or raises ImportError if its package is missing."""

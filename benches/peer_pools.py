@@ -11,13 +11,6 @@ from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any
 
-NAMES = ("anyio", "joblib", "pebble")
-
-
-def load(name: str) -> Any:
-    """Return a class that makes a pool of a number of workers. Raises ImportError if its package is not installed."""
-    return {"anyio": _anyio, "joblib": _joblib, "pebble": _pebble}[name]()
-
 
 def _pebble() -> Any:
     pool_class = importlib.import_module("pebble").ThreadPool
@@ -77,3 +70,7 @@ def _anyio() -> Any:
             anyio.run(job)
 
     return Pool
+
+
+LOADERS: dict[str, Callable[[], Any]] = {"anyio": _anyio, "joblib": _joblib, "pebble": _pebble}
+"""Each returns a class that makes a pool of a number of workers, or raises ImportError if its package is missing."""

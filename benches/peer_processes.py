@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-NAMES = ("faster-fifo", "multiprocess", "py-sharedmemory", "zeroq")
-
 ROOM = 64 << 20
 """Bytes: the peers whose queues have a bound get much room, as the other queues have none."""
-
-
-def load(name: str) -> Any:
-    """Return what stands for the context of ``fork``. Raises ImportError if the package is not installed."""
-    return {
-        "faster-fifo": _faster_fifo,
-        "multiprocess": _multiprocess,
-        "py-sharedmemory": _py_sharedmemory,
-        "zeroq": _zeroq,
-    }[name]()
 
 
 def _multiprocess() -> Any:
@@ -45,3 +34,12 @@ def _py_sharedmemory() -> Any:
         return SimpleNamespace(put=sender.put, get=receiver.get)
 
     return SimpleNamespace(Queue=queue)
+
+
+LOADERS: dict[str, Callable[[], Any]] = {
+    "faster-fifo": _faster_fifo,
+    "multiprocess": _multiprocess,
+    "py-sharedmemory": _py_sharedmemory,
+    "zeroq": _zeroq,
+}
+"""Each returns what stands for the context of ``fork``. It raises ImportError if the package is not installed."""

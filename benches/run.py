@@ -27,7 +27,7 @@ import machine
 import report
 from case import Case, Probe
 from catalogue import ALL, BY_NAME
-from interpreters import PROJECT, Interpreter, discover, environment, explain_none
+from interpreters import PROJECT, Interpreter, add_path, command_line, discover, environment, explain_none
 from results import Result
 from sections import write_section
 
@@ -62,23 +62,8 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--python",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="an interpreter that has interlock (repeatable; default: all that are found)",
-    )
-    parser.add_argument(
-        "--path",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a folder that holds the interlock package, put on PYTHONPATH (repeatable)",
-    )
+    parser = command_line(__doc__)
+    add_path(parser)
     parser.add_argument(
         "--case",
         action="append",

@@ -21,7 +21,7 @@ from statistics import median
 
 import machine
 import soak_load
-from interpreters import Interpreter, discover, environment, explain_none
+from interpreters import Interpreter, add_path, command_line, discover, environment, explain_none
 from sections import table, write_section
 from soak_server import FORMS, Server
 
@@ -107,23 +107,8 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--python",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="an interpreter with interlock, cheroot and waitress (repeatable)",
-    )
-    parser.add_argument(
-        "--path",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a folder that holds the interlock package, put on PYTHONPATH (repeatable)",
-    )
+    parser = command_line(__doc__, "cheroot", "waitress")
+    add_path(parser)
     parser.add_argument("--server", action="append", choices=("cheroot", "waitress"), help="default: both")
     parser.add_argument("--seconds", type=int, default=60, help="load for each server and form (default 60)")
     parser.add_argument("--connections", type=int, default=64)

@@ -1,4 +1,7 @@
-"""The errors of tasks in worker processes that have no result, and raised no exception either."""
+"""The errors of tasks in worker processes that have no result, and raised no exception either.
+
+`concurrent.futures._process_results` writes what they say.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,8 @@ class TaskTimeoutError(TimeoutError):
 class TransportError(BrokenProcessPool):
     """A task could not be unpickled by the worker, or its result not by this process. Its `__cause__` says why.
 
-    This concerns one task; the pool goes on. The standard library's pool breaks, and so raises the base class.
+    This concerns one task; the pool goes on. The standard library's pool breaks in that case, with
+    `BrokenProcessPool`: programs that catch that catch this, too.
     """
 
     __module__ = "interlock"

@@ -27,7 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benches"))
 
-from interpreters import PROJECT, Interpreter, discover, explain_none
+from interpreters import PROJECT, Interpreter, command_line, discover, explain_none
 from judged import Judged, on_page, page, text
 from sections import write_section
 
@@ -66,16 +66,7 @@ def main() -> int:
 
 def parse(suites: tuple[str, ...]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--python",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="an interpreter that has interlock (repeatable; default: all that are found)",
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--form", action="append", choices=FORMS, help="default: both")
     parser.add_argument(
         "--suite",

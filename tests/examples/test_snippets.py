@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PRINTING = ("docs/commands.md", "docs/futures.md", "docs/schedulers.md")
+PRINTING = ("docs/commands.md", "docs/futures.md", "docs/processes.md", "docs/schedulers.md")
 PAGES = (*PRINTING, "docs/guide.md", "README.md")
 TIMEOUT = 200
 

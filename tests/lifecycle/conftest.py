@@ -76,7 +76,6 @@ def few_objects() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-        gc.unfreeze()
 
 
 @pytest.fixture

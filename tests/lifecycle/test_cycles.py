@@ -140,6 +140,16 @@ def future_of(node: Node) -> Any:
     return future
 
 
+def waited_for(node: Node) -> Any:
+    return knowing(futures.Future(), node)
+
+
+def as_completed_that_has_begun(node: Node) -> Any:
+    completed = futures.as_completed([future_with(node), waited_for(node)])
+    next(completed)
+    return completed
+
+
 def current_task(node: Node) -> Any:
     with futures.ThreadPoolExecutor(1) as executor:
         return executor.submit(lambda: (interlock.current_task(), node)).result()[0]
@@ -230,9 +240,12 @@ HOLDERS: dict[str, Callable[[Node], Any]] = {
     "materialized Future": materialized_future,
     "Future of a task": future_of,
     "as_completed()": lambda node: futures.as_completed([future_with(node), future_with(node)]),
+    "as_completed() of a future that is not done": lambda node: futures.as_completed([waited_for(node)]),
+    "as_completed() that has begun": as_completed_that_has_begun,
     "current_task()": current_task,
     "Executor.map()": mapped,
     "ThreadPoolExecutor": executor,
+    "ThreadPoolExecutor that has not begun": lambda node: knowing(futures.ThreadPoolExecutor(1), node),
     "ThreadPool": pool_with,
     "ThreadPool that is materialized": materialized_pool,
     "ThreadPool that failed": failed_pool,

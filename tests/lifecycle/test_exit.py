@@ -9,7 +9,7 @@ import pytest
 
 Passes = Callable[..., None]
 
-RUNS = int(os.environ.get("INTERLOCK_EXIT_RUNS", "5"))
+RUNS = int(os.environ.get("INTERLOCK_EXIT_RUNS", "2"))
 
 HELD = """
 def held(lock):

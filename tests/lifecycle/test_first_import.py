@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests.lifecycle.conftest import ROOT, finish_child
-from tests.lifecycle.test_interrupts import ATTEMPTS, MOST_SECONDS
+from tests.lifecycle.ctrl_c import ATTEMPTS, MOST_SECONDS
 
 IMPORTS = {
     "interlock": "from interlock import queue, threading",

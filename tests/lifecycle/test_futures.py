@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import textwrap
-import weakref
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from interlock.concurrent import futures
 
 from tests.builds import frees_at_once
-from tests.lifecycle.test_interrupts import ctrl_c_ends_its_waits
+from tests.lifecycle.ctrl_c import ctrl_c_ends_its_waits
 
 Passes = Callable[..., None]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -280,63 +276,11 @@ CALLS: dict[str, tuple[str, str, str]] = {
     ),
 }
 
-SCRIPT = (
-    HEAD
-    + """
-for round in ("soon", "late"):
-    {setup}
-    print("waiting", flush=True)
-    try:
-        print("came back:", {call}, flush=True)
-    except KeyboardInterrupt:
-        print(time.monotonic(), flush=True)
-    {check}
-"""
-)
-
 
 @pytest.mark.parametrize("name", CALLS)
 def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None:
     setup, call, check = CALLS[name]
-    ctrl_c_ends_its_waits(start, SCRIPT.format(setup=setup, call=call, check=check))
-
-
-class Node:
-    """An object with weak references."""
-
-
-HOLDERS: dict[str, Callable[[Node], Any]] = {
-    "as_completed": lambda node: futures.as_completed([holding(node)]),
-    "begun as_completed": lambda node: [it := futures.as_completed([done(1), holding(node)]), next(it)],
-    "an executor": lambda node: with_node(futures.ThreadPoolExecutor(1), node),
-}
-
-
-def with_node(thing: Any, node: Node) -> Any:
-    thing.node = node
-    return thing
-
-
-def holding(node: Node) -> Any:
-    return with_node(futures.Future(), node)
-
-
-def done(value: Any) -> Any:
-    future = futures.Future()
-    future.set_result(value)
-    return future
-
-
-@pytest.mark.parametrize("name", HOLDERS)
-@pytest.mark.usefixtures("few_objects")
-def test_a_cycle_through_a_holder_is_collected(name: str) -> None:
-    node = Node()
-    ref = weakref.ref(node)
-    node.holder = HOLDERS[name](node)  # type: ignore[attr-defined]
-    del node
-    assert ref() is not None
-    gc.collect()
-    assert ref() is None
+    ctrl_c_ends_its_waits(start, HEAD, setup, call, check)
 
 
 @frees_at_once

@@ -6,24 +6,16 @@ The signal comes twice: as soon as the thread blocks, and after it has slept for
 from __future__ import annotations
 
 import os
-import re
-import select
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 
 import pytest
 
+from tests.lifecycle.ctrl_c import ATTEMPTS, ctrl_c_ends_its_waits, line
 from tests.lifecycle.inside import eventually, until_blocked
 
 Start = Callable[..., "subprocess.Popen[str]"]
-
-MOST_SECONDS = 0.5
-"""Limit in seconds from the signal to the handler of KeyboardInterrupt; the promise is 0.05, on an idle machine."""
-
-ATTEMPTS = 20
-"""How often a time may be missed: on a busy machine the thread that is woken gets its processor late."""
 
 OTHER = "def elsewhere(f):\n    t = std.Thread(target=f); t.start(); t.join()\n"
 
@@ -133,69 +125,17 @@ CALLS: dict[str, tuple[str, str, str]] = {
     "SimpleQueue.get": ("x = queue.SimpleQueue()", "x.get()", "x.put(1); assert x.get(timeout=60) == 1"),
 }
 
-SCRIPT = """{other}
+FREE = """
 def free(lock):
     assert lock.acquire(timeout=60)
     lock.release()
-for round in ("soon", "late"):
-    {setup}
-    print("waiting", flush=True)
-    try:
-        print("came back:", {call}, flush=True)
-    except KeyboardInterrupt:
-        print(time.monotonic(), flush=True)
-    {check}
 """
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_ctrl_c_ends_a_wait_and_changes_nothing(start: Start, name: str) -> None:
     setup, call, check = CALLS[name]
-    ctrl_c_ends_its_waits(start, SCRIPT.format(other=OTHER, setup=setup, call=call, check=check))
-
-
-def ctrl_c_ends_its_waits(start: Start, script: str) -> None:
-    """Check that Ctrl-C ends both waits of a script, always, and at least once in time, and that it then succeeds."""
-    said = []
-    for _ in range(ATTEMPTS):
-        latencies = interrupt_twice(start(script))
-        said.append([round(latency * 1000, 2) for latency in latencies])
-        if max(latencies) < MOST_SECONDS:
-            print(f"{said[-1]} ms")  # pytest -rP shows it
-            return
-    raise AssertionError(f"late each time: {said} ms")
-
-
-def interrupt_twice(process: subprocess.Popen[str]) -> list[float]:
-    """Send SIGINT to a child as soon as it waits, and once more late in its next wait; return its latencies."""
-    latencies = []
-    try:
-        for pause in (0.0, 0.05):
-            line(process, "waiting")
-            until_blocked([process.pid], process.pid)
-            select.select([], [], [], pause)  # not for an order: after 20 ms a wait sleeps until woken
-            sent = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            latencies.append(float(line(process, r"[\d.]+")) - sent)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, "", "")
-    return latencies
-
-
-def line(process: subprocess.Popen[str], pattern: str) -> str:
-    """Read the next line of a child, which must match."""
-    assert process.stdout is not None
-    pipe, text = process.stdout.fileno(), b""
-    while not text.endswith(b"\n") and select.select([pipe], [], [], 60)[0]:
-        byte = os.read(pipe, 1)  # not through the buffer, which would hide available bytes from select
-        text += byte or b" the end\n"
-    if not re.fullmatch(pattern, text.decode().strip()):
-        process.send_signal(signal.SIGABRT)
-        raise AssertionError(f"{text!r} is not {pattern!r}: {process.communicate(timeout=60)[1]}")
-    return text.decode().strip()
+    ctrl_c_ends_its_waits(start, OTHER + FREE, setup, call, check)
 
 
 REMAINING: dict[str, tuple[str, str]] = {

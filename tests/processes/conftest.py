@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.programs import FORMS, METHODS
+from tests.processes.programs import FORMS, METHODS, is_run
 
 LIMIT = 90.0
 
@@ -25,6 +25,19 @@ Run = Callable[..., str]
 
 _QUIET = ("-W", "ignore:Module globals is missing a __spec__.loader")
 """The standard library's own child of `spawn` has this warning on 3.15 when a traceback is printed there."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the forms of a program that this version runs by its default start method only."""
+    left_out = [item for item in items if not _is_run(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_run(item: pytest.Item) -> bool:
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    form, method = given.get("run", given.get("form")), given.get("method")
+    return form not in FORMS or method not in METHODS or is_run(form, method)
 
 
 @pytest.fixture(params=METHODS)

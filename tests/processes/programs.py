@@ -21,6 +21,20 @@ FORMS = ("import", "install") if IS_AT_AN_END else ("install",)
 METHODS = multiprocessing.get_all_start_methods()[: None if IS_AT_AN_END else 1]
 """The start methods to run, the default one first."""
 
+ALL_WAYS = os.environ.get("INTERLOCK_ALL_WAYS") == "1"
+"""Whether the oldest and the newest version run each form by each start method, not only the pairs of `is_run`."""
+
+
+def is_run(form: str, method: str) -> bool:
+    """Whether a program is run in this form, by this start method.
+
+    Both forms are run by the default method; by the others, imports are run on the oldest version, and the installation
+    on the newest. (`tests/install/test_install_children.py` installs by each method, on every version.)
+    """
+    only = "import" if sys.version_info[:2] == (3, 11) else "install"
+    return ALL_WAYS or method == METHODS[0] or form == only
+
+
 _HEAD = """\
 import os, select, signal, sys
 import interlock

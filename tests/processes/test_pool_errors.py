@@ -247,7 +247,11 @@ class _TakenElsewhere:
 
 
 @pytest.mark.parametrize("code", [-9, None])
-def test_a_worker_whose_exit_code_another_thread_was_told_is_watched_no_longer(code: int | None) -> None:
+def test_a_worker_whose_exit_code_another_thread_was_told_is_watched_no_longer(
+    code: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if code is None:
+        monkeypatch.setattr(_evidence, "_NOTING", 0.05)  # nobody notes it
     process, words = _TakenElsewhere(code), LastWords()
     watch(process, words)
     join_and_bury(process)

@@ -67,20 +67,28 @@ def late(ask):
         return str(error)
     raise AssertionError("it has a result")
 
+def one_by_one(results):
+    return [next(results) for _ in range(3)], late(lambda: next(results)), list(results)
+
+def names(got):
+    return [type(it).__name__ for it in got]
+
 def main():
-    with pool() as p:
-        print(late(lambda: p.apply(stay, (3,), task_timeout=1)))
-        print(late(lambda: p.apply_async(stay, (), {"n": 3}, task_timeout=1).get()))
-        print(late(lambda: p.map(stay, range(5), task_timeout=1)))
-        print(late(lambda: p.starmap(pair, [(1, 2)], task_timeout=1)))
-        results = p.imap(stay, range(6), task_timeout=1)
-        print([next(results) for _ in range(3)], late(lambda: next(results)), list(results))
-        for got in (
-            p.map(stay, range(5), task_timeout=1, return_exceptions=True),
-            p.map_async(stay, range(5), task_timeout=1, return_exceptions=True).get(),
-            list(p.imap(stay, range(5), task_timeout=1, return_exceptions=True)),
-        ):
-            print([type(it).__name__ for it in got])
+    from concurrent.futures import ThreadPoolExecutor
+
+    with pool(4) as p, ThreadPoolExecutor(8) as threads:  # all at once: each waits until the time of a task is over
+        futures = [threads.submit(ask) for ask in (
+            lambda: late(lambda: p.apply(stay, (3,), task_timeout=1)),
+            lambda: late(lambda: p.apply_async(stay, (), {"n": 3}, task_timeout=1).get()),
+            lambda: late(lambda: p.map(stay, range(5), task_timeout=1)),
+            lambda: late(lambda: p.starmap(pair, [(1, 2)], task_timeout=1)),
+            lambda: one_by_one(p.imap(stay, range(6), task_timeout=1)),
+            lambda: names(p.map(stay, range(5), task_timeout=1, return_exceptions=True)),
+            lambda: names(p.map_async(stay, range(5), task_timeout=1, return_exceptions=True).get()),
+            lambda: names(p.imap(stay, range(5), task_timeout=1, return_exceptions=True)),
+        )]
+        for future in futures:
+            print(future.result())
         print(p.apply(abs, (-1,), task_timeout=1000))
 """
     words = "ran for longer than its timeout, and its worker was ended"
@@ -90,7 +98,7 @@ def main():
         f"stay(n=3) {words}",
         f"stay(3) {words}",
         f"pair for each of ((1, 2),) {words}",
-        f"[0, 1, 2] stay(3) {words} [4, 5]",
+        str(([0, 1, 2], f"stay(3) {words}", [4, 5])),
         *[names] * 3,
         "1",
     ]

@@ -253,5 +253,5 @@ class BreakingMachine(ExecutorMachine):
 
 @pytest.mark.parametrize("machine", [ExecutorMachine, RetryingMachine, BreakingMachine])
 def test_whatever_the_order_each_task_has_its_one_result(machine: Any) -> None:
-    few = max(10, settings().max_examples // 5)
+    few = max(10, settings().max_examples // 10)
     run_state_machine_as_test(machine, settings=settings(max_examples=few))

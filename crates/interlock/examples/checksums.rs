@@ -2,8 +2,8 @@
 //!
 //! Run it with `cargo run --release -p interlock --example checksums -- FOLDER`; without a folder it takes this crate's.
 //!
-//! The main thread walks the tree and submits a task for each file. Not too many: whoever is too far ahead of the workers
-//! waits. Large files have priority, so that none of them is the last to be begun with. A file that cannot be read is the
+//! The main thread walks the tree and submits a task for each file. Not too many: it waits when it is too far ahead of
+//! the workers. Large files have priority, so that none of them is the last to be begun with. A file that cannot be read is the
 //! error of its own task, and what the whole comes to depends on the order of the names alone.
 
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 //!
 //! Run it with `cargo run --release -p interlock --example worker_pool`.
 //!
-//! Threads count the primes below a million, a range at a time. The queue of ranges is bounded, so whoever hands them out
-//! is never far ahead; results come back through another queue. A shutdown lets the workers finish what is in the queue.
+//! Threads count the primes below a million, a range at a time. The queue of ranges is bounded, so the thread that hands them
+//! out is never far ahead; results come back through another queue. A shutdown lets the workers finish what is in the queue.
 
 use std::collections::HashSet;
 use std::ops::Range;

@@ -1,6 +1,7 @@
-//! Doorbells: pairs of descriptors, of which one becomes readable when the other one is rung, and when the last of the others is closed.
+//! Doorbells: two ends of a pipe, or two connected sockets. One end becomes readable when the other end is rung, and when
+//! the last copy of the other end is closed.
 //!
-//! They are what `multiprocessing.Pipe()` makes: a pipe, or a pair of sockets of which each rings the other one.
+//! `multiprocessing.Pipe()` makes them: a pipe if messages go one way, else sockets, which ring each other.
 
 #![expect(
     clippy::disallowed_types,

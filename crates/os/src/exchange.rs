@@ -10,7 +10,7 @@ pub trait Sink: Send {
     /// Room for more bytes. If there is none, the file waits until the host has made some.
     fn room(&mut self) -> &mut [MaybeUninit<u8>];
 
-    /// So many bytes of the room have been written to.
+    /// `count` bytes of the room have been written to.
     fn received(&mut self, count: usize);
 
     /// Whether the host wants to know at once that bytes have come.
@@ -22,7 +22,7 @@ pub trait Source: Send {
     /// The bytes that are left.
     fn rest(&self) -> &[u8];
 
-    /// So many of them have been written.
+    /// `count` of them have been written.
     fn sent(&mut self, count: usize);
 }
 
@@ -187,7 +187,7 @@ mod tests {
     use crate::futex::Returned;
     use std::os::fd::AsRawFd;
 
-    /// Bytes of which so many have been moved.
+    /// Bytes, and how many of them have been moved.
     struct Bytes(Box<[MaybeUninit<u8>]>, Vec<u8>, usize);
 
     impl Sink for Bytes {

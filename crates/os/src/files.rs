@@ -134,10 +134,10 @@ pub fn write(descriptor: i32, bytes: &[u8]) -> io::Result<usize> {
     })
 }
 
-/// A pipe has room for so many bytes, unless somebody has changed that.
+/// How many bytes a pipe has room for, unless somebody has changed that.
 pub const USUAL_PIPE: usize = 64 << 10;
 
-/// A pipe that was made wider has room for so many: as many as a processor keeps near.
+/// How many bytes a pipe has room for that was made wider: as many as a processor keeps in its cache.
 const WIDE_PIPE: c_int = 256 << 10;
 
 /// Gives a pipe more room, so that its two sides wake each other less often. It stays as it is if the file is no pipe, or one whose

@@ -38,7 +38,8 @@ const CLEAR_SIGHAND: u64 = 1 << 32;
 /// an old kernel, in a sandbox, on other machines.
 ///
 /// # Safety
-/// As `share` in `sharing.rs`. The flags have CLONE_VM and CLONE_VFORK, and the stack, from its beginning on so large, is as that one's.
+/// As for `share` in `sharing.rs`. The flags contain CLONE_VM and CLONE_VFORK. `stack` is the lowest address of a stack and its
+/// size in bytes, which meets what `share` asks of a stack.
 pub(crate) unsafe fn begin(
     function: Function,
     argument: *mut c_void,

@@ -1,8 +1,8 @@
-//! Descriptors of the program's by which processes learn of each other's end: pipes whose other end one process holds, and
-//! no forked child of that.
+//! Pipes and sockets by which one process learns that another has ended: that one alone holds the other end, which forked
+//! children close, so the kernel closes it when the process ends, however it ends.
 //!
-//! A program may close descriptors that it did not open, and the number may name another file then. So each is known by its
-//! file, too.
+//! They lie among the program's own descriptors. A program may close descriptors that it did not open, and the number may
+//! name another file then. So each is known by its file, too.
 
 #![expect(
     unsafe_code,

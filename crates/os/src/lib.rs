@@ -6,7 +6,7 @@
 //! - [`futex`]: sleep on a word, wake its sleepers;
 //! - [`clock`]: the monotonic clock, in nanoseconds;
 //! - [`child`]: start processes, which get shared memory, and wait for them;
-//! - [`doorbell`]: pairs of descriptors, of which one tells that the other was rung, or closed;
+//! - [`doorbell`]: a pipe or a pair of sockets: ringing or closing one end makes the other end readable;
 //! - [`exchange`]: move bytes through several files at once;
 //! - [`files`]: wait for open files of the program;
 //! - [`fork`]: fork handlers;

@@ -1,6 +1,6 @@
 //! The end of a task of the Rust pool, and the callbacks that hear of it.
 //!
-//! The end of one task may be the beginning of the next. A callback that ends another task does not call that one's callbacks:
+//! The end of one task may be the beginning of the next. A callback that ends another task does not call the other task's callbacks:
 //! it returns them. So the callbacks of a chain are called in a loop, on no deeper stack than one of them needs. They come in
 //! the order in which nested calls would come.
 

@@ -23,7 +23,7 @@ use crate::workers::{Growth, Runner, Running, Started, WorkerToken};
 /// The numbers of pools. 0 is none.
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
-/// How many tasks a worker runs at most within tasks that wait for them. A thread's stack has room for so many.
+/// How many tasks a worker runs at most within tasks that wait for them: a thread's stack has room for that.
 const MOST_NESTED: u32 = 64;
 
 thread_local! {

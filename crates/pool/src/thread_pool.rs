@@ -87,7 +87,7 @@ impl ThreadPool {
 
     /// Submits `function`, which a worker calls. Blocks while as many tasks wait as [`Builder::max_pending`] allows, until a
     /// worker takes one, or one is cancelled. A task that submits to its own pool never waits here, because then all workers
-    /// might: its task is put in, past the limit. (It could run one of those that wait itself. But that one may wait for what
+    /// might: its task is put in, past the limit. (It could run a waiting task itself. But that task may wait for what
     /// the caller does next.)
     ///
     /// # Errors

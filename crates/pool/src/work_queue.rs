@@ -8,7 +8,7 @@ use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake,
 
 use crate::core::PoolCore;
 
-/// A worker that watches the queue awake looks once in so many rounds of its spin.
+/// In how many rounds of its spin a worker that watches the queue looks at it once.
 const LOOK_ONE_IN: u32 = 8;
 
 impl<W, L: RawLock> PoolCore<W, L> {

@@ -16,12 +16,8 @@ use processes::{Hosted, endless, eventually, kill, settings, signal, turn, withi
 fn each_call_has_its_answer() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
-    let calls: Vec<_> = (0..3000)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
-    for (i, call) in calls.iter().enumerate() {
-        assert_eq!(hosted.text(call), i.to_string());
-    }
+    let calls = hosted.submit_numbers(3000);
+    hosted.assert_numbers(&calls);
     let one_at_a_time =
         (0..300).all(|i| hosted.text(&hosted.submit(format!("echo {i}").as_bytes())) == i.to_string());
     assert!(one_at_a_time);
@@ -47,13 +43,9 @@ fn a_death_costs_the_call_that_was_running_c240() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
     for round in 0..20 {
-        let calls: Vec<_> = (0..100)
-            .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-            .collect();
+        let calls = hosted.submit_numbers(100);
         let dies = hosted.submit(b"die");
-        let after: Vec<_> = (0..100)
-            .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-            .collect();
+        let after = hosted.submit_numbers(100);
         match hosted.answer(&dies) {
             Answer::WorkerDied(death) => {
                 assert!(
@@ -63,11 +55,8 @@ fn a_death_costs_the_call_that_was_running_c240() {
             }
             other => panic!("{round}: {other:?}"),
         }
-        for calls in [calls, after] {
-            for (i, call) in calls.iter().enumerate() {
-                assert_eq!(hosted.text(call), i.to_string());
-            }
-        }
+        hosted.assert_numbers(&calls);
+        hosted.assert_numbers(&after);
     }
     hosted.end();
 }
@@ -110,9 +99,7 @@ fn a_call_that_comes_back_after_a_shutdown_has_a_worker_c304() {
         !hosted.pool.processes().contains(&killed) && run() == 2
     });
     hosted.gate.set();
-    for (i, call) in calls.iter().enumerate() {
-        assert_eq!(hosted.text(call), i.to_string());
-    }
+    hosted.assert_numbers(&calls);
     hosted.end();
 }
 
@@ -137,19 +124,13 @@ fn no_call_waits_behind_another_one_while_a_worker_is_idle_c243() {
     let _turn = turn();
     let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
     // Short calls first, so that many are handed out at once.
-    let calls: Vec<_> = (0..500)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
+    let calls = hosted.submit_numbers(500);
     for call in &calls {
         hosted.text(call);
     }
     let waits = hosted.submit(b"wait x");
-    let calls: Vec<_> = (0..100)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
-    for (i, call) in calls.iter().enumerate() {
-        assert_eq!(hosted.text(call), i.to_string());
-    }
+    let calls = hosted.submit_numbers(100);
+    hosted.assert_numbers(&calls);
     hosted.gate.set();
     assert_eq!(hosted.text(&waits), "x");
     hosted.end();
@@ -161,9 +142,7 @@ fn a_call_is_cancelled_unless_a_worker_has_it_c244() {
     let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
     let runs = hosted.submit(b"wait x");
     eventually("it runs", || hosted.pool.is_running(&runs));
-    let calls: Vec<_> = (0..10)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
+    let calls = hosted.submit_numbers(10);
     assert!(!hosted.pool.cancel(&runs));
     assert!(calls.iter().step_by(2).all(|call| hosted.pool.cancel(call)));
     hosted.gate.set();
@@ -182,9 +161,7 @@ fn calls_that_wait_are_cancelled_all_at_once_c244() {
     let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
     let runs = hosted.submit(b"wait x");
     eventually("it runs", || hosted.pool.is_running(&runs));
-    let calls: Vec<_> = (0..10)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
+    let calls = hosted.submit_numbers(10);
     let cancelled = hosted.pool.cancel_waiting();
     assert_eq!(cancelled.len(), 10);
     assert!(calls.iter().all(|call| call.phase().is_cancelled()));
@@ -204,22 +181,15 @@ fn a_call_that_is_late_or_stopped_costs_no_other_c245() {
             ..Limits::default()
         },
     );
-    let calls: Vec<_> = (0..10)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
+    let calls = hosted.submit_numbers(10);
     assert!(matches!(hosted.answer(&late), Answer::TimedOut));
     let stopped = hosted.submit(b"wait x");
     eventually("it runs", || hosted.pool.is_running(&stopped));
-    let more: Vec<_> = (0..10)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
+    let more = hosted.submit_numbers(10);
     assert!(hosted.pool.stop(&stopped));
     assert!(matches!(hosted.answer(&stopped), Answer::Stopped));
-    for calls in [calls, more] {
-        for (i, call) in calls.iter().enumerate() {
-            assert_eq!(hosted.text(call), i.to_string());
-        }
-    }
+    hosted.assert_numbers(&calls);
+    hosted.assert_numbers(&more);
     hosted.end();
 }
 
@@ -248,12 +218,8 @@ fn a_worker_ends_after_so_many_calls_c247() {
     let mut settings = settings(2, OnWorkerDeath::Break);
     settings.calls_per_worker = Some(3);
     let hosted = Hosted::new(settings);
-    let calls: Vec<_> = (0..50)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
-    for (i, call) in calls.iter().enumerate() {
-        assert_eq!(hosted.text(call), i.to_string());
-    }
+    let calls = hosted.submit_numbers(50);
+    hosted.assert_numbers(&calls);
     assert!(hosted.pool.broken().is_none());
     hosted.end();
 }
@@ -279,9 +245,7 @@ fn a_stopped_worker_is_not_a_dead_one_c248() {
 fn a_storm_of_kills_costs_what_was_running_c249() {
     let _turn = turn();
     let hosted = Hosted::new(settings(3, OnWorkerDeath::FailTask));
-    let calls: Vec<_> = (0..6000)
-        .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-        .collect();
+    let calls = hosted.submit_numbers(6000);
     let mut kills = 0;
     while !calls.iter().all(|call| call.phase().is_done()) {
         let processes = hosted.pool.processes();

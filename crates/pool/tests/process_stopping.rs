@@ -25,15 +25,11 @@ fn a_call_that_is_cancelled_while_it_runs_costs_no_other_c302() {
         };
         let runs = hosted.submit_with(b"wait x", limits);
         eventually("it runs", || hosted.pool.is_running(&runs));
-        let others: Vec<_> = (0..10)
-            .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-            .collect();
+        let others = hosted.submit_numbers(10);
         assert!(hosted.pool.cancel_running(&runs));
         assert!(runs.phase().is_cancelled());
         assert!(runs.take_answer().is_none());
-        for (i, call) in others.iter().enumerate() {
-            assert_eq!(hosted.text(call), i.to_string());
-        }
+        hosted.assert_numbers(&others);
         assert!(
             !hosted.pool.cancel_running(&others[0]),
             "one that has ended is not cancelled"
@@ -48,9 +44,7 @@ fn a_call_is_cancelled_once_or_has_its_answer_c302() {
     let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
     let mut cancelled = 0;
     for round in 0..200 {
-        let calls: Vec<_> = (0..4)
-            .map(|i| hosted.submit(format!("echo {i}").as_bytes()))
-            .collect();
+        let calls = hosted.submit_numbers(4);
         if round % 2 == 0 {
             hosted.pool.look();
         }

@@ -1,6 +1,6 @@
 //! Workers of a pool are killed at random instants: claims C250 to C252 of PROCESS_PROTOCOL.md.
 //!
-//! The short form is run with the other tests. `the_long_storm`, which `make storm` runs, has 20,000 calls in each round, and as many
+//! The short form is run with the other tests. `the_long_storm_c252`, which `make storm` runs, has 20,000 calls in each round, and as many
 //! rounds as fit into `INTERLOCK_STORM_SECONDS`. `INTERLOCK_STORM_SEED` repeats the choices of a run.
 
 #![allow(

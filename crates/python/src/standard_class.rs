@@ -44,7 +44,7 @@ struct Sealed {
     /// Those that are Python functions, and the getters of properties, each with its code.
     #[cfg_attr(
         Py_GIL_DISABLED,
-        expect(dead_code, reason = "for short ways, of which there are none")
+        expect(dead_code, reason = "only short ways use it, and this build has none")
     )]
     codes: Vec<Original>,
     /// The version tag of the class when it was last found untouched. A change of any base changes it too.

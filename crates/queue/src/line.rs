@@ -6,7 +6,7 @@ use interlock_wait::{WaitQueue, Wakeup, Wakeups, fork};
 ///
 /// A thread that was notified is *coming* until it says that it has [arrived](Line::arrive), which it does in the step in
 /// which it tries again, or leaves. A coming thread takes one item, or uses room for one, in any case. So nobody else is
-/// notified on account of that one: under load a thread needs a while to come, and others have taken many items by then.
+/// notified for that item or that room: under load a thread needs a while to come, and others have taken many items by then.
 ///
 /// A task that was notified is not coming: when it is polled is up to its executor.
 pub(crate) struct Line {

@@ -12,7 +12,8 @@ use crate::slots::Reason;
 use crate::turns::Turns;
 use crate::watched::Keeper;
 
-/// After a round of so many turns, the kernel is asked for ready descriptors. After a smaller one only if `LOOK_EVERY` is over.
+/// After a round of at least this number of turns, the kernel is asked for ready descriptors. After a smaller one it is asked only
+/// if `LOOK_EVERY` is over.
 const LONG_ROUND: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_micros(100);
 

@@ -73,7 +73,7 @@ impl State {
 }
 
 impl Barrier {
-    /// A barrier in `arena` for so many parties.
+    /// A barrier in `arena` for `parties` parties.
     ///
     /// # Errors
     /// The arena is full.

@@ -46,7 +46,8 @@ const WARM_SHIFT: u32 = 8;
 const MOST_WARM: u64 = (1 << 24) - 1;
 const OWNER_SHIFT: u32 = 32;
 
-/// When the blocks have so many pages more, 1 MiB, some process looks for others that died unseen: maybe they have what it needs.
+/// Each time the blocks have grown by this number of pages, 1 MiB, some process looks for others that died
+/// unseen: maybe they have what it needs.
 const GROWTH: u32 = (1 << 20) / PAGE as u32;
 
 pub(crate) fn pages(order: u64) -> u32 {

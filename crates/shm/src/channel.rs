@@ -19,7 +19,7 @@ use crate::name::Name;
 use crate::objects::Object;
 use crate::own_block::OwnBlock;
 
-/// With so many units underway a sender waits: 1 MiB.
+/// How many units may be underway before a sender waits: 1 MiB.
 const MOST: u32 = ((1 << 20) / UNIT) as u32;
 
 /// A new channel in `arena`: the end that receives, and the one that sends.

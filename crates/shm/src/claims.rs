@@ -217,7 +217,7 @@ impl<W: Word> Ledger<W> {
     }
 }
 
-/// An object's entry is one of so many in a row.
+/// In how many places in a row an object's entry may be.
 const WAYS: usize = 16;
 
 /// Where those of an object begin.

@@ -26,7 +26,7 @@ const UNWATCHED: Duration = Duration::from_millis(50);
 const ENDING: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 100;
 
-/// So many slots are looked at in passing: see [`Arena::sweep_some`]. More than processes are born between two looks: otherwise the dead
+/// How many slots are looked at in passing: see [`Arena::sweep_some`]. More than processes are born between two looks: otherwise the dead
 /// would become more and more.
 const SOME: u32 = 4 * BIRTHS;
 

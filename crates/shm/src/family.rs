@@ -161,6 +161,7 @@ impl Forks for Families {
         for (arena, name) in arenas().zip(CHILD.take()) {
             arena.set_me(Name::NONE);
             if !name.is_none() {
+                // A child that can't take it has no name, and its objects refuse to work.
                 let _ = arena.take_slot(name);
             }
         }

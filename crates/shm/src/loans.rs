@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// So many blocks are lent to one process at most. Each can take two mappings of its own, of which a process has 65,530.
+/// How many blocks are lent to one process at most. Each can take two mappings of its own, and a process can have 65,530.
 const MOST_LOANS: usize = 4096;
 /// One process has this part of the arena at most, and none is lent when so much is left that no block has had.
 const MOST_BYTES: usize = 16;

@@ -13,7 +13,7 @@ use crate::id::Id;
 use crate::raw_lock::{Acquired, RawLock};
 use crate::step;
 
-/// Positions are counted in units of so many bytes, and each record begins at one.
+/// The bytes of a unit. Positions are counted in units, and each record begins at one.
 pub(crate) const UNIT: usize = 16;
 /// The bytes of a record before its message.
 pub(crate) const HEADER: usize = 8;

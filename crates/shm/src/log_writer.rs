@@ -12,7 +12,7 @@ use crate::step;
 
 /// The largest segment.
 const LARGEST_SEGMENT: usize = 256 << 10;
-/// A segment has room for so many messages of the length of the first.
+/// How many messages of the length of the first one a segment has room for.
 const LEAST_MESSAGES: usize = 16;
 
 /// Holds the writer lock of a log. What it pushes is there when it is published.

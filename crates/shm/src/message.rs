@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::log::LARGE;
 use crate::own_block::OwnBlock;
 
-/// So many bytes of a large message are copied between two calls that give pages back.
+/// How many bytes of a large message are copied between two calls that give pages back.
 const PIECE: usize = 32 << 20;
 
 /// A message that is being got. Its bytes are in shared memory still.
@@ -116,7 +116,7 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Messages of so many bytes and more can be made beforehand, and lie in a block of their own.
+    /// From how many bytes on a message can be made beforehand, and lies in a block of its own.
     pub const LEAST: usize = LARGE;
 
     /// A large message that this process has made and not put yet, which consists of `parts`.

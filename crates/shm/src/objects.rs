@@ -17,7 +17,7 @@ use crate::name::Name;
 use crate::roster::State;
 use crate::step;
 
-/// Each of so many objects that a process makes has it look for processes that died unseen.
+/// After how many objects that a process has made it looks for processes that died unseen.
 const CREATIONS: u32 = 64;
 
 /// A handle of an object. The object lives as long as any process has one; the child of a fork has all of its parent's.

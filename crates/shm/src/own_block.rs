@@ -11,7 +11,7 @@ use crate::layout::{PAGE, bytes_of_this_process};
 use crate::name::Name;
 use crate::step;
 
-/// Of a block of so many bytes, pages that do not exist yet are made by writing the file: full, without zeroing them before. But
+/// From how many bytes on pages of a block that do not exist yet are made by writing the file: full, without zeroing them before. But
 /// then this process does not have them mapped when it uses the block again.
 const LARGE: usize = 16 << 20;
 /// Parts that are shorter are written there, nevertheless.
@@ -22,7 +22,7 @@ pub(crate) struct OwnBlock {
     arena: Arc<Arena>,
     block: Block,
     owner: Name,
-    /// So many bytes at its beginning have no pages any more.
+    /// How many bytes at its beginning have no pages any more.
     gone: usize,
 }
 

@@ -24,7 +24,7 @@ impl Permits {
     /// The flag.
     pub(crate) const WAITERS: u64 = 1 << 31;
 
-    /// So many, and no user.
+    /// This number of permits, and no user.
     #[inline]
     pub(crate) fn of(count: u32) -> Self {
         Permits(u64::from(count))

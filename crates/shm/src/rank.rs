@@ -29,7 +29,7 @@ impl Rank {
     /// The most bytes that a rank may have.
     pub const MOST: usize = 16 << 10;
 
-    /// So many bytes of a text, or of bytes, count.
+    /// How many bytes of a text, or of bytes, count.
     pub const MOST_OF_A_STRING: usize = 1 << 10;
 
     /// Without a part. It is equal to itself.

@@ -19,7 +19,7 @@ use crate::step;
 const IN_BLOCK: u32 = u32::MAX;
 const LARGEST_SEGMENT: usize = 256 << 10;
 const LARGEST_SPARE: usize = 64 << 10;
-/// A message is in so many of the lists at most: each has a quarter of the messages of the one below.
+/// How many lists a message is in at most: each has a quarter of the messages of the one below.
 const LEVELS: usize = 12;
 /// The sizes of places for records: 1, 2, 4, … units.
 const SIZES: usize = 14;

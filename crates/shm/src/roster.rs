@@ -212,10 +212,10 @@ impl Arena {
 /// Set beside the parent's name when its fork is over.
 pub(crate) const HAS_FORKED: u32 = 1 << 30;
 
-/// Each of so many births looks for processes that died unseen.
+/// After how many births one looks for processes that died unseen.
 pub(crate) const BIRTHS: u32 = 64;
 
-/// At least so many slots are used in turn, before the first is used again.
+/// How many slots at least are used in turn, before the first is used again.
 const LEAST_ROTATION: u32 = 64;
 
 pub(crate) fn write_label(words: &[Field64; LABEL_WORDS], label: &str) {

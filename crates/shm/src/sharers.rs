@@ -11,7 +11,7 @@ use crate::name::Name;
 use crate::resource::SharedResource;
 use crate::roster::{State, is_held};
 
-/// The lives of so many processes are watched by one sleeper at once.
+/// How many processes' lives one sleeper watches at once.
 const WATCHED: usize = 120;
 
 /// How often a sleeper looks at the lives of the others.

@@ -27,7 +27,7 @@ impl Storage {
     /// The most bytes that lie in the object's cell; more lie in a block.
     pub const IN_CELL: usize = size_of::<[u64; StorageCell::WORDS]>();
 
-    /// So many bytes of `arena`.
+    /// `length` bytes of `arena`.
     ///
     /// # Errors
     /// The arena is full.

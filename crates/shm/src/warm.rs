@@ -9,15 +9,15 @@ use crate::arena::Arena;
 use crate::blocks::Owner;
 use crate::layout::{ORDERS, PAGE};
 
-/// So many are kept for ever: 64 MiB.
+/// How many are kept for ever: 64 MiB.
 const ALWAYS: u32 = (64 << 20) / PAGE as u32;
-/// So many are kept while the family uses large blocks: 512 MiB, or this part of the machine's memory if that is less.
+/// How many are kept while the family uses large blocks: 512 MiB, or this part of the machine's memory if that is less.
 const WHILE_USED: usize = 512 << 20;
 const PART_OF_MACHINE: usize = 16;
-/// Blocks of so many pages are large: 1 MiB.
+/// From how many pages on a block is large: 1 MiB.
 const LARGE: u32 = (1 << 20) / PAGE as u32;
-/// Large blocks are in use if one was allocated in so many seconds. Programs that compute for a while between two large messages would wait
-/// for the kernel, which takes three times as long as the copy.
+/// The seconds after the allocation of a large block in which large blocks count as used. Programs that compute for a while between
+/// two large messages would wait for the kernel otherwise, which takes three times as long as the copy.
 const IN_USE: u32 = 10;
 
 impl Arena {

@@ -12,23 +12,16 @@ use interlock_os::doorbell::Doorbell;
 use interlock_shm::{Arena, ChannelReader, ChannelWriter, Error, channel, step};
 use interlock_wait::{Deadline, WaitContext};
 
-struct Pipe {
-    reader: ChannelReader,
-    writer: ChannelWriter,
-    descriptor: Arc<Doorbell>,
-    rings: Arc<Doorbell>,
-}
-
-fn pipe(arena: &Arc<Arena>) -> Pipe {
+/// A pipe: its reader, its writer, the reader's descriptor, and the other end of that, which rings it.
+fn pipe(arena: &Arc<Arena>) -> (ChannelReader, ChannelWriter, Arc<Doorbell>, Arc<Doorbell>) {
     let (hears, rings) = Doorbell::pipe().unwrap();
-    let (descriptor, rings) = (Arc::new(hears), Arc::new(rings));
+    let (hears, rings) = (Arc::new(hears), Arc::new(rings));
     let (reader, writer) = channel(arena).unwrap();
-    Pipe {
-        reader: reader.with_doorbell(Arc::clone(&descriptor)),
-        writer: writer.with_doorbell(Arc::clone(&rings)),
-        descriptor,
-        rings,
-    }
+    let (reader, writer) = (
+        reader.with_doorbell(hears.clone()),
+        writer.with_doorbell(rings.clone()),
+    );
+    (reader, writer, hears, rings)
 }
 
 fn send(writer: &ChannelWriter, length: usize) -> bool {
@@ -52,12 +45,7 @@ fn it_is_readable_as_long_as_there_is_a_message_c190() {
     let _alone = alone();
     let arena = arena();
     for there_before in [0, 1, 3] {
-        let Pipe {
-            reader,
-            writer,
-            descriptor,
-            ..
-        } = pipe(&arena);
+        let (reader, writer, descriptor, _) = pipe(&arena);
         assert!((0..there_before).all(|_| send(&writer, 10)));
         ask(&reader);
         ask(&reader);
@@ -93,12 +81,7 @@ fn it_is_readable_as_long_as_there_is_a_message_c190() {
 fn it_is_right_when_all_send_and_receive_at_once_c190() {
     let _alone = alone();
     let arena = arena();
-    let Pipe {
-        reader,
-        writer,
-        descriptor,
-        ..
-    } = pipe(&arena);
+    let (reader, writer, descriptor, _) = pipe(&arena);
     let senders: Vec<_> = (0..2)
         .map(|_| Child::run(|| (0..5_000).all(|_| send(&writer, 10))))
         .collect();
@@ -123,12 +106,7 @@ fn a_death_at_any_step_leaves_it_readable_if_there_is_a_message_c191() {
         "channel.hushed",
     ] {
         for sends_after in [false, true] {
-            let Pipe {
-                reader,
-                writer,
-                descriptor,
-                ..
-            } = pipe(&arena);
+            let (reader, writer, descriptor, _) = pipe(&arena);
             ask(&reader);
             let child = Child::run(|| {
                 step::arm(name, 3);
@@ -158,12 +136,7 @@ fn moves(reader: &ChannelReader, hears: &Doorbell) -> bool {
 fn messages_go_through_the_descriptor_if_it_was_looked_at_before_them_c277() {
     let _alone = alone();
     let arena = arena();
-    let Pipe {
-        reader,
-        writer,
-        descriptor,
-        rings,
-    } = pipe(&arena);
+    let (reader, writer, descriptor, rings) = pipe(&arena);
     let waits = Child::run(|| matches!(receive(&reader), Err(Error::Moved)));
     assert!(moves(&reader, &descriptor) && moves(&reader, &descriptor));
     assert!(!descriptor.is_readable() && waits.succeeded());
@@ -182,12 +155,7 @@ fn messages_go_through_the_descriptor_if_it_was_looked_at_before_them_c277() {
 fn the_one_that_sends_may_look_at_the_descriptor_too_c277() {
     let _alone = alone();
     let arena = arena();
-    let Pipe {
-        reader,
-        writer,
-        descriptor,
-        ..
-    } = pipe(&arena);
+    let (reader, writer, descriptor, _) = pipe(&arena);
     assert!(
         writer
             .move_to_descriptor(&descriptor, &mut within_a_minute())
@@ -201,12 +169,7 @@ fn what_is_in_use_does_not_move_to_the_descriptor_c277() {
     let _alone = alone();
     let arena = arena();
     for is_asked in [false, true] {
-        let Pipe {
-            reader,
-            writer,
-            descriptor,
-            ..
-        } = pipe(&arena);
+        let (reader, writer, descriptor, _) = pipe(&arena);
         if is_asked {
             ask(&reader);
         } else {
@@ -222,12 +185,7 @@ fn a_death_while_it_moves_leaves_a_channel_with_a_bell_or_a_clean_descriptor_c27
     let _alone = alone();
     let arena = arena();
     for name in ["channel.leaving", "channel.left", "channel.moved"] {
-        let Pipe {
-            reader,
-            writer,
-            descriptor,
-            ..
-        } = pipe(&arena);
+        let (reader, writer, descriptor, _) = pipe(&arena);
         let child = Child::run(|| {
             step::arm(name, 1);
             moves(&reader, &descriptor)

@@ -17,7 +17,7 @@ use interlock_shm::{Arena, Error, Message, Queue, Shutdown};
 const KILLS: usize = 60;
 const WRITERS: usize = 3;
 const READERS: usize = 3;
-/// Each writer that was ever started has so many numbers at most.
+/// How many numbers each writer that was ever started has at most.
 const NUMBERS: usize = 1 << 17;
 const AT_ONCE: usize = 4;
 

@@ -441,7 +441,7 @@ fn round_with_deaths(barrier: &Barrier, is_last: bool, at: (&str, u32), then: &s
     barrier.reset();
 }
 
-/// C154, C162: whoever dies at the barrier, the others get an answer; and it can be used again.
+/// C154, C162: whichever party dies at the barrier, the others get an answer; and it can be used again.
 #[test]
 fn a_barrier_answers_after_each_death() {
     let arena = arena();

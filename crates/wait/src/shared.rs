@@ -51,7 +51,7 @@ pub struct Announced<'a> {
     /// Whether the thread need not wait any more.
     pub is_ready: &'a (dyn Fn() -> bool + Sync),
     /// Says in `word` that a thread is about to sleep. Returns what the word is then. Ordered with `is_ready` as with what makes
-    /// it true: whoever does that sees the announcement, or the thread sees what was done.
+    /// it true: the one that makes it true sees the announcement, or this thread sees what was done.
     pub announce: &'a (dyn Fn() -> u32 + Sync),
 }
 

@@ -27,7 +27,7 @@ _DECIDES = frozenset({"executable", "shell", "env", "preexec_fn"})
 """Keywords of `Popen` that have a say in which file a command is."""
 
 _FEW = 4
-"""So many commands are started by the calling thread."""
+"""How many commands the calling thread starts itself."""
 
 _POLICIES = ("continue", "finish", "kill")
 

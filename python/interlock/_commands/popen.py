@@ -155,9 +155,9 @@ class Popen(_original):  # type: ignore[misc]
     def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:
         """Send `input`, read both outputs to their ends, and wait for the process.
 
-        As in the standard class, but faster. Returns what was read, None for what is no pipe. Raises `TimeoutExpired`
-        after `timeout` seconds, with what was read until then. Blocks until the pipes end and the process has; Ctrl-C
-        ends it.
+        As in the standard class, but faster. Returns what was read from ``stdout`` and from ``stderr``, None for one
+        that is not a pipe. Raises `TimeoutExpired` after `timeout` seconds, with what was read until then. Blocks until
+        the pipes are closed and the process has ended; Ctrl-C ends the wait.
         """
         if timeout is None and self.stdin is None and not self._communication_started and _is_usual():
             out, err = self.stdout, self.stderr

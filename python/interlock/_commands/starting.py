@@ -26,7 +26,7 @@ _names = vars(_std)
 _Environment = type(os.environ)
 
 _COUNT = 23
-"""So many arguments the standard `_execute_child` has."""
+"""How many arguments the standard `_execute_child` has."""
 
 _COLLECTIONS = frozenset({tuple, list})
 _TEXTS = frozenset({str, bytes})

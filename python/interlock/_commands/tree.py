@@ -52,7 +52,7 @@ class Tree:
 
 
 _guards: dict[int, int] = {}
-"""The pipe to the guard of this process, and of those of which it is a fork."""
+"""The pipes to the guards of this process and of the processes that it was forked from, by their pids."""
 
 
 def _tell_guard(line: str) -> int:

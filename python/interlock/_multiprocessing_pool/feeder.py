@@ -23,8 +23,8 @@ __all__ = ["Feed", "Feeder"]
 
 _AHEAD = 1000
 _BYTES_AHEAD = 256 << 10
-"""So many calls of an iterable may wait or run at a time, and so many bytes of them, but two more than workers in any
-case. (The standard library takes what fits into a pipe.)"""
+"""How many calls of an iterable may wait or run at a time, and how many bytes they may have; in any case two more calls
+than there are workers. (The standard library takes what fits into a pipe.)"""
 
 
 class Feed:

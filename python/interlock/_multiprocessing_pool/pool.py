@@ -192,7 +192,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         """Let a process call `func(*args, **kwds)`, and return the result or raise the exception.
 
         Blocks until it is there. A call that runs for longer than `task_timeout` seconds is ended, with its process,
-        and raises `interlock.TaskTimeoutError`; another process takes that one's place.
+        and raises `interlock.TaskTimeoutError`; a new process takes its place.
         """
         if task_timeout is None:
             return _StdPool.apply(self, func, args, kwds)

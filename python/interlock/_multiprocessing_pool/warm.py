@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Share", "shared"]
 
 _FEW = 8
-"""So many jobs are kept before the first look for those that have ended."""
+"""How many jobs are kept before the first look for those that have ended."""
 
 
 class Share:

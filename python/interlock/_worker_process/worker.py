@@ -33,7 +33,7 @@ class Options:
 
     `memory_limit`: a worker that has more bytes of resident memory after a call ends then. `last_words`: the file that
     `faulthandler` writes when the worker crashes. `relay`: takes log records and output to the parent. `dump` and
-    `fail`: how results and exceptions are pickled, if not by `_transport`. `unpack`: makes a call of bytes, if the pool
+    `fail`: how results and exceptions are pickled, if not by `transport`. `unpack`: makes a call of bytes, if the pool
     sends any.
     """
 

@@ -85,7 +85,7 @@ _arrived: dict[tuple[int, int], Family] = {}
 
 
 def _arrive(descriptor: Any, word: int, of_parent: int) -> Family:
-    """Take the place that was kept for this process, in the family of which the parent has this descriptor."""
+    """Take the place that was kept for this process in the family of the parent's descriptor `of_parent`."""
     key = word, of_parent
     if key not in _arrived:
         _arrived[key] = adopt(descriptor.detach(), word)

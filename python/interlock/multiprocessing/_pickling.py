@@ -25,7 +25,7 @@ _QUEUES = "multiprocessing.queues"
 """The module that programs change to have another pickler. Without it there is none; a worker does not load it."""
 _PROTOCOL = 5
 _LARGE = 64 << 10
-"""Buffers of so many bytes and more travel beside the pickle. The pickler keeps smaller ones together, too."""
+"""From how many bytes on a buffer travels beside the pickle. The pickler keeps smaller ones together, too."""
 
 loads = _Pickler.loads
 

@@ -82,7 +82,7 @@ class Writer(_End):
         self._queue.put(obj)
 
     def send_bytes(self, buf: Any) -> None:
-        """Put an object of which this is the pickle. Blocks while there is no room."""
+        """Put the object whose pickle this is. Blocks while there is no room."""
         self.send(loads(buf))
 
 

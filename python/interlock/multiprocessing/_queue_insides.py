@@ -97,7 +97,7 @@ def needs_standard(cls: type) -> bool:
 _own_functions: dict[type, dict[str, Any]] = {}
 """The standard classes and ours, each with the functions that it has, or None if it has none of that name."""
 _changed_before: list[type] = []
-"""The standard classes of which an agent had changed a function before we came."""
+"""The standard classes that an agent had changed a function of before Interlock was imported."""
 
 
 def remember_functions(*classes: type) -> None:

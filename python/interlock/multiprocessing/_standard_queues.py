@@ -77,4 +77,4 @@ class SimpleQueue(_std.SimpleQueue):  # type: ignore[misc]
 
     def put(self, obj: object) -> None:
         """Put an object. Blocks as long as a MiB is underway."""
-        self._writer.send(obj)  # whole, whoever else puts
+        self._writer.send(obj)  # whole, also while others put

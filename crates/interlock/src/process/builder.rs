@@ -44,7 +44,7 @@ impl Builder {
         self
     }
 
-    /// A worker runs so many tasks, and is replaced then. 0, the default, for any number.
+    /// How many tasks a worker runs before it is replaced. 0, the default, for any number.
     pub fn tasks_per_worker(mut self, tasks: u32) -> Self {
         self.settings.calls_per_worker = Some(tasks).filter(|&tasks| tasks > 0);
         self

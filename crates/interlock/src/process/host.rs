@@ -20,7 +20,7 @@ pub(super) type Engine = engine::ProcessPool<Wakes>;
 /// After a start that failed the host waits before the next one; twice as long after each that fails in a row.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// After so many starts in a row that failed, a pool that has no worker is given up.
+/// How many starts in a row may fail before a pool that has no worker is given up.
 const TRIES: u32 = 5;
 
 /// What a worker process runs.

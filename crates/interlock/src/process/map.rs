@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::error::{SubmitError, TaskError};
 use super::task::Task;
 
-/// For each worker, so many calls are submitted ahead of the results that were taken.
+/// How many calls are submitted ahead of the results that were taken, for each worker.
 const AHEAD: usize = 64;
 
 /// Why a call of [`ProcessPool::map`](super::ProcessPool::map) has no result.

@@ -79,7 +79,7 @@ impl Builder {
 }
 
 impl ProcessPool {
-    /// A pool of so many worker processes; 0 for as many as there are processors.
+    /// A pool with this number of worker processes; 0 for as many as there are processors.
     ///
     /// # Errors
     /// Those of [`Builder::build`].
@@ -309,7 +309,7 @@ impl<'a> At<'a> {
     }
 
     /// How long a task may run. One that runs for longer ends with [`TaskError::TimedOut`](super::TaskError::TimedOut), and its worker
-    /// process with it; another one takes that one's place.
+    /// process with it; a new process takes its place.
     #[must_use]
     pub fn time_limit(mut self, time: Duration) -> Self {
         self.limits.time = Some(time);

@@ -123,8 +123,8 @@ impl<R> Task<R> {
         is_cancelled
     }
 
-    /// Ends the task wherever it is: one that runs ends with [`TaskError::Stopped`], and its worker process with it. Another process
-    /// takes that one's place; no other task is lost. Returns `false` if it is done. Never blocks.
+    /// Ends the task wherever it is: one that runs ends with [`TaskError::Stopped`], and its worker process with it. A new process
+    /// takes its place; no other task is lost. Returns `false` if it is done. Never blocks.
     pub fn stop(&self) -> bool {
         if self.engine.is_of_parent() || self.call.phase().is_done() {
             return false;

@@ -1,4 +1,4 @@
-//! What a worker's death means: which call it costs, and what takes the worker's place.
+//! What follows a worker's death, which the supervisor notices: the call that is lost or runs again, and the next worker.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::state::{OnWorkerDeath, State};
 use super::worker::{Why, Worker};
 use crate::outcome::Phase;
 
-/// The pool gives up when so many workers more than it may have die one after the other before they are ready.
+/// The pool gives up when as many workers as it may have, twice, and this number more die one after the other, none of them ready.
 const UNREADY_DEATHS: usize = 16;
 
 impl<H: Send> Inner<H> {

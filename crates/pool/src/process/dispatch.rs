@@ -16,7 +16,7 @@ use super::state::{State, place_of};
 use super::worker::Worker;
 use crate::outcome::Phase;
 
-/// So many answers are taken at a time.
+/// How many answers are taken at a time.
 const BATCH: usize = 64;
 /// A call that runs for longer than this has none wait behind it while a worker is idle, in nanoseconds.
 const PATIENCE: u64 = 1_000_000;

@@ -24,7 +24,7 @@ pub enum OnWorkerDeath {
 pub(super) enum Sleep {
     /// Calls of its watch only: nobody needs it.
     UntilCalled,
-    /// So many nanoseconds: all workers have more to do, and short calls; looking at each answer would cost more than it brings.
+    /// For this number of nanoseconds: all workers have more short calls to run, and to look at each answer would cost more than it brings.
     For(u64),
     /// The next answer.
     UntilAnswered,
@@ -45,7 +45,7 @@ pub(super) struct State<H> {
     pub(super) is_led: bool,
     /// How the supervisor sleeps, if it does.
     pub(super) asleep: Option<Sleep>,
-    /// Whether a call with a limit of time has become the next that a worker runs, of which the supervisor has not heard.
+    /// Whether a call with a time limit has become the next one of a worker, and the supervisor has not heard of it yet.
     pub(super) has_new_limit: bool,
     /// How long calls run, about, in nanoseconds. 0: it is not known.
     pub(super) average: u64,
@@ -63,12 +63,12 @@ pub(super) struct State<H> {
     pub(super) is_finished: bool,
 }
 
-/// At most so much work lies before a worker, in nanoseconds: enough that it never waits for the parent, and so little that hardly a
+/// How much work lies before a worker at most, in nanoseconds: enough that it never waits for the parent, and so little that hardly a
 /// call waits behind another one while a worker is idle.
 const AHEAD: u64 = 500_000;
-/// At most so many calls lie before a worker, however short.
+/// How many calls lie before a worker at most, however short.
 const MOST_AHEAD: u64 = 128;
-/// So much work goes to a worker that is awake, before another one is woken, in nanoseconds.
+/// How much work goes to a worker that is awake before another one is woken, in nanoseconds.
 const BUNDLE: u64 = 60_000;
 /// Calls shorter than this are not worth a look at each answer.
 const SHORT: u64 = 100_000;

@@ -77,7 +77,7 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
     }
 
-    /// Ends a call that is running, and the process that runs it. Another worker takes that one's place; no other call is lost. Returns
+    /// Ends a call that is running, and the process that runs it. A new worker takes its place; no other call is lost. Returns
     /// whether it does: the call's answer will be [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks.
     pub fn stop(&self, call: &Arc<Call<H>>) -> bool {
         let mut finished = Finished::new();

@@ -15,7 +15,7 @@ use crate::step::{set_worker, step};
 /// The stack of the supervisor, which runs no code of programs.
 const STACK: usize = 256 << 10;
 
-/// A process that is being started is looked at so often, until the host says which one it is.
+/// How often the supervisor looks at a process that is being started, in nanoseconds, until the host says which one it is.
 const STARTING: u64 = 50_000_000;
 
 /// How the supervisor sleeps next.
@@ -115,6 +115,7 @@ impl<H: Send + 'static> Inner<H> {
             if !worker.is_closed && (all || worker.left == Some(0)) {
                 worker.is_closed = true;
                 let mut context = WaitContext::uninterruptible();
+                // It can fail only if the wait for the queue's lock ends, and nothing ends this one.
                 let _ = (worker.calls).shutdown(interlock_shm::Shutdown::Drain, &mut context);
             }
             let has_ended = worker.is_closed && worker.handed.is_empty() && worker.pid != 0;

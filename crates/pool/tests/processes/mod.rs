@@ -97,6 +97,20 @@ impl Hosted {
         }
     }
 
+    /// Submits `count` calls, whose answers are the numbers from 0 on.
+    pub(crate) fn submit_numbers(&self, count: usize) -> Vec<Arc<Call<usize>>> {
+        (0..count)
+            .map(|i| self.submit(format!("echo {i}").as_bytes()))
+            .collect()
+    }
+
+    /// Waits for the answers of such calls, and checks them.
+    pub(crate) fn assert_numbers(&self, calls: &[Arc<Call<usize>>]) {
+        for (i, call) in calls.iter().enumerate() {
+            assert_eq!(self.text(call), i.to_string());
+        }
+    }
+
     /// Shuts the pool down. Returns the hosts of the calls that were attended to.
     pub(crate) fn end(mut self) -> Vec<usize> {
         self.pool.shutdown();

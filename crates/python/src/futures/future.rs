@@ -30,7 +30,7 @@ pub(crate) struct Future {
     pub(super) engine: Attached<Engine>,
     /// Where its task waits for a worker, if submitters wait there for room.
     pub(super) backlog: OnceLock<Weak<dyn Backlog>>,
-    /// The call of which it is the future, if that runs in another process.
+    /// The call whose future this is, if it runs in another process.
     remote: OnceLock<Remote>,
     /// Whether `_interlock_cancel_at_once()` has notified the watchers, and a worker may still dequeue the task.
     pub(super) notified_early: AtomicBool,
@@ -93,7 +93,7 @@ impl Future {
         self.engine.get(py)
     }
 
-    /// The call in another process of which it is the future.
+    /// The call in another process whose future this is.
     #[inline]
     pub(crate) fn remote(&self) -> Option<&Remote> {
         self.remote.get()

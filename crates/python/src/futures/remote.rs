@@ -40,7 +40,7 @@ pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// As [`settle`], for a call of which the pool has heard what there is to hear.
+/// As [`settle`], for a call that has ended for the pool.
 fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
     if remote.call.phase().is_cancelled() {
         return set_cancelled(slf);

@@ -32,7 +32,7 @@ pub(crate) struct Slot {
     in_vain: AtomicU32,
 }
 
-/// After so many vain watches, threads watch one time in `WATCH_ONE_IN` only: the notifier seldom waits here itself.
+/// After this number of vain watches, threads watch one time in `WATCH_ONE_IN` only: the notifier seldom waits here itself.
 const VAIN_WATCHES: u32 = 2;
 const WATCH_ONE_IN: u32 = 32;
 

@@ -258,7 +258,7 @@ impl SharedStorage {
         }
     }
 
-    /// Makes this so many bytes of the family's memory, all zero.
+    /// Makes this `length` bytes of the family's memory, all zero.
     fn _interlock_begin(&self, family: &Family, length: usize) -> PyResult<()> {
         self.storage
             .begin(Storage::new(&family.arena, length).map_err(refused)?)

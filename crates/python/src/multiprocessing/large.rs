@@ -1,4 +1,5 @@
-//! Large messages, on their way into bytes objects.
+//! Large messages, copied into bytes objects while other threads run. (Which messages are large, `LARGE` in
+//! `crates/shm/src/log.rs` says.)
 
 use std::mem::MaybeUninit;
 

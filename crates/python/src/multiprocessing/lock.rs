@@ -141,7 +141,7 @@ impl SharedLock {
         self.engine.begin(Engine::RLock(lock))
     }
 
-    /// Makes this a semaphore with so many permits, of at most `most`, which are not fewer.
+    /// Makes this a semaphore with `permits` permits, and at most `most`, which is not less.
     fn _interlock_begin_semaphore(&self, family: &Family, permits: u32, most: u32) -> PyResult<()> {
         let most = most.clamp(permits.min(Semaphore::MOST), Semaphore::MOST);
         let semaphore = Semaphore::new(&family.arena, permits.min(most), most).map_err(refused)?;

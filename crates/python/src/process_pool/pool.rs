@@ -15,7 +15,7 @@ use crate::blocking;
 use crate::futures::{Future, Remote, RemoteCalls, RemoteHost, attend, new_future, settle, told};
 use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
-/// The engine of a pool of processes: calls wait here for workers, and answers for whoever asks for them.
+/// The engine of a pool of processes: calls wait here for workers, and answers for the threads that ask for them.
 ///
 /// An executor starts the processes, and has a thread that does what next_duty() returns.
 #[pyclass(frozen, module = "interlock._interlock")]
@@ -215,7 +215,7 @@ impl ProcessPool {
         self.engine.processes()
     }
 
-    /// Wait until so many calls have ended, and return how many have. Blocks for at most `timeout` seconds.
+    /// Wait until `number` calls have ended, and return how many have. Blocks for at most `timeout` seconds.
     fn wait_for_ended(&self, py: Python<'_>, number: u64, timeout: f64) -> PyResult<u64> {
         let deadline = Deadline::after(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
         blocking::wait(py, deadline, |context| {

@@ -45,7 +45,7 @@ pub(super) enum Progress {
     Nothing,
     /// The descriptor that it waits for.
     Descriptor(i32),
-    /// Bytes of which so many are sent, to this descriptor.
+    /// Bytes, how many of them are sent, and the descriptor that they go to.
     Sending {
         descriptor: i32,
         bytes: Py<PyBytes>,

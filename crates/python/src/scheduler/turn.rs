@@ -129,7 +129,7 @@ thread_local! {
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// One call of the kernel receives so much at most: a program that asks for more gets less, as it may.
+/// How many bytes one call of the kernel receives at most. A program that asks for more gets less, as from any socket.
 const MOST: usize = 256 * 1024;
 
 /// Receives what there is; `None` if there is nothing after all.

@@ -16,7 +16,7 @@ use crate::raw::Attached;
 
 type Files = Engine<Received, Sent>;
 
-/// Up to so many files an exchange has its pipes made wider: if many commands run, the room that a user's pipes may have together is
+/// Up to this number of files an exchange has its pipes made wider: if many commands run, the room that a user's pipes may have together is
 /// for all.
 const FEW: usize = 8;
 

@@ -2,7 +2,7 @@
 
 use interlock_wait::{Resource, ResourceId, ResourceKind};
 
-/// A wait for a process, or for its pipes. Which thread of which process ends it, nobody knows.
+/// A wait for a process, or for its pipes. It has no known owner: any thread of any process may end it.
 pub(super) struct Outside;
 
 impl Resource for Outside {

@@ -22,7 +22,7 @@ impl Child {
         Self::run_for(100, body)
     }
 
-    /// As [`run`](Self::run). The child ends after so many seconds at the latest, if it hangs and its parent is gone.
+    /// As [`run`](Self::run). The child ends after `seconds` at the latest, if it hangs and its parent is gone.
     pub(crate) fn run_for(seconds: u32, body: impl FnOnce() -> bool) -> Self {
         // SAFETY: the child only runs the closure, and then ends.
         let child = unsafe { libc::fork() };

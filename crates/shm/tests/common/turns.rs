@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Child;
 
-/// So often each child has its turn before one of them is said to hang. A turn lasts a tenth of a second at least.
+/// How often each child has its turn before one of them is said to hang. A turn lasts a tenth of a second at least.
 const TURNS: u32 = 600;
 const TURN: Duration = Duration::from_millis(100);
 

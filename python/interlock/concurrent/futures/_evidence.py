@@ -39,11 +39,11 @@ else:
 __all__ = ["Facts", "LastWords", "bury", "join_and_bury", "killed_by_kernel", "watch"]
 
 _LAST_MOMENT = 10.0
-"""Seconds that the kernel may take from a worker's death, of which it tells at once, to the end of the process."""
+"""Seconds that the kernel may take to end a process, after it has told that the process's thread died."""
 _NOTING = 10.0
 """Seconds that another thread may take to note the exit code that the kernel has told it."""
 _KEPT = 256
-"""Of so many dead workers the facts are kept, for tasks whose results nobody has asked for yet."""
+"""How many dead workers' facts are kept, for tasks whose results nobody has asked for yet."""
 
 
 class _Worker:
@@ -59,7 +59,7 @@ class _Worker:
     def ended(self) -> int | None:
         """Wait for the process, and return its exit code; None if it has still not ended, or nobody will know it.
 
-        If another thread waits for the process at this moment, that one is told, and is about to note it.
+        If another thread waits for the process at this moment, the kernel tells that thread, which is about to note it.
         """
         code: int | None = self.popen and self.popen.wait(_LAST_MOMENT)
         if code is None and self.was_joined and signal.getsignal(signal.SIGCHLD) != signal.SIG_IGN:

@@ -363,7 +363,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Return a submitter of calls to this executor with conditions.
 
         `priority`: calls with a smaller number begin first; the default is 0. `timeout` (seconds): a call that runs
-        for longer is ended, with its process, and fails with TimeoutError; another process takes that one's place.
+        for longer is ended, with its process, and fails with TimeoutError; a new process takes its place.
         `retries`: how often a call runs again whose process died (with `on_worker_death="retry"`).
         """
         from interlock.concurrent.futures._process_submitter import ProcessSubmitter
@@ -393,7 +393,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     def stop(self, future: Future[Any]) -> bool:
         """Cancel a call of this executor, also if it is running: then its process is ended.
 
-        Another process takes that one's place; no other call is lost. Returns whether the call is cancelled, as
+        A new process takes its place; no other call is lost. Returns whether the call is cancelled, as
         ``future.cancel(running=True)`` does. Does not block.
         """
         self._interlock_native()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Inlet", "Outlet"]
 
 _MOST = 10_000
-"""So many messages wait for the parent's thread at most. Then workers wait for it."""
+"""How many messages wait for the parent's thread at most. Then workers wait for it."""
 _LOOK_AGAIN = 1.0
 """Seconds after which a worker that waits for room looks whether its parent is still there."""
 _LONGEST = 8192

@@ -34,8 +34,6 @@ const LONGEST_NANOS: u32 = 50_000;
 /// A shorter spin does not pay. The thread sleeps at once instead, and tries a long spin in one of `TRY_ONE_IN` waits.
 const SHORTEST_NANOS: u32 = 1_000;
 const TRY_ONE_IN: u32 = 64;
-/// How many waits of a new thread pass without a spin.
-const SLEEPS_FIRST: u32 = 2;
 
 /// Forgets the threads that spin: in the child of a fork, where they do not exist, and whose only thread is new to its waits.
 pub(crate) fn forget_spinners() {
@@ -63,7 +61,7 @@ impl Experience {
     /// That of a new thread.
     const NONE: Self = Experience {
         budget: 0,
-        skipped: TRY_ONE_IN - SLEEPS_FIRST,
+        skipped: 0,
     };
 
     /// How long to spin now, if at all.

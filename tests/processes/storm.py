@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -124,9 +125,12 @@ def _checked(futures: list[Future[int]], begun: bytes, killed: set[int], policy:
         assert (error.task or "").startswith(f"work({number}, "), error
         assert error.exitcode in (-signal.SIGKILL, None), error
         assert begun[number] <= 1, number
-        blamed.append(error.pid)
+        blamed.append(error)
     assert policy == "fail-task" or not blamed, blamed
-    assert len(blamed) == len({*blamed}), "a death has cost more than one call"
+    deaths = Counter(error.pid for error in blamed)
+    assert len(blamed) == len(deaths), (
+        f"a death has cost more than one call: {[str(error) for error in blamed if deaths[error.pid] > 1]}"
+    )
     return len(blamed)
 
 

@@ -61,6 +61,7 @@ ALL = (
     Program("dask_words", "dask, threads: words in a bag", ("dask",)),
     Program("web_pool", "Bottle under waitress, handlers use a pool", ("bottle", "waitress")),
     Program("to_thread", "asyncio, 20,000 calls of to_thread"),
+    Program("short_lives", "900 groups of threads and pools that live for a moment"),
     Program("tree_checksum", "checksums of a tree, by a pool", arguments=("{tree}",)),
     Program(
         "zip_tree", "python -m zipfile of the tree", arguments=("-c", "{out}", "{tree}"), module="zipfile"

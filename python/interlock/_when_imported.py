@@ -1,5 +1,6 @@
 """Calls a function when a module has been imported, without importing the module."""
 
+import _frozen_importlib
 import _imp
 import sys
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
+
+_bootstrap: "Any" = _frozen_importlib  # typeshed does not know all of it
 
 __all__ = ["WhenImported", "is_running", "withdraw"]
 
@@ -32,6 +35,7 @@ class WhenImported:
             _watches.setdefault(self._name, []).append(self)
             if _Finder not in sys.meta_path:
                 sys.meta_path.insert(0, _Finder)
+            _wrap_find_spec()
         if self._name in sys.modules:
             __import__(self._name)  # waits for the thread that is still importing it
             self._tell()
@@ -53,14 +57,18 @@ class WhenImported:
 
 
 def withdraw() -> None:
-    """Take the finder off ``sys.meta_path`` if nothing is watched.
+    """Take the finder off ``sys.meta_path``, and the wrapper off the import system, if nothing is watched.
 
     The end of the last watch would be too early: it happens during an import, and another thread or another finder that
     iterates over the list at that moment would skip a finder.
     """
     with _import_lock:
-        if not _watches and _Finder in sys.meta_path:
+        if _watches:
+            return
+        if _Finder in sys.meta_path:
             sys.meta_path.remove(_Finder)
+        if _bootstrap._find_spec in _wrapped:
+            _bootstrap._find_spec = _wrapped.pop(_bootstrap._find_spec)
 
 
 def is_running(name: str) -> bool:
@@ -105,8 +113,29 @@ class _Finder:
         return None
 
 
+_wrapped: "dict[Any, Any]" = {}  # by our wrapper, the function of the import system that it calls
+
+
+def _wrap_find_spec() -> None:
+    wrapped = _bootstrap._find_spec
+    if wrapped in _wrapped:
+        return
+
+    def _find_spec(name, path, target=None):  # type: ignore[no-untyped-def]
+        spec = wrapped(name, path, target)
+        if name in _watches and spec is not None:
+            _tell_after_loading(spec)
+        return spec
+
+    # Python leaves the import system's frames out of tracebacks. It knows them by the name of their file.
+    _find_spec.__code__ = _find_spec.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+    _wrapped[_find_spec] = wrapped
+    _bootstrap._find_spec = _find_spec
+
+
 def _tell_after_loading(spec: "ModuleSpec") -> None:
-    if hasattr(spec.loader, "exec_module"):  # otherwise the module has no code of its own
+    # A loader without the method is that of a module that has no code of its own.
+    if hasattr(spec.loader, "exec_module") and not isinstance(spec.loader, _Relay):
         spec.loader = _Relay(spec)  # type: ignore[assignment]
 
 

@@ -168,19 +168,83 @@ def test_a_with_block_takes_back_what_was_imported_in_it(check: Check) -> None:
     )
 
 
-def test_a_module_imported_past_the_finder_is_patched_by_the_next_install(check: Check) -> None:
+def test_a_module_loaded_past_the_import_system_is_patched_by_the_next_install(check: Check) -> None:
     check(
         BEGIN
         + """
-    finders = list(sys.meta_path)
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
     interlock.install(only=["threading", "queue"])
-    ours, sys.meta_path[:] = list(sys.meta_path), finders
-    import queue
+    spec = PathFinder.find_spec("queue")
+    sys.modules["queue"] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["queue"])
     assert interlock.install(only=["threading", "queue"]).pending == ()
     check_patched("threading", "queue")
-    sys.meta_path[:] = ours
     interlock.uninstall()
     check_plain("threading", "queue")
+    """
+    )
+
+
+@pytest.mark.parametrize("way", ["insert(0, First)", "__setitem__(slice(None), [First, *finders])"])
+def test_a_finder_that_the_program_puts_first_may_find_modules_by_itself(way: str, check: Check) -> None:
+    check(
+        BEGIN
+        + f"""
+    from importlib.machinery import PathFinder
+
+    class First:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            found.append(name)
+            return PathFinder.find_spec(name, path)
+
+    found, finders = [], list(sys.meta_path)
+    interlock.install(only=["threading", "queue"])
+    sys.meta_path.{way}
+    check_patched("threading", "queue")
+    assert "queue" in found
+    interlock.uninstall()
+    check_plain("threading", "queue")
+    """
+    )
+
+
+def test_the_import_system_is_as_it_was_when_nothing_is_pending(check: Check) -> None:
+    check(
+        BEGIN
+        + """
+    import importlib._bootstrap as bootstrap
+    ordinary = bootstrap._find_spec
+    with interlock.install(only="queue"):
+        assert bootstrap._find_spec is not ordinary
+    assert bootstrap._find_spec is ordinary
+    """
+    )
+
+
+def test_a_failed_import_shows_no_frame_of_ours(check: Check) -> None:
+    check(
+        BEGIN
+        + """
+    import traceback
+
+    class Refusing:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "refused":
+                raise ImportError(name)
+
+    interlock.install(only="queue")
+    sys.meta_path.insert(0, Refusing)
+    try:
+        import refused
+    except ImportError as error:
+        frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        assert frames[-1:] == ["find_spec"] and len(frames) == 2, frames
+    else:
+        raise AssertionError
     """
     )
 

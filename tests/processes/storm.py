@@ -75,9 +75,7 @@ def storm(seed: int, method: str, policy: str, tasks: int, longest: float = 0.00
     )  # what stays for ever, such as the fork server, is there now
     before = _held()
     told = storm_of_calls(seed, method, policy, tasks, longest)
-    end = time.monotonic() + 10
-    while (after := _held()) != before and time.monotonic() < end:
-        time.sleep(0.01)  # sleep: a thread that was joined may still be on its way out of the kernel
+    after = _held()
     assert after == before, f"left over: {before} before, {after} after"
     return told
 
@@ -132,16 +130,22 @@ def _checked(futures: list[Future[int]], begun: bytes, killed: set[int], policy:
     return len(blamed)
 
 
-def _held() -> tuple[int, int, int, list[str]]:
-    """Return what this process holds: threads of Python, descriptors, threads, and children that are no servers."""
+def _held() -> tuple[int, int, list[str]]:
+    """Return what this process holds: threads of Python, descriptors, and children that are no servers.
+
+    Waits for threads that have been joined, and are still on their way out of the kernel.
+    """
+    end = time.monotonic() + 10
+    while len(os.listdir("/proc/self/task")) != threading.active_count():
+        assert time.monotonic() < end, "a thread that Python does not know is left over"
+        time.sleep(0.01)  # sleep: nobody can wait for a thread's last instructions
     children = [
         name
         for task in os.listdir("/proc/self/task")
         for pid in Path(f"/proc/self/task/{task}/children").read_text().split()
         if "-c" not in (name := Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
     ]
-    descriptors = len(os.listdir("/proc/self/fd"))
-    return threading.active_count(), descriptors, len(os.listdir("/proc/self/task")), children
+    return threading.active_count(), len(os.listdir("/proc/self/fd")), children
 
 
 def main() -> None:

@@ -226,6 +226,24 @@ def test_messages_of_mixed_sizes(tmp_path: Path) -> None:
     assert run(tmp_path, program, "install", "fork") == "done\n"
 
 
+def test_objects_take_little_memory(tmp_path: Path) -> None:
+    program = f"""{COUNTS}
+    def main():
+        used = [context.Lock(), context.Queue()]  # the first one of each kind brings what all of them share
+        for make, count, most in ((context.Lock, 10_000, 128), (context.Queue, 1000, 8192)):
+            before = pages()
+            used += [make() for _ in range(count)]
+            took = (pages() - before) * 1024
+            assert took <= most * count + 4096, (make, took / count)
+        for queue in used[-1000:]:
+            queue.put("one")
+            queue.get()
+        assert (pages() - before) * 1024 <= 8192 * 1000, pages() - before
+        print("done")
+    """
+    assert run(tmp_path, program, "install", "fork") == "done\n"
+
+
 def test_a_drained_queue_gives_its_memory_back(tmp_path: Path) -> None:
     size = 1 << 30 if IS_LONG else 3 << 26
     program = f"""{COUNTS}

@@ -35,10 +35,11 @@ const LONGEST_NANOS: u32 = 50_000;
 const SHORTEST_NANOS: u32 = 1_000;
 const TRY_ONE_IN: u32 = 64;
 
-/// Forgets the threads that spin: in the child of a fork, where they do not exist.
+/// Forgets the threads that spin: in the child of a fork, where they do not exist, and whose only thread is new to its waits.
 pub(crate) fn forget_spinners() {
     // Relaxed: see `Place::take`.
     SPINNERS.store(0, Ordering::Relaxed);
+    EXPERIENCE.set(Experience::NONE);
 }
 
 /// What a thread has learned from its waits.
@@ -51,10 +52,18 @@ struct Experience {
 }
 
 thread_local! {
-    static EXPERIENCE: Cell<Experience> = const { Cell::new(Experience { budget: LONGEST_NANOS, skipped: 0 }) };
+    /// A new thread sleeps in its first waits. They are mostly for work that nobody has for it yet, and the thread that started it
+    /// may be about to run on the same processor.
+    static EXPERIENCE: Cell<Experience> = const { Cell::new(Experience::NONE) };
 }
 
 impl Experience {
+    /// That of a new thread.
+    const NONE: Self = Experience {
+        budget: 0,
+        skipped: 0,
+    };
+
     /// How long to spin now, if at all.
     fn nanos(self) -> Option<u32> {
         match self.budget {

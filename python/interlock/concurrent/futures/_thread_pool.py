@@ -40,6 +40,7 @@ _std_init = over_our_locks(_StdExecutor.__init__, _StdExecutor)
 _std_item, _std_worker = _std._WorkItem, _std._worker
 """The work items and the workers' loop. If somebody replaces one of them, executors run the standard library's code."""
 _HAS_CONTEXT = hasattr(_StdExecutor, "prepare_context")
+_CPU_COUNT = "process_cpu_count" if hasattr(_std.os, "process_cpu_count") else "cpu_count"
 
 
 class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
@@ -248,7 +249,7 @@ def _made(max_workers: Any, prefix: Any, initializer: Any, initargs: Any) -> dic
     init = _StdExecutor.__init__
     if init is _known_init and init.__code__ is _known_code:
         if max_workers is None:
-            max_workers = min(32, (_std.os.process_cpu_count() or 1) + 4)
+            max_workers = min(32, (getattr(_std.os, _CPU_COUNT)() or 1) + 4)
         if type(max_workers) is int and max_workers > 0 and (initializer is None or callable(initializer)):
             return _plainly_made(max_workers, prefix, initializer, initargs)
     made = fresh(_StdExecutor, max_workers, prefix, initializer, initargs)
@@ -284,7 +285,7 @@ def _attributes(executor: ThreadPoolExecutor, somebody_waits: bool) -> dict[str,
 _known_init: Any = None
 """The standard `__init__`, if it makes what we know, and nobody has changed it."""
 _expected = fresh(_StdExecutor, 1, "any")
-if is_original(_StdExecutor.__init__) and hasattr(_std.os, "process_cpu_count"):
+if is_original(_StdExecutor.__init__):
     _known_init, _known_code = _StdExecutor.__init__, _StdExecutor.__init__.__code__
     _lacking = {"_work_queue", "_idle_semaphore"}
     if [*_plainly_made(1, "any", None, ())] != [name for name in _expected if name not in _lacking]:

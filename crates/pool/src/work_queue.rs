@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use interlock_queue::{Arrival, GetError, HostQueue, PutError, PutOutcome, Side};
+#[cfg(not(loom))]
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork, spin_until};
 

@@ -37,6 +37,17 @@ struct Interpreter<'py> {
     refused: bool,
 }
 
+impl<'py> Interpreter<'py> {
+    fn host(py: Python<'py>, handles_signals: bool) -> Self {
+        Interpreter {
+            py,
+            handles_signals,
+            raised: None,
+            refused: false,
+        }
+    }
+}
+
 impl Host for Interpreter<'_> {
     // Not inlined into its callers: attaching has a landing pad, and a frame with one must not call Python code on a
     // thread that the interpreter may end meanwhile (`panic = "abort"` in ARCHITECTURE.md). It never ends the main
@@ -84,24 +95,14 @@ impl Host for Interpreter<'_> {
 
 /// Yields the interpreter to another thread that wants it. For loops that run no bytecode.
 pub(crate) fn give_way(py: Python<'_>) {
-    let mut interpreter = Interpreter {
-        py,
-        handles_signals: false,
-        raised: None,
-        refused: false,
-    };
+    let mut interpreter = Interpreter::host(py, false);
     // The next bytecode handles signals.
     let _ = interpreter.sleep(&mut || Slept::TimedOut);
 }
 
 /// Runs a call of the kernel that takes a while and touches no object, and lets other threads run meanwhile.
 pub(crate) fn aside<R: Send>(py: Python<'_>, call: impl FnOnce() -> R + Send) -> R {
-    let mut interpreter = Interpreter {
-        py,
-        handles_signals: false,
-        raised: None,
-        refused: false,
-    };
+    let mut interpreter = Interpreter::host(py, false);
     let (mut call, mut result) = (Some(call), None);
     interpreter.sleep(&mut || {
         result = call.take().map(|call| call());
@@ -143,12 +144,7 @@ pub(crate) fn go_on_waiting<R>(
     deadline: Deadline,
     operation: impl FnOnce(&mut WaitContext<'_>) -> R,
 ) -> PyResult<R> {
-    let mut interpreter = Interpreter {
-        py,
-        handles_signals: thread::handles_signals(py),
-        raised: None,
-        refused: false,
-    };
+    let mut interpreter = Interpreter::host(py, thread::handles_signals(py));
     let result = operation(&mut WaitContext::hosted(deadline, &mut interpreter));
     match interpreter.raised {
         Some(raised) => Err(raised),

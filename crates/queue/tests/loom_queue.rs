@@ -309,7 +309,7 @@ fn a_receiver_gets_all_items_and_learns_that_the_senders_are_gone() {
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
         assert_eq!(receiver.recv(), Err(RecvError::Disconnected));
-        senders.map(|sender| sender.join().unwrap());
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
     });
 }
 

@@ -7,6 +7,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![warn(missing_debug_implementations)]
+#![cfg_attr(loom, expect(dead_code, reason = "the models use a part of the raw lock"))]
 
 #[cfg(not(loom))]
 mod arena;

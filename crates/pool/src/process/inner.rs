@@ -17,11 +17,11 @@ use crate::core::PoolCore;
 /// The settings of a pool of processes.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// The most workers.
+    /// How many workers there are at most.
     pub workers: usize,
-    /// The most calls that wait for a worker; 0 for any number.
+    /// How many calls may wait for a worker; 0 for any number.
     pub max_pending: usize,
-    /// How many calls a worker runs, and then ends.
+    /// How many calls a worker runs before it ends.
     pub calls_per_worker: Option<u32>,
     /// What the death of a worker means.
     pub on_worker_death: OnWorkerDeath,

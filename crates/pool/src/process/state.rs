@@ -32,12 +32,12 @@ pub(super) enum Sleep {
 
 /// What a pool knows.
 pub(super) struct State<H> {
-    /// The workers. The number of a seat has the place here, and how many workers there had been.
+    /// The workers. A seat's number is made of its place here and of the number of workers that there were before.
     pub(super) workers: Vec<Option<Worker<H>>>,
     births: usize,
     /// Calls that were taken back from workers. They come before those that wait.
     pub(super) returned: VecDeque<Arc<Call<H>>>,
-    /// How many calls somebody waits for who is no thread: callbacks, and waits for many calls.
+    /// How many calls are awaited otherwise than by a thread that waits for that one call: by callbacks, and by waits for many calls.
     pub(super) awaited: usize,
     /// How many threads wait for the answers of calls while another one leads.
     pub(super) followers: usize,

@@ -9,7 +9,8 @@ use interlock_wait::{Deadline, WaitContext};
 use super::call::Call;
 use crate::workers::WorkerToken;
 
-/// More workers than a family of processes can have: the number of a seat has its place, and how many seats there had been.
+/// More than the workers that a family of processes can have. The number of a seat is its place, plus this for each seat that
+/// there was before.
 pub(super) const PLACES: usize = 4096;
 
 /// What a process needs to become a worker: see [`Server`](super::Server).

@@ -1,5 +1,4 @@
-//! Large messages, copied into bytes objects while other threads run. (Which messages are large, `LARGE` in
-//! `crates/shm/src/log.rs` says.)
+//! Large messages, on their way into bytes objects.
 
 use std::mem::MaybeUninit;
 

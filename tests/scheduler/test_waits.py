@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -166,6 +167,57 @@ def test_bytes_that_a_socket_has_taken_already_need_no_wait() -> None:
             return first + (yield recv(buffers, 10))
 
         assert run(task()) == [b"abc"]
+
+
+def test_a_socket_that_has_to_write_in_order_to_read_and_the_other_way_round() -> None:
+    class Negotiates(socket.socket):
+        """It says hello and waits for an answer first, as sockets of `ssl` do in whatever is called first."""
+
+        steps: list[str]
+
+        def recv(self, size: int, flags: int = 0) -> bytes:
+            self.negotiate("recv")
+            return super().recv(size, flags)
+
+        def send(self, data: bytes, flags: int = 0) -> int:  # type: ignore[override]
+            self.negotiate("send")
+            return super().send(data, flags)
+
+        def negotiate(self, why: str) -> None:
+            self.steps.append(why)
+            if len(self.steps) == 1:
+                raise ssl.SSLWantWriteError
+            if len(self.steps) == 2:
+                super().send(b"hello")
+            if "answered" not in self.steps:
+                try:
+                    assert super().recv(2) == b"hi"
+                except BlockingIOError:
+                    raise ssl.SSLWantReadError from None
+                self.steps.append("answered")
+
+    for first in ("recv", "send"):
+        plain, other = socket.socketpair()
+        with plain, Negotiates(fileno=other.detach()) as negotiates:
+            negotiates.setblocking(False)
+            negotiates.steps = []
+
+            def client() -> Steps:
+                if first == "recv":  # noqa: B023 - it ends in this round of the loop
+                    return (yield recv(negotiates, 10))  # noqa: B023
+                yield send(negotiates, b"data")  # noqa: B023
+                return None
+
+            def server() -> Steps:
+                hello = yield recv(plain, 5)  # noqa: B023
+                yield sleep(0.05)  # sleep: time in which the client could try again and again
+                yield send(plain, b"hi")  # noqa: B023
+                yield sleep(0.01)  # sleep: as above
+                yield send(plain, b"data")  # noqa: B023
+                return hello
+
+            assert run(client(), server()) == [b"data" if first == "recv" else None, b"hello"]
+            assert len(negotiates.steps) <= 6, negotiates.steps
 
 
 def test_several_tasks_wait_for_one_socket_one_after_the_other(

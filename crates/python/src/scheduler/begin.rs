@@ -39,6 +39,7 @@ pub(super) fn yielded(shared: &Arc<Shared>, id: TaskId, body: Box<Body>, value: 
         let wait = Wait {
             operation: operation.unbind(),
             progress: Progress::Nothing,
+            wants: None,
             handle: None,
             deadline,
         };
@@ -157,11 +158,13 @@ fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyR
             Ok(Plan::Watch(*direction, object.clone_ref(py), wait))
         }
         Kind::Receive(object, _) => {
+            let is_new = matches!(wait.progress, Progress::Nothing);
             wait.progress = Progress::Descriptor(descriptor_of(object.bind(py))?);
-            if turn::has_pending(object.bind(py))? {
+            if is_new && turn::is_worth_a_try(object.bind(py))? {
                 return Ok(Plan::Turn(Some(Pending::Wait(wait))));
             }
-            Ok(Plan::Watch(Direction::Read, object.clone_ref(py), wait))
+            let direction = wait.wants.unwrap_or(Direction::Read);
+            Ok(Plan::Watch(direction, object.clone_ref(py), wait))
         }
         Kind::Send(object, data) => plan_to_send(py, object.bind(py), data.bind(py), wait),
         Kind::Join(target) => plan_to_join(py, shared, id, wait, target.bind(py)),
@@ -204,11 +207,13 @@ fn plan_to_send<'py>(
             bytes: turn::bytes_of(data)?.unbind(),
             sent: 0,
         };
-        if let Sent::All = turn::go_on_sending(py, object, &mut wait.progress)? {
-            return Ok(Plan::Turn(None));
+        match turn::go_on_sending(py, object, &mut wait.progress)? {
+            Sent::All => return Ok(Plan::Turn(None)),
+            Sent::Part(wants) => wait.wants = wants,
         }
     }
-    Ok(Plan::Watch(Direction::Write, object.clone().unbind(), wait))
+    let direction = wait.wants.unwrap_or(Direction::Write);
+    Ok(Plan::Watch(direction, object.clone().unbind(), wait))
 }
 
 fn plan_to_join(

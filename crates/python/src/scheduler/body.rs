@@ -1,6 +1,6 @@
 //! What the engine keeps of a task: what is resumed, and what its wait is about.
 
-use interlock_sched::Keeper;
+use interlock_sched::{Direction, Keeper};
 use interlock_wait::Deadline;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyBaseException;
@@ -33,6 +33,8 @@ pub(super) enum Pending {
 pub(super) struct Wait {
     pub(super) operation: Py<Operation>,
     pub(super) progress: Progress,
+    /// What the socket has asked for, if not for what the operation is about: one of `ssl` may have to write in order to read.
+    pub(super) wants: Option<Direction>,
     /// What tells that the operation is worth another try: the place in a queue's line, or the future of a call.
     pub(super) handle: Option<Py<PyAny>>,
     /// When it ends at the latest.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io::ErrorKind;
 
-use interlock_sched::{Reason, receive, send};
+use interlock_sched::{Direction, Reason, receive, send};
 use pyo3::exceptions::PyBlockingIOError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyType};
@@ -31,7 +31,8 @@ pub(super) enum Gets<'py> {
 /// How much of the bytes is sent.
 pub(super) enum Sent {
     All,
-    Part,
+    /// The socket takes no more now, and has asked for this, if for anything.
+    Part(Option<Direction>),
 }
 
 /// What a task gets that goes on for this reason.
@@ -76,12 +77,18 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
     let done = match &operation.bind(py).get().kind {
         Kind::Sleep(_) | Kind::Ready(..) => None,
         Kind::Receive(object, most) => match received(object.bind(py), &wait.progress, *most)? {
-            Some(bytes) => Some(bytes),
-            None => return Ok(Gets::Nothing(wait)),
+            Attempt::Done(bytes) => Some(bytes),
+            Attempt::WouldBlock(wants) => {
+                wait.wants = wants;
+                return Ok(Gets::Nothing(wait));
+            }
         },
         Kind::Send(object, _) => match go_on_sending(py, object.bind(py), &mut wait.progress)? {
             Sent::All => None,
-            Sent::Part => return Ok(Gets::Nothing(wait)),
+            Sent::Part(wants) => {
+                wait.wants = wants;
+                return Ok(Gets::Nothing(wait));
+            }
         },
         Kind::Join(task) => match task.bind(py).get().outcome(py)? {
             Ok(value) => Some(value.into_bound(py)),
@@ -113,6 +120,19 @@ fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(is_inherited(intern!(py, "recv")) && is_inherited(intern!(py, "send")))
 }
 
+/// Whether to ask a socket of a derived class for bytes before it is watched. One of `ssl` may have to send first, and may have bytes
+/// that the kernel has given it already. A blocking one is asked only if it says that it has some.
+pub(super) fn is_worth_a_try(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if is_plain(object)? {
+        return Ok(false);
+    }
+    let is_non_blocking = match object.getattr_opt(intern!(object.py(), "gettimeout"))? {
+        Some(gettimeout) => gettimeout.call0()?.eq(0.0)?,
+        None => false,
+    };
+    Ok(is_non_blocking || has_pending(object)?)
+}
+
 /// Whether a socket of a derived class has bytes that the kernel has given it already, as those of `ssl` say.
 pub(super) fn has_pending(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     if is_plain(object)? {
@@ -132,12 +152,8 @@ thread_local! {
 /// How many bytes one call of the kernel receives at most. A program that asks for more gets less, as from any socket.
 const MOST: usize = 256 * 1024;
 
-/// Receives what there is; `None` if there is nothing after all.
-fn received<'py>(
-    object: &Bound<'py, PyAny>,
-    progress: &Progress,
-    most: usize,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
+/// Receives what there is.
+fn received<'py>(object: &Bound<'py, PyAny>, progress: &Progress, most: usize) -> PyResult<Attempt<'py>> {
     let py = object.py();
     if !is_plain(object)? {
         return attempt(object.call_method1(intern!(py, "recv"), (most,)), py);
@@ -149,24 +165,30 @@ fn received<'py>(
     }
     let got = receive(progress.descriptor().unwrap_or(-1), &mut room[..most]);
     let bytes = match got {
-        Ok(size) => Ok(Some(PyBytes::new(py, &room[..size]).into_any())),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        Ok(size) => Ok(Attempt::Done(PyBytes::new(py, &room[..size]).into_any())),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Attempt::WouldBlock(None)),
         Err(error) => Err(failing::refused(error)),
     };
     ROOM.set(room);
     bytes
 }
 
-/// The result of a method of a socket, `None` if it would block.
-fn attempt<'py>(done: PyResult<Bound<'py, PyAny>>, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    done.map(Some).or_else(|error| {
+/// What a method of a socket has done.
+enum Attempt<'py> {
+    Done(Bound<'py, PyAny>),
+    /// It would block, and has asked for this, if for anything.
+    WouldBlock(Option<Direction>),
+}
+
+fn attempt<'py>(done: PyResult<Bound<'py, PyAny>>, py: Python<'py>) -> PyResult<Attempt<'py>> {
+    done.map(Attempt::Done).or_else(|error| {
         let exception = errors::exception(py, error);
         let name = exception.get_type().name()?;
-        let waits = name == "SSLWantReadError" || name == "SSLWantWriteError";
-        if waits || exception.is_instance_of::<PyBlockingIOError>() {
-            Ok(None)
-        } else {
-            Err(errors::again(exception))
+        match name.to_str()? {
+            "SSLWantReadError" => Ok(Attempt::WouldBlock(Some(Direction::Read))),
+            "SSLWantWriteError" => Ok(Attempt::WouldBlock(Some(Direction::Write))),
+            _ if exception.is_instance_of::<PyBlockingIOError>() => Ok(Attempt::WouldBlock(None)),
+            _ => Err(errors::again(exception)),
         }
     })
 }
@@ -198,19 +220,18 @@ pub(super) fn go_on_sending(
     let plain = is_plain(object)?;
     while *sent < all.len() {
         let rest = &all[*sent..];
-        let taken = if plain {
+        if plain {
             match send(*descriptor, rest) {
-                Ok(taken) => Some(taken),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+                Ok(taken) => *sent += taken,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Part(None)),
                 Err(error) => return Err(failing::refused(error)),
             }
         } else {
             let done = object.call_method1(intern!(py, "send"), (PyBytes::new(py, rest),));
-            attempt(done, py)?.map(|taken| taken.extract()).transpose()?
-        };
-        match taken {
-            Some(taken) => *sent += taken,
-            None => return Ok(Sent::Part),
+            match attempt(done, py)? {
+                Attempt::Done(taken) => *sent += taken.extract::<usize>()?,
+                Attempt::WouldBlock(wants) => return Ok(Sent::Part(wants)),
+            }
         }
     }
     Ok(Sent::All)

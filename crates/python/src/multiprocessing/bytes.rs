@@ -62,6 +62,17 @@ impl<'py> Buffer<'py> {
         }
     }
 
+    /// The part of them that the arguments of `send_bytes()` say, or what is wrong with these.
+    pub(super) fn part(&self, offset: isize, size: Option<isize>) -> Result<&[u8], &'static str> {
+        let offset = usize::try_from(offset).map_err(|_| "offset is negative")?;
+        let rest = self.bytes().get(offset..).ok_or("buffer length < offset")?;
+        match size.map(usize::try_from) {
+            None => Ok(rest),
+            Some(Err(_)) => Err("size is negative"),
+            Some(Ok(size)) => rest.get(..size).ok_or("buffer length < offset + size"),
+        }
+    }
+
     /// Whether the exporter lets nobody write to them.
     pub(super) fn is_read_only(&self) -> bool {
         self.view.readonly != 0
@@ -237,6 +248,22 @@ pub(super) fn filled<'py>(
     let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?.cast_into::<PyBytes>()?;
     // SAFETY: it is a bytes object.
     let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) };
+    // SAFETY: the object is new, has so many bytes, and nobody else has it yet.
+    fill(unsafe { slice::from_raw_parts_mut(start.cast(), length) });
+    Ok(object)
+}
+
+/// As [`filled`], a `bytearray`.
+pub(super) fn filled_array<'py>(
+    py: Python<'py>,
+    length: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]),
+) -> PyResult<Bound<'py, PyByteArray>> {
+    // SAFETY: the thread is attached.
+    let object = unsafe { ffi::PyByteArray_FromStringAndSize(ptr::null(), length.cast_signed()) };
+    // SAFETY: it is a new object, or null and an exception.
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?.cast_into::<PyByteArray>()?;
+    let start = object.data();
     // SAFETY: the object is new, has so many bytes, and nobody else has it yet.
     fill(unsafe { slice::from_raw_parts_mut(start.cast(), length) });
     Ok(object)

@@ -387,4 +387,6 @@ def test_a_large_argument_is_copied_once(run: Run) -> None:
             assert future.result() == SIZE
         print("once")
     """
-    assert run(program("import resource\nfrom concurrent import futures\n" + textwrap.dedent(text))) == "once\n"
+    assert (
+        run(program("import resource\nfrom concurrent import futures\n" + textwrap.dedent(text))) == "once\n"
+    )

@@ -18,6 +18,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 
+use super::access::Access;
 use super::family::{Family, SharedHandle, open};
 use super::shared::{Shared, refused};
 
@@ -145,27 +146,6 @@ unsafe fn fill(
     match unsafe { ffi::PyBuffer_FillInfo(view, owner.as_ptr(), start, length, is_read_only, flags) } {
         0 => Ok(()),
         _ => Err(PyErr::fetch(owner.py())),
-    }
-}
-
-/// What may be done with the bytes of [`Lent`].
-#[derive(Clone, Copy)]
-pub(super) enum Access {
-    ReadOnly,
-    Writable,
-    /// The first view is read-only: the unpickler's, which looks whether it has to put a read-only view in place of the object.
-    WritableLater,
-}
-
-impl Access {
-    /// For the receiver of a buffer. The pickles that the standard library sends before Python 3.14 do not say that a buffer was
-    /// read-only, so what is made of it can be written to.
-    pub(super) fn of_buffer(was_read_only: bool) -> Self {
-        match was_read_only {
-            false => Access::Writable,
-            true if cfg!(Py_3_14) => Access::ReadOnly,
-            true => Access::WritableLater,
-        }
     }
 }
 

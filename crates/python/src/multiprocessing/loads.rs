@@ -12,14 +12,16 @@ use interlock_shm::{Loan, Taken};
 use pyo3::prelude::*;
 use pyo3::types::PyByteArray;
 
-use super::bytes::{Access, Lent};
+use super::access::Access;
+use super::bytes::Lent;
 use super::large::{array_of_part, bytes_of_part};
-use super::message::WITH_BUFFERS;
 use crate::imported::Imported;
 
 static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
 static LOAD: Imported = Imported::new("interlock.multiprocessing._pickling", "load");
 
+/// The first byte of a message with buffers.
+pub(super) const WITH_BUFFERS: u8 = b'v';
 /// A buffer begins at a multiple of this: a line of the cache.
 pub(super) const ALIGNMENT: usize = 64;
 /// The bytes before the lengths of the buffers.

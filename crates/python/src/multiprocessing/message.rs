@@ -8,7 +8,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::bytes::MessageView;
 use super::large::{HUGE, bytes_of};
-use super::loads::{load_with_buffers, loads};
+use super::loads::{WITH_BUFFERS, load_with_buffers, loads};
 use crate::blocking;
 
 /// The first byte of a message.
@@ -20,7 +20,6 @@ const FLOAT: u8 = b'd';
 const STR: u8 = b's';
 const BYTES: u8 = b'b';
 pub(super) const PICKLE: u8 = b'p';
-pub(super) const WITH_BUFFERS: u8 = b'v';
 
 /// An object on its way into a queue: its kind, and its value.
 pub(crate) enum Outgoing<'a> {

@@ -32,10 +32,8 @@ _FUNCTIONS = frozenset(
 )
 _NAMES = _PARTS | _ENDS | _FUNCTIONS
 
-_lock = RLock()
+_lock: Any = RLock()
 """Held by the thread that makes a queue standard."""
-
-
 after_fork_in_child(_lock._at_fork_reinit)  # another thread of the parent may have held it
 
 

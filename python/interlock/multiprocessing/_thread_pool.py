@@ -338,7 +338,7 @@ make_native(
 def _after_fork() -> None:
     """In a forked child, forget the parent's workers and waiting calls; pools start new workers when needed."""
     # Most processes have none, and then a look at the dictionary within costs a child the fewest pages.
-    for pool in list(_pools.values()) if _pools.data else ():
+    for pool in list(_pools.values()) if _pools.data else ():  # type: ignore[attr-defined]
         if not pool._interlock_is_materialized:
             pool._interlock_core().forget_threads()
 

@@ -1,4 +1,4 @@
-"""Timing: samples of equal length, taken in turn.
+"""Timing: samples of equal length, taken in turn, by bodies that have code of their own.
 
 Nothing is subtracted: the time of one operation includes the loop around it, and a sample includes starting the
 threads of its body.
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import repeat
 from statistics import median
 from time import perf_counter_ns
+from types import CellType, FunctionType
+from typing import Any
 
 from case import Body
 
@@ -20,6 +23,38 @@ LONG = 250e6
 
 Clock = Callable[[], int]
 """Returns nanoseconds."""
+
+
+def with_own_code(body: Any) -> Any:
+    """Return the same body with code of its own: a function, the function of a partial, and the closures within.
+
+    The interpreter specializes code for the types that it meets there. Subjects that share a body's code spoil that for
+    each other; a program that uses one of them has what each sees alone.
+    """
+    if isinstance(body, partial):
+        arguments = [_own_closure(argument) for argument in body.args]
+        return partial(with_own_code(body.func), *arguments, **body.keywords)
+    if not isinstance(body, FunctionType):
+        return body
+    closure = tuple(map(_own_cell, body.__closure__ or ()))
+    code = body.__code__.replace()
+    own = FunctionType(code, body.__globals__, body.__name__, body.__defaults__, closure)
+    own.__kwdefaults__, own.__qualname__ = body.__kwdefaults__, body.__qualname__
+    return own
+
+
+def _own_cell(cell: CellType) -> CellType:
+    own = _own_closure(cell.cell_contents)
+    return cell if own is cell.cell_contents else CellType(own)
+
+
+def _own_closure(thing: Any) -> Any:
+    """Return a function that was made in another one with its own code, anything else as it is.
+
+    Workers find the functions of a module by their names.
+    """
+    is_body = isinstance(thing, partial) or "<locals>" in getattr(thing, "__qualname__", "")
+    return with_own_code(thing) if is_body else thing
 
 
 def timed(body: Body, n: int, now_ns: Clock = perf_counter_ns) -> int:

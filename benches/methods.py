@@ -89,7 +89,7 @@ def measured(case: Method, both: list[namespaces.Namespace], args: argparse.Name
     """The medians of the standard library and of Interlock."""
     now_ns = thread_time_ns if args.cpu else perf_counter_ns
     gc.disable()
-    bodies = {ns.name: case.prepare(ns) for ns in both}
+    bodies = {ns.name: measure.with_own_code(case.prepare(ns)) for ns in both}
     sizes = {name: measure.size(body, 1, 1, args.sample_ms, now_ns) for name, body in bodies.items()}
     samples = measure.in_turn(bodies, sizes, args.rounds, now_ns)
     return [median(samples[ns.name]) for ns in both]

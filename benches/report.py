@@ -15,10 +15,10 @@ HEAD = ["case", "std", "Interlock", "ratio", "target", "", "best peer", "peer", 
 METHOD = """\
 Medians; ratio = standard library / Interlock, of the medians. For each case, one process measures all columns
 in turn (standard library, Interlock, peers, and again), with samples of equal length (longer where many threads
-compete). The garbage collector is off during samples and runs between them. Times are nanoseconds per operation
-unless a unit is given. Nothing is subtracted: they include the loop around the operation
-({loop}) and, in cases with several threads, starting these threads.
-All columns use the standard library's threads, except where a case is about starting threads.
+compete). Each column runs code of its own, which the interpreter specializes for it alone. The garbage collector is off
+during samples and runs between them. Times are nanoseconds per operation unless a unit is given. Nothing is
+subtracted: they include the loop around the operation ({loop}) and, in cases with several threads, starting these
+threads. All columns use the standard library's threads, except where a case is about starting threads.
 Rows about memory, waiters and fairness use one process per number. `~`: the middle half of the samples
 spreads over more than a quarter of the median."""
 

@@ -87,7 +87,7 @@ def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
     for label, namespace, prepare in case.subjects():
         with failures.of(label, absent=label in case.peers):
             ns = namespaces.load(namespace)
-            body = prepare(ns)
+            body = measure.with_own_code(prepare(ns))
             least = case.least
             if label in case.peers:
                 least = measure.affordable(body, case.multiple, least)

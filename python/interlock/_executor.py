@@ -168,10 +168,6 @@ def _warm_one(kind: Any, settings: dict[str, Any]) -> Any:
         return executor
 
 
-def _forget() -> None:
-    """In a forked child: the executors are the parent's."""
-    _lock._at_fork_reinit()
-    _warm.clear()
-
-
-after_fork_in_child(_forget)
+# In a forked child: the executors are the parent's.
+after_fork_in_child(_lock._at_fork_reinit)
+after_fork_in_child(_warm.clear)

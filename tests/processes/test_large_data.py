@@ -279,3 +279,114 @@ def test_arrays_of_numpy(run: Run) -> None:
         print("arrays")
     """
     assert run(program(text)) == "arrays\n"
+
+
+def test_very_large_bytes_arrive_as_what_they_were(run: Run) -> None:
+    """They travel beside the pickle, too, where it has nothing else that does."""
+    text = """
+    HUGE = 4 << 20
+
+    class Named(bytes):
+        pass
+
+    def items():
+        for length in (HUGE - 1, HUGE, HUGE + 1):
+            large = bytes(pattern(2, length))
+            yield large
+            yield bytearray(large)
+            yield [large, {"again": large}, bytearray(large)]
+            yield Named(large), 1, b"small", large[1:], "\\u00e4" * (length // 2)
+            yield Data(pattern(4)), large, Data(bytearray(large)), bytearray(b"x")
+        yield [bytes(HUGE) for _ in range(3)]
+        yield b"\\x8e" + bytes(HUGE), bytearray(b"\\x97") * HUGE  # opcodes of pickles
+
+    def same(one, two):
+        if type(one) in (list, tuple):
+            return type(one) is type(two) and len(one) == len(two) and all(map(same, one, two))
+        if type(one) is Data:
+            one, two = one.view, two.view
+        return one == two and type(one) is type(two)
+
+    def itself(thing):
+        return thing
+
+    def main():
+        for put, get in ways():
+            for item in items():
+                put(item)
+                got = get()
+                assert same(item, got), [type(item), len(item)]
+            put([large := bytes(HUGE), large, own := bytearray(HUGE), own])
+            got = get()
+            assert got[0] is got[1] and got[2] is got[3]
+            got[2] += b"more"  # it owns its memory
+            assert len(got[2]) == HUGE + 4 and len(own) == HUGE
+        reader, writer = context.Pipe(duplex=False)
+        writer.send([bytes(HUGE)])
+        assert pickle.loads(reader.recv_bytes()) == [bytes(HUGE)]
+        with futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+            for item in items():
+                assert same(item, executor.submit(itself, item).result())
+        with context.Pool(1) as pool:
+            for item in items():
+                assert same(item, pool.apply(itself, (item,)))
+        print("the same")
+    """
+    assert run(program("from concurrent import futures\n" + textwrap.dedent(text))) == "the same\n"
+
+
+def test_other_threads_run_while_bytes_that_nobody_can_change_are_copied(run: Run) -> None:
+    text = """
+    SIZE = 64 << 20
+
+    def ran_meanwhile(put, get, item):
+        # A thread is let go that wants the interpreter. Whether it has it before the call returns.
+        ran, gate = [], threading.Lock()
+        gate.acquire()
+
+        def change():
+            gate.acquire()
+            ran.append(1)
+            if type(item) is bytearray:
+                item[-1] = 1
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        gate.release()
+        put(item)
+        seen = bool(ran)
+        got = get()
+        thread.join()
+        assert got[-1] == 0 and len(got) == SIZE
+        return seen
+
+    def main():
+        sys.setswitchinterval(1000)  # only a call that lets others run does
+        for put, get in ways():
+            assert any(ran_meanwhile(put, get, bytes(SIZE)) for _ in range(50))
+            if getattr(sys, "_is_gil_enabled", lambda: True)():
+                assert not any(ran_meanwhile(put, get, bytearray(SIZE)) for _ in range(3))
+        print("meanwhile")
+    """
+    assert run(program("import threading\n" + textwrap.dedent(text))) == "meanwhile\n"
+
+
+def test_a_large_argument_is_copied_once(run: Run) -> None:
+    text = """
+    SIZE = 64 << 20
+
+    def main():
+        faults = lambda: resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        large = bytes(pattern(1, SIZE))
+        with futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+            for _ in range(3):  # the shared memory is there then
+                assert executor.submit(len, large).result() == SIZE
+            before = faults()
+            future = executor.submit(len, large)
+            assert faults() - before < SIZE // 4096 // 2
+            assert future.result() == SIZE
+        print("once")
+    """
+    assert (
+        run(program("import resource\nfrom concurrent import futures\n" + textwrap.dedent(text))) == "once\n"
+    )

@@ -206,6 +206,7 @@ def test_a_killed_worker_was_out_of_memory_if_the_kernel_has_counted_that(
     found = []
     for code in (-9, 1, -9):
         process = get_context("fork").Process(target=end, args=(1,))
+        _evidence.expect()
         process.start()
         watch(process, None)
         if code == -9 and not found and count is not None:

@@ -14,10 +14,9 @@ use crate::id::Id;
 use crate::log::{Counts, LARGE, LogView, UNIT};
 use crate::log_reader::Reader;
 use crate::log_writer::Writer;
-use crate::message::Message;
+use crate::message::{Message, Taken};
 use crate::name::Name;
 use crate::objects::Object;
-use crate::own_block::OwnBlock;
 
 /// How many units may be underway before a sender waits: 1 MiB.
 const MOST: u32 = ((1 << 20) / UNIT) as u32;
@@ -80,10 +79,24 @@ impl ChannelWriter {
     pub fn send(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
         let length = parts.iter().map(|part| part.len()).sum();
         if length >= LARGE {
-            let block = OwnBlock::filled(self.0.arena(), parts, length)?;
-            return self.sending(context, |writer| writer.push_block(block, length));
+            let message = Taken::filled(self.0.arena(), parts)?;
+            return self.send_filled(message, context);
         }
         self.sending(context, |writer| writer.push(parts, length))
+    }
+
+    /// Sends a large message that was made before in the channel's arena. As [`send`](Self::send), without a copy.
+    ///
+    /// # Errors
+    /// As `send`. The message is gone.
+    pub fn send_filled(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let Taken { block, length } = message;
+        self.sending(context, |writer| writer.push_block(block, length))
+    }
+
+    /// The arena of the channel.
+    pub fn arena(&self) -> &Arc<Arena> {
+        self.0.arena()
     }
 
     #[inline]

@@ -16,7 +16,6 @@ use crate::log_writer::Writer;
 use crate::message::{Message, Taken};
 use crate::name::Name;
 use crate::objects::Object;
-use crate::own_block::OwnBlock;
 use crate::step;
 use crate::watch::{Awaited, Side, Watch};
 
@@ -124,12 +123,8 @@ impl Queue {
     pub fn put_parts(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
         let length = parts.iter().map(|part| part.len()).sum();
         if length >= LARGE {
-            let block = OwnBlock::filled(self.0.arena(), parts, length)?;
-            let outcome = self.putting(context, |writer| writer.push_block(block, length));
-            if self.len() as usize * length > NEAR {
-                thread::yield_now();
-            }
-            return outcome;
+            let message = Taken::filled(self.0.arena(), parts)?;
+            return self.put_filled(message, context);
         }
         self.putting(context, |writer| writer.push(parts, length))
     }
@@ -141,6 +136,19 @@ impl Queue {
     pub fn put_taken(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let Taken { block, length } = message;
         self.putting(context, |writer| writer.push_block(block, length))
+    }
+
+    /// Puts a large message that was made for this, as [`put_parts`](Self::put_parts) does when it has made it.
+    ///
+    /// # Errors
+    /// As `put`. The message is gone.
+    pub fn put_filled(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
+        let length = message.len();
+        let outcome = self.put_taken(message, context);
+        if self.len() as usize * length > NEAR {
+            thread::yield_now();
+        }
+        outcome
     }
 
     /// Puts messages, many at once. Returns how many were put, and why not all.

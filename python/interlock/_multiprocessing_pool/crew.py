@@ -14,7 +14,7 @@ from interlock._multiprocessing_pool.worker import main, options
 from interlock._worker_process.payload import here, remembers
 from interlock._worker_process.seat import Seat
 from interlock._worker_process.start import start
-from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
+from interlock.concurrent.futures._evidence import bury, expect, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import _last_words
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
@@ -104,45 +104,65 @@ class Crew:
 
     def start_missing(self) -> None:
         """Start as many workers as are missing."""
-        for _ in range(self.engine.missing_workers()):
-            seat = self.engine.add_worker()
-            if seat is not None:
-                self._start(seat)
+        seats: list[ProcessSeat] = []
+        try:
+            for _ in range(self.engine.missing_workers()):
+                seat = self.engine.add_worker()
+                if seat is not None:
+                    seats.append(seat)
+        finally:
+            self._start_all(seats)
 
-    def _start(self, seat: ProcessSeat) -> None:
-        ours = Seat(seat)
-        words = _last_words()
+    def _start_all(self, given: list[ProcessSeat]) -> None:
+        """Start a worker for each seat. What it raises comes from the first that can't be started.
+
+        All is made before the first fork that can be, and what can wait comes after the last one: see the crew of an
+        executor.
+        """
+        number = 0
+        forked: list[_Starting] = []
         try:
             with self._starting:
                 if self.is_terminated:
                     self.engine.abandon()
                     self.engine.cancel_waiting()  # what came back from workers that have ended
-                    self.engine.started(seat.number)
                     return
-                relay = None if self._relay is None else self._relay.outlet
-                wanted = options(words, self._memory_limit, relay, self._read_only)
-                process = self._make_process(
-                    target=main, args=(ours, self._initializer, self._initargs, wanted)
-                )
-                process.name = process.name.replace("Process", "PoolWorker")
-                process.daemon = True
-                shall_end_with_parent(process)
-                start(process)
-                if self.is_closed:
-                    self._drop_ended()
-                self.workers.append(process)
-        except BaseException:
-            self.engine.started(seat.number)
-            raise
-        pid = getattr(process, "pid", None)
+                new = [_Starting(seat, self._new_process) for seat in given]
+                expect()
+                for each in new:
+                    start(each.process)
+                    number += 1
+                    each.place = each.seat.place or home().last_child()
+                    if self.is_closed:
+                        self._drop_ended()
+                    self.workers.append(each.process)
+                    if getattr(each.process, "_start_method", None) == "fork":
+                        forked.append(each)
+                    else:
+                        self._note(each)
+        finally:
+            for each in forked:
+                self._note(each)
+            for seat in given[number:]:
+                self.engine.started(seat.number)
+
+    def _new_process(self, seat: Seat, words: Any) -> Any:
+        relay = None if self._relay is None else self._relay.outlet
+        wanted = options(words, self._memory_limit, relay, self._read_only)
+        process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, wanted))
+        process.name = process.name.replace("Process", "PoolWorker")
+        process.daemon = True
+        shall_end_with_parent(process)
+        return process
+
+    def _note(self, started: _Starting) -> None:
+        pid = getattr(started.process, "pid", None)
         if pid is None:  # a test's stand-in for a process
-            self.engine.started(seat.number)
+            self.engine.started(started.seat.number)
             return
-        family = home()
-        place = ours.place or family.last_child()
-        watch(process, words)
-        family.started(place, pid)
-        self.engine.started(seat.number, pid, place)
+        watch(started.process, started.words)
+        home().started(started.place, pid)
+        self.engine.started(started.seat.number, pid, started.place)
         util.debug("added worker")
 
     def _drop_ended(self) -> None:
@@ -168,7 +188,7 @@ class Crew:
 
     def _replace(self, seat: ProcessSeat) -> None:
         try:
-            self._start(seat)
+            self._start_all([seat])
         except Exception as error:
             report(error)
             self.engine.give_up(dump_refusal(error))
@@ -217,6 +237,17 @@ class Crew:
         self._end_workers()
         if threading.current_thread() is not self.manager and self.manager.is_alive():
             self.manager.join()
+
+
+class _Starting:
+    """A worker that is being started: its seat, its process, and its place in the family."""
+
+    __slots__ = ("place", "process", "seat", "words")
+
+    def __init__(self, given: ProcessSeat, new_process: Callable[[Seat, Any], Any]) -> None:
+        self.seat, self.words = Seat(given), _last_words()
+        self.process = new_process(self.seat, self.words)
+        self.place = 0
 
 
 def _inlet(context: Any) -> Inlet:

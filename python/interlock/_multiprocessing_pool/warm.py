@@ -118,10 +118,6 @@ def shared(pool_class: Any, context: Any, settings: tuple[Any, ...], extras: dic
     return Share(crew)
 
 
-def _forget() -> None:
-    """In a forked child: the processes are the parent's."""
-    _lock._at_fork_reinit()
-    _crews.clear()
-
-
-after_fork_in_child(_forget)
+# In a forked child: the processes are the parent's.
+after_fork_in_child(_lock._at_fork_reinit)
+after_fork_in_child(_crews.clear)

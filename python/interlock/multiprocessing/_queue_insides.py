@@ -32,26 +32,20 @@ _FUNCTIONS = frozenset(
 )
 _NAMES = _PARTS | _ENDS | _FUNCTIONS
 
-_lock = [RLock()]
+_lock: Any = RLock()
 """Held by the thread that makes a queue standard."""
-
-
-def _forget_lock() -> None:
-    _lock[0] = RLock()  # another thread of the parent may have held it
-
-
-after_fork_in_child(_forget_lock)
+after_fork_in_child(_lock._at_fork_reinit)  # another thread of the parent may have held it
 
 
 def wait_for_switch() -> None:
     """Block while a thread makes a queue standard: a short time, without waiting for anything that other threads do."""
-    with _lock[0]:
+    with _lock:
         pass
 
 
 def look_inside(queue: Queue, name: str) -> None:
     """Make the queue standard, since a program needs its `name`, if that is possible."""
-    with _lock[0]:
+    with _lock:
         if queue._interlock_is_standard():
             return
         if queue._interlock_has_begun():

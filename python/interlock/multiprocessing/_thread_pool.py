@@ -337,7 +337,8 @@ make_native(
 
 def _after_fork() -> None:
     """In a forked child, forget the parent's workers and waiting calls; pools start new workers when needed."""
-    for pool in list(_pools.values()):
+    # Most processes have none, and then a look at the dictionary within costs a child the fewest pages.
+    for pool in list(_pools.values()) if _pools.data else ():  # type: ignore[attr-defined]
         if not pool._interlock_is_materialized:
             pool._interlock_core().forget_threads()
 

@@ -1,10 +1,13 @@
 //! A queue of any order: the one difference between the classes is which message comes out next.
 
-use interlock_shm::{Awaited, Error, Message, Object, Order, OrderedQueue, Queue, Rank, Shutdown, Side};
+use interlock_shm::{
+    Awaited, Error, Message, Object, Order, OrderedQueue, Queue, Rank, Shutdown, Side, Taken,
+};
 use interlock_wait::WaitContext;
 use pyo3::prelude::*;
 
 use super::family::{Family, open};
+use super::message::Outgoing;
 use super::shared::refused;
 
 /// Each method is the engine's of that name.
@@ -69,6 +72,23 @@ impl AnyQueue {
         match self {
             AnyQueue::Fifo(queue) => queue.put_parts(parts, context),
             AnyQueue::Ordered(queue) => queue.put_ranked(&[], parts, context),
+        }
+    }
+
+    /// Puts a message as [`put_parts`](Self::put_parts) does. Other threads run while a large one is copied, if nobody can change it.
+    #[inline]
+    pub(super) fn put(
+        &self,
+        py: Python<'_>,
+        message: &Outgoing<'_>,
+        context: &mut WaitContext<'_>,
+    ) -> Result<(), Error> {
+        match self {
+            AnyQueue::Fifo(queue) if message.is_huge_and_steady() => {
+                let made = message.with_aside(py, |parts| Taken::filled(queue.object().arena(), parts));
+                queue.put_filled(made?, context)
+            }
+            queue => message.with(|parts| queue.put_parts(parts, context)),
         }
     }
 

@@ -18,6 +18,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 
+use super::access::Access;
 use super::family::{Family, SharedHandle, open};
 use super::shared::{Shared, refused};
 
@@ -59,6 +60,17 @@ impl<'py> Buffer<'py> {
             // SAFETY: the exporter keeps so many bytes there until the view is released. Another thread that changes them
             // meanwhile, as with `os.write()`, changes what is sent.
             length => unsafe { slice::from_raw_parts(self.view.buf.cast(), length.cast_unsigned()) },
+        }
+    }
+
+    /// The part of them that the arguments of `send_bytes()` say, or what is wrong with these.
+    pub(super) fn part(&self, offset: isize, size: Option<isize>) -> Result<&[u8], &'static str> {
+        let offset = usize::try_from(offset).map_err(|_| "offset is negative")?;
+        let rest = self.bytes().get(offset..).ok_or("buffer length < offset")?;
+        match size.map(usize::try_from) {
+            None => Ok(rest),
+            Some(Err(_)) => Err("size is negative"),
+            Some(Ok(size)) => rest.get(..size).ok_or("buffer length < offset + size"),
         }
     }
 
@@ -134,27 +146,6 @@ unsafe fn fill(
     match unsafe { ffi::PyBuffer_FillInfo(view, owner.as_ptr(), start, length, is_read_only, flags) } {
         0 => Ok(()),
         _ => Err(PyErr::fetch(owner.py())),
-    }
-}
-
-/// What may be done with the bytes of [`Lent`].
-#[derive(Clone, Copy)]
-pub(super) enum Access {
-    ReadOnly,
-    Writable,
-    /// The first view is read-only: the unpickler's, which looks whether it has to put a read-only view in place of the object.
-    WritableLater,
-}
-
-impl Access {
-    /// For the receiver of a buffer. The pickles that the standard library sends before Python 3.14 do not say that a buffer was
-    /// read-only, so what is made of it can be written to.
-    pub(super) fn of_buffer(was_read_only: bool) -> Self {
-        match was_read_only {
-            false => Access::Writable,
-            true if cfg!(Py_3_14) => Access::ReadOnly,
-            true => Access::WritableLater,
-        }
     }
 }
 
@@ -237,6 +228,22 @@ pub(super) fn filled<'py>(
     let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?.cast_into::<PyBytes>()?;
     // SAFETY: it is a bytes object.
     let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) };
+    // SAFETY: the object is new, has so many bytes, and nobody else has it yet.
+    fill(unsafe { slice::from_raw_parts_mut(start.cast(), length) });
+    Ok(object)
+}
+
+/// As [`filled`], a `bytearray`.
+pub(super) fn filled_array<'py>(
+    py: Python<'py>,
+    length: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]),
+) -> PyResult<Bound<'py, PyByteArray>> {
+    // SAFETY: the thread is attached.
+    let object = unsafe { ffi::PyByteArray_FromStringAndSize(ptr::null(), length.cast_signed()) };
+    // SAFETY: it is a new object, or null and an exception.
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?.cast_into::<PyByteArray>()?;
+    let start = object.data();
     // SAFETY: the object is new, has so many bytes, and nobody else has it yet.
     fill(unsafe { slice::from_raw_parts_mut(start.cast(), length) });
     Ok(object)

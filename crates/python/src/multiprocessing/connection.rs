@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use interlock_os::doorbell::Doorbell;
-use interlock_shm::{ChannelReader, ChannelWriter, Error, Object, channel};
+use interlock_shm::{ChannelReader, ChannelWriter, Error, Object, Taken, channel};
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::call::PyCallArgs;
@@ -225,8 +225,12 @@ impl SharedConnection {
         let ends = self.ends(py)?;
         ends.writer()?;
         let buffer = Buffer::of(buf)?;
-        let bytes = part(buffer.bytes(), offset, size).map_err(PyValueError::new_err)?;
-        match ends.send(py, &Outgoing::pickle(bytes))? {
+        let bytes = buffer.part(offset, size).map_err(PyValueError::new_err)?;
+        let message = match buf.is_exact_instance_of::<PyBytes>() {
+            true => Outgoing::pickle(bytes),
+            false => Outgoing::loose_pickle(bytes),
+        };
+        match ends.send(py, &message)? {
             true => Ok(()),
             false => self
                 .over_descriptor(py, "send_bytes", (buf, offset, size))
@@ -385,7 +389,13 @@ impl Ends {
     #[inline]
     fn send(&self, py: Python<'_>, message: &Outgoing<'_>) -> PyResult<bool> {
         let writer = self.writer()?;
-        let send = |context: &mut WaitContext<'_>| message.with(|parts| writer.send(parts, context));
+        let send = |context: &mut WaitContext<'_>| match message.is_huge_and_steady() {
+            true => {
+                let made = message.with_aside(py, |parts| Taken::filled(writer.arena(), parts))?;
+                writer.send_filled(made, context)
+            }
+            false => message.with(|parts| writer.send(parts, context)),
+        };
         match blocking::go_on_waiting(py, Deadline::NEVER, send)? {
             Ok(()) => Ok(true),
             Err(Error::Moved) => Ok(false),
@@ -467,17 +477,6 @@ impl SharedConnection {
             false => self.close(py),
         }
         PyOSError::new_err("bad message length")
-    }
-}
-
-/// The part of `bytes` that the arguments of `send_bytes()` say.
-fn part(bytes: &[u8], offset: isize, size: Option<isize>) -> Result<&[u8], &'static str> {
-    let offset = usize::try_from(offset).map_err(|_| "offset is negative")?;
-    let rest = bytes.get(offset..).ok_or("buffer length < offset")?;
-    match size.map(usize::try_from) {
-        None => Ok(rest),
-        Some(Err(_)) => Err("size is negative"),
-        Some(Ok(size)) => rest.get(..size).ok_or("buffer length < offset + size"),
     }
 }
 

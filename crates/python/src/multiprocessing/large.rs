@@ -1,17 +1,18 @@
-//! Large messages, on their way into bytes objects.
+//! Large messages, on their way into `bytes` and `bytearray` objects.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use interlock_os::pages::expect_all;
 use interlock_shm::Taken;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyByteArray, PyBytes};
 
-use super::bytes::filled;
+use super::bytes::{filled, filled_array};
 use crate::blocking;
 
 /// Objects of this length have large pages of the machine in them.
-const HUGE: usize = 4 << 20;
+pub(super) const HUGE: usize = 4 << 20;
 
 /// A bytes object with what `taken` has behind its first byte. Other threads run while a large one is copied.
 pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyBytes>> {
@@ -32,6 +33,32 @@ pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyByt
     })
 }
 
+/// A bytes object with a part of a message. Other threads run while it is copied.
+pub(super) fn bytes_of_part<'py>(
+    py: Python<'py>,
+    taken: &Taken,
+    place: Range<usize>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    filled(py, place.len(), |into| copy_part(py, taken, place, into))
+}
+
+/// The same as a `bytearray`.
+pub(super) fn array_of_part<'py>(
+    py: Python<'py>,
+    taken: &Taken,
+    place: Range<usize>,
+) -> PyResult<Bound<'py, PyByteArray>> {
+    filled_array(py, place.len(), |into| copy_part(py, taken, place, into))
+}
+
+fn copy_part(py: Python<'_>, taken: &Taken, place: Range<usize>, into: &mut [MaybeUninit<u8>]) {
+    expect_all(into);
+    blocking::aside(py, || {
+        taken.with_bytes(|bytes| write(into, 0, bytes.get(place).unwrap_or_default()));
+    });
+}
+
+/// The compiler makes one copy of this.
 fn write(into: &mut [MaybeUninit<u8>], at: usize, bytes: &[u8]) {
     let into = into.get_mut(at..).unwrap_or_default();
     for (to, byte) in into.iter_mut().zip(bytes) {

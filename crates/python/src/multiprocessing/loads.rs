@@ -1,26 +1,67 @@
 //! Objects of pickles, and of the large buffers beside them.
 //!
 //! A message with buffers begins with its kind, the number of the buffers (4 bytes, at 4) and the length of the pickle (8 bytes, at
-//! 8). Then come, for each buffer, twice its length, and one more if it was read-only (8 bytes); the pickle; the buffers, each at a
+//! 8). Then come, for each buffer, its length times 4, and what the receiver makes of it (8 bytes); the pickle; the buffers, each at a
 //! multiple of 64.
 
 use std::iter;
+use std::ops::Range;
 use std::sync::Arc;
 
 use interlock_shm::{Loan, Taken};
 use pyo3::prelude::*;
 use pyo3::types::PyByteArray;
 
-use super::bytes::{Access, Lent};
+use super::access::Access;
+use super::bytes::Lent;
+use super::large::{array_of_part, bytes_of_part};
 use crate::imported::Imported;
 
 static LOADS: Imported = Imported::new("interlock.multiprocessing._pickling", "loads");
 static LOAD: Imported = Imported::new("interlock.multiprocessing._pickling", "load");
 
+/// The first byte of a message with buffers.
+pub(super) const WITH_BUFFERS: u8 = b'v';
 /// A buffer begins at a multiple of this: a line of the cache.
 pub(super) const ALIGNMENT: usize = 64;
 /// The bytes before the lengths of the buffers.
 const HEAD: usize = 16;
+/// A pickle of so many bytes is lent, even if nothing beside it is.
+const LONG: usize = 64 << 10;
+
+/// What the receiver makes of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Memory, which it may write to.
+    Writable,
+    ReadOnly,
+    /// A `bytes` object.
+    Bytes,
+    /// A `bytearray`.
+    ByteArray,
+}
+
+impl Kind {
+    fn of_word(word: usize) -> Self {
+        match word & 3 {
+            0 => Kind::Writable,
+            1 => Kind::ReadOnly,
+            2 => Kind::Bytes,
+            _ => Kind::ByteArray,
+        }
+    }
+}
+
+/// What stands before the pickle, of `length` bytes, in a message with buffers of these lengths.
+pub(super) fn head(length: usize, buffers: impl ExactSizeIterator<Item = (usize, Kind)>) -> Vec<u8> {
+    let mut head = vec![WITH_BUFFERS, 0, 0, 0];
+    head.extend((buffers.len() as u32).to_le_bytes());
+    head.extend((length as u64).to_le_bytes());
+    for (length, kind) in buffers {
+        head.extend(((length as u64) << 2 | kind as u64).to_le_bytes());
+    }
+    head
+}
 
 /// The object of a pickle.
 #[inline]
@@ -29,7 +70,7 @@ pub(super) fn loads<'py>(py: Python<'py>, pickle: Bound<'py, PyAny>) -> PyResult
 }
 
 /// The object of a message that has buffers. They are views of shared memory which is this process's, and stays its as long as they
-/// live; copies, if it has many of them.
+/// live; copies, if it has many of them; or objects with bytes of their own.
 #[cold]
 pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
     let word = |at: usize| {
@@ -44,28 +85,49 @@ pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<
     let words: Vec<_> = words.collect();
     let pickle = HEAD + 8 * count..HEAD + 8 * count + word(8);
     let mut end = pickle.end;
-    let places = words.iter().map(|word| {
+    let places = words.iter().map(|&word| {
         let start = end.next_multiple_of(ALIGNMENT);
-        end = start + (word >> 1);
-        (start..end, Access::of_buffer(word & 1 != 0))
+        end = start + (word >> 2);
+        (start..end, Kind::of_word(word))
     });
-    let places: Vec<_> = places.collect();
-    let (pickle, buffers) = match Loan::of(taken) {
-        Ok(loan) => {
-            let loan = Arc::new(loan);
-            let lend = |(place, access)| Lent::new(&loan, place, access).into_pyobject(py);
-            let buffers = places.into_iter().map(lend).collect::<PyResult<Vec<_>>>()?;
-            (lend((pickle, Access::ReadOnly))?, buffers)
-        }
-        Err(taken) => taken.with_bytes(|bytes| {
-            let part = |place| bytes.get(place).unwrap_or_default();
-            let copy = |(place, access)| {
-                let bytes = PyByteArray::new(py, part(place));
-                Lent::copied(bytes, access).into_pyobject(py)
-            };
-            let buffers = places.into_iter().map(copy).collect::<PyResult<Vec<_>>>()?;
-            PyResult::Ok((copy((pickle, Access::ReadOnly))?, buffers))
-        })?,
+    let buffers = places.map(|(place, kind)| Arrived::of(py, &taken, place, kind));
+    let buffers = buffers.collect::<PyResult<Vec<_>>>()?;
+    let is_lent = |buffer: &Arrived<'_>| matches!(buffer, Arrived::Memory(..));
+    let loan = match pickle.len() >= LONG || buffers.iter().any(is_lent) {
+        true => Loan::of(taken).map(Arc::new),
+        false => Err(taken),
     };
-    LOAD.get(py)?.call1((pickle, buffers))
+    let memory = |place: Range<usize>, access| match &loan {
+        Ok(loan) => Lent::new(loan, place, access).into_pyobject(py),
+        Err(taken) => {
+            let copy = taken.with_bytes(|bytes| PyByteArray::new(py, bytes.get(place).unwrap_or_default()));
+            Lent::copied(copy, access).into_pyobject(py)
+        }
+    };
+    let objects = buffers.into_iter().map(|buffer| match buffer {
+        Arrived::Object(object) => Ok(object),
+        Arrived::Memory(place, access) => Ok(memory(place, access)?.into_any()),
+    });
+    let objects = objects.collect::<PyResult<Vec<_>>>()?;
+    let pickle = memory(pickle, Access::ReadOnly)?;
+    drop(loan);
+    LOAD.get(py)?.call1((pickle, objects))
+}
+
+/// A buffer that has arrived.
+enum Arrived<'py> {
+    /// It lies there, and can be lent.
+    Memory(Range<usize>, Access),
+    Object(Bound<'py, PyAny>),
+}
+
+impl<'py> Arrived<'py> {
+    fn of(py: Python<'py>, taken: &Taken, place: Range<usize>, kind: Kind) -> PyResult<Self> {
+        Ok(match kind {
+            Kind::Writable => Arrived::Memory(place, Access::of_buffer(false)),
+            Kind::ReadOnly => Arrived::Memory(place, Access::of_buffer(true)),
+            Kind::Bytes => Arrived::Object(bytes_of_part(py, taken, place)?.into_any()),
+            Kind::ByteArray => Arrived::Object(array_of_part(py, taken, place)?.into_any()),
+        })
+    }
 }

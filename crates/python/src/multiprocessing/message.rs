@@ -7,8 +7,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::bytes::MessageView;
-use super::large::bytes_of;
-use super::loads::{load_with_buffers, loads};
+use super::large::{HUGE, bytes_of};
+use super::loads::{WITH_BUFFERS, load_with_buffers, loads};
+use crate::blocking;
 
 /// The first byte of a message.
 const NONE: u8 = b'N';
@@ -19,15 +20,17 @@ const FLOAT: u8 = b'd';
 const STR: u8 = b's';
 const BYTES: u8 = b'b';
 pub(super) const PICKLE: u8 = b'p';
-pub(super) const WITH_BUFFERS: u8 = b'v';
 
 /// An object on its way into a queue: its kind, and its value.
 pub(crate) enum Outgoing<'a> {
     Constant(u8),
     Word(u8, [u8; 8]),
+    /// Nobody can change the bytes.
     Bytes(u8, &'a [u8]),
-    /// The kind is in the first part.
-    Parts(Vec<&'a [u8]>),
+    /// Another thread may change them.
+    Loose(u8, &'a [u8]),
+    /// The kind is in the first part. `true`: nobody can change them.
+    Parts(Vec<&'a [u8]>, bool),
 }
 
 impl<'a> Outgoing<'a> {
@@ -57,9 +60,14 @@ impl<'a> Outgoing<'a> {
         Some(Outgoing::Word(FLOAT, number.value().to_le_bytes()))
     }
 
-    /// An object's pickle.
+    /// An object's pickle, of which nobody can change the bytes.
     pub(crate) fn pickle(pickle: &'a [u8]) -> Self {
         Outgoing::Bytes(PICKLE, pickle)
+    }
+
+    /// Bytes that count as a pickle, and that another thread may change.
+    pub(super) fn loose_pickle(bytes: &'a [u8]) -> Self {
+        Outgoing::Loose(PICKLE, bytes)
     }
 
     /// Calls `put` with the bytes.
@@ -70,8 +78,26 @@ impl<'a> Outgoing<'a> {
             Outgoing::Word(kind, [a, b, c, d, e, f, g, h]) => {
                 put(&[&[*kind, *a, *b, *c, *d, *e, *f, *g, *h]])
             }
-            Outgoing::Bytes(kind, bytes) => put(&[&[*kind], bytes]),
-            Outgoing::Parts(parts) => put(parts),
+            Outgoing::Bytes(kind, bytes) | Outgoing::Loose(kind, bytes) => put(&[&[*kind], bytes]),
+            Outgoing::Parts(parts, _) => put(parts),
+        }
+    }
+
+    /// As [`with`](Self::with). Other threads run while `put` copies many bytes, if nobody can change these meanwhile.
+    #[inline]
+    pub(crate) fn with_aside<R: Send>(&self, py: Python<'_>, put: impl FnOnce(&[&[u8]]) -> R + Send) -> R {
+        match self.is_huge_and_steady() {
+            true => blocking::aside(py, || self.with(put)),
+            false => self.with(put),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_huge_and_steady(&self) -> bool {
+        match self {
+            Outgoing::Bytes(_, bytes) => bytes.len() >= HUGE,
+            Outgoing::Parts(parts, true) => parts.iter().map(|part| part.len()).sum::<usize>() >= HUGE,
+            _ => false,
         }
     }
 }

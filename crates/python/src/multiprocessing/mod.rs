@@ -1,5 +1,6 @@
 //! `multiprocessing`'s objects: records in the memory that a family of processes shares (`crates/shm`).
 
+mod access;
 mod any_queue;
 mod barrier;
 mod bytes;

@@ -50,15 +50,19 @@ pub(crate) fn encoded(
         let Some(plain) = Outgoing::plain(&argument) else {
             return Ok(None);
         };
-        let length_at = message.len();
-        message.extend_from_slice(&[0; 4]);
-        plain.with(|parts| parts.iter().for_each(|part| message.extend_from_slice(part)));
-        let length = message.len() - length_at - 4;
-        if message.len() > LONGEST {
+        let is_added = plain.with(|parts| {
+            let length: usize = parts.iter().map(|part| part.len()).sum();
+            // A large argument is not even copied.
+            if message.len() + length > LONGEST {
+                return false;
+            }
+            message.extend_from_slice(&(length as u32).to_le_bytes());
+            parts.iter().for_each(|part| message.extend_from_slice(part));
+            true
+        });
+        if !is_added {
             return Ok(None);
         }
-        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        message[length_at..length_at + 4].copy_from_slice(&length);
     }
     Ok(Some(message))
 }

@@ -256,7 +256,7 @@ impl SharedQueue {
     ) -> PyResult<()> {
         let queue = self.engine.get()?;
         self.note_put();
-        let put = |context: &mut WaitContext<'_>| message.with(|parts| queue.put_parts(parts, context));
+        let put = |context: &mut WaitContext<'_>| queue.put(py, message, context);
         patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
     }
 

@@ -68,7 +68,7 @@ impl ProcessJob {
         let limits = limits_of(0, limits.0, limits.1);
         let call = match Outgoing::plain(payload).filter(|_| is_packed) {
             Some(packed) => packed
-                .with(|parts| Call::new(self.engine.arena(), parts, limits))
+                .with_aside(py, |parts| Call::new(self.engine.arena(), parts, limits))
                 .map_err(refused)?,
             None => call_of(&self.engine, payload.clone(), limits)?,
         };

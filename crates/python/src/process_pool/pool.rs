@@ -278,10 +278,11 @@ pub(super) fn call_of(
     payload: Bound<'_, PyAny>,
     limits: Limits,
 ) -> PyResult<Arc<Call<RemoteHost>>> {
+    let py = payload.py();
     let payload = Pickle::of(payload)?;
     let made = payload
         .outgoing()
-        .with(|parts| Call::new(engine.arena(), parts, limits));
+        .with_aside(py, |parts| Call::new(engine.arena(), parts, limits));
     made.map_err(refused)
 }
 

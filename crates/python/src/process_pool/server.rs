@@ -132,12 +132,12 @@ impl<'py> Calls<'_, 'py> {
             Err(error) => return self.answer_failure(server, error),
         };
         if let Some(plain) = Outgoing::plain(&result)
-            && let Ok(()) = plain.with(|parts| server.answer(parts))
+            && let Ok(()) = plain.with_aside(py, |parts| server.answer(parts))
         {
             return Ok(());
         }
         match self.dump.call1((result,)).and_then(Pickle::of) {
-            Ok(pickle) => match pickle.outgoing().with(|parts| server.answer(parts)) {
+            Ok(pickle) => match pickle.outgoing().with_aside(py, |parts| server.answer(parts)) {
                 Ok(()) => Ok(()),
                 Err(error) => self.answer_failure(server, refused(error)),
             },

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import OrderedDict
 from time import monotonic, sleep
@@ -36,7 +37,7 @@ else:
 
     Facts = namedtuple("Facts", ["exitcode", "peak_memory", "out_of_memory", "last_words"])
 
-__all__ = ["Facts", "LastWords", "bury", "join_and_bury", "killed_by_kernel", "watch"]
+__all__ = ["Facts", "LastWords", "bury", "expect", "join_and_bury", "killed_by_kernel", "watch"]
 
 _LAST_MOMENT = 10.0
 """Seconds that the kernel may take to end a process, after it has told that the process's thread died."""
@@ -114,12 +115,17 @@ _facts: OrderedDict[int, Facts] = OrderedDict()
 _counts = _Counts()
 
 
-def watch(process: Any, words: LastWords | None) -> None:
-    """Begin to watch a worker that has just been started: a `Process`, and the file for its last words."""
+def expect() -> None:
+    """Look how many processes the kernel has killed so far: workers are going to be started."""
     with _lock:
         if not _workers:
             _counts.seen = killed_by_kernel()
             _counts.unexplained = 0
+
+
+def watch(process: Any, words: LastWords | None) -> None:
+    """Begin to watch a worker that has just been started: a `Process`, and the file for its last words."""
+    with _lock:
         _workers[process.pid] = _Worker(process, words)
         _facts.pop(process.pid, None)  # of an older process with this id
 
@@ -163,10 +169,9 @@ def killed_by_kernel() -> int | None:
     """
     for path in (*_of_group(), "/proc/vmstat"):
         try:
-            with open(path, "rb") as file:
-                for line in file:
-                    if line.startswith(b"oom_kill "):
-                        return int(line.split()[1])
+            _, found, rest = b"".join((b"\n", _content(path))).partition(b"\noom_kill ")
+            if found:
+                return int(rest.split(None, 1)[0])
         except (OSError, ValueError):
             continue
     return None
@@ -176,23 +181,30 @@ def _of_group() -> list[str]:
     """Return the files that may have the number of this process's control group, of either version of these."""
     paths = []
     try:
-        with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                _, controllers, group = line.rstrip("\n").split(":", 2)
-                if not controllers:
-                    paths.append(f"/sys/fs/cgroup{group.rstrip('/')}/memory.events")
-                elif "memory" in controllers.split(","):
-                    paths.append(f"/sys/fs/cgroup/memory{group.rstrip('/')}/memory.oom_control")
+        for line in os.fsdecode(_content("/proc/self/cgroup")).splitlines():
+            _, controllers, group = line.split(":", 2)
+            if not controllers:
+                paths.append(f"/sys/fs/cgroup{group.rstrip('/')}/memory.events")
+            elif "memory" in controllers.split(","):
+                paths.append(f"/sys/fs/cgroup/memory{group.rstrip('/')}/memory.oom_control")
     except (OSError, ValueError):
         pass
     return paths
 
 
-def _forget() -> None:
-    """In a forked child: the workers are the parent's."""
-    _lock._at_fork_reinit()
-    _workers.clear()
-    _facts.clear()
+def _content(path: str) -> bytes:
+    """Return what a file of the kernel has. An object for the file would take as long as the kernel does."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = [os.read(descriptor, 1 << 16)]
+        while parts[-1]:
+            parts.append(os.read(descriptor, 1 << 16))
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
 
 
-after_fork_in_child(_forget)
+# In a forked child: the workers are the parent's.
+after_fork_in_child(_lock._at_fork_reinit)
+after_fork_in_child(_workers.clear)
+after_fork_in_child(_facts.clear)

@@ -13,7 +13,7 @@ from interlock._worker_process.seat import Seat
 from interlock._worker_process.start import start
 from interlock._worker_process.transport import dump_exception
 from interlock._worker_process.worker import Options, main
-from interlock.concurrent.futures._evidence import bury, join_and_bury, watch
+from interlock.concurrent.futures._evidence import bury, expect, join_and_bury, watch
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock
@@ -73,9 +73,15 @@ class Crew:
 
     def start_missing(self) -> None:
         """Start as many processes as are missing. Raises OSError if there can't be one."""
+        seats: list[ProcessSeat] = []
         with self._lock:
-            for _ in range(self.pool.missing_workers()):
-                self.start_another()
+            try:
+                for _ in range(self.pool.missing_workers()):
+                    seat = self.pool.add_worker()
+                    if seat is not None:
+                        seats.append(seat)
+            finally:
+                self._start_all(seats)
 
     def start_another(self) -> None:
         """Start a process, unless there are as many as there may be. Raises OSError if there can't be one."""
@@ -83,27 +89,66 @@ class Crew:
         if seat is not None:
             self.start(seat)
 
-    def start(self, given: ProcessSeat) -> Any:
-        """Start a process for a seat, and return it. Raises OSError if there can't be one."""
-        seat = Seat(given)
+    def start(self, given: ProcessSeat) -> None:
+        """Start a process for a seat. Raises OSError if there can't be one."""
+        self._start_all([given])
+
+    def _start_all(self, given: list[ProcessSeat]) -> None:
+        """Start a process for each seat. Raises OSError if there can't be one; those before it have started then.
+
+        What this process writes after a fork, the kernel copies first, page by page. So all that can be made before the
+        first fork is, and what can wait comes after the last one.
+        """
+        number = 0
+        forked: list[_Starting] = []
         try:
-            words = _last_words()
-            options = Options(last_words=words, **self._options)
-            process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
-            shall_end_with_parent(process)
-            start(process)
-        except BaseException:
-            self.pool.started(seat.number)
-            raise
-        family = home()
-        place = seat.place or family.last_child()
+            new = [_Starting(self, seat) for seat in given]
+            expect()
+            for each in new:
+                each.start()
+                number += 1
+                if each.is_fork:
+                    forked.append(each)
+                else:
+                    self._note(each)
+        finally:
+            for each in forked:
+                self._note(each)
+            for seat in given[number:]:
+                self.pool.started(seat.number)
+
+    def make_process(self, seat: Seat, words: LastWords | None) -> Any:
+        """Return a process for a seat, which is not started."""
+        options = Options(last_words=words, **self._options)
+        process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
+        shall_end_with_parent(process)
+        return process
+
+    def _note(self, started: _Starting) -> None:
+        process, place = started.process, started.place
         self.processes[process.pid] = process
-        watch(process, words)
-        family.started(place, process.pid)
-        self.pool.started(seat.number, process.pid, place)
+        watch(process, started.words)
+        home().started(place, process.pid)
+        self.pool.started(started.seat.number, process.pid, place)
         if self._ends_by is not None:  # end_all() may not have seen this process
             end(process, self._ends_by)
-        return process
+
+
+class _Starting:
+    """A worker that is being started: its seat, its process, and its place in the family."""
+
+    def __init__(self, crew: Crew, given: ProcessSeat) -> None:
+        self.seat, self.words = Seat(given), _last_words()
+        self.process = crew.make_process(self.seat, self.words)
+        self.place = 0
+
+    @property
+    def is_fork(self) -> bool:
+        return getattr(self.process, "_start_method", None) == "fork"
+
+    def start(self) -> None:
+        start(self.process)
+        self.place = self.seat.place or home().last_child()
 
 
 def _last_words() -> LastWords | None:

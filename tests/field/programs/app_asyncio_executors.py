@@ -33,7 +33,9 @@ async def executors(loop):
     context = multiprocessing.get_context("spawn")
     with ThreadPoolExecutor(2, initializer=begin, initargs=("thread",)) as threads:
         with ProcessPoolExecutor(2, mp_context=context) as processes:
-            calls = [loop.run_in_executor(pool, factorial, n) for n in range(5, 8) for pool in (threads, processes)]
+            calls = [
+                loop.run_in_executor(pool, factorial, n) for n in range(5, 8) for pool in (threads, processes)
+            ]
             print(await asyncio.gather(*calls))
             for pool in (threads, processes):
                 try:
@@ -68,7 +70,8 @@ async def threads_talk_to_loop(loop):
     def worker():
         for item in iter(functools.partial(outbox.get, timeout=30), None):
             loop.call_soon_threadsafe(inbox.put_nowait, item * 2)
-            answer = asyncio.run_coroutine_threadsafe(asyncio.sleep(0, item + 1), loop)
+            nap = asyncio.sleep(0, item + 1)  # sleep: gives the number back
+            answer = asyncio.run_coroutine_threadsafe(nap, loop)
             loop.call_soon_threadsafe(inbox.put_nowait, answer.result(30))
 
     thread = threading.Thread(target=worker)
@@ -81,7 +84,10 @@ async def threads_talk_to_loop(loop):
 
 async def commands():
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "print(sum(map(int, input().split())))", stdin=asyncio.subprocess.PIPE,
+        sys.executable,
+        "-c",
+        "print(sum(map(int, input().split())))",
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
     print(await asyncio.wait_for(process.communicate(b"1 2 3\n"), 60), process.returncode)
@@ -95,7 +101,7 @@ def loop_in_thread():
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="loop")
     thread.start()
-    slow = asyncio.run_coroutine_threadsafe(asyncio.sleep(60), loop)
+    slow = asyncio.run_coroutine_threadsafe(asyncio.sleep(60), loop)  # sleep: a task without an end
     try:
         slow.result(0.02)
     except FutureTimeoutError:

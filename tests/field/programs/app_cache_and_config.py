@@ -1,4 +1,4 @@
-"""A service's insides: a cache with one computation for each key, a reloader thread, metrics, weak listeners, locals."""
+"""A service's insides: a cache with one computation for each key, configuration, metrics, weak listeners."""
 
 import atexit
 import gc

@@ -1,4 +1,4 @@
-"""A crawler: a thread pool, a set of what was seen under a lock, a limit for each host, retries, results as they come."""
+"""A crawler: a thread pool, a set under a lock, a limit for each host, retries, results as they come."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A data loader as for machine learning: workers with seeds, batches in order, prefetching, a worker's error, an end."""
+"""A data loader as for machine learning: workers with seeds, batches in order, prefetching, errors."""
 
 import itertools
 import multiprocessing

@@ -43,7 +43,8 @@ def run(context, folder):
     listener = threading.Thread(target=listen, args=(records, handler), name="listener")
     listener.start()
     processes = [
-        context.Process(target=worker, args=(records, number, 40), name=f"process-{number}") for number in range(3)
+        context.Process(target=worker, args=(records, number, 40), name=f"process-{number}")
+        for number in range(3)
     ]
     for process in processes:
         process.start()

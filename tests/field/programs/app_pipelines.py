@@ -48,8 +48,10 @@ def read_both(command):
                 lines.put((name, line.rstrip()))
         lines.put((name, None))
 
-    threads = [threading.Thread(target=pump, args=pair, daemon=True) for pair in
-               (("out", process.stdout), ("err", process.stderr))]
+    threads = [
+        threading.Thread(target=pump, args=pair, daemon=True)
+        for pair in (("out", process.stdout), ("err", process.stderr))
+    ]
     for thread in threads:
         thread.start()
     found, open_ = {"out": [], "err": []}, 2
@@ -65,16 +67,29 @@ def read_both(command):
 def main():
     print(pipeline("b\na\nb\nc\n", ["sort"], ["uniq", "-c"], ["sed", "s/^ *//"]))
     print(pipeline("x\n" * 200_000, ["cat"], ["head", "-n", "1"])[0])
-    print(read_both([PYTHON, "-c", "import sys\nfor n in range(3): print(n); print(-n, file=sys.stderr)\nsys.exit(4)"]))
+    print(
+        read_both(
+            [PYTHON, "-c", "import sys\nfor n in range(3): print(n); print(-n, file=sys.stderr)\nsys.exit(4)"]
+        )
+    )
 
-    for limit, command in ((0.3, "import time; print('begun', flush=True); time.sleep(60)"), (60, "print('quick')")):
+    for limit, command in (
+        (0.3, "import time; print('begun', flush=True); time.sleep(60)"),
+        (60, "print('quick')"),
+    ):
         try:
-            print(subprocess.run([PYTHON, "-c", command], timeout=limit, capture_output=True, text=True, check=True))
+            print(
+                subprocess.run(
+                    [PYTHON, "-c", command], timeout=limit, capture_output=True, text=True, check=True
+                )
+            )
         except subprocess.TimeoutExpired as error:
             print(type(error).__name__, error.timeout, error.cmd[0] == PYTHON, error.stderr)
     for status in ("sys.exit(3)", "os.kill(os.getpid(), signal.SIGKILL)", "1/0"):
         try:
-            subprocess.check_output([PYTHON, "-c", f"import os, signal, sys; {status}"], stderr=subprocess.STDOUT)
+            subprocess.check_output(
+                [PYTHON, "-c", f"import os, signal, sys; {status}"], stderr=subprocess.STDOUT
+            )
         except subprocess.CalledProcessError as error:
             print(str(error).rpartition("]' ")[2], error.returncode, error.output.splitlines()[-1:])
 
@@ -96,7 +111,10 @@ def main():
         print(error)
 
     with ThreadPoolExecutor(4) as pool:
-        outs = pool.map(lambda n: subprocess.run(["expr", str(n), "*", "2"], capture_output=True, check=False).stdout, range(8))
+        outs = pool.map(
+            lambda n: subprocess.run(["expr", str(n), "*", "2"], capture_output=True, check=False).stdout,
+            range(8),
+        )
         print([int(out) for out in outs])
     process = subprocess.Popen(["sleep", "60"], start_new_session=True)
     os.killpg(process.pid, signal.SIGINT)

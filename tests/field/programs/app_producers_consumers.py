@@ -45,7 +45,9 @@ def leaves_by_exit(status):
 
 def run(context):
     tasks, results, seen = context.JoinableQueue(8), context.Queue(), context.Value("i", 0)
-    producers = [context.Process(target=produce, args=(tasks, n * 20, 20), name=f"producer-{n}") for n in range(2)]
+    producers = [
+        context.Process(target=produce, args=(tasks, n * 20, 20), name=f"producer-{n}") for n in range(2)
+    ]
     consumers = [context.Process(target=consume, args=(tasks, results, seen), daemon=True) for _ in range(3)]
     for process in producers + consumers:
         process.start()

@@ -92,7 +92,9 @@ def main():
         supervisor.reload()
         # A signal from another process, while this one waits in subprocess.
         command = f"import os, signal; os.kill({os.getpid()}, signal.SIGUSR1); print('sent')"
-        sent = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, timeout=60, check=True)
+        sent = subprocess.run(
+            [sys.executable, "-c", command], capture_output=True, text=True, timeout=60, check=True
+        )
         wait_for(lambda it=supervisor: it.asked[-1] == "SIGUSR1")
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
         wait_for(lambda it=supervisor: it.asked[-1] == "SIGTERM")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["conditions_are", "fresh", "make_native", "over_our_locks", "ways_in"]
 
 _StdCondition: Any = originals(_std, "Condition").Condition
+_object_reduce: Any = object.__reduce__
 
 
 def make_native(
@@ -82,7 +83,7 @@ def make_native(
         if name not in inherited:
             setattr(cls, name, descriptor)
     _keep_own(cls, std)
-    if std.__reduce__ is object.__reduce__:
+    if std.__reduce__ is _object_reduce:
         cls.__reduce__ = _reduce  # type: ignore[method-assign, assignment]
     standard = Standard(std, look, used, frozenset(public | made.keys()), attributes)
     cls._interlock_standard = standard  # type: ignore[attr-defined]
@@ -186,8 +187,8 @@ _locks_of: dict[type, tuple[str, ...]] = {}
 
 def _reduce_ex(self: Any, protocol: int, /) -> Any:
     """Return what the class's own `__reduce__` returns, if it has one, and otherwise the class and the attributes."""
-    own = type(self).__reduce__
-    return _reduce(self) if own is _reduce or own is object.__reduce__ else self.__reduce__()
+    own: Any = type(self).__reduce__
+    return _reduce(self) if own is _reduce or own is _object_reduce else self.__reduce__()
 
 
 def _reduce(self: Any, /) -> Any:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["conditions_are", "fresh", "make_native", "over_our_locks", "ways_in"]
 
 _StdCondition: Any = originals(_std, "Condition").Condition
+_object_reduce: Any = object.__reduce__
 
 
 def make_native(
@@ -82,6 +83,8 @@ def make_native(
         if name not in inherited:
             setattr(cls, name, descriptor)
     _keep_own(cls, std)
+    if std.__reduce__ is _object_reduce:
+        cls.__reduce__ = _reduce  # type: ignore[method-assign, assignment]
     standard = Standard(std, look, used, frozenset(public | made.keys()), attributes)
     cls._interlock_standard = standard  # type: ignore[attr-defined]
     own_methods(cls, *methods)
@@ -183,12 +186,20 @@ _locks_of: dict[type, tuple[str, ...]] = {}
 
 
 def _reduce_ex(self: Any, protocol: int, /) -> Any:
-    """Return what `object.__reduce_ex__` returns for an object of a class in Python: the class and the attributes."""
+    """Return what the class's own `__reduce__` returns, if it has one, and otherwise the class and the attributes."""
+    own: Any = type(self).__reduce__
+    return _reduce(self) if own is _reduce or own is _object_reduce else self.__reduce__()
+
+
+def _reduce(self: Any, /) -> Any:
+    """Return what `object.__reduce_ex__` returns for an object of a class in Python: the class and the attributes.
+
+    It does so for every protocol. The form of the first two makes the object by `object.__new__`, which refuses classes
+    of an extension module.
+    """
     import copyreg
 
     cls: Any = type(self)
-    if cls.__reduce__ is not object.__reduce__:
-        return self.__reduce__()
     args = self.__getnewargs__() if hasattr(self, "__getnewargs__") else ()
     make: Any = copyreg.__newobj__, (cls, *args)  # type: ignore[attr-defined]
     if "_interlock_standard" in vars(cls):

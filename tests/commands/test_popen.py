@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import inspect
 import os
 import resource
 import shutil
@@ -260,6 +261,18 @@ def test_functions_use_the_popen_of_their_module(commands: Any) -> None:
     with mock.patch.object(commands, "run") as run:
         run.return_value.stdout = "another"
         assert commands.check_output(["true"]) == "another"
+
+
+def test_mocks_that_know_the_parameters_check_the_calls(commands: Any) -> None:
+    """A call with a positional argument and one with the name are the same to them, and a misspelt name is refused."""
+    parameters = list(inspect.signature(commands.Popen).parameters)
+    assert parameters[:3] == ["args", "bufsize", "executable"]
+    assert list(inspect.signature(commands.Popen.__init__).parameters) == ["self", *parameters]
+    with mock.patch.object(commands, "Popen", autospec=True) as popen:
+        commands.Popen(["true"], stdout=commands.PIPE)
+        popen.assert_called_once_with(args=["true"], stdout=commands.PIPE)
+        with pytest.raises(TypeError, match="standard_output"):
+            commands.Popen(["true"], standard_output=commands.PIPE)
 
 
 def test_a_running_process_that_is_forgotten_holds_no_descriptor(commands: Any) -> None:

@@ -309,6 +309,32 @@ _WHOLE = {
             del main.P, main.make
         said
     """,
+    "pickle of a subclass whose __reduce__ asks that of its base": """
+        import pickle
+        class P(CLS):
+            def __getstate__(self):
+                return {"note": 1}
+            def __setstate__(self, state):
+                P.__init__(self, ARGS)
+                self.note = state["note"]
+            def __reduce__(self):
+                make, args, *state = super().__reduce__()
+                return make, args, {"note": state[0]["note"] + 1}
+        main, said = sys.modules["__main__"], []
+        main.P = P
+        try:
+            for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+                x = pickle.loads(pickle.dumps(P(ARGS), protocol))
+                said.append([type(x) is P, x.note, use(x)])
+        finally:
+            del main.P
+        said
+    """,
+    "what __reduce__ of the object says": """
+        x = MAKE
+        said = x.__reduce__()
+        [sorted(said[2]), use(x)]
+    """,
     "deepcopy of a subclass with __deepcopy__": """
         import copy
         class S(CLS):

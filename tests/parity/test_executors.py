@@ -209,6 +209,26 @@ def test_a_class_that_starts_its_threads_itself() -> None:
     """)
 
 
+@pytest.mark.parametrize("name", ["run", "__init__"])
+def test_a_method_of_the_work_items_that_a_program_replaces_is_called(name: str) -> None:
+    """Agents do that, to time each call or to carry something along; also before the executor is imported."""
+    same(f"""
+        import concurrent.futures.thread as inside
+        usual, called = inside._WorkItem.{name}, []
+        def wrapped(item, *args, **kwargs):
+            called.append(type(item).__name__)
+            return usual(item, *args, **kwargs)
+        inside._WorkItem.{name} = wrapped
+        try:
+            with f.ThreadPoolExecutor(1) as x:
+                said = x.submit(pow, 2, 3).result(60), list(x.map(abs, [-1, -2]))
+        finally:
+            inside._WorkItem.{name} = usual
+        with f.ThreadPoolExecutor(1) as x:
+            said, called, x.submit(pow, 2, 4).result(60)
+    """)
+
+
 def test_map_calls_an_overridden_submit(make: Make) -> None:
     calls: list[Any] = []
 

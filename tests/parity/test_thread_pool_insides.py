@@ -287,3 +287,23 @@ def test_reading_how_many_there_are_leaves_a_pool_as_it_is() -> None:
         assert not pool._interlock_is_materialized
         assert eventually(lambda: list(pool._cache) == [])
         assert pool._interlock_is_materialized
+
+
+def test_a_loop_of_the_workers_that_a_program_has_replaced_runs(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs do that to prepare each thread, or to count them."""
+    usual, begun = std_pool.worker, []  # type: ignore[attr-defined]
+
+    def worker(*args: Any, **kwargs: Any) -> None:
+        begun.append(threading.current_thread())
+        usual(*args, **kwargs)
+
+    monkeypatch.setattr(std_pool, "worker", worker)
+    with make(2) as pool:
+        assert works(pool)
+        assert begun == pool._pool
+    monkeypatch.undo()
+    with make(2) as pool:
+        assert works(pool)
+        assert len(begun) == 2

@@ -73,6 +73,9 @@ class Popen(_original):  # type: ignore[misc]
         else:
             super().__init__(*args, **kwargs)
 
+    # So `inspect.signature` and the mocks that check calls by it see the standard parameters.
+    __init__.__wrapped__ = _original.__init__  # type: ignore[attr-defined]
+
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
             return _NO_PIPES  # sooner than the standard function

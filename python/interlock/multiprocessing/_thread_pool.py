@@ -12,7 +12,7 @@ from types import FunctionType, MethodType
 from interlock._interlock import MultiprocessingPool
 from interlock._lifecycle import after_fork_in_child
 from interlock._materialize import make_native, ways_in
-from interlock._originals import originals
+from interlock._originals import is_original, originals
 from interlock.multiprocessing._calls import call_for_each
 from interlock.multiprocessing._core import PoolCore
 
@@ -35,6 +35,9 @@ _IN_PYTHON = 128 if sys.version_info >= (3, 12) else sys.maxsize
 """From this many items on, a loop in Python is faster for a chunk, if the function is in Python (measured)."""
 
 _mapstar, _starmapstar = _std.mapstar, _std.starmapstar  # type: ignore[attr-defined]
+
+_worker = _std.worker if is_original(_std.worker) else None  # type: ignore[attr-defined]
+"""The workers' loop. If somebody has replaced it, pools run the standard library's code."""
 
 _pools: weakref.WeakValueDictionary[int, ThreadPool] = weakref.WeakValueDictionary()
 """Pools by their identity, because a pool of a derived class may not be hashable."""
@@ -61,6 +64,7 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
         """
         count = (_processors() or 1) if processes is None else processes
         is_plain = type(count) is int and 0 < count < 2**31 and (initializer is None or callable(initializer))
+        is_plain = is_plain and _std.worker is _worker  # type: ignore[attr-defined]
         if not is_plain and self._interlock_core() is None:
             self._interlock_begin_materialized()
         if self._interlock_core() is not None or not self._interlock_is_native():

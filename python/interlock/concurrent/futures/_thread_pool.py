@@ -8,7 +8,7 @@ from __future__ import annotations
 from _thread import LockType as _StdLock
 from _thread import allocate_lock as _std_allocate_lock
 from collections.abc import Sized
-from operator import methodcaller
+from operator import attrgetter, is_, methodcaller
 
 from interlock._interlock import Results, ThreadPool, allocate_lock, remember_work_items
 from interlock._materialize import fresh, make_native, over_our_locks, ways_in
@@ -37,10 +37,23 @@ _REFRESH = 0.05
 """Seconds between two checks by `progress()`."""
 _StdExecutor = _std.ThreadPoolExecutor
 _std_init = over_our_locks(_StdExecutor.__init__, _StdExecutor)
-_std_item, _std_worker = _std._WorkItem, _std._worker
-"""The work items and the workers' loop. If somebody replaces one of them, executors run the standard library's code."""
 _HAS_CONTEXT = hasattr(_StdExecutor, "prepare_context")
 _CPU_COUNT = "process_cpu_count" if hasattr(_std.os, "process_cpu_count") else "cpu_count"
+_insides_of = attrgetter(
+    "_WorkItem",
+    "_WorkItem.__init__",
+    "_WorkItem.run",
+    "_worker",
+    *(f"WorkerContext.{name}" for name in ("__init__", "initialize", "finalize", "run") if _HAS_CONTEXT),
+)
+"""What a standard executor is made of. If somebody replaces a part, executors run the standard library's code."""
+_insides = _insides_of(_std)
+_were_changed = not all(map(is_original, _insides))
+"""Whether somebody has replaced a part before this module was imported."""
+
+
+def _insides_are_changed() -> bool:
+    return _were_changed or not all(map(is_, _insides_of(_std), _insides))
 
 
 class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
@@ -72,8 +85,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         """
         if max_pending is not None and max_pending <= 0:
             raise ValueError("max_pending must be greater than 0")
-        patched = _std._WorkItem is not _std_item or _std._worker is not _std_worker
-        if not (self._interlock_is_materialized or ctxkwargs or patched):
+        if not (self._interlock_is_materialized or ctxkwargs or _insides_are_changed()):
             made = _made(max_workers, thread_name_prefix, initializer, initargs)
             if self._interlock_begin(made, max_pending or 0, bool(block), notes):
                 return
@@ -291,7 +303,7 @@ if is_original(_StdExecutor.__init__):
     if [*_plainly_made(1, "any", None, ())] != [name for name in _expected if name not in _lacking]:
         _known_init = None
 
-remember_work_items(_std_item, "task" in _std_item.__init__.__code__.co_varnames)
+remember_work_items(_std._WorkItem, "task" in _std._WorkItem.__init__.__code__.co_varnames)
 make_native(
     ThreadPoolExecutor,
     _std.ThreadPoolExecutor,

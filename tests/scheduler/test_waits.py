@@ -204,8 +204,8 @@ def test_a_socket_that_has_to_write_in_order_to_read_and_the_other_way_round() -
 
             def client() -> Steps:
                 if first == "recv":  # noqa: B023 - it ends in this round of the loop
-                    return (yield recv(negotiates, 10))  # noqa: B023
-                yield send(negotiates, b"data")  # noqa: B023
+                    return (yield recv(negotiates, 10))
+                yield send(negotiates, b"data")
                 return None
 
             def server() -> Steps:

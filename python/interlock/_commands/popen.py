@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import operator
 import os
 import signal
 import subprocess as _std
@@ -176,7 +177,12 @@ class Popen(_original):  # type: ignore[misc]
 
     def _communicate(self, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
         if _is_usual() and is_movable(self, input):
-            if self.stdin is None and endtime is None and not self._communication_started:
+            if (
+                self.stdin is None
+                and endtime is None
+                and not self._communication_started
+                and _exchanges_as_usual(type(self))
+            ):
                 return read_both(self)
             return communicate(_original._communicate, self, input, endtime, orig_timeout)
         return super()._communicate(input, endtime, orig_timeout)  # type: ignore[no-any-return]
@@ -206,9 +212,13 @@ class Popen(_original):  # type: ignore[misc]
         self.poll()
         if self.returncode is not None:
             return
-        sys.audit("os.kill", self.pid, sig)
+        number = operator.index(sig)
+        if not 0 <= number < signal.NSIG:
+            super().send_signal(sig)  # has the error for it
+            return
+        sys.audit("os.kill", self.pid, number)
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(process.fileno(), sig)
+            signal.pidfd_send_signal(process.fileno(), number)
 
 
 def descriptor_of(popen: Any) -> int:
@@ -243,6 +253,16 @@ def _reaps_as_usual(popen: Any, process: ChildProcess) -> bool:
     )
 
 
+_EXCHANGING = tuple(
+    (name, vars(_original)[name]) for name in ("_check_timeout", "_remaining_time", "_save_input")
+)
+
+
+def _exchanges_as_usual(kind: Any) -> bool:
+    """Whether nobody has replaced what the standard `_communicate` calls even if there is no input and no time limit."""
+    return all(getattr(kind, name) is function for name, function in _EXCHANGING)
+
+
 _selector = vars(_std).get("_PopenSelector")
 _read, _write = os.read, os.write
 _is_standard = is_original(_original._communicate) and is_original(_original.communicate)
@@ -258,8 +278,21 @@ def _is_usual() -> bool:
     )
 
 
-# The standard function looks for the first caller in another file, to warn there.
-Popen.__init__.__code__ = Popen.__init__.__code__.replace(
-    co_filename=vars(_std)["_text_encoding"].__code__.co_filename
-)
+def _as_standard(method: Any, standard: Any) -> None:
+    """Give a method the place in a file that the standard one has, and the same signature.
+
+    The standard functions look for the first caller in another file, to warn there. Tracebacks show the line of the
+    place, so it is the one where the standard method begins, for the whole method.
+    """
+    code, place = method.__code__, standard.__code__
+    units = len(code.co_code) // 2
+    # Entries without columns: 8 units of code at most in each, on the same line as the one before.
+    table = b"".join(bytes((0xE8 | min(8, units - done) - 1, 0)) for done in range(0, units, 8))
+    method.__code__ = code.replace(
+        co_filename=place.co_filename, co_firstlineno=place.co_firstlineno, co_linetable=table
+    )
+    method.__wrapped__ = standard
+
+
+_as_standard(Popen.__init__, _original.__init__)
 Popen.__module__ = "subprocess"

@@ -21,7 +21,7 @@ from interlock._commands.exchange import communicate, is_movable, read_all, read
 from interlock._commands.starting import is_started
 from interlock._commands.tree import Tree
 from interlock._interlock import ChildProcess
-from interlock._originals import is_original, originals
+from interlock._originals import is_original, originals, standing_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -278,21 +278,10 @@ def _is_usual() -> bool:
     )
 
 
-def _as_standard(method: Any, standard: Any) -> None:
-    """Give a method the place in a file that the standard one has, and the same signature.
-
-    The standard functions look for the first caller in another file, to warn there. Tracebacks show the line of the
-    place, so it is the one where the standard method begins, for the whole method.
-    """
-    code, place = method.__code__, standard.__code__
-    units = len(code.co_code) // 2
-    # Entries without columns: 8 units of code at most in each, on the same line as the one before.
-    table = b"".join(bytes((0xE8 | min(8, units - done) - 1, 0)) for done in range(0, units, 8))
-    method.__code__ = code.replace(
-        co_filename=place.co_filename, co_firstlineno=place.co_firstlineno, co_linetable=table
-    )
-    method.__wrapped__ = standard
-
-
-_as_standard(Popen.__init__, _original.__init__)
+# The standard functions look for the first caller in another file, to warn there.
+Popen.__init__.__code__ = standing_at(
+    Popen.__init__.__code__,
+    _original.__init__ if is_original(_original.__init__) else vars(_std)["_text_encoding"],
+)
+vars(Popen.__init__)["__wrapped__"] = _original.__init__  # for the signature
 Popen.__module__ = "subprocess"

@@ -10,7 +10,8 @@ from multiprocessing import util
 from types import FunctionType
 
 from interlock._lifecycle import when_gone, when_gone_or_at_exit
-from interlock._originals import is_original, originals
+from interlock._originals import is_original, originals, warning_as
+from interlock._stand_in import StandIn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -174,6 +175,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             _del(self)
         elif self._state == RUN and self._interlock_crew.track is None:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
+    __del__ = warning_as(__del__, _StdPool.__del__)
 
     def _repopulate_pool(self) -> None:
         if self._interlock_crew is None:
@@ -431,13 +434,6 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         self._interlock_crew.join()
         return None
 
-    def __getattr__(self, name: str) -> Any:
-        """Make what the standard pool has and this one does without, for programs that look at it."""
-        if self._interlock_crew is not None and name in _STAND_INS:
-            made = self.__dict__[name] = _stand_in(self, name)
-            return made
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-
 
 def _checked(processes: int | None, initializer: Any, maxtasksperchild: Any) -> int:
     """Return how many processes there are. Raises ValueError or TypeError, as the standard library does."""
@@ -453,13 +449,22 @@ def _checked(processes: int | None, initializer: Any, maxtasksperchild: Any) -> 
     return processes
 
 
-_STAND_INS = frozenset({"_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"})
+def _stand_in(name: str) -> StandIn:
+    """Return what makes an attribute, once, that the standard pool has and this one does without."""
+
+    def make(pool: Pool) -> Any:
+        if pool._interlock_crew is None:
+            return NotImplemented
+        from interlock._multiprocessing_pool import stand_ins
+
+        made = pool.__dict__[name] = getattr(stand_ins, name)(pool._interlock_crew, pool)
+        return made
+
+    return StandIn(name, make)
 
 
-def _stand_in(pool: Pool, name: str) -> Any:
-    from interlock._multiprocessing_pool import stand_ins
-
-    return getattr(stand_ins, name)(pool._interlock_crew, pool)
+for _name in ("_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"):
+    setattr(Pool, _name, _stand_in(_name))
 
 
 def _one_by_one(iterable: Any) -> Iterator[tuple[Any, ...]]:

@@ -274,6 +274,10 @@ impl<H: Send + 'static> ProcessPool<H> {
             return;
         }
         self.inner.core.shutdown();
+        if self.inner.end_unused() {
+            self.inner.put_duty(Duty::Finished);
+            return;
+        }
         if self.inner.ensure_supervisor().is_err() {
             // Without it nobody sees the workers end; they do, as nobody holds their queues.
             self.inner.put_duty(Duty::Finished);

@@ -118,7 +118,7 @@ def _is_unchanged(what: Any) -> bool:
 
 
 def standing_at(code: CodeType, place: Any) -> CodeType:
-    """Return code that stands where a standard function begins: tracebacks and warnings name that line for all of it."""
+    """Have code stand where a standard function begins. Tracebacks and warnings name that line for all of it."""
     units = len(code.co_code) // 2
     # Entries without columns, for 8 units of code at most, each on the line of the one before.
     table = b"".join(bytes((0xE8 | min(8, units - done) - 1, 0)) for done in range(0, units, 8))

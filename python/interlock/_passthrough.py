@@ -79,8 +79,8 @@ def mirror(
     * reading, writing and deleting any other attribute acts on the standard module (helpers defined in
       the module stay visible to its own functions, and as attributes if ``std`` has no such name);
     * ``__all__`` is the standard module's list, plus the public names of ``own`` that the standard module lacks;
-    * the functions and classes in ``own`` have no annotations, as the standard ones have none: ours name types that only
-      a checker loads, so `typing.get_type_hints()` would raise NameError;
+    * the functions and classes in ``own`` have no annotations, as the standard ones have none. Ours name types that
+      only a checker loads, so `typing.get_type_hints()` would raise NameError;
     * ``dir()`` lists the standard module's names and ``own``; ``vars()`` has only what is here.
 
     Args:
@@ -109,7 +109,8 @@ def mirror(
             sys.meta_path.append(_Finder)
     public = getattr(std, "__all__", None)
     public = [n for n in dir(std) if n[0] != "_"] if public is None else list(public)
-    namespace["__all__"] = public + sorted(n for n in names if n[0] != "_" and not hasattr(std, n))
+    new = [n for n in names.difference(public) if n[0] != "_"]
+    namespace["__all__"] = public + sorted(n for n in new if not hasattr(std, n))
     for attribute in own:
         _forget_annotations(namespace[attribute])
     namespace["__getattr__"] = _reader(name, std, names, later)
@@ -131,10 +132,11 @@ def _forget_annotations(what: Any) -> None:
         if "__annotations__" in names:
             del cls.__annotations__
         for part in [*names.values()]:
+            function = part
             if type(part) in _WRAPPERS:
-                part = part.fget if type(part) is property else part.__func__
-            if type(part) is FunctionType:
-                del part.__annotations__
+                function = part.fget if type(part) is property else part.__func__
+            if type(function) is FunctionType:
+                del function.__annotations__
 
 
 _WRAPPERS = frozenset({classmethod, property, staticmethod})

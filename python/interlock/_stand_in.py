@@ -26,5 +26,7 @@ class StandIn:
             return made
         what = f"type object {owner.__name__!r}" if instance is None else f"{owner.__name__!r} object"
         raise AttributeError(
-            f"{what} has no attribute {self._name!r}", name=self._name, obj=owner if instance is None else instance
+            f"{what} has no attribute {self._name!r}",
+            name=self._name,
+            obj=owner if instance is None else instance,
         )

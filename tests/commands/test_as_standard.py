@@ -57,7 +57,9 @@ def test_a_subclass_replaces_what_the_standard_code_calls(commands: Any, name: s
         return getattr(super(own, self), name)(*args, **kwargs)
 
     own = type("Own", (commands.Popen,), {name: replacement})
-    with own(["sh", "-c", "echo a; echo b >&2"], stdout=commands.PIPE, stderr=commands.PIPE, text=True) as process:
+    with own(
+        ["sh", "-c", "echo a; echo b >&2"], stdout=commands.PIPE, stderr=commands.PIPE, text=True
+    ) as process:
         assert process.communicate() == ("a\n", "b\n")
     assert called
 

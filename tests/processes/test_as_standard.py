@@ -152,12 +152,13 @@ def test_a_fork_beside_threads_warns_where_the_standard_library_does(run: Run) -
             done = threading.Event()
             thread = threading.Thread(target=done.wait)
             thread.start()
-            process = multiprocessing.get_context("fork").Process(target=print, args=("forked",), kwargs={"flush": True})
+            context = multiprocessing.get_context("fork")
+            process = context.Process(target=print, args=("forked",), kwargs={"flush": True})
             process.start()
             process.join()
             warnings.simplefilter("always")
             with warnings.catch_warnings(record=True) as caught:
-                process = multiprocessing.get_context("fork").Process(target=abs, args=(1,))
+                process = context.Process(target=abs, args=(1,))
                 process.start()
                 process.join()
             done.set()
@@ -222,5 +223,92 @@ def test_messages_about_keywords_name_the_standard_classes(run: Run) -> None:
                 except TypeError as error:
                     print(str(error).partition("()")[0])
     """
-    connection = [f"_ConnectionBase.{name}" for name in ("poll", "recv_bytes", "recv_bytes_into", "send", "send_bytes")]
+    connection = [
+        f"_ConnectionBase.{name}" for name in ("poll", "recv_bytes", "recv_bytes_into", "send", "send_bytes")
+    ]
     assert run(program).split() == ["Queue.put", "Queue.get", "Queue.put_nowait", "Event.wait", *connection]
+
+
+def test_a_pool_can_be_made_larger_and_smaller(run: Run, method: str) -> None:
+    """By its private parts, as programs do for want of a method."""
+    program = """
+        import multiprocessing
+        import os
+
+        def met(barrier):
+            barrier.wait(60)
+            return os.getpid()
+
+        def begin(shared):
+            global barrier
+            barrier = shared
+
+        def meet(_):
+            return met(barrier)
+
+        def main():
+            context = multiprocessing.get_context(METHOD)
+            with context.Pool(1, begin, (context.Barrier(3),)) as pool:
+                pool._processes = 3
+                pool._repopulate_pool()
+                print(len(pool._pool), len(set(pool.map(meet, range(3), 1))))
+                pool._processes = 1
+                pool._repopulate_pool()
+                print(len(pool._pool), len(set(pool.map(meet, range(3), 1))))
+    """
+    assert printed(run, program, method) == "3 3\n3 3\n"
+
+
+def test_what_a_test_replaces_in_os_is_used(run: Run, method: str) -> None:
+    program = """
+        import multiprocessing
+        import os
+        import time
+        from multiprocessing.pool import Pool
+        from concurrent.futures import ProcessPoolExecutor
+        from unittest import mock
+
+        COUNT = "process_cpu_count" if hasattr(os, "process_cpu_count") else "cpu_count"
+
+        def main():
+            context = multiprocessing.get_context(METHOD)
+            with mock.patch.object(os, COUNT, return_value=3):
+                with Pool(context=context) as pool, ProcessPoolExecutor(mp_context=context) as executor:
+                    print(pool._processes, executor._max_workers)
+            process = context.Process(target=time.sleep, args=(600,))  # sleep: until it is killed
+            process.start()
+            with mock.patch("os.kill") as kill:
+                process.terminate()
+                print(kill.call_args.args == (process.pid, 15), process.exitcode)
+            process.kill()
+            process.join()
+            print(process.exitcode)
+    """
+    assert printed(run, program, method) == "3 3\nTrue None\n-9\n"
+
+
+def test_what_is_no_number_is_refused_in_the_words_of_the_standard_library(run: Run, method: str) -> None:
+    program = """
+        import multiprocessing
+        import decimal
+
+        def error(call, *arguments):
+            try:
+                call(*arguments)
+            except TypeError as error:
+                return str(error)
+
+        def main():
+            context = multiprocessing.get_context(METHOD)
+            process = context.Process(target=abs, args=(1,))
+            process.start()
+            print(error(process.join, "x"))
+            print(error(process.join, decimal.Decimal(1)))
+            process.join(60)
+            print(process.exitcode, error(context.Queue, "x"))
+    """
+    assert run(program, method).splitlines() == [
+        "unsupported operand type(s) for +: 'float' and 'str'",
+        "unsupported operand type(s) for +: 'float' and 'decimal.Decimal'",
+        "0 '<=' not supported between instances of 'str' and 'int'",
+    ]

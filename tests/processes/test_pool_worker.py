@@ -200,7 +200,7 @@ def test_an_interrupt_fails_the_task_and_says_nothing(tmp_path: Path, method: st
 
 
 def test_an_event_loop_in_a_task_has_its_own_handler(tmp_path: Path, method: str) -> None:
-    """As in the standard library: `asyncio.run()` cancels its main task, if nobody but the interpreter handles Ctrl-C."""
+    """As in the standard library: Ctrl-C cancels the main task of `asyncio.run()`, if the program has no handler."""
     program = """
         import asyncio
 

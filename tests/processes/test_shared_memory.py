@@ -205,7 +205,9 @@ def head(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("how", ["resource_tracker", "resource_tracker._resource_tracker"])
-def test_who_has_the_tracker_forget_a_block_that_it_attached_to_sees_no_traceback(head: str, how: str) -> None:
+def test_who_has_the_tracker_forget_a_block_that_it_attached_to_sees_no_traceback(
+    head: str, how: str
+) -> None:
     """Programs do that, because the standard library's tracker would remove the block at their end."""
     block = SharedMemory(create=True, size=10)
     try:

@@ -77,7 +77,8 @@ mod _interlock {
     use crate::mirrored::Mirrored;
     #[pymodule_export]
     use crate::multiprocessing::{
-        Family, QueueWatch, SharedArray, SharedAttribute, SharedHandle, SharedNumber, SharedStorage, make_pipe,
+        Family, QueueWatch, SharedArray, SharedAttribute, SharedHandle, SharedNumber, SharedStorage,
+        make_pipe,
     };
     #[pymodule_export]
     use crate::multiprocessing_pool::{

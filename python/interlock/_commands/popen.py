@@ -259,7 +259,7 @@ _EXCHANGING = tuple(
 
 
 def _exchanges_as_usual(kind: Any) -> bool:
-    """Whether nobody has replaced what the standard `_communicate` calls even if there is no input and no time limit."""
+    """Whether nobody has replaced what the standard `_communicate` calls without input and time limit, too."""
     return all(getattr(kind, name) is function for name, function in _EXCHANGING)
 
 

@@ -56,7 +56,6 @@ _PRIVATE = {
     if name.startswith("_") and not name.startswith("__") and name != "_map_async"
 }
 _is_changed = not all(is_original(what) for what in vars(_StdPool).values() if isinstance(what, FunctionType))
-_processors: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
 _NO_EXTRAS = (
     "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit, relay, "
     "remember_submit, read_only_buffers and warm"
@@ -182,7 +181,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         if self._interlock_crew is None:
             _StdPool._repopulate_pool(self)
         else:
-            self._interlock_crew.start_missing()
+            self._interlock_crew.start_missing(self._processes)
 
     def apply(
         self,
@@ -438,7 +437,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
 def _checked(processes: int | None, initializer: Any, maxtasksperchild: Any) -> int:
     """Return how many processes there are. Raises ValueError or TypeError, as the standard library does."""
     if processes is None:
-        processes = _processors() or 1
+        # Looked up now: tests replace it.
+        processes = getattr(os, "process_cpu_count", os.cpu_count)() or 1
     if processes < 1:
         raise ValueError("Number of processes must be at least 1")
     if maxtasksperchild is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __replaces__ = ("Popen",)
 
 _original: Any = originals(_std, "Popen")
+_kill = os.kill
 
 
 class Watched(_original.Popen, Announcing):  # type: ignore[misc]
@@ -78,7 +79,7 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
         super().close()
 
     def _send_signal(self, sig: int) -> None:
-        if self._watched:
+        if self._watched and os.kill is _kill:
             if self.returncode is None:
                 _life.send(self.sentinel, sig)
         else:

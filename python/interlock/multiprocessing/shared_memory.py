@@ -128,7 +128,7 @@ def _write(message: str, name: str) -> bool:
         return False
     if resource_tracker.register != _tracker.register or resource_tracker.unregister != _tracker.unregister:
         return False
-    if _KIND not in resource_tracker._CLEANUP_FUNCS:
+    if _KIND not in vars(resource_tracker)["_CLEANUP_FUNCS"]:
         return False
     try:
         os.write(tracker, message.encode("ascii"))

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from interlock.concurrent.futures._base import Future
 
-__all__ = ["POOL_IS_BROKEN", "Death", "answer", "broken", "broken_message", "failed", "not_pickled", "worker_died"]
+__all__ = [
+    "POOL_IS_BROKEN",
+    "Death",
+    "answer",
+    "broken",
+    "broken_message",
+    "failed",
+    "not_pickled",
+    "worker_died",
+]
 
 _BROKEN = "A process in the process pool was terminated abruptly while the future was running or pending."
 """What futures of a broken pool say in the standard library of every version; programs look for it."""

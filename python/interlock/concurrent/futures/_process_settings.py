@@ -10,18 +10,17 @@ from interlock._installation import installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 __all__ = ["checked_context", "checked_initializer", "checked_policy", "checked_workers"]
-
-_process_count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
 
 
 def checked_workers(max_workers: Any) -> int:
     """Return how many workers there are at most. Raises ValueError or TypeError."""
     if max_workers is None:
-        return _process_count() or 1
+        # Looked up now: tests replace it.
+        count: int = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+        return count
     if max_workers <= 0:
         raise ValueError("max_workers must be greater than 0")
     return operator.index(max_workers)

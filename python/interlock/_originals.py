@@ -9,13 +9,13 @@ materialized, so that it calls the wrapper (`_materialize.py`). A replaced name 
 from __future__ import annotations
 
 import sys
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["is_original", "methods_of", "originals"]
+__all__ = ["is_original", "methods_of", "originals", "standing_at", "warning_as"]
 
 _HOMES = frozenset(
     {
@@ -115,3 +115,32 @@ def _is_unchanged(what: Any) -> bool:
     if isinstance(what, FunctionType):
         return is_original(what)
     return not callable(what) or (type(what).__module__ == "builtins" and not isinstance(what, MethodType))
+
+
+def standing_at(code: CodeType, place: Any) -> CodeType:
+    """Have code stand where a standard function begins. Tracebacks and warnings name that line for all of it."""
+    units = len(code.co_code) // 2
+    # Entries without columns, for 8 units of code at most, each on the line of the one before.
+    table = b"".join(bytes((0xE8 | min(8, units - done) - 1, 0)) for done in range(0, units, 8))
+    there = place.__code__
+    return code.replace(
+        co_filename=there.co_filename, co_firstlineno=there.co_firstlineno, co_linetable=table
+    )
+
+
+def warning_as(function: Any, place: Any) -> Any:
+    """Return a function that warns from the module and the line where a standard one begins: filters may name these.
+
+    Its global names are those of that module. If an agent has wrapped the standard function, returns the function.
+    """
+    if not is_original(place):
+        return function
+    moved = FunctionType(
+        standing_at(function.__code__, place),
+        place.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    moved.__qualname__, moved.__doc__ = function.__qualname__, function.__doc__
+    return moved

@@ -17,7 +17,7 @@ names that the standard module got later.
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from interlock._subinterpreter import in_subinterpreter
 
@@ -78,7 +78,9 @@ def mirror(
     * reading, writing and deleting a name in ``own`` affects this module only;
     * reading, writing and deleting any other attribute acts on the standard module (helpers defined in
       the module stay visible to its own functions, and as attributes if ``std`` has no such name);
-    * ``__all__`` is the standard module's list, plus the public names of ``own`` that it lacks;
+    * ``__all__`` is the standard module's list, plus the public names of ``own`` that the standard module lacks;
+    * the functions and classes in ``own`` have no annotations, as the standard ones have none. Ours name types that
+      only a checker loads, so `typing.get_type_hints()` would raise NameError;
     * ``dir()`` lists the standard module's names and ``own``; ``vars()`` has only what is here.
 
     Args:
@@ -105,10 +107,40 @@ def mirror(
         _mirrored_packages[name] = std.__name__
         if _Finder not in sys.meta_path:
             sys.meta_path.append(_Finder)
-    public = list(getattr(std, "__all__", None) or (n for n in dir(std) if n[0] != "_"))
-    namespace["__all__"] = public + sorted(n for n in names.difference(public) if n[0] != "_")
+    public = getattr(std, "__all__", None)
+    public = [n for n in dir(std) if n[0] != "_"] if public is None else list(public)
+    new = [n for n in names.difference(public) if n[0] != "_"]
+    namespace["__all__"] = public + sorted(n for n in new if not hasattr(std, n))
+    for attribute in own:
+        _forget_annotations(namespace[attribute])
     namespace["__getattr__"] = _reader(name, std, names, later)
     module.__class__ = _mirror_class(name, std, names)
+
+
+def _forget_annotations(what: Any) -> None:
+    """Take the annotations from a function of this package, or from a class and its bases that are of this package."""
+    if not isinstance(what, type):
+        what = getattr(what, "__func__", what)
+        if type(what) is FunctionType and what.__globals__.get("__name__", "").startswith("interlock."):
+            del what.__annotations__
+        return
+    for cls in what.__mro__:
+        if cls is not what and (cls in _unannotated or not cls.__module__.startswith("interlock.")):
+            continue
+        _unannotated.add(cls)
+        names = vars(cls)
+        if "__annotations__" in names:
+            del cls.__annotations__
+        for part in [*names.values()]:
+            function = part
+            if type(part) in _WRAPPERS:
+                function = part.fget if type(part) is property else part.__func__
+            if type(function) is FunctionType:
+                del function.__annotations__
+
+
+_WRAPPERS = frozenset({classmethod, property, staticmethod})
+_unannotated: set[type] = set()
 
 
 def _reader(name: str, std: ModuleType, own: frozenset[str], later: Mapping[str, str]) -> Any:

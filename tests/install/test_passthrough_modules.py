@@ -7,6 +7,7 @@ import importlib.util
 import multiprocessing
 import pkgutil
 import sys
+import typing
 from collections.abc import Callable
 
 import pytest
@@ -42,6 +43,30 @@ def test_every_standard_module_has_its_drop_in(name: str) -> None:
     assert std.__spec__.name == name
     public = getattr(std, "__all__", None) or [n for n in dir(std) if n[0] != "_"]
     assert [n for n in public if not hasattr(ours, n)] == []
+
+
+@pytest.mark.parametrize("name", STD)
+def test_a_star_imports_what_it_imports_from_the_standard_module_and_what_is_new(name: str) -> None:
+    ours, std = importlib.import_module(f"interlock.{name}"), importlib.import_module(name)
+    public = getattr(std, "__all__", None)
+    if ours is std:
+        assert getattr(ours, "__all__", None) == public
+    elif public is None:  # its submodules may have been imported since
+        assert {n for n in ours.__all__ if hasattr(std, n)} <= {n for n in dir(std) if n[0] != "_"}
+    else:
+        assert ours.__all__[: len(public)] == [*public]
+        assert [n for n in ours.__all__[len(public) :] if hasattr(std, n)] == []
+
+
+@pytest.mark.parametrize("name", STD)
+def test_the_annotations_of_what_is_replaced_name_nothing_that_is_not_loaded(name: str) -> None:
+    ours = importlib.import_module(f"interlock.{name}")
+    for name in getattr(ours, "__replaces__", ()):
+        what = getattr(ours, name)
+        names = [n for n in dir(what) if n[:2] != "__" or n == "__init__"] if isinstance(what, type) else []
+        for part in (what, *(getattr(what, n, None) for n in names)):
+            if callable(part):
+                typing.get_type_hints(part)
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,35 @@ def test_an_interrupt_fails_the_task_and_says_nothing(tmp_path: Path, method: st
     assert (out.strip(), err) == ("waits", "")
 
 
+def test_an_event_loop_in_a_task_has_its_own_handler(tmp_path: Path, method: str) -> None:
+    """As in the standard library: Ctrl-C cancels the main task of `asyncio.run()`, if the program has no handler."""
+    program = """
+        import asyncio
+
+        async def interrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                os.write(1, b"cancelled ")
+                raise
+
+        def call():
+            before = signal.getsignal(signal.SIGINT)
+            try:
+                asyncio.run(interrupted())
+            except KeyboardInterrupt:
+                return before is signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+        def main():
+            with start() as executor:
+                for _ in range(2):
+                    assert executor.submit(call).result() is True
+    """
+    out, err = run(tmp_path, method, program)
+    assert (out.strip(), err) == ("cancelled cancelled", "")
+
+
 def test_a_programs_own_handler_stays(tmp_path: Path, method: str) -> None:
     program = """
         def handle(*_):

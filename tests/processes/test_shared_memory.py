@@ -53,6 +53,12 @@ def test_bad_arguments() -> None:
         os.unlink(BLOCKS / "interlock:odd name")
 
 
+@pytest.mark.parametrize("name", [5, b"name"])
+def test_a_name_that_is_no_text_is_refused(name: object) -> None:
+    with pytest.raises(TypeError, match="can only concatenate str"):
+        SharedMemory(name)
+
+
 def test_signature() -> None:
     assert list(inspect.signature(SharedMemory).parameters) == ["name", "create", "size", "track"]
 
@@ -174,3 +180,75 @@ def test_no_probe_wakes_the_tracker() -> None:
     finally:
         del tracker._check_alive
     assert not probes
+
+
+_HEADS = {
+    "import": """
+        import sys
+        from interlock.multiprocessing.shared_memory import SharedMemory
+        from multiprocessing import resource_tracker
+    """,
+    "install": """
+        import sys
+        import interlock
+        interlock.install()
+        from multiprocessing.shared_memory import SharedMemory
+        from multiprocessing import resource_tracker
+    """,
+}
+
+
+@pytest.fixture(params=_HEADS)
+def head(request: pytest.FixtureRequest) -> str:
+    """Return the imports of a program, in each form."""
+    return dedent(_HEADS[request.param])
+
+
+@pytest.mark.parametrize("how", ["resource_tracker", "resource_tracker._resource_tracker"])
+def test_who_has_the_tracker_forget_a_block_that_it_attached_to_sees_no_traceback(
+    head: str, how: str
+) -> None:
+    """Programs do that, because the standard library's tracker would remove the block at their end."""
+    block = SharedMemory(create=True, size=10)
+    try:
+        program = f"""
+            block = SharedMemory(sys.argv[1])
+            {how}.unregister(block._name, "shared_memory")
+            block.close()
+            kept = SharedMemory(create=True, size=1)
+            {how}.unregister(kept._name, "shared_memory")
+            print(kept.name)
+        """
+        done = other(head + dedent(program), block.name)
+        assert (done.returncode, done.stderr) == (0, "")
+        os.unlink(BLOCKS / done.stdout.strip())  # the tracker has forgotten it
+        assert (BLOCKS / block.name).exists()
+    finally:
+        block.close()
+        block.unlink()
+
+
+@pytest.mark.parametrize("has_tracker", [False, True])
+def test_a_program_that_keeps_its_blocks_from_the_tracker_leaves_them(head: str, has_tracker: bool) -> None:
+    """By functions of its own in place of the tracker's, as many do."""
+    program = f"""
+        def keep(what):
+            def kept(name, kind):
+                if kind != "shared_memory":
+                    what(name, kind)
+            return kept
+
+        resource_tracker.register = keep(resource_tracker.register)
+        resource_tracker.unregister = keep(resource_tracker.unregister)
+        del resource_tracker._CLEANUP_FUNCS["shared_memory"]
+        if {has_tracker}:
+            resource_tracker.ensure_running()
+        blocks = [SharedMemory(create=True, size=1) for _ in range(2)]
+        for block in blocks:
+            block.close()
+        blocks[0].unlink()
+        print(blocks[1].name)
+    """
+    done = other(head + dedent(program))
+    assert (done.returncode, done.stderr) == (0, "")
+    os.unlink(BLOCKS / done.stdout.strip())

@@ -77,8 +77,7 @@ mod _interlock {
     use crate::mirrored::Mirrored;
     #[pymodule_export]
     use crate::multiprocessing::{
-        Family, QueueWatch, SharedArray, SharedAttribute, SharedBarrier, SharedCondition, SharedConnection,
-        SharedEvent, SharedHandle, SharedLock, SharedNumber, SharedQueue, SharedStorage, SharedValue,
+        Family, QueueWatch, SharedArray, SharedAttribute, SharedHandle, SharedNumber, SharedStorage,
         make_pipe,
     };
     #[pymodule_export]
@@ -118,6 +117,7 @@ mod _interlock {
             "allocate_lock",
             wrap_pyfunction!(crate::lock::allocate_lock, module)?,
         )?;
+        crate::multiprocessing::add_classes(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import operator
 import os
 import signal
 import subprocess as _std
@@ -20,7 +21,7 @@ from interlock._commands.exchange import communicate, is_movable, read_all, read
 from interlock._commands.starting import is_started
 from interlock._commands.tree import Tree
 from interlock._interlock import ChildProcess
-from interlock._originals import is_original, originals
+from interlock._originals import is_original, originals, standing_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,7 +180,12 @@ class Popen(_original):  # type: ignore[misc]
 
     def _communicate(self, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
         if _is_usual() and is_movable(self, input):
-            if self.stdin is None and endtime is None and not self._communication_started:
+            if (
+                self.stdin is None
+                and endtime is None
+                and not self._communication_started
+                and _exchanges_as_usual(type(self))
+            ):
                 return read_both(self)
             return communicate(_original._communicate, self, input, endtime, orig_timeout)
         return super()._communicate(input, endtime, orig_timeout)  # type: ignore[no-any-return]
@@ -209,9 +215,13 @@ class Popen(_original):  # type: ignore[misc]
         self.poll()
         if self.returncode is not None:
             return
-        sys.audit("os.kill", self.pid, sig)
+        number = operator.index(sig)
+        if not 0 <= number < signal.NSIG:
+            super().send_signal(sig)  # has the error for it
+            return
+        sys.audit("os.kill", self.pid, number)
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(process.fileno(), sig)
+            signal.pidfd_send_signal(process.fileno(), number)
 
 
 def descriptor_of(popen: Any) -> int:
@@ -246,6 +256,16 @@ def _reaps_as_usual(popen: Any, process: ChildProcess) -> bool:
     )
 
 
+_EXCHANGING = tuple(
+    (name, vars(_original)[name]) for name in ("_check_timeout", "_remaining_time", "_save_input")
+)
+
+
+def _exchanges_as_usual(kind: Any) -> bool:
+    """Whether nobody has replaced what the standard `_communicate` calls without input and time limit, too."""
+    return all(getattr(kind, name) is function for name, function in _EXCHANGING)
+
+
 _selector = vars(_std).get("_PopenSelector")
 _read, _write = os.read, os.write
 _is_standard = is_original(_original._communicate) and is_original(_original.communicate)
@@ -261,8 +281,10 @@ def _is_usual() -> bool:
     )
 
 
-# The standard function looks for the first caller in another file, to warn there.
-Popen.__init__.__code__ = Popen.__init__.__code__.replace(
-    co_filename=vars(_std)["_text_encoding"].__code__.co_filename
+# The standard functions look for the first caller in another file, to warn there.
+Popen.__init__.__code__ = standing_at(
+    Popen.__init__.__code__,
+    _original.__init__ if is_original(_original.__init__) else vars(_std)["_text_encoding"],
 )
+vars(Popen.__init__)["__wrapped__"] = _original.__init__  # for the signature
 Popen.__module__ = "subprocess"

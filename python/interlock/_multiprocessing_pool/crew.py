@@ -102,11 +102,21 @@ class Crew:
             raise
         self.manager.start()
 
-    def start_missing(self) -> None:
-        """Start as many workers as are missing."""
+    def start_missing(self, processes: int | None = None) -> None:
+        """Start as many workers as are missing. `processes`: how many there are to be from now on."""
+        if processes is not None and processes != self.processes:
+            # One after the other: of several the manager would start some, and the caller would not find these yet.
+            for limit in range(self.processes + 1, processes + 1):
+                self.engine.set_limit(limit)
+                self._start_at_most(1)
+            self.processes = processes
+            self.engine.set_limit(processes)
+        self._start_at_most(self.engine.missing_workers())
+
+    def _start_at_most(self, number: int) -> None:
         seats: list[ProcessSeat] = []
         try:
-            for _ in range(self.engine.missing_workers()):
+            for _ in range(number):
                 seat = self.engine.add_worker()
                 if seat is not None:
                     seats.append(seat)

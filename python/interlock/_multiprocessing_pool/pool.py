@@ -10,7 +10,8 @@ from multiprocessing import util
 from types import FunctionType
 
 from interlock._lifecycle import when_gone, when_gone_or_at_exit
-from interlock._originals import is_original, originals
+from interlock._originals import is_original, originals, warning_as
+from interlock._stand_in import StandIn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ _PRIVATE = {
     if name.startswith("_") and not name.startswith("__") and name != "_map_async"
 }
 _is_changed = not all(is_original(what) for what in vars(_StdPool).values() if isinstance(what, FunctionType))
-_processors: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
 _NO_EXTRAS = (
     "a pool that runs the standard library's code does not support on_worker_death, retries, memory_limit, relay, "
     "remember_submit, read_only_buffers and warm"
@@ -175,11 +175,13 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         elif self._state == RUN and self._interlock_crew.track is None:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
+    __del__ = warning_as(__del__, _StdPool.__del__)
+
     def _repopulate_pool(self) -> None:
         if self._interlock_crew is None:
             _StdPool._repopulate_pool(self)
         else:
-            self._interlock_crew.start_missing()
+            self._interlock_crew.start_missing(self._processes)
 
     def apply(
         self,
@@ -431,18 +433,12 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         self._interlock_crew.join()
         return None
 
-    def __getattr__(self, name: str) -> Any:
-        """Make what the standard pool has and this one does without, for programs that look at it."""
-        if self._interlock_crew is not None and name in _STAND_INS:
-            made = self.__dict__[name] = _stand_in(self, name)
-            return made
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-
 
 def _checked(processes: int | None, initializer: Any, maxtasksperchild: Any) -> int:
     """Return how many processes there are. Raises ValueError or TypeError, as the standard library does."""
     if processes is None:
-        processes = _processors() or 1
+        # Looked up now: tests replace it.
+        processes = getattr(os, "process_cpu_count", os.cpu_count)() or 1
     if processes < 1:
         raise ValueError("Number of processes must be at least 1")
     if maxtasksperchild is not None:
@@ -453,13 +449,22 @@ def _checked(processes: int | None, initializer: Any, maxtasksperchild: Any) -> 
     return processes
 
 
-_STAND_INS = frozenset({"_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"})
+def _stand_in(name: str) -> StandIn:
+    """Return what makes an attribute, once, that the standard pool has and this one does without."""
+
+    def make(pool: Pool) -> Any:
+        if pool._interlock_crew is None:
+            return NotImplemented
+        from interlock._multiprocessing_pool import stand_ins
+
+        made = pool.__dict__[name] = getattr(stand_ins, name)(pool._interlock_crew, pool)
+        return made
+
+    return StandIn(name, make)
 
 
-def _stand_in(pool: Pool, name: str) -> Any:
-    from interlock._multiprocessing_pool import stand_ins
-
-    return getattr(stand_ins, name)(pool._interlock_crew, pool)
+for _name in ("_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"):
+    setattr(Pool, _name, _stand_in(_name))
 
 
 def _one_by_one(iterable: Any) -> Iterator[tuple[Any, ...]]:

@@ -28,7 +28,6 @@ class Share:
         self.engine, self.processes, self.workers = crew.engine, crew.processes, crew.workers
         self.manager = crew.manager
         self.limits, self.wants, self.packer = crew.limits, crew.wants, crew.packer
-        self.start_missing = crew.start_missing
         # Its own, so that an iterable that takes long holds up no other pool.
         self.feeder = Feeder(self)  # type: ignore[arg-type]
         self._has_terminated = False
@@ -49,6 +48,10 @@ class Share:
                 self._open = [each for each in self._open if not _is_over(*each)]
                 self._most = max(_FEW, 2 * len(self._open))
             self._open.append((job, called, feed))
+
+    def start_missing(self, processes: int | None = None) -> None:
+        """Start the workers that are missing, of as many as all pools of these settings have."""
+        self._crew.start_missing()
 
     def close(self) -> None:
         """Take no more calls. The processes stay."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # plain: the functions of `signal` make enumerations
 import os
+import sys
 import threading
 from multiprocessing.process import parent_process
 
@@ -67,8 +68,7 @@ def main(
     if options.last_words is not None:
         write_last_words(options.last_words.descriptor)
     if threading.current_thread() is threading.main_thread():
-        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-            _signal.signal(_signal.SIGINT, _interrupt)
+        _take_interrupts()
     _interrupts.hear()
     relay = options.relay
     if relay is not None:
@@ -109,6 +109,20 @@ class _Serving:
 _serving = _Serving()
 
 
+def _take_interrupts() -> None:
+    """Handle Ctrl-C, unless the program has a handler of its own.
+
+    The handler takes the place of `default_int_handler`, too: event loops have theirs only where they find that.
+    """
+    if _signal.getsignal(_signal.SIGINT) is not _default_int_handler:
+        return
+    _signal.signal(_signal.SIGINT, _interrupt)
+    _signal.default_int_handler = _interrupt
+    loaded = sys.modules.get("signal")
+    if loaded is not None:
+        vars(loaded)["default_int_handler"] = _interrupt
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Handle Ctrl-C in a terminal, which reaches all processes, if the program has no handler of its own.
 
@@ -120,9 +134,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     while frame is not None and frame.f_code.co_filename != _HERE:
         outermost, frame = frame, frame.f_back
     if _serving.now and outermost is not None and outermost.f_code.co_filename != _TRANSPORT:
-        _signal.default_int_handler(number, outermost)
+        _default_int_handler(number, outermost)
 
 
+_default_int_handler = _signal.default_int_handler
 _HERE = main.__code__.co_filename
 _TRANSPORT = dump_result.__code__.co_filename
 

@@ -127,6 +127,10 @@ def ended_within(sentinel: int, timeout: float | None) -> bool:
     """Wait until the process of this sentinel has ended, at most `timeout` seconds."""
     poll = select.poll()
     poll.register(sentinel, select.POLLIN)
+    if timeout is not None:
+        timeout = (
+            0.0 + timeout
+        )  # what is no number is refused, as by the standard library, which adds it to the time
     return bool(poll.poll(None if timeout is None else ceil(max(timeout, 0) * 1000)))
 
 

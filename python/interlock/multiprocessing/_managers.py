@@ -207,16 +207,22 @@ class BaseManager(_StandardManager):
     """
 
     def __init__(
-        self, address: Any = None, authkey: Any = None, serializer: str = "pickle", *args: Any, **kwds: Any
+        self,
+        address: Any = None,
+        authkey: Any = None,
+        serializer: str = "pickle",
+        ctx: Any = None,
+        *,
+        shutdown_timeout: float = 1.0,
     ) -> None:
         name = _SERIALIZER if serializer == "pickle" else serializer
         # Not by super(): `SharedMemoryManager` calls this by its name, and is derived from the standard class.
-        _StandardManager.__init__(self, address, authkey, name, *args, **kwds)
+        _StandardManager.__init__(self, address, authkey, name, ctx, shutdown_timeout=shutdown_timeout)
 
-    def start(self, *args: Any, **kwds: Any) -> None:
+    def start(self, initializer: Any = None, initargs: Any = ()) -> None:
         """Spawn a server process for this manager object."""
         home()  # a forked server comes into the family thereby
-        super().start(*args, **kwds)
+        super().start(initializer, initargs)
 
 
 class SyncManager(BaseManager, _std.SyncManager):

@@ -69,7 +69,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
             self._interlock_become_standard()
             begin_standard(self, maxsize, ctx)
             return
-        bound = maxsize if 0 < maxsize < _UNBOUNDED else None
+        bound = None if maxsize <= 0 or maxsize >= _UNBOUNDED else maxsize
         self._maxsize = _UNBOUNDED if bound is None else bound
         self._opid = os.getpid()
         self._strict = strict

@@ -12,7 +12,7 @@ from types import FunctionType, MethodType
 from interlock._interlock import MultiprocessingPool
 from interlock._lifecycle import after_fork_in_child
 from interlock._materialize import make_native, ways_in
-from interlock._originals import is_original, originals
+from interlock._originals import is_original, originals, warning_as
 from interlock.multiprocessing._calls import call_for_each
 from interlock.multiprocessing._core import PoolCore
 
@@ -97,6 +97,8 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
         core = self._interlock_core()
         if core is not None and core.state == RUN:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
+    __del__ = warning_as(__del__, _std.ThreadPool.__del__)
 
     # The methods on which the standard library's other methods are built.
 

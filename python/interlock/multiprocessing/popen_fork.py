@@ -11,7 +11,7 @@ from multiprocessing import util
 
 from interlock._interlock import ChildProcess
 from interlock._lifecycle import begin_child, run_exit_handlers, when_gone
-from interlock._originals import originals
+from interlock._originals import originals, warning_as
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _life
 from interlock.multiprocessing._announcing import Announcing, families
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __replaces__ = ("Popen",)
 
 _original: Any = originals(_std, "Popen")
+_kill = os.kill
 
 
 class Watched(_original.Popen, Announcing):  # type: ignore[misc]
@@ -78,7 +79,7 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
         super().close()
 
     def _send_signal(self, sig: int) -> None:
-        if self._watched:
+        if self._watched and os.kill is _kill:
             if self.returncode is None:
                 _life.send(self.sentinel, sig)
         else:
@@ -104,7 +105,7 @@ class Popen(Watched):
         if life < 0:
             life, held = _life.life_pipe()
         try:
-            pid = os.fork() if _TRACKER not in sys.modules else _fork_with_tracker()
+            pid = _fork() if _TRACKER not in sys.modules else _fork_with_tracker()
         except BaseException:
             if held >= 0:
                 os.close(life)
@@ -140,14 +141,21 @@ class Popen(Watched):
 _TRACKER = "multiprocessing.resource_tracker"
 
 
+def _fork() -> int:
+    return os.fork()
+
+
+_fork = warning_as(_fork, _original.Popen._launch)
+
+
 def _fork_with_tracker() -> int:
     """Fork; the child keeps the pipe to the resource tracker where versions ask for that."""
     intent: Any = getattr(sys.modules[_TRACKER], "_fork_intent", None)
     if intent is None:
-        return os.fork()
+        return _fork()
     intent.preserve_fd = True
     try:
-        return os.fork()
+        return _fork()
     finally:
         intent.preserve_fd = False
 

@@ -57,10 +57,12 @@ class SharedMemory(_original.SharedMemory):  # type: ignore[misc]
         if name is None:
             self._make(tracked=tracked)
         else:
-            self._name = f"/{name}" if self._prepend_leading_slash else name
+            self._name = "/" + name if self._prepend_leading_slash else name
             self._fd = _posixshmem.shm_open(self._name, self._flags, mode=self._mode)
             if tracked:
                 _register(self._name)
+            elif track is None:
+                _expect_to_forget(self._name)
         try:
             if create:
                 os.ftruncate(self._fd, size)
@@ -101,26 +103,68 @@ class SharedMemory(_original.SharedMemory):  # type: ignore[misc]
 
 
 def _register(name: str) -> None:
+    _expected.pop(name, None)
+    _registered.add(name)
     if not _write(f"REGISTER:{name}:{_KIND}\n", name):
         resource_tracker.register(name, _KIND)
 
 
 def _forget(name: str) -> None:
+    _expected.pop(name, None)
+    _registered.discard(name)
     # Without a tracker there is nothing to forget: a process that has registered something has one.
     if _tracker._fd is not None and not _write(_FORGET.format(name), name):
         resource_tracker.unregister(name, _KIND)
 
 
 def _write(message: str, name: str) -> bool:
-    """Send a message to the tracker. Returns False if there is none, or the name needs the tracker's own way."""
+    """Send a message to the tracker.
+
+    Returns False if there is none, or the name needs the tracker's own way, or the program has one: some keep all
+    blocks from the tracker by functions of their own.
+    """
     tracker = _tracker._fd
     if tracker is None or ":" in name or "\n" in name or len(message) > 512:
+        return False
+    if resource_tracker.register != _tracker.register or resource_tracker.unregister != _tracker.unregister:
+        return False
+    if _KIND not in vars(resource_tracker)["_CLEANUP_FUNCS"]:
         return False
     try:
         os.write(tracker, message.encode("ascii"))
     except (OSError, UnicodeEncodeError):
         return False  # if it has died, its own way starts another one
     return True
+
+
+_registered: set[str] = set()
+"""Names of blocks that this process has had tracked, and not forgotten."""
+_MOST = 4096
+_expected: dict[str, None] = {}
+"""Names of blocks that this process has attached to without the tracker: the last ones."""
+_send = _tracker._send
+
+
+def _expect_to_forget(name: str) -> None:
+    """Expect that the program has the tracker forget a block to which it attaches, with `unregister()`.
+
+    Programs do, because the standard library's tracker would remove the block. A tracker that does not know the name
+    would print a traceback.
+    """
+    if name in _registered:
+        return
+    if _tracker._send == _send:
+        _tracker._send = _send_but_expected
+    _expected[name] = None
+    if len(_expected) > _MOST:
+        del _expected[next(iter(_expected))]
+
+
+def _send_but_expected(command: str, name: str, kind: str) -> None:
+    if command == "UNREGISTER" and kind == _KIND and name in _expected:
+        del _expected[name]
+    else:
+        _send(command, name, kind)
 
 
 SharedMemory.__module__ = (

@@ -116,6 +116,12 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.missing_workers(&self.inner.state.lock())
     }
 
+    /// Changes how many workers there are at most. The host starts those that are missing then. If there are more, none of those that end is
+    /// replaced until there are fewer. Never blocks.
+    pub fn set_limit(&self, limit: usize) {
+        self.inner.core.set_limit(limit);
+    }
+
     /// A seat for a worker that was wanted by [`Duty::Start`]. As [`add_worker`](Self::add_worker); also `None` if none is wanted any more.
     ///
     /// # Errors
@@ -274,6 +280,10 @@ impl<H: Send + 'static> ProcessPool<H> {
             return;
         }
         self.inner.core.shutdown();
+        if self.inner.end_unused() {
+            self.inner.put_duty(Duty::Finished);
+            return;
+        }
         if self.inner.ensure_supervisor().is_err() {
             // Without it nobody sees the workers end; they do, as nobody holds their queues.
             self.inner.put_duty(Duty::Finished);

@@ -44,6 +44,23 @@ impl<H: Send + 'static> Inner<H> {
         started
     }
 
+    /// Ends a pool that has no supervisor, and nothing that one would wait for: it was never used. Returns whether it has. The host sees no
+    /// thread then, which a program that forks might be warned of.
+    pub(super) fn end_unused(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_unused = !state.is_supervised && !state.is_finished && self.is_over(&state);
+        state.is_finished |= is_unused;
+        is_unused
+    }
+
+    /// Whether no call will run any more: all workers have ended after a shutdown, and there is none that waits, or all fail.
+    fn is_over(&self, state: &State<H>) -> bool {
+        self.core.is_shut_down()
+            && self.core.workers() == 0
+            && state.asked_for == 0
+            && ((self.core.waiting() == 0 && state.returned.is_empty()) || state.broken.is_some())
+    }
+
     fn supervise(&self) {
         // What it does is guarded from forks of other threads.
         set_worker(true);
@@ -76,13 +93,10 @@ impl<H: Send + 'static> Inner<H> {
         self.hand_out(state, finished);
         self.close_workers(state, finished);
         self.ask_for_workers(state, finished);
-        if self.core.is_shut_down() && self.core.workers() == 0 && state.asked_for == 0 {
-            let is_empty = self.core.waiting() == 0 && state.returned.is_empty();
-            if is_empty || state.broken.is_some() {
-                state.is_finished = true;
-                finished.duty(Duty::Finished);
-                return None;
-            }
+        if self.is_over(state) {
+            state.is_finished = true;
+            finished.duty(Duty::Finished);
+            return None;
         }
         let sleep = state.wanted_sleep(self.core.waiting());
         let now = monotonic_nanos();

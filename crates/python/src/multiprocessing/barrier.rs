@@ -15,7 +15,7 @@ use crate::errors::{self, Failure};
 /// The engine's part of `multiprocessing.Barrier`: a point that several threads, of whatever processes, pass together.
 ///
 /// Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Barrier.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, name = "Barrier", module = "interlock._interlock")]
 pub(crate) struct SharedBarrier {
     engine: Shared<Barrier>,
 }

@@ -11,7 +11,7 @@ use super::shared::{Shared, deadline, refused};
 /// The engine's part of `multiprocessing.Condition`, but for its lock.
 ///
 /// Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Condition.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, name = "Condition", module = "interlock._interlock")]
 pub(crate) struct SharedCondition {
     engine: Shared<Condition>,
 }

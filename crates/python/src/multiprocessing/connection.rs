@@ -77,7 +77,7 @@ impl Ends {
 ///
 /// Messages go through shared memory. The descriptor is there for a program that asks for it, and is rung only then. Blocking calls
 /// end with Ctrl-C. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.connection.Connection.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, name = "_ConnectionBase", module = "interlock._interlock")]
 pub(crate) struct SharedConnection {
     /// None when it is closed.
     ends: Attached<StateLock<Option<Arc<Ends>>>>,

@@ -11,7 +11,7 @@ use crate::blocking;
 ///
 /// `wait()` blocks until `set()`; Ctrl-C ends the wait. Follows
 /// https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Event.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, name = "Event", module = "interlock._interlock")]
 pub(crate) struct SharedEvent {
     engine: Shared<Event>,
 }

@@ -106,7 +106,7 @@ impl Engine {
 ///
 /// `acquire()` blocks until it is free, or its owner dies; Ctrl-C ends the wait. Follows
 /// https://docs.python.org/3/library/multiprocessing.html#synchronization-primitives.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, name = "SemLock", module = "interlock._interlock")]
 pub(crate) struct SharedLock {
     engine: Shared<Engine>,
     thread: LastThread,

@@ -23,12 +23,13 @@ mod shared;
 mod value;
 mod watch;
 
-pub(crate) use barrier::SharedBarrier;
+use barrier::SharedBarrier;
 pub(crate) use bytes::{MessageView, SharedStorage};
-pub(crate) use condition::SharedCondition;
-pub(crate) use connection::{SharedConnection, make_pipe};
+use condition::SharedCondition;
+use connection::SharedConnection;
+pub(crate) use connection::make_pipe;
 pub(crate) use death::exit_code;
-pub(crate) use event::SharedEvent;
+use event::SharedEvent;
 pub(crate) use family::{Family, SharedHandle, open};
 pub(crate) use lock::SharedLock;
 pub(crate) use message::{Incoming, Outgoing};
@@ -37,3 +38,18 @@ pub(crate) use queue::SharedQueue;
 pub(crate) use shared::refused;
 pub(crate) use value::{SharedArray, SharedAttribute, SharedNumber, SharedValue};
 pub(crate) use watch::QueueWatch;
+
+use pyo3::prelude::*;
+
+/// Adds the classes of shared objects to the module. Each is called as the standard class, because messages about bad arguments say that
+/// name, and is in the module by its own.
+pub(crate) fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("SharedBarrier", py.get_type::<SharedBarrier>())?;
+    module.add("SharedCondition", py.get_type::<SharedCondition>())?;
+    module.add("SharedConnection", py.get_type::<SharedConnection>())?;
+    module.add("SharedEvent", py.get_type::<SharedEvent>())?;
+    module.add("SharedLock", py.get_type::<SharedLock>())?;
+    module.add("SharedQueue", py.get_type::<SharedQueue>())?;
+    module.add("SharedValue", py.get_type::<SharedValue>())
+}

@@ -21,7 +21,7 @@ use crate::raw::intern;
 ///
 /// `put()` pickles in the caller, and needs no thread. `put()` and `get()` block while there is no room, or nothing to get;
 /// Ctrl-C ends the wait. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, name = "Queue", module = "interlock._interlock")]
 pub(crate) struct SharedQueue {
     pub(super) engine: Shared<AnyQueue>,
     /// `CLOSED` and `STANDARD`.

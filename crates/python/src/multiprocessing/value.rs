@@ -27,7 +27,7 @@ struct Parts {
 }
 
 /// The engine's part of the wrappers that `multiprocessing.Value` and `Array` return.
-#[pyclass(frozen, subclass, module = "interlock._interlock")]
+#[pyclass(frozen, subclass, name = "SynchronizedBase", module = "interlock._interlock")]
 pub(crate) struct SharedValue {
     parts: Shared<Parts>,
 }

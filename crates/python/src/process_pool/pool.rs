@@ -141,6 +141,11 @@ impl ProcessPool {
         self.engine.missing_workers()
     }
 
+    /// Have so many workers at most from now on.
+    fn set_limit(&self, limit: usize) {
+        self.engine.set_limit(limit);
+    }
+
     /// A seat for one more worker, or None if there are enough.
     fn add_worker(&self) -> PyResult<Option<ProcessSeat>> {
         let seat = self.engine.add_worker().map_err(refused)?;

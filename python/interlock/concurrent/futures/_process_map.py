@@ -17,10 +17,23 @@ if TYPE_CHECKING:
     from interlock._progress import _Progress
     from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
 
-__all__ = ["mapped", "show_progress"]
+__all__ = ["given", "mapped", "show_progress"]
 
 _REFRESH = 0.05
 """Seconds between two checks by `show_progress()`."""
+
+
+def given(
+    buffersize: int | None, return_exceptions: bool, progress: _Progress, task_timeout: float | None
+) -> dict[str, Any]:
+    """Return those of these arguments of `map()` that were given: the standard function may not have them."""
+    more = {
+        "buffersize": buffersize,
+        "return_exceptions": return_exceptions,
+        "progress": progress,
+        "task_timeout": task_timeout,
+    }
+    return {name: value for name, value in more.items() if value is not None and value is not False}
 
 
 def mapped(
@@ -29,10 +42,10 @@ def mapped(
     iterables: tuple[Iterable[Any], ...],
     timeout: float | None,
     chunksize: int,
-    buffersize: int | None = None,
-    return_exceptions: bool = False,
-    progress: _Progress = False,
-    task_timeout: float | None = None,
+    buffersize: int | None,
+    return_exceptions: bool,
+    progress: _Progress,
+    task_timeout: float | None,
 ) -> Iterator[Any]:
     """Do what `ProcessPoolExecutor.map()` says."""
     if chunksize < 1:

@@ -17,14 +17,14 @@ from interlock._worker_process.transport import dump_call, dump_result
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._process_crew import Crew, Manager, end
 from interlock.concurrent.futures._process_results import answer as error_of
-from interlock.concurrent.futures._process_results import failed
+from interlock.concurrent.futures._process_results import failed, not_pickled
 from interlock.concurrent.futures._process_settings import (
     checked_context,
     checked_initializer,
     checked_policy,
     checked_workers,
 )
-from interlock.concurrent.futures._process_stand_ins import LACKING, STAND_INS
+from interlock.concurrent.futures._process_stand_ins import STAND_INS
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
 
@@ -231,7 +231,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             if self._safe_to_dynamically_spawn_children:
                 with self._shutdown_lock:
                     self._interlock_crew.start_another()
-            return failed(future, error)
+            return failed(future, not_pickled(error))
         refusal = pool.submit(future, payload, limits, held is not None)
         if refusal is not None:
             if is_first and not isinstance(
@@ -277,7 +277,10 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
-        **extras: Any,
+        buffersize: int | None = None,
+        return_exceptions: bool = False,
+        progress: _Progress = False,
+        task_timeout: float | None = None,
     ) -> Iterator[Any]:
         """Return an iterator over the results of `fn` for the items of the iterables, in order, like built-in `map`.
 
@@ -285,14 +288,15 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         results that the caller has taken. The iterator's __next__() blocks until the next result arrives. It raises
         what the call raised, or TimeoutError `timeout` seconds after map().
         """
+        from interlock.concurrent.futures._process_map import given, mapped
+
+        more = (buffersize, return_exceptions, progress, task_timeout)
         if self._interlock_pool is None:
             results: Iterator[Any] = _StdExecutor.map(
-                self, fn, *iterables, timeout=timeout, chunksize=chunksize, **extras
+                self, fn, *iterables, timeout=timeout, chunksize=chunksize, **given(*more)
             )
             return results
-        from interlock.concurrent.futures._process_map import mapped
-
-        return mapped(self, fn, iterables, timeout, chunksize, **extras)
+        return mapped(self, fn, iterables, timeout, chunksize, *more)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more calls, and end the processes when all calls are done.
@@ -443,15 +447,6 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         for process in processes.values():
             end(process, how)
 
-    def __getattr__(self, name: str) -> Any:
-        """Make what the standard executor has and this one does without, for programs that look at it."""
-        if "_interlock_pool" in self.__dict__ and name in STAND_INS:
-            return STAND_INS[name](self)
-        if "_interlock_pool" in self.__dict__ and name in LACKING:
-            message = f"{name!r} is a part of the standard library's executor, which this one does without"
-            raise AttributeError(message, name=name, obj=self)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-
 
 def _part(name: str, start: Callable[[ProcessPoolExecutor], object]) -> Any:
     """Make a method for programs that call what the standard executor's other methods call."""
@@ -483,7 +478,7 @@ _own = {
     )
     if name in _private
 }
-for _name, _method in _own.items():
+for _name, _method in (_own | STAND_INS).items():
     setattr(ProcessPoolExecutor, _name, _method)
 
 

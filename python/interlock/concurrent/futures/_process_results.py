@@ -6,6 +6,7 @@ for futures with callbacks.
 
 from __future__ import annotations
 
+import traceback
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
 from types import SimpleNamespace
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
     from interlock.concurrent.futures._base import Future
 
-__all__ = ["POOL_IS_BROKEN", "Death", "answer", "broken", "broken_message", "failed", "worker_died"]
+__all__ = [
+    "POOL_IS_BROKEN",
+    "Death",
+    "answer",
+    "broken",
+    "broken_message",
+    "failed",
+    "not_pickled",
+    "worker_died",
+]
 
 _BROKEN = "A process in the process pool was terminated abruptly while the future was running or pending."
 """What futures of a broken pool say in the standard library of every version; programs look for it."""
@@ -52,6 +62,13 @@ def failed(future: Future[Any], error: BaseException) -> Future[Any]:
     future.set_running_or_notify_cancel()
     future.set_exception(error)
     return future
+
+
+def not_pickled(error: BaseException) -> BaseException:
+    """Return the error of a call that can't be pickled, with the cause that the standard library gives it."""
+    text = "".join(traceback.format_exception(error))
+    error.__cause__ = _RemoteTraceback(f'\n"""\n{text}"""')  # type: ignore[arg-type]
+    return error
 
 
 def broken_message(told: Any) -> str:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import multiprocessing
+import operator
 import os
 
 from interlock._installation import installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 __all__ = ["checked_context", "checked_initializer", "checked_policy", "checked_workers"]
 
-_process_count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
-
 
 def checked_workers(max_workers: Any) -> int:
-    """Return how many workers there are at most. Raises ValueError."""
+    """Return how many workers there are at most. Raises ValueError or TypeError."""
     if max_workers is None:
-        return _process_count() or 1
+        # Looked up now: tests replace it.
+        count: int = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+        return count
     if max_workers <= 0:
         raise ValueError("max_workers must be greater than 0")
-    # Any number goes: 2.5 allows three.
-    return max_workers if isinstance(max_workers, int) else int(-(-max_workers // 1))
+    return operator.index(max_workers)
 
 
 def checked_context(mp_context: Any, max_tasks_per_child: Any) -> Any:

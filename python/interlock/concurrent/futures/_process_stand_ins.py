@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from interlock._stand_in import StandIn
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
 
     from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
 
-__all__ = ["LACKING", "STAND_INS"]
+__all__ = ["STAND_INS"]
 
 
 class _CallQueue:
@@ -41,13 +43,31 @@ def _why_broken(executor: ProcessPoolExecutor) -> str | Literal[False]:
     return broken_message(death)
 
 
-LACKING = ("_idle_worker_semaphore", "_work_ids")
-STAND_INS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
+def _call_queue(executor: ProcessPoolExecutor) -> _CallQueue | None:
+    return None if executor._processes is None else _CallQueue()
+
+
+def _lacking(name: str) -> Callable[[ProcessPoolExecutor], Any]:
+    def refuse(executor: ProcessPoolExecutor) -> Any:
+        message = f"{name!r} is a part of the standard library's executor, which this one does without"
+        raise AttributeError(message, name=name, obj=executor)
+
+    return refuse
+
+
+def _native(make: Callable[[ProcessPoolExecutor], Any]) -> Callable[[ProcessPoolExecutor], Any]:
+    return lambda executor: NotImplemented if executor._interlock_pool is None else make(executor)
+
+
+_PARTS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
     "_broken": _why_broken,
-    "_call_queue": lambda executor: _CallQueue(),
-    "_result_queue": lambda executor: None,
+    "_call_queue": _call_queue,
+    "_cancel_pending_futures": lambda executor: False,
     "_executor_manager_thread_wakeup": lambda executor: executor._executor_manager_thread,
+    "_idle_worker_semaphore": _lacking("_idle_worker_semaphore"),
     "_pending_work_items": _pending,
     "_queue_count": lambda executor: executor._interlock_pool.counts()[0],  # type: ignore[union-attr]
-    "_cancel_pending_futures": lambda executor: False,
+    "_result_queue": lambda executor: None,
+    "_work_ids": _lacking("_work_ids"),
 }
+STAND_INS = {name: StandIn(name, _native(make)) for name, make in _PARTS.items()}

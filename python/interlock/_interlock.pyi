@@ -82,6 +82,7 @@ __all__ = [
     "leave_to_children",
     "make_pipe",
     "method_of_lock",
+    "monotonic",
     "own_methods",
     "owner_of",
     "put",
@@ -136,6 +137,7 @@ class Lock(metaclass=_Kind):
     def _at_fork_reinit(self) -> None: ...
 
 def allocate_lock() -> Lock: ...
+def monotonic() -> float: ...
 def owner_of(lock: object, /) -> int | None: ...
 
 @disjoint_base

@@ -255,3 +255,9 @@ pub(crate) fn check_exception(given: &Bound<'_, PyTuple>) -> PyResult<()> {
         ))),
     }
 }
+
+/// The engine's clock, in seconds. A program may have stopped `time.monotonic()`, as tools for tests do.
+#[pyfunction]
+pub(crate) fn monotonic() -> f64 {
+    Duration::from_nanos(interlock_os::clock::monotonic_nanos()).as_secs_f64()
+}

@@ -117,6 +117,7 @@ mod _interlock {
             "allocate_lock",
             wrap_pyfunction!(crate::lock::allocate_lock, module)?,
         )?;
+        module.add_function(wrap_pyfunction!(crate::convert::monotonic, module)?)?;
         crate::multiprocessing::add_classes(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

@@ -11,10 +11,9 @@ from __future__ import annotations
 import io
 import subprocess as _std
 from contextlib import suppress
-from time import monotonic
 from types import FunctionType
 
-from interlock._interlock import Exchange
+from interlock._interlock import Exchange, monotonic
 from interlock._originals import originals
 
 TYPE_CHECKING = False

@@ -6,11 +6,10 @@ import os
 import shutil
 import subprocess as _std
 from collections.abc import Sized
-from time import monotonic
 
 from interlock._commands.running import ManyResult, Running
 from interlock._commands.starters import Starters, start
-from interlock._interlock import Exchange
+from interlock._interlock import Exchange, monotonic
 from interlock._progress import bar
 
 TYPE_CHECKING = False

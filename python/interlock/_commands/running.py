@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import subprocess as _std
-from time import monotonic
 
 from interlock._commands.lines import Lines
 from interlock._commands.popen import descriptor_of
+from interlock._interlock import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ def wait_for(result: Any, timeout: float | None, progress: _Progress) -> Any:
     """
     if not progress:
         return result.get(timeout)
-    from time import monotonic
+    from interlock._interlock import monotonic
 
     length: int = result._interlock_length
     until = None if timeout is None else monotonic() + timeout

@@ -6,9 +6,8 @@ import multiprocessing.pool as pool
 import signal
 import threading
 from multiprocessing import TimeoutError, util
-from time import monotonic
 
-from interlock._interlock import ProcessJob
+from interlock._interlock import ProcessJob, monotonic
 from interlock._multiprocessing_pool.answers import Failed, answer, is_end, report, terminated
 from interlock._multiprocessing_pool.feeder import Feed
 from interlock._multiprocessing_pool.packing import Packer, dump_task

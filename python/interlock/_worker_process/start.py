@@ -19,10 +19,11 @@ import sys
 from importlib import _bootstrap
 from multiprocessing import process as processes
 from threading import get_ident
-from time import monotonic, sleep
+from time import sleep
 from weakref import WeakSet
 
 from interlock._installation import installed
+from interlock._interlock import monotonic
 from interlock.multiprocessing import _interrupts
 
 TYPE_CHECKING = False

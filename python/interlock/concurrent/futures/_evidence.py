@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import signal
 from collections import OrderedDict
-from time import monotonic, sleep
+from time import sleep
 
+from interlock._interlock import monotonic
 from interlock._lifecycle import after_fork_in_child
 from interlock._worker_process.last_words import LastWords
 from interlock.threading import Lock

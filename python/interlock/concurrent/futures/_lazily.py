@@ -6,7 +6,8 @@ import weakref
 from collections import deque
 from concurrent.futures._base import CancelledError
 from itertools import islice
-from time import monotonic
+
+from interlock._interlock import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 from functools import partial
-from time import monotonic
 
-from interlock._interlock import Results
+from interlock._interlock import Results, monotonic
 from interlock.concurrent.futures._lazily import checked_buffersize, give, lazily
 
 TYPE_CHECKING = False

@@ -1,4 +1,4 @@
-"""Types of the part of the extension module that is about commands.
+"""Types of the part of the extension module that is about commands, and of its clock.
 
 There is no module of this name: `_interlock.pyi` takes the types from here.
 """
@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any, Self, final
 
 from typing_extensions import Buffer
+
+def monotonic() -> float: ...
 
 @final
 class ChildProcess:

@@ -1,4 +1,4 @@
-"""Time limits hold in a program that has stopped Python's clock, as tools for tests do in every module that they find."""
+"""Time limits hold in a program that has stopped Python's clock in all modules, as tools for tests do."""
 
 from __future__ import annotations
 

@@ -286,5 +286,4 @@ Popen.__init__.__code__ = standing_at(
     Popen.__init__.__code__,
     _original.__init__ if is_original(_original.__init__) else vars(_std)["_text_encoding"],
 )
-vars(Popen.__init__)["__wrapped__"] = _original.__init__  # for the signature
 Popen.__module__ = "subprocess"

@@ -128,9 +128,7 @@ def ended_within(sentinel: int, timeout: float | None) -> bool:
     poll = select.poll()
     poll.register(sentinel, select.POLLIN)
     if timeout is not None:
-        timeout = (
-            0.0 + timeout
-        )  # what is no number is refused, as by the standard library, which adds it to the time
+        timeout += 0.0  # a TypeError for what is not a number, as in the standard library
     return bool(poll.poll(None if timeout is None else ceil(max(timeout, 0) * 1000)))
 
 

@@ -103,10 +103,15 @@ def optional(session: nox.Session, label: str, group: str, pip: Command) -> None
 
 
 def environment(label: str) -> dict[str, str]:
-    """The process environment in which that of the interpreter is the active one."""
+    """The process environment in which that of the interpreter is the active one.
+
+    Bytecode is kept, also where the caller wants none: thousands of short programs import the same modules, and a fetched
+    interpreter comes without that of its library.
+    """
     folder = ROOT / ".nox" / f"build-{label.replace('.', '-')}"
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return {"VIRTUAL_ENV": str(folder), "PATH": path, "PYO3_PYTHON": str(folder / "bin" / "python")}
+    own = {"VIRTUAL_ENV": str(folder), "PATH": path, "PYO3_PYTHON": str(folder / "bin" / "python")}
+    return own | {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 def each(session: nox.Session, env: dict[str, str], commands: Iterable[Command]) -> None:

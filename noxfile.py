@@ -105,8 +105,8 @@ def optional(session: nox.Session, label: str, group: str, pip: Command) -> None
 def environment(label: str) -> dict[str, str]:
     """The process environment in which that of the interpreter is the active one.
 
-    Bytecode is kept, also where the caller wants none: thousands of short programs import the same modules, and a fetched
-    interpreter comes without that of its library.
+    Bytecode is kept, also where the caller wants none: thousands of short programs import the same modules, and a
+    fetched interpreter comes without that of its library.
     """
     folder = ROOT / ".nox" / f"build-{label.replace('.', '-')}"
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"

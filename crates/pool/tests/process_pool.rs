@@ -1,9 +1,10 @@
-//! Pools of processes: claims C240 to C249, C253 and C304, of PROCESS_PROTOCOL.md.
+//! Pools of processes: claims C240 to C249, C253, C304 and C321, of PROCESS_PROTOCOL.md.
 
 mod processes;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use interlock_pool::Watch;
@@ -253,7 +254,7 @@ fn a_storm_of_kills_costs_what_was_running_c249() {
             kill(pid);
             kills += 1;
         }
-        std::thread::sleep(Duration::from_millis(3)); // sleep: the time between two kills
+        thread::sleep(Duration::from_millis(3)); // sleep: the time between two kills
         hosted.pool.look();
         assert!(kills < 20_000, "{:?}", hosted.pool.stats());
     }
@@ -300,4 +301,34 @@ fn what_is_left_with_a_call_is_dropped_though_no_host_attends_c253() {
         pool.end_duties();
         assert_eq!(dropped.load(Ordering::Relaxed), 1);
     }
+}
+
+#[test]
+fn a_host_hears_of_ends_in_the_order_of_the_answers_c321() {
+    const CALLS: usize = 20_000;
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    hosted.pool.look();
+                }
+            });
+        }
+        let mut last = None;
+        for i in 0..CALLS {
+            let call = Call::new(&hosted.arena, &[b"echo x"], Limits::default()).unwrap();
+            assert!(hosted.pool.await_answer(&call, Some(i)));
+            hosted.pool.submit(&call, &mut within_a_minute()).unwrap();
+            last = Some(call);
+        }
+        hosted.answer(&last.unwrap());
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let heard = hosted.end();
+    assert_eq!(heard.len(), CALLS);
+    let early = heard.iter().enumerate().find(|&(at, &number)| number != at);
+    assert_eq!(early, None, "a call was heard of before its turn");
 }

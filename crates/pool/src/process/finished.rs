@@ -14,6 +14,8 @@ pub(super) struct Finished<H> {
     pub(super) dropped: u64,
     /// What is dropped when no lock is held.
     pub(super) garbage: Vec<Arc<Call<H>>>,
+    /// Which one it is of those that have something to tell, counted from 0. `None` if it has nothing.
+    pub(super) turn: Option<u64>,
 }
 
 impl<H> Finished<H> {
@@ -23,7 +25,13 @@ impl<H> Finished<H> {
             duties: Vec::new(),
             dropped: 0,
             garbage: Vec::new(),
+            turn: None,
         }
+    }
+
+    /// Whether a host may be told something.
+    pub(super) fn has_news(&self) -> bool {
+        !self.calls.is_empty() || !self.duties.is_empty()
     }
 
     pub(super) fn push(&mut self, call: Arc<Call<H>>, answer: Answer) {

@@ -12,6 +12,7 @@ use super::call::Call;
 use super::duty::Duty;
 use super::finished::Finished;
 use super::state::{OnWorkerDeath, Sleep, State};
+use super::turns::Turns;
 use crate::core::PoolCore;
 
 /// The settings of a pool of processes.
@@ -44,6 +45,8 @@ pub(super) struct Inner<H> {
     /// The call that this thread waits for; 0 if there is none.
     led_for: AtomicU64,
     duties: LocalQueue<Fifo<Duty<H>>>,
+    /// What comes into `duties` next: two threads may tell at once what they have found one after the other.
+    turns: WordLock<Turns<H>>,
     /// The process that has the pool. Its forked children have not.
     generation: u32,
 }
@@ -64,6 +67,7 @@ impl<H: Send> Inner<H> {
             leader: Watch::new(),
             led_for: AtomicU64::new(0),
             duties: LocalQueue::with_store(Fifo::default(), 0),
+            turns: WordLock::new(Turns::new()),
             generation: fork::generation(),
         })
     }
@@ -80,18 +84,32 @@ impl<H: Send> Inner<H> {
 
     /// The same, on a thread that waits for the call `own`.
     pub(super) fn feed_as(&self, own: u64) {
-        let mut finished = Finished::new();
-        {
-            let mut state = self.state.lock();
-            self.drain(&mut state, &mut finished);
-            self.hand_out(&mut state, &mut finished);
-            self.rouse(&state);
-        }
-        self.tell(finished, own);
+        self.change(own, |state, finished| {
+            self.drain(state, finished);
+            self.hand_out(state, finished);
+            self.rouse(state);
+        });
     }
 
-    /// Tells everybody. The caller holds no lock, and waits itself for the call `own`, if any.
-    pub(super) fn tell(&self, finished: Finished<H>, own: u64) {
+    /// Changes the state under the lock, and then tells everybody, without it. The caller waits itself for the call `own`, if any.
+    pub(super) fn change<R>(&self, own: u64, work: impl FnOnce(&mut State<H>, &mut Finished<H>) -> R) -> R {
+        let mut finished = Finished::new();
+        let result = {
+            let mut state = self.state.lock();
+            let result = work(&mut state, &mut finished);
+            finished.turn = finished.has_news().then(|| state.next_turn());
+            result
+        };
+        self.tell(finished, own);
+        result
+    }
+
+    fn tell(&self, finished: Finished<H>, own: u64) {
+        let mut news = News {
+            inner: self,
+            turn: finished.turn,
+            duties: Vec::new(),
+        };
         for (call, answer) in finished.calls {
             let failed = !matches!(&answer, Answer::Given(given) if !given.failed);
             if matches!(answer, Answer::Given(_)) {
@@ -111,15 +129,13 @@ impl<H: Send> Inner<H> {
                 self.state.lock().forget_awaited(&call);
             }
             if ended && call.has_host() {
-                self.put_duty(Duty::Attend(call));
+                news.duties.push(Duty::Attend(call));
             }
         }
         for _ in 0..finished.dropped {
             drop(self.core.running());
         }
-        for duty in finished.duties {
-            self.put_duty(duty);
-        }
+        news.duties.extend(finished.duties);
     }
 
     /// Wakes the supervisor if it does not hear of what it is needed for. The lock is held.
@@ -149,9 +165,27 @@ impl<H: Send> Inner<H> {
     }
 
     pub(super) fn put_duty(&self, duty: Duty<H>) {
-        // The queue has no bound, and is shut down when the host is gone.
-        if let Err(PutError::ShutDown(duty)) = self.duties.try_put(duty) {
-            duty.drop_host();
+        if let Some(refused) = self.try_put_duty(duty) {
+            refused.drop_host();
+        }
+    }
+
+    /// Puts what a thread has to tell when it is its turn, and then what others had before theirs.
+    pub(super) fn put_in_turn(&self, turn: u64, duties: Vec<Duty<H>>) {
+        let refused: Vec<_> = {
+            let mut turns = self.turns.lock();
+            let now = turns.take(turn, duties).into_iter();
+            now.filter_map(|duty| self.try_put_duty(duty)).collect()
+        };
+        // What hosts have left is dropped without the lock.
+        refused.into_iter().for_each(Duty::drop_host);
+    }
+
+    /// Returns the duty if the host is gone. The queue has no bound, and is shut down then.
+    fn try_put_duty(&self, duty: Duty<H>) -> Option<Duty<H>> {
+        match self.duties.try_put(duty) {
+            Err(PutError::ShutDown(duty)) => Some(duty),
+            _ => None,
         }
     }
 
@@ -171,5 +205,21 @@ impl<H: Send> Inner<H> {
     /// The supervisor looks at everything.
     pub(super) fn call_supervisor(&self) {
         self.supervisor.call();
+    }
+}
+
+/// What the calling thread tells the host when it drops this, also if the code of a program has panicked meanwhile: others wait for their
+/// turns.
+struct News<'a, H: Send> {
+    inner: &'a Inner<H>,
+    turn: Option<u64>,
+    duties: Vec<Duty<H>>,
+}
+
+impl<H: Send> Drop for News<'_, H> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn {
+            self.inner.put_in_turn(turn, std::mem::take(&mut self.duties));
+        }
     }
 }

@@ -18,6 +18,7 @@ mod server;
 mod state;
 mod stopping;
 mod supervisor;
+mod turns;
 mod waiting;
 mod worker;
 

@@ -11,7 +11,6 @@ use interlock_wait::primitive::global::Ordering;
 use super::answer::WorkerDeath;
 use super::call::Call;
 use super::duty::Duty;
-use super::finished::Finished;
 use super::inner::{Inner, Settings};
 use super::state::place_of;
 use super::worker::{Seat, Worker};
@@ -170,9 +169,7 @@ impl<H: Send + 'static> ProcessPool<H> {
 
     /// The process for a seat was started: `name` is its place in the family. `None` if it could not be started.
     pub fn started(&self, seat: usize, process: Option<(u32, Name)>) {
-        let mut finished = Finished::new();
-        {
-            let mut state = self.inner.state.lock();
+        self.inner.change(0, |state, finished| {
             match (process, place_of(&mut state.workers, seat)) {
                 (Some((pid, name)), Some(Some(worker))) => {
                     worker.pid = pid;
@@ -187,17 +184,14 @@ impl<H: Send + 'static> ProcessPool<H> {
                 }
                 _ => {}
             }
-            self.inner.hand_out(&mut state, &mut finished);
-        }
-        self.inner.tell(finished, 0);
+            self.inner.hand_out(state, finished);
+        });
         self.inner.call_supervisor();
     }
 
     /// The host can't start workers, for this reason: if there are none, all calls fail with it. Never blocks.
     pub fn give_up(&self, why: &[u8]) {
-        let mut finished = Finished::new();
-        {
-            let mut state = self.inner.state.lock();
+        self.inner.change(0, |state, finished| {
             if state.present().next().is_none() {
                 let death = Arc::new(WorkerDeath {
                     pid: 0,
@@ -208,10 +202,9 @@ impl<H: Send + 'static> ProcessPool<H> {
                     was_running: false,
                     refusal: Some(why.to_vec()),
                 });
-                self.inner.break_down(&mut state, &mut finished, &death);
+                self.inner.break_down(state, finished, &death);
             }
-        }
-        self.inner.tell(finished, 0);
+        });
         self.inner.call_supervisor();
     }
 

@@ -61,6 +61,8 @@ pub(super) struct State<H> {
     pub(super) is_supervised: bool,
     /// Whether the last worker of a pool that was shut down has ended.
     pub(super) is_finished: bool,
+    /// How many times there was something to tell the host.
+    turns: u64,
 }
 
 /// How much work lies before a worker at most, in nanoseconds: enough that it never waits for the parent, and so little that hardly a
@@ -102,7 +104,15 @@ impl<H> State<H> {
             is_abandoned: false,
             is_supervised: false,
             is_finished: false,
+            turns: 0,
         }
+    }
+
+    /// The turn of a thread that has something to tell the host.
+    pub(super) fn next_turn(&mut self) -> u64 {
+        let turn = self.turns;
+        self.turns += 1;
+        turn
     }
 
     /// The number for one more worker. A number is not used again: a worker that has left may still say something.

@@ -8,7 +8,6 @@ use interlock_wait::primitive::global::Ordering;
 use super::call::Call;
 use super::deaths::end_running;
 use super::dispatch::hand;
-use super::finished::Finished;
 use super::pool::ProcessPool;
 use super::state::State;
 use super::worker::{Why, Worker};
@@ -16,13 +15,11 @@ use super::worker::{Why, Worker};
 impl<H: Send + 'static> ProcessPool<H> {
     /// Cancels a call that no worker has taken. Returns whether it is cancelled now. Never blocks.
     pub fn cancel(&self, call: &Arc<Call<H>>) -> bool {
-        let mut finished = Finished::new();
-        let is_cancelled = {
-            let mut state = self.inner.state.lock();
-            self.inner.drain(&mut state, &mut finished);
+        let is_cancelled = self.inner.change(0, |state, finished| {
+            self.inner.drain(state, finished);
             // Relaxed: it changes under the lock.
             let was_handed = call.is_handed.load(Ordering::Relaxed);
-            let is_free = !was_handed || take_back(&mut state, call);
+            let is_free = !was_handed || take_back(state, call);
             let is_cancelled = is_free && call.outcome.cancel().is_ok();
             if is_cancelled {
                 match was_handed {
@@ -31,10 +28,9 @@ impl<H: Send + 'static> ProcessPool<H> {
                 }
                 let _ = call.outcome.begin(); // its watches are told
             }
-            self.inner.hand_out(&mut state, &mut finished);
+            self.inner.hand_out(state, finished);
             is_cancelled
-        };
-        self.inner.tell(finished, 0);
+        });
         if is_cancelled {
             self.inner.tell_leader(call.number);
         }
@@ -52,22 +48,20 @@ impl<H: Send + 'static> ProcessPool<H> {
             if self.cancel(call) {
                 return true;
             }
-            let mut finished = Finished::new();
-            let (mut is_here, mut is_cancelled) = (false, false);
-            {
-                let mut state = self.inner.state.lock();
-                self.inner.drain(&mut state, &mut finished);
+            let (is_here, is_cancelled) = self.inner.change(0, |state, finished| {
+                let (mut is_here, mut is_cancelled) = (false, false);
+                self.inner.drain(state, finished);
                 if !finished.has(call) && !call.outcome.phase().is_done() {
                     is_here = state.has(call);
-                    is_cancelled = end_call(&mut state, call) && call.outcome.cancel().is_ok();
+                    is_cancelled = end_call(state, call) && call.outcome.cancel().is_ok();
                 }
                 if is_cancelled {
                     let _ = call.outcome.begin(); // its watches are told
                     state.forget_awaited(call);
                 }
-                self.inner.hand_out(&mut state, &mut finished);
-            }
-            self.inner.tell(finished, 0);
+                self.inner.hand_out(state, finished);
+                (is_here, is_cancelled)
+            });
             self.inner.tell_leader(call.number);
             self.inner.call_supervisor();
             // It may have come back from a worker that died, meanwhile, or be about to run.
@@ -80,22 +74,19 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// Ends a call that is running, and the process that runs it. A new worker takes its place; no other call is lost. Returns
     /// whether it does: the call's answer will be [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks.
     pub fn stop(&self, call: &Arc<Call<H>>) -> bool {
-        let mut finished = Finished::new();
-        let found = {
-            let mut state = self.inner.state.lock();
-            self.inner.drain(&mut state, &mut finished);
-            let found = match take_back(&mut state, call) {
+        let found = self.inner.change(0, |state, finished| {
+            self.inner.drain(state, finished);
+            let found = match take_back(state, call) {
                 // No worker has taken it: it ends here.
                 true => {
                     finished.push(call.clone(), super::answer::Answer::Stopped);
                     true
                 }
-                false => end_call(&mut state, call),
+                false => end_call(state, call),
             };
-            self.inner.hand_out(&mut state, &mut finished);
+            self.inner.hand_out(state, finished);
             found
-        };
-        self.inner.tell(finished, 0);
+        });
         self.inner.call_supervisor();
         found
     }

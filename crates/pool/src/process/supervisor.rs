@@ -66,14 +66,13 @@ impl<H: Send + 'static> Inner<H> {
         set_worker(true);
         loop {
             let seen = self.supervisor.calls();
-            let mut finished = Finished::new();
             let next = step(|| {
-                let mut state = self.state.lock();
-                let next = self.look(&mut state, &mut finished);
-                state.asleep = next.as_ref().map(|next| next.sleep);
-                next
+                self.change(0, |state, finished| {
+                    let next = self.look(state, finished);
+                    state.asleep = next.as_ref().map(|next| next.sleep);
+                    next
+                })
             });
-            step(|| self.tell(finished, 0));
             let Some(next) = next else {
                 break;
             };

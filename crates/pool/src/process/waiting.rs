@@ -5,7 +5,6 @@ use std::sync::Arc;
 use interlock_wait::WaitContext;
 
 use super::call::Call;
-use super::finished::Finished;
 use super::inner::Inner;
 use crate::outcome::Waited;
 
@@ -41,11 +40,9 @@ impl<H: Send> Inner<H> {
     }
 
     fn begin_waiting(&self, call: &Arc<Call<H>>) -> Part {
-        let mut finished = Finished::new();
-        let part = {
-            let mut state = self.state.lock();
-            self.drain(&mut state, &mut finished);
-            self.hand_out(&mut state, &mut finished);
+        self.change(0, |state, finished| {
+            self.drain(state, finished);
+            self.hand_out(state, finished);
             if finished.has(call) || call.outcome.phase().is_done() {
                 Part::None
             } else if !state.is_led && !state.is_finished {
@@ -54,12 +51,10 @@ impl<H: Send> Inner<H> {
                 Part::Leads
             } else {
                 state.followers += 1;
-                self.rouse(&state);
+                self.rouse(state);
                 Part::Follows
             }
-        };
-        self.tell(finished, 0);
-        part
+        })
     }
 
     fn stop_waiting(&self, change: impl FnOnce(&mut super::state::State<H>)) {

@@ -128,7 +128,8 @@ def ended_within(sentinel: int, timeout: float | None) -> bool:
     poll = select.poll()
     poll.register(sentinel, select.POLLIN)
     if timeout is not None:
-        timeout += 0.0  # a TypeError for what is not a number, as in the standard library
+        # The standard library adds it to a time: what is not a number is refused in the same words.
+        timeout = 0.0 + timeout
     return bool(poll.poll(None if timeout is None else ceil(max(timeout, 0) * 1000)))
 
 

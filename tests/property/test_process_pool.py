@@ -224,7 +224,8 @@ class ExecutorMachine(RuleBasedStateMachine):
                 task.check()
                 assert self.begins[task.number] <= 1 + min(task.deaths, RETRIES)
             until(lambda: not any(process.is_alive() for process in self.watched))
-            until(lambda: not _evidence._workers)  # the thread that buries them may be later
+            ended = {process.pid for process in self.watched}
+            until(lambda: not ended & _evidence._workers.keys())  # the thread that buries them may be later
         finally:
             _tasks.clear()
             for descriptor in self.descriptors:

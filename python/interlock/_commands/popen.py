@@ -257,7 +257,9 @@ def _reaps_as_usual(popen: Any, process: ChildProcess) -> bool:
 
 
 _EXCHANGING = tuple(
-    (name, vars(_original)[name]) for name in ("_check_timeout", "_remaining_time", "_save_input")
+    (name, vars(_original)[name])
+    for name in ("_check_timeout", "_remaining_time", "_save_input")
+    if name in vars(_original)  # 3.15 has a function of the module for the time
 )
 
 

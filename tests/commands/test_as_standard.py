@@ -48,7 +48,12 @@ def test_a_traceback_shows_the_lines_of_the_standard_file_that_run(ours: Any) ->
     assert [str(line).partition("(")[0] for line in lines] == ["def __init__", "self._execute_child"]
 
 
-@pytest.mark.parametrize("name", ["_check_timeout", "_save_input", "_translate_newlines"])
+CALLED = ["_save_input", "_translate_newlines"]
+if sys.version_info < (3, 15):  # which looks at the time only if there is a limit
+    CALLED.append("_check_timeout")
+
+
+@pytest.mark.parametrize("name", CALLED)
 def test_a_subclass_replaces_what_the_standard_code_calls(commands: Any, name: str) -> None:
     called = []
 

@@ -129,8 +129,10 @@ def _forget_annotations(what: Any) -> None:
             continue
         _unannotated.add(cls)
         names = vars(cls)
-        if "__annotations__" in names:
+        if not _ANNOTATIONS.isdisjoint(names):
             del cls.__annotations__
+            for name in _ANNOTATIONS.intersection(names):  # 3.14 leaves what it has computed them with
+                delattr(cls, name)
         for part in [*names.values()]:
             function = part
             if type(part) in _WRAPPERS:
@@ -139,6 +141,7 @@ def _forget_annotations(what: Any) -> None:
                 del function.__annotations__
 
 
+_ANNOTATIONS = frozenset({"__annotations__", "__annotate_func__", "__annotations_cache__"})
 _WRAPPERS = frozenset({classmethod, property, staticmethod})
 _unannotated: set[type] = set()
 

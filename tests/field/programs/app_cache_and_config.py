@@ -111,7 +111,7 @@ def main():
     del lock
     print(reference() is None, sys.getrefcount(cache) < 5)
     once = threading.Event()
-    atexit.register(lambda: print("at exit", once.is_set(), threading.active_count()))
+    atexit.register(lambda: print("at exit", once.is_set()))
     threading.Thread(target=once.set, name="last").start()
     once.wait(30)
 

@@ -34,6 +34,8 @@ const LONGEST_NANOS: u32 = 50_000;
 /// A shorter spin does not pay. The thread sleeps at once instead, and tries a long spin in one of `TRY_ONE_IN` waits.
 const SHORTEST_NANOS: u32 = 1_000;
 const TRY_ONE_IN: u32 = 64;
+/// After how many waits a new thread tries it: most threads that live for a moment have fewer.
+const FIRST_TRY: u32 = 16;
 
 /// Forgets the threads that spin: in the child of a fork, where they do not exist, and whose only thread is new to its waits.
 pub(crate) fn forget_spinners() {
@@ -61,7 +63,7 @@ impl Experience {
     /// That of a new thread.
     const NONE: Self = Experience {
         budget: 0,
-        skipped: 0,
+        skipped: TRY_ONE_IN - FIRST_TRY,
     };
 
     /// How long to spin now, if at all.

@@ -12,10 +12,8 @@ from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer, Wants
 from interlock._multiprocessing_pool.worker import main, options
 from interlock._worker_process.payload import here, remembers
-from interlock._worker_process.seat import Seat
-from interlock._worker_process.start import start
 from interlock.concurrent.futures._evidence import bury, expect, join_and_bury, watch
-from interlock.concurrent.futures._process_crew import _last_words
+from interlock.concurrent.futures._process_crew import Starting
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 
     from interlock._interlock import ProcessSeat
     from interlock._multiprocessing_pool.extras import Extras
+    from interlock._worker_process.seat import Seat
     from interlock.concurrent.futures._relay import Inlet
 
 __all__ = ["Crew", "report"]
@@ -130,23 +129,22 @@ class Crew:
         executor.
         """
         number = 0
-        forked: list[_Starting] = []
+        forked: list[Starting] = []
         try:
             with self._starting:
                 if self.is_terminated:
                     self.engine.abandon()
                     self.engine.cancel_waiting()  # what came back from workers that have ended
                     return
-                new = [_Starting(seat, self._new_process) for seat in given]
+                new = [Starting(seat, self._new_process) for seat in given]
                 expect()
                 for each in new:
-                    start(each.process)
+                    each.start()
                     number += 1
-                    each.place = each.seat.place or home().last_child()
                     if self.is_closed:
                         self._drop_ended()
                     self.workers.append(each.process)
-                    if getattr(each.process, "_start_method", None) == "fork":
+                    if each.is_fork:
                         forked.append(each)
                     else:
                         self._note(each)
@@ -165,7 +163,7 @@ class Crew:
         shall_end_with_parent(process)
         return process
 
-    def _note(self, started: _Starting) -> None:
+    def _note(self, started: Starting) -> None:
         pid = getattr(started.process, "pid", None)
         if pid is None:  # a test's stand-in for a process
             self.engine.started(started.seat.number)
@@ -247,17 +245,6 @@ class Crew:
         self._end_workers()
         if threading.current_thread() is not self.manager and self.manager.is_alive():
             self.manager.join()
-
-
-class _Starting:
-    """A worker that is being started: its seat, its process, and its place in the family."""
-
-    __slots__ = ("place", "process", "seat", "words")
-
-    def __init__(self, given: ProcessSeat, new_process: Callable[[Seat, Any], Any]) -> None:
-        self.seat, self.words = Seat(given), _last_words()
-        self.process = new_process(self.seat, self.words)
-        self.place = 0
 
 
 def _inlet(context: Any) -> Inlet:

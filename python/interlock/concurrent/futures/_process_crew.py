@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from interlock._interlock import ProcessPool, ProcessSeat
     from interlock.concurrent.futures._relay import Inlet
 
-__all__ = ["Crew", "Manager", "end"]
+__all__ = ["Crew", "Manager", "Starting", "end"]
 
 
 _GRACE = 1.0
@@ -100,9 +100,9 @@ class Crew:
         first fork is, and what can wait comes after the last one.
         """
         number = 0
-        forked: list[_Starting] = []
+        forked: list[Starting] = []
         try:
-            new = [_Starting(self, seat) for seat in given]
+            new = [Starting(seat, self._new_process) for seat in given]
             expect()
             for each in new:
                 each.start()
@@ -117,14 +117,13 @@ class Crew:
             for seat in given[number:]:
                 self.pool.started(seat.number)
 
-    def make_process(self, seat: Seat, words: LastWords | None) -> Any:
-        """Return a process for a seat, which is not started."""
+    def _new_process(self, seat: Seat, words: LastWords | None) -> Any:
         options = Options(last_words=words, **self._options)
         process = self._make_process(target=main, args=(seat, self._initializer, self._initargs, options))
         shall_end_with_parent(process)
         return process
 
-    def _note(self, started: _Starting) -> None:
+    def _note(self, started: Starting) -> None:
         process, place = started.process, started.place
         self.processes[process.pid] = process
         watch(process, started.words)
@@ -134,12 +133,14 @@ class Crew:
             end(process, self._ends_by)
 
 
-class _Starting:
+class Starting:
     """A worker that is being started: its seat, its process, and its place in the family."""
 
-    def __init__(self, crew: Crew, given: ProcessSeat) -> None:
+    __slots__ = ("place", "process", "seat", "words")
+
+    def __init__(self, given: ProcessSeat, new_process: Callable[[Seat, LastWords | None], Any]) -> None:
         self.seat, self.words = Seat(given), _last_words()
-        self.process = crew.make_process(self.seat, self.words)
+        self.process = new_process(self.seat, self.words)
         self.place = 0
 
     @property

@@ -42,6 +42,9 @@ class Case:
     single: Prepare | None = None
     """For a batch operation, the baseline instead of std: the same work one by one, on Interlock."""
 
+    apart: bool = False
+    """Whether each subject has processes of its own, in turn: a fork copies what its process has loaded, all subjects."""
+
     unit: str = "ns"
     judge: Judge = "ratio"
 

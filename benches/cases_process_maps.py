@@ -75,7 +75,8 @@ CASES = (
         1.5,
         partial(lives, "fork"),
         ("multiprocess", "mpire"),
+        apart=True,
     ),
-    Case("process-pool-life-forkserver", "the same, forkserver", 2, partial(lives, "forkserver")),
-    Case("process-pool-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn"), ("joblib",)),
+    Case("process-pool-life-forkserver", "the same, forkserver", 2, partial(lives, "forkserver"), apart=True),
+    Case("process-pool-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn"), ("joblib",), apart=True),
 )

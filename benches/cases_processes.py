@@ -49,8 +49,15 @@ def blocks(ns: Namespace) -> Body:
 
 
 CASES = (
-    Case("process-fork", "Process start + join, fork", 1.1, partial(lives, "fork"), least=10),
-    Case("process-forkserver", "Process start + join, forkserver", 3, partial(lives, "forkserver"), least=10),
-    Case("process-spawn", "Process start + join, spawn", 1.3, partial(lives, "spawn"), least=3),
+    Case("process-fork", "Process start + join, fork", 1.1, partial(lives, "fork"), least=10, apart=True),
+    Case(
+        "process-forkserver",
+        "Process start + join, forkserver",
+        3,
+        partial(lives, "forkserver"),
+        least=10,
+        apart=True,
+    ),
+    Case("process-spawn", "Process start + join, spawn", 1.3, partial(lives, "spawn"), least=3, apart=True),
     Case("shared-memory", "SharedMemory create, attach, unlink", 1.5, blocks, least=50),
 )

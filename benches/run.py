@@ -33,6 +33,9 @@ from sections import write_section
 
 WORKER = Path(__file__).with_name("worker.py")
 
+APART = 3
+"""How many processes each subject of a case has, if it has its own."""
+
 
 def main() -> int:
     """Run, print, write; return the exit status."""
@@ -92,11 +95,14 @@ def measure(interpreter: Interpreter, case: Case | Probe, args: argparse.Namespa
     """One case in one interpreter."""
     print(f"{interpreter.label}: {case.name}", file=sys.stderr, flush=True)
     result = Result.of(case)
-    if isinstance(case, Case):
-        run_worker(result, "all", interpreter, args)
-        return result
-    for _ in range(1 if args.quick else case.rounds):
-        for subject in ("std", "interlock"):
+    if isinstance(case, Probe):
+        rounds, subjects = case.rounds, ["std", "interlock"]
+    elif case.apart:
+        rounds, subjects = APART, [label for label, _, _ in case.subjects()]
+    else:
+        rounds, subjects = 1, ["all"]
+    for _ in range(1 if args.quick else rounds):
+        for subject in subjects:
             run_worker(result, subject, interpreter, args)
     return result
 

@@ -1,7 +1,7 @@
 """Measures one case in this interpreter and prints the result as JSON; run.py runs it.
 
 Usage:
-    worker.py CASE --rounds 15 --sample-ms 30 --limit 120 [--quick] [--subject NAME]
+    worker.py CASE --rounds 15 --sample-ms 30 --limit 120 [--quick] [--subject NAME]    (of a probe: std or interlock)
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sample-ms", type=float, default=30)
     parser.add_argument("--limit", type=float, default=120, help="seconds")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--subject", default="std", help="the namespace that a probe runs on")
+    parser.add_argument("--subject", default="all", help="the only one to measure; a probe's namespace")
     return parser.parse_args()
 
 
 def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
-    """Measure all namespaces of a case, in turn; if one fails, record the error and continue with the others."""
+    """Measure the subjects of a case, in turn; if one fails, record the error and continue with the others."""
     sample_ms = args.sample_ms if case.sample_ms is None or args.quick else case.sample_ms
     bodies: dict[str, Body] = {}
     sizes: dict[str, int] = {}
@@ -85,6 +85,8 @@ def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
     failures = Failures()
     gc.disable()
     for label, namespace, prepare in case.subjects():
+        if args.subject not in ("all", label):
+            continue
         with failures.of(label, absent=label in case.peers):
             ns = namespaces.load(namespace)
             body = measure.with_own_code(prepare(ns))

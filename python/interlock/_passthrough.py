@@ -152,6 +152,7 @@ def _reader(name: str, std: ModuleType, own: frozenset[str], later: Mapping[str,
     def __getattr__(attribute: str) -> Any:
         if attribute in later:
             value = getattr(_import(later[attribute]), attribute)
+            _forget_annotations(value)
             vars(sys.modules[name])[attribute] = value
             return value
         if attribute in own or attribute in _MACHINERY:

@@ -11,21 +11,21 @@ from interlock._subinterpreter import in_subinterpreter as _in_subinterpreter
 
 __replaces__: tuple[str, ...] = ()
 _own: tuple[str, ...] = ()
+_later: dict[str, str] = {}
 
 # What a program finds that lists the module's namespace. Who asks for a name gets the standard module's as it is then.
 globals().update({_name: getattr(_std, _name) for _name in _std.__all__})
 
 if not _in_subinterpreter():
     from interlock._commands.functions import standard_functions as _standard_functions
-    from interlock._commands.many import run_many
     from interlock._commands.popen import Popen
-    from interlock._commands.running import ManyResult
 
     __replaces__ = ("Popen",)
     # The standard functions use the `Popen` of their module. So they are replaced here, and not when installed.
     _functions = _standard_functions(__name__)
     globals().update(_functions)
     # What is new is here only: the standard module lists its names in `__all__`, and programs check that.
-    _own = ("ManyResult", "run_many", *_functions)
+    _own = tuple(_functions)
+    _later = {"ManyResult": "interlock._commands.running", "run_many": "interlock._commands.many"}
 
-_mirror(__name__, _std, own=(*__replaces__, *_own))
+_mirror(__name__, _std, own=(*__replaces__, *_own), later=_later)

@@ -130,6 +130,7 @@ _DEAR = {
     "logging",
     "multiprocessing.pool",
     "multiprocessing.queues",
+    "socket",
     "subprocess",
     "tempfile",
 }

@@ -242,6 +242,56 @@ def test_arguments_longer_than_any_buffer(tmp_path: Path, form: str, method: str
 
 
 @each
+def test_sockets_arrive_and_go_on(tmp_path: Path, form: str, method: str) -> None:
+    """A spawned child imports `socket` when it needs it: to unpickle one, to pickle one, to send a descriptor."""
+    program = """
+        def pass_on(mine, connection):
+            mine.sendall(b"hello")
+            connection.send(mine)
+            pickle_another(connection)
+
+        def pickle_another(connection):
+            import socket
+            left, right = socket.socketpair()
+            left.sendall(b"again")
+            connection.send(right)
+            connection.recv()
+
+        def name_a_family(connection):
+            from multiprocessing import reduction
+            connection.send(reduction.socket.AF_UNIX.name)
+            import socket
+            connection.send(reduction.socket is socket)
+
+        def received(connection):
+            connection.poll(60) or sys.exit("nothing came")
+            return connection.recv()
+
+        def main():
+            import socket
+            left, right = socket.socketpair()
+            mine, theirs = context.Pipe()
+            passing = Process(target=pass_on, args=(right, theirs))
+            passing.start()
+            print(left.recv(5), received(mine).family.name, received(mine).recv(5))
+            mine.send(None)
+            passing.join()
+            other = Process(target=pickle_another, args=(theirs,))
+            other.start()
+            print(received(mine).recv(5))
+            mine.send(None)
+            other.join()
+            naming = Process(target=name_a_family, args=(theirs,))
+            naming.start()
+            print(received(mine), received(mine))
+            naming.join()
+            print(passing.exitcode, other.exitcode, naming.exitcode)
+    """
+    lines = ["b'hello' AF_UNIX b'again'", "b'again'", "AF_UNIX True", "0 0 0"]
+    assert run(tmp_path, program, form, method).splitlines() == lines
+
+
+@each
 def test_an_object_that_cannot_be_pickled(tmp_path: Path, form: str, method: str) -> None:
     program = """
         def main():

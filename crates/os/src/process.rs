@@ -5,6 +5,7 @@
     reason = "I3: descriptors of processes, named below the one door"
 )]
 
+use std::ffi::CStr;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,7 +13,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{Errno, read};
+use rustix::path::DecInt;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process, pidfd_open, pidfd_send_signal,
     test_kill_process, waitid,
@@ -43,15 +46,41 @@ pub fn kill_self() -> ! {
 ///
 /// See <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
 pub fn start_time(pid: u32) -> Option<u64> {
-    stat_field(pid, 22)?.parse().ok()
+    Stat::of(pid)?.field(22)?.parse().ok()
 }
 
-/// The field `number` of `/proc/pid/stat`, counted from 1 as the manual does. Not for the first two.
-fn stat_field(pid: u32, number: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field, the program's name, may have blanks and parentheses.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_ascii_whitespace().nth(number - 3).map(str::to_owned)
+/// What `/proc/pid/stat` has. It is read without the allocator, and without formatting: each page that these write is copied
+/// in a forked child, which asks when it started before it does anything else.
+struct Stat {
+    text: [u8; 2048],
+    length: usize,
+}
+
+impl Stat {
+    /// `None` if there is no such process, or the kernel does not tell now.
+    fn of(pid: u32) -> Option<Self> {
+        let mut path = [0; 32];
+        let mut end = 0;
+        for part in [b"/proc/", DecInt::new(pid).as_bytes(), b"/stat\0"] {
+            path[end..end + part.len()].copy_from_slice(part);
+            end += part.len();
+        }
+        let path = CStr::from_bytes_until_nul(&path).ok()?;
+        let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let mut text = [0; 2048];
+        // The kernel writes all of it at once.
+        let length = read(&file, &mut text).ok()?;
+        Some(Stat { text, length })
+    }
+
+    /// The field `number`, counted from 1 as the manual does. Not for the first two.
+    fn field(&self, number: usize) -> Option<&str> {
+        let text = &self.text[..self.length];
+        // The second field, the program's name, may have any bytes, blanks and parentheses among them.
+        let fields = &text[text.iter().rposition(|&byte| byte == b')')? + 1..];
+        let mut fields = str::from_utf8(fields).ok()?.split_ascii_whitespace();
+        fields.nth(number - 3)
+    }
 }
 
 /// How a process ended: the kernel's wait status.
@@ -101,8 +130,8 @@ pub fn ended(pid: u32) -> Option<Ended> {
         Ok(None) => None,
         // No child of ours: what is left of a process that was not waited for shows its status to the processes that may look.
         Err(_) => {
-            let is_zombie = stat_field(pid, 3).is_some_and(|state| state == "Z");
-            let status: i32 = stat_field(pid, 52).filter(|_| is_zombie)?.parse().ok()?;
+            let stat = Stat::of(pid).filter(|stat| stat.field(3) == Some("Z"))?;
+            let status: i32 = stat.field(52)?.parse().ok()?;
             Some(match status & 0x7f {
                 0 => Ended::Exited(status >> 8 & 0xff),
                 signal => Ended::Killed(signal),
@@ -165,8 +194,8 @@ pub fn has_ended(pid: u32) -> bool {
     if test_kill_process(process) == Err(Errno::SRCH) {
         return true;
     }
-    match stat_field(pid, 3) {
-        Some(state) => matches!(&*state, "Z" | "X"),
+    match Stat::of(pid) {
+        Some(stat) => matches!(stat.field(3), Some("Z" | "X")),
         None => test_kill_process(process) == Err(Errno::SRCH) || ended(pid).is_some(),
     }
 }
@@ -175,7 +204,7 @@ pub fn has_ended(pid: u32) -> bool {
 /// <https://github.com/torvalds/linux/blob/master/include/linux/sched.h>.
 pub fn is_ending(pid: u32) -> Option<bool> {
     const EXITING: u64 = 4;
-    match stat_field(pid, 9).and_then(|flags| flags.parse::<u64>().ok()) {
+    match Stat::of(pid).and_then(|stat| stat.field(9)?.parse::<u64>().ok()) {
         Some(flags) => Some(flags & EXITING != 0),
         None => has_ended(pid).then_some(true),
     }
@@ -242,7 +271,11 @@ fn is_file(path: &Path, file: FileId) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use std::ffi::OsStr;
+    use std::io::Read;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::{Command, Stdio};
 
     #[test]
     fn this_process_lives() {
@@ -253,6 +286,30 @@ mod tests {
         assert!(!has_ended(id()));
         assert_eq!(is_ending(id()), Some(false));
         assert_eq!(ended(id()), None);
+    }
+
+    #[test]
+    fn a_name_may_have_any_bytes() {
+        let folder = std::env::temp_dir().join(format!("interlock-names-{}", id()));
+        let script = folder.join(OsStr::from_bytes(b"a) Z (\xff"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(&script, "#!/bin/sh\necho started\nread line\n").unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+        let mut command = Command::new(&script);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut started = [0; 8];
+        child.stdout.take().unwrap().read_exact(&mut started).unwrap();
+        let name = fs::read(format!("/proc/{}/comm", child.id())).unwrap();
+        assert_eq!(name, b"a) Z (\xff\n");
+        assert!(start_time(child.id()).is_some());
+        assert!(!has_ended(child.id()));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

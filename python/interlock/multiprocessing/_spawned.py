@@ -1,8 +1,9 @@
 """What a spawned child runs first, as text: no module of ours has to be found for it.
 
 It does what `multiprocessing.spawn.spawn_main` does, without importing what only few children need: `subprocess`,
-`runpy` with `pkgutil`, and `multiprocessing.resource_tracker` (with `json` and `base64` on newer versions). These come
-when somebody asks for them. Nothing else of the program runs meanwhile: the child has one thread.
+`runpy` with `pkgutil`, `socket` with `selectors`, and `multiprocessing.resource_tracker` (with `json` and `base64` on
+newer versions). These come when somebody asks for them. Nothing else of the program runs meanwhile: the child has one
+thread.
 
 What has been loaded by then stays until the exit anyway, so the garbage collector passes over it (`gc.freeze`). That
 saves a tenth of the child's life: the interpreter collects three times while it ends.
@@ -72,29 +73,50 @@ def main(data, life, tracker, parent, cached):
     class Finder:
         @staticmethod
         def find_spec(name, path=None, target=None):
-            if name != trackers:
+            if name not in later:
                 return None
-            sys.meta_path.remove(Finder)
+            complete = later.pop(name)
+            if not later:
+                sys.meta_path.remove(Finder)
             import importlib.util
             spec = importlib.util.find_spec(name)
             run = spec.loader.exec_module
             def exec_module(module):
                 del spec.loader.exec_module
                 run(module)
-                getattr(module, attribute)._fd = tracker
+                complete(module)
             spec.loader.exec_module = exec_module
             return spec
+    def has_come(module):
+        getattr(module, attribute)._fd = tracker
+    class Socket:
+        sendmsg = None
+    def socket_attribute(name):
+        import socket
+        return getattr(socket, name)
+    def sockets_have_come(module):
+        reduction.socket = module
+        reduction.register(module.socket, reduction._reduce_socket)
+    later = {}
     stand_in('subprocess', _args_from_interpreter_flags=flags)
     stand_in('runpy', run_module=run_module, run_path=run_path)
+    stand_in('socket', socket=Socket, CMSG_LEN=None, SCM_RIGHTS=None)
     if trackers in modules:
-        getattr(modules[trackers], attribute)._fd = tracker
+        has_come(modules[trackers])
     else:
-        sys.meta_path.insert(0, Finder)
+        later[trackers] = has_come
     try:
-        from multiprocessing import spawn
+        from multiprocessing import reduction, spawn
     finally:
         for name in stands_in:
             del modules[name]
+    if 'socket' in stands_in:
+        reduction.ForkingPickler._extra_reducers.pop(Socket, None)
+        reduction.socket.__dict__.clear()
+        reduction.socket.__dict__.update(__name__='socket', __getattr__=socket_attribute)
+        later['socket'] = sockets_have_come
+    if later:
+        sys.meta_path.insert(0, Finder)
     import gc
     gc.freeze()
     return spawn._main(data, life)

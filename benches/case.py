@@ -43,7 +43,7 @@ class Case:
     """For a batch operation, the baseline instead of std: the same work one by one, on Interlock."""
 
     apart: bool = False
-    """Whether each subject has processes of its own, in turn: a fork copies what its process has loaded, all subjects."""
+    """Whether each subject has processes of its own, in turn: a fork copies all that its process has loaded."""
 
     unit: str = "ns"
     judge: Judge = "ratio"

@@ -268,6 +268,14 @@ impl Arena {
         wake_shared(&slot.phase, u32::MAX);
     }
 
+    /// Goes on with the sweep of `name` if another process has begun it: waits until that one is done, or dead. The caller holds
+    /// nothing that a sweep needs.
+    pub(crate) fn finish_sweep(&self, name: Name) {
+        if self.slot(name.slot()).now() == (name.generation(), State::Sweeping) {
+            self.sweep(name);
+        }
+    }
+
     /// Makes `name` dead for all, and leaves the rest to the next process that looks: the calling thread holds the roster, which a sweep
     /// needs. It waits for no sweeper either, as that one may wait for the roster.
     #[cold]

@@ -203,6 +203,11 @@ impl Arena {
         !self.slot(name.slot()).is_used_by(name)
     }
 
+    /// Whether the process `name` is dead, and what it had is cleared away. Asks nobody: as [`is_known_dead`](Self::is_known_dead).
+    pub fn is_cleared_away(&self, name: Name) -> bool {
+        self.slot(name.slot()).now().0 != name.generation()
+    }
+
     /// Names the calling process for messages. The first 48 bytes are kept.
     pub fn set_label(&self, label: &str) {
         write_label(&self.slot(self.me().slot()).label, label);

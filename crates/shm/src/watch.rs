@@ -96,8 +96,8 @@ impl Watch {
         });
     }
 
-    /// As [`wait`](Self::wait), which also ends when one of the processes `lives` is dead. What it had is cleared away then. May
-    /// end for nothing. Of more processes than there is room for, the others are looked at 20 times a second.
+    /// As [`wait`](Self::wait), which also ends when one of the processes `lives` is dead. What it had is cleared away then, also if
+    /// the process that was at it died. May end for nothing. Of more processes than there is room for, the others are looked at 20 times a second.
     ///
     /// # Panics
     /// As `wait`.
@@ -112,6 +112,9 @@ impl Watch {
         self.sleep(seen, awaited, &mut |words| {
             arena.sleep_on(words, lives, &resource, context);
         });
+        for &name in lives {
+            arena.finish_sweep(name);
+        }
     }
 
     fn sleep(&self, seen: u32, awaited: &[Awaited<'_>], sleep: &mut dyn FnMut(&[SharedWord<'_>])) {

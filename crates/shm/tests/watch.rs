@@ -6,7 +6,7 @@
 mod common;
 
 use common::{Child, alone, arena, asleep, within_a_minute};
-use interlock_shm::{Order, OrderedQueue, Queue, Shutdown, Side, Watch};
+use interlock_shm::{Lock, OnOwnerDeath, Order, OrderedQueue, Queue, Shutdown, Side, Watch, step};
 use interlock_wait::{Deadline, WaitContext};
 
 #[test]
@@ -62,4 +62,22 @@ fn a_call_ends_a_watch_c200() {
     // A wait that begins after the call that it has not seen ends at once.
     watch.wait(seen, &[], &mut WaitContext::until(Deadline::NEVER));
     assert_eq!(watch.calls(), seen + 1);
+}
+
+#[test]
+fn a_watch_beside_a_dead_process_finds_it_cleared_away_c322() {
+    let _alone = alone();
+    let arena = arena();
+    let lock = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
+    let dead = Child::run(|| lock.acquire(&mut within_a_minute()).is_ok());
+    assert!(dead.succeeded());
+    let name = lock.owner();
+    let sweeper = Child::run(|| {
+        step::arm("sweep.begun", 1);
+        arena.confirm_death(name)
+    });
+    assert_eq!(sweeper.status(), libc::SIGKILL);
+    assert!(arena.is_known_dead(name) && !arena.is_cleared_away(name));
+    Watch::new().wait_beside(0, &[], (&arena, &[name]), &mut within_a_minute());
+    assert!(arena.is_cleared_away(name));
 }

@@ -19,11 +19,12 @@ use crate::outcome::Phase;
 const UNREADY_DEATHS: usize = 16;
 
 impl<H: Send> Inner<H> {
-    /// Buries the workers that are known to be dead. The lock is held.
+    /// Buries the workers that are dead. The lock is held. What such a worker had in hand is cleared away by now: its queue tells
+    /// exactly what it has taken, and gives back the rest.
     pub(super) fn bury_dead(&self, state: &mut State<H>, finished: &mut Finished<H>) {
         for place in 0..state.workers.len() {
             let is_dead =
-                |worker: &Worker<H>| !worker.name.is_none() && self.arena.is_known_dead(worker.name);
+                |worker: &Worker<H>| !worker.name.is_none() && self.arena.is_cleared_away(worker.name);
             if state.workers[place].as_ref().is_some_and(is_dead) {
                 // All that it has said is there now, and nothing comes any more.
                 self.drain(state, finished);

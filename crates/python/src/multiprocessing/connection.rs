@@ -3,15 +3,16 @@
 use std::sync::{Arc, Weak};
 
 use interlock_os::doorbell::Doorbell;
-use interlock_shm::{ChannelReader, ChannelWriter, Error, Object, Taken, channel};
+use interlock_shm::{ChannelReader, ChannelWriter, Error, Object, channel};
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use interlock_wait::{Deadline, WaitContext};
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyOSError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::bytes::Buffer;
+use super::connection_ends::{Ends, failure};
 use super::family::{Family, SharedHandle, open};
 use super::loads::loads;
 use super::message::{Incoming, Outgoing, Raw};
@@ -28,50 +29,6 @@ static DUMPS: Imported = Imported::new("interlock.multiprocessing._pickling", "d
 static DUMP: Imported = Imported::new("interlock.multiprocessing._pickling", "dump");
 static TOO_SHORT: Imported = Imported::new("multiprocessing", "BufferTooShort");
 static OVER_DESCRIPTOR: Imported = Imported::new("interlock.multiprocessing._connections", "OverDescriptor");
-
-/// The kernel's number of the error of a pipe that nobody reads: the same on all of Linux.
-const EPIPE: i32 = 32;
-
-/// What a connection has in the engine: one end of each direction that it has. They end before the descriptor is closed, so that who
-/// sees that finds the end of the file.
-struct Ends {
-    reader: Option<ChannelReader>,
-    writer: Option<ChannelWriter>,
-    doorbell: Arc<Doorbell>,
-    /// The descriptor of the other connection, as long as that is open in this process, too.
-    other: Weak<Doorbell>,
-}
-
-impl Ends {
-    fn new(
-        (reader, writer): (Option<ChannelReader>, Option<ChannelWriter>),
-        doorbell: &Arc<Doorbell>,
-        other: Weak<Doorbell>,
-    ) -> Self {
-        Ends {
-            reader: reader.map(|reader| reader.with_doorbell(Arc::clone(doorbell))),
-            writer: writer.map(|writer| writer.with_doorbell(Arc::clone(doorbell))),
-            doorbell: Arc::clone(doorbell),
-            other,
-        }
-    }
-
-    /// Somebody looks at the descriptor, and may read and write it: each direction that nobody has used goes through it from now on. For
-    /// that this process needs both descriptors. Another direction's descriptor only tells that there is a message.
-    fn look_inside(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
-        let other = self.other.upgrade();
-        if let (Some(writer), Some(hears)) = (&self.writer, &other) {
-            writer.move_to_descriptor(hears, context)?;
-        }
-        let Some(reader) = &self.reader else {
-            return Ok(());
-        };
-        if other.is_none() || !reader.move_to_descriptor(&self.doorbell, context)? {
-            reader.ask_for_descriptor(context)?;
-        }
-        Ok(())
-    }
-}
 
 /// The engine's part of `multiprocessing.connection.Connection`, for those that `Pipe()` makes.
 ///
@@ -368,42 +325,6 @@ impl SharedConnection {
 /// The handles of an end and of its channel, for both directions.
 type Handles = (Option<[SharedHandle; 2]>, Option<[SharedHandle; 2]>);
 
-impl Ends {
-    #[inline]
-    fn reader(&self) -> PyResult<&ChannelReader> {
-        match &self.reader {
-            Some(reader) => Ok(reader),
-            None => Err(PyOSError::new_err("connection is write-only")),
-        }
-    }
-
-    #[inline]
-    fn writer(&self) -> PyResult<&ChannelWriter> {
-        match &self.writer {
-            Some(writer) => Ok(writer),
-            None => Err(PyOSError::new_err("connection is read-only")),
-        }
-    }
-
-    /// Returns `false` if messages go through the descriptor.
-    #[inline]
-    fn send(&self, py: Python<'_>, message: &Outgoing<'_>) -> PyResult<bool> {
-        let writer = self.writer()?;
-        let send = |context: &mut WaitContext<'_>| match message.is_huge_and_steady() {
-            true => {
-                let made = message.with_aside(py, |parts| Taken::filled(writer.arena(), parts))?;
-                writer.send_filled(made, context)
-            }
-            false => message.with(|parts| writer.send(parts, context)),
-        };
-        match blocking::go_on_waiting(py, Deadline::NEVER, send)? {
-            Ok(()) => Ok(true),
-            Err(Error::Moved) => Ok(false),
-            Err(error) => Err(failure(error)),
-        }
-    }
-}
-
 impl SharedConnection {
     fn begin(&self, py: Python<'_>, ends: Ends) {
         // Relaxed: it stands for itself.
@@ -485,13 +406,4 @@ fn into_bytes(raw: Raw, py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
         let pickle = DUMPS.get(py)?.call1((object,))?;
         Ok(PyBytes::new(py, Buffer::of(&pickle)?.bytes()))
     })
-}
-
-#[cold]
-fn failure(error: Error) -> PyErr {
-    match error {
-        Error::EndOfFile => PyEOFError::new_err(()),
-        Error::BrokenPipe => PyBrokenPipeError::new_err((EPIPE, "Broken pipe")),
-        error => refused(error),
-    }
 }

@@ -6,6 +6,7 @@ mod barrier;
 mod bytes;
 mod condition;
 mod connection;
+mod connection_ends;
 mod death;
 mod event;
 mod family;

@@ -91,7 +91,7 @@ def nested(kind):
         return str(error)
 
 def main():
-    import interlock._installation as installation
+    import interlock._installed as installation
     refused = "daemonic processes are not allowed to have children"
     expected = refused if "multiprocessing.pool" in installation.installed() else 30
     with context.Pool(2) as outer:
@@ -112,7 +112,7 @@ def starts_a_process():
 def test_workers_inside_a_pool_end_with_it(run: Run, method: str) -> None:
     program = """
 def main():
-    import interlock._installation as installation
+    import interlock._installed as installation
     if "multiprocessing.pool" in installation.installed():
         return
     for how in ("terminate", "kill"):

@@ -357,9 +357,9 @@ def test_a_worker_whose_end_takes_long_leaves_nothing(run: Run, method: str) -> 
         from concurrent.futures import ProcessPoolExecutor
 
         def main():
-            from interlock.concurrent.futures import _evidence
+            from interlock.concurrent.futures import _death_facts
 
-            _evidence._LAST_MOMENT = 0.0
+            _death_facts._LAST_MOMENT = 0.0
             context = multiprocessing.get_context(METHOD)
             for number in range(5):
                 pool = context.Pool(2)
@@ -368,7 +368,7 @@ def test_a_worker_whose_end_takes_long_leaves_nothing(run: Run, method: str) -> 
                 pool.join()
                 with ProcessPoolExecutor(2, mp_context=context) as pool:
                     assert pool.submit(abs, -1).result() == 1
-            assert not _evidence._workers, _evidence._workers
+            assert not _death_facts._workers, _death_facts._workers
     """
     assert printed(run, program, method) == ""
 

@@ -16,9 +16,9 @@ from typing import Any
 import interlock
 import pytest
 from interlock._worker_process.transport import dump_call, dump_exception
-from interlock.concurrent.futures import ProcessPoolExecutor, _evidence
-from interlock.concurrent.futures._described import call_text, payload_text
-from interlock.concurrent.futures._evidence import Facts, LastWords, bury, join_and_bury, watch
+from interlock.concurrent.futures import ProcessPoolExecutor, _death_facts
+from interlock.concurrent.futures._call_description import call_text, payload_text
+from interlock.concurrent.futures._death_facts import Facts, LastWords, bury, join_and_bury, watch
 from interlock.concurrent.futures._process_results import answer
 
 STANDARD = "A process in the process pool was terminated abruptly while the future was running or pending."
@@ -174,7 +174,7 @@ def test_the_peak_memory_of_a_child_is_known() -> None:
         interlock.install()
         import multiprocessing
         from multiprocessing import connection
-        from interlock.concurrent.futures._evidence import bury, watch
+        from interlock.concurrent.futures._death_facts import bury, watch
         from tests.processes.test_pool_errors import use_memory
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
         size = before + (16 << 20)
@@ -200,13 +200,13 @@ def test_a_killed_worker_was_out_of_memory_if_the_kernel_has_counted_that(
     count: int | None, is_short: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = [None if count is None else 4]
-    monkeypatch.setattr(_evidence, "_workers", {})
-    monkeypatch.setattr(_evidence, "_counts", _evidence._Counts())
-    monkeypatch.setattr(_evidence, "killed_by_kernel", lambda: counts[0])
+    monkeypatch.setattr(_death_facts, "_workers", {})
+    monkeypatch.setattr(_death_facts, "_counts", _death_facts._Counts())
+    monkeypatch.setattr(_death_facts, "killed_by_kernel", lambda: counts[0])
     found = []
     for code in (-9, 1, -9):
         process = get_context("fork").Process(target=end, args=(1,))
-        _evidence.expect()
+        _death_facts.expect()
         process.start()
         watch(process, None)
         if code == -9 and not found and count is not None:
@@ -217,7 +217,7 @@ def test_a_killed_worker_was_out_of_memory_if_the_kernel_has_counted_that(
 
 
 def test_the_kernels_count_is_read() -> None:
-    count = _evidence.killed_by_kernel()
+    count = _death_facts.killed_by_kernel()
     assert count is None or count >= 0
 
 
@@ -252,11 +252,11 @@ def test_a_worker_whose_exit_code_another_thread_was_told_is_watched_no_longer(
     code: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if code is None:
-        monkeypatch.setattr(_evidence, "_NOTING", 0.05)  # nobody notes it
+        monkeypatch.setattr(_death_facts, "_NOTING", 0.05)  # nobody notes it
     process, words = _TakenElsewhere(code), LastWords()
     watch(process, words)
     join_and_bury(process)
-    assert process.pid not in _evidence._workers
+    assert process.pid not in _death_facts._workers
     assert words.descriptor == -1
     assert bury(process.pid).exitcode == code
 

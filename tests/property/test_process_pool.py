@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from interlock import WorkerDiedError, multiprocessing
-from interlock.concurrent.futures import ProcessPoolExecutor, _evidence, wait
+from interlock.concurrent.futures import ProcessPoolExecutor, _death_facts, wait
 
 from tests.property.pool_twin import LIMIT, until
 
@@ -225,7 +225,7 @@ class ExecutorMachine(RuleBasedStateMachine):
                 assert self.begins[task.number] <= 1 + min(task.deaths, RETRIES)
             until(lambda: not any(process.is_alive() for process in self.watched))
             ended = {process.pid for process in self.watched}
-            until(lambda: not ended & _evidence._workers.keys())  # the thread that buries them may be later
+            until(lambda: not ended & _death_facts._workers.keys())  # the thread that buries them may be later
         finally:
             _tasks.clear()
             for descriptor in self.descriptors:

@@ -107,7 +107,7 @@ pub mod step;
 #[cfg(not(loom))]
 mod storage;
 #[cfg(not(loom))]
-mod warm;
+mod warm_pages;
 #[cfg(not(loom))]
 mod watch;
 

@@ -7,7 +7,7 @@ from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
 
 from interlock._multiprocessing_pool.unpacking import unpacked
 from interlock._worker_process.transport import load_exception
-from interlock.concurrent.futures._described import parts_text
+from interlock.concurrent.futures._call_description import parts_text
 from interlock.concurrent.futures._process_results import Death, broken, worker_died
 from interlock.concurrent.futures._process_results import answer as error_of
 

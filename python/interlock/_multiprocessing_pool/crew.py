@@ -12,7 +12,7 @@ from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer, Wants
 from interlock._multiprocessing_pool.worker import main, options
 from interlock._worker_process.payload import here, remembers
-from interlock.concurrent.futures._evidence import bury, expect, join_and_bury, watch
+from interlock.concurrent.futures._death_facts import bury, expect, join_and_bury, watch
 from interlock.concurrent.futures._process_crew import Starting
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from interlock._installation import installed
+from interlock._installed import installed
 from interlock._multiprocessing_pool.unpacking import unpack
 from interlock._worker_process.payload import read_only
 from interlock._worker_process.transport import dump_alone, dump_exception, dump_result

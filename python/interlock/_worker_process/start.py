@@ -22,7 +22,7 @@ from threading import get_ident
 from time import sleep
 from weakref import WeakSet
 
-from interlock._installation import installed
+from interlock._installed import installed
 from interlock._interlock import monotonic
 from interlock.multiprocessing import _interrupts
 

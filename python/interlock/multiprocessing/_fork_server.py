@@ -32,7 +32,7 @@ import struct
 import sys
 from multiprocessing import process, reduction, resource_tracker, spawn, util
 
-from interlock._installation import install_exactly
+from interlock._installed import install_exactly
 from interlock._lifecycle import begin_child, run_exit_handlers
 from interlock.multiprocessing import _life, popen_fork
 from interlock.multiprocessing import forkserver as ours

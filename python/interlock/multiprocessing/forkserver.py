@@ -9,7 +9,7 @@ import socket
 import sys
 from multiprocessing import process, reduction, spawn, util
 
-from interlock._installation import installed
+from interlock._installed import installed
 from interlock._lifecycle import at_exit_after_children_end
 from interlock._originals import originals
 from interlock._passthrough import mirror

@@ -10,7 +10,7 @@ import socket
 from multiprocessing import reduction, spawn
 from multiprocessing.context import set_spawning_popen
 
-from interlock._installation import installed
+from interlock._installed import installed
 from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _fork_server, _interrupts, _life, forkserver

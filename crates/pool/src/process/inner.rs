@@ -9,10 +9,11 @@ use interlock_wait::{WaitContext, WordLock, fork};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::callback_order::Turns;
 use super::duty::Duty;
 use super::finished::Finished;
 use super::state::{OnWorkerDeath, Sleep, State};
-use super::turns::Turns;
+
 use crate::core::PoolCore;
 
 /// The settings of a pool of processes.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod call;
+mod callback_order;
 mod deaths;
 mod dispatch;
 mod duty;
@@ -18,7 +19,6 @@ mod server;
 mod state;
 mod stopping;
 mod supervisor;
-mod turns;
 mod waiting;
 mod worker;
 

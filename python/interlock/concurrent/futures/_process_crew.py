@@ -13,7 +13,7 @@ from interlock._worker_process.seat import Seat
 from interlock._worker_process.start import start
 from interlock._worker_process.transport import dump_exception
 from interlock._worker_process.worker import Options, main
-from interlock.concurrent.futures._evidence import bury, expect, join_and_bury, watch
+from interlock.concurrent.futures._death_facts import bury, expect, join_and_bury, watch
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock

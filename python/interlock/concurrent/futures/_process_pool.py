@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import FunctionType
 
 from interlock import _interlock
-from interlock._installation import installed
+from interlock._installed import installed
 from interlock._originals import is_original, originals
 from interlock._worker_process.payload import (
     dump_read_only_result,

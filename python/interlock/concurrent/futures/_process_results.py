@@ -14,8 +14,8 @@ from types import SimpleNamespace
 from interlock._owner_died import describe
 from interlock._worker_died import TaskTimeoutError, WorkerDiedError
 from interlock._worker_process.transport import load_exception, result_lost
-from interlock.concurrent.futures._described import call_text, payload_place, payload_text
-from interlock.concurrent.futures._evidence import bury
+from interlock.concurrent.futures._call_description import call_text, payload_place, payload_text
+from interlock.concurrent.futures._death_facts import bury
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

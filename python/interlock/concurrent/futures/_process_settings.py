@@ -6,7 +6,7 @@ import multiprocessing
 import operator
 import os
 
-from interlock._installation import installed
+from interlock._installed import installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -149,7 +149,12 @@ impl<'a> Writer<'a> {
             }
             drop(OwnBlock::take(arena, block));
         }
-        arena.allocate(size, Owner::Object(id)).map(Bounds::of_block)
+        let (block, warm) = arena.allocate_first(size, usize::MAX, Owner::Object(id))?;
+        if size == LARGEST_SEGMENT && warm < size {
+            // The queue grows: all of it will be written.
+            arena.memory().populate(block.offset + warm, size - warm);
+        }
+        Ok(Bounds::of_block(block))
     }
 
     fn next_size(&self, least: usize) -> usize {

@@ -14,8 +14,8 @@ const ALWAYS: u32 = (64 << 20) / PAGE as u32;
 /// How many are kept while the family uses large blocks: 512 MiB, or this part of the machine's memory if that is less.
 const WHILE_USED: usize = 512 << 20;
 const PART_OF_MACHINE: usize = 16;
-/// From how many pages on a block is large: 1 MiB.
-const LARGE: u32 = (1 << 20) / PAGE as u32;
+/// From how many pages on a block is large: 256 KiB, as are the segments of a queue that grows.
+const LARGE: u32 = (256 << 10) / PAGE as u32;
 /// The seconds after the allocation of a large block in which large blocks count as used. Programs that compute for a while between
 /// two large messages would wait for the kernel otherwise, which takes three times as long as the copy.
 const IN_USE: u32 = 10;

@@ -81,8 +81,8 @@ pub(crate) struct Header {
     pub(crate) top: AtomicU32,
     /// How many pages of free blocks were not given back to the system.
     pub(crate) warm_pages: Field32,
-    /// The second of the clock in which a large block was allocated last.
-    pub(crate) used_at: Field32,
+    /// Until which second of the clock large blocks count as used.
+    pub(crate) used_until: Field32,
     /// The first free block of each order, as page + 1; 0 if there is none.
     pub(crate) free: [Field32; ORDERS],
 }

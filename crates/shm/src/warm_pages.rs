@@ -14,19 +14,27 @@ const ALWAYS: u32 = (64 << 20) / PAGE as u32;
 /// How many are kept while the family uses large blocks: 512 MiB, or this part of the machine's memory if that is less.
 const WHILE_USED: usize = 512 << 20;
 const PART_OF_MACHINE: usize = 16;
-/// From how many pages on a block is large: 256 KiB, as are the segments of a queue that grows.
-const LARGE: u32 = (256 << 10) / PAGE as u32;
+/// From how many pages on a block is large: 1 MiB.
+const LARGE: u32 = (1 << 20) / PAGE as u32;
 /// The seconds after the allocation of a large block in which large blocks count as used. Programs that compute for a while between
 /// two large messages would wait for the kernel otherwise, which takes three times as long as the copy.
 const IN_USE: u32 = 10;
+/// The pages of the segments of a queue that grows, 256 KiB, and how long these count as large blocks in use. When the queue has been
+/// drained, its memory goes back soon.
+const SEGMENT: u32 = (256 << 10) / PAGE as u32;
+const SEGMENT_IN_USE: u32 = 2;
 
 impl Arena {
     /// A block of `pages` pages is about to be allocated.
     #[inline]
     pub(crate) fn note_use(&self, pages: u32) {
-        if pages >= LARGE {
-            self.header().used_at.set(seconds());
-        }
+        let seconds_in_use = match pages {
+            LARGE.. => IN_USE,
+            SEGMENT.. => SEGMENT_IN_USE,
+            _ => return,
+        };
+        let used_until = &self.header().used_until;
+        used_until.set(used_until.get().max(seconds() + seconds_in_use));
     }
 
     /// Whether a block that is freed keeps its `warm` pages.
@@ -37,7 +45,7 @@ impl Arena {
     }
 
     fn uses_large_blocks(&self) -> bool {
-        seconds().wrapping_sub(self.header().used_at.get()) <= IN_USE
+        seconds() <= self.header().used_until.get()
     }
 
     /// Gives back what was kept while the family used large blocks, if it does not any more. A thread that waits for a message does this

@@ -225,7 +225,8 @@ class ExecutorMachine(RuleBasedStateMachine):
                 assert self.begins[task.number] <= 1 + min(task.deaths, RETRIES)
             until(lambda: not any(process.is_alive() for process in self.watched))
             ended = {process.pid for process in self.watched}
-            until(lambda: not ended & _death_facts._workers.keys())  # the thread that buries them may be later
+            # The thread that buries them may be later.
+            until(lambda: not ended & _death_facts._workers.keys())
         finally:
             _tasks.clear()
             for descriptor in self.descriptors:

@@ -33,7 +33,8 @@ def here() -> str:
 class Placed:
     """A function on its way to a worker, with the place where the program submits its call. It arrives as it is.
 
-    The place stays in the pickle, which the parent keeps until the call has an answer: `_call_description` finds it there.
+    The place stays in the pickle, which the parent keeps until the call has an answer: `_call_description` finds it
+    there.
     """
 
     __slots__ = ("fn", "place")

@@ -16,7 +16,7 @@ build: .nox/tools/done ; $(NOX) --parallel 2 --tags build
 
 test: .nox/tools/done ; $(NOX) --parallel 2 --tags test -- $(ARGS)
 
-lint: .nox/tools/done ; $(NOX) --tags lint
+lint: .nox/tools/done ; $(NOX) --parallel 2 --tags lint
 
 models demo bench methods package sanitize crash storm storm-peers soak programs which-tool conformance field docs: .nox/tools/done ; $(NOX) --session $@ -- $(ARGS)
 

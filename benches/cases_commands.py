@@ -77,7 +77,10 @@ def delay(ns: Namespace, quick: bool) -> float:
 CASES: tuple[Case | Probe, ...] = (
     Case("command-run", 'run(["true"])', 1.0, partial(runs, ["true"], {})),
     Case(
-        "command-captured", "the same, capture_output", 1.0, partial(runs, ["true"], {"capture_output": True})
+        "command-captured",
+        'run(["true"], capture_output=True)',
+        1.0,
+        partial(runs, ["true"], {"capture_output": True}),
     ),
     Case(
         "command-100mb",
@@ -85,10 +88,15 @@ CASES: tuple[Case | Probe, ...] = (
         2.0,
         partial(runs, PRINTS, {"capture_output": True}),
     ),
-    Case("command-100mb-one", "the same, standard output only", 1.5, partial(runs, PRINTS, {"stdout": -1})),
+    Case(
+        "command-100mb-one",
+        "run(), 100 MiB of output, stdout=PIPE only",
+        1.5,
+        partial(runs, PRINTS, {"stdout": -1}),
+    ),
     Case(
         "command-100mb-text",
-        "the same as text, capture_output",
+        "run(), 100 MiB of output as text, capture_output",
         1.5,
         partial(runs, PRINTS, {"capture_output": True, "encoding": "utf-8"}),
     ),

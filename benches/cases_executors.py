@@ -156,12 +156,19 @@ CASES = (
     ),
     Case(
         "executor-life-forkserver",
-        "the same, forkserver",
+        "2 workers, 1 call, shut down; forkserver",
         2,
         partial(lives, "forkserver"),
         FORKSERVER,
         apart=True,
     ),
-    Case("executor-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn"), SPAWN, apart=True),
+    Case(
+        "executor-life-spawn",
+        "2 workers, 1 call, shut down; spawn",
+        1.3,
+        partial(lives, "spawn"),
+        SPAWN,
+        apart=True,
+    ),
     Case("executor-fed", "4 workers, fed by 16 threads, each", 10, fed, multiple=FEEDERS, least=3_200),
 )

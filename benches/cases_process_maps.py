@@ -77,6 +77,19 @@ CASES = (
         ("multiprocess", "mpire"),
         apart=True,
     ),
-    Case("process-pool-life-forkserver", "the same, forkserver", 2, partial(lives, "forkserver"), apart=True),
-    Case("process-pool-life-spawn", "the same, spawn", 1.3, partial(lives, "spawn"), ("joblib",), apart=True),
+    Case(
+        "process-pool-life-forkserver",
+        "Pool(2), 1 task, close, join; forkserver",
+        2,
+        partial(lives, "forkserver"),
+        apart=True,
+    ),
+    Case(
+        "process-pool-life-spawn",
+        "Pool(2), 1 task, close, join; spawn",
+        1.3,
+        partial(lives, "spawn"),
+        ("joblib",),
+        apart=True,
+    ),
 )

@@ -15,7 +15,8 @@ HEAD = ["case", "std", "Interlock", "ratio", "target", "", "best peer", "peer", 
 METHOD = """\
 Medians; ratio = standard library / Interlock, of the medians. For each case, one process measures all columns
 in turn (standard library, Interlock, peers, and again), with samples of equal length (longer where many threads
-compete). Each column runs code of its own, which the interpreter specializes for it alone. The garbage collector is off
+compete). Where processes start, each column has processes of its own, in turn: a fork copies all that its process has
+loaded. Each column runs code of its own, which the interpreter specializes for it alone. The garbage collector is off
 during samples and runs between them. Times are nanoseconds per operation unless a unit is given. Nothing is
 subtracted: they include the loop around the operation ({loop}) and, in cases with several threads, starting these
 threads. All columns use the standard library's threads, except where a case is about starting threads.
@@ -42,8 +43,8 @@ def _justify(column: int, cell: str, width: int) -> str:
     return cell.ljust(width) if column == 0 else cell.rjust(width)
 
 
-def markdown(measured: Measured, how: str, rounds: str, neighbours: machine.Neighbours) -> str:
-    """The section of the page: the method, the machine, a table for each interpreter, and the defeats."""
+def overview(measured: Measured, how: str, rounds: str, neighbours: machine.Neighbours, pages: str) -> str:
+    """The section of the page: the method, the machine, and a table of all cases with a column for each interpreter."""
     versions = {
         name: version
         for _, results in measured
@@ -52,25 +53,48 @@ def markdown(measured: Measured, how: str, rounds: str, neighbours: machine.Neig
         if version and name not in ("std", "interlock")
     }
     used = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-    peers = f" Peers: {used}." if used else ""
+    labels = [label(interpreter) for interpreter, _ in measured]
+    links = ", ".join(f"[{name}]({pages}/{name}.md)" for name in labels)
     parts = [
         "## Workloads",
-        f"`{how}`, {rounds}, on {machine.describe()}; {neighbours}.{peers}",
+        f"`{how}`, {rounds}, on {machine.describe()}; {neighbours}.{f' Peers: {used}.' if used else ''}",
         METHOD.format(loop=_loop_costs(measured)),
+        f"The times themselves, each peer's, and where Interlock is slower: {links}.",
+        table(["case", "target", *labels], _side_by_side([results for _, results in measured])),
+        "A ratio that misses its target is **bold**.",
     ]
-    for interpreter, results in measured:
-        parts.append(
-            f"### CPython {interpreter.label}, Interlock {interpreter.interlock}"
-            f"{_gil_note(interpreter, results)}"
-        )
-        parts.append(table(HEAD, [cells(result) for result in results]))
-        if by_peer(results):
-            parts.append("#### Every peer, where there are several: its time / Interlock's")
-            parts.append("\n".join(f"- {line}" for line in by_peer(results)))
-        if absent(results):
-            parts.append(absent(results))
-        parts.append("#### Where Interlock is slower or misses its target")
-        parts.append("\n".join(f"- {line}" for line in defeats(results)) or "Nowhere.")
+    return "\n\n".join(parts)
+
+
+def label(interpreter: Interpreter) -> str:
+    """Return an interpreter's version as its builds are called: 3.13, or 3.13t."""
+    return ".".join(interpreter.label.split(".")[:2]) + "t" * interpreter.free_threaded
+
+
+def _side_by_side(columns: Sequence[Sequence[Result]]) -> list[list[str]]:
+    rows: dict[str, list[str]] = {}
+    for place, results in enumerate(columns):
+        for result in results:
+            row = rows.setdefault(result.name, [result.title, target(result), *[""] * len(columns)])
+            figure = cells(result)[3] or amount(result, "interlock")
+            row[2 + place] = figure if result.ok else f"**{figure or 'failed'}**"
+    return [*rows.values()]
+
+
+def markdown(interpreter: Interpreter, results: Sequence[Result]) -> str:
+    """The section of an interpreter's own page: the table, every peer, and the defeats."""
+    parts = [
+        f"CPython {interpreter.label}, Interlock {interpreter.interlock}{_gil_note(interpreter, results)}. "
+        "How it was measured: [benchmarks.md](../benchmarks.md).",
+        table(HEAD, [cells(result) for result in results]),
+    ]
+    if by_peer(results):
+        parts.append("## Every peer, where there are several: its time / Interlock's")
+        parts.append("\n".join(f"- {line}" for line in by_peer(results)))
+    if absent(results):
+        parts.append(absent(results))
+    parts.append("## Where Interlock is slower or misses its target")
+    parts.append("\n".join(f"- {line}" for line in defeats(results)) or "Nowhere.")
     return "\n\n".join(parts)
 
 

@@ -33,6 +33,9 @@ from sections import write_section
 
 WORKER = Path(__file__).with_name("worker.py")
 
+PAGES = "workloads"
+"""The folder beside the page, with a page for each interpreter."""
+
 APART = 3
 """How many processes each subject of a case has, if it has its own."""
 
@@ -80,7 +83,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=180, help="seconds a process may take (default 180)")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter scale cases")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples here")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the section of docs/benchmarks.md")
+    parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="write docs/benchmarks.md, and pages beside it"
+    )
     parser.add_argument("--strict", action="store_true", help="exit status 1 also for a missed target")
     args = parser.parse_args()
     if args.write and args.case:
@@ -199,8 +204,13 @@ def save(
     if args.write:
         how = "python benches/run.py" + (" --quick" if args.quick else "")
         rounds = f"{args.rounds} rounds of samples of {args.sample_ms:g} ms"
-        section = report.markdown(measured, how, rounds, neighbours)
+        pages = args.write.parent / PAGES
+        section = report.overview(measured, how, rounds, neighbours, PAGES)
         write_section(args.write, "workloads", section, "Benchmarks")
+        for interpreter, results in measured:
+            name = report.label(interpreter)
+            text = report.markdown(interpreter, results)
+            write_section(pages / f"{name}.md", "workloads", text, f"Workloads on CPython {name}")
 
 
 if __name__ == "__main__":

@@ -112,9 +112,21 @@ def main():
 
 def test_an_executor_that_breaks_fails_all_calls(run: Run, method: str) -> None:
     program = """
+def keep(event):
+    global all_submitted
+    all_submitted = event
+
+def work(n):
+    all_submitted.wait()
+    if n == 100:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
 def main():
-    with executor(on_worker_death="break") as pool:
+    all_submitted = context.Event()
+    with executor(on_worker_death="break", initializer=keep, initargs=(all_submitted,)) as pool:
         futures = [pool.submit(work, n) for n in range(95, 120)]
+        all_submitted.set()
         errors = [future.exception() for future in futures]
         error = errors[5]
         assert isinstance(error, BrokenProcessPool), error

@@ -108,9 +108,10 @@ def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
 
 def run_probe(probe: Probe, args: argparse.Namespace) -> dict[str, Any]:
     """Get the one number of a probe on one namespace."""
-    ns = namespaces.load(args.subject)
+    subject = "std" if args.subject == "all" else args.subject
+    ns = namespaces.load(subject)
     value = probe.run(ns, args.quick)
-    return {"samples": {args.subject: [value]}, "versions": {args.subject: ns.version}, "errors": {}}
+    return {"samples": {subject: [value]}, "versions": {subject: ns.version}, "errors": {}}
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ def main(tree: str) -> None:
     )
     seconds = time.perf_counter() - start
     # Which process reads which module varies, and with that some of the messages.
-    modules = sorted(line for line in output.getvalue().splitlines() if line.startswith("****"))
-    print(json.dumps({"seconds": seconds, "result": [run.linter.msg_status, modules]}))
+    lines = sorted(output.getvalue().replace(tree, "").splitlines())
+    modules = [line for line in lines if line.startswith("****")]
+    print(json.dumps({"seconds": seconds, "result": [run.linter.msg_status, modules, lines[-1]]}))
 
 
 if __name__ == "__main__":

@@ -263,6 +263,12 @@ def test_sockets_arrive_and_go_on(tmp_path: Path, form: str, method: str) -> Non
             import socket
             connection.send(reduction.socket is socket)
 
+        def patch(connection):
+            from multiprocessing import reduction
+            reduction.socket = "the program's own"
+            import socket
+            connection.send(reduction.socket)
+
         def received(connection):
             connection.poll(60) or sys.exit("nothing came")
             return connection.recv()
@@ -285,9 +291,13 @@ def test_sockets_arrive_and_go_on(tmp_path: Path, form: str, method: str) -> Non
             naming.start()
             print(received(mine), received(mine))
             naming.join()
+            patching = Process(target=patch, args=(theirs,))
+            patching.start()
+            print(received(mine))
+            patching.join()
             print(passing.exitcode, other.exitcode, naming.exitcode)
     """
-    lines = ["b'hello' AF_UNIX b'again'", "b'again'", "AF_UNIX True", "0 0 0"]
+    lines = ["b'hello' AF_UNIX b'again'", "b'again'", "AF_UNIX True", "the program's own", "0 0 0"]
     assert run(tmp_path, program, form, method).splitlines() == lines
 
 

@@ -11,7 +11,7 @@ use crate::own_block::OwnBlock;
 use crate::step;
 
 /// The largest segment.
-const LARGEST_SEGMENT: usize = 256 << 10;
+pub(crate) const LARGEST_SEGMENT: usize = 256 << 10;
 /// How many messages of the length of the first one a segment has room for.
 const LEAST_MESSAGES: usize = 16;
 

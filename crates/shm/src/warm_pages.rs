@@ -8,6 +8,7 @@ use interlock_os::pages::size_of_machine;
 use crate::arena::Arena;
 use crate::blocks::Owner;
 use crate::layout::{ORDERS, PAGE};
+use crate::log_writer::LARGEST_SEGMENT;
 
 /// How many are kept for ever: 64 MiB.
 const ALWAYS: u32 = (64 << 20) / PAGE as u32;
@@ -19,9 +20,9 @@ const LARGE: u32 = (1 << 20) / PAGE as u32;
 /// The seconds after the allocation of a large block in which large blocks count as used. Programs that compute for a while between
 /// two large messages would wait for the kernel otherwise, which takes three times as long as the copy.
 const IN_USE: u32 = 10;
-/// The pages of the segments of a queue that grows, 256 KiB, and how long these count as large blocks in use. When the queue has been
-/// drained, its memory goes back soon.
-const SEGMENT: u32 = (256 << 10) / PAGE as u32;
+/// The pages of the largest segment of a queue, and how long blocks from that size on count as large ones in use: a queue that grows
+/// allocates one after the other. When it has been drained, its memory goes back soon.
+const SEGMENT: u32 = (LARGEST_SEGMENT / PAGE) as u32;
 const SEGMENT_IN_USE: u32 = 2;
 
 impl Arena {

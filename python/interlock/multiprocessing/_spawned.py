@@ -95,7 +95,8 @@ def main(data, life, tracker, parent, cached):
         import socket
         return getattr(socket, name)
     def sockets_have_come(module):
-        reduction.socket = module
+        if reduction.socket is no_socket:
+            reduction.socket = module
         reduction.register(module.socket, reduction._reduce_socket)
     later = {}
     stand_in('subprocess', _args_from_interpreter_flags=flags)
@@ -112,8 +113,9 @@ def main(data, life, tracker, parent, cached):
             del modules[name]
     if 'socket' in stands_in:
         reduction.ForkingPickler._extra_reducers.pop(Socket, None)
-        reduction.socket.__dict__.clear()
-        reduction.socket.__dict__.update(__name__='socket', __getattr__=socket_attribute)
+        no_socket = reduction.socket
+        no_socket.__dict__.clear()
+        no_socket.__dict__.update(__name__='socket', __getattr__=socket_attribute)
         later['socket'] = sockets_have_come
     if later:
         sys.meta_path.insert(0, Finder)

@@ -100,6 +100,7 @@ def test_bad_arguments_have_the_errors_of_the_standard_executor(run: Run) -> Non
                 print(executor._max_workers, executor.submit(abs, -1).result())
                 print(error(lambda: executor.map(abs, [1], nothing=1)))
                 print(error(lambda: executor.map(abs, [1], chunksize=0)))
+                print(error(lambda: executor.map(abs, [1], chunksize=1.5)))
     """
     assert run(program).splitlines() == [
         "ValueError: max_workers must be greater than 0",
@@ -110,6 +111,9 @@ def test_bad_arguments_have_the_errors_of_the_standard_executor(run: Run) -> Non
         "2 1",
         "TypeError: ProcessPoolExecutor.map() got an unexpected keyword argument 'nothing'",
         "ValueError: chunksize must be >= 1.",
+        "TypeError: 'float' object cannot be interpreted as an integer"
+        if sys.version_info >= (3, 13)
+        else "ValueError: Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.",
     ]
 
 
@@ -312,3 +316,22 @@ def test_what_is_no_number_is_refused_in_the_words_of_the_standard_library(run: 
         "unsupported operand type(s) for +: 'float' and 'decimal.Decimal'",
         "0 '<=' not supported between instances of 'str' and 'int'",
     ]
+
+
+def test_the_default_context_knows_the_chosen_context(run: Run) -> None:
+    program = """
+        import multiprocessing
+        from multiprocessing import context as contexts
+
+        def main():
+            default = contexts._default_context
+            method = default._default_context.get_start_method()
+            print(default._actual_context, default._default_context is multiprocessing.get_context(method))
+            multiprocessing.set_start_method("spawn")
+            print(default._actual_context is multiprocessing.get_context("spawn"))
+            default._actual_context = None
+            print(multiprocessing.get_start_method(allow_none=True))
+            default._actual_context = multiprocessing.get_context("fork")
+            print(multiprocessing.get_start_method(allow_none=True))
+    """
+    assert run(program).split() == ["None", "True", "True", "None", "fork"]

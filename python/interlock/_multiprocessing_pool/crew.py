@@ -12,8 +12,8 @@ from interlock._multiprocessing_pool.feeder import Feeder
 from interlock._multiprocessing_pool.packing import Packer, Wants
 from interlock._multiprocessing_pool.worker import main, options
 from interlock._worker_process.payload import here, remembers
-from interlock.concurrent.futures._death_facts import bury, expect, join_and_bury, watch
-from interlock.concurrent.futures._process_crew import Starting
+from interlock.concurrent.futures._death_facts import bury, join_and_bury, watch
+from interlock.concurrent.futures._starting import Starting, start_workers, take_seats
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock
@@ -113,46 +113,17 @@ class Crew:
         self._start_at_most(self.engine.missing_workers())
 
     def _start_at_most(self, number: int) -> None:
-        seats: list[ProcessSeat] = []
-        try:
-            for _ in range(number):
-                seat = self.engine.add_worker()
-                if seat is not None:
-                    seats.append(seat)
-        finally:
-            self._start_all(seats)
+        take_seats(self.engine, number, self._start_all)
 
-    def _start_all(self, given: list[ProcessSeat]) -> None:
-        """Start a worker for each seat. What it raises comes from the first that can't be started.
-
-        All is made before the first fork that can be, and what can wait comes after the last one: see the crew of an
-        executor.
-        """
-        number = 0
-        forked: list[Starting] = []
-        try:
-            with self._starting:
-                if self.is_terminated:
-                    self.engine.abandon()
-                    self.engine.cancel_waiting()  # what came back from workers that have ended
-                    return
-                new = [Starting(seat, self._new_process) for seat in given]
-                expect()
-                for each in new:
-                    each.start()
-                    number += 1
-                    if self.is_closed:
-                        self._drop_ended()
-                    self.workers.append(each.process)
-                    if each.is_fork:
-                        forked.append(each)
-                    else:
-                        self._note(each)
-        finally:
-            for each in forked:
-                self._note(each)
-            for seat in given[number:]:
-                self.engine.started(seat.number)
+    def _start_all(self, seats: list[ProcessSeat]) -> None:
+        with self._starting:
+            if self.is_terminated:
+                self.engine.abandon()
+                self.engine.cancel_waiting()  # what came back from workers that have ended
+                for seat in seats:
+                    self.engine.started(seat.number)
+                return
+            start_workers(self.engine, seats, self._new_process, self._note, self._has_started)
 
     def _new_process(self, seat: Seat, words: Any) -> Any:
         relay = None if self._relay is None else self._relay.outlet
@@ -162,6 +133,11 @@ class Crew:
         process.daemon = True
         shall_end_with_parent(process)
         return process
+
+    def _has_started(self, started: Starting) -> None:
+        if self.is_closed:
+            self._drop_ended()
+        self.workers.append(started.process)
 
     def _note(self, started: Starting) -> None:
         pid = getattr(started.process, "pid", None)

@@ -186,10 +186,24 @@ if not in_subinterpreter():
 
         Process = ForkServerProcess
 
+    def _state(name: str) -> property:
+        """Return a property for an attribute of the standard default context, whose contexts have counterparts here."""
+
+        def get(_: Any) -> Any:
+            context = getattr(_std._default_context, name)
+            return None if context is None else _concrete_contexts[context._name]
+
+        def put(_: Any, context: Any) -> None:
+            standard = None if context is None else _std._concrete_contexts[context._name]
+            setattr(_std._default_context, name, standard)
+
+        return property(get, put)
+
     class DefaultContext(_Context, _std.DefaultContext):  # type: ignore[misc]
         """The context behind the functions of `interlock.multiprocessing`: that of the chosen start method."""
 
         Process = Process
+        _actual_context, _default_context = map(_state, ("_actual_context", "_default_context"))
 
         def __init__(self) -> None:
             pass  # the state is the standard library's

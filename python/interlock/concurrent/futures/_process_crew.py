@@ -8,12 +8,10 @@ import threading
 import weakref
 from contextlib import suppress
 
-from interlock._worker_process.last_words import LastWords
-from interlock._worker_process.seat import Seat
-from interlock._worker_process.start import start
 from interlock._worker_process.transport import dump_exception
 from interlock._worker_process.worker import Options, main
-from interlock.concurrent.futures._death_facts import bury, expect, join_and_bury, watch
+from interlock.concurrent.futures._death_facts import bury, join_and_bury, watch
+from interlock.concurrent.futures._starting import Starting, start_workers, take_seats
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
 from interlock.threading import Lock
@@ -24,9 +22,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interlock._interlock import ProcessPool, ProcessSeat
+    from interlock._worker_process.last_words import LastWords
+    from interlock._worker_process.seat import Seat
     from interlock.concurrent.futures._relay import Inlet
 
-__all__ = ["Crew", "Manager", "Starting", "end"]
+__all__ = ["Crew", "Manager", "end"]
 
 
 _GRACE = 1.0
@@ -73,15 +73,8 @@ class Crew:
 
     def start_missing(self) -> None:
         """Start as many processes as are missing. Raises OSError if there can't be one."""
-        seats: list[ProcessSeat] = []
         with self._lock:
-            try:
-                for _ in range(self.pool.missing_workers()):
-                    seat = self.pool.add_worker()
-                    if seat is not None:
-                        seats.append(seat)
-            finally:
-                self._start_all(seats)
+            take_seats(self.pool, self.pool.missing_workers(), self._start_all)
 
     def start_another(self) -> None:
         """Start a process, unless there are as many as there may be. Raises OSError if there can't be one."""
@@ -93,29 +86,8 @@ class Crew:
         """Start a process for a seat. Raises OSError if there can't be one."""
         self._start_all([given])
 
-    def _start_all(self, given: list[ProcessSeat]) -> None:
-        """Start a process for each seat. Raises OSError if there can't be one; those before it have started then.
-
-        What this process writes after a fork, the kernel copies first, page by page. So all that can be made before the
-        first fork is, and what can wait comes after the last one.
-        """
-        number = 0
-        forked: list[Starting] = []
-        try:
-            new = [Starting(seat, self._new_process) for seat in given]
-            expect()
-            for each in new:
-                each.start()
-                number += 1
-                if each.is_fork:
-                    forked.append(each)
-                else:
-                    self._note(each)
-        finally:
-            for each in forked:
-                self._note(each)
-            for seat in given[number:]:
-                self.pool.started(seat.number)
+    def _start_all(self, seats: list[ProcessSeat]) -> None:
+        start_workers(self.pool, seats, self._new_process, self._note)
 
     def _new_process(self, seat: Seat, words: LastWords | None) -> Any:
         options = Options(last_words=words, **self._options)
@@ -131,32 +103,6 @@ class Crew:
         self.pool.started(started.seat.number, process.pid, place)
         if self._ends_by is not None:  # end_all() may not have seen this process
             end(process, self._ends_by)
-
-
-class Starting:
-    """A worker that is being started: its seat, its process, and its place in the family."""
-
-    __slots__ = ("place", "process", "seat", "words")
-
-    def __init__(self, given: ProcessSeat, new_process: Callable[[Seat, LastWords | None], Any]) -> None:
-        self.seat, self.words = Seat(given), _last_words()
-        self.process = new_process(self.seat, self.words)
-        self.place = 0
-
-    @property
-    def is_fork(self) -> bool:
-        return getattr(self.process, "_start_method", None) == "fork"
-
-    def start(self) -> None:
-        start(self.process)
-        self.place = self.seat.place or home().last_child()
-
-
-def _last_words() -> LastWords | None:
-    try:
-        return LastWords()
-    except OSError:  # no descriptor is left: the worker can do without
-        return None
 
 
 class Waker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from functools import partial
 
 from interlock._interlock import Results, monotonic
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 
     from interlock._progress import _Progress
     from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
+
+if sys.version_info >= (3, 13):
+    from itertools import batched
+else:
+
+    def batched(items: Iterator[Any], size: int) -> Iterator[tuple[Any, ...]]:
+        """Return the items in tuples of that size. Raises ValueError as the standard executor of the version does."""
+        itertools.islice((), size)  # raises it now, before an item is taken
+        return iter(lambda: tuple(itertools.islice(items, size)), ())
+
 
 __all__ = ["given", "mapped", "show_progress"]
 
@@ -56,9 +67,10 @@ def mapped(
     began = monotonic()
     items = zip(*iterables)  # noqa: B905 - as map() does
     calls: Iterator[tuple[Any, ...]] = items
+    chunks = batched(items, chunksize)
     if chunksize > 1:
         fn = partial(_call_each, fn)
-        calls = ((chunk,) for chunk in iter(lambda: [*itertools.islice(items, chunksize)], []))
+        calls = ((chunk,) for chunk in chunks)
     if buffersize is not None:
         submitter = executor if task_timeout is None else executor.at(timeout=task_timeout)
         results = lazily(submitter, fn, calls, buffersize, timeout, return_exceptions)  # type: ignore[arg-type]
@@ -79,7 +91,7 @@ def mapped(
     return shown(results, progress, _length(iterables))
 
 
-def _call_each(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[Any]:
+def _call_each(fn: Callable[..., Any], chunk: tuple[tuple[Any, ...], ...]) -> list[Any]:
     """Call a function for each item of a chunk, in a worker."""
     return [fn(*args) for args in chunk]
 

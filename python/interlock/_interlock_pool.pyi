@@ -26,7 +26,7 @@ class ProcessPool:
         future: Future[Any],
         payload: Any,
         limits: tuple[int, float | None, int],
-        is_old: bool = False,
+        is_held: bool = False,
     ) -> str | _Death | None: ...
     def supervise(self) -> None: ...
     def submit_plain(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -176,6 +178,33 @@ def test_streams_that_the_program_has_put_there_are_used(commands: Any) -> None:
         process.stdout.close()
         process.stdin, process.stdout = None, Told(b"told")
         assert process.communicate() == (b"told", None)
+
+
+def test_errors_of_the_kernel_have_their_number(commands: Any) -> None:
+    ours, theirs = os.openpty()
+    with commands.Popen(["echo", "hi"], stdout=theirs, stderr=-1) as process:
+        os.close(theirs)
+        process.stdout = open(ours, "rb")
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            process.communicate()
+    assert caught.value.errno == errno.EIO
+    with commands.Popen(["true"], stdin=-1, stdout=-1) as process:
+        process.stdin.close()
+        process.stdin = open("/dev/full", "wb", buffering=0)
+        with pytest.raises(OSError, match="No space left") as caught:
+            process.communicate(b"x")
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_pipe_that_does_not_block_is_read_as_far_as_it_goes(commands: Any) -> None:
+    with commands.Popen(["sh", "-c", "echo a; read line"], stdin=-1, stdout=-1) as process:
+        stdin, process.stdin = process.stdin, None
+        select.select([process.stdout], [], [])
+        os.set_blocking(process.stdout.fileno(), False)
+        wait, process.wait = process.wait, lambda *_: None  # it has not ended
+        assert process.communicate() == (b"a\n", None)
+        process.wait = wait
+        stdin.close()
 
 
 def test_all_streams_are_closed_at_the_end(commands: Any) -> None:

@@ -145,6 +145,32 @@ def test_a_command_that_is_late_is_killed(ours: Any) -> None:
         late.check_returncode()
 
 
+def test_the_beginning_of_a_line_is_told_when_the_time_is_over(ours: Any) -> None:
+    lines: list[Any] = []
+    command = ["sh", "-c", "printf 'whole\\nprompt> '; exec sleep 1000"]
+    for capture in (False, True):
+        (late,) = ours.run_many(
+            [command], timeout=1, on_line=lambda *line: lines.append(line), capture_output=capture, text=True
+        )
+        assert lines == [(0, "stdout", "whole"), (0, "stdout", "prompt> ")]
+        assert late.stdout == ("whole\nprompt> " if capture else None)
+        lines.clear()
+
+
+def test_output_that_is_no_text_is_a_failure_of_its_command(ours: Any) -> None:
+    commands = [["printf", r"a\n\377\n"], ["echo", "text"]]
+    lines: list[Any] = []
+    for on_line in (None, lambda *line: lines.append(line)):
+        wrong, right = ours.run_many(commands, on_line=on_line, capture_output=True, encoding="utf-8")
+        assert isinstance(wrong.error, UnicodeDecodeError)
+        assert (wrong.failed, wrong.returncode, wrong.stdout) == (True, 0, b"a\n\xff\n")
+        assert (right.failed, right.stdout) == (False, "text\n")
+    assert (1, "stdout", "text") in lines
+    with pytest.raises(UnicodeDecodeError) as caught:
+        ours.run_many(commands, max_workers=1, on_failure="finish", capture_output=True, encoding="utf-8")
+    assert [one and one.failed for one in caught.value.results] == [True, None]  # type: ignore[attr-defined]
+
+
 def test_a_command_that_cannot_be_started_is_a_result(ours: Any) -> None:
     before = counts()
     wrong, right = ours.run_many([["/no such command"], ["true"]])
@@ -163,10 +189,10 @@ def test_the_first_failure_ends_all_or_lets_them_finish(ours: Any) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         ours.run_many(commands, max_workers=2, on_failure="finish")
     finished = caught.value.results  # type: ignore[attr-defined]
-    assert [one.returncode for one in finished] == [0, 1]
+    assert [one and one.returncode for one in finished] == [0, 1, None]
     with pytest.raises(subprocess.CalledProcessError) as caught:
         ours.run_many([["sleep", "1000"], ["false"], ["true"]], max_workers=2, on_failure="kill")
-    assert [one and one.returncode for one in caught.value.results] == [None, 1]  # type: ignore[attr-defined]
+    assert [one and one.returncode for one in caught.value.results] == [None, 1, None]  # type: ignore[attr-defined]
     assert counts() == before
 
 
@@ -213,6 +239,13 @@ def test_wrong_arguments_start_nothing(ours: Any) -> None:
         for how in wrong:
             with pytest.raises(ValueError):  # noqa: PT011
                 ours.run_many([["true"]], **how)
+        for how in ({"timeout": "1"}, {"stdin": None, "input": "text"}, {"input": 5}, {"args": "nothing"}):
+            command = {"args": ["true"], **how}
+            timeout = command.pop("timeout", None)
+            if how.get("args") == "nothing":
+                del command["args"]
+            with pytest.raises(TypeError):
+                ours.run_many([command], timeout=timeout)
         assert not popen.called
 
 
@@ -249,7 +282,8 @@ def test_a_failure_among_many(ours: Any, policy: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         ours.run_many(commands, max_workers=4, on_failure=policy)
     results = caught.value.results  # type: ignore[attr-defined]
-    assert 21 <= len(results) < 40
+    assert len(results) == 121
+    assert 18 <= len([one for one in results if one is not None]) < 40  # three may still run then
     assert results[20].returncode == 1
     assert counts() == before
 

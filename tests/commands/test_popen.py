@@ -231,6 +231,17 @@ def test_a_program_can_set_the_return_code(commands: Any) -> None:
         assert process.wait(timeout=100) == 7
 
 
+def test_a_process_that_an_event_loop_has_reaped_holds_no_descriptor(commands: Any) -> None:
+    before = counts()[0]
+    process = commands.Popen(["true"])
+    os.waitpid(process.pid, 0)
+    process.returncode = 0  # as asyncio does
+    assert counts()[0] == before
+    assert (process.wait(timeout=1), vars(process)["returncode"]) == (0, 0)
+    with pytest.raises(AttributeError, match="returncode"):
+        commands.Popen.__new__(commands.Popen).returncode  # noqa: B018
+
+
 def test_what_a_program_replaces_is_used(commands: Any) -> None:
     class Patient(commands.Popen):  # type: ignore[misc,name-defined]
         def _try_wait(self, flags: int) -> tuple[int, int]:

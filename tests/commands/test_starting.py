@@ -72,6 +72,9 @@ FAILING: list[tuple[Any, dict[str, Any]]] = [
     (Path("/no/such"), {"close_fds": False}),
     (Unnamed("/no/such"), {}),
     (Path("true"), {"shell": True}),
+    # These are refused by `os.posix_spawn` alone.
+    *((args, {"executable": "/bin/true", "close_fds": False}) for args in ([], [""], "", [b""])),
+    *((["/bin/true"], {"env": env, "close_fds": False}) for env in ({"": "1"}, {b"": b"1"})),
 ]
 
 

@@ -335,3 +335,27 @@ def test_the_default_context_knows_the_chosen_context(run: Run) -> None:
             print(multiprocessing.get_start_method(allow_none=True))
     """
     assert run(program).split() == ["None", "True", "True", "None", "fork"]
+
+
+def test_a_pool_calls_what_stands_by_the_name_at_that_moment(run: Run) -> None:
+    program = """
+        import textwrap
+        from multiprocessing import Pool
+
+        def model(x):
+            global model
+            def model(x):
+                return "fast", x
+            model.__qualname__ = "model"
+            return "slow", x
+
+        def patch(_):
+            textwrap.dedent = str.upper
+
+        def main():
+            with Pool(1) as pool:
+                print([pool.apply(model, (n,))[0] for n in range(3)], pool.map(textwrap.dedent, ["a"]))
+                pool.apply(patch, (0,))
+                print(pool.map(textwrap.dedent, ["a"]), pool.apply(textwrap.dedent, ("a",)))
+    """
+    assert run(program).splitlines() == ["['slow', 'fast', 'fast'] ['a']", "['A'] A"]

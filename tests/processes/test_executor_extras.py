@@ -152,3 +152,44 @@ def test_a_storm_of_kills_costs_what_ran(policy: str) -> None:
     calls, kills, *_ = done.stdout.split(", ")
     assert calls == "1500 calls"
     assert int(kills.split()[0]) > 0
+
+
+@pytest.mark.parametrize("case", ["held", "callbacks", "recycled"])
+def test_a_bounded_executor_whose_own_thread_submits_does_not_wait_for_itself(tmp_path: Path, case: str) -> None:
+    program = """
+        import os, sys
+        from interlock.concurrent.futures import ProcessPoolExecutor, wait
+
+        def give(n):
+            return n
+
+        def die():
+            os._exit(1)
+
+        if __name__ == "__main__":
+            case = sys.argv[1]
+            more = {"max_tasks_per_child": 1} if case == "recycled" else {}
+            executor = ProcessPoolExecutor(1, max_pending=1, **more)
+            if case == "callbacks":
+                again = []
+                first = executor.submit(die)
+                for n in range(5):
+                    first.add_done_callback(lambda _, n=n: again.append(executor.submit(give, n)))
+                assert first.exception(60) is not None
+                executor.submit(give, 0).result(60)
+                while len(again) < 5:
+                    executor.submit(give, 0).result(60)
+                calls = again
+            else:
+                first = executor.submit(give, 0)
+                calls = [executor.after(first).submit(give, n) for n in range(5)]
+                if case == "held":
+                    executor.submit(die).exception(60)
+            assert [call.result(60) for call in calls] == [*range(5)]
+            executor.shutdown()
+            print("done")
+    """
+    path = tmp_path / "program.py"
+    path.write_text(dedent(program), encoding="utf-8")
+    done = subprocess.run([sys.executable, path, case], capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert (done.stdout, done.stderr) == ("done\n", "")

@@ -280,13 +280,65 @@ def test_functions_of_an_interactive_session_go_by_value(tmp_path: Path) -> None
             x = 5
         def double(point):
             return 2 * point.x
-        payload = dump_call(double, (Point(),), {})
+        payload = b"".join(dump_call(double, (Point(),), {})[0])
         load = "import sys; from interlock.multiprocessing._pickling import loads as load; " \\
                "fn, args, _ = load(sys.stdin.buffer.read()); print(fn(*args))"
         subprocess.run([sys.executable, "-c", load], input=payload, check=True)
     """
     done = subprocess.run([sys.executable, "-c", session], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("10\n", "")
+
+
+@needs_cloudpickle
+@pytest.mark.parametrize("way", [[], ["-m", "interlock", "run"]])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_functions_of_an_interactive_session_see_the_state_of_a_forked_worker(way: list[str], method: str) -> None:
+    session = f"""if 1:
+        import {'multiprocessing' if way else 'interlock.multiprocessing as multiprocessing'}
+        from {'' if way else 'interlock.'}concurrent.futures import ProcessPoolExecutor
+        state, seen = None, {{}}
+        class Point:
+            def __init__(self, x):
+                self.x = x
+        def begin(value):
+            global state
+            state = value
+        def told(_):
+            return state
+        def kept(n):
+            seen[n] = n
+            return len(seen)
+        context = multiprocessing.get_context({method!r})
+        own = (begin, (5,)) if {method!r} == "fork" else ()  # no other worker could unpickle it
+        with context.Pool(1, *own) as pool:
+            print(pool.map(told, [1, 2]), pool.map(kept, [1, 2, 3]))
+            if own:
+                print([type(point) is Point and point.x for point in pool.map(Point, [1])])
+        with ProcessPoolExecutor(1, context, *own) as pool:
+            print([*pool.map(told, [1, 2])], [*pool.map(kept, [1, 2, 3])])
+            print([type(point) is Point and point.x for point in pool.map(Point, [1])])
+            def later(point):
+                return point.x
+            print([*pool.map(later, [Point(7)])])
+    """
+    done = subprocess.run([sys.executable, *way, "-c", session], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    *lines, last = done.stdout.splitlines()
+    if method == "fork":
+        assert lines == ["[5, 5] [1, 2, 3]", "[1]"] * 2
+    else:
+        assert lines[2:] == ["[1]"]
+    assert last == "[7]"
+
+
+@needs_cloudpickle
+def test_open_files_and_views_are_refused_as_without_cloudpickle(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text", encoding="utf-8")
+    with (tmp_path / "file").open("r+", encoding="utf-8") as file:
+        for thing in (file, memoryview(b"bytes")):
+            for dump in (lambda thing=thing: dump_call(lambda x: x, (thing,), {}), lambda thing=thing: dump_result(thing)):
+                with pytest.raises((TypeError, pickle.PicklingError, AttributeError)):
+                    dump()
 
 
 class _Blocking:

@@ -227,17 +227,47 @@ def _set(future: Future, done: Future) -> None:
     future.set_result(done)
 
 
+class Ending:
+    """Ends a future when it is called."""
+
+    def __init__(self, future: Future) -> None:
+        self.future = future
+
+    def __call__(self, done: Future) -> None:
+        self.future.set_result(done)
+
+
+class Derived(Future):  # type: ignore[type-arg]
+    """A class of a program."""
+
+
+def _at_depth(depth: int, call: Callable[[], object]) -> None:
+    """Call with so many frames around the call."""
+    if depth:
+        _at_depth(depth - 1, call)
+    else:
+        call()
+
+
 @pytest.mark.parametrize(
-    ("end", "length"),
-    [(lambda future: future.set_result, 1_000_000), (lambda future: partial(_set, future), 100_000)],
-    ids=["native", "in Python"],
+    ("kind", "end", "length", "depth"),
+    [
+        (Future, lambda future: future.set_result, 1_000_000, 0),
+        (Future, lambda future: partial(_set, future), 100_000, 0),
+        (Future, lambda future: partial(_set, future), 10_000, 600),
+        (Future, lambda future: lambda done: _at_depth(0, lambda: _set(future, done)), 10_000, 0),
+        (Future, Ending, 100_000, 0),
+        (Derived, lambda future: future.set_result, 100_000, 0),
+        (Derived, lambda future: partial(_set, future), 10_000, 300),
+    ],
+    ids=["native", "in Python", "deep", "four functions", "object", "derived", "derived, deep"],
 )
 def test_a_chain_of_callbacks_of_any_length(
-    end: Callable[[Future], Callable[[Future], object]], length: int
+    kind: type[Future], end: Callable[[Future], Callable[[Future], object]], length: int, depth: int
 ) -> None:
     """Each future ends the next one. The standard library's RecursionError ends such a chain after some hundred."""
-    futures = [Future() for _ in range(length)]
+    futures = [kind() for _ in range(length)]
     for one, other in pairwise(futures):
         one.add_done_callback(end(other))
-    futures[0].set_result(None)
+    _at_depth(depth, lambda: futures[0].set_result(None))
     assert all(future.done() for future in futures)

@@ -1,13 +1,29 @@
 //! The table that maps errors of the engine to the standard library's exceptions.
 
+use std::io;
+
 use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
-use pyo3::exceptions::{PyAttributeError, PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{
+    PyAttributeError, PyBaseException, PyOSError, PyRuntimeError, PyTypeError, PyValueError,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::imported::Imported;
 use crate::raw::{self, Name, intern};
+
+/// The exception of the kernel's refusal, as the standard library raises it: with `errno`, of the subclass that belongs to it.
+///
+/// PyO3's own conversion keeps the text alone.
+pub(crate) fn os_error(error: io::Error) -> PyErr {
+    let Some(number) = error.raw_os_error() else {
+        return error.into();
+    };
+    let text = error.to_string();
+    let said = text.split(" (os error").next().unwrap_or_default();
+    PyOSError::new_err((number, said.to_owned()))
+}
 
 /// An exception class that the standard library looks up in the globals of a module each time it raises it. Programs
 /// may put another class in its place.

@@ -25,6 +25,9 @@ _LOOK = 0.01
 _DECIDES = frozenset({"executable", "shell", "env", "preexec_fn"})
 """Keywords of `Popen` that have a say in which file a command is."""
 
+_TEXT = ("text", "universal_newlines", "encoding", "errors")
+"""Keywords of `Popen` that make its files text."""
+
 _FEW = 4
 """How many commands the calling thread starts itself."""
 
@@ -56,7 +59,7 @@ def run_many(
         on_failure: what a command that fails does to the others. ``"continue"``: nothing; its result says so in
             ``failed`` and ``error``. ``"finish"``: no more are started, those that run are waited for, and the failure
             is raised. ``"kill"``: those that run are killed first. A command fails that cannot be started, is not done
-            in time, or returns another code than 0.
+            in time, returns another code than 0, or writes what is no text in its encoding.
         on_line: called with the number of the command, "stdout" or "stderr", and a line without its end, as soon as the
             line has come. Both outputs are pipes then, unless a keyword says otherwise.
         progress: True or a title for a bar; or a function that is called with the numbers of commands done and of all.
@@ -67,9 +70,10 @@ def run_many(
         A list of `ManyResult`, each a `CompletedProcess` with ``error`` and ``seconds``.
 
     Raises:
-        CalledProcessError, TimeoutExpired, OSError: the first failure in time, unless `on_failure` is "continue". Its
-            ``results`` are those of the commands that have ended by then, None for the others.
-        ValueError: an argument is wrong.
+        CalledProcessError, TimeoutExpired, OSError, UnicodeDecodeError: the first failure in time, unless `on_failure`
+            is "continue". Its ``results`` are those of the commands that have ended by then, None for the others. (Of an
+            iterator, the commands that were not taken are not counted.)
+        ValueError, TypeError: an argument or a command is wrong.
 
     Blocks until all commands have ended. What `on_line`, `progress`, the iterable or a signal handler (Ctrl-C) raises,
     kills those that run and is raised.
@@ -80,12 +84,14 @@ def run_many(
         raise ValueError("max_workers must be at least 1")
     if capture_output and (how.get("stdout") is not None or how.get("stderr") is not None):
         raise ValueError("stdout and stderr arguments may not be used with capture_output.")
+    if timeout is not None:
+        timeout = 0.0 + timeout  # what is no number is refused before a command runs
     for name in ("stdout", "stderr"):
         if capture_output or on_line is not None:
             how.setdefault(name, _std.PIPE)
     keeps = capture_output or on_line is None
     total = len(commands) if isinstance(commands, Sized) else None
-    many = _Many(how, timeout, on_line, keeps=keeps)
+    many = _Many(how, timeout, on_line, total or 0, keeps=keeps)
     return many.run(iter(commands), max_workers or _processors(), on_failure, bar(progress or _nobody, total))
 
 
@@ -105,12 +111,14 @@ class _Many:
         how: dict[str, Any],
         timeout: float | None,
         on_line: Callable[[int, str, Any], object] | None,
+        total: int,
         *,
         keeps: bool,
     ) -> None:
         self._how = how
         self._timeout = timeout
         self._on_line = on_line
+        self._total = total
         self._keeps = keeps
         self._engine = Exchange()
         self._running: dict[int, Running] = {}
@@ -154,7 +162,8 @@ class _Many:
             try:
                 self._failure.check_returncode()
             except Exception as error:
-                error.results = [self._results.get(one) for one in range(number)]  # type: ignore[attr-defined]
+                count = max(number, self._total)
+                error.results = [self._results.get(one) for one in range(count)]  # type: ignore[attr-defined]
                 raise
         return [self._results[one] for one in range(number)]
 
@@ -170,11 +179,17 @@ class _Many:
         how = self._how
         if isinstance(command, dict):
             how = {**how, **command}
+            if "args" not in how:
+                raise TypeError(f"command {number} is a dictionary without 'args': {command!r}")
             command = how.pop("args")
         else:
             how = dict(how)
         data = how.pop("input", None)
         if data is not None:
+            if isinstance(data, str) and not any(map(how.get, _TEXT)):
+                raise TypeError(f"the input of command {number} is a str, but its files are not text: say text=True")
+            if not isinstance(data, str):
+                memoryview(data)  # what is no bytes is refused before the command runs
             how["stdin"] = _std.PIPE
         if not _DECIDES.intersection(how):
             file = self._file_of(command)
@@ -241,18 +256,20 @@ class _Many:
                 continue
             number = self._owners[place]
             running = self._running[number]
-            lines = running.told(place, has_ended=has_ended, keeps=self._keeps)
-            for name, line in lines:
-                if self._on_line is not None:
-                    self._on_line(number, name, line)
+            self._say(number, running.told(place, has_ended=has_ended, keeps=self._keeps))
         now = monotonic()
         for number, running in tuple(self._running.items()):
             is_late = not running.has_ended() and running.is_late(now)
             if is_late:
-                running.end()
+                self._say(number, running.end(keeps=self._keeps))
             if running.process.returncode is not None and not running.places:
                 del self._running[number]
                 self._ended(number, running.result(keeps=self._keeps, is_late=is_late))
+
+    def _say(self, number: int, lines: list[tuple[str, Any]]) -> None:
+        if self._on_line is not None:
+            for name, line in lines:
+                self._on_line(number, name, line)
 
     def _patience(self) -> float | None:
         """How many seconds there are until something is due."""
@@ -281,7 +298,7 @@ class _Many:
         for running in self._running.values():
             running.process.kill()
         for running in self._running.values():
-            running.end()
+            running.end(keeps=False)
         self._running.clear()
 
 

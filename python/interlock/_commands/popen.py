@@ -77,6 +77,25 @@ class Popen(_original):  # type: ignore[misc]
     # So `inspect.signature` and the mocks that check calls by it see the standard parameters.
     __init__.__wrapped__ = _original.__init__  # type: ignore[attr-defined]
 
+    @property
+    def returncode(self) -> Any:
+        """The exit code of the process; minus the number of the signal that ended it; None as long as that is unknown."""
+        try:
+            return self.__dict__["returncode"]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'returncode'") from None
+
+    @returncode.setter
+    def returncode(self, code: Any, _process: str = _PROCESS, _tree: str = _TREE) -> None:
+        # Event loops reap processes by themselves and set this. So does the standard code when the interpreter ends, and
+        # there are no globals any more.
+        attributes = self.__dict__
+        attributes["returncode"] = code
+        if code is not None:
+            attributes.pop(_process, None)
+            if _tree in attributes:
+                attributes[_tree].forget()
+
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
             return _NO_PIPES  # sooner than the standard function
@@ -124,16 +143,6 @@ class Popen(_original):  # type: ignore[misc]
         if tree is not None:
             tree.begin(self.pid)
 
-    def _handle_exitstatus(
-        self, *args: Any, _std: Any = _original._handle_exitstatus, _name: str = _PROCESS, _tree: str = _TREE
-    ) -> None:
-        # Also called when the interpreter ends, and there are no globals any more.
-        _std(self, *args)
-        self.__dict__.pop(_name, None)
-        tree = self.__dict__.get(_tree)
-        if tree is not None:
-            tree.forget()
-
     def __exit__(self, exc_type: Any, value: Any, traceback: Any) -> None:
         if _TREE in self.__dict__ and exc_type is not None and exc_type is not KeyboardInterrupt:
             self.kill()
@@ -165,7 +174,10 @@ class Popen(_original):  # type: ignore[misc]
         """
         if timeout is None and self.stdin is None and not self._communication_started and _is_usual():
             out, err = self.stdout, self.stderr
-            read = _READS.get(type(out if err is None else err))
+            only = out if err is None else err
+            read = _READS.get(type(only))
+            if read is not None and not os.get_blocking(only.fileno()):
+                read = None  # the standard function returns what is there
             if read is not None and err is None:
                 data = read(out)
                 out.close()

@@ -22,9 +22,10 @@ __all__ = ["ManyResult", "Running"]
 class ManyResult(_std.CompletedProcess):  # type: ignore[type-arg]
     """What has become of one command of `run_many()`.
 
-    It is a `subprocess.CompletedProcess`. ``error`` is None, or why the command was not run to its end: the `OSError`
-    of a command that could not be started, whose ``returncode`` is None, or the `TimeoutExpired` of one that was
-    killed. ``seconds`` is how long it ran.
+    It is a `subprocess.CompletedProcess`. ``error`` is None, or what went wrong beside the code: the `OSError` of a
+    command that could not be started, whose ``returncode`` is None, the `TimeoutExpired` of one that was killed, or the
+    `UnicodeDecodeError` of output that is no text in the encoding, which is left as bytes then. ``seconds`` is how long
+    it ran.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class ManyResult(_std.CompletedProcess):  # type: ignore[type-arg]
         return self.error is not None or bool(self.returncode)
 
     def check_returncode(self) -> None:
-        """Raise what went wrong, if anything did: `CalledProcessError`, `TimeoutExpired` or an `OSError`."""
+        """Raise what went wrong, if anything did: `CalledProcessError`, or ``error``."""
         if self.error is not None:
             raise self.error
         super().check_returncode()
@@ -67,6 +68,7 @@ class Running:
         ] = {}  # the numbers of the files in the exchange, by which they are told apart
         self._data: dict[str, list[bytes]] = {}
         self._lines: dict[str, Lines] = {}
+        self._error: Exception | None = None
 
     def begin(self, data: Any, on_line: Callable[..., object] | None) -> None:
         """Add the pipes and the process to the exchange."""
@@ -105,9 +107,13 @@ class Running:
             if keeps and data:
                 self._data[name].append(data)
             if name in self._lines:
-                found += [(name, line) for line in self._lines[name].more(data)]
-                if has_ended:
-                    found += [(name, line) for line in self._lines[name].last()]
+                try:
+                    found += [(name, line) for line in self._lines[name].more(data)]
+                    if has_ended:
+                        found += [(name, line) for line in self._lines[name].last()]
+                except UnicodeDecodeError as error:  # so there are no more lines
+                    del self._lines[name]
+                    self._error = error
         if has_ended:
             self._forget(place)
         return found
@@ -126,30 +132,33 @@ class Running:
     def is_late(self, now: float) -> bool:
         return self.deadline is not None and now >= self.deadline
 
-    def end(self) -> None:
-        """Kill the process, and take what it has left."""
+    def end(self, *, keeps: bool) -> list[tuple[str, Any]]:
+        """Kill the process, and take what it has left. Return the lines, as `told()` does."""
         self.process.kill()
-        for place, name in tuple(self.places.items()):
-            if name in self._data:
-                self._data[name].append(self._engine.take(place))
-            self._forget(place)
+        found = []
+        for place in tuple(self.places):
+            found += self.told(place, has_ended=True, keeps=keeps)
         self.process.wait()
+        return found
 
     def result(self, *, keeps: bool, is_late: bool) -> ManyResult:
         """What has become of the command, which has ended."""
         process = self.process
-        error = None
         raw = {name: b"".join(pieces) for name, pieces in self._data.items()} if keeps else {}
+        out, err = (self._decoded(name, raw) for name in ("stdout", "stderr"))
         if is_late:
-            error = _std.TimeoutExpired(
+            self._error = _std.TimeoutExpired(
                 process.args, self._timeout or 0.0, raw.get("stdout"), raw.get("stderr")
             )
-        out, err = (self._decoded(name, raw) for name in ("stdout", "stderr"))
         seconds = monotonic() - self._began
-        return ManyResult(process.args, process.returncode, out, err, error=error, seconds=seconds)
+        return ManyResult(process.args, process.returncode, out, err, error=self._error, seconds=seconds)
 
     def _decoded(self, name: str, raw: dict[str, bytes]) -> Any:
         if name not in raw or not self.process.text_mode:
             return raw.get(name)
         stream = getattr(self.process, name)
-        return self.process._translate_newlines(raw[name], stream.encoding, stream.errors)
+        try:
+            return self.process._translate_newlines(raw[name], stream.encoding, stream.errors)
+        except UnicodeDecodeError as error:
+            self._error = error
+            return raw[name]

@@ -31,6 +31,7 @@ _COUNT = 23
 _COLLECTIONS = frozenset({tuple, list})
 _TEXTS = frozenset({str, bytes})
 _LOW = frozenset({0, 1, 2})
+_EMPTY = frozenset({"", b""})
 
 
 def _parts() -> tuple[Any, ...]:
@@ -94,6 +95,9 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
     path = None if is_path else _search_path(env)
     if path is None and not is_path:
         return False
+    spawns = is_path and _would_spawn(close_fds, pass_fds, cwd, pipes, start_new_session)
+    if spawns and not (args and args[0] and (env is None or _EMPTY.isdisjoint(env))):
+        return False  # that function refuses them, and says why
     start = ProgramStart.prepare(
         (args, program, path),
         (cwd, env),
@@ -104,7 +108,7 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
     if start is None or not _is_possible():  # asked last: it starts a process, the first time
         return False
     sys.audit("subprocess.Popen", executable, args, cwd, env)
-    if is_path and _would_spawn(close_fds, pass_fds, cwd, pipes, start_new_session):
+    if spawns:
         executable = program  # that function's event and errors have no path objects
         sys.audit("os.posix_spawn", executable, args, os.environ if env is None and _names_environ else env)
     return _is_run(popen, start, pipes, name, {"directory": cwd, "execution": executable})

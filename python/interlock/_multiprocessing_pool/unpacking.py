@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import starmap
+from types import BuiltinFunctionType, FunctionType
 
 from interlock.multiprocessing._pickling import loads
 
@@ -28,23 +30,34 @@ def starmapstar(args: tuple[Callable[..., Any], Iterable[Any]]) -> list[Any]:
 
 
 _MAPPERS = {MAP: mapstar, STARMAP: starmapstar}
-_functions: dict[bytes, Any] = {}
+_functions: dict[bytes, tuple[str, str, Any]] = {}
+"""Functions by their pickles, each with its module and name there: a task may put another one in its place."""
 _MOST_FUNCTIONS = 256
+_KINDS = frozenset({BuiltinFunctionType, FunctionType, type})
+_modules = sys.modules
 
 
 def unpack(payload: bytes) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """Make a call of packed bytes, in a worker."""
     kind, name, pickle = _parts(payload)
-    func = _functions.get(name)
-    if func is None:
-        func = loads(name)
-        if len(_functions) >= _MOST_FUNCTIONS:
-            _functions.clear()
-        _functions[name] = func
+    known = _functions.get(name)
+    if known is not None and getattr(_modules.get(known[0]), known[1], None) is known[2]:
+        func = known[2]
+    else:
+        func = _loaded(name)
     items = loads(pickle)
     if kind == ONE:
         return func, items, {}
     return _MAPPERS[kind], ((func, items),), {}
+
+
+def _loaded(name: bytes) -> Any:
+    func = loads(name)
+    if type(func) in _KINDS:  # others may have no name, or answer with code of the program
+        if len(_functions) >= _MOST_FUNCTIONS:
+            _functions.clear()
+        _functions[name] = func.__module__, func.__qualname__, func
+    return func
 
 
 def unpacked(payload: bytes) -> tuple[bytes, bytes, bool] | None:

@@ -1,8 +1,8 @@
 """How calls, results and exceptions travel between a process pool and its workers.
 
 Everything is pickled as `multiprocessing` pickles it. What that refuses (a lambda, a class made in a function) is
-pickled by value if `cloudpickle` is installed. In an interactive session so is everything that belongs to its main
-module, because workers can't import that.
+pickled by value if `cloudpickle` is installed. In an interactive session, a function or class of the main module
+travels by its name and by its value: a worker that was forked after it was defined has it, any other takes the value.
 
 A worker imports this module first of all, so what only errors need is imported when there is one.
 
@@ -15,13 +15,14 @@ from __future__ import annotations
 import sys
 from collections import ChainMap
 from functools import cache
-from io import BytesIO
+from io import BytesIO, TextIOWrapper
 from multiprocessing.reduction import ForkingPickler
+from operator import attrgetter
 from pickle import dumps as _plainly
 from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 
 from interlock._remote_error import nearest_builtin, stand_in
-from interlock.multiprocessing._pickling import dump, dumps, loads
+from interlock.multiprocessing._pickling import dump, dump_by, dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     parts: Any = (payload,) if type(payload) is bytes else payload[0]
     if not any(b"__main__" in part for part in parts):
         return payload
-    return _by_value(call) or payload
+    return _with_values(call) or payload
 
 
 def call_lost(error: BaseException) -> TransportError:
@@ -220,7 +221,51 @@ def _by_value(thing: object) -> bytes | None:
 
 @cache
 def _pickler_by_value(base: Any) -> Any:
-    """Return the class of cloudpickle's that knows what `multiprocessing` can pickle, too."""
+    """Return the class of cloudpickle's that knows what `multiprocessing` can pickle, too.
+
+    It refuses what would arrive as something else: cloudpickle makes a `StringIO` of an open file, and bytes of a view.
+    """
     own, *others = base.dispatch_table.maps
-    known = ChainMap(own, ForkingPickler._extra_reducers, *others)  # type: ignore[attr-defined]
+    refused = dict.fromkeys((TextIOWrapper, memoryview), _plain_reduction)
+    known = ChainMap({**own, **refused}, ForkingPickler._extra_reducers, *others)  # type: ignore[attr-defined]
     return type("_PicklerByValue", (base,), {"dispatch_table": known})
+
+
+def _plain_reduction(thing: object) -> Any:
+    return thing.__reduce_ex__(4)  # raises TypeError
+
+
+def _with_values(thing: object) -> Any:
+    """Pickle an object with functions and classes of the main module by name and value. None if there is no cloudpickle."""
+    cloudpickle = _cloudpickle()
+    if cloudpickle is None:
+        return None
+    by_value = _pickler_by_value(cloudpickle.CloudPickler)
+
+    class Pickler(ForkingPickler):
+        def reducer_override(self, obj: Any) -> Any:
+            if not isinstance(obj, (FunctionType, type)) or obj.__module__ != "__main__":
+                return NotImplemented
+            if _in_main_module(obj.__qualname__) is not obj:
+                return NotImplemented
+            buffer = BytesIO()
+            by_value(buffer).dump(obj)
+            return _of_main_module, (obj.__qualname__, type(obj).__name__, buffer.getvalue())
+
+    try:
+        return dump_by(Pickler, thing)
+    except Exception:
+        return None
+
+
+def _of_main_module(name: str, kind: str, value: bytes) -> Any:
+    """Return what the main module has by this name, in a worker; or what the value makes."""
+    found = _in_main_module(name)
+    return found if type(found).__name__ == kind else loads(value)
+
+
+def _in_main_module(name: str) -> Any:
+    try:
+        return attrgetter(name)(_modules["__main__"])
+    except AttributeError:
+        return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pickle import PickleBuffer
     from typing import Any
 
-__all__ = ["dump", "dumps", "load", "loads"]
+__all__ = ["dump", "dump_by", "dumps", "load", "loads"]
 
 _Pickler: Any = ForkingPickler
 _modules = sys.modules
@@ -90,6 +90,14 @@ def dump(obj: object) -> bytes | tuple[list[Any], list[Any]]:
         buffers.clear()
     idle.picklers.append((pickler, parts, buffers))
     return pickle
+
+
+def dump_by(pickler: Any, obj: object) -> tuple[list[Any], list[Any]]:
+    """Pickle an object for a message by a pickler of that class."""
+    parts = _Parts()
+    buffers: list[Any] = []
+    pickler(parts, _PROTOCOL, True, _keeper(buffers)).dump(obj)
+    return parts[:], buffers
 
 
 def _keeper(buffers: list[Any]) -> Callable[[PickleBuffer], bool]:

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use interlock_queue::PutError;
+use interlock_queue::{PutError, PutOutcome};
 use interlock_shm::{Arena, Error, Name, Queue};
 use interlock_wait::WaitContext;
 use interlock_wait::primitive::global::Ordering;
@@ -72,15 +72,31 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// # Errors
     /// The pool takes no calls, or `context` ended the wait.
     pub fn submit(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Result<(), Unplaced> {
+        let core = &self.inner.core;
+        self.place(|| match core.try_put(call.limits.priority, call.clone()) {
+            Err(PutError::Full(call)) => core.put_with(call.limits.priority, call, context),
+            placed => placed,
+        })
+    }
+
+    /// Gives a call to the pool, however many calls wait: for threads by which the pool gets on, which must not wait for it. Never
+    /// blocks.
+    ///
+    /// # Errors
+    /// The pool takes no calls.
+    pub fn submit_unbounded(&self, call: &Arc<Call<H>>) -> Result<(), Unplaced> {
+        self.place(|| self.inner.core.put_unbounded(call.limits.priority, call.clone()))
+    }
+
+    fn place(
+        &self,
+        put: impl FnOnce() -> Result<PutOutcome, PutError<Arc<Call<H>>>>,
+    ) -> Result<(), Unplaced> {
         if self.is_of_parent() {
             return Err(Unplaced::OfParent);
         }
         (self.inner.ensure_supervisor()).map_err(Unplaced::NoThread)?;
-        let placed = match self.inner.core.try_put(call.limits.priority, call.clone()) {
-            Err(PutError::Full(call)) => self.inner.core.put_with(call.limits.priority, call, context),
-            placed => placed,
-        };
-        match placed {
+        match put() {
             Ok(_) => {
                 self.inner.feed();
                 Ok(())

@@ -6,6 +6,8 @@ use interlock_wait::WordLock;
 use interlock_wait::fork::fork_guarded;
 use pyo3::prelude::*;
 
+use crate::errors::os_error;
+
 /// In the order in which they came. Under a lock that is taken last, and never while a thread forks.
 static HELD: WordLock<Vec<Held>> = WordLock::new(Vec::new());
 
@@ -14,7 +16,7 @@ static HELD: WordLock<Vec<Held>> = WordLock::new(Vec::new());
 /// Raises OSError if there is no such descriptor.
 #[pyfunction]
 pub(crate) fn keep_from_children(descriptor: i32) -> PyResult<()> {
-    let held = Held::of(descriptor)?;
+    let held = Held::of(descriptor).map_err(os_error)?;
     fork_guarded(|| {
         let mut all = HELD.lock();
         all.retain(|known| known.number() != descriptor);
@@ -34,7 +36,7 @@ pub(crate) fn leave_to_children(descriptor: i32) {
 /// Raises OSError if there is no such descriptor.
 #[pyfunction]
 pub(crate) fn end_with_parent(life: i32) -> PyResult<()> {
-    Ok(held::terminate_at_hang_up(life)?)
+    held::terminate_at_hang_up(life).map_err(os_error)
 }
 
 /// In the child of a fork: it has none of them.

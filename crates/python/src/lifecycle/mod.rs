@@ -24,10 +24,12 @@ pub(crate) mod thread;
 
 use pyo3::prelude::*;
 
+use crate::errors::os_error;
+
 /// Registers the fork handlers, and prepares for the end of the interpreter. One thread calls this, when the extension is
 /// loaded, before the first wait.
 pub(crate) fn begin(py: Python<'_>) -> PyResult<()> {
-    fork::register()?;
+    fork::register().map_err(os_error)?;
     thread::handles_signals(py); // as a rule this is the main thread, and then no other thread has to ask
     exit::prepare(py)
 }

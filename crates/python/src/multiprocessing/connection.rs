@@ -22,6 +22,7 @@ use super::shared::{deadline, refused};
 use crate::blocking;
 use crate::convert::Given;
 use crate::engine::StateLock;
+use crate::errors::os_error;
 use crate::imported::Imported;
 use crate::raw::{Attached, intern};
 
@@ -52,9 +53,10 @@ pub(crate) fn make_pipe(
     duplex: bool,
 ) -> PyResult<()> {
     let (one_bell, other_bell) = match duplex {
-        true => Doorbell::sockets()?,
-        false => Doorbell::pipe()?,
-    };
+        true => Doorbell::sockets(),
+        false => Doorbell::pipe(),
+    }
+    .map_err(os_error)?;
     let (one_bell, other_bell) = (Arc::new(one_bell), Arc::new(other_bell));
     let (reader, writer) = channel(&family.arena).map_err(refused)?;
     let (back_reader, back_writer) = match duplex {
@@ -91,7 +93,7 @@ impl SharedConnection {
         let (reader, writer) = ends;
         let reader = reader.map(|number| open(family, number, ChannelReader::open));
         let writer = writer.map(|number| open(family, number, ChannelWriter::open));
-        let doorbell = Arc::new(Doorbell::adopt(descriptor)?);
+        let doorbell = Arc::new(Doorbell::adopt(descriptor).map_err(os_error)?);
         let ends = (reader.transpose()?, writer.transpose()?);
         self.begin(py, Ends::new(ends, &doorbell, Weak::new()));
         Ok(())

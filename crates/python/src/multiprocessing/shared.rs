@@ -10,6 +10,8 @@ use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
+use crate::errors::os_error;
+
 /// Longer timeouts are as good as none, and a clock may not be able to tell their end.
 const LONGEST_SECONDS: f64 = 1e9;
 
@@ -86,7 +88,7 @@ pub(super) fn deadline(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline>
 #[cold]
 pub(crate) fn refused(error: Error) -> PyErr {
     match error {
-        Error::Kernel(error) => PyErr::from(error),
+        Error::Kernel(error) => os_error(error),
         Error::Full { .. } | Error::TooManyObjects => PyMemoryError::new_err(error.to_string()),
         Error::TooManyProcesses => PyOSError::new_err((EAGAIN, error.to_string())),
         error => PyRuntimeError::new_err(error.to_string()),

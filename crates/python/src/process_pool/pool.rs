@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use interlock_pool::process::{Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
 use interlock_shm::Name;
-use interlock_wait::{Deadline, WaitContext};
+use interlock_wait::primitive::global::{AtomicU64, Ordering};
+use interlock_wait::{Deadline, ThreadIdent, WaitContext};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -23,6 +24,8 @@ pub(crate) struct ProcessPool {
     engine: Arc<RemoteCalls>,
     is_bounded: bool,
     retries: u32,
+    /// The thread in manage(); 0: none.
+    manager: AtomicU64,
 }
 
 #[pymethods]
@@ -62,21 +65,23 @@ impl ProcessPool {
             engine: Arc::new(engine),
             is_bounded: max_pending > 0,
             retries,
+            manager: AtomicU64::new(0),
         })
     }
 
     /// Submit a call whose worker gets `payload`, which is what `dump()` of `_pickling` returns, for this future. Returns None, or why the pool does not take it: "shutdown",
-    /// "parent", or the death by which it broke. Blocks while `max_pending` calls wait.
+    /// "parent", or the death by which it broke. Blocks while `max_pending` calls wait; but the thread in manage() never does, because the
+    /// pool gets on by it, and neither does the end of another future, by which a call that was held is submitted.
     ///
-    /// `limits`: the priority, the seconds that it may run, and how often it may run again. `is_old`: threads may wait for the future, or it
-    /// may have callbacks.
-    #[pyo3(signature = (future, payload, limits, is_old = false))]
+    /// `limits`: the priority, the seconds that it may run, and how often it may run again. `is_held`: the call was held; threads may wait for
+    /// its future, or it may have callbacks.
+    #[pyo3(signature = (future, payload, limits, is_held = false))]
     fn submit<'py>(
         &self,
         future: &Bound<'py, Future>,
         payload: Bound<'py, PyAny>,
         limits: (i64, Option<f64>, u32),
-        is_old: bool,
+        is_held: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = future.py();
         let (priority, timeout, retries) = limits;
@@ -87,10 +92,13 @@ impl ProcessPool {
         {
             return Err(PyRuntimeError::new_err("the future has a call already"));
         }
-        let placed =
-            blocking::go_on_waiting(py, Deadline::NEVER, |context| self.engine.submit(&call, context))?;
+        let placed = if is_held || self.is_managed_here() {
+            self.engine.submit_unbounded(&call)
+        } else {
+            blocking::go_on_waiting(py, Deadline::NEVER, |context| self.engine.submit(&call, context))?
+        };
         match placed {
-            Ok(()) if is_old => attend(future).map(|()| None),
+            Ok(()) if is_held => attend(future).map(|()| None),
             Ok(()) => Ok(None),
             Err(unplaced) => refusal_of(py, unplaced).map(Some),
         }
@@ -133,7 +141,7 @@ impl ProcessPool {
 
     /// Begin to watch the workers, though no call was submitted.
     fn supervise(&self) -> PyResult<()> {
-        Ok(self.engine.supervise()?)
+        self.engine.supervise().map_err(|_| no_thread())
     }
 
     /// How many workers to start now.
@@ -173,25 +181,12 @@ impl ProcessPool {
         ended: &Bound<'_, PyAny>,
         broke: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        loop {
-            let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
-            match duty {
-                Some(Duty::Attend(call)) => {
-                    if let Some(host) = call.take_host() {
-                        hear(host.bind(py))?;
-                    }
-                }
-                Some(Duty::Room(host)) => hear(host.bind(py))?,
-                Some(Duty::Start) => {
-                    if let Some(seat) = self.engine.add_wanted_worker().map_err(refused)? {
-                        start.call1((ProcessSeat(seat),))?;
-                    }
-                }
-                Some(Duty::Ended { pid, .. }) => drop(ended.call1((pid,))?),
-                Some(Duty::Broken(death)) => drop(broke.call1((told(py, &death)?,))?),
-                Some(Duty::Finished) | None => return Ok(()),
-            }
-        }
+        // Relaxed: only that thread itself finds its own number there.
+        self.manager
+            .store(ThreadIdent::current().get(), Ordering::Relaxed);
+        let managed = self.manage_until_finished(py, start, ended, broke);
+        self.manager.store(0, Ordering::Relaxed);
+        managed
     }
 
     /// Take no more calls; the workers end when those that are there have ended. Does not block.
@@ -256,6 +251,38 @@ impl ProcessPool {
 }
 
 impl ProcessPool {
+    fn manage_until_finished(
+        &self,
+        py: Python<'_>,
+        start: &Bound<'_, PyAny>,
+        ended: &Bound<'_, PyAny>,
+        broke: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        loop {
+            let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
+            match duty {
+                Some(Duty::Attend(call)) => {
+                    if let Some(host) = call.take_host() {
+                        hear(host.bind(py))?;
+                    }
+                }
+                Some(Duty::Room(host)) => hear(host.bind(py))?,
+                Some(Duty::Start) => {
+                    if let Some(seat) = self.engine.add_wanted_worker().map_err(refused)? {
+                        start.call1((ProcessSeat(seat),))?;
+                    }
+                }
+                Some(Duty::Ended { pid, .. }) => drop(ended.call1((pid,))?),
+                Some(Duty::Broken(death)) => drop(broke.call1((told(py, &death)?,))?),
+                Some(Duty::Finished) | None => return Ok(()),
+            }
+        }
+    }
+
+    fn is_managed_here(&self) -> bool {
+        self.manager.load(Ordering::Relaxed) == ThreadIdent::current().get()
+    }
+
     pub(super) fn engine(&self) -> &Arc<RemoteCalls> {
         &self.engine
     }
@@ -297,6 +324,11 @@ pub(super) fn refusal_of(py: Python<'_>, unplaced: Unplaced) -> PyResult<Bound<'
         Unplaced::ShutDown | Unplaced::Full => Ok("shutdown".into_pyobject(py)?.into_any()),
         Unplaced::OfParent => Ok("parent".into_pyobject(py)?.into_any()),
         Unplaced::Broken(death) => Ok(told(py, &death)?.into_any()),
-        Unplaced::NoThread(error) => Err(error.into()),
+        Unplaced::NoThread(_) => Err(no_thread()),
     }
+}
+
+/// What `Thread.start()` raises if there can't be another thread.
+fn no_thread() -> PyErr {
+    PyRuntimeError::new_err("can't start new thread")
 }

@@ -14,7 +14,7 @@ use super::queues;
 use super::shared::Shared;
 use super::turn::{self, Sent};
 use crate::convert::Timeout;
-use crate::errors;
+use crate::errors::{self, os_error};
 use crate::imported::Imported;
 use crate::raw::{intern, small_int};
 
@@ -92,7 +92,7 @@ fn carry_out(
             body.pending = boxed(wait);
             let watched = turns().watch(id, body, spot);
             if let Err(Refused { payload, error }) = watched {
-                give_error(py, shared, (id, payload), failing::refused(error));
+                give_error(py, shared, (id, payload), os_error(error));
             }
         }
         Err(error) => give_error(py, shared, (id, body), error),

@@ -1,7 +1,5 @@
 //! The errors of tasks.
 
-use std::io;
-
 use pyo3::exceptions::{PyBaseException, PyOSError, PyTimeoutError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -59,16 +57,6 @@ const BAD_DESCRIPTOR: i32 = 9;
 pub(super) fn not_open(object: &Bound<'_, PyAny>) -> PyErr {
     let repr = object.repr().map(|repr| repr.to_string()).unwrap_or_default();
     PyOSError::new_err((BAD_DESCRIPTOR, format!("the descriptor is closed: {repr}")))
-}
-
-/// The exception of the operating system's refusal, as a method of a socket raises it.
-pub(super) fn refused(error: io::Error) -> PyErr {
-    let Some(number) = error.raw_os_error() else {
-        return error.into();
-    };
-    let text = error.to_string();
-    let said = text.split(" (os error").next().unwrap_or_default();
-    PyOSError::new_err((number, said.to_owned()))
 }
 
 /// The exception of a task that has yielded what nobody understands.

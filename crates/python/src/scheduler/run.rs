@@ -265,7 +265,7 @@ impl Run<'_> {
         }
         loop {
             let prospect = self.shared.turns.get(py).lock().look();
-            match prospect.map_err(failing::refused)? {
+            match prospect.map_err(errors::os_error)? {
                 Prospect::Round => {
                     if self.round(py)? {
                         return Ok(());

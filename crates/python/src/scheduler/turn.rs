@@ -13,7 +13,7 @@ use super::failing;
 use super::operation::Kind;
 use super::queues::{self, Tried};
 use crate::convert::Timeout;
-use crate::errors;
+use crate::errors::{self, os_error};
 use crate::imported::Imported;
 use crate::raw::{intern, lookup, small_int};
 
@@ -167,7 +167,7 @@ fn received<'py>(object: &Bound<'py, PyAny>, progress: &Progress, most: usize) -
     let bytes = match got {
         Ok(size) => Ok(Attempt::Done(PyBytes::new(py, &room[..size]).into_any())),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Attempt::WouldBlock(None)),
-        Err(error) => Err(failing::refused(error)),
+        Err(error) => Err(os_error(error)),
     };
     ROOM.set(room);
     bytes
@@ -224,7 +224,7 @@ pub(super) fn go_on_sending(
             match send(*descriptor, rest) {
                 Ok(taken) => *sent += taken,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Part(None)),
-                Err(error) => return Err(failing::refused(error)),
+                Err(error) => return Err(os_error(error)),
             }
         } else {
             let done = object.call_method1(intern!(py, "send"), (PyBytes::new(py, rest),));

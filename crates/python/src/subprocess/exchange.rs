@@ -12,6 +12,7 @@ use super::outside::Outside;
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
+use crate::errors::os_error;
 use crate::raw::Attached;
 
 type Files = Engine<Received, Sent>;
@@ -88,7 +89,7 @@ impl Exchange {
                     Event::Ended => told.push((place, true)),
                     Event::Changed if running.is_eager(place) => told.push((place, false)),
                     Event::Changed => {}
-                    Event::Failed(error) => return Err(error.into()),
+                    Event::Failed(error) => return Err(os_error(error)),
                 }
             }
             if !told.is_empty() || wake == Wake::TimedOut {

@@ -232,30 +232,36 @@ def _pickler_by_value(base: Any) -> Any:
 
 
 def _plain_reduction(thing: object) -> Any:
-    return thing.__reduce_ex__(4)  # raises TypeError
+    return thing.__reduce_ex__(5)  # raises TypeError
 
 
 def _with_values(thing: object) -> Any:
-    """Pickle an object with functions and classes of the main module by name and value. None if there is no cloudpickle."""
+    """Pickle an object with functions and classes of the main module by name and value. None if that is not possible."""
     cloudpickle = _cloudpickle()
     if cloudpickle is None:
         return None
-    by_value = _pickler_by_value(cloudpickle.CloudPickler)
-
-    class Pickler(ForkingPickler):
-        def reducer_override(self, obj: Any) -> Any:
-            if not isinstance(obj, (FunctionType, type)) or obj.__module__ != "__main__":
-                return NotImplemented
-            if _in_main_module(obj.__qualname__) is not obj:
-                return NotImplemented
-            buffer = BytesIO()
-            by_value(buffer).dump(obj)
-            return _of_main_module, (obj.__qualname__, type(obj).__name__, buffer.getvalue())
-
     try:
-        return dump_by(Pickler, thing)
+        return dump_by(_pickler_with_values(cloudpickle.CloudPickler), thing)
     except Exception:
         return None
+
+
+@cache
+def _pickler_with_values(base: Any) -> Any:
+    by_value = _pickler_by_value(base)
+
+    def reduced(_: Any, obj: Any) -> Any:
+        if (
+            not isinstance(obj, (FunctionType, type))
+            or obj.__module__ != "__main__"
+            or _in_main_module(obj.__qualname__) is not obj
+        ):
+            return NotImplemented
+        buffer = BytesIO()
+        by_value(buffer).dump(obj)
+        return _of_main_module, (obj.__qualname__, type(obj).__name__, buffer.getvalue())
+
+    return type("_PicklerWithValues", (ForkingPickler,), {"reducer_override": reduced})
 
 
 def _of_main_module(name: str, kind: str, value: bytes) -> Any:

@@ -280,6 +280,7 @@ impl ProcessPool {
     }
 
     fn is_managed_here(&self) -> bool {
+        // Relaxed: see `manage`.
         self.manager.load(Ordering::Relaxed) == ThreadIdent::current().get()
     }
 

@@ -184,13 +184,13 @@ def test_errors_of_the_kernel_have_their_number(commands: Any) -> None:
     ours, theirs = os.openpty()
     with commands.Popen(["echo", "hi"], stdout=theirs, stderr=-1) as process:
         os.close(theirs)
-        process.stdout = open(ours, "rb")
+        process.stdout = os.fdopen(ours, "rb")
         with pytest.raises(OSError, match="Input/output error") as caught:
             process.communicate()
     assert caught.value.errno == errno.EIO
     with commands.Popen(["true"], stdin=-1, stdout=-1) as process:
         process.stdin.close()
-        process.stdin = open("/dev/full", "wb", buffering=0)
+        process.stdin = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb", buffering=0)
         with pytest.raises(OSError, match="No space left") as caught:
             process.communicate(b"x")
     assert caught.value.errno == errno.ENOSPC

@@ -155,7 +155,9 @@ def test_a_storm_of_kills_costs_what_ran(policy: str) -> None:
 
 
 @pytest.mark.parametrize("case", ["held", "callbacks", "recycled"])
-def test_a_bounded_executor_whose_own_thread_submits_does_not_wait_for_itself(tmp_path: Path, case: str) -> None:
+def test_a_bounded_executor_whose_own_thread_submits_does_not_wait_for_itself(
+    tmp_path: Path, case: str
+) -> None:
     program = """
         import os, sys
         from interlock.concurrent.futures import ProcessPoolExecutor, wait
@@ -191,5 +193,7 @@ def test_a_bounded_executor_whose_own_thread_submits_does_not_wait_for_itself(tm
     """
     path = tmp_path / "program.py"
     path.write_text(dedent(program), encoding="utf-8")
-    done = subprocess.run([sys.executable, path, case], capture_output=True, text=True, timeout=LIMIT, check=False)
+    done = subprocess.run(
+        [sys.executable, path, case], capture_output=True, text=True, timeout=LIMIT, check=False
+    )
     assert (done.stdout, done.stderr) == ("done\n", "")

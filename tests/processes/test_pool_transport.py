@@ -292,10 +292,12 @@ def test_functions_of_an_interactive_session_go_by_value(tmp_path: Path) -> None
 @needs_cloudpickle
 @pytest.mark.parametrize("way", [[], ["-m", "interlock", "run"]])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_functions_of_an_interactive_session_see_the_state_of_a_forked_worker(way: list[str], method: str) -> None:
+def test_functions_of_an_interactive_session_see_the_state_of_a_forked_worker(
+    way: list[str], method: str
+) -> None:
     session = f"""if 1:
-        import {'multiprocessing' if way else 'interlock.multiprocessing as multiprocessing'}
-        from {'' if way else 'interlock.'}concurrent.futures import ProcessPoolExecutor
+        import {"multiprocessing" if way else "interlock.multiprocessing as multiprocessing"}
+        from {"" if way else "interlock."}concurrent.futures import ProcessPoolExecutor
         state, seen = None, {{}}
         class Point:
             def __init__(self, x):
@@ -336,7 +338,10 @@ def test_open_files_and_views_are_refused_as_without_cloudpickle(tmp_path: Path)
     (tmp_path / "file").write_text("text", encoding="utf-8")
     with (tmp_path / "file").open("r+", encoding="utf-8") as file:
         for thing in (file, memoryview(b"bytes")):
-            for dump in (lambda thing=thing: dump_call(lambda x: x, (thing,), {}), lambda thing=thing: dump_result(thing)):
+            for dump in (
+                lambda thing=thing: dump_call(lambda x: x, (thing,), {}),
+                lambda thing=thing: dump_result(thing),
+            ):
                 with pytest.raises((TypeError, pickle.PicklingError, AttributeError)):
                     dump()
 

@@ -71,8 +71,8 @@ def run_many(
 
     Raises:
         CalledProcessError, TimeoutExpired, OSError, UnicodeDecodeError: the first failure in time, unless `on_failure`
-            is "continue". Its ``results`` are those of the commands that have ended by then, None for the others. (Of an
-            iterator, the commands that were not taken are not counted.)
+            is "continue". Its ``results`` are those of the commands that have ended by then, None for the others. (Of
+            an iterator, the commands that were not taken are not counted.)
         ValueError, TypeError: an argument or a command is wrong.
 
     Blocks until all commands have ended. What `on_line`, `progress`, the iterable or a signal handler (Ctrl-C) raises,
@@ -187,7 +187,9 @@ class _Many:
         data = how.pop("input", None)
         if data is not None:
             if isinstance(data, str) and not any(map(how.get, _TEXT)):
-                raise TypeError(f"the input of command {number} is a str, but its files are not text: say text=True")
+                raise TypeError(
+                    f"the input of command {number} is a str, but its files are not text: say text=True"
+                )
             if not isinstance(data, str):
                 memoryview(data)  # what is no bytes is refused before the command runs
             how["stdin"] = _std.PIPE

@@ -79,7 +79,7 @@ class Popen(_original):  # type: ignore[misc]
 
     @property
     def returncode(self) -> Any:
-        """The exit code of the process; minus the number of the signal that ended it; None as long as that is unknown."""
+        """The exit code; or minus the number of the signal that ended the process; None as long as it is unknown."""
         try:
             return self.__dict__["returncode"]
         except KeyError:
@@ -87,8 +87,8 @@ class Popen(_original):  # type: ignore[misc]
 
     @returncode.setter
     def returncode(self, code: Any, _process: str = _PROCESS, _tree: str = _TREE) -> None:
-        # Event loops reap processes by themselves and set this. So does the standard code when the interpreter ends, and
-        # there are no globals any more.
+        # Event loops reap processes by themselves and set this. So does the standard code when the interpreter ends,
+        # and there are no globals any more.
         attributes = self.__dict__
         attributes["returncode"] = code
         if code is not None:

@@ -236,7 +236,7 @@ def _plain_reduction(thing: object) -> Any:
 
 
 def _with_values(thing: object) -> Any:
-    """Pickle an object with functions and classes of the main module by name and value. None if that is not possible."""
+    """Pickle an object with functions and classes of the main module by name and value; None if it can't be."""
     cloudpickle = _cloudpickle()
     if cloudpickle is None:
         return None

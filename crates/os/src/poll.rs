@@ -94,10 +94,7 @@ impl Poller {
     pub fn watch(&self, descriptor: Tagged, readiness: Readiness) -> io::Result<bool> {
         let (data, given) = (data(descriptor), borrowed(descriptor.0)?);
         match epoll::modify(&self.0, given, data, readiness.flags()) {
-            Err(Errno::NOENT) => {
-                epoll::add(&self.0, given, data, readiness.flags())?;
-                Ok(false)
-            }
+            Err(Errno::NOENT) => Ok(epoll::add(&self.0, given, data, readiness.flags()).map(|()| false)?),
             done => Ok(done.map(|()| true)?),
         }
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 TYPE_CHECKING = False
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["has_other_threads", "submit"]
 
-_executors: dict[tuple[str, int], Any] = {}
-"""The executors, by what they are made of and by process: a forked child can't use those of its parent.
+_executors: dict[tuple[str, int], tuple[Any, set[Future[Any]]]] = {}
+"""The executors and their calls that go on, by what they are made of and by process: a forked child can't use those of
+its parent.
 
 They are made when a task calls first, and end with the process.
 """
@@ -29,11 +31,16 @@ def submit(
     executor: Executor | str | None,
 ) -> Future[Any]:
     """Have a thread, a worker process or an executor of the program call `function`. Does not block."""
-    chosen: Any = _executor(executor or "thread") if isinstance(executor, str | None) else executor
-    return chosen.submit(function, *args, **(kwargs or {}))  # type: ignore[no-any-return]
+    if not isinstance(executor, str | None):
+        return executor.submit(function, *args, **(kwargs or {}))  # type: ignore[return-value]
+    own, calls = _executor(executor or "thread")
+    future: Future[Any] = own.submit(function, *args, **(kwargs or {}))
+    calls.add(future)
+    future.add_done_callback(calls.discard)
+    return future
 
 
-def _executor(kind: str) -> Any:
+def _executor(kind: str) -> tuple[Any, set[Future[Any]]]:
     key = kind, os.getpid()
     if key not in _executors:
         if kind == "process":
@@ -44,15 +51,32 @@ def _executor(kind: str) -> Any:
             from interlock.concurrent.futures import ThreadPoolExecutor
 
             made = ThreadPoolExecutor(thread_name_prefix="scheduler-call")
-        _executors.setdefault(key, made)
+        _executors.setdefault(key, (made, set()))
     return _executors[key]
 
 
-def has_other_threads() -> bool:
-    """Whether there is another thread that runs Python code, apart from those that serve the calls of tasks."""
-    threads, processes = (_executors.get((kind, os.getpid())) for kind in ("thread", "process"))
-    servants = set(threads._threads) if threads is not None else set()
-    if processes is not None:
-        servants.add(processes._executor_manager_thread)
-    others = set(sys._current_frames()) - {getattr(thread, "ident", None) for thread in servants}
-    return len(others) > 1
+def has_other_threads(states: int | None) -> bool:
+    """Whether anything but the tasks of this thread may run Python code: another thread, or the handler of a signal.
+
+    The threads that serve the calls of tasks count while there is a call: its task may have left it, and it may do what
+    it likes. `states` is how many threads the interpreter knows, if `sys` does not tell of all of them.
+    """
+    servants: set[Any] = set()
+    for kind in ("thread", "process"):
+        executor, calls = _executors.get((kind, os.getpid()), (None, ()))
+        if calls:
+            return True
+        if executor is not None:
+            servants.update(executor._threads if kind == "thread" else [executor._executor_manager_thread])
+    # Threads that have no frame yet, because they were just started, are here, too.
+    threads = set(sys._current_exceptions())
+    if states is not None and states > len(threads):
+        return True
+    others = threads - {getattr(thread, "ident", None) for thread in servants}
+    return len(others) > 1 or any(map(_may_run_code, signal.valid_signals()))
+
+
+def _may_run_code(number: int) -> bool:
+    """Whether a signal has a handler other than that of Ctrl-C, which only raises KeyboardInterrupt."""
+    handler = signal.getsignal(number)
+    return callable(handler) and handler is not signal.default_int_handler

@@ -139,6 +139,55 @@ def test_an_error_goes_to_those_who_wait_with_one_traceback() -> None:
         culprit.result()
 
 
+@pytest.mark.parametrize("joiners", [1, 2])
+@pytest.mark.parametrize("cancelled", ["none", "first", "last", "all", "before"])
+def test_an_error_is_raised_by_run_if_all_who_would_learn_of_it_are_cancelled(
+    joiners: int, cancelled: str
+) -> None:
+    scheduler, learned = Scheduler(), []
+
+    def fails() -> Steps:
+        while not is_due:
+            yield
+        if cancelled == "before":
+            cancel(waiting)
+        raise ValueError("what is wrong")
+
+    def waits() -> Steps:
+        try:
+            yield join(culprit)
+        except ValueError as error:
+            learned.append(error)
+
+    def cancels() -> Steps:
+        while not is_due:
+            yield
+        # The culprit has had its turn in this round.
+        assert culprit.done()
+        cancel({"first": waiting[:1], "last": waiting[-1:], "all": waiting}.get(cancelled, []))
+
+    def cancel(tasks: list[Task]) -> None:
+        for task in tasks:
+            assert task.cancel()
+
+    is_due: list[bool] = []
+    culprit = scheduler.spawn(fails(), name="culprit")
+    waiting = [scheduler.spawn(waits()) for _ in range(joiners)]
+    scheduler.run(scheduler.spawn(steps("", 2, [])))
+    scheduler.spawn(cancels())
+    scheduler.run(scheduler.spawn(steps("", 2, [])))
+    is_due.append(True)
+    count = {"none": 0, "first": 1, "last": 1}.get(cancelled, joiners)
+    if count == joiners:
+        with pytest.raises(ValueError, match="what is wrong") as caught:
+            scheduler.run()
+        assert caught.value.__notes__ == ["raised in task 'culprit'"]
+    scheduler.run()
+    assert len(learned) == joiners - count
+    assert sum(task.cancelled() for task in waiting) == count
+    assert all(task.done() for task in waiting)
+
+
 def test_an_error_that_is_kept_stays_in_the_task() -> None:
     scheduler = Scheduler()
     task = scheduler.spawn(raises(), errors="keep")
@@ -342,13 +391,21 @@ def test_a_scheduler_that_is_dropped_closes_its_generators() -> None:
             log.append("closed")
 
     scheduler = Scheduler()
-    scheduler.spawn(task(scheduler))
+    task_of = scheduler.spawn(task(scheduler))
     scheduler.run(scheduler.spawn(steps("", 1, [])))
+    assert not task_of.done()
     gone = weakref.ref(scheduler)
     del scheduler
     gc.collect()
     assert gone() is None
     assert log == ["closed"]
+    # Its tasks have ended, as those of a scheduler that is closed.
+    assert task_of.done()
+    assert task_of.cancelled()
+    assert repr(task_of).endswith("cancelled>")
+    assert not task_of.cancel()
+    with pytest.raises(concurrent.futures.CancelledError):
+        task_of.result()
 
 
 def test_results_and_errors_are_collected() -> None:

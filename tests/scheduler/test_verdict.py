@@ -80,6 +80,42 @@ def test_the_threads_of_calls_do_not_count() -> None:
     assert "nobody can wake one" in said
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "scheduler.spawn(abandons())\n",
+        "_thread.start_new_thread(puts, ())\n",
+        "signal.signal(signal.SIGALRM, lambda *_: empty.put(5)); signal.setitimer(signal.ITIMER_REAL, 0.1)\n",
+    ],
+    ids=["abandoned call", "thread that has not begun", "signal handler"],
+)
+def test_no_verdict_while_something_else_may_put(begin: str) -> None:
+    said = run(
+        "import _thread, signal, time\n"
+        "def puts():\n"
+        "    time.sleep(0.1)\n"  # sleep: the scheduler asks meanwhile whether anything can wake its task
+        "    empty.put(5)\n"
+        "def abandons():\n"
+        "    try: yield call(puts).within(0.01)\n"
+        "    except TimeoutError: print('not done in time')\n"
+        "task = scheduler.spawn(waits_for(get(empty)))\n" + begin + "print(scheduler.run(task))\n"
+    )
+    assert said.splitlines()[-1] == "5"
+
+
+def test_the_verdict_comes_when_the_call_that_was_left_is_over() -> None:
+    said = run(
+        "end = threading.Event()\n"
+        "def abandons():\n"
+        "    try: yield call(end.wait).within(0.01)\n"
+        "    except TimeoutError: end.set()\n"
+        "scheduler.spawn(waits_for(get(empty)))\n"
+        "scheduler.spawn(abandons())\n"
+        "verdict()\n"
+    )
+    assert "nobody can wake one" in said
+
+
 def test_the_verdict_comes_when_the_last_other_thread_has_ended() -> None:
     said = run(
         "end = threading.Event()\n"

@@ -12,10 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from interlock.scheduler import Scheduler, join, recv, send, sleep
+from interlock.queue import Queue
+from interlock.scheduler import Scheduler, Task, call, get, join, put, recv, send, sleep
 
 Steps = Generator[Any, Any, Any]
 
@@ -280,6 +282,11 @@ def test_a_closed_socket_is_refused(pair: tuple[socket.socket, socket.socket]) -
                 yield wrong
 
     run(task())
+    with pytest.raises(ValueError, match="negative buffersize in recv"):
+        recv(one, -1)
+    for impossible in (10**30, "x"):
+        with pytest.raises((OverflowError, TypeError)):
+            recv(one, impossible)  # type: ignore[arg-type]
 
 
 def test_a_descriptor_number_that_is_used_again_is_another_socket() -> None:
@@ -311,6 +318,79 @@ def test_a_time_limit_is_a_timeout_error(what: str, pair: tuple[socket.socket, s
             return "late"
 
         assert scheduler.run(scheduler.spawn(task())) == "late"
+
+
+def test_a_limit_of_no_time_is_enough_for_what_can_be_done_at_once(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    one, other = pair
+    full = Queue[int](1)
+
+    def ends() -> Steps:
+        return "ended"
+        yield
+
+    def task(ended: Task) -> Steps:
+        with pytest.raises(TimeoutError):
+            yield recv(one).within(0)
+        with pytest.raises(TimeoutError):
+            yield recv(one, 10).within(0)
+        yield send(other, b"x").within(0)
+        yield send(other).within(0)
+        yield recv(one).within(0)
+        got = yield recv(one, 10).within(0)
+        assert (yield join(ended).within(0)) == "ended"
+        yield put(full, 1).within(0)
+        with pytest.raises(TimeoutError):
+            yield put(full, 2).within(0)
+        assert (yield get(full).within(0)) == 1
+        with pytest.raises(TimeoutError):
+            yield get(full).within(0)
+        with pytest.raises(TimeoutError):
+            yield send(other, b"x" * 10_000_000).within(0)
+        return got
+
+    with Scheduler() as scheduler:
+        ended = scheduler.spawn(ends())
+        scheduler.run()
+        assert scheduler.run(scheduler.spawn(task(ended))) == b"x"
+
+
+@pytest.mark.parametrize("what", ["recv", "get", "join", "call"])
+def test_what_can_be_done_when_the_time_is_over_is_done(
+    what: str, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    one, other = pair
+    queue = Queue[bytes]()
+    future = Future[bytes]()
+
+    class Executor:
+        def submit(self, *_: Any) -> Future[bytes]:
+            return future
+
+    def waits(target: Task) -> Steps:
+        operation = {
+            "recv": recv(one, 10),
+            "get": get(queue),
+            "join": join(target),
+            "call": call(len).on(Executor()),  # type: ignore[arg-type]
+        }
+        return (yield operation[what].within(0.01))
+
+    def makes_it_possible() -> Steps:
+        yield sleep(0.001)
+        time.sleep(0.02)  # sleep: so the time of the other task is over when this round is
+        yield
+        # The other task has its turn after this one, in the same round: it was told already that its time is over.
+        other.send(b"x")
+        queue.put(b"x")
+        future.set_result(b"x")
+        return b"x"
+
+    with Scheduler() as scheduler:
+        task = scheduler.spawn(waits(scheduler.spawn(makes_it_possible())))
+        scheduler.run()
+        assert task.result() == b"x"
 
 
 def test_a_time_limit_that_is_kept_changes_nothing(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -347,6 +427,30 @@ def test_a_full_table_of_descriptors_is_an_error_in_the_task(
         return (yield recv(one, 1))
 
     assert run(task()) == [b"x"]
+
+
+def test_a_full_table_of_descriptors_is_no_matter_of_other_tasks(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+
+    def task(operation: Any) -> Steps:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                yield operation
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return "went on"
+
+    queue = Queue[int]()
+    for operation in (recv(pair[0]), sleep(0.01), call(abs, 1), get(queue)):
+        scheduler = Scheduler()  # it has no descriptors yet
+        assert scheduler.run(scheduler.spawn(task(operation))) == "went on"
+    queue.put(1)
+    assert queue.get_nowait() == 1  # the task that went on has left the queue's line
 
 
 def test_a_pipe_of_a_child_is_waited_for() -> None:

@@ -86,16 +86,24 @@ impl Poller {
         Ok(Poller(epoll::create(CreateFlags::CLOEXEC)?))
     }
 
-    /// Watches `descriptor` for `readiness`, whether it was watched before or not. Events bear its number.
+    /// Watches `descriptor` for `readiness`, whether it was watched before or not. Events bear its number. Returns whether the
+    /// file that has this number now was watched under it before.
     ///
     /// # Errors
     /// The descriptor is not open, or is one of a file that is always ready (`PermissionDenied`), or the kernel has no memory.
-    pub fn watch(&self, descriptor: Tagged, readiness: Readiness) -> io::Result<()> {
+    pub fn watch(&self, descriptor: Tagged, readiness: Readiness) -> io::Result<bool> {
         let (data, given) = (data(descriptor), borrowed(descriptor.0)?);
         match epoll::modify(&self.0, given, data, readiness.flags()) {
-            Err(Errno::NOENT) => Ok(epoll::add(&self.0, given, data, readiness.flags())?),
-            done => Ok(done?),
+            Err(Errno::NOENT) => Ok(epoll::add(&self.0, given, data, readiness.flags()).map(|()| false)?),
+            done => Ok(done.map(|()| true)?),
         }
+    }
+
+    /// Whether the file that has this number now is watched under it, for `readiness` from now on. Never blocks.
+    pub fn is_watched(&self, descriptor: Tagged, readiness: Readiness) -> bool {
+        let data = data(descriptor);
+        borrowed(descriptor.0)
+            .is_ok_and(|given| epoll::modify(&self.0, given, data, readiness.flags()).is_ok())
     }
 
     /// As [`watch`](Self::watch), for a descriptor that is most likely not watched yet: saves a call of the kernel.
@@ -251,7 +259,10 @@ mod tests {
         assert!(poller.forget(number.0));
         assert!(!poller.forget(number.0));
         assert!(seen(&poller).is_empty());
-        poller.watch(number, READS).unwrap();
+        assert!(!poller.is_watched(number, READS));
+        assert!(!poller.watch(number, READS).unwrap());
+        assert!(poller.watch(number, READS).unwrap());
+        assert!(poller.is_watched(number, READS));
         drop(other);
         assert!(seen(&poller)[0].1.reads);
     }
@@ -275,7 +286,10 @@ mod tests {
         assert!(is_open(number));
         assert!(is_ready(number, Direction::Write).unwrap());
         assert!(!is_ready(number, Direction::Read).unwrap());
+        let poller = Poller::new().unwrap();
+        poller.watch_first((number, 0), READS).unwrap();
         drop((one, other));
+        assert!(!poller.is_watched((number, 0), READS));
         assert!(!is_open(-1));
         assert!(is_ready(-1, Direction::Read).is_err());
         assert!(Poller::new().unwrap().watch((-1, 0), READS).is_err());

@@ -17,7 +17,8 @@ pub enum Cancelling {
 }
 
 impl<P, K: Keeper> Turns<P, K> {
-    /// The running task has ended. Those that wait for its end have a turn; returns how many these are.
+    /// The running task has ended. Those that wait for its end have a turn, with [`Reason::Joined`], or
+    /// [`Reason::JoinedThenCancelled`] if they are cancelled meanwhile; returns how many these are.
     pub fn end(&mut self, id: TaskId) -> usize {
         let (_, mut joiners) = self.slots.remove(id.slot);
         joiners.retain(|call| self.slots.is_waiting(*call));
@@ -44,7 +45,10 @@ impl<P, K: Keeper> Turns<P, K> {
                 Cancelling::Due
             }
             State::Ready(reason) => {
-                *reason = Reason::Cancelled;
+                *reason = match reason {
+                    Reason::Joined | Reason::JoinedThenCancelled => Reason::JoinedThenCancelled,
+                    _ => Reason::Cancelled,
+                };
                 Cancelling::Due
             }
             State::Free => Cancelling::Ended,

@@ -74,6 +74,15 @@ impl<P, K: Keeper> Turns<P, K> {
         })
     }
 
+    /// Whether the kernel still watches the file that tasks wait for under this number. If not, the file was closed, and the number may be
+    /// another one's: the host ends these waits with [`closed`](Self::closed). Never blocks.
+    pub fn is_watched(&mut self, descriptor: i32) -> bool {
+        match &self.poll {
+            Some(poll) if poll.is_of_this_process() => self.watched.is_watched(&poll.poller, descriptor),
+            _ => true,
+        }
+    }
+
     /// The descriptor of a wait is closed.
     pub fn closed(&mut self, call: Call) {
         self.go_on(call, Reason::Closed);

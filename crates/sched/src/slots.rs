@@ -29,6 +29,8 @@ pub enum Reason {
     Called,
     /// Somebody has cancelled it.
     Cancelled,
+    /// Somebody has cancelled it, but the task that it waits for had ended before: it was counted among those that learn of that.
+    JoinedThenCancelled,
 }
 
 /// What a task waits for.

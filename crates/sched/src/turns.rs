@@ -179,16 +179,31 @@ impl<P, K: Keeper> Turns<P, K> {
             .and_then(|poll| self.watched.line_up(&poll.poller, what, spot.keeper, call));
         match lined_up {
             Err(error) => Err(Refused { payload, error }),
-            Ok(false) => {
+            Ok(None) => {
                 let reason = self.reason_of_running(id, Reason::Ready);
                 self.make_ready(id.slot, payload, reason);
                 Ok(())
             }
-            Ok(true) => {
+            Ok(Some(gone)) => {
+                for former in gone {
+                    self.go_on(former, Reason::Closed);
+                }
                 let on = On::Descriptor(what.0, what.1);
                 self.rest(id, payload, (ticket, on), spot.deadline);
                 Ok(())
             }
+        }
+    }
+
+    /// Makes what the thread sleeps on, unless it is there. For a host that wants to know before a wait begins: [`sleep`](Self::sleep) and
+    /// [`await_call`](Self::await_call) can't tell.
+    ///
+    /// # Errors
+    /// There are too many descriptors.
+    pub fn prepare_to_sleep(&mut self) -> io::Result<()> {
+        match &self.poll {
+            Some(poll) if poll.is_of_this_process() => Ok(()),
+            _ => self.renew_poll().map(drop),
         }
     }
 
@@ -255,12 +270,12 @@ impl<P, K: Keeper> Turns<P, K> {
 
     /// Has the kernel watch what is waited for, and nothing else.
     pub(crate) fn renew_poll(&mut self) -> io::Result<Arc<Poll>> {
+        // The former one goes first: the table of descriptors may be full.
+        self.poll = None;
         let poll = Arc::new(Poll::new()?);
-        let is_again = self.poll.replace(poll.clone()).is_some();
-        if is_again {
-            for call in self.watched.begin_again(&poll.poller) {
-                self.go_on(call, Reason::Closed);
-            }
+        self.poll = Some(poll.clone());
+        for call in self.watched.begin_again(&poll.poller) {
+            self.go_on(call, Reason::Closed);
         }
         Ok(poll)
     }

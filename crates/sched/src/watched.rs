@@ -9,7 +9,8 @@ use crate::mailbox::Call;
 
 /// What a program has a descriptor in, such as a socket: the number alone may be another file's by now.
 pub trait Keeper {
-    /// Whether this is the same object, so that a descriptor of the same number is the same file.
+    /// Whether this is the same object, and one whose descriptor is the same file as long as its number is the same. If not, the
+    /// kernel is asked.
     fn is_same(&self, other: &Self) -> bool;
 }
 
@@ -37,6 +38,11 @@ impl<K> Entry<K> {
             reads: !self.readers.is_empty(),
             writes: !self.writers.is_empty(),
         }
+    }
+
+    /// All waits, which leave their lines.
+    fn drain(&mut self) -> impl Iterator<Item = Call> {
+        self.readers.drain(..).chain(self.writers.drain(..))
     }
 }
 
@@ -71,14 +77,15 @@ impl<K: Keeper> Watched<K> {
         self.waits
     }
 
-    /// Lines up for a descriptor. `false` if it is one that is always ready.
+    /// Lines up for a descriptor. `None` if it is one that is always ready; else the waits, now over, for a file that had this
+    /// number before and was closed.
     pub(crate) fn line_up(
         &mut self,
         poller: &Poller,
         (descriptor, direction): (i32, Direction),
         keeper: K,
         call: Call,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Option<Vec<Call>>> {
         let index = usize::try_from(descriptor).map_err(|_| rejected())?;
         if index >= self.entries.len() {
             self.entries.resize_with(index + 1, || Entry {
@@ -92,6 +99,7 @@ impl<K: Keeper> Watched<K> {
         let entry = &mut self.entries[index];
         let is_known = entry.keeper.as_ref().is_some_and(|known| known.is_same(&keeper));
         let mut wanted = if is_known { entry.watched } else { entry.waited() };
+        let mut gone = Vec::new();
         match direction {
             Direction::Read => wanted.reads = true,
             Direction::Write => wanted.writes = true,
@@ -99,21 +107,39 @@ impl<K: Keeper> Watched<K> {
         if !is_known || wanted != entry.watched {
             entry.tag = entry.tag.wrapping_add(u32::from(!is_known));
             let tagged = (descriptor, entry.tag);
-            let done = if entry.watched.is_none() {
-                poller.watch_first(tagged, wanted)
+            let watched = if entry.watched.is_none() {
+                poller.watch_first(tagged, wanted).map(|()| true)
             } else {
                 poller.watch(tagged, wanted)
             };
-            match done {
-                Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
-                done => done?,
+            match watched {
+                Ok(true) => {}
+                Ok(false) => gone.extend(entry.drain()),
+                Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+                Err(refused) => return Err(refused),
             }
             entry.watched = wanted;
             entry.keeper = Some(keeper);
         }
         entry.line(direction).push_back(call);
         self.waits += 1;
-        Ok(true)
+        self.waits -= gone.len();
+        Ok(Some(gone))
+    }
+
+    /// Whether the kernel still watches the file that is waited for under this number: it forgets one that is closed.
+    pub(crate) fn is_watched(&mut self, poller: &Poller, descriptor: i32) -> bool {
+        let Some(entry) = self.entry(descriptor) else {
+            return true;
+        };
+        if entry.waited().is_none() || poller.is_watched((descriptor, entry.tag), entry.watched) {
+            return true;
+        }
+        // The next wait asks the kernel again. What the former file still has to tell is for nobody.
+        entry.watched = Readiness::default();
+        entry.keeper = None;
+        entry.tag = entry.tag.wrapping_add(1);
+        false
     }
 
     /// A wait is over before its descriptor is ready.
@@ -190,7 +216,7 @@ impl<K: Keeper> Watched<K> {
                 .is_err()
             {
                 entry.watched = Readiness::default();
-                lost.extend(entry.readers.drain(..).chain(entry.writers.drain(..)));
+                lost.extend(entry.drain());
             }
         }
         self.waits -= lost.len();

@@ -179,6 +179,34 @@ fn those_who_join_go_on_when_the_task_ends() {
 }
 
 #[test]
+fn a_joiner_that_is_cancelled_before_the_end_is_told_from_one_that_is_cancelled_after_it() {
+    let mut turns = Tasks::new();
+    let target = turns.spawn("target");
+    let [early, late, never] = ["early", "late", "never"].map(|name| turns.spawn(name));
+    turns.look().unwrap();
+    let first = turns.next_turn().unwrap();
+    turns.yielded(first.id, first.payload);
+    for _ in [early, late, never] {
+        let turn = turns.next_turn().unwrap();
+        turns.join(turn.id, turn.payload, target, Deadline::NEVER);
+    }
+    turns.look().unwrap();
+    let turn = turns.next_turn().unwrap();
+    assert_eq!(turns.cancel(early), Cancelling::Due);
+    assert_eq!(turns.end(turn.id), 2);
+    assert_eq!(turns.cancel(late), Cancelling::Due);
+    assert_eq!(turns.cancel(late), Cancelling::Due);
+    assert_eq!(turns.cancel(early), Cancelling::Due);
+    let seen = round(&mut turns);
+    let expected = [
+        ("early", Reason::Cancelled),
+        ("late", Reason::JoinedThenCancelled),
+        ("never", Reason::Joined),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
 fn tasks_that_wait_for_each_other_are_stuck() {
     let mut turns = Tasks::new();
     let (a, b) = (turns.spawn("a"), turns.spawn("b"));

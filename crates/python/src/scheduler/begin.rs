@@ -1,6 +1,7 @@
 //! How the waits of tasks begin.
 
 use interlock_sched::{Direction, Hope, Refused, Spot, TaskId, is_ready};
+use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use super::failing;
 use super::operation::{Kind, Operation};
 use super::queues;
 use super::shared::Shared;
+use super::sockets;
 use super::turn::{self, Sent};
 use crate::convert::Timeout;
 use crate::errors::{self, os_error};
@@ -26,7 +28,7 @@ enum Plan {
     /// Another turn, in which the task gets what is pending.
     Turn(Option<Pending>),
     Sleep(Wait),
-    Watch(Direction, Py<PyAny>, Wait),
+    Watch(Direction, Holder, Wait),
     Join(TaskId, Wait),
     Call(interlock_sched::Call, Hope, Wait),
 }
@@ -82,11 +84,11 @@ fn carry_out(
             body.pending = boxed(wait);
             turns().await_call(id, body, (call, hope), deadline);
         }
-        Ok(Plan::Watch(direction, object, wait)) => {
+        Ok(Plan::Watch(direction, keeper, wait)) => {
             let spot = Spot {
                 descriptor: wait.progress.descriptor().unwrap_or(-1),
                 direction,
-                keeper: Holder::of(object.bind(py)),
+                keeper,
                 deadline: wait.deadline,
             };
             body.pending = boxed(wait);
@@ -138,37 +140,24 @@ fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyR
     match kind {
         Kind::Sleep(Timeout::Seconds(0.0)) => Ok(Plan::Turn(None)),
         Kind::Sleep(time) => {
+            prepare(py, shared)?;
             wait.deadline = wait.deadline.min(time.deadline()?);
             Ok(Plan::Sleep(wait))
         }
-        Kind::Ready(direction, object) => {
-            let descriptor = descriptor_of(object.bind(py))?;
-            wait.progress = Progress::Descriptor(descriptor);
-            if *direction == Direction::Read && turn::has_pending(object.bind(py))? {
-                return Ok(Plan::Turn(None));
-            }
-            if *direction == Direction::Write {
-                // Most of the time it can: asking costs less than having the kernel watch it, and not watch it any more.
-                match is_ready(descriptor, Direction::Write) {
-                    Ok(false) => {}
-                    Ok(true) => return Ok(Plan::Turn(None)),
-                    Err(_) => return Err(failing::not_open(object.bind(py))),
-                }
-            }
-            Ok(Plan::Watch(*direction, object.clone_ref(py), wait))
-        }
+        Kind::Ready(direction, object) => plan_to_be_ready(object.bind(py), *direction, wait),
         Kind::Receive(object, _) => {
             let is_new = matches!(wait.progress, Progress::Nothing);
             wait.progress = Progress::Descriptor(descriptor_of(object.bind(py))?);
-            if is_new && turn::is_worth_a_try(object.bind(py))? {
+            if is_new && sockets::is_worth_a_try(object.bind(py))? {
                 return Ok(Plan::Turn(Some(Pending::Wait(wait))));
             }
             let direction = wait.wants.unwrap_or(Direction::Read);
-            Ok(Plan::Watch(direction, object.clone_ref(py), wait))
+            Ok(Plan::Watch(direction, Holder::of(object.bind(py))?, wait))
         }
         Kind::Send(object, data) => plan_to_send(py, object.bind(py), data.bind(py), wait),
         Kind::Join(target) => plan_to_join(py, shared, id, wait, target.bind(py)),
         Kind::Call(function) => {
+            prepare(py, shared)?;
             let function = function.bind(py).get();
             let arguments = (
                 &function.function,
@@ -183,15 +172,38 @@ fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyR
             wait.handle = Some(future.unbind());
             Ok(Plan::Call(call, Hope::Sure, wait))
         }
-        Kind::Get(_) | Kind::Put(..) => {
-            let call = shared.turns.get(py).lock().announce(id);
-            let again = wait.handle.is_some();
-            wait.handle = queues::line_up(py, shared, kind, (call, again))?;
-            Ok(match wait.handle {
-                Some(_) => Plan::Call(call, Hope::Vague, wait),
-                None => Plan::Turn(Some(Pending::Wait(wait))),
-            })
+        Kind::Get(_) | Kind::Put(..) => plan_for_queue(py, shared, id, wait),
+    }
+}
+
+fn plan_to_be_ready(object: &Bound<'_, PyAny>, direction: Direction, mut wait: Wait) -> PyResult<Plan> {
+    let descriptor = descriptor_of(object)?;
+    wait.progress = Progress::Descriptor(descriptor);
+    if direction == Direction::Read && sockets::has_pending(object)? {
+        return Ok(Plan::Turn(None));
+    }
+    if direction == Direction::Write {
+        // Most of the time it can: asking costs less than having the kernel watch it, and not watch it any more.
+        match is_ready(descriptor, Direction::Write) {
+            Ok(false) => {}
+            Ok(true) => return Ok(Plan::Turn(None)),
+            Err(_) => return Err(failing::not_open(object)),
         }
+    }
+    Ok(Plan::Watch(direction, Holder::of(object)?, wait))
+}
+
+fn plan_for_queue(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyResult<Plan> {
+    let operation = wait.operation.clone_ref(py);
+    let call = shared.turns.get(py).lock().announce(id);
+    let again = wait.handle.is_some();
+    wait.handle = queues::line_up(py, shared, &operation.bind(py).get().kind, (call, again))?;
+    if wait.handle.is_none() {
+        return Ok(Plan::Turn(Some(Pending::Wait(wait))));
+    }
+    match prepare(py, shared) {
+        Ok(()) => Ok(Plan::Call(call, Hope::Vague, wait)),
+        Err(error) => wait.undo(py).and(Err(error)),
     }
 }
 
@@ -213,7 +225,16 @@ fn plan_to_send<'py>(
         }
     }
     let direction = wait.wants.unwrap_or(Direction::Write);
-    Ok(Plan::Watch(direction, object.clone().unbind(), wait))
+    Ok(Plan::Watch(direction, Holder::of(object)?, wait))
+}
+
+/// Has the scheduler make what its thread sleeps on.
+///
+/// # Errors
+/// There are too many descriptors. It is the error of the task that is about to wait, which others need not know of.
+fn prepare(py: Python<'_>, shared: &Arc<Shared>) -> PyResult<()> {
+    let prepared = shared.turns.get(py).lock().prepare_to_sleep();
+    prepared.map_err(os_error)
 }
 
 fn plan_to_join(
@@ -235,7 +256,12 @@ fn plan_to_join(
             let message = format!("task '{}' can't wait for its own end", task.name());
             Err(PyRuntimeError::new_err(message))
         }
-        Some(other) if !task.done(py) => Ok(Plan::Join(other, wait)),
+        Some(other) if !task.done(py) => {
+            if wait.deadline != Deadline::NEVER {
+                prepare(py, shared)?;
+            }
+            Ok(Plan::Join(other, wait))
+        }
         _ => Ok(Plan::Turn(Some(Pending::Wait(wait)))),
     }
 }

@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyWeakrefReference};
 
 use super::operation::Operation;
 use super::resume::Sender;
+use super::sockets;
 use super::task::Task;
 use crate::raw::intern;
 
@@ -99,14 +100,20 @@ impl Wait {
     }
 }
 
-/// The object that has a descriptor, weakly. Objects without weak references are never the same.
+/// The socket that has a descriptor, weakly. Other objects are never the same: they may close one file and open another one, which
+/// gets the same number.
 ///
 /// There is one plain weak reference for each object as long as somebody holds it, so that comparing addresses is enough.
 pub(super) struct Holder(Option<Py<PyWeakrefReference>>);
 
 impl Holder {
-    pub(super) fn of(object: &Bound<'_, PyAny>) -> Self {
-        Holder(PyWeakrefReference::new(object).ok().map(Bound::unbind))
+    /// # Errors
+    /// The class of sockets can't be found.
+    pub(super) fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Holder(match sockets::keeps_its_descriptor(object)? {
+            true => PyWeakrefReference::new(object).ok().map(Bound::unbind),
+            false => None,
+        }))
     }
 }
 

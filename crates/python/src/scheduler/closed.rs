@@ -1,7 +1,8 @@
 //! Finding descriptors that were closed while tasks wait for them: the kernel forgets them without a word.
 //!
-//! Before the thread sleeps, a few descriptors are all checked. Of many, `CHUNK` are checked every `SOON`, until all have had
-//! their turn, and all of them again after `LATER`: another thread may close one while this one sleeps.
+//! Before the thread sleeps, the objects of a few descriptors are all asked. Of many, `CHUNK` are asked every `SOON`, until all have
+//! had their turn. After `LATER` all are asked again, few or many: another thread may close one while this one sleeps. The kernel is
+//! asked at these times only, for what the objects don't know: a number that was closed behind their backs.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
+use super::body::Wait;
 use super::operation::Kind;
 use super::shared::Shared;
 use crate::errors;
@@ -42,11 +44,14 @@ impl Checks {
         if self.next == Deadline::NEVER {
             self.next = Deadline::PASSED;
         }
-        if waits > FEW && !self.next.has_passed() {
+        let is_time = self.next.has_passed();
+        if waits > FEW && !is_time {
             return false;
         }
-        let (found, all) = closed_ones(py, shared);
-        self.next = Deadline::after(if all { LATER } else { SOON });
+        let (found, all) = closed_ones(py, shared, is_time);
+        if is_time {
+            self.next = Deadline::after(if all { LATER } else { SOON });
+        }
         let mut turns = shared.turns.get(py).lock();
         for call in &found {
             turns.closed(*call);
@@ -61,26 +66,50 @@ impl Checks {
 }
 
 /// The waits, among some, whose descriptors are closed, and whether the last one was among them. Asks the objects under no lock.
-fn closed_ones(py: Python<'_>, shared: &Arc<Shared>) -> (Vec<interlock_sched::Call>, bool) {
+fn closed_ones(
+    py: Python<'_>,
+    shared: &Arc<Shared>,
+    asks_kernel: bool,
+) -> (Vec<interlock_sched::Call>, bool) {
     let mut shown = Vec::new();
-    let all = shared
-        .turns
-        .get(py)
-        .lock()
-        .show_waits(CHUNK, |call, descriptor, body| {
-            if let Some(wait) = body.wait() {
-                shown.push((call, descriptor, wait.operation.clone_ref(py)));
-            }
-        });
-    let closed = shown.into_iter().filter(|(_, descriptor, operation)| {
-        let (Kind::Ready(_, object) | Kind::Receive(object, _) | Kind::Send(object, _)) =
-            &operation.bind(py).get().kind
-        else {
-            return false;
-        };
-        !has(object.bind(py), *descriptor)
+    let mut turns = shared.turns.get(py).lock();
+    let all = turns.show_waits(CHUNK, |call, descriptor, body| {
+        if let Some(wait) = body.wait() {
+            shown.push((call, descriptor, wait.operation.clone_ref(py)));
+        }
     });
-    (closed.map(|(call, ..)| call).collect(), all)
+    let mut known = vec![true; shown.len()];
+    if asks_kernel {
+        for (is_known, (_, descriptor, _)) in known.iter_mut().zip(&shown) {
+            *is_known = turns.is_watched(*descriptor);
+        }
+    }
+    drop(turns);
+    let closed = shown
+        .into_iter()
+        .zip(known)
+        .filter(|((_, descriptor, operation), is_known)| {
+            let object = object_of(&operation.bind(py).get().kind);
+            !is_known || object.is_some_and(|object| !has(object.bind(py), *descriptor))
+        });
+    (closed.map(|((call, ..), _)| call).collect(), all)
+}
+
+/// Whether a task's socket is closed: what has the number now, if anything, is another one's. Of a number nobody can tell.
+pub(super) fn is_lost(py: Python<'_>, wait: &Wait) -> bool {
+    let Some(descriptor) = wait.progress.descriptor() else {
+        return false;
+    };
+    object_of(&wait.operation.bind(py).get().kind)
+        .is_some_and(|object| small_int(object.bind(py)).is_none() && !has(object.bind(py), descriptor))
+}
+
+/// What an operation is about, if that has a descriptor.
+fn object_of(kind: &Kind) -> Option<&Py<PyAny>> {
+    match kind {
+        Kind::Ready(_, object) | Kind::Receive(object, _) | Kind::Send(object, _) => Some(object),
+        _ => None,
+    }
 }
 
 /// Whether an object still has its descriptor.

@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyBaseException, PyOSError, PyTimeoutError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use super::body::Body;
+use super::body::{Body, Wait};
 use crate::errors;
 use crate::imported::Imported;
 use crate::raw::intern;
@@ -29,14 +29,9 @@ pub(super) fn deadlock(py: Python<'_>, message: String) -> PyErr {
 }
 
 /// The exception of an operation that was not done in time.
-pub(super) fn timed_out(py: Python<'_>, body: &Body) -> PyErr {
-    match body.wait() {
-        Some(wait) => {
-            let operation = wait.operation.bind(py).repr().map(|repr| repr.to_string());
-            PyTimeoutError::new_err(format!("not done in time: {}", operation.unwrap_or_default()))
-        }
-        None => PyTimeoutError::new_err(()),
-    }
+pub(super) fn timed_out(py: Python<'_>, wait: &Wait) -> PyErr {
+    let operation = wait.operation.bind(py).repr().map(|repr| repr.to_string());
+    PyTimeoutError::new_err(format!("not done in time: {}", operation.unwrap_or_default()))
 }
 
 /// The exception of a task whose descriptor was closed while it waited.

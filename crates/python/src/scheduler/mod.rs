@@ -11,6 +11,7 @@ mod resume;
 mod round_robin;
 mod run;
 mod shared;
+mod sockets;
 mod task;
 mod turn;
 

@@ -132,7 +132,7 @@ impl Operation {
 #[pymethods]
 impl Operation {
     /// Return the same operation with a time limit: TimeoutError is raised in the task if it is not done within `seconds` from
-    /// its yield or await on. A function that call() has begun runs on, for nobody.
+    /// its yield or await on. It is tried once when the time is over, so 0 is enough for what can be done at once. A function that call() has begun runs on, for nobody.
     fn within(&self, py: Python<'_>, seconds: &Bound<'_, PyAny>) -> PyResult<Self> {
         let timeout = Timeout::of(Some(seconds))?;
         timeout.check_non_negative()?;
@@ -231,11 +231,13 @@ impl Awaiting {
 /// one. A socket of a derived class receives by its own recv(). Other tasks run meanwhile.
 #[pyfunction]
 #[pyo3(signature = (sock, size = None, /))]
-pub(crate) fn recv(sock: Py<PyAny>, size: Option<usize>) -> Operation {
-    Operation::new(match size {
+pub(crate) fn recv(sock: Py<PyAny>, size: Option<isize>) -> PyResult<Operation> {
+    Ok(Operation::new(match size.map(usize::try_from) {
         None => Kind::Ready(Direction::Read, sock),
-        Some(most) => Kind::Receive(sock, most),
-    })
+        Some(Ok(most)) => Kind::Receive(sock, most),
+        // As the method of sockets says it.
+        Some(Err(_)) => return Err(PyValueError::new_err("negative buffersize in recv")),
+    }))
 }
 
 /// Have a task wait until `sock` can be written to: an object with fileno(), or the number of a descriptor.

@@ -1,6 +1,9 @@
-//! One step of a generator or a coroutine.
+//! One step of a generator or a coroutine; and how many threads there are.
 
-#![expect(unsafe_code, reason = "no exception object for each end of a step")]
+#![expect(
+    unsafe_code,
+    reason = "no exception object for each end of a step; threads that have not begun"
+)]
 
 use std::ptr::null_mut;
 
@@ -107,5 +110,24 @@ pub(super) fn throw<'py>(
                 Err(error) => Step::Raised(errors::exception(py, error)),
             }
         }
+    }
+}
+
+/// How many threads the interpreter knows, those included that have not begun, if Python code can't find that out: before 3.12 such a
+/// thread looks like the one that has started it.
+pub(super) fn threads_known(_: Python<'_>) -> Option<usize> {
+    #[cfg(Py_3_12)]
+    return None;
+    #[cfg(not(Py_3_12))]
+    {
+        let mut count = 0;
+        // SAFETY: the thread is attached. So no state goes away: only attached threads remove some. New ones come at the head.
+        let mut state = unsafe { ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Get()) };
+        while !state.is_null() {
+            count += 1;
+            // SAFETY: as above.
+            state = unsafe { ffi::PyThreadState_Next(state) };
+        }
+        Some(count)
     }
 }

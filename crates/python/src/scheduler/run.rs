@@ -16,6 +16,7 @@ use super::begin;
 use super::body::Body;
 use super::closed::Checks;
 use super::failing;
+use super::operation::Kind;
 use super::resume::{self, Sender, Step};
 use super::shared::Shared;
 use super::task::{End, Home, Task};
@@ -26,7 +27,7 @@ use crate::imported::Imported;
 use crate::initialized::Initialized;
 use crate::raw::intern;
 
-/// Whether another thread could wake a task.
+/// Whether another thread, or the handler of a signal, could wake a task.
 static HAS_OTHERS: Imported = Imported::new("interlock._scheduler_calls", "has_other_threads");
 
 /// If tasks can be woken by other threads only, it is asked after this time whether there still are some.
@@ -57,7 +58,7 @@ impl Scheduler {
     /// may tasks. Never blocks.
     ///
     /// `generator`: what a generator function or an `async def` function returns. `name`: for reports; the function's name with a
-    /// number if it is None. `errors`: "raise" has run() raise what the task raises, unless another task waits for it with join();
+    /// number if it is None. `errors`: "raise" has run() raise what the task raises, unless another task learns of it by its join();
     /// "keep" leaves it in the task. Raises TypeError for anything else than a generator or a coroutine.
     #[pyo3(signature = (generator, *, name = None, errors = "raise"))]
     fn spawn<'py>(
@@ -97,7 +98,7 @@ impl Scheduler {
     ///
     /// Blocks while no task has a turn; what ends such a wait is a descriptor, the time, a call from another thread, or a signal
     /// (Ctrl-C), whose handler runs. Raises what a task raises, with a note that names it; the other tasks can go on when run() is called
-    /// again. Raises DeadlockError if every task waits and nobody is there to wake one, RuntimeError inside another run() of the
+    /// again. Raises DeadlockError if every task waits and nothing can wake one, RuntimeError inside another run() of the
     /// same thread, or if another thread runs this scheduler.
     #[pyo3(signature = (until = None))]
     fn run(&self, py: Python<'_>, until: Option<Bound<'_, Task>>) -> PyResult<Py<PyAny>> {
@@ -250,6 +251,17 @@ enum Next<'py> {
     Step(TaskId, Box<Body>, Step<'py>),
 }
 
+/// The error of another task that nobody learns of, because this one, the last that waited for it, is cancelled.
+fn lost_error(py: Python<'_>, reason: Reason, body: &Body) -> Option<Py<PyBaseException>> {
+    if reason != Reason::JoinedThenCancelled {
+        return None;
+    }
+    match &body.wait()?.operation.bind(py).get().kind {
+        Kind::Join(target) => target.bind(py).get().lost_error(py),
+        _ => None,
+    }
+}
+
 /// One call of `run()`.
 struct Run<'a> {
     shared: &'a Arc<Shared>,
@@ -285,7 +297,11 @@ impl Run<'_> {
                     }
                 }
                 Prospect::SleepForOthers(poll) => {
-                    if !HAS_OTHERS.get(py)?.call0()?.is_truthy()? {
+                    if !HAS_OTHERS
+                        .get(py)?
+                        .call1((resume::threads_known(py),))?
+                        .is_truthy()?
+                    {
                         self.shared.turns.get(py).lock().wake_up();
                         return Err(self.verdict(py));
                     }
@@ -315,6 +331,14 @@ impl Run<'_> {
                 Next::Step(id, body, step) => (id, body, step),
                 Next::Turn(turn) => {
                     let (id, mut body) = (turn.id, turn.payload);
+                    if let Some(error) = lost_error(py, turn.reason, &body) {
+                        // This task learns later that it is cancelled.
+                        let mut turns = turns();
+                        turns.cancel(id);
+                        turns.yielded(id, body);
+                        drop(turns);
+                        return Err(errors::again(error.into_bound(py)));
+                    }
                     let step = match turn::gets(py, &mut body, turn.reason) {
                         Ok(Gets::Value(value)) => body.sender.send(py, &body.coroutine, value),
                         Ok(Gets::Nothing(wait)) => {
@@ -398,6 +422,9 @@ impl Run<'_> {
         // What is no `Exception` ends the program, such as KeyboardInterrupt.
         let is_for_others = joined > 0 || task.keeps_errors || is_waited_for;
         if is_for_others && exception.is_instance_of::<PyException>() {
+            if !task.keeps_errors && !is_waited_for {
+                task.error_is_for(py, joined);
+            }
             return Ok(());
         }
         Err(errors::again(exception))

@@ -26,8 +26,17 @@ pub(crate) struct Task {
     /// Whether its error stays here until somebody asks, instead of ending run().
     pub(super) keeps_errors: bool,
     home: Weak<dyn Home>,
-    end: Attached<StateLock<(Option<TaskId>, End)>>,
+    fate: Attached<StateLock<Fate>>,
     initialized: Initialized,
+}
+
+/// What becomes of a task.
+struct Fate {
+    /// Its number in the engine.
+    id: Option<TaskId>,
+    end: End,
+    /// How many tasks that wait for its end have yet to learn of its error; 0 if nobody has to, or if one has.
+    unaware: usize,
 }
 
 /// How a task has ended.
@@ -48,12 +57,16 @@ impl Task {
 
     /// Whether the task has ended. Never blocks.
     pub(super) fn done(&self, py: Python<'_>) -> bool {
-        !matches!(self.end.get(py).lock().1, End::NotYet)
+        !matches!(self.fate.get(py).lock().end, End::NotYet) || self.is_abandoned()
     }
 
     /// Whether the task has ended because it was cancelled. Never blocks.
     fn cancelled(&self, py: Python<'_>) -> bool {
-        matches!(self.end.get(py).lock().1, End::Cancelled)
+        match self.fate.get(py).lock().end {
+            End::Cancelled => true,
+            End::NotYet => self.is_abandoned(),
+            End::Returned(_) | End::Raised(_) => false,
+        }
     }
 
     /// Cancel the task: TaskCancelled is raised in it, at its yield or await, when it has its next turn. Any thread may
@@ -83,7 +96,8 @@ impl Task {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let state = match self.end.get(py).lock().1 {
+        let state = match self.fate.get(py).lock().end {
+            End::NotYet if self.is_abandoned() => "cancelled",
             End::NotYet => "not done",
             End::Returned(_) => "returned",
             End::Raised(_) => "raised",
@@ -97,16 +111,15 @@ impl Task {
             return Ok(());
         }
         // If another thread is using it, it is not visited. That keeps it alive, which is always safe.
-        match self.end.get_in_traverse(&visit).try_lock().as_deref() {
-            Some((_, End::Returned(value))) => visit.call(value),
-            Some((_, End::Raised(exception))) => visit.call(exception),
+        match (self.fate.get_in_traverse(&visit).try_lock().as_deref()).map(|fate| &fate.end) {
+            Some(End::Returned(value)) => visit.call(value),
+            Some(End::Raised(exception)) => visit.call(exception),
             _ => Ok(()),
         }
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let end = std::mem::replace(&mut self.end.get(py).lock().1, End::Cancelled);
-        drop(end);
+        self.finish(py, End::Cancelled);
     }
 }
 
@@ -116,14 +129,18 @@ impl Task {
             name,
             keeps_errors,
             home,
-            end: Attached::new(StateLock::new((None, End::NotYet))),
+            fate: Attached::new(StateLock::new(Fate {
+                id: None,
+                end: End::NotYet,
+                unaware: 0,
+            })),
             initialized: Initialized::new(),
         }
     }
 
     /// The task is in the engine under this number.
     pub(super) fn begin(&self, py: Python<'_>, id: TaskId) {
-        self.end.get(py).lock().0 = Some(id);
+        self.fate.get(py).lock().id = Some(id);
     }
 
     /// Whether this is its scheduler.
@@ -132,12 +149,40 @@ impl Task {
     }
 
     pub(super) fn id(&self, py: Python<'_>) -> Option<TaskId> {
-        self.end.get(py).lock().0
+        self.fate.get(py).lock().id
     }
 
     pub(super) fn finish(&self, py: Python<'_>, end: End) {
-        let former = std::mem::replace(&mut self.end.get(py).lock().1, end);
+        let former = std::mem::replace(&mut self.fate.get(py).lock().end, end);
         drop(former);
+    }
+
+    /// Whether its scheduler is gone, and its generator is closed for that.
+    fn is_abandoned(&self) -> bool {
+        self.home.strong_count() == 0
+    }
+
+    /// So many tasks are to learn of its error, and nobody else.
+    pub(super) fn error_is_for(&self, py: Python<'_>, joiners: usize) {
+        self.fate.get(py).lock().unaware = joiners;
+    }
+
+    /// A task has learned of its error.
+    pub(super) fn error_is_known(&self, py: Python<'_>) {
+        self.fate.get(py).lock().unaware = 0;
+    }
+
+    /// A task that was to learn of its error never will. The error, if it was the last one.
+    pub(super) fn lost_error(&self, py: Python<'_>) -> Option<Py<PyBaseException>> {
+        let mut fate = self.fate.get(py).lock();
+        let fate = &mut *fate;
+        match &fate.end {
+            End::Raised(exception) if fate.unaware > 0 => {
+                fate.unaware -= 1;
+                (fate.unaware == 0).then(|| exception.clone_ref(py))
+            }
+            _ => None,
+        }
     }
 
     /// What has become of it: a value, or an exception.
@@ -146,10 +191,11 @@ impl Task {
     /// It was cancelled, or has not ended.
     pub(super) fn outcome(&self, py: Python<'_>) -> PyResult<Result<Py<PyAny>, Py<PyBaseException>>> {
         // Exceptions are made when the lock is free: that may run code of a program.
-        let refusal = match &self.end.get(py).lock().1 {
+        let refusal = match &self.fate.get(py).lock().end {
             End::Returned(value) => return Ok(Ok(value.clone_ref(py))),
             End::Raised(exception) => return Ok(Err(exception.clone_ref(py))),
             End::Cancelled => Some(Failure::Cancelled),
+            End::NotYet if self.is_abandoned() => Some(Failure::Cancelled),
             End::NotYet => None,
         };
         Err(match refusal {

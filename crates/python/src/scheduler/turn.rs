@@ -3,22 +3,20 @@
 use std::cell::Cell;
 use std::io::ErrorKind;
 
-use interlock_sched::{Direction, Reason, receive, send};
+use interlock_sched::{Direction, Reason, is_ready, receive, send};
 use pyo3::exceptions::PyBlockingIOError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView, PyType};
+use pyo3::types::{PyBytes, PyMemoryView};
 
 use super::body::{Body, Pending, Progress, Wait};
+use super::closed;
 use super::failing;
 use super::operation::Kind;
 use super::queues::{self, Tried};
+use super::sockets;
 use crate::convert::Timeout;
 use crate::errors::{self, os_error};
-use crate::imported::Imported;
-use crate::raw::{intern, lookup, small_int};
-
-/// The class of plain sockets.
-static SOCKET: Imported<PyType> = Imported::new("_socket", "socket");
+use crate::raw::intern;
 
 /// What a task gets in its turn.
 pub(super) enum Gets<'py> {
@@ -41,11 +39,12 @@ pub(super) enum Sent {
 /// The exception that is to be raised in the task.
 pub(super) fn gets<'py>(py: Python<'py>, body: &mut Body, reason: Reason) -> PyResult<Gets<'py>> {
     let ended = match reason {
-        Reason::Cancelled => Some(failing::cancelled(py)),
+        Reason::Cancelled | Reason::JoinedThenCancelled => Some(failing::cancelled(py)),
         Reason::Closed => Some(failing::closed(py, body)),
-        Reason::TimedOut if !is_slept(py, body) => Some(failing::timed_out(py, body)),
+        _ if body.wait().is_some_and(|wait| closed::is_lost(py, wait)) => Some(failing::closed(py, body)),
         _ => None,
     };
+    let is_late = reason == Reason::TimedOut && !is_slept(py, body);
     let pending = body.pending.take().map(|pending| *pending);
     if let Some(error) = ended {
         if let Some(Pending::Wait(wait)) = pending {
@@ -56,6 +55,7 @@ pub(super) fn gets<'py>(py: Python<'py>, body: &mut Body, reason: Reason) -> PyR
     match pending {
         None => Ok(Gets::Value(None)),
         Some(Pending::Raise(exception)) => Err(errors::again(exception.into_bound(py))),
+        Some(Pending::Wait(wait)) if is_late => try_at_last(py, wait),
         Some(Pending::Wait(wait)) => go_on(py, wait),
     }
 }
@@ -69,6 +69,41 @@ fn is_slept(py: Python<'_>, body: &Body) -> bool {
         (Kind::Sleep(Timeout::Seconds(time)), Timeout::Seconds(limit)) => *time <= limit,
         _ => false,
     }
+}
+
+/// Tries an operation whose time is over: it may have become possible just now, and with a limit of no time it was not tried yet.
+fn try_at_last(py: Python<'_>, wait: Wait) -> PyResult<Gets<'_>> {
+    let operation = wait.operation.clone_ref(py);
+    let is_ready = |object: &Py<PyAny>, usual| {
+        let descriptor = wait.progress.descriptor().unwrap_or(-1);
+        is_ready(descriptor, wait.wants.unwrap_or(usual)).map_err(|_| failing::not_open(object.bind(py)))
+    };
+    let is_worth_it = match &operation.bind(py).get().kind {
+        Kind::Sleep(_) => false,
+        Kind::Ready(direction, object) => is_ready(object, *direction)?,
+        Kind::Receive(object, _) => {
+            is_ready(object, Direction::Read)? || sockets::has_pending(object.bind(py))?
+        }
+        Kind::Send(object, _) => is_ready(object, Direction::Write)?,
+        Kind::Join(task) => task.bind(py).get().done(py),
+        Kind::Call(_) => match &wait.handle {
+            Some(future) => future.bind(py).call_method0(intern!(py, "done"))?.is_truthy()?,
+            None => false,
+        },
+        Kind::Get(_) | Kind::Put(..) => {
+            wait.undo(py)?;
+            true
+        }
+    };
+    let wait = match is_worth_it {
+        true => match go_on(py, wait)? {
+            Gets::Nothing(wait) => wait,
+            done => return Ok(done),
+        },
+        false => wait,
+    };
+    wait.undo(py)?;
+    Err(failing::timed_out(py, &wait))
 }
 
 /// Goes on with an operation that is worth a try.
@@ -92,7 +127,10 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
         },
         Kind::Join(task) => match task.bind(py).get().outcome(py)? {
             Ok(value) => Some(value.into_bound(py)),
-            Err(exception) => return Err(errors::again(exception.into_bound(py))),
+            Err(exception) => {
+                task.bind(py).get().error_is_known(py);
+                return Err(errors::again(exception.into_bound(py)));
+            }
         },
         Kind::Call(_) => match &wait.handle {
             Some(future) => Some(future.bind(py).call_method0(intern!(py, "result"))?),
@@ -106,44 +144,6 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
     Ok(Gets::Value(done))
 }
 
-/// Whether the object sends and receives as a plain socket does.
-fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = object.py();
-    if small_int(object).is_some() {
-        return Ok(true);
-    }
-    let socket = SOCKET.get(py)?;
-    let is_inherited = |name| match (lookup(&object.get_type(), name), lookup(socket, name)) {
-        (Some(own), Some(standard)) => own.is(&standard),
-        _ => false,
-    };
-    Ok(is_inherited(intern!(py, "recv")) && is_inherited(intern!(py, "send")))
-}
-
-/// Whether to ask a socket of a derived class for bytes before it is watched. One of `ssl` may have to send first, and may have bytes
-/// that the kernel has given it already. A blocking one is asked only if it says that it has some.
-pub(super) fn is_worth_a_try(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if is_plain(object)? {
-        return Ok(false);
-    }
-    let is_non_blocking = match object.getattr_opt(intern!(object.py(), "gettimeout"))? {
-        Some(gettimeout) => gettimeout.call0()?.eq(0.0)?,
-        None => false,
-    };
-    Ok(is_non_blocking || has_pending(object)?)
-}
-
-/// Whether a socket of a derived class has bytes that the kernel has given it already, as those of `ssl` say.
-pub(super) fn has_pending(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if is_plain(object)? {
-        return Ok(false);
-    }
-    match object.getattr_opt(intern!(object.py(), "pending"))? {
-        Some(pending) => pending.call0()?.is_truthy(),
-        None => Ok(false),
-    }
-}
-
 thread_local! {
     /// Room for received bytes, used again.
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -155,7 +155,7 @@ const MOST: usize = 256 * 1024;
 /// Receives what there is.
 fn received<'py>(object: &Bound<'py, PyAny>, progress: &Progress, most: usize) -> PyResult<Attempt<'py>> {
     let py = object.py();
-    if !is_plain(object)? {
+    if !sockets::is_plain(object)? {
         return attempt(object.call_method1(intern!(py, "recv"), (most,)), py);
     }
     let most = most.min(MOST);
@@ -217,7 +217,7 @@ pub(super) fn go_on_sending(
         return Ok(Sent::All);
     };
     let all = bytes.bind(py).as_bytes();
-    let plain = is_plain(object)?;
+    let plain = sockets::is_plain(object)?;
     while *sent < all.len() {
         let rest = &all[*sent..];
         if plain {

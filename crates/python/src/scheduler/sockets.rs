@@ -1,0 +1,65 @@
+//! What sockets and other objects with descriptors are like.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyType};
+
+use crate::imported::Imported;
+use crate::raw::{intern, lookup, small_int};
+
+/// The class of plain sockets.
+static SOCKET: Imported<PyType> = Imported::new("_socket", "socket");
+
+/// Whether the object sends and receives as a plain socket does.
+pub(super) fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = object.py();
+    if small_int(object).is_some() {
+        return Ok(true);
+    }
+    let (class, socket) = (object.get_type(), SOCKET.get(py)?);
+    Ok(inherits(&class, socket, intern!(py, "recv")) && inherits(&class, socket, intern!(py, "send")))
+}
+
+/// Whether the object has one descriptor for all its life, as sockets have.
+pub(super) fn keeps_its_descriptor(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = object.py();
+    Ok(inherits(
+        &object.get_type(),
+        SOCKET.get(py)?,
+        intern!(py, "fileno"),
+    ))
+}
+
+fn inherits<'py>(
+    class: &Bound<'py, PyType>,
+    other: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+) -> bool {
+    match (lookup(class, name), lookup(other, name)) {
+        (Some(own), Some(standard)) => own.is(&standard),
+        _ => false,
+    }
+}
+
+/// Whether to ask a socket of a derived class for bytes before it is watched. One of `ssl` may have to send first, and may have bytes
+/// that the kernel has given it already. A blocking one is asked only if it says that it has some.
+pub(super) fn is_worth_a_try(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if is_plain(object)? {
+        return Ok(false);
+    }
+    let is_non_blocking = match object.getattr_opt(intern!(object.py(), "gettimeout"))? {
+        Some(gettimeout) => gettimeout.call0()?.eq(0.0)?,
+        None => false,
+    };
+    Ok(is_non_blocking || has_pending(object)?)
+}
+
+/// Whether a socket of a derived class has bytes that the kernel has given it already, as those of `ssl` say.
+pub(super) fn has_pending(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if is_plain(object)? {
+        return Ok(false);
+    }
+    match object.getattr_opt(intern!(object.py(), "pending"))? {
+        Some(pending) => pending.call0()?.is_truthy(),
+        None => Ok(false),
+    }
+}

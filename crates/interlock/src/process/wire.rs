@@ -5,21 +5,19 @@ use std::fmt::Write;
 use interlock_shm::{Id, Name};
 use serde::Serialize;
 
+use super::form::{self, FormError};
 use super::function::Function;
 
 /// The bytes of a call: the function's name and types, and the argument.
-pub(super) fn call<A: Serialize, R>(
-    function: Function<A, R>,
-    argument: &A,
-) -> Result<Vec<u8>, postcard::Error> {
+pub(super) fn call<A: Serialize, R>(function: Function<A, R>, argument: &A) -> Result<Vec<u8>, FormError> {
     let header = (function.name(), Function::<A, R>::types());
-    let bytes = postcard::to_extend(&header, Vec::with_capacity(64))?;
-    postcard::to_extend(argument, bytes)
+    let bytes = form::write(&header, Vec::with_capacity(64))?;
+    form::write(argument, bytes)
 }
 
 /// The name and the types in the bytes of a call, and the bytes of the argument.
-pub(super) fn parts(call: &[u8]) -> Result<(&str, u64, &[u8]), postcard::Error> {
-    let ((name, types), argument) = postcard::take_from_bytes(call)?;
+pub(super) fn parts(call: &[u8]) -> Result<(&str, u64, &[u8]), FormError> {
+    let ((name, types), argument) = form::read_first(call)?;
     Ok((name, types, argument))
 }
 
@@ -124,7 +122,7 @@ mod tests {
         let bytes = call(function, &(7, "seven".into())).unwrap();
         let (name, types, argument) = parts(&bytes).unwrap();
         assert_eq!((name, types), ("f", Function::<(u32, String), bool>::types()));
-        let argument: (u32, String) = postcard::from_bytes(argument).unwrap();
+        let argument: (u32, String) = form::read(argument).unwrap();
         assert_eq!(argument, (7, "seven".to_owned()));
         assert_ne!(types, Function::<(u32, String), u8>::types());
         for failure in [

@@ -322,7 +322,12 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
 
     fn take_out<R>(&self, take: impl FnOnce(&mut S) -> R) -> R {
         let (taken, wakeups) = self.state.lock().take_out(take);
-        wakeups.run();
+        // Here, where the lock is free: what was taken is dropped by a panic.
+        assert!(
+            wakeups.is_some(),
+            "take_out() added items to a queue: only put() does"
+        );
+        wakeups.into_iter().for_each(Wakeups::run);
         taken.unwrap_or_else(|panic| resume_unwind(panic))
     }
 

@@ -37,6 +37,14 @@ pub trait HostQueue<S: Store>: Sized {
     /// getter for it. Getters wake one after the other: each wakes the next when it comes, if there is still an item.
     /// Never blocks.
     ///
+    /// Only for items with [`Store::WAKES_IN_TURN`]:
+    ///
+    /// ```compile_fail,E0080
+    /// use interlock_queue::{FifoQueue, HostQueue};
+    ///
+    /// let _ = FifoQueue::new(0).push_wake_one('a');
+    /// ```
+    ///
     /// # Errors
     /// The queue is full, shut down or retired.
     fn push_wake_one(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>>;

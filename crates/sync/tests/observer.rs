@@ -49,7 +49,7 @@ impl Log {
         events
             .iter()
             .copied()
-            .filter(|event| thread_of(event) == thread)
+            .filter(|event| thread_of(event) == Some(thread))
             .collect()
     }
 }
@@ -64,14 +64,15 @@ impl Observer for Log {
     }
 }
 
-fn thread_of(event: &TraceEvent) -> ThreadId {
+fn thread_of(event: &TraceEvent) -> Option<ThreadId> {
     match *event {
         TraceEvent::WillWait { thread, .. }
         | TraceEvent::Woke { thread, .. }
         | TraceEvent::Acquired { thread, .. }
         | TraceEvent::Released { thread, .. }
         | TraceEvent::ThreadBegan { thread }
-        | TraceEvent::ThreadEnded { thread } => thread,
+        | TraceEvent::ThreadEnded { thread } => Some(thread),
+        _ => None,
     }
 }
 
@@ -81,7 +82,7 @@ fn kind_of(event: &TraceEvent) -> Option<ResourceKind> {
         | TraceEvent::Woke { kind, .. }
         | TraceEvent::Acquired { kind, .. }
         | TraceEvent::Released { kind, .. } => Some(kind),
-        TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => None,
+        _ => None,
     }
 }
 
@@ -121,7 +122,7 @@ fn describe(event: &TraceEvent) -> String {
         TraceEvent::Woke { .. } => "gave up",
         TraceEvent::Acquired { .. } => "acquired",
         TraceEvent::Released { .. } => "released",
-        TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => "thread",
+        _ => "thread",
     };
     kind_of(event).map_or(word.to_owned(), |kind| format!("{word} {kind:?}"))
 }
@@ -282,16 +283,55 @@ fn a_wait_that_insists_goes_on_and_leaves_no_refusal_behind() {
     });
 }
 
+/// Refuses every wait.
+struct Refuses;
+
+impl Observer for Refuses {
+    fn event(&self, _: TraceEvent) {}
+
+    fn will_wait(&self, _: &Wait<'_>) -> Verdict {
+        Verdict::Refuse
+    }
+}
+
+/// C341: these would wait for ever, or a day.
+#[test]
+fn a_refused_wait_that_can_fail_ends_at_once() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let _turn = Turn::observed_by(Arc::new(Refuses));
+    let day = std::time::Instant::now() + DAY;
+    let refused = |failed: bool| {
+        assert!(failed && take_refusal());
+    };
+    let (lock, semaphore, flag) = (Lock::new(), Semaphore::new(0), Flag::new());
+    lock.acquire();
+    refused(lock.acquire_timeout(DAY).is_err());
+    refused(lock.guard_deadline(day).is_err());
+    refused(semaphore.acquire_timeout(DAY).is_err());
+    refused(flag.wait_timeout(DAY).is_err());
+    refused(flag.wait_deadline(day).is_err());
+    let (mutex, changed) = (interlock_sync::Mutex::new(1), Condition::new());
+    let mut guard = mutex.lock();
+    refused(mutex.lock_timeout(DAY).is_err());
+    refused(mutex.lock_deadline(day).is_err());
+    refused(changed.wait_timeout(&mut guard, DAY).is_err());
+    refused(
+        changed
+            .wait_while_timeout(&mut guard, DAY, |value| *value == 1)
+            .is_err(),
+    );
+    // It has the mutex again.
+    *guard += 1;
+    let barrier = interlock_sync::Barrier::new(2);
+    refused(barrier.wait().is_err());
+    assert!(barrier.is_broken());
+    barrier.reset();
+    refused(barrier.wait_timeout(DAY).is_err());
+    assert!(barrier.is_broken());
+}
+
 #[test]
 fn the_host_of_an_operation_is_told_of_its_refusal() {
-    struct RefusesAll;
-    impl Observer for RefusesAll {
-        fn event(&self, _: TraceEvent) {}
-
-        fn will_wait(&self, _: &Wait<'_>) -> Verdict {
-            Verdict::Refuse
-        }
-    }
     #[derive(Default)]
     struct Remembers {
         refused: bool,
@@ -310,7 +350,7 @@ fn the_host_of_an_operation_is_told_of_its_refusal() {
             self.refused = true;
         }
     }
-    let _turn = Turn::observed_by(Arc::new(RefusesAll));
+    let _turn = Turn::observed_by(Arc::new(Refuses));
     let lock = Lock::new();
     lock.acquire();
     let mut host = Remembers::default();

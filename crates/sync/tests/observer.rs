@@ -207,6 +207,43 @@ fn a_cleared_observer_gets_no_more_events_and_is_dropped() {
     eventually(|| Arc::strong_count(&log) == 1);
 }
 
+/// C343
+#[test]
+fn the_owner_that_has_ended_is_not_the_thread_that_waits() {
+    #[derive(Default)]
+    struct Owners(Mutex<Vec<(ThreadId, Vec<ThreadId>)>>);
+    impl Observer for Owners {
+        fn event(&self, _: TraceEvent) {}
+
+        fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
+            let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mine = pending_waits()
+                .into_iter()
+                .find(|other| other.thread == wait.thread);
+            seen.extend(mine.map(|mine| (mine.thread, mine.owners)));
+            Verdict::Refuse
+        }
+    }
+    let owners = Arc::new(Owners::default());
+    let _turn = Turn::observed_by(owners.clone());
+    let lock = Lock::new();
+    std::thread::scope(|scope| {
+        let ends = scope.spawn(|| {
+            lock.acquire();
+            ThreadId::current()
+        });
+        let owner = ends.join().unwrap();
+        let waits = scope.spawn(|| {
+            assert!(lock.acquire_timeout(Duration::MAX).is_err());
+            ThreadId::current()
+        });
+        let waiter = waits.join().unwrap();
+        assert_ne!(owner, waiter);
+        let seen = owners.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert!(seen.contains(&(waiter, vec![owner])), "{seen:?}");
+    });
+}
+
 #[test]
 fn the_numbers_of_events_have_the_order_in_which_a_lock_changed_hands() {
     let log = Arc::new(Log::default());

@@ -92,7 +92,7 @@ impl Writer {
         let is_it = |known: &&str| std::ptr::eq(*known, name);
         let known = match self.names.get(self.next).is_some_and(is_it) {
             true => Some(self.next),
-            false => self.names.iter().position(|known| is_it(&known)),
+            false => self.names.iter().position(|known| is_it(known)),
         };
         if let Some(known) = known {
             self.next = known + 1;
@@ -131,7 +131,7 @@ macro_rules! values {
     )*};
 }
 
-impl<'a> Serializer for &'a mut Writer {
+impl Serializer for &mut Writer {
     type Ok = ();
     type Error = FormError;
     type SerializeSeq = Self;

@@ -331,42 +331,6 @@ impl Observer for Refuses {
     }
 }
 
-/// C341: these would wait for ever, or a day.
-#[test]
-fn a_refused_wait_that_can_fail_ends_at_once() {
-    const DAY: Duration = Duration::from_secs(86_400);
-    let _turn = Turn::observed_by(Arc::new(Refuses));
-    let day = std::time::Instant::now() + DAY;
-    let refused = |failed: bool| {
-        assert!(failed && take_refusal());
-    };
-    let (lock, semaphore, flag) = (Lock::new(), Semaphore::new(0), Flag::new());
-    lock.acquire();
-    refused(lock.acquire_timeout(DAY).is_err());
-    refused(lock.guard_deadline(day).is_err());
-    refused(semaphore.acquire_timeout(DAY).is_err());
-    refused(flag.wait_timeout(DAY).is_err());
-    refused(flag.wait_deadline(day).is_err());
-    let (mutex, changed) = (interlock_sync::Mutex::new(1), Condition::new());
-    let mut guard = mutex.lock();
-    refused(mutex.lock_timeout(DAY).is_err());
-    refused(mutex.lock_deadline(day).is_err());
-    refused(changed.wait_timeout(&mut guard, DAY).is_err());
-    refused(
-        changed
-            .wait_while_timeout(&mut guard, DAY, |value| *value == 1)
-            .is_err(),
-    );
-    // It has the mutex again.
-    *guard += 1;
-    let barrier = interlock_sync::Barrier::new(2);
-    refused(barrier.wait().is_err());
-    assert!(barrier.is_broken());
-    barrier.reset();
-    refused(barrier.wait_timeout(DAY).is_err());
-    assert!(barrier.is_broken());
-}
-
 #[test]
 fn the_host_of_an_operation_is_told_of_its_refusal() {
     #[derive(Default)]

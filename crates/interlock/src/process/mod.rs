@@ -79,6 +79,8 @@
 mod builder;
 mod error;
 mod form;
+mod form_reader;
+mod form_writer;
 mod function;
 mod host;
 mod map;

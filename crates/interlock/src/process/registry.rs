@@ -9,7 +9,8 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::form;
+use super::form_reader::read;
+use super::form_writer::write;
 use super::function::Function;
 use super::wire::{self, Failure, Place};
 use super::worker;
@@ -98,8 +99,8 @@ impl Registry {
         F: Fn(A) -> R + 'static,
     {
         let run = move |bytes: &[u8]| {
-            let argument = form::read(bytes).map_err(|it| Failure::Argument(it.to_string()))?;
-            form::write(&function(argument), Vec::new()).map_err(|it| Failure::Result(it.to_string()))
+            let argument = read(bytes).map_err(|it| Failure::Argument(it.to_string()))?;
+            write(&function(argument), Vec::new()).map_err(|it| Failure::Result(it.to_string()))
         };
         let entry = Entry {
             types: Function::<A, R>::types(),

@@ -9,14 +9,13 @@ use serde::de::{
 use serde::de::{Error as _, value::BorrowedStrDeserializer};
 use serde::forward_to_deserialize_any;
 
-use super::error::FormError;
-use super::{
-    BYTES, CHAR, END, F32, F64, FALSE, KNOWN_NAME, MAP, NAMES, NEW_NAME, NONE, SEQ, SIGNED, SMALL, SOME, STR,
-    TRUE, UNIT, UNIT_VARIANT, UNSIGNED, VARIANT,
+use super::form::{
+    BYTES, CHAR, END, F32, F64, FALSE, FormError, KNOWN_NAME, MAP, NAMES, NEW_NAME, NONE, SEQ, SIGNED, SMALL,
+    SOME, STR, TRUE, UNIT, UNIT_VARIANT, UNSIGNED, VARIANT,
 };
 
 /// Reads the value that `bytes` are.
-pub(in crate::process) fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormError> {
+pub(super) fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormError> {
     match read_first(bytes)? {
         (value, []) => Ok(value),
         (_, left) => Err(FormError::new(format!(
@@ -27,9 +26,7 @@ pub(in crate::process) fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Re
 }
 
 /// Reads the value with which `bytes` begin, and returns the bytes behind it, too.
-pub(in crate::process) fn read_first<'de, T: Deserialize<'de>>(
-    bytes: &'de [u8],
-) -> Result<(T, &'de [u8]), FormError> {
+pub(super) fn read_first<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, &'de [u8]), FormError> {
     let mut reader = Reader {
         bytes,
         names: Vec::new(),

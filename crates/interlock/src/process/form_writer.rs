@@ -6,17 +6,13 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::error::FormError;
-use super::{
-    BYTES, CHAR, END, F32, F64, FALSE, KNOWN_NAME, MAP, NAMES, NEW_NAME, NONE, SEQ, SIGNED, SMALL, SOME, STR,
-    TRUE, UNIT, UNIT_VARIANT, UNSIGNED, VARIANT,
+use super::form::{
+    BYTES, CHAR, END, F32, F64, FALSE, FormError, KNOWN_NAME, MAP, NAMES, NEW_NAME, NONE, SEQ, SIGNED, SMALL,
+    SOME, STR, TRUE, UNIT, UNIT_VARIANT, UNSIGNED, VARIANT,
 };
 
 /// Appends a value to `bytes`.
-pub(in crate::process) fn write<T: Serialize + ?Sized>(
-    value: &T,
-    bytes: Vec<u8>,
-) -> Result<Vec<u8>, FormError> {
+pub(super) fn write<T: Serialize + ?Sized>(value: &T, bytes: Vec<u8>) -> Result<Vec<u8>, FormError> {
     let mut writer = Writer {
         bytes,
         names: Vec::new(),
@@ -92,7 +88,7 @@ impl Writer {
         let is_it = |known: &&str| std::ptr::eq(*known, name);
         let known = match self.names.get(self.next).is_some_and(is_it) {
             true => Some(self.next),
-            false => self.names.iter().position(|known| is_it(known)),
+            false => self.names.iter().position(is_it),
         };
         if let Some(known) = known {
             self.next = known + 1;

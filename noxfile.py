@@ -171,6 +171,9 @@ def rust(session: nox.Session) -> None:
     else:
         session.log("cargo-nextest is not on this machine: plain `cargo test` runs the tests")
         runs = [("cargo", "test", "--quiet", *ENGINE)]
+    # As the extension has it.
+    as_host = ("-p", "interlock-wait", "--features", "posix-identities")
+    runs.append(("cargo", "test", "--quiet", *as_host, "--lib", "--test", "fork", "--test", "pending"))
     each(session, {"CARGO_TARGET_DIR": str(TARGET)}, runs)
 
 
@@ -308,6 +311,8 @@ def lint_rust(session: nox.Session) -> list[Command]:
     return [
         ("cargo", "fmt", "--all", "--check"),
         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"),
+        # Without the feature that the extension asks for.
+        ("cargo", "clippy", "--quiet", "-p", "interlock-wait", "--all-targets", "--", "-D", "warnings"),
         (*CARGO_DOC, "--workspace", "--document-private-items"),
         *deny,
         *semver,

@@ -235,9 +235,14 @@ pub mod process;
 /// How long to wait, what may end a wait, and the parts that primitives are made of.
 pub mod wait {
     pub use interlock_wait::{
-        Deadline, Host, HostLock, HostWord, MOST_SHARED_WORDS, RawLock, RawWord, RawWordLock, SharedWord,
-        Slept, StateGuard, StateLock, ThreadIdent, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups,
-        WordLock, WordLockGuard, block, block_shared, fork, wake_shared,
+        Deadline, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, WordLockGuard, block, fork,
+    };
+
+    /// For interpreters, and for memory that processes share.
+    #[doc(hidden)]
+    pub use interlock_wait::{
+        Host, HostLock, HostWord, MOST_SHARED_WORDS, RawLock, RawWord, RawWordLock, SharedWord, Slept,
+        StateGuard, StateLock, ThreadIdent, block_shared, wake_shared,
     };
 }
 

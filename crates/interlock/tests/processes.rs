@@ -8,8 +8,8 @@ use std::time::Duration;
 use interlock::process::{Function, OnWorkerDeath, Registry, SubmitError, TaskError};
 use interlock_os::process::kill;
 use workers::{
-    BYTES, DIE, DOUBLE, EMPTY, FOREVER, MISSING, NESTED, OTHER_TYPES, PANIC, PARSE, PID, builder, eventually,
-    pool, turn,
+    BYTES, DIE, DOUBLE, EMPTY, FOREVER, MISSING, NESTED, NOTED, Noted, OTHER_TYPES, PANIC, PARSE, PID, Parts,
+    builder, eventually, pool, turn,
 };
 
 /// Where the workers of these tests begin.
@@ -117,8 +117,29 @@ fn an_argument_that_cannot_be_written_is_an_error() {
     let pool = pool(1);
     let function = Function::<Stubborn, u64>::named("double");
     let error = pool.submit(function, &Stubborn).unwrap_err();
-    assert!(matches!(error, SubmitError::Argument(_)) && error.source().is_some());
+    assert!(matches!(error, SubmitError::Argument(_)));
+    assert_eq!(error.source().unwrap().to_string(), "it does not want to");
     assert_eq!(pool.stats().submitted, 0);
+}
+
+#[test]
+fn fields_that_are_not_written_change_no_other() {
+    let _turn = turn();
+    let pool = pool(1);
+    let noted = |note, count| {
+        let parts = vec![1, 9, 9];
+        Noted(Parts { note, count, parts })
+    };
+    for value in [noted(None, 0), noted(Some(0), 3)] {
+        assert_eq!(pool.submit(NOTED, &value).unwrap().result().unwrap(), value);
+    }
+    let error = pool
+        .submit(NOTED, &noted(None, 13))
+        .unwrap()
+        .result()
+        .unwrap_err();
+    assert!(matches!(error, TaskError::Argument(_)));
+    assert!(error.to_string().contains("thirteen is not wanted"), "{error}");
 }
 
 #[test]

@@ -93,9 +93,9 @@ impl<T> Sender<T> {
     /// Sends an item. Blocks while the channel is full; a receiver that makes room ends the wait, or the end of the last one.
     ///
     /// # Errors
-    /// All receivers are gone. The error has the item.
+    /// All receivers are gone; or the channel is full, and an observer refused the wait. The error has the item.
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
-        self.send_in(item, WaitContext::uninterruptible())
+        self.send_in(item, WaitContext::endless())
     }
 
     /// Sends an item if there is room now. Never blocks.
@@ -112,7 +112,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// The channel was full for all that time, or all receivers are gone. The error has the item.
     pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendError<T>> {
-        self.send_in(item, WaitContext::within(Deadline::after(timeout)))
+        self.send_in(item, WaitContext::until(Deadline::after(timeout)))
     }
 
     /// Sends an item. Blocks while the channel is full, until `deadline` at the latest.
@@ -120,7 +120,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// The channel was full until then, or all receivers are gone. The error has the item.
     pub fn send_deadline(&self, item: T, deadline: Instant) -> Result<(), SendError<T>> {
-        self.send_in(item, WaitContext::within(deadline.into()))
+        self.send_in(item, WaitContext::until(deadline.into()))
     }
 
     fn send_in(&self, item: T, mut context: WaitContext<'_>) -> Result<(), SendError<T>> {
@@ -136,9 +136,9 @@ impl<T> Receiver<T> {
     /// Receives an item. Blocks while there is none; a sender ends the wait, or the end of the last one.
     ///
     /// # Errors
-    /// The channel is empty, and all senders are gone.
+    /// The channel is empty, and all senders are gone, or an observer refused the wait.
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.recv_in(WaitContext::uninterruptible())
+        self.recv_in(WaitContext::endless())
     }
 
     /// Receives an item if there is one now. Never blocks.
@@ -155,7 +155,7 @@ impl<T> Receiver<T> {
     /// # Errors
     /// No item came in that time, or the channel is empty, and all senders are gone.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvError> {
-        self.recv_in(WaitContext::within(Deadline::after(timeout)))
+        self.recv_in(WaitContext::until(Deadline::after(timeout)))
     }
 
     /// Receives an item. Blocks while there is none, until `deadline` at the latest.
@@ -163,7 +163,7 @@ impl<T> Receiver<T> {
     /// # Errors
     /// No item came until then, or the channel is empty, and all senders are gone.
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvError> {
-        self.recv_in(WaitContext::within(deadline.into()))
+        self.recv_in(WaitContext::until(deadline.into()))
     }
 
     fn recv_in(&self, mut context: WaitContext<'_>) -> Result<T, RecvError> {
@@ -212,6 +212,38 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
 
     fn into_iter(self) -> ChannelIter<'a, T> {
         self.iter()
+    }
+}
+
+/// The items as they come: what [`Receiver::iter`] gives, with the receiver in it.
+#[derive(Debug)]
+pub struct ChannelIntoIter<T>(Receiver<T>);
+
+impl<T> Iterator for ChannelIntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.recv().ok()
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = ChannelIntoIter<T>;
+
+    /// The items as they come, until the channel is empty and all senders are gone. Each step blocks as [`Receiver::recv`] does.
+    ///
+    /// ```
+    /// let (sender, receiver) = interlock::queue::unbounded();
+    /// std::thread::spawn(move || (1..=3).for_each(|number| sender.send(number).unwrap()));
+    /// let mut sum = 0;
+    /// for number in receiver {
+    ///     sum += number;
+    /// }
+    /// assert_eq!(sum, 6);
+    /// ```
+    fn into_iter(self) -> ChannelIntoIter<T> {
+        ChannelIntoIter(self)
     }
 }
 

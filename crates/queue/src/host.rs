@@ -37,6 +37,14 @@ pub trait HostQueue<S: Store>: Sized {
     /// getter for it. Getters wake one after the other: each wakes the next when it comes, if there is still an item.
     /// Never blocks.
     ///
+    /// Only for items with [`Store::WAKES_IN_TURN`]:
+    ///
+    /// ```compile_fail,E0080
+    /// use interlock_queue::{FifoQueue, HostQueue};
+    ///
+    /// let _ = FifoQueue::new(0).push_wake_one('a');
+    /// ```
+    ///
     /// # Errors
     /// The queue is full, shut down or retired.
     fn push_wake_one(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>>;
@@ -322,7 +330,12 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
 
     fn take_out<R>(&self, take: impl FnOnce(&mut S) -> R) -> R {
         let (taken, wakeups) = self.state.lock().take_out(take);
-        wakeups.run();
+        // Here, where the lock is free: what was taken is dropped by a panic.
+        assert!(
+            wakeups.is_some(),
+            "take_out() added items to a queue: only put() does"
+        );
+        wakeups.into_iter().for_each(Wakeups::run);
         taken.unwrap_or_else(|panic| resume_unwind(panic))
     }
 

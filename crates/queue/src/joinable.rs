@@ -85,9 +85,9 @@ impl<S: Store> Queue<S> {
     /// Puts an item in. Blocks while the queue is full; a getter that makes room ends the wait, or a shutdown.
     ///
     /// # Errors
-    /// The queue is shut down. The error has the item.
+    /// The queue is shut down; or it is full, and an observer refused the wait. The error has the item.
     pub fn put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
-        self.put_in(item, WaitContext::uninterruptible)
+        self.put_in(item, WaitContext::endless)
     }
 
     /// Puts an item in if there is room now. Never blocks.
@@ -116,7 +116,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue was full for all that time, or is shut down. The error has the item.
     pub fn put_timeout(&self, item: S::Item, timeout: Duration) -> Result<(), PutError<S::Item>> {
-        self.put_in(item, || WaitContext::within(Deadline::after(timeout)))
+        self.put_in(item, || WaitContext::until(Deadline::after(timeout)))
     }
 
     /// Puts an item in. Blocks while the queue is full, until `deadline` at the latest.
@@ -124,7 +124,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// The queue was full until then, or is shut down. The error has the item.
     pub fn put_deadline(&self, item: S::Item, deadline: Instant) -> Result<(), PutError<S::Item>> {
-        self.put_in(item, || WaitContext::within(deadline.into()))
+        self.put_in(item, || WaitContext::until(deadline.into()))
     }
 
     #[inline]
@@ -146,9 +146,9 @@ impl<S: Store> Queue<S> {
     /// Takes an item out. Blocks while the queue is empty; a putter ends the wait, or a shutdown.
     ///
     /// # Errors
-    /// The queue is shut down, and empty.
+    /// The queue is shut down, and empty; or it is empty, and an observer refused the wait.
     pub fn get(&self) -> Result<S::Item, GetError> {
-        self.get_in(WaitContext::uninterruptible)
+        self.get_in(WaitContext::endless)
     }
 
     /// Takes an item out if there is one now. Never blocks.
@@ -177,7 +177,7 @@ impl<S: Store> Queue<S> {
     /// assert!(queue.get_timeout(Duration::MAX).unwrap_err().is_shut_down());
     /// ```
     pub fn get_timeout(&self, timeout: Duration) -> Result<S::Item, GetError> {
-        self.get_in(|| WaitContext::within(Deadline::after(timeout)))
+        self.get_in(|| WaitContext::until(Deadline::after(timeout)))
     }
 
     /// Takes an item out. Blocks while the queue is empty, until `deadline` at the latest.
@@ -185,7 +185,7 @@ impl<S: Store> Queue<S> {
     /// # Errors
     /// No item came until then, or the queue is shut down, and empty.
     pub fn get_deadline(&self, deadline: Instant) -> Result<S::Item, GetError> {
-        self.get_in(|| WaitContext::within(deadline.into()))
+        self.get_in(|| WaitContext::until(deadline.into()))
     }
 
     #[inline]
@@ -324,7 +324,7 @@ impl<S: Store> Queue<S> {
 
     fn join_in(&self, deadline: Deadline) -> Result<(), TimedOut> {
         self.raw
-            .wait_for_tasks(&mut WaitContext::within(deadline))
+            .wait_for_tasks(&mut WaitContext::until(deadline))
             .map_err(|_| TimedOut)
     }
 }

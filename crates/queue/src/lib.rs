@@ -39,7 +39,9 @@ pub use task::{Getting, Joining, Putting};
 
 /// What programs use: the crate `interlock` shows it as `interlock::queue`.
 pub mod face {
-    pub use crate::channel::{ChannelIter, ChannelTryIter, Receiver, Sender, bounded, unbounded};
+    pub use crate::channel::{
+        ChannelIntoIter, ChannelIter, ChannelTryIter, Receiver, Sender, bounded, unbounded,
+    };
     pub use crate::error::TooManyDone;
     pub use crate::future::{Getting, GettingTask, Joining, Putting, Receiving, Sending};
     pub use crate::joinable::{FifoQueue, Iter, LifoQueue, Queue, TryIter};

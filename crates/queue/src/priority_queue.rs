@@ -7,7 +7,7 @@ use crate::priority::Priority;
 /// which they were put.
 ///
 /// Priorities are compared under the lock of the queue: [`Ord`] must not use the queue. If it panics, the panic goes on, an
-/// item that was being put is in the queue, and one that was being taken may be lost.
+/// item that was being put is in the queue, perhaps not in its order, and one that was being taken stays there.
 ///
 /// ```
 /// use std::cmp::Reverse;

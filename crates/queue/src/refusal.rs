@@ -12,7 +12,7 @@ macro_rules! refusals {
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $put<T> {
-            #[doc = concat!("The ", $queue, " was full, and still was when the time was over.")]
+            #[doc = concat!("The ", $queue, " was full, and still was when the time was over, or an observer refused the wait.")]
             Full(T),
             #[doc = concat!("The ", $queue, " takes no more items: ", $over_text, ".")]
             $over(T),
@@ -69,7 +69,7 @@ macro_rules! refusals {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $get {
-            #[doc = concat!("The ", $queue, " was empty, and still was when the time was over.")]
+            #[doc = concat!("The ", $queue, " was empty, and still was when the time was over, or an observer refused the wait.")]
             Empty,
             #[doc = concat!("There will be no item: the ", $queue, " is empty, and ", $over_text, ".")]
             $over,

@@ -387,22 +387,16 @@ impl<S: Store> State<S> {
         self.call_putters(count)
     }
 
-    /// Lets `take` take items out, and notifies as many putters, even if `take` panics.
-    ///
-    /// # Panics
-    /// `take` added items: these would be no tasks.
+    /// Lets `take` take items out, and notifies as many putters, even if `take` panics. `None`: it added items, which would be
+    /// no tasks.
     pub(crate) fn take_out<R>(
         &mut self,
         take: impl FnOnce(&mut S) -> R,
-    ) -> (std::thread::Result<R>, Wakeups) {
+    ) -> (std::thread::Result<R>, Option<Wakeups>) {
         let before = self.items.len();
         let taken = catch_unwind(AssertUnwindSafe(|| take(&mut self.items)));
-        let after = self.items.len();
-        assert!(
-            after <= before,
-            "take_out() added items to a queue: only put() does"
-        );
-        (taken, self.call_putters(before - after))
+        let gone = before.checked_sub(self.items.len());
+        (taken, gone.map(|gone| self.call_putters(gone)))
     }
 
     /// Counts one task as done. If it was the last, notifies the joiners.

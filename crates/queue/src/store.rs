@@ -8,15 +8,9 @@ pub trait Store {
     /// The type of an item.
     type Item;
 
-    /// Whether the getters of a queue of such items wake in turn ([`HostQueue::push_wake_one`](crate::HostQueue::push_wake_one)).
-    /// Otherwise its items can be reserved ([`HostQueue::try_put_reserved`](crate::HostQueue::try_put_reserved)). A queue that
-    /// did both would mix up the getters on their way, so the compiler refuses the other method.
-    ///
-    /// ```compile_fail,E0080
-    /// use interlock_queue::FifoQueue;
-    ///
-    /// let _ = FifoQueue::new(0).push_wake_one('a');
-    /// ```
+    /// Whether the getters of a queue of such items wake in turn. Otherwise its items can be reserved. A queue that did both
+    /// would mix up the getters on their way, so the compiler refuses the methods for the other way. For hosts.
+    #[doc(hidden)]
     const WAKES_IN_TURN: bool = false;
 
     /// Puts an item in.

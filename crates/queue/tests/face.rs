@@ -11,6 +11,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -238,6 +239,13 @@ struct Picky(u8);
 
 static REFUSES: AtomicBool = AtomicBool::new(false);
 
+/// One test at a time has it refuse.
+static PICKY: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    PICKY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl PartialOrd for Picky {
     fn partial_cmp(&self, other: &Self) -> Option<Order> {
         Some(self.cmp(other))
@@ -255,6 +263,7 @@ impl Ord for Picky {
 
 #[test]
 fn a_comparison_that_panics_leaves_a_queue_that_works() {
+    let _turn = turn();
     let queue = PriorityQueue::bounded(3);
     queue.put((Picky(2), 'a')).unwrap();
     REFUSES.store(true, Ordering::SeqCst);
@@ -268,9 +277,43 @@ fn a_comparison_that_panics_leaves_a_queue_that_works() {
     REFUSES.store(true, Ordering::SeqCst);
     assert!(catch_unwind(AssertUnwindSafe(|| queue.get().is_ok())).is_err());
     REFUSES.store(false, Ordering::SeqCst);
-    // The place of the item that was lost is free, and the putter knows.
-    assert_eq!(poll(putting.as_mut()), Poll::Ready(Ok(())));
-    assert_eq!(queue.len(), 3);
+    // The getter has taken nothing, so there is no room for the putter yet.
+    assert_eq!((queue.len(), queue.unfinished()), (3, 3));
+    assert!(poll(putting.as_mut()).is_pending());
+    for item in ['c', 'a', 'b', 'd'] {
+        assert_eq!(queue.get_task().ok().map(|task| task.1), Some(item));
+        // The first get has made room for the putter.
+        let _ = poll(putting.as_mut());
+    }
+    assert_eq!(queue.try_join(), Ok(()));
+}
+
+/// Uses its queue when it is dropped.
+struct Looks;
+
+static LOOKED_AT: PriorityQueue<Picky, Looks> = PriorityQueue::unbounded();
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        assert!(LOOKED_AT.len() <= 20);
+    }
+}
+
+#[test]
+fn a_comparison_that_panics_drops_no_item_under_the_lock() {
+    let _turn = turn();
+    for number in (0..20).rev() {
+        LOOKED_AT.put((Picky(number), Looks)).unwrap();
+    }
+    for _ in 0..3 {
+        REFUSES.store(true, Ordering::SeqCst);
+        assert!(catch_unwind(|| LOOKED_AT.get().is_ok()).is_err());
+        REFUSES.store(false, Ordering::SeqCst);
+    }
+    for number in 0..20 {
+        assert_eq!(LOOKED_AT.get_task().unwrap().0.0, number);
+    }
+    assert_eq!(LOOKED_AT.try_join(), Ok(()));
 }
 
 #[test]

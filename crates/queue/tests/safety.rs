@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use common::{Counts, Handles, Runs, eventually};
-use interlock_queue::{Discard, FifoQueue, GetError, HostQueue, PutError, Store};
+use interlock_queue::{Discard, Fifo, FifoQueue, GetError, HostQueue, PutError, Store};
 use interlock_wait::{Deadline, WaitContext};
 use woken::Woken;
 
@@ -227,6 +227,21 @@ fn a_closure_that_adds_items_is_told_so() {
     let text = panic.downcast_ref::<&str>().unwrap();
     assert!(text.starts_with("take_out() added items to a queue"), "{text}");
     queue.put(2).unwrap();
+    // What the closure returns is dropped under no lock.
+    struct Locks<'a>(&'a FifoQueue<u8>);
+    impl Drop for Locks<'_> {
+        fn drop(&mut self) {
+            assert_eq!(self.0.len(), 3);
+        }
+    }
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let add = |items: &mut Fifo<u8>| {
+            items.push(1);
+            Locks(&queue)
+        };
+        drop(queue.take_out(add));
+    }));
+    assert!(panicked.is_err());
 }
 
 /// Panics when it wakes.

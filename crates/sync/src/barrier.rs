@@ -122,7 +122,7 @@ impl<R: RawLock> Barrier<R> {
     /// arrival, counted from 0. Blocks until all parties have arrived.
     ///
     /// # Errors
-    /// The barrier is broken, or was broken or reset while this party waited.
+    /// The barrier is broken, or was broken or reset while this party waited. An observer that refuses the wait breaks it.
     pub fn wait(&self) -> Result<usize, BarrierError> {
         self.wait_within(Deadline::NEVER)
     }
@@ -180,7 +180,7 @@ impl<R: RawLock> Barrier<R> {
     }
 
     fn wait_within(&self, deadline: Deadline) -> Result<usize, BarrierError> {
-        let passed = match self.arrive_with(&mut WaitContext::within(deadline)) {
+        let passed = match self.arrive_with(&mut WaitContext::until(deadline)) {
             Ok(Arrival::Through(index)) => Ok(index),
             Ok(Arrival::Leads(index)) => self.open().map(|()| index),
             Err(error) => Err(error),

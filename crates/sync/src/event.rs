@@ -140,7 +140,7 @@ impl<R: RawLock> Event<R> {
         if self.is_set() {
             return Ok(());
         }
-        let waited = self.wait_with(&mut WaitContext::within(deadline()));
+        let waited = self.wait_with(&mut WaitContext::until(deadline()));
         waited.map_err(|_| TimedOut)
     }
 

@@ -45,7 +45,7 @@ macro_rules! forms {
                 if self.try_acquire().is_ok() {
                     return Ok(());
                 }
-                let acquired = self.acquire_with(&mut WaitContext::within(deadline()));
+                let acquired = self.acquire_with(&mut WaitContext::until(deadline()));
                 acquired.map_err(|_| TimedOut)
             }
 

@@ -75,6 +75,7 @@ impl<R: RawLock> Lock<R> {
 
     /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
     /// [`Lock::try_acquire`]. Never blocks, and calls nothing.
+    #[doc(hidden)]
     #[inline]
     pub fn try_acquire_fast(&self) -> bool {
         self.owned.word.try_take(ThreadIdent::current())
@@ -107,6 +108,7 @@ impl<R: RawLock> Lock<R> {
 
     /// Releases the lock if that is a matter of a few instructions: it is held, and no thread waits for it. Otherwise the
     /// caller uses [`Lock::release`]. Never blocks, and calls nothing.
+    #[doc(hidden)]
     #[inline]
     pub fn try_release_fast(&self) -> bool {
         let seen = self.owned.word.load();

@@ -67,7 +67,7 @@ impl Condition {
         guard: &mut MutexGuard<'_, T>,
         deadline: Deadline,
     ) -> Result<(), TimedOut> {
-        match self.wait_guarded(guard, &mut WaitContext::within(deadline)) {
+        match self.wait_guarded(guard, &mut WaitContext::until(deadline)) {
             Wake::Notified => Ok(()),
             _ => Err(TimedOut),
         }
@@ -171,7 +171,7 @@ impl Condition {
         busy: impl FnMut(&mut T) -> bool,
     ) -> Result<(), TimedOut> {
         let deadline = Deadline::after(timeout);
-        self.wait_while_within(guard, &mut WaitContext::within(deadline), busy)
+        self.wait_while_within(guard, &mut WaitContext::until(deadline), busy)
     }
 
     /// As [`Condition::wait_while`], until `deadline` at the latest. Calls `busy` when the time is over, too.
@@ -187,7 +187,7 @@ impl Condition {
         deadline: Instant,
         busy: impl FnMut(&mut T) -> bool,
     ) -> Result<(), TimedOut> {
-        self.wait_while_within(guard, &mut WaitContext::within(Deadline::from(deadline)), busy)
+        self.wait_while_within(guard, &mut WaitContext::until(Deadline::from(deadline)), busy)
     }
 
     fn wait_while_within<T: ?Sized>(

@@ -101,6 +101,7 @@ impl<R: RawLock> RLock<R> {
 
     /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
     /// [`RLock::try_acquire`]. Never blocks, and calls nothing.
+    #[doc(hidden)]
     #[inline]
     pub fn try_acquire_fast(&self) -> bool {
         let me = ThreadIdent::current();
@@ -130,6 +131,7 @@ impl<R: RawLock> RLock<R> {
 
     /// Releases the lock once if that is a matter of a few instructions: the calling thread owns it, and no thread waits for
     /// it or it stays locked. Otherwise the caller uses [`RLock::release`]. Never blocks, and calls nothing.
+    #[doc(hidden)]
     #[inline]
     pub fn try_release_fast(&self) -> bool {
         let seen = self.owned.word.load();
@@ -148,6 +150,7 @@ impl<R: RawLock> RLock<R> {
     ///
     /// # Errors
     /// The calling thread does not own the lock.
+    #[doc(hidden)]
     pub fn release_all(&self) -> Result<Saved, NotHeld> {
         let owner = ThreadIdent::current();
         if !self.is_owned() {

@@ -25,6 +25,29 @@ fn one_thread_holds_a_lock_and_any_thread_may_release_it() {
     assert_eq!(lock.release(), Err(NotHeld));
 }
 
+/// C343. Threads that run one after the other have the same POSIX identity, as a rule.
+#[test]
+fn a_lock_that_a_thread_has_left_locked_is_no_other_threads() {
+    let (lock, reentrant) = (Lock::new(), RLock::new());
+    std::thread::scope(|scope| {
+        let ends = scope.spawn(|| {
+            lock.acquire();
+            reentrant.acquire();
+            ThreadIdent::current()
+        });
+        let owner = ends.join().unwrap();
+        for _ in 0..20 {
+            let other = scope.spawn(|| {
+                assert!(reentrant.try_acquire().is_err() && !reentrant.is_owned());
+                assert_eq!(reentrant.release(), Err(NotHeld));
+                ThreadIdent::current()
+            });
+            assert_ne!(other.join().unwrap(), owner);
+        }
+        assert_eq!(lock.owner(), Some(owner));
+    });
+}
+
 #[test]
 fn a_wait_for_a_lock_ends_at_its_deadline() {
     let lock = Lock::new();

@@ -49,7 +49,7 @@ impl Log {
         events
             .iter()
             .copied()
-            .filter(|event| thread_of(event) == thread)
+            .filter(|event| thread_of(event) == Some(thread))
             .collect()
     }
 }
@@ -64,14 +64,15 @@ impl Observer for Log {
     }
 }
 
-fn thread_of(event: &TraceEvent) -> ThreadId {
+fn thread_of(event: &TraceEvent) -> Option<ThreadId> {
     match *event {
         TraceEvent::WillWait { thread, .. }
         | TraceEvent::Woke { thread, .. }
         | TraceEvent::Acquired { thread, .. }
         | TraceEvent::Released { thread, .. }
         | TraceEvent::ThreadBegan { thread }
-        | TraceEvent::ThreadEnded { thread } => thread,
+        | TraceEvent::ThreadEnded { thread } => Some(thread),
+        _ => None,
     }
 }
 
@@ -81,7 +82,7 @@ fn kind_of(event: &TraceEvent) -> Option<ResourceKind> {
         | TraceEvent::Woke { kind, .. }
         | TraceEvent::Acquired { kind, .. }
         | TraceEvent::Released { kind, .. } => Some(kind),
-        TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => None,
+        _ => None,
     }
 }
 
@@ -121,7 +122,7 @@ fn describe(event: &TraceEvent) -> String {
         TraceEvent::Woke { .. } => "gave up",
         TraceEvent::Acquired { .. } => "acquired",
         TraceEvent::Released { .. } => "released",
-        TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => "thread",
+        _ => "thread",
     };
     kind_of(event).map_or(word.to_owned(), |kind| format!("{word} {kind:?}"))
 }
@@ -206,6 +207,43 @@ fn a_cleared_observer_gets_no_more_events_and_is_dropped() {
     eventually(|| Arc::strong_count(&log) == 1);
 }
 
+/// C343
+#[test]
+fn the_owner_that_has_ended_is_not_the_thread_that_waits() {
+    #[derive(Default)]
+    struct Owners(Mutex<Vec<(ThreadId, Vec<ThreadId>)>>);
+    impl Observer for Owners {
+        fn event(&self, _: TraceEvent) {}
+
+        fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
+            let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mine = pending_waits()
+                .into_iter()
+                .find(|other| other.thread == wait.thread);
+            seen.extend(mine.map(|mine| (mine.thread, mine.owners)));
+            Verdict::Refuse
+        }
+    }
+    let owners = Arc::new(Owners::default());
+    let _turn = Turn::observed_by(owners.clone());
+    let lock = Lock::new();
+    std::thread::scope(|scope| {
+        let ends = scope.spawn(|| {
+            lock.acquire();
+            ThreadId::current()
+        });
+        let owner = ends.join().unwrap();
+        let waits = scope.spawn(|| {
+            assert!(lock.acquire_timeout(Duration::MAX).is_err());
+            ThreadId::current()
+        });
+        let waiter = waits.join().unwrap();
+        assert_ne!(owner, waiter);
+        let seen = owners.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert!(seen.contains(&(waiter, vec![owner])), "{seen:?}");
+    });
+}
+
 #[test]
 fn the_numbers_of_events_have_the_order_in_which_a_lock_changed_hands() {
     let log = Arc::new(Log::default());
@@ -282,16 +320,19 @@ fn a_wait_that_insists_goes_on_and_leaves_no_refusal_behind() {
     });
 }
 
+/// Refuses every wait.
+struct Refuses;
+
+impl Observer for Refuses {
+    fn event(&self, _: TraceEvent) {}
+
+    fn will_wait(&self, _: &Wait<'_>) -> Verdict {
+        Verdict::Refuse
+    }
+}
+
 #[test]
 fn the_host_of_an_operation_is_told_of_its_refusal() {
-    struct RefusesAll;
-    impl Observer for RefusesAll {
-        fn event(&self, _: TraceEvent) {}
-
-        fn will_wait(&self, _: &Wait<'_>) -> Verdict {
-            Verdict::Refuse
-        }
-    }
     #[derive(Default)]
     struct Remembers {
         refused: bool,
@@ -310,7 +351,7 @@ fn the_host_of_an_operation_is_told_of_its_refusal() {
             self.refused = true;
         }
     }
-    let _turn = Turn::observed_by(Arc::new(RefusesAll));
+    let _turn = Turn::observed_by(Arc::new(Refuses));
     let lock = Lock::new();
     lock.acquire();
     let mut host = Remembers::default();

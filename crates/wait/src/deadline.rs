@@ -67,12 +67,25 @@ impl Deadline {
 }
 
 impl From<Instant> for Deadline {
+    /// An `Instant` is a time on the system's clock. So under a scheduler this is as far from the scheduler's time as the instant is
+    /// from the system's, rounded up to milliseconds: as a rule, the moments since the caller has read that clock do not count,
+    /// and the schedule can be replayed. A timeout is surer, as no other clock is read for it.
     fn from(instant: Instant) -> Self {
         match instant.checked_duration_since(Instant::now()) {
-            Some(left) if !left.is_zero() => Deadline::after(left),
-            _ => Deadline::PASSED,
+            Some(left) if left.is_zero() => Deadline::PASSED,
+            Some(left) if schedule::is_scheduled() => Deadline::after(whole_millis(left)),
+            Some(left) => Deadline::after(left),
+            None => Deadline::PASSED,
         }
     }
+}
+
+/// Rounds up.
+fn whole_millis(time: Duration) -> Duration {
+    const NANOS_PER_MILLI: u32 = 1_000_000;
+    let beyond = time.subsec_nanos() % NANOS_PER_MILLI;
+    let missing = (NANOS_PER_MILLI - beyond) % NANOS_PER_MILLI;
+    time.saturating_add(Duration::from_nanos(missing.into()))
 }
 
 #[cfg(all(test, not(loom)))]
@@ -90,6 +103,22 @@ mod tests {
         let now = Instant::now();
         assert!(Deadline::from(now).has_passed());
         assert!(!Deadline::from(now + Duration::from_secs(60)).has_passed());
+    }
+
+    #[test]
+    fn a_time_is_rounded_up_to_milliseconds() {
+        for (nanos, whole) in [
+            (0, 0),
+            (1, 1_000_000),
+            (1_000_000, 1_000_000),
+            (999_999_999, 1_000_000_000),
+        ] {
+            assert_eq!(
+                whole_millis(Duration::from_nanos(nanos)),
+                Duration::from_nanos(whole)
+            );
+        }
+        assert_eq!(whole_millis(Duration::MAX), Duration::MAX);
     }
 
     #[test]

@@ -15,11 +15,13 @@ use std::sync::{Once, OnceLock};
 
 use interlock_os::thread;
 
-use crate::primitive::global::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::primitive::global::{AtomicBool, AtomicU32, Ordering};
 use crate::spin;
-use crate::thread_ident::ThreadIdent;
+#[cfg(feature = "posix-identities")]
+use crate::{primitive::global::AtomicU64, thread_ident::ThreadIdent};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+#[cfg(feature = "posix-identities")]
 static SURVIVOR: AtomicU64 = AtomicU64::new(0);
 static WATCHING: Once = Once::new();
 
@@ -129,7 +131,7 @@ pub fn generation() -> u32 {
 }
 
 /// In the child of a fork, the thread that forked: the only one at that time.
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 pub(crate) fn survivor() -> ThreadIdent {
     // Relaxed: it changes only in `child`, when this process has a single thread.
     ThreadIdent::new(SURVIVOR.load(Ordering::Relaxed))
@@ -273,6 +275,7 @@ extern "C" fn after() {
 extern "C" fn child() {
     // Relaxed: the child has one thread.
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    #[cfg(feature = "posix-identities")]
     // Relaxed: as above.
     SURVIVOR.store(ThreadIdent::current().get(), Ordering::Relaxed);
     // Relaxed: as above.

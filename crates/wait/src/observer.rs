@@ -31,8 +31,13 @@ pub enum Interest {
 pub enum Verdict {
     /// The thread may wait.
     Wait,
-    /// The thread must not wait: its operation ends as if its host had interrupted it.
-    /// [`Host::refused`](crate::Host::refused) or, without a host, [`take_refusal`] tells the difference.
+    /// The thread must not wait: its operation ends at once. One with a time limit ends as if the time were over, a get or a receive
+    /// as if nothing had come, a put or a send as if there had stayed no room. A wait for a barrier breaks it. A pool says
+    /// `Refused`. An operation with a host ends as if that had interrupted it. [`Host::refused`](crate::Host::refused) or, without
+    /// a host, [`take_refusal`] tells the difference.
+    ///
+    /// An operation that cannot fail waits all the same, and leaves no refusal behind: `Mutex::lock`, `Event::wait`, the `acquire`
+    /// of a lock or a semaphore, the `join` of a queue, a scope, or a condition that takes its mutex back.
     ///
     /// Not for an idle worker, which waits for a [`Task`](crate::ResourceKind::Task): it has nothing else to do, and waits
     /// again at once.

@@ -1,6 +1,6 @@
 //! Who owns a lock: one word, which threads change by compare-exchange.
 //!
-//! Beside the owner's identity, an aligned address, the word has flags in the bits that alignment leaves free.
+//! Beside the owner's identity, a multiple of 8, the word has flags in the bits that are free.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};

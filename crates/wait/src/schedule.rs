@@ -90,6 +90,11 @@ pub(crate) fn scheduler() -> Option<Shared<dyn Scheduler>> {
     None
 }
 
+/// Whether a scheduler decides what time it is.
+pub(crate) fn is_scheduled() -> bool {
+    scheduler().is_some()
+}
+
 /// The time in nanoseconds: the scheduler's, or that of the monotonic clock.
 #[inline]
 pub(crate) fn nanos() -> u64 {

@@ -1,11 +1,12 @@
 //! Numbers of threads that are not used again, for observers.
 //!
-//! A thread gets its number when it first asks for it, which it does when it first waits, or acquires a watched lock,
+//! As a rule the number is the thread's identity. Identities of a host's threads recur (the feature `posix-identities`). There a
+//! thread gets its number when it first asks for it, which it does when it first waits, or acquires a watched lock,
 //! while an observer is registered. A table leads from the identity of such a thread to its number as long as it lives.
 //! Locks store identities, so that a thread without a number pays nothing for them.
 
 use crate::thread_ident::ThreadIdent;
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 use {
     crate::fork,
     crate::primitive::global::{AtomicU64, Ordering},
@@ -21,74 +22,76 @@ pub struct ThreadId {
 }
 
 /// The number of the next thread.
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl ThreadId {
     /// The calling thread.
     pub fn current() -> Self {
         let ident = ThreadIdent::current();
-        // A model has no table: each of its threads has a number of its own already.
-        #[cfg(loom)]
-        return ThreadId {
-            number: ident.get(),
-            ident,
-        };
-        #[cfg(not(loom))]
+        #[cfg(any(loom, not(feature = "posix-identities")))]
+        return Self::numbered(ident);
+        #[cfg(all(not(loom), feature = "posix-identities"))]
         OWN.try_with(|own| own.0).unwrap_or_else(|_| Self::fresh(ident))
     }
 
-    /// The thread with this identity, which lives.
-    ///
-    /// A thread that has not asked for its number yet gets one that is for this answer alone: there is no way to tell it
-    /// from a later thread with the same identity.
-    pub fn of_ident(ident: ThreadIdent) -> Self {
-        #[cfg(loom)]
-        return ThreadId {
-            number: ident.get(),
+    /// The thread whose identity is its number already.
+    #[cfg(any(loom, not(feature = "posix-identities")))]
+    fn numbered(ident: ThreadIdent) -> Self {
+        ThreadId {
+            number: ident.get() >> ThreadIdent::FREE_BITS,
             ident,
-        };
-        #[cfg(not(loom))]
+        }
+    }
+
+    /// The thread with this identity. If identities recur, it is one that lives; a thread that has not asked for its number yet
+    /// gets one that is for this answer alone, because there is no way to tell it from a later thread with the same identity.
+    #[doc(hidden)]
+    pub fn of_ident(ident: ThreadIdent) -> Self {
+        #[cfg(any(loom, not(feature = "posix-identities")))]
+        return Self::numbered(ident);
+        #[cfg(all(not(loom), feature = "posix-identities"))]
         if ident == ThreadIdent::current() {
             return Self::current();
         }
-        #[cfg(not(loom))]
+        #[cfg(all(not(loom), feature = "posix-identities"))]
         fork::fork_guarded(|| TABLE.lock().numbers().get(&ident).copied())
             .map_or_else(|| Self::fresh(ident), |number| ThreadId { number, ident })
     }
 
-    #[cfg(not(loom))]
+    #[cfg(all(not(loom), feature = "posix-identities"))]
     fn fresh(ident: ThreadIdent) -> Self {
         // Relaxed: a number is given out once, and orders nothing.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         ThreadId { number, ident }
     }
 
-    /// The number: 1 for the first thread that asked, and so on.
+    /// The number: 1 for the first thread that used this crate, and so on.
     pub fn number(self) -> u64 {
         self.number
     }
 
-    /// The POSIX identity, to look the thread up elsewhere while it lives.
+    /// The identity that locks have of it.
+    #[doc(hidden)]
     pub fn ident(self) -> ThreadIdent {
         self.ident
     }
 }
 
 /// The numbers of the live threads that have one. Under a lock that is taken last: the holder takes no other.
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 static TABLE: WordLock<Table> = WordLock::new(Table {
     generation: 0,
     numbers: BTreeMap::new(),
 });
 
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 struct Table {
     generation: u32,
     numbers: BTreeMap<ThreadIdent, u64>,
 }
 
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 impl Table {
     /// The numbers of this process: in the child of a fork, that of the thread that forked and of those since then.
     fn numbers(&mut self) -> &mut BTreeMap<ThreadIdent, u64> {
@@ -100,16 +103,16 @@ impl Table {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 thread_local! {
     static OWN: Own = Own::enter();
 }
 
 /// The number of a live thread, in the table until the thread ends.
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 struct Own(ThreadId);
 
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 impl Own {
     fn enter() -> Self {
         let id = ThreadId::fresh(ThreadIdent::current());
@@ -118,14 +121,14 @@ impl Own {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(all(not(loom), feature = "posix-identities"))]
 impl Drop for Own {
     fn drop(&mut self) {
         fork::fork_guarded(|| TABLE.lock().numbers().remove(&self.0.ident));
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(loom), feature = "posix-identities"))]
 mod tests {
     use super::*;
 

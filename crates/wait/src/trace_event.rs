@@ -40,6 +40,7 @@ pub struct PendingWait {
 
 /// Something that happened to a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TraceEvent {
     /// A thread is about to wait.
     WillWait {

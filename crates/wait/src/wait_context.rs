@@ -88,8 +88,8 @@ impl WaitContext<'static> {
         }
     }
 
-    /// A thread without a host, whose wait nothing but a notification or `deadline` ends: for an operation that can fail only by
-    /// being late.
+    /// A thread without a host, whose wait nothing but a notification or `deadline` ends: for the engine's own threads, which
+    /// have nothing else to do.
     pub fn within(deadline: Deadline) -> Self {
         WaitContext {
             persistence: Persistence::Insists,

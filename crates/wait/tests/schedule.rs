@@ -8,7 +8,7 @@ mod simulator;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::Anything;
 use interlock_wait::{
@@ -35,6 +35,7 @@ fn wait(line: &Line, deadline: Deadline) -> Wake {
 #[test]
 fn a_scheduler_drives_the_threads_that_the_engine_starts() {
     time_passes_when_no_thread_can_go_on();
+    an_instant_is_a_time_on_the_schedulers_clock();
     a_wake_up_goes_to_the_scheduler();
     a_sleep_on_shared_words_is_the_schedulers();
     a_thread_starts_when_the_scheduler_says_so();
@@ -55,6 +56,19 @@ fn time_passes_when_no_thread_can_go_on() {
     );
     assert!(steps.contains(&Step::Time(1 + HOUR.as_nanos() as u64)));
     assert!(steps.contains(&Step::Says(0, "an hour later")));
+}
+
+/// C342
+fn an_instant_is_a_time_on_the_schedulers_clock() {
+    simulate(
+        1,
+        vec![Box::new(|_| {
+            // A thread that the system holds up for a millisecond in between tries again.
+            let is_exact = || Deadline::from(Instant::now() + HOUR) == Deadline::after(HOUR);
+            assert!((0..1000).any(|_| is_exact()));
+            assert!(Deadline::from(Instant::now()).has_passed());
+        })],
+    );
 }
 
 fn a_wake_up_goes_to_the_scheduler() {

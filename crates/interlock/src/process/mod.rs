@@ -12,8 +12,11 @@
 //! | [`Builder::on_worker_death`]: fail, retry, or end | - |
 //!
 //! A worker process is this program, started once more: it is not a fork, so the program may have any threads. It finds the functions
-//! because `main` registers them before anything else. Their arguments and results go through memory that the processes share, in the
-//! form of [postcard](https://docs.rs/postcard), by serde.
+//! because `main` registers them before anything else. Their arguments and results go through memory that the processes share, by
+//! serde, in a form of this crate. A struct's fields and an enum's variant have their names there, so types with attributes as
+//! `skip_serializing_if`, `untagged` and `flatten` arrive as they were, as `Some(None)` does. A value that its type's own code
+//! does not write or read is an error with the message of that code. (Large arrays of bytes travel best as
+//! [`serde_bytes`](https://docs.rs/serde_bytes), which serde copies as a whole.)
 //!
 //! ```
 //! use interlock::process::{OnWorkerDeath, ProcessPool, Registry};
@@ -75,6 +78,9 @@
 
 mod builder;
 mod error;
+mod form;
+mod form_reader;
+mod form_writer;
 mod function;
 mod host;
 mod map;

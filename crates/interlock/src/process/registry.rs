@@ -9,6 +9,8 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::form_reader::read;
+use super::form_writer::write;
 use super::function::Function;
 use super::wire::{self, Failure, Place};
 use super::worker;
@@ -71,7 +73,7 @@ impl Registry {
     /// Adds a function, and returns what a pool needs to call it.
     ///
     /// A function of several arguments takes a tuple. Its argument and its result are of any types that serde knows, and that do not
-    /// borrow. A `Result` is a result like others: the task succeeds.
+    /// borrow: what one process writes, the other one reads, whatever attributes of serde the type has. A `Result` is a result like others: the task succeeds.
     ///
     /// # Panics
     /// Another function was registered by this name.
@@ -97,8 +99,8 @@ impl Registry {
         F: Fn(A) -> R + 'static,
     {
         let run = move |bytes: &[u8]| {
-            let argument = postcard::from_bytes(bytes).map_err(|it| Failure::Argument(it.to_string()))?;
-            postcard::to_extend(&function(argument), Vec::new()).map_err(|it| Failure::Result(it.to_string()))
+            let argument = read(bytes).map_err(|it| Failure::Argument(it.to_string()))?;
+            write(&function(argument), Vec::new()).map_err(|it| Failure::Result(it.to_string()))
         };
         let entry = Entry {
             types: Function::<A, R>::types(),

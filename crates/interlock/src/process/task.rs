@@ -14,6 +14,7 @@ use interlock_wait::{Deadline, TimedOut, WaitContext};
 use serde::de::DeserializeOwned;
 
 use super::error::{Panic, TaskError, WorkerDeath};
+use super::form_reader::read;
 use super::host::Engine;
 use super::wakes::{Slot, Wakes};
 use super::wire::Failure;
@@ -198,7 +199,7 @@ impl<R: DeserializeOwned> Task<R> {
 
     fn read(&self, given: &Given) -> Result<R, TaskError> {
         if !given.failed {
-            let result = given.bytes.with(|bytes| postcard::from_bytes(bytes));
+            let result = given.bytes.with(|bytes| read(bytes));
             return result.map_err(|error| TaskError::Result(error.into()));
         }
         Err(match given.bytes.with(Failure::from_bytes) {

@@ -22,10 +22,41 @@ pub(crate) const FOREVER: Function<(), ()> = Function::named("forever");
 pub(crate) const BYTES: Function<Vec<u8>, Vec<u8>> = Function::named("bytes");
 /// Has a pool of its own.
 pub(crate) const NESTED: Function<u64, u64> = Function::named("nested");
+pub(crate) const NOTED: Function<Noted, Noted> = Function::named("noted");
 /// Is registered nowhere.
 pub(crate) const MISSING: Function<u64, u64> = Function::named("missing");
 /// Is registered with other types.
 pub(crate) const OTHER_TYPES: Function<String, u64> = Function::named("double");
+
+/// Not all of its fields are always written.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "Parts", into = "Parts")]
+pub(crate) struct Noted(pub(crate) Parts);
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Parts {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) note: Option<u8>,
+    pub(crate) count: u8,
+    pub(crate) parts: Vec<u8>,
+}
+
+impl From<Noted> for Parts {
+    fn from(noted: Noted) -> Self {
+        noted.0
+    }
+}
+
+impl TryFrom<Parts> for Noted {
+    type Error = &'static str;
+
+    fn try_from(parts: Parts) -> Result<Self, Self::Error> {
+        match parts.count {
+            13 => Err("thirteen is not wanted"),
+            _ => Ok(Noted(parts)),
+        }
+    }
+}
 
 /// Where workers begin: each file of tests has a test `worker` that calls this. Does nothing in the tests' own process.
 pub(crate) fn serve() {
@@ -51,6 +82,7 @@ pub(crate) fn serve() {
         }
     });
     registry.register_as(BYTES, |bytes| bytes);
+    registry.register_as(NOTED, |noted| noted);
     registry.register_as(NESTED, |number| {
         let pool = builder().workers(1).build().unwrap();
         pool.submit(DOUBLE, &number).unwrap().result().unwrap()

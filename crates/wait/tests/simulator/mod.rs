@@ -230,7 +230,7 @@ impl Observer for Simulator {
             } => Step::Woke(me, kind, number(resource.number()), wake == Wake::Notified),
             TraceEvent::Acquired { resource, .. } => Step::Acquired(me, number(resource.number())),
             TraceEvent::Released { resource, .. } => Step::Released(me, number(resource.number())),
-            TraceEvent::ThreadBegan { .. } | TraceEvent::ThreadEnded { .. } => return,
+            _ => return,
         };
         state.steps.push(step);
         // Another thread may come first.

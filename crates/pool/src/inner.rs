@@ -125,6 +125,7 @@ pub(crate) struct Inner {
 /// Why a task was not taken.
 pub(crate) enum Refusal {
     Full,
+    Refused,
     ShutDown,
     NoThread(io::Error),
 }
@@ -134,6 +135,7 @@ impl Refusal {
     pub(crate) fn with<F>(self, function: F) -> SubmitError<F> {
         match self {
             Refusal::Full => SubmitError::Full(function),
+            Refusal::Refused => SubmitError::Refused(function),
             Refusal::ShutDown => SubmitError::ShutDown(function),
             Refusal::NoThread(error) => SubmitError::NoThread(function, error),
         }
@@ -236,7 +238,9 @@ impl Inner {
                 }
                 Ok(())
             }
-            Err(PutError::Full(_) | PutError::Interrupted(_)) => Err(Refusal::Full),
+            Err(PutError::Full(_)) => Err(Refusal::Full),
+            // There is no host, so it was an observer.
+            Err(PutError::Interrupted(_)) => Err(Refusal::Refused),
             Err(PutError::ShutDown(_) | PutError::Retired(_)) => Err(Refusal::ShutDown),
         }
     }

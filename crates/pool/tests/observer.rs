@@ -207,7 +207,12 @@ fn a_refused_wait_for_room_returns_the_function() {
     let running = takes(&pool, &lock);
     eventually(|| owners_of(ResourceKind::Lock) == [ThreadId::current()]);
     let waiting = takes(&pool, &lock);
-    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Full(_))));
+    let refused = pool.submit(|| 7).unwrap_err();
+    assert!(matches!(refused, SubmitError::Refused(_)) && !refused.is_full());
+    assert_eq!(refused.into_inner()(), 7);
+    assert!(take_refusal());
+    let refused = pool.submit_timeout(std::time::Duration::MAX, || ());
+    assert!(matches!(refused, Err(SubmitError::Refused(_))));
     assert!(take_refusal());
     lock.release().unwrap();
     assert!(!running.result().unwrap() && !waiting.result().unwrap());

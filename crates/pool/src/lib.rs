@@ -17,6 +17,8 @@ mod delay_queue;
 #[cfg(not(loom))]
 mod end;
 #[cfg(not(loom))]
+mod help;
+#[cfg(not(loom))]
 mod inner;
 mod listeners;
 #[cfg(not(loom))]
@@ -34,6 +36,8 @@ mod reorder_buffer;
 mod scope;
 #[cfg(not(loom))]
 mod scope_state;
+#[cfg(not(loom))]
+mod scoped_task;
 mod step;
 #[cfg(not(loom))]
 mod submitting;
@@ -60,7 +64,9 @@ pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
 pub use priority_buckets::DEFAULT_PRIORITY;
 pub use reorder_buffer::{Left, ReorderBuffer};
 #[cfg(not(loom))]
-pub use scope::{Scope, ScopedTask};
+pub use scope::Scope;
+#[cfg(not(loom))]
+pub use scoped_task::ScopedTask;
 #[cfg(not(loom))]
 pub use submitting::Submitting;
 pub use table::Stats;

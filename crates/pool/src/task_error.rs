@@ -33,7 +33,8 @@ pub enum TaskError {
     Refused,
     /// It was not submitted: for a call of a map whose pool was shut down meanwhile, or cannot start a thread.
     NotSubmitted(SubmitError<()>),
-    /// The calling worker runs too many tasks, one within the other, each of which waits for the next. The task goes on.
+    /// The calling worker runs too many tasks, one within the other, each of which waits for the next: half of its stack is used,
+    /// and so are those of the threads that stand in for it, or no other thread could be started. The task goes on.
     TooDeep,
 }
 

@@ -362,7 +362,11 @@ impl<'a> At<'a> {
         self.submit_until(deadline.into(), function)
     }
 
-    fn submit_until<T, F>(&self, deadline: Deadline, function: F) -> Result<Task<T>, SubmitError<F>>
+    pub(crate) fn submit_until<T, F>(
+        &self,
+        deadline: Deadline,
+        function: F,
+    ) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,

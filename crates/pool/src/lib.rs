@@ -12,6 +12,8 @@
 mod builder;
 #[cfg(not(loom))]
 mod cancel_token;
+#[cfg(not(loom))]
+mod cancellable;
 mod core;
 mod delay_queue;
 #[cfg(not(loom))]
@@ -55,6 +57,8 @@ mod workers;
 pub use builder::Builder;
 #[cfg(not(loom))]
 pub use cancel_token::CancelToken;
+#[cfg(not(loom))]
+pub use cancellable::SubmittingCancellable;
 pub use core::{PoolCore, Retired};
 pub use delay_queue::{DelayQueue, Ticket};
 pub use listeners::Watch;

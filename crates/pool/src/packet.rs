@@ -140,7 +140,18 @@ impl<F: 'static, T: 'static> Packet<F, T> {
     }
 }
 
-impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
+/// What a task of a pool calls.
+pub(crate) trait Call<T> {
+    fn call(self) -> T;
+}
+
+impl<F: FnOnce() -> T, T> Call<T> for F {
+    fn call(self) -> T {
+        self()
+    }
+}
+
+impl<F: Call<T> + Send, T: Send> Work for Packet<F, T> {
     fn begin(&self) -> bool {
         Packet::begin(self)
     }
@@ -155,7 +166,7 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
                 running.succeed();
             }
         };
-        let due = self.run_with(|function| function(), count);
+        let due = self.run_with(F::call, count);
         if let Some(due) = due.filter(|due| !due.is_empty()) {
             let mut panics = Panics::NONE;
             call_all(&self.end, due, &mut panics);

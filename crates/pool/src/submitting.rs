@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use interlock_wait::{Deadline, Place, TaskLine, Turn, Waiter};
 
 use crate::inner::{Inner, Refusal};
-use crate::packet::Packet;
+use crate::packet::{Call, Packet};
 use crate::step::step;
 use crate::task::Task;
 use crate::task_error::SubmitError;
@@ -24,50 +24,38 @@ impl TaskLine for Line<'_> {
     }
 }
 
-/// The future of [`ThreadPool::submit_async`](crate::ThreadPool::submit_async). It keeps its place in the line of those that
-/// wait for room until it is ready or dropped.
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct Submitting<'a, T, F> {
+/// A function that is being submitted, and the place in line of the task that does so.
+pub(crate) struct Attempts<'a, F> {
     place: Place<Line<'a>>,
     priority: i64,
     /// `None` when it is over.
     function: Option<F>,
-    task: PhantomData<fn() -> T>,
 }
 
-impl<'a, T, F> Submitting<'a, T, F> {
+impl<'a, F> Attempts<'a, F> {
     pub(crate) fn new(inner: &'a Arc<Inner>, priority: i64, function: F) -> Self {
-        Submitting {
+        Attempts {
             place: Place::new(Line(inner)),
             priority,
             function: Some(function),
-            task: PhantomData,
         }
     }
 
     /// Whether it has given its result. Then it stays pending.
-    pub fn is_terminated(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.place.is_done()
     }
-}
 
-impl<T, F> Unpin for Submitting<'_, T, F> {}
-
-impl<T, F> Future for Submitting<'_, T, F>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    type Output = Result<Task<T>, SubmitError<F>>;
-
-    /// Stays pending after it was ready.
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Submitting {
+    pub(crate) fn poll<T>(&mut self, context: &Context<'_>) -> Poll<Result<Task<T>, SubmitError<F>>>
+    where
+        F: Call<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let Attempts {
             place,
             priority,
             function,
-            ..
-        } = &mut *self;
+        } = self;
         let inner = place.line().0;
         if inner.is_own() && !place.is_done() {
             // A worker of the pool does not wait for room, not even if the task was polled elsewhere before.
@@ -85,7 +73,7 @@ fn attempt<T, F>(
     turn: Turn<'_>,
 ) -> Option<Result<Task<T>, SubmitError<F>>>
 where
-    F: FnOnce() -> T + Send + 'static,
+    F: Call<T> + Send + 'static,
     T: Send + 'static,
 {
     let deadline = if inner.is_own() {
@@ -104,6 +92,43 @@ where
         if step(|| inner.core().line_up_task_for_room(turn)) {
             return None;
         }
+    }
+}
+
+/// The future of [`ThreadPool::submit_async`](crate::ThreadPool::submit_async). It keeps its place in the line of those that
+/// wait for room until it is ready or dropped.
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Submitting<'a, T, F> {
+    attempts: Attempts<'a, F>,
+    task: PhantomData<fn() -> T>,
+}
+
+impl<'a, T, F> Submitting<'a, T, F> {
+    pub(crate) fn new(inner: &'a Arc<Inner>, priority: i64, function: F) -> Self {
+        Submitting {
+            attempts: Attempts::new(inner, priority, function),
+            task: PhantomData,
+        }
+    }
+
+    /// Whether it has given its result. Then it stays pending.
+    pub fn is_terminated(&self) -> bool {
+        self.attempts.is_over()
+    }
+}
+
+impl<T, F> Unpin for Submitting<'_, T, F> {}
+
+impl<T, F> Future for Submitting<'_, T, F>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    type Output = Result<Task<T>, SubmitError<F>>;
+
+    /// Stays pending after it was ready.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.attempts.poll(context)
     }
 }
 

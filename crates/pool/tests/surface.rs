@@ -85,6 +85,58 @@ fn a_running_task_learns_that_it_should_stop() {
     assert!(never.result().unwrap_err().is_cancelled());
 }
 
+#[test]
+fn each_form_of_submitting_a_cancellable_function_returns_it_if_it_is_refused() {
+    let pool = ThreadPool::builder().workers(1).max_pending(1).build();
+    let (event, past) = (Arc::new(Event::new()), Instant::now());
+    let busy = occupy(&pool, &event);
+    let looks = |token: &CancelToken| token.is_cancelled();
+    let waits = pool.try_submit_cancellable(looks).unwrap();
+    let urgent = pool.at(-1);
+    let refused = [
+        pool.try_submit_cancellable(looks),
+        pool.submit_cancellable_timeout(Duration::ZERO, looks),
+        pool.submit_cancellable_deadline(past, looks),
+        urgent.try_submit_cancellable(looks),
+        urgent.submit_cancellable_timeout(Duration::ZERO, looks),
+        urgent.submit_cancellable_deadline(past, looks),
+    ];
+    for refused in refused {
+        let function = refused.unwrap_err().into_inner();
+        let token = CancelToken::new();
+        assert!(!function(&token));
+        token.cancel();
+        assert!(function(&token));
+    }
+    let context = &mut Context::from_waker(Waker::noop());
+    let began = Arc::new(Event::new());
+    let its = began.clone();
+    let mut submitting = pin!(urgent.submit_cancellable_async(move |token| {
+        its.set();
+        while !token.is_cancelled() {
+            std::thread::yield_now();
+        }
+        7
+    }));
+    assert!(submitting.as_mut().poll(context).is_pending());
+    assert!(waits.cancel());
+    let Poll::Ready(Ok(stops)) = submitting.as_mut().poll(context) else {
+        panic!("there is room");
+    };
+    assert!(submitting.is_terminated());
+    event.set();
+    busy.result().unwrap();
+    began.wait();
+    assert!(!stops.cancel());
+    assert_eq!(stops.result().unwrap(), 7);
+    pool.shutdown();
+    assert!(pool.submit_cancellable(looks).unwrap_err().is_shut_down());
+    let Poll::Ready(Err(refused)) = pin!(pool.submit_cancellable_async(looks)).poll(context) else {
+        panic!("the pool was shut down");
+    };
+    assert!(!refused.into_inner()(&CancelToken::new()));
+}
+
 /// Counts how often it is woken.
 #[derive(Default)]
 struct Wakes(AtomicUsize);

@@ -77,7 +77,7 @@ impl<T: Send + 'static> Task<T> {
     /// workers may wait in this way at once, and their tasks are still run. (It runs no other task: one of those might wait
     /// for what the caller does next.) When half of its stack is used, it starts another thread that does so in its place. A
     /// wait with a deadline ends by itself, so there the worker does neither; a time that never comes, such as
-    /// [`Duration::MAX`], is no deadline. An `await` is no wait of the thread: see [below](#impl-Future-for-Task<T>).
+    /// [`Duration::MAX`], is no deadline. An `await` is no wait of the thread: see [its implementation](#trait-implementations).
     ///
     /// # Errors
     /// The task was cancelled; it panicked; it belongs to the process that this one was forked from. Or an observer refused

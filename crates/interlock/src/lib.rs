@@ -25,7 +25,7 @@
 //!
 //! # How long to wait
 //!
-//! Each operation that can block has five forms:
+//! An operation that can block has these forms:
 //!
 //! | name | waits |
 //! |---|---|
@@ -33,7 +33,18 @@
 //! | `get`, `acquire`, … | as long as it takes |
 //! | `get_timeout`, `acquire_timeout`, … | for a [`Duration`](std::time::Duration) at most |
 //! | `get_deadline`, `acquire_deadline`, … | until an [`Instant`](std::time::Instant) at most |
-//! | `get_async`, `lock_async`, … | as a future, on any executor (not of a [`Barrier`](sync::Barrier), a [`Condition`](sync::Condition) or an [`RLock`](sync::RLock)) |
+//! | `get_async`, `lock_async`, … | as a future, on any executor |
+//!
+//! Not all have all of them:
+//!
+//! - An [`RLock`](sync::RLock) has no `_async` form: its owner is a thread.
+//! - What only waits for something to happen has no `try_` form: `wait` of an [`Event`](sync::Event) (look at
+//!   [`is_set`](sync::Event::is_set)), a [`Condition`](sync::Condition) and a [`Barrier`](sync::Barrier). `wait_while` of a condition has no
+//!   `_async` form: call [`wait_async`](sync::Condition::wait_async) in a loop.
+//! - A task is a future itself, so `result` and `wait` have no `_async` form; [`is_done`](pool::Task::is_done) is `wait` without a wait.
+//! - `join` of a pool has no `_async` form, nor has [`submit` in a scope](pool::Scope::submit).
+//! - Iterators (`iter()`, the maps of pools), [`ThreadPool::scope`](pool::ThreadPool::scope) and
+//!   [`try_map`](pool::ThreadPool::try_map) wait as long as it takes. Queues and channels have a `try_iter()`, too.
 //!
 //! No wait ends by chance: a thread wakes when it is notified, or at its deadline. An operation that can only run out of time returns
 //! `Result<_, TimedOut>`. One that can also fail in another way has one error type for all of its forms, and an item or

@@ -5,10 +5,10 @@
 //! | [`ThreadPool::submit`], and [`Task`] for the result | `thread::spawn`, `JoinHandle` | `spawn` | `spawn_blocking`, `JoinHandle` |
 //! | [`try_submit`](ThreadPool::try_submit), [`submit_timeout`](ThreadPool::submit_timeout), [`submit_deadline`](ThreadPool::submit_deadline), [`submit_async`](ThreadPool::submit_async) | - | - | - |
 //! | [`Task::result`], [`try_result`](Task::try_result), [`result_timeout`](Task::result_timeout), [`result_deadline`](Task::result_deadline), `.await` | `join` | - | `.await` |
-//! | [`ThreadPool::scope`] | `thread::scope` | `scope` | - |
+//! | [`ThreadPool::scope`], with the same forms of [`submit`](Scope::submit) and of [`result`](ScopedTask::result) | `thread::scope` | `scope` | - |
 //! | [`ThreadPool::map`], [`map_unordered`](ThreadPool::map_unordered), [`map_chunked`](ThreadPool::map_chunked) | - | `par_iter().map` | - |
 //! | [`ThreadPool::try_map`] | - | `par_iter().map().collect::<Result<_, _>>()` | - |
-//! | [`ThreadPool::submit_cancellable`], [`CancelToken`] | - | - | `CancellationToken` |
+//! | [`ThreadPool::submit_cancellable`] in the same forms, [`CancelToken`] | - | - | `CancellationToken` |
 //!
 //! Results can be waited for in any order, and for a limited time. The number of tasks that wait for a worker can be bounded:
 //! then a thread that submits more waits for room.
@@ -29,6 +29,9 @@
 //! pool.join().unwrap();
 //! assert!(pool.submit(|| 8).unwrap_err().is_shut_down());
 //! ```
+//!
+//! A task may wait for other tasks of its pool, by [`Task::result`] or [`ThreadPool::scope`]: its worker runs what no other has begun
+//! with. It cannot notice an `await` in an executor that the task runs; there, other workers have to run what is awaited.
 //!
 //! Any executor can await a [`Task`]:
 //!
@@ -53,5 +56,5 @@
 
 pub use interlock_pool::{
     At, Builder, CancelToken, JoinError, MapError, Mapped, MappedUnordered, Panic, Scope, ScopedTask, Stats,
-    SubmitError, Submitting, Task, TaskError, ThreadPool,
+    SubmitError, Submitting, SubmittingCancellable, Task, TaskError, ThreadPool,
 };

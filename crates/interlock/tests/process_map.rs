@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use interlock::process::{Function, MapError, OnWorkerDeath, ProcessPool, Registry, TaskError};
-use workers::{DIE, DOUBLE, PID, builder, eventually, pool, turn};
+use workers::{DIE, DOUBLE, GONE, PID, builder, eventually, pool, turn};
 
 /// What the initializer of these tests has set.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
@@ -78,7 +78,30 @@ fn arguments_are_taken_a_little_ahead_of_the_results() {
     assert_eq!(taken.get(), 1000 + 63);
     drop(results);
     pool.join().unwrap();
-    assert_eq!(pool.stats().done, 1000 + 63);
+    let stats = pool.stats();
+    assert_eq!(stats.done + stats.dropped, 1000 + 63);
+}
+
+#[test]
+fn a_map_that_is_dropped_cancels_what_no_worker_has_taken() {
+    let _turn = turn();
+    let pool = pool(1);
+    let gate = std::env::temp_dir().join(format!("interlock-map-{}", std::process::id()));
+    std::fs::write(&gate, "").unwrap();
+    let closed = gate.to_str().unwrap().to_owned();
+    // 64 are submitted. The first returns at once, and the worker is at the second, or about to.
+    let mut results = pool.map(
+        GONE,
+        std::iter::once(String::new()).chain(std::iter::repeat(closed)),
+    );
+    results.next().unwrap().unwrap();
+    drop(results);
+    let dropped = pool.stats().dropped;
+    std::fs::remove_file(&gate).unwrap();
+    pool.join().unwrap();
+    let stats = pool.stats();
+    assert!(dropped > 32 && stats.dropped == dropped, "{stats:?}");
+    assert_eq!((stats.submitted, stats.done), (64, 64 - dropped));
 }
 
 #[test]

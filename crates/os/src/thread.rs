@@ -7,6 +7,7 @@
 
 use std::ffi::CString;
 use std::io;
+use std::ops::Range;
 
 /// The calling thread's POSIX identity, as `threading.get_ident()` returns it. Unique among live threads, never 0.
 ///
@@ -72,6 +73,27 @@ fn default_stack_size() -> usize {
     if size == 0 { 8 << 20 } else { size }
 }
 
+/// The addresses of the calling thread's stack, as far as the C library knows it. A stack grows down. For the main thread, this
+/// reads a file.
+///
+/// See <https://man7.org/linux/man-pages/man3/pthread_getattr_np.3.html>.
+pub fn stack() -> Option<Range<usize>> {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: pthread_self has no preconditions.
+    let me = unsafe { libc::pthread_self() };
+    // SAFETY: the thread is the calling one, so it lives, and the pointer is to memory for an attribute object, which this call
+    // initializes.
+    if unsafe { libc::pthread_getattr_np(me, attributes.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    let (mut lowest, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the attribute object was initialized above; the others are places for the results.
+    let told = unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut lowest, &raw mut size) };
+    // SAFETY: the attribute object was initialized above, and is not used after this call.
+    unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
+    (told == 0).then(|| lowest.addr()..lowest.addr().saturating_add(size))
+}
+
 /// Starts a detached operating-system thread that runs `main` on a stack of `stack_size` bytes. 0 asks for the C
 /// library's default size. An empty name is none.
 ///
@@ -124,6 +146,20 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    #[test]
+    fn a_thread_knows_its_stack() {
+        let check = |size: usize| {
+            let local = 0_u8;
+            let stack = stack().unwrap();
+            assert!(stack.contains(&std::ptr::from_ref(&local).addr()));
+            assert!(stack.len() >= size / 2 && stack.len() <= size + (1 << 20));
+        };
+        for size in [1 << 17, 1 << 22] {
+            let thread = std::thread::Builder::new().stack_size(size);
+            thread.spawn(move || check(size)).unwrap().join().unwrap();
+        }
     }
 
     #[test]

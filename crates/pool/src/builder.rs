@@ -37,6 +37,9 @@ impl Builder {
     }
 
     /// The stack size of the workers' threads in bytes. 0, the default, for the system's default.
+    ///
+    /// A worker that waits for a task of its own pool may run it on its own stack ([`Task::result`](crate::Task::result)), as long as
+    /// half of that is free. So half of this size must be enough for any task of the pool.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
         self

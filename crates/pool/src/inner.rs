@@ -2,7 +2,7 @@
 //!
 //! Claims: `PROTOCOL.md` beside this crate.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::sync::{Arc, Weak};
 
@@ -23,18 +23,13 @@ use crate::workers::{Growth, Runner, Running, Started, WorkerToken};
 /// The numbers of pools. 0 is none.
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
-/// How many tasks a worker runs at most within tasks that wait for them: a thread's stack has room for that.
-const MOST_NESTED: u32 = 64;
-
 thread_local! {
     /// The pool whose worker this thread is, in the process in which it is one.
     static OWN: RefCell<Option<(Arc<Inner>, u32)>> = const { RefCell::new(None) };
-    /// How many tasks this worker runs within others.
-    static NESTED: Cell<u32> = const { Cell::new(0) };
 }
 
 /// The pool whose worker the calling thread is.
-fn own_pool() -> Option<Arc<Inner>> {
+pub(crate) fn own_pool() -> Option<Arc<Inner>> {
     OWN.with_borrow(|own| match own {
         // In the child of a fork, the thread that forked is no worker.
         Some((inner, generation)) if *generation == fork::generation() => Some(inner.clone()),
@@ -66,32 +61,6 @@ pub(crate) trait Work: Send + Sync {
     fn abandon(&self);
 }
 
-/// A task was not run by the worker that waits for it, because too many are nested.
-pub(crate) struct NotHelped;
-
-/// Runs the task for which `matches` is true, if it waits in the pool with this number and the calling thread is a worker of
-/// that pool.
-pub(crate) fn help(pool: u32, matches: impl FnMut(&Arc<dyn Work>) -> bool) -> Result<(), NotHelped> {
-    let Some(own) = own_pool().filter(|own| own.number == pool) else {
-        return Ok(());
-    };
-    let nested = NESTED.get();
-    if nested >= MOST_NESTED {
-        return Err(NotHelped);
-    }
-    let taken = step(|| {
-        let (work, running) = own.core.take_to_run(matches)?;
-        let has_begun = work.begin();
-        Some((work, has_begun, running))
-    });
-    if let Some((work, has_begun, running)) = taken {
-        NESTED.set(nested + 1);
-        run(work, has_begun, running);
-        NESTED.set(nested);
-    }
-    Ok(())
-}
-
 /// Runs a task that a worker took, if it `has_begun` with it. No panic of the program's code comes out of this.
 fn run(work: Arc<dyn Work>, has_begun: bool, running: Running<'_>) {
     let mut panics = Panics::NONE;
@@ -112,7 +81,7 @@ pub(crate) struct Inner {
     name: String,
     stack_size: usize,
     /// A number that no other pool has.
-    number: u32,
+    pub(crate) number: u32,
     /// Whether submitters wait for room.
     is_bounded: bool,
     /// One more than the generation of the process in which the pool has, or had, a worker for certain; 0 if it never had
@@ -125,6 +94,7 @@ pub(crate) struct Inner {
 /// Why a task was not taken.
 pub(crate) enum Refusal {
     Full,
+    Refused,
     ShutDown,
     NoThread(io::Error),
 }
@@ -134,6 +104,7 @@ impl Refusal {
     pub(crate) fn with<F>(self, function: F) -> SubmitError<F> {
         match self {
             Refusal::Full => SubmitError::Full(function),
+            Refusal::Refused => SubmitError::Refused(function),
             Refusal::ShutDown => SubmitError::ShutDown(function),
             Refusal::NoThread(error) => SubmitError::NoThread(function, error),
         }
@@ -183,6 +154,18 @@ impl Inner {
     /// Takes the task out for which `matches` is true, if it waits.
     pub(crate) fn take_back(&self, matches: impl FnMut(&Arc<dyn Work>) -> bool) {
         drop(step(|| self.core.take_back(matches)));
+    }
+
+    /// Runs the task for which `matches` is true, if it waits. The calling thread is a worker.
+    pub(crate) fn run_if_waiting(&self, matches: impl FnMut(&Arc<dyn Work>) -> bool) {
+        let taken = step(|| {
+            let (work, running) = self.core.take_to_run(matches)?;
+            let has_begun = work.begin();
+            Some((work, has_begun, running))
+        });
+        if let Some((work, has_begun, running)) = taken {
+            run(work, has_begun, running);
+        }
     }
 
     /// Accepts no more tasks.
@@ -236,7 +219,9 @@ impl Inner {
                 }
                 Ok(())
             }
-            Err(PutError::Full(_) | PutError::Interrupted(_)) => Err(Refusal::Full),
+            Err(PutError::Full(_)) => Err(Refusal::Full),
+            // There is no host, so it was an observer.
+            Err(PutError::Interrupted(_)) => Err(Refusal::Refused),
             Err(PutError::ShutDown(_) | PutError::Retired(_)) => Err(Refusal::ShutDown),
         }
     }
@@ -305,6 +290,35 @@ impl Inner {
         let name = worker.name();
         spawn_named(&name, self.stack_size, move || worker.live()).map_err(Refusal::NoThread)
     }
+
+    /// Starts a thread that calls `body` as a worker of this pool does, and then ends. It does not count as a worker: it stands
+    /// in for one that waits for it.
+    #[cold]
+    pub(crate) fn start_stand_in(self: &Arc<Self>, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let (inner, name) = (self.clone(), format!("{}-nested", self.name));
+        spawn_named(&name.clone(), self.stack_size, move || {
+            inner.as_worker(&name, body);
+        })
+    }
+
+    /// Calls `body` on a thread that was started for this pool: as one of its workers.
+    fn as_worker(self: &Arc<Self>, name: &str, body: impl FnOnce()) {
+        // The kernel keeps less of a name: it is cut between two characters.
+        thread::set_name(name);
+        if observes(Interest::Waits) {
+            let me = ThreadId::current();
+            report(TraceEvent::ThreadBegan { thread: me });
+        }
+        set_worker(true);
+        OWN.set(Some((self.clone(), fork::generation())));
+        body();
+        OWN.set(None);
+        set_worker(false);
+        if observes(Interest::Waits) {
+            let me = ThreadId::current();
+            report(TraceEvent::ThreadEnded { thread: me });
+        }
+    }
 }
 
 /// A worker: what its thread runs.
@@ -331,22 +345,12 @@ impl Worker {
     /// Runs from the start of the thread to its end.
     fn live(mut self) {
         let inner = self.inner.clone();
-        // The kernel keeps less of a name: it is cut between two characters.
-        thread::set_name(&self.name());
         if observes(Interest::Waits) {
-            let me = ThreadId::current();
             fork::fork_guarded(|| inner.core.show_worker());
-            report(TraceEvent::ThreadBegan { thread: me });
         }
-        set_worker(true);
-        OWN.set(Some((inner.clone(), self.generation)));
-        let Ok(_) = inner.core.work(&mut self);
-        OWN.set(None);
-        set_worker(false);
-        if observes(Interest::Waits) {
-            let me = ThreadId::current();
-            report(TraceEvent::ThreadEnded { thread: me });
-        }
+        inner.as_worker(&self.name(), || {
+            let Ok(_) = inner.core.work(&mut self);
+        });
         fork::fork_guarded(|| inner.core.leave(self.token));
     }
 }

@@ -12,10 +12,14 @@
 mod builder;
 #[cfg(not(loom))]
 mod cancel_token;
+#[cfg(not(loom))]
+mod cancellable;
 mod core;
 mod delay_queue;
 #[cfg(not(loom))]
 mod end;
+#[cfg(not(loom))]
+mod help;
 #[cfg(not(loom))]
 mod inner;
 mod listeners;
@@ -34,6 +38,8 @@ mod reorder_buffer;
 mod scope;
 #[cfg(not(loom))]
 mod scope_state;
+#[cfg(not(loom))]
+mod scoped_task;
 mod step;
 #[cfg(not(loom))]
 mod submitting;
@@ -51,6 +57,8 @@ mod workers;
 pub use builder::Builder;
 #[cfg(not(loom))]
 pub use cancel_token::CancelToken;
+#[cfg(not(loom))]
+pub use cancellable::SubmittingCancellable;
 pub use core::{PoolCore, Retired};
 pub use delay_queue::{DelayQueue, Ticket};
 pub use listeners::Watch;
@@ -60,7 +68,9 @@ pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
 pub use priority_buckets::DEFAULT_PRIORITY;
 pub use reorder_buffer::{Left, ReorderBuffer};
 #[cfg(not(loom))]
-pub use scope::{Scope, ScopedTask};
+pub use scope::Scope;
+#[cfg(not(loom))]
+pub use scoped_task::ScopedTask;
 #[cfg(not(loom))]
 pub use submitting::Submitting;
 pub use table::Stats;

@@ -1,12 +1,13 @@
 //! Calls of one function for many items, on the workers of a pool, and their results.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::iter::{Fuse, from_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use interlock_queue::FifoQueue;
+use interlock_queue::{FifoQueue, HostQueue};
+use interlock_wait::{WaitContext, fork};
 
 use crate::panics::Panics;
 use crate::step::step;
@@ -123,7 +124,8 @@ where
 /// The results of [`ThreadPool::map_unordered`], as they come.
 ///
 /// Each step blocks until a result has come. Dropping it cancels what no worker has begun with. If a call cannot be submitted,
-/// because the pool was shut down, the last result says so.
+/// because the pool was shut down, the last result says so. There is one result for each call: if a wait fails, its error is the
+/// result of one of the calls that go on. In the child of a fork, the calls that the parent has not ended are errors.
 #[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
 pub struct MappedUnordered<'a, I: Iterator, F, T> {
     calls: Calls<'a, I, F, ()>,
@@ -131,6 +133,20 @@ pub struct MappedUnordered<'a, I: Iterator, F, T> {
     /// How many calls were submitted. Their numbers are smaller.
     submitted: usize,
     /// How many results have yet to be taken.
+    coming: usize,
+    /// The calls whose results were given up: errors have taken their places.
+    given_up: BTreeSet<usize>,
+    /// The process that has submitted them, and which of them an earlier process has: see [`Earlier`].
+    generation: u32,
+    earlier: Earlier,
+}
+
+/// The calls of the process that this one was forked from.
+#[derive(Default)]
+struct Earlier {
+    /// Their numbers are smaller.
+    end: usize,
+    /// How many of their results have not been taken.
     coming: usize,
 }
 
@@ -141,6 +157,22 @@ impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
             results: Arc::new(FifoQueue::new(0)),
             submitted: 0,
             coming: 0,
+            given_up: BTreeSet::new(),
+            generation: fork::generation(),
+            earlier: Earlier::default(),
+        }
+    }
+
+    /// In the child of a fork: lets the pool give up what waits in the parent. After that, no result of an earlier call comes
+    /// that is not there: what runs, runs in the parent.
+    fn notice_fork(&mut self) {
+        if self.generation != fork::generation() {
+            self.generation = fork::generation();
+            self.calls.pool.inner().core();
+            self.earlier = Earlier {
+                end: self.submitted,
+                coming: self.coming,
+            };
         }
     }
 }
@@ -152,6 +184,7 @@ type Results<T> = FifoQueue<(usize, Result<T, TaskError>)>;
 struct Sender<T> {
     results: Arc<Results<T>>,
     number: usize,
+    generation: u32,
     has_sent: bool,
 }
 
@@ -170,7 +203,12 @@ impl<T> Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         if !self.has_sent {
-            self.put(Err(TaskError::Cancelled));
+            let is_foreign = self.generation != fork::generation();
+            self.put(Err(if is_foreign {
+                TaskError::Forked
+            } else {
+                TaskError::Cancelled
+            }));
         }
     }
 }
@@ -188,6 +226,7 @@ where
             let sender = Sender {
                 results: results.clone(),
                 number,
+                generation: fork::generation(),
                 has_sent: false,
             };
             move || {
@@ -202,18 +241,39 @@ where
     }
 
     /// Waits for a result, of whichever call. Blocks until one has come.
+    ///
+    /// # Errors
+    /// None comes for one of the calls, which counts as taken: this is its error.
     fn receive(&mut self) -> Result<(usize, Result<T, TaskError>), TaskError> {
-        if let Ok(result) = step(|| self.results.try_get()) {
-            return Ok(result);
+        if let Ok(received) = step(|| self.results.try_get()) {
+            return Ok(received);
+        }
+        if self.earlier.coming > 0 {
+            self.coming -= 1;
+            self.earlier.coming -= 1;
+            return Err(TaskError::Forked);
         }
         let tasks = &mut self.calls.tasks;
         while tasks.front().is_some_and(Task::is_done) {
             tasks.pop_front();
         }
         // A worker of this pool might be the only one that could run it.
-        tasks.front().map_or(Ok(()), Task::help)?;
-        // The queue is never shut down, so only an observer ends the wait early.
-        self.results.get().map_err(|_| TaskError::Refused)
+        let received = match tasks.front().map(Task::help) {
+            Some(Err(error)) => Err(error),
+            // The queue is never shut down, so only an observer ends the wait early.
+            Some(Ok(_)) => self.results.get().map_err(|_| TaskError::Refused),
+            // All have been run or cancelled: the last result is being put in.
+            None => self
+                .results
+                .get_with(&mut WaitContext::uninterruptible())
+                .map_err(|_| TaskError::Cancelled),
+        };
+        if received.is_err() {
+            self.given_up.insert(self.submitted - tasks.len());
+            tasks.pop_front();
+            self.coming -= 1;
+        }
+        received
     }
 }
 
@@ -226,17 +286,20 @@ where
     type Item = Result<T, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.notice_fork();
         while self.coming < self.calls.most() && self.submit() {}
         while self.coming > 0 {
-            match self.receive() {
-                // A call that could not be submitted has a number that no submitted one has.
-                Ok((number, _)) if number == self.submitted => {}
-                Ok((_, result)) => {
-                    self.coming -= 1;
-                    return Some(result);
-                }
+            let (number, result) = match self.receive() {
+                Ok(received) => received,
                 Err(error) => return Some(Err(error)),
+            };
+            // A call that could not be submitted has a number that no submitted one has.
+            if number == self.submitted || self.given_up.remove(&number) {
+                continue;
             }
+            self.coming -= 1;
+            self.earlier.coming -= usize::from(number < self.earlier.end);
+            return Some(result);
         }
         self.calls.end()
     }

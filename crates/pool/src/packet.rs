@@ -6,8 +6,9 @@ use std::sync::{Arc, Weak};
 use interlock_wait::WordLock;
 
 use crate::end::{Callback, End, Link, call_all};
-use crate::inner::{self, Home, NotHelped, Work};
-use crate::outcome::Due;
+use crate::help::Help;
+use crate::inner::{Home, Work};
+use crate::outcome::{Due, Phase};
 use crate::panics::Panics;
 use crate::step::step;
 use crate::task_error::Panic;
@@ -139,7 +140,18 @@ impl<F: 'static, T: 'static> Packet<F, T> {
     }
 }
 
-impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
+/// What a task of a pool calls.
+pub(crate) trait Call<T> {
+    fn call(self) -> T;
+}
+
+impl<F: FnOnce() -> T, T> Call<T> for F {
+    fn call(self) -> T {
+        self()
+    }
+}
+
+impl<F: Call<T> + Send, T: Send> Work for Packet<F, T> {
     fn begin(&self) -> bool {
         Packet::begin(self)
     }
@@ -154,7 +166,7 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
                 running.succeed();
             }
         };
-        let due = self.run_with(|function| function(), count);
+        let due = self.run_with(F::call, count);
         if let Some(due) = due.filter(|due| !due.is_empty()) {
             let mut panics = Panics::NONE;
             call_all(&self.end, due, &mut panics);
@@ -175,15 +187,17 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Packet<F, T> {
     }
 }
 
-/// What a worker can do for a task that it waits for.
-pub(crate) trait Help: Send + Sync {
-    /// Runs the task, if it waits in the queue of the pool whose worker the calling thread is.
-    fn help(&self) -> Result<(), NotHelped>;
-}
-
 impl<F: Send, T: Send> Help for Packet<F, T> {
-    fn help(&self) -> Result<(), NotHelped> {
-        inner::help(self.home.pool, |work| std::ptr::addr_eq(Arc::as_ptr(work), self))
+    fn pool(&self) -> u32 {
+        self.home.pool
+    }
+
+    fn is_pending(&self) -> bool {
+        !self.end.is_foreign() && step(|| self.end.outcome.phase()) == Phase::Pending
+    }
+
+    fn is(&self, work: &Arc<dyn Work>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(work), self)
     }
 }
 

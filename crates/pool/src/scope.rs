@@ -13,14 +13,18 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use interlock_wait::{WaitContext, Waiter, block};
+use interlock_wait::{Deadline, WaitContext, Waiter, block};
 
+use crate::help::{Helped, NotHelped, help};
 use crate::inner::Inner;
-use crate::scope_state::{Call, Open, Shared, Slot};
+use crate::packet::Ends;
+use crate::priority_buckets::DEFAULT_PRIORITY;
+use crate::scope_state::{Call, Next, Shared, Slot};
+use crate::scoped_task::ScopedTask;
 use crate::step::step;
-use crate::task::Task;
-use crate::task_error::{SubmitError, TaskError};
+use crate::task_error::{Panic, SubmitError, TaskError};
 use crate::thread_pool::ThreadPool;
 
 /// A scope, in which tasks can be submitted that borrow what is around it: see [`ThreadPool::scope`].
@@ -38,33 +42,81 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// Submits `function`, as [`ThreadPool::submit`] does. It may borrow all that outlives the scope.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`], without the function.
-    pub fn submit<T, F>(&'scope self, function: F) -> Result<ScopedTask<'scope, T>, SubmitError<()>>
+    /// Those of [`ThreadPool::submit`].
+    pub fn submit<T, F>(&'scope self, function: F) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let slot = Arc::new(Slot::new(&self.shared));
-        let call = Call {
-            function,
-            slot: slot.clone(),
-            open: Open::new(&self.shared),
-        };
+        self.submit_until(Deadline::NEVER, function)
+    }
+
+    /// As [`Scope::submit`], if there is room. Never blocks.
+    ///
+    /// # Errors
+    /// Those of [`ThreadPool::try_submit`].
+    pub fn try_submit<T, F>(&'scope self, function: F) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        self.submit_until(Deadline::PASSED, function)
+    }
+
+    /// As [`Scope::submit`], but blocks for `timeout` at most.
+    ///
+    /// # Errors
+    /// Those of [`ThreadPool::submit_timeout`].
+    pub fn submit_timeout<T, F>(
+        &'scope self,
+        timeout: Duration,
+        function: F,
+    ) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        self.submit_until(Deadline::after(timeout), function)
+    }
+
+    /// As [`Scope::submit`], but blocks until `deadline` at most.
+    ///
+    /// # Errors
+    /// Those of [`ThreadPool::submit_timeout`].
+    pub fn submit_deadline<T, F>(
+        &'scope self,
+        deadline: Instant,
+        function: F,
+    ) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        self.submit_until(deadline.into(), function)
+    }
+
+    fn submit_until<T, F>(
+        &'scope self,
+        deadline: Deadline,
+        function: F,
+    ) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let slot = Arc::new(Slot::new(&self.shared, function));
+        let call = Call::new(&slot);
         let call: Box<dyn FnOnce() + Send + 'scope> = Box::new(move || call.run());
         // SAFETY: the two types differ only in the lifetime of what the function borrows, at least 'scope. `run` does not
         // return to where that ends before `call` has been called or dropped: it waits until there is no `Open`, and that of
         // this call is dropped last.
         let call: Box<dyn FnOnce() + Send + 'static> = unsafe { std::mem::transmute(call) };
-        let task = self.pool.submit(call).map_err(|error| error.map(drop))?;
+        let submitted = self.pool.at(DEFAULT_PRIORITY).submit_until(deadline, call);
+        let task = submitted.map_err(|error| error.map(|call| given_back(&slot, call)))?;
         if self.is_own {
-            let ends = task.ends();
-            step(|| self.shared.lock().tasks.push(ends));
+            self.shared.add(task.ends());
         }
-        Ok(ScopedTask {
-            task,
-            slot,
-            scope: PhantomData,
-        })
+        Ok(ScopedTask::new(task, slot))
     }
 
     /// Waits until all functions have been called or dropped, whatever panics meanwhile: an observer, or what a cancelled task
@@ -83,32 +135,49 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     fn wait_in(&self, inner: &Arc<Inner>, context: &mut WaitContext<'_>) {
         // In the child of a fork, what waits of its parent's is dropped now. What runs, runs in the parent.
         inner.core();
-        while let Some(task) = step(|| self.shared.lock().tasks.pop()) {
-            if task.help().is_err() {
+        loop {
+            let waiter = Waiter::thread();
+            match self.shared.next(&waiter) {
+                Next::Run(task) => self.run(&task, context),
+                // If it unwinds, its waiter stays in line: it is notified in vain.
+                Next::Wait => drop(block(&waiter, &*self.shared, context, || ())),
+                Next::End => return,
+            }
+        }
+    }
+
+    /// Runs a task on the worker that waits for the end, unless another one has begun with it.
+    fn run(&self, task: &Arc<dyn Ends<()>>, context: &mut WaitContext<'_>) {
+        match help(task.clone()) {
+            Ok(Helped::Here) => {}
+            // Not more at once than if it ran them itself.
+            Ok(Helped::Elsewhere) => drop(task.end().outcome.wait_with(context)),
+            // Nothing else is sure to run it: this worker is one of those that the other workers may wait for.
+            Err(NotHelped) => {
+                let why = format!("a task of a scope was not run: {}", TaskError::TooDeep);
+                drop(self.shared.note(Panic::new(Box::new(why))));
                 task.cancel();
             }
         }
-        loop {
-            let waiter = Waiter::thread();
-            let waits = step(|| {
-                let mut state = self.shared.lock();
-                let waits = state.open > 0;
-                if waits {
-                    state.end.push_back(waiter.clone());
-                }
-                waits
-            });
-            if !waits {
-                return;
-            }
-            // If it unwinds, its waiter stays in line: it is notified in vain.
-            block(&waiter, &*self.shared, context, || ());
-        }
+    }
+}
+
+/// The function of a call that a pool has refused.
+fn given_back<F, T>(slot: &Slot<F, T>, call: Box<dyn FnOnce() + Send>) -> F {
+    let function = slot.take_function();
+    drop(call);
+    match function {
+        Some(function) => function,
+        None => unreachable!("a call that was refused was not made"),
     }
 }
 
 impl ThreadPool {
     /// Runs `body`, which may submit tasks that borrow what is around it, and waits for these. Blocks until all have ended.
+    ///
+    /// If a worker of the pool calls this, it runs tasks of the scope itself while it waits for their end, also those that other
+    /// tasks of the scope submit meanwhile. One at a time: while it runs one, other workers have to run those for which that one
+    /// waits in another way than by [`ScopedTask::result`].
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(4);
@@ -143,7 +212,9 @@ impl ThreadPool {
     /// ```
     ///
     /// # Panics
-    /// `body` panics, or a task does whose result was not taken. Either way all tasks have ended by then.
+    /// `body` panics, or a task does whose result was not taken. Or a task was not run, because scopes in tasks of scopes are
+    /// nested deeper than the stacks of a worker and its stand-ins have room for (see [`Task::result`](crate::Task::result)). Either way all tasks have
+    /// ended by then.
     pub fn scope<'env, R>(&'env self, body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
         let inner = self.inner();
         let scope = Scope {
@@ -164,57 +235,8 @@ impl ThreadPool {
     }
 }
 
-/// A task of a [`Scope`]: the handle for its result.
-///
-/// ```
-/// let pool = interlock::pool::ThreadPool::new(2);
-/// let text = String::from("a b c");
-/// let count = pool.scope(|scope| {
-///     let count = scope.submit(|| text.split(' ').count()).unwrap();
-///     count.result().unwrap()
-/// });
-/// assert_eq!(count, 3);
-/// ```
-pub struct ScopedTask<'scope, T> {
-    task: Task<()>,
-    slot: Arc<Slot<T>>,
-    scope: PhantomData<&'scope mut &'scope ()>,
-}
-
-impl<T> ScopedTask<'_, T> {
-    /// Waits for the result. Blocks as [`Task::result`] does.
-    ///
-    /// # Errors
-    /// Those of [`Task::result`].
-    pub fn result(self) -> Result<T, TaskError> {
-        self.task.result()?;
-        match self.slot.take() {
-            Some(result) => result.map_err(TaskError::Panicked),
-            None => Err(TaskError::Cancelled),
-        }
-    }
-
-    /// Whether there is a result at this moment, or there will never be one. Never blocks.
-    pub fn is_done(&self) -> bool {
-        self.task.is_done()
-    }
-
-    /// Cancels the task if no worker has begun with it: see [`Task::cancel`].
-    pub fn cancel(&self) -> bool {
-        self.task.cancel()
-    }
-}
-
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Debug for ScopedTask<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScopedTask")
-            .field("task", &self.task)
-            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use interlock_wait::{
-    Interest, Owned, Owners, Resource, ResourceId, ResourceKind, ThreadIdent, WaitQueue, WordLock,
+    Interest, Owned, Owners, Resource, ResourceId, ResourceKind, ThreadIdent, WaitQueue, Waiter, WordLock,
     WordLockGuard, fork, observes,
 };
 
@@ -17,17 +17,24 @@ pub(crate) struct Shared(WordLock<State>);
 
 pub(crate) struct State {
     /// How many functions of this process have not been dropped.
-    pub(crate) open: usize,
+    open: usize,
     /// The process in which they were counted. The child of a fork has none of those that its parent runs.
     generation: u32,
-    /// The thread that waits until there is none.
-    pub(crate) end: WaitQueue,
+    /// The thread that waits until there is none, or, if it is a worker, until there is a task to run.
+    end: WaitQueue,
     /// The first panic whose result was not taken.
     pub(crate) panic: Option<Panic>,
-    /// The tasks, if a worker waits for them.
-    pub(crate) tasks: Vec<Arc<dyn Ends<()>>>,
+    /// The tasks, if a worker is going to wait for them, without those that it has looked at.
+    tasks: Vec<Arc<dyn Ends<()>>>,
     /// The threads that run tasks, as far as an observer was registered when they began.
     running: Vec<ThreadIdent>,
+}
+
+/// See [`Shared::next`].
+pub(crate) enum Next {
+    Run(Arc<dyn Ends<()>>),
+    Wait,
+    End,
 }
 
 impl Shared {
@@ -50,6 +57,45 @@ impl Shared {
             state.running.clear();
         }
         state
+    }
+
+    /// Adds a task, for the worker that waits for the end: it runs what no other worker has begun with.
+    pub(crate) fn add(&self, task: Arc<dyn Ends<()>>) {
+        step(|| {
+            let mut state = self.lock();
+            state.tasks.push(task);
+            if !state.end.is_empty() {
+                let wakeups = state.end.notify_all();
+                drop(state);
+                wakeups.run();
+            }
+        });
+    }
+
+    /// Keeps a panic for the caller of the scope, unless there is one already: then the other one comes back.
+    pub(crate) fn note(&self, panic: Panic) -> Option<Panic> {
+        step(|| {
+            let mut state = self.lock();
+            match state.panic {
+                None => state.panic.replace(panic),
+                Some(_) => Some(panic),
+            }
+        })
+    }
+
+    /// What the thread that waits for the end does next. If it has to wait, `waiter` is in line.
+    pub(crate) fn next(&self, waiter: &Arc<Waiter>) -> Next {
+        step(|| {
+            let mut state = self.lock();
+            match state.tasks.pop() {
+                Some(task) => Next::Run(task),
+                None if state.open == 0 => Next::End,
+                None => {
+                    state.end.push_back(waiter.clone());
+                    Next::Wait
+                }
+            }
+        })
     }
 
     /// Lets an observer know that the calling thread runs a task, if there is an observer. Returns whether it did.
@@ -94,13 +140,13 @@ impl Resource for Shared {
 }
 
 /// The mark of a function that has not been dropped.
-pub(crate) struct Open {
+struct Open {
     shared: Arc<Shared>,
     generation: u32,
 }
 
 impl Open {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+    fn new(shared: &Arc<Shared>) -> Self {
         step(|| shared.lock().open += 1);
         Open {
             shared: shared.clone(),
@@ -126,35 +172,43 @@ impl Drop for Open {
     }
 }
 
-/// The place of a result.
-pub(crate) struct Slot<T> {
+/// The place of a function and of its result.
+pub(crate) struct Slot<F, T> {
+    /// The thread that calls or drops it takes it out.
+    function: WordLock<Option<F>>,
     result: WordLock<Option<Result<T, Panic>>>,
     shared: Arc<Shared>,
 }
 
-impl<T> Slot<T> {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+impl<F, T> Slot<F, T> {
+    pub(crate) fn new(shared: &Arc<Shared>, function: F) -> Self {
         Slot {
+            function: WordLock::new(Some(function)),
             result: WordLock::new(None),
             shared: shared.clone(),
         }
     }
 
-    pub(crate) fn take(&self) -> Option<Result<T, Panic>> {
+    pub(crate) fn take_function(&self) -> Option<F> {
+        step(|| self.function.lock().take())
+    }
+}
+
+/// The side of a slot that the handle of the task sees.
+pub(crate) trait Results<T>: Send + Sync {
+    fn take(&self) -> Option<Result<T, Panic>>;
+}
+
+impl<F: Send, T: Send> Results<T> for Slot<F, T> {
+    fn take(&self) -> Option<Result<T, Panic>> {
         step(|| self.result.lock().take())
     }
 }
 
-impl<T> Drop for Slot<T> {
+impl<F, T> Drop for Slot<F, T> {
     fn drop(&mut self) {
-        if let Some(Err(panic)) = self.take() {
-            let refused = step(|| {
-                let mut state = self.shared.lock();
-                match state.panic {
-                    None => state.panic.replace(panic),
-                    Some(_) => Some(panic),
-                }
-            });
+        if let Some(Err(panic)) = step(|| self.result.lock().take()) {
+            let refused = self.shared.note(panic);
             drop(refused);
         }
     }
@@ -162,26 +216,38 @@ impl<T> Drop for Slot<T> {
 
 /// A call of a task. If it is dropped, its mark goes last.
 pub(crate) struct Call<F, T> {
-    pub(crate) function: F,
-    pub(crate) slot: Arc<Slot<T>>,
-    pub(crate) open: Open,
+    slot: Arc<Slot<F, T>>,
+    _open: Open,
+}
+
+impl<F, T> Call<F, T> {
+    pub(crate) fn new(slot: &Arc<Slot<F, T>>) -> Self {
+        Call {
+            slot: slot.clone(),
+            _open: Open::new(&slot.shared),
+        }
+    }
 }
 
 impl<F: FnOnce() -> T, T> Call<F, T> {
     pub(crate) fn run(self) {
-        // The first variable is dropped last.
-        let Call {
-            open: _open,
-            slot,
-            function,
-        } = self;
-        let shown = slot.shared.show();
+        let Some(function) = self.slot.take_function() else {
+            return;
+        };
+        let shared = &self.slot.shared;
+        let shown = shared.show();
         let result = catch_unwind(AssertUnwindSafe(function)).map_err(Panic::new);
         if shown {
-            slot.shared.hide();
+            shared.hide();
         }
-        step(|| *slot.result.lock() = Some(result));
-        // If there is no handle any more, the result goes here.
-        drop(slot);
+        // If there is no handle any more, the result goes with this, before the mark.
+        step(|| *self.slot.result.lock() = Some(result));
+    }
+}
+
+impl<F, T> Drop for Call<F, T> {
+    /// Drops the function, if it was not called: the handle has the slot, too. The fields follow, whatever panics.
+    fn drop(&mut self) {
+        drop(self.slot.take_function());
     }
 }

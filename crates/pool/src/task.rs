@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use interlock_wait::{Deadline, TimedOut, WaitContext, WordLock};
 
 use crate::cancel_token::CancelToken;
-use crate::inner::{Home, NotHelped};
+use crate::help::{Help, Helped, NotHelped, help};
+use crate::inner::Home;
 use crate::outcome::Waited;
-use crate::packet::{Ends, Help, Packet};
+use crate::packet::{Ends, Packet};
 use crate::step::{is_worker, step};
 use crate::task_error::TaskError;
 
@@ -74,11 +75,13 @@ impl<T: Send + 'static> Task<T> {
     ///
     /// A worker may wait for a task of its own pool. If no worker has begun with that task, it runs the task itself: all
     /// workers may wait in this way at once, and their tasks are still run. (It runs no other task: one of those might wait
-    /// for what the caller does next.) A wait with a deadline ends by itself, so there the worker does not.
+    /// for what the caller does next.) When half of its stack is used, it starts another thread that does so in its place. A
+    /// wait with a deadline ends by itself, so there the worker does neither; a time that never comes, such as
+    /// [`Duration::MAX`], is no deadline. An `await` is no wait of the thread: see [its implementation](#trait-implementations).
     ///
     /// # Errors
     /// The task was cancelled; it panicked; it belongs to the process that this one was forked from. Or an observer refused
-    /// the wait; or tasks that wait for each other in this way are nested too deep on the calling worker.
+    /// the wait; or tasks that wait for each other in this way are nested [too deep](TaskError::TooDeep) on the calling worker.
     #[inline]
     pub fn result(self) -> Result<T, TaskError> {
         if let Some(result) = self.ends.end().take_value() {
@@ -125,7 +128,7 @@ impl<T: Send + 'static> Task<T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Task::try_result`].
+    /// Those of [`Task::try_result`]. The task comes back, too, if an observer refuses the wait.
     pub fn result_timeout(self, timeout: Duration) -> Result<Result<T, TaskError>, Self> {
         self.result_until(Deadline::after(timeout))
     }
@@ -133,12 +136,15 @@ impl<T: Send + 'static> Task<T> {
     /// As [`Task::result`], but blocks until `deadline` at most: then the task comes back.
     ///
     /// # Errors
-    /// Those of [`Task::try_result`].
+    /// Those of [`Task::result_timeout`].
     pub fn result_deadline(self, deadline: Instant) -> Result<Result<T, TaskError>, Self> {
         self.result_until(deadline.into())
     }
 
-    fn result_until(self, deadline: Deadline) -> Result<Result<T, TaskError>, Self> {
+    pub(crate) fn result_until(self, deadline: Deadline) -> Result<Result<T, TaskError>, Self> {
+        if deadline == Deadline::NEVER {
+            return Ok(self.result());
+        }
         match self.wait_until(deadline) {
             Ok(()) => Ok(self.result()),
             Err(TimedOut { .. }) => Err(self),
@@ -168,7 +174,7 @@ impl<T: Send + 'static> Task<T> {
     /// Waits until the task is done or cancelled. Blocks until then, for `timeout` at most.
     ///
     /// # Errors
-    /// It was not by then.
+    /// It was not by then; or, without a time that could pass, the wait failed as that of [`Task::wait`] does.
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
         self.wait_until(Deadline::after(timeout))
     }
@@ -176,12 +182,15 @@ impl<T: Send + 'static> Task<T> {
     /// Waits until the task is done or cancelled. Blocks until then, until `deadline` at most.
     ///
     /// # Errors
-    /// It was not by then.
+    /// Those of [`Task::wait_timeout`].
     pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
         self.wait_until(deadline.into())
     }
 
     fn wait_until(&self, deadline: Deadline) -> Result<(), TimedOut> {
+        if deadline == Deadline::NEVER {
+            return self.wait().map_err(|_| TimedOut);
+        }
         match self.wait_with(&mut WaitContext::until(deadline)) {
             Waited::Done => Ok(()),
             _ => Err(TimedOut),
@@ -245,13 +254,12 @@ impl<T> Task<T> {
     }
 
     /// Runs the task, or the one that it continues, if only the calling worker could.
-    pub(crate) fn help(&self) -> Result<(), TaskError> {
+    pub(crate) fn help(&self) -> Result<Helped, TaskError> {
         if !is_worker() || self.is_done() {
-            return Ok(());
+            return Ok(Helped::Here);
         }
-        let root = self.extras.as_ref().and_then(|extras| extras.root.as_ref());
-        let helped = root.map_or_else(|| self.ends.help(), |root| root.help());
-        helped.map_err(|NotHelped| TaskError::TooDeep)
+        let root = self.extras.as_ref().and_then(|extras| extras.root.clone());
+        help(root.unwrap_or_else(|| self.ends.clone())).map_err(|NotHelped| TaskError::TooDeep)
     }
 }
 
@@ -262,6 +270,10 @@ impl<T: Send + 'static> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
     /// Ready when the task is done or cancelled. Works with any executor.
+    ///
+    /// A poll never runs the task, whichever thread polls: the executor may have to poll another future first. So if a worker of
+    /// the pool runs an executor of its own (`block_on`) that waits for a task of the same pool, it needs another worker which
+    /// takes that task. If all workers wait in this way, none does. Inside of a task, use [`Task::result`].
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_done() {
             let this = &mut *self;

@@ -33,7 +33,8 @@ pub enum TaskError {
     Refused,
     /// It was not submitted: for a call of a map whose pool was shut down meanwhile, or cannot start a thread.
     NotSubmitted(SubmitError<()>),
-    /// The calling worker runs too many tasks, one within the other, each of which waits for the next. The task goes on.
+    /// The calling worker runs too many tasks, one within the other, each of which waits for the next: half of its stack is used,
+    /// and so are those of the threads that stand in for it, or no other thread could be started. The task goes on.
     TooDeep,
 }
 
@@ -169,6 +170,8 @@ pub enum SubmitError<F> {
     /// As many tasks wait as the limit allows ([`Builder::max_pending`](crate::Builder::max_pending)), and there was no time to
     /// wait longer.
     Full(F),
+    /// An observer of the program refused the wait for room.
+    Refused(F),
     /// The pool was shut down.
     ShutDown(F),
     /// The pool has no worker, and the operating system could not start a thread.
@@ -190,6 +193,7 @@ impl<F> SubmitError<F> {
     pub fn into_inner(self) -> F {
         match self {
             SubmitError::Full(function)
+            | SubmitError::Refused(function)
             | SubmitError::ShutDown(function)
             | SubmitError::NoThread(function, _) => function,
         }
@@ -199,6 +203,7 @@ impl<F> SubmitError<F> {
     pub(crate) fn map<G>(self, other: impl FnOnce(F) -> G) -> SubmitError<G> {
         match self {
             SubmitError::Full(function) => SubmitError::Full(other(function)),
+            SubmitError::Refused(function) => SubmitError::Refused(other(function)),
             SubmitError::ShutDown(function) => SubmitError::ShutDown(other(function)),
             SubmitError::NoThread(function, error) => SubmitError::NoThread(other(function), error),
         }
@@ -211,6 +216,7 @@ impl<F> fmt::Display for SubmitError<F> {
             SubmitError::Full(_) => {
                 f.write_str("the pool has no room for another task: wait, or raise max_pending")
             }
+            SubmitError::Refused(_) => f.write_str("an observer refused the wait for room in the pool"),
             SubmitError::ShutDown(_) => f.write_str("the pool takes no more tasks: it was shut down"),
             SubmitError::NoThread(_, error) => write!(f, "the pool cannot start its first worker: {error}"),
         }
@@ -221,6 +227,7 @@ impl<F> fmt::Debug for SubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             SubmitError::Full(_) => "Full",
+            SubmitError::Refused(_) => "Refused",
             SubmitError::ShutDown(_) => "ShutDown",
             SubmitError::NoThread(..) => "NoThread",
         };

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use interlock_wait::{Deadline, WaitContext};
 
 use crate::builder::Builder;
-use crate::cancel_token::CancelToken;
 use crate::inner::Inner;
-use crate::packet::Packet;
+use crate::packet::{Call, Packet};
 use crate::panics::Panics;
 use crate::priority_buckets::DEFAULT_PRIORITY;
 use crate::submitting::Submitting;
@@ -147,40 +146,6 @@ impl ThreadPool {
         At { pool: self, priority }
     }
 
-    /// Submits `function`, which can look whether it should stop: [`Task::cancel`] of a task that is running cancels its token.
-    /// Blocks as [`ThreadPool::submit`] does.
-    ///
-    /// ```
-    /// use interlock::pool::{CancelToken, ThreadPool};
-    /// use interlock::sync::Event;
-    ///
-    /// static BEGUN: Event = Event::new();
-    ///
-    /// let pool = ThreadPool::new(1);
-    /// let count = |token: &CancelToken| {
-    ///     BEGUN.set();
-    ///     (0_u64..).take_while(|_| !token.is_cancelled()).count()
-    /// };
-    /// let counts = pool.submit_cancellable(count).unwrap();
-    /// BEGUN.wait();
-    /// assert!(!counts.cancel(), "it runs, so it is not cancelled: it is asked to stop");
-    /// assert!(counts.result().is_ok());
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`ThreadPool::submit`], without the function.
-    pub fn submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<()>>
-    where
-        F: FnOnce(&CancelToken) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        let token = CancelToken::new();
-        let its = token.clone();
-        let task = self.submit(move || function(&its));
-        task.map(|task| task.with_token(token))
-            .map_err(|error| error.map(drop))
-    }
-
     /// Submits `function`, from an async task: waits for room without blocking. Dropping the future before it is ready drops
     /// the function.
     ///
@@ -285,7 +250,7 @@ impl ThreadPool {
 
     fn put<T, F>(&self, priority: i64, function: F, deadline: Deadline) -> Result<Task<T>, SubmitError<F>>
     where
-        F: FnOnce() -> T + Send + 'static,
+        F: Call<T> + Send + 'static,
         T: Send + 'static,
     {
         let packet = Arc::new(Packet::new(function, self.inner.home()));
@@ -322,10 +287,14 @@ impl fmt::Debug for ThreadPool {
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
     pool: &'a ThreadPool,
-    priority: i64,
+    pub(crate) priority: i64,
 }
 
 impl<'a> At<'a> {
+    pub(crate) fn inner(&self) -> &'a Arc<Inner> {
+        &self.pool.inner
+    }
+
     /// As [`ThreadPool::submit`], which says when this blocks.
     ///
     /// # Errors
@@ -362,9 +331,13 @@ impl<'a> At<'a> {
         self.submit_until(deadline.into(), function)
     }
 
-    fn submit_until<T, F>(&self, deadline: Deadline, function: F) -> Result<Task<T>, SubmitError<F>>
+    pub(crate) fn submit_until<T, F>(
+        &self,
+        deadline: Deadline,
+        function: F,
+    ) -> Result<Task<T>, SubmitError<F>>
     where
-        F: FnOnce() -> T + Send + 'static,
+        F: Call<T> + Send + 'static,
         T: Send + 'static,
     {
         self.pool.put(self.priority, function, deadline)
@@ -388,6 +361,6 @@ impl<'a> At<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        Submitting::new(&self.pool.inner, self.priority, function)
+        Submitting::new(self.inner(), self.priority, function)
     }
 }

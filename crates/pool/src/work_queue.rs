@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use interlock_queue::{Arrival, GetError, HostQueue, PutError, PutOutcome, Side};
-#[cfg(not(loom))]
-use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork, spin_until};
+#[cfg(not(loom))]
+use interlock_wait::{Turn, primitive::Arc};
 
 use crate::core::PoolCore;
 
@@ -149,6 +149,12 @@ impl<W, L: RawLock> PoolCore<W, L> {
     #[cfg(not(loom))]
     pub(crate) fn line_up_for_room(&self, waiter: &Arc<Waiter>) -> bool {
         self.tasks.register(Side::Put, waiter)
+    }
+
+    /// As [`PoolCore::line_up_for_room`], for a task at its turn: one that was notified in vain keeps its place. Never blocks.
+    #[cfg(not(loom))]
+    pub(crate) fn line_up_task_for_room(&self, turn: Turn<'_>) -> bool {
+        self.tasks.register_turn(Side::Put, turn)
     }
 
     /// Takes a waiter out of that line. If it was notified, notifies the next. Never blocks.

@@ -41,6 +41,7 @@ fn the_child_of_a_fork_has_the_pool_without_its_workers_and_tasks() {
     a_task_may_fork();
     a_chain_of_any_length_can_be_given_up();
     a_scope_may_be_forked();
+    a_map_may_be_forked();
 }
 
 fn a_child_has_workers_of_its_own() {
@@ -177,4 +178,42 @@ fn a_scope_may_be_forked() {
     });
     assert!(as_expected);
     assert_eq!(Arc::strong_count(&counted), 1);
+}
+
+/// In the child, the calls that the parent runs or has in its queue are errors, and the maps go on with those of the child.
+fn a_map_may_be_forked() {
+    let pool = ThreadPool::new(1);
+    let (began, may_end) = (Arc::new(Event::new()), Arc::new(Event::new()));
+    let (tells, waits) = (began.clone(), may_end.clone());
+    let call = move |number: u32| {
+        if number == 3 {
+            tells.set();
+            waits.wait();
+        }
+        number
+    };
+    // 64 calls are submitted ahead. The first 3 have ended when the child begins, and one is running.
+    for ordered in [true, false] {
+        began.clear();
+        may_end.clear();
+        let mut mapped: Box<dyn Iterator<Item = Result<u32, TaskError>>> = if ordered {
+            Box::new(pool.map(0..100, call.clone()))
+        } else {
+            Box::new(pool.map_unordered(0..100, call.clone()))
+        };
+        assert_eq!(mapped.next().unwrap().unwrap(), 0);
+        began.wait();
+        let as_expected = in_a_child(|| {
+            let (values, errors): (Vec<_>, Vec<_>) = mapped.by_ref().partition(Result::is_ok);
+            let mut values: Vec<_> = values.into_iter().flatten().collect();
+            values.sort_unstable();
+            let from_the_parent = 1..3;
+            values.into_iter().eq(from_the_parent.chain(64..100))
+                && errors.iter().all(|error| matches!(error, Err(TaskError::Forked)))
+                && mapped.next().is_none()
+        });
+        may_end.set();
+        assert!(as_expected, "ordered: {ordered}");
+        assert_eq!(mapped.map(Result::unwrap).sum::<u32>(), (0..100).sum());
+    }
 }

@@ -15,8 +15,8 @@ use detector::Detector;
 use interlock_pool::{JoinError, SubmitError, TaskError, ThreadPool};
 use interlock_sync::{Event, Lock};
 use interlock_wait::{
-    Observer, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, WaitContext, clear_observer, pending_waits,
-    set_observer, take_refusal,
+    Observer, PendingWait, ResourceKind, ThreadId, TraceEvent, Verdict, Wait, WaitContext, clear_observer,
+    pending_waits, set_observer, take_refusal,
 };
 
 /// A process has one observer, so these tests take turns.
@@ -123,6 +123,69 @@ fn a_wait_for_a_scope_names_the_workers_that_run_its_tasks() {
 }
 
 #[test]
+fn the_owner_of_a_scope_runs_what_its_tasks_submit_while_it_waits() {
+    let _turn = Turn::observed_by(Arc::new(Deaf));
+    let pool = Arc::new(ThreadPool::new(2));
+    let its = pool.clone();
+    let opens = pool.submit(move || {
+        let (event, begun) = (Event::new(), Event::new());
+        let owner = ThreadId::current();
+        its.scope(|scope| {
+            let (event, begun) = (&event, &begun);
+            let submits = move || {
+                begun.set();
+                let waits = |wait: &PendingWait| wait.thread == owner && wait.kind == ResourceKind::Outcome;
+                eventually(|| pending_waits().iter().any(waits));
+                // The other worker of the two is the owner.
+                drop(scope.submit(|| event.set()).unwrap());
+                event.wait();
+            };
+            drop(scope.submit(submits).unwrap());
+            begun.wait();
+        });
+    });
+    let ended = opens.unwrap().result_timeout(std::time::Duration::from_secs(60));
+    ended.unwrap().unwrap();
+}
+
+/// Refuses all waits of a thread.
+struct Refuses(ThreadId);
+
+impl Observer for Refuses {
+    fn event(&self, _: TraceEvent) {}
+
+    fn will_wait(&self, _: &Wait<'_>) -> Verdict {
+        if ThreadId::current() == self.0 {
+            Verdict::Refuse
+        } else {
+            Verdict::Wait
+        }
+    }
+}
+
+#[test]
+fn an_unordered_map_whose_waits_are_refused_has_one_error_for_each_item() {
+    let _turn = Turn::observed_by(Arc::new(Refuses(ThreadId::current())));
+    let pool = ThreadPool::new(1);
+    let event = Arc::new(Event::new());
+    let its = event.clone();
+    let results: Vec<_> = pool
+        .map_unordered(0..5, move |number| {
+            its.wait();
+            number
+        })
+        .take(100)
+        .collect();
+    event.set();
+    assert_eq!(results.len(), 5);
+    assert!(
+        results
+            .iter()
+            .all(|result| matches!(result, Err(TaskError::Refused)))
+    );
+}
+
+#[test]
 fn an_idle_worker_waits_for_no_thread_and_no_outcome() {
     let _turn = Turn::observed_by(Arc::new(Deaf));
     let pool = ThreadPool::new(2);
@@ -207,7 +270,12 @@ fn a_refused_wait_for_room_returns_the_function() {
     let running = takes(&pool, &lock);
     eventually(|| owners_of(ResourceKind::Lock) == [ThreadId::current()]);
     let waiting = takes(&pool, &lock);
-    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Full(_))));
+    let refused = pool.submit(|| 7).unwrap_err();
+    assert!(matches!(refused, SubmitError::Refused(_)) && !refused.is_full());
+    assert_eq!(refused.into_inner()(), 7);
+    assert!(take_refusal());
+    let refused = pool.submit_timeout(std::time::Duration::MAX, || ());
+    assert!(matches!(refused, Err(SubmitError::Refused(_))));
     assert!(take_refusal());
     lock.release().unwrap();
     assert!(!running.result().unwrap() && !waiting.result().unwrap());

@@ -3,8 +3,9 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use interlock_pool::{JoinError, SubmitError, TaskError, ThreadPool};
 use interlock_sync::Event;
@@ -82,10 +83,15 @@ fn descend(pool: &Arc<ThreadPool>, levels: usize) -> Result<usize, TaskError> {
     Ok(below.result()?? + 1)
 }
 
+/// A pool of one worker with a small stack.
+fn small(stack_size: usize) -> Arc<ThreadPool> {
+    Arc::new(ThreadPool::builder().workers(1).stack_size(stack_size).build())
+}
+
 #[test]
 fn tasks_that_wait_within_each_other_end_before_the_stack_does() {
-    let pool = Arc::new(ThreadPool::new(1));
-    for (levels, fits) in [(50, true), (100_000, false)] {
+    let pool = small(256 << 10);
+    for (levels, fits) in [(50, true), (1_000, true), (100_000, false)] {
         let its = pool.clone();
         let deep = pool.submit(move || descend(&its, levels)).unwrap();
         match deep.result_timeout(long()).unwrap().unwrap() {
@@ -93,6 +99,79 @@ fn tasks_that_wait_within_each_other_end_before_the_stack_does() {
             Err(error) => assert!(!fits && matches!(error, TaskError::TooDeep), "{error}"),
         }
     }
+}
+
+/// As [`descend`], by tasks that take some of the stack themselves, and tell which threads they run on.
+fn descend_broadly(pool: &Arc<ThreadPool>, levels: usize, threads: &Arc<Mutex<HashSet<ThreadIdent>>>) {
+    let frame = std::hint::black_box([levels; 1_000]);
+    threads.lock().unwrap().insert(ThreadIdent::current());
+    if levels > 0 {
+        let (its, all) = (pool.clone(), threads.clone());
+        let below = pool.submit(move || descend_broadly(&its, levels - 1, &all));
+        below.unwrap().result().unwrap();
+    }
+    std::hint::black_box(frame);
+}
+
+#[test]
+fn a_task_that_finds_half_of_the_stack_used_runs_on_another_one() {
+    // 100 tasks of 8 KB each: a few of them are more than half of the smaller stack, and all are less than that of the larger.
+    for (stack_size, others) in [(256 << 10, true), (8 << 20, false)] {
+        let pool = small(stack_size);
+        let threads = Arc::new(Mutex::new(HashSet::new()));
+        let (its, all) = (pool.clone(), threads.clone());
+        let deep = pool.submit(move || descend_broadly(&its, 100, &all)).unwrap();
+        deep.result_timeout(long()).unwrap().unwrap();
+        assert_eq!(threads.lock().unwrap().len() > 1, others);
+        let stats = pool.stats();
+        assert_eq!((stats.done, stats.dropped, stats.workers), (101, 0, 1));
+        pool.join().unwrap();
+    }
+}
+
+#[test]
+fn a_time_that_never_comes_is_no_deadline_for_a_worker() {
+    let pool = Arc::new(ThreadPool::new(1));
+    let its = pool.clone();
+    let waits = pool.submit(move || {
+        let far = Instant::now() + Duration::from_secs(1 << 60);
+        let tasks = [(); 4].map(|()| its.submit(|| 7).unwrap());
+        tasks[0].wait_timeout(Duration::MAX).unwrap();
+        tasks[1].wait_deadline(far).unwrap();
+        assert!(tasks[0].is_done() && tasks[1].is_done());
+        let [_, _, third, fourth] = tasks;
+        let third = third.result_timeout(Duration::MAX).unwrap().unwrap();
+        third + fourth.result_deadline(far).unwrap().unwrap()
+    });
+    assert_eq!(waits.unwrap().result_timeout(long()).unwrap().unwrap(), 14);
+}
+
+/// Maps a function over one item that does the same one level deeper. How many results each map had at most.
+fn map_below(pool: &Arc<ThreadPool>, levels: usize) -> usize {
+    if levels == 0 {
+        return 0;
+    }
+    let its = pool.clone();
+    let below = pool.map_unordered([levels - 1], move |levels| map_below(&its, levels));
+    let (mut most, mut results) = (0, 0);
+    for result in below.take(10) {
+        results += 1;
+        match result {
+            Ok(below) => most = below,
+            Err(error) => assert!(matches!(error, TaskError::TooDeep), "{error}"),
+        }
+    }
+    most.max(results)
+}
+
+#[test]
+fn an_unordered_map_that_is_nested_too_deep_has_one_error_for_each_item() {
+    let pool = small(128 << 10);
+    let its = pool.clone();
+    let deep = pool.submit(move || map_below(&its, 20_000)).unwrap();
+    assert_eq!(deep.result_timeout(long()).unwrap().unwrap(), 1);
+    // What was given up goes on.
+    pool.cancel_waiting();
 }
 
 #[test]

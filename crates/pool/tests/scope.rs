@@ -3,11 +3,17 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
+mod common;
+
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
+use common::eventually;
 use interlock_pool::{TaskError, ThreadPool};
 use interlock_sync::Event;
 
@@ -127,4 +133,90 @@ fn a_scoped_task_that_is_cancelled_drops_what_it_borrows() {
     assert_eq!(Arc::strong_count(&counted), 1);
     pool.shutdown();
     assert!(pool.scope(|scope| scope.submit(|| its.clone()).unwrap_err().is_shut_down()));
+}
+
+/// Opens a scope whose only task does the same one level deeper. How many scopes there were; each counts those that begin.
+fn scopes_below(pool: &ThreadPool, levels: usize, begun: &AtomicUsize) -> usize {
+    begun.fetch_add(1, Ordering::SeqCst);
+    if levels == 0 {
+        return 0;
+    }
+    let mut below = None;
+    pool.scope(|scope| {
+        let its = &mut below;
+        drop(
+            scope
+                .submit(move || *its = Some(scopes_below(pool, levels - 1, begun)))
+                .unwrap(),
+        );
+    });
+    below.unwrap() + 1
+}
+
+#[test]
+fn scopes_that_are_nested_deep_run_every_function() {
+    for workers in [1, 2] {
+        let pool = ThreadPool::builder()
+            .workers(workers)
+            .stack_size(256 << 10)
+            .build();
+        let begun = AtomicUsize::new(0);
+        let depth = pool.scope(|scope| {
+            let all = scope.submit(|| scopes_below(&pool, 1_000, &begun)).unwrap();
+            all.result().unwrap()
+        });
+        assert_eq!((depth, begun.into_inner()), (1_000, 1_001));
+        let stats = pool.stats();
+        assert_eq!((stats.submitted, stats.dropped), (1_001, 0));
+    }
+}
+
+#[test]
+fn a_scope_that_cannot_run_a_function_panics_and_says_so() {
+    let pool = ThreadPool::builder().workers(1).stack_size(128 << 10).build();
+    let begun = AtomicUsize::new(0);
+    let error = pool.scope(|scope| {
+        let all = scope.submit(|| scopes_below(&pool, 1_000_000, &begun)).unwrap();
+        all.result().unwrap_err()
+    });
+    assert!(
+        error.is_panic() && error.to_string().contains("a task of a scope was not run"),
+        "{error}"
+    );
+    assert!(begun.into_inner() < 1_000_000);
+    assert_eq!(pool.submit(|| 7).unwrap().result().unwrap(), 7);
+    assert_eq!(pool.stats().dropped, 1);
+}
+
+#[test]
+fn each_form_of_a_wait_for_a_scoped_task_ends_in_time_and_says_so() {
+    let pool = ThreadPool::builder().workers(1).max_pending(1).build();
+    let (event, past) = (Event::new(), Instant::now());
+    let text = String::from("text");
+    pool.scope(|scope| {
+        let busy = scope.submit(|| event.wait()).unwrap();
+        eventually(|| pool.stats().running == 1);
+        assert!(busy.wait_timeout(Duration::ZERO).is_err() && busy.wait_deadline(past).is_err());
+        let busy = busy.try_result().unwrap_err();
+        let busy = busy.result_timeout(Duration::ZERO).unwrap_err();
+        let mut busy = busy.result_deadline(past).unwrap_err();
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut busy).poll(context).is_pending());
+        let waits = scope.submit(|| text.as_str()).unwrap();
+        let length = || text.len();
+        let refused = scope.try_submit(length).unwrap_err();
+        assert!(refused.is_full());
+        assert_eq!(refused.into_inner()(), 4, "the function comes back");
+        assert!(
+            scope
+                .submit_timeout(Duration::ZERO, length)
+                .unwrap_err()
+                .is_full()
+        );
+        assert!(scope.submit_deadline(past, length).unwrap_err().is_full());
+        event.set();
+        busy.wait().unwrap();
+        assert!(matches!(Pin::new(&mut busy).poll(context), Poll::Ready(Ok(()))));
+        assert_eq!(waits.result_timeout(LONG).unwrap().unwrap(), "text");
+    });
 }

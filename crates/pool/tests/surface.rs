@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use common::occupy;
+use common::{eventually, occupy};
 use interlock_pool::{CancelToken, JoinError, MapError, Panic, Task, TaskError, ThreadPool};
 use interlock_sync::Event;
 
@@ -85,6 +85,58 @@ fn a_running_task_learns_that_it_should_stop() {
     assert!(never.result().unwrap_err().is_cancelled());
 }
 
+#[test]
+fn each_form_of_submitting_a_cancellable_function_returns_it_if_it_is_refused() {
+    let pool = ThreadPool::builder().workers(1).max_pending(1).build();
+    let (event, past) = (Arc::new(Event::new()), Instant::now());
+    let busy = occupy(&pool, &event);
+    let looks = |token: &CancelToken| token.is_cancelled();
+    let waits = pool.try_submit_cancellable(looks).unwrap();
+    let urgent = pool.at(-1);
+    let refused = [
+        pool.try_submit_cancellable(looks),
+        pool.submit_cancellable_timeout(Duration::ZERO, looks),
+        pool.submit_cancellable_deadline(past, looks),
+        urgent.try_submit_cancellable(looks),
+        urgent.submit_cancellable_timeout(Duration::ZERO, looks),
+        urgent.submit_cancellable_deadline(past, looks),
+    ];
+    for refused in refused {
+        let function = refused.unwrap_err().into_inner();
+        let token = CancelToken::new();
+        assert!(!function(&token));
+        token.cancel();
+        assert!(function(&token));
+    }
+    let context = &mut Context::from_waker(Waker::noop());
+    let began = Arc::new(Event::new());
+    let its = began.clone();
+    let mut submitting = pin!(urgent.submit_cancellable_async(move |token| {
+        its.set();
+        while !token.is_cancelled() {
+            std::thread::yield_now();
+        }
+        7
+    }));
+    assert!(submitting.as_mut().poll(context).is_pending());
+    assert!(waits.cancel());
+    let Poll::Ready(Ok(stops)) = submitting.as_mut().poll(context) else {
+        panic!("there is room");
+    };
+    assert!(submitting.is_terminated());
+    event.set();
+    busy.result().unwrap();
+    began.wait();
+    assert!(!stops.cancel());
+    assert_eq!(stops.result().unwrap(), 7);
+    pool.shutdown();
+    assert!(pool.submit_cancellable(looks).unwrap_err().is_shut_down());
+    let Poll::Ready(Err(refused)) = pin!(pool.submit_cancellable_async(looks)).poll(context) else {
+        panic!("the pool was shut down");
+    };
+    assert!(!refused.into_inner()(&CancelToken::new()));
+}
+
 /// Counts how often it is woken.
 #[derive(Default)]
 struct Wakes(AtomicUsize);
@@ -128,6 +180,44 @@ fn an_async_submitter_waits_for_room_in_line() {
     event.set();
     busy.result().unwrap();
     assert_eq!(task.result().unwrap(), 3);
+}
+
+/// A task that counts how often it is woken.
+fn counting() -> (Arc<Wakes>, Waker) {
+    let wakes = Arc::new(Wakes::default());
+    (wakes.clone(), Waker::from(wakes))
+}
+
+#[test]
+fn an_async_submitter_keeps_its_place_when_it_is_polled_again_or_finds_the_room_taken() {
+    let pool = ThreadPool::builder().workers(1).max_pending(1).build();
+    let event = Arc::new(Event::new());
+    let busy = occupy(&pool, &event);
+    let waits = pool.submit(|| 1).unwrap();
+    let (to_first, first_waker) = counting();
+    let (to_second, second_waker) = counting();
+    let woken = || [&to_first, &to_second].map(|wakes| wakes.0.load(Ordering::SeqCst));
+    let mut first = pin!(pool.submit_async(|| 2));
+    let mut second = pin!(pool.submit_async(|| 3));
+    let context = &mut Context::from_waker(&first_waker);
+    assert!(first.as_mut().poll(context).is_pending());
+    let to_the_second = &mut Context::from_waker(&second_waker);
+    assert!(second.as_mut().poll(to_the_second).is_pending());
+    // As `join!` and `select!` do.
+    assert!(first.as_mut().poll(context).is_pending());
+    assert!(waits.cancel());
+    assert_eq!(woken(), [1, 0]);
+    // Another one is faster.
+    let faster = pool.try_submit(|| 4).unwrap();
+    assert!(first.as_mut().poll(context).is_pending());
+    assert!(faster.cancel());
+    assert_eq!(woken(), [2, 0]);
+    assert!(first.as_mut().poll(context).is_ready());
+    assert!(first.is_terminated() && !second.is_terminated());
+    event.set();
+    busy.result().unwrap();
+    eventually(|| woken() == [2, 1]);
+    assert!(second.as_mut().poll(to_the_second).is_ready());
 }
 
 #[test]

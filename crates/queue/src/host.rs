@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 
 use interlock_wait::primitive::Arc;
 use interlock_wait::{
-    RawLock, Resource, ResourceKind, StateLock, WaitContext, Waiter, Wake, Wakeup, Wakeups,
+    RawLock, Resource, ResourceKind, StateLock, Turn, WaitContext, Waiter, Wake, Wakeup, Wakeups,
 };
 
 use crate::error::{GetError, JoinError, PutError};
@@ -119,6 +119,10 @@ pub trait HostQueue<S: Store>: Sized {
     /// Like [`HostQueue::register`], but at the head of the line: for getters that are interchangeable. The last one to
     /// come is the most likely to be awake. Never blocks.
     fn register_first(&self, side: Side, waiter: &Arc<Waiter>) -> bool;
+
+    /// Like [`HostQueue::register`], for a task that is polled at its `turn`: one that was notified in vain goes to the head of
+    /// the line. In a mere look, it only returns what it would. Never blocks.
+    fn register_turn(&self, side: Side, turn: Turn<'_>) -> bool;
 
     /// Like [`HostQueue::register`] for a getter that calls [`HostQueue::try_get_unreserved`]: if there are reserved items only, it
     /// waits. Never blocks.
@@ -289,6 +293,15 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
         let wait = !state.is_ready(side);
         if wait {
             state.line(side).push_back(waiter.clone());
+        }
+        wait
+    }
+
+    fn register_turn(&self, side: Side, turn: Turn<'_>) -> bool {
+        let mut state = self.state.lock();
+        let wait = !state.is_ready(side);
+        if wait {
+            turn.line_up_again(state.line(side));
         }
         wait
     }

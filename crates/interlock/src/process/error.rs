@@ -141,6 +141,8 @@ pub enum SubmitError {
     /// As many tasks wait as the limit allows ([`Builder::max_pending`](super::Builder::max_pending)), and there was no time to
     /// wait longer.
     Full,
+    /// An observer of the program refused the wait for room.
+    Refused,
     /// The pool was shut down.
     ShutDown,
     /// The pool has ended with the death of a worker: see [`OnWorkerDeath::Break`](super::OnWorkerDeath::Break), or no worker can be
@@ -160,6 +162,8 @@ impl From<engine::Unplaced> for SubmitError {
     fn from(refusal: engine::Unplaced) -> Self {
         match refusal {
             engine::Unplaced::Full => SubmitError::Full,
+            // There is no host that ends waits, so it was an observer.
+            engine::Unplaced::Interrupted => SubmitError::Refused,
             engine::Unplaced::ShutDown => SubmitError::ShutDown,
             engine::Unplaced::Broken(death) => SubmitError::Broken(WorkerDeath::of(&death, None)),
             engine::Unplaced::OfParent => SubmitError::Forked,
@@ -186,6 +190,7 @@ impl fmt::Display for SubmitError {
             SubmitError::Full => {
                 f.write_str("the pool has no room for another task: wait, or raise max_pending")
             }
+            SubmitError::Refused => f.write_str("an observer refused the wait for room in the pool"),
             SubmitError::ShutDown => f.write_str("the pool takes no more tasks: it was shut down"),
             SubmitError::Broken(death) => write!(f, "the pool takes no more tasks: {death}"),
             SubmitError::Argument(error) => write!(f, "the argument can't be sent to a worker: {error}"),

@@ -14,6 +14,7 @@ const AHEAD: usize = 64;
 
 /// Why a call of [`ProcessPool::map`](super::ProcessPool::map) has no result.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum MapError {
     /// It was not submitted.
     Submit(SubmitError),
@@ -44,7 +45,7 @@ type Submit<'a, A, R> = dyn Fn(&A) -> Result<Task<R>, SubmitError> + 'a;
 
 /// The results of [`ProcessPool::map`](super::ProcessPool::map), in the order of the arguments.
 ///
-/// Dropping it gives up the results; the calls that were submitted run.
+/// Dropping it gives up the results, and cancels the calls that no worker has taken.
 #[must_use = "nothing is submitted before the first result is asked for"]
 pub struct Map<'a, A, R, I> {
     submit: Box<Submit<'a, A, R>>,
@@ -77,6 +78,14 @@ impl<A, R: DeserializeOwned, I: Iterator<Item = A>> Iterator for Map<'_, A, R, I
         }
         let task = self.tasks.pop_front()?;
         Some(task.and_then(|task| task.result().map_err(MapError::Task)))
+    }
+}
+
+impl<A, R, I> Drop for Map<'_, A, R, I> {
+    fn drop(&mut self) {
+        for task in self.tasks.iter().flatten() {
+            task.cancel();
+        }
     }
 }
 

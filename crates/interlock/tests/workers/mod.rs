@@ -19,6 +19,8 @@ pub(crate) const PANIC: Function<String, u64> = Function::named("panic");
 pub(crate) const EMPTY: Function<(), ()> = Function::named("a panic without a text");
 pub(crate) const PARSE: Function<String, Result<u32, String>> = Function::named("parse");
 pub(crate) const FOREVER: Function<(), ()> = Function::named("forever");
+/// Waits until there is no such file.
+pub(crate) const GONE: Function<String, ()> = Function::named("gone");
 pub(crate) const BYTES: Function<Vec<u8>, Vec<u8>> = Function::named("bytes");
 /// Has a pool of its own.
 pub(crate) const NESTED: Function<u64, u64> = Function::named("nested");
@@ -80,6 +82,9 @@ pub(crate) fn serve() {
         loop {
             std::thread::park();
         }
+    });
+    registry.register_as(GONE, |file| {
+        eventually("the file has gone", || !std::path::Path::new(&file).exists());
     });
     registry.register_as(BYTES, |bytes| bytes);
     registry.register_as(NOTED, |noted| noted);

@@ -37,6 +37,8 @@ impl<H: Send + 'static> fmt::Debug for ProcessPool<H> {
 pub enum Unplaced {
     /// There are as many calls as may wait.
     Full,
+    /// The same, and the host or an observer ended the wait for room.
+    Interrupted,
     /// The pool was shut down.
     ShutDown,
     /// The pool is broken, by this death.
@@ -101,7 +103,8 @@ impl<H: Send + 'static> ProcessPool<H> {
                 self.inner.feed();
                 Ok(())
             }
-            Err(PutError::Full(_) | PutError::Interrupted(_)) => Err(Unplaced::Full),
+            Err(PutError::Full(_)) => Err(Unplaced::Full),
+            Err(PutError::Interrupted(_)) => Err(Unplaced::Interrupted),
             Err(_) => Err(self.refusal()),
         }
     }

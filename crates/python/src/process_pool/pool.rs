@@ -322,7 +322,9 @@ pub(super) fn call_of(
 /// Why a call was not taken, as `submit()` returns it.
 pub(super) fn refusal_of(py: Python<'_>, unplaced: Unplaced) -> PyResult<Bound<'_, PyAny>> {
     match unplaced {
-        Unplaced::ShutDown | Unplaced::Full => Ok("shutdown".into_pyobject(py)?.into_any()),
+        Unplaced::ShutDown | Unplaced::Full | Unplaced::Interrupted => {
+            Ok("shutdown".into_pyobject(py)?.into_any())
+        }
         Unplaced::OfParent => Ok("parent".into_pyobject(py)?.into_any()),
         Unplaced::Broken(death) => Ok(told(py, &death)?.into_any()),
         Unplaced::NoThread(_) => Err(no_thread()),

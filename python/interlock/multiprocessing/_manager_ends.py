@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from multiprocessing import process, util
 
 TYPE_CHECKING = False
@@ -18,16 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["begin", "connected", "forget", "new_address"]
+__all__ = ["begin", "connected", "disconnected", "forget", "new_address"]
 
 _LONGEST = 107
 """The bytes that the path of a socket may have."""
-_STEP = 0.1
-_STEPS = 5
-"""A manager without a parent ends if nobody was connected at so many looks, so many seconds apart."""
+_PATIENCE = 0.5
+"""A manager without a parent ends if nobody has been connected to it for so many seconds."""
 
-connected: set[Any] = set()
-"""The connections that a manager in this process serves."""
 _made: set[str] = set()
 """The addresses whose directories this process has made."""
 
@@ -61,10 +57,38 @@ def _remove(address: str) -> None:
 
 def begin(address: str, initializer: Callable[..., object] | None, initargs: Any) -> None:
     """Begin in the process of a manager, which will listen at this address."""
+    _clients.__init__()  # type: ignore[misc]  # a forked process has what its parent had
     util.Finalize(None, _remove, (address,), exitpriority=-100)
     threading.Thread(target=_end_after_parent, name="ManagerEndThread", daemon=True).start()
     if initializer is not None:
         initializer(*initargs)
+
+
+class _Clients:
+    """Who is connected to the manager in this process."""
+
+    __slots__ = ("connections", "count", "is_orphaned")
+
+    def __init__(self) -> None:
+        self.connections: set[Any] = set()
+        self.count = 0  # of all that there have been
+        self.is_orphaned = False
+
+
+_clients = _Clients()
+
+
+def connected(conn: Any) -> None:
+    """Somebody has connected to the manager in this process."""
+    _clients.count += 1
+    _clients.connections.add(conn)
+
+
+def disconnected(conn: Any) -> None:
+    """This connection is closed."""
+    _clients.connections.discard(conn)
+    if _clients.is_orphaned and not _clients.connections:
+        _wait_for_others()
 
 
 def _end_after_parent() -> None:
@@ -72,13 +96,24 @@ def _end_after_parent() -> None:
     if parent is None:
         return
     parent.join()
-    looks = 0
-    while looks < _STEPS:
-        time.sleep(_STEP)  # sleep: how long nobody was connected is what counts
-        looks = 0 if connected else looks + 1
+    _clients.is_orphaned = True
+    if not _clients.connections:  # otherwise the last one that goes comes by
+        _wait_for_others()
+
+
+def _wait_for_others() -> None:
+    timer = threading.Timer(_PATIENCE, _end_if_idle, (_clients.count,))
+    timer.daemon = True
+    timer.start()
+
+
+def _end_if_idle(count: int) -> None:
+    if _clients.connections or _clients.count != count:
+        return
     server: Any = getattr(process.current_process(), "_manager_server", None)
-    if server is None:
-        return  # it has not begun, and will fail when it tells its parent that it has
+    if server is None:  # it has not begun yet
+        _wait_for_others()
+        return
     memory: Any = getattr(server, "shared_memory_context", None)
     if memory is not None:
         memory.unlink()

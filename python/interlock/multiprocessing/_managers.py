@@ -92,8 +92,8 @@ class _Served(_Upgraded):
 
     def close(self) -> None:
         """Close the connection."""
-        _manager_ends.connected.discard(self)
         super().close()
+        _manager_ends.disconnected(self)
 
     def recv(self) -> Any:
         """Receive a (picklable) object."""
@@ -190,7 +190,7 @@ class _Asking(_Upgraded):
 class _Listener(connection.Listener):
     def accept(self) -> Any:
         served = _Served.of(super().accept())
-        _manager_ends.connected.add(served)
+        _manager_ends.connected(served)
         return served
 
 

@@ -8,9 +8,12 @@ process is gone, the manager's process ends as soon as nobody is connected to it
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
-from multiprocessing import process, util
+from multiprocessing import process
+
+from interlock._lifecycle import at_exit_after_children_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def _remove(address: str) -> None:
 def begin(address: str, initializer: Callable[..., object] | None, initargs: Any) -> None:
     """Begin in the process of a manager, which will listen at this address."""
     _clients.__init__()  # type: ignore[misc]  # a forked process has what its parent had
-    util.Finalize(None, _remove, (address,), exitpriority=-100)
+    at_exit_after_children_end(_clients, functools.partial(_remove, address))
     threading.Thread(target=_end_after_parent, name="ManagerEndThread", daemon=True).start()
     if initializer is not None:
         initializer(*initargs)
@@ -66,8 +69,6 @@ def begin(address: str, initializer: Callable[..., object] | None, initargs: Any
 
 class _Clients:
     """Who is connected to the manager in this process."""
-
-    __slots__ = ("connections", "count", "is_orphaned")
 
     def __init__(self) -> None:
         self.connections: set[Any] = set()

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     Standard = connection.Connection[Any, Any]
 else:
-    _std = originals(managers, *{"BaseManager", "SharedMemoryManager", "SyncManager"}.intersection(dir(managers)))
+    _names_of_ours = {"BaseManager", "SharedMemoryManager", "SyncManager"}
+    _std = originals(managers, *_names_of_ours.intersection(dir(managers)))
     Standard = originals(connection, "Connection").Connection
 
 __all__ = ["BaseManager", "ManagerDiedError", "SyncManager"]
@@ -206,8 +207,8 @@ def _client(address: Any, family: str | None = None, authkey: bytes | None = Non
 class _Serializer(str):
     """The name of the pair of `_Listener` and `_client`. It brings this module and the family to a child process.
 
-    Elsewhere there may be no Interlock, as a manager may be asked from other machines. So a proxy that travels otherwise
-    has what the standard library can load, too: the name is "pickle" there.
+    Elsewhere there may be no Interlock, as other machines may ask a manager. So a proxy that travels otherwise has what
+    the standard library can load, too: the name is "pickle" there.
     """
 
     __slots__ = ()
@@ -246,6 +247,11 @@ class BaseManager(_StandardManager):
     it through shared memory if its process and theirs belong to one family.
     """
 
+    _address: Any
+    _process: Any
+    _serializer: str
+    _state: Any
+
     def __init__(
         self,
         address: Any = None,
@@ -265,10 +271,11 @@ class BaseManager(_StandardManager):
         If the program has given no address, the process ends when its parent is gone and nobody is connected to it.
         """
         home()  # a forked server comes into the family thereby
+        std: Any = _std
         address = None
-        is_valid = self._state.value == _std.State.INITIAL and (initializer is None or callable(initializer))  # type: ignore[attr-defined]
-        if is_valid and self._address is None:
-            address = self._address = _manager_ends.new_address()
+        if self._address is None and self._state.value == std.State.INITIAL:
+            if initializer is None or callable(initializer):
+                address = self._address = _manager_ends.new_address()
         try:
             if address is None:
                 super().start(initializer, initargs)

@@ -2,9 +2,9 @@
 
 A message has a pickle of protocol 5. Large buffers (arrays, whatever gives a `pickle.PickleBuffer`) travel beside it.
 
-A program may have a pickler of its own: as `reducer` of a context, as `_ForkingPickler` of the modules of connections and
-of queues, or as functions of the standard class. Then that makes the pickles. If it has a `loads` of its own, too, its
-pickles travel in one that the standard `loads` knows, and that calls the other in the process where the object arrives.
+A program may have a pickler of its own: as `reducer` of a context, as `_ForkingPickler` of the modules of connections
+and of queues, or as functions of the standard class. Then that makes the pickles. If it has a `loads` of its own, too,
+its pickles travel in one that the standard `loads` knows, and that calls the other where the object arrives.
 """
 
 from __future__ import annotations

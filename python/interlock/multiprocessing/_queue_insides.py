@@ -95,9 +95,9 @@ def needs_standard(cls: type) -> bool:
         if own is not None:
             if any(base.__dict__.get(name) is not what for name, what in own.items()):
                 return True  # somebody has set a function of this class
-        elif not (parts | _ENDS).isdisjoint(base.__dict__):
-            return True
-        elif any(_uses(parts, code) for code in _codes(base)):
+        elif not (parts | _ENDS).isdisjoint(base.__dict__) or any(
+            _uses(parts, code) for code in _codes(base)
+        ):
             return True
     return False
 
@@ -226,7 +226,7 @@ class Room:
 
 
 class Unfinished:
-    """The `_unfinished_tasks` of a native queue: how many there are. `put()` and `task_done()` change that themselves."""
+    """The `_unfinished_tasks` of a native queue: how many there are. Only `put()` and `task_done()` change that."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from multiprocessing import context, queues, reduction
+from multiprocessing import context, reduction
+from multiprocessing import queues as _queues
 from types import FunctionType
 
 from interlock._originals import originals
@@ -12,6 +13,7 @@ from interlock.multiprocessing._connections import Connection, Pipe
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+queues: Any = _queues
 _std: Any = originals(queues, "JoinableQueue", "Queue", "SimpleQueue")
 
 __all__ = ["SimpleQueue", "begin_standard", "fill_standard"]

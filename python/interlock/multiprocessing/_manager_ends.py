@@ -62,9 +62,9 @@ def begin(address: str, initializer: Callable[..., object] | None, initargs: Any
     """Begin in the process of a manager, which will listen at this address."""
     _clients.__init__()  # type: ignore[misc]  # a forked process has what its parent had
     at_exit_after_children_end(_clients, functools.partial(_remove, address))
-    threading.Thread(target=_end_after_parent, name="ManagerEndThread", daemon=True).start()
     if initializer is not None:
-        initializer(*initargs)
+        initializer(*initargs)  # while there is one thread: it may fork
+    threading.Thread(target=_end_after_parent, name="ManagerEndThread", daemon=True).start()
 
 
 class _Clients:

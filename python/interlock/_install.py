@@ -92,7 +92,6 @@ _PARTS = {
     "multiprocessing.connection": ("interlock.multiprocessing._connections",),
     "multiprocessing.managers": ("interlock.multiprocessing._managers",),
     "multiprocessing.queues": (
-        "interlock.multiprocessing._pickling",
         "interlock.multiprocessing._standard_queues",
         "interlock.multiprocessing._queues",
     ),

@@ -34,6 +34,7 @@ _HOMES = frozenset(
         "multiprocessing.popen_forkserver",
         "multiprocessing.popen_spawn_posix",
         "multiprocessing.queues",
+        "multiprocessing.reduction",
         "multiprocessing.shared_memory",
         "multiprocessing.sharedctypes",
         "multiprocessing.synchronize",

@@ -409,3 +409,49 @@ def test_simple_queues_are_ours(run: Run, method: str) -> None:
         """,
         method,
     )
+
+
+def test_unfinished_tasks_can_be_looked_at(run: Run) -> None:
+    run(
+        """
+        import multiprocessing
+        from multiprocessing.queues import JoinableQueue
+
+        class Patient(JoinableQueue):
+            # Waits for a limited time, as programs do.
+            def join_within(self, timeout):
+                with self._cond:
+                    return self._unfinished_tasks._semlock._is_zero() or self._cond.wait(timeout)
+
+        def child(queue, told):
+            queue.get()
+            told.put(queue._unfinished_tasks._semlock._get_value())
+            queue.task_done()
+
+        def main():
+            ctx = multiprocessing.get_context("fork")
+            queue, told = ctx.JoinableQueue(), ctx.Queue()
+            assert queue._unfinished_tasks.get_value() == 0 and queue._unfinished_tasks._semlock._is_zero()
+            queue.put(1)
+            queue.put(2)
+            process = ctx.Process(target=child, args=(queue, told))
+            process.start()
+            assert told.get() == 2
+            process.join()
+            assert queue._unfinished_tasks.get_value() == 1 and not queue._unfinished_tasks._semlock._is_zero()
+            queue.put_many([3])  # it is native as before
+            with queue._cond:
+                assert not queue._unfinished_tasks._semlock._is_zero()
+            assert [queue.get(), queue.get()] == [2, 3]
+            queue.task_done()
+            queue.task_done()
+            queue.join()
+            assert not hasattr(ctx.Queue(), "_unfinished_tasks") and not hasattr(ctx.Queue(), "_cond")
+            patient = Patient(ctx=ctx)
+            patient.put(1)
+            assert not patient.join_within(0.01)
+            assert patient.get() == 1
+            patient.task_done()
+            assert patient.join_within(60)
+        """
+    )

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from interlock._multiprocessing_pool.unpacking import MAP, ONE, STARMAP
 from interlock._worker_process.payload import placed, read_only
 from interlock._worker_process.transport import dump_call
-from interlock.multiprocessing._pickling import dump, dumps
+from interlock.multiprocessing._pickling import QUEUES, dump
+from interlock.multiprocessing._pickling import packed as dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Packer:
 def _dumped(items: tuple[Any, ...]) -> bytes | None:
     """Pickle items; None if they can't be, or have buffers that travel beside the pickle."""
     try:
-        pickle = dump(items)
+        pickle = dump(items, QUEUES)
     except Exception:
         return None  # the call as a whole is tried again, and the error has notes
     return pickle if type(pickle) is bytes else None

@@ -10,8 +10,9 @@ from interlock._worker_process.payload import read_only
 from interlock._worker_process.transport import dump_alone, dump_exception, dump_result
 from interlock._worker_process.worker import Options
 from interlock._worker_process.worker import main as serve
+from interlock.multiprocessing._pickling import QUEUES
 from interlock.multiprocessing._pickling import dump as plain_dump
-from interlock.multiprocessing._pickling import dumps
+from interlock.multiprocessing._pickling import packed as dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def dump(result: object) -> Any:
     """Pickle a result, or raise what `fail()` makes the error of the standard library's pool."""
     try:
         if "multiprocessing.pool" in installed():
-            return plain_dump(result)  # programs get the error that they know
+            return plain_dump(result, QUEUES)  # programs get the error that they know
         return dump_result(result)
     except Exception as error:
         from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]

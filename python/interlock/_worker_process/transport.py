@@ -22,7 +22,8 @@ from pickle import dumps as _plainly
 from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 
 from interlock._remote_error import nearest_builtin, stand_in
-from interlock.multiprocessing._pickling import dump, dump_by, dumps, loads
+from interlock.multiprocessing._pickling import QUEUES, dump, dump_by, loads
+from interlock.multiprocessing._pickling import packed as dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     """Pickle a call. Raises what the pickler raises, with a note that has the path to what is to blame."""
     call = fn, args, kwargs
     try:
-        payload = _plainly(call) if _is_plain(fn, args, kwargs) else dump(call)
+        payload = _plainly(call) if _is_plain(fn, args, kwargs) else dump(call, QUEUES)
     except Exception as error:
         by_value = _by_value(call)
         if by_value is not None:
@@ -83,7 +84,7 @@ def call_lost(error: BaseException) -> TransportError:
 def dump_result(result: object) -> Any:
     """Pickle a result, in a worker. Raises what the pickler raises, with a note that names the result's type."""
     try:
-        return dump(result)
+        return dump(result, QUEUES)
     except Exception as error:
         by_value = _by_value(result)
         if by_value is not None:

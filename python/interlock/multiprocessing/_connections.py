@@ -15,6 +15,7 @@ from multiprocessing import connection, context, reduction, resource_sharer
 from interlock._interlock import SharedConnection, make_pipe
 from interlock._originals import originals
 from interlock.multiprocessing._family import adopt, hand, home, known
+from interlock.multiprocessing._pickling import CONNECTIONS, dumps, has_own_loads, load_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +51,23 @@ class Connection(SharedConnection, _std.Connection):
         return _reduce(self)
 
 
-class OverDescriptor(_std.Connection):
+class _Pickling:
+    """A connection that has every object pickled by the pickler of the program, those too that need no pickle."""
+
+    def send(self, obj: object) -> None:
+        """Send a (picklable) object."""
+        self.send_bytes(dumps(obj, CONNECTIONS))  # type: ignore[attr-defined]
+
+    def recv(self) -> Any:
+        """Receive a (picklable) object."""
+        return load_bytes(self.recv_bytes(), CONNECTIONS)  # type: ignore[attr-defined]
+
+
+class _PicklingConnection(_Pickling, Connection):
+    """A connection that was made when the program's pickler had a `loads` of its own."""
+
+
+class OverDescriptor(_Pickling, _std.Connection):
     """The standard library's connection, over the descriptor of one of ours, which closes it."""
 
     def _close(self) -> None:
@@ -58,7 +75,11 @@ class OverDescriptor(_std.Connection):
 
 
 # Its objects pass for the standard ones, in messages too.
-Connection.__module__ = _std.Connection.__module__
+Connection.__module__ = _PicklingConnection.__module__ = _std.Connection.__module__
+
+
+def _new() -> Connection:
+    return _PicklingConnection() if has_own_loads(CONNECTIONS) else Connection()
 
 
 def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
@@ -66,7 +87,7 @@ def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
 
     With `duplex`, both send and receive. Otherwise the first one receives, and the second one sends.
     """
-    one, other = Connection(), Connection()
+    one, other = _new(), _new()
     make_pipe(home(), one, other, bool(duplex))
     return one, other
 
@@ -101,7 +122,7 @@ def _rebuild(family: Family, descriptor: Any, ends: tuple[int | None, int | None
 
 
 def _open(family: Family, descriptor: int, ends: tuple[int | None, int | None]) -> Connection:
-    conn = Connection()
+    conn = _new()
     try:
         conn._interlock_open(family, descriptor, ends)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import FunctionType, MethodType
 
-from interlock.multiprocessing._pickling import dumps
+from interlock.multiprocessing._pickling import packed as dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

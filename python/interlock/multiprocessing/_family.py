@@ -8,7 +8,7 @@ the place and the object's number, and the child takes its place when it unpickl
 from __future__ import annotations
 
 import os
-from multiprocessing import process, reduction
+from multiprocessing import context, process, reduction
 
 from interlock._interlock import Family
 from interlock._lifecycle import when_forked_by_multiprocessing
@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 
     from interlock._interlock import SharedHandle
 
-__all__ = ["Place", "adopt", "hand", "home", "known"]
+__all__ = ["SERIALIZER", "Place", "adopt", "hand", "home", "known"]
+
+SERIALIZER = "_interlock_serializer"
+"""An attribute of the standard class of contexts, by which the pickle of a manager's proxy finds our transport."""
+
+
+class _Serializer:
+    def __get__(self, ctx: Any, cls: type | None = None) -> str:
+        from interlock.multiprocessing._managers import _SERIALIZER  # few programs come here
+
+        return _SERIALIZER
+
+
+setattr(context.BaseContext, SERIALIZER, _Serializer())
 
 
 def _label(known: dict[int, Family]) -> None:

@@ -12,8 +12,9 @@ import os
 from multiprocessing import connection, context, managers, process
 
 from interlock._originals import originals
+from interlock.multiprocessing import _manager_ends
 from interlock.multiprocessing._connections import Connection, Pipe, ends_of
-from interlock.multiprocessing._family import hand, home, known
+from interlock.multiprocessing._family import SERIALIZER, hand, home, known
 from interlock.multiprocessing._locks import Lock
 
 TYPE_CHECKING = False
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     Standard = connection.Connection[Any, Any]
 else:
-    _std = originals(managers, "BaseManager", "SyncManager")
+    _names_of_ours = {"BaseManager", "SharedMemoryManager", "SyncManager"}
+    _std = originals(managers, *_names_of_ours.intersection(dir(managers)))
     Standard = originals(connection, "Connection").Connection
 
 __all__ = ["BaseManager", "ManagerDiedError", "SyncManager"]
@@ -32,11 +34,33 @@ _OURS = "#interlock"
 """In place of an object's id, for a request to the connection itself. A standard manager does not know the id."""
 
 
-class ManagerDiedError(EOFError, BrokenPipeError, ConnectionRefusedError, FileNotFoundError):
-    """The process of a manager has ended, and its objects with it. Catch it as any standard error for that."""
+class ManagerDiedError(
+    EOFError, BrokenPipeError, ConnectionRefusedError, ConnectionResetError, FileNotFoundError
+):
+    """The process of a manager has ended, and its objects with it. Catch it as any standard error for that.
+
+    `errno` is that of the standard error, which is its cause.
+    """
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+_ENDED = EOFError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError, FileNotFoundError
+_names: dict[Any, str] = {}
+"""What managers are called in messages, by their addresses."""
+
+
+def _name_of(address: Any) -> str:
+    return _names.get(address) or f"the manager at {address!r}"
+
+
+def _died(manager: str, cause: Exception) -> ManagerDiedError:
+    """Return the error for a manager that this standard error tells of."""
+    is_gone = isinstance(cause, FileNotFoundError)
+    error = ManagerDiedError(f"{manager} has ended" + ", or its socket was removed" * is_gone)
+    error.errno = getattr(cause, "errno", None)
+    return error
 
 
 class _Upgraded(Standard):
@@ -67,6 +91,11 @@ class _Upgraded(Standard):
 class _Served(_Upgraded):
     """The manager's side."""
 
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        _manager_ends.disconnected(self)
+
     def recv(self) -> Any:
         """Receive a (picklable) object."""
         while self._pipe is None:
@@ -93,7 +122,7 @@ class _Asking(_Upgraded):
 
     _is_own = False
     _is_behind = False  # an answer is underway that nobody waits for: a signal handler ended the call
-    _manager = "the manager"
+    _manager = ""  # until the manager has said who it is
     _address: tuple[Any, ...] = ()
 
     def send(self, obj: Any) -> None:
@@ -105,7 +134,7 @@ class _Asking(_Upgraded):
         try:
             super().send(obj)
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise self._died() from error
+            raise self._died(error) from error
 
     def recv(self) -> Any:
         """Receive a (picklable) object."""
@@ -119,7 +148,7 @@ class _Asking(_Upgraded):
                     self._go_on()
             return reply
         except (EOFError, ConnectionResetError) as error:
-            raise self._died() from error
+            raise self._died(error) from error
 
     def _begin_again(self) -> None:
         """Go on over a new connection, as the manager is still busy with the call of the old one."""
@@ -130,8 +159,8 @@ class _Asking(_Upgraded):
         self._pipe, new._pipe = new._pipe, None
         self._is_behind = False
 
-    def _died(self) -> ManagerDiedError:
-        return ManagerDiedError(f"{self._manager} has ended")
+    def _died(self, cause: Exception) -> ManagerDiedError:
+        return _died(self._manager or _name_of(self._address[0]), cause)
 
     def _go_on(self) -> None:
         if not known():
@@ -140,7 +169,7 @@ class _Asking(_Upgraded):
         if answer is None:
             return
         name, pid, places = answer
-        self._manager = f"the manager {name} (process {pid})"
+        self._manager = _names[self._address[0]] = f"the manager {name} (process {pid})"
         family = home()
         place = places.get(family.inode)
         if place is None:
@@ -161,23 +190,34 @@ class _Asking(_Upgraded):
 
 class _Listener(connection.Listener):
     def accept(self) -> Any:
-        return _Served.of(super().accept())
+        served = _Served.of(super().accept())
+        _manager_ends.connected(served)
+        return served
 
 
 def _client(address: Any, family: str | None = None, authkey: bytes | None = None) -> Any:
-    client = _Asking.of(connection.Client(address, family, authkey))
+    try:
+        client = _Asking.of(connection.Client(address, family, authkey))
+    except _ENDED as error:
+        raise _died(_name_of(address), error) from error
     client._address = (address, family, authkey)
     return client
 
 
 class _Serializer(str):
-    """The name of the pair of `_Listener` and `_client`. It brings this module and the family to other processes."""
+    """The name of the pair of `_Listener` and `_client`. It brings this module and the family to a child process.
+
+    Elsewhere there may be no Interlock, as other machines may ask a manager. So a proxy that travels otherwise has what
+    the standard library can load, too: the name is "pickle" there.
+    """
 
     __slots__ = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         popen = context.get_spawning_popen()
-        return _serializer, () if popen is None else hand(_anchor()._interlock_handle(), popen)
+        if popen is None:
+            return getattr, (context.BaseContext, SERIALIZER, "pickle")
+        return _serializer, hand(_anchor()._interlock_handle(), popen)
 
 
 def _serializer(*_place: Any) -> _Serializer:
@@ -185,6 +225,7 @@ def _serializer(*_place: Any) -> _Serializer:
 
 
 _SERIALIZER = _Serializer("interlock")
+"""`_family.SERIALIZER` finds it here."""
 _std.listener_client[_SERIALIZER] = (_Listener, _client)  # type: ignore[attr-defined]
 _anchors: list[Lock] = []
 
@@ -206,6 +247,11 @@ class BaseManager(_StandardManager):
     it through shared memory if its process and theirs belong to one family.
     """
 
+    _address: Any
+    _process: Any
+    _serializer: str
+    _state: Any
+
     def __init__(
         self,
         address: Any = None,
@@ -220,13 +266,64 @@ class BaseManager(_StandardManager):
         _StandardManager.__init__(self, address, authkey, name, ctx, shutdown_timeout=shutdown_timeout)
 
     def start(self, initializer: Any = None, initargs: Any = ()) -> None:
-        """Spawn a server process for this manager object."""
+        """Spawn a server process for this manager object.
+
+        If the program has given no address, the process ends when its parent is gone and nobody is connected to it.
+        """
         home()  # a forked server comes into the family thereby
-        super().start(initializer, initargs)
+        std: Any = _std
+        address = None
+        if self._address is None and self._state.value == std.State.INITIAL:
+            if initializer is None or callable(initializer):
+                address = self._address = _manager_ends.new_address()
+        try:
+            if address is None:
+                super().start(initializer, initargs)
+            else:
+                super().start(_manager_ends.begin, (address, initializer, initargs))
+        except BaseException:
+            if address is not None:
+                self._address = None
+                _manager_ends.forget(address)
+            raise
+        _names[self._address] = f"the manager {self._process.name} (process {self._process.pid})"
+
+    def connect(self) -> None:
+        """Connect manager object to the server process."""
+        try:
+            super().connect()
+        except ManagerDiedError as error:
+            if self._address in _names or error.__cause__ is None:
+                raise
+            raise error.__cause__ from None  # nobody says that there has been a manager
+
+    @staticmethod
+    def _finalize_manager(process: Any, address: Any, *args: Any) -> None:
+        _StandardManager._finalize_manager(process, address, *args)  # type: ignore[attr-defined]
+        _names.pop(address, None)
+        _manager_ends.forget(address)
 
 
-class SyncManager(BaseManager, _std.SyncManager):
+# The standard class comes first: its types are not hidden by those that a program registers with `BaseManager`.
+class SyncManager(_std.SyncManager, BaseManager):
     """A manager of the types that `multiprocessing.Manager()` has.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.managers.SyncManager.
     """
+
+
+if hasattr(_std, "SharedMemoryManager"):  # as the standard library, where the system has no shared memory
+
+    class SharedMemoryManager(_std.SharedMemoryManager, BaseManager):
+        """A manager of named shared memory.
+
+        See https://docs.python.org/3/library/multiprocessing.shared_memory.html#multiprocessing.managers.SharedMemoryManager.
+        """
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)  # calls that of `BaseManager` by its name, in the module
+            if self._serializer == "pickle":
+                self._serializer = _SERIALIZER
+                self._Listener, self._Client = _Listener, _client
+
+    __all__ += ["SharedMemoryManager"]

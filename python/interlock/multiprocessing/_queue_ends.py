@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-from interlock.multiprocessing._pickling import dumps, loads
+from interlock.multiprocessing._pickling import QUEUES, dumps, load_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Reader(_End):
 
     def recv_bytes(self) -> bytes:
         """Block until there is an object; remove it and return its pickle."""
-        return dumps(self.recv())
+        return dumps(self.recv(), QUEUES)
 
     def fileno(self) -> int:
         """Return a descriptor that is readable while there is an object."""
@@ -83,7 +83,7 @@ class Writer(_End):
 
     def send_bytes(self, buf: Any) -> None:
         """Put the object whose pickle this is. Blocks while there is no room."""
-        self.send(loads(buf))
+        self.send(load_bytes(buf, QUEUES))
 
 
 class _Signal:

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     from interlock.multiprocessing._queues import Queue
 
-__all__ = ["Hook", "Part", "Room", "Unsent", "needs_standard", "remember_functions", "wait_for_switch"]
+__all__ = [
+    "TASK_PARTS",
+    "Hook",
+    "Part",
+    "Room",
+    "Unfinished",
+    "Unsent",
+    "needs_standard",
+    "remember_functions",
+    "wait_for_switch",
+]
 
 _PARTS = frozenset(
     {"_buffer", "_notempty", "_poll", "_recv_bytes", "_rlock", "_sem", "_send_bytes", "_wlock"}
@@ -30,7 +40,8 @@ _ENDS = frozenset({"_reader", "_writer"})
 _FUNCTIONS = frozenset(
     {"_after_fork", "_feed", "_finalize_close", "_finalize_join", "_reset", "_start_thread"}
 )
-_NAMES = _PARTS | _ENDS | _FUNCTIONS
+TASK_PARTS = frozenset({"_cond", "_unfinished_tasks"})
+"""What a queue has beside, if its tasks can be waited for."""
 
 _lock: Any = RLock()
 """Held by the thread that makes a queue standard."""
@@ -78,12 +89,15 @@ def needs_standard(cls: type) -> bool:
     """Whether objects of a class run the standard library's code from the beginning."""
     if _changed_before:
         return True
+    parts: frozenset[str] = _PARTS | _FUNCTIONS | cls._interlock_more_parts  # type: ignore[attr-defined]
     for base in cls.__mro__:
         own = _own_functions.get(base)
         if own is not None:
             if any(base.__dict__.get(name) is not what for name, what in own.items()):
                 return True  # somebody has set a function of this class
-        elif not _NAMES.isdisjoint(base.__dict__) or any(map(_uses_parts, _codes(base))):
+        elif not (parts | _ENDS).isdisjoint(base.__dict__) or any(
+            _uses(parts, code) for code in _codes(base)
+        ):
             return True
     return False
 
@@ -121,9 +135,9 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
             yield from _nested(constant)
 
 
-def _uses_parts(code: CodeType) -> bool:
+def _uses(parts: frozenset[str], code: CodeType) -> bool:
     names = set(code.co_names)
-    if not (_PARTS | _FUNCTIONS).isdisjoint(names):
+    if not parts.isdisjoint(names):
         return True
     return not _ENDS.isdisjoint(names) and not _ENDS.isdisjoint(_stored(code))
 
@@ -209,6 +223,25 @@ class Room:
 
     def _is_zero(self) -> bool:
         return self._queue.full()
+
+
+class Unfinished:
+    """The `_unfinished_tasks` of a native queue: how many there are. Only `put()` and `task_done()` change that."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    @property
+    def _semlock(self) -> Unfinished:
+        return self
+
+    def _get_value(self) -> int:
+        return self._queue._interlock_unfinished()
+
+    get_value = _get_value
+
+    def _is_zero(self) -> bool:
+        return self._get_value() == 0
 
 
 class Unsent(deque[object]):

@@ -11,12 +11,14 @@ from interlock._lifecycle import when_forked_by_multiprocessing
 from interlock._originals import originals
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._locks import handed, made_in_fork_context
-from interlock.multiprocessing._pickling import dump
+from interlock.multiprocessing._pickling import QUEUES, dump, has_own_loads
 from interlock.multiprocessing._queue_ends import Reader, Writer
 from interlock.multiprocessing._queue_insides import (
+    TASK_PARTS,
     Hook,
     Part,
     Room,
+    Unfinished,
     Unsent,
     needs_standard,
     remember_functions,
@@ -55,6 +57,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
     _joincancelled = _ignore_epipe = False
     _ends: tuple[Reader, Writer] | None = None
     _interlock_order = "fifo"
+    _interlock_more_parts: frozenset[str] = frozenset()
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
         """Make a queue for at most `maxsize` objects, or any number if that is not positive.
@@ -63,7 +66,8 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         part that is to blame (`item['callback'].<locals>`). Otherwise it passes the error to `_on_queue_feeder_error`,
         as the standard library's feeder thread does, which prints it.
         """
-        if self._interlock_body is not None and needs_standard(type(self)):
+        needs = needs_standard(type(self)) or (not strict and has_own_loads(QUEUES))
+        if self._interlock_body is not None and needs:
             if strict:
                 raise ValueError("a queue that runs the standard library's code can't be strict")
             self._interlock_become_standard()
@@ -152,7 +156,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
     def _interlock_pickle(self, obj: object) -> Any:
         """Pickle an object as `dump()` does, or do what the standard feeder thread does if that fails."""
         try:
-            return dump(obj)
+            return dump(obj, QUEUES)
         except Exception as error:
             if self._strict:
                 from interlock.multiprocessing._culprit import note_culprit
@@ -200,6 +204,7 @@ class JoinableQueue(Queue, _std.JoinableQueue):  # type: ignore[misc]
     """
 
     _interlock_body = _StdJoinableQueue
+    _interlock_more_parts = TASK_PARTS
 
     def __init__(self, maxsize: int = 0, *, ctx: Any, strict: bool = False) -> None:
         """Make a queue: see `Queue`."""
@@ -218,6 +223,8 @@ class JoinableQueue(Queue, _std.JoinableQueue):  # type: ignore[misc]
             Queue.__setstate__(self, state)
 
     put = Queue.put
+    _unfinished_tasks = Part("_unfinished_tasks", Unfinished)
+    _cond = Part("_cond")
 
     def task_done(self) -> None:
         """Say that an object that was got has been dealt with. Raises ValueError if all of them have been already."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from multiprocessing import context, queues
+from multiprocessing import context, reduction
+from multiprocessing import queues as _queues
 from types import FunctionType
 
 from interlock._originals import originals
 from interlock.multiprocessing._chosen import context_of
-from interlock.multiprocessing._connections import Pipe
+from interlock.multiprocessing._connections import Connection, Pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+queues: Any = _queues
 _std: Any = originals(queues, "JoinableQueue", "Queue", "SimpleQueue")
 
 __all__ = ["SimpleQueue", "begin_standard", "fill_standard"]
@@ -19,6 +21,7 @@ __all__ = ["SimpleQueue", "begin_standard", "fill_standard"]
 # As `install()` replaces the names in the module.
 _StdQueue = _std.Queue
 _StdJoinableQueue = _std.JoinableQueue
+_Pickler: Any = originals(reduction, "ForkingPickler").ForkingPickler
 
 
 def _with_our_pipe(function: Any) -> Any:
@@ -73,8 +76,13 @@ class SimpleQueue(_std.SimpleQueue):  # type: ignore[misc]
 
     def get(self) -> Any:
         """Remove the oldest object and return it. Blocks until there is one."""
-        return self._reader._interlock_recv(self._rlock)
+        if type(self._reader) is Connection and queues._ForkingPickler is _Pickler:
+            return self._reader._interlock_recv(self._rlock)
+        return super().get()  # over what the program has put there
 
     def put(self, obj: object) -> None:
         """Put an object. Blocks as long as a MiB is underway."""
-        self._writer.send(obj)  # whole, also while others put
+        if type(self._writer) is Connection and queues._ForkingPickler is _Pickler:
+            self._writer.send(obj)  # whole, also while others put
+        else:
+            super().put(obj)  # as above

@@ -10,13 +10,17 @@ from interlock._subinterpreter import in_subinterpreter
 __replaces__: tuple[str, ...] = ()
 
 if not in_subinterpreter():
+    from interlock.multiprocessing import _managers
     from interlock.multiprocessing._managers import BaseManager as BaseManager
     from interlock.multiprocessing._managers import ManagerDiedError as ManagerDiedError
     from interlock.multiprocessing._managers import SyncManager as SyncManager
 
-    for _class in (BaseManager, ManagerDiedError, SyncManager):
+    __replaces__ = ("BaseManager", "SyncManager")
+    if hasattr(_managers, "SharedMemoryManager"):
+        SharedMemoryManager = _managers.SharedMemoryManager
+        __replaces__ += ("SharedMemoryManager",)
+    for _class in (ManagerDiedError, *map(globals().__getitem__, __replaces__)):
         # A child process finds a pickled object's class here, also where nothing is installed.
         _class.__module__ = __name__
-    __replaces__ = ("BaseManager", "SyncManager")
 
 mirror(__name__, _std, own=__replaces__)

@@ -7,13 +7,14 @@ import multiprocessing.popen_forkserver as _std
 import os
 import select
 import socket
-from multiprocessing import reduction, spawn
+from multiprocessing import spawn
 from multiprocessing.context import set_spawning_popen
 
 from interlock._installed import installed
 from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _fork_server, _interrupts, _life, forkserver
+from interlock.multiprocessing._pickling import reducer_of
 from interlock.multiprocessing.popen_fork import Watched
 from interlock.threading import Lock
 
@@ -130,10 +131,11 @@ def _pickled(popen: Any, process_obj: Any) -> bytes:
     buffer.seek(head.size)
     set_spawning_popen(popen)
     try:
-        reduction.dump(data, buffer)
+        dump = reducer_of(_std).dump
+        dump(data, buffer)
         first = buffer.tell() - head.size
-        reduction.dump(process_obj._name, buffer)
-        reduction.dump(process_obj, buffer)
+        dump(process_obj._name, buffer)
+        dump(process_obj, buffer)
     finally:
         set_spawning_popen(None)
     size = buffer.tell() - head.size

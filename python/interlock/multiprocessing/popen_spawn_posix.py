@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import multiprocessing.popen_spawn_posix as _std
 import os
-from multiprocessing import reduction, spawn, util
+from multiprocessing import spawn, util
 from multiprocessing.context import set_spawning_popen
 
 from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _life
+from interlock.multiprocessing._pickling import reducer_of
 from interlock.multiprocessing._spawned import program
 from interlock.multiprocessing.popen_fork import Watched
 
@@ -65,8 +66,9 @@ class Popen(Watched):
         buffer = io.BytesIO()
         set_spawning_popen(self)
         try:
-            reduction.dump(preparation, buffer)
-            reduction.dump(process_obj, buffer)
+            dump = reducer_of(_std).dump
+            dump(preparation, buffer)
+            dump(process_obj, buffer)
         finally:
             set_spawning_popen(None)
         read, write = os.pipe()

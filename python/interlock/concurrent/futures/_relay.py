@@ -19,7 +19,8 @@ from multiprocessing.process import parent_process
 from queue import Full
 from threading import Thread, current_thread, get_ident
 
-from interlock.multiprocessing._pickling import dumps, loads
+from interlock.multiprocessing._pickling import loads
+from interlock.multiprocessing._pickling import packed as dumps
 from interlock.multiprocessing._queues import Queue
 
 TYPE_CHECKING = False

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ _AFTER_CHILDREN = -100
 
 _AT_EXIT = 15
 """The priority of the standard library's pools among the finalizers of `multiprocessing.util`."""
+
+_CHILDREN_CALL_HANDLERS = sys.version_info >= (3, 13)
+"""Whether a child of `multiprocessing` that was forked, by its parent or by the fork server, calls those of `atexit`."""
 
 
 def after_fork_in_child(function: Callable[[], object]) -> None:
@@ -109,19 +113,20 @@ def when_gone(thing: object, function: Callable[..., object], *args: object) -> 
 def begin_child(util: Any) -> None:
     """Leave the parent's handlers for the exit behind, in a child process that `multiprocessing` has forked.
 
-    Its modules are arguments here and in `run_exit_handlers`: even an import that finds its module makes a forked child
-    copy some pages.
+    Up to 3.12 nobody calls them in such a child, and they stay. Its modules are arguments here and in
+    `run_exit_handlers`: even an import that finds its module makes a forked child copy some pages.
     """
-    atexit._clear()
-    atexit.register(util._exit_function)
+    if _CHILDREN_CALL_HANDLERS:
+        atexit._clear()
+        atexit.register(util._exit_function)
 
 
 def run_exit_handlers(util: Any, process: Any) -> None:
-    """Run the handlers for the exit in such a child, whose interpreter is not finalized.
+    """Run the handlers for the exit in such a child, whose interpreter is not finalized, where the version does.
 
     In most children there is only that of `multiprocessing`, and it finds nothing to do: these children end without it.
     """
-    if (
+    if _CHILDREN_CALL_HANDLERS and (
         atexit._ncallbacks() != 1
         or util._finalizer_registry
         or process._children

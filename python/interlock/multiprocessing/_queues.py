@@ -95,6 +95,12 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         self._interlock_open(family, number)
         self._is_fork_ctx = False
 
+    def close(self) -> None:
+        """Say that this process puts and gets no more. Does not block."""
+        _StdQueue.close(self)
+        if self._ends is not None:
+            self._ends[0].close_descriptor()
+
     def empty(self) -> bool:
         """Whether there is no object at this moment.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.processes.conftest import Run
 
 
-def test_descriptors_and_threads_end_with_their_queues_c368(run: Run) -> None:
+def test_descriptors_and_threads_end_with_their_queues(run: Run) -> None:
     run(
         """
         import multiprocessing
@@ -45,7 +45,7 @@ def test_descriptors_and_threads_end_with_their_queues_c368(run: Run) -> None:
     )
 
 
-def test_many_readers_are_told_of_what_comes_c368(run: Run, method: str) -> None:
+def test_many_readers_are_told_of_what_comes(run: Run, method: str) -> None:
     run(
         """
         import multiprocessing
@@ -77,7 +77,7 @@ def test_many_readers_are_told_of_what_comes_c368(run: Run, method: str) -> None
     )
 
 
-def test_what_another_thread_took_is_not_told_of_c368(run: Run) -> None:
+def test_what_another_thread_took_is_not_told_of(run: Run) -> None:
     run(
         """
         import multiprocessing

@@ -125,7 +125,13 @@ fn a_death_at_any_step_of_an_end_in_order_loses_all_or_nothing_c365() {
     let arena = arena();
     let semaphore = Semaphore::new(&arena, 1_000, 1_000).unwrap();
     let mut ways = Vec::new();
-    for step in ["semaphore.stopped", "ledger.written", "ledger.decided", "ledger.claim", "semaphore.forgiven"] {
+    for step in [
+        "semaphore.stopped",
+        "ledger.written",
+        "ledger.decided",
+        "ledger.claim",
+        "semaphore.forgiven",
+    ] {
         let before = semaphore.lost_permits();
         let child = Child::run(|| {
             (0..5).for_each(|_| semaphore.acquire(&mut endless()).unwrap());

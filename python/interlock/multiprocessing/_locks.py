@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     OnOwnerDeath: TypeAlias = Literal["warn", "raise", "ignore"]
 _std: Any = originals(synchronize, "Lock", "RLock", "Semaphore", "BoundedSemaphore")
 
-__all__ = ["BoundedSemaphore", "Lock", "RLock", "Semaphore"]
+__all__ = ["BoundedSemaphore", "Lock", "RLock", "Reading", "Semaphore"]
 
 _ON_OWNER_DEATH = ("warn", "raise", "ignore")
 _SEM_VALUE_MAX: int = _std.SEM_VALUE_MAX
@@ -51,7 +51,7 @@ def _checked(on_owner_death: OnOwnerDeath) -> OnOwnerDeath:
     return on_owner_death
 
 
-class _Reading:
+class Reading:
     """An attribute that is computed at each access, unless a program has set one of that name."""
 
     def __init__(self, read: Callable[[Any], Any]) -> None:
@@ -117,7 +117,7 @@ class _Shared(SharedLock):
     if TYPE_CHECKING:
         _is_fork_ctx: bool
 
-    _semlock = _Reading(SemLock)
+    _semlock = Reading(SemLock)
 
     def _make_methods(self) -> None:
         """Hide `acquire()` and `release()` of a derived class, as the standard library's locks do."""
@@ -184,7 +184,7 @@ class RLock(_Shared, _std.RLock):  # type: ignore[misc]
 
 
 class _Semaphore(_Shared):
-    @_Reading
+    @Reading
     def lost_permits(self) -> int:
         """How many permits were taken by `acquire()` in processes that were killed, and not given back.
 

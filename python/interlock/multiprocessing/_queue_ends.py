@@ -167,9 +167,10 @@ class _Line:
             self._watcher = Watcher.add(self)
 
     def end(self) -> None:
-        self._has_ended = True
-        self._watcher.look()
-        self._close()
+        if not self._has_ended:
+            self._has_ended = True
+            self._watcher.look()
+            self._close()
 
     def _close(self) -> None:
         # A thread that has the lock comes here when it has released it.

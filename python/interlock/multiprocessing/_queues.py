@@ -10,7 +10,7 @@ from interlock._interlock import SharedQueue, own_methods
 from interlock._lifecycle import when_forked_by_multiprocessing
 from interlock._originals import originals
 from interlock.multiprocessing._family import home
-from interlock.multiprocessing._locks import handed, made_in_fork_context
+from interlock.multiprocessing._locks import Reading, handed, made_in_fork_context
 from interlock.multiprocessing._pickling import dump
 from interlock.multiprocessing._queue_ends import Reader, Writer
 from interlock.multiprocessing._queue_insides import (
@@ -26,6 +26,7 @@ from interlock.multiprocessing._standard_queues import begin_standard, fill_stan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 _std: Any = originals(queues, "JoinableQueue", "Queue")
 # As `install()` replaces the names in the module.
@@ -35,6 +36,9 @@ __all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"]
 
 _UNBOUNDED = 2**31 - 1
 """What the standard library takes for no bound."""
+
+
+_is_shutdown: Callable[[SharedQueue], bool] = SharedQueue.is_shutdown.__get__
 
 
 def _reset_native(queue: Queue, after_fork: bool = False) -> None:
@@ -184,6 +188,11 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         from interlock.threading import Condition  # few programs come here
 
         return self.__dict__.setdefault("_interlock_notempty", Condition())
+
+    @Reading
+    def is_shutdown(self) -> bool:
+        """Whether the queue was shut down, by any process."""
+        return _is_shutdown(self)
 
     _reader = Part("_reader", lambda queue: queue._both_ends()[0])
     _writer = Part("_writer", lambda queue: queue._both_ends()[1])

@@ -49,6 +49,7 @@ class Watcher:
         self._watch = QueueWatch()
         self._lines: dict[Line, None] = {}
         self._watched: list[Line] = []
+        self._was_called = False
         Thread(target=self._watch.run, args=(self._choose,), name="QueueWatcherThread", daemon=True).start()
 
     @classmethod
@@ -64,31 +65,31 @@ class Watcher:
                 watcher = cls()
                 cls._all.append(watcher)
             watcher._lines[line] = None
-        watcher._watch.call()
+        watcher.look()
         return watcher
 
     def remove(self, line: Line) -> None:
         """Watch a line no more."""
         with self._lock:
             self._lines.pop(line, None)
-        self._watch.call()
+        self.look()
 
     def look(self) -> None:
-        """Have the thread find lines that are gone. Takes no lock."""
+        """Have the thread find lines that have come, or are gone. Takes no lock."""
+        self._was_called = True
         self._watch.call()
 
     def _choose(self, ready: list[int]) -> list[tuple[SharedQueue, bool]] | None:
         """Tell the lines that are ready, and return what to wait for now, or None if no line has come for a second."""
         with self._lock:
             told = [line for line in map(self._watched.__getitem__, ready) if line in self._lines]
-            gone = [line for line in self._watched if line.is_gone()]
+            gone = [line for line in self._lines if line.is_gone()]
             for line in (*told, *gone):
                 self._lines.pop(line, None)
-            if not self._watched and not self._lines:
+            was_called, self._was_called = self._was_called, False
+            if not self._watched and not self._lines and not was_called:
                 self._all.remove(self)
-                if not self._lines:
-                    return None
-                self._all.append(self)
+                return None
             self._watched = list(self._lines)
         for line in told:
             line.tell()

@@ -103,9 +103,11 @@ class Writer(_End):
 class _Signal:
     """A descriptor that is readable while there is an object. It is closed when the reader is, or is collected."""
 
+    pid = 0  # as long as there is no descriptor
+
     def __init__(self, queue: Queue) -> None:
-        self.pid = os.getpid()
         self._line = _Line(queue)
+        self.pid = os.getpid()
 
     @property
     def descriptor(self) -> int:
@@ -116,14 +118,15 @@ class _Signal:
         self._line.look_again()
 
     def close(self) -> None:
-        """Close the descriptor. Never blocks: the collector may call this anywhere."""
-        self._line.end()
+        """Close the descriptor, but not the copy that a forked child has. Never blocks: the collector may call this."""
+        if self.pid == os.getpid():
+            self._line.end()
 
     __del__ = close
 
 
 class _Line:
-    """What the thread that waits for queues (`_watching`) has of the signal: it keeps that and its queue from no end.
+    """What the thread that waits for queues (`_watching`) holds: not the signal nor its queue, which can be collected.
 
     Either the thread watches the queue, or the descriptor is readable.
     """
@@ -137,7 +140,11 @@ class _Line:
         self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._lock = allocate_lock()
         self._is_rung = self._has_ended = False
-        self._watcher = Watcher.add(self)
+        try:
+            self._watcher = Watcher.add(self)
+        except RuntimeError:  # there can't be another thread
+            os.close(self.descriptor)
+            raise
 
     def is_gone(self) -> bool:
         return self._has_ended

@@ -9,6 +9,7 @@ order that follows from that:
 * At exit, while other threads can still run: in the reverse order. The standard module's handlers, which end threads,
   run after ours.
 * At exit, for objects that are still there: after the threads that are no daemons have ended.
+* At the end of a process, ordinary as it is: when all else has been done.
 
 docs/lifecycle.md tells the whole order, with what the engine does in between.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "after_fork_in_child",
+    "at_end_in_order",
     "at_exit_after_children_end",
     "at_exit_before_threads_end",
     "before_fork",
@@ -39,8 +42,14 @@ __all__ = [
 _AFTER_CHILDREN = -100
 """Below 0: `multiprocessing` calls these finalizers after it has waited for its children."""
 
+_AT_END = -1000
+"""After all other finalizers."""
+
 _AT_EXIT = 15
 """The priority of the standard library's pools among the finalizers of `multiprocessing.util`."""
+
+_CHILDREN_CALL_HANDLERS = sys.version_info >= (3, 13)
+"""Whether a child of `multiprocessing` that was forked, by its parent or the fork server, calls those of `atexit`."""
 
 
 def after_fork_in_child(function: Callable[[], object]) -> None:
@@ -86,6 +95,21 @@ def at_exit_after_children_end(thing: object, function: Callable[..., object]) -
     util.Finalize(thing, function, exitpriority=_AFTER_CHILDREN)
 
 
+def at_end_in_order(thing: object, function: Callable[[Any], object]) -> None:
+    """Call ``function(thing)`` when this process, or one that it forks, has nothing left to do, and is not killed.
+
+    That is late at exit. It may be called twice. `thing` exists as long as the process.
+    """
+    from multiprocessing import util
+
+    def register(thing: object) -> None:
+        util.Finalize(None, function, (thing,), exitpriority=_AT_END)
+
+    register(thing)
+    when_forked_by_multiprocessing(thing, register)  # such a child forgets finalizers
+    atexit.register(function, thing)  # a child of `os.fork()` keeps this
+
+
 def when_gone_or_at_exit(thing: object, function: Callable[..., object], *args: object) -> Finalize[object]:
     """Call ``function(*args)`` when `thing` has been collected, or at exit if it is still there then.
 
@@ -109,19 +133,20 @@ def when_gone(thing: object, function: Callable[..., object], *args: object) -> 
 def begin_child(util: Any) -> None:
     """Leave the parent's handlers for the exit behind, in a child process that `multiprocessing` has forked.
 
-    Its modules are arguments here and in `run_exit_handlers`: even an import that finds its module makes a forked child
-    copy some pages.
+    Up to 3.12 nobody calls them in such a child, and they stay. Its modules are arguments here and in
+    `run_exit_handlers`: even an import that finds its module makes a forked child copy some pages.
     """
-    atexit._clear()
-    atexit.register(util._exit_function)
+    if _CHILDREN_CALL_HANDLERS:
+        atexit._clear()
+        atexit.register(util._exit_function)
 
 
 def run_exit_handlers(util: Any, process: Any) -> None:
-    """Run the handlers for the exit in such a child, whose interpreter is not finalized.
+    """Run the handlers for the exit in such a child, whose interpreter is not finalized, where the version does.
 
     In most children there is only that of `multiprocessing`, and it finds nothing to do: these children end without it.
     """
-    if (
+    if _CHILDREN_CALL_HANDLERS and (
         atexit._ncallbacks() != 1
         or util._finalizer_registry
         or process._children

@@ -113,6 +113,45 @@ def test_another_connection_of_the_same_descriptor(run: Run) -> None:
     )
 
 
+def test_what_is_sent_after_the_connection_is_closed_arrives_by_its_descriptor_c366(run: Run) -> None:
+    run(
+        WIRE
+        + """
+        import subprocess, sys
+
+        CHILD = "from multiprocessing.connection import Connection as C; c = C({}); c.send(c.recv() * 2)"
+
+        def main():
+            for duplex in (True, False):
+                reader, writer = multiprocessing.Pipe(duplex)
+                twin = multiprocessing.connection.Connection(os.dup(reader.fileno()), writable=duplex)
+                reader.close()
+                for item in ITEMS:
+                    writer.send(item)
+                    assert twin.poll(60) and twin.recv() == item
+                twin.close()
+                try:
+                    writer.send("to nobody")
+                except BrokenPipeError:
+                    pass
+                else:
+                    raise AssertionError("the pipe is not broken")
+            here, there = multiprocessing.Pipe()
+            fd = there.fileno()
+            process = subprocess.Popen([sys.executable, "-c", CHILD.format(fd)], pass_fds=[fd])
+            there.close()
+            here.send(21)
+            assert here.recv() == 42 and process.wait() == 0
+            try:
+                here.recv()
+            except EOFError:
+                pass
+            else:
+                raise AssertionError("no end")
+        """
+    )
+
+
 def test_a_receiver_that_waits_is_there_for_what_comes_by_the_descriptor(run: Run) -> None:
     run(
         WIRE

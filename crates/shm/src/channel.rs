@@ -137,7 +137,13 @@ impl ChannelWriter {
     fn writer(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Writer<'_>, Error> {
         let view = self.0.view();
         loop {
-            let holder = self.0.holder().ok_or(Error::BrokenPipe)?;
+            let Some(holder) = self.0.holder() else {
+                // If it has moved, the kernel knows whether any process can read: a descriptor may be all that one has.
+                return Err(match view.has_moved() {
+                    true => Error::Moved,
+                    false => Error::BrokenPipe,
+                });
+            };
             let writer = view.lock_writer(context)?;
             if view.has_moved() {
                 return Err(Error::Moved);

@@ -76,11 +76,14 @@ impl Claim {
         }
     }
 
+    pub(crate) fn without_net(self) -> Self {
+        Claim { net: 0, ..self }
+    }
+
     pub(crate) fn none(self) -> Self {
         Claim {
             guarded: 0,
-            net: 0,
-            ..self
+            ..self.without_net()
         }
     }
 }

@@ -96,7 +96,7 @@ impl Condition {
     /// notification to a thread whose wait the host ends goes to the next in line.
     ///
     /// # Errors
-    /// The caller does not hold the lock, or 64 threads of this process wait already: nothing has happened. Or the lock is refused
+    /// The caller does not hold the lock, or 400 threads of this process wait already: nothing has happened. Or the lock is refused
     /// after a death: the caller does not hold it.
     pub fn wait(&self, lock: &impl Relock, context: &mut WaitContext<'_>) -> Result<Waited, Error> {
         let mut place = Place::take(self)?;

@@ -409,6 +409,8 @@ impl Slot {
             word.set(0);
         }
         // Relaxed: as above.
+        self.nodes_used.store(0, Ordering::Relaxed);
+        // Relaxed: as above.
         self.life.word().store(0, Ordering::Relaxed);
     }
 }

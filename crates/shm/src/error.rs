@@ -5,6 +5,7 @@ use std::io;
 
 use interlock_wait::Wake;
 
+use crate::layout::NODES;
 use crate::name::Name;
 
 /// Why something in shared memory could not be made or used.
@@ -64,7 +65,7 @@ impl fmt::Display for Error {
             Error::OwnerDied(_) => f.write_str("a process died while it held the lock"),
             Error::NotOwner => f.write_str("the thread does not hold the lock"),
             Error::TooManyReleases => f.write_str("the semaphore was released too many times"),
-            Error::TooManyWaiters => f.write_str("64 threads of the process wait for conditions already"),
+            Error::TooManyWaiters => write!(f, "{NODES} threads of the process wait for conditions already"),
             Error::Broken(Name::NONE) => f.write_str("the barrier is broken"),
             Error::Broken(_) => f.write_str("the barrier is broken: a process died while it waited"),
             Error::ShutDown => f.write_str("the queue is shut down"),

@@ -113,13 +113,15 @@ pub(crate) struct Slot {
     pub(crate) ends: [End; 2],
     /// What the process's threads have taken with a promise to give it back: see `claims.rs`.
     pub(crate) claims: [AtomicU64; CLAIMS],
+    /// No node from this one on was ever taken by the process: the others' page is not there, as a rule.
+    pub(crate) nodes_used: AtomicU32,
     /// The process's threads that stand in lines: see `line.rs`.
     pub(crate) nodes: [Node; NODES],
 }
 
 pub(crate) const LABEL_WORDS: usize = 6;
 pub(crate) const CLAIMS: usize = 128;
-pub(crate) const NODES: usize = 64;
+pub(crate) const NODES: usize = 400;
 
 /// How a process ended.
 #[repr(C)]
@@ -146,7 +148,7 @@ pub(crate) struct Node {
 }
 
 const _: () = assert!(ENTRIES_AT < SMALLEST / 2);
-const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == PAGE);
+const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == 2 * PAGE);
 
 /// The bytes of a block that this process has, and that it does not write to as long as the result is used.
 pub(crate) fn bytes_of_this_process(memory: &SharedMemory, offset: usize, length: usize) -> &[u8] {

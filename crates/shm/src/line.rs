@@ -246,14 +246,20 @@ impl Arena {
     /// # Errors
     /// All are in use.
     pub(crate) fn take_node(&self) -> Result<NodeRef, Error> {
-        let slot = self.me().slot();
-        for (index, node) in self.slot(slot).nodes.iter().enumerate() {
+        let me = self.me().slot();
+        let slot = self.slot(me);
+        for (number, node) in (1..).zip(&slot.nodes) {
+            // Relaxed: a hint, which only grows.
+            if slot.nodes_used.load(Ordering::Relaxed) < number {
+                // Release pairs with the Acquire in `leave_lines`: a sweep looks at the node if it was taken.
+                slot.nodes_used.fetch_max(number, Ordering::Release);
+            }
             // Relaxed: a look.
             let is_free = node.taken.load(Ordering::Relaxed) == 0;
             // Acquire pairs with the Release of the thread that freed it. Relaxed: another thread has it.
             let take = || (node.taken).compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
             if is_free && take().is_ok() {
-                return Ok(slot * NODES as u32 + index as u32);
+                return Ok(me * NODES as u32 + number - 1);
             }
         }
         Err(Error::TooManyWaiters)

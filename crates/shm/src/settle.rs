@@ -1,4 +1,7 @@
-//! What a sweep gives back of a dead process's claims and places in lines. (FORMAT.md, "Claims" and "Condition".)
+//! What a sweep gives back of a dead process's claims and places in lines, and what a process gives up that ends in order. (FORMAT.md,
+//! "Claims" and "Condition".)
+
+use std::sync::Arc;
 
 use interlock_wait::primitive::Ordering;
 
@@ -8,6 +11,7 @@ use crate::claims::{Claim, Entry};
 use crate::id::Id;
 use crate::layout::NODES;
 use crate::name::Name;
+use crate::semaphore::Semaphore;
 use crate::step;
 
 impl Arena {
@@ -38,10 +42,27 @@ impl Arena {
         }
     }
 
+    /// The calling process is about to end in order. What it has taken of semaphores without a guard, and not given, is no loss then: such
+    /// permits may travel, and the process did all that it had to do. Never blocks.
+    pub fn end_in_order(self: &Arc<Self>) {
+        if self.me().is_none() {
+            return;
+        }
+        for place in &self.slot(self.me().slot()).claims {
+            // Relaxed: what matters is what the calling thread did, or waited for.
+            let word = place.load(Ordering::Relaxed);
+            if let Some(semaphore) = Claim::of_word(word).id().and_then(|id| Semaphore::open(self, id)) {
+                semaphore.forgive();
+            }
+        }
+    }
+
     /// Takes the threads of the dead process `name` out of the lines in which they stand. May be done again.
     pub(crate) fn leave_lines(&self, name: Name) {
         let slot = name.slot();
-        for (index, node) in self.slot(slot).nodes.iter().enumerate() {
+        // Acquire pairs with the Release in `take_node`.
+        let used = self.slot(slot).nodes_used.load(Ordering::Acquire) as usize;
+        for (index, node) in self.slot(slot).nodes.iter().enumerate().take(used) {
             // Acquire pairs with the Release of a dead sweeper.
             let number = node.line.load(Ordering::Acquire);
             if number == 0 && node.taken.load(Ordering::Relaxed) == 0 {

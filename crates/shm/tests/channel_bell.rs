@@ -164,6 +164,30 @@ fn the_one_that_sends_may_look_at_the_descriptor_too_c277() {
     assert!(matches!(receive(&reader), Err(Error::Moved)) && !descriptor.is_readable());
 }
 
+/// A process may have duplicates of the descriptor, and nothing else: the channel does not know of it, and the kernel does.
+#[test]
+fn a_channel_that_has_moved_outlives_its_reader_c366() {
+    let _alone = alone();
+    let arena = arena();
+    let (reader, writer, descriptor, _) = pipe(&arena);
+    assert!(moves(&reader, &descriptor));
+    drop(reader);
+    let sends = |length| writer.send(&[&vec![7; length]], &mut within_a_minute());
+    assert!(matches!(sends(10), Err(Error::Moved)) && matches!(sends(100_000), Err(Error::Moved)));
+    let (reader, writer, descriptor, _) = pipe(&arena);
+    assert!(moves(&reader, &descriptor));
+    drop(writer);
+    assert!(matches!(receive(&reader), Err(Error::Moved)));
+    assert!(matches!(reader.poll(&mut within_a_minute()), Err(Error::Moved)));
+    // In one that has not moved a reader that is gone is the end.
+    let (reader, writer, ..) = pipe(&arena);
+    drop(reader);
+    assert!(matches!(
+        writer.send(&[b"x"], &mut within_a_minute()),
+        Err(Error::BrokenPipe)
+    ));
+}
+
 #[test]
 fn what_is_in_use_does_not_move_to_the_descriptor_c277() {
     let _alone = alone();

@@ -127,12 +127,12 @@ fn a_wait_that_the_host_ends_leaves_the_line() {
 }
 
 #[test]
-fn the_65th_thread_of_a_process_is_refused() {
+fn the_401st_thread_of_a_process_is_refused() {
     let arena = arena();
     let lock = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
     let (condition, sleeps) = (Condition::new(&arena).unwrap(), signal(&arena));
     std::thread::scope(|scope| {
-        for _ in 0..64 {
+        for _ in 0..400 {
             scope.spawn(|| {
                 let _ = lock.acquire(&mut endless()).unwrap();
                 let waited = condition.wait(&lock, &mut Announces::new(&sleeps).context());
@@ -140,14 +140,44 @@ fn the_65th_thread_of_a_process_is_refused() {
                 lock.release();
             });
         }
-        for _ in 0..64 {
+        for _ in 0..400 {
             await_signal(&sleeps);
         }
         let _ = lock.acquire(&mut within_a_minute()).unwrap();
         let refused = condition.wait(&lock, &mut endless());
         assert!(matches!(refused, Err(Error::TooManyWaiters)));
         assert_eq!(lock.owner(), arena.me());
-        assert_eq!(condition.notify_all(), 64);
+        assert_eq!(condition.notify_all(), 400);
         lock.release();
     });
+}
+
+/// Threads that wait, of a process that dies, are all taken out of the line, and the next process in the slot has all nodes.
+#[test]
+fn the_death_of_a_process_with_many_waiters_leaves_no_place_taken_c367() {
+    const THREADS: usize = 200;
+    let arena = arena();
+    let lock = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
+    let (condition, sleeps) = (Condition::new(&arena).unwrap(), signal(&arena));
+    for _ in 0..3 {
+        let child = Child::run(|| {
+            std::thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| {
+                        let _ = lock.acquire(&mut endless()).unwrap();
+                        condition.wait(&lock, &mut Announces::new(&sleeps).context())
+                    });
+                }
+            });
+            true
+        });
+        for _ in 0..THREADS {
+            await_signal(&sleeps);
+        }
+        assert_eq!(condition.waiting(), THREADS);
+        child.kill();
+        assert_eq!(child.status(), libc::SIGKILL);
+        arena.sweep_all();
+        assert_eq!((condition.waiting(), condition.notify_all()), (0, 0));
+    }
 }

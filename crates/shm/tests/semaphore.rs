@@ -7,7 +7,7 @@ mod common;
 use common::{
     Announces, Child, arena, at_once, await_signal, endless, signal, wait_for_the_end, within_a_minute,
 };
-use interlock_shm::{Barrier, Error, Semaphore};
+use interlock_shm::{Barrier, Error, Semaphore, step};
 use interlock_wait::Wake;
 
 #[test]
@@ -88,6 +88,63 @@ fn a_permit_that_travels_is_not_lost() {
     });
     assert!(child.succeeded());
     assert_eq!((semaphore.lost_permits(), semaphore.value()), (2, 5));
+}
+
+/// What a process took, it has not lost by an end in order; what it held by a guard comes back all the same.
+#[test]
+fn an_end_in_order_loses_no_permit_c365() {
+    let arena = arena();
+    let (many, alone) = (
+        Semaphore::new(&arena, 9, 9).unwrap(),
+        Semaphore::new(&arena, 99, 99).unwrap(),
+    );
+    for is_in_order in [true, false] {
+        let before = many.value();
+        let child = Child::run(|| {
+            many.acquire(&mut endless()).unwrap();
+            many.acquire(&mut endless()).unwrap();
+            many.acquire_guarded(&mut endless()).unwrap();
+            // This one takes most of them as the user, by one access each.
+            (0..9).for_each(|_| alone.acquire(&mut endless()).unwrap());
+            if is_in_order {
+                arena.end_in_order();
+            }
+            true
+        });
+        assert!(child.succeeded());
+        let lost = if is_in_order { (0, 0) } else { (2, 9) };
+        assert_eq!((many.lost_permits(), alone.lost_permits()), lost);
+        assert_eq!(many.value(), before - 2);
+    }
+    assert_eq!(alone.value(), 99 - 18);
+}
+
+/// A death in the end: all of what it took of one semaphore is counted, or nothing.
+#[test]
+fn a_death_at_any_step_of_an_end_in_order_loses_all_or_nothing_c365() {
+    let arena = arena();
+    let semaphore = Semaphore::new(&arena, 1_000, 1_000).unwrap();
+    let mut ways = Vec::new();
+    for step in [
+        "semaphore.stopped",
+        "ledger.written",
+        "ledger.decided",
+        "ledger.claim",
+        "semaphore.forgiven",
+    ] {
+        let before = semaphore.lost_permits();
+        let child = Child::run(|| {
+            (0..5).for_each(|_| semaphore.acquire(&mut endless()).unwrap());
+            step::arm(step, 1);
+            arena.end_in_order();
+            true
+        });
+        assert_eq!(child.status(), libc::SIGKILL, "{step}");
+        let lost = semaphore.lost_permits() - before;
+        assert!(lost == 0 || lost == 5, "{lost} are lost at {step}");
+        ways.push(lost);
+    }
+    assert!(ways.contains(&0) && ways.contains(&5), "{ways:?}");
 }
 
 /// C157: each permit wakes a sleeper, and a sleeper that does not take it wakes the next.

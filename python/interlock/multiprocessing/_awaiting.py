@@ -1,26 +1,22 @@
 """Tasks of event loops wait for queues that processes share.
 
-Another process can't call into an event loop. So one thread of this process waits in its place, for all queues that
-tasks wait for: it runs while there are such tasks, and a second longer. It takes nothing out of a queue; it gives a
-task its turn to try.
+Another process can't call into an event loop. So a thread of this process waits in its place (`_watching`). It takes
+nothing out of a queue; it gives a task its turn to try.
 """
 
 from __future__ import annotations
 
-import os
-from _thread import RLock
 from asyncio import get_running_loop
 from collections import deque
 from contextlib import suppress
-from threading import Thread
 
-from interlock._interlock import QueueWatch
+from interlock.multiprocessing._watching import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
     from collections.abc import Callable
-    from typing import Any, ClassVar
+    from typing import Any
 
     from interlock.multiprocessing._queues import Queue
 
@@ -67,7 +63,7 @@ class _Line:
         self.queue, self.is_put, self.loop = queue, is_put, loop
         self._waiting: deque[Future[None]] = deque()
         self._on_turn = 0
-        self._watcher: _Watcher | None = None
+        self._watcher: Watcher | None = None
 
     async def turn(self, is_first: bool) -> None:
         """Wait until it is worth a try. The caller says when it has tried, by `end_turn()`."""
@@ -89,6 +85,15 @@ class _Line:
                 self._rest()
             raise
 
+    def is_gone(self) -> bool:
+        """Whether no task will come any more."""
+        return self.loop.is_closed()
+
+    def tell(self) -> None:
+        """The queue is ready: called by the thread that waits."""
+        with suppress(RuntimeError):  # the loop is closed, and its tasks gone
+            self.loop.call_soon_threadsafe(self.give_turn)
+
     def give_turn(self) -> None:
         """The queue is ready: called in the loop."""
         self._watcher = None
@@ -108,7 +113,7 @@ class _Line:
         if self._on_turn or self._watcher is not None or self.loop.is_closed():
             return
         if self._waiting:
-            self._watcher = _Watcher.add(self)
+            self._watcher = Watcher.add(self)
         else:
             self._rest()
 
@@ -122,61 +127,3 @@ class _Line:
         key = self.loop, self.is_put
         if self.queue._interlock_lines.get(key) is self:
             del self.queue._interlock_lines[key]
-
-
-class _Watcher:
-    """A thread that waits for the queues of lines, and tells these. There is another one for every 127 lines."""
-
-    _lock = RLock()  # the collector may end a task of a closed loop anywhere, and that removes a line
-    _all: ClassVar[list[_Watcher]] = []
-    _pid = 0
-
-    def __init__(self) -> None:
-        self._watch = QueueWatch()
-        self._lines: dict[_Line, None] = {}
-        self._watched: list[_Line] = []
-        Thread(target=self._watch.run, args=(self._choose,), name="QueueWatcherThread", daemon=True).start()
-
-    @classmethod
-    def add(cls, line: _Line) -> _Watcher:
-        """Watch a line, until it is told or removed."""
-        if cls._pid != os.getpid():  # the threads stayed in the parent, one of them maybe with the lock
-            cls._lock, cls._all, cls._pid = RLock(), [], os.getpid()
-        with cls._lock:
-            for watcher in cls._all:
-                if len(watcher._lines) < QueueWatch.MOST:
-                    break
-            else:
-                watcher = cls()
-                cls._all.append(watcher)
-            watcher._lines[line] = None
-        watcher._watch.call()
-        return watcher
-
-    def remove(self, line: _Line) -> None:
-        """Watch a line no more."""
-        with self._lock:
-            self._lines.pop(line, None)
-        self._watch.call()
-
-    def _choose(self, ready: list[int]) -> list[tuple[Queue, bool]] | None:
-        """Tell the lines that are ready, and return what to wait for now, or None if no line has come for a second."""
-        with self._lock:
-            told = [line for line in map(self._watched.__getitem__, ready) if line in self._lines]
-            gone = [line for line in self._watched if line.loop.is_closed()]
-            for line in (*told, *gone):
-                self._lines.pop(line, None)
-            if not self._watched and not self._lines:
-                self._all.remove(self)
-                if not self._lines:
-                    return None
-                self._all.append(self)
-            self._watched = list(self._lines)
-        for line in told:
-            _tell(line)
-        return [(line.queue, line.is_put) for line in self._watched]
-
-
-def _tell(line: _Line) -> None:
-    with suppress(RuntimeError):  # the loop is closed, and its tasks gone
-        line.loop.call_soon_threadsafe(line.give_turn)

@@ -63,7 +63,7 @@ class Condition(SharedCondition, _std.Condition):  # type: ignore[misc]
     def __init__(self, lock: Any = None, *, ctx: Any) -> None:
         """Make a condition over `lock`, by default a new RLock."""
         lock = lock or ctx.RLock()
-        if not isinstance(lock, SharedLock) or (lock.kind == 1 and not isinstance(lock, _std.Lock)):
+        if not isinstance(lock, SharedLock) or not isinstance(lock, (_std.Lock, _std.RLock)):
             self._is_native = False
             _StdCondition.__init__(self, lock, ctx=ctx)
             return
@@ -95,7 +95,7 @@ class Condition(SharedCondition, _std.Condition):  # type: ignore[misc]
         """
         if not self._is_native:
             return _StdCondition.wait(self, timeout)  # type: ignore[no-any-return]
-        assert self._lock._semlock._is_mine(), "must acquire() condition before using wait()"
+        assert SharedLock._is_mine(self._lock), "must acquire() condition before using wait()"
         return self._interlock_wait(self._lock, timeout)
 
     def notify(self, n: int = 1) -> None:
@@ -106,7 +106,7 @@ class Condition(SharedCondition, _std.Condition):  # type: ignore[misc]
         if not self._is_native:
             _StdCondition.notify(self, n)
             return
-        assert self._lock._semlock._is_mine(), "lock is not owned"
+        assert SharedLock._is_mine(self._lock), "lock is not owned"
         self._interlock_notify(min(max(n, 0), sys.maxsize))
 
 

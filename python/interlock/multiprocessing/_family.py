@@ -11,7 +11,7 @@ import os
 from multiprocessing import context, process, reduction
 
 from interlock._interlock import Family
-from interlock._lifecycle import when_forked_by_multiprocessing
+from interlock._lifecycle import at_end_in_order, when_forked_by_multiprocessing
 from interlock.multiprocessing._announcing import Announcing, announcing, families
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from interlock._interlock import SharedHandle
 
-__all__ = ["SERIALIZER", "Place", "adopt", "hand", "home", "known"]
+__all__ = ["SERIALIZER", "Place", "adopt", "give_up_at_end", "hand", "home", "known"]
 
 SERIALIZER = "_interlock_serializer"
 """An attribute of the standard class of contexts, by which the pickle of a manager's proxy finds our transport."""
@@ -61,6 +61,22 @@ def home() -> Family:
 def known() -> tuple[Family, ...]:
     """Return the families that this process is in. Does not block."""
     return tuple(families.values())
+
+
+def _end_in_order(known: dict[int, Family]) -> None:
+    for family in known.values():
+        family.end_in_order()
+
+
+_gives_up: list[bool] = []
+"""Not empty if this process, or one that it was forked by, has called `give_up_at_end`."""
+
+
+def give_up_at_end() -> None:
+    """Have no permit count as lost that this process has taken of a semaphore when it ends in the ordinary way."""
+    if not _gives_up:
+        _gives_up.append(True)
+        at_end_in_order(families, _end_in_order)
 
 
 def adopt(descriptor: int, place: int) -> Family:

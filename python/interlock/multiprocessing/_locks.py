@@ -9,10 +9,11 @@ from multiprocessing import context, synchronize
 
 from interlock._interlock import SharedLock, own_methods
 from interlock._originals import originals
-from interlock.multiprocessing._family import hand, home
+from interlock.multiprocessing._family import give_up_at_end, hand, home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Literal, TypeAlias
 
     from interlock._interlock import Family
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     OnOwnerDeath: TypeAlias = Literal["warn", "raise", "ignore"]
 _std: Any = originals(synchronize, "Lock", "RLock", "Semaphore", "BoundedSemaphore")
 
-__all__ = ["BoundedSemaphore", "Lock", "RLock", "Semaphore"]
+__all__ = ["BoundedSemaphore", "Lock", "RLock", "Reading", "Semaphore"]
 
 _ON_OWNER_DEATH = ("warn", "raise", "ignore")
 _SEM_VALUE_MAX: int = _std.SEM_VALUE_MAX
@@ -50,6 +51,63 @@ def _checked(on_owner_death: OnOwnerDeath) -> OnOwnerDeath:
     return on_owner_death
 
 
+class Reading:
+    """An attribute that is computed at each access, unless a program has set one of that name."""
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        self._read = read
+        self.__doc__ = read.__doc__
+
+    def __get__(self, lock: object, owner: type) -> Any:
+        return self if lock is None else self._read(lock)
+
+
+class SemLock:
+    """What the standard library has inside of a lock, and calls `_semlock`: here it is another view of the lock."""
+
+    name = None
+    """A shared object has no name in the file system."""
+
+    def __init__(self, lock: SharedLock) -> None:
+        self._lock = lock
+
+    @property
+    def handle(self) -> int:
+        return self._lock._interlock_handle().number
+
+    @property
+    def kind(self) -> int:
+        return self._lock._interlock_kind()
+
+    @property
+    def maxvalue(self) -> int:
+        return self._lock._interlock_most()
+
+
+def _inner(name: str) -> Callable[..., Any]:
+    method = getattr(SharedLock, name)  # not what a derived class has of that name
+
+    def call(self: SemLock, *args: Any, **kwargs: Any) -> Any:
+        return method(self._lock, *args, **kwargs)
+
+    return call
+
+
+_INNER = (
+    "acquire",
+    "release",
+    "__enter__",
+    "__exit__",
+    "_count",
+    "_is_mine",
+    "_get_value",
+    "_is_zero",
+    "_after_fork",
+)
+for _name in _INNER:
+    setattr(SemLock, _name, _inner(_name))
+
+
 class _Shared(SharedLock):
     """What the four have in common, beside the engine's part."""
 
@@ -59,12 +117,25 @@ class _Shared(SharedLock):
     if TYPE_CHECKING:
         _is_fork_ctx: bool
 
+    _semlock = Reading(SemLock)
+
+    def _make_methods(self) -> None:
+        """Hide `acquire()` and `release()` of a derived class, as the standard library's locks do."""
+        for cls in type(self).__mro__:
+            if cls in _OWN_CLASSES:
+                return
+            if "acquire" in cls.__dict__ or "release" in cls.__dict__:
+                inner = SemLock(self)
+                self.acquire, self.release = inner.acquire, inner.release  # type: ignore[attr-defined, method-assign]
+                return
+
     def __getstate__(self) -> tuple[Any, ...]:
-        return (*handed(self), self.maxvalue, self._interlock_ignores())
+        return (*handed(self), self._interlock_most(), self._interlock_ignores())
 
     def __setstate__(self, state: tuple[Family, int, int, bool]) -> None:
         self._interlock_open(*state)
         self._is_fork_ctx = False  # so that the child can hand it on
+        self._make_methods()
 
 
 class Lock(_Shared, _std.Lock):  # type: ignore[misc]
@@ -84,6 +155,7 @@ class Lock(_Shared, _std.Lock):  # type: ignore[misc]
         """
         self._is_fork_ctx = made_in_fork_context(ctx)
         self._interlock_begin_lock(home(), _checked(on_owner_death))
+        self._make_methods()
 
     def recover(self) -> bool:
         """Let the lock be acquired again after the death of its owner: what it guards is in order.
@@ -104,6 +176,7 @@ class RLock(_Shared, _std.RLock):  # type: ignore[misc]
         """Make a free lock. For `on_owner_death` see `Lock`."""
         self._is_fork_ctx = made_in_fork_context(ctx)
         self._interlock_begin_rlock(home(), _checked(on_owner_death))
+        self._make_methods()
 
     def recover(self) -> bool:
         """Let the lock be acquired again after the death of its owner: see `Lock`."""
@@ -111,17 +184,24 @@ class RLock(_Shared, _std.RLock):  # type: ignore[misc]
 
 
 class _Semaphore(_Shared):
-    @property
+    @Reading
     def lost_permits(self) -> int:
-        """How many permits were taken by `acquire()` in processes that died without giving them back.
+        """How many permits were taken by `acquire()` in processes that were killed, and not given back.
 
-        (A permit that a `with` statement took comes back when its process dies.) Does not block.
+        (A permit that a `with` statement took comes back when its process dies. A process that ends in the ordinary
+        way leaves it to others to give back what it has taken.) Does not block.
         """
         return self._interlock_lost_permits()
+
+    def __setstate__(self, state: tuple[Family, int, int, bool]) -> None:
+        super().__setstate__(state)
+        give_up_at_end()
 
     def _begin(self, ctx: Any, permits: int, most: int) -> None:
         self._is_fork_ctx = made_in_fork_context(ctx)
         self._interlock_begin_semaphore(home(), permits, most)
+        give_up_at_end()
+        self._make_methods()
 
 
 class Semaphore(_Semaphore, _std.Semaphore):  # type: ignore[misc]
@@ -147,6 +227,7 @@ class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
         self._begin(ctx, permits, permits)
 
 
+_OWN_CLASSES: set[Any] = {Lock, RLock, Semaphore, BoundedSemaphore}
 for _class in (Lock, RLock, Semaphore, BoundedSemaphore):
     own_methods(_class, "acquire", "release", "__enter__", "__exit__")
 

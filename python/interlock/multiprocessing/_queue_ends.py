@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
+from _thread import allocate_lock
+from contextlib import suppress
 
+from interlock._interlock import SharedQueue
 from interlock.multiprocessing._pickling import QUEUES, dumps, load_bytes
+from interlock.multiprocessing._watching import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +70,19 @@ class Reader(_End):
 
     def got(self) -> None:
         """An object was removed by this process, or there was none to remove."""
-        if self._signal is not None:
+        if self._signal is not None and self._signal.pid == os.getpid():
             self._signal.look_again()
+
+    def close(self) -> None:
+        """Close this end, in this process, and its descriptor, if there is one."""
+        super().close()
+        self.close_descriptor()
+
+    def close_descriptor(self) -> None:
+        """Close the descriptor, if there is one. Never blocks."""
+        signal, self._signal = self._signal, None
+        if signal is not None:
+            signal.close()
 
 
 class Writer(_End):
@@ -87,26 +101,88 @@ class Writer(_End):
 
 
 class _Signal:
-    """A descriptor that is readable while there is an object: a thread waits for the next one."""
+    """A descriptor that is readable while there is an object. It is closed when the reader is, or is collected."""
+
+    pid = 0  # as long as there is no descriptor
 
     def __init__(self, queue: Queue) -> None:
+        self._line = _Line(queue)
         self.pid = os.getpid()
-        self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._queue = queue
-        self._wait()
 
-    def _wait(self) -> None:
-        threading.Thread(target=self._tell, name="QueueReaderThread", daemon=True).start()
-
-    def _tell(self) -> None:
-        if self._queue._interlock_poll(None):
-            os.eventfd_write(self.descriptor, 1)
+    @property
+    def descriptor(self) -> int:
+        return self._line.descriptor
 
     def look_again(self) -> None:
         """Make the descriptor unreadable if there is no object, until there is one."""
-        if self._queue._interlock_is_empty():
-            try:
-                os.eventfd_read(self.descriptor)
-            except BlockingIOError:
-                return  # a thread waits
-            self._wait()
+        self._line.look_again()
+
+    def close(self) -> None:
+        """Close the descriptor, but not the copy that a forked child has. Never blocks: the collector may call this."""
+        if self.pid == os.getpid():
+            self._line.end()
+
+    __del__ = close
+
+
+class _Line:
+    """What the thread that waits for queues (`_watching`) holds: not the signal nor its queue, which can be collected.
+
+    Either the thread watches the queue, or the descriptor is readable.
+    """
+
+    is_put = False
+
+    def __init__(self, queue: Queue) -> None:
+        handle = queue._interlock_handle()
+        self.queue = SharedQueue()
+        self.queue._interlock_open(handle.family, handle.number)
+        self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._lock = allocate_lock()
+        self._is_rung = self._has_ended = False
+        try:
+            self._watcher = Watcher.add(self)
+        except RuntimeError:  # there can't be another thread
+            os.close(self.descriptor)
+            raise
+
+    def is_gone(self) -> bool:
+        return self._has_ended
+
+    def tell(self) -> None:
+        with self._lock:
+            # Somebody may have taken the object meanwhile.
+            if not self._has_ended and self.queue._interlock_poll(0):
+                os.eventfd_write(self.descriptor, 1)
+                self._is_rung = True
+            is_rung = self._is_rung
+        self._after(not is_rung)
+
+    def look_again(self) -> None:
+        with self._lock:
+            is_over = self._is_rung and not self._has_ended and self.queue._interlock_is_empty()
+            if is_over:
+                self._is_rung = False
+                with suppress(BlockingIOError):  # the program has read it
+                    os.eventfd_read(self.descriptor)
+        self._after(is_over)
+
+    def _after(self, watches: bool) -> None:
+        if self._has_ended:
+            self._close()
+        elif watches:
+            self._watcher = Watcher.add(self)
+
+    def end(self) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._watcher.look()
+            self._close()
+
+    def _close(self) -> None:
+        # A thread that has the lock comes here when it has released it.
+        if self._lock.acquire(False):
+            descriptor, self.descriptor = self.descriptor, -1
+            self._lock.release()
+            if descriptor >= 0:
+                os.close(descriptor)

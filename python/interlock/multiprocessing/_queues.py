@@ -10,7 +10,7 @@ from interlock._interlock import SharedQueue, own_methods
 from interlock._lifecycle import when_forked_by_multiprocessing
 from interlock._originals import originals
 from interlock.multiprocessing._family import home
-from interlock.multiprocessing._locks import handed, made_in_fork_context
+from interlock.multiprocessing._locks import Reading, handed, made_in_fork_context
 from interlock.multiprocessing._pickling import QUEUES, dump, has_own_loads
 from interlock.multiprocessing._queue_ends import Reader, Writer
 from interlock.multiprocessing._queue_insides import (
@@ -28,6 +28,7 @@ from interlock.multiprocessing._standard_queues import begin_standard, fill_stan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 _std: Any = originals(queues, "JoinableQueue", "Queue")
 # As `install()` replaces the names in the module.
@@ -37,6 +38,9 @@ __all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"]
 
 _UNBOUNDED = 2**31 - 1
 """What the standard library takes for no bound."""
+
+
+_is_shutdown: Callable[[SharedQueue], bool] = SharedQueue.is_shutdown.__get__
 
 
 def _reset_native(queue: Queue, after_fork: bool = False) -> None:
@@ -98,6 +102,12 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         self._interlock_lines = {}
         self._interlock_open(family, number)
         self._is_fork_ctx = False
+
+    def close(self) -> None:
+        """Say that this process puts and gets no more. Does not block."""
+        _StdQueue.close(self)
+        if self._ends is not None:
+            self._ends[0].close_descriptor()
 
     def empty(self) -> bool:
         """Whether there is no object at this moment.
@@ -182,6 +192,11 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         from interlock.threading import Condition  # few programs come here
 
         return self.__dict__.setdefault("_interlock_notempty", Condition())
+
+    @Reading
+    def is_shutdown(self) -> bool:
+        """Whether the queue was shut down, by any process."""
+        return _is_shutdown(self)
 
     _reader = Part("_reader", lambda queue: queue._both_ends()[0])
     _writer = Part("_writer", lambda queue: queue._both_ends()[1])

@@ -78,6 +78,11 @@ impl Family {
         self.arena.has_ended(pid, ended);
     }
 
+    /// Says that this process is about to end in the ordinary way: permits that it has taken and not given are not lost then.
+    fn end_in_order(&self) {
+        self.arena.end_in_order();
+    }
+
     /// Names this process for messages about its death.
     fn set_label(&self, label: &str) {
         if !self.arena.me().is_none() {

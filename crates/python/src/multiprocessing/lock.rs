@@ -223,11 +223,7 @@ impl SharedLock {
         })
     }
 
-    /// What `multiprocessing` asks beside: the object itself.
-    #[getter]
-    fn _semlock(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
+    // What the inner object of a standard lock has. (`_locks.SemLock`)
 
     fn _count(&self) -> PyResult<u32> {
         let engine = self.engine.get()?;
@@ -256,8 +252,8 @@ impl SharedLock {
         self.engine.get().map(|engine| engine.value() == 0)
     }
 
-    #[getter]
-    fn maxvalue(&self) -> PyResult<u32> {
+    /// The most permits that it can have.
+    fn _interlock_most(&self) -> PyResult<u32> {
         Ok(match self.engine.get()? {
             Engine::Semaphore { most, .. } => *most,
             _ => 1,
@@ -265,21 +261,9 @@ impl SharedLock {
     }
 
     /// As `SemLock.kind`: 0 for an RLock, 1 for the others.
-    #[getter]
-    fn kind(&self) -> PyResult<u32> {
+    fn _interlock_kind(&self) -> PyResult<u32> {
         let engine = self.engine.get()?;
         Ok(u32::from(!matches!(engine, Engine::RLock(_))))
-    }
-
-    /// A shared object has no name in the file system.
-    #[getter]
-    fn name(&self) -> Option<&str> {
-        None
-    }
-
-    #[getter]
-    fn handle(&self) -> PyResult<u32> {
-        Ok(self.engine.get()?.object().id().number())
     }
 
     /// The child of a fork owns none of its parent's locks: nothing is to be done.

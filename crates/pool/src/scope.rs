@@ -212,9 +212,9 @@ impl ThreadPool {
     /// ```
     ///
     /// # Panics
-    /// `body` panics, or a task does whose result was not taken. Or a task was not run, because scopes in tasks of scopes are
-    /// nested deeper than the stacks of a worker and its stand-ins have room for (see [`Task::result`](crate::Task::result)). Either way all tasks have
-    /// ended by then.
+    /// `body` panics, or a task does whose handle was dropped (not leaked) and whose result was not taken. Or a task was not run,
+    /// because scopes in tasks of scopes are nested deeper than the stacks of a worker and its stand-ins have room for (see
+    /// [`Task::result`](crate::Task::result)). Either way all tasks have ended by then.
     pub fn scope<'env, R>(&'env self, body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
         let inner = self.inner();
         let scope = Scope {

@@ -33,7 +33,7 @@ fn word_count_counts() {
     let printed = output("word_count");
     assert!(printed.starts_with("/no/such/file: No such file"), "{printed}");
     assert!(
-        printed.contains("different words in") && printed.contains("worker"),
+        printed.contains("different words in") && printed.contains("result"),
         "{printed}"
     );
 }

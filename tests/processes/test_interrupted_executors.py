@@ -85,14 +85,17 @@ def test_ctrl_c_ends_all_workers_with_one_traceback(
     ) as parent:
         assert parent.stdout is not None
         assert parent.stderr is not None
-        workers = [os.pidfd_open(int(parent.stdout.readline())) for _ in range(2)]
-        _await_sleep(parent.pid)
-        os.killpg(parent.pid, signal.SIGINT)
-        for worker in workers:
-            ended = select.select([worker], [], [], LIMIT)[0]
-            os.close(worker)
-            assert ended, "a worker lives on"
-        shown = parent.communicate(timeout=LIMIT)[1]
+        try:
+            workers = [os.pidfd_open(int(parent.stdout.readline())) for _ in range(2)]
+            _await_sleep(parent.pid)
+            os.killpg(parent.pid, signal.SIGINT)
+            for worker in workers:
+                ended = select.select([worker], [], [], LIMIT)[0]
+                os.close(worker)
+                assert ended, "a worker lives on"
+            shown = parent.communicate(timeout=LIMIT)[1]
+        finally:
+            parent.kill()  # if it lives on, so do its workers
     assert shown.count("Traceback (most recent call last)") - shown.count("During handling") == 1, shown
     assert shown.rstrip().rstrip(": ").endswith("KeyboardInterrupt"), shown
 

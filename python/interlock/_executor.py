@@ -6,6 +6,9 @@ import os
 import sys
 
 from interlock._lifecycle import after_fork_in_child
+from interlock.concurrent.futures._clock import limited
+from interlock.concurrent.futures._process_settings import distinct
+from interlock.concurrent.futures._submitter import LimitedSubmitter, checked_priority, checked_timeout
 from interlock.concurrent.futures.process import ProcessPoolExecutor
 from interlock.concurrent.futures.thread import ThreadPoolExecutor
 from interlock.threading import Lock
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 
     from interlock.concurrent.futures import Future
     from interlock.concurrent.futures._process_pool import OnWorkerDeath
-    from interlock.concurrent.futures._submitter import Submitter
 
 __all__ = ["Executor", "ThreadExecutor"]
 
@@ -27,12 +29,18 @@ _count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count
 class ThreadExecutor(ThreadPoolExecutor):
     """A `ThreadPoolExecutor` that has the methods of an executor with processes, too."""
 
-    def at(self, *, priority: int = 0, timeout: float | None = None, retries: int | None = None) -> Submitter:
-        """Return a submitter of calls with conditions; see `ThreadPoolExecutor.at()`.
+    def at(
+        self, *, priority: int = 0, timeout: float | None = None, retries: int | None = None
+    ) -> LimitedSubmitter:
+        """Return a submitter of calls with conditions.
 
+        `priority`: calls with a smaller number begin first; the default is 0. `timeout` (seconds): a call that runs
+        for longer fails with TaskTimeoutError, and is asked to stop: see `interlock.current_task()`. Its thread runs
+        on, as nothing can end a thread. (That of `ThreadPoolExecutor.at()` begins when the call is submitted.)
         `retries` is for calls that are lost with a process, so it means nothing here.
         """
-        return super().at(priority=priority, timeout=timeout)
+        timeout = None if timeout is None else checked_timeout(timeout)
+        return LimitedSubmitter(self, checked_priority(priority), timeout, ())  # type: ignore[arg-type]
 
     def map(  # type: ignore[override]
         self,
@@ -43,14 +51,14 @@ class ThreadExecutor(ThreadPoolExecutor):
     ) -> Iterator[Any]:
         """Return an iterator over the results; see `ThreadPoolExecutor.map()`.
 
-        A call that has no result `task_timeout` seconds after it began fails with TimeoutError. Its thread runs on, as
-        nothing can end a thread.
+        A call that has no result `task_timeout` seconds after it began fails with TaskTimeoutError. Its thread runs
+        on: see at().
         """
-        if task_timeout is None:
-            return super().map(fn, *iterables, **options)
-        if options.pop("chunksize", 1) != 1:
-            raise ValueError("task_timeout is for single calls, so chunksize must be 1")
-        return self.at(timeout=task_timeout).map(fn, *iterables, **options)
+        if task_timeout is not None:
+            if options.get("chunksize", 1) != 1:
+                raise ValueError("task_timeout is for single calls, so chunksize must be 1")
+            fn = limited(fn, checked_timeout(task_timeout))
+        return super().map(fn, *iterables, **options)
 
     def stop(self, future: Future[Any]) -> bool:
         """Return False: nothing can end a call that is running in a thread."""
@@ -66,8 +74,11 @@ class _Warm:
             raise ValueError(
                 "a warm executor is shared, so it can't cancel all that waits: cancel the futures"
             )
-        if wait:
+        if wait and not self._interlock_has_ended():
             self.progress(_show_nothing)  # type: ignore[attr-defined]
+
+    def _interlock_has_ended(self) -> bool:
+        raise NotImplementedError
 
 
 class _WarmThreads(_Warm, ThreadExecutor):
@@ -81,10 +92,9 @@ class _WarmProcesses(_Warm, ProcessPoolExecutor):
 
     def _interlock_end_workers(self, how: str) -> None:
         """End the processes, and this executor: the next one that is asked for is new."""
-        processes = dict(self._processes or {})
-        ProcessPoolExecutor.shutdown(self, wait=False, cancel_futures=True)
-        for process in processes.values():
-            getattr(process, how)()
+        self._interlock_pool.abandon()  # type: ignore[attr-defined]
+        self._interlock_shut_down(wait=False, cancel_futures=True)  # type: ignore[attr-defined]
+        self._interlock_crew.end_all(how)  # type: ignore[attr-defined]
 
 
 def _show_nothing(done: int, total: int | None) -> None:
@@ -116,7 +126,8 @@ def Executor(
 
     `warm`: the executor is shared by all parts of the program that ask for one with the same settings. It stays until
     the program exits, so its workers need not be started again; `shutdown()` and `with` only wait for the calls.
-    Settings of a warm executor must be hashable.
+    Settings of a warm executor must be hashable; 1 and True are not the same ones. Ctrl-C in a `with` block of it ends
+    its processes: the next caller that asks for it gets a new one.
     """
     of_processes = {
         "mp_context": mp_context,
@@ -128,11 +139,12 @@ def Executor(
         "remember_submit": remember_submit,
         "read_only_buffers": read_only_buffers,
     }
-    of_processes = {name: value for name, value in of_processes.items() if value}
+    of_processes = {name: value for name, value in of_processes.items() if value is not None}
     if kind not in ("auto", "threads", "processes"):
         raise ValueError(f"kind must be 'auto', 'threads' or 'processes', not {kind!r}")
-    if kind == "threads" and of_processes:
-        raise TypeError(f"{', '.join(of_processes)}: for executors with processes")
+    given = [name for name, value in of_processes.items() if value]
+    if kind == "threads" and given:
+        raise TypeError(f"{', '.join(given)}: for executors with processes")
     in_threads = kind == "threads" or (kind == "auto" and _threads_compute())
     settings = {
         "max_workers": (_count() or 1) if max_workers is None else max_workers,
@@ -160,7 +172,7 @@ _warm: dict[Any, Any] = {}
 
 def _warm_one(kind: Any, settings: dict[str, Any]) -> Any:
     """Return the executor that stays for these settings, which is made if there is none that works."""
-    key = kind, *settings.values(), *settings
+    key = kind, distinct(tuple(settings.items()))
     with _lock:
         executor = _warm.get(key)
         if executor is None or executor._interlock_has_ended():

@@ -28,10 +28,12 @@ class ProcessPool:
         limits: tuple[int, float | None, int],
         is_held: bool = False,
     ) -> str | _Death | None: ...
+    def withdraw(self, future: Future[Any]) -> bool: ...
+    def has(self, future: Future[Any]) -> bool: ...
     def supervise(self) -> None: ...
     def submit_plain(
         self,
-        start: Callable[[], object],
+        start: Callable[[Future[Any]], object],
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -44,7 +46,7 @@ class ProcessPool:
     def manage(
         self,
         start: Callable[[ProcessSeat], object],
-        ended: Callable[[int], object],
+        ended: Callable[[int], int | None],
         broke: Callable[[_Death], object],
     ) -> None: ...
     def shutdown(self) -> None: ...

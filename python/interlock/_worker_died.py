@@ -58,7 +58,7 @@ class WorkerDiedError(BrokenProcessPool):
 
 
 class TaskTimeoutError(TimeoutError):
-    """A task ran for longer than its `timeout`, and its worker process was ended and replaced.
+    """A task ran for longer than its `timeout`. Its worker process was ended and replaced; a thread runs on.
 
     As it is a `TimeoutError`, programs catch it as they catch those of other pools; `result(timeout=…)`, whose own
     TimeoutError says that the result is not there yet, raises no such subclass.

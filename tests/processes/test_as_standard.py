@@ -359,3 +359,46 @@ def test_a_pool_calls_what_stands_by_the_name_at_that_moment(run: Run) -> None:
                 print(pool.map(textwrap.dedent, ["a"]), pool.apply(textwrap.dedent, ("a",)))
     """
     assert run(program).splitlines() == ["['slow', 'fast', 'fast'] ['a']", "['A'] A"]
+
+
+def test_a_stop_iteration_of_a_task_does_what_it_does_in_the_standard_library(run: Run, method: str) -> None:
+    program = """
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+        def most(x):
+            if x % 3 == 0:
+                raise StopIteration
+            return x
+
+        def show(results):
+            got = []
+            try:
+                for result in results:
+                    got.append(result)
+            except RuntimeError as error:
+                got.append((str(error), type(error.__cause__).__name__))
+            print(got)
+
+        def main():
+            context = multiprocessing.get_context(METHOD)
+            with context.Pool(1) as pool:
+                for size in (None, 1, 2, 3, 100):
+                    print(size, pool.map(most, range(5), size), pool.starmap(most, [(i,) for i in range(5)], size))
+            with ProcessPoolExecutor(1, context) as executor, ThreadPoolExecutor(1) as threads:
+                for size in (1, 2):
+                    show(executor.map(most, (1, 3, 4), chunksize=size))
+                show(threads.map(most, (1, 3, 4)))
+    """
+    none = None
+    expected = [
+        (None, [none, none, 2, 4]),
+        (1, [none, 1, 2, 4]),
+        (2, [none, none, 2, 4]),
+        (3, [none, none]),
+        (100, []),
+    ]
+    lines = [f"{size} {result} {result}" for size, result in expected]
+    error = ("generator raised StopIteration", "StopIteration")
+    lines += [str([1, error]), str([error]), str([1, error])]
+    assert run(program, method).splitlines() == lines

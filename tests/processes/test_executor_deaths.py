@@ -172,7 +172,11 @@ def begin():
 
 def main():
     with executor(initializer=begin) as pool:
-        futures = [pool.submit(abs, n) for n in range(5)]
+        futures = [pool.submit(abs, 0)]
+        try:
+            futures += [pool.submit(abs, n) for n in range(5)]
+        except BrokenProcessPool:  # it has broken already
+            pass
         for future in futures:
             error = future.exception()
             assert isinstance(error, BrokenProcessPool), error

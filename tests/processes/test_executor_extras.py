@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import interlock
 import pytest
+from interlock import multiprocessing
 from interlock.concurrent.futures import ThreadPoolExecutor
 from interlock.concurrent.futures.process import ProcessPoolExecutor
+from interlock.multiprocessing import Pool
 
 from tests.processes import storm
 
@@ -22,6 +28,15 @@ LIMIT = 90.0
 
 def double(n: int) -> int:
     return 2 * n
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)  # sleep: what the call does
+    return seconds
+
+
+def nothing(*_: object) -> None:
+    pass
 
 
 def test_records_and_lines_of_workers_come_to_the_parent(tmp_path: Path) -> None:
@@ -71,6 +86,74 @@ def test_both_kinds_have_the_same_methods(kind: str) -> None:
         assert stats.failed == 1
 
 
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_the_time_limit_of_a_call_begins_with_the_call(kind: str) -> None:
+    with interlock.Executor(kind, 1) as executor:  # type: ignore[arg-type]
+        # Some wait for longer than the limit; a busy machine may make a short call late, but not each of them.
+        results = list(executor.map(nap, [0.3] * 8, task_timeout=1.0, return_exceptions=True))
+        assert results[-1] == 0.3, results
+        limited = executor.at(timeout=1.0)
+        futures = [limited.submit(nap, 0.3) for _ in range(6)]
+        futures.append(limited.after(futures[0]).submit(nap, 0.3))
+        assert futures[-1].result() == 0.3
+        assert not any(future.cancelled() for future in futures)
+
+
+def test_a_call_in_a_thread_that_runs_for_too_long_fails_and_is_asked_to_stop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stopped = threading.Event()
+
+    def work(number: int) -> None:
+        task = interlock.current_task()
+        while task is not None and not task.cancelled:
+            time.sleep(0.001)  # sleep: it works until it is asked to stop
+        stopped.set()
+
+    with interlock.Executor("threads", 1) as executor:
+        error = executor.at(timeout=0.01).submit(work, 7).exception()
+        assert type(error) is interlock.TaskTimeoutError, error
+        assert "work(7) ran for longer than its timeout" in str(error)
+        assert stopped.wait(60)
+        errors = executor.map(work, (8, 9), task_timeout=0.01, return_exceptions=True, buffersize=1)
+        assert [type(error) for error in errors] == [interlock.TaskTimeoutError] * 2
+        assert executor.submit(double, 1).result() == 2
+    assert executor.stats().failed == 3
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("make", [ProcessPoolExecutor, interlock.Executor, Pool])
+def test_settings_that_mean_nothing_are_refused_before_anything_starts(make: Any) -> None:
+    given: dict[str, Any] = {"kind": "processes"} if make is interlock.Executor else {}
+    for settings, kind, words in [
+        ({"memory_limit": "1G"}, TypeError, "memory_limit must be a number of bytes"),
+        ({"memory_limit": 1e9}, TypeError, "memory_limit must be a number of bytes"),
+        ({"memory_limit": 0}, ValueError, "memory_limit must be greater than 0"),
+        ({"memory_limit": -1}, ValueError, "memory_limit must be greater than 0"),
+        ({"retries": 2}, ValueError, "retries are for"),
+        ({"retries": 2, "on_worker_death": "break"}, ValueError, "retries are for"),
+        ({"retries": -1, "on_worker_death": "retry"}, ValueError, "retries must not be negative"),
+        ({"retries": "2", "on_worker_death": "retry"}, TypeError, "retries must be an integer"),
+        ({"on_worker_death": "again"}, ValueError, "on_worker_death must be"),
+    ]:
+        with pytest.raises(kind, match=words):
+            make(**given, **settings)
+    assert not multiprocessing.active_children()
+
+
+def test_an_executor_stops_no_call_of_another_one() -> None:
+    with ProcessPoolExecutor(1) as one, ProcessPoolExecutor(1) as other:
+        future = one.submit(nap, 600)
+        waits = one.after(future).submit(nap, 0)
+        with ThreadPoolExecutor(1) as threads:
+            for foreign in (future, waits, threads.submit(nap, 0.1)):
+                with pytest.raises(ValueError, match="is not a call of this executor"):
+                    other.stop(foreign)
+        assert not future.done()
+        assert one.stop(waits)
+        assert one.stop(future)
+
+
 def test_the_kind_is_chosen() -> None:
     threads_compute = not getattr(sys, "_is_gil_enabled", lambda: True)()
     with interlock.Executor() as executor:
@@ -81,6 +164,28 @@ def test_the_kind_is_chosen() -> None:
         interlock.Executor("threads", memory_limit=1 << 30)
     with pytest.raises(ValueError, match="'fibres'"):
         interlock.Executor("fibres")  # type: ignore[arg-type]
+
+
+def test_equal_settings_of_other_types_have_warm_workers_of_their_own() -> None:
+    same = [
+        (1,),
+        (True,),
+        (1.0,),
+        (0.0,),
+        (-0.0,),
+        ((1,),),
+        ((True,),),
+        (frozenset([1]),),
+        (frozenset([1.0]),),
+    ]
+    executors = [interlock.Executor("threads", 1, warm=True, initializer=nothing, initargs=it) for it in same]
+    assert len({*map(id, executors)}) == len(same)
+    again = interlock.Executor("threads", 1, warm=True, initializer=nothing, initargs=((True,),))
+    assert again is executors[6]
+    pools = [Pool(1, nothing, it, warm=True) for it in same[:3]]
+    assert len({pool.apply(os.getpid) for pool in pools}) == 3
+    for pool in pools:
+        pool.terminate()
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])

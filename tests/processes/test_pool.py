@@ -242,7 +242,7 @@ def test_errors_of_tasks_have_the_traceback_of_the_worker(run: Run, method: str)
     assert printed(run, program, method).splitlines() == [
         *["KeyError RemoteTraceback True"] * 3,
         "TakesTwo RemoteTraceback False",
-        "stop [] [] []",
+        "stop [None] [None] []",  # as in the standard library
         "3",
     ]
 

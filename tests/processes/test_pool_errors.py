@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import pickle
 import signal
@@ -11,10 +12,12 @@ import sys
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.pool import mapstar  # type: ignore[attr-defined]
 from typing import Any
 
 import interlock
 import pytest
+from interlock._multiprocessing_pool.packing import dump_task
 from interlock._worker_process.transport import dump_call, dump_exception
 from interlock.concurrent.futures import ProcessPoolExecutor, _death_facts
 from interlock.concurrent.futures._call_description import call_text, payload_text
@@ -151,6 +154,22 @@ def test_a_call_is_described_from_its_pickle_without_running_anything() -> None:
     assert payload_text(dump_call(sum, ([*range(1000)],), {})) == "sum([0, 1, 2, 3, 4, 5, ...])"
     assert len(payload_text(dump_call(max, (*range(1000),), {})) or "") < 250
     assert payload_text(b"") is None
+
+
+def test_functions_without_a_name_of_a_module_are_described_as_they_look() -> None:
+    bound = functools.partial(resize, "a.png", width=3)
+    assert payload_text(dump_call(bound, (2,), {})) == "functools.partial(resize, 'a.png', width=3)(2)"
+    chunk = dump_task(mapstar, ((bound, (1, 2)),), {})
+    assert payload_text(chunk) == "functools.partial(resize, 'a.png', width=3) for each of (1, 2)"
+    pytest.importorskip("cloudpickle")
+
+    def local(path: str) -> None:
+        pass
+
+    assert payload_text(dump_call(lambda path: None, ("b.png",), {})) == "<lambda>('b.png')"
+    assert payload_text(dump_call(local, ("b.png",), {"key": lambda: 1})) == "local('b.png', key=<lambda>)"
+    inner = functools.partial(lambda path: None, local)
+    assert payload_text(dump_call(inner, (), {})) == "functools.partial(<lambda>, local)()"
 
 
 def test_a_call_is_described_whatever_its_arguments_do() -> None:

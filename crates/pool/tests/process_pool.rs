@@ -1,4 +1,4 @@
-//! Pools of processes: claims C240 to C249, C253, C304 and C321, of PROCESS_PROTOCOL.md.
+//! Pools of processes: claims C240 to C249, C253, C304, C321 and C350, of PROCESS_PROTOCOL.md.
 
 mod processes;
 
@@ -7,11 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use interlock_pool::Watch;
-use interlock_pool::process::{Answer, Call, Limits, OnWorkerDeath, ProcessPool};
+use interlock_pool::process::{Answer, Call, Duty, Limits, OnWorkerDeath, ProcessPool};
+use interlock_pool::{Waited, Watch};
 use interlock_queue::{Fifo, HostQueue, Queue};
 
-use processes::{Hosted, endless, eventually, kill, settings, signal, turn, within_a_minute};
+use processes::{
+    Hosted, Pool, endless, eventually, exit, kill, settings, signal, start_and_end, turn, wait_for,
+    within_a_minute,
+};
 
 #[test]
 fn each_call_has_its_answer() {
@@ -300,6 +303,37 @@ fn what_is_left_with_a_call_is_dropped_though_no_host_attends_c253() {
         assert!(call.phase().is_done());
         pool.end_duties();
         assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    }
+}
+
+#[test]
+fn a_pool_breaks_if_its_first_worker_ends_by_itself_and_not_if_it_is_killed_c350() {
+    let _turn = turn();
+    let arena = interlock_shm::Arena::home().unwrap();
+    for is_killed in [false, true] {
+        let pool = Pool::new(&arena, settings(1, OnWorkerDeath::FailTask)).unwrap();
+        let call = Call::new(&arena, &[b"echo"], Limits::default()).unwrap();
+        let seat = pool.add_worker().unwrap().unwrap();
+        pool.submit(&call, &mut within_a_minute()).unwrap();
+        let end: fn() = match is_killed {
+            true => || kill(std::process::id()),
+            false => exit,
+        };
+        let pid = start_and_end(&pool, &arena, &seat, end);
+        if is_killed {
+            let mut duties = std::iter::from_fn(|| pool.next_duty(&mut within_a_minute()));
+            assert!(duties.any(|duty| matches!(duty, Duty::Start)));
+            assert!(pool.broken().is_none());
+            pool.exited(pid + 1); // of no worker
+            assert!(pool.broken().is_none());
+            pool.exited(pid); // a host may know better
+        }
+        assert!(pool.wait(&call, &mut within_a_minute()) == Waited::Done);
+        match call.take_answer() {
+            Some(Answer::Broken(death)) => assert!(death.pid == pid && !death.was_ready, "{death:?}"),
+            other => panic!("{other:?}"),
+        }
+        wait_for(pid);
     }
 }
 

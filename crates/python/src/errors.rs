@@ -5,7 +5,7 @@ use std::io;
 use interlock_queue::{GetError, TooManyDone};
 use interlock_sync::{Broken, NotHeld, TooMany};
 use pyo3::exceptions::{
-    PyAttributeError, PyBaseException, PyOSError, PyRuntimeError, PyTypeError, PyValueError,
+    PyAttributeError, PyBaseException, PyOSError, PyRuntimeError, PyStopIteration, PyTypeError, PyValueError,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -98,6 +98,24 @@ pub(crate) fn exception(py: Python<'_>, error: PyErr) -> Bound<'_, PyBaseExcepti
 /// The error that raises an exception again, with the traceback and the context that it already has.
 pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
     PyErr::from_value(exception.into_any())
+}
+
+/// What a generator raises in which the error is raised: StopIteration does not end it.
+#[cold]
+pub(crate) fn out_of_generator(py: Python<'_>, error: PyErr) -> PyErr {
+    let exception = exception(py, error);
+    if !exception.is_instance_of::<PyStopIteration>() {
+        return again(exception);
+    }
+    let raised = self::exception(py, PyRuntimeError::new_err("generator raised StopIteration"));
+    let names = [intern!(py, "__cause__"), intern!(py, "__context__")];
+    match names
+        .into_iter()
+        .try_for_each(|name| raised.setattr(name, &exception))
+    {
+        Ok(()) => again(raised),
+        Err(error) => error,
+    }
 }
 
 /// Sets `queue.Empty` as the current exception of the calling thread, as C code does.

@@ -177,15 +177,15 @@ class Crew:
             report(error)
             self.engine.give_up(dump_refusal(error))
 
-    def _bury(self, pid: int) -> None:
+    def _bury(self, pid: int) -> int | None:
         for number, process in enumerate(self.workers):
             if process.pid == pid:
                 util.debug("cleaning up worker %d", pid)
-                join_and_bury(process)
+                facts = join_and_bury(process)
                 if not self.is_closed:  # otherwise it stays to be looked at, as in the standard library
                     del self.workers[number]
-                return
-        bury(pid)  # it was dropped
+                return facts.exitcode
+        return bury(pid).exitcode  # it was dropped
 
     def _end_workers(self) -> None:
         with self._starting:

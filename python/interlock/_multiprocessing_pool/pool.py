@@ -123,12 +123,13 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
                 raise TypeError(_NO_EXTRAS)
             _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context or _context())
             return
-        if retries < 0:
-            raise ValueError("retries must not be negative")
+        from interlock.concurrent.futures._process_settings import check_extras
+
+        check_extras(on_worker_death, retries, memory_limit)
         self._ctx, self._maxtasksperchild = context or _context(), maxtasksperchild
         self._initializer, self._initargs = initializer, initargs
         self._processes = _checked(processes, initializer, maxtasksperchild)
-        self._interlock_begin(on_worker_death, retries if on_worker_death == "retry" else 0, **extras)
+        self._interlock_begin(on_worker_death, retries, **extras)
         self._state = _RUN
 
     def _interlock_can_be_native(self) -> bool:

@@ -277,20 +277,27 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         values: list[Any] = []
         errors, job = self._interlock_errors, self._interlock_job
         failed, is_single = None, self._interlock_single
+        size, odd = self._chunksize, {}
         if self._interlock_extras is not None and self._interlock_extras.return_exceptions:
             return self._interlock_read_all()
         for number in range(len(job)):
             chunk: Any = Failed(errors[number]) if number in errors else job.result(number)
             if type(chunk) is Failed:
                 # As for `map()`, it ends the chunk.
-                if not (is_single and type(chunk.error) is StopIteration):
+                if is_single and type(chunk.error) is StopIteration:
+                    odd[number] = 0
+                else:
                     failed = failed or chunk
             elif is_single:
                 values.append(chunk)
             else:
                 values += chunk
+                if len(chunk) != size:
+                    odd[number] = len(chunk)
         if failed is not None:
             return False, _told(self._interlock_crew, failed.error)
+        if len(values) != self._interlock_length:
+            return True, _placed(values, self._interlock_length, size, odd)
         return True, values
 
     def _interlock_read_all(self) -> tuple[bool, Any]:
@@ -320,6 +327,21 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
     @property
     def _value(self) -> Any:
         return self._interlock_collect()[1] if self.ready() else [None] * self._interlock_length
+
+
+def _placed(values: list[Any], length: int, size: int, odd: dict[int, int]) -> list[Any]:
+    """Return the list of the standard library's pool, where chunks have fewer results than items.
+
+    It puts them into a list of as many None as items, each chunk where the items were; so what follows moves. `odd` has
+    the lengths of chunks whose length is not `size`.
+    """
+    placed: list[Any] = [None] * length
+    number = begin = 0
+    while begin < len(values) or number <= max(odd):
+        end = begin + odd.get(number, size)
+        placed[number * size : (number + 1) * size] = values[begin:end]
+        number, begin = number + 1, end
+    return placed
 
 
 class IMapIterator(_std.IMapIterator):  # type: ignore[misc]

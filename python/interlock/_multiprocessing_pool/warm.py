@@ -8,6 +8,7 @@ import threading
 from interlock._lifecycle import after_fork_in_child, when_gone_or_at_exit
 from interlock._multiprocessing_pool.crew import Crew
 from interlock._multiprocessing_pool.feeder import Feeder
+from interlock.concurrent.futures._process_settings import distinct
 from interlock.threading import Lock
 
 TYPE_CHECKING = False
@@ -105,7 +106,7 @@ def shared(pool_class: Any, context: Any, settings: tuple[Any, ...], extras: dic
     """Return a share in the processes that stay for these settings, which are started if there are none that work."""
     processes, initializer, initargs, *policy = settings
     settings = processes, initializer, tuple(initargs), *policy
-    key = pool_class, context, settings, *extras.items()
+    key = pool_class, context, distinct((*settings, *extras.items()))
     try:
         hash(key)
     except TypeError as error:

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use interlock_os::clock::monotonic_nanos;
-use interlock_os::process::{self, Process};
+use interlock_os::process::{self, Ended, Process};
 use interlock_wait::primitive::global::Ordering;
 
 use super::answer::{Answer, WorkerDeath};
@@ -61,8 +61,13 @@ impl<H: Send> Inner<H> {
         if !worker.is_ready {
             state.unready_deaths += 1;
         }
-        let is_hopeless =
-            worker.refusal.is_some() || state.unready_deaths > UNREADY_DEATHS + 2 * self.core.limit();
+        let is_first = !worker.is_ready && !state.was_ever_ready && !state.is_abandoned;
+        if is_first {
+            state.first_deaths.push(death.clone());
+        }
+        let is_hopeless = worker.refusal.is_some()
+            || (is_first && matches!(death.ended, Some(Ended::Exited(_))))
+            || state.unready_deaths > UNREADY_DEATHS + 2 * self.core.limit();
         // The pool has ended it for this call.
         let ended_for = (worker.ended_for)
             .filter(|&(_, number)| running.as_ref().is_some_and(|call| call.number == number));
@@ -79,6 +84,15 @@ impl<H: Send> Inner<H> {
             self.break_down(state, finished, &death);
         }
         self.ask_for_workers(state, finished);
+    }
+
+    /// The process `pid` has ended, and was not killed. If it was a worker that was never ready, and no other one was, none would be: it ended
+    /// by what each of them would do. All calls fail.
+    pub(super) fn exited(&self, state: &mut State<H>, finished: &mut Finished<H>, pid: u32) {
+        let death = state.first_deaths.iter().find(|death| death.pid == pid).cloned();
+        if let Some(death) = death {
+            self.break_down(state, finished, &death);
+        }
     }
 
     fn death_of(&self, worker: &Worker<H>, was_running: bool) -> WorkerDeath {

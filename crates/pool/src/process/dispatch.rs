@@ -128,6 +128,8 @@ fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, trailer: Trailer
             worker.is_ready = true;
             worker.since = monotonic_nanos();
             state.unready_deaths = 0;
+            state.was_ever_ready = true;
+            state.first_deaths.clear();
         }
         Kind::Leaves => {
             worker.is_closed = true;

@@ -227,6 +227,14 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.call_supervisor();
     }
 
+    /// The host knows that a worker's process, which has ended, was not killed, but ended by itself. If no worker was ever ready, all calls
+    /// fail; otherwise nothing follows. Never blocks. (The pool finds it out by itself where the kernel tells it: of its own children.)
+    pub fn exited(&self, pid: u32) {
+        self.inner
+            .change(0, |state, finished| self.inner.exited(state, finished, pid));
+        self.inner.call_supervisor();
+    }
+
     /// Waits until `call` has ended. Blocks until then, or until `context` ends the wait.
     pub fn wait(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
         match self.is_of_parent() {

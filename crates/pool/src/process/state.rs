@@ -51,6 +51,10 @@ pub(super) struct State<H> {
     pub(super) average: u64,
     /// How many workers died one after the other without having been ready.
     pub(super) unready_deaths: usize,
+    /// Whether any worker was ever ready.
+    pub(super) was_ever_ready: bool,
+    /// The deaths of workers as long as none was ready: the host may know more of them.
+    pub(super) first_deaths: Vec<Arc<WorkerDeath>>,
     /// Workers that the host was asked for and that have no seat yet.
     pub(super) asked_for: usize,
     /// Why the pool is broken.
@@ -99,6 +103,8 @@ impl<H> State<H> {
             has_new_limit: false,
             average: 0,
             unready_deaths: 0,
+            was_ever_ready: false,
+            first_deaths: Vec::new(),
             asked_for: 0,
             broken: None,
             is_abandoned: false,

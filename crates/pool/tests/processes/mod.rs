@@ -130,8 +130,7 @@ fn serve_duties(pool: &Pool, arena: &Arc<Arena>, gate: &Event) -> Vec<usize> {
                 if pool.broken().is_some() {
                     kill(pid);
                 }
-                // SAFETY: the child is this process's, and nobody else waits for it.
-                unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
+                wait_for(pid);
             }
             Duty::Broken(_) => pool.processes().into_iter().for_each(kill),
             Duty::Finished => return attended,
@@ -167,6 +166,32 @@ fn start(pool: &Pool, arena: &Arc<Arena>, gate: &Event, seat: Option<Seat>) {
     let name = arena.last_child();
     arena.started(name, Some(child.cast_unsigned()));
     pool.started(number, Some((child.cast_unsigned(), name)));
+}
+
+/// Starts a worker that ends by `end` before it is ready. Returns its process.
+pub(crate) fn start_and_end(pool: &Pool, arena: &Arc<Arena>, seat: &Seat, end: fn()) -> u32 {
+    // SAFETY: the child only ends.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        end();
+    }
+    let (pid, name) = (child.cast_unsigned(), arena.last_child());
+    arena.started(name, Some(pid));
+    pool.started(seat.number, Some((pid, name)));
+    pid
+}
+
+/// Waits for a child to end.
+pub(crate) fn wait_for(pid: u32) {
+    // SAFETY: the child is this process's, and nobody else waits for it.
+    unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
+}
+
+/// Ends the calling process.
+pub(crate) fn exit() {
+    // SAFETY: it ends the process without running what is left of the test.
+    unsafe { libc::_exit(3) }
 }
 
 /// A worker that does what its calls say: `echo …`, `wait …`, `sleep <milliseconds>`, `die`, `exit <code>`, `fail …`.

@@ -34,6 +34,8 @@ pub(crate) struct Future {
     remote: OnceLock<Remote>,
     /// Whether `_interlock_cancel_at_once()` has notified the watchers, and a worker may still dequeue the task.
     pub(super) notified_early: AtomicBool,
+    /// Whether `_interlock_expire()` was called: it may have finished the future while the task runs on.
+    pub(super) may_be_over: AtomicBool,
     pub(super) initialized: Initialized,
 }
 
@@ -85,6 +87,7 @@ impl Future {
             backlog: OnceLock::new(),
             remote: OnceLock::new(),
             notified_early: AtomicBool::new(false),
+            may_be_over: AtomicBool::new(false),
             initialized: Initialized::new(),
         }
     }

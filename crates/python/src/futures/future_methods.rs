@@ -196,6 +196,15 @@ impl Future {
         }
     }
 
+    /// Finish with an exception while the task is running, and ask the task to stop. If it runs on, what it returns or raises is dropped.
+    /// Raises InvalidStateError if the future is done already.
+    fn _interlock_expire(slf: &Bound<'_, Self>, exception: Py<PyAny>) -> PyResult<()> {
+        // Relaxed: a worker whose answer is refused afterwards sees this, through the state of the future.
+        slf.get().may_be_over.store(true, Ordering::Relaxed);
+        slf.get().engine(slf.py()).ask_to_stop();
+        Self::set_exception(slf, exception)
+    }
+
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         remote::settle(slf)?;

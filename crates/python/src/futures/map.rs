@@ -61,7 +61,7 @@ impl Results {
             }
         };
         future.call_method0(intern!(py, "cancel"))?;
-        Err(error)
+        Err(errors::out_of_generator(py, error))
     }
 
     /// The same as __next__(), for the send() of a generator that delegates to this.

@@ -22,6 +22,20 @@ impl Remote {
         Remote { pool, call }
     }
 
+    /// Whether the pool has the call.
+    pub(crate) fn is_of(&self, pool: &Arc<RemoteCalls>) -> bool {
+        Arc::ptr_eq(&self.pool, pool)
+    }
+
+    /// Takes the call out of the pool again, and tells the future nothing. Returns `false` if a worker has taken it.
+    pub(crate) fn withdraw(&self) -> bool {
+        let is_out = self.pool.cancel(&self.call);
+        if is_out {
+            drop(self.call.take_host());
+        }
+        is_out
+    }
+
     /// The phase of the call at this moment.
     pub(super) fn phase(&self) -> Phase {
         self.pool.look();

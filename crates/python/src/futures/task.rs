@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use interlock_wait::primitive::global::Ordering;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
@@ -122,14 +123,22 @@ impl Task {
         // Release the arguments of the call before its future is done.
         drop((self.callable, self.args, self.kwargs));
         let succeeded = matches!(answer, Answer::Result(_));
-        match future::finish(&future, answer)? {
-            None => {}
-            Some(Answer::Result(object)) => drop(future.call_method1(intern!(py, "set_result"), (object,))?),
-            Some(Answer::Exception(object)) => {
-                drop(future.call_method1(intern!(py, "set_exception"), (object,))?);
+        let ended = match future::finish(&future, answer) {
+            Ok(None) => Ok(()),
+            Ok(Some(Answer::Result(object))) => future
+                .call_method1(intern!(py, "set_result"), (object,))
+                .map(drop),
+            Ok(Some(Answer::Exception(object))) => {
+                let set = future.call_method1(intern!(py, "set_exception"), (object,));
+                set.map(drop)
             }
+            Err(error) => Err(error),
+        };
+        match ended {
+            // Relaxed: see `_interlock_expire`.
+            Err(_) if future.get().may_be_over.load(Ordering::Relaxed) => Ok(false),
+            ended => ended.map(|()| succeeded),
         }
-        Ok(succeeded)
     }
 }
 

@@ -16,6 +16,9 @@ use crate::blocking;
 use crate::futures::{Future, Remote, RemoteCalls, RemoteHost, attend, new_future, settle, told};
 use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
+/// The exit code of a process whose fork server is gone, and can't tell how it ended.
+const UNKNOWN: i32 = 255;
+
 /// The engine of a pool of processes: calls wait here for workers, and answers for the threads that ask for them.
 ///
 /// An executor starts the processes, and has a thread that does what next_duty() returns.
@@ -105,7 +108,7 @@ impl ProcessPool {
     }
 
     /// Submit a call that needs no pickler, and return its future. Returns None, and does nothing, for any other call, and if the pool takes no
-    /// calls, or has a bound for those that wait. Calls `start()` if workers are missing.
+    /// calls, or has a bound for those that wait. Calls `start(future)` if workers are missing.
     fn submit_plain<'py>(
         &self,
         start: &Bound<'py, PyAny>,
@@ -134,9 +137,21 @@ impl ProcessPool {
             return Ok(None); // the other way says why
         }
         if self.engine.missing_workers() > 0 {
-            start.call0()?;
+            start.call1((&future,))?;
         }
         Ok(Some(future))
+    }
+
+    /// Take the call of a future that was submitted out of the pool again: the caller says what becomes of the future. Returns False, and does nothing,
+    /// if a worker has taken it.
+    fn withdraw(&self, future: &Bound<'_, Future>) -> bool {
+        let remote = future.get().remote().filter(|it| it.is_of(&self.engine));
+        remote.is_some_and(Remote::withdraw)
+    }
+
+    /// Whether the call of a future was submitted to this pool.
+    fn has(&self, future: &Bound<'_, Future>) -> bool {
+        future.get().remote().is_some_and(|it| it.is_of(&self.engine))
     }
 
     /// Begin to watch the workers, though no call was submitted.
@@ -173,7 +188,7 @@ impl ProcessPool {
 
     /// Do what the pool needs the interpreter for, until it is at its end: settle futures that have callbacks, call
     /// attendants, and call `start(seat)` when a
-    /// worker is wanted, `ended(pid)` when one has ended, and `broke(death)` when the pool breaks. Blocks until then.
+    /// worker is wanted, `ended(pid)` when one has ended, which returns its exit code, if that is known, and `broke(death)` when the pool breaks. Blocks until then.
     fn manage(
         &self,
         py: Python<'_>,
@@ -272,7 +287,12 @@ impl ProcessPool {
                         start.call1((ProcessSeat(seat),))?;
                     }
                 }
-                Some(Duty::Ended { pid, .. }) => drop(ended.call1((pid,))?),
+                Some(Duty::Ended { pid, .. }) => {
+                    let code: Option<i32> = ended.call1((pid,))?.extract()?;
+                    if code.is_some_and(|code| (0..UNKNOWN).contains(&code)) {
+                        self.engine.exited(pid);
+                    }
+                }
                 Some(Duty::Broken(death)) => drop(broke.call1((told(py, &death)?,))?),
                 Some(Duty::Finished) | None => return Ok(()),
             }

@@ -20,6 +20,8 @@ __all__ = ["call_text", "parts_text", "payload_place", "payload_text"]
 _LARGEST = 1 << 20
 """The arguments of a larger pickle are not looked at."""
 _LONGEST = 200
+_MAPPERS = {("multiprocessing.pool", "mapstar"), ("multiprocessing.pool", "starmapstar")}
+"""What a `Pool` calls for chunks: with a function and the items."""
 
 
 class _Short(Repr):
@@ -64,11 +66,16 @@ class _Absent:
     _interlock_name = ""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        kind = cls.__name__
+        if kind == "_make_skeleton_class":  # of cloudpickle, as are the next two
+            named = [argument for argument in args if isinstance(argument, str)]
+            return type(named[0] if named else kind, (_Absent,), {})
         made = super().__new__(cls)
         made._args = args
-        if cls.__name__ in ("_make_function", "_make_skeleton_class") and args:  # of cloudpickle
-            named = [argument for argument in args if isinstance(argument, str)]
-            made._interlock_name = named[0] if named else ""
+        if kind == "_make_function" and args:
+            made._interlock_name = _name_of_code(args[0])
+        elif kind == "_function_setstate" and len(args) == 2 and isinstance(args[0], _Absent):
+            args[0]._take_name(args[1])
         return made
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -92,7 +99,16 @@ class _Absent:
         pass
 
     def __call__(self, *args: Any, **kwargs: Any) -> _Absent:
-        return _Absent()
+        made: _Absent = _Absent(*args)
+        if self._args == ("MethodType",) and len(args) == 2:
+            made._interlock_name = f"{_short(args[1])}.{_named(args[0]).rpartition('.')[2]}"
+        return made
+
+    def _take_name(self, state: Any) -> None:
+        """Take the qualified name that cloudpickle gives to a function which it makes."""
+        name = state[1].get("__qualname__") if type(state) is tuple and len(state) == 2 else None
+        if isinstance(name, str):
+            self._interlock_name = name.rpartition("<locals>.")[2]
 
     def __hash__(self) -> int:
         return id(self)
@@ -103,7 +119,21 @@ class _Absent:
         kind = type(self).__name__
         if kind == "getattr" and len(self._args) == 2:  # a method
             return f"{_short(self._args[0])}.{self._args[1]}"
+        if kind == "_rebuild_partial" and len(self._args) == 3:
+            fn, args, keywords = self._args
+            parts = [_named(fn), *map(_short, args), *(f"{key}={_short(it)}" for key, it in keywords.items())]
+            return f"functools.partial({', '.join(parts)})"
         return f"{kind}({', '.join(map(_short, self._args))})"
+
+
+def _named(fn: Any) -> str:
+    return _name(fn) if isinstance(fn, type) else _short(fn)
+
+
+def _name_of_code(code: Any) -> str:
+    """Return the name of a code object: of what it is made, that comes first that is no name of a file."""
+    texts = [part for part in getattr(code, "_args", ()) if isinstance(part, str)]
+    return texts[1] if len(texts) > 1 else ""  # the file, the name, the qualified name
 
 
 class _Describing(pickle.Unpickler):
@@ -118,6 +148,9 @@ def payload_text(payload: Any) -> str | None:
     """Describe a pickled call, or return None if that is not possible. Never raises."""
     try:
         fn, args, kwargs, _ = _call(payload)
+        if isinstance(fn, type) and (fn.__module__, fn.__name__) in _MAPPERS:
+            fn, items = args[0]
+            return f"{_named(fn)} for each of {_short(items)}"
         if not isinstance(fn, type):
             fn = _Named(repr(fn))
         return call_text(fn, args, kwargs)

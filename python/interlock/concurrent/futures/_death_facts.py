@@ -154,13 +154,13 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
         return facts
 
 
-def join_and_bury(process: Any) -> None:
-    """Wait for a worker's process, however long its end takes, and watch it no longer."""
+def join_and_bury(process: Any) -> Facts:
+    """Wait for a worker's process, however long its end takes, and watch it no longer. Return what is known of it."""
     process.join()
     worker = _workers.get(process.pid)
     if worker is not None:
         worker.was_joined = True
-    bury(process.pid)
+    return bury(process.pid)
 
 
 def killed_by_kernel() -> int | None:

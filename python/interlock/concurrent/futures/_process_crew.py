@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import concurrent.futures.process as _std
 import faulthandler  # noqa: F401  so that forked workers need not import it
+import signal
 import sys
 import threading
 import weakref
 from contextlib import suppress
+from multiprocessing.process import current_process
 
+from interlock._interlock import monotonic
 from interlock._worker_process.transport import dump_exception
 from interlock._worker_process.worker import Options, main
 from interlock.concurrent.futures._death_facts import bury, join_and_bury, watch
@@ -24,9 +28,10 @@ if TYPE_CHECKING:
     from interlock._interlock import ProcessPool, ProcessSeat
     from interlock._worker_process.last_words import LastWords
     from interlock._worker_process.seat import Seat
+    from interlock.concurrent.futures._base import Future
     from interlock.concurrent.futures._relay import Inlet
 
-__all__ = ["Crew", "Manager", "end"]
+__all__ = ["Crew", "Manager", "end", "interrupt", "is_interrupt"]
 
 
 _GRACE = 1.0
@@ -71,10 +76,34 @@ class Crew:
         for process in [*self.processes.values()]:
             end(process, how)
 
+    def begin(self, is_forked: bool) -> None:
+        """Start all processes before the first call comes, if they are forked: a fork should find few threads.
+
+        If they are not, raises RuntimeError in a child that is importing the main module: nothing has begun then that
+        would start them later. Forked ones may be started there, as in the standard library.
+        """
+        if is_forked:
+            self.start_missing()
+        elif getattr(current_process(), "_inheriting", False):
+            from multiprocessing import spawn
+
+            spawn._check_not_importing_main()  # type: ignore[attr-defined]
+
     def start_missing(self) -> None:
         """Start as many processes as are missing. Raises OSError if there can't be one."""
         with self._lock:
             take_seats(self.pool, self.pool.missing_workers(), self._start_all)
+
+    def start_for(self, future: Future[Any]) -> None:
+        """Do the same for a call that was just submitted. If that raises, the call will not run.
+
+        Does not raise an `Exception` if a worker has the call already.
+        """
+        try:
+            self.start_missing()
+        except BaseException as error:
+            if self.pool.withdraw(future) or not isinstance(error, Exception):
+                raise
 
     def start_another(self) -> None:
         """Start a process, unless there are as many as there may be. Raises OSError if there can't be one."""
@@ -103,6 +132,41 @@ class Crew:
         self.pool.started(started.seat.number, process.pid, place)
         if self._ends_by is not None:  # end_all() may not have seen this process
             end(process, self._ends_by)
+
+
+def interrupt(managers: list[Manager]) -> None:
+    """End pools: cancel what waits, and kill the workers that do not end at once what they run.
+
+    Ctrl-C in a terminal reaches them, too; but a function written in C may go on.
+    """
+    for manager in managers:
+        manager.give_up()
+    until = monotonic() + _GRACE
+    try:
+        for manager in managers:
+            threading.Thread.join(manager, max(0.0, until - monotonic()))
+    finally:  # a second Ctrl-C leaves them no time
+        for manager in managers:
+            manager.kill()
+
+
+def _all_managers() -> list[Manager]:
+    return [thread for thread in [*_std._threads_wakeups] if isinstance(thread, Manager)]
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is the reason why a block ends. In `asyncio.run()` it cancels the main task first.
+
+    Only a private attribute of the runner tells that cancellation from others; it is found by its handler for SIGINT.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    asyncio = sys.modules.get("asyncio")
+    if error is None or asyncio is None or not isinstance(error, asyncio.CancelledError):
+        return False
+    runner = getattr(getattr(signal.getsignal(signal.SIGINT), "func", None), "__self__", None)
+    count: int = getattr(runner, "_interrupt_count", 0)
+    return count > 0
 
 
 class Waker:
@@ -138,20 +202,27 @@ class Manager(threading.Thread):
         """The interpreter is exiting: the workers do what was submitted, and end. After a Ctrl-C, they end at once."""
         self._crew.pool.shutdown()
         if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
-            self.interrupt()
+            interrupt(_all_managers())
 
-    def interrupt(self) -> None:
-        """End the pool: cancel what waits, and kill the workers that do not end at once what they run.
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end of the pool. If Ctrl-C ends the wait while the interpreter is exiting, all pools end."""
+        try:
+            super().join(timeout)
+        except KeyboardInterrupt:
+            if _std._global_shutdown:
+                interrupt(_all_managers())
+            raise
 
-        Ctrl-C in a terminal reaches them, too; but a function written in C may go on.
-        """
-        crew = self._crew
-        crew.pool.shutdown()
-        crew.pool.cancel_waiting()
-        self.join(_GRACE)
+    def give_up(self) -> None:
+        """Accept no more calls, and cancel those that wait."""
+        self._crew.pool.shutdown()
+        self._crew.pool.cancel_waiting()
+
+    def kill(self) -> None:
+        """Kill the workers, unless all is done, and wait until they have ended."""
         if self.is_alive():
-            crew.end_all("kill")
-            self.join()
+            self._crew.end_all("kill")
+            super().join()
 
     def run(self) -> None:
         """Do what the pool asks for, until it is at its end."""
@@ -170,12 +241,10 @@ class Manager(threading.Thread):
         except Exception as error:
             self._crew.pool.give_up(dump_exception(error))
 
-    def _bury(self, pid: int) -> None:
+    def _bury(self, pid: int) -> int | None:
         process = self._crew.processes.pop(pid, None)
-        if process is None:  # a program has taken it out
-            bury(pid)
-        else:
-            join_and_bury(process)
+        # A program may have taken it out.
+        return (bury(pid) if process is None else join_and_bury(process)).exitcode
 
     def _break(self, _: Any) -> None:
         owner = self._owner()

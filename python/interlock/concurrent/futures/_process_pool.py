@@ -15,16 +15,17 @@ from interlock._worker_process.payload import (
 )
 from interlock._worker_process.transport import dump_call, dump_result
 from interlock.concurrent.futures._base import Future
-from interlock.concurrent.futures._process_crew import Crew, Manager, end
+from interlock.concurrent.futures._process_crew import Crew, Manager, end, interrupt, is_interrupt
 from interlock.concurrent.futures._process_results import answer as error_of
 from interlock.concurrent.futures._process_results import failed, not_pickled
 from interlock.concurrent.futures._process_settings import (
     checked_context,
     checked_initializer,
+    checked_memory_limit,
     checked_policy,
     checked_workers,
 )
-from interlock.concurrent.futures._process_stand_ins import STAND_INS
+from interlock.concurrent.futures._process_stand_ins import STAND_INS, parts
 from interlock.multiprocessing._family import home
 from interlock.threading import Lock
 
@@ -148,7 +149,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._interlock_on_worker_death, self._interlock_retries = policy
         self._interlock_remembers = remembers(remember_submit)
         self._interlock_shares_read_only = read_only_buffers
-        self._interlock_make(max_pending or 0, relay, memory_limit)
+        self._interlock_make(max_pending or 0, relay, checked_memory_limit(memory_limit))
 
     def _interlock_make(self, max_pending: int, relay: bool, memory_limit: int | None) -> None:
         context: Any = self._mp_context
@@ -198,7 +199,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """
         pool = self._interlock_running
         if pool is not None:
-            future = pool.submit_plain(self._interlock_crew.start_missing, fn, args, kwargs)
+            future = pool.submit_plain(self._interlock_crew.start_for, fn, args, kwargs)
             if future is not None:
                 return future
         if self._interlock_pool is None:
@@ -241,7 +242,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
                 return failed(future, error_of("broken", refusal))
             raise self._interlock_refused(refusal)
         if self._safe_to_dynamically_spawn_children:
-            self._interlock_crew.start_missing()
+            self._interlock_crew.start_for(future)
         return future
 
     def _interlock_check(self) -> None:
@@ -262,9 +263,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         return _Broken(self._broken)
 
     def _interlock_begin(self) -> None:
-        """Start the processes, if they are forked, and then the thread: a fork should find few threads."""
-        if not self._safe_to_dynamically_spawn_children:
-            self._interlock_crew.start_missing()
+        """Start the processes, if they are forked, and then the thread."""
+        self._interlock_crew.begin(not self._safe_to_dynamically_spawn_children)
         manager = Manager(self, self._interlock_crew, _broke)
         manager.start()
         self._executor_manager_thread = manager
@@ -305,9 +305,12 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         If `cancel_futures`, cancels the calls that no process has taken. If `wait`, blocks until the processes have
         ended.
         """
-        pool = self._interlock_pool
-        if pool is None:
+        if self._interlock_pool is None:
             return _StdExecutor.shutdown(self, wait, cancel_futures=cancel_futures)  # type: ignore[no-any-return]
+        return self._interlock_shut_down(wait, cancel_futures)
+
+    def _interlock_shut_down(self, wait: bool, cancel_futures: bool) -> None:
+        pool: Any = self._interlock_pool
         with self._shutdown_lock:
             self._shutdown_thread = True
             self._interlock_running = None
@@ -324,14 +327,22 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             manager.join()
         self._executor_manager_thread = None
         self._processes = None
-        return None
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool | None:
         manager = self._executor_manager_thread
-        if self._interlock_pool is not None and manager is not None and isinstance(error, KeyboardInterrupt):
-            self.shutdown(wait=False, cancel_futures=True)
-            manager.interrupt()
-        return super().__exit__(kind, error, traceback)
+        if self._interlock_pool is None or manager is None:
+            return super().__exit__(kind, error, traceback)
+        if is_interrupt(error):
+            self._interlock_interrupt(manager)
+        try:
+            return super().__exit__(kind, error, traceback)
+        except KeyboardInterrupt:  # while it waited
+            self._interlock_interrupt(manager)
+            raise
+
+    def _interlock_interrupt(self, manager: Manager) -> None:
+        self._interlock_shut_down(wait=False, cancel_futures=True)
+        interrupt([manager])
 
     def _interlock_hold(self, future: Future[Any]) -> None:
         """Keep the executor from ending before a call that will be submitted later."""
@@ -399,9 +410,11 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Cancel a call of this executor, also if it is running: then its process is ended.
 
         A new process takes its place; no other call is lost. Returns whether the call is cancelled, as
-        ``future.cancel(running=True)`` does. Does not block.
+        ``future.cancel(running=True)`` does. Raises ValueError if it is a call of another executor. Does not block.
         """
-        self._interlock_native()
+        pool: Any = self._interlock_native()._interlock_pool
+        if not (pool.has(future) or future in self._interlock_held or future.done()):
+            raise ValueError(f"{future!r} is not a call of this executor")
         return future.cancel(running=True)
 
     def progress(self, progress: _Progress = True) -> None:
@@ -449,36 +462,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             end(process, how)
 
 
-def _part(name: str, start: Callable[[ProcessPoolExecutor], object]) -> Any:
-    """Make a method for programs that call what the standard executor's other methods call."""
-    standard = getattr(_StdExecutor, name)
-
-    def method(self: ProcessPoolExecutor) -> None:
-        if self._interlock_pool is None:
-            standard(self)
-        else:
-            start(self)
-
-    method.__name__, method.__doc__ = name, standard.__doc__
-    method.__qualname__ = f"ProcessPoolExecutor.{name}"
-    return method
-
-
-def _begin(executor: ProcessPoolExecutor) -> None:
-    if executor._executor_manager_thread is None:
-        executor._interlock_begin()
-
-
-_own = {
-    name: _part(name, start)
-    for name, start in (
-        ("_adjust_process_count", lambda executor: executor._interlock_crew.start_missing()),
-        ("_launch_processes", lambda executor: executor._interlock_crew.start_missing()),
-        ("_spawn_process", lambda executor: executor._interlock_crew.start_another()),
-        ("_start_executor_manager_thread", _begin),
-    )
-    if name in _private
-}
+_own = parts(_StdExecutor, _private)
 for _name, _method in (_own | STAND_INS).items():
     setattr(ProcessPoolExecutor, _name, _method)
 

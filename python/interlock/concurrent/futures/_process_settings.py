@@ -12,7 +12,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["checked_context", "checked_initializer", "checked_policy", "checked_workers"]
+__all__ = [
+    "check_extras",
+    "checked_context",
+    "checked_initializer",
+    "checked_memory_limit",
+    "checked_policy",
+    "checked_retries",
+    "checked_workers",
+    "distinct",
+]
 
 
 def checked_workers(max_workers: Any) -> int:
@@ -55,11 +64,46 @@ def checked_initializer(initializer: Any) -> Any:
 
 
 def checked_policy(on_worker_death: str | None, retries: int, max_pending: int | None) -> tuple[str, int]:
-    """Return what a worker's death means, and how often a call runs again. Raises ValueError."""
+    """Return what a worker's death means, and how often a call runs again. Raises TypeError or ValueError."""
     if max_pending is not None and max_pending <= 0:
         raise ValueError("max_pending must be greater than 0")
-    if retries < 0:
-        raise ValueError("retries must not be negative")
     if on_worker_death is None:
         on_worker_death = "break" if "concurrent.futures" in installed() else "fail-task"
-    return on_worker_death, retries if on_worker_death == "retry" else 0
+    return on_worker_death, checked_retries(retries, on_worker_death, "an executor")
+
+
+def checked_retries(retries: Any, on_worker_death: str, what: str) -> int:
+    """Return how often a call of `what` may run again. Raises TypeError or ValueError."""
+    if not isinstance(retries, int):
+        raise TypeError(f"retries must be an integer, not {type(retries).__name__}")
+    if retries < 0:
+        raise ValueError("retries must not be negative")
+    if retries and on_worker_death != "retry":
+        raise ValueError(f"retries are for {what} with on_worker_death='retry'")
+    return retries
+
+
+def checked_memory_limit(memory_limit: Any) -> int | None:
+    """Return the number of bytes. Raises TypeError or ValueError."""
+    if memory_limit is None:
+        return None
+    if not isinstance(memory_limit, int):
+        raise TypeError(f"memory_limit must be a number of bytes or None, not {memory_limit!r}")
+    if memory_limit <= 0:
+        raise ValueError("memory_limit must be greater than 0")
+    return memory_limit
+
+
+def check_extras(on_worker_death: str, retries: Any, memory_limit: Any) -> None:
+    """Check what a `Pool` has beyond the standard library's. Raises TypeError or ValueError."""
+    checked_retries(retries, on_worker_death, "a pool")
+    checked_memory_limit(memory_limit)
+
+
+def distinct(value: Any) -> Any:
+    """Return what is equal for equal settings of the same types only: 1, True and 1.0 are equal, but not the same."""
+    if isinstance(value, tuple):
+        return type(value), tuple(map(distinct, value))
+    if isinstance(value, frozenset):
+        return type(value), frozenset(map(distinct, value))
+    return type(value), repr(value) if isinstance(value, (float, complex)) else value  # 0.0 equals -0.0

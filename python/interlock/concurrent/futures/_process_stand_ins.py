@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from interlock.concurrent.futures._process_pool import ProcessPoolExecutor
 
-__all__ = ["STAND_INS"]
+__all__ = ["STAND_INS", "parts"]
 
 
 class _CallQueue:
@@ -71,3 +71,31 @@ _PARTS: dict[str, Callable[[ProcessPoolExecutor], Any]] = {
     "_work_ids": _lacking("_work_ids"),
 }
 STAND_INS = {name: StandIn(name, _native(make)) for name, make in _PARTS.items()}
+
+
+def parts(standard: Any, private: Any) -> dict[str, Any]:
+    """Make those of the standard executor's private methods that start something, for programs that call them."""
+    starts: dict[str, Callable[[ProcessPoolExecutor], object]] = {
+        "_adjust_process_count": lambda executor: executor._interlock_crew.start_missing(),
+        "_launch_processes": lambda executor: executor._interlock_crew.start_missing(),
+        "_spawn_process": lambda executor: executor._interlock_crew.start_another(),
+        "_start_executor_manager_thread": _begin,
+    }
+    return {name: _part(getattr(standard, name), start) for name, start in starts.items() if name in private}
+
+
+def _part(standard: Any, start: Callable[[ProcessPoolExecutor], object]) -> Any:
+    def method(self: ProcessPoolExecutor) -> None:
+        if self._interlock_pool is None:
+            standard(self)
+        else:
+            start(self)
+
+    method.__name__, method.__doc__ = standard.__name__, standard.__doc__
+    method.__qualname__ = f"ProcessPoolExecutor.{standard.__name__}"
+    return method
+
+
+def _begin(executor: ProcessPoolExecutor) -> None:
+    if executor._executor_manager_thread is None:
+        executor._interlock_begin()

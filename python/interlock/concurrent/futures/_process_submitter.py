@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from interlock.concurrent.futures._lazily import give
+from interlock.concurrent.futures._process_settings import checked_retries
 from interlock.concurrent.futures._submitter import (
     Submitter,
     checked_futures,
@@ -36,7 +37,9 @@ class ProcessSubmitter(Submitter):
         retries: int | None = None,
     ) -> None:
         super().__init__(executor, priority, timeout, after)  # type: ignore[arg-type]
-        self._retries = executor._interlock_retries if retries is None else checked_retries(executor, retries)
+        self._retries = executor._interlock_retries
+        if retries is not None:
+            self._retries = checked_retries(retries, executor._interlock_on_worker_death, "an executor")
 
     def at(
         self, *, priority: int | None = None, timeout: float | None = None, retries: int | None = None
@@ -83,14 +86,3 @@ class ProcessSubmitter(Submitter):
 
     def _limit(self, future: Future[Any]) -> None:
         """The engine ends a call whose time is over."""
-
-
-def checked_retries(executor: ProcessPoolExecutor, retries: int) -> int:
-    """Return the number. Raises TypeError or ValueError."""
-    if not isinstance(retries, int):
-        raise TypeError(f"retries must be an integer, not {type(retries).__name__}")
-    if retries < 0:
-        raise ValueError("retries must not be negative")
-    if retries and executor._interlock_on_worker_death != "retry":
-        raise ValueError("retries are for an executor with on_worker_death='retry'")
-    return retries

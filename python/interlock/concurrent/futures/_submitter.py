@@ -9,7 +9,7 @@ from functools import partial
 from interlock._interlock import Future as EngineFuture
 from interlock._interlock import Results
 from interlock.concurrent.futures._base import Future
-from interlock.concurrent.futures._clock import cancel_after
+from interlock.concurrent.futures._clock import cancel_after, limited
 from interlock.concurrent.futures._held import refuses_for_exit
 from interlock.concurrent.futures._lazily import give
 from interlock.concurrent.futures._notes import site
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
 
-__all__ = ["Submitter"]
+__all__ = ["LimitedSubmitter", "Submitter"]
 
 
 class Submitter:
@@ -49,13 +49,12 @@ class Submitter:
         """Add conditions to these; see `ThreadPoolExecutor.at()`."""
         priority = self._priority if priority is None else checked_priority(priority)
         timeout = self._timeout if timeout is None else checked_timeout(timeout)
-        return Submitter(self._executor, priority, timeout, self._after)
+        return type(self)(self._executor, priority, timeout, self._after)
 
     def after(self, *futures: Any) -> Submitter:
         """Add conditions to these; see `ThreadPoolExecutor.after()`."""
-        return Submitter(
-            self._executor, self._priority, self._timeout, self._after + checked_futures(futures)
-        )
+        after = self._after + checked_futures(futures)
+        return type(self)(self._executor, self._priority, self._timeout, after)
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Submit `fn(*args, **kwargs)` under these conditions and return the future of its result.
@@ -116,6 +115,32 @@ class Submitter:
         held.wait_for(set(self._after))
         self._limit(future)
         return future
+
+
+class LimitedSubmitter(Submitter):
+    """The same for `interlock.Executor("threads")`: the time limit is that of the running call."""
+
+    __slots__ = ()
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Do the same as `Submitter.submit()`."""
+        return super().submit(fn if self._after else self._limited(fn), *args, **kwargs)
+
+    def _later(
+        self,
+        fn: Callable[..., _T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        resolve: bool = False,
+    ) -> Future[_T]:
+        return super()._later(self._limited(fn), args, kwargs, resolve=resolve)
+
+    def _limited(self, fn: Callable[..., _T]) -> Callable[..., _T]:
+        return fn if self._timeout is None else limited(fn, self._timeout)
+
+    def _limit(self, future: Future) -> None:
+        """The call begins its time itself."""
 
 
 class _Held:

@@ -31,7 +31,6 @@ _COUNT = 23
 _COLLECTIONS = frozenset({tuple, list})
 _TEXTS = frozenset({str, bytes})
 _LOW = frozenset({0, 1, 2})
-_EMPTY = frozenset({"", b""})
 
 
 def _parts() -> tuple[Any, ...]:
@@ -96,7 +95,7 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
     if path is None and not is_path:
         return False
     spawns = is_path and _would_spawn(close_fds, pass_fds, cwd, pipes, start_new_session)
-    if spawns and not (args and args[0] and (env is None or _EMPTY.isdisjoint(env))):
+    if spawns and not (args and args[0] and (env is None or all(env))):
         return False  # that function refuses them, and says why
     start = ProgramStart.prepare(
         (args, program, path),

@@ -18,7 +18,7 @@ from interlock.concurrent.futures._death_facts import bury, join_and_bury, watch
 from interlock.concurrent.futures._starting import Starting, start_workers, take_seats
 from interlock.multiprocessing._family import home
 from interlock.multiprocessing._life import shall_end_with_parent
-from interlock.threading import Lock
+from interlock.threading import Event, Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def interrupt(managers: list[Manager]) -> None:
     until = monotonic() + _GRACE
     try:
         for manager in managers:
-            threading.Thread.join(manager, max(0.0, until - monotonic()))
+            manager.finished.wait(max(0.0, until - monotonic()))
     finally:  # a second Ctrl-C leaves them no time
         for manager in managers:
             manager.kill()
@@ -189,6 +189,8 @@ class Manager(threading.Thread):
 
     def __init__(self, owner: Any, crew: Crew, broke: Callable[[Any], None]) -> None:
         super().__init__()
+        self.finished = Event()
+        """Whether all is done. (Up to 3.12, a thread is no longer alive for `threading` when Ctrl-C has ended its join.)"""
         self._crew = crew
         self._broke = broke
         shut_down = crew.pool.shutdown
@@ -220,12 +222,18 @@ class Manager(threading.Thread):
 
     def kill(self) -> None:
         """Kill the workers, unless all is done, and wait until they have ended."""
-        if self.is_alive():
+        if not self.finished.is_set():
             self._crew.end_all("kill")
-            super().join()
+            self.finished.wait()
 
     def run(self) -> None:
         """Do what the pool asks for, until it is at its end."""
+        try:
+            self._manage()
+        finally:
+            self.finished.set()
+
+    def _manage(self) -> None:
         crew = self._crew
         if crew.relay is not None:
             crew.relay.open()

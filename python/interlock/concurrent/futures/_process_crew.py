@@ -190,7 +190,7 @@ class Manager(threading.Thread):
     def __init__(self, owner: Any, crew: Crew, broke: Callable[[Any], None]) -> None:
         super().__init__()
         self.finished = Event()
-        """Whether all is done. (Up to 3.12, a thread is no longer alive for `threading` when Ctrl-C has ended its join.)"""
+        """Whether all is done. (Up to 3.12, `threading` takes a thread for ended when Ctrl-C has ended its join.)"""
         self._crew = crew
         self._broke = broke
         shut_down = crew.pool.shutdown

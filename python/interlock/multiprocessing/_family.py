@@ -8,6 +8,7 @@ the place and the object's number, and the child takes its place when it unpickl
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from multiprocessing import context, process, reduction
 
 from interlock._interlock import Family
@@ -28,9 +29,8 @@ SERIALIZER = "_interlock_serializer"
 
 class _Serializer:
     def __get__(self, ctx: Any, cls: type | None = None) -> str:
-        from interlock.multiprocessing._managers import _SERIALIZER  # few programs come here
-
-        return _SERIALIZER
+        # Few programs come here; and `_managers` needs this module.
+        return import_module("interlock.multiprocessing._managers")._SERIALIZER  # type: ignore[no-any-return]
 
 
 setattr(context.BaseContext, SERIALIZER, _Serializer())

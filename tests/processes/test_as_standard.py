@@ -340,7 +340,7 @@ def test_the_default_context_knows_the_chosen_context(run: Run) -> None:
 def test_a_pool_calls_what_stands_by_the_name_at_that_moment(run: Run) -> None:
     program = """
         import textwrap
-        from multiprocessing import Pool
+        from multiprocessing import get_context
 
         def model(x):
             global model
@@ -353,7 +353,7 @@ def test_a_pool_calls_what_stands_by_the_name_at_that_moment(run: Run) -> None:
             textwrap.dedent = str.upper
 
         def main():
-            with Pool(1) as pool:
+            with get_context("fork").Pool(1) as pool:  # elsewhere the main module has two names
                 print([pool.apply(model, (n,))[0] for n in range(3)], pool.map(textwrap.dedent, ["a"]))
                 pool.apply(patch, (0,))
                 print(pool.map(textwrap.dedent, ["a"]), pool.apply(textwrap.dedent, ("a",)))

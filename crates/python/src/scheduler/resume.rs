@@ -121,8 +121,10 @@ pub(super) fn threads_known(_: Python<'_>) -> Option<usize> {
     #[cfg(not(Py_3_12))]
     {
         let mut count = 0;
+        // SAFETY: the thread is attached.
+        let interpreter = unsafe { ffi::PyInterpreterState_Get() };
         // SAFETY: the thread is attached. So no state goes away: only attached threads remove some. New ones come at the head.
-        let mut state = unsafe { ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Get()) };
+        let mut state = unsafe { ffi::PyInterpreterState_ThreadHead(interpreter) };
         while !state.is_null() {
             count += 1;
             // SAFETY: as above.

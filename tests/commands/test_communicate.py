@@ -207,6 +207,16 @@ def test_a_pipe_that_does_not_block_is_read_as_far_as_it_goes(commands: Any) -> 
         stdin.close()
 
 
+def test_a_pipe_that_the_program_has_closed_is_not_read(commands: Any) -> None:
+    with commands.Popen(["echo", "a"], stdout=-1, stderr=-1) as process:
+        process.stderr.close()
+        assert process.communicate() == (b"a\n", b"")
+    with commands.Popen(["true"], stdout=-1) as process:
+        process.stdout.close()
+        with pytest.raises(ValueError, match="closed file"):
+            process.communicate()
+
+
 def test_all_streams_are_closed_at_the_end(commands: Any) -> None:
     with commands.Popen(["cat"], stdin=-1, stdout=-1, stderr=-1) as process:
         assert process.communicate(b"x") == (b"x", b"")

@@ -174,20 +174,14 @@ class Popen(_original):  # type: ignore[misc]
         """
         if timeout is None and self.stdin is None and not self._communication_started and _is_usual():
             out, err = self.stdout, self.stderr
-            only = out if err is None else err
-            read = _READS.get(type(only))
-            if read is not None and not os.get_blocking(only.fileno()):
-                read = None  # the standard function returns what is there
-            if read is not None and err is None:
-                data = read(out)
-                out.close()
+            only = err if out is None else out
+            read = _READS.get(type(only)) if out is None or err is None else None
+            # The standard function returns what is there of a pipe that does not block, and refuses one that is closed.
+            if read is not None and not only.closed and os.get_blocking(only.fileno()):
+                data = read(only)
+                only.close()
                 self.wait()
-                return data, None
-            if read is not None and out is None:
-                data = read(err)
-                err.close()
-                self.wait()
-                return None, data
+                return (data, None) if err is None else (None, data)
         return super().communicate(input, timeout)  # type: ignore[no-any-return]
 
     def _communicate(self, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:

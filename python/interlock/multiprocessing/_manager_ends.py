@@ -68,7 +68,7 @@ def begin(address: str, initializer: Callable[..., object] | None, initargs: Any
 
 
 class _Clients:
-    """Who is connected to the manager in this process."""
+    """The connections to the manager in this process."""
 
     def __init__(self) -> None:
         self.connections: set[Any] = set()

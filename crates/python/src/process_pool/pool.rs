@@ -27,7 +27,7 @@ pub(crate) struct ProcessPool {
     engine: Arc<RemoteCalls>,
     is_bounded: bool,
     retries: u32,
-    /// The thread in manage(); 0: none.
+    /// The thread that has called manage(); 0: none.
     manager: AtomicU64,
 }
 
@@ -196,12 +196,33 @@ impl ProcessPool {
         ended: &Bound<'_, PyAny>,
         broke: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        // Relaxed: only that thread itself finds its own number there.
+        // Relaxed: only that thread itself finds its own number there. It stays: when this returns, the pool takes no calls.
         self.manager
             .store(ThreadIdent::current().get(), Ordering::Relaxed);
-        let managed = self.manage_until_finished(py, start, ended, broke);
-        self.manager.store(0, Ordering::Relaxed);
-        managed
+        loop {
+            let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
+            match duty {
+                Some(Duty::Attend(call)) => {
+                    if let Some(host) = call.take_host() {
+                        hear(host.bind(py))?;
+                    }
+                }
+                Some(Duty::Room(host)) => hear(host.bind(py))?,
+                Some(Duty::Start) => {
+                    if let Some(seat) = self.engine.add_wanted_worker().map_err(refused)? {
+                        start.call1((ProcessSeat(seat),))?;
+                    }
+                }
+                Some(Duty::Ended { pid, .. }) => {
+                    let code: Option<i32> = ended.call1((pid,))?.extract()?;
+                    if code.is_some_and(|code| (0..UNKNOWN).contains(&code)) {
+                        self.engine.exited(pid);
+                    }
+                }
+                Some(Duty::Broken(death)) => drop(broke.call1((told(py, &death)?,))?),
+                Some(Duty::Finished) | None => return Ok(()),
+            }
+        }
     }
 
     /// Take no more calls; the workers end when those that are there have ended. Does not block.
@@ -266,39 +287,6 @@ impl ProcessPool {
 }
 
 impl ProcessPool {
-    fn manage_until_finished(
-        &self,
-        py: Python<'_>,
-        start: &Bound<'_, PyAny>,
-        ended: &Bound<'_, PyAny>,
-        broke: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        loop {
-            let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
-            match duty {
-                Some(Duty::Attend(call)) => {
-                    if let Some(host) = call.take_host() {
-                        hear(host.bind(py))?;
-                    }
-                }
-                Some(Duty::Room(host)) => hear(host.bind(py))?,
-                Some(Duty::Start) => {
-                    if let Some(seat) = self.engine.add_wanted_worker().map_err(refused)? {
-                        start.call1((ProcessSeat(seat),))?;
-                    }
-                }
-                Some(Duty::Ended { pid, .. }) => {
-                    let code: Option<i32> = ended.call1((pid,))?.extract()?;
-                    if code.is_some_and(|code| (0..UNKNOWN).contains(&code)) {
-                        self.engine.exited(pid);
-                    }
-                }
-                Some(Duty::Broken(death)) => drop(broke.call1((told(py, &death)?,))?),
-                Some(Duty::Finished) | None => return Ok(()),
-            }
-        }
-    }
-
     fn is_managed_here(&self) -> bool {
         // Relaxed: see `manage`.
         self.manager.load(Ordering::Relaxed) == ThreadIdent::current().get()

@@ -193,9 +193,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Let a process call `fn(*args, **kwargs)`, and return the future of its result.
 
         Blocks only if the executor has `max_pending` and that many calls wait; not in a callback on its own thread, by
-        which room is made. Raises RuntimeError after shutdown(),
-        and BrokenProcessPool if the executor is broken. What can't be pickled is refused here, with the path to the
-        culprit; after `interlock.install()`, the future has that exception, as in the standard library.
+        which room is made. Raises RuntimeError after shutdown(), and BrokenProcessPool if the executor is broken. What
+        can't be pickled is refused here, with the path to the culprit; after `interlock.install()`, the future has that
+        exception, as in the standard library.
         """
         pool = self._interlock_running
         if pool is not None:

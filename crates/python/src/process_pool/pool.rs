@@ -196,7 +196,8 @@ impl ProcessPool {
         ended: &Bound<'_, PyAny>,
         broke: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        // Relaxed: only that thread itself finds its own number there. It stays: when this returns, the pool takes no calls.
+        // Relaxed: only that thread itself finds its own number there. It stays when this returns: as a rule the pool takes no calls then,
+        // and a later thread with the same number would at most not wait for room.
         self.manager
             .store(ThreadIdent::current().get(), Ordering::Relaxed);
         loop {

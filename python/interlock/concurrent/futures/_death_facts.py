@@ -54,6 +54,8 @@ class _Worker:
     def __init__(self, process: Any, words: LastWords | None) -> None:
         self.popen, self.words = getattr(process, "_popen", None), words
         self.was_joined = False
+        self.waiting = Lock()
+        """Held by the thread that waits for the process: the kernel tells one thread alone how it ended."""
         count = getattr(self.popen, "count_memory", None)  # a program's own processes may have none
         if count is not None:
             count()
@@ -61,9 +63,15 @@ class _Worker:
     def ended(self) -> int | None:
         """Wait for the process, and return its exit code; None if it has still not ended, or nobody will know it.
 
-        If another thread waits for the process at this moment, the kernel tells that thread, which is about to note it.
+        If a thread of the program waits for the process at this moment, the kernel tells that thread, which is about to
+        note it.
         """
-        code: int | None = self.popen and self.popen.wait(_LAST_MOMENT)
+        code: int | None = None
+        if self.waiting.acquire(timeout=_LAST_MOMENT):
+            try:
+                code = self.popen and self.popen.wait(_LAST_MOMENT)
+            finally:
+                self.waiting.release()
         if code is None and self.was_joined and signal.getsignal(signal.SIGCHLD) != signal.SIG_IGN:
             until = monotonic() + _NOTING
             while code is None and monotonic() < until:
@@ -156,9 +164,12 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
 
 def join_and_bury(process: Any) -> Facts:
     """Wait for a worker's process, however long its end takes, and watch it no longer. Return what is known of it."""
-    process.join()
     worker = _workers.get(process.pid)
-    if worker is not None:
+    if worker is None:
+        process.join()
+    else:
+        with worker.waiting:
+            process.join()
         worker.was_joined = True
     return bury(process.pid)
 
